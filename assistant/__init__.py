@@ -1,0 +1,17 @@
+"""An assistant that streams its answer and runs its function calls, in the open."""
+
+from .errors import AssistantError, SettingsError, ToolError
+from .run import Assistant
+from .threads import Thread
+from .tools import Tool, Toolbox, tool
+
+__all__ = [
+    "Assistant",
+    "AssistantError",
+    "SettingsError",
+    "Thread",
+    "Tool",
+    "ToolError",
+    "Toolbox",
+    "tool",
+]

@@ -1,0 +1,241 @@
+"""The SDK's client, and its exceptions put into our words.
+
+Not here: any protocol.
+
+The one rule: an exception of the SDK, or of the network below it, never leaves ``backends/``, and the key
+is in no text that does.
+"""
+
+import json
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import openai
+from openai import OpenAI
+
+from ..errors import BackendError, Interrupted, RequestRefused, ServerFailed
+from ..settings import OPENAI_URL, Settings
+from ..wire.demo import DemoTransport
+from ..wire.patience import seconds_to_wait, speak_up
+
+TIMEOUT = httpx2.Timeout(600.0, connect=10.0)
+"""The read limit is the longest silence within an answer: reasoning can be silent for minutes."""
+
+
+def connect(settings: Settings) -> OpenAI:
+    """The client for these settings: the embedded demo's without a key and an address."""
+    if settings.demo:
+        return OpenAI(
+            api_key="demo",
+            base_url="http://demo.invalid/v1",
+            http_client=httpx2.Client(transport=DemoTransport()),
+        )
+    return OpenAI(
+        api_key=settings.api_key or "none",  # the SDK insists on one; a local server ignores it
+        base_url=settings.base_url or OPENAI_URL,
+        http_client=httpx2.Client(
+            timeout=TIMEOUT,
+            limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=100),
+            follow_redirects=True,
+            event_hooks={"response": [speak_up]},
+        ),
+    )
+
+
+@contextmanager
+def translated(client: OpenAI) -> Iterator[None]:
+    """Within this block, every exception of the SDK and the network becomes a ``BackendError``."""
+    try:
+        yield
+    except openai.APIStatusError as error:
+        raise _of_status(error, client) from error
+    except openai.APITimeoutError as error:
+        raise Interrupted(
+            f"{host(client)} was silent for too long. Try again.", code="timeout", retry=True
+        ) from error
+    except openai.APIConnectionError as error:
+        raise _of_connection(error, client) from error
+    except openai.APIError as error:  # an error in the middle of a stream
+        raise failure(_code(error), error.message, client) from error
+    except openai.OpenAIError as error:
+        raise ServerFailed(
+            f"The request could not be made: {clean(str(error), client)}", code="client"
+        ) from error
+    except httpx2.HTTPError as error:
+        raise _cut(client) from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ServerFailed(
+            f"{host(client)} sent something that is not JSON. Try again, or check OPENAI_BASE_URL.",
+            code="not_json",
+            retry=True,
+        ) from error
+
+
+def host(client: OpenAI) -> str:
+    """The server, as a person would name it."""
+    return client.base_url.host if client.base_url.port is None else client.base_url.netloc.decode()
+
+
+def clean(text: object, client: OpenAI) -> str:
+    """A server's own words: one line, not too long, and without the key."""
+    words = " ".join(str(text).split())
+    if client.api_key not in _NOT_SECRET:
+        words = words.replace(client.api_key, "…")
+    words = re.sub(r"\bsk-[\w*-]{6,}", "sk-…", words)
+    return words if len(words) <= 300 else words[:300] + " …"
+
+
+_NOT_SECRET = ("", "none", "demo")
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """What to say for an error code; ``{host}`` and ``{words}`` are filled in."""
+
+    text: str
+    fault: type[BackendError] = RequestRefused
+    retry: bool = False
+
+
+_KEY = _Meaning(
+    "{host} does not accept the key. Check OPENAI_API_KEY: it may be mistyped, expired or revoked."
+)
+_QUOTA = _Meaning(
+    "The account's quota or credit is used up. Add credit or raise the limit in its billing, then retry."
+)
+_RATE = _Meaning("Too many requests just now at {host}.", retry=True)
+_MODEL = _Meaning("{host} does not offer this model to you. Set OPENAI_MODEL to one it has. It says: {words}")
+_LONG = _Meaning("The conversation has become too long for the model. Start a new chat.")
+_BUSY = _Meaning("{host} is overloaded or has an internal error. Try again in a moment.", ServerFailed, True)
+_POLICY = _Meaning(
+    "{host} refused this message under its usage policy. Word it differently. It says: {words}"
+)
+
+_MEANINGS = {
+    "invalid_api_key": _KEY,
+    "insufficient_quota": _QUOTA,
+    "credit_balance_exhausted": _QUOTA,
+    "project_spend_limit_exceeded": _QUOTA,
+    "organization_spend_limit_exceeded": _QUOTA,
+    "organization_usage_limit_exceeded": _QUOTA,
+    "rate_limit_exceeded": _RATE,
+    "slow_down": _RATE,
+    "model_not_found": _MODEL,
+    "context_length_exceeded": _LONG,
+    "server_error": _BUSY,
+    "server_is_overloaded": _BUSY,
+    "invalid_prompt": _POLICY,
+    "bio_policy": _POLICY,
+    "misalignment_policy_violation": _POLICY,
+    "conversation_locked": _Meaning(
+        "Another answer is still being written in this conversation.", retry=True
+    ),
+}
+_BY_STATUS = {
+    401: ("invalid_api_key", _KEY),
+    403: (
+        "forbidden",
+        _Meaning("{host} does not allow this to your account or project. It says: {words}"),
+    ),
+    404: (
+        "not_found",
+        _Meaning(
+            "{host} does not know this address or model. Check OPENAI_BASE_URL (it usually ends in /v1) "
+            "and OPENAI_MODEL. It says: {words}"
+        ),
+    ),
+    429: ("rate_limit_exceeded", _RATE),
+}
+
+
+def failure(
+    code: str, words: object, client: OpenAI, status: int = 0, retry_after: float | None = None
+) -> BackendError:
+    """The exception for an error that a server named, by its code, else by its status."""
+    meaning = _MEANINGS.get(code)
+    if meaning is None and status in _BY_STATUS:
+        code, meaning = _BY_STATUS[status]
+    if meaning is None and (status >= 500 or status == 0):
+        meaning = _Meaning("{host} failed. Try again in a moment. It says: {words}", ServerFailed, True)
+    if meaning is None:
+        meaning = _Meaning("{host} refused the request. It says: {words}")
+    said = clean(words, client) or "nothing"
+    text = meaning.text.format(host=host(client), words=said)
+    if meaning is _RATE:
+        text += (
+            f" Wait {retry_after:.0f} seconds and try again."
+            if retry_after
+            else " Wait a little and try again."
+        )
+    return meaning.fault(text, code=code or "unknown", retry=meaning.retry, retry_after=retry_after)
+
+
+def _of_status(error: openai.APIStatusError, client: OpenAI) -> BackendError:
+    return failure(
+        _code(error),
+        _words(error),
+        client,
+        error.status_code,
+        seconds_to_wait(error.response) or None,
+    )
+
+
+def _code(error: openai.APIError) -> str:
+    """``code``, or ``type`` where a spent quota is only named there (protocols: §4)."""
+    for name in (error.code, error.type):
+        if isinstance(name, str) and name in _MEANINGS:
+            return name
+    return str(error.code or error.type or "")
+
+
+def _words(error: openai.APIStatusError) -> object:
+    """The server's message, from wherever this server puts it (protocols: §14)."""
+    body: Any = error.body
+    if isinstance(body, dict):
+        return body.get("message") or body.get("detail") or body.get("error") or error.message
+    return error.message
+
+
+def _of_connection(error: openai.APIConnectionError, client: OpenAI) -> BackendError:
+    if isinstance(error.__cause__, (httpx2.ConnectError, httpx2.ConnectTimeout)):
+        return ServerFailed(
+            f"{host(client)} cannot be reached. Is the server running, the address right, the network up?",
+            code="unreachable",
+            retry=True,
+        )
+    return _cut(client)
+
+
+def _cut(client: OpenAI) -> BackendError:
+    return Interrupted(
+        f"The connection to {host(client)} was lost in the middle of the answer.",
+        code="interrupted",
+        retry=True,
+    )
+
+
+def hang_up(response: httpx2.Response) -> None:
+    """End a response that another thread may be waiting for; that thread sees a lost connection.
+
+    Closing it would not wake the other thread (protocols: §3); shutting its socket down does.
+    """
+    stream = response.extensions.get("network_stream")
+    connection = stream.get_extra_info("socket") if stream is not None else None
+    if isinstance(connection, socket.socket):
+        with suppress(OSError):  # it is gone already
+            # Not its own method: an encrypted socket's would take the ground from under the reader.
+            socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+
+def not_the_api(client: OpenAI) -> BackendError:
+    """The error for an address where something other than the API answers."""
+    return ServerFailed(
+        f"What answers at {client.base_url} is not the API, but something like a web page. "
+        "Check OPENAI_BASE_URL: it usually ends in /v1.",
+        code="not_the_api",
+    )

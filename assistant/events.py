@@ -1,0 +1,164 @@
+"""What a run says while it goes on: frozen values, in the order in which things happened.
+
+Not here: anything about a server's protocol (``backends/``) or about drawing (``ui/``). A run says any
+number of events, and then exactly one ``Ending``, which is its last.
+
+The one rule: a new event joins ``Event``, and mypy then names every ``match`` that has to learn it.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Outcome = Literal["done", "failed", "timeout", "invalid", "unknown", "stopped"]
+"""How a call ended: ``done``; ``failed`` (the function raised); ``timeout``; ``invalid`` (arguments it
+does not take); ``unknown`` (no such function); ``stopped`` (it was never run, or nobody waited)."""
+
+StopReason = Literal["person", "max_output_tokens", "content_filter", "max_rounds", "unknown"]
+"""Why an answer is shorter than the model meant it to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadOpened:
+    """The server gave the thread its id."""
+
+    thread_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoundStarted:
+    """A response was asked for; ``number`` counts from 1 within the run."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """The next piece of the answer's text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextBreak:
+    """Another message of the same answer begins: the text that follows is a block of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalDelta:
+    """The next piece of the model's words on why it will not answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    """The next piece of the model's reasoning, or of its summary."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """The next piece of a call's arguments while the model is writing them."""
+
+    call_id: str
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A finished call of a round that ended well; ``arguments`` is the JSON text the model wrote."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What came of a call: ``output`` is what the model reads.
+
+    ``detail`` is for the person alone: the exception's own words, or the whole of an output that was
+    shortened for the model. ``seconds`` is the function's running time; it takes no part in equality.
+    """
+
+    call_id: str
+    output: str
+    outcome: Outcome = "done"
+    detail: str = ""
+    seconds: float | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The tokens of one response, as the server counted them."""
+
+    input: int = 0
+    cached: int = 0
+    output: int = 0
+    reasoning: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RoundEnded:
+    """A response ended well; the calls it asked for were said just before."""
+
+    model: str = ""
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A small remark to the person about the thread itself, such as "the conversation was rebuilt"."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunCompleted:
+    """The model has said all it wanted to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunPaused:
+    """The run waits for a person's decision on its open calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStopped:
+    """The run ended early, by the person or by a limit; what was said is kept."""
+
+    reason: StopReason
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailed:
+    """The run ended in an error; ``text`` says to the person what happened and what to do.
+
+    ``retry`` says whether trying again can help without anybody changing anything; ``retry_after``
+    is the wait in seconds that the server asked for.
+    """
+
+    code: str
+    text: str
+    retry: bool = False
+    retry_after: float | None = None
+
+
+Ending = RunCompleted | RunPaused | RunStopped | RunFailed
+Event = (
+    ThreadOpened
+    | RoundStarted
+    | TextDelta
+    | TextBreak
+    | RefusalDelta
+    | ReasoningDelta
+    | ToolCallDelta
+    | ToolCall
+    | RoundEnded
+    | ToolResult
+    | Note
+    | Ending
+)

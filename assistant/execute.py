@@ -1,0 +1,167 @@
+"""Run the calls of one round, side by side, and say each result as it lands.
+
+Not here: deciding whether there is another round (``run.py``) or sending results (``backends/``).
+
+The one rule: everything a call does ends in a result. Only a ``ToolError``'s own text reaches the model;
+what any other exception says is kept for the person.
+"""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from queue import Empty, SimpleQueue
+from traceback import format_exception_only
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError, from_json, to_json, to_jsonable_python
+
+from .errors import ToolError
+from .events import Outcome, ToolCall, ToolResult
+from .tools import Toolbox
+
+log = logging.getLogger(__name__)
+
+OUTPUT_LIMIT = 40_000
+"""Characters of an output that the model is given; about 10,000 tokens."""
+
+
+def execute(calls: Sequence[ToolCall], toolbox: Toolbox, time_limit: float) -> Iterator[ToolResult]:
+    """Run the calls on a thread each and yield their results in the order in which they land.
+
+    A function that is not back after its time limit (its own, or ``time_limit``; in seconds) gets the
+    outcome ``timeout`` and is left behind on its thread: Python cannot end it. Closing this generator
+    leaves all of them behind.
+    """
+    landed: SimpleQueue[tuple[int, ToolResult]] = SimpleQueue()
+    limits: list[float] = []
+    deadlines: dict[int, float] = {}  # by position: a careless server gives two calls the same id
+    for index, call in enumerate(calls):
+        found = toolbox.get(call.name)
+        limits.append(time_limit if found is None or found.timeout is None else found.timeout)
+        deadlines[index] = time.monotonic() + limits[index]
+        # Daemon threads: one that never comes back must not keep the application from ending.
+        threading.Thread(
+            target=lambda index=index, call=call: landed.put((index, answer(call, toolbox))),
+            name=f"function {call.name}",
+            daemon=True,
+        ).start()
+    while deadlines:
+        patience = min(deadlines.values()) - time.monotonic()
+        try:
+            index, result = landed.get(timeout=min(max(0.0, patience), threading.TIMEOUT_MAX))
+        except Empty:
+            index = min(deadlines, key=lambda index: deadlines[index])
+            result = timed_out(calls[index].call_id, limits[index])
+        if deadlines.pop(index, None) is not None:
+            yield result
+
+
+def answer(call: ToolCall, toolbox: Toolbox) -> ToolResult:
+    """Run one call here and now; whatever happens, there is a result."""
+    began = time.perf_counter()
+
+    def failed(outcome: Outcome, text: str, detail: str = "") -> ToolResult:
+        shown, whole = shorten(sendable(text))
+        seconds = time.perf_counter() - began
+        return ToolResult(call.call_id, error_output(shown), outcome, sendable(detail) or whole, seconds)
+
+    found = toolbox.get(call.name)
+    if found is None:
+        names = ", ".join(toolbox) or "none"
+        return failed("unknown", f"There is no function '{call.name}'. There are: {names}.")
+    try:
+        value = parse_arguments(call.arguments)
+    except ValueError as error:
+        return failed("invalid", f"The arguments are not valid JSON: {error}.")
+    try:
+        try:
+            arguments = found.bind(value)
+        except ValidationError as error:
+            return failed("invalid", _in_words(error))
+        output = as_text(found.run(arguments))
+    except ToolError as error:
+        return failed("failed", str(error))
+    except BaseException as error:  # SystemExit from a function must not vanish with its thread
+        log.exception("the function %s failed", call.name)
+        return failed(
+            "failed",
+            f"The function '{call.name}' failed. It may work with other arguments, or not at all.",
+            "".join(format_exception_only(error)).strip(),
+        )
+    shown, detail = shorten(output)
+    return ToolResult(call.call_id, shown, "done", detail, time.perf_counter() - began)
+
+
+def parse_arguments(text: str) -> Any:
+    """The JSON value of a call's arguments; nothing at all, and ``null``, mean no arguments."""
+    value = from_json(sendable(text)) if text.strip() else {}
+    return {} if value is None else value
+
+
+def as_text(value: Any) -> str:
+    """What the model reads of a function's return value: text as it is, everything else as JSON."""
+    if isinstance(value, str):
+        return sendable(value)
+    plain = to_jsonable_python(value, fallback=str)
+    try:
+        return to_json(plain, inf_nan_mode="strings").decode()
+    except PydanticSerializationError:  # half a surrogate pair somewhere inside: escaped, it can be sent
+        return json.dumps(plain)
+
+
+def sendable(text: str) -> str:
+    """The text without halves of surrogate pairs, which no connection carries."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def shorten(output: str) -> tuple[str, str]:
+    """The output for the model, and the whole of it for the person where that is more."""
+    if len(output) <= OUTPUT_LIMIT:
+        return output, ""
+    note = f"\n[cut here: the output has {len(output):,} characters, these are the first {OUTPUT_LIMIT:,}]"
+    return output[:OUTPUT_LIMIT] + note, output
+
+
+def error_output(text: str) -> str:
+    """How the model is told of an error; ``is_error_output`` recognises it in a recalled thread."""
+    return json.dumps({"error": text}, ensure_ascii=False)
+
+
+def is_error_output(output: str) -> bool:
+    """Whether this text came from ``error_output``."""
+    try:
+        value = json.loads(output)
+    except ValueError:
+        return False
+    return isinstance(value, dict) and list(value) == ["error"]
+
+
+def stopped(call_id: str) -> ToolResult:
+    """The result of a call that nobody waits for any more."""
+    return ToolResult(
+        call_id,
+        error_output("The user stopped the answer before this function gave a result."),
+        "stopped",
+    )
+
+
+def timed_out(call_id: str, seconds: float) -> ToolResult:
+    """The result of a call that took too long."""
+    return ToolResult(
+        call_id,
+        error_output(f"The function gave no result within {seconds:g} seconds and was given up."),
+        "timeout",
+        seconds=seconds,
+    )
+
+
+def _in_words(error: ValidationError) -> str:
+    """A validation error in words that a model can act on."""
+    lines = []
+    for each in error.errors(include_url=False, include_context=False):
+        place = ".".join(str(step) for step in each["loc"]) or "arguments"
+        lines.append(f"{place}: {each['msg']}")
+    return "The arguments do not fit the function. " + "; ".join(lines) + "."

@@ -1,0 +1,119 @@
+"""Arithmetic without ``eval``.
+
+Not here: algebra, units, currencies. The one rule: only what is listed below is ever computed, and
+nothing is computed whose size is not known to be small first.
+"""
+
+import ast
+import math
+import operator
+from collections.abc import Callable
+
+from assistant import ToolError, tool
+
+Number = int | float
+
+LONGEST_EXPRESSION = 500  # characters
+MOST_BITS = 3_300  # of a whole number: about a thousand digits
+MOST_PLACES = 100  # for round()
+
+# Full-width forms lie at a fixed distance from ASCII. Superscripts are left alone: 3² is not 32.
+_AS_ASCII = str.maketrans(
+    {chr(code + 0xFEE0): chr(code) for code in range(0x21, 0x7F)}
+    | {"×": "*", "·": "*", "÷": "/", "−": "-", "–": "-", "\u3000": " "}
+)
+
+
+@tool
+def calculate(expression: str) -> int | float:
+    """Calculate an arithmetic expression and give the number.
+
+    It knows + - * / // % ** and parentheses, sqrt, round, min, max, abs, pi and e.
+
+    Args:
+        expression: For example "(3 + 4.5) * 2 ** 10" or "round(100 / 7, 2)"; numbers without
+            thousands separators.
+
+    Raises:
+        ToolError: It is not such an expression, has no answer, or an answer too large.
+    """
+    if len(expression) > LONGEST_EXPRESSION:
+        raise ToolError(f"The expression is longer than {LONGEST_EXPRESSION} characters; split it.")
+    try:
+        return _value(ast.parse(expression.translate(_AS_ASCII).strip(), mode="eval").body)
+    except ZeroDivisionError:
+        raise ToolError("This divides by zero, which has no answer.") from None
+    except OverflowError:
+        raise ToolError("The answer or a step towards it is too large to calculate.") from None
+    except (RecursionError, MemoryError):
+        raise ToolError("The expression is nested too deeply; split it.") from None
+    except (SyntaxError, TypeError, ValueError):
+        raise ToolError(f"This is not arithmetic I can calculate. {_HINT}") from None
+
+
+def _value(node: ast.expr) -> Number:
+    match node:
+        case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
+            return _bounded(number)
+        case ast.Name(id=name) if name in _CONSTANTS:
+            return _CONSTANTS[name]
+        case ast.UnaryOp(op=op, operand=operand) if type(op) in _SIGNS:
+            return _SIGNS[type(op)](_value(operand))
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+            return _bounded(_OPERATORS[type(op)](_value(left), _value(right)))
+        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in _FUNCTIONS:
+            return _bounded(_FUNCTIONS[name](*map(_value, arguments)))
+        case ast.Tuple():
+            raise ToolError("Write numbers without thousands separators: 1234.5, not 1,234.5.")
+        case ast.BinOp(op=ast.BitXor()):
+            raise ToolError("Write powers with **, not with ^.")
+        case _:
+            raise ToolError(f"'{ast.unparse(node)[:40]}' is not something I calculate. {_HINT}")
+
+
+def _bounded(number: Number | complex) -> Number:
+    """The number, unless it is not a real one or has grown out of bounds."""
+    if isinstance(number, complex):
+        raise ToolError("The answer is not a real number.")
+    if isinstance(number, float) and not math.isfinite(number):
+        raise OverflowError
+    if isinstance(number, int) and number.bit_length() > MOST_BITS:
+        raise OverflowError
+    return number
+
+
+def _power(base: Number, exponent: Number) -> Number:
+    # Whole powers grow without end, so their size is judged before they are computed.
+    if isinstance(base, int) and isinstance(exponent, int):
+        fewest_bits = (base.bit_length() - 1) * exponent
+        if fewest_bits > MOST_BITS:
+            raise OverflowError
+    result: Number = base**exponent
+    return result
+
+
+def _round(number: Number, places: int = 0) -> Number:
+    if abs(places) > MOST_PLACES:
+        raise OverflowError
+    return round(number, places) if places else round(number)
+
+
+_HINT = "Use numbers, + - * / // % **, parentheses, sqrt, round, min, max, abs, pi and e."
+_CONSTANTS = {"pi": math.pi, "e": math.e}
+_SIGNS: dict[type, Callable[[Number], Number]] = {ast.UAdd: operator.pos, ast.USub: operator.neg}
+_OPERATORS: dict[type, Callable[[Number, Number], Number]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: _power,
+}
+_FUNCTIONS: dict[str, Callable[..., Number]] = {
+    "sqrt": math.sqrt,
+    "round": _round,
+    "min": min,
+    "max": max,
+    "abs": abs,
+}

@@ -1,0 +1,114 @@
+"""The weather in a city, now and for the next days.
+
+Not here: how the service is asked (``open_meteo.py``).
+
+The one rule: numbers go to the model with their units, never as ready-made sentences.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from assistant import tool
+
+from .open_meteo import Days, Now, find_place, forecast
+
+Unit = Literal["celsius", "fahrenheit"]
+
+
+@tool
+def get_weather(city: str, unit: Unit = "celsius") -> dict[str, str | float]:
+    """Get the weather in a city now: temperature, condition, wind in km/h, humidity, local time.
+
+    Args:
+        city: A city, best in English; "Springfield, Illinois" picks one of several.
+        unit: The unit of the temperature.
+
+    Raises:
+        ToolError: There is no such city, or the service fails or cannot be reached.
+    """
+    place = find_place(city)
+    variables = "temperature_2m,weather_code,wind_speed_10m,relative_humidity_2m"
+    now = forecast(Now, place, temperature_unit=unit, current=variables).current
+    return {
+        "city": place.name,
+        "country": place.country,
+        "local_time": now.time,
+        "temperature": now.temperature_2m,
+        "unit": unit,
+        "condition": _CONDITIONS.get(now.weather_code, "unknown"),
+        "wind_kmh": now.wind_speed_10m,
+        "humidity_percent": now.relative_humidity_2m,
+    }
+
+
+@tool
+def get_forecast(
+    city: str, days: Annotated[int, Field(ge=1, le=16)] = 3, unit: Unit = "celsius"
+) -> list[dict[str, str | float | None]]:
+    """Get the weather forecast for a city, a row for each day from today; precipitation in mm.
+
+    Args:
+        city: A city, best in English; "Springfield, Illinois" picks one of several.
+        days: The number of days, today included.
+        unit: The unit of the temperatures.
+
+    Raises:
+        ToolError: There is no such city, or the service fails or cannot be reached.
+    """
+    place = find_place(city)
+    variables = "weather_code,temperature_2m_min,temperature_2m_max,precipitation_sum"
+    answer = forecast(Days, place, temperature_unit=unit, daily=variables, forecast_days=days)
+    daily = answer.daily
+    return [
+        {
+            "city": place.name,
+            "date": day.isoformat(),
+            "condition": _CONDITIONS.get(code, "unknown"),
+            "min": low,
+            "max": high,
+            "unit": unit,
+            "precipitation_mm": precipitation,
+        }
+        for day, code, low, high, precipitation in zip(
+            daily.time,
+            daily.weather_code,
+            daily.temperature_2m_min,
+            daily.temperature_2m_max,
+            daily.precipitation_sum,
+            strict=False,  # a variable that ends early ends the forecast
+        )
+    ]
+
+
+# The codes of the World Meteorological Organization that the service uses.
+_CONDITIONS: dict[int | None, str] = {
+    0: "clear sky",
+    1: "mainly clear",
+    2: "partly cloudy",
+    3: "overcast",
+    45: "fog",
+    48: "freezing fog",
+    51: "light drizzle",
+    53: "drizzle",
+    55: "dense drizzle",
+    56: "light freezing drizzle",
+    57: "freezing drizzle",
+    61: "light rain",
+    63: "rain",
+    65: "heavy rain",
+    66: "light freezing rain",
+    67: "freezing rain",
+    71: "light snow",
+    73: "snow",
+    75: "heavy snow",
+    77: "snow grains",
+    80: "light rain showers",
+    81: "rain showers",
+    82: "violent rain showers",
+    85: "light snow showers",
+    86: "heavy snow showers",
+    95: "thunderstorm",
+    96: "thunderstorm with light hail",
+    99: "thunderstorm with heavy hail",
+}

@@ -1,0 +1,156 @@
+"""A run on a thread of its own, behind an append-only log that anybody can follow.
+
+Not here: Streamlit, or what a run does (``run.py``).
+
+The one rule: a page only ever follows. A click, a reload, a second page or a lost connection ends a
+follower, never the run; ``stop`` alone ends a run, and does so at once.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from weakref import WeakValueDictionary
+
+from .errors import ThreadBusy
+from .events import Ending, Event, RunFailed
+from .run import STOPPED
+from .threads import Thread
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT = 0.1
+"""Seconds after which a follower gets control even when nothing happened."""
+
+PACE = 0.033
+"""Seconds between two batches to one follower: what piles up in between is handed over in one go."""
+
+
+class LiveRun:
+    """One run while it goes on, and its log after that."""
+
+    def __init__(
+        self, thread: Thread, events: Generator[Event, None, None], cancel: Callable[[Thread], None]
+    ) -> None:
+        self.thread = thread
+        self._cancel = cancel
+        self.first = len(thread.messages) - 1  # the index of the message that this run writes
+        self._events = events
+        self._log: list[Event] = []
+        self._news = threading.Condition(threading.RLock())
+        self._worker = threading.Thread(target=self._drain, name=f"run {thread.id}", daemon=True)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the log is complete."""
+        return bool(self._log) and isinstance(self._log[-1], Ending)
+
+    def begin(self) -> None:
+        """Let the run go."""
+        self._worker.start()
+
+    def follow(self) -> Iterator[list[Event]]:
+        """The run's events from its beginning on, in batches; the last batch ends with the ending.
+
+        A batch is empty when nothing happened for a moment: time for the follower to look elsewhere.
+        """
+        position = 0
+        while True:
+            with self._news:
+                if position == len(self._log):
+                    self._news.wait(HEARTBEAT)
+                batch = self._log[position:]
+            position += len(batch)
+            yield batch
+            if batch and isinstance(batch[-1], Ending):
+                return
+            if batch:
+                time.sleep(PACE)
+
+    def stop(self) -> None:
+        """End the run now, also when it waits for a silent server or a slow function.
+
+        What its worker still says after this is dropped, and the worker ends at its next event, or by
+        the connection's end.
+        """
+        message = self.thread.messages[self.first]
+        with self._news:
+            message.add(STOPPED)  # in vain where the run ended by itself a moment ago: then that holds
+            if message.ending is not None:
+                self._append(message.ending)
+        self._cancel(self.thread)
+
+    def _append(self, event: Event) -> bool:
+        """Append to the log unless it is complete."""
+        with self._news:
+            if self.ended:
+                return False
+            self._log.append(event)
+            self._news.notify_all()
+            return True
+
+    def _drain(self) -> None:
+        try:
+            for event in self._events:
+                if not self._append(event):
+                    break
+        except Exception as error:  # a run turns its errors into events; this is the last net
+            log.exception("a run broke")
+            self._append(RunFailed("internal", f"The application itself failed ({type(error).__name__})."))
+        finally:
+            self._events.close()
+
+
+class LiveRuns:
+    """The threads that are open in this process, and the run each of them may have."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._runs: list[LiveRun] = []
+        self._threads: WeakValueDictionary[str, Thread] = WeakValueDictionary()
+
+    def start(
+        self,
+        thread: Thread,
+        run: Callable[[], Generator[Event, None, None]],
+        cancel: Callable[[Thread], None] = lambda thread: None,
+    ) -> LiveRun:
+        """Call ``run`` and let what it returns go on a thread of its own.
+
+        ``cancel`` is called when the run is stopped, to wake it where it waits for a server.
+
+        Raises:
+            ThreadBusy: The thread has a run that has not ended; ``run`` was not called.
+        """
+        with self._lock:
+            if self._of(thread) is not None:
+                raise ThreadBusy("An answer is still being written here. Wait for it, or stop it.")
+            live = LiveRun(thread, run(), cancel)
+            self._runs.append(live)
+        live.begin()
+        return live
+
+    def of(self, thread: Thread) -> LiveRun | None:
+        """The run of this thread that has not ended, if there is one."""
+        with self._lock:
+            return self._of(thread)
+
+    def _of(self, thread: Thread) -> LiveRun | None:
+        self._runs = [run for run in self._runs if not run.ended]
+        return next((run for run in self._runs if run.thread is thread), None)
+
+    def find(self, thread_id: str) -> Thread | None:
+        """The thread by this id, if anybody in this process has it open or a run is writing to it."""
+        with self._lock:
+            for run in self._runs:
+                if run.thread.id == thread_id:
+                    return run.thread
+            return self._threads.get(thread_id)
+
+    def share(self, thread: Thread) -> Thread:
+        """Make the thread known to the process under its id; the first to do so wins."""
+        with self._lock:
+            for run in self._runs:
+                if run.thread.id == thread.id:
+                    return run.thread
+            return self._threads.setdefault(thread.id, thread)

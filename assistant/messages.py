@@ -1,0 +1,203 @@
+"""Messages and their parts: what a thread remembers of who said what.
+
+Not here: a server's items (a backend keeps those in ``Thread.raw``) or anything about drawing.
+
+The one rule: history is a fold of events. ``Message.add`` folds an event in, and ``Message.events`` says
+the message again as events, so that a stored answer and a live one are drawn by the same code.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from .events import (
+    Ending,
+    Event,
+    Note,
+    ReasoningDelta,
+    RefusalDelta,
+    RoundEnded,
+    RoundStarted,
+    RunCompleted,
+    RunFailed,
+    RunPaused,
+    RunStopped,
+    TextBreak,
+    TextDelta,
+    ThreadOpened,
+    ToolCall,
+    ToolCallDelta,
+    ToolResult,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Markdown, as the person typed it or the model wrote it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The model's words on why it will not answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """What the model showed of its reasoning."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A note to the person about the thread itself."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function call and, once there is one, its result.
+
+    ``asked`` is false while the model is still writing it, and stays so if the round never ended well:
+    such a call was never run and is unknown to the server.
+    """
+
+    call_id: str
+    name: str
+    arguments: str
+    round: int
+    asked: bool = True
+    result: ToolResult | None = None
+
+
+Part = Text | Refusal | Reasoning | Remark | Call
+
+
+@dataclass(slots=True)
+class Message:
+    """One side's turn: a person's text, or everything an answer was made of, over all its rounds."""
+
+    role: Literal["user", "assistant"]
+    parts: list[Part] = field(default_factory=list)
+    ending: Ending | None = None
+    _round: int = field(default=0, repr=False, compare=False)
+    _break: bool = field(default=False, repr=False, compare=False)
+
+    @classmethod
+    def from_person(cls, text: str) -> "Message":
+        """The message of a person who typed this text."""
+        return cls("user", [Text(text)], RunCompleted())
+
+    @property
+    def text(self) -> str:
+        """All of the message's text, its blocks separated by a blank line."""
+        return "\n\n".join(part.text for part in self.parts if isinstance(part, Text))
+
+    @property
+    def calls(self) -> list[Call]:
+        """The calls of rounds that ended well, in the order in which they were asked."""
+        return [part for part in self.parts if isinstance(part, Call) and part.asked]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether an answer ended before it said anything."""
+        return self.role == "assistant" and not self.parts
+
+    def add(self, event: Event) -> None:
+        """Fold one event in; whatever comes after the ending is ignored."""
+        if self.ending is not None:
+            return
+        match event:
+            case TextDelta(text):
+                self._grow(Text, text)
+            case RefusalDelta(text):
+                self._grow(Refusal, text)
+            case ReasoningDelta(text):
+                self._grow(Reasoning, text)
+            case TextBreak():
+                self._break = True
+            case ToolCallDelta(call_id, name, text):
+                draft = self._find(call_id)
+                if draft is None or draft.round != self._round:
+                    draft = Call(call_id, name, "", self._round, asked=False)
+                self._put(replace(draft, arguments=draft.arguments + text))
+            case ToolCall(call_id, name, arguments):
+                self._put(Call(call_id, name, arguments, self._round))
+            case ToolResult():
+                self.answer(event)
+            case RoundStarted(number):
+                self._round, self._break = number, True
+            case RoundEnded():
+                # What was being written but is not among the finished calls was not meant to be asked.
+                self.parts = [p for p in self.parts if not isinstance(p, Call) or p.asked]
+            case Note(text):
+                self.parts.append(Remark(text))
+            case ThreadOpened():
+                pass
+            case RunCompleted() | RunPaused() | RunStopped() | RunFailed():
+                self.ending = event
+
+    def answer(self, result: ToolResult) -> None:
+        """Give a call its result, also after the message has ended; a second result is ignored."""
+        call = self._find(result.call_id)
+        if call is not None and call.asked and call.result is None:
+            self._put(replace(call, result=result))
+
+    def events(self) -> Iterator[Event]:
+        """Say the message again, as the events it could have been folded from."""
+        before: Part | None = None
+        round_number = 0
+        for part in self.parts:
+            if isinstance(part, Text | Refusal | Reasoning) and type(part) is type(before):
+                yield TextBreak()
+            match part:
+                case Text(text):
+                    yield TextDelta(text)
+                case Refusal(text):
+                    yield RefusalDelta(text)
+                case Reasoning(text):
+                    yield ReasoningDelta(text)
+                case Remark(text):
+                    yield Note(text)
+                case Call(call_id, name, arguments, number, asked, result):
+                    if number != round_number:
+                        round_number = number
+                        yield RoundStarted(number)
+                    if asked:
+                        yield ToolCall(call_id, name, arguments)
+                    else:
+                        yield ToolCallDelta(call_id, name, arguments)
+                    if result is not None:
+                        yield result
+            before = part
+        if self.ending is not None:
+            yield self.ending
+
+    def _grow(self, kind: type[Text] | type[Refusal] | type[Reasoning], text: str) -> None:
+        last = self.parts[-1] if self.parts else None
+        if isinstance(last, kind) and not self._break:
+            self.parts[-1] = kind(last.text + text)
+        else:
+            self.parts.append(kind(text))
+        self._break = False
+
+    def _find(self, call_id: str) -> Call | None:
+        """The newest call by this id: a server may use an id again in a later round."""
+        for part in reversed(self.parts):
+            if isinstance(part, Call) and part.call_id == call_id:
+                return part
+        return None
+
+    def _put(self, call: Call) -> None:
+        """Replace the newest call by this id, or append it when it belongs to a new round."""
+        for index in range(len(self.parts) - 1, -1, -1):
+            part = self.parts[index]
+            if isinstance(part, Call) and part.call_id == call.call_id and part.round == call.round:
+                self.parts[index] = call
+                return
+        self.parts.append(call)

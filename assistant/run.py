@@ -1,0 +1,117 @@
+"""A run: ask the model, run the functions it asks for, give it the results, until it is done.
+
+Not here: threads and clocks (``live.py``, ``execute.py``), a protocol (``backends/``), Streamlit.
+
+The one rule: a run is a generator of events with exactly one ending, and closing it cancels it.
+"""
+
+import logging
+from collections.abc import Generator
+from contextlib import closing
+from typing import Protocol
+
+from .errors import BackendError, Incomplete
+from .events import (
+    Event,
+    RoundStarted,
+    RunCompleted,
+    RunFailed,
+    RunStopped,
+    ThreadOpened,
+    ToolCall,
+)
+from .execute import execute, stopped
+from .messages import Message
+from .threads import Thread
+from .tools import Toolbox
+
+log = logging.getLogger(__name__)
+
+STOPPED = RunStopped("person", "Stopped.")
+"""How a run ends that a person stopped."""
+
+
+class Backend(Protocol):
+    """A way to ask a model: one protocol, one method."""
+
+    def stream(self, thread: Thread, toolbox: Toolbox) -> Generator[Event, None, list[ToolCall]]:
+        """Ask for one response to the thread as it stands, say it as events, return its calls.
+
+        The backend finds in ``thread.messages`` what the server has not heard yet. It changes
+        ``thread.raw`` only after a response ended well, and right after saying an event.
+
+        Raises:
+            BackendError: The response did not end well; nothing of it may be run.
+            Incomplete: The server ended the response early, at a limit.
+        """
+
+    def cancel(self, thread: Thread) -> None:
+        """Hang up on the server if it is answering this thread; called from another thread."""
+
+
+class Assistant:
+    """A model behind a backend, together with the functions it may call."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        toolbox: Toolbox,
+        *,
+        max_rounds: int = 10,
+        tool_timeout: float = 30.0,
+    ) -> None:
+        self.backend = backend
+        self.toolbox = toolbox
+        self.max_rounds = max_rounds
+        self.tool_timeout = tool_timeout
+
+    def run(self, thread: Thread, text: str) -> Generator[Event, None, None]:
+        """Put a person's message into the thread, at once, and return the run that answers it."""
+        thread.messages.append(Message.from_person(text))
+        return self.resume(thread)
+
+    def resume(self, thread: Thread) -> Generator[Event, None, None]:
+        """Answer the thread as it stands: the run for a message that has no whole answer yet."""
+        thread.close_open_calls(stopped)
+        if thread.messages and thread.messages[-1].is_empty:
+            thread.messages.pop()  # an attempt that said nothing leaves nothing
+        message = Message("assistant")
+        thread.messages.append(message)
+        return self._answer(thread, message)
+
+    def cancel(self, thread: Thread) -> None:
+        """Let go of the server at once, although the run itself is blocked in waiting for it."""
+        self.backend.cancel(thread)
+
+    def _answer(self, thread: Thread, message: Message) -> Generator[Event, None, None]:
+        with closing(self._rounds(thread)) as events:
+            try:
+                for event in events:
+                    message.add(event)
+                    if isinstance(event, ThreadOpened):
+                        thread.id = event.thread_id
+                    yield event
+            except GeneratorExit:
+                message.add(STOPPED)
+                raise
+
+    def _rounds(self, thread: Thread) -> Generator[Event, None, None]:
+        try:
+            for number in range(1, self.max_rounds + 1):
+                yield RoundStarted(number)
+                calls = yield from self.backend.stream(thread, self.toolbox)
+                if not calls:
+                    yield RunCompleted()
+                    return
+                yield from execute(calls, self.toolbox, self.tool_timeout)
+            yield RunStopped("max_rounds", f"Stopped after {self.max_rounds} rounds of function calls.")
+        except Incomplete as limit:
+            yield RunStopped(limit.reason, str(limit))
+        except BackendError as error:
+            yield RunFailed(error.code, str(error), error.retry, error.retry_after)
+        except Exception as error:
+            log.exception("a run failed in a way nobody thought of")
+            yield RunFailed(
+                "internal",
+                f"The application itself failed ({type(error).__name__}). Its log has more.",
+            )

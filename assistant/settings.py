@@ -1,0 +1,134 @@
+"""Settings: one frozen value, made once from mappings of names to texts.
+
+Not here: reading files or the environment; whoever starts the application hands the mappings in.
+
+The one rule: every variable is listed once, in ``VARIABLES``, with the sentence that explains it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from .errors import SettingsError
+
+OPENAI_URL = "https://api.openai.com/v1"
+
+INSTRUCTIONS = (
+    "You are a friendly trip planner. Use the functions for facts about time, weather, hotels and events, "
+    "several at once where that helps, and say so when one of them fails. Answer in the person's language, "
+    "briefly, in Markdown."
+)
+
+VARIABLES: dict[str, str] = {
+    "OPENAI_API_KEY": "The key of your account; leave it out to use the built-in demo.",
+    "OPENAI_BASE_URL": "Another server that speaks the Responses API, such as http://localhost:11434/v1.",
+    "OPENAI_MODEL": "The model that answers (gpt-6-luna).",
+    "ASSISTANT_NAME": "The name above the chat (Trip planner).",
+    "ASSISTANT_INSTRUCTIONS": "What the model is told about its task.",
+    "ASSISTANT_MAX_ROUNDS": "How many times one answer may ask for functions, 1 to 100 (10).",
+    "ASSISTANT_TOOL_TIMEOUT": "Seconds a function may take, more than 0 and at most 3600 (30).",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set from outside."""
+
+    api_key: str = field(default="", repr=False)
+    base_url: str = ""
+    model: str = "gpt-6-luna"
+    name: str = "Trip planner"
+    instructions: str = INSTRUCTIONS
+    max_rounds: int = 10
+    tool_timeout: float = 30.0
+
+    @property
+    def demo(self) -> bool:
+        """Whether there is nothing to connect to, so that the built-in stand-in answers."""
+        return not self.api_key and not self.base_url
+
+    @classmethod
+    def load(cls, *sources: Mapping[str, Any]) -> "Settings":
+        """Settings from mappings of variable names to values; for each name the first source wins.
+
+        A value that is missing or blank counts as not set.
+
+        Raises:
+            SettingsError: A value cannot be used; the text names the variable, the value, the remedy.
+        """
+
+        def text(name: str) -> str:
+            for source in sources:
+                value = source.get(name)
+                if value is not None and str(value).strip():
+                    return str(value).strip()
+            return ""
+
+        default = cls()
+        return cls(
+            api_key=_key(text("OPENAI_API_KEY")),
+            base_url=_url("OPENAI_BASE_URL", text("OPENAI_BASE_URL")),
+            model=text("OPENAI_MODEL") or default.model,
+            name=text("ASSISTANT_NAME") or default.name,
+            instructions=text("ASSISTANT_INSTRUCTIONS") or default.instructions,
+            max_rounds=_whole(
+                "ASSISTANT_MAX_ROUNDS", text("ASSISTANT_MAX_ROUNDS"), default.max_rounds, 1, 100
+            ),
+            tool_timeout=_seconds(
+                "ASSISTANT_TOOL_TIMEOUT", text("ASSISTANT_TOOL_TIMEOUT"), default.tool_timeout, 3600
+            ),
+        )
+
+
+def _key(value: str) -> str:
+    # The value itself is never shown: it may be a key with a slip in it.
+    if not value.isascii() or not value.isprintable() or set(value) & set(" \"'"):
+        raise SettingsError(
+            "OPENAI_API_KEY holds a space or a character that no key has. Copy the key again, "
+            "in one piece and without quotes."
+        )
+    return value
+
+
+def _url(name: str, value: str) -> str:
+    if not value:
+        return ""
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not value.isprintable() or " " in value:
+        shown = "a key" if value.startswith("sk-") else repr(value)  # the right value in the wrong place
+        raise SettingsError(
+            f"{name} is {shown}, which is not an address. Write it with its scheme, "
+            "such as http://localhost:11434/v1, or leave it out."
+        )
+    return value
+
+
+def _whole(name: str, value: str, default: int, low: int, high: int) -> int:
+    if not value:
+        return default
+    try:
+        number = int(value)
+    except ValueError:
+        number = low - 1
+    if not low <= number <= high:
+        raise SettingsError(f"{name} is {value!r}. Set a whole number from {low} to {high}.")
+    return number
+
+
+def _seconds(name: str, value: str, default: float, high: float) -> float:
+    if not value:
+        return default
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= high:
+        raise SettingsError(
+            f"{name} is {value!r}. Set a number of seconds, more than 0 and at most {high:g}."
+        )
+    return number

@@ -1,0 +1,42 @@
+"""A thread: an id, the messages so far, and what a backend remembers about it.
+
+Not here: keeping threads beyond the process (a store does that) or talking to a server.
+
+The one rule: our transcript is the truth. A backend reconciles the server's memory to it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .events import ToolResult
+from .messages import Call, Message
+
+
+@dataclass(slots=True, weakref_slot=True, eq=False)
+class Thread:
+    """One conversation.
+
+    Attributes:
+        id: What the address of the page names; empty until the server has given one.
+        messages: Everything that was said, oldest first.
+        raw: The backend's own notes and items, JSON-able, read and written by that backend alone.
+    """
+
+    id: str = ""
+    messages: list[Message] = field(default_factory=list)
+    raw: dict[str, Any] = field(default_factory=dict)
+
+    def open_calls(self) -> list[Call]:
+        """The calls that were asked and have no result: a pause, a stop, a crash or an approval.
+
+        Every one needs a result before a model can be asked anything else (protocols: §0, rule 5).
+        """
+        return [call for message in self.messages for call in message.calls if call.result is None]
+
+    def close_open_calls(self, result: Callable[[str], ToolResult]) -> None:
+        """Give every open call the result that ``result`` makes for its id."""
+        for message in self.messages:
+            for call in message.calls:
+                if call.result is None:
+                    message.answer(result(call.call_id))

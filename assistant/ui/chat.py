@@ -1,0 +1,262 @@
+"""The conversation on the page: messages that are stored, and an answer that is being written.
+
+Not here: what a run is (``run.py``) or how it is kept going (``live.py``).
+
+The one rule: live and stored answers are drawn by the same code from the same events.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.elements.lib.mutable_status_container import StatusContainer
+from streamlit.runtime import exists, get_instance
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from ..events import (
+    Event,
+    Note,
+    ReasoningDelta,
+    RefusalDelta,
+    RoundEnded,
+    RoundStarted,
+    RunCompleted,
+    RunFailed,
+    RunPaused,
+    RunStopped,
+    TextBreak,
+    TextDelta,
+    ThreadOpened,
+    ToolCall,
+    ToolCallDelta,
+    ToolResult,
+)
+from ..live import LiveRun
+from ..messages import Message
+from .steps import Step, plain
+
+Chunk = str | Callable[[], None]
+
+GRACE = 0.5
+"""Seconds in which a page that left a run may come back before its leaving means Stop."""
+
+
+class Visits:
+    """Counts how often the page's script has run in one browser session."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+def draw_message(message: Message, retry: Callable[[], None] | None = None) -> None:
+    """Draw a message of the thread's past; ``retry`` is offered where trying again can help."""
+    if message.role == "user":
+        with st.chat_message("user"):
+            st.text(message.text)
+        return
+    with st.chat_message("assistant"):
+        body, footer = st.container(), st.empty()
+        with body:
+            for chunk in chunks([list(message.events())], footer, retry):
+                if isinstance(chunk, str):
+                    st.markdown(chunk)
+                else:
+                    chunk()
+
+
+def follow(run: LiveRun, visits: Visits, retry: Callable[[], None]) -> None:
+    """Draw the answer of a run that goes on, from its beginning to its end, as it comes.
+
+    Streamlit's Stop button and a click elsewhere look the same here: both end this script. After a click
+    the script runs again at once; if it does not, and the browser is still there, the person meant Stop.
+    """
+    count = visits.count
+    context = get_script_run_ctx()
+    session_id = context.session_id if context else ""
+
+    def stop_unless_back() -> None:
+        connected = not exists() or get_instance().is_active_session(session_id)
+        if visits.count == count and connected:
+            run.stop()
+
+    with st.chat_message("assistant"):
+        body, footer = st.container(), st.empty()
+        try:
+            with body:
+                st.write_stream(chunks(_awake(run.follow()), footer, retry))
+        except BaseException:  # Streamlit ends a script with an exception that is no Exception
+            timer = threading.Timer(GRACE, stop_unless_back)
+            timer.daemon = True
+            timer.start()
+            raise
+
+
+def _awake(batches: Iterator[list[Event]]) -> Iterator[list[Event]]:
+    """The same batches; in between, Streamlit gets the chance to end the script."""
+    for batch in batches:
+        st.session_state.get("thread")
+        yield batch
+
+
+def chunks(
+    batches: Iterable[list[Event]], footer: DeltaGenerator, retry: Callable[[], None] | None = None
+) -> Iterator[Chunk]:
+    """What ``st.write_stream`` takes: text as strings, everything else as a callable that draws itself.
+
+    A callable ends the block of text before it; Streamlit calls it after that block was drawn
+    (undocumented, in every version from 1.54 on, and pinned by a test).
+    """
+    answer = _Answer(footer, retry)
+    for batch in batches:
+        text = ""
+        for event in batch:
+            if isinstance(event, TextDelta):
+                text += event.text
+                continue
+            if text:
+                answer.doing = ""
+                yield text
+                text = ""
+            draw = answer.draw(event)
+            if draw is not None:
+                yield draw
+        if text:
+            answer.doing = ""
+            yield text
+        answer.say_what_happens()
+
+
+class _Answer:
+    """What of one answer is on the page so far."""
+
+    def __init__(self, footer: DeltaGenerator, retry: Callable[[], None] | None) -> None:
+        self.doing = ""  # in words, shown below the answer while it goes on
+        self._shown = ""
+        self._footer = footer
+        self._retry = retry
+        self._row: DeltaGenerator | None = None  # holds the calls of this round
+        self._steps: dict[str, Step] = {}  # the calls of this round, by call id
+        self._running: dict[str, str] = {}  # those without a result: call id -> name
+        self._thought = Thought()
+
+    def draw(self, event: Event) -> Callable[[], None] | None:
+        """How to draw an event in the flow of the answer; None where nothing belongs there."""
+        if not isinstance(event, ReasoningDelta):
+            self._thought.end()
+        match event:
+            case TextDelta() | TextBreak():
+                return _end_block
+            case RefusalDelta(text):
+                return partial(_refuse, text)
+            case ReasoningDelta(text):
+                return partial(self._thought.add, text)
+            case ToolCallDelta(call_id, name, text):
+                return partial(self._write, call_id, name, text)
+            case ToolCall(call_id, name, arguments):
+                return partial(self._ask, call_id, name, arguments)
+            case ToolResult():
+                return partial(self._finish, event)
+            case Note(text):
+                return partial(_remark, text)
+            case ThreadOpened(thread_id):
+                st.query_params["thread"] = thread_id
+            case RoundStarted():
+                self._row, self._steps, self._running = None, {}, {}
+                self.doing = "Thinking"
+            case RoundEnded():
+                self._say_what_runs()
+            case RunCompleted():
+                self._end()
+            case RunPaused():
+                self._end("Waiting for your decision.")
+            case RunStopped(_, text):
+                self._end(f":material/stop_circle: {plain(text)}")
+            case RunFailed():
+                self._end()
+                self._fail(event)
+        return None
+
+    def say_what_happens(self) -> None:
+        """Bring the line below the answer up to date."""
+        if self.doing != self._shown:
+            self._shown = self.doing
+            if self.doing:
+                self._footer.markdown(f":shimmer[{plain(self.doing)} …]")
+            else:
+                self._footer.empty()
+
+    def _step(self, call_id: str, name: str) -> Step:
+        if call_id not in self._steps:
+            if self._row is None:
+                self._row = st.container(gap="xxsmall")
+            with self._row:
+                self._steps[call_id] = Step(name)
+            self._running[call_id] = name
+        return self._steps[call_id]
+
+    def _write(self, call_id: str, name: str, text: str) -> None:
+        self._step(call_id, name).write(text)
+        self.doing = "Preparing a call"
+
+    def _ask(self, call_id: str, name: str, arguments: str) -> None:
+        self._step(call_id, name).ask(arguments)
+        self._say_what_runs()
+
+    def _finish(self, result: ToolResult) -> None:
+        if self._running.pop(result.call_id, None) is not None:
+            self._steps[result.call_id].finish(result)
+        self._say_what_runs()
+
+    def _say_what_runs(self) -> None:
+        self.doing = "Running " + ", ".join(self._running.values()) if self._running else ""
+
+    def _end(self, remark: str = "") -> None:
+        for call_id in self._running:
+            self._steps[call_id].abandon()
+        self._running = {}
+        self.doing = self._shown = ""
+        self._footer.empty()
+        if remark:
+            self._footer.caption(remark)
+
+    def _fail(self, failure: RunFailed) -> None:
+        with self._footer.container():
+            st.error(plain(failure.text), icon=":material/error:")
+            if self._retry is not None:
+                st.button("Retry", key="retry", icon=":material/refresh:", on_click=self._retry)
+
+
+class Thought:
+    """The quiet block that holds what a model shows of its reasoning."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._status: StatusContainer | None = None
+        self._body: DeltaGenerator | None = None
+
+    def add(self, text: str) -> None:
+        if self._status is None or self._body is None:
+            self._text = ""
+            self._status = st.status(":shimmer[Reasoning]", type="compact")
+            self._body = self._status.empty()
+        self._text += text
+        self._body.markdown(self._text)
+
+    def end(self) -> None:
+        if self._status is not None:
+            self._status.update(label="Reasoning", state="complete")
+            self._status = self._body = None
+
+
+def _end_block() -> None:
+    """Nothing: that it is called ends the block of text before it."""
+
+
+def _refuse(text: str) -> None:
+    st.markdown(plain(text))
+
+
+def _remark(text: str) -> None:
+    st.caption(plain(text))

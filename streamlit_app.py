@@ -1,0 +1,144 @@
+"""The page: settings, thread, what was said, the answer being written, the input. Read it top to bottom."""
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from dotenv import dotenv_values
+from streamlit.errors import StreamlitSecretNotFoundError
+
+from assistant import Assistant, SettingsError, Thread, Toolbox, functions
+from assistant.backends import Responses, open_backend
+from assistant.errors import BackendError, FunctionError, ThreadBusy, UnknownThread
+from assistant.live import LiveRun, LiveRuns
+from assistant.settings import Settings
+from assistant.ui.chat import Visits, draw_message, follow
+from assistant.ui.steps import plain
+
+EXAMPLES = [
+    "What's the weather in Tokyo and Paris, and then find me a hotel in the warmer one",
+    "What time is it in Oslo, and what's on in Lisbon?",
+    "京都の今の時間と、イベントを教えて",
+    'calculate(expression="(19.5 + 3) * 4")',
+]
+
+
+def secrets() -> Mapping[str, Any]:
+    """Streamlit's secrets; none where there is no file of them."""
+    try:
+        return st.secrets.to_dict()
+    except StreamlitSecretNotFoundError:
+        return {}
+
+
+@st.cache_resource(show_spinner=False, max_entries=8, on_release=lambda backend: backend.close())
+def backend_for(settings: Settings, edition: int) -> Responses:
+    """One backend, with one client and one pool of connections, for everybody who has these settings."""
+    return open_backend(settings)
+
+
+@st.cache_resource(show_spinner=False)
+def live_runs(edition: int) -> LiveRuns:
+    """The runs of this process. ``edition`` changes when Streamlit reloads the package after an edit."""
+    return LiveRuns()
+
+
+def new_chat() -> None:
+    st.session_state.thread = Thread()
+    st.query_params.clear()
+
+
+def retry() -> None:
+    with suppress(ThreadBusy):  # somebody else retries it already
+        live.start(thread, partial(assistant.resume, thread), assistant.cancel)
+
+
+@st.fragment(run_every=0.5)
+def look_after(run: LiveRun) -> None:
+    """Draw the page again once the run has ended: after Stop nothing else would."""
+    if run.ended:
+        st.rerun()
+
+
+# Settings and functions: what is wrong with them is said on the page, in one sentence.
+try:
+    settings = Settings.load(os.environ, secrets(), dotenv_values(Path(__file__).with_name(".env")))
+    toolbox = Toolbox.from_package(functions)
+except (SettingsError, FunctionError) as error:
+    st.set_page_config(page_title="Assistant")
+    st.error(plain(error), icon=":material/error:")
+    st.stop()
+
+st.set_page_config(page_title=settings.name, page_icon=":material/flight_takeoff:")
+edition = id(Thread)
+backend = backend_for(settings, edition)
+live = live_runs(edition)
+assistant = Assistant(backend, toolbox, max_rounds=settings.max_rounds, tool_timeout=settings.tool_timeout)
+visits: Visits = st.session_state.setdefault("visits", Visits())
+visits.count += 1
+
+# The head of the page.
+with st.container(horizontal=True, vertical_alignment="center"):
+    st.title(settings.name, anchor=False)
+    st.button("New chat", key="new_chat", icon=":material/edit_square:", on_click=new_chat)
+if settings.demo:
+    st.info(
+        "This is the built-in demo: a stand-in without a model. To connect one, set `OPENAI_API_KEY` "
+        "(or `OPENAI_BASE_URL` for a server of your own) in `.env` and reload.",
+        icon=":material/science:",
+    )
+    st.caption("Answers stream in; every function call is shown with what came of it.")
+else:
+    st.caption(f"Answers by {plain(settings.model)}; every function call is shown with what came of it.")
+
+# The thread: the one that the address names, or this session's own.
+kept = st.session_state.get("thread")
+thread = kept if isinstance(kept, Thread) else Thread()  # not, after an edit reloaded the package
+asked = st.query_params.get("thread")
+if asked and asked != thread.id:
+    try:
+        thread = live.find(asked) or live.share(backend.recall(asked))
+    except UnknownThread:
+        st.info("There is no thread by the id in the address, so this is a new one.")
+        thread = Thread()
+        st.query_params.clear()
+    except BackendError as error:
+        st.error(plain(error), icon=":material/error:")
+        st.button("Retry", key="retry", icon=":material/refresh:")
+        st.stop()
+elif thread.id:
+    st.query_params["thread"] = thread.id
+    thread = live.share(thread)
+st.session_state.thread = thread
+
+# What the person says: typed, or one of the examples.
+if "unsent" in st.session_state:
+    st.session_state.prompt = st.session_state.pop("unsent")
+prompt = st.chat_input("Ask anything", key="prompt", submit_mode="stop")
+examples = st.empty()
+if not thread.messages and not prompt:
+    with examples.container(horizontal=True):
+        for number, example in enumerate(EXAMPLES):
+            if st.button(example, key=f"example_{number}"):
+                prompt = example
+if prompt:
+    examples.empty()
+    try:
+        live.start(thread, partial(assistant.run, thread, prompt), assistant.cancel)
+    except ThreadBusy as busy:
+        st.toast(str(busy))
+        st.session_state.unsent = prompt
+        st.rerun()
+
+# The conversation: what was said, and the answer that is being written.
+run = live.of(thread)
+messages = thread.messages[: run.first] if run else thread.messages
+for message in messages:
+    draw_message(message, retry if message is thread.messages[-1] else None)
+if run:
+    look_after(run)
+    follow(run, visits, retry)

@@ -1,0 +1,53 @@
+"""What the tests share: a model server on a real socket, and assistants connected to it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from assistant import Assistant, Tool, Toolbox, tool
+from assistant.backends.client import connect
+from assistant.backends.responses import Responses
+from assistant.settings import Settings
+from tests.wire import ModelServer
+
+Connect = Callable[..., Assistant]
+
+
+@tool
+def add(a: int, b: int) -> int:
+    """Add two whole numbers.
+
+    Args:
+        a: The first.
+        b: The second.
+    """
+    return a + b
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    with ModelServer() as server:
+        yield server
+
+
+@pytest.fixture
+def connect_to() -> Iterator[Connect]:
+    """Makes an assistant whose model is at an address: ``connect_to(server.url, add, max_rounds=2)``."""
+    with ExitStack() as clients:
+
+        def connected(
+            url: str, *tools: Tool[..., Any], key: str = "sk-test-key", **options: Any
+        ) -> Assistant:
+            settings = Settings(api_key=key, base_url=url, model="test-model", instructions="Be brief.")
+            client = clients.enter_context(connect(settings))
+            backend = Responses(client, model=settings.model, instructions=settings.instructions)
+            return Assistant(backend, Toolbox(*tools), **options)
+
+        yield connected
+
+
+@pytest.fixture
+def assistant(server: ModelServer, connect_to: Connect) -> Assistant:
+    return connect_to(server.url, add)

@@ -1,0 +1,221 @@
+"""The page in a real browser: what only a browser can show. Few, and never skipped where CI runs."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from assistant.settings import VARIABLES
+from tests.wire import ModelServer, call, calls, cut, message, text
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).parent.parent
+NOTHING_SKIPPED = bool(os.environ.get("ASSISTANT_TESTS_SKIP_NOTHING"))
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+FLAGS += ["--disable-background-networking", "--disable-component-update"]
+
+INPUT = "[data-testid=stChatInputTextArea]"
+STOP = "[data-testid=stChatInputStopButton]"
+MESSAGE = "[data-testid=stChatMessage]"
+IDLE = "[data-test-script-state=notRunning]"
+
+
+def _need(condition: bool, what: str) -> None:
+    if not condition:
+        if NOTHING_SKIPPED:
+            pytest.fail(f"{what} is missing, and nothing may be skipped here")
+        pytest.skip(f"needs {what}; see .ci/run")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        _need(False, "Playwright (.ci/requirements.txt)")
+    chromium = shutil.which("chromium")
+    _need(chromium is not None, "Debian's chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def one_server() -> Iterator[ModelServer]:
+    with ModelServer() as server:
+        yield server
+
+
+@pytest.fixture
+def model(one_server: ModelServer) -> Iterator[ModelServer]:
+    """The model server of the app, with a script of its own for each test."""
+    yield one_server
+    one_server.end_script()
+
+
+def serve(settings: dict[str, str]) -> Iterator[str]:
+    """``streamlit run`` as a person runs it; gives its address."""
+    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port=0"]
+    command += ["--server.headless=true", "--server.address=127.0.0.1", "--server.fileWatcherType=none"]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment | settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "URL:" in line:
+                break
+        # Read on, so that the pipe never fills up.
+        threading.Thread(target=process.stdout.read, daemon=True).start()
+        try:
+            yield line.split("URL:")[1].strip()
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="module")
+def app(one_server: ModelServer) -> Iterator[str]:
+    yield from serve({"OPENAI_BASE_URL": one_server.url})
+
+
+@pytest.fixture(scope="module")
+def demo_app() -> Iterator[str]:
+    yield from serve({})
+
+
+@pytest.fixture
+def page(browser: "Browser", app: str) -> Iterator["Page"]:
+    page = open_page(browser, app)
+    yield page
+    page.close()
+
+
+def open_page(browser: "Browser", address: str, **options: Any) -> "Page":
+    page = browser.new_page(viewport={"width": 900, "height": 800}, **options)
+    page.set_default_timeout(20_000)
+    page.goto(address)
+    page.wait_for_selector(INPUT)
+    return page
+
+
+def say(page: "Page", words: str) -> None:
+    page.fill(INPUT, words)
+    page.keyboard.press("Enter")
+
+
+def wait_for(page: "Page", words: str) -> None:
+    """Wait until the newest message holds these words."""
+    script = "([what, words]) => [...document.querySelectorAll(what)].pop()?.innerText.includes(words)"
+    page.wait_for_function(script, arg=[MESSAGE, words])
+
+
+def last_message(page: "Page") -> str:
+    return page.locator(MESSAGE).last.inner_text()
+
+
+def test_text_appears_while_the_answer_is_still_being_written(model: ModelServer, page: "Page") -> None:
+    gate = threading.Event()
+    model.plays(text("One two three four", gate=gate, gate_after=6))
+    say(page, "Count")
+    wait_for(page, "One two")
+    assert "four" not in last_message(page)
+    gate.set()
+    wait_for(page, "One two three four")
+    page.wait_for_selector(IDLE)
+    assert "thread=conv_" in page.url
+
+
+def test_an_expander_opens_and_shows_arguments_and_output(model: ModelServer, page: "Page") -> None:
+    model.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
+    say(page, "6*7?")
+    wait_for(page, "It is 42.")
+    page.wait_for_selector(IDLE)
+    step = page.locator("[data-testid=stExpander]").last
+    step.locator("summary").click()
+    inside = step.get_by_test_id("stExpanderDetails")
+    inside.get_by_text('"6*7"').wait_for(state="visible")
+    inside.get_by_text("42", exact=True).wait_for(state="visible")
+
+
+def test_a_click_elsewhere_a_reload_and_a_second_tab_leave_the_answer_alone(
+    model: ModelServer, browser: "Browser", page: "Page"
+) -> None:
+    gate = threading.Event()
+    model.plays(
+        calls(message("First I add."), call("calculate", expression="2+2")),
+        text("One two three four", gate=gate, gate_after=6),
+    )
+    say(page, "Count")
+    wait_for(page, "One two")
+    address = page.url
+    second = open_page(browser, address)
+    wait_for(second, "One two")
+    page.reload()
+    wait_for(page, "One two")
+    page.get_by_role("button", name="New chat").click()
+    page.wait_for_selector("text=What time is it in Oslo")
+    page.goto(address)
+    wait_for(page, "One two")
+    assert page.locator(MESSAGE).count() == 2
+    gate.set()
+    for each in (page, second):
+        wait_for(each, "One two three four")
+        each.wait_for_selector(IDLE)
+        assert "2+2" in last_message(each)
+        assert last_message(each).count("First I add.") == 1
+    second.close()
+
+
+def test_stop_keeps_the_partial_text_and_the_next_message_works(model: ModelServer, page: "Page") -> None:
+    model.plays(cut(text("One two three four"), 6, "silence"), text("Here again."))
+    say(page, "Count")
+    wait_for(page, "One two")
+    page.click(STOP)
+    wait_for(page, "Stopped.")
+    assert last_message(page).split()[-5:] == ["One", "two", "th", "stop_circle", "Stopped."]
+    page.wait_for_selector(IDLE)
+    say(page, "Again")
+    wait_for(page, "Here again.")
+    assert [item.get("content") for item in model.asked[-1]["input"]] == ["Count", "One two th", "Again"]
+
+
+def test_enter_that_ends_an_ime_composition_does_not_send(model: ModelServer, page: "Page") -> None:
+    page.focus(INPUT)
+    session = page.context.new_cdp_session(page)
+    session.send("Input.imeSetComposition", {"text": "きょうと", "selectionStart": 4, "selectionEnd": 4})
+    session.send(
+        "Input.dispatchKeyEvent",
+        {"type": "rawKeyDown", "key": "Process", "code": "Enter", "windowsVirtualKeyCode": 229},
+    )
+    session.send("Input.insertText", {"text": "京都"})
+    assert page.locator(MESSAGE).count() == 0
+    assert page.input_value(INPUT) == "京都"
+    model.plays(text("京都ですね。"))
+    page.keyboard.press("Enter")
+    wait_for(page, "京都ですね。")
+
+
+def test_the_demo_answers_without_a_key(browser: "Browser", demo_app: str) -> None:
+    page = open_page(browser, demo_app)
+    page.wait_for_selector("text=This is the built-in demo")
+    page.get_by_role("button", name="What time is it in Oslo").click()
+    wait_for(page, "OPENAI_API_KEY")
+    page.wait_for_selector(IDLE)
+    assert page.locator(f"{MESSAGE} [data-testid=stExpander]").count() == 2
+    page.close()

@@ -1,0 +1,110 @@
+"""The house in order: who imports whom, which names are public, what the README and the examples say."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import assistant
+
+ROOT = Path(__file__).parent.parent
+OURS = "assistant"
+
+# A module, or a folder of them, and what of ours it may import. ``assistant`` itself is the façade.
+MAY_IMPORT = {
+    "events": set(),
+    "errors": {"events"},
+    "settings": {"errors"},
+    "schema": {"errors"},
+    "tools": {"errors", "schema"},
+    "execute": {"errors", "events", "tools"},
+    "messages": {"events"},
+    "threads": {"events", "messages"},
+    "run": {"errors", "events", "execute", "messages", "threads", "tools"},
+    "live": {"errors", "events", "run", "threads"},
+    "backends": {"errors", "events", "execute", "messages", "settings", "threads", "tools", "wire"},
+    "wire": set(),
+    "functions": {"assistant"},
+    "ui": {"events", "execute", "live", "messages"},
+    "__init__": {"errors", "run", "threads", "tools"},
+}
+# Packages with one place: nobody else may import them.
+AT_HOME = {"openai": {"backends"}, "streamlit": {"ui"}, "httpx2": {"backends", "wire", "functions"}}
+# What a part may import besides the standard library and ours.
+WIRE_MAY_USE = {"httpx2"}
+
+
+def modules() -> list[Path]:
+    return sorted((ROOT / OURS).rglob("*.py"))
+
+
+def part_of(path: Path) -> str:
+    """The module's name, or its folder's where it lives in one."""
+    inside = path.relative_to(ROOT / OURS)
+    return inside.parts[0] if len(inside.parts) > 1 else inside.stem
+
+
+def imports(path: Path) -> set[tuple[str, str]]:
+    """What a file imports: (top-level package, part of ours or "")."""
+    package = list(path.relative_to(ROOT).parent.parts)
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            origin = base + (node.module.split(".") if node.module else [])
+            # "from . import x" names a module of the package, "from .x import y" is in x already
+            names = [[*origin, alias.name] for alias in node.names] if origin == base else [origin]
+        else:
+            continue
+        for name in names:
+            inside = name[1] if name[0] == OURS and len(name) > 1 else ""
+            found.add((name[0], inside or (OURS if name[0] == OURS else "")))
+    return found
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_imports_only_what_its_place_in_the_house_allows(path: Path) -> None:
+    part = part_of(path)
+    for package, inside in imports(path):
+        if package == OURS and inside != part:
+            assert inside in MAY_IMPORT[part], f"{part} must not import {inside}"
+        if package in AT_HOME:
+            assert part in AT_HOME[package], f"{part} must not import {package}"
+        if part == "wire" and package in ("openai", "pydantic", "streamlit"):
+            assert package in WIRE_MAY_USE, f"wire must not import {package}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_says_what_it_is(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text())), "a module begins with its docstring"
+
+
+def test_the_public_names_are_these() -> None:
+    assert assistant.__all__ == [
+        "Assistant",
+        "AssistantError",
+        "SettingsError",
+        "Thread",
+        "Tool",
+        "ToolError",
+        "Toolbox",
+        "tool",
+    ]
+    assert all(getattr(assistant, name).__doc__ for name in assistant.__all__)
+
+
+def test_the_readme_names_every_setting() -> None:
+    from assistant.settings import VARIABLES
+
+    table = re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert table == list(VARIABLES)
+
+
+def test_the_readmes_test_command_is_the_one_that_ci_runs() -> None:
+    commands = re.findall(r"^.*-m pytest$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert commands == [
+        "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt && .venv/bin/python -m pytest"
+    ]

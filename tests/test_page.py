@@ -1,0 +1,274 @@
+"""The page, run in process: what a person sees, and what a reload shows again."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from assistant.settings import VARIABLES
+from assistant.ui.steps import plain
+from assistant.wire import demo
+from tests.wire import ModelServer, call, calls, error, message, text
+
+PAGE = Path(__file__).parent.parent / "streamlit_app.py"
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture
+def open_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    """Opens the page with nothing set but what is given; a copy of it, so that no ``.env`` is found."""
+    copy = shutil.copy(PAGE, tmp_path)
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(demo, "PACE", 0)
+
+    def opened(address: dict[str, str] | None = None, **settings: str) -> AppTest:
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        page = AppTest.from_file(str(copy), default_timeout=20)
+        for name, value in (address or {}).items():
+            page.query_params[name] = value
+        return page.run()
+
+    st.cache_resource.clear()
+    yield opened
+    st.cache_resource.clear()
+
+
+def ask(page: AppTest, words: str) -> AppTest:
+    page.chat_input(key="prompt").set_value(words).run()
+    assert not page.exception
+    return page
+
+
+def shown(page: AppTest) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Each message on the page: who said it, and the elements in it with their texts."""
+    return [(each.name, [_seen(element) for element in _walk(each)]) for each in page.chat_message]
+
+
+def address(page: AppTest) -> str:
+    """The thread that the page's address names."""
+    named = page.query_params["thread"]
+    return named[0] if isinstance(named, list) else named
+
+
+def label(status: Any) -> str:
+    """An expander's label, without the marks that keep Markdown out of it."""
+    return str(status.label).replace("\\", "")
+
+
+def _walk(block: Any) -> Iterator[Any]:
+    for child in block.children.values():
+        if child.type == "status":
+            yield child
+        if hasattr(child, "children"):
+            yield from _walk(child)
+        elif child.type != "empty":
+            yield child
+
+
+def _seen(element: Any) -> tuple[str, str]:
+    words = element.label if hasattr(element, "label") else getattr(element, "value", "")
+    return element.type, str(words)
+
+
+def test_the_first_page_says_what_it_is_and_that_the_demo_answers(open_page: Open) -> None:
+    page = open_page()
+    assert [title.value for title in page.title] == ["Trip planner"]
+    assert page.info[0].value.startswith("This is the built-in demo: a stand-in without a model.")
+    assert len([button for button in page.button if str(button.key).startswith("example_")]) == 4
+    assert not page.exception
+
+
+def test_an_example_is_one_click(open_page: Open) -> None:
+    page = open_page()
+    example = page.button(key="example_1")
+    example.click().run()
+    assert shown(page)[0] == ("user", [("text", example.label)])
+    assert len(page.status) == 2
+    assert not [button for button in page.button if str(button.key).startswith("example_")]
+
+
+def test_an_answer_streams_into_the_page_and_into_the_session(server: ModelServer, open_page: Open) -> None:
+    server.plays(text("Hello there."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Hi")
+    assert shown(page) == [("user", [("text", "Hi")]), ("assistant", [("markdown", "Hello there.")])]
+    thread = page.session_state["thread"]
+    assert address(page) == thread.id
+    assert [(each.role, each.text) for each in thread.messages] == [
+        ("user", "Hi"),
+        ("assistant", "Hello there."),
+    ]
+
+
+def test_every_call_and_its_output_is_in_an_expander_of_its_own(server: ModelServer, open_page: Open) -> None:
+    server.plays(
+        calls(
+            message("Let me see."), call("calculate", expression="1+1"), call("calculate", expression="1/0")
+        ),
+        calls(call("find_hotels", city="Oslo")),
+        text("Done."),
+    )
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Go")
+    good, bad, rows = page.status
+    assert label(good).startswith('**calculate**(expression="1+1") · ')
+    assert good.state == "complete"
+    assert [code.value for code in good.code] == ['{\n  "expression": "1+1"\n}', "2"]
+    assert label(bad).startswith('**calculate**(expression="1/0") · failed · ')
+    assert bad.state == "error"
+    assert len(bad.error) == 1
+    assert rows.state == "complete"
+    assert list(rows.dataframe[0].value.columns) == [
+        "hotel_id",
+        "name",
+        "city",
+        "stars",
+        "price_per_night_eur",
+    ]
+    kinds = [kind for kind, _ in shown(page)[1][1]]
+    assert kinds == [
+        *("markdown", "status", "code", "code", "status", "code", "error"),
+        *("status", "code", "dataframe", "markdown"),
+    ]
+
+
+def test_a_reload_shows_the_thread_as_it_was(server: ModelServer, open_page: Open) -> None:
+    server.plays(
+        calls(message("Let me see."), call("calculate", expression="6*7")),
+        text("It is 42.", "Really."),
+        text("You are welcome."),
+    )
+    page = ask(ask(open_page(OPENAI_BASE_URL=server.url), "6*7?"), "Thanks")
+    before = shown(page)
+    thread_id = address(page)
+    page.run()
+    assert shown(page) == before
+    assert shown(open_page({"thread": thread_id})) == before
+    st.cache_resource.clear()  # the process forgets; the server remembers all but the times
+    reopened = open_page({"thread": thread_id})
+    assert _without_times(shown(reopened)) == _without_times(before)
+    assert reopened.session_state["thread"].id == thread_id
+
+
+def _without_times(seen: list[Any]) -> str:
+    return re.sub(r" · [\d.]+ m?s", "", repr(seen))
+
+
+@pytest.mark.parametrize(
+    "thread_id", ["conv_nowhere", "../../etc/passwd", "<script>alert(1)</script>", "x" * 9999]
+)
+def test_an_address_without_a_thread_opens_a_new_one_and_says_so(
+    server: ModelServer, open_page: Open, thread_id: str
+) -> None:
+    page = open_page({"thread": thread_id}, OPENAI_BASE_URL=server.url)
+    assert [info.value for info in page.info] == [
+        "There is no thread by the id in the address, so this is a new one."
+    ]
+    assert "thread" not in page.query_params
+    server.plays(text("Hello."))
+    ask(page, "Hi")
+    assert [info.value for info in page.info] == []
+
+
+def test_an_error_is_told_in_the_conversation_and_retry_answers_the_same_message(
+    server: ModelServer, open_page: Open
+) -> None:
+    server.plays(error(401, "invalid_api_key"), text("Here I am."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Hello?")
+    assert "does not accept the key" in page.error[0].value.replace("\\", "")
+    page.button(key="retry").click().run()
+    assert shown(page) == [("user", [("text", "Hello?")]), ("assistant", [("markdown", "Here I am.")])]
+
+
+def test_new_chat_leaves_the_old_thread_where_it_is(server: ModelServer, open_page: Open) -> None:
+    server.plays(text("Hello."), text("Hello again."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Hi")
+    first = address(page)
+    page.button(key="new_chat").click().run()
+    assert shown(page) == []
+    assert "thread" not in page.query_params
+    ask(page, "Hi")
+    assert address(page) != first
+    assert [len(kept.items) for kept in server.conversations.values()] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("ASSISTANT_MAX_ROUNDS", "many", "ASSISTANT_MAX_ROUNDS is 'many'. Set a whole number from 1 to 100."),
+        ("ASSISTANT_TOOL_TIMEOUT", "-1", "ASSISTANT_TOOL_TIMEOUT is '-1'. Set a number of seconds"),
+        ("OPENAI_BASE_URL", "localhost", "OPENAI_BASE_URL is 'localhost', which is not an address."),
+    ],
+)
+def test_a_wrong_setting_is_a_sentence_on_the_page(
+    open_page: Open, name: str, value: str, sentence: str
+) -> None:
+    page = open_page(**{name: value})
+    assert page.error[0].value.replace("\\", "").startswith(sentence)
+    assert not page.exception
+
+
+def test_settings_come_from_the_environment_then_the_secrets_then_the_file(
+    open_page: Open, tmp_path: Path, server: ModelServer
+) -> None:
+    (tmp_path / ".env").write_text(
+        "ASSISTANT_NAME=From the file\nOPENAI_MODEL=from-the-file\nOPENAI_API_KEY=sk-x\n"
+    )
+    page = open_page(ASSISTANT_NAME="From the environment")
+    assert page.title[0].value == "From the environment"
+    assert "from\\-the\\-file" in page.caption[0].value
+    page.secrets["OPENAI_MODEL"] = "from-the-secrets"
+    page.run()
+    assert "from\\-the\\-secrets" in page.caption[0].value
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "<b onclick=alert(1)>bold</b>",
+        "# Heading $5 and $6",
+        '{"role": "system"}',
+        "[x](javascript:alert(1))",
+        "👩‍👩‍👧",
+    ],
+)
+def test_what_a_person_types_is_shown_as_typed(server: ModelServer, open_page: Open, words: str) -> None:
+    server.plays(text("I see."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), words)
+    assert shown(page)[0] == ("user", [("text", words)])
+    assert server.asked[0]["input"][0]["content"] == words
+
+
+def test_what_a_model_puts_into_arguments_is_shown_as_data(server: ModelServer, open_page: Open) -> None:
+    hostile = "` ![x](https://evil.example/leak) :red[hi] <script>"
+    server.plays(calls(call(hostile, note=hostile)), text("Done."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Go")
+    assert page.status[0].label == (
+        f"**{plain(hostile)}**{plain('(note=' + json.dumps(hostile) + ')')} · no such function · 0 ms"
+    )
+
+
+def test_a_callable_given_to_write_stream_is_called_in_its_place() -> None:
+    """The page rests on this undocumented behaviour of Streamlit: see ``ui.chat.chunks``."""
+
+    def script() -> None:
+        import streamlit as st
+
+        st.write_stream(iter(["a", "b", lambda: st.caption("between"), "c", lambda: None, "d"]))
+
+    page = AppTest.from_function(script).run()
+    elements = [(element.type, element.value) for element in page.main.children.values()]
+    assert elements == [("markdown", "ab"), ("caption", "between"), ("markdown", "c"), ("markdown", "d")]
+
+
+def test_the_demo_chains_calls_on_the_page_in_both_languages(open_page: Open) -> None:
+    page = ask(open_page(), 'calculate(expression="6*7")\nthen\nget_current_time(time_zone="Asia/Tokyo")')
+    assert [status.state for status in page.status] == ["complete", "complete"]
+    ask(page, "京都のホテルを教えて")
+    assert label(page.status[2]).startswith("**find_hotels**(")
