@@ -18,6 +18,7 @@ from assistant.live import LiveRun, LiveRuns
 from assistant.settings import Settings
 from assistant.ui.chat import Visits, draw_message, follow
 from assistant.ui.steps import plain
+from assistant.wire.demo import DemoTransport
 
 EXAMPLES = [
     "What's the weather in Tokyo and Paris, and then find me a hotel in the warmer one",
@@ -31,14 +32,22 @@ def secrets() -> Mapping[str, Any]:
     """Streamlit's secrets; none where there is no file of them."""
     try:
         return st.secrets.to_dict()
-    except StreamlitSecretNotFoundError:
-        return {}
+    except StreamlitSecretNotFoundError as error:
+        if error.error_id == "no-secrets-found":
+            return {}
+        raise SettingsError(f"Streamlit's secrets cannot be read. {error}") from error
 
 
 @st.cache_resource(show_spinner=False, max_entries=8, on_release=lambda backend: backend.close())
 def backend_for(settings: Settings, edition: int) -> Responses:
     """One backend, with one client and one pool of connections, for everybody who has these settings."""
-    return open_backend(settings)
+    return open_backend(settings, demo_server())
+
+
+@st.cache_resource(show_spinner=False)
+def demo_server() -> DemoTransport:
+    """The stand-in for a model. It outlives an edit of the package, and so do its conversations."""
+    return DemoTransport()
 
 
 @st.cache_resource(show_spinner=False)
@@ -125,7 +134,7 @@ if not thread.messages and not prompt:
         for number, example in enumerate(EXAMPLES):
             if st.button(example, key=f"example_{number}"):
                 prompt = example
-if prompt:
+if prompt and prompt.strip():
     examples.empty()
     try:
         live.start(thread, partial(assistant.run, thread, prompt), assistant.cancel)

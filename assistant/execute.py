@@ -134,9 +134,9 @@ def is_error_output(output: str) -> bool:
     """Whether this text came from ``error_output``."""
     try:
         value = json.loads(output)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
-    return isinstance(value, dict) and list(value) == ["error"]
+    return isinstance(value, dict) and list(value) == ["error"] and isinstance(value["error"], str)
 
 
 def stopped(call_id: str) -> ToolResult:

@@ -73,12 +73,17 @@ class LiveRun:
         What its worker still says after this is dropped, and the worker ends at its next event, or by
         the connection's end.
         """
-        message = self.thread.messages[self.first]
         with self._news:
-            message.add(STOPPED)  # in vain where the run ended by itself a moment ago: then that holds
-            if message.ending is not None:
-                self._append(message.ending)
-        self._cancel(self.thread)
+            if self.ended:
+                return
+            self._end(STOPPED)
+            self._cancel(self.thread)
+
+    def _end(self, ending: Ending) -> None:
+        """Complete the log, in step with the message: a run may have ended by itself a moment ago."""
+        message = self.thread.messages[self.first]
+        message.add(ending)
+        self._append(message.ending or ending)
 
     def _append(self, event: Event) -> bool:
         """Append to the log unless it is complete."""
@@ -90,14 +95,18 @@ class LiveRun:
             return True
 
     def _drain(self) -> None:
+        reason = "ended without an ending"
         try:
             for event in self._events:
                 if not self._append(event):
                     break
-        except Exception as error:  # a run turns its errors into events; this is the last net
+        except BaseException as error:  # a run turns its errors into events; this is the last net
             log.exception("a run broke")
-            self._append(RunFailed("internal", f"The application itself failed ({type(error).__name__})."))
+            reason = type(error).__name__
         finally:
+            with self._news:
+                if not self.ended:
+                    self._end(RunFailed("internal", f"The application itself failed ({reason})."))
             self._events.close()
 
 
@@ -126,9 +135,9 @@ class LiveRuns:
             if self._of(thread) is not None:
                 raise ThreadBusy("An answer is still being written here. Wait for it, or stop it.")
             live = LiveRun(thread, run(), cancel)
+            live.begin()
             self._runs.append(live)
-        live.begin()
-        return live
+            return live
 
     def of(self, thread: Thread) -> LiveRun | None:
         """The run of this thread that has not ended, if there is one."""
@@ -148,7 +157,7 @@ class LiveRuns:
             return self._threads.get(thread_id)
 
     def share(self, thread: Thread) -> Thread:
-        """Make the thread known to the process under its id; the first to do so wins."""
+        """Make the thread, which has an id, known to the process; the first under an id wins."""
         with self._lock:
             for run in self._runs:
                 if run.thread.id == thread.id:

@@ -6,6 +6,7 @@ The one rule: history is a fold of events. ``Message.add`` folds an event in, an
 the message again as events, so that a stored answer and a live one are drawn by the same code.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -75,6 +76,9 @@ class Call:
     result: ToolResult | None = None
 
 
+# Halves of surrogate pairs have no UTF-8; control characters, NUL above all, break servers and databases.
+_UNSENDABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
 Part = Text | Refusal | Reasoning | Remark | Call
 
 
@@ -90,8 +94,8 @@ class Message:
 
     @classmethod
     def from_person(cls, text: str) -> "Message":
-        """The message of a person who typed this text."""
-        return cls("user", [Text(text)], RunCompleted())
+        """The message of a person who typed this text; what cannot be sent is replaced by ``\ufffd``."""
+        return cls("user", [Text(_UNSENDABLE.sub("\ufffd", text))], RunCompleted())
 
     @property
     def text(self) -> str:

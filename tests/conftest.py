@@ -1,5 +1,6 @@
 """What the tests share: a model server on a real socket, and assistants connected to it."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -51,3 +52,19 @@ def connect_to() -> Iterator[Connect]:
 @pytest.fixture
 def assistant(server: ModelServer, connect_to: Connect) -> Assistant:
     return connect_to(server.url, add)
+
+
+_cuts: Counter[str] = Counter()
+
+
+@pytest.fixture
+def cuts() -> Counter[str]:
+    """Counts the cases of ``test_cuts``; the totals are printed after the last test."""
+    return _cuts
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _cuts:
+        terminalreporter.write_line(
+            f"cut everywhere: {_cuts['tried']} cases tried, {_cuts['kept']} kept the promise"
+        )

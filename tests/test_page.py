@@ -54,8 +54,8 @@ def shown(page: AppTest) -> list[tuple[str, list[tuple[str, str]]]]:
 
 def address(page: AppTest) -> str:
     """The thread that the page's address names."""
-    named = page.query_params["thread"]
-    return named[0] if isinstance(named, list) else named
+    named: str | list[str] = page.query_params["thread"]
+    return named if isinstance(named, str) else named[0]
 
 
 def label(status: Any) -> str:
@@ -263,7 +263,7 @@ def test_a_callable_given_to_write_stream_is_called_in_its_place() -> None:
         st.write_stream(iter(["a", "b", lambda: st.caption("between"), "c", lambda: None, "d"]))
 
     page = AppTest.from_function(script).run()
-    elements = [(element.type, element.value) for element in page.main.children.values()]
+    elements = [_seen(element) for element in page.main.children.values()]
     assert elements == [("markdown", "ab"), ("caption", "between"), ("markdown", "c"), ("markdown", "d")]
 
 

@@ -15,6 +15,7 @@ import json
 import socket
 import struct
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -45,8 +46,10 @@ class Play:
         status, headers, body: A plain answer instead of a stream, when ``status`` is not 200.
         ending: The last event: ``completed``, ``incomplete``, ``failed`` or none.
         cut: Stop after so many events, in the way ``how`` says.
-        keeps: What of a cut response the conversation keeps: nothing, or all of it.
-        gate: Waited for before the first event after ``gate_after``.
+        keeps: What of a cut response the conversation keeps: nothing, all of it, or all of it but only
+            later, when somebody has been refused because it is still being written.
+        gate: Waited for before event number ``gate_after`` is sent.
+        reached: Set when the gate, or the cut, is reached.
     """
 
     items: tuple[Json, ...] = ()
@@ -56,12 +59,13 @@ class Play:
     body: Any = None
     ending: Literal["completed", "incomplete", "failed", ""] = "completed"
     details: Json = field(default_factory=dict)
-    pieces: int = 4
+    pieces: int = 4  # how many deltas a text, or the arguments of a call, comes in
     cut: int | None = None
     how: Literal["close", "reset", "half", "silence"] = "close"
-    keeps: Literal["nothing", "all"] = "nothing"
+    keeps: Literal["nothing", "all", "late"] = "nothing"
     gate: threading.Event | None = None
     gate_after: int = 0
+    reached: threading.Event = field(default_factory=threading.Event)
 
     def stream(self, response_id: str, request: Json) -> list[Json | bytes]:
         if self.events is not None:
@@ -152,7 +156,7 @@ def _events(play: Play, response_id: str, request: Json) -> Iterator[Json]:
                     place = {**at, "content_index": part_index}
                     key = "refusal" if part["type"] == "refusal" else "text"
                     kind = "refusal" if key == "refusal" else "output_text"
-                    extra = {} if key == "refusal" else {"logprobs": []}
+                    extra: Json = {} if key == "refusal" else {"logprobs": []}
                     yield event("content_part.added", **place, part={**part, key: ""})
                     for piece in _split(part[key], play.pieces):
                         yield event(f"{kind}.delta", **place, delta=piece, **extra)
@@ -226,6 +230,7 @@ def response_object(response_id: str, request: Json, status: str, output: list[J
 class Conversation:
     items: list[Json] = field(default_factory=list)
     locked: bool = False
+    late: Callable[[], None] | None = None  # what is still to be kept, and then unlocks it
 
 
 class ModelServer:
@@ -254,6 +259,13 @@ class ModelServer:
     def plays(self, *plays: Play) -> None:
         """Add to the script."""
         self._script.extend(plays)
+
+    def wait_until_idle(self) -> None:
+        """Until no response is being written, but for what is kept late."""
+        deadline = time.monotonic() + 5
+        while any(each.locked and not each.late for each in self.conversations.values()):
+            assert time.monotonic() < deadline, "a response is still being written"
+            time.sleep(0.001)
 
     def __enter__(self) -> "ModelServer":
         self._thread.start()
@@ -297,6 +309,8 @@ class ModelServer:
         if name and conversation is None:
             return error(404, None, f"Conversation with id '{name}' not found.")
         if conversation is not None and conversation.locked:
+            if conversation.late is not None:
+                conversation.late()
             return error(
                 400,
                 "conversation_locked",
@@ -313,10 +327,13 @@ class ModelServer:
         if conversation is None:
             return
         with self._lock:
+            if play.keeps == "late" and not whole:
+                conversation.late = lambda: self.finish(play, conversation, request, whole=True)
+                return
             if whole or play.keeps == "all":
                 for item in as_items(request["input"]) + [dict(item) for item in play.items]:
                     conversation.items.append({"id": _id("item"), **item})
-            conversation.locked = False
+            conversation.locked, conversation.late = False, None
 
     def begin_conversation(self, items: list[Json]) -> str:
         name = _id("conv")
@@ -334,7 +351,7 @@ def as_items(given: Any) -> list[Json]:
         item = {"type": "message", **item}
         if item["type"] == "message" and isinstance(item["content"], str):
             kind = "output_text" if item["role"] == "assistant" else "input_text"
-            extra = {"annotations": [], "logprobs": []} if kind == "output_text" else {}
+            extra: Json = {"annotations": [], "logprobs": []} if kind == "output_text" else {}
             item = {
                 "status": "completed",
                 **item,
@@ -460,9 +477,11 @@ class _Handler(BaseHTTPRequestHandler):
         events = play.stream(_id("resp"), request)
         for index, event in enumerate(events):
             if play.gate is not None and index == play.gate_after:
+                play.reached.set()
                 self._wait(play.gate)
             data = event if isinstance(event, bytes) else _sse(event)
             if index == play.cut:
+                play.reached.set()
                 self._cut(play.how, data)
                 return False
             if index == len(events) - 1:
@@ -472,9 +491,13 @@ class _Handler(BaseHTTPRequestHandler):
         return True
 
     def _wait(self, gate: threading.Event) -> None:
-        while not gate.wait(0.01):
-            if self.model.closing.is_set():
-                raise ConnectionAbortedError
+        """Wait for the gate, or for the client to be gone."""
+        self.connection.settimeout(0.005)
+        while not gate.is_set():
+            with suppress(TimeoutError):
+                if not self.connection.recv(1) or self.model.closing.is_set():
+                    raise ConnectionAbortedError
+        self.connection.settimeout(None)
 
     def _cut(self, how: str, data: bytes) -> None:
         self.close_connection = True

@@ -27,13 +27,16 @@ TIMEOUT = httpx2.Timeout(600.0, connect=10.0)
 """The read limit is the longest silence within an answer: reasoning can be silent for minutes."""
 
 
-def connect(settings: Settings) -> OpenAI:
-    """The client for these settings: the embedded demo's without a key and an address."""
+def connect(settings: Settings, demo: httpx2.BaseTransport | None = None) -> OpenAI:
+    """The client for these settings; without a key and an address, one that talks to the demo.
+
+    ``demo`` is a demo that lives already and has conversations; else a new one is made.
+    """
     if settings.demo:
         return OpenAI(
             api_key="demo",
             base_url="http://demo.invalid/v1",
-            http_client=httpx2.Client(transport=DemoTransport()),
+            http_client=httpx2.Client(transport=demo or DemoTransport()),
         )
     return OpenAI(
         api_key=settings.api_key or "none",  # the SDK insists on one; a local server ignores it

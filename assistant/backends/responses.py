@@ -40,7 +40,7 @@ class Responses:
         self._client = client
         self._model = model
         self._instructions = instructions
-        self._streams: WeakKeyDictionary[Thread, httpx2.Response] = WeakKeyDictionary()
+        self._requests: WeakKeyDictionary[Thread, _Request] = WeakKeyDictionary()
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -48,9 +48,9 @@ class Responses:
 
     def cancel(self, thread: Thread) -> None:
         """Hang up on the server if it is answering this thread; see ``run.Backend``."""
-        response = self._streams.pop(thread, None)
-        if response is not None:
-            hang_up(response)
+        request = self._requests.pop(thread, None)
+        if request is not None:
+            request.cancel()
 
     def stream(self, thread: Thread, toolbox: Toolbox) -> Generator[Event, None, list[ToolCall]]:
         """One response to the thread as it stands; see ``run.Backend``."""
@@ -137,10 +137,11 @@ class Responses:
             request |= {"conversation": state["conversation"], "input": unheard}
         else:
             request["input"] = state["items"] + unheard
+        under_way = self._requests[thread] = _Request()
         create = self._client.responses.with_streaming_response.create
         try:
             with translated(self._client), create(**request, stream=True) as response:
-                self._streams[thread] = response.http_response
+                under_way.answered_by(response.http_response)
                 if "text/html" in response.headers.get("content-type", ""):
                     raise not_the_api(self._client)
                 # Plain dictionaries instead of the SDK's objects: faithful to be sent back, tolerant of
@@ -199,6 +200,24 @@ class Responses:
             if not items or not page.get("has_more"):
                 return
             after = page.get("last_id") or items[-1]["id"]
+
+
+class _Request:
+    """A request under way, which another thread may cancel at any moment."""
+
+    def __init__(self) -> None:
+        self._response: httpx2.Response | None = None
+        self._cancelled = False
+
+    def answered_by(self, response: httpx2.Response) -> None:
+        self._response = response
+        if self._cancelled:
+            hang_up(response)
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        if self._response is not None:
+            hang_up(self._response)
 
 
 def _state(thread: Thread) -> dict[str, Any]:

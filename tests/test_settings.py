@@ -1,0 +1,204 @@
+"""Settings from the outside: who wins, what counts as not set, what is refused and in which words."""
+
+from collections.abc import Mapping
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assistant.errors import SettingsError
+from assistant.settings import INSTRUCTIONS, VARIABLES, Settings
+
+
+def refusal(variables: Mapping[str, Any]) -> str:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(variables)
+    assert caught.value.__cause__ is None
+    return str(caught.value)
+
+
+def test_with_nothing_set_there_are_defaults_and_the_demo() -> None:
+    for settings in (Settings(), Settings.load(), Settings.load({}), Settings.load({"OTHER": "x"}, {})):
+        assert settings == Settings(
+            api_key="",
+            base_url="",
+            model="gpt-6-luna",
+            name="Trip planner",
+            instructions=INSTRUCTIONS,
+            max_rounds=10,
+            tool_timeout=30.0,
+        )
+        assert settings.demo
+
+
+def test_every_variable_sets_its_setting() -> None:
+    variables = {
+        "OPENAI_API_KEY": "sk-test",
+        "OPENAI_BASE_URL": "http://localhost:11434/v1",
+        "OPENAI_MODEL": "llama",
+        "ASSISTANT_NAME": "旅行",
+        "ASSISTANT_INSTRUCTIONS": "Be brief.\nBe kind.",
+        "ASSISTANT_MAX_ROUNDS": "3",
+        "ASSISTANT_TOOL_TIMEOUT": "1.5",
+    }
+    assert list(variables) == list(VARIABLES)
+    assert Settings.load(variables) == Settings(
+        api_key="sk-test",
+        base_url="http://localhost:11434/v1",
+        model="llama",
+        name="旅行",
+        instructions="Be brief.\nBe kind.",
+        max_rounds=3,
+        tool_timeout=1.5,
+    )
+
+
+def test_the_first_source_that_has_a_name_wins_for_that_name() -> None:
+    settings = Settings.load(
+        {"ASSISTANT_NAME": "first"},
+        {"ASSISTANT_NAME": "second", "OPENAI_MODEL": "second"},
+        {"ASSISTANT_NAME": "third", "OPENAI_MODEL": "third", "ASSISTANT_MAX_ROUNDS": 3},
+    )
+    assert (settings.name, settings.model, settings.max_rounds) == ("first", "second", 3)
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t\n", None])
+def test_a_blank_value_counts_as_not_set(blank: str | None) -> None:
+    assert Settings.load(dict.fromkeys(VARIABLES, blank)) == Settings()
+    assert Settings.load({"OPENAI_MODEL": blank}, {"OPENAI_MODEL": "second"}).model == "second"
+
+
+def test_space_around_a_value_is_dropped() -> None:
+    settings = Settings.load({"OPENAI_API_KEY": " sk-test\n", "ASSISTANT_MAX_ROUNDS": " 3 "})
+    assert (settings.api_key, settings.max_rounds) == ("sk-test", 3)
+
+
+def test_numbers_may_come_as_numbers() -> None:
+    settings = Settings.load({"ASSISTANT_MAX_ROUNDS": 3, "ASSISTANT_TOOL_TIMEOUT": 0.5})
+    assert (settings.max_rounds, settings.tool_timeout) == (3, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("variables", "demo"),
+    [
+        ({}, True),
+        ({"OPENAI_MODEL": "x"}, True),
+        ({"OPENAI_API_KEY": "sk-test"}, False),
+        ({"OPENAI_BASE_URL": "http://localhost/v1"}, False),
+    ],
+)
+def test_the_demo_answers_where_there_is_nothing_to_connect_to(variables: dict[str, str], demo: bool) -> None:
+    assert Settings.load(variables).demo is demo
+
+
+def test_settings_do_not_change_and_serve_as_a_key() -> None:
+    settings = Settings.load({"OPENAI_API_KEY": "sk-test"})
+    with pytest.raises(FrozenInstanceError):
+        settings.model = "other"  # type: ignore[misc]
+    assert {settings: 1}[Settings(api_key="sk-test")] == 1
+
+
+# --- the key ----------------------------------------------------------------------------------------
+
+
+def test_the_key_is_not_in_what_settings_print() -> None:
+    settings = Settings.load({"OPENAI_API_KEY": "sk-secret"})
+    assert "secret" not in repr(settings) + str(settings) + f"{settings}"
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["sk secret", "sk-\nsecret", "sk\tsecret", "sk-sécret", "“sk-secret”", '"sk-secret"', "'sk-secret'",
+     "sk-secret\x00", "sk-\x7fsecret", "sk-secret\u200b", "Bearer sk-secret", {"secret": 1}],
+)  # fmt: skip
+def test_a_key_with_a_slip_in_it_is_refused_without_being_shown(key: Any) -> None:
+    assert refusal({"OPENAI_API_KEY": key}) == (
+        "OPENAI_API_KEY holds a space or a character that no key has. Copy the key again, "
+        "in one piece and without quotes."
+    )
+
+
+@pytest.mark.parametrize("key", ["sk-proj-aZ_09", "ollama", "x", "a+b/c=", "eyJh.eyJz.c2ln", "key:1@2", "-"])
+def test_a_key_of_any_make_is_taken(key: str) -> None:
+    assert Settings.load({"OPENAI_API_KEY": key}).api_key == key
+
+
+def test_a_key_in_the_place_of_the_address_is_not_shown() -> None:
+    assert refusal({"OPENAI_BASE_URL": "sk-secret"}) == (
+        "OPENAI_BASE_URL is a key, which is not an address. Write it with its scheme, such as "
+        "http://localhost:11434/v1, or leave it out."
+    )
+
+
+# --- addresses and numbers --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["localhost", "localhost:11434/v1", "api.openai.com/v1", "http://", "http:/x", "//host/v1", "http:///v1",
+     "ftp://host/v1", "http://host:0/v1", "http://host:99999", "http://host:port", "http://[::1/v1",
+     "http://my host/v1", "http://ho\nst/v1", "http://host/v1 # mine", "http://ho\u200bst", "x", "?"],
+)  # fmt: skip
+def test_what_is_not_an_address_is_refused(address: str) -> None:
+    assert refusal({"OPENAI_BASE_URL": address}) == (
+        f"OPENAI_BASE_URL is {address!r}, which is not an address. Write it with its scheme, such as "
+        "http://localhost:11434/v1, or leave it out."
+    )
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://localhost:11434/v1", "https://api.openai.com/v1/", "http://[::1]:8000/v1", "HTTP://HOST/v1",
+     "http://10.0.0.1", "https://host/v1?api-version=1", "http://bücher.example/v1"],
+)  # fmt: skip
+def test_an_address_is_taken_as_it_is(address: str) -> None:
+    assert Settings.load({"OPENAI_BASE_URL": address}).base_url == address
+
+
+@pytest.mark.parametrize(
+    "value", ["0", "101", "-1", "many", "1.5", "3.0", "1e1", "0x10", "nan", "1 2", "9" * 5000, 0, 2.0, False]
+)
+def test_a_number_of_rounds_that_cannot_be_used_is_refused(value: Any) -> None:
+    assert refusal({"ASSISTANT_MAX_ROUNDS": value}) == (
+        f"ASSISTANT_MAX_ROUNDS is {str(value)!r}. Set a whole number from 1 to 100."
+    )
+
+
+@pytest.mark.parametrize(("value", "rounds"), [("1", 1), ("100", 100), ("007", 7), (10, 10)])
+def test_a_number_of_rounds_within_its_limits_is_taken(value: Any, rounds: int) -> None:
+    assert Settings.load({"ASSISTANT_MAX_ROUNDS": value}).max_rounds == rounds
+
+
+@pytest.mark.parametrize(
+    "value", ["0", "-1", "3600.1", "nan", "inf", "-inf", "1e9", "soon", "30s", "1,5", 0, 0.0, False]
+)
+def test_a_timeout_that_cannot_be_used_is_refused(value: Any) -> None:
+    assert refusal({"ASSISTANT_TOOL_TIMEOUT": value}) == (
+        f"ASSISTANT_TOOL_TIMEOUT is {str(value)!r}. Set a number of seconds, more than 0 and at most 3600."
+    )
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("0.001", 0.001), ("3600", 3600.0), ("1e1", 10.0), (5, 5.0)])
+def test_a_timeout_within_its_limits_is_taken(value: Any, seconds: float) -> None:
+    assert Settings.load({"ASSISTANT_TOOL_TIMEOUT": value}).tool_timeout == seconds
+
+
+# --- the example file -------------------------------------------------------------------------------
+
+
+def test_the_example_file_lists_every_variable_in_order_under_its_explanation() -> None:
+    lines = Path(__file__).parent.parent.joinpath(".env.example").read_text().splitlines()
+    pairs = [line.removeprefix("# ") for line in lines if line]
+    assert pairs == [line for name, explanation in VARIABLES.items() for line in (explanation, f"{name}=")]
+
+
+def test_the_explanations_name_the_defaults() -> None:
+    default = Settings()
+    for name, value in [
+        ("OPENAI_MODEL", default.model),
+        ("ASSISTANT_NAME", default.name),
+        ("ASSISTANT_MAX_ROUNDS", default.max_rounds),
+        ("ASSISTANT_TOOL_TIMEOUT", f"{default.tool_timeout:g}"),
+    ]:
+        assert VARIABLES[name].endswith(f"({value}).")
