@@ -16,7 +16,7 @@ from assistant.backends import Responses, open_backend
 from assistant.errors import BackendError, FunctionError, ThreadBusy, UnknownThread
 from assistant.live import LiveRun, LiveRuns
 from assistant.settings import Settings
-from assistant.ui.chat import Visits, draw_message, follow
+from assistant.ui.chat import Visits, draw_message, follow, name_thread
 from assistant.ui.steps import plain
 from assistant.wire.demo import DemoTransport
 
@@ -58,7 +58,7 @@ def live_runs(edition: int) -> LiveRuns:
 
 def new_chat() -> None:
     st.session_state.thread = Thread()
-    st.query_params.clear()
+    name_thread("")
 
 
 def retry() -> None:
@@ -108,46 +108,51 @@ else:
 kept = st.session_state.get("thread")
 thread = kept if isinstance(kept, Thread) else Thread()  # not, after an edit reloaded the package
 asked = st.query_params.get("thread")
-if asked and asked != thread.id:
+if asked and asked not in (thread.id, st.session_state.get("address")):
     try:
         thread = live.find(asked) or live.share(backend.recall(asked))
+        if thread.is_going_on and not live.of(thread):  # another process began to answer, and is gone
+            retry()
     except UnknownThread:
         st.info("There is no thread by the id in the address, so this is a new one.")
         thread = Thread()
-        st.query_params.clear()
     except BackendError as error:
         st.error(plain(error), icon=":material/error:")
         st.button("Retry", key="retry", icon=":material/refresh:")
         st.stop()
 elif thread.id:
-    st.query_params["thread"] = thread.id
     thread = live.share(thread)
 st.session_state.thread = thread
+name_thread(thread.id)
 
 # What the person says: typed, or one of the examples.
 if "unsent" in st.session_state:
     st.session_state.prompt = st.session_state.pop("unsent")
-prompt = st.chat_input("Ask anything", key="prompt", submit_mode="stop")
+prompt = st.chat_input("Ask anything", key="prompt", submit_mode="stop") or ""
 examples = st.empty()
-if not thread.messages and not prompt:
+if not thread.messages and not prompt.strip():
     with examples.container(horizontal=True):
         for number, example in enumerate(EXAMPLES):
             if st.button(example, key=f"example_{number}"):
                 prompt = example
-if prompt and prompt.strip():
+if prompt.strip():
     examples.empty()
     try:
         live.start(thread, partial(assistant.run, thread, prompt), assistant.cancel)
     except ThreadBusy as busy:
-        st.toast(str(busy))
+        st.toast(f"{busy} Your message is back in the input.", icon=":material/hourglass_top:")
         st.session_state.unsent = prompt
         st.rerun()
 
 # The conversation: what was said, and the answer that is being written.
 run = live.of(thread)
-messages = thread.messages[: run.first] if run else thread.messages
-for message in messages:
-    draw_message(message, retry if message is thread.messages[-1] else None)
+conversation, below = st.container(), st.container()
 if run:
-    look_after(run)
-    follow(run, visits, retry)
+    with below:
+        look_after(run)
+messages = thread.messages[: run.first] if run else thread.messages
+with conversation:
+    for number, message in enumerate(messages):
+        draw_message(message, number, retry if message is thread.messages[-1] else None)
+    if run:
+        follow(run, visits, retry)

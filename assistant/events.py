@@ -13,7 +13,9 @@ Outcome = Literal["done", "failed", "timeout", "invalid", "unknown", "stopped"]
 """How a call ended: ``done``; ``failed`` (the function raised); ``timeout``; ``invalid`` (arguments it
 does not take); ``unknown`` (no such function); ``stopped`` (it was never run, or nobody waited)."""
 
-StopReason = Literal["person", "max_output_tokens", "content_filter", "max_rounds", "unknown"]
+StopReason = Literal[
+    "person", "max_output_tokens", "content_filter", "max_rounds", "repeated_call", "unknown"
+]
 """Why an answer is shorter than the model meant it to be."""
 
 

@@ -143,7 +143,7 @@ def stopped(call_id: str) -> ToolResult:
     """The result of a call that nobody waits for any more."""
     return ToolResult(
         call_id,
-        error_output("The user stopped the answer before this function gave a result."),
+        error_output("The answer was stopped or interrupted before this function gave a result."),
         "stopped",
     )
 

@@ -10,10 +10,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from .errors import ThreadBusy
-from .events import Ending, Event, RunFailed
+from .events import Ending, Event, ReasoningDelta, RunFailed, RunStopped, TextDelta, ToolCallDelta
 from .run import STOPPED
 from .threads import Thread
 
@@ -24,6 +25,17 @@ HEARTBEAT = 0.1
 
 PACE = 0.033
 """Seconds between two batches to one follower: what piles up in between is handed over in one go."""
+
+ENTRY_LENGTH = 2_000
+"""Characters up to which pieces of text that nobody has seen yet are joined in one entry of the log."""
+
+MOST_ENTRIES = 20_000
+MOST_CHARACTERS = 20_000_000
+"""The bounds of a log. A run that goes beyond them is ended: it would use up the memory of everybody."""
+
+TOO_LONG = RunStopped("unknown", "Stopped: the answer became too long to keep.")
+
+_PIECES = (TextDelta, ReasoningDelta, ToolCallDelta)
 
 
 class LiveRun:
@@ -36,7 +48,10 @@ class LiveRun:
         self._cancel = cancel
         self.first = len(thread.messages) - 1  # the index of the message that this run writes
         self._events = events
-        self._log: list[Event] = []
+        # An answer that is gone on with has said something before.
+        self._log: list[Event] = [event for message in thread.messages[-1:] for event in message.events()]
+        self._seen = 0  # how many entries a follower has been given: those never change
+        self._length = 0  # in characters
         self._news = threading.Condition(threading.RLock())
         self._worker = threading.Thread(target=self._drain, name=f"run {thread.id}", daemon=True)
 
@@ -60,6 +75,7 @@ class LiveRun:
                 if position == len(self._log):
                     self._news.wait(HEARTBEAT)
                 batch = self._log[position:]
+                self._seen = max(self._seen, len(self._log))
             position += len(batch)
             yield batch
             if batch and isinstance(batch[-1], Ending):
@@ -86,13 +102,21 @@ class LiveRun:
         self._append(message.ending or ending)
 
     def _append(self, event: Event) -> bool:
-        """Append to the log unless it is complete."""
+        """Append to the log; false when it is complete, or is so now because this was too much."""
         with self._news:
             if self.ended:
                 return False
-            self._log.append(event)
+            whole = _joined(self._log[-1], event) if len(self._log) > self._seen else None
+            if whole is not None:
+                self._log[-1] = whole
+            else:
+                self._log.append(event)
+            self._length += _length(event)
             self._news.notify_all()
-            return True
+            if len(self._log) < MOST_ENTRIES and self._length <= MOST_CHARACTERS:
+                return True
+            self._end(TOO_LONG)
+            return False
 
     def _drain(self) -> None:
         reason = "ended without an ending"
@@ -110,11 +134,25 @@ class LiveRun:
             self._events.close()
 
 
+def _joined(last: Event, event: Event) -> Event | None:
+    """Two entries as one, where they are pieces of the same text and together not too long."""
+    if not isinstance(last, _PIECES) or not isinstance(event, _PIECES):
+        return None
+    if len(last.text) + len(event.text) > ENTRY_LENGTH or replace(last, text=event.text) != event:
+        return None
+    return replace(last, text=last.text + event.text)
+
+
+def _length(event: Event) -> int:
+    """The characters of what can be long in an event."""
+    return sum(len(getattr(event, name, "")) for name in ("text", "arguments", "output", "detail"))
+
+
 class LiveRuns:
     """The threads that are open in this process, and the run each of them may have."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._runs: list[LiveRun] = []
         self._threads: WeakValueDictionary[str, Thread] = WeakValueDictionary()
 
@@ -132,7 +170,7 @@ class LiveRuns:
             ThreadBusy: The thread has a run that has not ended; ``run`` was not called.
         """
         with self._lock:
-            if self._of(thread) is not None:
+            if self.of(thread) is not None:
                 raise ThreadBusy("An answer is still being written here. Wait for it, or stop it.")
             live = LiveRun(thread, run(), cancel)
             live.begin()
@@ -142,24 +180,16 @@ class LiveRuns:
     def of(self, thread: Thread) -> LiveRun | None:
         """The run of this thread that has not ended, if there is one."""
         with self._lock:
-            return self._of(thread)
-
-    def _of(self, thread: Thread) -> LiveRun | None:
-        self._runs = [run for run in self._runs if not run.ended]
-        return next((run for run in self._runs if run.thread is thread), None)
+            self._runs = [run for run in self._runs if not run.ended]
+            return next((run for run in self._runs if run.thread is thread), None)
 
     def find(self, thread_id: str) -> Thread | None:
         """The thread by this id, if anybody in this process has it open or a run is writing to it."""
         with self._lock:
-            for run in self._runs:
-                if run.thread.id == thread_id:
-                    return run.thread
-            return self._threads.get(thread_id)
+            running = next((run.thread for run in self._runs if run.thread.id == thread_id), None)
+            return running or self._threads.get(thread_id)
 
     def share(self, thread: Thread) -> Thread:
         """Make the thread, which has an id, known to the process; the first under an id wins."""
         with self._lock:
-            for run in self._runs:
-                if run.thread.id == thread.id:
-                    return run.thread
-            return self._threads.setdefault(thread.id, thread)
+            return self._threads.setdefault(thread.id, self.find(thread.id) or thread)

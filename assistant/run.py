@@ -6,6 +6,7 @@ The one rule: a run is a generator of events with exactly one ending, and closin
 """
 
 import logging
+from collections import Counter
 from collections.abc import Generator
 from contextlib import closing
 from typing import Protocol
@@ -26,6 +27,9 @@ from .threads import Thread
 from .tools import Toolbox
 
 log = logging.getLogger(__name__)
+
+MOST_REPEATS = 3
+"""In how many rounds of a run the very same call may be asked for."""
 
 STOPPED = RunStopped("person", "Stopped.")
 """How a run ends that a person stopped."""
@@ -71,13 +75,16 @@ class Assistant:
         return self.resume(thread)
 
     def resume(self, thread: Thread) -> Generator[Event, None, None]:
-        """Answer the thread as it stands: the run for a message that has no whole answer yet."""
+        """Answer the thread as it stands: the run for a message that has no whole answer yet.
+
+        An answer that was going on in a process that is gone is gone on with.
+        """
         thread.close_open_calls(stopped)
-        if thread.messages and thread.messages[-1].is_empty:
-            thread.messages.pop()  # an attempt that said nothing leaves nothing
-        message = Message("assistant")
-        thread.messages.append(message)
-        return self._answer(thread, message)
+        if not thread.is_going_on:
+            if thread.messages and thread.messages[-1].is_empty:
+                thread.messages.pop()  # an attempt that said nothing leaves nothing
+            thread.messages.append(Message("assistant"))
+        return self._answer(thread, thread.messages[-1])
 
     def cancel(self, thread: Thread) -> None:
         """Let go of the server at once, although the run itself is blocked in waiting for it."""
@@ -97,11 +104,19 @@ class Assistant:
 
     def _rounds(self, thread: Thread) -> Generator[Event, None, None]:
         try:
+            asked: Counter[tuple[str, str]] = Counter()
             for number in range(1, self.max_rounds + 1):
                 yield RoundStarted(number)
                 calls = yield from self.backend.stream(thread, self.toolbox)
                 if not calls:
                     yield RunCompleted()
+                    return
+                asked.update({(call.name, call.arguments) for call in calls})
+                call, times = asked.most_common(1)[0]
+                if times > MOST_REPEATS:
+                    yield RunStopped(
+                        "repeated_call", f"Stopped: the same call of {call[0]} came again and again."
+                    )
                     return
                 yield from execute(calls, self.toolbox, self.tool_timeout)
             yield RunStopped("max_rounds", f"Stopped after {self.max_rounds} rounds of function calls.")

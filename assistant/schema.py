@@ -116,10 +116,15 @@ def _without_clashes(fields: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _lines(docstring: str) -> list[str]:
+    # Line ends first: Python 3.13 would not see the indentation behind a "\r".
+    return inspect.cleandoc("\n".join(docstring.splitlines())).splitlines()
+
+
 def summary(docstring: str) -> str:
     """The docstring's text up to its first section (``Args:`` …)."""
     lines = []
-    for line in inspect.cleandoc(docstring).splitlines():
+    for line in _lines(docstring):
         if _SECTION.match(line):
             break
         lines.append(line)
@@ -130,7 +135,7 @@ def parameter_texts(docstring: str) -> dict[str, str]:
     """What a Google-style docstring says about each parameter."""
     texts: dict[str, str] = {}
     inside, name, indent = False, "", 0
-    for line in inspect.cleandoc(docstring).splitlines():
+    for line in _lines(docstring):
         if not line.strip():
             continue
         depth = len(line) - len(line.lstrip())

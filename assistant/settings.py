@@ -28,6 +28,7 @@ VARIABLES: dict[str, str] = {
     "ASSISTANT_INSTRUCTIONS": "What the model is told about its task.",
     "ASSISTANT_MAX_ROUNDS": "How many times one answer may ask for functions, 1 to 100 (10).",
     "ASSISTANT_TOOL_TIMEOUT": "Seconds a function may take, more than 0 and at most 3600 (30).",
+    "ASSISTANT_BACKGROUND": "1 lets answers go on at the server through a lost connection, where it can (0).",
 }
 
 
@@ -42,6 +43,7 @@ class Settings:
     instructions: str = INSTRUCTIONS
     max_rounds: int = 10
     tool_timeout: float = 30.0
+    background: bool = False
 
     @property
     def demo(self) -> bool:
@@ -78,6 +80,7 @@ class Settings:
             tool_timeout=_seconds(
                 "ASSISTANT_TOOL_TIMEOUT", text("ASSISTANT_TOOL_TIMEOUT"), default.tool_timeout, 3600
             ),
+            background=_flag("ASSISTANT_BACKGROUND", text("ASSISTANT_BACKGROUND"), default.background),
         )
 
 
@@ -132,3 +135,13 @@ def _seconds(name: str, value: str, default: float, high: float) -> float:
             f"{name} is {value!r}. Set a number of seconds, more than 0 and at most {high:g}."
         )
     return number
+
+
+def _flag(name: str, value: str, default: bool) -> bool:
+    if not value:
+        return default
+    if value.lower() in ("1", "true", "yes", "on"):
+        return True
+    if value.lower() in ("0", "false", "no", "off"):
+        return False
+    raise SettingsError(f"{name} is {value!r}. Set 1 or 0.")

@@ -27,6 +27,16 @@ class Thread:
     messages: list[Message] = field(default_factory=list)
     raw: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def extent(self) -> list[int]:
+        """How far the thread goes: the number of its messages, and of the parts of the last of them."""
+        return [len(self.messages), len(self.messages[-1].parts) if self.messages else 0]
+
+    @property
+    def is_going_on(self) -> bool:
+        """Whether its last answer has no ending: a run is at it, or was, in a process that is gone."""
+        return bool(self.messages) and self.messages[-1].ending is None
+
     def open_calls(self) -> list[Call]:
         """The calls that were asked and have no result: a pause, a stop, a crash or an approval.
 

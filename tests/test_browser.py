@@ -1,5 +1,6 @@
 """The page in a real browser: what only a browser can show. Few, and never skipped where CI runs."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -153,6 +154,67 @@ def test_an_expander_opens_and_shows_arguments_and_output(model: ModelServer, pa
     inside.get_by_text("42", exact=True).wait_for(state="visible")
 
 
+def test_an_expander_that_was_opened_while_the_call_was_written_stays_open(
+    model: ModelServer, page: "Page"
+) -> None:
+    writing, speaking = threading.Event(), threading.Event()
+    long = "1+" * 15_000 + "1"
+    model.plays(
+        calls(call("calculate", expression=long), gate=writing, gate_after=4),
+        text("One two three four", gate=speaking, gate_after=6),
+        text("Five."),
+    )
+    say(page, "Go")
+    step = page.locator("[data-testid=stExpander]").last
+    step.locator("summary").click()
+    inside = step.get_by_test_id("stExpanderDetails")
+    inside.get_by_text('{"expression": "1+1+').wait_for(state="visible")
+    writing.set()
+    wait_for(page, "One two")
+    inside.get_by_text("These are the first 20,000 of 30,023 characters.").wait_for(state="visible")
+    with page.expect_download() as download:
+        inside.get_by_role("button", name="Save all of it").click()
+    assert download.value.suggested_filename == "calculate_arguments.json"
+    assert json.loads(download.value.path().read_text()) == {"expression": long}
+    speaking.set()
+    wait_for(page, "three four")
+    page.wait_for_selector(IDLE)
+    say(page, "More")
+    wait_for(page, "Five.")
+    page.wait_for_selector(IDLE)
+    assert inside.get_by_text("These are the first 20,000 of 30,023 characters.").is_visible()
+
+
+def test_a_message_from_a_tab_that_knows_of_no_run_is_refused_and_put_back(
+    model: ModelServer, browser: "Browser", page: "Page"
+) -> None:
+    model.plays(text("Hello."))
+    say(page, "Hi")
+    wait_for(page, "Hello.")
+    page.wait_for_selector(IDLE)
+    second = open_page(browser, page.url)
+    wait_for(second, "Hello.")
+    second.wait_for_selector(IDLE)
+    gate = threading.Event()
+    model.plays(text("One two three four", gate=gate, gate_after=6), text("Five."))
+    say(page, "Count")
+    wait_for(page, "One two")
+    say(second, "And I?")
+    second.get_by_text("Your message is back in the input.").wait_for(state="visible")
+    wait_for(second, "One two")
+    assert second.input_value(INPUT) == "And I?"
+    gate.set()
+    for each in (page, second):
+        wait_for(each, "three four")
+        each.wait_for_selector(IDLE)
+    assert second.input_value(INPUT) == "And I?"
+    second.press(INPUT, "Enter")
+    wait_for(second, "Five.")
+    assert second.input_value(INPUT) == ""
+    assert [request["input"][0]["content"] for request in model.asked[-3:]] == ["Hi", "Count", "And I?"]
+    second.close()
+
+
 def test_a_click_elsewhere_a_reload_and_a_second_tab_leave_the_answer_alone(
     model: ModelServer, browser: "Browser", page: "Page"
 ) -> None:
@@ -193,6 +255,19 @@ def test_stop_keeps_the_partial_text_and_the_next_message_works(model: ModelServ
     say(page, "Again")
     wait_for(page, "Here again.")
     assert [item.get("content") for item in model.asked[-1]["input"]] == ["Count", "One two th", "Again"]
+
+
+def test_stop_works_while_the_server_has_not_said_anything(model: ModelServer, page: "Page") -> None:
+    silent = cut(text("Never."), 0, "silence")
+    model.plays(silent, text("Here again."))
+    say(page, "Hello?")
+    assert silent.reached.wait(20)
+    page.click(STOP)
+    wait_for(page, "Stopped.")
+    page.wait_for_selector(IDLE)
+    say(page, "Again")
+    wait_for(page, "Here again.")
+    assert [item["content"] for item in model.asked[-1]["input"]] == ["Hello?", "Again"]
 
 
 def test_enter_that_ends_an_ime_composition_does_not_send(model: ModelServer, page: "Page") -> None:

@@ -625,7 +625,7 @@ def test_an_error_output_is_recognised_and_nothing_else_is() -> None:
 def test_a_call_that_nobody_waits_for_is_stopped() -> None:
     assert stopped("c1") == ToolResult(
         "c1",
-        '{"error": "The user stopped the answer before this function gave a result."}',
+        '{"error": "The answer was stopped or interrupted before this function gave a result."}',
         "stopped",
     )
 

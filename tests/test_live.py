@@ -7,23 +7,26 @@ import gc
 import logging
 import threading
 import weakref
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from functools import partial
 
 import pytest
 
-from assistant import Assistant, Thread, Toolbox, tool
+from assistant import Assistant, Thread, Toolbox, live, tool
 from assistant.errors import BackendError, ThreadBusy
 from assistant.events import (
     Event,
+    ReasoningDelta,
     RoundEnded,
     RoundStarted,
     RunCompleted,
     RunFailed,
     RunStopped,
+    TextBreak,
     TextDelta,
     ThreadOpened,
     ToolCall,
+    ToolCallDelta,
     ToolResult,
 )
 from assistant.live import LiveRun, LiveRuns
@@ -79,8 +82,8 @@ class Script:
         return calls
 
 
-def said(*texts: str) -> list[Event]:
-    return [RoundStarted(1), *map(TextDelta, texts), RunCompleted()]
+def said(text: str = "") -> list[Event]:
+    return [RoundStarted(1), *([TextDelta(text)] if text else []), RunCompleted()]
 
 
 def starting(
@@ -97,7 +100,19 @@ def starting(
 
 def heard(run: LiveRun) -> list[Event]:
     """Everything a follower gets, to the end."""
-    return [event for batch in run.follow() for event in batch]
+    return whole(event for batch in run.follow() for event in batch)
+
+
+def whole(events: Iterable[Event]) -> list[Event]:
+    """The events with adjacent pieces of text as one: where they are cut depends on who looked when."""
+    joined: list[Event] = []
+    for event in events:
+        last = joined[-1] if joined else None
+        if isinstance(event, TextDelta) and isinstance(last, TextDelta):
+            joined[-1] = TextDelta(last.text + event.text)
+        else:
+            joined.append(event)
+    return joined
 
 
 def settled() -> None:
@@ -118,8 +133,7 @@ def test_a_follower_hears_everything_and_the_thread_keeps_it() -> None:
     assert heard(run) == [
         RoundStarted(1),
         ThreadOpened("t1"),
-        TextDelta("A"),
-        TextDelta("B"),
+        TextDelta("AB"),
         RoundEnded("m"),
         RunCompleted(),
     ]
@@ -166,9 +180,9 @@ def test_everybody_hears_everything_from_the_start_whenever_they_come() -> None:
     gate.open()
     for follower in followers:
         follower.join(PATIENCE)
-    assert early == [said("A", "B")] * 5
-    assert heard(run) == said("A", "B")
-    assert list(run.follow()) == [said("A", "B")]
+    assert early == [said("AB")] * 5
+    assert heard(run) == said("AB")
+    assert [whole(batch) for batch in run.follow()] == [said("AB")]
     assert [event for batch in between for event in batch] == [TextDelta("B"), RunCompleted()]
 
 
@@ -180,7 +194,7 @@ def test_a_follower_who_leaves_does_not_disturb_the_run() -> None:
     assert isinstance(batches, Generator)
     batches.close()
     gate.open()
-    assert heard(run) == said("A", "B")
+    assert heard(run) == said("AB")
 
 
 def test_nobody_needs_to_follow() -> None:
@@ -191,10 +205,91 @@ def test_nobody_needs_to_follow() -> None:
 
 
 def test_what_piles_up_comes_in_one_batch() -> None:
-    texts = [str(number) for number in range(1000)]
+    texts = [str(number) for number in range(500)]
     run, _, _ = starting(LiveRuns(), [TextDelta(text) for text in texts])
     settled()
-    assert list(run.follow()) == [said(*texts)]
+    assert list(run.follow()) == [said("".join(texts))]
+
+
+# --- the size of the log --------------------------------------------------------------------------------
+
+
+def test_pieces_of_the_same_text_are_joined_until_somebody_has_seen_them() -> None:
+    first, second, third = Gate(), Gate(), Gate()
+    run, _, _ = starting(
+        LiveRuns(),
+        [
+            *(TextDelta("A"), TextDelta("B"), first, TextDelta("C"), TextDelta("D"), second),
+            *(ReasoningDelta("E"), ReasoningDelta("F"), TextDelta("G"), TextBreak(), TextDelta("H"), third),
+            *(ToolCallDelta("c1", "look", "{"), ToolCallDelta("c1", "look", "}")),
+            *(ToolCallDelta("c2", "look", "{"), ToolCallDelta("c2", "look", "}")),
+        ],
+    )
+    first.reached()
+    batches = run.follow()
+    assert next(batches) == [RoundStarted(1), TextDelta("AB")]
+    first.open()
+    second.reached()
+    assert next(batch for batch in batches if batch) == [TextDelta("CD")]
+    second.open()
+    third.reached()
+    assert next(batch for batch in batches if batch) == [
+        *(ReasoningDelta("EF"), TextDelta("G"), TextBreak(), TextDelta("H"))
+    ]
+    third.open()
+    settled()
+    end = [ToolCallDelta("c1", "look", "{}"), ToolCallDelta("c2", "look", "{}"), RunCompleted()]
+    assert list(batches) == [end]
+    assert list(run.follow()) == [
+        [
+            *(RoundStarted(1), TextDelta("AB"), TextDelta("CD"), ReasoningDelta("EF"), TextDelta("G")),
+            *(TextBreak(), TextDelta("H"), *end),
+        ]
+    ]
+
+
+def test_an_entry_of_the_log_does_not_grow_without_bound() -> None:
+    run, _, _ = starting(LiveRuns(), [TextDelta("x" * 600) for _ in range(10)])
+    settled()
+    [[_, *pieces, _]] = list(run.follow())
+    assert pieces == [TextDelta("x" * 1800)] * 3 + [TextDelta("x" * 600)]
+
+
+@pytest.mark.parametrize(
+    ("bound", "most", "event"),
+    [
+        ("MOST_ENTRIES", 5, TextBreak()),
+        ("MOST_CHARACTERS", 39, ReasoningDelta("x" * 10)),
+        ("MOST_CHARACTERS", 39, ToolCallDelta("c1", "look", "x" * 10)),
+    ],
+)
+def test_an_answer_that_becomes_too_long_is_ended_and_its_request_with_it(
+    monkeypatch: pytest.MonkeyPatch, bound: str, most: int, event: Event
+) -> None:
+    monkeypatch.setattr(live, bound, most)
+    run, script, thread = starting(LiveRuns(), [*[event] * 4, *[TextDelta("never")] * 100])
+    too_long = RunStopped("unknown", "Stopped: the answer became too long to keep.")
+    assert heard(run)[-1] == too_long
+    assert thread.messages[-1].ending == too_long
+    assert thread.messages[-1].text == ""
+    assert script.closed.wait(PATIENCE)
+    settled()
+    assert heard(run)[-1] == too_long
+
+
+def test_a_long_text_is_heard_whole_by_everybody_while_it_is_written() -> None:
+    texts = [f"{number} " for number in range(20_000)]
+    gate = Gate()
+    run, _, thread = starting(LiveRuns(), [gate, *map(TextDelta, texts)])
+    everybody: list[list[Event]] = [[] for _ in range(4)]
+    followers = [threading.Thread(target=lambda place=place: place.extend(heard(run))) for place in everybody]
+    for follower in followers:
+        follower.start()
+    gate.open()
+    for follower in followers:
+        follower.join(PATIENCE)
+    assert everybody == [said("".join(texts))] * 4
+    assert thread.messages[-1].text == "".join(texts)
 
 
 # --- stopping -----------------------------------------------------------------------------------------
@@ -430,6 +525,15 @@ def test_a_thread_is_found_while_a_run_writes_to_it_though_nobody_shared_it() ->
     heard(run)
 
 
+def test_a_thread_that_was_shared_while_a_run_wrote_to_it_is_found_after_the_run() -> None:
+    runs = LiveRuns()
+    run, _, thread = starting(runs, [ThreadOpened("t1")])
+    heard(run)
+    assert runs.share(thread) is thread
+    assert runs.of(thread) is None  # lets go of the run
+    assert runs.find("t1") is thread
+
+
 def test_of_many_who_share_at_once_all_get_the_same() -> None:
     runs, everybody = LiveRuns(), threading.Barrier(20)
     got: list[Thread] = []
@@ -451,7 +555,7 @@ def test_of_many_who_share_at_once_all_get_the_same() -> None:
 def test_while_many_talk_at_once_nobody_hears_another() -> None:
     runs = LiveRuns()
     started = [starting(runs, [TextDelta(str(number)), TextDelta("!")]) for number in range(30)]
-    assert [heard(run) for run, _, _ in started] == [said(str(number), "!") for number in range(30)]
+    assert [heard(run) for run, _, _ in started] == [said(f"{number}!") for number in range(30)]
 
 
 def test_a_function_called_in_a_run_is_heard_and_kept() -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,16 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from assistant.settings import VARIABLES
-from assistant.ui.steps import plain
-from assistant.wire import demo
-from tests.wire import ModelServer, call, calls, error, message, text
+from assistant import Assistant, Thread, Toolbox
+from assistant.backends import open_backend
+from assistant.events import TextDelta, ToolResult
+from assistant.execute import error_output
+from assistant.functions.calculator import calculate
+from assistant.settings import VARIABLES, Settings
+from assistant.ui import failure
+from assistant.ui.steps import SHOWN_LENGTH, plain
+from assistant.wire.demo import server as demo
+from tests.wire import ModelServer, call, calls, error, message, refusal, text
 
 PAGE = Path(__file__).parent.parent / "streamlit_app.py"
 Open = Callable[..., AppTest]
@@ -28,12 +35,11 @@ def open_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(demo, "PACE", 0)
 
-    def opened(address: dict[str, str] | None = None, **settings: str) -> AppTest:
+    def opened(address: dict[str, str | list[str]] | None = None, **settings: str) -> AppTest:
         for name, value in settings.items():
             monkeypatch.setenv(name, value)
         page = AppTest.from_file(str(copy), default_timeout=20)
-        for name, value in (address or {}).items():
-            page.query_params[name] = value
+        page.query_params.update(address or {})
         return page.run()
 
     st.cache_resource.clear()
@@ -161,10 +167,21 @@ def _without_times(seen: list[Any]) -> str:
 
 
 @pytest.mark.parametrize(
-    "thread_id", ["conv_nowhere", "../../etc/passwd", "<script>alert(1)</script>", "x" * 9999]
+    "thread_id",
+    [
+        *(
+            "conv_nowhere",
+            "../../etc/passwd",
+            "..",
+            "<script>alert(1)</script>",
+            "' OR 1=1; --",
+            "x" * 10_000,
+        ),
+        *("\x00", " ", "%00", "a/b?c#d", "שלום", "\u202e", ["conv_a", "conv_b"]),
+    ],
 )
 def test_an_address_without_a_thread_opens_a_new_one_and_says_so(
-    server: ModelServer, open_page: Open, thread_id: str
+    server: ModelServer, open_page: Open, thread_id: str | list[str]
 ) -> None:
     page = open_page({"thread": thread_id}, OPENAI_BASE_URL=server.url)
     assert [info.value for info in page.info] == [
@@ -184,6 +201,60 @@ def test_an_error_is_told_in_the_conversation_and_retry_answers_the_same_message
     assert "does not accept the key" in page.error[0].value.replace("\\", "")
     page.button(key="retry").click().run()
     assert shown(page) == [("user", [("text", "Hello?")]), ("assistant", [("markdown", "Here I am.")])]
+
+
+def test_retry_is_enabled_when_the_wait_is_over_that_the_server_asked_for(
+    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(failure, "clock", lambda: now)
+    server.plays(
+        error(429, "rate_limit_exceeded", retry_after="20", x_should_retry="false"), text("Here I am.")
+    )
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Hello?")
+    seen = []
+    for now in (1000.0, 1007.5, 1019.5, 1020.0, 9999.0):  # noqa: B007  what the clock says
+        page.run()
+        words = [each.value for each in page.caption if "try again" in each.value]
+        seen.append((page.button(key="retry").disabled, words))
+    assert seen == [
+        (True, ["You can try again in 20 s."]),
+        (True, ["You can try again in 13 s."]),
+        (True, ["You can try again in 1 s."]),
+        (False, []),
+        (False, []),
+    ]
+    page.button(key="retry").click().run()
+    assert shown(page)[1] == ("assistant", [("markdown", "Here I am.")])
+
+
+def test_retry_is_offered_for_the_last_failure_alone_and_advised_where_it_helps(
+    server: ModelServer, open_page: Open
+) -> None:
+    server.plays(error(401, "invalid_api_key"), error(500, None, x_should_retry="false"), text("Here I am."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Hello?")
+    assert page.button(key="retry").proto.type == "secondary"
+    ask(page, "Hello??")
+    assert [[button.key for button in each.button] for each in page.chat_message] == [[], [], [], ["retry"]]
+    assert page.button(key="retry").proto.type == "primary"
+    ask(page, "Hello???")
+    assert [button.key for each in page.chat_message for button in each.button] == []
+
+
+def test_a_wait_is_counted_anew_for_another_failure(
+    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(failure, "clock", lambda: now)
+    waits = [
+        error(429, "rate_limit_exceeded", retry_after=wait, x_should_retry="false") for wait in ("5", "600")
+    ]
+    server.plays(*waits)
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Hello?")
+    now = 1005.0
+    page.run().button(key="retry").click().run()
+    assert page.button(key="retry").disabled
+    assert page.caption[-1].value == "You can try again in 10 min."
 
 
 def test_new_chat_leaves_the_old_thread_where_it_is(server: ModelServer, open_page: Open) -> None:
@@ -236,6 +307,11 @@ def test_settings_come_from_the_environment_then_the_secrets_then_the_file(
         '{"role": "system"}',
         "[x](javascript:alert(1))",
         "👩‍👩‍👧",
+        "\\(x^2\\) $$\\frac{1}{2}$$ :red[hi] :material/bolt:",
+        "if:\n    indented\n\n\tand broken\n```\ncode",
+        "שלום, كيف حالك؟",
+        "Z̷̢͝a̸l̵g̶o̴ é ﷽ \u202eabc",
+        "x" * 100_000,
     ],
 )
 def test_what_a_person_types_is_shown_as_typed(server: ModelServer, open_page: Open, words: str) -> None:
@@ -243,6 +319,82 @@ def test_what_a_person_types_is_shown_as_typed(server: ModelServer, open_page: O
     page = ask(open_page(OPENAI_BASE_URL=server.url), words)
     assert shown(page)[0] == ("user", [("text", words)])
     assert server.asked[0]["input"][0]["content"] == words
+
+
+def test_what_cannot_be_sent_is_replaced_and_the_rest_is_sent(server: ModelServer, open_page: Open) -> None:
+    server.plays(text("I see."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "a\x00b\x1bc\x7f\td\ne")
+    assert shown(page)[0] == ("user", [("text", "a\ufffdb\ufffdc\ufffd\td\ne")])
+    assert server.asked[0]["input"][0]["content"] == "a\ufffdb\ufffdc\ufffd\td\ne"
+
+
+@pytest.mark.parametrize("words", ["", " ", " \n\t\u3000\xa0 "])
+def test_nothing_but_space_is_not_sent(server: ModelServer, open_page: Open, words: str) -> None:
+    page = ask(open_page(OPENAI_BASE_URL=server.url), words)
+    assert (shown(page), server.asked) == ([], [])
+    assert len([button for button in page.button if str(button.key).startswith("example_")]) == 4
+
+
+def test_a_refusal_is_one_paragraph_of_plain_text_while_it_comes_and_afterwards(
+    server: ModelServer, open_page: Open
+) -> None:
+    server.plays(refusal("I will *not* do that, and this is why."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Go")
+    refused = ("assistant", [("markdown", plain("I will *not* do that, and this is why."))])
+    assert shown(page)[1] == refused
+    assert shown(page.run())[1] == refused
+
+
+BIG = "x" * (SHOWN_LENGTH + 1)
+SHORT = BIG[:SHOWN_LENGTH]
+SENTENCE = "These are the first 20,000 of 20,001 characters."
+
+
+@pytest.mark.parametrize(
+    ("result", "inside"),
+    [
+        (ToolResult("c1", "42"), [("code", "42")]),
+        (ToolResult("c1", ""), [("code", "")]),
+        (ToolResult("c1", '[{"a": 1}]'), [("dataframe", "   a\n0  1")]),
+        (ToolResult("c1", '{"a": [1]}'), [("code", '{\n  "a": [\n    1\n  ]\n}')]),
+        (
+            ToolResult("c1", BIG),
+            [("code", SHORT), ("caption", SENTENCE), ("download_button", "Save all of it")],
+        ),
+        (
+            ToolResult("c1", "xxx [cut here]", "done", BIG),
+            [("code", SHORT), ("caption", SENTENCE), ("download_button", "Save all of it")],
+        ),
+        (
+            ToolResult("c1", error_output("It failed."), "failed", "ZeroDivisionError: no"),
+            [("error", "It failed\\."), ("code", "ZeroDivisionError: no")],
+        ),
+        (
+            ToolResult("c1", error_output(BIG), "failed", ""),
+            [("code", SHORT), ("caption", SENTENCE), ("download_button", "Save all of it")],
+        ),
+        (
+            ToolResult("c1", error_output(f"{BIG} [cut here]"), "failed", BIG),
+            [("code", SHORT), ("caption", SENTENCE), ("download_button", "Save all of it")],
+        ),
+        (ToolResult("c1", "not as usual", "failed", "the words"), [("code", "the words")]),
+    ],
+)
+def test_of_an_output_everything_can_be_had_and_nothing_is_shown_twice(
+    result: ToolResult, inside: list[tuple[str, str]]
+) -> None:
+    def script(result: "ToolResult") -> None:
+        from assistant.events import RunCompleted
+        from assistant.messages import Call, Message
+        from assistant.ui.chat import draw_message
+
+        twice = [Call("c1", "look", "{}", number, result=result) for number in (1, 2)]
+        draw_message(Message("assistant", [*twice], RunCompleted()), 0)  # keys that meet would fail here
+
+    page = AppTest.from_function(script, args=(result,)).run()
+    assert not page.exception
+    for status in page.status:
+        assert [_seen(element) for element in _walk(status)] == [("code", "{}"), *inside]
 
 
 def test_what_a_model_puts_into_arguments_is_shown_as_data(server: ModelServer, open_page: Open) -> None:
@@ -272,3 +424,25 @@ def test_the_demo_chains_calls_on_the_page_in_both_languages(open_page: Open) ->
     assert [status.state for status in page.status] == ["complete", "complete"]
     ask(page, "京都のホテルを教えて")
     assert label(page.status[2]).startswith("**find_hotels**(")
+
+
+def test_an_answer_that_another_process_left_running_goes_on_when_its_address_is_opened(
+    server: ModelServer, open_page: Open
+) -> None:
+    gate = threading.Event()
+    play = text("One two three four", gate=gate, gate_after=6)
+    server.plays(calls(call("calculate", expression="6*7")), play)
+    settings = Settings(base_url=server.url, background=True)
+    backend = open_backend(settings)
+    run = Assistant(backend, Toolbox(calculate)).run(thread := Thread(), "Count")
+    while next(run) != TextDelta("One t"):
+        pass
+    threading.Timer(0.2, gate.set).start()  # while the page follows
+    page = open_page({"thread": thread.id}, OPENAI_BASE_URL=server.url, ASSISTANT_BACKGROUND="1")
+    said, answered = shown(page)
+    assert said == ("user", [("text", "Count")])
+    assert [kind for kind, _ in answered[1]] == ["status", "code", "code", "markdown"]
+    assert answered[1][-1] == ("markdown", "One two three four")
+    assert not page.exception
+    run.close()
+    backend.close()

@@ -9,6 +9,7 @@ from assistant import Assistant, Thread, tool
 from assistant.backends.responses import Responses
 from assistant.events import (
     Event,
+    Note,
     ReasoningDelta,
     RefusalDelta,
     RoundEnded,
@@ -435,3 +436,76 @@ def test_stop_ends_a_run_at_once_while_its_function_never_returns(
         {"type": "message", "role": "user", "content": "And now?"},
     ]
     released.set()
+
+
+def test_the_same_call_again_and_again_is_ended_and_the_thread_goes_on(
+    server: ModelServer, assistant: Assistant
+) -> None:
+    again = [call("add", a=1, b=1) for _ in range(4)]
+    server.plays(
+        *(calls(each, call("add", a=number, b=2)) for number, each in enumerate(again)), text("Two.")
+    )
+    thread = Thread()
+    events = answer(assistant, "Add", thread)
+    assert events[-1] == RunStopped("repeated_call", "Stopped: the same call of add came again and again.")
+    results = [event for event in events if isinstance(event, ToolResult)]
+    assert sorted(result.output for result in results) == ["2", "2", "2", "2", "3", "4"]
+    assert answer(assistant, "So?", thread)[-1] == RunCompleted()
+
+
+def test_a_conversation_that_is_gone_is_written_anew_from_the_transcript(
+    server: ModelServer, assistant: Assistant
+) -> None:
+    asked = call("add", a=1, b=1)
+    server.plays(calls(message("Let me see."), asked), text("Two."), text("Yes."))
+    thread = Thread()
+    answer(assistant, "1 + 1?", thread)
+    old = thread.id
+    del server.conversations[old]
+    events = answer(assistant, "Sure?", thread)
+    assert events[1:3] == [
+        ThreadOpened(thread.id),
+        Note("The server could not go on with its copy of this conversation; it was written anew."),
+    ]
+    assert events[-1] == RunCompleted()
+    assert thread.id != old
+    kept = server.conversations[thread.id].items
+    assert [item.get("content", item.get("output", item.get("name"))) for item in kept] == [
+        [{"type": "input_text", "text": "1 + 1?"}],
+        [{"type": "output_text", "text": "Let me see.", "annotations": [], "logprobs": []}],
+        "add",
+        "2",
+        [{"type": "output_text", "text": "Two.", "annotations": [], "logprobs": []}],
+        [{"type": "input_text", "text": "Sure?"}],
+        [{"type": "output_text", "text": "Yes.", "annotations": [], "logprobs": []}],
+    ]
+
+
+def test_a_conversation_that_is_gone_in_the_middle_of_an_answer_loses_no_call(
+    server: ModelServer, assistant: Assistant
+) -> None:
+    asked = call("add", a=1, b=1)
+    server.plays(calls(asked), text("Two."))
+    thread = Thread()
+    run = assistant.run(thread, "1 + 1?")
+    while next(run) != ENDED:
+        pass
+    server.conversations.clear()
+    assert list(run)[-1] == RunCompleted()
+    assert [item.get("output", item.get("call_id")) for item in server.asked[-1]["input"]] == [
+        None,
+        asked["call_id"],
+        "2",
+    ]
+    assert thread.messages[-1].text == "Two."
+
+
+def test_a_long_conversation_is_written_anew_in_batches(server: ModelServer, assistant: Assistant) -> None:
+    thread = Thread()
+    for number in range(25):
+        server.plays(text(f"Answer {number}"))
+        answer(assistant, f"Question {number}", thread)
+    server.conversations.clear()
+    server.plays(text("Yes."))
+    assert answer(assistant, "All there?", thread)[-1] == RunCompleted()
+    assert len(server.conversations[thread.id].items) == 52

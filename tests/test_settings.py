@@ -28,6 +28,7 @@ def test_with_nothing_set_there_are_defaults_and_the_demo() -> None:
             instructions=INSTRUCTIONS,
             max_rounds=10,
             tool_timeout=30.0,
+            background=False,
         )
         assert settings.demo
 
@@ -41,6 +42,7 @@ def test_every_variable_sets_its_setting() -> None:
         "ASSISTANT_INSTRUCTIONS": "Be brief.\nBe kind.",
         "ASSISTANT_MAX_ROUNDS": "3",
         "ASSISTANT_TOOL_TIMEOUT": "1.5",
+        "ASSISTANT_BACKGROUND": "1",
     }
     assert list(variables) == list(VARIABLES)
     assert Settings.load(variables) == Settings(
@@ -51,7 +53,15 @@ def test_every_variable_sets_its_setting() -> None:
         instructions="Be brief.\nBe kind.",
         max_rounds=3,
         tool_timeout=1.5,
+        background=True,
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "background"), [("yes", True), ("TRUE", True), ("off", False), ("0", False)]
+)
+def test_a_flag_is_one_or_zero_or_a_word_for_it(value: str, background: bool) -> None:
+    assert Settings.load({"ASSISTANT_BACKGROUND": value}).background is background
 
 
 def test_the_first_source_that_has_a_name_wins_for_that_name() -> None:

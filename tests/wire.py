@@ -226,9 +226,42 @@ def response_object(response_id: str, request: Json, status: str, output: list[J
 # --- the server -------------------------------------------------------------------------------------
 
 
+class Running:
+    """A response in background mode: it goes on whoever listens, and can be listened to from anywhere."""
+
+    def __init__(self, response_id: str, given: list[Json]) -> None:
+        self.id = response_id
+        self.given = [{"id": _id("item"), **item} for item in given]
+        self.status = "in_progress"
+        self.events: list[Json | bytes] = []
+        self.news = threading.Condition()
+
+    def say(self, event: Json | bytes) -> None:
+        with self.news:
+            self.events.append(event)
+            self.news.notify_all()
+
+    def end(self, status: str) -> None:
+        with self.news:
+            self.status = status
+            self.news.notify_all()
+
+    def follow(self, index: int) -> Iterator[Json | bytes]:
+        while True:
+            with self.news:
+                while index >= len(self.events) and self.status == "in_progress":
+                    self.news.wait(5)
+                if index >= len(self.events):
+                    return
+                event = self.events[index]
+            yield event
+            index += 1
+
+
 @dataclass
 class Conversation:
     items: list[Json] = field(default_factory=list)
+    metadata: Json = field(default_factory=dict)
     locked: bool = False
     late: Callable[[], None] | None = None  # what is still to be kept, and then unlocks it
 
@@ -242,6 +275,7 @@ class ModelServer:
         self.problems: list[str] = []  # requests that no script foresaw
         self.refused: list[str] = []  # what was refused, in the service's words
         self.conversations: dict[str, Conversation] = {}
+        self.running: dict[str, Running] = {}  # the responses in background mode, by id
         self.has_conversations = conversations
         self.pages = False  # answer everything with a web page, as a wrong address does
         self.closing = threading.Event()
@@ -259,6 +293,11 @@ class ModelServer:
     def plays(self, *plays: Play) -> None:
         """Add to the script."""
         self._script.extend(plays)
+
+    def drop_script(self) -> int:
+        """Forget the plays that are left; how many there were."""
+        left, self._script = len(self._script), deque()
+        return left
 
     def wait_until_idle(self) -> None:
         """Until no response is being written, but for what is kept late."""
@@ -335,6 +374,30 @@ class ModelServer:
                     conversation.items.append({"id": _id("item"), **item})
             conversation.locked, conversation.late = False, None
 
+    def run(self, play: Play, conversation: Conversation | None, request: Json) -> Running:
+        """Let a play go on by itself, as a response in background mode does."""
+        running = Running(_id("resp"), as_items(request["input"]))
+        self.running[running.id] = running
+
+        def go_on() -> None:
+            events = play.stream(running.id, request)
+            for index, event in enumerate(events):
+                if play.gate is not None and index == play.gate_after:
+                    play.reached.set()
+                    while not play.gate.wait(0.005):
+                        if self.closing.is_set() or running.status == "cancelled":
+                            break
+                if running.status == "cancelled":
+                    self.finish(play, conversation, request, whole=False)
+                    return
+                if index == len(events) - 1:
+                    self.finish(play, conversation, request, whole=play.ending == "completed")
+                running.say(event)
+            running.end("completed")
+
+        threading.Thread(target=go_on, daemon=True).start()
+        return running
+
     def begin_conversation(self, items: list[Json]) -> str:
         name = _id("conv")
         with self._lock:
@@ -406,6 +469,21 @@ class _Handler(BaseHTTPRequestHandler):
         match parts.path.removeprefix("/v1/").split("/"):
             case ["conversations", name, "items"] if self.model.has_conversations:
                 self._list(unquote(name), {key: value[0] for key, value in parse_qs(parts.query).items()})
+            case ["conversations", name] if name in self.model.conversations:
+                self._send(200, self._conversation(name))
+            case ["responses", name] if name in self.model.running:
+                running = self.model.running[name]
+                if "stream" not in parts.query:
+                    body = response_object(name, {"model": "test-model"}, running.status, [])
+                    self._send(200, body)
+                    return
+                after = parse_qs(parts.query).get("starting_after", ["-1"])[0]
+                self._begin_stream()
+                for event in running.follow(int(after) + 1):
+                    self._chunk(event if isinstance(event, bytes) else _sse(event))
+                self._chunk(b"")
+            case ["responses", name, "input_items"] if name in self.model.running:
+                self._page(self.model.running[name].given, {"order": "asc"})
             case ["models"]:
                 self._send(200, {"object": "list", "data": []})
             case _:
@@ -422,8 +500,21 @@ class _Handler(BaseHTTPRequestHandler):
                 self._respond(body)
             case ["conversations"] if self.model.has_conversations:
                 name = self.model.begin_conversation(body.get("items") or [])
-                made = {"id": name, "object": "conversation", "created_at": 1, "metadata": {}}
-                self._send(200, made)
+                self._send(200, self._conversation(name))
+            case ["conversations", name, "items"] if name in self.model.conversations:
+                if len(body["items"]) > 20:
+                    self._send(400, {"error": {"message": "Too many items.", "code": None}})
+                    return
+                kept = [{"id": _id("item"), **item} for item in as_items(body["items"])]
+                self.model.conversations[name].items += kept
+                self._page(kept, {"order": "asc", "limit": "20"})
+            case ["conversations", name] if name in self.model.conversations:
+                self.model.conversations[name].metadata = body["metadata"]
+                self._send(200, self._conversation(name))
+            case ["responses", name, "cancel"] if name in self.model.running:
+                self.model.running[name].end("cancelled")
+                body = response_object(name, {"model": "test-model"}, "cancelled", [])
+                self._send(200, body)
             case _:
                 self._send(404, {"error": {"message": "Not found", "code": None}})
 
@@ -432,7 +523,9 @@ class _Handler(BaseHTTPRequestHandler):
         if conversation is None:
             self._send(404, {"error": {"message": f"Conversation with id '{name}' not found."}})
             return
-        items = list(conversation.items)
+        self._page(list(conversation.items), query)
+
+    def _page(self, items: list[Json], query: dict[str, str]) -> None:
         if query.get("order", "desc") == "desc":
             items.reverse()
         if after := query.get("after"):
@@ -455,6 +548,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(play.status, play.body, play.headers)
             return
         whole = False
+        if request.get("background"):
+            self._begin_stream()
+            for index, event in enumerate(self.model.run(play, conversation, request).follow(0)):
+                data = event if isinstance(event, bytes) else _sse(event)
+                if index == play.cut:
+                    self._cut(play.how, data)
+                    return
+                self._chunk(data)
+            self._chunk(b"")
+            return
         try:
             whole = self._stream(play, request, self._finish(play, conversation, request))
         finally:
@@ -466,14 +569,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _stream(self, play: Play, request: Json, finish: Callable[[], None]) -> bool:
         """Write the events; true when they were written to the end."""
-        self.send_response(200)
-        for name, value in (
-            ("content-type", "text/event-stream"),
-            ("transfer-encoding", "chunked"),
-            *play.headers,
-        ):
-            self.send_header(name, value)
-        self.end_headers()
+        self._begin_stream()
         events = play.stream(_id("resp"), request)
         for index, event in enumerate(events):
             if play.gate is not None and index == play.gate_after:
@@ -489,6 +585,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._chunk(data)
         self._chunk(b"")
         return True
+
+    def _begin_stream(self) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+
+    def _conversation(self, name: str) -> Json:
+        metadata = self.model.conversations[name].metadata
+        return {"id": name, "object": "conversation", "created_at": 1, "metadata": metadata}
 
     def _wait(self, gate: threading.Event) -> None:
         """Wait for the gate, or for the client to be gone."""

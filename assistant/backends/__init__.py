@@ -11,4 +11,9 @@ __all__ = ["Responses", "open_backend"]
 
 def open_backend(settings: Settings, demo: httpx2.BaseTransport | None = None) -> Responses:
     """The backend that these settings ask for; nothing is sent yet. ``demo``: see ``connect``."""
-    return Responses(connect(settings, demo), model=settings.model, instructions=settings.instructions)
+    return Responses(
+        connect(settings, demo),
+        model=settings.model,
+        instructions=settings.instructions,
+        background=settings.background and not settings.demo,
+    )

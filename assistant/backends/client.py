@@ -6,7 +6,6 @@ The one rule: an exception of the SDK, or of the network below it, never leaves 
 is in no text that does.
 """
 
-import json
 import re
 import socket
 from collections.abc import Iterator
@@ -71,7 +70,7 @@ def translated(client: OpenAI) -> Iterator[None]:
         ) from error
     except httpx2.HTTPError as error:
         raise _cut(client) from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # JSON that is none, or that nobody can hold
         raise ServerFailed(
             f"{host(client)} sent something that is not JSON. Try again, or check OPENAI_BASE_URL.",
             code="not_json",

@@ -1,18 +1,16 @@
 """The Responses API, with Conversations where the server has them and with the whole history where not.
 
-Not here: the loop (``run.py``), what the events of a stream mean (``responses_stream.py``).
+Not here: the loop (``run.py``), what the events of a stream mean (``responses_stream.py``), what the server
+has heard (``responses_memory.py``).
 
-The one rule: what the server has not heard is found in the transcript, and is noted as heard only after a
-response ended well. So an attempt that failed needs no undoing: the next one finds the same again.
-
-``thread.raw["responses"]`` holds: ``conversation`` (its id, or None: the server keeps nothing), ``items``
-(everything the server has heard and said, verbatim, in order), ``owed`` (the ids of calls it waits for),
-``heard`` (how many messages, and parts of the last of them, it knows), ``asking`` (true from a request
-until it ended well: the server's memory is uncertain).
+The one rule: a response that did not end well leaves the server's memory uncertain; before the next request
+it is compared with the transcript, and the transcript wins (protocols: §2).
 """
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, suppress
+from functools import partial
 from typing import Any, Literal, cast
 from weakref import WeakKeyDictionary
 
@@ -21,25 +19,43 @@ import openai
 from openai import Omit, OpenAI, Stream, omit
 
 from ..errors import BackendError, Interrupted, RequestRefused, UnknownThread
-from ..events import Event, Outcome, RunCompleted, ThreadOpened, ToolCall, ToolResult
-from ..execute import is_error_output, stopped
-from ..messages import Call, Message, Part, Reasoning, Refusal, Text
+from ..events import Event, Note, RoundEnded, TextBreak, TextDelta, ThreadOpened, ToolCall
 from ..threads import Thread
 from ..tools import Toolbox
 from .client import failure, hang_up, host, not_the_api, translated
-from .responses_stream import Answer, Item, NoEnding, StreamError, read
+from .responses_items import Item
+from .responses_memory import Memory
+from .responses_stream import Answer, NoEnding, StreamError, is_last, read
 
 LOCK_DELAYS = (0.5, 1.0, 2.0, 4.0)
 """Seconds before each new try on a conversation in which another response is being written."""
 
+RESUME_DELAYS = (0.2, 1.0, 2.0, 4.0, 8.0)
+"""Seconds before each new try to go on with a response that runs at the server by itself."""
+
+RUNNING = "running_response"
+"""The name under which a conversation's metadata holds the id of the response that is being written."""
+
+_GOING_ON = ("queued", "in_progress")
+
+PAGE = 20
+"""The most items that one request may add to a conversation (protocols: §2)."""
+
 
 class Responses:
-    """A backend for servers that speak the Responses API."""
+    """A backend for servers that speak the Responses API.
 
-    def __init__(self, client: OpenAI, *, model: str, instructions: str = "") -> None:
+    With ``background``, responses go on at the server when the connection is lost, and are picked up again
+    where they were; the server must offer that (protocols: §3).
+    """
+
+    def __init__(
+        self, client: OpenAI, *, model: str, instructions: str = "", background: bool = False
+    ) -> None:
         self._client = client
         self._model = model
         self._instructions = instructions
+        self._background = background
         self._requests: WeakKeyDictionary[Thread, _Request] = WeakKeyDictionary()
 
     def close(self) -> None:
@@ -54,33 +70,50 @@ class Responses:
 
     def stream(self, thread: Thread, toolbox: Toolbox) -> Generator[Event, None, list[ToolCall]]:
         """One response to the thread as it stands; see ``run.Backend``."""
-        state = _state(thread)
-        yield from self._open(thread, state)
-        if state["asking"]:
-            self._reconcile(thread, state)
-        delays = iter(LOCK_DELAYS)
+        memory, request = Memory(thread), _Request()
+        self._requests[thread] = request
+        notes = memory.notes
+        if memory.is_blank:
+            yield from self._begin(memory)
+        delays, rebuilt, repeated = iter(LOCK_DELAYS), False, False
         while True:
-            state["asking"] = True
-            unheard = _unheard(thread, state)
+            said = thread.extent
             try:
-                answer = yield from self._ask(thread, state, unheard, toolbox)
+                if notes["running"] and memory.is_overtaken:
+                    self._end(notes["running"])
+                    notes["running"] = None
+                if notes["uncertain"] and not notes["running"]:
+                    self._reconcile(memory)
+                told = memory.unheard()
+                if notes["conversation"] and not told:
+                    return (yield from _adopt(memory))
+                notes["uncertain"] = True
+                answer = yield from self._ask(memory, told, toolbox, request)
                 break
             except RequestRefused as refusal:
-                # What the server keeps is not what we think: an answer that we left is still being
-                # written there, or was kept after all. Look again, and then say only what is missing.
                 delay = next(delays, None)
-                if delay is None or not state["conversation"] or not _out_of_step(refusal):
+                if request.cancelled or not _out_of_step(refusal, memory):
                     raise
-                time.sleep(delay)
-                self._reconcile(thread, state)
-        state["items"] += unheard + answer.items
-        state["owed"] = [call.call_id for call in answer.calls]
-        state["heard"] = _everything(thread)
-        state["asking"] = False
+                if delay is not None and not _is_gone(refusal, memory):
+                    # An answer that nobody waits for is still being written there, or was kept after all.
+                    time.sleep(delay)
+                elif not rebuilt:
+                    rebuilt = True
+                    yield from self._rebuild(memory)
+                else:
+                    raise
+            except Interrupted as cut:
+                # Once, where nothing was said, it is asked again, or what the server kept is taken up.
+                if request.cancelled or repeated or cut.code != "interrupted" or thread.extent != said:
+                    raise
+                repeated = True
+        memory.commit(told, answer)
         return answer.calls
 
     def recall(self, thread_id: str) -> Thread:
         """The thread that the server keeps under this id, with its history.
+
+        Where a response to it still runs at the server, its last message is one without an ending.
 
         Raises:
             UnknownThread: There is none by this id.
@@ -94,99 +127,158 @@ class Responses:
                 raise UnknownThread(
                     f"{host(self._client)} has no thread by this id.", code="unknown_thread"
                 ) from error
-        thread = Thread(thread_id, messages_of(items))
-        answered = {item.get("call_id") for item in items if item.get("type") == "function_call_output"}
-        state = _state(thread)
-        state["conversation"] = thread_id
-        state["items"] = items
-        state["owed"] = [
-            item["call_id"]
-            for item in items
-            if item.get("type") == "function_call" and item["call_id"] not in answered
-        ]
-        state["heard"] = _everything(thread)
+        thread = Thread(thread_id)
+        memory = Memory(thread)
+        memory.recall(thread_id, items)
+        if self._background:
+            self._find_running(thread_id, memory)
         return thread
 
-    def _open(self, thread: Thread, state: dict[str, Any]) -> Generator[Event, None, None]:
+    def _begin(self, memory: Memory) -> Generator[Event, None, None]:
         """Begin a conversation, where the server has conversations."""
-        if state["conversation"] or state["items"] or state["stateless"]:
-            return
         try:
-            with translated(self._client):
-                made: Any = self._client.conversations.create()
+            conversation = self._create([])
         except BackendError as error:
-            if not isinstance(error.__cause__, openai.APIStatusError) or (
-                error.__cause__.status_code not in (404, 405, 501)
-            ):
+            status = error.__cause__.status_code if isinstance(error.__cause__, openai.APIStatusError) else 0
+            if status not in (404, 405, 501):
                 raise
-            state["stateless"] = True  # a server without conversations: it is told everything each time
+            memory.notes["stateless"] = True
             return
-        conversation = getattr(made, "id", None)
-        if not isinstance(conversation, str) or not conversation:
-            raise not_the_api(self._client)
         yield ThreadOpened(conversation)
-        state["conversation"] = conversation
+        memory.notes["conversation"] = conversation
+
+    def _create(self, items: list[Item]) -> str:
+        """A new conversation that holds these items; its id."""
+        with translated(self._client):
+            made: Any = self._client.conversations.create(items=cast("Any", items[:PAGE]) or omit)
+            conversation = getattr(made, "id", None)
+            if not isinstance(conversation, str) or not conversation:
+                raise not_the_api(self._client)
+            for start in range(PAGE, len(items), PAGE):
+                batch = cast("Any", items[start : start + PAGE])
+                self._client.conversations.items.create(conversation, items=batch)
+        return conversation
+
+    def _rebuild(self, memory: Memory) -> Generator[Event, None, None]:
+        """The last resort: put the transcript into a new conversation and go on there."""
+        conversation = self._create(memory.begin_again())
+        with translated(self._client):
+            kept = list(self._listed(conversation, "asc"))
+        yield ThreadOpened(conversation)
+        yield Note("The server could not go on with its copy of this conversation; it was written anew.")
+        memory.notes["items"], memory.notes["conversation"] = kept, conversation
 
     def _ask(
-        self, thread: Thread, state: dict[str, Any], unheard: list[Item], toolbox: Toolbox
+        self, memory: Memory, told: list[Item], toolbox: Toolbox, request: "_Request"
     ) -> Generator[Event, None, Answer]:
-        request: dict[str, Any] = {"model": self._model, "tools": _tools(toolbox)}
+        asked: dict[str, Any] = {"model": self._model, "tools": _tools(toolbox), "stream": True}
         if self._instructions:
-            request["instructions"] = self._instructions
-        if state["conversation"]:
-            request |= {"conversation": state["conversation"], "input": unheard}
+            asked["instructions"] = self._instructions
+        if self._background:
+            asked["background"] = True
+        if memory.notes["conversation"]:
+            asked |= {"conversation": memory.notes["conversation"], "input": told}
         else:
-            request["input"] = state["items"] + unheard
-        under_way = self._requests[thread] = _Request()
-        create = self._client.responses.with_streaming_response.create
+            asked["input"] = memory.notes["items"] + told
         try:
-            with translated(self._client), create(**request, stream=True) as response:
-                under_way.answered_by(response.http_response)
-                if "text/html" in response.headers.get("content-type", ""):
-                    raise not_the_api(self._client)
-                # Plain dictionaries instead of the SDK's objects: faithful to be sent back, tolerant of
-                # what no model foresees, and several times cheaper to make.
-                events = cast("Stream[object]", response.parse(to=Stream[object]))
+            with closing(self._events(asked, memory, request)) as events:
                 return (yield from read(events))
         except StreamError as error:
             raise failure(error.code, error, self._client) from error
         except NoEnding as error:
             raise Interrupted(
-                f"{host(self._client)} stopped in the middle of the answer.",
-                code="interrupted",
-                retry=True,
+                f"{host(self._client)} stopped in the middle of the answer.", code="interrupted", retry=True
             ) from error
 
-    def _reconcile(self, thread: Thread, state: dict[str, Any]) -> None:
-        """Bring the notes about a conversation up to what the server really keeps (protocols: §2)."""
-        if not state["conversation"]:
-            return
-        news = self._news(state)
-        state["items"] += news
-        answered = {item.get("call_id") for item in news if item.get("type") == "function_call_output"}
-        asked = [item["call_id"] for item in news if item.get("type") == "function_call"]
-        state["owed"] = [call_id for call_id in state["owed"] + asked if call_id not in answered]
-        state["heard"] = _heard_with(news, thread, state["heard"])
+    def _events(
+        self, asked: dict[str, Any], memory: Memory, request: "_Request"
+    ) -> Generator[object, None, None]:
+        """The events of one response, as plain dictionaries: faithful to be sent back, tolerant of what no
+        model foresees, and several times cheaper to make than the SDK's objects.
 
-    def _news(self, state: dict[str, Any]) -> list[Item]:
-        """The conversation's items that came after those we know of, oldest first."""
-        known = {item["id"] for item in state["items"] if item.get("id")}
-        answered = {item.get("call_id") for item in state["items"] if _is_output(item)}
-        news: list[Item] = []
-        with translated(self._client):
-            for item in self._listed(state["conversation"], "desc"):
-                if item.get("id") in known or (_is_output(item) and item.get("call_id") in answered):
-                    break
-                news.append(item)
-        return news[::-1]
+        With a response that runs at the server by itself, they go on after a lost connection.
+        """
+        notes = memory.notes
+        api = self._client.responses.with_streaming_response
+        open_stream: Callable[[], Any] = partial(api.create, **asked)
+        if notes["running"]:
+            open_stream = partial(api.retrieve, notes["running"], stream=True)
+        delays, going_on = iter(RESUME_DELAYS), True
+        try:
+            while True:
+                try:
+                    with translated(self._client), open_stream() as response:
+                        request.answered_by(response.http_response)
+                        if "text/html" in response.headers.get("content-type", ""):
+                            raise not_the_api(self._client)
+                        for event in cast("Stream[object]", response.parse(to=Stream[object])):
+                            if self._background and isinstance(event, dict):
+                                self._note_running(event, memory)
+                                here = {"stream": True, "starting_after": event.get("sequence_number")}
+                                open_stream = partial(api.retrieve, notes["running"], **here)
+                                delays = iter(RESUME_DELAYS)
+                            going_on = not is_last(event)
+                            try:
+                                yield event
+                            except GeneratorExit:
+                                request.cancelled = True
+                                raise
+                            if not going_on:
+                                return
+                except Interrupted:
+                    if not notes["running"] and not request.cancelled:
+                        raise
+                delay = next(delays, None)
+                if delay is None or not notes["running"] or request.cancelled:
+                    return
+                time.sleep(delay)
+        finally:
+            if going_on and request.cancelled and notes["running"]:
+                self._end(notes["running"])
+
+    def _note_running(self, event: Item, memory: Memory) -> None:
+        """Note the id of a response that runs by itself, here and at the server, for who comes after us."""
+        response, conversation = event.get("response"), memory.notes["conversation"]
+        if not memory.notes["running"] and isinstance(response, dict) and isinstance(response.get("id"), str):
+            memory.runs(response["id"])
+            if conversation:
+                with suppress(BackendError), translated(self._client):
+                    self._client.conversations.update(conversation, metadata={RUNNING: response["id"]})
+
+    def _find_running(self, conversation: str, memory: Memory) -> None:
+        """Take up what was asked by somebody who is gone, and is still being answered."""
+        with suppress(BackendError), translated(self._client):
+            kept: Any = self._client.conversations.retrieve(conversation)
+            running = (kept.metadata or {}).get(RUNNING)
+            if running and self._client.responses.retrieve(running).status in _GOING_ON:
+                told = [item for item in self._inputs(running) if not memory.knows(item)]
+                memory.go_on_with(running, told)
+
+    def _end(self, response_id: str) -> None:
+        """Tell the server that nobody waits for this response any more."""
+        with suppress(BackendError), translated(self._client):
+            self._client.responses.cancel(response_id)
+
+    def _reconcile(self, memory: Memory) -> None:
+        """Look what the server kept of what did not end well."""
+        if memory.notes["conversation"] is not None:
+            with translated(self._client):
+                memory.learn(memory.news(self._listed(memory.notes["conversation"], "desc")))
 
     def _listed(self, conversation: str, order: Literal["asc", "desc"]) -> Iterator[Item]:
-        """A conversation's items as the server sent them, page after page."""
+        """A conversation's items as the server sent them."""
+        ask = self._client.conversations.items.with_raw_response.list
+        return self._pages(partial(ask, conversation, order=order))
+
+    def _inputs(self, response_id: str) -> Iterator[Item]:
+        """What a response was asked with, as items."""
+        ask = self._client.responses.input_items.with_raw_response.list
+        return self._pages(partial(ask, response_id, order="asc"))
+
+    def _pages(self, ask: Callable[..., Any]) -> Iterator[Item]:
         after: str | Omit = omit
         while True:
-            answer = self._client.conversations.items.with_raw_response.list(
-                conversation, order=order, limit=100, after=after
-            )
+            answer = ask(limit=100, after=after)
             try:
                 page: Any = answer.http_response.json()
             except ValueError:
@@ -206,30 +298,18 @@ class _Request:
     """A request under way, which another thread may cancel at any moment."""
 
     def __init__(self) -> None:
+        self.cancelled = False
         self._response: httpx2.Response | None = None
-        self._cancelled = False
 
     def answered_by(self, response: httpx2.Response) -> None:
         self._response = response
-        if self._cancelled:
+        if self.cancelled:
             hang_up(response)
 
     def cancel(self) -> None:
-        self._cancelled = True
+        self.cancelled = True
         if self._response is not None:
             hang_up(self._response)
-
-
-def _state(thread: Thread) -> dict[str, Any]:
-    empty = {
-        "conversation": None,
-        "stateless": False,
-        "items": [],
-        "owed": [],
-        "heard": [0, 0],
-        "asking": False,
-    }
-    return cast("dict[str, Any]", thread.raw.setdefault("responses", empty))
 
 
 def _tools(toolbox: Toolbox) -> list[Item]:
@@ -245,115 +325,25 @@ def _tools(toolbox: Toolbox) -> list[Item]:
     ]
 
 
-def _unheard(thread: Thread, state: dict[str, Any]) -> list[Item]:
-    """What the server must be told, as items: the results it waits for, then what was said since."""
-    results = {call.call_id: call.result for message in thread.messages for call in message.calls}
-    items = [_output(results.get(call_id) or stopped(call_id)) for call_id in state["owed"]]
-    messages, parts = state["heard"]
-    for index, message in enumerate(thread.messages[max(0, messages - 1) :], max(0, messages - 1)):
-        items += _items(message, message.parts[parts:] if index < messages else message.parts)
-    return items
+def _adopt(memory: Memory) -> Generator[Event, None, list[ToolCall]]:
+    """Say what the server answered while nobody listened: there is nothing left to ask."""
+    for text in memory.last_said():
+        yield TextBreak()
+        yield TextDelta(text)
+    yield RoundEnded()
+    memory.commit([], Answer())
+    return []
 
 
-def _items(message: Message, parts: list[Part]) -> list[Item]:
-    """A person's text, or what an answer had said before it was interrupted."""
-    text = "\n\n".join(part.text for part in parts if isinstance(part, Text | Refusal) and part.text)
-    return [{"type": "message", "role": message.role, "content": text}] if text else []
-
-
-def _output(result: ToolResult) -> Item:
-    return {"type": "function_call_output", "call_id": result.call_id, "output": result.output}
-
-
-def _is_output(item: Item) -> bool:
-    return item.get("type") == "function_call_output"
-
-
-def _everything(thread: Thread) -> list[int]:
-    """The mark after all that is in the thread now."""
-    return [len(thread.messages), len(thread.messages[-1].parts) if thread.messages else 0]
-
-
-def _heard_with(news: list[Item], thread: Thread, heard: list[int]) -> list[int]:
-    """The mark after those messages of the transcript that turn up among the conversation's news."""
-    for item in news:
-        role = item.get("role")
-        for index in range(heard[0], len(thread.messages)):
-            message = thread.messages[index]
-            if message.ending is None:
-                continue  # the answer being asked for now
-            if message.role == role and (role == "assistant" or message.text == _said(item)):
-                heard = [index + 1, len(message.parts)]
-                break
-    return heard
-
-
-def _out_of_step(refusal: RequestRefused) -> bool:
+def _out_of_step(refusal: RequestRefused, memory: Memory) -> bool:
     """Whether the server's conversation is not in the state we took it to be in (protocols: §2, §4)."""
-    words = str(refusal)
-    return refusal.code == "conversation_locked" or any(
-        sign in words for sign in ("No tool output found", "No tool call found", "Duplicate item")
-    )
+    if memory.notes["conversation"] is None:
+        return False
+    signs = ("No tool output found", "No tool call found", "Duplicate item")
+    known = refusal.code == "conversation_locked" or any(sign in str(refusal) for sign in signs)
+    return known or _is_gone(refusal, memory)
 
 
-def _said(item: Item) -> str:
-    content = item.get("content")
-    if isinstance(content, str):
-        return content
-    parts = content if isinstance(content, list) else []
-    return "\n\n".join(
-        str(part.get("text") or part.get("refusal") or "") for part in parts if isinstance(part, dict)
-    )
-
-
-def messages_of(items: list[Item]) -> list[Message]:
-    """The transcript that a conversation's items tell: the messages and calls, rounds as they were.
-
-    Items that are nothing to a reader, or of an unknown type or role, are passed over.
-    """
-    messages: list[Message] = []
-    rounds, after_output = 0, True
-    for item in items:
-        kind, role = item.get("type"), item.get("role")
-        if kind == "message" and role == "user":
-            messages.append(Message.from_person(_said(item)))
-            rounds, after_output = 0, True
-        elif kind in ("message", "reasoning", "function_call", "function_call_output"):
-            if kind == "message" and role != "assistant":
-                continue
-            if not messages or messages[-1].role == "user":
-                messages.append(Message("assistant", ending=RunCompleted()))
-            message = messages[-1]
-            if kind == "function_call":
-                rounds, after_output = rounds + after_output, False
-                message.parts.append(
-                    Call(
-                        str(item.get("call_id")),
-                        str(item.get("name")),
-                        str(item.get("arguments") or ""),
-                        rounds,
-                    )
-                )
-            elif kind == "function_call_output":
-                after_output = True
-                output = item.get("output")
-                text = output if isinstance(output, str) else _said({"content": output})
-                outcome: Outcome = "failed" if is_error_output(text) else "done"
-                message.answer(ToolResult(str(item.get("call_id")), text, outcome))
-            elif kind == "reasoning":
-                if text := _said({"content": item.get("summary")}):
-                    message.parts.append(Reasoning(text))
-            else:
-                message.parts += _parts(item)
-    return messages
-
-
-def _parts(item: Item) -> list[Part]:
-    content = item.get("content")
-    if isinstance(content, str):
-        return [Text(content)]
-    return [
-        Refusal(str(part["refusal"])) if part.get("type") == "refusal" else Text(str(part.get("text") or ""))
-        for part in (content if isinstance(content, list) else [])
-        if isinstance(part, dict)
-    ]
+def _is_gone(refusal: RequestRefused, memory: Memory) -> bool:
+    """Whether the server says that there is no such conversation (any more)."""
+    return refusal.code == "not_found" and str(memory.notes["conversation"]) in str(refusal)

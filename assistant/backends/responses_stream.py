@@ -29,6 +29,14 @@ from ..events import (
 Item = dict[str, Any]
 
 
+def is_last(event: object) -> bool:
+    """Whether this event ends its response."""
+    return isinstance(event, dict) and event.get("type") in _LAST
+
+
+_LAST = ("response.completed", "response.done", "response.incomplete", "response.failed", "error")
+
+
 class StreamError(Exception):
     """The stream itself reported an error; the backend knows how to put it into words."""
 
@@ -73,119 +81,156 @@ class _Reader:
         self.answer = Answer()
         self.ended = False
         self._block: object = None  # which text block the last text belonged to
-        self._spoken: set[object] = set()  # the blocks, and kinds of items, that were shown
+        self._words: list[str] = []  # what was said of that block
+        self._spoken: set[object] = set()  # the blocks, items and kinds of items that were shown
         self._drafts: dict[object, tuple[str, str]] = {}  # item -> (call id, name), being written
         self._draft: tuple[str, str] | None = None  # the newest of them
+        self._halves: dict[object, str] = {}  # block -> a character's first half, which ended its text
 
     def take(self, event: Item) -> Generator[Event, None, None]:
         match event.get("type"):
             case "response.output_text.delta" | "response.refusal.delta":
-                yield from self._text(event, event.get("delta"))
-            case "response.output_text.done" if _block(event) not in self._spoken:
-                yield from self._text(event, event.get("text"))
-            case "response.refusal.done" if _block(event) not in self._spoken:
-                yield from self._text(event, event.get("refusal"))
+                yield from self._say(event, event.get("delta"))
+            case "response.output_text.done":
+                yield from self._say_if_new(event, event.get("text"))
+            case "response.refusal.done":
+                yield from self._say_if_new(event, event.get("refusal"))
             case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta":
                 yield from self._reasoning(event)
             case "response.output_item.added":
-                yield from self._added(event)
+                yield from self._added(event, _object(event, "item"))
             case "response.function_call_arguments.delta":
-                draft = self._drafts.get(_item(event), self._draft)
-                if draft is not None and isinstance(event.get("delta"), str):
-                    yield ToolCallDelta(*draft, event["delta"])
+                drafts = (self._drafts[place] for place in _places(event) if place in self._drafts)
+                draft = next(drafts, self._draft)
+                if draft is not None and (text := self._whole_characters(draft, event.get("delta"))):
+                    yield ToolCallDelta(*draft, text)
             case "response.output_item.done":
-                if isinstance(item := event.get("item"), dict):
-                    self._done(item)
-            case "response.completed":
-                yield from self._completed(_object(event, "response"))
-            case "response.incomplete":
-                raise _incomplete(_object(event, "response"))
-            case "response.failed":
-                error = _object(_object(event, "response"), "error")
-                raise StreamError(_text(error, "code"), _text(error, "message"))
+                item = _object(event, "item")
+                if item and self._keep(item) and item.get("type") == "message":
+                    yield from self._message(event, item)
+            case "response.completed" | "response.done" | "response.incomplete" | "response.failed":
+                yield from self._end(str(event["type"]), _object(event, "response"))
             case "error":
-                error = _object(event, "error") or event
-                raise StreamError(_text(error, "code"), _text(error, "message"))
+                raise _failure(_object(event, "error") or event)
 
-    def _text(self, event: Item, text: object) -> Generator[Event, None, None]:
-        if not isinstance(text, str) or not text:
-            return
+    def _say(self, event: Item, text: object) -> Generator[Event, None, None]:
         block = _block(event)
-        if self._block is not None and block != self._block:
-            yield TextBreak()
-        self._block = block
-        self._spoken |= {block, "message"}
+        if not (words := self._whole_characters(block, text)):
+            return
+        if block != self._block:
+            if self._block is not None:
+                yield TextBreak()
+            self._block, self._words = block, []
+        self._words.append(words)
+        self._spoken |= {block, "message", *(("item", place) for place in _places(event) or [None])}
         refusal = str(event.get("type")).startswith("response.refusal")
-        yield RefusalDelta(text) if refusal else TextDelta(text)
+        yield RefusalDelta(words) if refusal else TextDelta(words)
+
+    def _say_if_new(self, event: Item, text: object) -> Generator[Event, None, None]:
+        """Say a whole text, unless its deltas were said, by whatever name they went."""
+        if isinstance(text, str) and _block(event) not in self._spoken and not self._just_said(text):
+            yield from self._say(event, text)
+
+    def _just_said(self, text: str) -> bool:
+        return _sendable(text) == "".join(self._words)
+
+    def _message(self, event: Item, item: Item) -> Generator[Event, None, None]:
+        """Say a finished message, unless something of it was said already."""
+        content = item.get("content")
+        parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+        texts = [_text(part, "refusal") or _text(part, "text") for part in parts]
+        place = {"item_id": item.get("id"), "output_index": event.get("output_index")}
+        known = {("item", each) for each in (*_places(place), None)}
+        if known & self._spoken or self._just_said("".join(texts)):
+            return
+        for index, (part, text) in enumerate(zip(parts, texts, strict=True)):
+            kind = "refusal" if part.get("type") == "refusal" else "output_text"
+            whole = {"type": f"response.{kind}.done", "content_index": index, **place}
+            yield from self._say(whole, text)
 
     def _reasoning(self, event: Item) -> Generator[Event, None, None]:
-        text, block = event.get("delta"), ("reasoning", _item(event), event.get("summary_index"))
-        if isinstance(text, str) and text:
+        block = ("reasoning", _item(event), _index(event, "summary_index"))
+        if text := self._whole_characters(block, event.get("delta")):
             known = block in self._spoken or "reasoning" not in self._spoken
             self._spoken |= {block, "reasoning"}
             yield ReasoningDelta(text if known else "\n\n" + text)
 
-    def _added(self, event: Item) -> Generator[Event, None, None]:
-        item = _object(event, "item")
+    def _whole_characters(self, place: object, text: object) -> str:
+        """What can be shown of a text: half a character at its end waits for the other half."""
+        if not isinstance(text, str):
+            return ""
+        text = self._halves.pop(place, "") + text
+        if "\ud800" <= text[-1:] <= "\udbff":
+            self._halves[place], text = text[-1], text[:-1]
+        return _sendable(text)
+
+    def _added(self, event: Item, item: Item) -> Generator[Event, None, None]:
+        if item.get("type") == "message" and self._block is not None:
+            self._block = "a new message"  # also where the server numbers it as the one before
         if item.get("type") == "function_call":
             # Arguments that are here already may come again as deltas: the finished item decides.
-            name = _text(item, "name")
-            self._draft = (
-                _text(item, "call_id") or _text(item, "id") or f"draft_{len(self._drafts)}",
-                name,
-            )
-            for key in (item.get("id"), event.get("output_index"), item.get("call_id")):
-                if isinstance(key, str | int):
-                    self._drafts[key] = self._draft
+            call_id = _text(item, "call_id") or _text(item, "id") or f"draft_{len(self._drafts)}"
+            self._draft = (call_id, _text(item, "name"))
+            for place in (*_places(event), item.get("id"), item.get("call_id")):
+                if isinstance(place, str | int):
+                    self._drafts[place] = self._draft
             yield ToolCallDelta(*self._draft, "")
 
-    def _done(self, item: Item) -> None:
-        identity = item.get("call_id") or item.get("id")
-        for known in self.answer.items:
-            if identity and identity == (known.get("call_id") or known.get("id")):
-                return  # the same item twice
+    def _keep(self, item: Item) -> bool:
+        """Keep a finished item, in a form that can go back; false for one that is there already."""
+        call_id, own_id = _text(item, "call_id"), _text(item, "id")
         # A null that came is not always allowed to go back (protocols: §0, rule 4).
-        self.answer.items.append({name: value for name, value in item.items() if value is not None})
+        kept = {name: value for name, value in item.items() if value is not None}
+        for known in self.answer.items:
+            if known.get("type") == item.get("type"):
+                if call_id and call_id == _text(known, "call_id"):
+                    return False
+                if own_id and own_id == _text(known, "id") and not (call_id and _text(known, "call_id")):
+                    return False
+            if own_id and own_id == _text(known, "id"):
+                kept.pop("id", None)  # two items under one id would be refused
+        self.answer.items.append(_fit_to_go_back(kept))
+        return True
 
-    def _completed(self, response: Item) -> Generator[Event, None, None]:
+    def _end(self, kind: str, response: Item) -> Generator[Event, None, None]:
         # One source for each kind of item: some servers give other ids here than in the stream, and
         # some put a call or a text nowhere but here.
-        streamed = {item.get("type") for item in self.answer.items}
+        streamed = [item.get("type") for item in self.answer.items]
         output = response.get("output")
         for item in output if isinstance(output, list) else []:
-            if isinstance(item, dict) and item.get("type") not in streamed:
-                self._done(item)
-                if item.get("type") == "message" and "message" not in self._spoken:
-                    yield from self._whole_message(item)
+            if not isinstance(item, dict) or item.get("type") in streamed or not self._keep(item):
+                continue
+            if item.get("type") == "message" and "message" not in self._spoken:
+                yield from self._message({}, item)
+        # Some say in the response, and not by the event, that it was cut off.
+        status = _text(response, "status")
+        if kind == "response.failed" or status == "failed":
+            raise _failure(_object(response, "error"))
+        if kind == "response.incomplete" or status in ("incomplete", "cancelled"):
+            raise _incomplete(response)
         for item in self.answer.items:
             if item.get("type") == "function_call":
-                call = _call(item, len(self.answer.calls))
+                call = _call(item, {call.call_id for call in self.answer.calls})
                 self.answer.calls.append(call)
                 yield call
         self.ended = True
         yield RoundEnded(_text(response, "model"), _usage(_object(response, "usage")))
 
-    def _whole_message(self, item: Item) -> Generator[Event, None, None]:
-        parts = item.get("content")
-        for index, part in enumerate(parts if isinstance(parts, list) else []):
-            if isinstance(part, dict):
-                kind = "refusal" if part.get("type") == "refusal" else "output_text"
-                event = {
-                    "type": f"response.{kind}.done",
-                    "item_id": item.get("id"),
-                    "content_index": index,
-                }
-                yield from self._text(event, part.get("refusal") or part.get("text"))
 
-
-def _call(item: Item, index: int) -> ToolCall:
+def _call(item: Item, taken: set[str]) -> ToolCall:
     """The call an item holds; the item is made whole where the server left something out."""
     arguments = item.get("arguments")
     if not isinstance(arguments, str):
         arguments = "" if arguments is None else json.dumps(arguments, ensure_ascii=False)
-    call_id = item.get("call_id") or item.get("id") or f"call_{index}"
-    item["call_id"], item["arguments"] = str(call_id), arguments
-    return ToolCall(str(call_id), _text(item, "name"), arguments)
+    call_id = _text(item, "call_id") or _text(item, "id") or "call"
+    while call_id in taken:
+        call_id = f"{call_id}_{len(taken)}"
+    item["call_id"], item["arguments"] = call_id, arguments
+    return ToolCall(call_id, _text(item, "name"), arguments)
+
+
+def _failure(error: Item) -> StreamError:
+    return StreamError(_text(error, "code"), _text(error, "message"))
 
 
 def _incomplete(response: Item) -> Incomplete:
@@ -213,18 +258,44 @@ def _usage(usage: Item) -> Usage | None:
     )
 
 
+def _fit_to_go_back(item: Item) -> Item:
+    """The item, without what JSON has no word for and no connection carries."""
+    try:
+        try:
+            json.dumps(item, ensure_ascii=False, allow_nan=False).encode()
+        except ValueError:
+            fit: Item = json.loads(_sendable(json.dumps(item, ensure_ascii=False)), parse_constant=str)
+            return fit
+    except RecursionError as error:
+        raise StreamError("", "an item that is nested too deeply") from error
+    return item
+
+
+def _sendable(text: str) -> str:
+    """The text with halves of characters put together, or replaced where one is alone."""
+    return (
+        text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    )
+
+
+def _places(event: Item) -> list[object]:
+    """The names that an event has for its item."""
+    return [event[name] for name in ("item_id", "output_index") if isinstance(event.get(name), str | int)]
+
+
 def _item(event: Item) -> object:
-    """Which item an event belongs to, by what the server gives."""
-    for name in ("item_id", "output_index"):
-        if isinstance(event.get(name), str | int):
-            return event[name]
-    return None
+    """Which item an event belongs to; by its index if it can be, for some change the id in every event."""
+    return _places(event)[-1] if _places(event) else None
+
+
+def _index(event: Item, name: str) -> int | None:
+    value = event.get(name)
+    return value if isinstance(value, int) else None
 
 
 def _block(event: Item) -> object:
     """Which text block an event belongs to."""
-    index = event.get("content_index")
-    return "text", _item(event), index if isinstance(index, int) else None
+    return "text", _item(event), _index(event, "content_index")
 
 
 def _object(holder: Item, name: str) -> Item:
@@ -234,9 +305,9 @@ def _object(holder: Item, name: str) -> Item:
 
 def _text(holder: Item, name: str) -> str:
     value = holder.get(name)
-    return value if isinstance(value, str) else "" if value is None else str(value)
+    return _sendable(str(value)) if isinstance(value, str | int | float) else ""
 
 
 def _count(holder: Item, name: str) -> int:
     value = holder.get(name)
-    return value if isinstance(value, int) and value >= 0 else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0

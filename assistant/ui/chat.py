@@ -8,10 +8,10 @@ The one rule: live and stored answers are drawn by the same code from the same e
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import groupby
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
-from streamlit.elements.lib.mutable_status_container import StatusContainer
 from streamlit.runtime import exists, get_instance
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -35,6 +35,8 @@ from ..events import (
 )
 from ..live import LiveRun
 from ..messages import Message
+from .expander import Expander
+from .failure import draw_failure
 from .steps import Step, plain
 
 Chunk = str | Callable[[], None]
@@ -50,8 +52,8 @@ class Visits:
         self.count = 0
 
 
-def draw_message(message: Message, retry: Callable[[], None] | None = None) -> None:
-    """Draw a message of the thread's past; ``retry`` is offered where trying again can help."""
+def draw_message(message: Message, number: int, retry: Callable[[], None] | None = None) -> None:
+    """Draw the thread's message of this number; ``retry`` is offered if it is a failure."""
     if message.role == "user":
         with st.chat_message("user"):
             st.text(message.text)
@@ -59,11 +61,20 @@ def draw_message(message: Message, retry: Callable[[], None] | None = None) -> N
     with st.chat_message("assistant"):
         body, footer = st.container(), st.empty()
         with body:
-            for chunk in chunks([list(message.events())], footer, retry):
+            for chunk in chunks([list(message.events())], number, footer, retry):
                 if isinstance(chunk, str):
                     st.markdown(chunk)
                 else:
                     chunk()
+
+
+def name_thread(thread_id: str) -> None:
+    """Put the open thread, or none yet, into the address; what else stands there, a person put there."""
+    st.session_state.address = thread_id
+    if thread_id:
+        st.query_params["thread"] = thread_id
+    else:
+        st.query_params.pop("thread", None)
 
 
 def follow(run: LiveRun, visits: Visits, retry: Callable[[], None]) -> None:
@@ -85,7 +96,7 @@ def follow(run: LiveRun, visits: Visits, retry: Callable[[], None]) -> None:
         body, footer = st.container(), st.empty()
         try:
             with body:
-                st.write_stream(chunks(_awake(run.follow()), footer, retry))
+                st.write_stream(chunks(_awake(run.follow()), run.first, footer, retry))
         except BaseException:  # Streamlit ends a script with an exception that is no Exception
             timer = threading.Timer(GRACE, stop_unless_back)
             timer.daemon = True
@@ -101,57 +112,76 @@ def _awake(batches: Iterator[list[Event]]) -> Iterator[list[Event]]:
 
 
 def chunks(
-    batches: Iterable[list[Event]], footer: DeltaGenerator, retry: Callable[[], None] | None = None
+    batches: Iterable[list[Event]],
+    number: int,
+    footer: DeltaGenerator,
+    retry: Callable[[], None] | None = None,
 ) -> Iterator[Chunk]:
     """What ``st.write_stream`` takes: text as strings, everything else as a callable that draws itself.
 
     A callable ends the block of text before it; Streamlit calls it after that block was drawn
     (undocumented, in every version from 1.54 on, and pinned by a test).
     """
-    answer = _Answer(footer, retry)
+    answer = _Answer(number, footer, retry)
+    speaking: type[Event] | None = None  # what the block of text at the end is, if there is one
     for batch in batches:
-        text = ""
-        for event in batch:
-            if isinstance(event, TextDelta):
-                text += event.text
+        for kind, events in groupby(batch, type):
+            if kind is TextDelta or kind is RefusalDelta:
+                answer.speak()
+                if kind is not speaking:
+                    yield _end_block
+                    speaking = kind
+                if text := "".join(map(_words, events)):
+                    yield text
                 continue
-            if text:
-                answer.doing = ""
-                yield text
-                text = ""
-            draw = answer.draw(event)
-            if draw is not None:
-                yield draw
-        if text:
-            answer.doing = ""
-            yield text
+            for event in events:
+                draw = answer.draw(event)
+                if draw is not None:
+                    speaking = None
+                    yield draw
         answer.say_what_happens()
+
+
+def _words(event: Event) -> str:
+    """The Markdown of a piece of text. A refusal's is none: it is shown as it is."""
+    match event:
+        case TextDelta(text):
+            return text
+        case RefusalDelta(text):
+            return plain(text)
+    return ""
 
 
 class _Answer:
     """What of one answer is on the page so far."""
 
-    def __init__(self, footer: DeltaGenerator, retry: Callable[[], None] | None) -> None:
-        self.doing = ""  # in words, shown below the answer while it goes on
+    def __init__(self, number: int, footer: DeltaGenerator, retry: Callable[[], None] | None) -> None:
+        self._doing = ""  # in words, shown below the answer while it goes on
         self._shown = ""
+        self._number = number  # of the message in its thread: the first part of every key
         self._footer = footer
         self._retry = retry
+        self._round = 0
         self._row: DeltaGenerator | None = None  # holds the calls of this round
         self._steps: dict[str, Step] = {}  # the calls of this round, by call id
         self._running: dict[str, str] = {}  # those without a result: call id -> name
-        self._thought = Thought()
+        self._thoughts = 0
+        self._thought: Thought | None = None
+
+    def speak(self) -> None:
+        """Text follows."""
+        self._doing = ""
+        self._end_thought()
 
     def draw(self, event: Event) -> Callable[[], None] | None:
         """How to draw an event in the flow of the answer; None where nothing belongs there."""
         if not isinstance(event, ReasoningDelta):
-            self._thought.end()
+            self._end_thought()
         match event:
-            case TextDelta() | TextBreak():
+            case TextDelta() | RefusalDelta() | TextBreak():
                 return _end_block
-            case RefusalDelta(text):
-                return partial(_refuse, text)
             case ReasoningDelta(text):
-                return partial(self._thought.add, text)
+                return partial(self._think, text)
             case ToolCallDelta(call_id, name, text):
                 return partial(self._write, call_id, name, text)
             case ToolCall(call_id, name, arguments):
@@ -161,10 +191,10 @@ class _Answer:
             case Note(text):
                 return partial(_remark, text)
             case ThreadOpened(thread_id):
-                st.query_params["thread"] = thread_id
-            case RoundStarted():
-                self._row, self._steps, self._running = None, {}, {}
-                self.doing = "Thinking"
+                name_thread(thread_id)
+            case RoundStarted(number):
+                self._round, self._row, self._steps, self._running = number, None, {}, {}
+                self._doing = "Thinking"
             case RoundEnded():
                 self._say_what_runs()
             case RunCompleted():
@@ -180,10 +210,10 @@ class _Answer:
 
     def say_what_happens(self) -> None:
         """Bring the line below the answer up to date."""
-        if self.doing != self._shown:
-            self._shown = self.doing
-            if self.doing:
-                self._footer.markdown(f":shimmer[{plain(self.doing)} …]")
+        if self._doing != self._shown:
+            self._shown = self._doing
+            if self._doing:
+                self._footer.markdown(f":shimmer[{plain(self._doing)} …]")
             else:
                 self._footer.empty()
 
@@ -192,13 +222,13 @@ class _Answer:
             if self._row is None:
                 self._row = st.container(gap="xxsmall")
             with self._row:
-                self._steps[call_id] = Step(name)
+                self._steps[call_id] = Step(name, f"step-{self._number}-{self._round}-{call_id}")
             self._running[call_id] = name
         return self._steps[call_id]
 
     def _write(self, call_id: str, name: str, text: str) -> None:
         self._step(call_id, name).write(text)
-        self.doing = "Preparing a call"
+        self._doing = "Preparing a call"
 
     def _ask(self, call_id: str, name: str, arguments: str) -> None:
         self._step(call_id, name).ask(arguments)
@@ -210,52 +240,51 @@ class _Answer:
         self._say_what_runs()
 
     def _say_what_runs(self) -> None:
-        self.doing = "Running " + ", ".join(self._running.values()) if self._running else ""
+        self._doing = "Running " + ", ".join(self._running.values()) if self._running else ""
 
     def _end(self, remark: str = "") -> None:
         for call_id in self._running:
             self._steps[call_id].abandon()
         self._running = {}
-        self.doing = self._shown = ""
+        self._doing = self._shown = ""
         self._footer.empty()
         if remark:
             self._footer.caption(remark)
 
     def _fail(self, failure: RunFailed) -> None:
         with self._footer.container():
-            st.error(plain(failure.text), icon=":material/error:")
-            if self._retry is not None:
-                st.button("Retry", key="retry", icon=":material/refresh:", on_click=self._retry)
+            draw_failure(failure, self._retry)
+
+    def _think(self, text: str) -> None:
+        if self._thought is None:
+            self._thoughts += 1
+            self._thought = Thought(f"thought-{self._number}-{self._thoughts}")
+        self._thought.add(text)
+
+    def _end_thought(self) -> None:
+        if self._thought is not None:
+            self._thought.end()
+            self._thought = None
 
 
 class Thought:
     """The quiet block that holds what a model shows of its reasoning."""
 
-    def __init__(self) -> None:
+    def __init__(self, key: str) -> None:
         self._text = ""
-        self._status: StatusContainer | None = None
-        self._body: DeltaGenerator | None = None
+        self._expander = Expander(key, ":shimmer[Reasoning]", "compact")
+        self._body = self._expander.body.empty()
 
     def add(self, text: str) -> None:
-        if self._status is None or self._body is None:
-            self._text = ""
-            self._status = st.status(":shimmer[Reasoning]", type="compact")
-            self._body = self._status.empty()
         self._text += text
         self._body.markdown(self._text)
 
     def end(self) -> None:
-        if self._status is not None:
-            self._status.update(label="Reasoning", state="complete")
-            self._status = self._body = None
+        self._expander.update("Reasoning", "complete")
 
 
 def _end_block() -> None:
     """Nothing: that it is called ends the block of text before it."""
-
-
-def _refuse(text: str) -> None:
-    st.markdown(plain(text))
 
 
 def _remark(text: str) -> None:

@@ -6,12 +6,14 @@ The one rule: what a model or a function wrote is shown as data, never as Markdo
 """
 
 import json
+import re
 from typing import Any
 
 import streamlit as st
 
 from ..events import Outcome, ToolResult
 from ..execute import is_error_output
+from .expander import Expander
 
 LABEL_LENGTH = 60
 SHOWN_LENGTH = 20_000
@@ -30,59 +32,85 @@ _ENDINGS: dict[Outcome, str] = {
 class Step:
     """The expander of one call; drawn where it is made, and updated in place."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, key: str) -> None:
         self._name = name
+        self._key = key
         self._arguments = ""
-        self._status = st.status(_label(name, ""), type="step")
-        with self._status:
-            self._asked = st.empty()
-            self._answered = st.container()
+        self._expander = Expander(key, _label(name, ""), "step")
+        self._asked = self._expander.body.empty()
+        self._answered = self._expander.body.container()
 
     def write(self, text: str) -> None:
         """Show more of the arguments while the model writes them."""
         self._arguments += text
         if text:
-            self._asked.code(self._arguments, language="json", wrap_lines=True)
+            self._asked.code(self._arguments[:SHOWN_LENGTH], language="json", wrap_lines=True)
 
     def ask(self, arguments: str) -> None:
         """Show the finished arguments; the function runs."""
         self._arguments = arguments
-        self._status.update(label=_label(self._name, arguments))
+        self._expander.update(_label(self._name, arguments), "running")
         if isinstance(value := _json(arguments), dict) and value:
-            arguments = json.dumps(value, ensure_ascii=False, indent=2)
-        self._asked.code(arguments.strip() or "{}", language="json", wrap_lines=True)
+            arguments = _indented(value)
+        arguments = arguments.strip() or "{}"
+        self._asked.code(arguments[:SHOWN_LENGTH], language="json", wrap_lines=True)
+        with self._answered:
+            _offer_rest(arguments, f"{self._name} arguments", f"{self._key}-arguments", "json")
 
     def finish(self, result: ToolResult) -> None:
-        """Show the result; the expander closes."""
+        """Show the result."""
         label = _label(self._name, self._arguments)
         for remark in (_ENDINGS[result.outcome], _time(result.seconds)):
             label += f" · {remark}" if remark else ""
-        self._status.update(label=label, state="complete" if result.outcome == "done" else "error")
+        self._expander.update(label, "complete" if result.outcome == "done" else "error")
         with self._answered:
-            _draw_output(result)
+            _draw_output(result, f"{self._name} output", f"{self._key}-output")
 
     def abandon(self) -> None:
         """Show that the model never finished this call, or that nobody waits for its result."""
-        self._status.update(label=f"{_label(self._name, self._arguments)} · stopped", state="error")
+        self._expander.update(f"{_label(self._name, self._arguments)} · stopped", "error")
 
 
-def _draw_output(result: ToolResult) -> None:
+def _draw_output(result: ToolResult, name: str, key: str) -> None:
+    text = result.detail or result.output
     if is_error_output(result.output):
-        st.error(plain(json.loads(result.output)["error"]))
-    elif rows := _table(value := _json(result.output)):
+        words = json.loads(result.output)["error"]
+        if len(words) <= SHOWN_LENGTH:
+            st.error(plain(words))
+            if not result.detail:
+                return
+        else:
+            text = result.detail or words  # the detail of long words is the whole of them
+    elif rows := _table(_json(result.output)):
         st.dataframe(rows, hide_index=True)
-    elif isinstance(value, dict | list):
-        _draw_text(json.dumps(value, ensure_ascii=False, indent=2), "json")
+        return
+    value = _json(text)
+    if isinstance(value, dict | list):
+        _draw_text(_indented(value), name, key, "json")
     else:
-        _draw_text(result.detail or result.output)
-    if result.detail and result.outcome != "done":
-        _draw_text(result.detail)
+        _draw_text(text, name, key)
 
 
-def _draw_text(text: str, language: str | None = None) -> None:
-    if len(text) > SHOWN_LENGTH:
-        st.caption(f"The first {SHOWN_LENGTH:,} of {len(text):,} characters.")
+def _draw_text(text: str, name: str, key: str, language: str | None = None) -> None:
     st.code(text[:SHOWN_LENGTH], language=language, wrap_lines=True)
+    _offer_rest(text, name, key, language)
+
+
+def _offer_rest(text: str, name: str, key: str, language: str | None) -> None:
+    """Offer a text to be saved, if only its beginning is shown."""
+    if len(text) <= SHOWN_LENGTH:
+        return
+    st.caption(f"These are the first {SHOWN_LENGTH:,} of {len(text):,} characters.")
+    ending, mime = ("json", "application/json") if language == "json" else ("txt", "text/plain")
+    st.download_button(
+        "Save all of it",
+        text,
+        file_name=re.sub(r"\W+", "_", name) + f".{ending}",
+        mime=mime,
+        key=f"{key}-download",
+        on_click="ignore",
+        icon=":material/download:",
+    )
 
 
 def _table(value: Any) -> list[dict[str, Any]]:
@@ -100,6 +128,10 @@ def _json(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
+
+
+def _indented(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def _label(name: str, arguments: str) -> str:

@@ -1,0 +1,169 @@
+"""What a server that speaks the Responses API has heard of a thread, and what it has said.
+
+Not here: asking the server anything (``responses.py``).
+
+The one rule: what the server has not heard is found in the transcript, and is noted as heard only after a
+response ended well. So an attempt that failed needs no undoing: the next one finds the same again.
+"""
+
+from collections.abc import Iterable
+from typing import TypedDict, cast
+
+from ..execute import stopped
+from ..messages import Message
+from ..threads import Thread
+from .responses_items import Item, is_call, is_output, items_of, messages_of, output_of, text_of
+from .responses_stream import Answer
+
+
+class Notes(TypedDict):
+    """The notes about one thread, as they stand in ``thread.raw["responses"]``; JSON-able."""
+
+    conversation: str | None  # the server's conversation; None while there is none, or can be none
+    stateless: bool  # the server has no conversations: it is told everything each time
+    items: list[Item]  # all the server has heard and said, verbatim, in order
+    owed: list[str]  # the ids of the calls whose outputs it waits for
+    heard: list[int]  # how many messages it knows, and how many parts of the last of them
+    uncertain: bool  # something was asked and did not end well: who knows what the server kept of it
+    running: str | None  # a response that runs at the server by itself (background mode)
+    asked: int  # how many messages of the person it answers
+
+
+class Memory:
+    """The notes about one thread, and what follows from them."""
+
+    def __init__(self, thread: Thread) -> None:
+        self._thread = thread
+        blank = Notes(
+            conversation=None,
+            stateless=False,
+            items=[],
+            owed=[],
+            heard=[0, 0],
+            uncertain=False,
+            running=None,
+            asked=0,
+        )
+        self.notes = cast("Notes", thread.raw.setdefault("responses", blank))
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing was said yet, and what the server can keep is not known."""
+        return not (self.notes["conversation"] or self.notes["items"] or self.notes["stateless"])
+
+    @property
+    def is_overtaken(self) -> bool:
+        """Whether a response is still running that the person does not wait for: they said more since."""
+        return self.notes["running"] is not None and self.notes["asked"] != self._questions()
+
+    def unheard(self) -> list[Item]:
+        """What the server must be told: the outputs it waits for, then what was said since."""
+        results = {call.call_id: call.result for message in self._thread.messages for call in message.calls}
+        items = [output_of(results.get(call_id) or stopped(call_id)) for call_id in self.notes["owed"]]
+        known_calls = {item["call_id"] for item in self.notes["items"] if is_call(item)}
+        messages, parts = self.notes["heard"]
+        first = max(0, messages - 1)
+        for index, message in enumerate(self._thread.messages[first:], first):
+            rest = message.parts[parts:] if index < messages else message.parts
+            items += items_of(message.role, rest, known_calls)
+        return items
+
+    def runs(self, response_id: str) -> None:
+        """Note that this response answers the person's last message, whoever listens."""
+        self.notes["running"], self.notes["asked"] = response_id, self._questions()
+
+    def commit(self, told: list[Item], answer: Answer) -> None:
+        """Note that the server has heard these items and that its answer ended well."""
+        self.notes["items"] += told + answer.items
+        self.notes["owed"] = [call.call_id for call in answer.calls]
+        self.notes["heard"] = self._thread.extent
+        self.notes["uncertain"], self.notes["running"] = False, None
+
+    def learn(self, news: list[Item]) -> None:
+        """Note items that turned up in the server's conversation after those known of."""
+        answered = {item.get("call_id") for item in news if is_output(item)}
+        owed = self.notes["owed"] + [item["call_id"] for item in news if is_call(item)]
+        self.notes["items"] += news
+        self.notes["owed"] = [call_id for call_id in owed if call_id not in answered]
+        self.notes["heard"] = self._heard_with(news)
+
+    def news(self, newest_first: Iterable[Item]) -> list[Item]:
+        """Those items of the server's conversation that were not known of, oldest first."""
+        news: list[Item] = []
+        for item in newest_first:
+            if self.knows(item):
+                return news[::-1]
+            news.append(item)
+        # None was recognised, and some servers give items new ids: leave out as many questions as are known.
+        known = sum(item.get("role") == "user" for item in self.notes["items"])
+        while news and known:
+            known -= news.pop().get("role") == "user"
+        while news and known == 0 and self.notes["items"] and news[-1].get("role") != "user":
+            news.pop()
+        return news[::-1]
+
+    def knows(self, item: Item) -> bool:
+        """Whether an item of the server's conversation was known of before."""
+        return any(
+            known.get("type") == item.get("type") and known.get("call_id") == item.get("call_id")
+            if "call_id" in known
+            else known.get("id", "") == item.get("id")
+            for known in self.notes["items"]
+        )
+
+    def recall(self, conversation: str, items: list[Item]) -> None:
+        """Note a conversation of the server, whose items the thread's messages are made of."""
+        answered = {item.get("call_id") for item in items if is_output(item)}
+        owed = [item["call_id"] for item in items if is_call(item) and item["call_id"] not in answered]
+        self.notes["conversation"], self.notes["items"], self.notes["owed"] = conversation, items, owed
+        self._thread.messages[:] = messages_of(items)
+        self.notes["heard"] = self._thread.extent
+
+    def go_on_with(self, response_id: str, told: list[Item]) -> None:
+        """Note that these items were told by somebody who is gone, and that the response to them runs."""
+        messages = messages_of(self.notes["items"] + told)
+        if not messages or messages[-1].role == "user":
+            messages.append(Message("assistant"))
+        messages[-1].ending = None
+        self._thread.messages[:] = messages
+        self.runs(response_id)
+
+    def begin_again(self) -> list[Item]:
+        """Forget what the server had; gives what a new conversation must hold.
+
+        That is the transcript before the person's last message; what comes after is unheard again.
+        """
+        last = max(index for index, each in enumerate(self._thread.messages) if each.role == "user")
+        before = self._thread.messages[:last]
+        self.notes["heard"] = [last, len(before[-1].parts) if before else 0]
+        self.notes["items"], self.notes["owed"] = [], []
+        self.notes["uncertain"], self.notes["running"] = False, None
+        return [item for message in before for item in items_of(message.role, message.parts)]
+
+    def last_said(self) -> list[str]:
+        """The texts that the server has said since it was last told anything."""
+        texts: list[str] = []
+        for item in reversed(self.notes["items"]):
+            if item.get("role") == "user" or is_output(item):
+                break
+            if item.get("role") == "assistant":
+                texts.append(text_of(item.get("content")))
+        return texts[::-1]
+
+    def _questions(self) -> int:
+        return sum(message.role == "user" for message in self._thread.messages)
+
+    def _heard_with(self, news: list[Item]) -> list[int]:
+        """The mark after those messages of the transcript that turn up among the news."""
+        heard = self.notes["heard"]
+        for item in news:
+            role = item.get("role")
+            for index in range(heard[0], len(self._thread.messages)):
+                message = self._thread.messages[index]
+                if message.ending is None:
+                    continue  # the answer that is being asked for now
+                same = role == "assistant" or message.text == text_of(item.get("content"))
+                if message.role == role and same:
+                    heard = [index + 1, len(message.parts)]
+                    break
+        return heard

@@ -1,0 +1,182 @@
+"""A long day: a thousand runs through one assistant, and nothing of them is left over afterwards."""
+
+import gc
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assistant import Assistant, Thread, tool
+from assistant.backends import responses
+from assistant.events import Ending, RunCompleted, RunFailed, RunStopped
+from assistant.live import LiveRun, LiveRuns
+from tests.conftest import Connect, add
+from tests.wire import Conversation, Json, ModelServer, Play, call, calls, cut, error, text
+
+THREADS_AT_ONCE = 20
+WAVES = 5
+FILES = Path("/proc/self/fd")
+PATIENCE = 10.0
+"""Seconds that nothing here takes unless it is broken."""
+
+# What a message asks for, and how its run ends. The order has everything come after everything else.
+ENDINGS: dict[str, type[Ending]] = {
+    "text": RunCompleted,
+    "calls": RunCompleted,
+    "cut": RunFailed,
+    "silence": RunStopped,  # stopped while the server says nothing
+    "text again": RunCompleted,
+    "slow call": RunStopped,  # stopped while a function runs
+    "calls again": RunCompleted,
+    "refused": RunFailed,
+    "limit": RunStopped,
+    "text at last": RunCompleted,
+}
+
+
+class Obliging(ModelServer):
+    """Plays what the newest message asks for, whoever asks first."""
+
+    def __enter__(self) -> "Obliging":
+        super().__enter__()
+        self._http.socket.listen(THREADS_AT_ONCE)  # by default 5 may knock at once, and others wait 1 s
+        return self
+
+    def next_play(self, request: Json) -> tuple[Play, Conversation | None]:
+        with self._lock:
+            self.plays(_play(request["input"][-1]))
+            found = super().next_play(request)
+            self._script.clear()  # it was refused
+            return found
+
+    def forget(self) -> None:
+        for kept in (self.asked, self.headers, self.refused, self.conversations):
+            kept.clear()
+
+
+def _play(item: Json) -> Play:
+    if item["type"] == "function_call_output":
+        return text("Both are done.")
+    match item["content"].split()[0]:
+        case "calls":
+            return calls(call("add", a=1, b=1), call("add", a=2, b=2))
+        case "cut":
+            return cut(text("This is cut off"), 6, "close")
+        case "silence":
+            return text("This is stopped", gate=threading.Event(), gate_after=6)
+        case "slow":
+            return calls(call("dawdle"))
+        case "refused":
+            return error(401, "invalid_api_key")
+        case "limit":
+            reached = {"incomplete_details": {"reason": "max_output_tokens"}}
+            return text("This is long", ending="incomplete", details=reached)
+        case _:
+            return text("A text of some length. " * 20)
+
+
+def until(true: Callable[[], Any], what: str) -> None:
+    """Wait for something that comes by itself, and soon."""
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.002)
+
+
+def open_files() -> int:
+    return len(os.listdir(FILES)) if FILES.exists() else 0
+
+
+def memory() -> float:
+    """Megabytes in use; 0 where the system does not say."""
+    pages = Path("/proc/self/statm")
+    return int(pages.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6 if pages.exists() else 0.0
+
+
+@pytest.mark.slow
+def test_after_a_thousand_runs_nothing_is_left_of_them(
+    connect_to: Connect, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(responses, "LOCK_DELAYS", (0.01, 0.05, 0.2, 1.0))
+    released = threading.Event()
+
+    @tool
+    def dawdle() -> str:
+        """Take until the test is over."""
+        released.wait(PATIENCE)
+        return "late"
+
+    before = set(threading.enumerate()), open_files()
+    with Obliging() as server:
+        assistant, live = connect_to(server.url, add, dawdle), LiveRuns()
+        left = wave(assistant, live, server, released)  # warms up what is made once
+        began, sizes = time.perf_counter(), [(memory(), len(gc.get_objects()))]
+        for _ in range(WAVES):
+            left += wave(assistant, live, server, released)
+            sizes.append((memory(), len(gc.get_objects())))
+        seconds = time.perf_counter() - began
+
+        assert left == [], "threads and runs are let go of"
+        files, idle = open_files() - before[1], len(set(threading.enumerate()) - before[0])
+        # Each connection has two ends here, and a thread of the server's.
+        assert files <= 2 * THREADS_AT_ONCE + 5, "connections are used again, or closed"
+        assert idle <= THREADS_AT_ONCE + 1
+        assistant.backend.close()  # type: ignore[attr-defined]
+    until(lambda: set(threading.enumerate()) <= before[0], "no thread is left")
+    assert open_files() <= before[1]
+
+    runs = WAVES * THREADS_AT_ONCE * len(ENDINGS)
+    (megabytes, objects), (megabytes_now, objects_now) = sizes[0], sizes[-1]
+    with capsys.disabled():
+        print(
+            f"\nsoak: {runs} runs in {seconds:.1f} s; memory {megabytes:.1f} → {megabytes_now:.1f} MB, "
+            f"objects {objects:,} → {objects_now:,}; {files} files and {idle} threads of idle connections"
+        )
+    assert runs >= 1000
+    assert objects_now - objects < runs, "not one object a run is kept"
+    assert megabytes_now - megabytes < 15
+
+
+def wave(
+    assistant: Assistant, live: LiveRuns, server: Obliging, released: threading.Event
+) -> list[weakref.ref[Any]]:
+    """Threads side by side, each with a message of every kind; weak references to what is left of them."""
+    released.clear()
+    threads = [Thread() for _ in range(THREADS_AT_ONCE)]
+    traces: list[weakref.ref[Any]] = [weakref.ref(thread) for thread in threads]
+    for kind, ending in ENDINGS.items():
+        traces += run_all(assistant, live, threads, kind)
+        assert {type(thread.messages[-1].ending) for thread in threads} == {ending}, kind
+        assert not any(live.of(thread) for thread in threads)
+        server.wait_until_idle()
+    released.set()
+    server.forget()
+    workers = ("run ", "function ")
+    until(lambda: not any(each.name.startswith(workers) for each in threading.enumerate()), "workers end")
+    threads.clear()
+    gc.collect()
+    return [trace for trace in traces if trace() is not None]
+
+
+def run_all(assistant: Assistant, live: LiveRuns, threads: list[Thread], kind: str) -> list[weakref.ref[Any]]:
+    """The same message to all threads, until all have their ending."""
+    runs = [live.start(each, partial(assistant.run, each, kind), assistant.cancel) for each in threads]
+    if kind in ("silence", "slow call"):
+        until(lambda: all(_under_way(run) for run in runs), f"{kind}: all are under way")
+        for run in runs:
+            run.stop()
+    until(lambda: all(run.ended for run in runs), f"{kind}: all have ended")
+    assert isinstance([event for batch in runs[0].follow() for event in batch][-1], Ending)
+    return [weakref.ref(run) for run in runs]
+
+
+def _under_way(run: LiveRun) -> bool:
+    """Whether the run has come to where it waits."""
+    message = run.thread.messages[-1]
+    return bool(message.text or message.calls)
