@@ -105,17 +105,18 @@ class Assistant:
     def _rounds(self, thread: Thread) -> Generator[Event, None, None]:
         try:
             asked: Counter[tuple[str, str]] = Counter()
-            for number in range(1, self.max_rounds + 1):
+            before = max((call.round for call in thread.messages[-1].calls), default=0)
+            for number in range(before + 1, self.max_rounds + 1):
                 yield RoundStarted(number)
                 calls = yield from self.backend.stream(thread, self.toolbox)
                 if not calls:
                     yield RunCompleted()
                     return
                 asked.update({(call.name, call.arguments) for call in calls})
-                call, times = asked.most_common(1)[0]
+                (name, _), times = asked.most_common(1)[0]
                 if times > MOST_REPEATS:
                     yield RunStopped(
-                        "repeated_call", f"Stopped: the same call of {call[0]} came again and again."
+                        "repeated_call", f"Stopped: the same call of {name} came again and again."
                     )
                     return
                 yield from execute(calls, self.toolbox, self.tool_timeout)

@@ -16,7 +16,7 @@ from assistant.live import LiveRuns
 from assistant.messages import Message, Text
 from assistant.settings import Settings
 from tests.conftest import add
-from tests.wire import ModelServer, call, calls, cut, text
+from tests.wire import ModelServer, call, calls, cut, message, text
 
 How = Literal["close", "reset", "half", "silence"]
 
@@ -60,7 +60,8 @@ def test_another_process_goes_on_with_a_running_answer(server: ModelServer, assi
     gate = threading.Event()
     server.plays(
         calls(call("add", a=1, b=2)),
-        text("One two three four", gate=gate, gate_after=6),
+        calls(message("One two three four"), call("add", a=3, b=4), gate=gate, gate_after=6),
+        text("Seven."),
         text("Yes."),
     )
     backend, thread = assistant.backend, Thread()
@@ -75,8 +76,11 @@ def test_another_process_goes_on_with_a_running_answer(server: ModelServer, assi
     gate.set()
     assert list(assistant.resume(recalled))[-1] == RunCompleted()
     assert [message.role for message in recalled.messages] == ["user", "assistant"]
-    assert recalled.messages[1].text == "One two three four"
-    assert [call.result.output for call in recalled.messages[1].calls if call.result] == ["3"]
+    assert recalled.messages[1].text == "One two three four\n\nSeven."
+    assert [(call.round, call.result and call.result.output) for call in recalled.messages[1].calls] == [
+        (1, "3"),
+        (2, "7"),
+    ]
     assert not backend.recall(thread.id).is_going_on
     assert list(assistant.run(recalled, "Sure?"))[-1] == RunCompleted()
     assert server.refused == []
