@@ -1,7 +1,7 @@
 """The page: settings, thread, what was said, the answer being written, the input. Read it top to bottom."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -13,9 +13,12 @@ from streamlit.errors import StreamlitSecretNotFoundError
 
 from assistant import Assistant, SettingsError, Thread, Toolbox, functions
 from assistant.backends import Responses, open_backend
-from assistant.errors import BackendError, FunctionError, ThreadBusy, UnknownThread
+from assistant.errors import BackendError, FunctionError, StoreError, ThreadBusy, UnknownThread
+from assistant.events import Event
 from assistant.live import LiveRun, LiveRuns
+from assistant.run import LEFT
 from assistant.settings import Settings
+from assistant.store import Store
 from assistant.ui.chat import Visits, draw_message, follow, name_thread
 from assistant.ui.steps import plain
 from assistant.wire.demo import DemoTransport
@@ -56,6 +59,34 @@ def live_runs(edition: int) -> LiveRuns:
     return LiveRuns()
 
 
+@st.cache_resource(show_spinner=False, on_release=lambda store: store.close())
+def store_at(url: str, edition: int) -> Store:
+    """The database in which threads are kept."""
+    return Store(url)
+
+
+def open_thread(thread_id: str) -> Thread:
+    """The thread by this id: one that is open here, or kept here, or known to the server."""
+    opened = live.find(thread_id)
+    if opened is None and store:
+        opened = store.load(thread_id)
+    opened = live.share(opened or backend.recall(thread_id))
+    if opened.is_going_on and not live.of(opened):
+        if backend.can_go_on(opened):
+            answer(partial(assistant.resume, opened), opened)
+        else:
+            opened.messages[-1].add(LEFT)
+    return opened
+
+
+def answer(run: Callable[[], Generator[Event, None, None]], thread: Thread) -> None:
+    """Let a run go, and keep the thread as it grows."""
+    if store:
+        live.start(thread, run, assistant.cancel, store.keep)
+    else:
+        live.start(thread, run, assistant.cancel)
+
+
 def new_chat() -> None:
     st.session_state.thread = Thread()
     name_thread("")
@@ -63,7 +94,7 @@ def new_chat() -> None:
 
 def retry() -> None:
     with suppress(ThreadBusy):  # somebody else retries it already
-        live.start(thread, partial(assistant.resume, thread), assistant.cancel)
+        answer(partial(assistant.resume, thread), thread)
 
 
 @st.fragment(run_every=0.5)
@@ -87,6 +118,14 @@ edition = id(Thread)
 backend = backend_for(settings, edition)
 live = live_runs(edition)
 assistant = Assistant(backend, toolbox, max_rounds=settings.max_rounds, tool_timeout=settings.tool_timeout)
+store: Store | None = None
+try:
+    store = store_at(
+        settings.database_url or f"sqlite:///{Path(__file__).with_name('threads.sqlite')}", edition
+    )
+    trouble = store.problem
+except StoreError as error:
+    trouble = str(error)
 visits: Visits = st.session_state.setdefault("visits", Visits())
 visits.count += 1
 
@@ -104,19 +143,20 @@ if settings.demo:
 else:
     st.caption(f"Answers by {plain(settings.model)}; every function call is shown with what came of it.")
 
+if trouble:
+    st.warning(f"Threads are not kept just now. {plain(trouble)}", icon=":material/database_off:")
+
 # The thread: the one that the address names, or this session's own.
 kept = st.session_state.get("thread")
 thread = kept if isinstance(kept, Thread) else Thread()  # not, after an edit reloaded the package
 asked = st.query_params.get("thread")
 if asked and asked not in (thread.id, st.session_state.get("address")):
     try:
-        thread = live.find(asked) or live.share(backend.recall(asked))
-        if thread.is_going_on and not live.of(thread):  # another process began to answer, and is gone
-            retry()
+        thread = open_thread(asked)
     except UnknownThread:
         st.info("There is no thread by the id in the address, so this is a new one.")
         thread = Thread()
-    except BackendError as error:
+    except (BackendError, StoreError) as error:
         st.error(plain(error), icon=":material/error:")
         st.button("Retry", key="retry", icon=":material/refresh:")
         st.stop()
@@ -138,7 +178,7 @@ if not thread.messages and not prompt.strip():
 if prompt.strip():
     examples.empty()
     try:
-        live.start(thread, partial(assistant.run, thread, prompt), assistant.cancel)
+        answer(partial(assistant.run, thread, prompt), thread)
     except ThreadBusy as busy:
         st.toast(f"{busy} Your message is back in the input.", icon=":material/hourglass_top:")
         st.session_state.unsent = prompt

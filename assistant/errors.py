@@ -5,6 +5,7 @@
     ├── FunctionError          a function that cannot be offered to a model; raised at import
     ├── ToolError              raised *by* a function: its text is for the model
     ├── ThreadBusy             a second run was started on a thread while one is running
+    ├── StoreError             the database that keeps threads cannot be used
     ├── Incomplete             nobody's: the server ended a response early, at a limit
     └── BackendError           a request that did not end well
         ├── RequestRefused         the server understood and said no: key, quota, model, length
@@ -37,6 +38,10 @@ class ToolError(AssistantError):
 
 class ThreadBusy(AssistantError):
     """The thread has a run already, and a thread has one run at a time."""
+
+
+class StoreError(AssistantError):
+    """The database that keeps threads cannot be used; without it the application goes on, forgetful."""
 
 
 class Incomplete(AssistantError):

@@ -35,6 +35,12 @@ MOST_CHARACTERS = 20_000_000
 
 TOO_LONG = RunStopped("unknown", "Stopped: the answer became too long to keep.")
 
+Keep = Callable[[Thread, int, bool], None]
+"""Keeps a thread's messages from a position on, and with ``True`` the backend's notes as well."""
+
+KEEP_EVERY = 1.0
+"""Seconds after which a text that is being written is kept, however unfinished."""
+
 _PIECES = (TextDelta, ReasoningDelta, ToolCallDelta)
 
 
@@ -42,16 +48,22 @@ class LiveRun:
     """One run while it goes on, and its log after that."""
 
     def __init__(
-        self, thread: Thread, events: Generator[Event, None, None], cancel: Callable[[Thread], None]
+        self,
+        thread: Thread,
+        events: Generator[Event, None, None],
+        cancel: Callable[[Thread], None],
+        keep: Keep,
     ) -> None:
         self.thread = thread
         self._cancel = cancel
+        self._keep = keep
         self.first = len(thread.messages) - 1  # the index of the message that this run writes
         self._events = events
         # An answer that is gone on with has said something before.
         self._log: list[Event] = [event for message in thread.messages[-1:] for event in message.events()]
         self._seen = 0  # how many entries a follower has been given: those never change
         self._length = 0  # in characters
+        self._kept = 0.0  # when the answer was last kept
         self._news = threading.Condition(threading.RLock())
         self._worker = threading.Thread(target=self._drain, name=f"run {thread.id}", daemon=True)
 
@@ -94,6 +106,12 @@ class LiveRun:
                 return
             self._end(STOPPED)
             self._cancel(self.thread)
+        self._save(True)
+
+    def join(self, seconds: float) -> bool:
+        """Wait until the worker is gone too; whether it is, after so many seconds at the most."""
+        self._worker.join(seconds)
+        return not self._worker.is_alive()
 
     def _end(self, ending: Ending) -> None:
         """Complete the log, in step with the message: a run may have ended by itself a moment ago."""
@@ -121,17 +139,29 @@ class LiveRun:
     def _drain(self) -> None:
         reason = "ended without an ending"
         try:
+            self._save(True)
             for event in self._events:
                 if not self._append(event):
                     break
+                finished = not isinstance(event, _PIECES)
+                if finished or time.monotonic() - self._kept >= KEEP_EVERY:
+                    self._save(finished)
         except BaseException as error:  # a run turns its errors into events; this is the last net
             log.exception("a run broke")
             reason = type(error).__name__
         finally:
             with self._news:
-                if not self.ended:
+                broke = not self.ended
+                if broke:
                     self._end(RunFailed("internal", f"The application itself failed ({reason})."))
+            if broke:
+                self._save(True)
             self._events.close()
+
+    def _save(self, whole: bool) -> None:
+        """Keep the answer as it stands, and the message before it."""
+        self._keep(self.thread, max(0, self.first - 1), whole)
+        self._kept = time.monotonic()
 
 
 def _joined(last: Event, event: Event) -> Event | None:
@@ -161,10 +191,12 @@ class LiveRuns:
         thread: Thread,
         run: Callable[[], Generator[Event, None, None]],
         cancel: Callable[[Thread], None] = lambda thread: None,
+        keep: Keep = lambda thread, since, whole: None,
     ) -> LiveRun:
         """Call ``run`` and let what it returns go on a thread of its own.
 
-        ``cancel`` is called when the run is stopped, to wake it where it waits for a server.
+        ``cancel`` is called when the run is stopped, to wake it where it waits for a server; ``keep`` as
+        the answer grows, from the message before it on.
 
         Raises:
             ThreadBusy: The thread has a run that has not ended; ``run`` was not called.
@@ -172,7 +204,7 @@ class LiveRuns:
         with self._lock:
             if self.of(thread) is not None:
                 raise ThreadBusy("An answer is still being written here. Wait for it, or stop it.")
-            live = LiveRun(thread, run(), cancel)
+            live = LiveRun(thread, run(), cancel, keep)
             live.begin()
             self._runs.append(live)
             return live

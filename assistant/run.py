@@ -34,6 +34,9 @@ MOST_REPEATS = 3
 STOPPED = RunStopped("person", "Stopped.")
 """How a run ends that a person stopped."""
 
+LEFT = RunFailed("interrupted", "The application ended in the middle of this answer.", retry=True)
+"""How a run ended whose process is gone."""
+
 
 class Backend(Protocol):
     """A way to ask a model: one protocol, one method."""
@@ -96,7 +99,7 @@ class Assistant:
                 for event in events:
                     message.add(event)
                     if isinstance(event, ThreadOpened):
-                        thread.id = event.thread_id
+                        thread.id = thread.id or event.thread_id  # a thread keeps its first name
                     yield event
             except GeneratorExit:
                 message.add(STOPPED)

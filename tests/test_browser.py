@@ -65,9 +65,10 @@ def model(one_server: ModelServer) -> Iterator[ModelServer]:
     one_server.end_script()
 
 
-def serve(settings: dict[str, str]) -> Iterator[str]:
+def serve(folder: Path, **settings: str) -> Iterator[str]:
     """``streamlit run`` as a person runs it; gives its address."""
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    settings["ASSISTANT_DATABASE_URL"] = f"sqlite:///{folder}/threads.sqlite"
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port=0"]
     command += ["--server.headless=true", "--server.address=127.0.0.1", "--server.fileWatcherType=none"]
     with subprocess.Popen(
@@ -91,13 +92,13 @@ def serve(settings: dict[str, str]) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def app(one_server: ModelServer) -> Iterator[str]:
-    yield from serve({"OPENAI_BASE_URL": one_server.url})
+def app(one_server: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    yield from serve(tmp_path_factory.mktemp("app"), OPENAI_BASE_URL=one_server.url)
 
 
 @pytest.fixture(scope="module")
-def demo_app() -> Iterator[str]:
-    yield from serve({})
+def demo_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    yield from serve(tmp_path_factory.mktemp("demo"))
 
 
 @pytest.fixture

@@ -43,7 +43,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
                 subprocess.Popen(
                     [sys.executable, *arguments],
                     cwd=tmp_path,
-                    env=surroundings | settings | {"HOME": str(tmp_path), "PYTHONPATH": str(path)},
+                    env=surroundings
+                    | {"ASSISTANT_DATABASE_URL": f"sqlite:///{tmp_path}/threads.sqlite"}
+                    | settings
+                    | {"HOME": str(tmp_path), "PYTHONPATH": str(path)},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,

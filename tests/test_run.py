@@ -1,12 +1,16 @@
 """The main job, on a real wire: a run streams, calls functions, and ends exactly once."""
 
+import re
 import threading
+import time
 from typing import Any
 
 import pytest
 
 from assistant import Assistant, Thread, tool
+from assistant.backends import responses
 from assistant.backends.responses import Responses
+from assistant.errors import UnknownThread
 from assistant.events import (
     Event,
     Note,
@@ -463,13 +467,12 @@ def test_a_conversation_that_is_gone_is_written_anew_from_the_transcript(
     old = thread.id
     del server.conversations[old]
     events = answer(assistant, "Sure?", thread)
-    assert events[1:3] == [
-        ThreadOpened(thread.id),
-        Note("The server could not go on with its copy of this conversation; it was written anew."),
-    ]
+    assert events[1] == Note(
+        "The server could not go on with its copy of this conversation; it was written anew."
+    )
     assert events[-1] == RunCompleted()
-    assert thread.id != old
-    kept = server.conversations[thread.id].items
+    assert thread.id == old, "a thread keeps its address"
+    kept = server.conversations[thread.raw["responses"]["conversation"]].items
     assert [item.get("content", item.get("output", item.get("name"))) for item in kept] == [
         [{"type": "input_text", "text": "1 + 1?"}],
         [{"type": "output_text", "text": "Let me see.", "annotations": [], "logprobs": []}],
@@ -508,4 +511,34 @@ def test_a_long_conversation_is_written_anew_in_batches(server: ModelServer, ass
     server.conversations.clear()
     server.plays(text("Yes."))
     assert answer(assistant, "All there?", thread)[-1] == RunCompleted()
-    assert len(server.conversations[thread.id].items) == 52
+    assert [len(kept.items) for kept in server.conversations.values()] == [52]
+
+
+def test_a_run_that_is_stopped_while_it_waits_for_its_turn_asks_nothing_more(
+    server: ModelServer, assistant: Assistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(responses, "LOCK_DELAYS", (0.2,))
+    server.plays(text("One."))
+    thread, live = Thread(), LiveRuns()
+    answer(assistant, "First", thread)
+    server.conversations[thread.id].locked = True
+    run = live.start(thread, lambda: assistant.run(thread, "Second"), assistant.cancel)
+    while len(server.asked) < 2:
+        time.sleep(0.001)
+    run.stop()
+    server.conversations[thread.id].locked = False
+    assert run.join(5), "the worker is still at it"
+    assert len(server.asked) == 2
+
+
+def test_a_thread_on_a_server_without_conversations_has_a_name_nobody_can_guess(
+    connect_to: Connect,
+) -> None:
+    with ModelServer(conversations=False) as server:
+        assistant, thread = connect_to(server.url, add), Thread()
+        server.plays(text("Hello."))
+        answer(assistant, "Hi", thread)
+        assert re.fullmatch("thread_[0-9a-f]{32}", thread.id)
+        assert isinstance(assistant.backend, Responses)
+        with pytest.raises(UnknownThread):
+            assistant.backend.recall(thread.id)

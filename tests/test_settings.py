@@ -28,6 +28,7 @@ def test_with_nothing_set_there_are_defaults_and_the_demo() -> None:
             instructions=INSTRUCTIONS,
             max_rounds=10,
             tool_timeout=30.0,
+            database_url="",
             background=False,
         )
         assert settings.demo
@@ -42,6 +43,7 @@ def test_every_variable_sets_its_setting() -> None:
         "ASSISTANT_INSTRUCTIONS": "Be brief.\nBe kind.",
         "ASSISTANT_MAX_ROUNDS": "3",
         "ASSISTANT_TOOL_TIMEOUT": "1.5",
+        "ASSISTANT_DATABASE_URL": "sqlite://",
         "ASSISTANT_BACKGROUND": "1",
     }
     assert list(variables) == list(VARIABLES)
@@ -53,6 +55,7 @@ def test_every_variable_sets_its_setting() -> None:
         instructions="Be brief.\nBe kind.",
         max_rounds=3,
         tool_timeout=1.5,
+        database_url="sqlite://",
         background=True,
     )
 

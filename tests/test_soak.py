@@ -132,7 +132,7 @@ def test_after_a_thousand_runs_nothing_is_left_of_them(
     wave_of = THREADS_AT_ONCE * len(ENDINGS)
     with capsys.disabled():
         print(
-            f"\nsoak: {WAVES * wave_of} runs in {seconds:.1f} s left {more} objects, the last {wave_of} of them "
+            f"\nsoak: {WAVES * wave_of} runs in {seconds:.1f} s left {more} objects, the last {wave_of} left "
             f"{kept / 1000:.0f} kB; {files} files and {idle} threads of idle connections"
         )
     assert WAVES * wave_of >= 1000

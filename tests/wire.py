@@ -60,6 +60,7 @@ class Play:
     ending: Literal["completed", "incomplete", "failed", ""] = "completed"
     details: Json = field(default_factory=dict)
     pieces: int = 4  # how many deltas a text, or the arguments of a call, comes in
+    pause: float = 0.0  # seconds before each event
     cut: int | None = None
     how: Literal["close", "reset", "half", "silence"] = "close"
     keeps: Literal["nothing", "all", "late"] = "nothing"
@@ -284,6 +285,7 @@ class ModelServer:
         handler = type("Handler", (_Handler,), {"model": self})
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._http.daemon_threads = True
+        self._http.socket.listen(64)  # by default 5 may knock at once, and others wait a second
         self._thread = threading.Thread(target=lambda: self._http.serve_forever(poll_interval=0.01))
 
     @property
@@ -576,6 +578,7 @@ class _Handler(BaseHTTPRequestHandler):
                 play.reached.set()
                 self._wait(play.gate)
             data = event if isinstance(event, bytes) else _sse(event)
+            time.sleep(play.pause)
             if index == play.cut:
                 play.reached.set()
                 self._cut(play.how, data)

@@ -7,6 +7,7 @@ The one rule: a response that did not end well leaves the server's memory uncert
 it is compared with the transcript, and the transcript wins (protocols: §2).
 """
 
+import secrets
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
@@ -36,6 +37,8 @@ RESUME_DELAYS = (0.2, 1.0, 2.0, 4.0, 8.0)
 RUNNING = "running_response"
 """The name under which a conversation's metadata holds the id of the response that is being written."""
 
+_NO_CONVERSATIONS = (404, 405, 501)
+_NO_SUCH_THREAD = (400, 422, *_NO_CONVERSATIONS)
 _GOING_ON = ("queued", "in_progress")
 
 PAGE = 20
@@ -79,10 +82,12 @@ class Responses:
         while True:
             said = thread.extent
             try:
+                if request.cancelled:  # while it waited
+                    raise Interrupted("Cancelled.", code="cancelled")
                 if notes["running"] and memory.is_overtaken:
                     self._end(notes["running"])
                     notes["running"] = None
-                if notes["uncertain"] and not notes["running"]:
+                if memory.is_uncertain and not notes["running"]:
                     self._reconcile(memory)
                 told = memory.unheard()
                 if notes["conversation"] and not told:
@@ -123,7 +128,9 @@ class Responses:
         with translated(self._client):
             try:
                 items = list(self._listed(thread_id, "asc"))
-            except (openai.NotFoundError, openai.BadRequestError, ValueError) as error:
+            except (openai.APIStatusError, ValueError) as error:
+                if isinstance(error, openai.APIStatusError) and error.status_code not in _NO_SUCH_THREAD:
+                    raise
                 raise UnknownThread(
                     f"{host(self._client)} has no thread by this id.", code="unknown_thread"
                 ) from error
@@ -134,15 +141,25 @@ class Responses:
             self._find_running(thread_id, memory)
         return thread
 
+    def can_go_on(self, thread: Thread) -> bool:
+        """Whether the server goes by itself on with the answer that this thread lacks."""
+        running = Memory(thread).notes["running"]
+        if not running:
+            return False
+        with suppress(BackendError), translated(self._client):
+            return self._client.responses.retrieve(running).status in (*_GOING_ON, "completed")
+        return False
+
     def _begin(self, memory: Memory) -> Generator[Event, None, None]:
         """Begin a conversation, where the server has conversations."""
         try:
             conversation = self._create([])
         except BackendError as error:
             status = error.__cause__.status_code if isinstance(error.__cause__, openai.APIStatusError) else 0
-            if status not in (404, 405, 501):
+            if status not in _NO_CONVERSATIONS:
                 raise
             memory.notes["stateless"] = True
+            yield ThreadOpened(f"thread_{secrets.token_hex(16)}")  # a name to find it by in this process
             return
         yield ThreadOpened(conversation)
         memory.notes["conversation"] = conversation
@@ -164,7 +181,6 @@ class Responses:
         conversation = self._create(memory.begin_again())
         with translated(self._client):
             kept = list(self._listed(conversation, "asc"))
-        yield ThreadOpened(conversation)
         yield Note("The server could not go on with its copy of this conversation; it was written anew.")
         memory.notes["items"], memory.notes["conversation"] = kept, conversation
 

@@ -9,6 +9,7 @@ response ended well. So an attempt that failed needs no undoing: the next one fi
 from collections.abc import Iterable
 from typing import TypedDict, cast
 
+from ..events import RunCompleted
 from ..execute import stopped
 from ..messages import Message
 from ..threads import Thread
@@ -50,6 +51,13 @@ class Memory:
     def is_blank(self) -> bool:
         """Whether nothing was said yet, and what the server can keep is not known."""
         return not (self.notes["conversation"] or self.notes["items"] or self.notes["stateless"])
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether the server may keep something of what was asked and did not end well."""
+        later = self._thread.messages[max(0, self.notes["heard"][0] - 1) :]
+        failed = any(not isinstance(message.ending, RunCompleted | None) for message in later)
+        return self.notes["uncertain"] or failed
 
     @property
     def is_overtaken(self) -> bool:

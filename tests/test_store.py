@@ -1,0 +1,243 @@
+"""Threads that are kept: what was written comes back, whatever interrupted the writing."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from assistant import Thread
+from assistant.errors import StoreError
+from assistant.events import (
+    RunCompleted,
+    RunFailed,
+    RunPaused,
+    RunStopped,
+    TextDelta,
+    ToolResult,
+)
+from assistant.live import LiveRuns
+from assistant.messages import Call, Message, Reasoning, Refusal, Remark, Text
+from assistant.store import Store
+from assistant.transcript import message_as_json, message_from_json
+from tests.conftest import Connect, add
+from tests.wire import ModelServer, call, calls, text
+
+ROOT = Path(__file__).parent.parent
+
+MESSAGES = [
+    Message.from_person("日本語 👩‍👩‍👧"),
+    Message(
+        "assistant",
+        [
+            Reasoning("Hm."),
+            Text("So"),
+            Text("and\nso"),
+            Call("c1", "add", '{"a": 1}', 1, result=ToolResult("c1", "\x00\ud800", "done", "all", 1.5)),
+            Call("c2", "add", "{", 1, asked=False),
+            Refusal("No."),
+            Remark("Anew."),
+        ],
+        RunFailed("x", "y", True, 3.5),
+    ),
+    Message("assistant", [], RunStopped("person", "Stopped.")),
+    Message("assistant", [], RunPaused()),
+    Message("assistant", [Text("x" * 1_000_000)], RunCompleted()),
+    Message("assistant", [Text("going on")]),
+]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(f"sqlite:///{tmp_path}/threads.sqlite")
+    yield store
+    store.close()
+
+
+def test_every_message_comes_back_equal_from_json() -> None:
+    for message in MESSAGES:
+        written = json.loads(json.dumps(message_as_json(message)))
+        assert message_from_json(written) == message
+
+
+@pytest.mark.parametrize(
+    "value", [{}, [], None, {"type": "Text", "text": "x"}, {"type": "Nope"}, {"type": "Message", "more": 1}]
+)
+def test_what_is_no_message_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="This is not a message"):
+        message_from_json(value)  # type: ignore[arg-type]
+
+
+def test_a_thread_comes_back_equal(store: Store) -> None:
+    thread = Thread("conv_1", list(MESSAGES), {"responses": {"items": [{"id": "\x00"}]}})
+    store.save(thread)
+    loaded = store.load("conv_1")
+    assert loaded is not None
+    assert (loaded.id, loaded.messages, loaded.raw) == ("conv_1", MESSAGES, thread.raw)
+    assert loaded.is_going_on
+    assert store.load("conv_2") is None
+
+
+def test_only_what_is_new_is_written_again(store: Store) -> None:
+    thread = Thread("conv_1", MESSAGES[:2], {"a": 1})
+    store.save(thread)
+    thread.messages.append(MESSAGES[2])
+    thread.raw["a"] = 2
+    store.save(thread, 2, raw=False)
+    loaded = store.load("conv_1")
+    assert loaded is not None
+    assert (loaded.messages, loaded.raw) == (MESSAGES[:3], {"a": 1})
+    thread.messages.pop()
+    store.save(thread, 1)
+    loaded = store.load("conv_1")
+    assert loaded is not None
+    assert (loaded.messages, loaded.raw) == (MESSAGES[:2], {"a": 2})
+
+
+def test_many_writers_and_readers_do_not_disturb_each_other(store: Store, tmp_path: Path) -> None:
+    def write(number: int) -> None:
+        own = Store(f"sqlite:///{tmp_path}/threads.sqlite")
+        thread = Thread(f"conv_{number}")
+        for _ in range(20):
+            thread.messages.append(MESSAGES[0])
+            own.save(thread, len(thread.messages) - 1)
+        own.close()
+
+    writers = [threading.Thread(target=write, args=[number]) for number in range(8)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    kept = [store.load(f"conv_{number}") for number in range(8)]
+    assert [thread and thread.messages for thread in kept] == [[MESSAGES[0]] * 20] * 8
+
+
+def test_an_answer_is_kept_as_it_grows_and_whole_at_its_end(
+    server: ModelServer, connect_to: Connect, store: Store
+) -> None:
+    gate = threading.Event()
+    server.plays(calls(call("add", a=1, b=2)), text("One two three four", gate=gate, gate_after=6))
+    assistant, thread = connect_to(server.url, add), Thread()
+    run = LiveRuns().start(thread, lambda: assistant.run(thread, "Go"), assistant.cancel, store.keep)
+    for _ in run.follow():
+        if thread.messages[-1].text:
+            break
+    kept = store.load(thread.id)
+    assert kept is not None
+    assert kept.messages[0] == Message.from_person("Go")
+    assert [part.result and part.result.output for part in kept.messages[1].calls] == ["3"]
+    assert kept.is_going_on
+    gate.set()
+    assert run.join(5)
+    kept = store.load(thread.id)
+    assert kept is not None
+    assert (kept.messages, kept.raw) == (thread.messages, thread.raw)
+
+
+def test_a_stopped_answer_is_kept_as_stopped(server: ModelServer, connect_to: Connect, store: Store) -> None:
+    server.plays(text("One two three four", gate=threading.Event(), gate_after=6), text("Fine."))
+    assistant, thread = connect_to(server.url, add), Thread()
+    run = LiveRuns().start(thread, lambda: assistant.run(thread, "Go"), assistant.cancel, store.keep)
+    for _ in run.follow():
+        if thread.messages[-1].text == "One two th":
+            break
+    run.stop()
+    kept = store.load(thread.id)
+    assert kept is not None
+    assert kept.messages[-1] == Message("assistant", [Text("One two th")], RunStopped("person", "Stopped."))
+    assert list(assistant.run(kept, "And now?"))[-1] == RunCompleted()
+    assert [item["content"] for item in server.asked[-1]["input"]] == ["Go", "One two th", "And now?"]
+
+
+PROGRAM = """
+import sys
+from assistant import Thread, Toolbox, Assistant
+from assistant.backends import open_backend
+from assistant.live import LiveRuns
+from assistant.settings import Settings
+from assistant.store import Store
+
+assistant, thread = Assistant(open_backend(Settings(base_url=sys.argv[1])), Toolbox()), Thread()
+store = Store(sys.argv[2])
+run = LiveRuns().start(thread, lambda: assistant.run(thread, "Go"), assistant.cancel, store.keep)
+for _ in run.follow():
+    print(thread.id, len(thread.messages[-1].text), flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_what_was_kept_when_a_process_is_killed_is_whole_and_the_thread_goes_on(
+    server: ModelServer, connect_to: Connect, store: Store, tmp_path: Path
+) -> None:
+    # A long answer at no great speed; its process is killed when a second of it has been kept.
+    words = " ".join(f"word{number}" for number in range(400))
+    server.plays(text(words, pieces=400, pause=0.005), text("Fine."))
+    url = f"sqlite:///{tmp_path}/threads.sqlite"
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, server.url, url], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            *_, thread_id, seen = ["", *line.split()]
+            if int(seen) > 2000:
+                break
+        os.kill(process.pid, signal.SIGKILL)
+    kept = store.load(thread_id)
+    assert kept is not None
+    assert kept.messages[0] == Message.from_person("Go")
+    part = kept.messages[1].parts[0]
+    assert isinstance(part, Text)
+    assert words.startswith(part.text)
+    assert len(part.text) > 500, "a second of it was kept"
+    assert kept.is_going_on
+    kept.messages[-1].add(RunFailed("interrupted", "Killed."))
+    assistant = connect_to(server.url, add)
+    events = list(assistant.run(kept, "And now?"))
+    assert [event.text for event in events if isinstance(event, TextDelta)] != []
+    assert events[-1] == RunCompleted()
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("nonsense", "ASSISTANT_DATABASE_URL is not the URL of a database."),
+        (
+            "sqlite:////nowhere/at/all",
+            "The database sqlite:////nowhere/at/all cannot be used: unable to open database file",
+        ),
+    ],
+)
+def test_a_database_that_cannot_be_opened_is_one_sentence(url: str, sentence: str) -> None:
+    with pytest.raises(StoreError) as caught:
+        Store(url)
+    assert str(caught.value) == sentence
+
+
+def test_a_password_is_in_no_error() -> None:
+    with pytest.raises(StoreError) as caught:
+        Store("postgresql://me:canary@127.0.0.1:1/none")
+    assert "canary" not in str(caught.value)
+    assert "postgresql://me:***@127.0.0.1:1/none" in str(caught.value)
+
+
+def test_a_database_of_a_later_version_is_left_alone(store: Store, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "threads.sqlite") as database:
+        database.execute("UPDATE edition SET number = 99")
+    database.close()
+    with pytest.raises(StoreError, match="was made by a later version of this application"):
+        Store(f"sqlite:///{tmp_path}/threads.sqlite")
+
+
+def test_a_thread_that_cannot_be_kept_is_a_problem_and_no_error(store: Store, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "threads.sqlite") as database:
+        database.execute("DROP TABLE message")
+    database.close()
+    store.keep(Thread("conv_1", list(MESSAGES)), 0, True)
+    sentence = f"The database sqlite:///{tmp_path}/threads.sqlite cannot be used: no such table: message"
+    assert store.problem == sentence
