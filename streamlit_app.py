@@ -76,6 +76,8 @@ def open_thread(thread_id: str) -> Thread:
             answer(partial(assistant.resume, opened), opened)
         else:
             opened.messages[-1].add(LEFT)
+            if store:
+                store.keep(opened, len(opened.messages) - 1, False)
     return opened
 
 

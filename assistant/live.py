@@ -64,6 +64,7 @@ class LiveRun:
         self._seen = 0  # how many entries a follower has been given: those never change
         self._length = 0  # in characters
         self._kept = 0.0  # when the answer was last kept
+        self._keeping = threading.Lock()
         self._news = threading.Condition(threading.RLock())
         self._worker = threading.Thread(target=self._drain, name=f"run {thread.id}", daemon=True)
 
@@ -160,8 +161,9 @@ class LiveRun:
 
     def _save(self, whole: bool) -> None:
         """Keep the answer as it stands, and the message before it."""
-        self._keep(self.thread, max(0, self.first - 1), whole)
-        self._kept = time.monotonic()
+        with self._keeping:  # whoever comes later keeps what is later
+            self._keep(self.thread, max(0, self.first - 1), whole)
+            self._kept = time.monotonic()
 
 
 def _joined(last: Event, event: Event) -> Event | None:

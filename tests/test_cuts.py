@@ -7,24 +7,28 @@ the promise must hold:
 (a) what the person saw is kept, and marked as interrupted
 (b) the next message is answered without anybody mending anything
 (c) no function ran twice, and none from a round that was not finished
-(d) what was said live is what the thread holds, and a recalled thread can go on too
+(d) what was said live is what the thread holds, what the store gives after a restart, and what goes on
 (e) nothing was sent that the server had to refuse, but for a conversation that is still being written
 """
 
 import json
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import pytest
 
-from assistant import Assistant, Thread, tool
+from assistant import Assistant, Thread, live, tool
 from assistant.backends import responses
 from assistant.backends.responses import Responses
 from assistant.events import Event, RoundStarted, RunCompleted, RunFailed, RunStopped
 from assistant.live import LiveRuns
-from assistant.messages import Message
+from assistant.messages import Call, Message, Part
+from assistant.run import LEFT
+from assistant.store import Store
 from tests.conftest import Connect
 from tests.wire import ModelServer, Play, call, calls, message, reasoning, refusal, text
 
@@ -84,10 +88,13 @@ def test_a_thread_survives_a_cut_before_every_event(
     keeps: Keeps,
     server: ModelServer,
     connect_to: Connect,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     cuts: Counter[str],
 ) -> None:
     monkeypatch.setattr(responses, "LOCK_DELAYS", (0.01, 0.05, 0.2, 1.0))
+    monkeypatch.setattr(live, "KEEP_EVERY", 0.0)  # so that nothing depends on the moment
+    monkeypatch.setattr(live, "PACE", 0.0)
     ran: Counter[str] = Counter()
 
     @tool
@@ -100,70 +107,112 @@ def test_a_thread_survives_a_cut_before_every_event(
         ran[name] += 1
         return f"{name} is counted"
 
-    assistant = connect_to(server.url, count)
     impatient = connect_to(server.url, count)
     _backend(impatient)._client.max_retries = 0
-    for position, events in enumerate([_length(play) for play in SCENARIOS[scenario]()]):
-        for index in range(events):
-            plays = SCENARIOS[scenario]()  # anew, with ids of their own
-            how: Any = "silence" if way in ("stop", "kill") else way
-            before, cut = plays[:position], replace(plays[position], cut=index, how=how, keeps=keeps)
-            ran.clear()
-            cuts["tried"] += 1
-            _hold(server, assistant, impatient, way, before, cut, ran)
-            cuts["kept"] += 1
+    with closing(Store(f"sqlite:///{tmp_path}/threads.sqlite")) as store:
+        bench = Bench(server, store, connect_to(server.url, count), impatient, way, ran)
+        for position, events in enumerate([_length(play) for play in SCENARIOS[scenario]()]):
+            for index in range(events):
+                plays = SCENARIOS[scenario]()  # anew, with ids of their own
+                how: Any = "silence" if way in ("stop", "kill") else way
+                cuts["tried"] += 1
+                bench.hold(plays[:position], replace(plays[position], cut=index, how=how, keeps=keeps))
+                cuts["kept"] += 1
 
 
-def _hold(
-    server: ModelServer,
-    assistant: Assistant,
-    impatient: Assistant,
-    way: Way,
-    before: list[Play],
-    cut: Play,
-    ran: Counter[str],
-) -> None:
-    """Cut one run in one place, go on, and see that the promise holds."""
-    backend, thread = _backend(assistant), Thread()
-    server.refused.clear()
-    server.plays(*before, cut)
-    if way in ("stop", "kill"):
-        run = LiveRuns().start(thread, lambda: impatient.run(thread, "Go"), impatient.cancel)
-        assert cut.reached.wait(5)
-        run.stop()
+@dataclass
+class Bench:
+    """Where one thread after the other is cut."""
+
+    server: ModelServer
+    store: Store
+    assistant: Assistant
+    impatient: Assistant  # repeats nothing, and does not wait for ever
+    way: Way
+    ran: Counter[str]
+
+    def hold(self, before: list[Play], cut: Play) -> None:
+        """Cut one run in one place, go on, and see that the promise holds."""
+        self.server.refused.clear()
+        self.ran.clear()
+        self.server.plays(*before, cut)
+        thread = self.interrupt(Thread(), before, cut)
+        self.server.wait_until_idle()
+        assert self.ran == Counter(_names(before)), "(c)"
+
+        self.server.plays(text("Fine."))
+        assert self.say(thread, "And now?") == RunCompleted(), "(b)"
+        assert thread.messages[-1].text == "Fine."
+        again = self.load(thread)
+        assert (again.messages, again.raw) == (thread.messages, thread.raw), "(d)"
+        self.server.plays(text("Still fine."))
+        assert self.say(again, "Still there?") == RunCompleted(), "(d)"
+        if cut.keeps == "all":  # nothing but the server's memory is left
+            self.server.plays(text("As ever."))
+            assert self.say(_backend(self.assistant).recall(thread.id), "Now?") == RunCompleted(), "(d)"
+        assert self.ran == Counter(_names(before)), "(c)"
+        assert set(self.server.refused) <= {LOCKED}, "(e)"
+        self.server.end_script()
+
+    def interrupt(self, thread: Thread, before: list[Play], cut: Play) -> Thread:
+        """Run into the cut; gives the thread as it is known afterwards."""
+        patience = _backend(self.impatient)._client.timeout
+
+        def go() -> Generator[Event, None, None]:
+            for event in self.impatient.run(thread, "Go"):
+                if event == RoundStarted(len(before) + 1) and self.way in ("half", "silence"):
+                    _backend(self.impatient)._client.timeout = 0.05  # for the response that is cut
+                yield event
+
+        if self.way not in ("stop", "kill"):
+            self.server.plays(text("Repeated."))
+        run = LiveRuns().start(thread, go, self.impatient.cancel, self.store.keep)
+        if self.way in ("stop", "kill"):
+            assert cut.reached.wait(5)
+            dead = self.load(thread) if self.way == "kill" else thread
+            run.stop()
         seen = [event for batch in run.follow() for event in batch]
-    else:
-        server.plays(text("Repeated."))
-        client, patience = _backend(impatient)._client, _backend(impatient)._client.timeout
-        seen = []
-        for event in impatient.run(thread, "Go"):
-            seen.append(event)
-            if event == RoundStarted(len(before) + 1) and way in ("half", "silence"):
-                client.timeout = 0.05  # the read limit, for the response that is cut
-        client.timeout = patience
-        repeated = server.drop_script() == 0
-        assert not (repeated and _was_seen(cut)), "asked again although something had been said"
-    server.wait_until_idle()
-    assert ran == Counter(_names(before)), "(c)"
-    if way == "kill":  # nothing is left but the server's memory
-        thread = backend.recall(thread.id)
-    else:
+        assert run.join(5)
+        _backend(self.impatient)._client.timeout = patience
+        if self.way not in ("stop", "kill"):
+            repeated = self.server.drop_script() == 0
+            assert not (repeated and _was_seen(cut)), "asked again although something had been said"
         assert thread.messages == [Message.from_person("Go"), _folded(seen)], "(a) (d)"
-        assert isinstance(seen[-1], ENDINGS[way]), "(a)"
+        if self.way != "kill":
+            assert isinstance(seen[-1], ENDINGS[self.way]), "(a)"
+            assert self.load(thread).messages == thread.messages, "(d)"
+            return thread
+        # What the store has is what a killed process leaves: all that had been said up to then.
+        assert dead.messages[0] == Message.from_person("Go"), "(a)"
+        assert _is_beginning(dead.messages[1].parts, thread.messages[1].parts), "(a)"
+        dead.messages[1].add(LEFT)
+        self.store.save(dead, 1)
+        return dead
 
-    server.plays(text("Fine."))
-    events = list(assistant.run(thread, "And now?"))
-    assert events[-1] == RunCompleted(), f"(b) {events[-1]}"
-    assert thread.messages[-1].text == "Fine."
-    server.plays(text("Still fine."))
-    recalled = backend.recall(thread.id)
-    assert list(assistant.run(recalled, "Still there?"))[-1] == RunCompleted(), "(d)"
-    said = [each.text for each in recalled.messages if each.role == "user"]
-    assert said in (["Go", "And now?", "Still there?"], ["And now?", "Still there?"]), "(d)"
-    assert "Go" in said or way == "kill", "(a) (d)"
-    assert ran == Counter(_names(before)), "(c)"
-    assert set(server.refused) <= {LOCKED}, "(e)"
-    server.end_script()
+    def say(self, thread: Thread, words: str) -> Event:
+        """Say something; gives how the run ended."""
+        run = LiveRuns().start(
+            thread, lambda: self.assistant.run(thread, words), self.assistant.cancel, self.store.keep
+        )
+        ending = [event for batch in run.follow() for event in batch][-1]
+        assert run.join(5)
+        return ending
+
+    def load(self, thread: Thread) -> Thread:
+        loaded = self.store.load(thread.id)
+        assert loaded is not None
+        return loaded
+
+
+def _is_beginning(some: list[Part], more: list[Part]) -> bool:
+    """Whether these parts are what there was of those, at some moment before."""
+    if not some:
+        return True
+    *whole, last = some
+    later = more[len(whole)] if len(whole) < len(more) else None
+    if isinstance(last, Call) or isinstance(later, Call):
+        return whole == more[: len(whole)] and isinstance(last, Call) and isinstance(later, Call)
+    return whole == more[: len(whole)] and later is not None and later.text.startswith(last.text)
 
 
 def _was_seen(play: Play) -> bool:

@@ -216,3 +216,15 @@ def test_a_thread_cannot_be_recalled_from_a_web_page(server: ModelServer, assist
     server.pages = True
     with pytest.raises(ServerFailed, match="is not the API"):
         assistant.backend.recall("conv_1")  # type: ignore[attr-defined]
+
+
+def test_the_key_is_in_no_log(
+    server: ModelServer, connect_to: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    server.plays(error(401, "invalid_api_key", f"Incorrect API key provided: {KEY}."), text("Hello."))
+    assistant, thread = connect_to(server.url, add, key=KEY), Thread()
+    fail(assistant, thread)
+    assert list(assistant.resume(thread))[-1] == RunCompleted()
+    assert caplog.records
+    assert KEY not in caplog.text

@@ -17,7 +17,10 @@ from assistant.backends import open_backend
 from assistant.events import TextDelta, ToolResult
 from assistant.execute import error_output
 from assistant.functions.calculator import calculate
+from assistant.messages import Message, Text
+from assistant.run import LEFT
 from assistant.settings import VARIABLES, Settings
+from assistant.store import Store
 from assistant.ui import failure
 from assistant.ui.steps import SHOWN_LENGTH, plain
 from assistant.wire.demo import server as demo
@@ -156,8 +159,10 @@ def test_a_reload_shows_the_thread_as_it_was(server: ModelServer, open_page: Ope
     page.run()
     assert shown(page) == before
     assert shown(open_page({"thread": thread_id})) == before
-    st.cache_resource.clear()  # the process forgets; the server remembers all but the times
-    reopened = open_page({"thread": thread_id})
+    st.cache_resource.clear()  # the process forgets; the database does not
+    assert shown(open_page({"thread": thread_id})) == before
+    st.cache_resource.clear()  # nor does the server, but for the times
+    reopened = open_page({"thread": thread_id}, ASSISTANT_DATABASE_URL="sqlite://")
     assert _without_times(shown(reopened)) == _without_times(before)
     assert reopened.session_state["thread"].id == thread_id
 
@@ -446,3 +451,31 @@ def test_an_answer_that_another_process_left_running_goes_on_when_its_address_is
     assert not page.exception
     run.close()
     backend.close()
+
+
+def test_an_answer_whose_process_was_killed_is_shown_as_far_as_it_came(
+    server: ModelServer, open_page: Open, tmp_path: Path
+) -> None:
+    store = Store(f"sqlite:///{tmp_path}/threads.sqlite")
+    store.save(Thread("conv_1", [Message.from_person("Count"), Message("assistant", [Text("One tw")])]))
+    page = open_page({"thread": "conv_1"}, OPENAI_BASE_URL=server.url)
+    assert shown(page)[1][1][0] == ("markdown", "One tw")
+    assert page.error[0].value.replace("\\", "") == "The application ended in the middle of this answer."
+    kept = store.load("conv_1")
+    assert kept is not None
+    assert kept.messages[1].ending == LEFT
+    server.plays(text("One two three."))
+    page.button(key="retry").click().run()
+    assert shown(page)[-1] == ("assistant", [("markdown", "One two three.")])
+    store.close()
+
+
+def test_a_database_that_cannot_be_used_is_told_and_the_page_goes_on(
+    server: ModelServer, open_page: Open, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.sqlite").write_text("This is no database. " * 100)
+    page = open_page(OPENAI_BASE_URL=server.url, ASSISTANT_DATABASE_URL=f"sqlite:///{tmp_path}/broken.sqlite")
+    assert page.warning[0].value.startswith("Threads are not kept just now.")
+    assert "file is not a database" in page.warning[0].value
+    server.plays(text("Hello."))
+    assert shown(ask(page, "Hi"))[1] == ("assistant", [("markdown", "Hello.")])
