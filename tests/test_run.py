@@ -19,6 +19,7 @@ from assistant.events import (
     RoundEnded,
     RoundStarted,
     RunCompleted,
+    RunFailed,
     RunStopped,
     TextBreak,
     TextDelta,
@@ -33,7 +34,7 @@ from assistant.live import LiveRuns
 from assistant.messages import Call, Message, Text
 from assistant.run import STOPPED
 from tests.conftest import Connect, add
-from tests.wire import ModelServer, Play, call, calls, message, reasoning, refusal, text
+from tests.wire import ModelServer, Play, call, calls, cut, error, message, reasoning, refusal, text
 
 ENDED = RoundEnded("test-model", Usage(10, 2, 5, 1))
 
@@ -457,9 +458,11 @@ def test_the_same_call_again_and_again_is_ended_and_the_thread_goes_on(
     assert answer(assistant, "So?", thread)[-1] == RunCompleted()
 
 
+@pytest.mark.parametrize("words", ["Conversation with id '{}' not found.", "no such thing", ""])
 def test_a_conversation_that_is_gone_is_written_anew_from_the_transcript(
-    server: ModelServer, assistant: Assistant
+    server: ModelServer, assistant: Assistant, words: str
 ) -> None:
+    server.not_found = words
     asked = call("add", a=1, b=1)
     server.plays(calls(message("Let me see."), asked), text("Two."), text("Yes."))
     thread = Thread()
@@ -542,3 +545,28 @@ def test_a_thread_on_a_server_without_conversations_has_a_name_nobody_can_guess(
         assert isinstance(assistant.backend, Responses)
         with pytest.raises(UnknownThread):
             assistant.backend.recall(thread.id)
+
+
+def test_a_conversation_that_is_gone_after_an_interruption_is_written_anew(
+    server: ModelServer, assistant: Assistant
+) -> None:
+    server.not_found = "no such thing"
+    thread = Thread()
+    server.plays(cut(text("One two three"), 6, "close"), text("Fine."))
+    assert isinstance(answer(assistant, "Count", thread)[-1], RunFailed)
+    server.conversations.clear()
+    assert answer(assistant, "And now?", thread)[-1] == RunCompleted()
+    assert [item["content"] for item in server.asked[-1]["input"]] == ["And now?"]
+    assert [kept.items[1]["content"][0]["text"] for kept in server.conversations.values()] == ["One two "]
+
+
+def test_an_unknown_model_is_not_taken_for_a_conversation_that_is_gone(
+    server: ModelServer, assistant: Assistant
+) -> None:
+    server.plays(text("One."), error(404, None, "no such thing"))
+    thread = Thread()
+    answer(assistant, "First", thread)
+    ending = answer(assistant, "Second", thread)[-1]
+    assert isinstance(ending, RunFailed)
+    assert ending.code == "not_found"
+    assert len(server.conversations) == 1

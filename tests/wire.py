@@ -278,6 +278,7 @@ class ModelServer:
         self.conversations: dict[str, Conversation] = {}
         self.running: dict[str, Running] = {}  # the responses in background mode, by id
         self.has_conversations = conversations
+        self.not_found = "Conversation with id '{}' not found."
         self.pages = False  # answer everything with a web page, as a wrong address does
         self.closing = threading.Event()
         self._script: deque[Play] = deque()
@@ -348,7 +349,7 @@ class ModelServer:
 
     def _refusal(self, request: Json, name: Any, conversation: Conversation | None) -> Play | None:
         if name and conversation is None:
-            return error(404, None, f"Conversation with id '{name}' not found.")
+            return error(404, None, self.not_found.format(name))
         if conversation is not None and conversation.locked:
             if conversation.late is not None:
                 conversation.late()
@@ -523,7 +524,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _list(self, name: str, query: dict[str, str]) -> None:
         conversation = self.model.conversations.get(name)
         if conversation is None:
-            self._send(404, {"error": {"message": f"Conversation with id '{name}' not found."}})
+            self._send(404, {"error": {"message": self.model.not_found.format(name)}})
             return
         self._page(list(conversation.items), query)
 

@@ -96,10 +96,11 @@ class Responses:
                 answer = yield from self._ask(memory, told, toolbox, request)
                 break
             except RequestRefused as refusal:
-                delay = next(delays, None)
-                if request.cancelled or not _out_of_step(refusal, memory):
+                gone = self._is_gone(refusal, memory)
+                if request.cancelled or not (gone or _out_of_step(refusal, memory)):
                     raise
-                if delay is not None and not _is_gone(refusal, memory):
+                delay = next(delays, None)
+                if delay is not None and not gone:
                     # An answer that nobody waits for is still being written there, or was kept after all.
                     time.sleep(delay)
                 elif not rebuilt:
@@ -175,6 +176,17 @@ class Responses:
                 batch = cast("Any", items[start : start + PAGE])
                 self._client.conversations.items.create(conversation, items=batch)
         return conversation
+
+    def _is_gone(self, refusal: RequestRefused, memory: Memory) -> bool:
+        """Whether this was refused because the server has no such conversation (any more)."""
+        if memory.notes["conversation"] is None or not isinstance(refusal.__cause__, openai.NotFoundError):
+            return False
+        try:  # words differ from server to server, and it may be the model that is unknown: look
+            with translated(self._client):
+                next(self._listed(memory.notes["conversation"], "desc"), None)
+        except RequestRefused as second:
+            return isinstance(second.__cause__, openai.NotFoundError)
+        return False
 
     def _rebuild(self, memory: Memory) -> Generator[Event, None, None]:
         """The last resort: put the transcript into a new conversation and go on there."""
@@ -353,13 +365,6 @@ def _adopt(memory: Memory) -> Generator[Event, None, list[ToolCall]]:
 
 def _out_of_step(refusal: RequestRefused, memory: Memory) -> bool:
     """Whether the server's conversation is not in the state we took it to be in (protocols: §2, §4)."""
-    if memory.notes["conversation"] is None:
-        return False
     signs = ("No tool output found", "No tool call found", "Duplicate item")
     known = refusal.code == "conversation_locked" or any(sign in str(refusal) for sign in signs)
-    return known or _is_gone(refusal, memory)
-
-
-def _is_gone(refusal: RequestRefused, memory: Memory) -> bool:
-    """Whether the server says that there is no such conversation (any more)."""
-    return refusal.code == "not_found" and str(memory.notes["conversation"]) in str(refusal)
+    return known and memory.notes["conversation"] is not None
