@@ -20,6 +20,7 @@ from assistant.run import LEFT
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.ui.chat import Visits, draw_message, follow, name_thread
+from assistant.ui.sidebar import Shelf, draw_threads, is_at_home
 from assistant.ui.steps import plain
 from assistant.wire.demo import DemoTransport
 
@@ -87,6 +88,21 @@ def answer(run: Callable[[], Generator[Event, None, None]], thread: Thread) -> N
         live.start(thread, run, assistant.cancel, store.keep)
     else:
         live.start(thread, run, assistant.cancel)
+
+
+def forget(thread_id: str) -> None:
+    """Delete a thread here and at the server, if a person may have it deleted."""
+    if store and (doomed := live.find(thread_id) or store.load(thread_id)):
+        if run := live.of(doomed):
+            run.stop()
+            run.join(1)
+        try:
+            backend.forget(doomed)
+        except BackendError as error:
+            st.toast(f"It is deleted here, but not at the server. {error}", icon=":material/error:")
+        live.drop(doomed)
+        store.delete(thread_id)
+    new_chat()
 
 
 def new_chat() -> None:
@@ -166,6 +182,12 @@ elif thread.id:
     thread = live.share(thread)
 st.session_state.thread = thread
 name_thread(thread.id)
+if store and not trouble and is_at_home():
+    with st.sidebar:
+        try:
+            draw_threads(Shelf(store, thread.id, live.running, settings.model, forget))
+        except StoreError as error:
+            st.caption(plain(error))
 
 # What the person says: typed, or one of the examples.
 if "unsent" in st.session_state:

@@ -217,11 +217,22 @@ class LiveRuns:
             self._runs = [run for run in self._runs if not run.ended]
             return next((run for run in self._runs if run.thread is thread), None)
 
+    @property
+    def running(self) -> set[str]:
+        """The ids of the threads that are being answered."""
+        with self._lock:
+            return {run.thread.id for run in self._runs if not run.ended}
+
     def find(self, thread_id: str) -> Thread | None:
         """The thread by this id, if anybody in this process has it open or a run is writing to it."""
         with self._lock:
             running = next((run.thread for run in self._runs if run.thread.id == thread_id), None)
             return running or self._threads.get(thread_id)
+
+    def drop(self, thread: Thread) -> None:
+        """Let a thread go that was deleted: nobody finds it any more."""
+        with self._lock:
+            self._threads.pop(thread.id, None)
 
     def share(self, thread: Thread) -> Thread:
         """Make the thread, which has an id, known to the process; the first under an id wins."""

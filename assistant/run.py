@@ -97,9 +97,11 @@ class Assistant:
         with closing(self._rounds(thread)) as events:
             try:
                 for event in events:
-                    message.add(event)
                     if isinstance(event, ThreadOpened):
-                        thread.id = thread.id or event.thread_id  # a thread keeps its first name
+                        if thread.id:
+                            continue  # a thread keeps its first name
+                        thread.id = event.thread_id
+                    message.add(event)
                     yield event
             except GeneratorExit:
                 message.add(STOPPED)

@@ -2,8 +2,8 @@
 
     thread    one row a thread: its id, its title, when it began and last changed (seconds since 1970), and
               ``raw``, the backend's own notes and items as JSON
-    message   one row a message, by thread and position: its role, and ``body``, the message as JSON
-              (``transcript.py``)
+    message   one row a message, by thread and position: its role, ``body``, the message as JSON
+              (``transcript.py``), and ``said``, its words for searching
     edition   one row: the number of this schema
 
 All JSON is plain ASCII text: neither NUL nor half a surrogate pair troubles any database.
@@ -18,13 +18,14 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sql
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from .errors import StoreError
-from .messages import Message
+from .messages import Call, Message, Reasoning, Refusal, Text
 from .threads import Thread
 from .transcript import message_as_json, message_from_json
 
@@ -50,7 +51,17 @@ _message = sql.Table(
     sql.Column("position", sql.Integer, primary_key=True),
     sql.Column("role", sql.String(16), nullable=False),
     sql.Column("body", sql.Text, nullable=False),
+    sql.Column("said", sql.Text, nullable=False),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A thread in the list of them; ``changed`` is in seconds since 1970."""
+
+    id: str
+    title: str
+    changed: float
 
 
 class Store:
@@ -101,27 +112,61 @@ class Store:
         if not thread.id:
             return
         now = time.time()
-        bodies = [
-            {
-                "thread_id": thread.id,
-                "position": position,
-                "role": message.role,
-                "body": json.dumps(message_as_json(message)),
-            }
-            for position, message in enumerate(thread.messages[since:], since)
-        ]
         changes: dict[str, Any] = {"changed": now}
         if raw:
             changes["raw"] = json.dumps(thread.raw)
         with self._translated(), self._engine.begin() as connection:
             known = connection.execute(sql.update(_thread).where(_thread.c.id == thread.id).values(changes))
             if not known.rowcount:
-                row = {"id": thread.id, "title": _title(thread), "began": now, "raw": json.dumps(thread.raw)}
+                since = 0  # nothing of it is kept yet
+                row = {
+                    "id": thread.id,
+                    "title": _title(thread),
+                    "began": now,
+                    "raw": json.dumps(thread.raw),
+                }
                 connection.execute(sql.insert(_thread).values(row | changes))
             here = _message.c.thread_id == thread.id
             connection.execute(sql.delete(_message).where(here, _message.c.position >= since))
-            if bodies:
+            if bodies := [_row(thread, position) for position in range(since, len(thread.messages))]:
                 connection.execute(sql.insert(_message), bodies)
+
+    def entries(self, search: str = "", limit: int = 50, offset: int = 0) -> list[Entry]:
+        """The threads, those that changed last first, or those of them in which ``search`` was said.
+
+        It is looked for in titles and in everything said, arguments and outputs of calls included.
+
+        Raises:
+            StoreError: The database cannot be read.
+        """
+        query = sql.select(_thread.c.id, _thread.c.title, _thread.c.changed)
+        if words := search.strip():
+            found = _message.c.said.contains(words.casefold(), autoescape=True)
+            threads = sql.select(_message.c.thread_id).where(found)
+            query = query.where(_thread.c.title.icontains(words, autoescape=True) | _thread.c.id.in_(threads))
+        query = query.order_by(_thread.c.changed.desc(), _thread.c.id).limit(limit).offset(offset)
+        with self._translated(), self._engine.begin() as connection:
+            return [Entry(*row) for row in connection.execute(query)]
+
+    def rename(self, thread_id: str, title: str) -> None:
+        """Give a thread another title.
+
+        Raises:
+            StoreError: The database cannot be written.
+        """
+        change = sql.update(_thread).where(_thread.c.id == thread_id).values(title=_one_line(title))
+        with self._translated(), self._engine.begin() as connection:
+            connection.execute(change)
+
+    def delete(self, thread_id: str) -> None:
+        """Forget a thread; nothing is left of it here.
+
+        Raises:
+            StoreError: The database cannot be written.
+        """
+        with self._translated(), self._engine.begin() as connection:
+            connection.execute(sql.delete(_message).where(_message.c.thread_id == thread_id))
+            connection.execute(sql.delete(_thread).where(_thread.c.id == thread_id))
 
     def keep(self, thread: Thread, since: int, raw: bool) -> None:
         """``save``, for somebody who cannot do anything about an error: it is left in ``problem``."""
@@ -171,7 +216,33 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
         connection.execute(f"PRAGMA {setting}")
 
 
+def _row(thread: Thread, position: int) -> dict[str, Any]:
+    message = thread.messages[position]
+    return {
+        "thread_id": thread.id,
+        "position": position,
+        "role": message.role,
+        "body": json.dumps(message_as_json(message)),
+        "said": _said(message),
+    }
+
+
+def _said(message: Message) -> str:
+    """All that can be looked for in a message, without regard to case."""
+    texts: list[str] = []
+    for part in message.parts:
+        match part:
+            case Text(text) | Refusal(text) | Reasoning(text):
+                texts.append(text)
+            case Call(_, name, arguments, result=result):
+                texts += [name, arguments, result.output if result else ""]
+    return "\n".join(texts).casefold().replace("\0", "").encode("utf-8", "replace").decode()
+
+
 def _title(thread: Thread) -> str:
-    """The beginning of the first message, on one line."""
-    words = " ".join(thread.messages[0].text.split()) if thread.messages else ""
-    return words if len(words) <= 60 else words[:59] + "…"
+    return _one_line(thread.title or (thread.messages[0].text if thread.messages else ""))
+
+
+def _one_line(words: str) -> str:
+    line = " ".join(words.split())
+    return line if len(line) <= 60 else line[:59] + "…"

@@ -20,12 +20,14 @@ class Thread:
     Attributes:
         id: What the address of the page names; empty until the server has given one.
         messages: Everything that was said, oldest first.
+        title: What it is called, where a person or an import gave it a name.
         raw: The backend's own notes and items, JSON-able, read and written by that backend alone.
     """
 
     id: str = ""
     messages: list[Message] = field(default_factory=list)
     raw: dict[str, Any] = field(default_factory=dict)
+    title: str = ""
 
     @property
     def extent(self) -> list[int]:

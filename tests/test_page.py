@@ -16,6 +16,7 @@ from assistant import Assistant, Thread, Toolbox
 from assistant.backends import open_backend
 from assistant.events import TextDelta, ToolResult
 from assistant.execute import error_output
+from assistant.export import as_json
 from assistant.functions.calculator import calculate
 from assistant.messages import Message, Text
 from assistant.run import LEFT
@@ -479,3 +480,83 @@ def test_a_database_that_cannot_be_used_is_told_and_the_page_goes_on(
     assert "file is not a database" in page.warning[0].value
     server.plays(text("Hello."))
     assert shown(ask(page, "Hi"))[1] == ("assistant", [("markdown", "Hello.")])
+
+
+def test_the_threads_are_listed_opened_found_renamed_and_deleted(
+    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.ui.sidebar.is_at_home", lambda: True)
+    server.plays(calls(call("calculate", expression="6*7")), text("It is 42."), text("Hello."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "6*7?")
+    first = address(page)
+    page.button(key="new_chat").click().run()
+    ask(page, "Hi")
+    second = address(page)
+    page.run()
+    assert listed(page) == [(second, "Hi"), (first, "6\\*7?")]
+    page.text_input(key="search").set_value("it is 42").run()
+    assert listed(page) == [(first, "6\\*7?")]
+    page.button(key=f"open_{first}").click().run()
+    assert address(page) == first
+    assert shown(page)[0] == ("user", [("text", "6*7?")])
+    page.text_input(key=f"title_{first}").set_value("The answer").run()
+    page.text_input(key="search").set_value("").run()
+    assert listed(page) == [(second, "Hi"), (first, "The answer")]
+    page.checkbox(key=f"sure_{first}").check().run()
+    page.button(key="delete").click().run()
+    assert listed(page) == [(second, "Hi")]
+    assert (shown(page), "thread" in page.query_params) == ([], False)
+    assert list(server.conversations) == [second], "it is deleted at the server too"
+    assert not page.exception
+
+
+def test_nobody_but_the_machines_owner_is_shown_a_list(server: ModelServer, open_page: Open) -> None:
+    server.plays(text("Hello."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Hi").run()
+    assert listed(page) == []
+    assert not page.sidebar.children
+
+
+def listed(page: AppTest) -> list[tuple[str, str]]:
+    """The threads in the sidebar: their ids and titles."""
+    buttons = [button for button in page.sidebar.button if str(button.key).startswith("open_")]
+    return [(str(button.key).removeprefix("open_"), button.label) for button in buttons]
+
+
+def test_a_thread_is_taken_away_and_brought_back_and_goes_on(
+    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("assistant.ui.sidebar.is_at_home", lambda: True)
+    server.plays(calls(call("calculate", expression="6*7")), text("It is 42."), text("Sure."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "6*7?")
+    before = shown(page)
+    store = Store(f"sqlite:///{tmp_path}/threads.sqlite")
+    kept = store.load(address(page))
+    assert kept is not None
+    page.button(key="new_chat").click().run()
+    page.file_uploader(key="import").upload("thread.json", as_json(kept, "Mine").encode()).run()
+    assert shown(page) == before
+    assert address(page).startswith("thread_")
+    assert ("Mine", address(page)) in [(title, name) for name, title in listed(page)]
+    ask(page, "Sure?")
+    assert [item["type"] for item in server.asked[-1]["input"]] == [
+        *("message", "function_call", "function_call_output", "message", "message")
+    ]
+    again = store.load(address(page))
+    assert again is not None
+    assert [each.text for each in again.messages] == ["6*7?", "It is 42.", "Sure?", "Sure."]
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"\xff\x00", b'{"format": "assistant-thread", "version": 99}']
+)
+def test_a_file_that_is_no_thread_is_refused_in_a_sentence(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    monkeypatch.setattr("assistant.ui.sidebar.is_at_home", lambda: True)
+    page = open_page()
+    page.file_uploader(key="import").upload("thread.json", content).run()
+    assert len(page.toast) == 1
+    assert listed(page) == []
+    assert not page.exception

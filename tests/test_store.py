@@ -241,3 +241,36 @@ def test_a_thread_that_cannot_be_kept_is_a_problem_and_no_error(store: Store, tm
     store.keep(Thread("conv_1", list(MESSAGES)), 0, True)
     sentence = f"The database sqlite:///{tmp_path}/threads.sqlite cannot be used: no such table: message"
     assert store.problem == sentence
+
+
+def test_threads_are_listed_by_their_last_change_with_the_first_words_as_title(store: Store) -> None:
+    for name in ("a", "b", "c"):
+        store.save(Thread(f"conv_{name}", [Message.from_person(f"Question\n{name} " + "x" * 100)]))
+    store.save(Thread("conv_a", [Message.from_person("?"), Message("assistant", [Text("!")])]), 1)
+    assert [(each.id, each.title) for each in store.entries()] == [
+        (f"conv_{name}", f"Question {name} " + "x" * 48 + "…") for name in ("a", "c", "b")
+    ]
+    assert [each.id for each in store.entries(limit=1, offset=1)] == ["conv_c"]
+    store.rename("conv_b", "  Another\n name ")
+    assert [each.title for each in store.entries("another")] == ["Another name"]
+
+
+@pytest.mark.parametrize("words", ["ÉCLAIR", "東京", "50%", "_x", "under", "get_weather", "sunny", "'; DROP"])
+def test_a_thread_is_found_by_anything_that_was_said_in_it(store: Store, words: str) -> None:
+    spoken = "An éclair in 東京 costs 50% less; under_x '; DROP TABLE thread; --"
+    asked = Call("c", "get_weather", '{"city": "Oslo"}', 1, result=ToolResult("c", '"Sunny"'))
+    store.save(Thread("conv_1", [Message.from_person(spoken), Message("assistant", [asked])]))
+    store.save(Thread("conv_2", [Message.from_person("Nothing of the kind: 500, xx")]))
+    assert [each.id for each in store.entries(words)] == ["conv_1"]
+
+
+@pytest.mark.parametrize("words", ["type", "Message", "RunCompleted", "parts"])
+def test_nobody_finds_a_thread_by_how_it_is_written_down(store: Store, words: str) -> None:
+    store.save(Thread("conv_1", [Message.from_person("Hello")]))
+    assert store.entries(words) == []
+
+
+def test_a_deleted_thread_is_gone(store: Store) -> None:
+    store.save(Thread("conv_1", list(MESSAGES)))
+    store.delete("conv_1")
+    assert (store.load("conv_1"), store.entries()) == (None, [])

@@ -521,6 +521,18 @@ class _Handler(BaseHTTPRequestHandler):
             case _:
                 self._send(404, {"error": {"message": "Not found", "code": None}})
 
+    def do_DELETE(self) -> None:
+        match [unquote(each) for each in urlsplit(self.path).path.removeprefix("/v1/").split("/")]:
+            case ["conversations", name, "items", item] if name in self.model.conversations:
+                kept = self.model.conversations[name]
+                kept.items = [each for each in kept.items if each["id"] != item]
+                self._send(200, self._conversation(name))
+            case ["conversations", name] if name in self.model.conversations:
+                assert not self.model.conversations.pop(name).items, "its items would stay for ever"
+                self._send(200, {"id": name, "object": "conversation.deleted", "deleted": True})
+            case _:
+                self._send(404, {"error": {"message": "Not found", "code": None}})
+
     def _list(self, name: str, query: dict[str, str]) -> None:
         conversation = self.model.conversations.get(name)
         if conversation is None:

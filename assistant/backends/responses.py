@@ -142,6 +142,24 @@ class Responses:
             self._find_running(thread_id, memory)
         return thread
 
+    def forget(self, thread: Thread) -> None:
+        """Delete the server's conversation and all its items, where it has one.
+
+        Raises:
+            BackendError: Something of it is still there.
+        """
+        conversation = Memory(thread).notes["conversation"]
+        if conversation is None:
+            return
+        with suppress(UnknownThread), translated(self._client):
+            try:
+                # Deleting a conversation does not delete what it holds (protocols: §2).
+                for item in list(self._listed(conversation, "asc")):
+                    self._client.conversations.items.delete(item["id"], conversation_id=conversation)
+                self._client.conversations.delete(conversation)
+            except openai.NotFoundError as error:
+                raise UnknownThread("It is gone already.", code="unknown_thread") from error
+
     def can_go_on(self, thread: Thread) -> bool:
         """Whether the server goes by itself on with the answer that this thread lacks."""
         running = Memory(thread).notes["running"]

@@ -9,7 +9,7 @@ from collections.abc import Container
 from typing import Any
 
 from ..events import Outcome, RunCompleted, ToolResult
-from ..execute import is_error_output, stopped
+from ..execute import is_error_output, sendable, stopped
 from ..messages import Call, Message, Part, Reasoning, Refusal, Text
 
 Item = dict[str, Any]
@@ -24,16 +24,17 @@ def items_of(role: str, parts: list[Part], known_calls: Container[str] = ()) -> 
     for part in parts:
         match part:
             case Text(text) | Refusal(text) if text:
-                items.append({"type": "message", "role": role, "content": text})
+                items.append({"type": "message", "role": role, "content": sendable(text)})
             case Call(call_id, name, arguments, asked=True, result=result) if call_id not in known_calls:
-                call = {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments}
+                call = {"type": "function_call", "call_id": call_id, "name": name}
+                call["arguments"] = sendable(arguments)
                 items += [call, output_of(result or stopped(call_id))]
     return items
 
 
 def output_of(result: ToolResult) -> Item:
     """The item that answers a call."""
-    return {"type": "function_call_output", "call_id": result.call_id, "output": result.output}
+    return {"type": "function_call_output", "call_id": result.call_id, "output": sendable(result.output)}
 
 
 def is_output(item: Item) -> bool:

@@ -1,0 +1,163 @@
+"""The threads that are kept, in the sidebar: find one, open it, name it, take it away, delete it.
+
+Not here: keeping them (``store.py``).
+
+The one rule: a list of everybody's threads is for the machine's owner alone; see ``is_at_home``.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from ..errors import StoreError
+from ..export import as_json, as_markdown, as_script, from_json
+from ..run import LEFT
+from ..store import Entry, Store
+from ..threads import Thread
+from .steps import plain
+
+PAGE = 30
+"""Threads in the list before more are asked for."""
+
+
+def is_at_home() -> bool:
+    """Whether the page is seen on the machine that serves it.
+
+    Only there everybody who sees the list may see it: elsewhere a thread's address is the key to it.
+    """
+    host = st.context.headers.get("Host") or ""
+    return host.rpartition(":")[0].strip("[]") in ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What the list is about, and what it can do.
+
+    ``here`` is the open thread, ``running`` holds those being answered, ``model`` is named in scripts.
+    ``forget`` is called with a thread's id when a person has confirmed that it shall be deleted.
+    """
+
+    store: Store
+    here: str
+    running: Container[str]
+    model: str
+    forget: Callable[[str], None]
+
+
+def draw_threads(shelf: Shelf) -> None:
+    """Draw the list.
+
+    Raises:
+        StoreError: The database cannot be read.
+    """
+    search = st.text_input(
+        "Search", key="search", placeholder="Search all that was said", label_visibility="collapsed"
+    )
+    most = st.session_state.setdefault("threads_shown", PAGE)
+    entries = shelf.store.entries(search, most + 1)
+    for day, of_day in groupby(entries[:most], _day):
+        st.caption(day)
+        for entry in of_day:
+            _draw_entry(shelf, entry)
+    if len(entries) > most:
+        st.button("Show more", key="more_threads", on_click=_show_more)
+    if not entries:
+        st.caption("Nothing found." if search.strip() else "What you talk about will be listed here.")
+    with st.popover("Import a thread", type="tertiary", width="stretch"):
+        st.file_uploader(
+            "A thread exported as JSON", "json", key="import", on_change=_import, args=[shelf.store]
+        )
+
+
+def _draw_entry(shelf: Shelf, entry: Entry) -> None:
+    st.button(
+        plain(entry.title) or "…",
+        key=f"open_{entry.id}",
+        type="secondary" if entry.id == shelf.here else "tertiary",
+        icon=":material/hourglass_top:" if entry.id in shelf.running else None,
+        width="stretch",
+        on_click=_open,
+        args=[entry.id],
+    )
+    if entry.id == shelf.here:
+        with st.popover("Rename, export, delete", type="tertiary", width="stretch", key="thread_menu"):
+            _draw_menu(shelf, entry)
+
+
+def _draw_menu(shelf: Shelf, entry: Entry) -> None:
+    key = f"title_{entry.id}"
+    st.text_input("Title", entry.title, key=key, on_change=_rename, args=[shelf.store, entry.id, key])
+    for name, ending, export in (
+        ("Markdown", "md", lambda thread: as_markdown(thread, entry.title)),
+        ("JSON, to import again", "json", lambda thread: as_json(thread, entry.title)),
+        ("Python script", "py", lambda thread: as_script(thread, shelf.model)),
+    ):
+        st.download_button(
+            name,
+            partial(_exported, shelf.store, entry.id, export),
+            f"thread.{ending}",
+            key=f"export_{ending}",
+            icon=":material/download:",
+            on_click="ignore",
+            width="stretch",
+        )
+    sure = st.checkbox("Delete it for good, here and at the server", key=f"sure_{entry.id}")
+    st.button(
+        "Delete",
+        key="delete",
+        icon=":material/delete:",
+        disabled=not sure,
+        on_click=shelf.forget,
+        args=[entry.id],
+    )
+
+
+def _exported(store: Store, thread_id: str, export: Callable[[Thread], str]) -> str:
+    thread = store.load(thread_id)
+    return export(thread) if thread else ""
+
+
+def _import(store: Store) -> None:
+    """Keep the thread in the file that was put in, and open it."""
+    file = st.session_state["import"]
+    if file is None:
+        return
+    try:
+        thread, title = from_json(file.getvalue().decode("utf-8", "replace"))
+        thread.title = title
+        thread.id = f"thread_{secrets.token_hex(16)}"
+        if thread.is_going_on:
+            thread.messages[-1].add(LEFT)
+        store.save(thread)
+    except (ValueError, StoreError) as error:
+        st.toast(plain(error), icon=":material/error:")
+    else:
+        _open(thread.id)
+
+
+def _open(thread_id: str) -> None:
+    st.query_params["thread"] = thread_id
+
+
+def _rename(store: Store, thread_id: str, key: str) -> None:
+    store.rename(thread_id, st.session_state[key])
+
+
+def _show_more() -> None:
+    st.session_state.threads_shown += PAGE
+
+
+def _day(entry: Entry) -> str:
+    """The day on which a thread last changed, by the clock of who looks."""
+    zone = ZoneInfo(st.context.timezone or "UTC")
+    day, today = (datetime.fromtimestamp(each, zone).date() for each in (entry.changed, time.time()))
+    if day == today:
+        return "Today"
+    return "Yesterday" if (today - day).days == 1 else day.isoformat()
