@@ -26,6 +26,8 @@ from hypothesis import strategies as st
 
 Json = dict[str, Any]
 
+pytestmark = pytest.mark.slow
+
 
 def examples(number: int) -> settings:
     return settings(

@@ -8,9 +8,11 @@ is in no text that does.
 
 import re
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import httpx2
@@ -41,12 +43,19 @@ def connect(settings: Settings, demo: httpx2.BaseTransport | None = None) -> Ope
         api_key=settings.api_key or "none",  # the SDK insists on one; a local server ignores it
         base_url=settings.base_url or OPENAI_URL,
         http_client=httpx2.Client(
+            verify=_tls(),
             timeout=TIMEOUT,
             limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=100),
             follow_redirects=True,
             event_hooks={"response": [speak_up]},
         ),
     )
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """One for all clients: making it reads every certificate that the system trusts."""
+    return httpx2.create_ssl_context()
 
 
 @contextmanager
