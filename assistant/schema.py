@@ -4,7 +4,7 @@ Not here: running anything (``execute.py``) or a protocol's way to wrap a schema
 
 The one rule: what a function cannot say clearly to a model is refused at import, by parameter name.
 
-Strict mode (protocols: "Function tools") wants every object closed and every property required, so an
+Strict mode (OpenAI's guide to function calling) wants every object closed and every property required, so an
 optional parameter is offered as nullable and a ``null`` that comes back means "use the default".
 """
 

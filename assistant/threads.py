@@ -42,7 +42,8 @@ class Thread:
     def open_calls(self) -> list[Call]:
         """The calls that were asked and have no result: a pause, a stop, a crash or an approval.
 
-        Every one needs a result before a model can be asked anything else (protocols: §0, rule 5).
+        Every one needs a result before a model can be asked anything else: a server refuses what comes
+        first with "No tool output found for function call …".
         """
         return [call for message in self.messages for call in message.calls if call.result is None]
 

@@ -36,7 +36,7 @@ from .schema import Json, arguments_model, json_schema, strict_schema, summary, 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # the shortest limit of all protocols (protocols: §5)
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # the shortest limit of all: that of Chat Completions
 
 
 class Tool(Generic[P, R]):

@@ -1,4 +1,4 @@
-"""The dialects of the Responses protocol that real servers speak (protocols: §1, §11, §14).
+"""The dialects of the Responses protocol that real servers speak.
 
 Each test is one server's habit, in as few events as show it, and what a run makes of them.
 """

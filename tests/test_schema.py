@@ -515,7 +515,7 @@ ALLOWED = {
 
 
 def breaches(node: Any, root: Json, place: str = "root") -> list[str]:
-    """Where a schema breaks a rule of strict mode (protocols: §5)."""
+    """Where a schema breaks a rule of strict mode."""
     if not isinstance(node, dict):
         return [f"{place} is no object"]
     found = [f"{place} has {keyword}" for keyword in sorted(node.keys() - ALLOWED)]

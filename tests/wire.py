@@ -6,7 +6,7 @@
         assert server.asked[1]["input"] == [...]
 
 Not here: anything of the application. It keeps conversations and refuses what the real service refuses,
-in its words (protocols: §2, §4): a call without output, an output without call, a locked conversation.
+in its words: a call without output, an output without call, a locked conversation.
 
 The one rule: a play that is left over when the server closes is an error.
 """
@@ -135,7 +135,7 @@ def _split(words: str, pieces: int) -> list[str]:
 
 
 def _events(play: Play, response_id: str, request: Json) -> Iterator[Json]:
-    """The events of a response, in the documented order (protocols: §1)."""
+    """The events of a response, in the documented order."""
     sequence = count()
 
     def event(kind: str, **fields: Any) -> Json:

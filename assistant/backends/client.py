@@ -197,7 +197,7 @@ def _of_status(error: openai.APIStatusError, client: OpenAI) -> BackendError:
 
 
 def _code(error: openai.APIError) -> str:
-    """``code``, or ``type`` where a spent quota is only named there (protocols: §4)."""
+    """``code``, or ``type`` where a spent quota is only named there."""
     for name in (error.code, error.type):
         if isinstance(name, str) and name in _MEANINGS:
             return name
@@ -205,7 +205,7 @@ def _code(error: openai.APIError) -> str:
 
 
 def _words(error: openai.APIStatusError) -> object:
-    """The server's message, from wherever this server puts it (protocols: §14)."""
+    """The server's message, from wherever this server puts it."""
     body: Any = error.body
     if isinstance(body, dict):
         return body.get("message") or body.get("detail") or body.get("error") or error.message
@@ -233,7 +233,7 @@ def _cut(client: OpenAI) -> BackendError:
 def hang_up(response: httpx2.Response) -> None:
     """End a response that another thread may be waiting for; that thread sees a lost connection.
 
-    Closing it would not wake the other thread (protocols: §3); shutting its socket down does.
+    Closing it would not wake the other thread; shutting its socket down does.
     """
     stream = response.extensions.get("network_stream")
     connection = stream.get_extra_info("socket") if stream is not None else None

@@ -4,7 +4,8 @@ Not here: the loop (``run.py``), what the events of a stream mean (``responses_s
 has heard (``responses_memory.py``).
 
 The one rule: a response that did not end well leaves the server's memory uncertain; before the next request
-it is compared with the transcript, and the transcript wins (protocols: §2).
+it is compared with the transcript, and the transcript wins (what servers keep of a cut response:
+github.com/openai/openai-python/issues/3561 and openai-node/issues/2571).
 """
 
 import secrets
@@ -42,14 +43,14 @@ _NO_SUCH_THREAD = (400, 422, *_NO_CONVERSATIONS)
 _GOING_ON = ("queued", "in_progress")
 
 PAGE = 20
-"""The most items that one request may add to a conversation (protocols: §2)."""
+"""The most items that one request may add to a conversation (API reference, "Create items")."""
 
 
 class Responses:
     """A backend for servers that speak the Responses API.
 
     With ``background``, responses go on at the server when the connection is lost, and are picked up again
-    where they were; the server must offer that (protocols: §3).
+    where they were; the server must offer that (OpenAI's guide to background mode).
     """
 
     def __init__(
@@ -153,7 +154,7 @@ class Responses:
             return
         with suppress(UnknownThread), translated(self._client):
             try:
-                # Deleting a conversation does not delete what it holds (protocols: §2).
+                # Deleting a conversation does not delete what it holds.
                 for item in list(self._listed(conversation, "asc")):
                     self._client.conversations.items.delete(item["id"], conversation_id=conversation)
                 self._client.conversations.delete(conversation)
@@ -333,7 +334,7 @@ class Responses:
             if not isinstance(items, list):
                 raise not_the_api(self._client)
             for item in items:
-                # A null that came is not always allowed to go back (protocols: §0, rule 4).
+                # A null that came is not always allowed to go back.
                 yield {name: value for name, value in item.items() if value is not None}
             if not items or not page.get("has_more"):
                 return
@@ -382,7 +383,7 @@ def _adopt(memory: Memory) -> Generator[Event, None, list[ToolCall]]:
 
 
 def _out_of_step(refusal: RequestRefused, memory: Memory) -> bool:
-    """Whether the server's conversation is not in the state we took it to be in (protocols: §2, §4)."""
+    """Whether the server's conversation is not in the state we took it to be in."""
     signs = ("No tool output found", "No tool call found", "Duplicate item")
     known = refusal.code == "conversation_locked" or any(sign in str(refusal) for sign in signs)
     return known and memory.notes["conversation"] is not None

@@ -3,7 +3,7 @@
 Not here: requests, threads, conversations (``responses.py``). Pure: dictionaries in, events out.
 
 The one rule: nothing a server may send can raise anything but our own errors. Several servers leave out
-``item_id``, ``output_index``, whole events or the last one (protocols: §1, §11, §14), so each field is
+``item_id``, ``output_index``, whole events or the last one (``tests/test_dialects.py``), so each field is
 looked for and none is relied on.
 """
 
@@ -179,7 +179,7 @@ class _Reader:
     def _keep(self, item: Item) -> bool:
         """Keep a finished item, in a form that can go back; false for one that is there already."""
         call_id, own_id = _text(item, "call_id"), _text(item, "id")
-        # A null that came is not always allowed to go back (protocols: §0, rule 4).
+        # A null that came is not always allowed to go back.
         kept = {name: value for name, value in item.items() if value is not None}
         for known in self.answer.items:
             if known.get("type") == item.get("type"):

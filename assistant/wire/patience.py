@@ -22,7 +22,7 @@ def speak_up(response: httpx2.Response) -> None:
     """Mark an answer that is not worth waiting for with ``x-should-retry: false``; a response hook.
 
     The SDK obeys that header, and would otherwise repeat a request on a spent quota twice and sleep
-    through a ``Retry-After`` of up to two minutes (protocols: §4).
+    through a ``Retry-After`` of up to two minutes.
     """
     if response.status_code in (429, 503) and "x-should-retry" not in response.headers:
         body = response.read()
