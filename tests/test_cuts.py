@@ -161,7 +161,7 @@ class Bench:
         def go() -> Generator[Event, None, None]:
             for event in self.impatient.run(thread, "Go"):
                 if event == RoundStarted(len(before) + 1) and self.way in ("half", "silence"):
-                    _backend(self.impatient)._client.timeout = 0.05  # for the response that is cut
+                    _backend(self.impatient)._client.timeout = 0.08  # for the response that is cut
                 yield event
 
         if self.way not in ("stop", "kill"):

@@ -570,3 +570,21 @@ def test_an_unknown_model_is_not_taken_for_a_conversation_that_is_gone(
     assert isinstance(ending, RunFailed)
     assert ending.code == "not_found"
     assert len(server.conversations) == 1
+
+
+def test_calls_that_a_server_gave_the_same_id_are_told_apart_when_they_are_said_anew(
+    server: ModelServer, assistant: Assistant
+) -> None:
+    def asked(round_number: int, output: str) -> Call:
+        return Call("call_0", "add", "{}", round_number, result=ToolResult("call_0", output))
+
+    said = Message("assistant", [asked(1, "one"), asked(2, "two"), Text("So.")], RunCompleted())
+    thread = Thread("", [Message.from_person("Add"), said])
+    server.plays(text("Yes."), text("Still."))
+    assert answer(assistant, "Sure?", thread)[-1] == RunCompleted()
+    assert [
+        (item["call_id"], item.get("output")) for item in server.asked[0]["input"] if "call_id" in item
+    ] == [("call_0", None), ("call_0", "one"), ("call_0_2", None), ("call_0_2", "two")]
+    server.conversations.clear()
+    assert answer(assistant, "Really?", thread)[-1] == RunCompleted()
+    assert len(server.refused) == 1, "only that the conversation is gone"

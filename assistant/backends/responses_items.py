@@ -5,6 +5,7 @@ Not here: what a server has heard of them (``responses_memory.py``).
 The one rule: an item that nothing here understands is passed over, never an error.
 """
 
+from collections import Counter
 from collections.abc import Container
 from typing import Any
 
@@ -30,6 +31,19 @@ def items_of(role: str, parts: list[Part], known_calls: Container[str] = ()) -> 
                 call["arguments"] = sendable(arguments)
                 items += [call, output_of(result or stopped(call_id))]
     return items
+
+
+def told_apart(items: list[Item]) -> list[Item]:
+    """The same items, where calls whose server gave them the same id have ids of their own."""
+    times: Counter[str] = Counter()
+    told: list[Item] = []
+    for item in items:
+        if is_call(item):
+            times[item["call_id"]] += 1
+        if "call_id" in item and times[item["call_id"]] > 1:
+            item = {**item, "call_id": f"{item['call_id']}_{times[item['call_id']]}"}
+        told.append(item)
+    return told
 
 
 def output_of(result: ToolResult) -> Item:

@@ -13,7 +13,7 @@ from ..events import RunCompleted
 from ..execute import stopped
 from ..messages import Message
 from ..threads import Thread
-from .responses_items import Item, is_call, is_output, items_of, messages_of, output_of, text_of
+from .responses_items import Item, is_call, is_output, items_of, messages_of, output_of, text_of, told_apart
 from .responses_stream import Answer
 
 
@@ -70,11 +70,11 @@ class Memory:
         items = [output_of(results.get(call_id) or stopped(call_id)) for call_id in self.notes["owed"]]
         known_calls = {item["call_id"] for item in self.notes["items"] if is_call(item)}
         messages, parts = self.notes["heard"]
-        first = max(0, messages - 1)
+        first, later = max(0, messages - 1), []
         for index, message in enumerate(self._thread.messages[first:], first):
             rest = message.parts[parts:] if index < messages else message.parts
-            items += items_of(message.role, rest, known_calls)
-        return items
+            later += items_of(message.role, rest, known_calls)
+        return items + told_apart(later)
 
     def runs(self, response_id: str) -> None:
         """Note that this response answers the person's last message, whoever listens."""
@@ -146,7 +146,7 @@ class Memory:
         self.notes["heard"] = [last, len(before[-1].parts) if before else 0]
         self.notes["items"], self.notes["owed"] = [], []
         self.notes["uncertain"], self.notes["running"] = False, None
-        return [item for message in before for item in items_of(message.role, message.parts)]
+        return told_apart([item for each in before for item in items_of(each.role, each.parts)])
 
     def last_said(self) -> list[str]:
         """The texts that the server has said since it was last told anything."""
