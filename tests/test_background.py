@@ -27,7 +27,6 @@ def assistant(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     monkeypatch.setattr(responses, "LOCK_DELAYS", (0.01, 0.05, 0.2, 1.0))
     with ExitStack() as clients:
         client = clients.enter_context(connect(Settings(api_key="sk-x", base_url=server.url)))
-        client.max_retries = 0
         yield Assistant(Responses(client, model="test-model", background=True), Toolbox(add))
 
 
