@@ -16,7 +16,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from .events import RunCompleted, RunFailed, RunPaused, RunStopped
 from .execute import stopped
-from .messages import Call, Message, Reasoning, Refusal, Remark, Text
+from .messages import UNSENDABLE, Call, Message, Reasoning, Refusal, Remark, Text
 from .threads import Thread
 from .transcript import message_as_json, message_from_json
 
@@ -26,8 +26,6 @@ VERSION = 1
 MOST_CHARACTERS = 50_000_000
 """The longest text that ``from_json`` reads."""
 
-# What UTF-8, a terminal or an editor has no place for.
-_UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _FENCE = re.compile(r"(`{3,})[^`]*$|(~{3,})")
 _OPENER = re.compile(r"[\s>*+\-\d.)]*(?:```|~~~|<[A-Za-z/!?])")
@@ -47,7 +45,7 @@ def as_markdown(thread: Thread, title: str) -> str:
     for message in thread.messages:
         blocks.append("## Person" if message.role == "user" else "## Assistant")
         blocks += _blocks(message)
-    return _UNWRITABLE.sub("\ufffd", "\n\n".join(blocks) + "\n")
+    return UNSENDABLE.sub("\ufffd", "\n\n".join(blocks) + "\n")
 
 
 def _blocks(message: Message) -> Iterator[str]:
@@ -349,7 +347,7 @@ def _lines(written: Iterable[str], depth: int = 1) -> str:
 def _literal(value: Any) -> str:
     """The value as Python writes it, without what could not be sent."""
     if isinstance(value, str):
-        return repr(_UNWRITABLE.sub("\ufffd", value))
+        return repr(UNSENDABLE.sub("\ufffd", value))
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_literal(name)}: {_literal(each)}" for name, each in value.items()) + "}"
     return repr(value)

@@ -77,7 +77,7 @@ class Call:
 
 
 # Halves of surrogate pairs have no UTF-8; control characters, NUL above all, break servers and databases.
-_UNSENDABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+UNSENDABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 Part = Text | Refusal | Reasoning | Remark | Call
 
@@ -95,7 +95,7 @@ class Message:
     @classmethod
     def from_person(cls, text: str) -> "Message":
         """The message of a person who typed this text; what cannot be sent is replaced by ``\ufffd``."""
-        return cls("user", [Text(_UNSENDABLE.sub("\ufffd", text))], RunCompleted())
+        return cls("user", [Text(UNSENDABLE.sub("\ufffd", text))], RunCompleted())
 
     @property
     def text(self) -> str:

@@ -5,12 +5,18 @@ Not here: keeping threads beyond the process (a store does that) or talking to a
 The one rule: our transcript is the truth. A backend reconciles the server's memory to it.
 """
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from .events import ToolResult
 from .messages import Call, Message
+
+
+def unguessable_id() -> str:
+    """An id for a thread that no server names."""
+    return f"thread_{secrets.token_hex(16)}"
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False)

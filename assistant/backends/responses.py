@@ -8,7 +8,6 @@ it is compared with the transcript, and the transcript wins (what servers keep o
 github.com/openai/openai-python/issues/3561 and openai-node/issues/2571).
 """
 
-import secrets
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
@@ -22,7 +21,7 @@ from openai import Omit, OpenAI, Stream, omit
 
 from ..errors import BackendError, Interrupted, RequestRefused, UnknownThread
 from ..events import Event, Note, RoundEnded, TextBreak, TextDelta, ThreadOpened, ToolCall
-from ..threads import Thread
+from ..threads import Thread, unguessable_id
 from ..tools import Toolbox
 from .client import failure, hang_up, host, not_the_api, translated
 from .responses_items import Item
@@ -179,7 +178,7 @@ class Responses:
             if status not in _NO_CONVERSATIONS:
                 raise
             memory.notes["stateless"] = True
-            yield ThreadOpened(f"thread_{secrets.token_hex(16)}")  # a name to find it by in this process
+            yield ThreadOpened(unguessable_id())  # a name to find it by in this process
             return
         yield ThreadOpened(conversation)
         memory.notes["conversation"] = conversation

@@ -5,7 +5,6 @@ Not here: keeping them (``store.py``).
 The one rule: a list of everybody's threads is for the machine's owner alone; see ``is_at_home``.
 """
 
-import secrets
 import time
 from collections.abc import Callable, Container
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from ..errors import StoreError
 from ..export import as_json, as_markdown, as_script, from_json
 from ..run import LEFT
 from ..store import Entry, Store
-from ..threads import Thread
+from ..threads import Thread, unguessable_id
 from .steps import plain
 
 PAGE = 30
@@ -132,7 +131,7 @@ def _import(store: Store) -> None:
     try:
         thread, title = from_json(file.getvalue().decode("utf-8", "replace"))
         thread.title = title
-        thread.id = f"thread_{secrets.token_hex(16)}"
+        thread.id = unguessable_id()
         if thread.is_going_on:
             thread.messages[-1].add(LEFT)
         store.save(thread)
