@@ -15,8 +15,9 @@ from assistant import Assistant, SettingsError, Thread, Toolbox, functions
 from assistant.backends import Responses, open_backend
 from assistant.errors import BackendError, FunctionError, StoreError, ThreadBusy, UnknownThread
 from assistant.events import Event
-from assistant.live import LiveRun, LiveRuns
-from assistant.run import LEFT
+from assistant.keeper import Keeper
+from assistant.live import LiveRun
+from assistant.live_runs import LiveRuns
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.ui.chat import Visits, draw_message, follow, name_thread
@@ -30,6 +31,8 @@ EXAMPLES = [
     "京都の今の時間と、イベントを教えて",
     'calculate(expression="(19.5 + 3) * 4")',
 ]
+PAGE = 40
+"""Messages on the page before earlier ones are asked for."""
 
 
 def secrets() -> Mapping[str, Any]:
@@ -60,10 +63,10 @@ def live_runs(edition: int) -> LiveRuns:
     return LiveRuns()
 
 
-@st.cache_resource(show_spinner=False, on_release=lambda store: store.close())
-def store_at(url: str, edition: int) -> Store:
-    """The database in which threads are kept."""
-    return Store(url)
+@st.cache_resource(show_spinner=False, on_release=lambda keeper: keeper.close())
+def keeper_at(url: str, edition: int) -> Keeper:
+    """Where threads are kept."""
+    return Keeper(url)
 
 
 def open_thread(thread_id: str) -> Thread:
@@ -71,23 +74,28 @@ def open_thread(thread_id: str) -> Thread:
     opened = live.find(thread_id)
     if opened is None and store:
         opened = store.load(thread_id)
-    opened = live.share(opened or backend.recall(thread_id))
-    if opened.is_going_on and not live.of(opened):
-        if backend.can_go_on(opened):
-            answer(partial(assistant.resume, opened), opened)
-        else:
-            opened.messages[-1].add(LEFT)
-            if store:
-                store.keep(opened, len(opened.messages) - 1, False)
-    return opened
+    return live.share(opened or backend.recall(thread_id))
+
+
+def catch_up(thread: Thread) -> bool:
+    """See what became of the thread in other processes; whether one of them is answering it now."""
+    if live.of(thread):
+        return False
+    with suppress(StoreError):
+        if store and (newer := store.newer(thread)):
+            live.renew(thread, newer)
+        if store and store.is_held_elsewhere(thread.id):
+            return True
+    if thread.is_going_on:  # nobody is writing this answer any more, but perhaps the server by itself
+        run = assistant.resume if backend.can_go_on(thread) else assistant.give_up
+        with suppress(ThreadBusy):
+            answer(partial(run, thread), thread)
+    return False
 
 
 def answer(run: Callable[[], Generator[Event, None, None]], thread: Thread) -> None:
     """Let a run go, and keep the thread as it grows."""
-    if store:
-        live.start(thread, run, assistant.cancel, store.keep)
-    else:
-        live.start(thread, run, assistant.cancel)
+    live.start(thread, run, assistant.cancel, keeper)
 
 
 def forget(thread_id: str) -> None:
@@ -97,11 +105,14 @@ def forget(thread_id: str) -> None:
             run.stop()
             run.join(1)
         try:
+            store.delete(thread_id)
+            live.drop(doomed)
             backend.forget(doomed)
+        except (ThreadBusy, StoreError) as error:
+            st.toast(f"It is not deleted. {plain(error)}", icon=":material/error:")
+            return
         except BackendError as error:
-            st.toast(f"It is deleted here, but not at the server. {error}", icon=":material/error:")
-        live.drop(doomed)
-        store.delete(thread_id)
+            st.toast(f"It is deleted here, but not at the server. {plain(error)}", icon=":material/error:")
     new_chat()
 
 
@@ -113,6 +124,27 @@ def new_chat() -> None:
 def retry() -> None:
     with suppress(ThreadBusy):  # somebody else retries it already
         answer(partial(assistant.resume, thread), thread)
+
+
+def show_earlier() -> None:
+    st.session_state.shown += PAGE
+
+
+def stop_elsewhere() -> None:
+    with suppress(StoreError):
+        if store:
+            store.ask_to_stop(thread.id)
+
+
+@st.fragment(run_every=1.0)
+def look_elsewhere() -> None:
+    """Draw the page again when another process has kept more of the answer that it is writing."""
+    with suppress(StoreError):
+        if store and (store.newer(thread) or not store.is_held_elsewhere(thread.id)):
+            st.rerun()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("Another process of this application is writing this answer.")
+        st.button("Stop", key="stop_elsewhere", icon=":material/stop_circle:", on_click=stop_elsewhere)
 
 
 @st.fragment(run_every=0.5)
@@ -136,14 +168,10 @@ edition = id(Thread)
 backend = backend_for(settings, edition)
 live = live_runs(edition)
 assistant = Assistant(backend, toolbox, max_rounds=settings.max_rounds, tool_timeout=settings.tool_timeout)
-store: Store | None = None
-try:
-    store = store_at(
-        settings.database_url or f"sqlite:///{Path(__file__).with_name('threads.sqlite')}", edition
-    )
-    trouble = store.problem
-except StoreError as error:
-    trouble = str(error)
+keeper = keeper_at(
+    settings.database_url or f"sqlite:///{Path(__file__).with_name('threads.sqlite')}", edition
+)
+store: Store | None = keeper.store
 visits: Visits = st.session_state.setdefault("visits", Visits())
 visits.count += 1
 
@@ -161,8 +189,8 @@ if settings.demo:
 else:
     st.caption(f"Answers by {plain(settings.model)}; every function call is shown with what came of it.")
 
-if trouble:
-    st.warning(f"Threads are not kept just now. {plain(trouble)}", icon=":material/database_off:")
+if keeper.problem:
+    st.warning(f"Threads are not kept just now. {plain(keeper.problem)}", icon=":material/database_off:")
 
 # The thread: the one that the address names, or this session's own.
 kept = st.session_state.get("thread")
@@ -180,9 +208,12 @@ if asked and asked not in (thread.id, st.session_state.get("address")):
         st.stop()
 elif thread.id:
     thread = live.share(thread)
+if thread is not kept:
+    st.session_state.shown = PAGE
 st.session_state.thread = thread
 name_thread(thread.id)
-if store and not trouble and is_at_home():
+elsewhere = catch_up(thread)
+if store and not keeper.problem and is_at_home():
     with st.sidebar:
         try:
             draw_threads(Shelf(store, thread.id, live.running, settings.model, forget))
@@ -214,9 +245,15 @@ conversation, below = st.container(), st.container()
 if run:
     with below:
         look_after(run)
-messages = thread.messages[: run.first] if run else thread.messages
+elif elsewhere:
+    with below:
+        look_elsewhere()
+end = run.first if run else len(thread.messages)
+first = max(0, end - st.session_state.shown)
 with conversation:
-    for number, message in enumerate(messages):
+    if first:
+        st.button(f"Show earlier messages ({first})", key="earlier", type="tertiary", on_click=show_earlier)
+    for number, message in enumerate(thread.messages[first:end], first):
         draw_message(message, number, retry if message is thread.messages[-1] else None)
     if run:
         follow(run, visits, retry)

@@ -11,9 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
-from weakref import WeakValueDictionary
+from typing import Protocol
 
-from .errors import ThreadBusy
 from .events import Ending, Event, ReasoningDelta, RunFailed, RunStopped, TextDelta, ToolCallDelta
 from .run import STOPPED
 from .threads import Thread
@@ -35,13 +34,29 @@ MOST_CHARACTERS = 20_000_000
 
 TOO_LONG = RunStopped("unknown", "Stopped: the answer became too long to keep.")
 
-Keep = Callable[[Thread, int, bool], None]
-"""Keeps a thread's messages from a position on, and with ``True`` the backend's notes as well."""
-
 KEEP_EVERY = 1.0
 """Seconds after which a text that is being written is kept, however unfinished."""
 
 _PIECES = (TextDelta, ReasoningDelta, ToolCallDelta)
+
+
+class Keeping(Protocol):
+    """What keeps threads beyond this process, and sees to it that one process alone answers each."""
+
+    def take(self, thread: Thread, lost: Callable[[], None]) -> Thread | None:
+        """Let this process alone answer the thread; ``lost`` is called when it has to stop.
+
+        Gives the thread as another process has left it, where that is newer.
+
+        Raises:
+            ThreadBusy: Another process is answering it.
+        """
+
+    def keep(self, thread: Thread, since: int, raw: bool) -> None:
+        """Keep the thread's messages from position ``since`` on, and the backend's notes if ``raw``."""
+
+    def release(self, thread: Thread) -> None:
+        """The thread is not being answered any more."""
 
 
 class LiveRun:
@@ -52,11 +67,11 @@ class LiveRun:
         thread: Thread,
         events: Generator[Event, None, None],
         cancel: Callable[[Thread], None],
-        keep: Keep,
+        keeper: Keeping | None,
     ) -> None:
         self.thread = thread
         self._cancel = cancel
-        self._keep = keep
+        self._keeper = keeper
         self.first = len(thread.messages) - 1  # the index of the message that this run writes
         self._events = events
         # An answer that is gone on with has said something before.
@@ -152,18 +167,21 @@ class LiveRun:
             reason = type(error).__name__
         finally:
             with self._news:
-                broke = not self.ended
-                if broke:
+                if not self.ended:
                     self._end(RunFailed("internal", f"The application itself failed ({reason})."))
-            if broke:
-                self._save(True)
+            self._save(True)
             self._events.close()
 
     def _save(self, whole: bool) -> None:
-        """Keep the answer as it stands, and the message before it."""
+        """Keep the answer as it stands, and the message before it; its end is the last that is kept."""
         with self._keeping:  # whoever comes later keeps what is later
-            self._keep(self.thread, max(0, self.first - 1), whole)
+            if self._keeper is None:
+                return
+            self._keeper.keep(self.thread, max(0, self.first - 1), whole)
             self._kept = time.monotonic()
+            if self.ended:
+                self._keeper.release(self.thread)
+                self._keeper = None
 
 
 def _joined(last: Event, event: Event) -> Event | None:
@@ -178,63 +196,3 @@ def _joined(last: Event, event: Event) -> Event | None:
 def _length(event: Event) -> int:
     """The characters of what can be long in an event."""
     return sum(len(getattr(event, name, "")) for name in ("text", "arguments", "output", "detail"))
-
-
-class LiveRuns:
-    """The threads that are open in this process, and the run each of them may have."""
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._runs: list[LiveRun] = []
-        self._threads: WeakValueDictionary[str, Thread] = WeakValueDictionary()
-
-    def start(
-        self,
-        thread: Thread,
-        run: Callable[[], Generator[Event, None, None]],
-        cancel: Callable[[Thread], None] = lambda thread: None,
-        keep: Keep = lambda thread, since, whole: None,
-    ) -> LiveRun:
-        """Call ``run`` and let what it returns go on a thread of its own.
-
-        ``cancel`` is called when the run is stopped, to wake it where it waits for a server; ``keep`` as
-        the answer grows, from the message before it on.
-
-        Raises:
-            ThreadBusy: The thread has a run that has not ended; ``run`` was not called.
-        """
-        with self._lock:
-            if self.of(thread) is not None:
-                raise ThreadBusy("An answer is still being written here. Wait for it, or stop it.")
-            live = LiveRun(thread, run(), cancel, keep)
-            live.begin()
-            self._runs.append(live)
-            return live
-
-    def of(self, thread: Thread) -> LiveRun | None:
-        """The run of this thread that has not ended, if there is one."""
-        with self._lock:
-            self._runs = [run for run in self._runs if not run.ended]
-            return next((run for run in self._runs if run.thread is thread), None)
-
-    @property
-    def running(self) -> set[str]:
-        """The ids of the threads that are being answered."""
-        with self._lock:
-            return {run.thread.id for run in self._runs if not run.ended}
-
-    def find(self, thread_id: str) -> Thread | None:
-        """The thread by this id, if anybody in this process has it open or a run is writing to it."""
-        with self._lock:
-            running = next((run.thread for run in self._runs if run.thread.id == thread_id), None)
-            return running or self._threads.get(thread_id)
-
-    def drop(self, thread: Thread) -> None:
-        """Let a thread go that was deleted: nobody finds it any more."""
-        with self._lock:
-            self._threads.pop(thread.id, None)
-
-    def share(self, thread: Thread) -> Thread:
-        """Make the thread, which has an id, known to the process; the first under an id wins."""
-        with self._lock:
-            return self._threads.setdefault(thread.id, self.find(thread.id) or thread)

@@ -89,6 +89,11 @@ class Assistant:
             thread.messages.append(Message("assistant"))
         return self._answer(thread, thread.messages[-1])
 
+    def give_up(self, thread: Thread) -> Generator[Event, None, None]:
+        """The run that ends an answer whose process is gone: nobody goes on with it."""
+        thread.messages[-1].add(LEFT)
+        yield LEFT
+
     def cancel(self, thread: Thread) -> None:
         """Let go of the server at once, although the run itself is blocked in waiting for it."""
         self.backend.cancel(thread)

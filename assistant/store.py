@@ -1,105 +1,91 @@
-"""Threads, kept in SQL: a SQLite file, or PostgreSQL by its URL.
+"""Threads, kept in SQL: a SQLite file, or PostgreSQL by its URL. ``tables.py`` explains the schema.
 
-    thread    one row a thread: its id, its title, when it began and last changed (seconds since 1970), and
-              ``raw``, the backend's own notes and items as JSON
-    message   one row a message, by thread and position: its role, ``body``, the message as JSON
-              (``transcript.py``), and ``said``, its words for searching
-    edition   one row: the number of this schema
+Not here: when something is saved (``keeper.py``) or how a list of threads looks.
 
-All JSON is plain ASCII text: neither NUL nor half a surrogate pair troubles any database.
-
-Not here: when something is saved (``live.py``) or how a list of threads looks.
-
-The one rule: a row is written in one transaction, so that whoever reads after a crash reads whole messages.
+The one rule: a thread is written in one transaction, by the one process that may answer it. So whoever reads
+after a crash reads whole messages, and nobody writes over what another process has written.
 """
 
 import json
-import logging
+import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakSet
 
 import sqlalchemy as sql
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from .errors import StoreError
-from .messages import Call, Message, Reasoning, Refusal, Text
+from .errors import StoreError, ThreadBusy
+from .messages import UNSENDABLE, Call, Message, Reasoning, Refusal, Text
+from .tables import EDITION, KINDS, MESSAGES, THREADS, address_of, bring_forward, engine_for, now
 from .threads import Thread
 from .transcript import message_as_json, message_from_json
 
-log = logging.getLogger(__name__)
+LEASE = 10.0
+"""Seconds for which a process alone may answer a thread before it must say again that it is still there."""
 
-EDITION = 1
+ELSEWHERE = "Another process of this application is answering this thread. Wait for it, or stop it there."
 
-_tables = sql.MetaData()
-_edition = sql.Table("edition", _tables, sql.Column("number", sql.Integer, primary_key=True))
-_thread = sql.Table(
-    "thread",
-    _tables,
-    sql.Column("id", sql.String(512), primary_key=True),
-    sql.Column("title", sql.Text, nullable=False),
-    sql.Column("began", sql.Float, nullable=False),
-    sql.Column("changed", sql.Float, nullable=False, index=True),
-    sql.Column("raw", sql.Text, nullable=False),
-)
-_message = sql.Table(
-    "message",
-    _tables,
-    sql.Column("thread_id", sql.String(512), sql.ForeignKey("thread.id"), primary_key=True),
-    sql.Column("position", sql.Integer, primary_key=True),
-    sql.Column("role", sql.String(16), nullable=False),
-    sql.Column("body", sql.Text, nullable=False),
-    sql.Column("said", sql.Text, nullable=False),
-)
+_MANY = 500  # rows in one statement
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A thread in the list of them; ``changed`` is in seconds since 1970."""
+    """A thread in the list of them; ``changed`` is in seconds since 1970, ``held`` while it is answered."""
 
     id: str
     title: str
     changed: float
+    held: bool = False
 
 
 class Store:
     """Threads in a database; safe to use from many threads and processes at once.
 
-    ``problem`` says why the last thing was not kept; it is empty while all is well.
+    Every method that reads or writes raises ``StoreError`` when the database cannot be used.
     """
 
-    problem = ""
+    def __init__(self, url: str, lease: float = LEASE) -> None:
+        """Open the database at this URL, make its tables where there are none, or bring them forward.
 
-    def __init__(self, url: str) -> None:
-        """Open the database at this URL, and make its tables where there are none.
+        ``lease``: see ``take``.
 
         Raises:
             StoreError: It cannot be opened, or was made by a later version of this application.
         """
         try:
-            address = sql.make_url(url)
+            address = address_of(url)
         except ArgumentError as error:
             raise StoreError("ASSISTANT_DATABASE_URL is not the URL of a database.") from error
-        self._shown = address.render_as_string(hide_password=True)
-        if address.drivername == "postgresql":
-            address = address.set(drivername="postgresql+psycopg")
+        if (kind := address.get_backend_name()) not in KINDS:
+            raise StoreError(f"ASSISTANT_DATABASE_URL is of the kind {kind}; use {' or '.join(KINDS)}.")
+        plainly = address.set(drivername=address.get_backend_name(), query={})  # may hold a password too
+        self._shown = plainly.render_as_string(hide_password=True)
+        self._seconds = lease
+        self._me = secrets.token_hex(8)  # who holds the threads that are answered here
+        self._taken: WeakSet[Thread] = WeakSet()  # these
         with self._translated():
-            self._engine = sql.create_engine(address, pool_pre_ping=True)
-            if address.get_backend_name() == "sqlite":
-                sql.event.listen(self._engine, "connect", _prepare_sqlite)
-            with self._engine.begin() as connection:
-                _tables.create_all(connection)
-                number = connection.scalar(sql.select(_edition.c.number))
-                if number is None:
-                    connection.execute(sql.insert(_edition).values(number=EDITION))
-        if number is not None and number > EDITION:
-            raise StoreError(f"{self._shown} was made by a later version of this application.")
+            self._engine = engine_for(address)
+        try:
+            with self._translated():
+                edition = bring_forward(self._engine)
+            if edition > EDITION:
+                raise StoreError(f"{self._shown} was made by a later version of this application.")
+        except StoreError:
+            self.close()
+            raise
+        self._now = now(self._engine)
+        free = THREADS.c.holder.in_(["", self._me]) | (THREADS.c.held_until < self._now)
+        self._free, self._held = free, sql.not_(free)
 
     def close(self) -> None:
         """Let go of the connections."""
         self._engine.dispose()
+
+    # --- one thread ---------------------------------------------------------------------------------
 
     def save(self, thread: Thread, since: int = 0, *, raw: bool = True) -> None:
         """Keep the thread's messages from position ``since`` on, and the backend's notes if ``raw``.
@@ -107,98 +93,172 @@ class Store:
         A thread that has no id yet cannot be found again, and is not kept.
 
         Raises:
-            StoreError: The database cannot be written.
+            ThreadBusy: Another process is answering it, so what it writes is what counts.
         """
         if not thread.id:
             return
-        now = time.time()
-        changes: dict[str, Any] = {"changed": now}
+        changes: dict[str, Any] = {"changed": time.time(), "version": THREADS.c.version + 1}
         if raw:
             changes["raw"] = json.dumps(thread.raw)
-        with self._translated(), self._engine.begin() as connection:
-            known = connection.execute(sql.update(_thread).where(_thread.c.id == thread.id).values(changes))
-            if not known.rowcount:
-                since = 0  # nothing of it is kept yet
-                row = {
-                    "id": thread.id,
-                    "title": _title(thread),
-                    "began": now,
-                    "raw": json.dumps(thread.raw),
-                }
-                connection.execute(sql.insert(_thread).values(row | changes))
-            here = _message.c.thread_id == thread.id
-            connection.execute(sql.delete(_message).where(here, _message.c.position >= since))
-            if bodies := [_row(thread, position) for position in range(since, len(thread.messages))]:
-                connection.execute(sql.insert(_message), bodies)
-
-    def entries(self, search: str = "", limit: int = 50, offset: int = 0) -> list[Entry]:
-        """The threads, those that changed last first, or those of them in which ``search`` was said.
-
-        It is looked for in titles and in everything said, arguments and outputs of calls included.
-
-        Raises:
-            StoreError: The database cannot be read.
-        """
-        query = sql.select(_thread.c.id, _thread.c.title, _thread.c.changed)
-        if words := search.strip():
-            found = _message.c.said.contains(words.casefold(), autoescape=True)
-            threads = sql.select(_message.c.thread_id).where(found)
-            query = query.where(_thread.c.title.icontains(words, autoescape=True) | _thread.c.id.in_(threads))
-        query = query.order_by(_thread.c.changed.desc(), _thread.c.id).limit(limit).offset(offset)
-        with self._translated(), self._engine.begin() as connection:
-            return [Entry(*row) for row in connection.execute(query)]
-
-    def rename(self, thread_id: str, title: str) -> None:
-        """Give a thread another title.
-
-        Raises:
-            StoreError: The database cannot be written.
-        """
-        change = sql.update(_thread).where(_thread.c.id == thread_id).values(title=_one_line(title))
-        with self._translated(), self._engine.begin() as connection:
-            connection.execute(change)
-
-    def delete(self, thread_id: str) -> None:
-        """Forget a thread; nothing is left of it here.
-
-        Raises:
-            StoreError: The database cannot be written.
-        """
-        with self._translated(), self._engine.begin() as connection:
-            connection.execute(sql.delete(_message).where(_message.c.thread_id == thread_id))
-            connection.execute(sql.delete(_thread).where(_thread.c.id == thread_id))
-
-    def keep(self, thread: Thread, since: int, raw: bool) -> None:
-        """``save``, for somebody who cannot do anything about an error: it is left in ``problem``."""
-        try:
-            self.save(thread, since, raw=raw)
-            self.problem = ""
-        except StoreError as error:
-            self.problem = str(error)
-            log.warning("a thread was not kept: %s", error)
+        mine = sql.update(THREADS).where(THREADS.c.id == thread.id, self._free).values(changes)
+        with self._writing() as connection:
+            version = connection.scalar(mine.returning(THREADS.c.version))
+            if version is None:  # nothing of it is kept yet, or it is not ours
+                since, version = 0, 1
+                self._insert(connection, thread)
+            this = MESSAGES.c.thread_id == thread.id
+            connection.execute(sql.delete(MESSAGES).where(this, MESSAGES.c.position >= since))
+            rows = [_row(thread, position) for position in range(since, len(thread.messages))]
+            for start in range(0, len(rows), _MANY):
+                connection.execute(sql.insert(MESSAGES), rows[start : start + _MANY])
+        thread.version = version
 
     def load(self, thread_id: str) -> Thread | None:
         """The thread by this id, or None.
 
         An answer without an ending is one whose process is gone, or is still at it.
-
-        Raises:
-            StoreError: The database cannot be read.
         """
-        with self._translated(), self._engine.begin() as connection:
-            raw = connection.scalar(sql.select(_thread.c.raw).where(_thread.c.id == thread_id))
-            bodies = connection.scalars(
-                sql.select(_message.c.body)
-                .where(_message.c.thread_id == thread_id)
-                .order_by(_message.c.position)
-            ).all()
-        if raw is None:
+        if UNSENDABLE.search(thread_id):
+            return None
+        this = THREADS.c.id == thread_id
+        bodies = sql.select(MESSAGES.c.body).where(MESSAGES.c.thread_id == thread_id)
+        with self._reading() as connection:
+            row = connection.execute(
+                sql.select(THREADS.c.raw, THREADS.c.title, THREADS.c.version).where(this)
+            ).first()
+            said = connection.scalars(bodies.order_by(MESSAGES.c.position)).all()
+        if row is None:
             return None
         try:
-            messages: list[Message] = [message_from_json(json.loads(body)) for body in bodies]
-            return Thread(thread_id, messages, json.loads(raw))
+            messages = [message_from_json(json.loads(body)) for body in said]
+            return Thread(thread_id, messages, json.loads(row.raw), row.title, row.version)
         except ValueError as error:
             raise StoreError(f"A thread in {self._shown} cannot be read: {error}") from error
+
+    def newer(self, thread: Thread) -> Thread | None:
+        """The thread as another process has kept it since it was written or read here, or None."""
+        if not thread.id:
+            return None
+        version = sql.select(THREADS.c.version).where(THREADS.c.id == thread.id)
+        with self._reading() as connection:
+            kept = connection.scalar(version)
+        return None if kept is None or kept <= thread.version else self.load(thread.id)
+
+    def rename(self, thread_id: str, title: str) -> None:
+        """Give a thread another title."""
+        with self._writing() as connection:
+            connection.execute(
+                sql.update(THREADS).where(THREADS.c.id == thread_id).values(_titles(_one_line(title)))
+            )
+
+    def delete(self, thread_id: str) -> None:
+        """Forget a thread; nothing is left of it here.
+
+        Raises:
+            ThreadBusy: Another process is answering it.
+        """
+        this = THREADS.c.id == thread_id
+        with self._writing() as connection:
+            taken = sql.update(THREADS).where(this, self._free).values(holder=self._me)
+            if not connection.execute(taken).rowcount and self._is_there(connection, this):
+                raise ThreadBusy(ELSEWHERE)
+            connection.execute(sql.delete(MESSAGES).where(MESSAGES.c.thread_id == thread_id))
+            connection.execute(sql.delete(THREADS).where(this))
+
+    # --- all of them --------------------------------------------------------------------------------
+
+    def entries(self, search: str = "", limit: int = 50, offset: int = 0) -> list[Entry]:
+        """The threads, those that changed last first, or those of them in which ``search`` was said.
+
+        It is looked for in titles and in everything said, arguments and outputs of calls included.
+        """
+        held = (THREADS.c.holder != "") & (THREADS.c.held_until >= self._now)
+        query = sql.select(THREADS.c.id, THREADS.c.title, THREADS.c.changed, held)
+        if words := _to_find(search.strip()):
+            said = MESSAGES.c.said.contains(words, autoescape=True)
+            called = THREADS.c.called.contains(words, autoescape=True)
+            query = query.where(called | sql.exists().where(MESSAGES.c.thread_id == THREADS.c.id, said))
+        query = query.order_by(THREADS.c.changed.desc(), THREADS.c.id).limit(limit).offset(offset)
+        with self._reading() as connection:
+            return [Entry(*row) for row in connection.execute(query)]
+
+    # --- leases: which process answers a thread -----------------------------------------------------
+
+    def take(self, thread: Thread) -> None:
+        """Let this process alone answer the thread; for as many seconds as a lease has, if not renewed.
+
+        Raises:
+            ThreadBusy: Another process is answering it.
+        """
+        this = THREADS.c.id == thread.id
+        with self._writing() as connection:
+            taken = sql.update(THREADS).where(this, self._free).values(self._lease() | {"stop": 0})
+            if not connection.execute(taken).rowcount and self._is_there(connection, this):
+                raise ThreadBusy(ELSEWHERE)
+        self._taken.add(thread)
+
+    def renew(self, threads: Iterable[Thread]) -> list[Thread]:
+        """Hold these threads for another while; gives those whose answer is to be stopped.
+
+        That is what somebody in another process asked for, or has taken over.
+        """
+        kept = [thread for thread in threads if thread.version]
+        ours = THREADS.c.id.in_([thread.id for thread in kept]) & (THREADS.c.holder == self._me)
+        with self._writing() as connection:
+            renewed = sql.update(THREADS).where(ours).values(self._lease())
+            renewed = renewed.returning(THREADS.c.id, THREADS.c.stop)
+            going_on = {thread_id for thread_id, stop in connection.execute(renewed) if not stop}
+        return [thread for thread in kept if thread.id not in going_on]
+
+    def release(self, thread: Thread) -> None:
+        """Let others answer the thread again."""
+        self._taken.discard(thread)
+        ours = (THREADS.c.id == thread.id) & (THREADS.c.holder == self._me)
+        with self._writing() as connection:
+            connection.execute(sql.update(THREADS).where(ours).values(holder="", held_until=0))
+
+    def ask_to_stop(self, thread_id: str) -> None:
+        """Ask whichever process is answering this thread to stop; it does when it renews its lease."""
+        with self._writing() as connection:
+            connection.execute(sql.update(THREADS).where(THREADS.c.id == thread_id).values(stop=1))
+
+    def is_held_elsewhere(self, thread_id: str) -> bool:
+        """Whether another process is answering this thread."""
+        with self._reading() as connection:
+            return self._is_there(connection, (THREADS.c.id == thread_id) & self._held)
+
+    # --- how ----------------------------------------------------------------------------------------
+
+    def _insert(self, connection: sql.Connection, thread: Thread) -> None:
+        """Add a thread's row, held by this process if it is being answered."""
+        if self._is_there(connection, THREADS.c.id == thread.id):
+            raise ThreadBusy(ELSEWHERE)
+        moment = time.time()
+        row: dict[str, Any] = {"id": thread.id, "began": moment, "changed": moment, "version": 1}
+        row |= _titles(_title(thread)) | {"raw": json.dumps(thread.raw)}
+        if thread in self._taken:
+            row |= self._lease()
+        connection.execute(sql.insert(THREADS).values(row))
+
+    def _lease(self) -> dict[str, Any]:
+        return {"holder": self._me, "held_until": self._now + self._seconds}
+
+    def _is_there(self, connection: sql.Connection, which: sql.ColumnElement[bool]) -> bool:
+        return connection.scalar(sql.select(THREADS.c.id).where(which)) is not None
+
+    @contextmanager
+    def _writing(self) -> Iterator[sql.Connection]:
+        with self._translated(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[sql.Connection]:
+        """A transaction in which everything that is read is of the same moment."""
+        with self._translated(), self._engine.connect() as connection:
+            if self._engine.dialect.name == "postgresql":
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -208,12 +268,6 @@ class Store:
         except (SQLAlchemyError, ImportError, OSError) as error:
             reason = str(getattr(error, "orig", None) or error).splitlines()[0]
             raise StoreError(f"The database {self._shown} cannot be used: {reason}") from error
-
-
-def _prepare_sqlite(connection: Any, _: object) -> None:
-    """Readers beside a writer, and patience with other writers."""
-    for setting in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {setting}")
 
 
 def _row(thread: Thread, position: int) -> dict[str, Any]:
@@ -228,7 +282,7 @@ def _row(thread: Thread, position: int) -> dict[str, Any]:
 
 
 def _said(message: Message) -> str:
-    """All that can be looked for in a message, without regard to case."""
+    """All that can be looked for in a message."""
     texts: list[str] = []
     for part in message.parts:
         match part:
@@ -236,7 +290,16 @@ def _said(message: Message) -> str:
                 texts.append(text)
             case Call(_, name, arguments, result=result):
                 texts += [name, arguments, result.output if result else ""]
-    return "\n".join(texts).casefold().replace("\0", "").encode("utf-8", "replace").decode()
+    return _to_find("\n".join(texts))
+
+
+def _to_find(words: str) -> str:
+    """Words as they are looked for: without regard to case, and without what no database takes."""
+    return UNSENDABLE.sub("\ufffd", words.casefold())
+
+
+def _titles(title: str) -> dict[str, Any]:
+    return {"title": title, "called": _to_find(title)}
 
 
 def _title(thread: Thread) -> str:
@@ -244,5 +307,5 @@ def _title(thread: Thread) -> str:
 
 
 def _one_line(words: str) -> str:
-    line = " ".join(words.split())
+    line = " ".join(UNSENDABLE.sub("\ufffd", words).split())
     return line if len(line) <= 60 else line[:59] + "…"

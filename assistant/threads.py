@@ -28,12 +28,14 @@ class Thread:
         messages: Everything that was said, oldest first.
         title: What it is called, where a person or an import gave it a name.
         raw: The backend's own notes and items, JSON-able, read and written by that backend alone.
+        version: How often it had been kept when it was last written or read here; a store's business.
     """
 
     id: str = ""
     messages: list[Message] = field(default_factory=list)
     raw: dict[str, Any] = field(default_factory=dict)
     title: str = ""
+    version: int = 0
 
     @property
     def extent(self) -> list[int]:

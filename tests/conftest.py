@@ -1,19 +1,32 @@
 """What the tests share: a model server on a real socket, and assistants connected to it."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from assistant import Assistant, Tool, Toolbox, tool
 from assistant.backends.client import connect
 from assistant.backends.responses import Responses
 from assistant.settings import Settings
+from tests import postgresql
 from tests.wire import ModelServer
 
 Connect = Callable[..., Assistant]
+
+
+def need(condition: object, what: str) -> None:
+    """Skip what cannot be tried on this machine; in CI that is a failure."""
+    if not condition:
+        if os.environ.get("ASSISTANT_TESTS_SKIP_NOTHING"):
+            pytest.fail(f"{what} is missing, and nothing may be skipped here")
+        pytest.skip(f"needs {what}; see .ci/run")
 
 
 @tool
@@ -47,6 +60,31 @@ def connect_to() -> Iterator[Connect]:
             return Assistant(backend, Toolbox(*tools), **options)
 
         yield connected
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[Callable[[], str]]:
+    """Makes an empty PostgreSQL database, and gives its URL."""
+    programs = postgresql.programs()
+    need(programs, "Debian's postgresql")
+    assert programs is not None
+    with postgresql.running(programs) as url, psycopg.connect(f"{url}postgres", autocommit=True) as server:
+        numbers = count()
+
+        def made() -> str:
+            name = f"test_{next(numbers)}"
+            server.execute(f"CREATE DATABASE {name}")
+            return url + name
+
+        yield made
+
+
+@pytest.fixture(params=["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.slow)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database: every test that asks for it is run with each kind."""
+    if request.param == "PostgreSQL":
+        return str(request.getfixturevalue("databases")())
+    return f"sqlite:///{tmp_path}/threads.sqlite"
 
 
 @pytest.fixture

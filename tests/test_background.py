@@ -12,7 +12,7 @@ from assistant.backends import responses
 from assistant.backends.client import connect
 from assistant.backends.responses import Responses
 from assistant.events import RoundStarted, RunCompleted, RunFailed, RunStopped, TextDelta
-from assistant.live import LiveRuns
+from assistant.live_runs import LiveRuns
 from assistant.messages import Message, Text
 from assistant.settings import Settings
 from tests.conftest import add

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from assistant.settings import VARIABLES
+from tests.conftest import need
 from tests.wire import ModelServer, call, calls, cut, message, text
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parent.parent
-NOTHING_SKIPPED = bool(os.environ.get("ASSISTANT_TESTS_SKIP_NOTHING"))
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update"]
 
@@ -31,21 +31,14 @@ MESSAGE = "[data-testid=stChatMessage]"
 IDLE = "[data-test-script-state=notRunning]"
 
 
-def _need(condition: bool, what: str) -> None:
-    if not condition:
-        if NOTHING_SKIPPED:
-            pytest.fail(f"{what} is missing, and nothing may be skipped here")
-        pytest.skip(f"needs {what}; see .ci/run")
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        _need(False, "Playwright (.ci/requirements.txt)")
+        need(False, "Playwright (.ci/requirements.txt)")
     chromium = shutil.which("chromium")
-    _need(chromium is not None, "Debian's chromium")
+    need(chromium is not None, "Debian's chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser

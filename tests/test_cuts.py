@@ -25,10 +25,10 @@ from assistant import Assistant, Thread, live, tool
 from assistant.backends import responses
 from assistant.backends.responses import Responses
 from assistant.events import Event, RoundStarted, RunCompleted, RunFailed, RunStopped
-from assistant.live import LiveRuns
+from assistant.keeper import Keeper
+from assistant.live_runs import LiveRuns
 from assistant.messages import Call, Message, Part
 from assistant.run import LEFT
-from assistant.store import Store
 from tests.conftest import Connect
 from tests.wire import ModelServer, Play, call, calls, message, reasoning, refusal, text
 
@@ -109,8 +109,8 @@ def test_a_thread_survives_a_cut_before_every_event(
 
     impatient = connect_to(server.url, count)
     _backend(impatient)._client.max_retries = 0
-    with closing(Store(f"sqlite:///{tmp_path}/threads.sqlite")) as store:
-        bench = Bench(server, store, connect_to(server.url, count), impatient, way, ran)
+    with closing(Keeper(f"sqlite:///{tmp_path}/threads.sqlite")) as keeper:
+        bench = Bench(server, keeper, connect_to(server.url, count), impatient, way, ran)
         for position, events in enumerate([_length(play) for play in SCENARIOS[scenario]()]):
             for index in range(events):
                 plays = SCENARIOS[scenario]()  # anew, with ids of their own
@@ -125,7 +125,7 @@ class Bench:
     """Where one thread after the other is cut."""
 
     server: ModelServer
-    store: Store
+    keeper: Keeper
     assistant: Assistant
     impatient: Assistant  # repeats nothing, and does not wait for ever
     way: Way
@@ -166,7 +166,7 @@ class Bench:
 
         if self.way not in ("stop", "kill"):
             self.server.plays(text("Repeated."))
-        run = LiveRuns().start(thread, go, self.impatient.cancel, self.store.keep)
+        run = LiveRuns().start(thread, go, self.impatient.cancel, self.keeper)
         if self.way in ("stop", "kill"):
             assert cut.reached.wait(5)
             dead = self.load(thread) if self.way == "kill" else thread
@@ -186,20 +186,21 @@ class Bench:
         assert dead.messages[0] == Message.from_person("Go"), "(a)"
         assert _is_beginning(dead.messages[1].parts, thread.messages[1].parts), "(a)"
         dead.messages[1].add(LEFT)
-        self.store.save(dead, 1)
+        self.keeper.keep(dead, 1, True)
         return dead
 
     def say(self, thread: Thread, words: str) -> Event:
         """Say something; gives how the run ended."""
         run = LiveRuns().start(
-            thread, lambda: self.assistant.run(thread, words), self.assistant.cancel, self.store.keep
+            thread, lambda: self.assistant.run(thread, words), self.assistant.cancel, self.keeper
         )
         ending = [event for batch in run.follow() for event in batch][-1]
         assert run.join(5)
         return ending
 
     def load(self, thread: Thread) -> Thread:
-        loaded = self.store.load(thread.id)
+        assert self.keeper.store is not None
+        loaded = self.keeper.store.load(thread.id)
         assert loaded is not None
         return loaded
 

@@ -22,10 +22,13 @@ MAY_IMPORT = {
     "messages": {"events"},
     "threads": {"events", "messages"},
     "transcript": {"events", "messages"},
-    "store": {"errors", "messages", "threads", "transcript"},
+    "tables": set(),
+    "store": {"errors", "messages", "tables", "threads", "transcript"},
+    "keeper": {"errors", "store", "threads"},
     "export": {"events", "execute", "messages", "threads", "transcript"},
     "run": {"errors", "events", "execute", "messages", "threads", "tools"},
-    "live": {"errors", "events", "run", "threads"},
+    "live": {"events", "run", "threads"},
+    "live_runs": {"errors", "events", "live", "threads"},
     "backends": {"errors", "events", "execute", "messages", "settings", "threads", "tools", "wire"},
     "wire": set(),
     "functions": {"assistant"},
@@ -36,7 +39,7 @@ MAY_IMPORT = {
 AT_HOME = {
     "openai": {"backends"},
     "streamlit": {"ui"},
-    "sqlalchemy": {"store"},
+    "sqlalchemy": {"store", "tables"},
     "httpx2": {"backends", "wire", "functions"},
 }
 

@@ -29,7 +29,8 @@ from assistant.events import (
     ToolCallDelta,
     ToolResult,
 )
-from assistant.live import LiveRun, LiveRuns
+from assistant.live import LiveRun
+from assistant.live_runs import LiveRuns
 from assistant.messages import Call, Message, Text
 from assistant.run import STOPPED
 

@@ -84,7 +84,7 @@ from functools import partial
 
 from assistant import Assistant, Thread, Toolbox, tool
 from assistant.backends import open_backend
-from assistant.live import LiveRuns
+from assistant.live_runs import LiveRuns
 from assistant.settings import Settings
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background may ignore it

@@ -30,7 +30,7 @@ from assistant.events import (
     Usage,
 )
 from assistant.execute import stopped
-from assistant.live import LiveRuns
+from assistant.live_runs import LiveRuns
 from assistant.messages import Call, Message, Text
 from assistant.run import STOPPED
 from tests.conftest import Connect, add

@@ -16,7 +16,8 @@ import pytest
 from assistant import Assistant, Thread, tool
 from assistant.backends import responses
 from assistant.events import Ending, RunCompleted, RunFailed, RunStopped
-from assistant.live import LiveRun, LiveRuns
+from assistant.live import LiveRun
+from assistant.live_runs import LiveRuns
 from tests.conftest import Connect, add
 from tests.wire import Conversation, Json, ModelServer, Play, call, calls, cut, error, text
 

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -13,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from assistant import Thread
-from assistant.errors import StoreError
 from assistant.events import (
     RunCompleted,
     RunFailed,
@@ -22,7 +20,8 @@ from assistant.events import (
     TextDelta,
     ToolResult,
 )
-from assistant.live import LiveRuns
+from assistant.keeper import Keeper
+from assistant.live_runs import LiveRuns
 from assistant.messages import Call, Message, Reasoning, Refusal, Remark, Text
 from assistant.store import Store
 from assistant.transcript import message_as_json, message_from_json
@@ -54,10 +53,17 @@ MESSAGES = [
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(f"sqlite:///{tmp_path}/threads.sqlite")
+def store(database: str) -> Iterator[Store]:
+    store = Store(database)
     yield store
     store.close()
+
+
+@pytest.fixture
+def keeper(database: str) -> Iterator[Keeper]:
+    keeper = Keeper(database)
+    yield keeper
+    keeper.close()
 
 
 def test_every_message_comes_back_equal_from_json() -> None:
@@ -100,9 +106,9 @@ def test_only_what_is_new_is_written_again(store: Store) -> None:
     assert (loaded.messages, loaded.raw) == (MESSAGES[:2], {"a": 2})
 
 
-def test_many_writers_and_readers_do_not_disturb_each_other(store: Store, tmp_path: Path) -> None:
+def test_many_writers_and_readers_do_not_disturb_each_other(store: Store, database: str) -> None:
     def write(number: int) -> None:
-        own = Store(f"sqlite:///{tmp_path}/threads.sqlite")
+        own = Store(database)
         thread = Thread(f"conv_{number}")
         for _ in range(20):
             thread.messages.append(MESSAGES[0])
@@ -119,12 +125,12 @@ def test_many_writers_and_readers_do_not_disturb_each_other(store: Store, tmp_pa
 
 
 def test_an_answer_is_kept_as_it_grows_and_whole_at_its_end(
-    server: ModelServer, connect_to: Connect, store: Store
+    server: ModelServer, connect_to: Connect, store: Store, keeper: Keeper
 ) -> None:
     gate = threading.Event()
     server.plays(calls(call("add", a=1, b=2)), text("One two three four", gate=gate, gate_after=6))
     assistant, thread = connect_to(server.url, add), Thread()
-    run = LiveRuns().start(thread, lambda: assistant.run(thread, "Go"), assistant.cancel, store.keep)
+    run = LiveRuns().start(thread, lambda: assistant.run(thread, "Go"), assistant.cancel, keeper)
     for _ in run.follow():
         if thread.messages[-1].text:
             break
@@ -140,10 +146,12 @@ def test_an_answer_is_kept_as_it_grows_and_whole_at_its_end(
     assert (kept.messages, kept.raw) == (thread.messages, thread.raw)
 
 
-def test_a_stopped_answer_is_kept_as_stopped(server: ModelServer, connect_to: Connect, store: Store) -> None:
+def test_a_stopped_answer_is_kept_as_stopped(
+    server: ModelServer, connect_to: Connect, store: Store, keeper: Keeper
+) -> None:
     server.plays(text("One two three four", gate=threading.Event(), gate_after=6), text("Fine."))
     assistant, thread = connect_to(server.url, add), Thread()
-    run = LiveRuns().start(thread, lambda: assistant.run(thread, "Go"), assistant.cancel, store.keep)
+    run = LiveRuns().start(thread, lambda: assistant.run(thread, "Go"), assistant.cancel, keeper)
     for _ in run.follow():
         if thread.messages[-1].text == "One two th":
             break
@@ -159,13 +167,14 @@ PROGRAM = """
 import sys
 from assistant import Thread, Toolbox, Assistant
 from assistant.backends import open_backend
-from assistant.live import LiveRuns
+from assistant.keeper import Keeper
+from assistant.live_runs import LiveRuns
 from assistant.settings import Settings
-from assistant.store import Store
+from assistant.keeper import Keeper
 
 assistant, thread = Assistant(open_backend(Settings(base_url=sys.argv[1])), Toolbox()), Thread()
-store = Store(sys.argv[2])
-run = LiveRuns().start(thread, lambda: assistant.run(thread, "Go"), assistant.cancel, store.keep)
+keeper = Keeper(sys.argv[2])
+run = LiveRuns().start(thread, lambda: assistant.run(thread, "Go"), assistant.cancel, keeper)
 for _ in run.follow():
     print(thread.id, len(thread.messages[-1].text), flush=True)
 """
@@ -173,14 +182,13 @@ for _ in run.follow():
 
 @pytest.mark.slow
 def test_what_was_kept_when_a_process_is_killed_is_whole_and_the_thread_goes_on(
-    server: ModelServer, connect_to: Connect, store: Store, tmp_path: Path
+    server: ModelServer, connect_to: Connect, store: Store, database: str
 ) -> None:
     # A long answer at no great speed; its process is killed when a second of it has been kept.
     words = " ".join(f"word{number}" for number in range(400))
     server.plays(text(words, pieces=400, pause=0.005), text("Fine."))
-    url = f"sqlite:///{tmp_path}/threads.sqlite"
     with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, server.url, url], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", PROGRAM, server.url, database], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
@@ -203,44 +211,22 @@ def test_what_was_kept_when_a_process_is_killed_is_whole_and_the_thread_goes_on(
     assert events[-1] == RunCompleted()
 
 
-@pytest.mark.parametrize(
-    ("url", "sentence"),
-    [
-        ("nonsense", "ASSISTANT_DATABASE_URL is not the URL of a database."),
-        (
-            "sqlite:////nowhere/at/all",
-            "The database sqlite:////nowhere/at/all cannot be used: unable to open database file",
-        ),
-    ],
-)
-def test_a_database_that_cannot_be_opened_is_one_sentence(url: str, sentence: str) -> None:
-    with pytest.raises(StoreError) as caught:
-        Store(url)
-    assert str(caught.value) == sentence
-
-
-def test_a_password_is_in_no_error() -> None:
-    with pytest.raises(StoreError) as caught:
-        Store("postgresql://me:canary@127.0.0.1:1/none")
-    assert "canary" not in str(caught.value)
-    assert "postgresql://me:***@127.0.0.1:1/none" in str(caught.value)
-
-
-def test_a_database_of_a_later_version_is_left_alone(store: Store, tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "threads.sqlite") as database:
-        database.execute("UPDATE edition SET number = 99")
-    database.close()
-    with pytest.raises(StoreError, match="was made by a later version of this application"):
-        Store(f"sqlite:///{tmp_path}/threads.sqlite")
-
-
-def test_a_thread_that_cannot_be_kept_is_a_problem_and_no_error(store: Store, tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "threads.sqlite") as database:
-        database.execute("DROP TABLE message")
-    database.close()
-    store.keep(Thread("conv_1", list(MESSAGES)), 0, True)
-    sentence = f"The database sqlite:///{tmp_path}/threads.sqlite cannot be used: no such table: message"
-    assert store.problem == sentence
+def test_text_that_databases_stumble_over_is_kept(store: Store) -> None:
+    texts = ["a\x00b", "\ud800", "𝄞" * 10, "'; --", "\x1b[2J", "x" * 10_000_000]
+    result = ToolResult("c", texts[0], "failed", texts[1])
+    said = [Message("assistant", [Text(each) for each in texts], RunCompleted())]
+    said.append(Message("assistant", [Call("c", "\x00", "\ud800", 1, result=result)], RunCompleted()))
+    thread = Thread("conv_1", said, {"notes": texts}, "A\x00title \ud800")
+    store.save(thread)
+    kept = store.load("conv_1")
+    assert kept is not None
+    assert (kept.messages, kept.raw, kept.title) == (said, {"notes": texts}, "A\ufffdtitle \ufffd")
+    assert [each.id for each in store.entries("\x00")] == ["conv_1"]
+    assert [each.id for each in store.entries("A\x00TITLE")] == ["conv_1"]
+    assert [each.id for each in store.entries("𝄞𝄞")] == ["conv_1"]
+    store.rename("conv_1", "\ud800\x00")
+    assert [each.title for each in store.entries()] == ["\ufffd\ufffd"]
+    assert (store.load("conv_1\x00"), store.load("\ud800")) == (None, None)
 
 
 def test_threads_are_listed_by_their_last_change_with_the_first_words_as_title(store: Store) -> None:

@@ -39,7 +39,8 @@ def is_at_home() -> bool:
 class Shelf:
     """What the list is about, and what it can do.
 
-    ``here`` is the open thread, ``running`` holds those being answered, ``model`` is named in scripts.
+    ``here`` is the open thread, ``running`` holds those answered in this process, ``model`` is named in
+    scripts.
     ``forget`` is called with a thread's id when a person has confirmed that it shall be deleted.
     """
 
@@ -80,7 +81,7 @@ def _draw_entry(shelf: Shelf, entry: Entry) -> None:
         plain(entry.title) or "…",
         key=f"open_{entry.id}",
         type="secondary" if entry.id == shelf.here else "tertiary",
-        icon=":material/hourglass_top:" if entry.id in shelf.running else None,
+        icon=":material/hourglass_top:" if entry.held or entry.id in shelf.running else None,
         width="stretch",
         on_click=_open,
         args=[entry.id],

@@ -1,0 +1,106 @@
+"""The threads that are open in this process, and the run that each of them may have.
+
+Not here: one run and its log (``live.py``).
+
+The one rule: a thread has one run at a time, in this process and, where threads are kept, in all of them.
+"""
+
+import threading
+from collections.abc import Callable, Generator
+from weakref import WeakSet, WeakValueDictionary
+
+from .errors import ThreadBusy
+from .events import Event
+from .live import Keeping, LiveRun
+from .threads import Thread
+
+
+class LiveRuns:
+    """The threads that are open in this process, and the run each of them may have."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._runs: list[LiveRun] = []
+        self._starting: WeakSet[Thread] = WeakSet()
+        self._threads: WeakValueDictionary[str, Thread] = WeakValueDictionary()
+
+    def start(
+        self,
+        thread: Thread,
+        run: Callable[[], Generator[Event, None, None]],
+        cancel: Callable[[Thread], None] = lambda thread: None,
+        keeper: Keeping | None = None,
+    ) -> LiveRun:
+        """Call ``run`` and let what it returns go on a thread of its own.
+
+        ``cancel`` is called when the run is stopped, to wake it where it waits for a server. The ``keeper``
+        keeps the answer as it grows, from the message before it on.
+
+        Raises:
+            ThreadBusy: The thread has a run that has not ended; ``run`` was not called.
+        """
+        with self._lock:
+            if self.of(thread) is not None or thread in self._starting:
+                raise ThreadBusy("An answer is still being written here. Wait for it, or stop it.")
+            self._starting.add(thread)
+        try:
+            newer = keeper.take(thread, lambda: self._stop(thread)) if keeper else None
+            with self._lock:
+                if newer is not None:
+                    _renew(thread, newer)
+                live = LiveRun(thread, run(), cancel, keeper)
+                live.begin()
+                self._runs.append(live)
+                return live
+        except BaseException:
+            if keeper:
+                keeper.release(thread)
+            raise
+        finally:
+            with self._lock:
+                self._starting.discard(thread)
+
+    def renew(self, thread: Thread, newer: Thread) -> None:
+        """Bring a thread up to date with what another process has kept, unless it is answered here."""
+        with self._lock:
+            if self.of(thread) is None and thread not in self._starting:
+                _renew(thread, newer)
+
+    def of(self, thread: Thread) -> LiveRun | None:
+        """The run of this thread that has not ended, if there is one."""
+        with self._lock:
+            self._runs = [run for run in self._runs if not run.ended]
+            return next((run for run in self._runs if run.thread is thread), None)
+
+    @property
+    def running(self) -> set[str]:
+        """The ids of the threads that are being answered."""
+        with self._lock:
+            return {run.thread.id for run in self._runs if not run.ended}
+
+    def find(self, thread_id: str) -> Thread | None:
+        """The thread by this id, if anybody in this process has it open or a run is writing to it."""
+        with self._lock:
+            running = next((run.thread for run in self._runs if run.thread.id == thread_id), None)
+            return running or self._threads.get(thread_id)
+
+    def drop(self, thread: Thread) -> None:
+        """Let a thread go that was deleted: nobody finds it any more."""
+        with self._lock:
+            self._threads.pop(thread.id, None)
+
+    def share(self, thread: Thread) -> Thread:
+        """Make the thread, which has an id, known to the process; the first under an id wins."""
+        with self._lock:
+            return self._threads.setdefault(thread.id, self.find(thread.id) or thread)
+
+    def _stop(self, thread: Thread) -> None:
+        run = self.of(thread)
+        if run is not None:
+            run.stop()
+
+
+def _renew(thread: Thread, newer: Thread) -> None:
+    if newer.version > thread.version:
+        thread.messages[:], thread.raw = newer.messages, newer.raw
+        thread.title, thread.version = newer.title, newer.version

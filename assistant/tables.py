@@ -1,0 +1,161 @@
+"""The tables in which threads are kept, and how a database comes to have them.
+
+    thread    one row a thread: its id, its title, ``called``, the title for searching, when it began and last
+              changed (seconds since 1970), ``version``, how often it was kept, ``raw``, the backend's own
+              notes and items as JSON, and its lease: ``holder``, the store whose process answers it now
+              (empty: none), ``held_until`` (seconds since 1970, by the database's clock), and ``stop``, 1
+              when somebody in another process wants the answer stopped
+    message   one row a message, by thread and position: its role, ``body``, the message as JSON
+              (``transcript.py``), and ``said``, its words for searching
+    edition   one row: the number of this schema
+
+All JSON is plain ASCII text: neither NUL nor half a surrogate pair troubles any database.
+
+Not here: what is written into them, and when (``store.py``, ``keeper.py``).
+
+The one rule: a database of any earlier edition is brought forward, step by step, in one transaction; its
+tables come out the same as if they were made new.
+"""
+
+from typing import Any
+
+import sqlalchemy as sql
+from sqlalchemy.pool import QueuePool
+
+EDITION = 2
+
+KINDS = ("sqlite", "postgresql")
+
+PATIENCE = 10
+"""Seconds to wait for a database: for other writers of a file, or for a server that does not answer."""
+
+_tables = sql.MetaData()
+EDITIONS = sql.Table("edition", _tables, sql.Column("number", sql.Integer, primary_key=True))
+THREADS = sql.Table(
+    "thread",
+    _tables,
+    sql.Column("id", sql.String(512), primary_key=True),
+    sql.Column("title", sql.Text, nullable=False),
+    sql.Column("began", sql.Float, nullable=False),
+    sql.Column("changed", sql.Float, nullable=False, index=True),
+    sql.Column("raw", sql.Text, nullable=False),
+    sql.Column("called", sql.Text, nullable=False, server_default=""),
+    sql.Column("version", sql.Integer, nullable=False, server_default="0"),
+    sql.Column("holder", sql.String(32), nullable=False, server_default=""),
+    sql.Column("held_until", sql.Float, nullable=False, server_default="0"),
+    sql.Column("stop", sql.Integer, nullable=False, server_default="0"),
+)
+MESSAGES = sql.Table(
+    "message",
+    _tables,
+    sql.Column("thread_id", sql.String(512), sql.ForeignKey("thread.id"), primary_key=True),
+    sql.Column("position", sql.Integer, primary_key=True),
+    sql.Column("role", sql.String(16), nullable=False),
+    sql.Column("body", sql.Text, nullable=False),
+    sql.Column("said", sql.Text, nullable=False),
+)
+
+_ADDRESSES = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
+
+
+def address_of(url: str) -> sql.URL:
+    """The URL of a database with the driver that this application comes with.
+
+    Raises:
+        sqlalchemy.exc.ArgumentError: It is no such URL.
+    """
+    address = sql.make_url(url)
+    return address.set(drivername=_ADDRESSES.get(address.drivername, address.drivername))
+
+
+def engine_for(address: sql.URL) -> sql.Engine:
+    """The connections to a database; none is made yet."""
+    options: dict[str, Any] = {"pool_pre_ping": True}
+    match address.get_backend_name():
+        case "sqlite":
+            options["connect_args"] = {"timeout": PATIENCE, "check_same_thread": False}
+            if address.database in (None, "", ":memory:"):
+                # A database in memory is gone with its connection, so everybody shares the one.
+                options |= {
+                    "poolclass": QueuePool,
+                    "pool_size": 1,
+                    "max_overflow": 0,
+                    "pool_timeout": PATIENCE,
+                }
+        case "postgresql":
+            # Prepared statements do not get along with the poolers that hosted databases stand behind.
+            options["connect_args"] = {
+                "connect_timeout": PATIENCE // 2,
+                "tcp_user_timeout": PATIENCE * 1000,
+                "prepare_threshold": None,
+            }
+    engine = sql.create_engine(address, **options)
+    if engine.dialect.name == "sqlite":
+        sql.event.listen(engine, "connect", _prepare_sqlite)
+        sql.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def now(engine: sql.Engine) -> sql.ColumnElement[float]:
+    """Seconds since 1970 by the database's own clock, the one that all its processes share."""
+    if engine.dialect.name == "sqlite":
+        return (sql.func.julianday("now") - 2440587.5) * 86400.0
+    return sql.cast(sql.func.extract("epoch", sql.func.clock_timestamp()), sql.Float)
+
+
+def bring_forward(engine: sql.Engine) -> int:
+    """Make the tables where there are none, and bring those of an earlier edition up to this one.
+
+    The number of the edition that stands there now; greater than ``EDITION`` if a later version of this
+    application made it, and then nothing was changed.
+    """
+    with engine.connect().execution_options(alone=True) as connection, connection.begin():
+        if engine.dialect.name == "postgresql":
+            connection.execute(sql.select(sql.func.pg_advisory_xact_lock(_LOCK)))
+        known = sql.inspect(connection).get_table_names()
+        number: int | None = None
+        if "edition" in known:
+            number = connection.scalar(sql.select(EDITIONS.c.number))
+        if number is None:
+            _tables.create_all(connection)
+            connection.execute(sql.insert(EDITIONS).values(number=EDITION))
+            return EDITION
+        for edition in range(number + 1, EDITION + 1):
+            _STEPS[edition](connection)
+        if number < EDITION:
+            connection.execute(sql.update(EDITIONS).values(number=EDITION))
+        return max(number, EDITION)
+
+
+_LOCK = 7_263_415_908
+"""What processes that open the same PostgreSQL database at once agree to wait for."""
+
+
+def _to_2(connection: sql.Connection) -> None:
+    """Titles found whatever their case, threads seen from several processes, and leases."""
+    for column in (
+        "called TEXT DEFAULT '' NOT NULL",
+        "version INTEGER DEFAULT '0' NOT NULL",
+        "holder VARCHAR(32) DEFAULT '' NOT NULL",
+        "held_until FLOAT DEFAULT '0' NOT NULL",
+        "stop INTEGER DEFAULT '0' NOT NULL",
+    ):
+        connection.exec_driver_sql(f"ALTER TABLE thread ADD COLUMN {column}")
+    for thread_id, title in connection.execute(sql.select(THREADS.c.id, THREADS.c.title)).all():
+        this = THREADS.c.id == thread_id
+        connection.execute(sql.update(THREADS).where(this).values(called=title.casefold(), version=1))
+
+
+_STEPS = {2: _to_2}
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:
+    """Readers beside a writer; transactions begin where we say so (``_begin_sqlite``)."""
+    connection.isolation_level = None
+    for setting in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {setting}")
+
+
+def _begin_sqlite(connection: sql.Connection) -> None:
+    alone = connection.get_execution_options().get("alone")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if alone else "BEGIN")
