@@ -31,8 +31,7 @@ EXAMPLES = [
     "京都の今の時間と、イベントを教えて",
     'calculate(expression="(19.5 + 3) * 4")',
 ]
-PAGE = 40
-"""Messages on the page before earlier ones are asked for."""
+PAGE = 40  # messages shown before earlier ones are asked for
 
 
 def secrets() -> Mapping[str, Any]:
@@ -222,7 +221,8 @@ if store and not keeper.problem and is_at_home():
 
 # What the person says: typed, or one of the examples.
 if "unsent" in st.session_state:
-    st.session_state.prompt = st.session_state.pop("unsent")
+    st.session_state.prompt, reason = st.session_state.pop("unsent")
+    st.toast(f"{reason} Your message is back in the input.", icon=":material/hourglass_top:")
 prompt = st.chat_input("Ask anything", key="prompt", submit_mode="stop") or ""
 examples = st.empty()
 if not thread.messages and not prompt.strip():
@@ -235,8 +235,7 @@ if prompt.strip():
     try:
         answer(partial(assistant.run, thread, prompt), thread)
     except ThreadBusy as busy:
-        st.toast(f"{busy} Your message is back in the input.", icon=":material/hourglass_top:")
-        st.session_state.unsent = prompt
+        st.session_state.unsent = prompt, str(busy)
         st.rerun()
 
 # The conversation: what was said, and the answer that is being written.

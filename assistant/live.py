@@ -78,7 +78,7 @@ class LiveRun:
         self._log: list[Event] = [event for message in thread.messages[-1:] for event in message.events()]
         self._seen = 0  # how many entries a follower has been given: those never change
         self._length = 0  # in characters
-        self._kept = 0.0  # when the answer was last kept
+        self._later: threading.Timer | None = None  # keeps what was said since the answer was last kept
         self._keeping = threading.Lock()
         self._news = threading.Condition(threading.RLock())
         self._worker = threading.Thread(target=self._drain, name=f"run {thread.id}", daemon=True)
@@ -159,9 +159,12 @@ class LiveRun:
             for event in self._events:
                 if not self._append(event):
                     break
-                finished = not isinstance(event, _PIECES)
-                if finished or time.monotonic() - self._kept >= KEEP_EVERY:
-                    self._save(finished)
+                if not isinstance(event, _PIECES):
+                    self._save(True)
+                elif self._later is None and self._keeper is not None:
+                    self._later = threading.Timer(KEEP_EVERY, self._save, [False])
+                    self._later.daemon = True
+                    self._later.start()
         except BaseException as error:  # a run turns its errors into events; this is the last net
             log.exception("a run broke")
             reason = type(error).__name__
@@ -177,8 +180,10 @@ class LiveRun:
         with self._keeping:  # whoever comes later keeps what is later
             if self._keeper is None:
                 return
+            if self._later is not None:
+                self._later.cancel()
+                self._later = None
             self._keeper.keep(self.thread, max(0, self.first - 1), whole)
-            self._kept = time.monotonic()
             if self.ended:
                 self._keeper.release(self.thread)
                 self._keeper = None

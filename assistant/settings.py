@@ -28,6 +28,7 @@ VARIABLES: dict[str, str] = {
     "ASSISTANT_INSTRUCTIONS": "What the model is told about its task.",
     "ASSISTANT_MAX_ROUNDS": "How many times one answer may ask for functions, 1 to 100 (10).",
     "ASSISTANT_TOOL_TIMEOUT": "Seconds a function may take, more than 0 and at most 3600 (30).",
+    "ASSISTANT_CONTEXT_TOKENS": "Tokens the model can take in, for servers that cut silently (0: no limit).",
     "ASSISTANT_DATABASE_URL": "Where threads are kept: a database's URL (a SQLite file beside the page).",
     "ASSISTANT_BACKGROUND": "1 lets answers go on at the server through a lost connection, where it can (0).",
 }
@@ -44,6 +45,7 @@ class Settings:
     instructions: str = INSTRUCTIONS
     max_rounds: int = 10
     tool_timeout: float = 30.0
+    context: int = 0
     database_url: str = field(default="", repr=False)
     background: bool = False
 
@@ -81,6 +83,13 @@ class Settings:
             ),
             tool_timeout=_seconds(
                 "ASSISTANT_TOOL_TIMEOUT", text("ASSISTANT_TOOL_TIMEOUT"), default.tool_timeout, 3600
+            ),
+            context=_whole(
+                "ASSISTANT_CONTEXT_TOKENS",
+                text("ASSISTANT_CONTEXT_TOKENS"),
+                default.context,
+                0,
+                100_000_000,
             ),
             database_url=text("ASSISTANT_DATABASE_URL"),
             background=_flag("ASSISTANT_BACKGROUND", text("ASSISTANT_BACKGROUND"), default.background),

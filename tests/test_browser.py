@@ -7,12 +7,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from assistant import Thread
+from assistant.events import RunCompleted
+from assistant.messages import Message, Text
 from assistant.settings import VARIABLES
+from assistant.store import Store
 from tests.conftest import need
 from tests.wire import ModelServer, call, calls, cut, message, text
 
@@ -61,7 +66,7 @@ def model(one_server: ModelServer) -> Iterator[ModelServer]:
 def serve(folder: Path, **settings: str) -> Iterator[str]:
     """``streamlit run`` as a person runs it; gives its address."""
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
-    settings["ASSISTANT_DATABASE_URL"] = f"sqlite:///{folder}/threads.sqlite"
+    environment["ASSISTANT_DATABASE_URL"] = f"sqlite:///{folder}/threads.sqlite"
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port=0"]
     command += ["--server.headless=true", "--server.address=127.0.0.1", "--server.fileWatcherType=none"]
     with subprocess.Popen(
@@ -85,8 +90,13 @@ def serve(folder: Path, **settings: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def app(one_server: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from serve(tmp_path_factory.mktemp("app"), OPENAI_BASE_URL=one_server.url)
+def app_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("app")
+
+
+@pytest.fixture(scope="module")
+def app(one_server: ModelServer, app_folder: Path) -> Iterator[str]:
+    yield from serve(app_folder, OPENAI_BASE_URL=one_server.url)
 
 
 @pytest.fixture(scope="module")
@@ -278,6 +288,92 @@ def test_enter_that_ends_an_ime_composition_does_not_send(model: ModelServer, pa
     model.plays(text("京都ですね。"))
     page.keyboard.press("Enter")
     wait_for(page, "京都ですね。")
+
+
+def test_back_and_forward_go_through_the_threads(model: ModelServer, page: "Page") -> None:
+    model.plays(text("One."), text("Two."))
+    say(page, "First")
+    wait_for(page, "One.")
+    page.wait_for_selector(IDLE)
+    first = page.url
+    page.get_by_role("button", name="New chat").click()
+    page.wait_for_selector("text=What time is it in Oslo")
+    say(page, "Second")
+    wait_for(page, "Two.")
+    page.wait_for_selector(IDLE)
+    second = page.url
+    page.get_by_test_id("stSidebar").get_by_role("button", name="First").click()
+    wait_for(page, "One.")
+    assert page.url == first
+    page.go_back()
+    wait_for(page, "Two.")
+    assert page.url == second
+    page.go_forward()
+    wait_for(page, "One.")
+    assert page.url == first
+
+
+def test_of_a_long_thread_the_newest_part_is_shown_and_earlier_ones_on_request(
+    model: ModelServer, browser: "Browser", app_folder: Path, app: str
+) -> None:
+    thread = Thread("conv_long")
+    for number in range(100):
+        thread.messages += [
+            Message.from_person(f"Question {number}."),
+            Message("assistant", [Text(f"Answer {number}.")], RunCompleted()),
+        ]
+    with closing(Store(f"sqlite:///{app_folder}/threads.sqlite")) as store:
+        store.save(thread)
+    page = open_page(browser, f"{app}/?thread=conv_long")
+    wait_for(page, "Answer 99.")
+    page.wait_for_selector(IDLE)
+    assert page.locator(MESSAGE).count() == 40
+    page.get_by_role("button", name="Show earlier messages (160)").click()
+    page.get_by_text("Question 60.").wait_for(state="attached")
+    page.wait_for_selector(IDLE)
+    assert page.locator(MESSAGE).count() == 80
+    assert "Question 60." in page.locator(MESSAGE).first.inner_text()
+    model.plays(text("Fine."))
+    say(page, "And now?")
+    wait_for(page, "Fine.")
+    page.close()
+
+
+def test_an_answer_of_another_process_is_seen_growing_and_can_be_stopped(
+    model: ModelServer, browser: "Browser", app_folder: Path, app: str
+) -> None:
+    page = open_page(browser, app)
+    for other_app in serve(app_folder, OPENAI_BASE_URL=model.url):
+        first, second = threading.Event(), threading.Event()
+        model.plays(
+            text("One two three four", gate=first, gate_after=6),
+            text("Five six seven eight", gate=second, gate_after=6),
+        )
+        say(page, "Count")
+        wait_for(page, "One two")
+        other = open_page(browser, page.url.replace(app, other_app))
+        other.get_by_text("Another process of this application is writing this answer.").wait_for()
+        wait_for(other, "One two")
+        say(other, "And I?")
+        other.get_by_text("Your message is back in the input.").wait_for()
+        assert other.input_value(INPUT) == "And I?"
+        first.set()
+        wait_for(other, "three four")
+        other.get_by_text("is writing this answer.").wait_for(state="detached")
+        page.wait_for_selector(IDLE)
+        say(page, "Go on")
+        wait_for(page, "Five six")
+        other.reload()
+        wait_for(other, "Five six")
+        other.get_by_role("button", name="Stop", exact=True).click()
+        for each in (page, other):
+            wait_for(each, "Stopped.")
+            each.wait_for_selector(IDLE)
+        model.plays(text("Fine."))
+        say(other, "And I?")
+        wait_for(other, "Fine.")
+        other.close()
+    page.close()
 
 
 def test_the_demo_answers_without_a_key(browser: "Browser", demo_app: str) -> None:

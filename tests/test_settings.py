@@ -43,6 +43,7 @@ def test_every_variable_sets_its_setting() -> None:
         "ASSISTANT_INSTRUCTIONS": "Be brief.\nBe kind.",
         "ASSISTANT_MAX_ROUNDS": "3",
         "ASSISTANT_TOOL_TIMEOUT": "1.5",
+        "ASSISTANT_CONTEXT_TOKENS": "4096",
         "ASSISTANT_DATABASE_URL": "sqlite://",
         "ASSISTANT_BACKGROUND": "1",
     }
@@ -55,6 +56,7 @@ def test_every_variable_sets_its_setting() -> None:
         instructions="Be brief.\nBe kind.",
         max_rounds=3,
         tool_timeout=1.5,
+        context=4096,
         database_url="sqlite://",
         background=True,
     )

@@ -16,4 +16,5 @@ def open_backend(settings: Settings, demo: httpx2.BaseTransport | None = None) -
         model=settings.model,
         instructions=settings.instructions,
         background=settings.background and not settings.demo,
+        context=settings.context,
     )

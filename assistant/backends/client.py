@@ -169,6 +169,8 @@ def failure(
 ) -> BackendError:
     """The exception for an error that a server named, by its code, else by its status."""
     meaning = _MEANINGS.get(code)
+    if meaning is None and _TOO_LONG.search(f"{words} {code}"):
+        code, meaning = "context_length_exceeded", _LONG
     if meaning is None and status in _BY_STATUS:
         code, meaning = _BY_STATUS[status]
     if meaning is None and (status >= 500 or status == 0):
@@ -202,6 +204,10 @@ def _code(error: openai.APIError) -> str:
         if isinstance(name, str) and name in _MEANINGS:
             return name
     return str(error.code or error.type or "")
+
+
+_TOO_LONG = re.compile(r"context (length|size|window)|prompt (is )?too long|exceed_context", re.IGNORECASE)
+"""How servers say it that have no code for it: vLLM, llama.cpp, Ollama, LM Studio and OpenRouter."""
 
 
 def _words(error: openai.APIStatusError) -> object:

@@ -25,7 +25,7 @@ from ..threads import Thread, unguessable_id
 from ..tools import Toolbox
 from .client import failure, hang_up, host, not_the_api, translated
 from .responses_items import Item
-from .responses_memory import Memory
+from .responses_memory import Memory, size
 from .responses_stream import Answer, NoEnding, StreamError, is_last, read
 
 LOCK_DELAYS = (0.5, 1.0, 2.0, 4.0)
@@ -41,6 +41,11 @@ _NO_CONVERSATIONS = (404, 405, 501)
 _NO_SUCH_THREAD = (400, 422, *_NO_CONVERSATIONS)
 _GOING_ON = ("queued", "in_progress")
 
+BYTES_PER_TOKEN = 3
+"""Of UTF-8: English has about 4, Japanese about 3; on the safe side."""
+
+SHORTENED = Note("The conversation is too long for the model: it is told only the newest part of it.")
+
 PAGE = 20
 """The most items that one request may add to a conversation (API reference, "Create items")."""
 
@@ -48,17 +53,27 @@ PAGE = 20
 class Responses:
     """A backend for servers that speak the Responses API.
 
+    ``context`` is how many tokens the model can take in, for servers that cut silently what is too much; with
+    0 all is sent until the server refuses it.
+
     With ``background``, responses go on at the server when the connection is lost, and are picked up again
     where they were; the server must offer that (OpenAI's guide to background mode).
     """
 
     def __init__(
-        self, client: OpenAI, *, model: str, instructions: str = "", background: bool = False
+        self,
+        client: OpenAI,
+        *,
+        model: str,
+        instructions: str = "",
+        background: bool = False,
+        context: int = 0,
     ) -> None:
         self._client = client
         self._model = model
         self._instructions = instructions
         self._background = background
+        self._context = context
         self._requests: WeakKeyDictionary[Thread, _Request] = WeakKeyDictionary()
 
     def close(self) -> None:
@@ -78,7 +93,7 @@ class Responses:
         notes = memory.notes
         if memory.is_blank:
             yield from self._begin(memory)
-        delays, rebuilt, repeated = iter(LOCK_DELAYS), False, False
+        delays, rebuilt, repeated, shortened = iter(LOCK_DELAYS), False, False, False
         while True:
             said = thread.extent
             try:
@@ -92,10 +107,18 @@ class Responses:
                 told = memory.unheard()
                 if notes["conversation"] and not told:
                     return (yield from _adopt(memory))
+                if self._context and memory.shorten(told, self._room(toolbox)) and not shortened:
+                    shortened = True
+                    yield SHORTENED
                 notes["uncertain"] = True
                 answer = yield from self._ask(memory, told, toolbox, request)
                 break
             except RequestRefused as refusal:
+                if refusal.code == "context_length_exceeded" and memory.shorten(told):
+                    if not shortened:
+                        shortened = True
+                        yield SHORTENED
+                    continue
                 gone = self._is_gone(refusal, memory)
                 if request.cancelled or not (gone or _out_of_step(refusal, memory)):
                     raise
@@ -224,8 +247,10 @@ class Responses:
             asked["background"] = True
         if memory.notes["conversation"]:
             asked |= {"conversation": memory.notes["conversation"], "input": told}
+            if memory.notes["left_out"]:
+                asked["truncation"] = "auto"
         else:
-            asked["input"] = memory.notes["items"] + told
+            asked["input"] = (memory.notes["items"] + told)[memory.notes["left_out"] :]
         try:
             with closing(self._events(asked, memory, request)) as events:
                 return (yield from read(events))
@@ -235,6 +260,10 @@ class Responses:
             raise Interrupted(
                 f"{host(self._client)} stopped in the middle of the answer.", code="interrupted", retry=True
             ) from error
+
+    def _room(self, toolbox: Toolbox) -> int:
+        """How many bytes of items go into what the model can take in, beside its instructions."""
+        return self._context * BYTES_PER_TOKEN - size([*_tools(toolbox), {"": self._instructions}])
 
     def _events(
         self, asked: dict[str, Any], memory: Memory, request: "_Request"

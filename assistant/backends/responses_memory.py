@@ -6,6 +6,7 @@ The one rule: what the server has not heard is found in the transcript, and is n
 response ended well. So an attempt that failed needs no undoing: the next one finds the same again.
 """
 
+import json
 from collections.abc import Iterable
 from typing import TypedDict, cast
 
@@ -28,6 +29,9 @@ class Notes(TypedDict):
     uncertain: bool  # something was asked and did not end well: who knows what the server kept of it
     running: str | None  # a response that runs at the server by itself (background mode)
     asked: int  # how many messages of the person it answers
+    left_out: (
+        int  # how many items, the oldest, it is not told any more; or 1: a conversation's server chooses
+    )
 
 
 class Memory:
@@ -44,8 +48,12 @@ class Memory:
             uncertain=False,
             running=None,
             asked=0,
+            left_out=0,
         )
-        self.notes = cast("Notes", thread.raw.setdefault("responses", blank))
+        # Notes of an earlier version may lack something.
+        self.notes = cast("Notes", thread.raw.setdefault("responses", {}))
+        for name, value in blank.items():
+            self.notes.setdefault(name, value)  # type: ignore[misc]
 
     @property
     def is_blank(self) -> bool:
@@ -86,6 +94,26 @@ class Memory:
         self.notes["owed"] = [call.call_id for call in answer.calls]
         self.notes["heard"] = self._thread.extent
         self.notes["uncertain"], self.notes["running"] = False, None
+
+    def shorten(self, told: list[Item], most: int | None = None) -> bool:
+        """Leave the oldest turns out of what the model is told from now on; whether that was possible.
+
+        So many that ``most`` bytes are left, or half of what there is; the last turn always stays. A server
+        with conversations chooses by itself what to leave out.
+        """
+        before = self.notes["left_out"]
+        if self.notes["conversation"]:
+            self.notes["left_out"] = before if most else 1
+            return self.notes["left_out"] > before
+        items = self.notes["items"] + told
+        turns = [index for index, item in enumerate(items) if item.get("role") == "user" and index > before]
+        rest = size(items[before:])
+        if not turns or (most is not None and rest <= most):
+            return False
+        most = rest // 2 if most is None else most * 3 // 4  # so that it is not soon too much again
+        left = next((turn for turn in turns if size(items[turn:]) <= most), turns[-1])
+        self.notes["left_out"] = left
+        return True
 
     def learn(self, news: list[Item]) -> None:
         """Note items that turned up in the server's conversation after those known of."""
@@ -144,7 +172,7 @@ class Memory:
         last = max(index for index, each in enumerate(self._thread.messages) if each.role == "user")
         before = self._thread.messages[:last]
         self.notes["heard"] = [last, len(before[-1].parts) if before else 0]
-        self.notes["items"], self.notes["owed"] = [], []
+        self.notes["items"], self.notes["owed"], self.notes["left_out"] = [], [], 0
         self.notes["uncertain"], self.notes["running"] = False, None
         return told_apart([item for each in before for item in items_of(each.role, each.parts)])
 
@@ -175,3 +203,8 @@ class Memory:
                     heard = [index + 1, len(message.parts)]
                     break
         return heard
+
+
+def size(items: list[Item]) -> int:
+    """Items in bytes, as they are sent."""
+    return len(json.dumps(items, ensure_ascii=False).encode("utf-8", "replace"))
