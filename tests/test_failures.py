@@ -60,7 +60,7 @@ STATUSES = [
         error(400, "context_length_exceeded"),
         RunFailed(
             "context_length_exceeded",
-            "The conversation has become too long for the model. Start a new chat.",
+            "This is more than the model can take in at once. Say it in smaller parts, or start a new chat.",
         ),
     ),
     (

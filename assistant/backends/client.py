@@ -121,7 +121,9 @@ _QUOTA = _Meaning(
 )
 _RATE = _Meaning("Too many requests just now at {host}.", retry=True)
 _MODEL = _Meaning("{host} does not offer this model to you. Set OPENAI_MODEL to one it has. It says: {words}")
-_LONG = _Meaning("The conversation has become too long for the model. Start a new chat.")
+_LONG = _Meaning(
+    "This is more than the model can take in at once. Say it in smaller parts, or start a new chat."
+)
 _BUSY = _Meaning("{host} is overloaded or has an internal error. Try again in a moment.", ServerFailed, True)
 _POLICY = _Meaning(
     "{host} refused this message under its usage policy. Word it differently. It says: {words}"

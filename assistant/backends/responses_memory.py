@@ -103,7 +103,7 @@ class Memory:
         """
         before = self.notes["left_out"]
         if self.notes["conversation"]:
-            self.notes["left_out"] = before if most else 1
+            self.notes["left_out"] = 1 if self.notes["items"] and most is None else before
             return self.notes["left_out"] > before
         items = self.notes["items"] + told
         turns = [index for index, item in enumerate(items) if item.get("role") == "user" and index > before]
