@@ -183,8 +183,9 @@ class LiveRun:
             if self._later is not None:
                 self._later.cancel()
                 self._later = None
-            self._keeper.keep(self.thread, max(0, self.first - 1), whole)
-            if self.ended:
+            last = self.ended
+            self._keeper.keep(self.thread, max(0, self.first - 1), whole or last)
+            if last:
                 self._keeper.release(self.thread)
                 self._keeper = None
 
