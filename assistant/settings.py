@@ -7,12 +7,14 @@ The one rule: every variable is listed once, in ``VARIABLES``, with the sentence
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, cast, get_args
 from urllib.parse import urlsplit
 
 from .errors import SettingsError
 
 OPENAI_URL = "https://api.openai.com/v1"
+
+Protocol = Literal["auto", "responses", "chat", "agents", "assistants"]
 
 INSTRUCTIONS = (
     "You are a friendly trip planner. Use the functions for facts about time, weather, hotels and events, "
@@ -24,6 +26,9 @@ VARIABLES: dict[str, str] = {
     "OPENAI_API_KEY": "The key of your account; leave it out to use the built-in demo.",
     "OPENAI_BASE_URL": "Another server that speaks the Responses API, such as http://localhost:11434/v1.",
     "OPENAI_MODEL": "The model that answers (gpt-6-luna).",
+    "OPENAI_AGENT_ID": "An agent of the Agents API, whose functions are looked up here by name.",
+    "OPENAI_ASSISTANT_ID": "An assistant, for servers that still speak the Assistants API.",
+    "ASSISTANT_PROTOCOL": "auto, responses, chat, agents or assistants (auto: found out by looking).",
     "ASSISTANT_NAME": "The name above the chat (Trip planner).",
     "ASSISTANT_INSTRUCTIONS": "What the model is told about its task.",
     "ASSISTANT_MAX_ROUNDS": "How many times one answer may ask for functions, 1 to 100 (10).",
@@ -41,6 +46,9 @@ class Settings:
     api_key: str = field(default="", repr=False)
     base_url: str = ""
     model: str = "gpt-6-luna"
+    agent_id: str = ""
+    assistant_id: str = ""
+    protocol: Protocol = "auto"
     name: str = "Trip planner"
     instructions: str = INSTRUCTIONS
     max_rounds: int = 10
@@ -76,6 +84,9 @@ class Settings:
             api_key=_key(text("OPENAI_API_KEY")),
             base_url=_url("OPENAI_BASE_URL", text("OPENAI_BASE_URL")),
             model=text("OPENAI_MODEL") or default.model,
+            agent_id=text("OPENAI_AGENT_ID"),
+            assistant_id=text("OPENAI_ASSISTANT_ID"),
+            protocol=_protocol(text("ASSISTANT_PROTOCOL")),
             name=text("ASSISTANT_NAME") or default.name,
             instructions=text("ASSISTANT_INSTRUCTIONS") or default.instructions,
             max_rounds=_whole(
@@ -104,6 +115,17 @@ def _key(value: str) -> str:
             "in one piece and without quotes."
         )
     return value
+
+
+def _protocol(value: str) -> Protocol:
+    for protocol in get_args(Protocol):
+        if value.lower() == protocol:
+            return cast("Protocol", protocol)
+    if value:
+        raise SettingsError(
+            f"ASSISTANT_PROTOCOL is {value!r}. Set one of {', '.join(get_args(Protocol))}, or leave it out."
+        )
+    return "auto"
 
 
 def _url(name: str, value: str) -> str:
