@@ -7,7 +7,8 @@ import pytest
 
 from assistant import Assistant, Thread, Toolbox
 from assistant.backends.client import connect
-from assistant.backends.responses import SHORTENED, Responses
+from assistant.backends.context import SHORTENED
+from assistant.backends.responses import Responses
 from assistant.events import Event, Note, RunCompleted, RunFailed
 from assistant.settings import Settings
 from tests.conftest import Connect, add

@@ -22,7 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 Json = dict[str, Any]
@@ -283,11 +283,15 @@ class ModelServer:
         self.closing = threading.Event()
         self._script: deque[Play] = deque()
         self._lock = threading.RLock()
-        handler = type("Handler", (_Handler,), {"model": self})
+        handler = type("Handler", (self.handler(),), {"model": self})
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._http.daemon_threads = True
         self._http.socket.listen(64)  # by default 5 may knock at once, and others wait a second
         self._thread = threading.Thread(target=lambda: self._http.serve_forever(poll_interval=0.01))
+
+    def handler(self) -> "type[Handler]":
+        """What answers each connection: the protocol."""
+        return Handler
 
     @property
     def url(self) -> str:
@@ -309,7 +313,7 @@ class ModelServer:
             assert time.monotonic() < deadline, "a response is still being written"
             time.sleep(0.001)
 
-    def __enter__(self) -> "ModelServer":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -452,7 +456,7 @@ def what_is_wrong(items: list[Json]) -> str:
     return ""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     model: ModelServer

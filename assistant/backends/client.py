@@ -238,6 +238,24 @@ def _cut(client: OpenAI) -> BackendError:
     )
 
 
+class Request:
+    """A request under way, which another thread may cancel at any moment."""
+
+    def __init__(self) -> None:
+        self.cancelled = False
+        self._response: httpx2.Response | None = None
+
+    def answered_by(self, response: httpx2.Response) -> None:
+        self._response = response
+        if self.cancelled:
+            hang_up(response)
+
+    def cancel(self) -> None:
+        self.cancelled = True
+        if self._response is not None:
+            hang_up(self._response)
+
+
 def hang_up(response: httpx2.Response) -> None:
     """End a response that another thread may be waiting for; that thread sees a lost connection.
 

@@ -15,7 +15,6 @@ from functools import partial
 from typing import Any, Literal, cast
 from weakref import WeakKeyDictionary
 
-import httpx2
 import openai
 from openai import Omit, OpenAI, Stream, omit
 
@@ -23,9 +22,10 @@ from ..errors import BackendError, Interrupted, RequestRefused, UnknownThread
 from ..events import Event, Note, RoundEnded, TextBreak, TextDelta, ThreadOpened, ToolCall
 from ..threads import Thread, unguessable_id
 from ..tools import Toolbox
-from .client import failure, hang_up, host, not_the_api, translated
+from .client import Request, failure, host, not_the_api, translated
+from .context import BYTES_PER_TOKEN, SHORTENED, size
 from .responses_items import Item
-from .responses_memory import Memory, size
+from .responses_memory import Memory
 from .responses_stream import Answer, NoEnding, StreamError, is_last, read
 
 LOCK_DELAYS = (0.5, 1.0, 2.0, 4.0)
@@ -40,11 +40,6 @@ RUNNING = "running_response"
 _NO_CONVERSATIONS = (404, 405, 501)
 _NO_SUCH_THREAD = (400, 422, *_NO_CONVERSATIONS)
 _GOING_ON = ("queued", "in_progress")
-
-BYTES_PER_TOKEN = 3
-"""Of UTF-8: English has about 4, Japanese about 3; on the safe side."""
-
-SHORTENED = Note("The conversation is too long for the model: it is told only the newest part of it.")
 
 PAGE = 20
 """The most items that one request may add to a conversation (API reference, "Create items")."""
@@ -74,7 +69,7 @@ class Responses:
         self._instructions = instructions
         self._background = background
         self._context = context
-        self._requests: WeakKeyDictionary[Thread, _Request] = WeakKeyDictionary()
+        self._requests: WeakKeyDictionary[Thread, Request] = WeakKeyDictionary()
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -88,7 +83,7 @@ class Responses:
 
     def stream(self, thread: Thread, toolbox: Toolbox) -> Generator[Event, None, list[ToolCall]]:
         """One response to the thread as it stands; see ``run.Backend``."""
-        memory, request = Memory(thread), _Request()
+        memory, request = self._memory(thread), Request()
         self._requests[thread] = request
         notes = memory.notes
         if memory.is_blank:
@@ -159,7 +154,7 @@ class Responses:
                     f"{host(self._client)} has no thread by this id.", code="unknown_thread"
                 ) from error
         thread = Thread(thread_id)
-        memory = Memory(thread)
+        memory = self._memory(thread)
         memory.recall(thread_id, items)
         if self._background:
             self._find_running(thread_id, memory)
@@ -171,7 +166,7 @@ class Responses:
         Raises:
             BackendError: Something of it is still there.
         """
-        conversation = Memory(thread).notes["conversation"]
+        conversation = self._memory(thread).notes["conversation"]
         if conversation is None:
             return
         with suppress(UnknownThread), translated(self._client):
@@ -185,12 +180,15 @@ class Responses:
 
     def can_go_on(self, thread: Thread) -> bool:
         """Whether the server goes by itself on with the answer that this thread lacks."""
-        running = Memory(thread).notes["running"]
+        running = self._memory(thread).notes["running"]
         if not running:
             return False
         with suppress(BackendError), translated(self._client):
             return self._client.responses.retrieve(running).status in (*_GOING_ON, "completed")
         return False
+
+    def _memory(self, thread: Thread) -> Memory:
+        return Memory(thread, str(self._client.base_url))
 
     def _begin(self, memory: Memory) -> Generator[Event, None, None]:
         """Begin a conversation, where the server has conversations."""
@@ -238,7 +236,7 @@ class Responses:
         memory.notes["items"], memory.notes["conversation"] = kept, conversation
 
     def _ask(
-        self, memory: Memory, told: list[Item], toolbox: Toolbox, request: "_Request"
+        self, memory: Memory, told: list[Item], toolbox: Toolbox, request: Request
     ) -> Generator[Event, None, Answer]:
         asked: dict[str, Any] = {"model": self._model, "tools": _tools(toolbox), "stream": True}
         if self._instructions:
@@ -266,7 +264,7 @@ class Responses:
         return self._context * BYTES_PER_TOKEN - size([*_tools(toolbox), {"": self._instructions}])
 
     def _events(
-        self, asked: dict[str, Any], memory: Memory, request: "_Request"
+        self, asked: dict[str, Any], memory: Memory, request: Request
     ) -> Generator[object, None, None]:
         """The events of one response, as plain dictionaries: faithful to be sent back, tolerant of what no
         model foresees, and several times cheaper to make than the SDK's objects.
@@ -367,24 +365,6 @@ class Responses:
             if not items or not page.get("has_more"):
                 return
             after = page.get("last_id") or items[-1]["id"]
-
-
-class _Request:
-    """A request under way, which another thread may cancel at any moment."""
-
-    def __init__(self) -> None:
-        self.cancelled = False
-        self._response: httpx2.Response | None = None
-
-    def answered_by(self, response: httpx2.Response) -> None:
-        self._response = response
-        if self.cancelled:
-            hang_up(response)
-
-    def cancel(self) -> None:
-        self.cancelled = True
-        if self._response is not None:
-            hang_up(self._response)
 
 
 def _tools(toolbox: Toolbox) -> list[Item]:

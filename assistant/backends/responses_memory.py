@@ -6,7 +6,6 @@ The one rule: what the server has not heard is found in the transcript, and is n
 response ended well. So an attempt that failed needs no undoing: the next one finds the same again.
 """
 
-import json
 from collections.abc import Iterable
 from typing import TypedDict, cast
 
@@ -14,6 +13,7 @@ from ..events import RunCompleted
 from ..execute import stopped
 from ..messages import Message
 from ..threads import Thread
+from .context import shortened
 from .responses_items import Item, is_call, is_output, items_of, messages_of, output_of, text_of, told_apart
 from .responses_stream import Answer
 
@@ -21,6 +21,7 @@ from .responses_stream import Answer
 class Notes(TypedDict):
     """The notes about one thread, as they stand in ``thread.raw["responses"]``; JSON-able."""
 
+    server: str  # the address of the server that all this is about
     conversation: str | None  # the server's conversation; None while there is none, or can be none
     stateless: bool  # the server has no conversations: it is told everything each time
     items: list[Item]  # all the server has heard and said, verbatim, in order
@@ -37,9 +38,11 @@ class Notes(TypedDict):
 class Memory:
     """The notes about one thread, and what follows from them."""
 
-    def __init__(self, thread: Thread) -> None:
+    def __init__(self, thread: Thread, server: str) -> None:
+        """The notes about what this server, named by its address, knows of the thread."""
         self._thread = thread
         blank = Notes(
+            server=server,
             conversation=None,
             stateless=False,
             items=[],
@@ -50,8 +53,11 @@ class Memory:
             asked=0,
             left_out=0,
         )
+        notes = thread.raw.setdefault("responses", {})
+        if notes.get("server", server) != server:  # the thread has moved from another one
+            notes = thread.raw.setdefault(f"responses {server}", {})
         # Notes of an earlier version may lack something.
-        self.notes = cast("Notes", thread.raw.setdefault("responses", {}))
+        self.notes = cast("Notes", notes)
         for name, value in blank.items():
             self.notes.setdefault(name, value)  # type: ignore[misc]
 
@@ -98,22 +104,14 @@ class Memory:
     def shorten(self, told: list[Item], most: int | None = None) -> bool:
         """Leave the oldest turns out of what the model is told from now on; whether that was possible.
 
-        So many that ``most`` bytes are left, or half of what there is; the last turn always stays. A server
-        with conversations chooses by itself what to leave out.
+        See ``context.shortened``. A server with conversations chooses by itself what to leave out.
         """
         before = self.notes["left_out"]
         if self.notes["conversation"]:
             self.notes["left_out"] = 1 if self.notes["items"] and most is None else before
             return self.notes["left_out"] > before
-        items = self.notes["items"] + told
-        turns = [index for index, item in enumerate(items) if item.get("role") == "user" and index > before]
-        rest = size(items[before:])
-        if not turns or (most is not None and rest <= most):
-            return False
-        most = rest // 2 if most is None else most * 3 // 4  # so that it is not soon too much again
-        left = next((turn for turn in turns if size(items[turn:]) <= most), turns[-1])
-        self.notes["left_out"] = left
-        return True
+        self.notes["left_out"] = shortened(self.notes["items"] + told, before, most)
+        return self.notes["left_out"] > before
 
     def learn(self, news: list[Item]) -> None:
         """Note items that turned up in the server's conversation after those known of."""
@@ -203,8 +201,3 @@ class Memory:
                     heard = [index + 1, len(message.parts)]
                     break
         return heard
-
-
-def size(items: list[Item]) -> int:
-    """Items in bytes, as they are sent."""
-    return len(json.dumps(items, ensure_ascii=False).encode("utf-8", "replace"))

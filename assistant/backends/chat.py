@@ -1,0 +1,192 @@
+"""Chat Completions, for servers that have nothing else. They remember nothing: each time they are told all.
+
+Not here: the loop (``run.py``), what the chunks of a stream mean (``chat_stream.py``).
+
+The one rule: what is sent is made from the transcript alone, so there is nothing that could get out of step.
+"""
+
+import json
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from itertools import groupby
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from openai import OpenAI
+
+from ..errors import Interrupted, RequestRefused, UnknownThread
+from ..events import Event, Note, ThreadOpened, ToolCall
+from ..execute import sendable, stopped
+from ..messages import Call, Message, Refusal, Text
+from ..threads import Thread, unguessable_id
+from ..tools import Toolbox
+from .chat_stream import DONE, read
+from .client import Request, failure, host, not_the_api, translated
+from .context import BYTES_PER_TOKEN, SHORTENED, shortened, size
+from .parameters import without_refused
+from .responses_stream import NoEnding, StreamError
+from .sse import events
+
+Json = dict[str, Any]
+
+
+class Chat:
+    """A backend for servers that speak Chat Completions.
+
+    ``context``: see ``Responses``. ``effort`` is the reasoning effort, where one was chosen.
+    """
+
+    def __init__(
+        self, client: OpenAI, *, model: str, instructions: str = "", context: int = 0, effort: str = ""
+    ) -> None:
+        self._client = client
+        self._model = model
+        self._instructions = instructions
+        self._context = context
+        self._effort = effort
+        self._requests: WeakKeyDictionary[Thread, Request] = WeakKeyDictionary()
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
+    def cancel(self, thread: Thread) -> None:
+        """Hang up on the server if it is answering this thread; see ``run.Backend``."""
+        request = self._requests.pop(thread, None)
+        if request is not None:
+            request.cancel()
+
+    def recall(self, thread_id: str) -> Thread:
+        """Nothing: such a server keeps no threads.
+
+        Raises:
+            UnknownThread: Always.
+        """
+        raise UnknownThread(f"{host(self._client)} keeps no threads.", code="unknown_thread")
+
+    def forget(self, thread: Thread) -> None:
+        """Nothing: such a server keeps no threads."""
+
+    def can_go_on(self, thread: Thread) -> bool:
+        """Never: an answer of such a server ends with its connection."""
+        return False
+
+    def stream(self, thread: Thread, toolbox: Toolbox) -> Generator[Event, None, list[ToolCall]]:
+        """One completion of the thread as it stands; see ``run.Backend``."""
+        if not thread.id:
+            yield ThreadOpened(unguessable_id())
+        request = self._requests[thread] = Request()
+        notes = thread.raw.setdefault("chat", {"left_out": 0})
+        told, asked, noted = messages_of(thread), self._parameters(toolbox), False
+        if self._context:
+            room = self._context * BYTES_PER_TOKEN - size([asked])
+            notes["left_out"], before = shortened(told, notes["left_out"], room), notes["left_out"]
+            if noted := notes["left_out"] > before:
+                yield SHORTENED
+        repeated = False
+        while True:
+            said = thread.extent
+            try:
+                return (yield from self._ask(asked, told[notes["left_out"] :], request))
+            except RequestRefused as refusal:
+                left_out = shortened(told, notes["left_out"])
+                if refusal.code == "context_length_exceeded" and left_out > notes["left_out"]:
+                    notes["left_out"] = left_out
+                    if not noted:
+                        noted = True
+                        yield SHORTENED
+                elif changed := without_refused(asked, refusal):
+                    asked, name = changed
+                    yield Note(f"The model does not take the parameter {name}; it was asked without it.")
+                else:
+                    raise
+            except Interrupted as cut:
+                # Once, where nothing was said, it is asked again.
+                if request.cancelled or repeated or cut.code != "interrupted" or thread.extent != said:
+                    raise
+                repeated = True
+
+    def _parameters(self, toolbox: Toolbox) -> Json:
+        asked: Json = {"model": self._model, "stream": True, "stream_options": {"include_usage": True}}
+        if toolbox:
+            asked["tools"] = [
+                {
+                    "type": "function",
+                    "function": {
+                        "name": tool.name,
+                        "description": tool.description,
+                        "parameters": tool.parameters,
+                    },
+                }
+                for tool in toolbox.values()
+            ]
+        if self._effort:
+            asked["reasoning_effort"] = self._effort
+        return asked
+
+    def _ask(self, asked: Json, told: list[Json], request: Request) -> Generator[Event, None, list[ToolCall]]:
+        if self._instructions:
+            told = [{"role": "system", "content": self._instructions}, *told]
+        try:
+            with closing(self._chunks(asked | {"messages": told}, request)) as chunks:
+                return (yield from read(chunks))
+        except StreamError as error:
+            raise failure(error.code, error, self._client) from error
+        except NoEnding as error:
+            raise Interrupted(
+                f"{host(self._client)} stopped in the middle of the answer.", code="interrupted", retry=True
+            ) from error
+
+    def _chunks(self, asked: Json, request: Request) -> Generator[object, None, None]:
+        """The chunks of one completion as plain dictionaries, then ``DONE`` if the server says it."""
+        api: Any = self._client.chat.completions.with_streaming_response
+        with translated(self._client), api.create(**asked) as response:
+            request.answered_by(response.http_response)
+            kind = response.headers.get("content-type", "")
+            if "text/html" in kind:
+                raise not_the_api(self._client)
+            if "json" in kind:  # a server that does not stream
+                yield json.loads(response.read())
+                yield DONE
+                return
+            for _, data in events(response.iter_bytes()):
+                try:
+                    yield DONE if data.strip() == DONE else json.loads(data)
+                except GeneratorExit:
+                    request.cancelled = True
+                    raise
+
+
+def messages_of(thread: Thread) -> list[Json]:
+    """The transcript as this protocol tells it: every call is followed by its output."""
+    return [told for message in thread.messages for told in _told(message)]
+
+
+def _told(message: Message) -> Iterator[Json]:
+    if message.role == "user":
+        yield {"role": "user", "content": sendable(message.text)}
+        return
+    said: list[str] = []
+    for round_number, parts in groupby(
+        message.parts, lambda part: part.round if isinstance(part, Call) else 0
+    ):
+        calls = [part for part in parts if isinstance(part, Call) and part.asked] if round_number else []
+        if not round_number:
+            said += [part.text for part in parts if isinstance(part, Text | Refusal) and part.text]
+        elif calls:
+            yield _spoken(said) | {"tool_calls": [_call(call) for call in calls]}
+            for call in calls:
+                output = (call.result or stopped(call.call_id)).output
+                yield {"role": "tool", "tool_call_id": call.call_id, "content": sendable(output)}
+            said = []
+    if said:
+        yield _spoken(said)
+
+
+def _spoken(said: list[str]) -> Json:
+    return {"role": "assistant", "content": sendable("\n\n".join(said)) or None}
+
+
+def _call(call: Call) -> Json:
+    function = {"name": call.name, "arguments": sendable(call.arguments) or "{}"}
+    return {"id": call.call_id, "type": "function", "function": function}
