@@ -12,7 +12,7 @@ from dotenv import dotenv_values
 from streamlit.errors import StreamlitSecretNotFoundError
 
 from assistant import Assistant, SettingsError, Thread, Toolbox, functions
-from assistant.backends import Responses, open_backend
+from assistant.backends import Server, open_backend
 from assistant.errors import BackendError, FunctionError, StoreError, ThreadBusy, UnknownThread
 from assistant.events import Event
 from assistant.keeper import Keeper
@@ -45,7 +45,7 @@ def secrets() -> Mapping[str, Any]:
 
 
 @st.cache_resource(show_spinner=False, max_entries=8, on_release=lambda backend: backend.close())
-def backend_for(settings: Settings, edition: int) -> Responses:
+def backend_for(settings: Settings, edition: int) -> Server:
     """One backend, with one client and one pool of connections, for everybody who has these settings."""
     return open_backend(settings, demo_server())
 
@@ -186,7 +186,10 @@ if settings.demo:
     )
     st.caption("Answers stream in; every function call is shown with what came of it.")
 else:
-    st.caption(f"Answers by {plain(settings.model)}; every function call is shown with what came of it.")
+    protocol = f" over {backend.protocol}" if backend.protocol else ""
+    st.caption(
+        f"Answers by {plain(settings.model)}{protocol}; every function call is shown with what came of it."
+    )
 
 if keeper.problem:
     st.warning(f"Threads are not kept just now. {plain(keeper.problem)}", icon=":material/database_off:")

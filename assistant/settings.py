@@ -14,6 +14,8 @@ from .errors import SettingsError
 
 OPENAI_URL = "https://api.openai.com/v1"
 
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+
 Protocol = Literal["auto", "responses", "chat", "agents", "assistants"]
 
 INSTRUCTIONS = (
@@ -26,6 +28,7 @@ VARIABLES: dict[str, str] = {
     "OPENAI_API_KEY": "The key of your account; leave it out to use the built-in demo.",
     "OPENAI_BASE_URL": "Another server that speaks the Responses API, such as http://localhost:11434/v1.",
     "OPENAI_MODEL": "The model that answers (gpt-6-luna).",
+    "OPENAI_REASONING_EFFORT": "none, minimal, low, medium, high, xhigh or max, where the model has it.",
     "OPENAI_AGENT_ID": "An agent of the Agents API, whose functions are looked up here by name.",
     "OPENAI_ASSISTANT_ID": "An assistant, for servers that still speak the Assistants API.",
     "ASSISTANT_PROTOCOL": "auto, responses, chat, agents or assistants (auto: found out by looking).",
@@ -46,6 +49,7 @@ class Settings:
     api_key: str = field(default="", repr=False)
     base_url: str = ""
     model: str = "gpt-6-luna"
+    effort: str = ""
     agent_id: str = ""
     assistant_id: str = ""
     protocol: Protocol = "auto"
@@ -84,9 +88,13 @@ class Settings:
             api_key=_key(text("OPENAI_API_KEY")),
             base_url=_url("OPENAI_BASE_URL", text("OPENAI_BASE_URL")),
             model=text("OPENAI_MODEL") or default.model,
+            effort=_one_of(EFFORTS, "OPENAI_REASONING_EFFORT", text("OPENAI_REASONING_EFFORT")),
             agent_id=text("OPENAI_AGENT_ID"),
             assistant_id=text("OPENAI_ASSISTANT_ID"),
-            protocol=_protocol(text("ASSISTANT_PROTOCOL")),
+            protocol=cast(
+                "Protocol",
+                _one_of(get_args(Protocol), "ASSISTANT_PROTOCOL", text("ASSISTANT_PROTOCOL")) or "auto",
+            ),
             name=text("ASSISTANT_NAME") or default.name,
             instructions=text("ASSISTANT_INSTRUCTIONS") or default.instructions,
             max_rounds=_whole(
@@ -117,15 +125,10 @@ def _key(value: str) -> str:
     return value
 
 
-def _protocol(value: str) -> Protocol:
-    for protocol in get_args(Protocol):
-        if value.lower() == protocol:
-            return cast("Protocol", protocol)
-    if value:
-        raise SettingsError(
-            f"ASSISTANT_PROTOCOL is {value!r}. Set one of {', '.join(get_args(Protocol))}, or leave it out."
-        )
-    return "auto"
+def _one_of(allowed: tuple[str, ...], name: str, value: str) -> str:
+    if value and value.lower() not in allowed:
+        raise SettingsError(f"{name} is {value!r}. Set one of {', '.join(allowed)}, or leave it out.")
+    return value.lower()
 
 
 def _url(name: str, value: str) -> str:

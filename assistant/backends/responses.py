@@ -24,6 +24,7 @@ from ..threads import Thread, unguessable_id
 from ..tools import Toolbox
 from .client import Request, failure, host, not_the_api, translated
 from .context import BYTES_PER_TOKEN, SHORTENED, size
+from .parameters import without_refused
 from .responses_items import Item
 from .responses_memory import Memory
 from .responses_stream import Answer, NoEnding, StreamError, is_last, read
@@ -49,11 +50,13 @@ class Responses:
     """A backend for servers that speak the Responses API.
 
     ``context`` is how many tokens the model can take in, for servers that cut silently what is too much; with
-    0 all is sent until the server refuses it.
+    0 all is sent until the server refuses it. ``effort`` is the reasoning effort, where one was chosen.
 
     With ``background``, responses go on at the server when the connection is lost, and are picked up again
     where they were; the server must offer that (OpenAI's guide to background mode).
     """
+
+    protocol = "Responses"
 
     def __init__(
         self,
@@ -63,12 +66,14 @@ class Responses:
         instructions: str = "",
         background: bool = False,
         context: int = 0,
+        effort: str = "",
     ) -> None:
         self._client = client
         self._model = model
         self._instructions = instructions
         self._background = background
         self._context = context
+        self._effort = effort
         self._requests: WeakKeyDictionary[Thread, Request] = WeakKeyDictionary()
 
     def close(self) -> None:
@@ -88,6 +93,7 @@ class Responses:
         notes = memory.notes
         if memory.is_blank:
             yield from self._begin(memory)
+        asked = self._parameters(toolbox)
         delays, rebuilt, repeated, shortened = iter(LOCK_DELAYS), False, False, False
         while True:
             said = thread.extent
@@ -102,17 +108,25 @@ class Responses:
                 told = memory.unheard()
                 if notes["conversation"] and not told:
                     return (yield from _adopt(memory))
-                if self._context and memory.shorten(told, self._room(toolbox)) and not shortened:
+                if (
+                    self._context
+                    and memory.shorten(told, self._context * BYTES_PER_TOKEN - size([asked]))
+                    and not shortened
+                ):
                     shortened = True
                     yield SHORTENED
                 notes["uncertain"] = True
-                answer = yield from self._ask(memory, told, toolbox, request)
+                answer = yield from self._ask(memory, told, asked, request)
                 break
             except RequestRefused as refusal:
                 if refusal.code == "context_length_exceeded" and memory.shorten(told):
                     if not shortened:
                         shortened = True
                         yield SHORTENED
+                    continue
+                if changed := without_refused(asked, refusal):
+                    asked, name = changed
+                    yield Note(f"The model does not take the parameter {name}; it was asked without it.")
                     continue
                 gone = self._is_gone(refusal, memory)
                 if request.cancelled or not (gone or _out_of_step(refusal, memory)):
@@ -235,14 +249,21 @@ class Responses:
         yield Note("The server could not go on with its copy of this conversation; it was written anew.")
         memory.notes["items"], memory.notes["conversation"] = kept, conversation
 
-    def _ask(
-        self, memory: Memory, told: list[Item], toolbox: Toolbox, request: Request
-    ) -> Generator[Event, None, Answer]:
-        asked: dict[str, Any] = {"model": self._model, "tools": _tools(toolbox), "stream": True}
+    def _parameters(self, toolbox: Toolbox) -> Item:
+        """What is asked for, whatever is told."""
+        asked: Item = {"model": self._model, "tools": _tools(toolbox), "stream": True}
         if self._instructions:
             asked["instructions"] = self._instructions
+        if self._effort:
+            asked["reasoning"] = {"effort": self._effort}
         if self._background:
             asked["background"] = True
+        return asked
+
+    def _ask(
+        self, memory: Memory, told: list[Item], asked: Item, request: Request
+    ) -> Generator[Event, None, Answer]:
+        asked = dict(asked)
         if memory.notes["conversation"]:
             asked |= {"conversation": memory.notes["conversation"], "input": told}
             if memory.notes["left_out"]:
@@ -258,10 +279,6 @@ class Responses:
             raise Interrupted(
                 f"{host(self._client)} stopped in the middle of the answer.", code="interrupted", retry=True
             ) from error
-
-    def _room(self, toolbox: Toolbox) -> int:
-        """How many bytes of items go into what the model can take in, beside its instructions."""
-        return self._context * BYTES_PER_TOKEN - size([*_tools(toolbox), {"": self._instructions}])
 
     def _events(
         self, asked: dict[str, Any], memory: Memory, request: Request
@@ -285,7 +302,7 @@ class Responses:
                         if "text/html" in response.headers.get("content-type", ""):
                             raise not_the_api(self._client)
                         for event in cast("Stream[object]", response.parse(to=Stream[object])):
-                            if self._background and isinstance(event, dict):
+                            if asked.get("background") and isinstance(event, dict):
                                 self._note_running(event, memory)
                                 here = {"stream": True, "starting_after": event.get("sequence_number")}
                                 open_stream = partial(api.retrieve, notes["running"], **here)
