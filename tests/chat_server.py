@@ -102,7 +102,7 @@ def chunks(play: Play) -> Iterator[Json]:
             yield chunk({}, "tool_calls" if calls else "stop")
             yield {**chunk({}), "choices": [], "usage": USAGE}
         case "incomplete":
-            reason = play.details.get("reason")
+            reason = play.details.get("incomplete_details", {}).get("reason")
             yield chunk({}, "content_filter" if reason == "content_filter" else "length")
         case "failed":
             yield {"error": {"message": "It broke.", "code": "server_error", **play.details}}
