@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from openai import OpenAI
+from openai.types.responses import ResponseStreamEvent
+from pydantic import TypeAdapter
 
 from assistant import Assistant, Thread, Tool, Toolbox, ToolError, tool
 from assistant.backends import Server
@@ -349,3 +351,25 @@ def impatient(assistant: Assistant) -> None:
 def test_no_play_is_shared() -> None:
     assert text("x") is not text("x")
     assert isinstance(text("x"), Play)
+
+
+PLAYS = {
+    "text": lambda: text("One two", "Three"),
+    "calls": lambda: calls(reasoning("Hm."), message("So."), call("add", a=1, b=2), call("add")),
+    "refusal": lambda: refusal("No."),
+    "incomplete": lambda: text(
+        "One", ending="incomplete", details={"incomplete_details": {"reason": "max_output_tokens"}}
+    ),
+    "failed": lambda: text(
+        "One", ending="failed", details={"error": {"code": "server_error", "message": "x"}}
+    ),
+}
+
+
+@pytest.mark.parametrize("play", PLAYS)
+def test_what_our_server_says_over_responses_is_what_the_sdk_knows(play: str) -> None:
+    known: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
+    for event in PLAYS[play]().stream("resp_1", {"model": "m", "tools": []}):
+        assert isinstance(event, dict)
+        read = known.validate_python(event, strict=True)
+        assert read.type == event["type"]
