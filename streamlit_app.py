@@ -13,6 +13,7 @@ from streamlit.errors import StreamlitSecretNotFoundError
 
 from assistant import Assistant, SettingsError, Thread, Toolbox, functions
 from assistant.backends import Server, open_backend
+from assistant.backends.connections import Choice
 from assistant.errors import BackendError, FunctionError, StoreError, ThreadBusy, UnknownThread
 from assistant.events import Event
 from assistant.keeper import Keeper
@@ -21,6 +22,7 @@ from assistant.live_runs import LiveRuns
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.ui.chat import Visits, draw_message, follow, name_thread
+from assistant.ui.connection import draw_connection
 from assistant.ui.sidebar import Shelf, draw_threads, is_at_home
 from assistant.ui.steps import plain
 from assistant.wire.demo import DemoTransport
@@ -44,7 +46,7 @@ def secrets() -> Mapping[str, Any]:
         raise SettingsError(f"Streamlit's secrets cannot be read. {error}") from error
 
 
-@st.cache_resource(show_spinner=False, max_entries=8, on_release=lambda backend: backend.close())
+@st.cache_resource(show_spinner=False, max_entries=200, on_release=lambda backend: backend.close())
 def backend_for(settings: Settings, edition: int) -> Server:
     """One backend, with one client and one pool of connections, for everybody who has these settings."""
     return open_backend(settings, demo_server())
@@ -155,13 +157,16 @@ def look_after(run: LiveRun) -> None:
 
 # Settings and functions: what is wrong with them is said on the page, in one sentence.
 try:
-    settings = Settings.load(os.environ, secrets(), dotenv_values(Path(__file__).with_name(".env")))
+    configured = Settings.load(os.environ, secrets(), dotenv_values(Path(__file__).with_name(".env")))
     toolbox = Toolbox.from_package(functions)
 except (SettingsError, FunctionError) as error:
     st.set_page_config(page_title="Assistant")
     st.error(plain(error), icon=":material/error:")
     st.stop()
 
+chosen = st.session_state.get("choice")  # another connection, for this session alone
+choice = chosen if isinstance(chosen, Choice) else None  # not, after an edit reloaded the package
+settings = choice.settings(configured) if choice else configured
 st.set_page_config(page_title=settings.name, page_icon=":material/flight_takeoff:")
 edition = id(Thread)
 backend = backend_for(settings, edition)
@@ -180,8 +185,8 @@ with st.container(horizontal=True, vertical_alignment="center"):
     st.button("New chat", key="new_chat", icon=":material/edit_square:", on_click=new_chat)
 if settings.demo:
     st.info(
-        "This is the built-in demo: a stand-in without a model. To connect one, set `OPENAI_API_KEY` "
-        "(or `OPENAI_BASE_URL` for a server of your own) in `.env` and reload.",
+        "This is the built-in demo: a stand-in without a model. To connect one, open *Connection* in the "
+        "sidebar, or set `OPENAI_API_KEY` (or `OPENAI_BASE_URL`) in `.env` and reload.",
         icon=":material/science:",
     )
     st.caption("Answers stream in; every function call is shown with what came of it.")
@@ -215,6 +220,11 @@ if thread is not kept:
 st.session_state.thread = thread
 name_thread(thread.id)
 elsewhere = catch_up(thread)
+with st.sidebar:
+    chosen = draw_connection(configured, choice, backend.protocol)
+if chosen != choice:
+    st.session_state.choice = chosen
+    st.rerun()
 if store and not keeper.problem and is_at_home():
     with st.sidebar:
         try:

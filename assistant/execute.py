@@ -117,6 +117,18 @@ def sendable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+def readable(arguments: str) -> str:
+    """The arguments of a call as they can be told again: what is no JSON object becomes an empty one.
+
+    Some servers read them, and fail for as long as they are told something else (llama.cpp).
+    """
+    try:
+        is_object = isinstance(from_json(sendable(arguments)), dict)
+    except (ValueError, RecursionError):
+        is_object = False
+    return sendable(arguments) if is_object else "{}"
+
+
 def shorten(output: str) -> tuple[str, str]:
     """The output for the model, and the whole of it for the person where that is more."""
     if len(output) <= OUTPUT_LIMIT:

@@ -32,7 +32,19 @@ MAY_IMPORT = {
     "backends": {"errors", "events", "execute", "messages", "settings", "threads", "tools", "wire"},
     "wire": set(),
     "functions": {"assistant"},
-    "ui": {"errors", "events", "execute", "export", "live", "messages", "run", "store", "threads"},
+    "ui": {
+        "backends",
+        "settings",
+        "errors",
+        "events",
+        "execute",
+        "export",
+        "live",
+        "messages",
+        "run",
+        "store",
+        "threads",
+    },
     "__init__": {"errors", "run", "threads", "tools"},
 }
 # Packages with one place: nobody else may import them.

@@ -2,7 +2,9 @@
 
 import httpx2
 
-from ..settings import Settings
+from ..settings import INSTRUCTIONS, Settings
+from .agents import Agents
+from .assistants import Assistants
 from .auto import Auto
 from .chat import Chat
 from .client import connect
@@ -35,12 +37,31 @@ def open_backend(settings: Settings, demo: httpx2.BaseTransport | None = None) -
             effort=settings.effort,
         )
 
+    # An agent or an assistant has instructions of its own; only what was set on purpose replaces them.
+    own = "" if settings.instructions == INSTRUCTIONS else settings.instructions
+
+    def agents() -> Agents:
+        return Agents(client, agent_id=settings.agent_id, instructions=own)
+
+    def assistants() -> Assistants:
+        return Assistants(client, assistant_id=settings.assistant_id, instructions=own)
+
     match settings.protocol:
         case "chat":
             return chat()
         case "responses":
             return responses()
-        case _ if settings.demo or not settings.base_url:
-            return responses()  # OpenAI has it, and so has the demo
+        case _ if settings.demo:
+            return responses()
+        case "agents":
+            return agents()
+        case "assistants":
+            return assistants()
+        case _ if settings.agent_id:
+            return agents()
+        case _ if settings.assistant_id:
+            return assistants()
+        case _ if not settings.base_url:
+            return responses()  # OpenAI has it
         case _:
             return Auto(client, responses, chat)

@@ -16,7 +16,7 @@ from openai import OpenAI
 
 from ..errors import Interrupted, RequestRefused, UnknownThread
 from ..events import Event, Note, ThreadOpened, ToolCall
-from ..execute import sendable, stopped
+from ..execute import readable, sendable, stopped
 from ..messages import Call, Message, Refusal, Text
 from ..threads import Thread, unguessable_id
 from ..tools import Toolbox
@@ -190,5 +190,5 @@ def _spoken(said: list[str]) -> Json:
 
 
 def _call(call: Call) -> Json:
-    function = {"name": call.name, "arguments": sendable(call.arguments) or "{}"}
+    function = {"name": call.name, "arguments": readable(call.arguments)}
     return {"id": call.call_id, "type": "function", "function": function}

@@ -10,7 +10,7 @@ from collections.abc import Container
 from typing import Any
 
 from ..events import Outcome, RunCompleted, ToolResult
-from ..execute import is_error_output, sendable, stopped
+from ..execute import is_error_output, readable, sendable, stopped
 from ..messages import Call, Message, Part, Reasoning, Refusal, Text
 
 Item = dict[str, Any]
@@ -28,7 +28,7 @@ def items_of(role: str, parts: list[Part], known_calls: Container[str] = ()) -> 
                 items.append({"type": "message", "role": role, "content": sendable(text)})
             case Call(call_id, name, arguments, asked=True, result=result) if call_id not in known_calls:
                 call = {"type": "function_call", "call_id": call_id, "name": name}
-                call["arguments"] = sendable(arguments)
+                call["arguments"] = readable(arguments)
                 items += [call, output_of(result or stopped(call_id))]
     return items
 

@@ -25,6 +25,7 @@ from ..events import (
     ToolCallDelta,
     Usage,
 )
+from ..execute import readable
 
 Item = dict[str, Any]
 
@@ -225,7 +226,7 @@ def _call(item: Item, taken: set[str]) -> ToolCall:
     call_id = _text(item, "call_id") or _text(item, "id") or "call"
     while call_id in taken:
         call_id = f"{call_id}_{len(taken)}"
-    item["call_id"], item["arguments"] = call_id, arguments
+    item["call_id"], item["arguments"] = call_id, readable(arguments)
     return ToolCall(call_id, _text(item, "name"), arguments)
 
 

@@ -1,0 +1,241 @@
+"""The connection, in the sidebar: what answers, and the choice of something else for this browser session.
+
+Not here: what there is to choose (``backends/connections.py``) and whether it works (``findings.py``).
+
+The one rule: a key that is typed here stays in this session: it is in no text, no address, and it is never
+sent back to the browser. Only on the machine that serves the page a person may send that machine to an
+address of their own; see ``sidebar.is_at_home``.
+"""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from ..backends.client import connect
+from ..backends.connections import Choice, Local, Model, address, efforts, in_words, local_servers, models
+from ..errors import BackendError
+from ..settings import Settings
+from . import sidebar
+from .findings import draw_findings, try_out
+from .steps import plain
+
+KINDS = {
+    "configured": "As configured",
+    "demo": "Demo",
+    "openai": "OpenAI",
+    "local": "A server on this machine",
+    "url": "Another address",
+}
+LOOK = 5.0
+"""Seconds that the page waits for a list of models."""
+
+
+def draw_connection(settings: Settings, current: Choice | None, found: str) -> Choice | None:
+    """Draw the panel; the choice that holds from now on, None for the settings as they are.
+
+    ``found`` says in a few words how the server that is connected is spoken to. The caller keeps the choice,
+    in the session's state and nowhere else, and draws the page again when it is another one.
+    """
+    if st.session_state.pop("connection_used", False):
+        st.session_state.connection_panel = False
+    now = current.settings(settings) if current else settings
+    panel = st.expander("Connection", key="connection_panel", icon=":material/lan:", on_change="rerun")
+    st.caption(plain(" · ".join(filter(None, [_name(now), found]))))
+    if not panel.open:
+        return current
+    with panel, st.container(gap="small"):
+        choice = _draw_form(settings, current, now)
+    if choice is None:
+        return current
+    st.session_state.connection_used = True
+    chosen = None if choice.settings(settings) == settings else choice
+    if chosen == current:
+        st.rerun()  # there is nothing to do but to close the panel
+    return chosen
+
+
+def _name(settings: Settings) -> str:
+    return "Built-in demo" if settings.demo else f"{settings.model} at {address(settings.base_url)}"
+
+
+def _draw_form(settings: Settings, current: Choice | None, now: Settings) -> Choice | None:
+    """Draw what can be chosen; the choice, once the person wants to use it."""
+    kinds = [kind for kind in KINDS if sidebar.is_at_home() or kind not in ("local", "url")]
+    servers = _local_servers() if "local" in kinds else []
+    if st.session_state.get("connection") not in kinds:
+        kind = _kind_of(settings, current, servers)
+        st.session_state.connection = kind if kind in kinds else "configured"
+    kind = st.radio("Answers come from", kinds, format_func=KINDS.__getitem__, key="connection")
+    choice = _draw_server(kind, settings, current, servers)
+    problem = choice.problem() if choice and kind != "configured" else ""
+    if choice and not choice.demo and (kind != "configured" or sidebar.is_at_home()):
+        choice = _draw_model(choice, now, listed=not problem)
+    elif choice and kind == "configured":
+        choice = replace(choice, model=settings.model, effort=_effort(settings))
+    testing = st.button(
+        "Test", key="connection_test", icon=":material/network_check:", width="stretch", disabled=not choice
+    )
+    between = st.container(gap="xxsmall")
+    using = st.button(
+        "Use this connection", key="connection_use", type="primary", width="stretch", disabled=not choice
+    )
+    if choice is None:
+        return None
+    problem = problem or ("" if choice.model or choice.demo else "Choose a model, or type the name of one.")
+    with between:
+        if problem and (testing or using):
+            st.error(f":small[{plain(problem)}]", icon=":material/error:")
+            return None
+        if testing:
+            try_out(choice, settings)
+        else:
+            draw_findings(choice)
+    return choice if using else None
+
+
+def _kind_of(settings: Settings, current: Choice | None, servers: list[Local]) -> str:
+    """The option that a choice is one of."""
+    if current is None:
+        return "configured"
+    if current.demo:
+        return "demo"
+    if current.is_server_of(settings):
+        return "configured"
+    if not current.base_url:
+        return "openai"
+    local = any(each.base_url == current.base_url for each in servers) and not current.api_key
+    return "local" if local else "url"
+
+
+def _draw_server(
+    kind: str, settings: Settings, current: Choice | None, servers: list[Local]
+) -> Choice | None:
+    """Draw what one option needs; the server that is meant by it, without a model yet."""
+    match kind:
+        case "demo":
+            return Choice(demo=True)
+        case "configured":
+            st.caption(plain(_name(settings)))
+            return Choice(settings.base_url, settings.api_key, demo=settings.demo)
+        case "openai":
+            return Choice(api_key=_draw_key("connection_key", "", current))
+        case "local":
+            return _draw_local(current, servers)
+    before = current.base_url if current and _kind_of(settings, current, servers) == "url" else ""
+    st.session_state.setdefault("connection_url", before)
+    url = st.text_input("Base URL", key="connection_url", placeholder="http://localhost:11434/v1").strip()
+    return Choice(url, _draw_key("connection_url_key", url, current))
+
+
+def _draw_key(key: str, base_url: str, current: Choice | None) -> str:
+    """Draw the input of a key; what is typed, or else the key that is in use with this server."""
+    used = current.api_key if current and not current.demo and current.base_url == base_url else ""
+    typed = st.text_input(
+        "Key" if key == "connection_key" else "Key, if it asks for one",
+        key=key,
+        type="password",
+        autocomplete="off",
+        placeholder="The one in use" if used else None,
+        help="It is kept for this browser session only, and forgotten with it.",
+    ).strip()
+    return typed or used
+
+
+def _draw_local(current: Choice | None, servers: list[Local]) -> Choice | None:
+    by_name = {each.name: each for each in servers}
+    if by_name:
+        if st.session_state.get("connection_local") not in by_name:
+            used = (each.name for each in servers if current and each.base_url == current.base_url)
+            st.session_state.connection_local = next(used, servers[0].name)
+        name = st.selectbox(
+            "Server",
+            by_name,
+            key="connection_local",
+            format_func=lambda each: f"{each} ({address(by_name[each].base_url)})",
+        )
+    else:
+        st.caption(
+            "None was found. Ollama, LM Studio, llama.cpp and vLLM are looked for at their usual ports."
+        )
+        name = None
+    _draw_again()
+    return Choice(by_name[name].base_url) if name else None
+
+
+def _draw_again() -> None:
+    st.button(
+        "Look again", key="connection_again", type="tertiary", icon=":material/refresh:", on_click=_forget
+    )
+
+
+def _forget() -> None:
+    """Forget what was found, so that it is looked for again."""
+    for name in ("connection_servers", "connection_models"):
+        st.session_state.pop(name, None)
+
+
+def _draw_model(server: Choice, now: Settings, listed: bool) -> Choice:
+    """Draw the choice of a model of this server; the choice with it."""
+    same = server.is_server_of(now) and not now.demo
+    found, words = _models(server) if listed else ([], "")
+    by_id = {model.id: model for model in found}
+    chosen: str | None = st.session_state.get("connection_model")
+    if not chosen or st.session_state.get("connection_model_of") != server:
+        usual = Settings().model
+        likely = [now.model if same else "", *(each for each in (chosen, now.model, usual) if each in by_id)]
+        likely += [*by_id] or ([] if server.base_url else [usual])
+        chosen = next(filter(None, likely), None)
+        st.session_state.update(connection_model=chosen, connection_model_of=server)
+    model = st.selectbox(
+        "Model",
+        [*by_id, *([chosen] if chosen and chosen not in by_id else [])],
+        key="connection_model",
+        accept_new_options=True,
+        placeholder="Type the name of a model",
+    )
+    if words:
+        st.caption(f":material/warning: {plain(words)}")
+        if st.session_state.connection != "local":
+            _draw_again()
+    if model in by_id and (warning := by_id[model].warning):
+        st.warning(f":small[{plain(warning)}]", icon=":material/event_busy:")
+    model = (model or "").strip()
+    effort = _effort(now) if same and model == now.model else ""
+    if options := efforts(model):
+        if st.session_state.get("connection_effort") not in ("", *options):
+            st.session_state.connection_effort = effort if effort in options else ""
+        effort = st.selectbox(
+            "Reasoning effort",
+            ["", *options],
+            key="connection_effort",
+            format_func=lambda each: each or "The model's own",
+        )
+    return replace(server, model=model, effort=effort)
+
+
+def _effort(settings: Settings) -> str:
+    return str(getattr(settings, "effort", ""))
+
+
+def _local_servers() -> list[Local]:
+    """The servers of this machine, looked for once in a session until somebody asks to look again."""
+    if "connection_servers" not in st.session_state:
+        st.session_state.connection_servers = local_servers()
+    servers: list[Local] = st.session_state.connection_servers
+    return servers
+
+
+def _models(server: Choice) -> tuple[list[Model], str]:
+    """A server's models, or none and why; asked once, until another server or somebody asks to look again."""
+    kept = st.session_state.get("connection_models")
+    if kept and kept[0] == server:
+        return kept[1], kept[2]
+    found: list[Model] = []
+    words = ""
+    with st.spinner("Looking for models"), connect(server.settings(Settings())) as client:
+        try:
+            found = models(client, LOOK)
+        except BackendError as error:
+            words = in_words(error)
+    st.session_state.connection_models = server, found, words
+    return found, words
