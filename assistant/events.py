@@ -28,9 +28,13 @@ class ThreadOpened:
 
 @dataclass(frozen=True, slots=True)
 class RoundStarted:
-    """A response was asked for; ``number`` counts from 1 within the run."""
+    """A response was asked for; ``number`` counts from 1 within the run.
+
+    ``resumed`` is true where it goes on with what a process that is gone has begun.
+    """
 
     number: int
+    resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

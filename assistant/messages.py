@@ -108,6 +108,12 @@ class Message:
         return [part for part in self.parts if isinstance(part, Call) and part.asked]
 
     @property
+    def unfinished(self) -> list[Part]:
+        """What was said in the last round, if that asked for nothing yet."""
+        asked = [index for index, part in enumerate(self.parts) if isinstance(part, Call) and part.asked]
+        return self.parts[asked[-1] + 1 :] if asked else self.parts[:]
+
+    @property
     def is_empty(self) -> bool:
         """Whether an answer ended before it said anything."""
         return self.role == "assistant" and not self.parts
@@ -134,8 +140,8 @@ class Message:
                 self._put(Call(call_id, name, arguments, self._round))
             case ToolResult():
                 self.answer(event)
-            case RoundStarted(number):
-                self._round, self._break = number, True
+            case RoundStarted(number, resumed):
+                self._round, self._break = number, not resumed
             case RoundEnded():
                 # What was being written but is not among the finished calls was not meant to be asked.
                 self.parts = [p for p in self.parts if not isinstance(p, Call) or p.asked]

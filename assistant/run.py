@@ -83,11 +83,12 @@ class Assistant:
         An answer that was going on in a process that is gone is gone on with.
         """
         thread.close_open_calls(stopped)
-        if not thread.is_going_on:
+        resumed = thread.is_going_on
+        if not resumed:
             if thread.messages and thread.messages[-1].is_empty:
                 thread.messages.pop()  # an attempt that said nothing leaves nothing
             thread.messages.append(Message("assistant"))
-        return self._answer(thread, thread.messages[-1])
+        return self._answer(thread, thread.messages[-1], resumed)
 
     def give_up(self, thread: Thread) -> Generator[Event, None, None]:
         """The run that ends an answer whose process is gone: nobody goes on with it."""
@@ -98,8 +99,8 @@ class Assistant:
         """Let go of the server at once, although the run itself is blocked in waiting for it."""
         self.backend.cancel(thread)
 
-    def _answer(self, thread: Thread, message: Message) -> Generator[Event, None, None]:
-        with closing(self._rounds(thread)) as events:
+    def _answer(self, thread: Thread, message: Message, resumed: bool) -> Generator[Event, None, None]:
+        with closing(self._rounds(thread, resumed)) as events:
             try:
                 for event in events:
                     if isinstance(event, ThreadOpened):
@@ -112,12 +113,12 @@ class Assistant:
                 message.add(STOPPED)
                 raise
 
-    def _rounds(self, thread: Thread) -> Generator[Event, None, None]:
+    def _rounds(self, thread: Thread, resumed: bool) -> Generator[Event, None, None]:
         try:
             asked: Counter[tuple[str, str]] = Counter()
             before = max((call.round for call in thread.messages[-1].calls), default=0)
             for number in range(before + 1, self.max_rounds + 1):
-                yield RoundStarted(number)
+                yield RoundStarted(number, resumed and number == before + 1)
                 calls = yield from self.backend.stream(thread, self.toolbox)
                 if not calls:
                     yield RunCompleted()

@@ -690,7 +690,12 @@ def test_a_new_process_says_the_rest_of_an_answer_that_went_on(
     other = connect_to(server.url)
     server.runs[thread.id][0].looks = 3
     assert _backend(other).can_go_on(store)
-    assert _said(other.resume(store)) == [RoundStarted(1), TextDelta(" world"), ENDED, RunCompleted()]
+    assert _said(other.resume(store)) == [
+        RoundStarted(1, resumed=True),
+        TextDelta(" world"),
+        ENDED,
+        RunCompleted(),
+    ]
     assert not _backend(other).can_go_on(store)
 
 
@@ -865,7 +870,7 @@ def test_a_running_answer_is_recalled_as_one_and_picked_up(
     assert recalled.messages == [Message.from_person("Hi"), Message("assistant")]
     assert _backend(assistant).can_go_on(recalled)
     assert _said(assistant.resume(recalled)) == [
-        RoundStarted(1),
+        RoundStarted(1, resumed=True),
         TextDelta("Hello, world"),
         ENDED,
         RunCompleted(),

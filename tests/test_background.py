@@ -1,5 +1,6 @@
 """Responses that go on at the server by themselves: lost connections, processes that are gone, Stop."""
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,10 +14,11 @@ from assistant.backends.client import connect
 from assistant.backends.responses import Responses
 from assistant.events import RoundStarted, RunCompleted, RunFailed, RunStopped, TextDelta
 from assistant.live_runs import LiveRuns
-from assistant.messages import Message, Text
+from assistant.messages import Call, Message, Reasoning, Text
 from assistant.settings import Settings
+from assistant.transcript import message_as_json, message_from_json
 from tests.conftest import add
-from tests.wire import ModelServer, call, calls, cut, message, text
+from tests.wire import ModelServer, Play, call, calls, cut, message, reasoning, text
 
 How = Literal["close", "reset", "half", "silence"]
 
@@ -105,6 +107,48 @@ def test_another_process_goes_on_with_a_first_answer(server: ModelServer, assist
         Message("assistant", [Text("One two three four")], RunCompleted()),
     ]
     run.close()
+
+
+@pytest.mark.parametrize("before", [[], [calls(call("add", a=1, b=2))]])
+def test_what_was_stored_of_a_running_answer_is_not_said_twice(
+    server: ModelServer, assistant: Assistant, before: list[Play]
+) -> None:
+    gate = threading.Event()
+    server.plays(*before, calls(reasoning("Hm."), message("One two three four"), gate=gate, gate_after=14))
+    thread = Thread()
+    run = assistant.run(thread, "Count")
+    while not thread.messages[-1].text.startswith("One"):
+        next(run)
+    stored = copied(thread)  # and the process is killed
+    assert assistant.backend.can_go_on(stored)  # type: ignore[attr-defined]
+    gate.set()
+    assert list(assistant.resume(stored))[-1] == RunCompleted()
+    said = [part for part in stored.messages[1].parts if not isinstance(part, Call)]
+    assert said == [Reasoning("Hm."), Text("One two three four")]
+    assert len(stored.messages[1].calls) == len(before)
+    run.close()
+
+
+def test_what_was_stored_of_an_answer_is_kept_when_nobody_can_go_on_with_it(
+    server: ModelServer, assistant: Assistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(responses, "RESUME_DELAYS", ())
+    server.plays(text("One two three four", gate=threading.Event(), gate_after=6))
+    thread = Thread()
+    run = assistant.run(thread, "Count")
+    while not thread.messages[-1].text:
+        next(run)
+    stored = copied(thread)
+    server.running.clear()  # the server has lost it meanwhile
+    assert isinstance(list(assistant.resume(stored))[-1], RunFailed)
+    assert stored.messages[1].text == thread.messages[1].text
+    run.close()
+
+
+def copied(thread: Thread) -> Thread:
+    """The thread as another process finds it."""
+    messages = [message_from_json(message_as_json(each)) for each in thread.messages]
+    return Thread(thread.id, messages, json.loads(json.dumps(thread.raw)))
 
 
 def test_stop_ends_the_response_at_the_server_too(server: ModelServer, assistant: Assistant) -> None:

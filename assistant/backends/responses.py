@@ -9,8 +9,10 @@ github.com/openai/openai-python/issues/3561 and openai-node/issues/2571).
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, cast
 from weakref import WeakKeyDictionary
@@ -19,7 +21,19 @@ import openai
 from openai import Omit, OpenAI, Stream, omit
 
 from ..errors import BackendError, Interrupted, RequestRefused, UnknownThread
-from ..events import Event, Note, RoundEnded, TextBreak, TextDelta, ThreadOpened, ToolCall
+from ..events import (
+    Event,
+    Note,
+    ReasoningDelta,
+    RefusalDelta,
+    RoundEnded,
+    TextBreak,
+    TextDelta,
+    ThreadOpened,
+    ToolCall,
+    ToolCallDelta,
+)
+from ..messages import Call, Part, Reasoning, Refusal, Text
 from ..threads import Thread, unguessable_id
 from ..tools import Toolbox
 from .client import Request, failure, host, not_the_api, translated
@@ -116,7 +130,10 @@ class Responses:
                     shortened = True
                     yield SHORTENED
                 notes["uncertain"] = True
-                answer = yield from self._ask(memory, told, asked, request)
+                answer = yield from _beyond(
+                    thread.messages[-1].unfinished if notes["running"] else [],
+                    self._ask(memory, told, asked, request),
+                )
                 break
             except RequestRefused as refusal:
                 if refusal.code == "context_length_exceeded" and memory.shorten(told):
@@ -382,6 +399,38 @@ class Responses:
             if not items or not page.get("has_more"):
                 return
             after = page.get("last_id") or items[-1]["id"]
+
+
+def _beyond(said: list[Part], events: Generator[Event, None, Answer]) -> Generator[Event, None, Answer]:
+    """What a response says beyond this: one that is listened to once more begins at its beginning."""
+    known: Counter[object] = Counter()
+    for part in said:
+        match part:
+            case Text(text):
+                known[TextDelta] += len(text)
+            case Refusal(text):
+                known[RefusalDelta] += len(text)
+            case Reasoning(text):
+                known[ReasoningDelta] += len(text)
+            case Call(call_id, arguments=arguments):
+                known[call_id] += len(arguments)
+    with closing(events):
+        while True:
+            try:
+                event = next(events)
+            except StopIteration as end:
+                answer: Answer = end.value
+                return answer
+            if isinstance(event, TextDelta | RefusalDelta | ReasoningDelta | ToolCallDelta):
+                kind = event.call_id if isinstance(event, ToolCallDelta) else type(event)
+                old = min(known[kind], len(event.text))
+                known[kind] -= old
+                if old and old == len(event.text):
+                    continue
+                event = replace(event, text=event.text[old:])
+            elif isinstance(event, TextBreak) and known[TextDelta]:
+                continue
+            yield event
 
 
 def _tools(toolbox: Toolbox) -> list[Item]:
