@@ -12,7 +12,7 @@ from dotenv import dotenv_values
 from streamlit.errors import StreamlitSecretNotFoundError
 
 from assistant import Assistant, SettingsError, Thread, Toolbox, functions
-from assistant.backends import Server, open_backend
+from assistant.backends import Agents, Server, open_backend
 from assistant.backends.connections import Choice
 from assistant.errors import BackendError, FunctionError, StoreError, ThreadBusy, UnknownThread
 from assistant.events import Event
@@ -228,7 +228,8 @@ if chosen != choice:
 if store and not keeper.problem and is_at_home():
     with st.sidebar:
         try:
-            draw_threads(Shelf(store, thread.id, live.running, settings.model, forget))
+            at_server = partial(backend.entries, 50) if isinstance(backend, Agents) else None
+            draw_threads(Shelf(store, thread.id, live.running, settings.model, forget, at_server))
         except StoreError as error:
             st.caption(plain(error))
 

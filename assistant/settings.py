@@ -84,7 +84,7 @@ class Settings:
             return ""
 
         default = cls()
-        return cls(
+        settings = cls(
             api_key=_key(text("OPENAI_API_KEY")),
             base_url=_url("OPENAI_BASE_URL", text("OPENAI_BASE_URL")),
             model=text("OPENAI_MODEL") or default.model,
@@ -113,6 +113,10 @@ class Settings:
             database_url=text("ASSISTANT_DATABASE_URL"),
             background=_flag("ASSISTANT_BACKGROUND", text("ASSISTANT_BACKGROUND"), default.background),
         )
+        for protocol, name in (("agents", "OPENAI_AGENT_ID"), ("assistants", "OPENAI_ASSISTANT_ID")):
+            if settings.protocol == protocol and not text(name):
+                raise SettingsError(f"ASSISTANT_PROTOCOL is {protocol!r}, which needs {name} as well.")
+        return settings
 
 
 def _key(value: str) -> str:

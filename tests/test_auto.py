@@ -11,6 +11,8 @@ import pytest
 
 from assistant import Assistant, Thread, Toolbox
 from assistant.backends import open_backend
+from assistant.backends.agents import Agents
+from assistant.backends.assistants import Assistants
 from assistant.backends.auto import Auto
 from assistant.backends.chat import Chat
 from assistant.backends.responses import Responses
@@ -53,6 +55,11 @@ def test_a_server_without_responses_is_asked_over_chat_completions() -> None:
         (Settings(base_url="http://x.invalid/v1", protocol="responses"), Responses),
         (Settings(base_url="http://x.invalid/v1", protocol="chat"), Chat),
         (Settings(api_key="sk-x", protocol="chat"), Chat),
+        (Settings(api_key="sk-x", agent_id="agent_1"), Agents),
+        (Settings(api_key="sk-x", assistant_id="asst_1"), Assistants),
+        (Settings(base_url="http://x.invalid/v1", assistant_id="asst_1"), Assistants),
+        (Settings(api_key="sk-x", agent_id="agent_1", protocol="responses"), Responses),
+        (Settings(agent_id="agent_1"), Responses),  # without a key the demo answers
     ],
 )
 def test_settings_choose_the_protocol(settings: Settings, expected: type) -> None:

@@ -387,7 +387,7 @@ def test_an_imported_thread_goes_on_in_a_new_conversation_that_is_told_everythin
         assert thread.id
         assert thread.id != "conv_1"
         given = {"name": "add", "arguments": '{"a": 1, "b": 2}'}
-        open_call = {"type": "function_call", "call_id": "c3", "name": "add", "arguments": ""}
+        open_call = {"type": "function_call", "call_id": "c3", "name": "add", "arguments": "{}"}
         open_output = '{"error": "The answer was stopped or interrupted before this function gave a result."}'
         told = [
             {"type": "message", "role": "user", "content": "京都 *2*?"},

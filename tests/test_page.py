@@ -25,6 +25,8 @@ from assistant.store import Store
 from assistant.ui import failure
 from assistant.ui.steps import SHOWN_LENGTH, plain
 from assistant.wire.demo import server as demo
+from tests.agents_server import AgentsServer
+from tests.assistants_server import AssistantsServer
 from tests.wire import ModelServer, call, calls, error, message, refusal, text
 
 PAGE = Path(__file__).parent.parent / "streamlit_app.py"
@@ -546,6 +548,38 @@ def test_a_thread_is_taken_away_and_brought_back_and_goes_on(
     assert again is not None
     assert [each.text for each in again.messages] == ["6*7?", "It is 42.", "Sure?", "Sure."]
     store.close()
+
+
+def test_an_agents_sessions_are_found_at_the_server_and_gone_on_with(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("assistant.ui.sidebar.is_at_home", lambda: True)
+    with AgentsServer() as server:
+        server.plays(calls(call("calculate", expression="6*7")), text("It is 42."), text("Sure."))
+        named = {"OPENAI_BASE_URL": server.url, "OPENAI_AGENT_ID": "agent_1"}
+        page = ask(open_page(**named), "6*7?")
+        before, session = shown(page), address(page)
+        assert [kind for kind, _ in before[1][1]][:1] == ["status"]
+        # Another application, which has heard nothing of it.
+        page = open_page(**named, ASSISTANT_DATABASE_URL=f"sqlite:///{tmp_path}/other.sqlite")
+        assert listed(page) == []
+        page.button(key="at_server").click().run()
+        assert listed(page) == [(session, "6\\*7?")]
+        page.button(key=f"open_{session}").click().run()
+        assert shown(page)[0] == before[0]
+        assert shown(page)[1][1][-1] == ("markdown", "It is 42.")
+        assert shown(ask(page, "Sure?"))[-1][1][0] == ("markdown", "Sure.")
+        assert "over Agents" in page.main.caption[0].value
+
+
+def test_an_assistant_of_the_old_protocol_answers_with_its_functions(open_page: Open) -> None:
+    with AssistantsServer() as server:
+        server.plays(calls(call("calculate", expression="6*7"), call("gone")), text("It is 42."))
+        page = ask(open_page(OPENAI_BASE_URL=server.url, OPENAI_ASSISTANT_ID="asst_1"), "6*7?")
+        words = [value for _, value in shown(page)[1][1]]
+        assert words[-1] == "It is 42."
+        assert any("Write it in assistant/functions/gone.py" in each.replace("\\", "") for each in words)
+        assert len(page.status) == 2
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,16 @@ def test_every_variable_sets_its_setting() -> None:
 
 
 @pytest.mark.parametrize(
+    ("protocol", "needed"), [("agents", "OPENAI_AGENT_ID"), ("assistants", "OPENAI_ASSISTANT_ID")]
+)
+def test_a_protocol_that_needs_an_id_is_not_chosen_without_it(protocol: str, needed: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({"ASSISTANT_PROTOCOL": protocol})
+    assert str(caught.value) == f"ASSISTANT_PROTOCOL is '{protocol}', which needs {needed} as well."
+    assert Settings.load({"ASSISTANT_PROTOCOL": protocol, needed: "x"}).protocol == protocol
+
+
+@pytest.mark.parametrize(
     ("value", "background"), [("yes", True), ("TRUE", True), ("off", False), ("0", False)]
 )
 def test_a_flag_is_one_or_zero_or_a_word_for_it(value: str, background: bool) -> None:

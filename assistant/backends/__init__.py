@@ -11,7 +11,7 @@ from .client import connect
 from .responses import Responses
 from .server import Server
 
-__all__ = ["Responses", "Server", "open_backend"]
+__all__ = ["Agents", "Responses", "Server", "open_backend"]
 
 
 def open_backend(settings: Settings, demo: httpx2.BaseTransport | None = None) -> Server:

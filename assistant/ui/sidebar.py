@@ -6,7 +6,7 @@ The one rule: a list of everybody's threads is for the machine's owner alone; se
 """
 
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from ..errors import StoreError
+from ..errors import BackendError, StoreError
 from ..export import as_json, as_markdown, as_script, from_json
 from ..run import LEFT
 from ..store import Entry, Store
@@ -42,6 +42,7 @@ class Shelf:
     ``here`` is the open thread, ``running`` holds those answered in this process, ``model`` is named in
     scripts.
     ``forget`` is called with a thread's id when a person has confirmed that it shall be deleted.
+    ``at_server`` lists the threads that the server keeps, where it can: each id, title and last change.
     """
 
     store: Store
@@ -49,6 +50,7 @@ class Shelf:
     running: Container[str]
     model: str
     forget: Callable[[str], None]
+    at_server: Callable[[], Iterable[tuple[str, str, float]]] | None = None
 
 
 def draw_threads(shelf: Shelf) -> None:
@@ -70,10 +72,26 @@ def draw_threads(shelf: Shelf) -> None:
         st.button("Show more", key="more_threads", on_click=_show_more)
     if not entries:
         st.caption("Nothing found." if search.strip() else "What you talk about will be listed here.")
+    if shelf.at_server:
+        _draw_those_at_the_server(shelf, {entry.id for entry in entries})
     with st.popover("Import a thread", type="tertiary", width="stretch"):
         st.file_uploader(
             "A thread exported as JSON", "json", key="import", on_change=_import, args=[shelf.store]
         )
+
+
+def _draw_those_at_the_server(shelf: Shelf, known: Container[str]) -> None:
+    """Threads that are not kept here: asked for when somebody wants to see them."""
+    if shelf.at_server and st.button(
+        "Look at the server", key="at_server", icon=":material/cloud:", type="tertiary", width="stretch"
+    ):
+        try:
+            st.session_state.threads_at_server = [Entry(*each) for each in shelf.at_server()]
+        except BackendError as error:
+            st.caption(plain(error))
+    for entry in st.session_state.get("threads_at_server", []):
+        if entry.id not in known:
+            _draw_entry(shelf, entry)
 
 
 def _draw_entry(shelf: Shelf, entry: Entry) -> None:
