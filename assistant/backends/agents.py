@@ -27,18 +27,9 @@ from ..threads import Thread
 from ..tools import Toolbox
 from .agents_items import GO_ON, Memory, message_event, result_event
 from .agents_sessions import Lost, Request, Sessions, View, in_words
-from .agents_stream import (
-    Item,
-    NeedsMore,
-    Reader,
-    Round,
-    SessionError,
-    failed,
-    object_at,
-    required,
-    text_at,
-)
-from .client import clean, host, translated
+from .agents_stream import Item, NeedsMore, Reader, Round, SessionError, failed, required
+from .client import check_id, clean, host, translated
+from .given import object_at, text_at
 
 PENDING_DELAYS = (0.1, 0.3, 0.6)
 """Seconds before each new try to give a result to a call that the session does not know of yet."""
@@ -106,8 +97,7 @@ class Agents:
         Raises:
             UnknownThread: There is none by this id.
         """
-        if not 0 < len(thread_id) <= 512 or not thread_id.isprintable() or thread_id.strip(".") == "":
-            raise UnknownThread("This is not the id of a thread.", code="unknown_thread")
+        check_id(thread_id)
         with translated(self._client):
             try:
                 session = self._sessions.retrieve(thread_id)

@@ -14,7 +14,8 @@ from ..events import ToolResult
 from ..execute import error_output, is_error_output, sendable
 from ..messages import Call, Message, Refusal, Text
 from ..threads import Thread
-from .agents_stream import Item, Round, text_at
+from .agents_stream import Item, Round
+from .given import text_at
 from .responses_items import messages_of, text_of
 
 FROM_HERE = "[From the application, not from the person] "

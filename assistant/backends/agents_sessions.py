@@ -21,8 +21,9 @@ from openai import Omit, OpenAI, Stream, omit
 
 from ..errors import BackendError, RequestRefused
 from .agents_items import ACTIVE, Memory
-from .agents_stream import Item, NeedsMore, SessionError, object_at, text_at
+from .agents_stream import Item, NeedsMore, SessionError
 from .client import clean, failure, hang_up, not_the_api, translated
+from .given import object_at, text_at
 
 IDLE_DELAYS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds before each new look whether a cancelled turn has ended."""

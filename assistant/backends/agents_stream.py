@@ -16,6 +16,7 @@ from typing import Any
 from ..errors import Incomplete
 from ..events import Event, ReasoningDelta, TextBreak, TextDelta, ToolCall, ToolCallDelta, Usage
 from ..execute import sendable
+from .given import Pieces, count_at, object_at, text_at
 
 Item = dict[str, Any]
 
@@ -68,7 +69,7 @@ class Reader:
         self._block: object = None  # which text block the last text belonged to
         self._texts: dict[object, str] = {}  # block -> what was said of it
         self._whole_ones: set[object] = set()  # the blocks of which all was said
-        self._halves: dict[object, str] = {}  # block -> a character's first half, which ended its text
+        self._pieces = Pieces()
         self._summaries: set[object] = set()
         self._drafts: set[str] = set()
 
@@ -145,14 +146,11 @@ class Reader:
         missed = self._joined and block not in self._texts
         if not isinstance(delta, str) or missed or block in self._whole_ones:
             return
-        delta = self._halves.pop(block, "") + delta
-        if "\ud800" <= delta[-1:] <= "\udbff":
-            self._halves[block], delta = delta[-1], delta[:-1]
-        yield from self._say(block, _whole_characters(delta))
+        yield from self._say(block, self._pieces.take(block, delta))
 
     def _whole(self, block: object, text: str) -> Generator[Event, None, None]:
         """Say of a whole text what was not said yet."""
-        self._halves.pop(block, None)
+        self._pieces.drop(block)
         self._whole_ones.add(block)
         if block not in self._texts and self._said:
             known, self._said = self._said, ""
@@ -265,34 +263,13 @@ def _usage(usage: Item) -> Usage | None:
     if not usage:
         return None
     return Usage(
-        input=_count(usage, "input_tokens"),
-        cached=_count(object_at(usage, "input_tokens_details"), "cached_tokens"),
-        output=_count(usage, "output_tokens"),
-        reasoning=_count(object_at(usage, "output_tokens_details"), "reasoning_tokens"),
+        input=count_at(usage, "input_tokens"),
+        cached=count_at(object_at(usage, "input_tokens_details"), "cached_tokens"),
+        output=count_at(usage, "output_tokens"),
+        reasoning=count_at(object_at(usage, "output_tokens_details"), "reasoning_tokens"),
     )
-
-
-def _count(holder: Item, name: str) -> int:
-    value = holder.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
 
 
 def _block(event: Item) -> object:
     index = event.get("content_index")
     return text_at(event, "item_id"), index if isinstance(index, int) else 0
-
-
-def _whole_characters(text: str) -> str:
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def object_at(holder: Item, name: str) -> Item:
-    """The object under this name; an empty one where there is something else."""
-    value = holder.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def text_at(holder: Item, name: str) -> str:
-    """The text under this name; an empty one where there is something else."""
-    value = holder.get(name)
-    return _whole_characters(value) if isinstance(value, str) else ""

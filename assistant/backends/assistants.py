@@ -29,7 +29,7 @@ from ..threads import Thread
 from ..tools import Toolbox
 from .assistants_items import Memory, answers_in
 from .assistants_stream import Answer, Ended, Json, calls_of, read
-from .client import Request, failure, host, not_the_api, translated
+from .client import Request, check_id, failure, host, not_the_api, translated
 from .responses_stream import NoEnding, StreamError
 from .sse import events
 
@@ -137,8 +137,7 @@ class Assistants:
         Raises:
             UnknownThread: There is none by this id.
         """
-        if not 0 < len(thread_id) <= 512 or not thread_id.isprintable() or thread_id.strip(".") == "":
-            raise UnknownThread("This is not the id of a thread.", code="unknown_thread")
+        check_id(thread_id)
         thread = Thread(thread_id)
         try:
             run = self._last_run(thread_id)

@@ -8,7 +8,6 @@ none is relied on.
 """
 
 import json
-import re
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +24,7 @@ from ..events import (
     Usage,
 )
 from ..threads import unguessable_id
+from .given import Pieces, count_at, object_at, text_at, whole
 from .responses_stream import NoEnding, StreamError
 
 Chunk = dict[str, Any]
@@ -79,12 +79,12 @@ class _Reader:
     usage: Usage | None = None
     slots: list[_Slot] = field(default_factory=list)
     thought: "_Thought" = field(default_factory=lambda: _Thought())
-    half: str = ""  # of a character, at the end of the text
+    pieces: Pieces = field(default_factory=Pieces)
 
     def take(self, chunk: Chunk) -> Generator[Event, None, None]:
         if chunk.get("error"):
             raise _failure(chunk["error"])
-        self.model = _text(chunk, "model") or self.model
+        self.model = text_at(chunk, "model") or self.model
         if isinstance(usage := chunk.get("usage"), dict):
             self.usage = _usage(usage)
         choices = chunk.get("choices")
@@ -92,11 +92,11 @@ class _Reader:
         if not isinstance(choice, dict):
             return
         # Some answer whole where a stream was asked for.
-        delta = _object(choice, "delta") or _object(choice, "message")
+        delta = object_at(choice, "delta") or object_at(choice, "message")
         thought = delta.get("reasoning_content") or delta.get("reasoning")
         if text := _words(thought):
             yield ReasoningDelta(text)
-        if text := self._whole_characters(_words(delta.get("content"))):
+        if text := self.pieces.take("text", _words(delta.get("content"))):
             yield from self.thought.tell(text)
         if text := _words(delta.get("refusal")):
             yield RefusalDelta(text)
@@ -104,7 +104,7 @@ class _Reader:
         for piece in pieces if isinstance(pieces, list) else []:
             if isinstance(piece, dict):
                 yield from self._write(piece)
-        self.finish = _text(choice, "finish_reason") or self.finish
+        self.finish = text_at(choice, "finish_reason") or self.finish
 
     def end(self) -> Generator[Event, None, list[ToolCall]]:
         yield from self.thought.end()
@@ -127,13 +127,13 @@ class _Reader:
 
     def _write(self, piece: Chunk) -> Generator[Event, None, None]:
         """Take a piece of a call: a name and an id are set, arguments are appended."""
-        function = _object(piece, "function")
-        name, own_id, arguments = _text(function, "name"), _text(piece, "id"), function.get("arguments")
+        function = object_at(piece, "function")
+        name, own_id, arguments = text_at(function, "name"), text_at(piece, "id"), function.get("arguments")
         slot = self._slot(piece.get("index"), own_id, name)
         slot.id, slot.name = slot.id or own_id, slot.name or name
         if arguments is not None and not isinstance(arguments, str):
             arguments = json.dumps(arguments, ensure_ascii=False)
-        text = _sendable(arguments or "")
+        text = whole(arguments or "")
         if text and text == slot.arguments:
             return  # all of it once more: no arguments go on like that
         slot.arguments += text
@@ -153,13 +153,6 @@ class _Reader:
         call_id = own_id if own_id and own_id not in taken else unguessable_id().replace("thread", "call")
         self.slots.append(_Slot(call_id, index))
         return self.slots[-1]
-
-    def _whole_characters(self, text: str) -> str:
-        """What can be shown of a text: half a character at its end waits for the other half."""
-        text, self.half = self.half + text, ""
-        if "\ud800" <= text[-1:] <= "\udbff":
-            text, self.half = text[:-1], text[-1]
-        return _sendable(text)
 
 
 class _Thought:
@@ -216,15 +209,15 @@ class _Thought:
 def _failure(error: object) -> StreamError:
     if not isinstance(error, dict):
         return StreamError("", str(error))
-    return StreamError(_text(error, "code") or _text(error, "type"), _text(error, "message"))
+    return StreamError(text_at(error, "code") or text_at(error, "type"), text_at(error, "message"))
 
 
 def _usage(usage: Chunk) -> Usage:
     return Usage(
-        input=_count(usage, "prompt_tokens"),
-        cached=_count(_object(usage, "prompt_tokens_details"), "cached_tokens"),
-        output=_count(usage, "completion_tokens"),
-        reasoning=_count(_object(usage, "completion_tokens_details"), "reasoning_tokens"),
+        input=count_at(usage, "prompt_tokens"),
+        cached=count_at(object_at(usage, "prompt_tokens_details"), "cached_tokens"),
+        output=count_at(usage, "completion_tokens"),
+        reasoning=count_at(object_at(usage, "completion_tokens_details"), "reasoning_tokens"),
     )
 
 
@@ -233,33 +226,8 @@ def _words(content: object) -> str:
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else []
-    return "".join(part["text"] for part in parts if isinstance(part, dict) and _is_text(part))
+    return "".join(part["text"] for part in parts if isinstance(part, dict) and _istext_at(part))
 
 
-def _is_text(part: Chunk) -> bool:
+def _istext_at(part: Chunk) -> bool:
     return isinstance(part.get("text"), str)
-
-
-_HALF = re.compile(r"[\ud800-\udfff]")
-
-
-def _sendable(text: str) -> str:
-    """The text with halves of characters put together, or replaced where one is alone."""
-    if not _HALF.search(text):
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def _object(holder: Chunk, name: str) -> Chunk:
-    value = holder.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _text(holder: Chunk, name: str) -> str:
-    value = holder.get(name)
-    return _sendable(str(value)) if isinstance(value, str | int | float) else ""
-
-
-def _count(holder: Chunk, name: str) -> int:
-    value = holder.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0

@@ -19,7 +19,7 @@ import httpx2
 import openai
 from openai import OpenAI
 
-from ..errors import BackendError, Interrupted, RequestRefused, ServerFailed
+from ..errors import BackendError, Interrupted, RequestRefused, ServerFailed, UnknownThread
 from ..settings import OPENAI_URL, Settings
 from ..wire.demo import DemoTransport
 from ..wire.patience import seconds_to_wait, speak_up
@@ -267,6 +267,16 @@ def hang_up(response: httpx2.Response) -> None:
         with suppress(OSError):  # it is gone already
             # Not its own method: an encrypted socket's would take the ground from under the reader.
             socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+
+def check_id(thread_id: str) -> None:
+    """Make sure that a server can be asked for this: it comes from an address that anybody may type.
+
+    Raises:
+        UnknownThread: It can be no id.
+    """
+    if not 0 < len(thread_id) <= 512 or not thread_id.isprintable() or thread_id.strip(".") == "":
+        raise UnknownThread("This is not the id of a thread.", code="unknown_thread")
 
 
 def not_the_api(client: OpenAI) -> BackendError:

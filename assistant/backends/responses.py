@@ -36,7 +36,7 @@ from ..events import (
 from ..messages import Call, Part, Reasoning, Refusal, Text
 from ..threads import Thread, unguessable_id
 from ..tools import Toolbox
-from .client import Request, failure, host, not_the_api, translated
+from .client import Request, check_id, failure, host, not_the_api, translated
 from .context import BYTES_PER_TOKEN, SHORTENED, size
 from .parameters import without_refused
 from .responses_items import Item
@@ -173,8 +173,7 @@ class Responses:
         Raises:
             UnknownThread: There is none by this id.
         """
-        if not 0 < len(thread_id) <= 512 or not thread_id.isprintable() or thread_id.strip(".") == "":
-            raise UnknownThread("This is not the id of a thread.", code="unknown_thread")
+        check_id(thread_id)
         with translated(self._client):
             try:
                 items = list(self._listed(thread_id, "asc"))

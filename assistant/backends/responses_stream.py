@@ -26,6 +26,7 @@ from ..events import (
     Usage,
 )
 from ..execute import readable
+from .given import Pieces, count_at, object_at, text_at, whole
 
 Item = dict[str, Any]
 
@@ -86,7 +87,7 @@ class _Reader:
         self._spoken: set[object] = set()  # the blocks, items and kinds of items that were shown
         self._drafts: dict[object, tuple[str, str]] = {}  # item -> (call id, name), being written
         self._draft: tuple[str, str] | None = None  # the newest of them
-        self._halves: dict[object, str] = {}  # block -> a character's first half, which ended its text
+        self._pieces = Pieces()
 
     def take(self, event: Item) -> Generator[Event, None, None]:
         match event.get("type"):
@@ -99,24 +100,24 @@ class _Reader:
             case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta":
                 yield from self._reasoning(event)
             case "response.output_item.added":
-                yield from self._added(event, _object(event, "item"))
+                yield from self._added(event, object_at(event, "item"))
             case "response.function_call_arguments.delta":
                 drafts = (self._drafts[place] for place in _places(event) if place in self._drafts)
                 draft = next(drafts, self._draft)
-                if draft is not None and (text := self._whole_characters(draft, event.get("delta"))):
+                if draft is not None and (text := self._pieces.take(draft, event.get("delta"))):
                     yield ToolCallDelta(*draft, text)
             case "response.output_item.done":
-                item = _object(event, "item")
+                item = object_at(event, "item")
                 if item and self._keep(item) and item.get("type") == "message":
                     yield from self._message(event, item)
             case "response.completed" | "response.done" | "response.incomplete" | "response.failed":
-                yield from self._end(str(event["type"]), _object(event, "response"))
+                yield from self._end(str(event["type"]), object_at(event, "response"))
             case "error":
-                raise _failure(_object(event, "error") or event)
+                raise _failure(object_at(event, "error") or event)
 
     def _say(self, event: Item, text: object) -> Generator[Event, None, None]:
         block = _block(event)
-        if not (words := self._whole_characters(block, text)):
+        if not (words := self._pieces.take(block, text)):
             return
         if block != self._block:
             if self._block is not None:
@@ -133,13 +134,13 @@ class _Reader:
             yield from self._say(event, text)
 
     def _just_said(self, text: str) -> bool:
-        return _sendable(text) == "".join(self._words)
+        return whole(text) == "".join(self._words)
 
     def _message(self, event: Item, item: Item) -> Generator[Event, None, None]:
         """Say a finished message, unless something of it was said already."""
         content = item.get("content")
         parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
-        texts = [_text(part, "refusal") or _text(part, "text") for part in parts]
+        texts = [text_at(part, "refusal") or text_at(part, "text") for part in parts]
         place = {"item_id": item.get("id"), "output_index": event.get("output_index")}
         known = {("item", each) for each in (*_places(place), None)}
         if known & self._spoken or self._just_said("".join(texts)):
@@ -151,27 +152,18 @@ class _Reader:
 
     def _reasoning(self, event: Item) -> Generator[Event, None, None]:
         block = ("reasoning", _item(event), _index(event, "summary_index"))
-        if text := self._whole_characters(block, event.get("delta")):
+        if text := self._pieces.take(block, event.get("delta")):
             known = block in self._spoken or "reasoning" not in self._spoken
             self._spoken |= {block, "reasoning"}
             yield ReasoningDelta(text if known else "\n\n" + text)
-
-    def _whole_characters(self, place: object, text: object) -> str:
-        """What can be shown of a text: half a character at its end waits for the other half."""
-        if not isinstance(text, str):
-            return ""
-        text = self._halves.pop(place, "") + text
-        if "\ud800" <= text[-1:] <= "\udbff":
-            self._halves[place], text = text[-1], text[:-1]
-        return _sendable(text)
 
     def _added(self, event: Item, item: Item) -> Generator[Event, None, None]:
         if item.get("type") == "message" and self._block is not None:
             self._block = "a new message"  # also where the server numbers it as the one before
         if item.get("type") == "function_call":
             # Arguments that are here already may come again as deltas: the finished item decides.
-            call_id = _text(item, "call_id") or _text(item, "id") or f"draft_{len(self._drafts)}"
-            self._draft = (call_id, _text(item, "name"))
+            call_id = text_at(item, "call_id") or text_at(item, "id") or f"draft_{len(self._drafts)}"
+            self._draft = (call_id, text_at(item, "name"))
             for place in (*_places(event), item.get("id"), item.get("call_id")):
                 if isinstance(place, str | int):
                     self._drafts[place] = self._draft
@@ -179,16 +171,16 @@ class _Reader:
 
     def _keep(self, item: Item) -> bool:
         """Keep a finished item, in a form that can go back; false for one that is there already."""
-        call_id, own_id = _text(item, "call_id"), _text(item, "id")
+        call_id, own_id = text_at(item, "call_id"), text_at(item, "id")
         # A null that came is not always allowed to go back.
         kept = {name: value for name, value in item.items() if value is not None}
         for known in self.answer.items:
             if known.get("type") == item.get("type"):
-                if call_id and call_id == _text(known, "call_id"):
+                if call_id and call_id == text_at(known, "call_id"):
                     return False
-                if own_id and own_id == _text(known, "id") and not (call_id and _text(known, "call_id")):
+                if own_id and own_id == text_at(known, "id") and not (call_id and text_at(known, "call_id")):
                     return False
-            if own_id and own_id == _text(known, "id"):
+            if own_id and own_id == text_at(known, "id"):
                 kept.pop("id", None)  # two items under one id would be refused
         self.answer.items.append(_fit_to_go_back(kept))
         return True
@@ -204,9 +196,9 @@ class _Reader:
             if item.get("type") == "message" and "message" not in self._spoken:
                 yield from self._message({}, item)
         # Some say in the response, and not by the event, that it was cut off.
-        status = _text(response, "status")
+        status = text_at(response, "status")
         if kind == "response.failed" or status == "failed":
-            raise _failure(_object(response, "error"))
+            raise _failure(object_at(response, "error"))
         if kind == "response.incomplete" or status in ("incomplete", "cancelled"):
             raise _incomplete(response)
         for item in self.answer.items:
@@ -215,7 +207,7 @@ class _Reader:
                 self.answer.calls.append(call)
                 yield call
         self.ended = True
-        yield RoundEnded(_text(response, "model"), _usage(_object(response, "usage")))
+        yield RoundEnded(text_at(response, "model"), _usage(object_at(response, "usage")))
 
 
 def _call(item: Item, taken: set[str]) -> ToolCall:
@@ -223,19 +215,19 @@ def _call(item: Item, taken: set[str]) -> ToolCall:
     arguments = item.get("arguments")
     if not isinstance(arguments, str):
         arguments = "" if arguments is None else json.dumps(arguments, ensure_ascii=False)
-    call_id = _text(item, "call_id") or _text(item, "id") or "call"
+    call_id = text_at(item, "call_id") or text_at(item, "id") or "call"
     while call_id in taken:
         call_id = f"{call_id}_{len(taken)}"
     item["call_id"], item["arguments"] = call_id, readable(arguments)
-    return ToolCall(call_id, _text(item, "name"), arguments)
+    return ToolCall(call_id, text_at(item, "name"), arguments)
 
 
 def _failure(error: Item) -> StreamError:
-    return StreamError(_text(error, "code"), _text(error, "message"))
+    return StreamError(text_at(error, "code"), text_at(error, "message"))
 
 
 def _incomplete(response: Item) -> Incomplete:
-    reason = _text(_object(response, "incomplete_details"), "reason")
+    reason = text_at(object_at(response, "incomplete_details"), "reason")
     kind: StopReason = "unknown"
     text = f"The server ended the answer early ({reason or 'it did not say why'})."
     if reason in ("max_output_tokens", "length"):
@@ -252,10 +244,10 @@ def _usage(usage: Item) -> Usage | None:
     if not usage:
         return None
     return Usage(
-        input=_count(usage, "input_tokens"),
-        cached=_count(_object(usage, "input_tokens_details"), "cached_tokens"),
-        output=_count(usage, "output_tokens"),
-        reasoning=_count(_object(usage, "output_tokens_details"), "reasoning_tokens"),
+        input=count_at(usage, "input_tokens"),
+        cached=count_at(object_at(usage, "input_tokens_details"), "cached_tokens"),
+        output=count_at(usage, "output_tokens"),
+        reasoning=count_at(object_at(usage, "output_tokens_details"), "reasoning_tokens"),
     )
 
 
@@ -265,18 +257,11 @@ def _fit_to_go_back(item: Item) -> Item:
         try:
             json.dumps(item, ensure_ascii=False, allow_nan=False).encode()
         except ValueError:
-            fit: Item = json.loads(_sendable(json.dumps(item, ensure_ascii=False)), parse_constant=str)
+            fit: Item = json.loads(whole(json.dumps(item, ensure_ascii=False)), parse_constant=str)
             return fit
     except RecursionError as error:
         raise StreamError("", "an item that is nested too deeply") from error
     return item
-
-
-def _sendable(text: str) -> str:
-    """The text with halves of characters put together, or replaced where one is alone."""
-    return (
-        text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    )
 
 
 def _places(event: Item) -> list[object]:
@@ -297,18 +282,3 @@ def _index(event: Item, name: str) -> int | None:
 def _block(event: Item) -> object:
     """Which text block an event belongs to."""
     return "text", _item(event), _index(event, "content_index")
-
-
-def _object(holder: Item, name: str) -> Item:
-    value = holder.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _text(holder: Item, name: str) -> str:
-    value = holder.get(name)
-    return _sendable(str(value)) if isinstance(value, str | int | float) else ""
-
-
-def _count(holder: Item, name: str) -> int:
-    value = holder.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
