@@ -151,7 +151,7 @@ def test_an_expander_opens_and_shows_arguments_and_output(model: ModelServer, pa
     say(page, "6*7?")
     wait_for(page, "It is 42.")
     page.wait_for_selector(IDLE)
-    step = page.locator("[data-testid=stExpander]").last
+    step = page.locator(f"{MESSAGE} [data-testid=stExpander]").last
     step.locator("summary").click()
     inside = step.get_by_test_id("stExpanderDetails")
     inside.get_by_text('"6*7"').wait_for(state="visible")
@@ -169,7 +169,7 @@ def test_an_expander_that_was_opened_while_the_call_was_written_stays_open(
         text("Five."),
     )
     say(page, "Go")
-    step = page.locator("[data-testid=stExpander]").last
+    step = page.locator(f"{MESSAGE} [data-testid=stExpander]").last
     step.locator("summary").click()
     inside = step.get_by_test_id("stExpanderDetails")
     inside.get_by_text('{"expression": "1+1+').wait_for(state="visible")
@@ -373,6 +373,36 @@ def test_an_answer_of_another_process_is_seen_growing_and_can_be_stopped(
         say(other, "And I?")
         wait_for(other, "Fine.")
         other.close()
+    page.close()
+
+
+def test_another_connection_is_chosen_tried_and_used_for_this_session_alone(
+    model: ModelServer, browser: "Browser", demo_app: str
+) -> None:
+    page = open_page(browser, demo_app)
+    sidebar = page.get_by_test_id("stSidebar")
+    sidebar.get_by_text("Connection", exact=True).click()
+    sidebar.get_by_text("Another address").click()
+    sidebar.get_by_label("Base URL").fill(model.url)
+    page.keyboard.press("Enter")
+    sidebar.get_by_placeholder("Type the name of a model").wait_for()
+    sidebar.get_by_label("Model").last.fill("a-model")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(IDLE)
+    model.plays(text("Hi"), text("No call."))
+    sidebar.get_by_role("button", name="Test").click()
+    sidebar.get_by_text("Its answers stream").wait_for()
+    sidebar.get_by_text("did not call it this time").wait_for()
+    page.wait_for_selector(IDLE)
+    sidebar.get_by_role("button", name="Use this connection").click()
+    page.get_by_text("Answers by a-model over").or_(page.get_by_text("Answers by a-model;")).wait_for()
+    model.plays(text("Hello from elsewhere."))
+    say(page, "Hi")
+    wait_for(page, "Hello from elsewhere.")
+    assert model.asked[-1]["model"] == "a-model"
+    other = open_page(browser, demo_app)
+    other.wait_for_selector("text=This is the built-in demo")
+    other.close()
     page.close()
 
 
