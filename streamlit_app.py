@@ -46,9 +46,18 @@ def secrets() -> Mapping[str, Any]:
         raise SettingsError(f"Streamlit's secrets cannot be read. {error}") from error
 
 
-@st.cache_resource(show_spinner=False, max_entries=200, on_release=lambda backend: backend.close())
+@st.cache_resource(show_spinner=False, max_entries=8, on_release=lambda backend: backend.close())
 def backend_for(settings: Settings, edition: int) -> Server:
     """One backend, with one client and one pool of connections, for everybody who has these settings."""
+    return open_backend(settings, demo_server())
+
+
+@st.cache_resource(show_spinner=False, scope="session")
+def chosen_backend(settings: Settings, edition: int) -> Server:
+    """The backend of a connection that a person chose: it goes with their session, and so does their key.
+
+    It is not closed then, for an answer may go on without its page; the last who needs it lets it go.
+    """
     return open_backend(settings, demo_server())
 
 
@@ -169,7 +178,7 @@ choice = chosen if isinstance(chosen, Choice) else None  # not, after an edit re
 settings = choice.settings(configured) if choice else configured
 st.set_page_config(page_title=settings.name, page_icon=":material/flight_takeoff:")
 edition = id(Thread)
-backend = backend_for(settings, edition)
+backend = chosen_backend(settings, edition) if choice else backend_for(settings, edition)
 live = live_runs(edition)
 assistant = Assistant(backend, toolbox, max_rounds=settings.max_rounds, tool_timeout=settings.tool_timeout)
 keeper = keeper_at(
