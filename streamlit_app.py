@@ -110,19 +110,19 @@ def answer(run: Callable[[], Generator[Event, None, None]], thread: Thread) -> N
 
 def forget(thread_id: str) -> None:
     """Delete a thread here and at the server, if a person may have it deleted."""
-    if store and (doomed := live.find(thread_id) or store.load(thread_id)):
-        if run := live.of(doomed):
-            run.stop()
-            run.join(1)
-        try:
+    try:
+        if store and (doomed := live.find(thread_id) or store.load(thread_id)):
+            if run := live.of(doomed):
+                run.stop()
+                run.join(1)
             store.delete(thread_id)
             live.drop(doomed)
             backend.forget(doomed)
-        except (ThreadBusy, StoreError) as error:
-            st.toast(f"It is not deleted. {plain(error)}", icon=":material/error:")
-            return
-        except BackendError as error:
-            st.toast(f"It is deleted here, but not at the server. {plain(error)}", icon=":material/error:")
+    except (ThreadBusy, StoreError) as error:
+        st.toast(f"It is not deleted. {plain(error)}", icon=":material/error:")
+        return
+    except BackendError as error:
+        st.toast(f"It is deleted here, but not at the server. {plain(error)}", icon=":material/error:")
     new_chat()
 
 
