@@ -14,9 +14,9 @@ from .events import ToolResult
 from .messages import Call, Message
 
 
-def unguessable_id() -> str:
-    """An id for a thread that no server names."""
-    return f"thread_{secrets.token_hex(16)}"
+def unguessable_id(kind: str = "thread") -> str:
+    """An id for a thread, or for something else, that no server names."""
+    return f"{kind}_{secrets.token_hex(16)}"
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False)

@@ -10,7 +10,7 @@ from assistant import Assistant, Thread, Toolbox
 from assistant.backends.chat import Chat
 from assistant.backends.chat_stream import DONE, read
 from assistant.backends.client import connect
-from assistant.backends.responses_stream import NoEnding, StreamError
+from assistant.backends.endings import NoEnding, StreamError
 from assistant.backends.sse import events as sse_events
 from assistant.errors import Incomplete, UnknownThread
 from assistant.events import (

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from assistant import Assistant, Thread
-from assistant.backends.responses_stream import Answer, NoEnding, StreamError, read
+from assistant.backends.endings import NoEnding, StreamError
+from assistant.backends.responses_stream import Answer, read
 from assistant.errors import Incomplete
 from assistant.events import (
     Event,

@@ -13,7 +13,8 @@ from typing import Any, get_args
 import pytest
 
 from assistant import Thread
-from assistant.backends.responses_stream import Answer, NoEnding, StreamError, read
+from assistant.backends.endings import NoEnding, StreamError
+from assistant.backends.responses_stream import Answer, read
 from assistant.errors import Incomplete
 from assistant.events import Ending, Event, RoundEnded, RunCompleted, RunFailed, TextDelta, ToolCall
 from assistant.execute import readable

@@ -17,18 +17,17 @@ from keyword import iskeyword
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
-import openai
 from openai import OpenAI
 
-from ..errors import BackendError, Interrupted, RequestRefused, UnknownThread
+from ..errors import BackendError, Interrupted, RequestRefused
 from ..events import Event, Note, RoundEnded, ThreadOpened, ToolCall, ToolResult
 from ..execute import stopped
 from ..threads import Thread
 from ..tools import Toolbox
 from .agents_items import GO_ON, Memory, message_event, result_event
-from .agents_sessions import Lost, Request, Sessions, View, in_words
+from .agents_sessions import Lost, Sessions, TurnRequest, View, in_words
 from .agents_stream import Item, NeedsMore, Reader, Round, SessionError, failed, required
-from .client import check_id, clean, host, translated
+from .client import check_id, clean, host, looking_for_a_thread
 from .given import object_at, text_at
 
 PENDING_DELAYS = (0.1, 0.3, 0.6)
@@ -38,8 +37,6 @@ TITLE_LENGTH = 80
 """Characters of a thread's first message that its session is called by."""
 
 LOST = Note("The server could not go on with its copy of this conversation; it was begun anew.")
-
-_NO_SUCH_THREAD = (400, 404, 405, 422, 501)
 
 
 class Agents:
@@ -55,7 +52,7 @@ class Agents:
         self._client = client
         self._sessions = Sessions(client, agent_id)
         self._instructions = instructions
-        self._requests: WeakKeyDictionary[Thread, Request] = WeakKeyDictionary()
+        self._requests: WeakKeyDictionary[Thread, TurnRequest] = WeakKeyDictionary()
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -71,7 +68,7 @@ class Agents:
 
     def stream(self, thread: Thread, toolbox: Toolbox) -> Generator[Event, None, list[ToolCall]]:
         """One round of the session's turn; see ``run.Backend``."""
-        memory, request = Memory(thread), Request()
+        memory, request = Memory(thread), TurnRequest()
         self._requests[thread] = request
         try:
             calls = yield from self._round(memory, toolbox, request)
@@ -98,16 +95,9 @@ class Agents:
             UnknownThread: There is none by this id.
         """
         check_id(thread_id)
-        with translated(self._client):
-            try:
-                session = self._sessions.retrieve(thread_id)
-                items = list(self._sessions.items(thread_id, "asc"))
-            except (openai.APIStatusError, ValueError) as error:
-                if isinstance(error, openai.APIStatusError) and error.status_code not in _NO_SUCH_THREAD:
-                    raise
-                raise UnknownThread(
-                    f"{host(self._client)} has no thread by this id.", code="unknown_thread"
-                ) from error
+        with looking_for_a_thread(self._client):
+            session = self._sessions.retrieve(thread_id)
+            items = list(self._sessions.items(thread_id, "asc"))
         thread = Thread(thread_id)
         Memory(thread).recall(session, items)
         return thread
@@ -149,7 +139,7 @@ class Agents:
         ]
 
     def _round(
-        self, memory: Memory, toolbox: Toolbox, request: Request
+        self, memory: Memory, toolbox: Toolbox, request: TurnRequest
     ) -> Generator[Event, None, list[ToolCall]]:
         """One round, tried again where that can help without anybody having noticed anything."""
         renewed = repeated = looked = False
@@ -177,7 +167,7 @@ class Agents:
                 repeated = True
 
     def _attempt(
-        self, memory: Memory, toolbox: Toolbox, request: Request
+        self, memory: Memory, toolbox: Toolbox, request: TurnRequest
     ) -> Generator[Event, None, list[ToolCall]]:
         notes = memory.notes
         waited_for, notes["uncertain"] = memory.is_waited_for, True
@@ -225,7 +215,7 @@ class Agents:
             return (yield from self._read(events, reader, memory, toolbox))
 
     def _begin(
-        self, memory: Memory, toolbox: Toolbox, request: Request
+        self, memory: Memory, toolbox: Toolbox, request: TurnRequest
     ) -> Generator[Event, None, list[ToolCall]]:
         """The first round of a new session, which is told the whole thread."""
         birth = memory.notes["birth"] = uuid4().hex

@@ -15,14 +15,13 @@ from itertools import islice
 from typing import Any, Literal, cast
 from uuid import uuid4
 
-import httpx2
 import openai
 from openai import Omit, OpenAI, Stream, omit
 
 from ..errors import BackendError, RequestRefused
 from .agents_items import ACTIVE, Memory
 from .agents_stream import Item, NeedsMore, SessionError
-from .client import clean, failure, hang_up, not_the_api, translated
+from .client import Request, clean, failure, not_the_api, refuse_page, translated
 from .given import object_at, text_at
 
 IDLE_DELAYS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
@@ -65,25 +64,10 @@ class View:
         return [item for item in self.items if item.get("turn_id") == turn]
 
 
-class Request:
-    """A request under way, which another thread may cancel at any moment."""
+class TurnRequest(Request):
+    """A request under way, and the session whose turn waits while functions run here."""
 
-    def __init__(self) -> None:
-        self.cancelled = False
-        self.waiting: str | None = None  # the session whose turn waits while functions run here
-        self._response: httpx2.Response | None = None
-
-    def answered_by(self, response: httpx2.Response) -> None:
-        """Note the response that is being read."""
-        self._response = response
-        if self.cancelled:
-            hang_up(response)
-
-    def cancel(self) -> None:
-        """Hang up."""
-        self.cancelled = True
-        if self._response is not None:
-            hang_up(self._response)
+    waiting: str | None = None
 
 
 class Sessions:
@@ -176,7 +160,7 @@ class Sessions:
             self._api.delete(session_id)
 
     @contextmanager
-    def begun(self, asked: Item, request: Request) -> Iterator[Iterator[object]]:
+    def begun(self, asked: Item, request: TurnRequest) -> Iterator[Iterator[object]]:
         """The events of a new session, from its first on."""
         whole = {"agent_id": self._agent_id, "environment": {"type": "none"}, **asked}
         create = partial(self._api.with_streaming_response.create, **whole, stream=True)
@@ -185,7 +169,7 @@ class Sessions:
             yield events
 
     @contextmanager
-    def heard(self, session_id: str, request: Request) -> Iterator[Iterator[object]]:
+    def heard(self, session_id: str, request: TurnRequest) -> Iterator[Iterator[object]]:
         """The events of a session from this moment on."""
         listen = partial(self._api.events.with_streaming_response.stream, session_id)
         with closing(self._events(listen, request)) as events:
@@ -197,12 +181,11 @@ class Sessions:
     def _api(self) -> Any:
         return self._client.beta.agents.sessions
 
-    def _events(self, open_stream: Callable[..., Any], request: Request) -> Generator[object, None, None]:
+    def _events(self, open_stream: Callable[..., Any], request: TurnRequest) -> Generator[object, None, None]:
         """First nothing, as soon as the server has answered; then its events."""
         with translated(self._client), open_stream() as response:
             request.answered_by(response.http_response)
-            if "text/html" in response.headers.get("content-type", ""):
-                raise not_the_api(self._client)
+            refuse_page(response.http_response, self._client)
             yield None
             yield from cast("Stream[object]", response.parse(to=Stream[object]))
 

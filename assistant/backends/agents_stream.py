@@ -16,7 +16,9 @@ from typing import Any
 from ..errors import Incomplete
 from ..events import Event, ReasoningDelta, TextBreak, TextDelta, ToolCall, ToolCallDelta, Usage
 from ..execute import sendable
-from .given import Pieces, count_at, object_at, text_at
+from .endings import at_token_limit
+from .given import Pieces, object_at, text_at
+from .responses_stream import usage_of
 
 Item = dict[str, Any]
 
@@ -134,7 +136,7 @@ class Reader:
                 yield from self._finished(object_at(event, "item"))
             case "completed":
                 turn = object_at(event, "turn")
-                self.round.usage = _usage(object_at(event, "usage") or object_at(turn, "usage"))
+                self.round.usage = usage_of(object_at(event, "usage") or object_at(turn, "usage"))
                 self.is_over = True
             case "failed":
                 raise failed(object_at(event, "turn"))
@@ -225,9 +227,7 @@ def failed(turn: Item) -> Exception:
     """What a failed turn raises."""
     error = object_at(turn, "error")
     if text_at(error, "code") == "max_output_tokens":
-        return Incomplete(
-            "The answer was cut off: it reached the limit of output tokens.", reason="max_output_tokens"
-        )
+        return at_token_limit()
     return SessionError(text_at(error, "code") or "server_error", text_at(error, "message"))
 
 
@@ -257,17 +257,6 @@ def _arguments(call: Item) -> str:
         return "" if value is None else sendable(json.dumps(value, ensure_ascii=False))
     except RecursionError as error:
         raise SessionError("", "arguments that are nested too deeply") from error
-
-
-def _usage(usage: Item) -> Usage | None:
-    if not usage:
-        return None
-    return Usage(
-        input=count_at(usage, "input_tokens"),
-        cached=count_at(object_at(usage, "input_tokens_details"), "cached_tokens"),
-        output=count_at(usage, "output_tokens"),
-        reasoning=count_at(object_at(usage, "output_tokens_details"), "reasoning_tokens"),
-    )
 
 
 def _block(event: Item) -> object:

@@ -20,7 +20,6 @@ from typing import Any, Literal
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
-import openai
 from openai import OpenAI, Stream
 
 from ..errors import BackendError, Interrupted, RequestRefused, UnknownThread
@@ -29,8 +28,17 @@ from ..threads import Thread
 from ..tools import Toolbox
 from .assistants_items import Memory, answers_in
 from .assistants_stream import Answer, Ended, Json, calls_of, read
-from .client import Request, check_id, failure, host, not_the_api, translated
-from .responses_stream import NoEnding, StreamError
+from .client import (
+    Request,
+    check_id,
+    failure,
+    host,
+    not_the_api,
+    refuse_page,
+    status_of,
+    to_its_end,
+    translated,
+)
 from .sse import events
 
 LOCK_DELAYS = (0.1, 0.5, 1.0, 2.0)
@@ -144,7 +152,7 @@ class Assistants:
             going_on = run is not None and run.get("status") in ("queued", "in_progress")
             messages = list(self._messages(thread_id, "asc"))
         except BackendError as error:
-            if _status(error) not in (400, 422, *_NO_THREADS):
+            if status_of(error) not in (400, 422, *_NO_THREADS):
                 raise
             raise UnknownThread(
                 f"{host(self._client)} has no thread by this id.", code="unknown_thread"
@@ -169,7 +177,7 @@ class Assistants:
             with translated(self._client):
                 self._client.delete(_path(own), cast_to=object, options={"headers": _HEADERS})
         except RequestRefused as refusal:
-            if _status(refusal) != 404:
+            if status_of(refusal) != 404:
                 raise
 
     def can_go_on(self, thread: Thread) -> bool:
@@ -192,7 +200,7 @@ class Assistants:
         try:
             made = self._ask_json("post", "/threads", {"messages": told[:PAGE]} if told else {})
         except BackendError as error:
-            if _status(error) in _NO_THREADS:
+            if status_of(error) in _NO_THREADS:
                 raise self._over() from error
             raise
         thread_id = made.get("id")
@@ -239,20 +247,14 @@ class Assistants:
         if request.cancelled:
             raise Interrupted("Cancelled.", code="cancelled")
         try:
-            with closing(self._events(path, asked, own, answer, request)) as stream:
+            with to_its_end(self._client), closing(self._events(path, asked, own, answer, request)) as stream:
                 try:
                     yield from read(stream, answer, toolbox)
                 except GeneratorExit:
                     request.cancelled = True
                     raise
-        except StreamError as error:
-            raise failure(error.code, error, self._client) from error
         except Ended as end:
             raise self._ended(end.status) from end
-        except NoEnding as error:
-            raise Interrupted(
-                f"{host(self._client)} stopped in the middle of the answer.", code="interrupted", retry=True
-            ) from error
 
     def _settle(self, own: str, memory: Memory, request: Request) -> tuple[Json, list[Json]]:
         """The last run of the thread, which no longer goes on, and the messages not known of before."""
@@ -304,8 +306,7 @@ class Assistants:
                 )
                 with closing(stream):
                     request.answered_by(stream.response)
-                    if "text/html" in stream.response.headers.get("content-type", ""):
-                        raise not_the_api(self._client)
+                    refuse_page(stream.response, self._client)
                     for name, text in events(stream.response.iter_bytes()):
                         if text.strip() == "[DONE]":
                             return
@@ -361,17 +362,17 @@ class Assistants:
 
     def _is_gone(self, refusal: RequestRefused, memory: Memory) -> bool:
         """Whether this was refused because the server has no such thread (any more)."""
-        if _status(refusal) != 404:
+        if status_of(refusal) != 404:
             return False
         try:  # it may be the run or the assistant that is unknown: look
             next(self._messages(str(memory.notes["thread"]), "desc", 1), None)
         except RequestRefused as second:
-            return _status(second) == 404
+            return status_of(second) == 404
         return False
 
     def _in_words(self, refusal: RequestRefused) -> RequestRefused:
         """The same, but for an assistant that the server does not know."""
-        if _status(refusal) not in (400, 404) or not _NO_ASSISTANT.search(str(refusal)):
+        if status_of(refusal) not in (400, 404) or not _NO_ASSISTANT.search(str(refusal)):
             return refusal
         return RequestRefused(
             f"{host(self._client)} has no assistant {self._assistant}. "
@@ -399,7 +400,3 @@ class Assistants:
 
 def _path(thread_id: str, *rest: str) -> str:
     return "/".join(["/threads", *(quote(each, safe="") for each in (thread_id, *rest))])
-
-
-def _status(error: BackendError) -> int:
-    return error.__cause__.status_code if isinstance(error.__cause__, openai.APIStatusError) else 0

@@ -12,6 +12,7 @@ from ..events import RunCompleted, ToolCall
 from ..messages import UNSENDABLE, Call, Message, Part, Refusal, Text
 from ..threads import Thread
 from .assistants_stream import Answer, Json
+from .notes import notes_about
 
 LONGEST = 256_000
 """The most characters that a message may have (``openai.types.beta.threads``, API reference)."""
@@ -48,13 +49,7 @@ class Memory:
             uncertain=False,
             missing=[],
         )
-        notes = thread.raw.setdefault("assistants", {})
-        if notes.get("server", server) != server:  # the thread has moved from another one
-            notes = thread.raw.setdefault(f"assistants {server}", {})
-        # Notes of an earlier version may lack something.
-        self.notes = cast("Notes", notes)
-        for name, value in blank.items():
-            self.notes.setdefault(name, value)  # type: ignore[misc]
+        self.notes = cast("Notes", notes_about(thread, "assistants", server, {**blank}))
 
     @property
     def is_in_step(self) -> bool:

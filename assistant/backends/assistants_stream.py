@@ -19,15 +19,14 @@ from ..events import (
     Note,
     RefusalDelta,
     RoundEnded,
-    StopReason,
     TextBreak,
     TextDelta,
     ToolCall,
     ToolCallDelta,
     Usage,
 )
+from .endings import NoEnding, StreamError, at_token_limit, filtered
 from .given import Pieces, count_at, object_at, objects_at, text_at, whole
-from .responses_stream import NoEnding, StreamError
 
 Json = dict[str, Any]
 
@@ -203,15 +202,14 @@ def missing(name: str) -> Note:
 
 
 def _incomplete(reason: str) -> Incomplete:
-    kind: StopReason = "unknown"
-    text = f"The server ended the answer early ({reason or 'it did not say why'})."
     if reason == "max_completion_tokens":
-        kind, text = "max_output_tokens", "The answer was cut off: it reached the limit of output tokens."
-    elif reason == "max_prompt_tokens":
+        return at_token_limit()
+    if reason == "content_filter":
+        return filtered()
+    text = f"The server ended the answer early ({reason or 'it did not say why'})."
+    if reason == "max_prompt_tokens":
         text = "The answer was cut off: the conversation reached the limit of tokens that a run may read."
-    elif reason == "content_filter":
-        kind, text = "content_filter", "The answer was cut off by the server's content filter."
-    return Incomplete(text, reason=kind)
+    return Incomplete(text, reason="unknown")
 
 
 def _usage(usage: Json) -> Usage | None:

@@ -15,17 +15,15 @@ from weakref import WeakKeyDictionary
 from openai import OpenAI
 
 from ..errors import Interrupted, RequestRefused, UnknownThread
-from ..events import Event, Note, ThreadOpened, ToolCall
+from ..events import Event, ThreadOpened, ToolCall
 from ..execute import readable, sendable, stopped
 from ..messages import Call, Message, Refusal, Text
 from ..threads import Thread, unguessable_id
 from ..tools import Toolbox
-from .chat_stream import DONE, read
-from .client import Request, failure, host, not_the_api, translated
+from .chat_stream import DONE, chunks_of, read
+from .client import Request, host, is_streamed, refuse_page, to_its_end, translated
 from .context import BYTES_PER_TOKEN, SHORTENED, shortened, size
 from .parameters import without_refused
-from .responses_stream import NoEnding, StreamError
-from .sse import events
 
 Json = dict[str, Any]
 
@@ -91,15 +89,16 @@ class Chat:
             try:
                 return (yield from self._ask(asked, told[notes["left_out"] :], request))
             except RequestRefused as refusal:
-                left_out = shortened(told, notes["left_out"])
-                if refusal.code == "context_length_exceeded" and left_out > notes["left_out"]:
+                if refusal.code == "context_length_exceeded" and (
+                    (left_out := shortened(told, notes["left_out"])) > notes["left_out"]
+                ):
                     notes["left_out"] = left_out
                     if not noted:
                         noted = True
                         yield SHORTENED
                 elif changed := without_refused(asked, refusal):
-                    asked, name = changed
-                    yield Note(f"The model does not take the parameter {name}; it was asked without it.")
+                    asked, note = changed
+                    yield note
                 else:
                     raise
             except Interrupted as cut:
@@ -129,34 +128,27 @@ class Chat:
     def _ask(self, asked: Json, told: list[Json], request: Request) -> Generator[Event, None, list[ToolCall]]:
         if self._instructions:
             told = [{"role": "system", "content": self._instructions}, *told]
-        try:
-            with closing(self._chunks(asked | {"messages": told}, request)) as chunks:
-                return (yield from read(chunks))
-        except StreamError as error:
-            raise failure(error.code, error, self._client) from error
-        except NoEnding as error:
-            raise Interrupted(
-                f"{host(self._client)} stopped in the middle of the answer.", code="interrupted", retry=True
-            ) from error
+        with (
+            to_its_end(self._client),
+            closing(self._chunks(asked | {"messages": told}, request)) as chunks,
+        ):
+            return (yield from read(chunks))
 
     def _chunks(self, asked: Json, request: Request) -> Generator[object, None, None]:
         """The chunks of one completion as plain dictionaries, then ``DONE`` if the server says it."""
         api: Any = self._client.chat.completions.with_streaming_response
         with translated(self._client), api.create(**asked) as response:
             request.answered_by(response.http_response)
-            kind = response.headers.get("content-type", "")
-            if "text/html" in kind:
-                raise not_the_api(self._client)
-            if "json" in kind:  # a server that does not stream
+            refuse_page(response.http_response, self._client)
+            if not is_streamed(response.http_response):
                 yield json.loads(response.read())
                 yield DONE
                 return
-            for _, data in events(response.iter_bytes()):
-                try:
-                    yield DONE if data.strip() == DONE else json.loads(data)
-                except GeneratorExit:
-                    request.cancelled = True
-                    raise
+            try:
+                yield from chunks_of(response.iter_bytes())
+            except GeneratorExit:
+                request.cancelled = True
+                raise
 
 
 def messages_of(thread: Thread) -> list[Json]:

@@ -12,7 +12,6 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import Incomplete
 from ..events import (
     Event,
     ReasoningDelta,
@@ -24,13 +23,20 @@ from ..events import (
     Usage,
 )
 from ..threads import unguessable_id
+from .endings import NoEnding, StreamError, at_token_limit, filtered
 from .given import Pieces, count_at, object_at, text_at, whole
-from .responses_stream import NoEnding, StreamError
+from .sse import events
 
 Chunk = dict[str, Any]
 
 DONE = "[DONE]"
 """What a server says last, in place of a chunk."""
+
+
+def chunks_of(body: Iterable[bytes]) -> Generator[object, None, None]:
+    """The chunks in a streamed answer, then ``DONE`` if the server says it."""
+    for _, data in events(body):
+        yield DONE if data.strip() == DONE else json.loads(data)
 
 
 def read(chunks: Iterable[object]) -> Generator[Event, None, list[ToolCall]]:
@@ -111,13 +117,9 @@ class _Reader:
         if not self.finish:
             raise NoEnding
         if self.finish == "length":
-            raise Incomplete(
-                "The answer was cut off: it reached the limit of output tokens.", reason="max_output_tokens"
-            )
+            raise at_token_limit()
         if self.finish == "content_filter":
-            raise Incomplete(
-                "The answer was cut off by the server's content filter.", reason="content_filter"
-            )
+            raise filtered()
         if self.finish == "error":
             raise StreamError("", "It gave no reason.")
         calls = [ToolCall(slot.call_id, slot.name, slot.arguments) for slot in self.slots if slot.name]
@@ -150,7 +152,7 @@ class _Reader:
             if not (another_id or another_name):
                 return slot
         taken = {each.call_id for each in self.slots}
-        call_id = own_id if own_id and own_id not in taken else unguessable_id().replace("thread", "call")
+        call_id = own_id if own_id and own_id not in taken else unguessable_id("call")
         self.slots.append(_Slot(call_id, index))
         return self.slots[-1]
 
@@ -226,8 +228,6 @@ def _words(content: object) -> str:
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else []
-    return "".join(part["text"] for part in parts if isinstance(part, dict) and _istext_at(part))
-
-
-def _istext_at(part: Chunk) -> bool:
-    return isinstance(part.get("text"), str)
+    return "".join(
+        part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str)
+    )

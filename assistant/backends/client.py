@@ -23,6 +23,7 @@ from ..errors import BackendError, Interrupted, RequestRefused, ServerFailed, Un
 from ..settings import OPENAI_URL, Settings
 from ..wire.demo import DemoTransport
 from ..wire.patience import seconds_to_wait, speak_up
+from .endings import NoEnding, StreamError
 
 TIMEOUT = httpx2.Timeout(600.0, connect=10.0)
 """The read limit is the longest silence within an answer: reasoning can be silent for minutes."""
@@ -85,6 +86,54 @@ def translated(client: OpenAI) -> Iterator[None]:
             code="not_json",
             retry=True,
         ) from error
+
+
+@contextmanager
+def to_its_end(client: OpenAI) -> Iterator[None]:
+    """Within this block, a stream that did not end well becomes a ``BackendError``."""
+    try:
+        yield
+    except StreamError as error:
+        raise failure(error.code, error, client) from error
+    except NoEnding as error:
+        raise Interrupted(
+            f"{host(client)} stopped in the middle of the answer.", code="interrupted", retry=True
+        ) from error
+
+
+@contextmanager
+def looking_for_a_thread(client: OpenAI) -> Iterator[None]:
+    """Like ``translated``; and what a server says of an id that it does not know is ``UnknownThread``."""
+    with translated(client):
+        try:
+            yield
+        except (openai.APIStatusError, ValueError) as error:
+            if isinstance(error, openai.APIStatusError) and error.status_code not in _NO_SUCH_THREAD:
+                raise
+            raise UnknownThread(f"{host(client)} has no thread by this id.", code="unknown_thread") from error
+
+
+_NO_SUCH_THREAD = (400, 404, 405, 422, 501)
+
+
+def status_of(error: BackendError) -> int:
+    """The status of the answer that an error stands for; 0 if there was none."""
+    return error.__cause__.status_code if isinstance(error.__cause__, openai.APIStatusError) else 0
+
+
+def refuse_page(response: httpx2.Response, client: OpenAI) -> None:
+    """Make sure that an answer is none of a web server.
+
+    Raises:
+        ServerFailed: It is a web page.
+    """
+    if "text/html" in response.headers.get("content-type", ""):
+        raise not_the_api(client)
+
+
+def is_streamed(response: httpx2.Response) -> bool:
+    """Whether an answer comes as events, and not as one JSON value."""
+    return "json" not in response.headers.get("content-type", "")
 
 
 def host(client: OpenAI) -> str:

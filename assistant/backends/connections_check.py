@@ -13,16 +13,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, cast
 
-import openai
 from openai import OpenAI, Stream
 
 from ..errors import BackendError, Incomplete, Interrupted, RequestRefused
 from ..events import Event, ToolCall
 from . import chat_stream, responses_stream
-from .client import Request, failure, host, not_the_api, translated
+from .client import Request, failure, host, is_streamed, not_the_api, refuse_page, status_of, translated
 from .connections import LOOK, Model, T, address, efforts, in_words, models, within
-from .responses_stream import NoEnding, StreamError
-from .sse import events
+from .endings import NoEnding, StreamError
 
 ANSWER = 60.0
 """Seconds for a tiny answer: a local server may have to load the model first."""
@@ -103,7 +101,7 @@ def check(
 
 def _without_list(error: BackendError, client: OpenAI, seconds: float) -> list[Finding]:
     """What it means that there is no list of models; the last of them is bad where that is the end."""
-    name, status = _name(client), _status(error)
+    name, status = _name(client), status_of(error)
     if error.code == "timeout":
         return [Finding("Server", False, f"{name} did not answer within {seconds:g} seconds.")]
     if error.code == "not_the_api":
@@ -139,7 +137,7 @@ def _first_said(
             return "responses", within(seconds, client, partial(_respond, **request))
         except BackendError as error:
             unknown_model = error.code == "model_not_found"
-            if protocol == "responses" or unknown_model or _status(error) not in _ABSENT:
+            if protocol == "responses" or unknown_model or status_of(error) not in _ABSENT:
                 raise
     return "chat", within(seconds, client, partial(_complete, **request))
 
@@ -161,7 +159,7 @@ def _conversations(client: OpenAI, seconds: float) -> Finding:
     try:
         within(seconds, client, _converse)
     except BackendError as error:
-        if _status(error) not in _ABSENT:
+        if status_of(error) not in _ABSENT:
             return _refused(error, "Conversations", client, "")
         words = "It keeps no conversations, so it is told all that was said each time."
         return Finding("Conversations", None, words)
@@ -189,10 +187,8 @@ def _respond(
         asked["tools"] = [{"type": "function", "strict": True, **PING}]
     with translated(client), client.responses.with_streaming_response.create(**asked) as response:
         request.answered_by(response.http_response)
-        kind = response.headers.get("content-type", "")
-        if "text/html" in kind:
-            raise not_the_api(client)
-        if "json" in kind:
+        refuse_page(response.http_response, client)
+        if not is_streamed(response.http_response):
             return _Said(streamed=False)
         stream = response.parse(to=Stream[object])
         answer = _read(responses_stream.read(stream), client)
@@ -219,17 +215,10 @@ def _completed(
         asked["tools"] = [{"type": "function", "function": PING}]
     with translated(client), client.chat.completions.with_streaming_response.create(**asked) as response:
         request.answered_by(response.http_response)
-        kind = response.headers.get("content-type", "")
-        if "text/html" in kind:
-            raise not_the_api(client)
-        streamed = "json" not in kind
-        chunks = _chunks(response.iter_bytes()) if streamed else [json.loads(response.read())]
+        refuse_page(response.http_response, client)
+        streamed = is_streamed(response.http_response)
+        chunks = chat_stream.chunks_of(response.iter_bytes()) if streamed else [json.loads(response.read())]
         return _Said(_read(chat_stream.read(chunks), client) or [], streamed)
-
-
-def _chunks(body: Iterator[bytes]) -> Iterator[object]:
-    for _, data in events(body):
-        yield chat_stream.DONE if data.strip() == chat_stream.DONE else json.loads(data)
 
 
 def _read(reading: Generator[Event, None, T], client: OpenAI) -> T | None:
@@ -251,18 +240,13 @@ def _read(reading: Generator[Event, None, T], client: OpenAI) -> T | None:
 def _refused(error: BackendError, name: str, client: OpenAI, model: str) -> Finding:
     """A request that did not end well, under what it is about."""
     at = _name(client)
-    if error.code == "invalid_api_key" or _status(error) == 401:
+    if error.code == "invalid_api_key" or status_of(error) == 401:
         return Finding("Key", False, f"{at} does not accept the key: it may be mistyped, expired or revoked.")
     if error.code == "model_not_found":
         return Finding("Model", False, f"{at} does not offer the model {model} to you. Choose another one.")
     if error.code == "timeout":
         return Finding(name, False, f"{at} did not answer in time.")
     return Finding(name, False, in_words(error))
-
-
-def _status(error: BackendError) -> int:
-    cause = error.__cause__
-    return cause.status_code if isinstance(cause, openai.APIStatusError) else 0
 
 
 def _name(client: OpenAI) -> str:

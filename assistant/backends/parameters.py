@@ -11,6 +11,7 @@ from typing import Any
 import openai
 
 from ..errors import RequestRefused
+from ..events import Note
 
 Request = dict[str, Any]
 
@@ -26,8 +27,8 @@ _OPTIONAL = (
 _REFUSED = (400, 422)
 
 
-def without_refused(request: Request, refusal: RequestRefused) -> tuple[Request, str] | None:
-    """The request without the parameter that was refused, and its name; None if none of ours was named."""
+def without_refused(request: Request, refusal: RequestRefused) -> tuple[Request, Note] | None:
+    """The request without the parameter that was refused, and what to say of it; None if none was named."""
     cause = refusal.__cause__
     if not isinstance(cause, openai.APIStatusError) or cause.status_code not in _REFUSED:
         return None
@@ -36,13 +37,17 @@ def without_refused(request: Request, refusal: RequestRefused) -> tuple[Request,
     if re.search(r"function tools? with reasoning", words, re.IGNORECASE):
         if request.get("reasoning_effort") == "none":
             return None
-        return request | {"reasoning_effort": "none"}, "reasoning"
+        return request | {"reasoning_effort": "none"}, _note("reasoning")
     for name in _OPTIONAL:
         if name in request and re.search(rf"\b{name}\b", words):
-            return {key: value for key, value in request.items() if key != name}, name
+            return {key: value for key, value in request.items() if key != name}, _note(name)
     if re.search(r"\bstrict\b", words) and any(_strict(tool) for tool in request.get("tools", [])):
-        return request | {"tools": [_lenient(tool) for tool in request["tools"]]}, "strict"
+        return request | {"tools": [_lenient(tool) for tool in request["tools"]]}, _note("strict")
     return None
+
+
+def _note(name: str) -> Note:
+    return Note(f"The model does not take the parameter {name}; it was asked without it.")
 
 
 def _strict(tool: Request) -> bool:

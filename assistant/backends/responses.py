@@ -36,12 +36,21 @@ from ..events import (
 from ..messages import Call, Part, Reasoning, Refusal, Text
 from ..threads import Thread, unguessable_id
 from ..tools import Toolbox
-from .client import Request, check_id, failure, host, not_the_api, translated
+from .client import (
+    Request,
+    check_id,
+    looking_for_a_thread,
+    not_the_api,
+    refuse_page,
+    status_of,
+    to_its_end,
+    translated,
+)
 from .context import BYTES_PER_TOKEN, SHORTENED, size
 from .parameters import without_refused
 from .responses_items import Item
 from .responses_memory import Memory
-from .responses_stream import Answer, NoEnding, StreamError, is_last, read
+from .responses_stream import Answer, is_last, read
 
 LOCK_DELAYS = (0.5, 1.0, 2.0, 4.0)
 """Seconds before each new try on a conversation in which another response is being written."""
@@ -53,7 +62,6 @@ RUNNING = "running_response"
 """The name under which a conversation's metadata holds the id of the response that is being written."""
 
 _NO_CONVERSATIONS = (404, 405, 501)
-_NO_SUCH_THREAD = (400, 422, *_NO_CONVERSATIONS)
 _GOING_ON = ("queued", "in_progress")
 
 PAGE = 20
@@ -142,8 +150,8 @@ class Responses:
                         yield SHORTENED
                     continue
                 if changed := without_refused(asked, refusal):
-                    asked, name = changed
-                    yield Note(f"The model does not take the parameter {name}; it was asked without it.")
+                    asked, note = changed
+                    yield note
                     continue
                 gone = self._is_gone(refusal, memory)
                 if request.cancelled or not (gone or _out_of_step(refusal, memory)):
@@ -174,15 +182,8 @@ class Responses:
             UnknownThread: There is none by this id.
         """
         check_id(thread_id)
-        with translated(self._client):
-            try:
-                items = list(self._listed(thread_id, "asc"))
-            except (openai.APIStatusError, ValueError) as error:
-                if isinstance(error, openai.APIStatusError) and error.status_code not in _NO_SUCH_THREAD:
-                    raise
-                raise UnknownThread(
-                    f"{host(self._client)} has no thread by this id.", code="unknown_thread"
-                ) from error
+        with looking_for_a_thread(self._client):
+            items = list(self._listed(thread_id, "asc"))
         thread = Thread(thread_id)
         memory = self._memory(thread)
         memory.recall(thread_id, items)
@@ -225,8 +226,7 @@ class Responses:
         try:
             conversation = self._create([])
         except BackendError as error:
-            status = error.__cause__.status_code if isinstance(error.__cause__, openai.APIStatusError) else 0
-            if status not in _NO_CONVERSATIONS:
+            if status_of(error) not in _NO_CONVERSATIONS:
                 raise
             memory.notes["stateless"] = True
             yield ThreadOpened(unguessable_id())  # a name to find it by in this process
@@ -286,15 +286,8 @@ class Responses:
                 asked["truncation"] = "auto"
         else:
             asked["input"] = (memory.notes["items"] + told)[memory.notes["left_out"] :]
-        try:
-            with closing(self._events(asked, memory, request)) as events:
-                return (yield from read(events))
-        except StreamError as error:
-            raise failure(error.code, error, self._client) from error
-        except NoEnding as error:
-            raise Interrupted(
-                f"{host(self._client)} stopped in the middle of the answer.", code="interrupted", retry=True
-            ) from error
+        with to_its_end(self._client), closing(self._events(asked, memory, request)) as events:
+            return (yield from read(events))
 
     def _events(
         self, asked: dict[str, Any], memory: Memory, request: Request
@@ -315,8 +308,7 @@ class Responses:
                 try:
                     with translated(self._client), open_stream() as response:
                         request.answered_by(response.http_response)
-                        if "text/html" in response.headers.get("content-type", ""):
-                            raise not_the_api(self._client)
+                        refuse_page(response.http_response, self._client)
                         for event in cast("Stream[object]", response.parse(to=Stream[object])):
                             if asked.get("background") and isinstance(event, dict):
                                 self._note_running(event, memory)

@@ -14,6 +14,7 @@ from ..execute import stopped
 from ..messages import Message
 from ..threads import Thread
 from .context import shortened
+from .notes import notes_about
 from .responses_items import Item, is_call, is_output, items_of, messages_of, output_of, text_of, told_apart
 from .responses_stream import Answer
 
@@ -53,13 +54,7 @@ class Memory:
             asked=0,
             left_out=0,
         )
-        notes = thread.raw.setdefault("responses", {})
-        if notes.get("server", server) != server:  # the thread has moved from another one
-            notes = thread.raw.setdefault(f"responses {server}", {})
-        # Notes of an earlier version may lack something.
-        self.notes = cast("Notes", notes)
-        for name, value in blank.items():
-            self.notes.setdefault(name, value)  # type: ignore[misc]
+        self.notes = cast("Notes", notes_about(thread, "responses", server, {**blank}))
 
     @property
     def is_blank(self) -> bool:

@@ -18,7 +18,6 @@ from ..events import (
     ReasoningDelta,
     RefusalDelta,
     RoundEnded,
-    StopReason,
     TextBreak,
     TextDelta,
     ToolCall,
@@ -26,6 +25,7 @@ from ..events import (
     Usage,
 )
 from ..execute import readable
+from .endings import NoEnding, StreamError, at_token_limit, filtered
 from .given import Pieces, count_at, object_at, text_at, whole
 
 Item = dict[str, Any]
@@ -37,18 +37,6 @@ def is_last(event: object) -> bool:
 
 
 _LAST = ("response.completed", "response.done", "response.incomplete", "response.failed", "error")
-
-
-class StreamError(Exception):
-    """The stream itself reported an error; the backend knows how to put it into words."""
-
-    def __init__(self, code: str, words: str) -> None:
-        super().__init__(words)
-        self.code = code
-
-
-class NoEnding(Exception):
-    """The stream just ended: no ``response.completed``, ``incomplete`` or ``failed`` was seen."""
 
 
 @dataclass(slots=True)
@@ -207,7 +195,7 @@ class _Reader:
                 self.answer.calls.append(call)
                 yield call
         self.ended = True
-        yield RoundEnded(text_at(response, "model"), _usage(object_at(response, "usage")))
+        yield RoundEnded(text_at(response, "model"), usage_of(object_at(response, "usage")))
 
 
 def _call(item: Item, taken: set[str]) -> ToolCall:
@@ -228,19 +216,17 @@ def _failure(error: Item) -> StreamError:
 
 def _incomplete(response: Item) -> Incomplete:
     reason = text_at(object_at(response, "incomplete_details"), "reason")
-    kind: StopReason = "unknown"
-    text = f"The server ended the answer early ({reason or 'it did not say why'})."
     if reason in ("max_output_tokens", "length"):
-        kind, text = (
-            "max_output_tokens",
-            "The answer was cut off: it reached the limit of output tokens.",
-        )
-    elif reason == "content_filter":
-        kind, text = "content_filter", "The answer was cut off by the server's content filter."
-    return Incomplete(text, reason=kind)
+        return at_token_limit()
+    if reason == "content_filter":
+        return filtered()
+    return Incomplete(
+        f"The server ended the answer early ({reason or 'it did not say why'}).", reason="unknown"
+    )
 
 
-def _usage(usage: Item) -> Usage | None:
+def usage_of(usage: Item) -> Usage | None:
+    """The tokens of one response, where the server counted them."""
     if not usage:
         return None
     return Usage(
