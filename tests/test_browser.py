@@ -379,15 +379,16 @@ def test_an_answer_of_another_process_is_seen_growing_and_can_be_stopped(
 def test_another_connection_is_chosen_tried_and_used_for_this_session_alone(
     model: ModelServer, browser: "Browser", demo_app: str
 ) -> None:
+    model.models = ["any-model", "b-model"]
     page = open_page(browser, demo_app)
     sidebar = page.get_by_test_id("stSidebar")
     sidebar.get_by_text("Connection", exact=True).click()
     sidebar.get_by_text("Another address").click()
     sidebar.get_by_label("Base URL").fill(model.url)
     page.keyboard.press("Enter")
-    sidebar.get_by_placeholder("Type the name of a model").wait_for()
-    sidebar.get_by_label("Model").last.fill("a-model")
-    page.keyboard.press("Enter")
+    sidebar.locator("input[value=any-model]").click()
+    page.get_by_role("option", name="b-model").click()
+    sidebar.locator("input[value=b-model]").wait_for()
     page.wait_for_selector(IDLE)
     model.plays(text("Hi"), text("No call."))
     sidebar.get_by_role("button", name="Test").click()
@@ -395,11 +396,11 @@ def test_another_connection_is_chosen_tried_and_used_for_this_session_alone(
     sidebar.get_by_text("did not call it this time").wait_for()
     page.wait_for_selector(IDLE)
     sidebar.get_by_role("button", name="Use this connection").click()
-    page.get_by_text("Answers by a-model over").or_(page.get_by_text("Answers by a-model;")).wait_for()
+    page.get_by_text("Answers by b-model over").or_(page.get_by_text("Answers by b-model;")).wait_for()
     model.plays(text("Hello from elsewhere."))
     say(page, "Hi")
     wait_for(page, "Hello from elsewhere.")
-    assert model.asked[-1]["model"] == "a-model"
+    assert model.asked[-1]["model"] == "b-model"
     other = open_page(browser, demo_app)
     other.wait_for_selector("text=This is the built-in demo")
     other.close()

@@ -271,6 +271,7 @@ class ModelServer:
     """Plays its scripts on a free port of this machine; use it in a ``with`` block."""
 
     def __init__(self, *, conversations: bool = True) -> None:
+        self.models: list[str] = []  # their ids, for who asks for a list
         self.asked: list[Json] = []  # the bodies of POST /responses, in order
         self.headers: list[dict[str, str]] = []  # their headers
         self.problems: list[str] = []  # requests that no script foresaw
@@ -492,7 +493,8 @@ class Handler(BaseHTTPRequestHandler):
             case ["responses", name, "input_items"] if name in self.model.running:
                 self._page(self.model.running[name].given, {"order": "asc"})
             case ["models"]:
-                self._send(200, {"object": "list", "data": []})
+                listed = [{"id": each, "object": "model"} for each in self.model.models]
+                self._send(200, {"object": "list", "data": listed})
             case _:
                 self._send(404, {"error": {"message": "Not found", "code": None}})
 

@@ -177,7 +177,8 @@ def _forget() -> None:
 def _draw_model(server: Choice, now: Settings, listed: bool) -> Choice:
     """Draw the choice of a model of this server; the choice with it."""
     same = server.is_server_of(now) and not now.demo
-    found, words = _models(server) if listed else ([], "")
+    with st.container(gap=None):  # one place in any case, so that the list below stays where somebody types
+        found, words = _models(server) if listed else ([], "")
     by_id = {model.id: model for model in found}
     chosen: str | None = st.session_state.get("connection_model")
     if not chosen or st.session_state.get("connection_model_of") != server:
@@ -185,7 +186,10 @@ def _draw_model(server: Choice, now: Settings, listed: bool) -> Choice:
         likely = [now.model if same else "", *(each for each in (chosen, now.model, usual) if each in by_id)]
         likely += [*by_id] or ([] if server.base_url else [usual])
         chosen = next(filter(None, likely), None)
-        st.session_state.update(connection_model=chosen, connection_model_of=server)
+        # Setting what is set already would take away what is being typed.
+        if chosen != st.session_state.get("connection_model"):
+            st.session_state.connection_model = chosen
+        st.session_state.connection_model_of = server
     model = st.selectbox(
         "Model",
         [*by_id, *([chosen] if chosen and chosen not in by_id else [])],
