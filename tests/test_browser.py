@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,11 +63,11 @@ def model(one_server: ModelServer) -> Iterator[ModelServer]:
     one_server.end_script()
 
 
-def serve(folder: Path, **settings: str) -> Iterator[str]:
+def serve(folder: Path, app: Path = ROOT / "streamlit_app.py", **settings: str) -> Iterator[str]:
     """``streamlit run`` as a person runs it; gives its address."""
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     environment["ASSISTANT_DATABASE_URL"] = f"sqlite:///{folder}/threads.sqlite"
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port=0"]
+    command = [sys.executable, "-m", "streamlit", "run", str(app), "--server.port=0"]
     command += ["--server.headless=true", "--server.address=127.0.0.1", "--server.fileWatcherType=none"]
     with subprocess.Popen(
         command,
@@ -146,6 +146,64 @@ def test_text_appears_while_the_answer_is_still_being_written(model: ModelServer
     assert "thread=conv_" in page.url
 
 
+EVERYTHING = [
+    "A paragraph with **bold**, `code`, [a link](https://example.com) and $x^2$.",
+    "# One",
+    "**Bold** begins this one.",
+    "## Two",
+    "- a\n- b\n  - c",
+    "Between.\nTwo lines.",
+    "1. one\n2. two",
+    "### Three",
+    "```python\nprint(1)\n\nprint(2)\n```",
+    "| a | b |\n|---|---|\n| 1 | 2 |",
+    "> quoted\n\n> again",
+    "日本語の段落です。",
+    "---",
+    "#### Four",
+    "$$\nx^2\n$$",
+    "- [ ] to do\n- [x] done",
+    "1 is no list.",
+    "- one\n\n- two",
+    "The end.",
+]
+PLACES = """message => [...message.querySelectorAll("[data-testid=stMarkdownContainer] > *")].map(element => {
+    const place = element.getBoundingClientRect(), top = message.getBoundingClientRect().top
+    return [element.tagName, Math.round(place.top - top), Math.round(place.height), element.innerText]
+})"""
+
+
+BLOCKS_APP = """
+import streamlit as st
+from assistant.ui.blocks import Blocks
+from tests.test_browser import EVERYTHING
+
+document = "\\n\\n".join(EVERYTHING + ["Once more."] + EVERYTHING[::-1])
+pieces = [piece or (lambda: None) for piece in Blocks(least=0).take(document)]
+with st.chat_message("assistant"):
+    st.markdown(document)
+with st.chat_message("assistant"):
+    st.write_stream(iter(pieces))
+"""
+
+
+def test_blocks_drawn_one_by_one_stand_where_one_block_would_put_them(
+    browser: "Browser", tmp_path: Path
+) -> None:
+    (tmp_path / "blocks.py").write_text(BLOCKS_APP)
+    with contextmanager(serve)(tmp_path, tmp_path / "blocks.py", PYTHONPATH=str(ROOT)) as address:
+        page = browser.new_page()
+        page.goto(address)
+        whole, blocks = page.locator(MESSAGE).first, page.locator(MESSAGE).last
+        blocks.locator(".katex").nth(3).wait_for()
+        page.wait_for_selector(IDLE)
+        page.wait_for_timeout(500)  # what is highlighted comes a little later
+        assert blocks.get_by_test_id("stMarkdown").count() > 20
+        assert whole.get_by_test_id("stMarkdown").count() == 1
+        assert whole.evaluate(PLACES) == blocks.evaluate(PLACES)
+        page.close()
+
+
 def test_an_expander_opens_and_shows_arguments_and_output(model: ModelServer, page: "Page") -> None:
     model.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
     say(page, "6*7?")
@@ -172,7 +230,7 @@ def test_an_expander_that_was_opened_while_the_call_was_written_stays_open(
     step = page.locator(f"{MESSAGE} [data-testid=stExpander]").last
     step.locator("summary").click()
     inside = step.get_by_test_id("stExpanderDetails")
-    inside.get_by_text('{"expression": "1+1+').wait_for(state="visible")
+    inside.get_by_text("+1+1+1").wait_for(state="visible")
     writing.set()
     wait_for(page, "One two")
     inside.get_by_text("These are the first 20,000 of 30,023 characters.").wait_for(state="visible")

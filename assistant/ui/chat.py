@@ -35,6 +35,7 @@ from ..events import (
 )
 from ..live import LiveRun
 from ..messages import Message
+from .blocks import Blocks
 from .expander import Expander
 from .failure import draw_failure
 from .steps import Step, plain
@@ -120,20 +121,27 @@ def chunks(
     """What ``st.write_stream`` takes: text as strings, everything else as a callable that draws itself.
 
     A callable ends the block of text before it; Streamlit calls it after that block was drawn
-    (undocumented, in every version from 1.54 on, and pinned by a test).
+    (undocumented, in every version from 1.54 on, and pinned by a test). A long text is several blocks, for
+    all of a block is sent again when it grows.
     """
     answer = _Answer(number, footer, retry)
     speaking: type[Event] | None = None  # what the block of text at the end is, if there is one
+    blocks = Blocks()
     for batch in batches:
+        if not batch and (held := blocks.rest()):
+            yield held
         for kind, events in groupby(batch, type):
             if kind is TextDelta or kind is RefusalDelta:
                 answer.speak()
                 if kind is not speaking:
                     yield _end_block
-                    speaking = kind
-                if text := "".join(map(_words, events)):
-                    yield text
+                    speaking, blocks = kind, Blocks()
+                text = "".join(map(_words, events))
+                for piece in blocks.take(text):
+                    yield _end_block if piece is None else piece
                 continue
+            if held := blocks.rest():
+                yield held
             for event in events:
                 draw = answer.draw(event)
                 if draw is not None:
@@ -271,16 +279,27 @@ class Thought:
     """The quiet block that holds what a model shows of its reasoning."""
 
     def __init__(self, key: str) -> None:
-        self._text = ""
         self._expander = Expander(key, ":shimmer[Reasoning]", "compact")
-        self._body = self._expander.body.empty()
+        self._body = self._expander.body.container()
+        self._blocks = Blocks()
+        self._block: DeltaGenerator | None = None  # the one that grows
+        self._text = ""  # of that block
 
     def add(self, text: str) -> None:
-        self._text += text
-        self._body.markdown(self._text)
+        for piece in self._blocks.take(text):
+            self._draw(piece)
 
     def end(self) -> None:
+        self._draw(self._blocks.rest())
         self._expander.update("Reasoning", "complete")
+
+    def _draw(self, piece: str | None) -> None:
+        if piece is None:
+            self._block, self._text = None, ""
+        elif piece:
+            self._block = self._block or self._body.empty()
+            self._text += piece
+            self._block.markdown(self._text)
 
 
 def _end_block() -> None:

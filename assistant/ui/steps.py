@@ -18,6 +18,8 @@ from .expander import Expander
 LABEL_LENGTH = 60
 SHOWN_LENGTH = 20_000
 """Characters of one output that are sent to the browser: everything in an expander is, open or not."""
+WRITING_LENGTH = 1_000
+"""Characters shown of arguments that are being written: all that is shown is sent again for every piece."""
 
 _ENDINGS: dict[Outcome, str] = {
     "done": "",
@@ -41,10 +43,12 @@ class Step:
         self._answered = self._expander.body.container()
 
     def write(self, text: str) -> None:
-        """Show more of the arguments while the model writes them."""
+        """Show more of the arguments while the model writes them: their newest part, if they grow long."""
         self._arguments += text
         if text:
-            self._asked.code(self._arguments[:SHOWN_LENGTH], language="json", wrap_lines=True)
+            newest = self._arguments[-WRITING_LENGTH:]
+            shown = newest if newest == self._arguments else f"… {newest}"
+            self._asked.code(shown, language="json", wrap_lines=True)
 
     def ask(self, arguments: str) -> None:
         """Show the finished arguments; the function runs."""
