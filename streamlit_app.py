@@ -1,5 +1,6 @@
 """The page: settings, thread, what was said, the answer being written, the input. Read it top to bottom."""
 
+import gc
 import os
 from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
@@ -33,7 +34,7 @@ EXAMPLES = [
     "京都の今の時間と、イベントを教えて",
     'calculate(expression="(19.5 + 3) * 4")',
 ]
-PAGE = 40  # messages shown before earlier ones are asked for
+PAGE = 20  # messages shown before earlier ones are asked for, and up to as many again
 
 
 def secrets() -> Mapping[str, Any]:
@@ -77,6 +78,17 @@ def live_runs(edition: int) -> LiveRuns:
 def keeper_at(url: str, edition: int) -> Keeper:
     """Where threads are kept."""
     return Keeper(url)
+
+
+@st.cache_resource(show_spinner=False)
+def settle() -> None:
+    """Leave what is loaded by now out of all later garbage collections.
+
+    Streamlit collects after every run of a script, and so before the end of a short answer is sent; looking
+    through all that was imported took most of that time, each time, for everybody.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def open_thread(thread_id: str) -> Thread:
@@ -271,7 +283,8 @@ elif elsewhere:
     with below:
         look_elsewhere()
 end = run.first if run else len(thread.messages)
-first = max(0, end - st.session_state.shown)
+# In steps: were the first one another each time, every message would be drawn anew in the place of another.
+first = max(0, end - st.session_state.shown) // PAGE * PAGE
 with conversation:
     if first:
         st.button(f"Show earlier messages ({first})", key="earlier", type="tertiary", on_click=show_earlier)
@@ -279,3 +292,4 @@ with conversation:
         draw_message(message, number, retry if message is thread.messages[-1] else None)
     if run:
         follow(run, visits, retry)
+settle()

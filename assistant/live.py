@@ -13,7 +13,18 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from typing import Protocol
 
-from .events import Ending, Event, ReasoningDelta, RunFailed, RunStopped, TextDelta, ToolCallDelta
+from .events import (
+    Ending,
+    Event,
+    ReasoningDelta,
+    RoundEnded,
+    RoundStarted,
+    RunFailed,
+    RunStopped,
+    TextDelta,
+    ThreadOpened,
+    ToolCallDelta,
+)
 from .run import STOPPED
 from .threads import Thread
 
@@ -23,7 +34,7 @@ HEARTBEAT = 0.1
 """Seconds after which a follower gets control even when nothing happened."""
 
 PACE = 0.033
-"""Seconds between two batches to one follower: what piles up in between is handed over in one go."""
+"""Seconds after a batch that held pieces of text: what piles up meanwhile is handed over in one go."""
 
 ENTRY_LENGTH = 2_000
 """Characters up to which pieces of text that nobody has seen yet are joined in one entry of the log."""
@@ -79,6 +90,7 @@ class LiveRun:
         self._seen = 0  # how many entries a follower has been given: those never change
         self._length = 0  # in characters
         self._later: threading.Timer | None = None  # keeps what was said since the answer was last kept
+        self._noted = False  # whether the backend may have noted something since its notes were last kept
         self._keeping = threading.Lock()
         self._news = threading.Condition(threading.RLock())
         self._worker = threading.Thread(target=self._drain, name=f"run {thread.id}", daemon=True)
@@ -108,7 +120,7 @@ class LiveRun:
             yield batch
             if batch and isinstance(batch[-1], Ending):
                 return
-            if batch:
+            if any(isinstance(event, _PIECES) for event in batch):
                 time.sleep(PACE)
 
     def stop(self) -> None:
@@ -122,7 +134,7 @@ class LiveRun:
                 return
             self._end(STOPPED)
             self._cancel(self.thread)
-        self._save(True)
+        self._save()
 
     def join(self, seconds: float) -> bool:
         """Wait until the worker is gone too; whether it is, after so many seconds at the most."""
@@ -155,14 +167,16 @@ class LiveRun:
     def _drain(self) -> None:
         reason = "ended without an ending"
         try:
-            self._save(True)
+            self._save()
             for event in self._events:
                 if not self._append(event):
                     break
                 if not isinstance(event, _PIECES):
-                    self._save(True)
+                    self._save()
+                    # A backend notes what it has to right after saying one of these.
+                    self._noted = self._noted or isinstance(event, ThreadOpened | RoundStarted | RoundEnded)
                 elif self._later is None and self._keeper is not None:
-                    self._later = threading.Timer(KEEP_EVERY, self._save, [False])
+                    self._later = threading.Timer(KEEP_EVERY, self._save)
                     self._later.daemon = True
                     self._later.start()
         except BaseException as error:  # a run turns its errors into events; this is the last net
@@ -172,10 +186,10 @@ class LiveRun:
             with self._news:
                 if not self.ended:
                     self._end(RunFailed("internal", f"The application itself failed ({reason})."))
-            self._save(True)
+            self._save()
             self._events.close()
 
-    def _save(self, whole: bool) -> None:
+    def _save(self) -> None:
         """Keep the answer as it stands, and the message before it; its end is the last that is kept."""
         with self._keeping:  # whoever comes later keeps what is later
             if self._keeper is None:
@@ -183,8 +197,8 @@ class LiveRun:
             if self._later is not None:
                 self._later.cancel()
                 self._later = None
-            last = self.ended
-            self._keeper.keep(self.thread, max(0, self.first - 1), whole or last)
+            last, raw, self._noted = self.ended, self._noted, False
+            self._keeper.keep(self.thread, max(0, self.first - 1), raw or last)
             if last:
                 self._keeper.release(self.thread)
                 self._keeper = None

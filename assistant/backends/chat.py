@@ -137,7 +137,10 @@ class Chat:
     def _chunks(self, asked: Json, request: Request) -> Generator[object, None, None]:
         """The chunks of one completion as plain dictionaries, then ``DONE`` if the server says it."""
         api: Any = self._client.chat.completions.with_streaming_response
-        with translated(self._client), api.create(**asked) as response:
+        # As the extra body: of what it takes to be its own the SDK looks at every value, which takes longer
+        # the longer the thread is.
+        known = {"model": self._model, "messages": [], "stream": True}
+        with translated(self._client), api.create(**known, extra_body=asked) as response:
             request.answered_by(response.http_response)
             refuse_page(response.http_response, self._client)
             if not is_streamed(response.http_response):

@@ -299,7 +299,9 @@ class Responses:
         """
         notes = memory.notes
         api = self._client.responses.with_streaming_response
-        open_stream: Callable[[], Any] = partial(api.create, **asked)
+        # As the extra body: of what it takes to be its own the SDK looks at every value, which takes longer
+        # the longer the thread is.
+        open_stream: Callable[[], Any] = partial(api.create, stream=True, extra_body=asked)
         if notes["running"]:
             open_stream = partial(api.retrieve, notes["running"], stream=True)
         delays, going_on = iter(RESUME_DELAYS), True

@@ -7,7 +7,7 @@ The one rule: live and stored answers are drawn by the same code from the same e
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from functools import cache, partial
 from itertools import groupby
 
 import streamlit as st
@@ -59,14 +59,13 @@ def draw_message(message: Message, number: int, retry: Callable[[], None] | None
         with st.chat_message("user"):
             st.text(message.text)
         return
-    with st.chat_message("assistant"):
-        body, footer = st.container(), st.empty()
-        with body:
-            for chunk in chunks([list(message.events())], number, footer, retry):
-                if isinstance(chunk, str):
-                    st.markdown(chunk)
-                else:
-                    chunk()
+    place = st.chat_message("assistant")
+    with place.container():
+        for chunk in chunks([list(message.events())], number, cache(place.empty), retry):
+            if isinstance(chunk, str):
+                st.markdown(chunk)
+            else:
+                chunk()
 
 
 def name_thread(thread_id: str) -> None:
@@ -93,16 +92,15 @@ def follow(run: LiveRun, visits: Visits, retry: Callable[[], None]) -> None:
         if visits.count == count and connected:
             run.stop()
 
-    with st.chat_message("assistant"):
-        body, footer = st.container(), st.empty()
-        try:
-            with body:
-                st.write_stream(chunks(_awake(run.follow()), run.first, footer, retry))
-        except BaseException:  # Streamlit ends a script with an exception that is no Exception
-            timer = threading.Timer(GRACE, stop_unless_back)
-            timer.daemon = True
-            timer.start()
-            raise
+    place = st.chat_message("assistant")
+    try:
+        with place.container():
+            st.write_stream(chunks(_awake(run.follow()), run.first, cache(place.empty), retry))
+    except BaseException:  # Streamlit ends a script with an exception that is no Exception
+        timer = threading.Timer(GRACE, stop_unless_back)
+        timer.daemon = True
+        timer.start()
+        raise
 
 
 def _awake(batches: Iterator[list[Event]]) -> Iterator[list[Event]]:
@@ -115,14 +113,15 @@ def _awake(batches: Iterator[list[Event]]) -> Iterator[list[Event]]:
 def chunks(
     batches: Iterable[list[Event]],
     number: int,
-    footer: DeltaGenerator,
+    footer: Callable[[], DeltaGenerator],
     retry: Callable[[], None] | None = None,
 ) -> Iterator[Chunk]:
     """What ``st.write_stream`` takes: text as strings, everything else as a callable that draws itself.
 
     A callable ends the block of text before it; Streamlit calls it after that block was drawn
     (undocumented, in every version from 1.54 on, and pinned by a test). A long text is several blocks, for
-    all of a block is sent again when it grows.
+    all of a block is sent again when it grows. ``footer`` gives the place below the answer, made when it is
+    needed: most stored answers have nothing there.
     """
     answer = _Answer(number, footer, retry)
     speaking: type[Event] | None = None  # what the block of text at the end is, if there is one
@@ -163,7 +162,9 @@ def _words(event: Event) -> str:
 class _Answer:
     """What of one answer is on the page so far."""
 
-    def __init__(self, number: int, footer: DeltaGenerator, retry: Callable[[], None] | None) -> None:
+    def __init__(
+        self, number: int, footer: Callable[[], DeltaGenerator], retry: Callable[[], None] | None
+    ) -> None:
         self._doing = ""  # in words, shown below the answer while it goes on
         self._shown = ""
         self._number = number  # of the message in its thread: the first part of every key
@@ -221,9 +222,9 @@ class _Answer:
         if self._doing != self._shown:
             self._shown = self._doing
             if self._doing:
-                self._footer.markdown(f":shimmer[{plain(self._doing)} …]")
+                self._footer().markdown(f":shimmer[{plain(self._doing)} …]")
             else:
-                self._footer.empty()
+                self._footer().empty()
 
     def _step(self, call_id: str, name: str) -> Step:
         if call_id not in self._steps:
@@ -254,13 +255,14 @@ class _Answer:
         for call_id in self._running:
             self._steps[call_id].abandon()
         self._running = {}
-        self._doing = self._shown = ""
-        self._footer.empty()
+        self._doing = ""
         if remark:
-            self._footer.caption(remark)
+            self._shown = ""
+            self._footer().caption(remark)
 
     def _fail(self, failure: RunFailed) -> None:
-        with self._footer.container():
+        self._shown = ""
+        with self._footer().container():
             draw_failure(failure, self._retry)
 
     def _think(self, text: str) -> None:
