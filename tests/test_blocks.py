@@ -101,7 +101,7 @@ def test_a_block_ends_before_a_paragraph_a_heading_a_table_and_a_fence_alone() -
         "One\n\nTwo\n\n- a\n\nThree\n\n> q\n\n# Four\n\n$$x$$\n\n```\ncode\n```\n\n| a |\n|-|\n\n---\n\nFive"
     )
     assert blocks_of(text, [], 0) == [
-        "1\n\n",
+        "One\n\n",
         "Two\n\n- a\n\n",
         "Three\n\n> q\n\n",
         "# Four\n\n$$x$$\n\n",
