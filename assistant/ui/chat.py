@@ -46,6 +46,24 @@ GRACE = 0.5
 """Seconds in which a page that left a run may come back before its leaving means Stop."""
 
 
+class Stream(tuple[()]):
+    """Chunks in the one shape that ``st.write_stream`` takes as it is.
+
+    Everything that is no tuple it looks at with pandas first, whether it is a table; pandas alone takes 70 MB
+    of memory, and half a second of the first answer.
+    """
+
+    _chunks: Iterator[Chunk]
+
+    def __new__(cls, chunks: Iterator[Chunk]) -> "Stream":
+        made = super().__new__(cls)
+        made._chunks = chunks
+        return made
+
+    def __iter__(self) -> Iterator[Chunk]:  # type: ignore[override]
+        return self._chunks
+
+
 class Visits:
     """Counts how often the page's script has run in one browser session."""
 
@@ -95,7 +113,7 @@ def follow(run: LiveRun, visits: Visits, retry: Callable[[], None]) -> None:
     place = st.chat_message("assistant")
     try:
         with place.container():
-            st.write_stream(chunks(_awake(run.follow()), run.first, cache(place.empty), retry))
+            st.write_stream(Stream(chunks(_awake(run.follow()), run.first, cache(place.empty), retry)))
     except BaseException:  # Streamlit ends a script with an exception that is no Exception
         timer = threading.Timer(GRACE, stop_unless_back)
         timer.daemon = True
