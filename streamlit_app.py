@@ -4,6 +4,7 @@ import gc
 import os
 from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,17 +17,26 @@ from assistant import Assistant, SettingsError, Thread, Toolbox, functions
 from assistant.backends import Agents, Server, open_backend
 from assistant.backends.connections import Choice
 from assistant.errors import BackendError, FunctionError, StoreError, ThreadBusy, UnknownThread
-from assistant.events import Event
+from assistant.events import Decision, Event
+from assistant.faults import faulty
 from assistant.keeper import Keeper
 from assistant.live import LiveRun
 from assistant.live_runs import LiveRuns
+from assistant.replay import player
 from assistant.settings import Settings
 from assistant.store import Store
+from assistant.threads import unguessable_id
+from assistant.ui.approval import draw_approval
 from assistant.ui.chat import Visits, draw_message, follow, name_thread
 from assistant.ui.connection import draw_connection
+from assistant.ui.sandbox import Sandbox, draw_sandbox
 from assistant.ui.sidebar import Shelf, draw_threads, is_at_home
 from assistant.ui.steps import plain
 from assistant.wire.demo import DemoTransport
+from assistant.wire.fault import parse
+from assistant.wire.record import Tapes, recorded
+from assistant.wire.replay import prompt_of
+from assistant.wire.tape import Tape
 
 EXAMPLES = [
     "What's the weather in Tokyo and Paris, and then find me a hotel in the warmer one",
@@ -74,6 +84,12 @@ def live_runs(edition: int) -> LiveRuns:
     return LiveRuns()
 
 
+@st.cache_resource(show_spinner=False)
+def recent_tapes(edition: int) -> Tapes:
+    """What the newest runs of this process did on the wire, in memory only."""
+    return Tapes()
+
+
 @st.cache_resource(show_spinner=False, on_release=lambda keeper: keeper.close())
 def keeper_at(url: str, edition: int) -> Keeper:
     """Where threads are kept."""
@@ -116,8 +132,11 @@ def catch_up(thread: Thread) -> bool:
 
 
 def answer(run: Callable[[], Generator[Event, None, None]], thread: Thread) -> None:
-    """Let a run go, and keep the thread as it grows."""
-    live.start(thread, run, assistant.cancel, keeper)
+    """Let a run go, record it, and keep the thread as it grows."""
+    before = tapes.of(thread.id)[-1:] if thread.is_paused else []
+    tape = before[0] if before else tapes.begin(thread.id)  # what was paused goes on
+    st.session_state.tape = tape
+    live.start(thread, lambda: recorded(run(), tape), assistant.cancel, keeper)
 
 
 def forget(thread_id: str) -> None:
@@ -146,6 +165,27 @@ def new_chat() -> None:
 def retry() -> None:
     with suppress(ThreadBusy):  # somebody else retries it already
         answer(partial(assistant.resume, thread), thread)
+
+
+def decide(decisions: list[Decision]) -> None:
+    with suppress(ThreadBusy):  # somebody else decides already
+        answer(partial(assistant.decide, thread, decisions), thread)
+
+
+def replay(tape: Tape, speed: float) -> None:
+    """Play a tape in a thread of its own, which is not kept: it was no conversation."""
+    played = player(tape, toolbox, speed=speed, again=st.session_state.get("replay_again", False))
+    copy = Thread(unguessable_id())
+
+    def run() -> Generator[Event, None, None]:
+        yield from played.run(copy, prompt_of(tape))
+        copy.raw.clear()  # the server that this seems to have talked to knows nothing of it
+
+    st.session_state.tape = tapes.begin(copy.id)
+    live.start(copy, lambda: recorded(run(), st.session_state.tape), played.cancel)
+    st.session_state.thread = live.share(copy)
+    st.session_state.played = tape if st.session_state.get("replay_again") else None
+    name_thread(copy.id)
 
 
 def show_earlier() -> None:
@@ -185,14 +225,31 @@ except (SettingsError, FunctionError) as error:
     st.error(plain(error), icon=":material/error:")
     st.stop()
 
+broken = st.session_state.get("faults", configured.faults)  # on purpose, for this session alone
+with suppress(ValueError):
+    toolbox = faulty(toolbox, parse(broken))
+    configured = replace(configured, faults=broken)
 chosen = st.session_state.get("choice")  # another connection, for this session alone
 choice = chosen if isinstance(chosen, Choice) else None  # not, after an edit reloaded the package
 settings = choice.settings(configured) if choice else configured
-st.set_page_config(page_title=settings.name, page_icon=":material/flight_takeoff:")
+sandbox = st.session_state.get("sandbox", False)
+st.set_page_config(
+    page_title=settings.name,
+    page_icon=":material/flight_takeoff:",
+    layout="wide" if sandbox else "centered",
+)
 edition = id(Thread)
-backend = chosen_backend(settings, edition) if choice else backend_for(settings, edition)
+own = choice or settings.faults  # such a backend is this session's alone
+backend = chosen_backend(settings, edition) if own else backend_for(settings, edition)
 live = live_runs(edition)
-assistant = Assistant(backend, toolbox, max_rounds=settings.max_rounds, tool_timeout=settings.tool_timeout)
+tapes = recent_tapes(edition)
+assistant = Assistant(
+    backend,
+    toolbox,
+    max_rounds=settings.max_rounds,
+    tool_timeout=settings.tool_timeout,
+    approve_all=st.session_state.get("approve_all", False),
+)
 keeper = keeper_at(
     settings.database_url or f"sqlite:///{Path(__file__).with_name('threads.sqlite')}", edition
 )
@@ -203,6 +260,7 @@ visits.count += 1
 # The head of the page.
 with st.container(horizontal=True, vertical_alignment="center"):
     st.title(settings.name, anchor=False)
+    st.toggle("Sandbox", key="sandbox", help="What goes over the wire, the functions, the code, and faults")
     st.button("New chat", key="new_chat", icon=":material/edit_square:", on_click=new_chat)
 if settings.demo:
     st.info(
@@ -275,7 +333,9 @@ if prompt.strip():
 
 # The conversation: what was said, and the answer that is being written.
 run = live.of(thread)
-conversation, below = st.container(), st.container()
+left, right = st.columns([5, 4], gap="large") if sandbox else (st.container(), None)
+with left:
+    conversation, below = st.container(), st.container()
 if run:
     with below:
         look_after(run)
@@ -285,11 +345,29 @@ elif elsewhere:
 end = run.first if run else len(thread.messages)
 # In steps: were the first one another each time, every message would be drawn anew in the place of another.
 first = max(0, end - st.session_state.shown) // PAGE * PAGE
+watch = None
+if right is not None:
+    recorded_here = tapes.of(thread.id) or ([st.session_state.tape] if run else [])
+    with right:
+        watch = draw_sandbox(
+            Sandbox(
+                thread,
+                recorded_here,
+                toolbox,
+                settings,
+                backend.protocol,
+                replay,
+                st.session_state.get("played"),
+            ),
+            live=run is not None,
+        )
 with conversation:
     if first:
         st.button(f"Show earlier messages ({first})", key="earlier", type="tertiary", on_click=show_earlier)
     for number, message in enumerate(thread.messages[first:end], first):
         draw_message(message, number, retry if message is thread.messages[-1] else None)
     if run:
-        follow(run, visits, retry)
+        follow(run, visits, retry, watch)
+    if thread.is_paused and not elsewhere:
+        draw_approval(thread, len(thread.messages) - 1, decide, toolbox)
 settle()

@@ -9,9 +9,10 @@ The one rule: a new event joins ``Event``, and mypy then names every ``match`` t
 from dataclasses import dataclass, field
 from typing import Literal
 
-Outcome = Literal["done", "failed", "timeout", "invalid", "unknown", "stopped"]
+Outcome = Literal["done", "failed", "timeout", "invalid", "unknown", "stopped", "denied"]
 """How a call ended: ``done``; ``failed`` (the function raised); ``timeout``; ``invalid`` (arguments it
-does not take); ``unknown`` (no such function); ``stopped`` (it was never run, or nobody waited)."""
+does not take); ``unknown`` (no such function); ``stopped`` (it was never run, or nobody waited); ``denied``
+(a person did not let it run)."""
 
 StopReason = Literal[
     "person", "max_output_tokens", "content_filter", "max_rounds", "repeated_call", "unknown"
@@ -79,6 +80,33 @@ class ToolCall:
     call_id: str
     name: str
     arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallApproved:
+    """A person lets a call run; with these ``arguments``, JSON text, where they changed the model's."""
+
+    call_id: str
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallDenied:
+    """A person does not let a call run; the model reads the ``reason``, if there is one."""
+
+    call_id: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswered:
+    """A person answers a call in the function's place; ``output`` is what the model reads."""
+
+    call_id: str
+    output: str
+
+
+Decision = CallApproved | CallDenied | CallAnswered
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +192,7 @@ Event = (
     | ToolCallDelta
     | ToolCall
     | RoundEnded
+    | Decision
     | ToolResult
     | Note
     | Ending

@@ -1,4 +1,4 @@
-"""Run the calls of one round, side by side, and say each result as it lands.
+"""Run the calls of one round, side by side, or do with them what a person decided.
 
 Not here: deciding whether there is another round (``run.py``) or sending results (``backends/``).
 
@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from traceback import format_exception_only
 from typing import Any
@@ -19,8 +20,8 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError, from_json, to_json, to_jsonable_python
 
 from .errors import ToolError
-from .events import Outcome, ToolCall, ToolResult
-from .tools import Toolbox
+from .events import CallAnswered, CallApproved, CallDenied, Decision, Outcome, ToolCall, ToolResult
+from .tools import Tool, Toolbox
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,31 @@ def execute(calls: Sequence[ToolCall], toolbox: Toolbox, time_limit: float) -> I
             yield result
 
 
+def carry_out(
+    decided: Sequence[tuple[ToolCall, Decision]], toolbox: Toolbox, time_limit: float
+) -> Iterator[ToolResult]:
+    """Do with each call what a person decided, and yield the results; ``execute`` runs those approved.
+
+    In the server's history a call keeps the arguments that the model wrote, so where a person changed
+    them the output says so.
+    """
+    approved: list[ToolCall] = []
+    changed: dict[str, str] = {}
+    for call, decision in decided:
+        match decision:
+            case CallApproved(call_id, arguments):
+                approved.append(replace(call, arguments=arguments or call.arguments))
+                changed[call_id] = arguments
+            case CallDenied(call_id, reason):
+                yield denied(call_id, reason)
+            case CallAnswered(call_id, output):
+                shown, whole = shorten(sendable(output))
+                yield ToolResult(call_id, shown, "done", whole)
+    for result in execute(approved, toolbox, time_limit):
+        arguments = changed[result.call_id]
+        yield _told_of_change(result, arguments) if arguments else result
+
+
 def answer(call: ToolCall, toolbox: Toolbox) -> ToolResult:
     """Run one call here and now; whatever happens, there is a result."""
     began = time.perf_counter()
@@ -73,15 +99,12 @@ def answer(call: ToolCall, toolbox: Toolbox) -> ToolResult:
         names = ", ".join(toolbox) or "none"
         return failed("unknown", f"There is no function '{call.name}'. There are: {names}.")
     try:
-        value = parse_arguments(call.arguments)
-    except ValueError as error:
-        return failed("invalid", f"The arguments are not valid JSON: {error}.")
-    try:
-        try:
-            arguments = found.bind(value)
-        except ValidationError as error:
-            return failed("invalid", _in_words(error))
-        output = as_text(found.run(arguments))
+        value = found.run(fit(found, call.arguments))
+        if isinstance(value, ToolResult):  # a function of a tape knows how its call ended
+            return replace(value, call_id=call.call_id, seconds=time.perf_counter() - began)
+        output = as_text(value)
+    except Misfit as error:
+        return failed("invalid", str(error))
     except ToolError as error:
         return failed("failed", str(error))
     except BaseException as error:  # SystemExit from a function must not vanish with its thread
@@ -93,6 +116,42 @@ def answer(call: ToolCall, toolbox: Toolbox) -> ToolResult:
         )
     shown, detail = shorten(output)
     return ToolResult(call.call_id, shown, "done", detail, time.perf_counter() - began)
+
+
+class Misfit(Exception):
+    """Arguments that a function does not take; its text says why, in words for the model or the person."""
+
+
+def fit(tool: Tool[..., Any], arguments: str) -> dict[str, Any]:
+    """The keyword arguments for a function that this JSON text holds.
+
+    Raises:
+        Misfit: It is no JSON, or does not fit the function's parameters.
+    """
+    try:
+        value = parse_arguments(arguments)
+    except ValueError as error:
+        raise Misfit(f"The arguments are not valid JSON: {error}.") from error
+    try:
+        return tool.bind(value)
+    except ValidationError as error:
+        raise Misfit(_in_words(error)) from error
+
+
+def edited(written: str, text: str) -> str:
+    """The arguments that a person put into ``text``; nothing if they say the same as those ``written``."""
+    if text.strip() == written.strip():
+        return ""
+    try:
+        value = parse_arguments(text)
+    except ValueError:
+        return text
+    try:
+        if _canonical(parse_arguments(written)) == _canonical(value):
+            return ""
+    except ValueError:
+        pass
+    return json.dumps(value, ensure_ascii=False)
 
 
 def parse_arguments(text: str) -> Any:
@@ -160,6 +219,20 @@ def stopped(call_id: str) -> ToolResult:
     )
 
 
+def denied(call_id: str, reason: str = "") -> ToolResult:
+    """The result of a call that a person did not let run."""
+    shown, whole = shorten(sendable(reason.strip()))
+    why = f" They say: {shown}" if shown else ""
+    output = error_output(f"The person did not allow this call, so the function was not run.{why}")
+    return ToolResult(call_id, output, "denied", whole)
+
+
+def undecided(call_id: str) -> ToolResult:
+    """The result of a call that waited for a person who went on without it."""
+    text = "The person was asked to allow this call, and wrote something else instead. It was not run."
+    return ToolResult(call_id, error_output(text), "denied")
+
+
 def timed_out(call_id: str, seconds: float) -> ToolResult:
     """The result of a call that took too long."""
     return ToolResult(
@@ -168,6 +241,17 @@ def timed_out(call_id: str, seconds: float) -> ToolResult:
         "timeout",
         seconds=seconds,
     )
+
+
+def _told_of_change(result: ToolResult, arguments: str) -> ToolResult:
+    note = f"The person changed the arguments to {shorten(arguments)[0]}."
+    if is_error_output(result.output):
+        return replace(result, output=error_output(f"{note} {json.loads(result.output)['error']}"))
+    return replace(result, output=f"{note}\n\n{result.output}")
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def _in_words(error: ValidationError) -> str:

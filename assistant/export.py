@@ -14,7 +14,7 @@ from dataclasses import fields, is_dataclass
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from .events import RunCompleted, RunFailed, RunPaused, RunStopped
+from .events import CallAnswered, CallApproved, RunCompleted, RunFailed, RunPaused, RunStopped
 from .execute import stopped
 from .messages import UNSENDABLE, Call, Message, Reasoning, Refusal, Remark, Text
 from .threads import Thread
@@ -81,6 +81,12 @@ def _call_blocks(call: Call) -> Iterator[str]:
         state = result.outcome if result.seconds is None else f"{result.outcome}, {result.seconds:.2f} s"
     yield f"**Call** {_code(call.name)} ({state})"
     yield _fenced(call.arguments)
+    match call.decision:
+        case CallApproved(_, arguments) if arguments:
+            yield "**Arguments** that the person put in their place"
+            yield _fenced(arguments)
+        case CallAnswered():
+            yield "The person answered in the function's place."
     if result is not None:
         yield f"**Output** of {_code(call.name)}"
         yield _fenced(result.output)
@@ -221,7 +227,9 @@ def _makes_sense(message: Message) -> bool:
     """Whether results belong to their calls, and a person's message is not one that is being written."""
     calls = [part for part in message.parts if isinstance(part, Call)]
     return (message.role == "assistant" or message.ending is not None) and all(
-        call.result is None or (call.asked and call.result.call_id == call.call_id) for call in calls
+        each is None or (call.asked and each.call_id == call.call_id)
+        for call in calls
+        for each in (call.result, call.decision)
     )
 
 

@@ -190,7 +190,10 @@ class LiveRun:
             self._events.close()
 
     def _save(self) -> None:
-        """Keep the answer as it stands, and the message before it; its end is the last that is kept."""
+        """Keep the answer as it stands, and the two messages before it; its end is the last that is kept.
+
+        The answer before it may have been closed by this one: its open calls have been given results.
+        """
         with self._keeping:  # whoever comes later keeps what is later
             if self._keeper is None:
                 return
@@ -198,7 +201,7 @@ class LiveRun:
                 self._later.cancel()
                 self._later = None
             last, raw, self._noted = self.ended, self._noted, False
-            self._keeper.keep(self.thread, max(0, self.first - 1), raw or last)
+            self._keeper.keep(self.thread, max(0, self.first - 2), raw or last)
             if last:
                 self._keeper.release(self.thread)
                 self._keeper = None

@@ -12,6 +12,10 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from .events import (
+    CallAnswered,
+    CallApproved,
+    CallDenied,
+    Decision,
     Ending,
     Event,
     Note,
@@ -65,7 +69,8 @@ class Call:
     """A function call and, once there is one, its result.
 
     ``asked`` is false while the model is still writing it, and stays so if the round never ended well:
-    such a call was never run and is unknown to the server.
+    such a call was never run and is unknown to the server. ``arguments`` are the model's, also where the
+    ``decision`` of a person, if one was asked for, has others.
     """
 
     call_id: str
@@ -74,6 +79,7 @@ class Call:
     round: int
     asked: bool = True
     result: ToolResult | None = None
+    decision: Decision | None = None
 
 
 # Halves of surrogate pairs have no UTF-8; control characters, NUL above all, break servers and databases.
@@ -108,6 +114,11 @@ class Message:
         return [part for part in self.parts if isinstance(part, Call) and part.asked]
 
     @property
+    def open_calls(self) -> list[Call]:
+        """The calls that have no result yet."""
+        return [call for call in self.calls if call.result is None]
+
+    @property
     def unfinished(self) -> list[Part]:
         """What was said in the last round, if that asked for nothing yet."""
         asked = [index for index, part in enumerate(self.parts) if isinstance(part, Call) and part.asked]
@@ -138,6 +149,10 @@ class Message:
                 self._put(replace(draft, arguments=draft.arguments + text))
             case ToolCall(call_id, name, arguments):
                 self._put(Call(call_id, name, arguments, self._round))
+            case CallApproved(call_id) | CallDenied(call_id) | CallAnswered(call_id):
+                call = self._find(call_id)
+                if call is not None and call.asked and call.result is None:
+                    self._put(replace(call, decision=event))
             case ToolResult():
                 self.answer(event)
             case RoundStarted(number, resumed):
@@ -174,7 +189,7 @@ class Message:
                     yield ReasoningDelta(text)
                 case Remark(text):
                     yield Note(text)
-                case Call(call_id, name, arguments, number, asked, result):
+                case Call(call_id, name, arguments, number, asked, result, decision):
                     if number != round_number:
                         round_number = number
                         yield RoundStarted(number)
@@ -182,6 +197,8 @@ class Message:
                         yield ToolCall(call_id, name, arguments)
                     else:
                         yield ToolCallDelta(call_id, name, arguments)
+                    if decision is not None:
+                        yield decision
                     if result is not None:
                         yield result
             before = part

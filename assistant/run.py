@@ -7,21 +7,25 @@ The one rule: a run is a generator of events with exactly one ending, and closin
 
 import logging
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Protocol
 
 from .errors import BackendError, Incomplete
 from .events import (
+    CallApproved,
+    Decision,
     Event,
     RoundStarted,
     RunCompleted,
     RunFailed,
+    RunPaused,
     RunStopped,
     ThreadOpened,
     ToolCall,
 )
-from .execute import execute, stopped
+from .execute import carry_out, edited, execute, stopped, undecided
 from .messages import Message
 from .threads import Thread
 from .tools import Toolbox
@@ -57,7 +61,11 @@ class Backend(Protocol):
 
 
 class Assistant:
-    """A model behind a backend, together with the functions it may call."""
+    """A model behind a backend, together with the functions it may call.
+
+    A run pauses for a person's decision on calls of functions with ``approval``; with ``approve_all`` on
+    all calls, also of functions that are not written yet.
+    """
 
     def __init__(
         self,
@@ -66,11 +74,13 @@ class Assistant:
         *,
         max_rounds: int = 10,
         tool_timeout: float = 30.0,
+        approve_all: bool = False,
     ) -> None:
         self.backend = backend
         self.toolbox = toolbox
         self.max_rounds = max_rounds
         self.tool_timeout = tool_timeout
+        self.approve_all = approve_all
 
     def run(self, thread: Thread, text: str) -> Generator[Event, None, None]:
         """Put a person's message into the thread, at once, and return the run that answers it."""
@@ -82,6 +92,11 @@ class Assistant:
 
         An answer that was going on in a process that is gone is gone on with.
         """
+        for message in thread.messages:
+            if isinstance(message.ending, RunPaused):  # the person goes on without deciding
+                message.ending = STOPPED
+                for call in message.open_calls:
+                    message.answer(undecided(call.call_id))
         thread.close_open_calls(stopped)
         resumed = thread.is_going_on
         if not resumed:
@@ -89,6 +104,31 @@ class Assistant:
                 thread.messages.pop()  # an attempt that said nothing leaves nothing
             thread.messages.append(Message("assistant"))
         return self._answer(thread, thread.messages[-1], resumed)
+
+    def decide(self, thread: Thread, decisions: Iterable[Decision]) -> Generator[Event, None, None]:
+        """Take a person's decisions on open calls of a paused run, at once, and return the run that goes on.
+
+        It carries them out. If calls are left that nobody decided on, it pauses again; else the model is
+        asked for the next round of the same answer. A decision on a call that is not open is passed over:
+        somebody was first.
+        """
+        if thread.is_going_on:
+            return self.give_up(thread)  # who decided before is gone
+        if not thread.is_paused:
+            return _as_it_stands(thread)
+        message = thread.messages[-1]
+        first: dict[str, Decision] = {}
+        for decision in decisions:
+            first.setdefault(decision.call_id, decision)
+        decided: list[tuple[ToolCall, Decision]] = []
+        for call in message.open_calls:
+            if call.call_id in first:
+                taken = first[call.call_id]
+                if isinstance(taken, CallApproved) and taken.arguments:
+                    taken = replace(taken, arguments=edited(call.arguments, taken.arguments))
+                decided.append((ToolCall(call.call_id, call.name, call.arguments), taken))
+        message.ending = None
+        return self._answer(thread, message, False, decided)
 
     def give_up(self, thread: Thread) -> Generator[Event, None, None]:
         """The run that ends an answer whose process is gone: nobody goes on with it."""
@@ -99,8 +139,18 @@ class Assistant:
         """Let go of the server at once, although the run itself is blocked in waiting for it."""
         self.backend.cancel(thread)
 
-    def _answer(self, thread: Thread, message: Message, resumed: bool) -> Generator[Event, None, None]:
-        with closing(self._rounds(thread, resumed)) as events:
+    def asks_first(self, name: str) -> bool:
+        """Whether a person decides on calls of the function by this name."""
+        return self.approve_all or (name in self.toolbox and self.toolbox[name].approval)
+
+    def _answer(
+        self,
+        thread: Thread,
+        message: Message,
+        resumed: bool,
+        decided: Sequence[tuple[ToolCall, Decision]] = (),
+    ) -> Generator[Event, None, None]:
+        with closing(self._rounds(thread, message, resumed, decided)) as events:
             try:
                 for event in events:
                     if isinstance(event, ThreadOpened):
@@ -113,10 +163,18 @@ class Assistant:
                 message.add(STOPPED)
                 raise
 
-    def _rounds(self, thread: Thread, resumed: bool) -> Generator[Event, None, None]:
+    def _rounds(
+        self, thread: Thread, message: Message, resumed: bool, decided: Sequence[tuple[ToolCall, Decision]]
+    ) -> Generator[Event, None, None]:
         try:
-            asked: Counter[tuple[str, str]] = Counter()
-            before = max((call.round for call in thread.messages[-1].calls), default=0)
+            yield from (decision for _, decision in decided)
+            yield from carry_out(decided, self.toolbox, self.tool_timeout)
+            if message.open_calls:
+                yield RunPaused()
+                return
+            earlier = {(call.round, call.name, call.arguments) for call in message.calls}
+            asked = Counter((name, arguments) for _, name, arguments in earlier)
+            before = max((number for number, _, _ in earlier), default=0)
             for number in range(before + 1, self.max_rounds + 1):
                 yield RoundStarted(number, resumed and number == before + 1)
                 calls = yield from self.backend.stream(thread, self.toolbox)
@@ -130,7 +188,11 @@ class Assistant:
                         "repeated_call", f"Stopped: the same call of {name} came again and again."
                     )
                     return
-                yield from execute(calls, self.toolbox, self.tool_timeout)
+                free = [call for call in calls if not self.asks_first(call.name)]
+                yield from execute(free, self.toolbox, self.tool_timeout)
+                if message.open_calls:
+                    yield RunPaused()
+                    return
             yield RunStopped("max_rounds", f"Stopped after {self.max_rounds} rounds of function calls.")
         except Incomplete as limit:
             yield RunStopped(limit.reason, str(limit))
@@ -142,3 +204,8 @@ class Assistant:
                 "internal",
                 f"The application itself failed ({type(error).__name__}). Its log has more.",
             )
+
+
+def _as_it_stands(thread: Thread) -> Generator[Event, None, None]:
+    """The run of an answer that has ended: there is nothing left to do."""
+    yield (thread.messages[-1].ending if thread.messages else None) or LEFT

@@ -11,6 +11,7 @@ from typing import Any, Literal, cast, get_args
 from urllib.parse import urlsplit
 
 from .errors import SettingsError
+from .wire.fault import parse
 
 OPENAI_URL = "https://api.openai.com/v1"
 
@@ -38,6 +39,7 @@ VARIABLES: dict[str, str] = {
     "ASSISTANT_TOOL_TIMEOUT": "Seconds a function may take, more than 0 and at most 3600 (30).",
     "ASSISTANT_CONTEXT_TOKENS": "Tokens the model can take in, for servers that cut silently (0: no limit).",
     "ASSISTANT_DATABASE_URL": "Where threads are kept: a database's URL (a SQLite file beside the page).",
+    "ASSISTANT_FAULTS": "What to break on purpose, such as cut:5 or function.delay:get_weather:3 (nothing).",
     "ASSISTANT_BACKGROUND": "1 lets answers go on at the server through a lost connection, where it can (0).",
 }
 
@@ -59,6 +61,7 @@ class Settings:
     tool_timeout: float = 30.0
     context: int = 0
     database_url: str = field(default="", repr=False)
+    faults: str = ""
     background: bool = False
 
     @property
@@ -111,6 +114,7 @@ class Settings:
                 100_000_000,
             ),
             database_url=text("ASSISTANT_DATABASE_URL"),
+            faults=_faults(text("ASSISTANT_FAULTS")),
             background=_flag("ASSISTANT_BACKGROUND", text("ASSISTANT_BACKGROUND"), default.background),
         )
         for protocol, name in (("agents", "OPENAI_AGENT_ID"), ("assistants", "OPENAI_ASSISTANT_ID")):
@@ -149,6 +153,14 @@ def _url(name: str, value: str) -> str:
             f"{name} is {shown}, which is not an address. Write it with its scheme, "
             "such as http://localhost:11434/v1, or leave it out."
         )
+    return value
+
+
+def _faults(value: str) -> str:
+    try:
+        parse(value)
+    except ValueError as error:
+        raise SettingsError(f"ASSISTANT_FAULTS cannot be used. {error}") from None
     return value
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .events import ToolResult
+from .events import RunPaused, ToolResult
 from .messages import Call, Message
 
 
@@ -47,17 +47,21 @@ class Thread:
         """Whether its last answer has no ending: a run is at it, or was, in a process that is gone."""
         return bool(self.messages) and self.messages[-1].ending is None
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether its last answer waits for a person's decision on calls that are open."""
+        return bool(self.messages) and isinstance(self.messages[-1].ending, RunPaused)
+
     def open_calls(self) -> list[Call]:
         """The calls that were asked and have no result: a pause, a stop, a crash or an approval.
 
         Every one needs a result before a model can be asked anything else: a server refuses what comes
         first with "No tool output found for function call …".
         """
-        return [call for message in self.messages for call in message.calls if call.result is None]
+        return [call for message in self.messages for call in message.open_calls]
 
     def close_open_calls(self, result: Callable[[str], ToolResult]) -> None:
         """Give every open call the result that ``result`` makes for its id."""
         for message in self.messages:
-            for call in message.calls:
-                if call.result is None:
-                    message.answer(result(call.call_id))
+            for call in message.open_calls:
+                message.answer(result(call.call_id))

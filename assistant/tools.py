@@ -48,9 +48,12 @@ class Tool(Generic[P, R]):
         parameters: The JSON schema of its arguments, in strict form when ``strict`` is true.
         strict: Whether a server may hold the model to the schema exactly.
         timeout: Seconds it may run, or None for the assistant's own limit.
+        approval: Whether a person is asked before each of its calls.
     """
 
-    def __init__(self, function: Callable[P, R], *, timeout: float | None = None) -> None:
+    def __init__(
+        self, function: Callable[P, R], *, timeout: float | None = None, approval: bool = False
+    ) -> None:
         if inspect.isclass(function) or not hasattr(function, "__name__"):
             raise FunctionError(f"{function!r} is not a function; write one with 'def'.")
         self.function = function
@@ -67,6 +70,7 @@ class Tool(Generic[P, R]):
             raise FunctionError(f"{where}: the timeout is {timeout!r}; set seconds, more than 0.")
         self.description = summary(function.__doc__ or "")
         self.timeout = timeout
+        self.approval = approval
         self._model: type[BaseModel] = arguments_model(function)
         self._schema: Json = json_schema(self._model)
         strict = strict_schema(self._schema)
@@ -107,16 +111,22 @@ async def _result_of(awaitable: Any) -> Any:
 @overload
 def tool(function: Callable[P, R], /) -> Tool[P, R]: ...
 @overload
-def tool(*, timeout: float | None = None) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
-def tool(function: Callable[P, R] | None = None, /, *, timeout: float | None = None) -> Any:
+def tool(
+    *, timeout: float | None = None, approval: bool = False
+) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
+def tool(
+    function: Callable[P, R] | None = None, /, *, timeout: float | None = None, approval: bool = False
+) -> Any:
     """Make a function callable by a model: ``@tool``, or ``@tool(timeout=120)``.
+
+    With ``approval=True``, for functions that change something, a person is asked before each call.
 
     Raises:
         FunctionError: The signature cannot be offered to a model; the text names the parameter.
     """
     if function is None:
-        return lambda decorated: Tool(decorated, timeout=timeout)
-    return Tool(function, timeout=timeout)
+        return lambda decorated: Tool(decorated, timeout=timeout, approval=approval)
+    return Tool(function, timeout=timeout, approval=approval)
 
 
 class Toolbox(Mapping[str, Tool[..., Any]]):

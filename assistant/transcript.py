@@ -8,7 +8,16 @@ The one rule: what was written comes back equal; each value is an object that na
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from .events import RunCompleted, RunFailed, RunPaused, RunStopped, ToolResult
+from .events import (
+    CallAnswered,
+    CallApproved,
+    CallDenied,
+    RunCompleted,
+    RunFailed,
+    RunPaused,
+    RunStopped,
+    ToolResult,
+)
 from .messages import Call, Message, Reasoning, Refusal, Remark, Text
 
 Json = dict[str, Any]
@@ -17,6 +26,9 @@ _TYPES: dict[str, type] = {
     each.__name__: each
     for each in (
         Call,
+        CallAnswered,
+        CallApproved,
+        CallDenied,
         Message,
         Reasoning,
         Refusal,

@@ -11,7 +11,6 @@ from assistant.backends.chat import Chat
 from assistant.backends.chat_stream import DONE, read
 from assistant.backends.client import connect
 from assistant.backends.endings import NoEnding, StreamError
-from assistant.backends.sse import events as sse_events
 from assistant.errors import Incomplete, UnknownThread
 from assistant.events import (
     Event,
@@ -29,6 +28,7 @@ from assistant.events import (
     Usage,
 )
 from assistant.settings import Settings
+from assistant.wire.sse import events as sse_events
 from tests.chat_server import ChatServer, chunk, chunks
 from tests.conftest import add
 from tests.wire import Json, call, calls, error, message, reasoning, text

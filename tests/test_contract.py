@@ -21,12 +21,17 @@ from assistant.backends.chat import Chat
 from assistant.backends.client import connect
 from assistant.backends.responses import Responses
 from assistant.events import (
+    CallAnswered,
+    CallApproved,
+    CallDenied,
+    Decision,
     Ending,
     Event,
     RoundEnded,
     RoundStarted,
     RunCompleted,
     RunFailed,
+    RunPaused,
     RunStopped,
     TextDelta,
     ThreadOpened,
@@ -42,6 +47,20 @@ from tests.assistants_server import AssistantsServer
 from tests.chat_server import ChatServer
 from tests.conftest import add
 from tests.wire import ModelServer, Play, call, calls, cut, error, message, reasoning, refusal, text
+
+DOUBLED: list[int] = []
+
+
+@tool(approval=True)
+def double(number: int) -> int:
+    """Double a number.
+
+    Args:
+        number: The number.
+    """
+    DOUBLED.append(number)
+    return number * 2
+
 
 WORDS = "Grüße, 世界! 👩‍👩‍👧 \u2028 $5 <b>&amp;</b> \\n"
 
@@ -308,6 +327,69 @@ def test_a_thread_that_was_stored_goes_on_in_another_process(
     server.plays(calls(call("add", a=3, b=4)), text("7."))
     events = list(made(add).run(again, "More"))
     assert (said(events), events[-1], server.refused) == ("7.", RunCompleted(), [])
+
+
+def pause(server: Any, assistant: Assistant) -> Thread:
+    """A thread that waits for decisions on three of four calls."""
+    DOUBLED.clear()
+    server.plays(calls(call("add", a=1, b=2), *(call("double", number=each) for each in (1, 2, 3))))
+    thread = Thread()
+    assert list(assistant.run(thread, "Double"))[-1] == RunPaused()
+    return thread
+
+
+def test_a_pause_goes_on_in_another_process_as_a_person_decides(
+    server: Any, made: Callable[..., Assistant], database: str
+) -> None:
+    thread = pause(server, made(add, double))
+    store = Store(database)
+    store.save(thread)
+    again = store.load(thread.id)
+    store.close()
+    assert again is not None
+    first, second, third = (each.call_id for each in again.open_calls())
+    decisions: list[Decision] = [
+        CallApproved(first, '{"number": 7}'),
+        CallDenied(second, "No."),
+        CallAnswered(third, "six"),
+    ]
+    server.plays(calls(call("double", number=5)))
+    events = list(made(add, double).decide(again, decisions))
+    assert events[:3] == decisions
+    assert sorted(outcome for _, outcome in results(events)) == ["denied", "done", "done"]
+    assert (DOUBLED, events[-1], server.refused) == ([7], RunPaused(), [])
+    for words in ("changed the arguments to", "They say: No.", "six"):
+        assert words in str(server.asked), "the model was told"
+    server.plays(text("Fine."))
+    [last] = again.open_calls()
+    events = list(made(add, double).decide(again, [CallApproved(last.call_id)]))
+    assert (said(events), events[-1], server.refused) == ("Fine.", RunCompleted(), [])
+    assert [event.number for event in events if isinstance(event, RoundStarted)] == [3]
+    assert ([each.role for each in again.messages], DOUBLED) == (["user", "assistant"], [7, 5])
+    server.plays(text("Still fine."))
+    events = list(made(add, double).run(again, "And now?"))
+    assert (said(events), events[-1], server.refused) == ("Still fine.", RunCompleted(), [])
+
+
+@pytest.mark.parametrize("before", KINDS)
+def test_a_pause_goes_on_with_another_backend(
+    server: Any, made: Callable[..., Assistant], before: str
+) -> None:
+    with KINDS[before].server() as other, connect(Settings(base_url=other.url)) as client:
+        thread = pause(other, Assistant(KINDS[before].backend(client), Toolbox(add, double)))
+    server.plays(text("Fine."))
+    decisions = [CallAnswered(each.call_id, "forty-two") for each in thread.open_calls()]
+    events = list(made(add, double).decide(thread, decisions))
+    assert (said(events), events[-1], server.refused) == ("Fine.", RunCompleted(), [])
+    assert "forty-two" in str(server.asked) + str(getattr(server, "threads", ""))
+
+
+def test_who_writes_instead_of_deciding_is_answered(server: Any, made: Callable[..., Assistant]) -> None:
+    thread = pause(server, assistant := made(add, double))
+    server.plays(text("Fine."))
+    events = list(assistant.run(thread, "And now?"))
+    assert (said(events), events[-1], server.refused) == ("Fine.", RunCompleted(), [])
+    assert (DOUBLED, thread.open_calls()) == ([], [])
 
 
 def test_two_threads_on_one_backend_do_not_mix(server: Any, assistant: Assistant) -> None:

@@ -77,10 +77,10 @@ def raising(error: BaseException) -> Tool[..., Any]:
     return fail
 
 
-def waiting(gate: threading.Event, **limits: float) -> Tool[..., Any]:
+def waiting(gate: threading.Event, timeout: float | None = None) -> Tool[..., Any]:
     """A function that comes back when the test is over."""
 
-    @tool(**limits)
+    @tool(timeout=timeout)
     def wait() -> str:
         gate.wait(PATIENCE)
         return "too late"

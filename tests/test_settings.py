@@ -49,6 +49,7 @@ def test_every_variable_sets_its_setting() -> None:
         "ASSISTANT_TOOL_TIMEOUT": "1.5",
         "ASSISTANT_CONTEXT_TOKENS": "4096",
         "ASSISTANT_DATABASE_URL": "sqlite://",
+        "ASSISTANT_FAULTS": "cut:5",
         "ASSISTANT_BACKGROUND": "1",
     }
     assert list(variables) == list(VARIABLES)
@@ -66,6 +67,7 @@ def test_every_variable_sets_its_setting() -> None:
         tool_timeout=1.5,
         context=4096,
         database_url="sqlite://",
+        faults="cut:5",
         background=True,
     )
 

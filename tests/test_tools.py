@@ -93,6 +93,14 @@ def test_the_decorator_works_bare_called_and_with_a_timeout(
     assert decorated.timeout == timeout
 
 
+def test_a_function_asks_first_only_if_it_says_so() -> None:
+    def book(room: int) -> None:
+        """Book a room."""
+
+    decorated = [tool(book), tool(timeout=1)(book), tool(approval=True)(book)]
+    assert [each.approval for each in decorated] == [False, False, True]
+
+
 @pytest.mark.parametrize("timeout", [0, -1, -0.5, math.nan, -math.inf])
 def test_a_timeout_in_which_nothing_can_happen_is_refused(timeout: float) -> None:
     with pytest.raises(FunctionError) as caught:

@@ -26,6 +26,7 @@ from ..errors import BackendError, Interrupted, RequestRefused, UnknownThread
 from ..events import Event, Note, ThreadOpened, ToolCall
 from ..threads import Thread
 from ..tools import Toolbox
+from ..wire.sse import events
 from .assistants_items import Memory, answers_in
 from .assistants_stream import Answer, Ended, Json, calls_of, read
 from .client import (
@@ -39,7 +40,6 @@ from .client import (
     to_its_end,
     translated,
 )
-from .sse import events
 
 LOCK_DELAYS = (0.1, 0.5, 1.0, 2.0)
 """Seconds before each new try on a thread that was not in the state we took it to be in."""

@@ -23,9 +23,9 @@ from ..events import (
     Usage,
 )
 from ..threads import unguessable_id
+from ..wire.sse import events
 from .endings import NoEnding, StreamError, at_token_limit, filtered
 from .given import Pieces, count_at, object_at, text_at, whole
-from .sse import events
 
 Chunk = dict[str, Any]
 

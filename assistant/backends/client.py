@@ -22,7 +22,10 @@ from openai import OpenAI
 from ..errors import BackendError, Interrupted, RequestRefused, ServerFailed, UnknownThread
 from ..settings import OPENAI_URL, Settings
 from ..wire.demo import DemoTransport
+from ..wire.fault import Fault, parse
+from ..wire.faults import FaultTransport
 from ..wire.patience import seconds_to_wait, speak_up
+from ..wire.record import RecordTransport
 from .endings import NoEnding, StreamError
 
 TIMEOUT = httpx2.Timeout(600.0, connect=10.0)
@@ -34,23 +37,32 @@ def connect(settings: Settings, demo: httpx2.BaseTransport | None = None) -> Ope
 
     ``demo`` is a demo that lives already and has conversations; else a new one is made.
     """
+    hooks = {"response": [speak_up]}
     if settings.demo:
-        return OpenAI(
-            api_key="demo",
-            base_url="http://demo.invalid/v1",
-            http_client=httpx2.Client(transport=demo or DemoTransport()),
-        )
-    return OpenAI(
-        api_key=settings.api_key or "none",  # the SDK insists on one; a local server ignores it
-        base_url=settings.base_url or OPENAI_URL,
-        http_client=httpx2.Client(
+        client = httpx2.Client(transport=demo or DemoTransport(), event_hooks=hooks)
+        key, url = "demo", "http://demo.invalid/v1"
+    else:
+        client = httpx2.Client(
             verify=_tls(),
             timeout=TIMEOUT,
             limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=100),
             follow_redirects=True,
-            event_hooks={"response": [speak_up]},
-        ),
-    )
+            event_hooks=hooks,
+        )
+        # The SDK insists on a key; a local server ignores it.
+        key, url = settings.api_key or "none", settings.base_url or OPENAI_URL
+    faults = [fault for fault in parse(settings.faults) if not fault.is_of_functions]
+    # Wrapped from within: a client that is given a transport forgets the proxies of the environment.
+    client._transport = _wrapped(client._transport, faults)
+    client._mounts = {
+        pattern: transport and _wrapped(transport, faults) for pattern, transport in client._mounts.items()
+    }
+    return OpenAI(api_key=key, base_url=url, http_client=client)
+
+
+def _wrapped(transport: httpx2.BaseTransport, faults: list[Fault]) -> RecordTransport:
+    """The transport with these faults, which show on the tape as what the server did."""
+    return RecordTransport(FaultTransport(transport, faults) if faults else transport)
 
 
 @cache

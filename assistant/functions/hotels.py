@@ -51,7 +51,7 @@ def find_hotels(
         return [dict(row) for row in database.execute(query, wanted)]
 
 
-@tool
+@tool(approval=True)
 def book_hotel(
     hotel_id: HotelId, guest: Guest, check_in: date, nights: Annotated[int, Field(ge=1, le=30)]
 ) -> dict[str, str | int]:

@@ -6,6 +6,7 @@ The one rule: live and stored answers are drawn by the same code from the same e
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial
 from itertools import groupby
@@ -16,6 +17,10 @@ from streamlit.runtime import exists, get_instance
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ..events import (
+    CallAnswered,
+    CallApproved,
+    CallDenied,
+    Decision,
     Event,
     Note,
     ReasoningDelta,
@@ -64,6 +69,10 @@ class Stream(tuple[()]):
         return self._chunks
 
 
+WATCH_EVERY = 0.5
+"""Seconds between two looks at something else that goes on."""
+
+
 class Visits:
     """Counts how often the page's script has run in one browser session."""
 
@@ -95,8 +104,12 @@ def name_thread(thread_id: str) -> None:
         st.query_params.pop("thread", None)
 
 
-def follow(run: LiveRun, visits: Visits, retry: Callable[[], None]) -> None:
+def follow(
+    run: LiveRun, visits: Visits, retry: Callable[[], None], watch: Callable[[], None] | None = None
+) -> None:
     """Draw the answer of a run that goes on, from its beginning to its end, as it comes.
+
+    ``watch`` is called now and then meanwhile, to draw something else that goes on.
 
     Streamlit's Stop button and a click elsewhere look the same here: both end this script. After a click
     the script runs again at once; if it does not, and the browser is still there, the person meant Stop.
@@ -113,7 +126,8 @@ def follow(run: LiveRun, visits: Visits, retry: Callable[[], None]) -> None:
     place = st.chat_message("assistant")
     try:
         with place.container():
-            st.write_stream(Stream(chunks(_awake(run.follow()), run.first, cache(place.empty), retry)))
+            batches = _awake(run.follow(), watch or _end_block)
+            st.write_stream(Stream(chunks(batches, run.first, cache(place.empty), retry)))
     except BaseException:  # Streamlit ends a script with an exception that is no Exception
         timer = threading.Timer(GRACE, stop_unless_back)
         timer.daemon = True
@@ -121,11 +135,15 @@ def follow(run: LiveRun, visits: Visits, retry: Callable[[], None]) -> None:
         raise
 
 
-def _awake(batches: Iterator[list[Event]]) -> Iterator[list[Event]]:
+def _awake(batches: Iterator[list[Event]], watch: Callable[[], None]) -> Iterator[list[Event]]:
     """The same batches; in between, Streamlit gets the chance to end the script."""
+    due = 0.0
     for batch in batches:
         st.session_state.get("thread")
         yield batch
+        if time.monotonic() >= due:
+            watch()
+            due = time.monotonic() + WATCH_EVERY
 
 
 def chunks(
@@ -213,6 +231,8 @@ class _Answer:
                 return partial(self._write, call_id, name, text)
             case ToolCall(call_id, name, arguments):
                 return partial(self._ask, call_id, name, arguments)
+            case CallApproved() | CallDenied() | CallAnswered():
+                return partial(self._decide, event)
             case ToolResult():
                 return partial(self._finish, event)
             case Note(text):
@@ -227,6 +247,9 @@ class _Answer:
             case RunCompleted():
                 self._end()
             case RunPaused():
+                for call_id in self._running:
+                    self._steps[call_id].wait()
+                self._running = {}
                 self._end("Waiting for your decision.")
             case RunStopped(_, text):
                 self._end(f":material/stop_circle: {plain(text)}")
@@ -260,6 +283,10 @@ class _Answer:
     def _ask(self, call_id: str, name: str, arguments: str) -> None:
         self._step(call_id, name).ask(arguments)
         self._say_what_runs()
+
+    def _decide(self, decision: Decision) -> None:
+        if decision.call_id in self._running:
+            self._steps[decision.call_id].decide(decision)
 
     def _finish(self, result: ToolResult) -> None:
         if self._running.pop(result.call_id, None) is not None:

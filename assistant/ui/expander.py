@@ -12,9 +12,14 @@ from typing import Literal
 import streamlit as st
 from streamlit.proto.Block_pb2 import Block
 
-State = Literal["running", "complete", "error"]
+State = Literal["running", "waiting", "complete", "error"]
 
-_ICONS = {"running": "spinner", "complete": ":material/check:", "error": ":material/error:"}
+_ICONS = {
+    "running": "spinner",
+    "waiting": ":material/pan_tool:",
+    "complete": ":material/check:",
+    "error": ":material/error:",
+}
 
 
 class Expander:
@@ -36,4 +41,7 @@ class Expander:
     def _mark(self, label: str, state: State) -> None:
         self._block.expandable.label = label
         self._block.expandable.icon = _ICONS[state]
-        self._block.expandable.state = Block.Expandable.State.Value(state.upper())
+        if state == "waiting":  # Streamlit knows no such state, and without one shows the icon
+            self._block.expandable.ClearField("state")
+        else:
+            self._block.expandable.state = Block.Expandable.State.Value(state.upper())

@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from ..events import Outcome, ToolResult
+from ..events import CallAnswered, CallApproved, Decision, Outcome, ToolResult
 from ..execute import is_error_output
 from .expander import Expander
 
@@ -28,6 +28,7 @@ _ENDINGS: dict[Outcome, str] = {
     "invalid": "wrong arguments",
     "unknown": "no such function",
     "stopped": "stopped",
+    "denied": "denied",
 }
 
 
@@ -38,6 +39,7 @@ class Step:
         self._name = name
         self._key = key
         self._arguments = ""
+        self._decided = ""  # by a person, in words
         self._expander = Expander(key, _label(name, ""), "step")
         self._asked = self._expander.body.empty()
         self._answered = self._expander.body.container()
@@ -61,10 +63,23 @@ class Step:
         with self._answered:
             _offer_rest(arguments, f"{self._name} arguments", f"{self._key}-arguments", "json")
 
+    def wait(self) -> None:
+        """Show that the call waits for a person's decision."""
+        self._expander.update(f"{_label(self._name, self._arguments)} · waits for you", "waiting")
+
+    def decide(self, decision: Decision) -> None:
+        """Show what a person decided."""
+        match decision:
+            case CallApproved(_, arguments) if arguments:
+                self._decided = "arguments changed by you"
+                self.ask(arguments)
+            case CallAnswered():
+                self._decided = "answered by you"
+
     def finish(self, result: ToolResult) -> None:
         """Show the result."""
         label = _label(self._name, self._arguments)
-        for remark in (_ENDINGS[result.outcome], _time(result.seconds)):
+        for remark in (self._decided, _ENDINGS[result.outcome], _time(result.seconds)):
             label += f" · {remark}" if remark else ""
         self._expander.update(label, "complete" if result.outcome == "done" else "error")
         with self._answered:

@@ -1,0 +1,174 @@
+"""The inspector: a run as it went over the wire, seen as events, as time, as a sequence, judged, or saved.
+
+Not here: the list of events (``inspector_events.py``), time (``inspector_timing.py``), recording (``wire/``).
+
+The one rule: what is on a tape was said by strangers; it is shown as data, never as Markdown or HTML.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Literal
+
+import streamlit as st
+
+from ..as_test import as_test
+from ..execute import sendable
+from ..wire.check import Finding, check
+from ..wire.diagram import as_mermaid
+from ..wire.tape import Entry, Tape
+from .inspector_desk import Sheet, desk_for
+from .inspector_events import draw_events, go_to
+from .inspector_timing import draw_timing
+from .steps import plain
+
+View = Literal["Events", "Timing", "Sequence", "Check", "Tape"]
+
+VIEWS: list[View] = ["Events", "Timing", "Sequence", "Check", "Tape"]
+VIEW = "inspector_view"
+
+MOST_FINDINGS = 50
+SPEEDS = {"1×": 1.0, "10×": 10.0, "At once": math.inf}
+
+Replay = Callable[[Tape, float], None]
+
+
+def draw_inspector(
+    tapes: Sequence[Tape], live: bool = False, *, focus: str = "", replay: Replay | None = None
+) -> None:
+    """Draw the inspector into whatever is open; ``tapes`` are a thread's runs, the oldest first.
+
+    ``live`` says whether the newest still goes on. With ``focus``, the id of a call, the first entry that
+    mentions it is gone to, each time. ``replay`` is called with a tape and a speed when a person asks for it.
+    """
+    desk = desk_for(tapes)
+    if not tapes:
+        st.caption(
+            "Nothing has been recorded yet. Send a message, and every event of its answer is shown here."
+        )
+        return
+    if focus and desk.look_for(focus):
+        st.session_state[VIEW] = "Events"
+    view = st.segmented_control(
+        "View",
+        VIEWS,
+        default="Events",
+        key=VIEW,
+        required=True,
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    sheet = desk.choose()
+    going_on = live and sheet.tape is tapes[-1]
+    entries = sheet.tape.entries()
+    match view:
+        case "Events":
+            sheet.rows.add(entries)
+            draw_events(entries, sheet.rows)
+        case "Timing":
+            measurement = sheet.measure(entries)
+            draw_timing(measurement.spans(), measurement.figures())
+        case "Sequence":
+            _draw_sequence(sheet, len(entries))
+        case "Check":
+            _draw_check(sheet, entries, going_on)
+        case _:
+            _draw_tape(sheet.tape, len(entries), going_on, replay)
+
+
+def _draw_sequence(sheet: Sheet, size: int) -> None:
+    drawing = sheet.once(as_mermaid, size)
+    st.mermaid_chart(drawing, alt="Sequence diagram of the run")
+    with st.expander("As text", key="inspector_mermaid", icon=":material/code:"):
+        st.code(drawing, language="mermaid", wrap_lines=True)
+
+
+def _draw_check(sheet: Sheet, entries: Sequence[Entry], going_on: bool) -> None:
+    findings = sheet.once(check, len(entries))
+    if not findings:
+        so_far = " so far" if going_on else ""
+        st.success(
+            f"All {len(entries):,} entries{so_far} keep to the protocol.", icon=":material/check_circle:"
+        )
+        st.caption(
+            "Each answer ends once and says nothing after; its numbers rise; its pieces make the whole; each "
+            "call is answered once, and nothing else is; functions run only after their round ended well."
+        )
+        return
+    st.error(f"{len(findings):,} found that the protocol does not allow.", icon=":material/error:")
+    with st.container(gap="xsmall"):
+        for number, finding in enumerate(findings[:MOST_FINDINGS]):
+            _draw_finding(finding, number)
+    if len(findings) > MOST_FINDINGS:
+        st.caption(f"These are the first {MOST_FINDINGS}.")
+
+
+def _draw_finding(finding: Finding, number: int) -> None:
+    words = f":red[{plain(finding.rule)}] {plain(sendable(finding.text))}"
+    if finding.entry < 0:
+        st.markdown(words)
+        return
+    st.button(
+        f"{words} :gray[{plain(f'#{finding.entry}')}]",
+        key=f"inspector_finding_{number}",
+        type="tertiary",
+        on_click=_show_entry,
+        args=[finding.entry],
+        help="Show it among the events",
+    )
+
+
+def _show_entry(entry: int) -> None:
+    st.session_state[VIEW] = "Events"
+    go_to(entry)
+
+
+def _draw_tape(tape: Tape, size: int, going_on: bool, replay: Replay | None) -> None:
+    st.caption(
+        f"{size:,} entries, {tape.size() / 1000:,.0f} kB. Keys, cookies and authorization are not on it; "
+        "what was said is."
+    )
+    name = f"tape-{datetime.fromtimestamp(tape.began):%Y%m%d-%H%M%S}"
+    with st.container(horizontal=True):
+        st.download_button(
+            "Save the tape",
+            lambda: tape.as_lines().encode(),
+            file_name=f"{name}.jsonl",
+            mime="application/jsonl",
+            key="inspector_save",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+        st.download_button(
+            "Save as a test",
+            partial(as_test, tape),
+            file_name=f"{name}.zip",
+            mime="application/zip",
+            key="inspector_save_test",
+            on_click="ignore",
+            icon=":material/science:",
+            disabled=going_on,
+            help="A zip of the tape and a test for pytest that plays it and looks whether all is the same",
+        )
+    if replay is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        speed = st.segmented_control(
+            "Speed",
+            list(SPEEDS),
+            default="1×",
+            key="inspector_speed",
+            required=True,
+            label_visibility="collapsed",
+            persist_state="session",
+        )
+        st.button(
+            "Play it again",
+            key="inspector_replay",
+            icon=":material/replay:",
+            on_click=replay,
+            args=[tape, SPEEDS[speed or "1×"]],
+            disabled=going_on,
+            help="Through the same client, backend and loop, without a server and without running a function",
+        )

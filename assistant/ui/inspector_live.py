@@ -1,0 +1,31 @@
+"""The events of a run while it goes on: nothing to click, brought up to date by whoever follows the answer.
+
+Not here: the inspector of a run that has ended (``inspector.py``).
+
+The one rule: each look costs as much as there is new, and shows the newest part alone.
+"""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from ..wire.tape import Tape
+from .inspector_events import _columns as columns_of
+from .inspector_rows import Rows
+
+NEWEST = 30
+"""Rows that are shown."""
+
+
+def watch(tape: Tape) -> Callable[[], None]:
+    """Make places for a tape that grows; what is given back draws it there as it stands."""
+    rows = Rows()
+    caption, table = st.empty(), st.empty()
+
+    def look() -> None:
+        entries = tape.entries()
+        rows.add(entries)
+        caption.caption(f":shimmer[Recording …] {len(entries):,} entries")
+        table.dataframe(columns_of(rows.of()[: -NEWEST - 1 : -1]), hide_index=True, row_height=28)
+
+    return look

@@ -1,0 +1,206 @@
+"""The sandbox beside the chat: what a run did on the wire, the functions by themselves, the code, the faults.
+
+Not here: each of these (``inspector.py``, ``workbench.py``, ``script.py``, ``wire/fault.py``).
+
+The one rule: what is set here holds for this browser session alone, and from the next message on.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import streamlit as st
+
+from ..faults import faulty
+from ..replay import differences
+from ..script import as_curl, as_script
+from ..settings import Settings
+from ..threads import Thread
+from ..tools import Toolbox
+from ..wire.fault import FUNCTIONS, STREAM, Fault, parse
+from ..wire.replay import address_of, request_of, shipped
+from ..wire.tape import Tape, TapeError
+from .inspector import Replay, draw_inspector
+from .inspector_live import watch
+from .steps import plain
+from .workbench import draw_workbench
+
+# Beside the chat, not below it: it stays in view while the chat is scrolled.
+STAYS = """<style>@media (min-width: 640px) {
+[data-testid=stColumn]:has(.st-key-sandbox_side) {
+  position: sticky; top: 4rem; align-self: flex-start; max-height: calc(100vh - 11rem); overflow-y: auto;
+}}</style>"""
+
+PANELS = {"run": "Run", "functions": "Functions", "code": "Code", "faults": "Faults"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """What the panels are about, and what they can do.
+
+    ``tapes`` are those of the open thread, the oldest first, and ``played`` is the one that the thread is a
+    replay of, with its functions run again. ``replay`` plays a tape in a new thread.
+    """
+
+    thread: Thread
+    tapes: Sequence[Tape]
+    toolbox: Toolbox
+    settings: Settings
+    protocol: str
+    replay: Replay
+    played: Tape | None = None
+
+
+def draw_sandbox(sandbox: Sandbox, live: bool) -> Callable[[], None] | None:
+    """Draw the panel that a person chose.
+
+    While the newest tape is being recorded (``live``), its panel has nothing to click, and what is given
+    back brings it up to date.
+    """
+    with st.container(key="sandbox_side"):
+        return _draw_panel(sandbox, live)
+
+
+def _draw_panel(sandbox: Sandbox, live: bool) -> Callable[[], None] | None:
+    st.html(STAYS)
+    panel = st.segmented_control(
+        "Sandbox",
+        list(PANELS),
+        default="run",
+        key="sandbox_panel",
+        format_func=PANELS.__getitem__,
+        required=True,
+        label_visibility="collapsed",
+        width="stretch",
+        persist_state="session",
+    )
+    match panel:
+        case "functions":
+            st.toggle(
+                "Ask me before every call",
+                key="approve_all",
+                persist_state="session",
+                help="Then a function need not even exist: its call can be answered by hand.",
+            )
+            draw_workbench(sandbox.toolbox, sandbox.settings.tool_timeout)
+        case "code":
+            _draw_code(sandbox)
+        case "faults":
+            _draw_faults(sandbox)
+        case _ if live:
+            return watch(sandbox.tapes[-1])
+        case _:
+            _draw_differences(sandbox)
+            opened = st.session_state.setdefault("opened_tapes", [])
+            draw_inspector([*opened, *sandbox.tapes], replay=sandbox.replay)
+            _draw_tapes(sandbox)
+    return None
+
+
+def _draw_differences(sandbox: Sandbox) -> None:
+    """Where functions that were run again gave something else than on the tape."""
+    last = sandbox.thread.messages[-1] if sandbox.thread.messages else None
+    if sandbox.played is None or last is None or last.ending is None:
+        return
+    found = differences(sandbox.played, last.events())
+    if not found:
+        st.success("The functions gave what they gave on the tape.", icon=":material/check_circle:")
+    for each in found:
+        st.warning(plain(each), icon=":material/difference:")
+
+
+def _draw_tapes(sandbox: Sandbox) -> None:
+    """Other tapes than this thread's: one that was saved, or one that comes with the project."""
+    with st.expander("Play another tape", key="sandbox_tapes", icon=":material/play_circle:"):
+        for name, path in shipped().items():
+            st.button(
+                name.replace("_", " ").capitalize(),
+                key=f"play_{name}",
+                width="stretch",
+                on_click=_play,
+                args=[path, sandbox.replay],
+            )
+        st.file_uploader("A tape that was saved", "jsonl", key="opened_tape", on_change=_open_tape)
+        st.toggle(
+            "Run the functions again",
+            key="replay_again",
+            persist_state="session",
+            help="Else they give what they gave on the tape. Where they differ now is said above.",
+        )
+
+
+def _play(path: Path, replay: Replay) -> None:
+    replay(Tape.from_lines(path.read_text()), 1.0)
+
+
+def _open_tape() -> None:
+    """Lay a tape from a file beside those of the thread."""
+    file = st.session_state.opened_tape
+    if file is None:
+        return
+    try:
+        tape = Tape.from_lines(file.getvalue().decode("utf-8", "replace"))
+    except TapeError as error:
+        st.toast(plain(error), icon=":material/error:")
+        return
+    st.session_state.opened_tapes.append(tape)
+
+
+def _draw_code(sandbox: Sandbox) -> None:
+    said = [message.text for message in sandbox.thread.messages if message.role == "user"]
+    if not said:
+        st.caption("Say something first: the code that says it with the SDK alone is shown here.")
+        return
+    called = {call.name for message in sandbox.thread.messages[-1:] for call in message.calls}
+    toolbox = Toolbox(*(tool for tool in sandbox.toolbox.values() if tool.name in called))
+    chat = sandbox.protocol == "Chat Completions"
+    settings = replace(sandbox.settings, protocol="chat" if chat else "responses")
+    st.caption(
+        "The last message, said with the SDK alone: the loop, and the functions that were called. It runs as "
+        "it is, with your key in the environment."
+    )
+    st.code(as_script(settings, toolbox, said[-1]), language="python")
+    if sandbox.tapes and (request := request_of(sandbox.tapes[-1])):
+        st.caption("One request, as it was sent")
+        st.code(as_curl(request, address_of(sandbox.tapes[-1])), language="bash", wrap_lines=True)
+
+
+def _draw_faults(sandbox: Sandbox) -> None:
+    st.caption("What is broken on purpose, from the next message on, in this session.")
+    st.session_state.setdefault("faults", sandbox.settings.faults)
+    text = st.text_input(
+        "Faults",
+        key="faults",
+        placeholder="cut:5, slow:200, 429:2@2, function.raise:get_weather",
+        help="A kind, and the number of its event or its amount; @2 for the second round alone. "
+        "random draws one; seed=7 decides which.",
+        persist_state="session",
+    )
+    try:
+        faulty(sandbox.toolbox, faults := parse(text))
+        for fault in faults:
+            _draw_fault(fault)
+    except ValueError as error:
+        st.error(plain(error), icon=":material/error:")
+    for key, title, kinds in (
+        ("fault_stream", "On the stream", STREAM),
+        ("fault_functions", "On functions", FUNCTIONS),
+    ):
+        st.pills(title, list(kinds), key=key, on_change=_add_fault, args=[key])
+    if text:
+        st.button("Break nothing", key="faults_off", icon=":material/healing:", on_click=_mend)
+
+
+def _draw_fault(fault: Fault) -> None:
+    with st.container(border=True, gap="xxsmall"):
+        st.markdown(f"**{plain(str(fault))}** {plain(fault.describe())}")
+        st.caption(f"Expected: {plain(fault.expected())}")
+
+
+def _add_fault(key: str) -> None:
+    kind, st.session_state[key] = st.session_state[key], None
+    st.session_state.faults = ", ".join(filter(None, [st.session_state.faults.strip(" ,"), kind]))
+
+
+def _mend() -> None:
+    st.session_state.faults = ""

@@ -1,0 +1,324 @@
+"""One turn in a terminal, as real processes: what is printed, what is kept, and how it exits."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assistant.settings import VARIABLES
+from assistant.terminal import DEMO
+from assistant.wire.tape import Tape
+from tests.wire import ModelServer, Play, call, calls, error, text
+
+ROOT = Path(__file__).parent.parent
+Told = tuple[int, str, str]
+Run = Callable[..., Told]
+
+MAIN = """
+import runpy, signal, sys
+import assistant.functions
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background may ignore it
+assistant.functions.__path__.append("more")
+sys.argv[0] = "assistant"
+runpy.run_module("assistant", run_name="__main__")
+"""
+
+WAIT = '''
+import threading
+from assistant import tool
+
+@tool
+def wait() -> str:
+    """Wait for nothing."""
+    threading.Event().wait()
+'''
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Starts it with nothing set but what is given, and where there is no ``.env``."""
+    (tmp_path / "assistant").symlink_to(ROOT / "assistant")
+    kept = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+
+    def start(*arguments: str, **settings: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", MAIN, *arguments],
+            cwd=tmp_path,
+            env=kept | settings,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+
+    return start
+
+
+@pytest.fixture
+def run(started: Callable[..., subprocess.Popen[str]]) -> Run:
+    """Runs it to its end; gives its status, what it printed, and what it said beside that without times."""
+
+    def ran(*arguments: str, piped: str = "", **settings: str) -> Told:
+        with started(*arguments, **settings) as process:
+            printed, beside = process.communicate(piped, timeout=60)
+        return process.returncode, printed, re.sub(r" \(\d+\.\d{3} s\)", " (…)", beside)
+
+    return ran
+
+
+@pytest.fixture
+def model(server: ModelServer) -> dict[str, str]:
+    """The settings by which the model server is used."""
+    return {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "sk-test-key", "ASSISTANT_PROTOCOL": "responses"}
+
+
+def events(printed: str) -> list[dict[str, Any]]:
+    """The events in lines of JSON, without those of text, and without times."""
+    told = [json.loads(line) for line in printed.splitlines()]
+    return [
+        {name: value for name, value in each.items() if name != "seconds"}
+        for each in told
+        if not each["event"].endswith("Delta")
+    ]
+
+
+def test_the_demo_answers_without_a_key_and_says_what_it_is_beside_the_answer(run: Run) -> None:
+    status, printed, beside = run('calculate("2*3") then calculate("1/0")')
+    first, second, *rest = printed.split("\n\n", 4)
+    assert (status, first, second) == (0, '`calculate(expression="2*3")`', "6"), beside
+    assert rest[:2] == [
+        '`calculate(expression="1/0")`',
+        "This did not work: This divides by zero, which has no answer.",
+    ]
+    assert printed.endswith(".\n")
+    assert beside == (
+        f"{DEMO}\n"
+        'call calculate {"expression": "2*3"}\n'
+        "done calculate (…) 6\n"
+        'call calculate {"expression": "1/0"}\n'
+        'failed calculate (…) {"error": "This divides by zero, which has no answer."}\n'
+    )
+
+
+def test_text_goes_to_standard_output_and_calls_go_beside_it(
+    run: Run, server: ModelServer, model: dict[str, str]
+) -> None:
+    server.plays(
+        calls(
+            *text("Let me see.").items,
+            call("calculate", expression="1+1"),
+            call("nowhere", '{"a": "\\n京都"'),
+        ),
+        text("Two.", "京都\x1b[2J\n"),
+    )
+    status, printed, beside = run("How much\nis it?", **model)
+    assert (status, printed) == (0, "Let me see.\n\nTwo.\n\n京都\ufffd[2J\n")
+    head, *results = beside.splitlines()[1:]
+    assert (beside.splitlines()[0], head) == (
+        'call calculate {"expression": "1+1"}',
+        'call nowhere {"a": "\\n京都"',
+    )
+    unknown, done = sorted(results, reverse=True)
+    assert done == "done calculate (…) 2"
+    assert unknown.startswith(
+        'unknown nowhere (…) {"error": "There is no function \'nowhere\'. There are: calc'
+    )
+    assert server.asked[0]["input"] == [{"type": "message", "role": "user", "content": "How much\nis it?"}]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [["-"], []], ids=["-", "nothing"])
+def test_a_prompt_is_read_from_what_is_piped_in(
+    run: Run, server: ModelServer, model: dict[str, str], arguments: list[str]
+) -> None:
+    server.plays(text("Yes."))
+    assert run(*arguments, piped="京都?\nSure?\n", **model) == (0, "Yes.\n", "")
+    assert server.asked[0]["input"][0]["content"] == "京都?\nSure?"
+
+
+@pytest.mark.slow
+def test_as_json_every_event_is_a_line(run: Run, server: ModelServer, model: dict[str, str]) -> None:
+    asked = call("calculate", expression="1+1")
+    server.plays(calls(asked), text("Two."))
+    status, printed, beside = run("--json", "How much?", **model)
+    name = next(iter(server.conversations))
+    usage = {"input": 10, "cached": 2, "output": 5, "reasoning": 1}
+    ended = {"event": "RoundEnded", "model": "gpt-6-luna", "usage": usage}
+    assert (status, beside) == (0, "")
+    assert events(printed) == [
+        {"event": "RoundStarted", "number": 1, "resumed": False},
+        {"event": "ThreadOpened", "thread_id": name},
+        {
+            "event": "ToolCall",
+            "call_id": asked["call_id"],
+            "name": "calculate",
+            "arguments": '{"expression": "1+1"}',
+        },
+        ended,
+        {
+            "event": "ToolResult",
+            "call_id": asked["call_id"],
+            "output": "2",
+            "outcome": "done",
+            "detail": "",
+        },
+        {"event": "RoundStarted", "number": 2, "resumed": False},
+        ended,
+        {"event": "RunCompleted"},
+    ]
+    pieces = [json.loads(line) for line in printed.splitlines() if '"TextDelta"' in line]
+    assert "".join(each["text"] for each in pieces) == "Two."
+
+
+@pytest.mark.slow
+def test_a_tape_is_played_without_a_key_without_its_server_and_without_its_functions(
+    run: Run, server: ModelServer, model: dict[str, str], tmp_path: Path
+) -> None:
+    server.plays(calls(call("get_current_time", time_zone="Asia/Tokyo")), text("It is late."))
+    _, first, _ = run("What time is it?", "--tape", "run.jsonl", "--json", **model)
+    kept = (tmp_path / "run.jsonl").read_text("utf-8")
+    assert "sk-test-key" not in kept
+    assert [each.response and each.response.what["status"] for each in Tape.from_lines(kept).exchanges()] == [
+        200
+    ] * 3
+    server.end_script()
+    asked = len(server.asked)
+    time.sleep(1.1)  # so that the function itself would tell another time
+    status, again, _ = run("--replay", "run.jsonl", "--json")
+    assert (status, events(again)) == (0, events(first))
+    assert len(server.asked) == asked
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("play", "status", "said"),
+    [
+        (
+            error(401, "invalid_api_key"),
+            1,
+            "127.0.0.1:{port} does not accept the key. Check OPENAI_API_KEY: it may be mistyped, "
+            "expired or revoked.",
+        ),
+        (text("So", cut=6), 1, "127.0.0.1:{port} stopped in the middle of the answer."),
+        (
+            text("So", ending="incomplete", details={"incomplete_details": {"reason": "max_output_tokens"}}),
+            3,
+            "The answer was cut off: it reached the limit of output tokens.",
+        ),
+        (
+            calls(call("book_hotel", hotel_id=1, guest="A", check_in="2030-01-01", nights=1)),
+            4,
+            "Paused: a person has to decide on book_hotel. The page can ask one.",
+        ),
+    ],
+    ids=["refused", "cut", "limit", "paused"],
+)
+def test_the_exit_status_says_how_it_ended(
+    run: Run, server: ModelServer, model: dict[str, str], play: Play, status: int, said: str, tmp_path: Path
+) -> None:
+    server.plays(play)
+    exited, _, beside = run("Go", "--tape", "run.jsonl", **model)
+    port = server.url.rpartition(":")[2].partition("/")[0]
+    assert (exited, beside.splitlines()[-1]) == (status, said.format(port=port))
+    last = Tape.from_lines((tmp_path / "run.jsonl").read_text("utf-8")).entries()[-1]
+    assert last.what["event"] == {1: "RunFailed", 3: "RunStopped", 4: "RunPaused"}[status]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "settings", "said"),
+    [
+        ([], {}, "There is no prompt. Give one as an argument, or through standard input."),
+        (["  "], {}, "There is no prompt. Give one as an argument, or through standard input."),
+        (
+            ["Hi"],
+            {"OPENAI_BASE_URL": "x"},
+            "OPENAI_BASE_URL is 'x', which is not an address. Write it with its scheme, such as "
+            "http://localhost:11434/v1, or leave it out.",
+        ),
+        (["--replay", "none"], {}, "none cannot be used: No such file or directory."),
+        (
+            ["--replay", "text"],
+            {},
+            "text is no tape. Line 1 is not the beginning of a tape: "
+            'it must be like {"tape": 1, "began": …}.',
+        ),
+        (["--replay", "bytes"], {}, "bytes is no tape: it is not text."),
+        (
+            ["Hi", "--tape", "no/where"],
+            {"OPENAI_BASE_URL": "http://localhost:9/v1"},
+            "no/where cannot be used: No such file or directory.",
+        ),
+        (["--what"], {}, "assistant: error: unrecognized arguments: --what"),
+    ],
+    ids=["nothing", "blank", "setting", "no tape", "other text", "bytes", "nowhere", "option"],
+)
+def test_what_cannot_be_done_is_said_in_one_sentence(
+    run: Run, arguments: list[str], settings: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "text").write_text("{}")
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    status, printed, beside = run(*arguments, **settings)
+    assert (status, printed) == (2, "")
+    assert beside.splitlines()[-1].removeprefix("python -m ") == said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["silent server", "slow function"])
+def test_ctrl_c_ends_it_promptly_and_the_tape_is_written(
+    started: Callable[..., subprocess.Popen[str]],
+    server: ModelServer,
+    model: dict[str, str],
+    tmp_path: Path,
+    way: str,
+) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "wait.py").write_text(WAIT)
+    silence = text("So far, so good", cut=6, how="silence")
+    server.plays(silence if way == "silent server" else calls(*text("So").items, call("wait")))
+    with started("Go", "--tape", "run.jsonl", **model) as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.read(2) == "So"
+        if way == "silent server":
+            assert silence.reached.wait(10)
+        else:
+            assert process.stderr.readline() == "call wait {}\n"
+        process.send_signal(signal.SIGINT)
+        printed, beside = process.communicate(timeout=10)
+    assert (process.returncode, beside) == (130, "Stopped.\n")
+    assert printed.endswith("\n")
+    entries = Tape.from_lines((tmp_path / "run.jsonl").read_text("utf-8")).entries()
+    assert [each.what for each in entries if each.kind == "run"][-1] == {"event": "RunClosed"}
+
+
+@pytest.mark.slow
+def test_who_closes_the_pipe_ends_it_without_a_traceback(
+    started: Callable[..., subprocess.Popen[str]], server: ModelServer, model: dict[str, str]
+) -> None:
+    play = text("So far, so good", pieces=15, pause=0.01)
+    server.plays(play)
+    with started("Go", **model) as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.read(1) == "S"
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
+
+
+@pytest.mark.slow
+def test_streamlit_is_not_imported() -> None:
+    code = "import sys, assistant.terminal; print('streamlit' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "False\n"
