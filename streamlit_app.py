@@ -35,7 +35,7 @@ from assistant.ui.steps import plain
 from assistant.wire.demo import DemoTransport
 from assistant.wire.fault import parse
 from assistant.wire.record import Tapes, recorded
-from assistant.wire.replay import prompt_of
+from assistant.wire.replay import prompt_of, shipped
 from assistant.wire.tape import Tape
 
 EXAMPLES = [
@@ -188,6 +188,12 @@ def replay(tape: Tape, speed: float) -> None:
     name_thread(copy.id)
 
 
+def play(path: Path) -> None:
+    """Play a tape that comes with the project, and show what is on it."""
+    st.session_state.sandbox = True
+    replay(Tape.from_lines(path.read_text(encoding="utf-8")), 1.0)
+
+
 def show_earlier() -> None:
     st.session_state.shown += PAGE
 
@@ -275,6 +281,8 @@ else:
         f"Answers by {plain(settings.model)}{protocol}; every function call is shown with what came of it."
     )
 
+if settings.faults:
+    st.warning(f"Broken on purpose: {plain(settings.faults)}", icon=":material/bug_report:")
 if keeper.problem:
     st.warning(f"Threads are not kept just now. {plain(keeper.problem)}", icon=":material/database_off:")
 
@@ -323,6 +331,15 @@ if not thread.messages and not prompt.strip():
         for number, example in enumerate(EXAMPLES):
             if st.button(example, key=f"example_{number}"):
                 prompt = example
+        for name, path in shipped().items() if settings.demo else ():
+            st.button(
+                f"Play a tape: {name.replace('_', ' ')}",
+                key=f"tape_{name}",
+                icon=":material/play_circle:",
+                type="tertiary",
+                on_click=play,
+                args=[path],
+            )
 if prompt.strip():
     examples.empty()
     try:

@@ -37,11 +37,13 @@ from .events import (
     ToolCall,
     ToolResult,
 )
+from .faults import faulty
 from .replay import player
 from .run import STOPPED, Assistant
 from .settings import Settings
 from .threads import Thread
 from .tools import Toolbox
+from .wire.fault import parse
 from .wire.record import recorded
 from .wire.replay import prompt_of
 from .wire.tape import Tape, TapeError
@@ -125,6 +127,10 @@ def _assistant(environment: Mapping[str, str]) -> Assistant:
     """The assistant that the settings ask for, found where the page finds them."""
     settings = Settings.load(environment, dotenv_values(Path(__file__).parent.with_name(".env")))
     toolbox = Toolbox.from_package(functions)
+    try:
+        toolbox = faulty(toolbox, parse(settings.faults))
+    except ValueError as error:
+        raise SettingsError(f"ASSISTANT_FAULTS cannot be used. {error}") from None
     if settings.demo:
         print(DEMO, file=sys.stderr)
     return Assistant(

@@ -39,6 +39,7 @@ MAY_IMPORT = {
     "script": {"lint", "messages", "schema", "script_functions", "settings", "tools"},
     "script_functions": {"sources", "tools"},
     "terminal": {
+        "faults",
         "backends",
         "errors",
         "events",

@@ -332,6 +332,9 @@ class Responses:
                 if delay is None or not notes["running"] or request.cancelled:
                     return
                 time.sleep(delay)
+        except KeyboardInterrupt:  # in a terminal nobody else stops a run
+            request.cancelled = True
+            raise
         finally:
             if going_on and request.cancelled and notes["running"]:
                 self._end(notes["running"])

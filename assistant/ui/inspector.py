@@ -105,18 +105,17 @@ def _draw_check(sheet: Sheet, entries: Sequence[Entry], going_on: bool) -> None:
 
 
 def _draw_finding(finding: Finding, number: int) -> None:
-    words = f":red[{plain(finding.rule)}] {plain(sendable(finding.text))}"
-    if finding.entry < 0:
-        st.markdown(words)
-        return
-    st.button(
-        f"{words} :gray[{plain(f'#{finding.entry}')}]",
-        key=f"inspector_finding_{number}",
-        type="tertiary",
-        on_click=_show_entry,
-        args=[finding.entry],
-        help="Show it among the events",
-    )
+    with st.container(horizontal=True, wrap=False, gap="small"):
+        if finding.entry >= 0:
+            st.button(
+                f"#{finding.entry}",
+                key=f"inspector_finding_{number}",
+                type="tertiary",
+                on_click=_show_entry,
+                args=[finding.entry],
+                help="Show it among the events",
+            )
+        st.markdown(f":red[{plain(finding.rule)}] {plain(sendable(finding.text))}")
 
 
 def _show_entry(entry: int) -> None:

@@ -79,9 +79,8 @@ def _filters(rows: Rows) -> tuple[list[str], list[int]]:
     with st.container(horizontal=True, gap="small"):
         types = st.multiselect(
             "Types",
-            list(rows.types),
+            rows.types,
             key=TYPES,
-            format_func=lambda kind: f"{kind} ({rows.types.get(kind, 0):,})",
             placeholder="All types",
             label_visibility="collapsed",
             persist_state="session",

@@ -45,8 +45,8 @@ class Rows:
 
     def __init__(self) -> None:
         self.all: list[Row] = []
-        self.types: dict[str, int] = {}
-        """How many entries there are of each type, in the order in which the types came."""
+        self.types: list[str] = []
+        """The types there are, in the order in which they came."""
         self._taken = 0
         self._round = 0
         self._last = 0.0
@@ -80,7 +80,8 @@ class Rows:
         if entry.kind == "run" and entry.what.get("event") == "RoundStarted":
             self._round += 1
         kind = sendable(kind_of(entry))
-        self.types[kind] = self.types.get(kind, 0) + 1
+        if kind not in self.types:
+            self.types.append(kind)
         pieces = pieces_of(entry)
         piece = pieces[0] if len(pieces) == 1 and pieces[0].text and not pieces[0].name else None
         place = (entry.exchange, kind, piece.speech, piece.item) if piece else None

@@ -192,7 +192,7 @@ def _indented(arrows: list[_Arrow], by: str) -> Iterator[str]:
 
 
 def _safe(words: str) -> str:
-    """Words as the text of a step: what ends one, or is markup, is written by its number, as Mermaid reads."""
+    """Words as the text of a step: what ends one, or is markup, is written by its number."""
     shown = (each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in " ".join(words.split()))
     written = "".join(f"#{ord(each)};" if each in _SYNTAX else each for each in shown)
     return written.replace("wrap:", "wrap#58;")  # which would be an order at the beginning of a text
