@@ -2,9 +2,7 @@
 
 import json
 import re
-import shutil
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,74 +18,14 @@ from assistant.export import as_json
 from assistant.functions.calculator import calculate
 from assistant.messages import Message, Text
 from assistant.run import LEFT
-from assistant.settings import VARIABLES, Settings
+from assistant.settings import Settings
 from assistant.store import Store
 from assistant.ui import failure
 from assistant.ui.steps import SHOWN_LENGTH, plain
-from assistant.wire.demo import server as demo
 from tests.agents_server import AgentsServer
 from tests.assistants_server import AssistantsServer
+from tests.page import Open, address, ask, label, seen, shown, walk
 from tests.wire import ModelServer, call, calls, error, message, refusal, text
-
-PAGE = Path(__file__).parent.parent / "streamlit_app.py"
-Open = Callable[..., AppTest]
-
-
-@pytest.fixture
-def open_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
-    """Opens the page with nothing set but what is given; a copy of it, so that no ``.env`` is found."""
-    copy = shutil.copy(PAGE, tmp_path)
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(demo, "PACE", 0)
-
-    def opened(address: dict[str, str | list[str]] | None = None, **settings: str) -> AppTest:
-        for name, value in settings.items():
-            monkeypatch.setenv(name, value)
-        page = AppTest.from_file(str(copy), default_timeout=20)
-        page.query_params.update(address or {})
-        return page.run()
-
-    st.cache_resource.clear()
-    yield opened
-    st.cache_resource.clear()
-
-
-def ask(page: AppTest, words: str) -> AppTest:
-    page.chat_input(key="prompt").set_value(words).run()
-    assert not page.exception
-    return page
-
-
-def shown(page: AppTest) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Each message on the page: who said it, and the elements in it with their texts."""
-    return [(each.name, [_seen(element) for element in _walk(each)]) for each in page.chat_message]
-
-
-def address(page: AppTest) -> str:
-    """The thread that the page's address names."""
-    named: str | list[str] = page.query_params["thread"]
-    return named if isinstance(named, str) else named[0]
-
-
-def label(status: Any) -> str:
-    """An expander's label, without the marks that keep Markdown out of it."""
-    return str(status.label).replace("\\", "")
-
-
-def _walk(block: Any) -> Iterator[Any]:
-    for child in block.children.values():
-        if child.type == "status":
-            yield child
-        if hasattr(child, "children"):
-            yield from _walk(child)
-        elif child.type != "empty":
-            yield child
-
-
-def _seen(element: Any) -> tuple[str, str]:
-    words = element.label if hasattr(element, "label") else getattr(element, "value", "")
-    return element.type, str(words)
 
 
 def test_the_first_page_says_what_it_is_and_that_the_demo_answers(open_page: Open) -> None:
@@ -402,7 +340,7 @@ def test_of_an_output_everything_can_be_had_and_nothing_is_shown_twice(
     page = AppTest.from_function(script, args=(result,)).run()
     assert not page.exception
     for status in page.status:
-        assert [_seen(element) for element in _walk(status)] == [("code", "{}"), *inside]
+        assert [seen(element) for element in walk(status)] == [("code", "{}"), *inside]
 
 
 def test_what_a_model_puts_into_arguments_is_shown_as_data(server: ModelServer, open_page: Open) -> None:
@@ -423,7 +361,7 @@ def test_a_callable_given_to_write_stream_is_called_in_its_place() -> None:
         st.write_stream(iter(["a", "b", lambda: st.caption("between"), "c", lambda: None, "d"]))
 
     page = AppTest.from_function(script).run()
-    elements = [_seen(element) for element in page.main.children.values()]
+    elements = [seen(element) for element in page.main.children.values()]
     assert elements == [("markdown", "ab"), ("caption", "between"), ("markdown", "c"), ("markdown", "d")]
 
 

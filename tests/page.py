@@ -1,0 +1,73 @@
+"""What tests of the page share: the page, run in process, and what stands on it."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from assistant.settings import VARIABLES
+from assistant.wire.demo import server as demo
+
+PAGE = Path(__file__).parent.parent / "streamlit_app.py"
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture
+def open_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    """Opens the page with nothing set but what is given; a copy of it, so that no ``.env`` is found."""
+    copy = shutil.copy(PAGE, tmp_path)
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(demo, "PACE", 0)
+
+    def opened(address: dict[str, str | list[str]] | None = None, **settings: str) -> AppTest:
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        page = AppTest.from_file(str(copy), default_timeout=20)
+        page.query_params.update(address or {})
+        return page.run()
+
+    st.cache_resource.clear()
+    yield opened
+    st.cache_resource.clear()
+
+
+def ask(page: AppTest, words: str) -> AppTest:
+    page.chat_input(key="prompt").set_value(words).run()
+    assert not page.exception
+    return page
+
+
+def shown(page: AppTest) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Each message on the page: who said it, and the elements in it with their texts."""
+    return [(each.name, [seen(element) for element in walk(each)]) for each in page.chat_message]
+
+
+def address(page: AppTest) -> str:
+    """The thread that the page's address names."""
+    named: str | list[str] = page.query_params["thread"]
+    return named if isinstance(named, str) else named[0]
+
+
+def label(status: Any) -> str:
+    """An expander's label, without the marks that keep Markdown out of it."""
+    return str(status.label).replace("\\", "")
+
+
+def walk(block: Any) -> Iterator[Any]:
+    for child in block.children.values():
+        if child.type == "status":
+            yield child
+        if hasattr(child, "children"):
+            yield from walk(child)
+        elif child.type != "empty":
+            yield child
+
+
+def seen(element: Any) -> tuple[str, str]:
+    words = element.label if hasattr(element, "label") else getattr(element, "value", "")
+    return element.type, str(words)
