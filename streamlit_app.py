@@ -325,7 +325,9 @@ if "unsent" in st.session_state:
     st.session_state.prompt, reason = st.session_state.pop("unsent")
     st.toast(f"{reason} Your message is back in the input.", icon=":material/hourglass_top:")
 prompt = st.chat_input("Ask anything", key="prompt", submit_mode="stop") or ""
-examples = st.empty()
+left, right = st.columns([5, 4], gap="large") if sandbox else (st.container(), None)
+with left:
+    examples, conversation, below = st.empty(), st.container(), st.container()
 if not thread.messages and not prompt.strip():
     with examples.container(horizontal=True):
         for number, example in enumerate(EXAMPLES):
@@ -350,9 +352,6 @@ if prompt.strip():
 
 # The conversation: what was said, and the answer that is being written.
 run = live.of(thread)
-left, right = st.columns([5, 4], gap="large") if sandbox else (st.container(), None)
-with left:
-    conversation, below = st.container(), st.container()
 if run:
     with below:
         look_after(run)

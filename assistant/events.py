@@ -65,6 +65,13 @@ class ReasoningDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class ReasoningEnded:
+    """The model went on to something else after so many ``seconds``, which take no part in equality."""
+
+    seconds: float = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCallDelta:
     """The next piece of a call's arguments while the model is writing them."""
 
@@ -110,11 +117,36 @@ Decision = CallApproved | CallDenied | CallAnswered
 
 
 @dataclass(frozen=True, slots=True)
+class ToolProgress:
+    """How far a call is that runs, in the function's own words; ``share`` of all, 0 to 1, if it says so."""
+
+    call_id: str
+    text: str
+    share: float | None = None
+
+
+ViewKind = Literal["table", "chart", "map", "image", "file", "diagram"]
+"""What a person is shown. A view's ``content`` is JSON for a ``table`` (its columns and rows), a ``chart`` (a
+Vega-Lite specification) and a ``map`` (its points), base64 for an ``image`` and a ``file``, and a
+``diagram``'s text as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Something a function made for the person to see: its kind, its name if it has one, and its content."""
+
+    kind: ViewKind
+    name: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
 class ToolResult:
     """What came of a call: ``output`` is what the model reads.
 
     ``detail`` is for the person alone: the exception's own words, or the whole of an output that was
-    shortened for the model. ``seconds`` is the function's running time; it takes no part in equality.
+    shortened for the model; and so are the ``views``, which are not kept on a tape. ``seconds`` is the
+    function's running time; it takes no part in equality.
     """
 
     call_id: str
@@ -122,6 +154,7 @@ class ToolResult:
     outcome: Outcome = "done"
     detail: str = ""
     seconds: float | None = field(default=None, compare=False)
+    views: tuple[View, ...] = field(default=(), metadata={"taped": False})
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +222,12 @@ Event = (
     | TextBreak
     | RefusalDelta
     | ReasoningDelta
+    | ReasoningEnded
     | ToolCallDelta
     | ToolCall
     | RoundEnded
     | Decision
+    | ToolProgress
     | ToolResult
     | Note
     | Ending

@@ -22,6 +22,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json, to_jso
 from .errors import ToolError
 from .events import CallAnswered, CallApproved, CallDenied, Decision, Outcome, ToolCall, ToolResult
 from .tools import Tool, Toolbox
+from .views import taken_apart
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +103,8 @@ def answer(call: ToolCall, toolbox: Toolbox) -> ToolResult:
         value = found.run(fit(found, call.arguments))
         if isinstance(value, ToolResult):  # a function of a tape knows how its call ended
             return replace(value, call_id=call.call_id, seconds=time.perf_counter() - began)
-        output = as_text(value)
+        told, views = taken_apart(value)
+        output = "\n\n".join(map(as_text, told))
     except Misfit as error:
         return failed("invalid", str(error))
     except ToolError as error:
@@ -115,7 +117,7 @@ def answer(call: ToolCall, toolbox: Toolbox) -> ToolResult:
             "".join(format_exception_only(error)).strip(),
         )
     shown, detail = shorten(output)
-    return ToolResult(call.call_id, shown, "done", detail, time.perf_counter() - began)
+    return ToolResult(call.call_id, shown, "done", detail, time.perf_counter() - began, views)
 
 
 class Misfit(Exception):

@@ -17,8 +17,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from .events import CallAnswered, CallApproved, RunCompleted, RunFailed, RunPaused, RunStopped
 from .execute import stopped
 from .messages import UNSENDABLE, Call, Message, Reasoning, Refusal, Remark, Text
-from .threads import Thread
-from .transcript import message_as_json, message_from_json
+from .threads import Branches, Thread
+from .transcript import branches_as_json, branches_from_json, message_as_json, message_from_json
 
 FORMAT = "assistant-thread"
 VERSION = 1
@@ -93,6 +93,8 @@ def _call_blocks(call: Call) -> Iterator[str]:
         if result.detail:
             yield "**Detail**, which the model was not given"
             yield _fenced(result.detail)
+        for view in result.views:
+            yield f"**Shown** to the person: {view.kind}{f' {_code(view.name)}' if view.name else ''}"
 
 
 def _fenced(text: str) -> str:
@@ -159,6 +161,7 @@ def as_json(thread: Thread, title: str) -> str:
     version   1; a reader refuses a higher one
     title     the thread's title
     messages  what was said, oldest first; each is an object that names its ``type`` (``transcript.py``)
+    branches  what else was said, in branches that are not open; left out where there are none
     raw       the backend's own notes and items, to be looked at: ``from_json`` does not bring them back;
               left out where they are nested too deeply to be written
     """
@@ -169,6 +172,10 @@ def as_json(thread: Thread, title: str) -> str:
         f'"title": {_line(title)}',
         f'"messages": [\n{messages}\n]',
     ]
+    if thread.branches:
+        told = ({**each, "raw": {}} for each in branches_as_json(thread.branches))
+        branches = ",\n".join(map(_line, told))
+        lines.append(f'"branches": [\n{branches}\n]')
     with suppress(RecursionError):
         lines.append(f'"raw": {_line(thread.raw)}')
     return "{\n" + ",\n".join(lines) + "\n}\n"
@@ -207,7 +214,9 @@ def from_json(text: str) -> tuple[Thread, str]:
             raise ValueError("This thread is damaged: its version or its title is missing.")
         if not isinstance(written, list):
             raise ValueError("This thread is damaged: its messages are missing.")
-        return Thread(messages=[_message(each, number) for number, each in enumerate(written, 1)]), title
+        thread = Thread(messages=[_message(each, number) for number, each in enumerate(written, 1)])
+        thread.branches = _branches(value.get("branches") or [], len(thread.messages))
+        return thread, title
     except RecursionError as error:
         raise ValueError("This file is nested too deeply to be a thread.") from error
 
@@ -221,6 +230,18 @@ def _message(written: Any, number: int) -> Message:
     if not _fits(message, Message) or not _makes_sense(message):
         raise ValueError(f"This thread is damaged: its message {number} cannot be read.")
     return message
+
+
+def _branches(written: Any, length: int) -> Branches:
+    """Branches whose messages are what the rest of this package takes every message to be."""
+    try:
+        branches = branches_from_json([{**each, "raw": {}} for each in written], length)
+    except (TypeError, ValueError) as error:
+        raise ValueError("This thread is damaged: its branches cannot be read.") from error
+    for branch in Thread(branches=branches).each_branch():
+        if not all(_fits(message, Message) and _makes_sense(message) for message in branch.messages):
+            raise ValueError("This thread is damaged: a message in its branches cannot be read.")
+    return branches
 
 
 def _makes_sense(message: Message) -> bool:
@@ -242,6 +263,8 @@ def _fits(value: Any, hint: Any) -> bool:
         return isinstance(value, str) and value in inner
     if kind is list:
         return isinstance(value, list) and all(_fits(each, inner[0]) for each in value)
+    if kind is tuple:
+        return isinstance(value, tuple) and all(_fits(each, inner[0]) for each in value)
     if is_dataclass(hint):
         hints = get_type_hints(hint)
         return type(value) is hint and all(

@@ -17,6 +17,7 @@ from .events import (
     Ending,
     Event,
     ReasoningDelta,
+    ReasoningEnded,
     RoundEnded,
     RoundStarted,
     RunFailed,
@@ -24,6 +25,7 @@ from .events import (
     TextDelta,
     ThreadOpened,
     ToolCallDelta,
+    ToolProgress,
 )
 from .run import STOPPED
 from .threads import Thread
@@ -49,6 +51,7 @@ KEEP_EVERY = 1.0
 """Seconds after which a text that is being written is kept, however unfinished."""
 
 _PIECES = (TextDelta, ReasoningDelta, ToolCallDelta)
+_OFTEN = (*_PIECES, ToolProgress)
 
 
 class Keeping(Protocol):
@@ -89,6 +92,8 @@ class LiveRun:
         self._log: list[Event] = [event for message in thread.messages[-1:] for event in message.events()]
         self._seen = 0  # how many entries a follower has been given: those never change
         self._length = 0  # in characters
+        self._began = self._since = time.monotonic()  # since: the last that was no reasoning
+        self._reasons = False  # whether the last event was reasoning
         self._later: threading.Timer | None = None  # keeps what was said since the answer was last kept
         self._noted = False  # whether the backend may have noted something since its notes were last kept
         self._keeping = threading.Lock()
@@ -120,7 +125,7 @@ class LiveRun:
             yield batch
             if batch and isinstance(batch[-1], Ending):
                 return
-            if any(isinstance(event, _PIECES) for event in batch):
+            if any(isinstance(event, _OFTEN) for event in batch):
                 time.sleep(PACE)
 
     def stop(self) -> None:
@@ -158,6 +163,9 @@ class LiveRun:
             else:
                 self._log.append(event)
             self._length += _length(event)
+            if isinstance(event, Ending):
+                message = self.thread.messages[self.first]
+                message.effort = message.effort.and_seconds(time.monotonic() - self._began)
             self._news.notify_all()
             if len(self._log) < MOST_ENTRIES and self._length <= MOST_CHARACTERS:
                 return True
@@ -169,13 +177,14 @@ class LiveRun:
         try:
             self._save()
             for event in self._events:
+                self._time_reasoning(event)
                 if not self._append(event):
                     break
-                if not isinstance(event, _PIECES):
+                if not isinstance(event, _OFTEN):
                     self._save()
                     # A backend notes what it has to right after saying one of these.
                     self._noted = self._noted or isinstance(event, ThreadOpened | RoundStarted | RoundEnded)
-                elif self._later is None and self._keeper is not None:
+                elif self._later is None and self._keeper is not None and not isinstance(event, ToolProgress):
                     self._later = threading.Timer(KEEP_EVERY, self._save)
                     self._later.daemon = True
                     self._later.start()
@@ -188,6 +197,17 @@ class LiveRun:
                     self._end(RunFailed("internal", f"The application itself failed ({reason})."))
             self._save()
             self._events.close()
+
+    def _time_reasoning(self, event: Event) -> None:
+        """Say how long the model reasoned, once it goes on to something else."""
+        reasons, now = isinstance(event, ReasoningDelta), time.monotonic()
+        if self._reasons and not reasons and not isinstance(event, Ending):
+            ended = ReasoningEnded(now - self._since)
+            self.thread.messages[self.first].add(ended)
+            self._append(ended)
+        self._reasons = reasons
+        if not reasons:
+            self._since = now
 
     def _save(self) -> None:
         """Keep the answer as it stands, and the two messages before it; its end is the last that is kept.
@@ -208,7 +228,12 @@ class LiveRun:
 
 
 def _joined(last: Event, event: Event) -> Event | None:
-    """Two entries as one, where they are pieces of the same text and together not too long."""
+    """Two entries as one, where they are pieces of the same text and together not too long.
+
+    Of how far a call is, the newest alone counts.
+    """
+    if isinstance(last, ToolProgress) and isinstance(event, ToolProgress):
+        return event if last.call_id == event.call_id else None
     if not isinstance(last, _PIECES) or not isinstance(event, _PIECES):
         return None
     if len(last.text) + len(event.text) > ENTRY_LENGTH or replace(last, text=event.text) != event:

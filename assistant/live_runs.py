@@ -6,7 +6,8 @@ The one rule: a thread has one run at a time, in this process and, where threads
 """
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from weakref import WeakSet, WeakValueDictionary
 
 from .errors import ThreadBusy
@@ -39,19 +40,38 @@ class LiveRuns:
         Raises:
             ThreadBusy: The thread has a run that has not ended; ``run`` was not called.
         """
+        with self._alone(thread, keeper), self._lock:
+            live = LiveRun(thread, run(), cancel, keeper)
+            live.begin()
+            self._runs.append(live)
+            return live
+
+    def change(self, thread: Thread, change: Callable[[], None], keeper: Keeping | None = None) -> None:
+        """Call ``change``, which changes the thread while nobody can answer it, and keep what came of it.
+
+        Raises:
+            ThreadBusy: The thread has a run that has not ended; ``change`` was not called.
+        """
+        with self._alone(thread, keeper):
+            with self._lock:
+                change()
+            if keeper:
+                keeper.keep(thread, len(thread.messages), True)
+                keeper.release(thread)
+
+    @contextmanager
+    def _alone(self, thread: Thread, keeper: Keeping | None) -> Iterator[None]:
+        """Within this block the thread, as its newest, is nobody else's; after it too, if it ends well."""
         with self._lock:
             if self.of(thread) is not None or thread in self._starting:
                 raise ThreadBusy("An answer is still being written here. Wait for it, or stop it.")
             self._starting.add(thread)
         try:
             newer = keeper.take(thread, lambda: self._stop(thread)) if keeper else None
-            with self._lock:
-                if newer is not None:
+            if newer is not None:
+                with self._lock:
                     _renew(thread, newer)
-                live = LiveRun(thread, run(), cancel, keeper)
-                live.begin()
-                self._runs.append(live)
-                return live
+            yield
         except BaseException:
             if keeper:
                 keeper.release(thread)
@@ -103,4 +123,5 @@ class LiveRuns:
 def _renew(thread: Thread, newer: Thread) -> None:
     if newer.version > thread.version:
         thread.messages[:], thread.raw = newer.messages, newer.raw
+        thread.branches, thread.moved = newer.branches, None
         thread.title, thread.version = newer.title, newer.version

@@ -6,11 +6,14 @@ The one rule: history is a fold of events. ``Message.add`` folds an event in, an
 the message again as events, so that a stored answer and a live one are drawn by the same code.
 """
 
+import base64
+import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from .effort import Effort, Rating
 from .events import (
     CallAnswered,
     CallApproved,
@@ -20,6 +23,7 @@ from .events import (
     Event,
     Note,
     ReasoningDelta,
+    ReasoningEnded,
     RefusalDelta,
     RoundEnded,
     RoundStarted,
@@ -32,6 +36,7 @@ from .events import (
     ThreadOpened,
     ToolCall,
     ToolCallDelta,
+    ToolProgress,
     ToolResult,
 )
 
@@ -52,9 +57,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Reasoning:
-    """What the model showed of its reasoning."""
+    """What the model showed of its reasoning, and how long it took; that takes no part in equality."""
 
     text: str
+    seconds: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,46 @@ class Remark:
     """A note to the person about the thread itself."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Attachment:
+    """An image or a file that a person put beside their words; ``data`` is its bytes in base64.
+
+    ``type`` is one of those in ``attachments.py``, found out by looking at the bytes.
+    """
+
+    name: str
+    type: str
+    data: str
+
+    def __repr__(self) -> str:
+        return f"Attachment({self.name!r}, {self.type!r}, {len(self.data)} characters)"
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it can be seen."""
+        return self.type.startswith("image/")
+
+    @property
+    def is_text(self) -> bool:
+        """Whether any model can read it, as a part of the message."""
+        return self.type == "text/plain"
+
+    @property
+    def content(self) -> bytes:
+        """Its bytes."""
+        return base64.b64decode(self.data)
+
+    @property
+    def url(self) -> str:
+        """All of it, as a data URL (RFC 2397)."""
+        return f"data:{self.type};base64,{self.data}"
+
+    @property
+    def digest(self) -> str:
+        """A short name for these very bytes."""
+        return hashlib.sha256(self.data.encode()).hexdigest()[:24]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,28 +131,38 @@ class Call:
 # Halves of surrogate pairs have no UTF-8; control characters, NUL above all, break servers and databases.
 UNSENDABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
-Part = Text | Refusal | Reasoning | Remark | Call
+Part = Text | Attachment | Refusal | Reasoning | Remark | Call
 
 
 @dataclass(slots=True)
 class Message:
-    """One side's turn: a person's text, or everything an answer was made of, over all its rounds."""
+    """One side's turn: a person's text, or everything an answer was made of, over all its rounds.
+
+    ``effort`` and ``rating`` are about the message and no part of it: they take no part in equality.
+    """
 
     role: Literal["user", "assistant"]
     parts: list[Part] = field(default_factory=list)
     ending: Ending | None = None
+    effort: Effort = field(default=Effort(), compare=False)
+    rating: Rating | None = field(default=None, compare=False)
     _round: int = field(default=0, repr=False, compare=False)
     _break: bool = field(default=False, repr=False, compare=False)
 
     @classmethod
-    def from_person(cls, text: str) -> "Message":
+    def from_person(cls, text: str, attachments: Iterable[Attachment] = ()) -> "Message":
         """The message of a person who typed this text; what cannot be sent is replaced by ``\ufffd``."""
-        return cls("user", [Text(UNSENDABLE.sub("\ufffd", text))], RunCompleted())
+        return cls("user", [Text(UNSENDABLE.sub("\ufffd", text)), *attachments], RunCompleted())
 
     @property
     def text(self) -> str:
         """All of the message's text, its blocks separated by a blank line."""
         return "\n\n".join(part.text for part in self.parts if isinstance(part, Text))
+
+    @property
+    def attachments(self) -> list[Attachment]:
+        """What the person put beside the text."""
+        return [part for part in self.parts if isinstance(part, Attachment)]
 
     @property
     def calls(self) -> list[Call]:
@@ -140,6 +196,8 @@ class Message:
                 self._grow(Refusal, text)
             case ReasoningDelta(text):
                 self._grow(Reasoning, text)
+            case ReasoningEnded(seconds):
+                self._time_reasoning(seconds)
             case TextBreak():
                 self._break = True
             case ToolCallDelta(call_id, name, text):
@@ -157,12 +215,13 @@ class Message:
                 self.answer(event)
             case RoundStarted(number, resumed):
                 self._round, self._break = number, not resumed
-            case RoundEnded():
+            case RoundEnded(model, usage):
+                self.effort = self.effort.and_response(model, usage)
                 # What was being written but is not among the finished calls was not meant to be asked.
                 self.parts = [p for p in self.parts if not isinstance(p, Call) or p.asked]
             case Note(text):
                 self.parts.append(Remark(text))
-            case ThreadOpened():
+            case ThreadOpened() | ToolProgress():
                 pass
             case RunCompleted() | RunPaused() | RunStopped() | RunFailed():
                 self.ending = event
@@ -185,8 +244,10 @@ class Message:
                     yield TextDelta(text)
                 case Refusal(text):
                     yield RefusalDelta(text)
-                case Reasoning(text):
+                case Reasoning(text, seconds):
                     yield ReasoningDelta(text)
+                    if seconds is not None:
+                        yield ReasoningEnded(seconds)
                 case Remark(text):
                     yield Note(text)
                 case Call(call_id, name, arguments, number, asked, result, decision):
@@ -212,6 +273,14 @@ class Message:
         else:
             self.parts.append(kind(text))
         self._break = False
+
+    def _time_reasoning(self, seconds: float) -> None:
+        """Note how long the newest reasoning took; something else may follow it already."""
+        for index in range(len(self.parts) - 1, -1, -1):
+            part = self.parts[index]
+            if isinstance(part, Reasoning):
+                self.parts[index] = replace(part, seconds=seconds)
+                return
 
     def _find(self, call_id: str) -> Call | None:
         """The newest call by this id: a server may use an id again in a later round."""

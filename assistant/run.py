@@ -26,7 +26,7 @@ from .events import (
     ToolCall,
 )
 from .execute import carry_out, edited, execute, stopped, undecided
-from .messages import Message
+from .messages import Attachment, Message, Text
 from .threads import Thread
 from .tools import Toolbox
 
@@ -82,9 +82,11 @@ class Assistant:
         self.tool_timeout = tool_timeout
         self.approve_all = approve_all
 
-    def run(self, thread: Thread, text: str) -> Generator[Event, None, None]:
+    def run(
+        self, thread: Thread, text: str, attachments: Iterable[Attachment] = ()
+    ) -> Generator[Event, None, None]:
         """Put a person's message into the thread, at once, and return the run that answers it."""
-        thread.messages.append(Message.from_person(text))
+        thread.messages.append(Message.from_person(text, attachments))
         return self.resume(thread)
 
     def resume(self, thread: Thread) -> Generator[Event, None, None]:
@@ -92,18 +94,39 @@ class Assistant:
 
         An answer that was going on in a process that is gone is gone on with.
         """
-        for message in thread.messages:
-            if isinstance(message.ending, RunPaused):  # the person goes on without deciding
-                message.ending = STOPPED
-                for call in message.open_calls:
-                    message.answer(undecided(call.call_id))
-        thread.close_open_calls(stopped)
+        _close(thread)
         resumed = thread.is_going_on
         if not resumed:
             if thread.messages and thread.messages[-1].is_empty:
                 thread.messages.pop()  # an attempt that said nothing leaves nothing
             thread.messages.append(Message("assistant"))
         return self._answer(thread, thread.messages[-1], resumed)
+
+    def edit(self, thread: Thread, position: int, text: str) -> Generator[Event, None, None]:
+        """Put another text in the place of a person's message, at once, and return the run that answers it.
+
+        That begins a branch; what else was in the message stays in it. Where there is no message of a
+        person at this position (any more), nothing happens.
+        """
+        if not _is_by(thread, position, "user"):
+            return _as_it_stands(thread)
+        old = thread.messages[position]
+        _leave(thread, position)
+        new = Message.from_person(text)
+        new.parts += [part for part in old.parts if not isinstance(part, Text)]
+        thread.messages.append(new)
+        return self.resume(thread)
+
+    def regenerate(self, thread: Thread, position: int) -> Generator[Event, None, None]:
+        """Put the answer at this position aside, at once, and return the run that answers again.
+
+        That begins a branch. Where there is no answer at this position (any more), nothing happens.
+        """
+        if not _is_by(thread, position, "assistant"):
+            return _as_it_stands(thread)
+        if not thread.messages[-1].is_empty or position < len(thread.messages) - 1:
+            _leave(thread, position)  # else ``resume`` takes away what said nothing
+        return self.resume(thread)
 
     def decide(self, thread: Thread, decisions: Iterable[Decision]) -> Generator[Event, None, None]:
         """Take a person's decisions on open calls of a paused run, at once, and return the run that goes on.
@@ -204,6 +227,28 @@ class Assistant:
                 "internal",
                 f"The application itself failed ({type(error).__name__}). Its log has more.",
             )
+
+
+def _close(thread: Thread) -> None:
+    """Give every call a result that still waits for one, for the person goes on without it."""
+    for message in thread.messages:
+        if isinstance(message.ending, RunPaused):
+            message.ending = STOPPED
+            for call in message.open_calls:
+                message.answer(undecided(call.call_id))
+    thread.close_open_calls(stopped)
+
+
+def _leave(thread: Thread, position: int) -> None:
+    """Begin a branch at this position; what is left there can be gone on with later."""
+    _close(thread)
+    if thread.is_going_on:  # in a process that is gone
+        thread.messages[-1].add(LEFT)
+    thread.branch(position)
+
+
+def _is_by(thread: Thread, position: int, role: str) -> bool:
+    return 0 <= position < len(thread.messages) and thread.messages[position].role == role
 
 
 def _as_it_stands(thread: Thread) -> Generator[Event, None, None]:

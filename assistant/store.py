@@ -20,9 +20,9 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from .errors import StoreError, ThreadBusy
 from .messages import UNSENDABLE, Call, Message, Reasoning, Refusal, Text
-from .tables import EDITION, KINDS, MESSAGES, THREADS, address_of, bring_forward, engine_for, now
+from .tables import BRANCHES, EDITION, KINDS, MESSAGES, THREADS, address_of, bring_forward, engine_for, now
 from .threads import Thread
-from .transcript import message_as_json, message_from_json
+from .transcript import branches_as_json, branches_from_json, message_as_json, message_from_json
 
 LEASE = 10.0
 """Seconds for which a process alone may answer a thread before it must say again that it is still there."""
@@ -90,13 +90,24 @@ class Store:
     def save(self, thread: Thread, since: int = 0, *, raw: bool = True) -> None:
         """Keep the thread's messages from position ``since`` on, and the backend's notes if ``raw``.
 
-        A thread that has no id yet cannot be found again, and is not kept.
+        What follows from branching and switching since it was last kept is kept with them. A thread that has
+        no id yet cannot be found again, and is not kept.
 
         Raises:
             ThreadBusy: Another process is answering it, so what it writes is what counts.
         """
         if not thread.id:
             return
+        moved, thread.moved = thread.moved, None
+        try:
+            thread.version = self._save(thread, since, raw, moved)
+        except BaseException:
+            thread.moved = moved if thread.moved is None else min(thread.moved, moved or 0)
+            raise
+
+    def _save(self, thread: Thread, since: int, raw: bool, moved: int | None) -> int:
+        if moved is not None:
+            since, raw = min(since, moved), True
         changes: dict[str, Any] = {"changed": time.time(), "version": THREADS.c.version + 1}
         if raw:
             changes["raw"] = json.dumps(thread.raw)
@@ -104,14 +115,15 @@ class Store:
         with self._writing() as connection:
             version = connection.scalar(mine.returning(THREADS.c.version))
             if version is None:  # nothing of it is kept yet, or it is not ours
-                since, version = 0, 1
+                since, version, moved = 0, 1, 0
                 self._insert(connection, thread)
             this = MESSAGES.c.thread_id == thread.id
             connection.execute(sql.delete(MESSAGES).where(this, MESSAGES.c.position >= since))
-            rows = [_row(thread, position) for position in range(since, len(thread.messages))]
-            for start in range(0, len(rows), _MANY):
-                connection.execute(sql.insert(MESSAGES), rows[start : start + _MANY])
-        thread.version = version
+            _write(connection, MESSAGES, [_row(thread, each) for each in range(since, len(thread.messages))])
+            if moved is not None:
+                connection.execute(sql.delete(BRANCHES).where(BRANCHES.c.thread_id == thread.id))
+                _write(connection, BRANCHES, _branch_rows(thread))
+        return version
 
     def load(self, thread_id: str) -> Thread | None:
         """The thread by this id, or None.
@@ -122,16 +134,19 @@ class Store:
             return None
         this = THREADS.c.id == thread_id
         bodies = sql.select(MESSAGES.c.body).where(MESSAGES.c.thread_id == thread_id)
+        others = sql.select(BRANCHES.c.body).where(BRANCHES.c.thread_id == thread_id)
         with self._reading() as connection:
             row = connection.execute(
                 sql.select(THREADS.c.raw, THREADS.c.title, THREADS.c.version).where(this)
             ).first()
             said = connection.scalars(bodies.order_by(MESSAGES.c.position)).all()
+            aside = connection.scalars(others.order_by(BRANCHES.c.number)).all()
         if row is None:
             return None
         try:
             messages = [message_from_json(json.loads(body)) for body in said]
-            return Thread(thread_id, messages, json.loads(row.raw), row.title, row.version)
+            branches = branches_from_json([json.loads(body) for body in aside], len(messages))
+            return Thread(thread_id, messages, json.loads(row.raw), row.title, row.version, branches)
         except ValueError as error:
             raise StoreError(f"A thread in {self._shown} cannot be read: {error}") from error
 
@@ -163,6 +178,7 @@ class Store:
             if not connection.execute(taken).rowcount and self._is_there(connection, this):
                 raise ThreadBusy(ELSEWHERE)
             connection.execute(sql.delete(MESSAGES).where(MESSAGES.c.thread_id == thread_id))
+            connection.execute(sql.delete(BRANCHES).where(BRANCHES.c.thread_id == thread_id))
             connection.execute(sql.delete(THREADS).where(this))
 
     # --- all of them --------------------------------------------------------------------------------
@@ -170,14 +186,20 @@ class Store:
     def entries(self, search: str = "", limit: int = 50, offset: int = 0) -> list[Entry]:
         """The threads, those that changed last first, or those of them in which ``search`` was said.
 
-        It is looked for in titles and in everything said, arguments and outputs of calls included.
+        It is looked for in titles and in everything said, arguments and outputs of calls included, also in
+        branches that are not open.
         """
         held = (THREADS.c.holder != "") & (THREADS.c.held_until >= self._now)
         query = sql.select(THREADS.c.id, THREADS.c.title, THREADS.c.changed, held)
         if words := _to_find(search.strip()):
             said = MESSAGES.c.said.contains(words, autoescape=True)
             called = THREADS.c.called.contains(words, autoescape=True)
-            query = query.where(called | sql.exists().where(MESSAGES.c.thread_id == THREADS.c.id, said))
+            aside = BRANCHES.c.said.contains(words, autoescape=True)
+            query = query.where(
+                called
+                | sql.exists().where(MESSAGES.c.thread_id == THREADS.c.id, said)
+                | sql.exists().where(BRANCHES.c.thread_id == THREADS.c.id, aside)
+            )
         query = query.order_by(THREADS.c.changed.desc(), THREADS.c.id).limit(limit).offset(offset)
         with self._reading() as connection:
             return [Entry(*row) for row in connection.execute(query)]
@@ -279,6 +301,20 @@ def _row(thread: Thread, position: int) -> dict[str, Any]:
         "body": json.dumps(message_as_json(message)),
         "said": _said(message),
     }
+
+
+def _branch_rows(thread: Thread) -> list[dict[str, Any]]:
+    """A row for each branch that is not open; those inside another come after it."""
+    said = ["\n".join(map(_said, each.messages)) for each in thread.each_branch()][1:]
+    return [
+        {"thread_id": thread.id, "number": number, "body": json.dumps(body), "said": words}
+        for number, (body, words) in enumerate(zip(branches_as_json(thread.branches), said, strict=True))
+    ]
+
+
+def _write(connection: sql.Connection, table: sql.Table, rows: list[dict[str, Any]]) -> None:
+    for start in range(0, len(rows), _MANY):
+        connection.execute(sql.insert(table), rows[start : start + _MANY])
 
 
 def _said(message: Message) -> str:

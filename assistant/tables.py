@@ -7,6 +7,9 @@
               when somebody in another process wants the answer stopped
     message   one row a message, by thread and position: its role, ``body``, the message as JSON
               (``transcript.py``), and ``said``, its words for searching
+    branch    one row a branch that is not open, by thread and number: ``body``, where it begins, its messages
+              and the backend's notes, as JSON, and ``said``, its words for searching; they are written
+              only when somebody branches or switches
     edition   one row: the number of this schema
 
 All JSON is plain ASCII text: neither NUL nor half a surrogate pair troubles any database.
@@ -22,7 +25,7 @@ from typing import Any
 import sqlalchemy as sql
 from sqlalchemy.pool import QueuePool
 
-EDITION = 2
+EDITION = 3
 
 KINDS = ("sqlite", "postgresql")
 
@@ -51,6 +54,15 @@ MESSAGES = sql.Table(
     sql.Column("thread_id", sql.String(512), sql.ForeignKey("thread.id"), primary_key=True),
     sql.Column("position", sql.Integer, primary_key=True),
     sql.Column("role", sql.String(16), nullable=False),
+    sql.Column("body", sql.Text, nullable=False),
+    sql.Column("said", sql.Text, nullable=False),
+)
+
+BRANCHES = sql.Table(
+    "branch",
+    _tables,
+    sql.Column("thread_id", sql.String(512), sql.ForeignKey("thread.id"), primary_key=True),
+    sql.Column("number", sql.Integer, primary_key=True),
     sql.Column("body", sql.Text, nullable=False),
     sql.Column("said", sql.Text, nullable=False),
 )
@@ -146,7 +158,15 @@ def _to_2(connection: sql.Connection) -> None:
         connection.execute(sql.update(THREADS).where(this).values(called=title.casefold(), version=1))
 
 
-_STEPS = {2: _to_2}
+def _to_3(connection: sql.Connection) -> None:
+    """Branches."""
+    connection.exec_driver_sql(
+        "CREATE TABLE branch (thread_id VARCHAR(512) NOT NULL, number INTEGER NOT NULL, body TEXT NOT NULL, "
+        "said TEXT NOT NULL, PRIMARY KEY (thread_id, number), FOREIGN KEY(thread_id) REFERENCES thread (id))"
+    )
+
+
+_STEPS = {2: _to_2, 3: _to_3}
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:

@@ -1,12 +1,13 @@
-"""A thread: an id, the messages so far, and what a backend remembers about it.
+"""A thread: an id, the messages so far, its other branches, and what a backend remembers about it.
 
 Not here: keeping threads beyond the process (a store does that) or talking to a server.
 
-The one rule: our transcript is the truth. A backend reconciles the server's memory to it.
+The one rule: our transcript is the truth. A backend reconciles the server's memory to it; so each branch has
+notes of its own, and what a server keeps of one branch is never added to by another.
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,16 +20,34 @@ def unguessable_id(kind: str = "thread") -> str:
     return f"{kind}_{secrets.token_hex(16)}"
 
 
+Branches = dict[int, dict[int, "Branch"]]
+"""The ways on that are not open: by the position of the message where they begin, and by their number."""
+
+
+@dataclass(slots=True)
+class Branch:
+    """One way on that is not open: its messages, the backend's notes, and the branches inside of it.
+
+    The positions inside are those of the thread, as if this branch were open.
+    """
+
+    messages: list[Message]
+    raw: dict[str, Any] = field(default_factory=dict)
+    branches: Branches = field(default_factory=dict)
+
+
 @dataclass(slots=True, weakref_slot=True, eq=False)
 class Thread:
     """One conversation.
 
     Attributes:
         id: What the address of the page names; empty until the server has given one.
-        messages: Everything that was said, oldest first.
+        messages: Everything that was said on the open branch, oldest first.
         title: What it is called, where a person or an import gave it a name.
         raw: The backend's own notes and items, JSON-able, read and written by that backend alone.
         version: How often it had been kept when it was last written or read here; a store's business.
+        branches: What else was said, in branches that can be opened.
+        moved: The first position at which it has branched or switched since it was kept; a store's business.
     """
 
     id: str = ""
@@ -36,6 +55,8 @@ class Thread:
     raw: dict[str, Any] = field(default_factory=dict)
     title: str = ""
     version: int = 0
+    branches: Branches = field(default_factory=dict)
+    moved: int | None = None
 
     @property
     def extent(self) -> list[int]:
@@ -65,3 +86,48 @@ class Thread:
         for message in self.messages:
             for call in message.open_calls:
                 message.answer(result(call.call_id))
+
+    def choice(self, position: int) -> tuple[int, int]:
+        """Which of the ways on at this position is open, counted from 0, and how many there are."""
+        others = self.branches.get(position, {})
+        return next(number for number in range(len(others) + 1) if number not in others), len(others) + 1
+
+    def branch(self, position: int) -> None:
+        """Put aside what was said from this position on: the thread goes on before it, in a new branch.
+
+        The backend has no notes about that one yet, so its server is told anew what was said before.
+        """
+        number, _ = self.choice(position)
+        self.branches.setdefault(position, {})[number] = self._put_aside(position)
+
+    def switch(self, position: int, number: int) -> None:
+        """Open another of the branches that begin at this position, and put the open one aside.
+
+        It is as it was when it was last open, with its own branches. Nothing happens if there is none by
+        this number, or if it is the one that is open.
+        """
+        if number not in self.branches.get(position, {}):
+            return
+        before, _ = self.choice(position)
+        opened = self.branches[position].pop(number)
+        self.branches[position][before] = self._put_aside(position)
+        self.messages += opened.messages
+        self.raw, self.branches = opened.raw, self.branches | opened.branches
+
+    def each_branch(self) -> Iterator["Thread"]:
+        """The thread, and what a backend needs to know of it as it would be in each of its other branches."""
+        yield self
+        waiting = [self.branches]
+        for branches in waiting:
+            for branch in (branch for others in branches.values() for branch in others.values()):
+                yield Thread(self.id, branch.messages, branch.raw)
+                waiting.append(branch.branches)
+
+    def _put_aside(self, position: int) -> Branch:
+        later = {each: others for each, others in self.branches.items() if each > position}
+        aside = Branch(self.messages[position:], self.raw, later)
+        del self.messages[position:]
+        self.raw = {}
+        self.branches = {each: others for each, others in self.branches.items() if each <= position}
+        self.moved = position if self.moved is None else min(self.moved, position)
+        return aside

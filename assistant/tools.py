@@ -37,6 +37,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # the shortest limit of all: that of Chat Completions
+_PLACE = re.compile(r"\{(\w+)\}")  # for an argument, in words
+_PLACE_LENGTH = 40
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class Tool(Generic[P, R]):
@@ -49,10 +52,16 @@ class Tool(Generic[P, R]):
         strict: Whether a server may hold the model to the schema exactly.
         timeout: Seconds it may run, or None for the assistant's own limit.
         approval: Whether a person is asked before each of its calls.
+        doing: What a person reads while it runs, such as "Reading the forecast for {city}".
     """
 
     def __init__(
-        self, function: Callable[P, R], *, timeout: float | None = None, approval: bool = False
+        self,
+        function: Callable[P, R],
+        *,
+        timeout: float | None = None,
+        approval: bool = False,
+        doing: str = "",
     ) -> None:
         if inspect.isclass(function) or not hasattr(function, "__name__"):
             raise FunctionError(f"{function!r} is not a function; write one with 'def'.")
@@ -71,8 +80,12 @@ class Tool(Generic[P, R]):
         self.description = summary(function.__doc__ or "")
         self.timeout = timeout
         self.approval = approval
+        self.doing = doing
         self._model: type[BaseModel] = arguments_model(function)
         self._schema: Json = json_schema(self._model)
+        for name in _PLACE.findall(doing):
+            if name not in self._schema.get("properties", {}):
+                raise FunctionError(f"{where}: there is no parameter '{name}' for {{{name}}} in 'doing'.")
         strict = strict_schema(self._schema)
         self.strict = strict is not None
         self.parameters: Json = strict if strict is not None else self._schema
@@ -98,10 +111,36 @@ class Tool(Generic[P, R]):
             if name in model.model_fields_set
         }
 
+    def in_words(self, arguments: str) -> str:
+        """What a call with these arguments, JSON text, does: ``doing`` with the arguments in their places.
+
+        Where one of them is missing or no simple value, or there is no ``doing``, it is "Running" and the
+        name.
+        """
+        try:
+            given = json.loads(arguments)
+        except (ValueError, RecursionError):
+            given = None
+        values = given if isinstance(given, dict) else {}
+        words = {name: _short(values.get(name)) for name in _PLACE.findall(self.doing)}
+        if not self.doing or not all(words.values()):
+            return f"Running {self.name}"
+        return _PLACE.sub(lambda place: words[place[1]], self.doing)
+
     def run(self, arguments: Mapping[str, Any]) -> Any:
         """Call the function and wait for what it returns, also when it is ``async``."""
         value: Any = self.function(**arguments)  # type: ignore[call-arg]
         return asyncio.run(_result_of(value)) if inspect.isawaitable(value) else value
+
+
+def _short(value: Any) -> str:
+    """An argument in a sentence: one line, and not a long one; nothing, if it is no text or number."""
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        value = ", ".join(value)
+    if not isinstance(value, str | int | float):
+        return ""
+    line = " ".join(_UNPRINTABLE.sub(" ", str(value)).split())
+    return line if len(line) <= _PLACE_LENGTH else line[: _PLACE_LENGTH - 1] + "…"
 
 
 async def _result_of(awaitable: Any) -> Any:
@@ -112,21 +151,27 @@ async def _result_of(awaitable: Any) -> Any:
 def tool(function: Callable[P, R], /) -> Tool[P, R]: ...
 @overload
 def tool(
-    *, timeout: float | None = None, approval: bool = False
+    *, timeout: float | None = None, approval: bool = False, doing: str = ""
 ) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
 def tool(
-    function: Callable[P, R] | None = None, /, *, timeout: float | None = None, approval: bool = False
+    function: Callable[P, R] | None = None,
+    /,
+    *,
+    timeout: float | None = None,
+    approval: bool = False,
+    doing: str = "",
 ) -> Any:
     """Make a function callable by a model: ``@tool``, or ``@tool(timeout=120)``.
 
     With ``approval=True``, for functions that change something, a person is asked before each call.
+    ``doing`` is what a person reads while it runs: ``doing="Reading the forecast for {city}"``.
 
     Raises:
         FunctionError: The signature cannot be offered to a model; the text names the parameter.
     """
     if function is None:
-        return lambda decorated: Tool(decorated, timeout=timeout, approval=approval)
-    return Tool(function, timeout=timeout, approval=approval)
+        return lambda decorated: Tool(decorated, timeout=timeout, approval=approval, doing=doing)
+    return Tool(function, timeout=timeout, approval=approval, doing=doing)
 
 
 class Toolbox(Mapping[str, Tool[..., Any]]):

@@ -27,7 +27,7 @@ from assistant.backends.responses import Responses
 from assistant.events import Event, RoundStarted, RunCompleted, RunFailed, RunStopped
 from assistant.keeper import Keeper
 from assistant.live_runs import LiveRuns
-from assistant.messages import Call, Message, Part
+from assistant.messages import Attachment, Call, Message, Part
 from assistant.run import LEFT
 from tests.conftest import Connect
 from tests.wire import ModelServer, Play, call, calls, message, reasoning, refusal, text
@@ -211,7 +211,7 @@ def _is_beginning(some: list[Part], more: list[Part]) -> bool:
         return True
     *whole, last = some
     later = more[len(whole)] if len(whole) < len(more) else None
-    if isinstance(last, Call) or isinstance(later, Call):
+    if isinstance(last, Call | Attachment) or isinstance(later, Call | Attachment):
         return whole == more[: len(whole)] and isinstance(last, Call) and isinstance(later, Call)
     return whole == more[: len(whole)] and later is not None and later.text.startswith(last.text)
 

@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "execute": {"errors", "events", "tools"},
     "messages": {"events"},
     "threads": {"events", "messages"},
-    "transcript": {"events", "messages"},
+    "transcript": {"events", "messages", "threads"},
     "tables": set(),
     "store": {"errors", "messages", "tables", "threads", "transcript"},
     "keeper": {"errors", "store", "threads"},

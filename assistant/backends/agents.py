@@ -195,7 +195,7 @@ class Agents:
                 raise Interrupted("Cancelled.", code="cancelled")
             if told:
                 reader = Reader(Round(session=session_id), others)
-                self._sessions.say(session_id, message_event(told))
+                self._sessions.say(session_id, message_event(told, memory.thread))
             elif waited_for:
                 reader = Reader(Round(notes["turn"], answered=set(notes["answered"]), session=session_id))
                 results = memory.results()
@@ -221,7 +221,7 @@ class Agents:
         birth = memory.notes["birth"] = uuid4().hex
         first = next(message.text for message in memory.thread.messages if message.role == "user")
         asked: Item = {
-            "input": message_event(memory.retold())["input"],
+            "input": message_event(memory.retold(), memory.thread)["input"],
             "metadata": {"birth": birth, "title": " ".join(first.split())[:TITLE_LENGTH]},
             "extra_headers": {"Idempotency-Key": birth},
         }

@@ -12,9 +12,11 @@ from typing import TypedDict, cast
 
 from ..events import ToolResult
 from ..execute import error_output, is_error_output, sendable
-from ..messages import Call, Message, Refusal, Text
+from ..messages import Attachment, Call, Message, Refusal, Text
 from ..threads import Thread
+from . import attached
 from .agents_stream import Item, Round
+from .attached import words_for
 from .given import text_at
 from .responses_items import messages_of, text_of
 
@@ -82,7 +84,7 @@ class Memory:
         asked = [index for index, each in enumerate(messages) if each.role == "user"][
             self.notes["questions"] :
         ]
-        texts = [sendable(messages[index].text) for index in asked]
+        texts = [_words(messages[index]) for index in asked]
         for item in items:
             if item.get("role") == "user" and item.get("turn_id") != self.notes["turn"]:
                 said = text_of(item.get("content"))
@@ -123,7 +125,7 @@ class Memory:
         before = in_words(self.thread.messages[:last])
         after = in_words(self.thread.messages[last + 1 :])
         texts = [SO_FAR + before] if before else []
-        texts.append(sendable(self.thread.messages[last].text))
+        texts.append(_words(self.thread.messages[last]))
         return [*texts, DONE + after] if after else texts
 
     def begin_again(self) -> None:
@@ -174,6 +176,8 @@ def in_words(messages: list[Message]) -> str:
             match part:
                 case Text(text) | Refusal(text) if text:
                     told.append(f"{name}: {sendable(text)}")
+                case Attachment():
+                    told.append(f"{name}: {words_for(part)}")
                 case Call(asked=True):
                     told.append(_called(part))
     while len(told) > 1 and sum(map(len, told)) > TRANSCRIPT_LIMIT:
@@ -186,10 +190,24 @@ def _called(call: Call) -> str:
     return f"Assistant called {call.name}({sendable(call.arguments)}), which gave: {output}"
 
 
-def message_event(texts: list[str]) -> Item:
-    """The input that says these texts, a message each, and starts a turn."""
-    said = [{"role": "user", "content": [{"type": "input_text", "text": text}]} for text in texts]
+def message_event(texts: list[str], thread: Thread) -> Item:
+    """The input that says these texts, a message each, and starts a turn.
+
+    With a text of the person go the images of their message.
+    """
+    asked = [message for message in thread.messages if message.role == "user" and message.attachments]
+    images = {_words(message): [each for each in message.attachments if each.is_image] for message in asked}
+    said = []
+    for text in texts:
+        content: list[Item] = [{"type": "input_text", "text": text}]
+        content += [{"type": "input_image", "image_url": image.url} for image in images.get(text, [])]
+        said.append({"role": "user", "content": content})
     return {"type": "agent.session.input.message", "input": said}
+
+
+def _words(message: Message) -> str:
+    """The text of a person's message, by which it is found again."""
+    return attached.in_words(message.parts, seen=True)
 
 
 def result_event(turn: str, call_id: str, result: ToolResult) -> Item:

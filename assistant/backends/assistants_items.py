@@ -9,9 +9,10 @@ that run is lost, as plain text in a message of the assistant.
 from typing import TypedDict, cast
 
 from ..events import RunCompleted, ToolCall
-from ..messages import UNSENDABLE, Call, Message, Part, Refusal, Text
+from ..messages import UNSENDABLE, Attachment, Call, Message, Part, Refusal, Text
 from ..threads import Thread
 from .assistants_stream import Answer, Json
+from .attached import words_for
 from .notes import notes_about
 
 LONGEST = 256_000
@@ -206,6 +207,8 @@ def told_as_text(parts: list[Part]) -> str:
         match part:
             case Text(text) | Refusal(text):
                 texts.append(text)
+            case Attachment():
+                texts.append(words_for(part))
             case Call(_, name, arguments, asked=True, result=result):
                 gave = result.output if result is not None else "nothing"
                 texts.append(f"(Function {name} was called with {arguments or '{}'} and gave: {gave})")

@@ -6,7 +6,7 @@ The one rule: what is sent is made from the transcript alone, so there is nothin
 """
 
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import closing
 from itertools import groupby
 from typing import Any
@@ -14,12 +14,13 @@ from weakref import WeakKeyDictionary
 
 from openai import OpenAI
 
-from ..errors import Interrupted, RequestRefused, UnknownThread
+from ..errors import Interrupted, RequestRefused, ServerFailed, UnknownThread
 from ..events import Event, ThreadOpened, ToolCall
 from ..execute import readable, sendable, stopped
 from ..messages import Call, Message, Refusal, Text
 from ..threads import Thread, unguessable_id
 from ..tools import Toolbox
+from .attached import chat_content_of, told_by_name
 from .chat_stream import DONE, chunks_of, read
 from .client import Request, host, is_streamed, refuse_page, to_its_end, translated
 from .context import BYTES_PER_TOKEN, SHORTENED, shortened, size
@@ -77,7 +78,8 @@ class Chat:
             yield ThreadOpened(unguessable_id())
         request = self._requests[thread] = Request()
         notes = thread.raw.setdefault("chat", {"left_out": 0})
-        told, asked, noted = messages_of(thread), self._parameters(toolbox), False
+        by_name = self._told_by_name(notes)
+        told, asked, noted = messages_of(thread, by_name), self._parameters(toolbox), False
         if self._context:
             room = self._context * BYTES_PER_TOKEN - size([asked])
             notes["left_out"], before = shortened(told, notes["left_out"], room), notes["left_out"]
@@ -88,8 +90,13 @@ class Chat:
             said = thread.extent
             try:
                 return (yield from self._ask(asked, told[notes["left_out"] :], request))
-            except RequestRefused as refusal:
-                if refusal.code == "context_length_exceeded" and (
+            except (RequestRefused, ServerFailed) as refusal:
+                if thread.extent == said and (note := told_by_name(thread, by_name, refusal, all_told=True)):
+                    told = messages_of(thread, by_name)
+                    yield note
+                elif not isinstance(refusal, RequestRefused):
+                    raise
+                elif refusal.code == "context_length_exceeded" and (
                     (left_out := shortened(told, notes["left_out"])) > notes["left_out"]
                 ):
                     notes["left_out"] = left_out
@@ -106,6 +113,14 @@ class Chat:
                 if request.cancelled or repeated or cut.code != "interrupted" or thread.extent != said:
                     raise
                 repeated = True
+
+    def _told_by_name(self, notes: Json) -> list[str]:
+        """The digests of the attachments that this very model was found not to take."""
+        this = f"{self._client.base_url} {self._model}"
+        if notes.get("by_name_for") != this:
+            notes["by_name_for"], notes["by_name"] = this, []
+        by_name: list[str] = notes["by_name"]
+        return by_name
 
     def _parameters(self, toolbox: Toolbox) -> Json:
         asked: Json = {"model": self._model, "stream": True, "stream_options": {"include_usage": True}}
@@ -154,14 +169,17 @@ class Chat:
                 raise
 
 
-def messages_of(thread: Thread) -> list[Json]:
-    """The transcript as this protocol tells it: every call is followed by its output."""
-    return [told for message in thread.messages for told in _told(message)]
+def messages_of(thread: Thread, by_name: Collection[str] = ()) -> list[Json]:
+    """The transcript as this protocol tells it: every call is followed by its output.
+
+    Attachments whose digest is in ``by_name`` are told by their names.
+    """
+    return [told for message in thread.messages for told in _told(message, by_name)]
 
 
-def _told(message: Message) -> Iterator[Json]:
+def _told(message: Message, by_name: Collection[str]) -> Iterator[Json]:
     if message.role == "user":
-        yield {"role": "user", "content": sendable(message.text)}
+        yield {"role": "user", "content": chat_content_of(message.parts, by_name)}
         return
     said: list[str] = []
     for round_number, parts in groupby(

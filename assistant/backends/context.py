@@ -7,12 +7,18 @@ transcript.
 """
 
 import json
+import re
 from typing import Any
 
 from ..events import Note
 
 BYTES_PER_TOKEN = 3
 """Of UTF-8: English has about 4, Japanese about 3; on the safe side."""
+
+FILE_TOKENS = 1500
+"""Of an image or a file that is no text, whatever its bytes: about as many as a large image has."""
+
+_FILE = re.compile(r'"(?:data:[\w/+.-]+;base64,[A-Za-z0-9+/=]*|attachment:[0-9a-f]{24})"')
 
 SHORTENED = Note("The conversation is too long for the model: it is told only the newest part of it.")
 
@@ -32,5 +38,8 @@ def shortened(items: list[dict[str, Any]], before: int, most: int | None = None)
 
 
 def size(items: list[dict[str, Any]]) -> int:
-    """Items in bytes, as they are sent."""
-    return len(json.dumps(items, ensure_ascii=False).encode("utf-8", "replace"))
+    """Items in bytes, as they are sent; of a file, as many as it has tokens."""
+    said = json.dumps(items, ensure_ascii=False)
+    files = _FILE.findall(said)
+    rest = len((_FILE.sub("", said) if files else said).encode("utf-8", "replace"))
+    return rest + len(files) * FILE_TOKENS * BYTES_PER_TOKEN

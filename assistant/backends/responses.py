@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 import openai
 from openai import Omit, OpenAI, Stream, omit
 
-from ..errors import BackendError, Interrupted, RequestRefused, UnknownThread
+from ..errors import BackendError, Interrupted, RequestRefused, ServerFailed, UnknownThread
 from ..events import (
     Event,
     Note,
@@ -36,6 +36,7 @@ from ..events import (
 from ..messages import Call, Part, Reasoning, Refusal, Text
 from ..threads import Thread, unguessable_id
 from ..tools import Toolbox
+from .attached import light
 from .client import (
     Request,
     check_id,
@@ -143,7 +144,12 @@ class Responses:
                     self._ask(memory, told, asked, request),
                 )
                 break
-            except RequestRefused as refusal:
+            except (RequestRefused, ServerFailed) as refusal:
+                if thread.extent == said and (note := memory.tell_by_name(refusal)):
+                    yield note
+                    continue
+                if not isinstance(refusal, RequestRefused):
+                    raise
                 if refusal.code == "context_length_exceeded" and memory.shorten(told):
                     if not shortened:
                         shortened = True
@@ -263,7 +269,7 @@ class Responses:
         with translated(self._client):
             kept = list(self._listed(conversation, "asc"))
         yield Note("The server could not go on with its copy of this conversation; it was written anew.")
-        memory.notes["items"], memory.notes["conversation"] = kept, conversation
+        memory.notes["items"], memory.notes["conversation"] = light(kept), conversation
 
     def _parameters(self, toolbox: Toolbox) -> Item:
         """What is asked for, whatever is told."""
@@ -285,7 +291,7 @@ class Responses:
             if memory.notes["left_out"]:
                 asked["truncation"] = "auto"
         else:
-            asked["input"] = (memory.notes["items"] + told)[memory.notes["left_out"] :]
+            asked["input"] = (memory.told_again() + told)[memory.notes["left_out"] :]
         with to_its_end(self._client), closing(self._events(asked, memory, request)) as events:
             return (yield from read(events))
 

@@ -6,21 +6,27 @@ The one rule: an item that nothing here understands is passed over, never an err
 """
 
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Collection, Container
 from typing import Any
 
 from ..events import Outcome, RunCompleted, ToolResult
 from ..execute import is_error_output, readable, sendable, stopped
-from ..messages import Call, Message, Part, Reasoning, Refusal, Text
+from ..messages import Attachment, Call, Message, Part, Reasoning, Refusal, Text
+from .attached import attachments_in, content_of
 
 Item = dict[str, Any]
 
 
-def items_of(role: str, parts: list[Part], known_calls: Container[str] = ()) -> list[Item]:
+def items_of(
+    role: str, parts: list[Part], known_calls: Container[str] = (), by_name: Collection[str] = ()
+) -> list[Item]:
     """What a message, or the rest of one, says to a server that has not heard it.
 
-    A call goes with its output at once; those in ``known_calls`` the server has already.
+    A call goes with its output at once; those in ``known_calls`` the server has already. Attachments whose
+    digest is in ``by_name`` are told by their names.
     """
+    if any(isinstance(part, Attachment) for part in parts):
+        return [{"type": "message", "role": role, "content": content_of(parts, by_name)}]
     items: list[Item] = []
     for part in parts:
         match part:
@@ -77,7 +83,8 @@ def messages_of(items: list[Item]) -> list[Message]:
     for item in items:
         kind, role = item.get("type"), item.get("role")
         if kind == "message" and role == "user":
-            messages.append(Message.from_person(text_of(item.get("content"))))
+            content = item.get("content")
+            messages.append(Message.from_person(text_of(content), attachments_in(content)))
             round_number, answered = 0, True
         elif kind in ("reasoning", "function_call", "function_call_output") or (
             kind == "message" and role == "assistant"

@@ -9,10 +9,12 @@ response ended well. So an attempt that failed needs no undoing: the next one fi
 from collections.abc import Iterable
 from typing import TypedDict, cast
 
-from ..events import RunCompleted
+from ..errors import BackendError
+from ..events import Note, RunCompleted
 from ..execute import stopped
 from ..messages import Message
 from ..threads import Thread
+from .attached import content_of, light, told_by_name, whole
 from .context import shortened
 from .notes import notes_about
 from .responses_items import Item, is_call, is_output, items_of, messages_of, output_of, text_of, told_apart
@@ -31,6 +33,7 @@ class Notes(TypedDict):
     uncertain: bool  # something was asked and did not end well: who knows what the server kept of it
     running: str | None  # a response that runs at the server by itself (background mode)
     asked: int  # how many messages of the person it answers
+    by_name: list[str]  # the digests of the attachments that it does not take, and is told the names of
     left_out: (
         int  # how many items, the oldest, it is not told any more; or 1: a conversation's server chooses
     )
@@ -52,6 +55,7 @@ class Memory:
             uncertain=False,
             running=None,
             asked=0,
+            by_name=[],
             left_out=0,
         )
         self.notes = cast("Notes", notes_about(thread, "responses", server, {**blank}))
@@ -82,7 +86,7 @@ class Memory:
         first, later = max(0, messages - 1), []
         for index, message in enumerate(self._thread.messages[first:], first):
             rest = message.parts[parts:] if index < messages else message.parts
-            later += items_of(message.role, rest, known_calls)
+            later += items_of(message.role, rest, known_calls, self.notes["by_name"])
         return items + told_apart(later)
 
     def runs(self, response_id: str) -> None:
@@ -91,10 +95,19 @@ class Memory:
 
     def commit(self, told: list[Item], answer: Answer) -> None:
         """Note that the server has heard these items and that its answer ended well."""
-        self.notes["items"] += told + answer.items
+        self.notes["items"] += light(told) + answer.items
         self.notes["owed"] = [call.call_id for call in answer.calls]
         self.notes["heard"] = self._thread.extent
         self.notes["uncertain"], self.notes["running"] = False, None
+
+    def told_again(self) -> list[Item]:
+        """All that a server without conversations has heard and said, as it is told once more."""
+        return whole(self.notes["items"], self._thread, self.notes["by_name"])
+
+    def tell_by_name(self, refusal: BackendError) -> Note | None:
+        """Tell attachments that the server refused by their names from now on; what to say of it."""
+        all_told = self.notes["conversation"] is None
+        return told_by_name(self._thread, self.notes["by_name"], refusal, all_told=all_told)
 
     def shorten(self, told: list[Item], most: int | None = None) -> bool:
         """Leave the oldest turns out of what the model is told from now on; whether that was possible.
@@ -112,7 +125,7 @@ class Memory:
         """Note items that turned up in the server's conversation after those known of."""
         answered = {item.get("call_id") for item in news if is_output(item)}
         owed = self.notes["owed"] + [item["call_id"] for item in news if is_call(item)]
-        self.notes["items"] += news
+        self.notes["items"] += light(news)
         self.notes["owed"] = [call_id for call_id in owed if call_id not in answered]
         self.notes["heard"] = self._heard_with(news)
 
@@ -144,13 +157,13 @@ class Memory:
         """Note a conversation of the server, whose items the thread's messages are made of."""
         answered = {item.get("call_id") for item in items if is_output(item)}
         owed = [item["call_id"] for item in items if is_call(item) and item["call_id"] not in answered]
-        self.notes["conversation"], self.notes["items"], self.notes["owed"] = conversation, items, owed
+        self.notes["conversation"], self.notes["items"], self.notes["owed"] = conversation, light(items), owed
         self._thread.messages[:] = messages_of(items)
         self.notes["heard"] = self._thread.extent
 
     def go_on_with(self, response_id: str, told: list[Item]) -> None:
         """Note that these items were told by somebody who is gone, and that the response to them runs."""
-        messages = messages_of(self.notes["items"] + told)
+        messages = messages_of(self.told_again() + told)
         if not messages or messages[-1].role == "user":
             messages.append(Message("assistant"))
         messages[-1].ending = None
@@ -167,7 +180,8 @@ class Memory:
         self.notes["heard"] = [last, len(before[-1].parts) if before else 0]
         self.notes["items"], self.notes["owed"], self.notes["left_out"] = [], [], 0
         self.notes["uncertain"], self.notes["running"] = False, None
-        return told_apart([item for each in before for item in items_of(each.role, each.parts)])
+        told = [items_of(each.role, each.parts, (), self.notes["by_name"]) for each in before]
+        return told_apart([item for items in told for item in items])
 
     def last_said(self) -> list[str]:
         """The texts that the server has said since it was last told anything."""
@@ -182,6 +196,10 @@ class Memory:
     def _questions(self) -> int:
         return sum(message.role == "user" for message in self._thread.messages)
 
+    def _words(self, message: Message) -> str:
+        """The text of a person's message as the server has it: text files are a part of it."""
+        return text_of(content_of(message.parts, self.notes["by_name"]))
+
     def _heard_with(self, news: list[Item]) -> list[int]:
         """The mark after those messages of the transcript that turn up among the news."""
         heard = self.notes["heard"]
@@ -191,7 +209,7 @@ class Memory:
                 message = self._thread.messages[index]
                 if message.ending is None:
                     continue  # the answer that is being asked for now
-                same = role == "assistant" or message.text == text_of(item.get("content"))
+                same = role == "assistant" or self._words(message) == text_of(item.get("content"))
                 if message.role == role and same:
                     heard = [index + 1, len(message.parts)]
                     break

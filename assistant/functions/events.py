@@ -17,7 +17,7 @@ from .database import connect, find_city, today_in
 Category = Literal["music", "food", "art", "market", "sport", "walk"]
 
 
-@tool
+@tool(doing="Looking for events in {city}")
 def find_events(
     city: str,
     first_day: date | None = None,

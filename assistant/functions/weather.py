@@ -16,7 +16,7 @@ from .open_meteo import Days, Now, find_place, forecast
 Unit = Literal["celsius", "fahrenheit"]
 
 
-@tool
+@tool(doing="Reading the weather in {city}")
 def get_weather(city: str, unit: Unit = "celsius") -> dict[str, str | float]:
     """Get the weather in a city now: temperature, condition, wind in km/h, humidity, local time.
 
@@ -42,7 +42,7 @@ def get_weather(city: str, unit: Unit = "celsius") -> dict[str, str | float]:
     }
 
 
-@tool
+@tool(doing="Reading the forecast for {city}")
 def get_forecast(
     city: str, days: Annotated[int, Field(ge=1, le=16)] = 3, unit: Unit = "celsius"
 ) -> list[dict[str, str | float | None]]:

@@ -50,10 +50,11 @@ def draw_inspector(
         return
     if focus and desk.look_for(focus):
         st.session_state[VIEW] = "Events"
+    # Said anew each time: after a run in which it was not drawn, the browser has forgotten it.
+    st.session_state[VIEW] = st.session_state.get(VIEW) or "Events"
     view = st.segmented_control(
         "View",
         VIEWS,
-        default="Events",
         key=VIEW,
         required=True,
         label_visibility="collapsed",
@@ -153,7 +154,7 @@ def _draw_tape(tape: Tape, size: int, going_on: bool, replay: Replay | None) -> 
     if replay is None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        speed = st.segmented_control(
+        st.segmented_control(
             "Speed",
             list(SPEEDS),
             default="1×",
@@ -166,8 +167,7 @@ def _draw_tape(tape: Tape, size: int, going_on: bool, replay: Replay | None) -> 
             "Play it again",
             key="inspector_replay",
             icon=":material/replay:",
-            on_click=replay,
-            args=[tape, SPEEDS[speed or "1×"]],
+            on_click=lambda: replay(tape, SPEEDS[st.session_state["inspector_speed"]]),
             disabled=going_on,
             help="Through the same client, backend and loop, without a server and without running a function",
         )

@@ -47,7 +47,7 @@ def draw_events(entries: Sequence[Entry], rows: Rows) -> None:
     _keep_selection(shown, row)
     st.session_state["inspector_shown"] = _Shown([each.first for each in shown])
     st.dataframe(
-        _columns(shown),
+        columns_of(shown),
         key=TABLE,
         hide_index=True,
         height=360,
@@ -98,7 +98,8 @@ def _filters(rows: Rows) -> tuple[list[str], list[int]]:
     return types, rounds
 
 
-def _columns(rows: list[Row]) -> dict[str, list[Any]]:
+def columns_of(rows: list[Row]) -> dict[str, list[Any]]:
+    """Rows as the columns of a table."""
     return {
         "#": [row.first for row in rows],
         "at": [row.at for row in rows],
@@ -118,10 +119,10 @@ def _type(row: Row) -> str:
 
 def _keep_selection(shown: list[Row], row: Row | None) -> None:
     """Have the chosen row selected in the table, wherever it now stands."""
-    place = next((number for number, each in enumerate(shown) if each is row), None)
-    st.session_state[TABLE] = {
-        "selection": {"rows": [] if place is None else [place], "columns": [], "cells": []}
-    }
+    places = [number for number, each in enumerate(shown) if each is row]
+    known = st.session_state.get(TABLE, {}).get("selection", {})
+    if known.get("rows", []) != places or known.get("cells"):
+        st.session_state[TABLE] = {"selection": {"rows": places, "columns": [], "cells": []}}
 
 
 def _choose() -> None:

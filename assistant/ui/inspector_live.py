@@ -10,7 +10,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from ..wire.tape import Tape
-from .inspector_events import _columns as columns_of
+from .inspector_events import columns_of
 from .inspector_rows import Rows
 
 NEWEST = 30

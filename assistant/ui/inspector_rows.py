@@ -144,7 +144,8 @@ def _words(entry: Entry) -> str:
         case "body":
             return _short(what.get("body"))
         case "run":
-            return ", ".join(f"{name}={_short(value)}" for name, value in what.items() if name != "event")
+            told = {name: each for name, each in what.items() if name not in ("event", "call_id")}
+            return ", ".join(f"{name}={_short(each)}" for name, each in told.items())
     data = what.get("data")
     for name in ("error", "item", "part", "delta", "text", "arguments", "response"):
         if value := get(data, name):

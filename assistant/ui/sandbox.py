@@ -63,10 +63,10 @@ def draw_sandbox(sandbox: Sandbox, live: bool) -> Callable[[], None] | None:
 
 def _draw_panel(sandbox: Sandbox, live: bool) -> Callable[[], None] | None:
     st.html(STAYS)
+    st.session_state.sandbox_panel = st.session_state.get("sandbox_panel") or "run"
     panel = st.segmented_control(
         "Sandbox",
         list(PANELS),
-        default="run",
         key="sandbox_panel",
         format_func=PANELS.__getitem__,
         required=True,

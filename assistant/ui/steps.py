@@ -14,6 +14,8 @@ import streamlit as st
 from ..events import CallAnswered, CallApproved, Decision, Outcome, ToolResult
 from ..execute import is_error_output
 from .expander import Expander
+from .plain import plain as plain  # also for those who have known it here
+from .views import draw_view
 
 LABEL_LENGTH = 60
 SHOWN_LENGTH = 20_000
@@ -92,6 +94,12 @@ class Step:
 
 def _draw_output(result: ToolResult, name: str, key: str) -> None:
     text = result.detail or result.output
+    if result.views:
+        for number, view in enumerate(result.views):
+            draw_view(view, f"{key}-{number}")
+        st.caption("What the model reads")
+        _draw_text(text, name, key)
+        return
     if is_error_output(result.output):
         words = json.loads(result.output)["error"]
         if len(words) <= SHOWN_LENGTH:
@@ -170,11 +178,3 @@ def _time(seconds: float | None) -> str:
     if seconds is None:
         return ""
     return f"{seconds * 1000:.0f} ms" if seconds < 0.0995 else f"{seconds:.1f} s"
-
-
-def plain(text: object) -> str:
-    """Text for an element that reads Markdown, with nothing in it that Markdown knows."""
-    return "".join(f"\\{character}" if character in _SPECIAL else character for character in str(text))
-
-
-_SPECIAL = frozenset("\\`*_{}[]()#+-.!|<>~$:&")

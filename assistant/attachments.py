@@ -1,0 +1,129 @@
+"""Attachments: which files go with a message, and in what words the others are turned away. Pure.
+
+Not here: how a server is told of them (``backends/attached.py``), the page's part (``ui/attachments.py``).
+
+The one rule: a file is what its bytes are, whatever its name or a browser says; and each one is either
+taken whole or refused in one sentence that names it.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Collection, Iterable
+
+from .messages import UNSENDABLE, Attachment
+
+MEGABYTE = 1_000_000
+
+MOST = 10
+"""How many go with one message."""
+
+MOST_BYTES = 10 * MEGABYTE
+"""The largest one."""
+
+MOST_BYTES_IN_ALL = 20 * MEGABYTE
+"""All of one message together: a request may have 50 MB (OpenAI's guide to file inputs), and base64 is a
+third longer than what it stands for."""
+
+MOST_CHARACTERS = 200_000
+"""The longest text file, for all of it is read at once, as a part of the message."""
+
+IMAGES = ("image/png", "image/jpeg", "image/webp", "image/gif")
+PDF = "application/pdf"
+TEXT = "text/plain"
+
+KINDS = "PNG, JPEG, WebP and GIF images, PDF files, and text files of any kind"
+
+_BEGINNINGS = (
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), "image/png"),
+    (re.compile(rb"\xff\xd8\xff"), "image/jpeg"),
+    (re.compile(rb"RIFF....WEBP", re.DOTALL), "image/webp"),
+    (re.compile(rb"GIF8[79]a"), "image/gif"),
+    (re.compile(rb"%PDF-"), PDF),
+)
+
+
+def attach(
+    files: Iterable[tuple[str, bytes]],
+    takes: Collection[str] = (*IMAGES, PDF, TEXT),
+    already: Collection[Attachment] = (),
+) -> tuple[list[Attachment], list[str]]:
+    """These files, by name and bytes, as attachments; and for each that is none, a sentence why.
+
+    ``takes`` are the types that can be sent on the connection; ``already`` are those of the same message.
+    """
+    attached: list[Attachment] = []
+    refused: list[str] = []
+    room, places = MOST_BYTES_IN_ALL - sum(len(each.data) * 3 // 4 for each in already), MOST - len(already)
+    for given, content in files:
+        name = plain_name(given)
+        kind = type_of(content)
+        if not content:
+            refused.append(f"{name} is empty.")
+        elif kind is None:
+            refused.append(f"{name} cannot be read by a model. What can: {KINDS}.")
+        elif kind not in takes:
+            what = "text files" if kind == TEXT else "PDF files" if kind == PDF else "images"
+            refused.append(f"{name} is not attached: this connection takes no {what}.")
+        elif kind == TEXT and len(text := _decoded(content) or "") > MOST_CHARACTERS:
+            refused.append(
+                f"{name} is too long: it has {len(text):,} characters, and at most {MOST_CHARACTERS:,} "
+                "can be read as a part of a message."
+            )
+        elif len(content) > MOST_BYTES:
+            refused.append(f"{name} is too large: it has {_size(len(content))}, at most {_size(MOST_BYTES)}.")
+        elif len(attached) >= places:
+            refused.append(f"{name} is one too many: at most {MOST} files go with a message.")
+        elif len(content) > room:
+            refused.append(
+                f"{name} is too much: all files of a message may have {_size(MOST_BYTES_IN_ALL)} together."
+            )
+        else:
+            room -= len(content)
+            if kind == TEXT:
+                content = text.encode()
+            attached.append(Attachment(name, kind, base64.b64encode(content).decode()))
+    return attached, refused
+
+
+def type_of(content: bytes) -> str | None:
+    """What these bytes are, of the types that can be attached; None for any other."""
+    for beginning, kind in _BEGINNINGS:
+        if beginning.match(content):
+            return kind
+    return None if _decoded(content) is None else TEXT
+
+
+def plain_name(name: str) -> str:
+    """The file's name without its folders, on one line, and not too long."""
+    last = re.split(r"[/\\]", name)[-1]
+    line = " ".join(UNSENDABLE.sub("\ufffd", last).split()) or "file"
+    return line if len(line) <= 80 else f"{line[:60]}…{line[-19:]}"
+
+
+def is_sound(attachment: Attachment) -> bool:
+    """Whether an attachment that came from outside is one that could have been made here."""
+    try:
+        content = base64.b64decode(attachment.data, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return (
+        type_of(content) == attachment.type
+        and base64.b64encode(content).decode() == attachment.data
+        and plain_name(attachment.name) == attachment.name
+        and 0 < len(content) <= MOST_BYTES
+    )
+
+
+def _decoded(content: bytes) -> str | None:
+    """The text that these bytes are, if they are one."""
+    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+    return None if "\0" in text else UNSENDABLE.sub("\ufffd", text)
+
+
+def _size(count: int) -> str:
+    return f"{count / MEGABYTE:.1f} MB".replace(".0 MB", " MB")

@@ -1,0 +1,202 @@
+"""Attachments in a server's words: whole where it takes them, and by name where it does not. Pure.
+
+Not here: which files can be attached at all (``attachments.py``).
+
+The one rule: what is kept as a note holds no file. A file is in the transcript, once; in notes stands its
+digest, and it is put in again when a request is made.
+"""
+
+import base64
+import re
+from collections.abc import Collection
+from typing import Any
+
+from ..errors import BackendError
+from ..events import Note
+from ..execute import sendable
+from ..messages import Attachment, Message, Part, Text
+from ..threads import Thread
+from .client import status_of
+
+Item = dict[str, Any]
+
+_KEPT = "attachment:"
+"""How the address of an attachment begins that is not here but in the transcript."""
+
+_DATA = {"input_image": "image_url", "input_file": "file_data"}
+
+
+def content_of(parts: list[Part], by_name: Collection[str] = ()) -> str | list[Item]:
+    """What a person's message says, for the Responses API; a text where there is nothing else."""
+    if not any(isinstance(part, Attachment) for part in parts):
+        return in_words(parts)
+    content: list[Item] = []
+    for part in parts:
+        match part:
+            case Attachment() if part.is_text or _is_named(part, by_name):
+                content.append({"type": "input_text", "text": words_for(part)})
+            case Attachment() if part.is_image:
+                content.append({"type": "input_image", "detail": "auto", "image_url": part.url})
+            case Attachment():
+                content.append({"type": "input_file", "filename": part.name, "file_data": part.url})
+            case Text(text) if text:
+                content.append({"type": "input_text", "text": sendable(text)})
+    return content
+
+
+def chat_content_of(parts: list[Part], by_name: Collection[str] = ()) -> str | list[Item]:
+    """The same, for Chat Completions; a text wherever that can say it, for some servers take nothing else."""
+    told: list[Item] = []
+    words: list[Part] = []
+    for part in parts:
+        match part:
+            case Attachment() if part.is_text or _is_named(part, by_name):
+                words.append(part)
+            case Attachment() if part.is_image:
+                told.append({"type": "image_url", "image_url": {"url": part.url}})
+            case Attachment():
+                told.append({"type": "file", "file": {"filename": part.name, "file_data": part.url}})
+            case Text():
+                words.append(part)
+    text = in_words(words)
+    if not told:
+        return text
+    return [{"type": "text", "text": text}, *told] if text else told
+
+
+def in_words(parts: list[Part], *, seen: bool = False) -> str:
+    """What a person's message says in nothing but text; ``seen``: its images go with it."""
+    texts = [
+        words_for(part, seen=seen) if isinstance(part, Attachment) else sendable(part.text)
+        for part in parts
+        if isinstance(part, Text | Attachment)
+    ]
+    return "\n\n".join(text for text in texts if text)
+
+
+def words_for(attachment: Attachment, *, seen: bool = False) -> str:
+    """A text file as a block of code with its name; of anything else the name."""
+    if attachment.is_image and seen:
+        return f"[Image {attachment.name}]"
+    if not attachment.is_text:
+        what = "Image" if attachment.is_image else "File"
+        return f"[{what} {attachment.name}, which cannot be shown to you]"
+    text = attachment.content.decode("utf-8", "replace")
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{attachment.name}:\n{fence}\n{text}\n{fence}"
+
+
+def attachments_in(content: object) -> list[Attachment]:
+    """Those whole attachments that a server's copy of a message still has."""
+    found: list[Attachment] = []
+    for part in content if isinstance(content, list) else []:
+        if isinstance(part, dict) and (where := _DATA.get(str(part.get("type")))):
+            data = re.fullmatch(r"data:([\w/+.-]+);base64,([A-Za-z0-9+/=]+)", str(part.get(where)))
+            if data and _is_base64(data[2]):
+                found.append(Attachment(str(part.get("filename") or "image"), data[1], data[2]))
+    return found
+
+
+def _is_base64(data: str) -> bool:
+    try:
+        base64.b64decode(data, validate=True)
+    except ValueError:
+        return False
+    return True
+
+
+# --- notes ------------------------------------------------------------------------------------------
+
+
+def light(items: list[Item]) -> list[Item]:
+    """The same items, as they are noted: a digest in the place of each file."""
+    return [_changed(item, _to_digest) for item in items]
+
+
+def whole(items: list[Item], thread: Thread, by_name: Collection[str] = ()) -> list[Item]:
+    """The items that were noted so, as they are sent."""
+    files: dict[str, Attachment] = {}
+
+    def restored(part: Item, where: str) -> Item:
+        digest = str(part.get(where)).removeprefix(_KEPT)
+        if digest == part.get(where):
+            return part
+        if not files:
+            files.update((each.digest, each) for message in thread.messages for each in message.attachments)
+        if digest not in files:
+            return {"type": "input_text", "text": "[A file that is not there any more]"}
+        if digest in by_name:
+            return {"type": "input_text", "text": words_for(files[digest])}
+        return {**part, where: files[digest].url}
+
+    return [_changed(item, restored) for item in items]
+
+
+def _to_digest(part: Item, where: str) -> Item:
+    prefix, _, data = str(part.get(where)).partition(";base64,")
+    if not prefix.startswith("data:"):
+        return part
+    return {**part, where: _KEPT + Attachment("", "", data).digest}
+
+
+def _changed(item: Item, change: Any) -> Item:
+    content = item.get("content")
+    if not isinstance(content, list) or not any(_is_data(part) for part in content):
+        return item
+    return {
+        **item,
+        "content": [change(part, _DATA[part["type"]]) if _is_data(part) else part for part in content],
+    }
+
+
+def _is_data(part: object) -> bool:
+    return isinstance(part, dict) and part.get("type") in _DATA
+
+
+# --- refusals ---------------------------------------------------------------------------------------
+
+
+def told_by_name(thread: Thread, by_name: list[str], refusal: BackendError, *, all_told: bool) -> Note | None:
+    """What to say when attachments are told by their names from now on, as ``by_name`` then lists them.
+
+    Those of the last message if it has any; else, where ``all_told``, those of the earlier ones: another
+    server may have taken them. None if the refusal is about something else, or there are none.
+    """
+    if not _is_about_attachments(refusal):
+        return None
+    asked = [message for message in thread.messages if message.role == "user"]
+    found = _whole_ones(asked[-1:], by_name) or (_whole_ones(asked, by_name) if all_told else [])
+    if not found:
+        return None
+    by_name += [each.digest for each in found]
+    names = ", ".join(dict.fromkeys(each.name for each in found))
+    return Note(f"The model is told of {names} by name only, for the server did not take it. {refusal}")
+
+
+def _whole_ones(messages: list[Message], by_name: Collection[str]) -> list[Attachment]:
+    attached = [each for message in messages for each in message.attachments if not each.is_text]
+    return [each for each in attached if not _is_named(each, by_name)]
+
+
+def _is_named(attachment: Attachment, by_name: Collection[str]) -> bool:
+    return bool(by_name) and attachment.digest in by_name
+
+
+_ABOUT = re.compile(
+    r"image|vision|multi-?modal|mmproj|modalit|\bfiles?\b|file_data|pdf|media type|data ur[il]|base64"
+    r"|too large|content.{0,80}(string|text)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""How servers say that they do not take it: OpenAI, llama.cpp, vLLM, Ollama, LM Studio and OpenRouter."""
+
+_STATUSES = (0, 400, 404, 413, 415, 422, 500, 501)  # 0: the response failed after it had begun
+
+
+def _is_about_attachments(refusal: BackendError) -> bool:
+    status = status_of(refusal)
+    if refusal.code == "context_length_exceeded" or status not in _STATUSES:
+        return False
+    words = f"{refusal.code} {refusal}"
+    return status in (413, 415) or (
+        bool(_ABOUT.search(words)) and (status != 404 or "support" in words.lower())
+    )

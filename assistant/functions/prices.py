@@ -1,0 +1,49 @@
+"""What hotels of the sample database cost, as a table and a chart: how a function returns more than text.
+
+Not here: finding and booking them (``hotels.py``).
+
+The one rule: pandas and Altair, which come with Streamlit, are imported when they are needed and not before:
+they take 100 MB.
+"""
+
+from typing import Any
+
+from assistant import tool
+
+from .database import connect, find_city
+
+
+@tool
+def hotel_prices(city: str | None = None) -> tuple[Any, Any]:
+    """Compare what hotels cost, in EUR for a room and night; the person sees a table and a chart.
+
+    Args:
+        city: The city's name, in English or its own language; all cities if not given.
+
+    Raises:
+        ToolError: The database does not have this city; the text lists those it has.
+    """
+    import altair as alt
+    import pandas as pd
+
+    query = """
+        SELECT city.name AS city, hotel.name AS hotel, stars, price_per_night_eur AS price_eur
+        FROM hotel JOIN city ON city.id = hotel.city_id
+        WHERE :city IS NULL OR city.id = :city
+        ORDER BY price_eur, hotel.name
+    """
+    with connect() as database:
+        wanted = {"city": find_city(database, city)["id"] if city else None}
+        hotels = pd.DataFrame([dict(row) for row in database.execute(query, wanted)])
+    where = hotels.city[0] if city else "all cities"
+    chart = (
+        alt.Chart(hotels, title=f"Hotel prices in {where}")
+        .mark_bar()
+        .encode(
+            alt.X("price_eur", title="EUR for a room and night"),
+            alt.Y("hotel", title=None, sort="x"),
+            alt.Color("stars:O", title="Stars"),
+            tooltip=["hotel", "city", "stars", "price_eur"],
+        )
+    )
+    return hotels, chart

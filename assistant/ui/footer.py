@@ -1,0 +1,109 @@
+"""The quiet line below an answer: who wrote it, how long it took, its tokens; copy it, and say what it is worth.
+
+Not here: the answer (``chat.py``), or what is known of its effort (``effort.py``).
+
+The one rule: an older answer has one element here, for all of a thread is drawn at each turn. The newest alone
+has buttons, and what they show is sent when it is asked for.
+"""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from ..effort import Effort, Rating
+from ..messages import Message
+from .steps import plain
+
+COMMENT_LENGTH = 2_000
+"""Characters of a comment."""
+
+
+def draw_footer(message: Message, key: str, keep: Callable[[], None] | None = None) -> None:
+    """Draw the line of an answer that has ended; with buttons, if a rating can be kept.
+
+    ``keep`` is called, on no message but the newest, when ``message.rating`` has changed.
+    """
+    if message.role == "user" or message.ending is None:
+        return
+    if keep is None:
+        if words := " · ".join(filter(None, [in_short(message.effort), _rated(message.rating)])):
+            st.caption(words, help=in_full(message.effort) or None)
+    elif message.text:
+        _draw_buttons(message, key, keep)
+    elif words := in_short(message.effort):
+        st.caption(words, help=in_full(message.effort) or None)
+
+
+@st.fragment
+def _draw_buttons(message: Message, key: str, keep: Callable[[], None]) -> None:
+    """The newest answer's line. A fragment: what is pressed here draws nothing but this line again."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key=f"footer-{key}"):
+        if words := in_short(message.effort):
+            st.caption(words, width="content", help=in_full(message.effort) or None)
+        copy = st.popover(
+            "",
+            icon=":material/content_copy:",
+            type="tertiary",
+            help="Copy the answer",
+            key=f"copy-{key}",
+            on_change="rerun",
+        )
+        if copy.open:
+            with copy:
+                st.code(message.text, language="markdown", wrap_lines=True, height=300)
+        rating = message.rating
+        given = st.feedback("thumbs", key=f"thumbs-{key}", default=None if rating is None else int(rating.good))
+    if given is not None and (rating is None or rating.good != bool(given)):
+        message.rating = rating = Rating(bool(given), rating.comment if rating else "")
+        keep()
+    elif given is None and rating is not None:  # a second press takes it back
+        message.rating = rating = None
+        keep()
+    if rating is not None:
+        comment = st.text_input(
+            "Say why, if you like",
+            rating.comment,
+            key=f"comment-{key}",
+            placeholder="Say why, if you like",
+            label_visibility="collapsed",
+            max_chars=COMMENT_LENGTH,
+        )
+        if comment != rating.comment:
+            message.rating = Rating(rating.good, comment)
+            keep()
+
+
+def in_short(effort: Effort) -> str:
+    """``gpt-6-luna · 3.2 s · 1,204 tokens``, in Markdown; what nobody knows is left out."""
+    usage = effort.usage
+    tokens = f"{usage.input + usage.output:,} tokens" if usage else ""
+    return " · ".join(filter(None, [plain(effort.model), in_time(effort.seconds), tokens]))
+
+
+def in_full(effort: Effort) -> str:
+    """What the tokens were, and in how many responses, in Markdown; empty where nobody counted."""
+    if (usage := effort.usage) is None:
+        return ""
+    rounds = f" in {effort.rounds} responses" if effort.rounds > 1 else ""
+    return (
+        f"{usage.input:,} tokens in, {usage.cached:,} of them cached; "
+        f"{usage.output:,} out, {usage.reasoning:,} of them reasoning{rounds}"
+    )
+
+
+def in_time(seconds: float | None) -> str:
+    """``3.2 s``, ``48 s`` or ``2 min 5 s``; empty where nobody measured."""
+    if seconds is None:
+        return ""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _rated(rating: Rating | None) -> str:
+    if rating is None:
+        return ""
+    comment = " ".join(rating.comment.split())
+    shown = comment if len(comment) <= 80 else comment[:79] + "…"
+    return f":material/thumb_{'up' if rating.good else 'down'}:" + (f" {plain(shown)}" if shown else "")

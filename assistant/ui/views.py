@@ -1,0 +1,85 @@
+"""What a function gave to be seen, drawn as what it is: tables, charts, maps, images, files and diagrams.
+
+Not here: how a value becomes a view (``views.py``), or the expander around it (``steps.py``).
+
+The one rule: a view may come from a file that somebody imported. It is checked again here, it loads nothing
+from any address, and one that cannot be drawn says so and harms nothing else on the page.
+"""
+
+import base64
+import json
+import logging
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+import streamlit as st
+
+from ..events import View
+from ..views import Unshown, checked_diagram, checked_spec
+from .plain import plain
+
+log = logging.getLogger(__name__)
+
+
+def draw_view(view: View, key: str) -> None:
+    """Draw a view; ``key`` is for the widgets in it."""
+    try:
+        match view.kind:
+            case "table":
+                _draw_table(json.loads(view.content))
+            case "chart":
+                spec = checked_spec(json.loads(view.content))
+                st.vega_lite_chart(None, spec, width="stretch", alt=view.name or "A chart")
+            case "map":
+                latitudes, longitudes = zip(*json.loads(view.content), strict=True)
+                st.map({"latitude": latitudes, "longitude": longitudes}, height=300, alt="A map of points")
+            case "image":
+                st.image(
+                    data := base64.b64decode(view.content), view.name or None, alt=view.name or "An image"
+                )
+                _offer(data, view.name or "image.png", key)
+            case "file":
+                _offer(base64.b64decode(view.content), view.name, key)
+            case "diagram":
+                st.mermaid_chart(checked_diagram(view.content), alt="A diagram")
+    except Unshown as reason:
+        st.caption(plain(f"Not shown: {reason}"))
+    except Exception:  # as many as there are ways to damage what was stored
+        log.exception("a view of the kind %s cannot be drawn", view.kind)
+        st.caption(plain(f"There is a {view.kind} here that cannot be shown."))
+
+
+def _offer(data: bytes, name: str, key: str) -> None:
+    st.download_button(
+        f"Save {plain(name)}",
+        data,
+        file_name=name,
+        mime="application/octet-stream",  # a browser that is told more might open it
+        key=f"{key}-download",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+
+
+_READ: dict[str, Callable[[Any], Any]] = {
+    "date": date.fromisoformat,
+    "datetime": datetime.fromisoformat,
+    "number": lambda cell: float(cell) if isinstance(cell, str) else cell,  # "inf"
+}
+
+
+def _draw_table(table: dict[str, Any]) -> None:
+    columns, rows = table["columns"], table["rows"]
+    cells = zip(*rows, strict=True) if rows else ((),) * len(columns)
+    st.dataframe(
+        {
+            name: [cell if cell is None or kind not in _READ else _READ[kind](cell) for cell in column]
+            for (name, kind), column in zip(columns, cells, strict=True)
+        },
+        hide_index=True,
+        alt="A table",
+    )
+    if table["count"] > len(rows) or table["width"] > len(columns):
+        all_of_it = f"{table['count']:,} rows and {table['width']:,} columns"
+        st.caption(f"The first {len(rows):,} rows and {len(columns):,} columns of {all_of_it}.")

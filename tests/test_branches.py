@@ -1,0 +1,360 @@
+"""Branches: what was edited or answered again is kept, is opened again, and no server mixes it up."""
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+import sqlalchemy as sql
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openai import OpenAI
+
+from assistant import Assistant, Thread, Tool, Toolbox
+from assistant.backends.client import connect
+from assistant.errors import ThreadBusy
+from assistant.events import Event, RunCompleted, RunFailed, RunPaused, RunStopped
+from assistant.keeper import Keeper
+from assistant.live_runs import LiveRuns
+from assistant.messages import Message, Text
+from assistant.settings import Settings
+from assistant.store import Store
+from assistant.tables import BRANCHES, address_of, engine_for
+from assistant.threads import Branch
+from assistant.transcript import branches_as_json, branches_from_json
+from tests.conftest import add
+from tests.test_contract import KINDS, Kind, double
+from tests.wire import ModelServer, call, calls, cut, error, text
+
+Heard = list[str]
+
+
+def answer(words: str) -> Message:
+    return Message("assistant", [Text(words)], RunCompleted())
+
+
+def talk(*words: str) -> Thread:
+    """A thread in which these were said, by the person and the model in turn."""
+    said = [answer(each) if number % 2 else Message.from_person(each) for number, each in enumerate(words)]
+    return Thread("conv_1", said, {"notes": "first"})
+
+
+def words(thread: Thread) -> list[str]:
+    return [message.text for message in thread.messages]
+
+
+# --- the thread ---------------------------------------------------------------------------------------
+
+
+def test_a_branch_leaves_what_follows_behind_and_is_the_newest_of_its_place() -> None:
+    thread = talk("Q1", "A1", "Q2", "A2")
+    assert thread.choice(2) == (0, 1)
+    thread.branch(2)
+    thread.messages += [Message.from_person("Q2b")]
+    thread.raw["notes"] = "second"
+    assert (words(thread), thread.choice(2), thread.moved) == (["Q1", "A1", "Q2b"], (1, 2), 2)
+    thread.branch(2)
+    assert (words(thread), thread.raw, thread.choice(2)) == (["Q1", "A1"], {}, (2, 3))
+
+
+def test_a_switch_brings_back_a_branch_with_its_notes_and_its_own_branches() -> None:
+    thread = talk("Q1", "A1", "Q2", "A2")
+    thread.branch(3)
+    thread.messages.append(answer("A2b"))
+    thread.raw = {"notes": "A2b"}
+    thread.branch(0)
+    thread.messages.append(Message.from_person("Other"))
+    assert (words(thread), thread.choice(3), thread.choice(0)) == (["Other"], (0, 1), (1, 2))
+    thread.switch(0, 0)
+    assert (words(thread), thread.raw) == (["Q1", "A1", "Q2", "A2b"], {"notes": "A2b"})
+    assert (thread.choice(3), thread.choice(0)) == ((1, 2), (0, 2))
+    thread.switch(3, 0)
+    assert (words(thread), thread.raw) == (["Q1", "A1", "Q2", "A2"], {"notes": "first"})
+    thread.switch(0, 1)
+    assert words(thread) == ["Other"]
+    thread.switch(0, 0)
+    assert (words(thread), thread.choice(3)) == (["Q1", "A1", "Q2", "A2"], (0, 2))
+
+
+@pytest.mark.parametrize(("position", "number"), [(3, 1), (3, 2), (3, -1), (0, 0), (99, 0), (-1, 0)])
+def test_a_switch_to_what_is_not_there_or_is_open_changes_nothing(position: int, number: int) -> None:
+    thread = talk("Q1", "A1", "Q2", "A2")
+    thread.branch(3)
+    thread.messages.append(answer("A2b"))
+    thread.moved = None
+    thread.switch(position, number)
+    assert (words(thread), thread.choice(3), thread.moved) == (["Q1", "A1", "Q2", "A2b"], (1, 2), None)
+
+
+STEPS = st.lists(st.tuples(st.sampled_from(["say", "branch", "switch"]), st.integers(0, 9), st.integers(0, 3)))
+
+
+@settings(max_examples=200, deadline=None)
+@given(STEPS)
+def test_whatever_is_done_every_branch_ever_written_can_be_opened_again_as_it_was(
+    steps: list[tuple[str, int, int]],
+) -> None:
+    thread = talk("0", "1", "2")
+    count = 2
+    for what, place, number in steps:
+        position = place % len(thread.messages)
+        if what == "switch":
+            thread.switch(position, number)
+            continue
+        before = {*everything_said(thread)}
+        if what == "branch":
+            thread.branch(position)
+        count += 1
+        thread.messages.append(Message.from_person(str(count)))
+        thread.raw = {"leaf": words(thread)}
+        assert {*everything_said(thread)} >= before, "nothing is lost"
+    assert sorted(everything_said(thread)) == sorted(map(str, range(count + 1))), "and nothing is there twice"
+    written = json.loads(json.dumps(branches_as_json(thread.branches)))
+    assert branches_from_json(written, len(thread.messages)) == thread.branches
+    for path in paths(thread):
+        assert path.raw in ({"leaf": words(path)}, {"notes": "first"}), "the notes are those of this path"
+
+
+def everything_said(thread: Thread) -> list[str]:
+    return [message.text for branch in thread.each_branch() for message in branch.messages]
+
+
+def paths(thread: Thread) -> Iterator[Thread]:
+    """The thread as it is with each of its branches open, reached by switching alone."""
+    seen: list[list[str]] = []
+    waiting = [thread]
+    for each in waiting:
+        if words(each) in seen:
+            continue
+        seen.append(words(each))
+        yield each
+        for position, others in each.branches.items():
+            for number in others:
+                copy = Thread(
+                    messages=[*each.messages],
+                    raw=each.raw,
+                    branches=branches_from_json(branches_as_json(each.branches), len(each.messages)),
+                )
+                copy.switch(position, number)
+                waiting.append(copy)
+
+
+def deep(levels: int) -> Thread:
+    """A thread whose answers were asked for again from the last to the first: each branch holds one more."""
+    thread = talk(*map(str, range(levels)))
+    for position in range(levels - 1, 0, -1):
+        thread.branch(position)
+        thread.messages.append(answer(f"{position} again"))
+    return thread
+
+
+def test_branches_inside_branches_are_written_flat_however_deep_they_are() -> None:
+    thread = deep(3000)
+    again = branches_from_json(json.loads(json.dumps(branches_as_json(thread.branches))), 2)
+    copy = Thread(messages=thread.messages, branches=again)
+    for position in range(1, 3000):
+        copy.switch(position, 0)
+    assert words(copy) == [str(number) for number in range(3000)]
+
+
+def written() -> list[dict[str, Any]]:
+    return branches_as_json(deep(4).branches)
+
+
+DAMAGE: dict[str, Callable[[list[dict[str, Any]]], Any]] = {
+    "no list": lambda each: each[0].clear(),
+    "in itself": lambda each: each[1].update(within=1),
+    "in a later one": lambda each: each[0].update(within=2),
+    "before its place": lambda each: each[1].update(position=1),
+    "beyond the thread": lambda each: each[0].update(position=2),
+    "no position": lambda each: each[0].update(position="1"),
+    "truth": lambda each: each[1].update(within=False),
+    "a number too high": lambda each: each[0].update(number=3),
+    "no number": lambda each: each[0].update(number=None),
+    "nothing said": lambda each: each[2].update(messages=[]),
+    "not a message": lambda each: each[2].update(messages=[{"type": "Text", "text": "x"}]),
+    "one lost": lambda each: each[2].update(number=2),
+    "twice": lambda each: each.append(dict(each[0])),
+    "a text": lambda each: each.append("x"),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_branches_that_do_not_fit_the_thread_are_refused(damage: str) -> None:
+    values = written()
+    assert [each["position"] for each in values] == [1, 2, 3]
+    DAMAGE[damage](values)
+    with pytest.raises(ValueError, match="branch|message"):
+        branches_from_json(values, 2)
+
+
+# --- every protocol -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return KINDS[request.param]
+
+
+@pytest.fixture
+def server(kind: Kind) -> Iterator[Any]:
+    with kind.server() as server:
+        yield server
+
+
+@pytest.fixture
+def made(kind: Kind, server: Any) -> Iterator[Callable[..., Assistant]]:
+    """Makes an assistant with a backend of its own, as another process would."""
+    clients: list[OpenAI] = []
+
+    def make(*tools: Tool[..., Any]) -> Assistant:
+        clients.append(connect(Settings(base_url=server.url)))
+        return Assistant(kind.backend(clients[-1]), Toolbox(*tools))
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+def memory(server: Any, thread: Thread) -> Any:
+    """All that the model was told for the thread's last answer, and what the server keeps of it."""
+    notes = {**thread.raw.get("responses", {}), **thread.raw.get("agents", {}), **thread.raw.get("assistants", {})}
+    if notes.get("conversation"):
+        return server.conversations[notes["conversation"]].items
+    if notes.get("session"):
+        return server.sessions[notes["session"]].items
+    if notes.get("thread"):
+        return server.threads[notes["thread"]]
+    return server.asked[-1].get("input") or server.asked[-1]["messages"]
+
+
+def heard(server: Any, thread: Thread) -> Heard:
+    """The words of the form Q1 or A2b that the model knew of when it wrote its last answer."""
+    told = re.findall(r"\b[QA]\d\w*\b", json.dumps(memory(server, thread)))
+    last = thread.messages[-1].text
+    return told[:-1] if told[-1:] == [last] else told
+
+
+def everything(thread: Thread) -> Heard:
+    return words(thread)[:-1]
+
+
+def test_the_model_is_told_the_open_branch_and_nothing_else(
+    server: Any, made: Callable[..., Assistant], database: str
+) -> None:
+    assistant, thread = made(add), Thread()
+
+    def go_on(run: Iterator[Event], said: str) -> None:
+        server.plays(text(said))
+        assert list(run)[-1] == RunCompleted()
+        assert (server.refused, thread.messages[-1].text) == ([], said)
+        assert heard(server, thread) == everything(thread)
+
+    go_on(assistant.run(thread, "Q1"), "A1")
+    name = thread.id
+    go_on(assistant.run(thread, "Q2"), "A2")
+    go_on(assistant.regenerate(thread, 3), "A2b")
+    go_on(assistant.run(thread, "Q3"), "A3")
+    go_on(assistant.edit(thread, 2, "Q2c"), "A2c")
+    go_on(assistant.edit(thread, 0, "Q1d"), "A1d")
+    thread.switch(0, 0)
+    assert words(thread) == ["Q1", "A1", "Q2c", "A2c"]
+    go_on(assistant.run(thread, "Q4"), "A4")
+    thread.switch(2, 0)
+    assert words(thread) == ["Q1", "A1", "Q2", "A2b", "Q3", "A3"]
+    thread.switch(3, 0)
+    go_on(assistant.run(thread, "Q5"), "A5")
+    go_on(assistant.regenerate(thread, 5), "A5b")
+    with closing(Store(database)) as store:
+        store.save(thread)
+        kept = store.load(thread.id)
+    assert kept is not None
+    thread, assistant = kept, made(add)
+    thread.switch(3, 1)
+    go_on(assistant.run(thread, "Q6"), "A6")
+    thread.switch(3, 0)
+    thread.switch(5, 0)
+    assert words(thread) == ["Q1", "A1", "Q2", "A2", "Q5", "A5"]
+    go_on(assistant.run(thread, "Q7"), "A7")
+    assert thread.id == name
+    for branch in thread.each_branch():
+        assistant.backend.forget(branch)  # type: ignore[attr-defined]
+    assert (server.conversations, getattr(server, "sessions", {}), getattr(server, "threads", {})) == ({},) * 3
+
+
+def test_calls_of_one_branch_are_none_of_another_s_business(
+    server: Any, made: Callable[..., Assistant]
+) -> None:
+    assistant, thread = made(add), Thread()
+    server.plays(calls(call("add", a=1, b=2)), text("A1"))
+    assert list(assistant.run(thread, "Q1"))[-1] == RunCompleted()
+    server.plays(calls(call("add", a=3, b=4)), calls(call("add", a=5, b=6)), text("A1b"))
+    assert list(assistant.regenerate(thread, 1))[-1] == RunCompleted()
+    assert "'a': 1" not in str(memory(server, thread)).replace('"', "'")
+    thread.switch(1, 0)
+    server.plays(calls(call("add", a=7, b=8)), text("A2"))
+    assert list(assistant.run(thread, "Q2"))[-1] == RunCompleted()
+    assert (server.refused, [len(each.calls) for each in thread.messages]) == ([], [0, 1, 0, 1])
+
+
+def test_a_paused_answer_that_is_asked_for_again_is_closed_and_can_be_gone_on_with(
+    server: Any, made: Callable[..., Assistant]
+) -> None:
+    assistant, thread = made(double), Thread()
+    server.plays(calls(call("double", number=4)))
+    assert list(assistant.run(thread, "Q1"))[-1] == RunPaused()
+    server.plays(text("A1b"))
+    assert list(assistant.regenerate(thread, 1))[-1] == RunCompleted()
+    assert (words(thread), heard(server, thread)) == (["Q1", "A1b"], ["Q1"])
+    thread.switch(1, 0)
+    assert (thread.messages[1].ending, thread.open_calls()) == (RunStopped("person", "Stopped."), [])
+    server.plays(text("A2"))
+    assert list(assistant.run(thread, "Q2"))[-1] == RunCompleted()
+    assert server.refused == []
+
+
+def test_a_pause_that_somebody_only_looks_away_from_still_waits(
+    server: Any, made: Callable[..., Assistant]
+) -> None:
+    assistant, thread = made(double), Thread()
+    server.plays(text("A1"), calls(call("double", number=4)))
+    assert list(assistant.run(thread, "Q1"))[-1] == RunCompleted()
+    assert list(assistant.regenerate(thread, 1))[-1] == RunPaused()
+    thread.switch(1, 0)
+    assert (thread.is_paused, words(thread)) == (False, ["Q1", "A1"])
+    thread.switch(1, 1)
+    assert thread.is_paused
+
+
+@pytest.mark.parametrize("how", ["cut", "refused"])
+def test_an_answer_that_failed_is_asked_for_again_and_what_it_said_is_kept(
+    server: Any, made: Callable[..., Assistant], how: str
+) -> None:
+    assistant, thread = made(add), Thread()
+    assistant.backend._client.max_retries = 0  # type: ignore[attr-defined]
+    failing = error(401, "invalid_api_key", x_should_retry="false")
+    server.plays(cut(text("A1 one two three", pieces=16), 14, "close") if how == "cut" else failing)
+    assert isinstance(list(assistant.run(thread, "Q1"))[-1], RunFailed)
+    server.drop_script()
+    server.wait_until_idle()
+    server.plays(text("A1b"))
+    assert list(assistant.regenerate(thread, 1))[-1] == RunCompleted()
+    assert (words(thread), heard(server, thread)) == (["Q1", "A1b"], ["Q1"])
+    assert thread.choice(1) == ((1, 2) if how == "cut" else (0, 1)), "what said nothing leaves nothing"
+    if how == "cut":
+        thread.switch(1, 0)
+        server.refused.clear()
+        server.plays(text("A2"))
+        assert list(assistant.run(thread, "Q2"))[-1] == RunCompleted()
+        assert thread.messages[1].text.startswith("A1")
+
+
+@pytest.mark.parametrize("position", [-1, 1, 2, 99])
+def test_an_edit_of_what_is_no_message_of_a_person_changes_nothing(position: int) -> None:
+    thread, assistant = talk("Q1", "A1"), Assistant(None, Toolbox())  # type: ignore[arg-type]
+    assert list(assistant.edit(thread, position, "x")) == [RunCompleted()]
+    assert list(assistant.regenerate(thread, position - 1)) == [RunCompleted()]
+    assert (words(thread), thread.branches) == (["Q1", "A1"], {})
