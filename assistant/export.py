@@ -14,9 +14,10 @@ from dataclasses import fields, is_dataclass
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from .attachments import is_sound
 from .events import CallAnswered, CallApproved, RunCompleted, RunFailed, RunPaused, RunStopped
 from .execute import stopped
-from .messages import UNSENDABLE, Call, Message, Reasoning, Refusal, Remark, Text
+from .messages import UNSENDABLE, Attachment, Call, Message, Reasoning, Refusal, Remark, Text
 from .threads import Branches, Thread
 from .transcript import branches_as_json, branches_from_json, message_as_json, message_from_json
 
@@ -53,6 +54,8 @@ def _blocks(message: Message) -> Iterator[str]:
         match part:
             case Text(text):
                 yield text if _ends_with_itself(text) else _quoted(text)
+            case Attachment(name, kind):
+                yield f"**Attached** {_code(name)} ({_code(kind)})"
             case Refusal(text):
                 yield _quoted(f"**Refused:** {text}")
             case Reasoning(text):
@@ -245,7 +248,9 @@ def _branches(written: Any, length: int) -> Branches:
 
 
 def _makes_sense(message: Message) -> bool:
-    """Whether results belong to their calls, and a person's message is not one that is being written."""
+    """Whether results belong to their calls, files to a person, and the person's message has its end."""
+    if message.attachments and (message.role == "assistant" or not all(map(is_sound, message.attachments))):
+        return False
     calls = [part for part in message.parts if isinstance(part, Call)]
     return (message.role == "assistant" or message.ending is not None) and all(
         each is None or (call.asked and each.call_id == call.call_id)

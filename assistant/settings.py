@@ -40,6 +40,7 @@ VARIABLES: dict[str, str] = {
     "ASSISTANT_CONTEXT_TOKENS": "Tokens the model can take in, for servers that cut silently (0: no limit).",
     "ASSISTANT_DATABASE_URL": "Where threads are kept: a database's URL (a SQLite file beside the page).",
     "ASSISTANT_FAULTS": "What to break on purpose, such as cut:5 or function.delay:get_weather:3 (nothing).",
+    "ASSISTANT_TRANSCRIBE_MODEL": "What writes down what is spoken (gpt-transcribe; elsewhere than at OpenAI: none).",
     "ASSISTANT_BACKGROUND": "1 lets answers go on at the server through a lost connection, where it can (0).",
 }
 
@@ -62,6 +63,7 @@ class Settings:
     context: int = 0
     database_url: str = field(default="", repr=False)
     faults: str = ""
+    transcribe_model: str = ""
     background: bool = False
 
     @property
@@ -115,6 +117,7 @@ class Settings:
             ),
             database_url=text("ASSISTANT_DATABASE_URL"),
             faults=_faults(text("ASSISTANT_FAULTS")),
+            transcribe_model=text("ASSISTANT_TRANSCRIBE_MODEL"),
             background=_flag("ASSISTANT_BACKGROUND", text("ASSISTANT_BACKGROUND"), default.background),
         )
         for protocol, name in (("agents", "OPENAI_AGENT_ID"), ("assistants", "OPENAI_ASSISTANT_ID")):

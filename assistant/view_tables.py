@@ -57,7 +57,7 @@ def _number(count: int, what: str) -> str:
 
 
 def is_table(value: Any) -> bool:
-    """Whether this is a table or a column of pandas, or speaks Arrow's PyCapsule interface as a table does."""
+    """Whether this is a table or a column of pandas, or something that Arrow can take as one."""
     return _is_of_pandas(value) or hasattr(type(value), "__arrow_c_stream__")
 
 
@@ -102,7 +102,7 @@ def _of_pandas(table: Any, most_rows: int) -> tuple[Columns, int, int]:
 
 
 def _of_arrow(table: Any, most_rows: int) -> tuple[Columns, int, int]:
-    import pyarrow
+    import pyarrow  # type: ignore[import-untyped]
 
     whole: Any = pyarrow.table(table)
     head = whole.slice(0, most_rows)

@@ -7,7 +7,7 @@ their types' names; ``Chart``, ``Map``, ``File`` and ``Diagram`` are for what a 
 
 Not here: drawing (``ui/views.py``). No library is imported here that the function has not imported itself.
 
-The one rule: whatever it is, it is shortened or refused in words. A function's answer never fails by its size.
+The one rule: whatever it is, it is shortened or refused in words; no function's answer fails by its size.
 """
 
 import base64

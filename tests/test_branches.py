@@ -352,9 +352,151 @@ def test_an_answer_that_failed_is_asked_for_again_and_what_it_said_is_kept(
         assert thread.messages[1].text.startswith("A1")
 
 
-@pytest.mark.parametrize("position", [-1, 1, 2, 99])
+@pytest.mark.parametrize("position", [-1, 1, 99])
 def test_an_edit_of_what_is_no_message_of_a_person_changes_nothing(position: int) -> None:
     thread, assistant = talk("Q1", "A1"), Assistant(None, Toolbox())  # type: ignore[arg-type]
     assert list(assistant.edit(thread, position, "x")) == [RunCompleted()]
     assert list(assistant.regenerate(thread, position - 1)) == [RunCompleted()]
     assert (words(thread), thread.branches) == (["Q1", "A1"], {})
+
+
+# --- kept, and shared -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def store(database: str) -> Iterator[Store]:
+    with closing(Store(database)) as store:
+        yield store
+
+
+@pytest.fixture
+def model() -> Iterator[ModelServer]:
+    with ModelServer() as model:
+        yield model
+
+
+def branched() -> Thread:
+    """A thread with a branch in a branch that is not open."""
+    thread = talk("Q1", "A1", "Q2", "A2")
+    thread.branch(3)
+    thread.messages.append(answer("A2b \x00\ud800"))
+    thread.branch(0)
+    thread.messages += talk("Q1c", "A1c").messages
+    thread.raw = {"notes": "open"}
+    return thread
+
+
+def test_branches_come_back_from_the_store_and_go_with_their_thread(store: Store, database: str) -> None:
+    thread = branched()
+    store.save(thread)
+    kept = store.load("conv_1")
+    assert kept is not None
+    assert (kept.messages, kept.raw, kept.branches) == (thread.messages, thread.raw, thread.branches)
+    assert (kept.moved, thread.moved) == (None, None)
+    kept.switch(0, 0)
+    kept.switch(3, 0)
+    store.save(kept, len(kept.messages))  # what moved is kept all the same
+    again = store.load("conv_1")
+    assert again is not None
+    assert (words(again), again.raw) == (["Q1", "A1", "Q2", "A2"], {"notes": "first"})
+    assert again.branches == kept.branches
+    assert [each.id for each in store.entries("a1c")] == ["conv_1"], "found in a branch that is not open"
+    assert [each.id for each in store.entries("A2B")] == ["conv_1"]
+    store.delete("conv_1")
+    assert (store.load("conv_1"), store.entries("a1c"), branch_rows(database)) == (None, [], [])
+
+
+def branch_rows(database: str) -> list[Any]:
+    engine = engine_for(address_of(database))
+    with engine.connect() as connection:
+        rows = connection.execute(sql.select(BRANCHES).order_by(BRANCHES.c.number)).all()
+    engine.dispose()
+    return [*rows]
+
+
+def test_an_answer_that_grows_writes_no_branch_again(store: Store, database: str) -> None:
+    thread = branched()
+    store.save(thread)
+    engine = engine_for(address_of(database))
+    with engine.begin() as connection:
+        connection.execute(sql.update(BRANCHES).values(said="untouched"))
+    thread.messages.append(Message("assistant"))
+    for _ in range(3):
+        thread.messages[-1].parts.append(Text("more"))
+        store.save(thread, 2)
+    with engine.connect() as connection:
+        assert [*connection.scalars(sql.select(BRANCHES.c.said))] == ["untouched"] * 2
+    engine.dispose()
+
+
+def test_branches_that_could_not_be_kept_are_kept_the_next_time(
+    store: Store, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = talk("Q1", "A1", "Q2", "A2")
+    store.save(thread)
+    thread.branch(1)
+    thread.messages.append(answer("A1b"))
+    thread.raw["bad"] = {1, 2}
+    with pytest.raises(TypeError):
+        store.save(thread, 2, raw=False)
+    assert branch_rows(database) == []
+    thread.raw = {}
+    store.save(thread, 2, raw=False)
+    kept = store.load("conv_1")
+    assert kept is not None
+    assert (words(kept), kept.raw, kept.branches) == (["Q1", "A1b"], {}, thread.branches)
+
+
+def test_another_process_sees_a_switch_and_a_branch(database: str) -> None:
+    keeper, live = Keeper(database), LiveRuns()
+    with closing(keeper), closing(Store(database)) as there:
+        thread = branched()
+        there.save(thread)
+        here = there.load("conv_1")
+        assert here is not None
+        live.change(here, lambda: here.switch(0, 0), keeper)
+        newer = there.newer(thread)
+        assert newer is not None
+        LiveRuns().renew(thread, newer)
+        assert (words(thread)[:3], thread.choice(0), thread.choice(3)) == (["Q1", "A1", "Q2"], (0, 2), (1, 2))
+        assert thread.branches == here.branches
+        there.take(thread)
+        with pytest.raises(ThreadBusy):
+            live.change(here, lambda: here.switch(0, 1), Keeper(database))
+        assert words(here) == words(thread)
+
+
+def test_nobody_branches_or_switches_while_an_answer_is_written(
+    model: ModelServer, connect_to: Callable[..., Assistant], database: str
+) -> None:
+    gate = threading.Event()
+    model.plays(text("A1"), text("A1b one two", gate=gate, gate_after=6), text("A1c"))
+    assistant, thread, live, keeper = connect_to(model.url, add), Thread(), LiveRuns(), Keeper(database)
+    with closing(keeper), closing(Store(database)) as store:
+        assert live.start(thread, lambda: assistant.run(thread, "Q1"), keeper=keeper).join(5)
+        run = live.start(thread, lambda: assistant.regenerate(thread, 1), keeper=keeper)
+        for change in (lambda: thread.switch(1, 0), lambda: thread.branch(0)):
+            with pytest.raises(ThreadBusy):
+                live.change(thread, change, keeper)
+        with pytest.raises(ThreadBusy):
+            live.start(thread, lambda: assistant.edit(thread, 0, "Q2"), keeper=keeper)
+        gate.set()
+        assert run.join(5)
+        live.change(thread, lambda: thread.switch(1, 0), keeper)
+        kept = store.load(thread.id)
+        assert kept is not None
+        assert (words(kept), kept.choice(1), kept.raw) == (["Q1", "A1"], (0, 2), thread.raw)
+        assert not store.is_held_elsewhere(thread.id)
+        assert live.start(thread, lambda: assistant.regenerate(thread, 1), keeper=keeper).join(5)
+        assert words(thread) == ["Q1", "A1c"]
+        kept = store.load(thread.id)
+        assert kept is not None
+        assert (kept.branches, kept.choice(1)) == (thread.branches, (2, 3))
+
+
+def test_what_is_attached_to_a_message_stays_when_its_text_is_edited() -> None:
+    thread, assistant = talk("Q1", "A1"), Assistant(None, Toolbox())  # type: ignore[arg-type]
+    thread.messages[0].parts.append(Text("and more"))
+    assistant.edit(thread, 0, "Q1b \x00")
+    assert thread.messages[0] == Message.from_person("Q1b \ufffd")
+    assert thread.branches == {0: {0: Branch([*talk("Q1\n\nand more").messages, answer("A1")], {"notes": "first"})}}

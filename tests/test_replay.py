@@ -522,7 +522,7 @@ def test_a_shipped_tape_is_sound_and_plays(path: Path) -> None:
 
 
 def test_three_tapes_ship() -> None:
-    assert list(shipped()) == ["a_function_that_fails", "in_japanese", "weather_then_a_hotel"]
+    assert list(shipped()) == ["a_function_that_fails", "in_Japanese", "weather_then_a_hotel"]
 
 
 def test_a_limit_of_rounds_is_played_as_a_limit() -> None:

@@ -50,6 +50,7 @@ def test_every_variable_sets_its_setting() -> None:
         "ASSISTANT_CONTEXT_TOKENS": "4096",
         "ASSISTANT_DATABASE_URL": "sqlite://",
         "ASSISTANT_FAULTS": "cut:5",
+        "ASSISTANT_TRANSCRIBE_MODEL": "whisper",
         "ASSISTANT_BACKGROUND": "1",
     }
     assert list(variables) == list(VARIABLES)
@@ -68,6 +69,7 @@ def test_every_variable_sets_its_setting() -> None:
         context=4096,
         database_url="sqlite://",
         faults="cut:5",
+        transcribe_model="whisper",
         background=True,
     )
 

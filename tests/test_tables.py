@@ -32,13 +32,29 @@ FIRST = [
     """"parts": [{"type": "Text", "text": "Oui."}], "ending": {"type": "RunCompleted"}}', 'oui.')""",
 ]
 
+# The same thread, as the second edition made and kept it.
+SECOND = [
+    FIRST[0],
+    "CREATE TABLE thread (id VARCHAR(512) NOT NULL, title TEXT NOT NULL, began FLOAT NOT NULL, "
+    "changed FLOAT NOT NULL, raw TEXT NOT NULL, called TEXT DEFAULT '' NOT NULL, "
+    "version INTEGER DEFAULT '0' NOT NULL, holder VARCHAR(32) DEFAULT '' NOT NULL, "
+    "held_until FLOAT DEFAULT '0' NOT NULL, stop INTEGER DEFAULT '0' NOT NULL, PRIMARY KEY (id))",
+    FIRST[2],
+    FIRST[3],
+    "INSERT INTO edition VALUES (2)",
+    """INSERT INTO thread VALUES ('conv_1', 'Élan', 1.5, 2.5, '{"responses": {"items": []}}', 'élan', 1, """
+    """'', 0, 0)""",
+    *FIRST[6:],
+]
+EARLIER = {"first": FIRST, "second": SECOND}
 
-@pytest.fixture
-def first(database: str) -> Iterator[sql.Engine]:
-    """A database as the first edition left it."""
+
+@pytest.fixture(params=EARLIER)
+def earlier(database: str, request: pytest.FixtureRequest) -> Iterator[sql.Engine]:
+    """A database as an earlier edition left it."""
     engine = engine_for(address_of(database))
     with engine.begin() as connection:
-        for statement in FIRST:
+        for statement in EARLIER[request.param]:
             if engine.dialect.name == "postgresql":
                 statement = statement.replace("(number INTEGER", "(number SERIAL")
             connection.exec_driver_sql(statement)
@@ -61,8 +77,8 @@ def shape(engine: sql.Engine) -> dict[str, Any]:
     }
 
 
-def test_a_database_of_the_first_edition_is_brought_forward_with_all_that_it_holds(
-    first: sql.Engine, database: str
+def test_a_database_of_an_earlier_edition_is_brought_forward_with_all_that_it_holds(
+    earlier: sql.Engine, database: str
 ) -> None:
     with closing(Store(database)) as store:
         kept = store.load("conv_1")
@@ -79,24 +95,27 @@ def test_a_database_of_the_first_edition_is_brought_forward_with_all_that_it_hol
         assert [each.title for each in store.entries("été")] == ["Été"]
         kept.messages += kept.messages
         store.save(kept, 2)
-    with first.connect() as connection:
+        kept.branch(3)
+        store.save(kept, 3)
+        assert [each.id for each in store.entries("oui")] == ["conv_1"]
+    with earlier.connect() as connection:
         assert connection.scalar(sql.select(tables.EDITIONS.c.number)) == EDITION
 
 
-def test_a_database_brought_forward_has_the_shape_of_a_new_one(first: sql.Engine, database: str) -> None:
+def test_a_database_brought_forward_has_the_shape_of_a_new_one(earlier: sql.Engine, database: str) -> None:
     Store(database).close()
-    forward = shape(first)
-    with first.begin() as connection:
-        for table in ("message", "thread", "edition"):
+    forward = shape(earlier)
+    with earlier.begin() as connection:
+        for table in ("branch", "message", "thread", "edition"):
             connection.exec_driver_sql(f"DROP TABLE {table}")
     Store(database).close()
-    assert shape(first) == forward
+    assert shape(earlier) == forward
 
 
 def test_a_database_is_brought_forward_wholly_or_not_at_all(
-    first: sql.Engine, database: str, monkeypatch: pytest.MonkeyPatch
+    earlier: sql.Engine, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = shape(first)
+    before = shape(earlier)
 
     def half(connection: sql.Connection) -> None:
         connection.exec_driver_sql("ALTER TABLE thread ADD COLUMN half TEXT")
@@ -106,14 +125,14 @@ def test_a_database_is_brought_forward_wholly_or_not_at_all(
         context.setitem(tables._STEPS, EDITION, half)
         with pytest.raises(StoreError, match="the power is gone"):
             Store(database)
-    assert shape(first) == before
+    assert shape(earlier) == before
     Store(database).close()
 
 
-@pytest.mark.parametrize("state", ["new", "first"])
+@pytest.mark.parametrize("state", ["new", "earlier"])
 def test_many_may_open_a_database_at_once(database: str, state: str, request: pytest.FixtureRequest) -> None:
-    if state == "first":
-        request.getfixturevalue("first")
+    if state == "earlier":
+        request.getfixturevalue("earlier")
     everybody, opened = threading.Barrier(8), []
 
     def open_it() -> None:

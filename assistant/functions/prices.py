@@ -13,7 +13,7 @@ from assistant import tool
 from .database import connect, find_city
 
 
-@tool
+@tool(doing="Comparing hotel prices")
 def hotel_prices(city: str | None = None) -> tuple[Any, Any]:
     """Compare what hotels cost, in EUR for a room and night; the person sees a table and a chart.
 
@@ -24,7 +24,7 @@ def hotel_prices(city: str | None = None) -> tuple[Any, Any]:
         ToolError: The database does not have this city; the text lists those it has.
     """
     import altair as alt
-    import pandas as pd
+    import pandas as pd  # type: ignore[import-untyped]
 
     query = """
         SELECT city.name AS city, hotel.name AS hotel, stars, price_per_night_eur AS price_eur

@@ -18,26 +18,23 @@ COMMENT_LENGTH = 2_000
 """Characters of a comment."""
 
 
-def draw_footer(message: Message, key: str, keep: Callable[[], None] | None = None) -> None:
-    """Draw the line of an answer that has ended; with buttons, if a rating can be kept.
+def draw_footer(message: Message, number: int, keep: Callable[[], None] | None = None) -> None:
+    """Draw the line of an answer, the thread's message of this number, if the answer has ended.
 
-    ``keep`` is called, on no message but the newest, when ``message.rating`` has changed.
+    ``keep`` is given for the newest alone, which has buttons; it is called when ``message.rating`` has changed.
     """
     if message.role == "user" or message.ending is None:
         return
-    if keep is None:
-        if words := " · ".join(filter(None, [in_short(message.effort), _rated(message.rating)])):
-            st.caption(words, help=in_full(message.effort) or None)
-    elif message.text:
-        _draw_buttons(message, key, keep)
-    elif words := in_short(message.effort):
+    if keep and message.text:
+        _draw_buttons(message, number, keep)
+    elif words := " · ".join(filter(None, [in_short(message.effort), _rated(message.rating)])):
         st.caption(words, help=in_full(message.effort) or None)
 
 
 @st.fragment
-def _draw_buttons(message: Message, key: str, keep: Callable[[], None]) -> None:
+def _draw_buttons(message: Message, number: int, keep: Callable[[], None]) -> None:
     """The newest answer's line. A fragment: what is pressed here draws nothing but this line again."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key=f"footer-{key}"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key=f"footer_{number}"):
         if words := in_short(message.effort):
             st.caption(words, width="content", help=in_full(message.effort) or None)
         copy = st.popover(
@@ -45,32 +42,45 @@ def _draw_buttons(message: Message, key: str, keep: Callable[[], None]) -> None:
             icon=":material/content_copy:",
             type="tertiary",
             help="Copy the answer",
-            key=f"copy-{key}",
+            key=f"copy_{number}",
             on_change="rerun",
         )
         if copy.open:
             with copy:
                 st.code(message.text, language="markdown", wrap_lines=True, height=300)
-        rating = message.rating
-        given = st.feedback("thumbs", key=f"thumbs-{key}", default=None if rating is None else int(rating.good))
-    if given is not None and (rating is None or rating.good != bool(given)):
-        message.rating = rating = Rating(bool(given), rating.comment if rating else "")
-        keep()
-    elif given is None and rating is not None:  # a second press takes it back
-        message.rating = rating = None
-        keep()
-    if rating is not None:
-        comment = st.text_input(
+        thumbs = _state(f"thumbs_{number}", None if message.rating is None else int(message.rating.good))
+        st.feedback("thumbs", key=thumbs, on_change=_rate, args=[message, thumbs, keep])
+    if message.rating is not None:
+        comment = _state(f"comment_{number}", message.rating.comment)
+        st.text_input(
             "Say why, if you like",
-            rating.comment,
-            key=f"comment-{key}",
+            key=comment,
             placeholder="Say why, if you like",
             label_visibility="collapsed",
             max_chars=COMMENT_LENGTH,
+            on_change=_comment,
+            args=[message, comment, keep],
         )
-        if comment != rating.comment:
-            message.rating = Rating(rating.good, comment)
-            keep()
+
+
+def _state(key: str, value: object) -> str:
+    """The key of a widget that shows this: another message, or another page, may have left something else."""
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
+    return key
+
+
+def _rate(message: Message, key: str, keep: Callable[[], None]) -> None:
+    given = st.session_state[key]  # None: pressed a second time, which takes it back
+    comment = message.rating.comment if message.rating else ""
+    message.rating = None if given is None else Rating(bool(given), comment)
+    keep()
+
+
+def _comment(message: Message, key: str, keep: Callable[[], None]) -> None:
+    if message.rating is not None:
+        message.rating = Rating(message.rating.good, st.session_state[key].strip())
+        keep()
 
 
 def in_short(effort: Effort) -> str:
@@ -91,11 +101,11 @@ def in_full(effort: Effort) -> str:
     )
 
 
-def in_time(seconds: float | None) -> str:
+def in_time(seconds: float | None, tenths: bool = True) -> str:
     """``3.2 s``, ``48 s`` or ``2 min 5 s``; empty where nobody measured."""
     if seconds is None:
         return ""
-    if seconds < 9.95:
+    if tenths and seconds < 9.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -8,6 +8,7 @@ else it goes back to the person, for they may mean something else now.
 
 import threading
 from collections.abc import Callable
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import streamlit as st
@@ -49,21 +50,25 @@ class Queue:
             waiting.remove(text)
             return text
 
-    def due(self, thread: Thread) -> tuple[str, str]:
-        """What to do now that nobody writes in the thread: what to send, and what to give back.
-
-        While the thread waits for a person's decision, so does all of this.
-        """
-        ending = thread.messages[-1].ending if thread.messages else None
+    def next(self, thread: Thread) -> str:
+        """Take out what is to be said next, now that nobody writes in the thread; or nothing."""
         with self._lock:
             waiting = self._waiting.get(thread, [])
-            if not waiting or isinstance(ending, RunPaused):
-                return "", ""
-            if isinstance(ending, RunCompleted):
-                return waiting.pop(0), ""
-            back = "\n\n".join(waiting)
-            waiting.clear()
-            return "", back
+            return waiting.pop(0) if waiting and _ended(thread, RunCompleted) else ""
+
+    def give_back(self, thread: Thread) -> str:
+        """Take out all that waits, if the answer it waited for was stopped or failed; or nothing.
+
+        While that waits for a person's decision, so does all of this.
+        """
+        if _ended(thread, RunCompleted | RunPaused):
+            return ""
+        with self._lock:
+            return "\n\n".join(self._waiting.pop(thread, []))
+
+
+def _ended(thread: Thread, how: Any) -> bool:
+    return bool(thread.messages) and isinstance(thread.messages[-1].ending, how)
 
 
 def draw_queue(queue: Queue, thread: Thread, take_back: Callable[[str], None]) -> None:
