@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sql
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from openai import OpenAI
 
 from assistant import Assistant, Thread, Tool, Toolbox
@@ -19,7 +17,7 @@ from assistant.errors import ThreadBusy
 from assistant.events import Event, RunCompleted, RunFailed, RunPaused, RunStopped
 from assistant.keeper import Keeper
 from assistant.live_runs import LiveRuns
-from assistant.messages import Message, Text
+from assistant.messages import Attachment, Message, Text
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.tables import BRANCHES, address_of, engine_for
@@ -28,6 +26,10 @@ from assistant.transcript import branches_as_json, branches_from_json
 from tests.conftest import add
 from tests.test_contract import KINDS, Kind, double
 from tests.wire import ModelServer, call, calls, cut, error, text
+
+pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 Heard = list[str]
 
@@ -89,7 +91,9 @@ def test_a_switch_to_what_is_not_there_or_is_open_changes_nothing(position: int,
     assert (words(thread), thread.choice(3), thread.moved) == (["Q1", "A1", "Q2", "A2b"], (1, 2), None)
 
 
-STEPS = st.lists(st.tuples(st.sampled_from(["say", "branch", "switch"]), st.integers(0, 9), st.integers(0, 3)))
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["say", "branch", "switch"]), st.integers(0, 9), st.integers(0, 3))
+)
 
 
 @settings(max_examples=200, deadline=None)
@@ -221,7 +225,7 @@ def made(kind: Kind, server: Any) -> Iterator[Callable[..., Assistant]]:
 
 def memory(server: Any, thread: Thread) -> Any:
     """All that the model was told for the thread's last answer, and what the server keeps of it."""
-    notes = {**thread.raw.get("responses", {}), **thread.raw.get("agents", {}), **thread.raw.get("assistants", {})}
+    notes = {name: value for each in thread.raw.values() for name, value in each.items()}
     if notes.get("conversation"):
         return server.conversations[notes["conversation"]].items
     if notes.get("session"):
@@ -282,7 +286,9 @@ def test_the_model_is_told_the_open_branch_and_nothing_else(
     assert thread.id == name
     for branch in thread.each_branch():
         assistant.backend.forget(branch)  # type: ignore[attr-defined]
-    assert (server.conversations, getattr(server, "sessions", {}), getattr(server, "threads", {})) == ({},) * 3
+    assert (server.conversations, getattr(server, "sessions", {}), getattr(server, "threads", {})) == (
+        {},
+    ) * 3
 
 
 def test_calls_of_one_branch_are_none_of_another_s_business(
@@ -496,7 +502,9 @@ def test_nobody_branches_or_switches_while_an_answer_is_written(
 
 def test_what_is_attached_to_a_message_stays_when_its_text_is_edited() -> None:
     thread, assistant = talk("Q1", "A1"), Assistant(None, Toolbox())  # type: ignore[arg-type]
-    thread.messages[0].parts.append(Text("and more"))
+    file = Attachment("notes.txt", "text/plain", "SGk=")
+    thread.messages[0].parts.append(file)
+    before = [*thread.messages]
     assistant.edit(thread, 0, "Q1b \x00")
-    assert thread.messages[0] == Message.from_person("Q1b \ufffd")
-    assert thread.branches == {0: {0: Branch([*talk("Q1\n\nand more").messages, answer("A1")], {"notes": "first"})}}
+    assert thread.messages[0] == Message.from_person("Q1b \ufffd", [file])
+    assert thread.branches == {0: {0: Branch(before, {"notes": "first"})}}

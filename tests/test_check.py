@@ -9,8 +9,6 @@ from functools import cache, partial
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from assistant import Assistant, Thread, Toolbox
 from assistant.backends.client import connect
@@ -23,6 +21,10 @@ from tests.chat_server import chunk, chunks
 from tests.conftest import add
 from tests.test_contract import KINDS, Kind, fail
 from tests.wire import Play, call, calls, cut, error, message, reasoning, refusal, text
+
+pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 STOPPED = "The answer stopped without its last event."
 TOO_LATE = "This came after the end of the answer."

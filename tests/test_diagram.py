@@ -3,12 +3,15 @@
 import re
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
 
 from assistant.wire.diagram import MOST_STEPS, as_mermaid
 from assistant.wire.tape import Entry, Tape
 from tests.test_measure import TWO_ROUNDS, asked, delta, mutated_tape, run
+
+pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
+from hypothesis import given
+from hypothesis import strategies as st
 
 HEAD = as_mermaid(Tape()).partition("participant Server")[0]
 

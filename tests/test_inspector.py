@@ -4,8 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from assistant.ui.inspector_rows import Row, Rows
@@ -13,6 +11,10 @@ from assistant.wire.replay import shipped
 from assistant.wire.tape import Tape
 from tests.test_diagram import HOSTILE
 from tests.test_measure import TWO_ROUNDS, asked, delta, event, mutated_tape, run
+
+pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 TAPE = Tape.from_lines(shipped()["weather_then_a_hotel"].read_text("utf-8"))
 

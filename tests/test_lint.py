@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import AnyUrl, BaseModel, ConfigDict
 
 from assistant import Tool, Toolbox, functions, tool
 from assistant.lint import Remark, estimated_tokens, lint, tokens_of_all
 from tests.conftest import add
+
+pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 class Guest(BaseModel):

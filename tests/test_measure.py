@@ -5,14 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from assistant.wire.measure import Figures, Span, figures, spans
 from assistant.wire.prices import AS_OF, Price, cost, price_of
 from assistant.wire.replay import shipped
 from assistant.wire.tape import Entry, Tape, TapeError
 from assistant.wire.tokens import Response, Tokens
+
+pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
+from hypothesis import given
+from hypothesis import strategies as st
 
 OPENAI = "https://api.openai.com/v1/responses"
 USAGE = {

@@ -49,15 +49,21 @@ SECOND = [
 EARLIER = {"first": FIRST, "second": SECOND}
 
 
-@pytest.fixture(params=EARLIER)
-def earlier(database: str, request: pytest.FixtureRequest) -> Iterator[sql.Engine]:
+def make(edition: str, database: str) -> sql.Engine:
     """A database as an earlier edition left it."""
     engine = engine_for(address_of(database))
     with engine.begin() as connection:
-        for statement in EARLIER[request.param]:
+        for statement in EARLIER[edition]:
             if engine.dialect.name == "postgresql":
                 statement = statement.replace("(number INTEGER", "(number SERIAL")
             connection.exec_driver_sql(statement)
+    return engine
+
+
+@pytest.fixture(params=EARLIER)
+def earlier(database: str, request: pytest.FixtureRequest) -> Iterator[sql.Engine]:
+    """A database as each earlier edition left it."""
+    engine = make(request.param, database)
     yield engine
     engine.dispose()
 
@@ -129,10 +135,10 @@ def test_a_database_is_brought_forward_wholly_or_not_at_all(
     Store(database).close()
 
 
-@pytest.mark.parametrize("state", ["new", "earlier"])
-def test_many_may_open_a_database_at_once(database: str, state: str, request: pytest.FixtureRequest) -> None:
-    if state == "earlier":
-        request.getfixturevalue("earlier")
+@pytest.mark.parametrize("edition", ["none", *EARLIER])
+def test_many_may_open_a_database_at_once(database: str, edition: str) -> None:
+    if edition in EARLIER:
+        make(edition, database).dispose()
     everybody, opened = threading.Barrier(8), []
 
     def open_it() -> None:

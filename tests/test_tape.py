@@ -7,11 +7,13 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from assistant.wire import tape as module
 from assistant.wire.tape import Entry, Exchange, Tape, TapeError
+
+pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
+from hypothesis import given
+from hypothesis import strategies as st
 
 STREAM = {"content-type": "text/event-stream; charset=utf-8", "x-request-id": "req_1", "server": "x"}
 EVENTS = 'event: a\ndata: {"type": "a", "text": "é\u2028"}\n\ndata: [DONE]\n\n'.encode()

@@ -1,0 +1,35 @@
+"""The benchmark: ``python -m tests.bench``; see README.md beside this."""
+
+import argparse
+import sys
+from statistics import median
+
+from tests.bench import machine
+from tests.bench.browser import chromium
+from tests.bench.scenarios import ALL
+from tests.bench.table import Row, as_markdown
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench", description="Measure the page; see README.md."
+    )
+    parser.add_argument("--quick", action="store_true", help="small numbers, once each: does it work?")
+    parser.add_argument(
+        "--scenarios", nargs="+", choices=ALL, default=list(ALL), metavar="NAME", help=", ".join(ALL)
+    )
+    parser.add_argument("--reps", type=int, default=3, help="how often each figure is taken (3)")
+    options = parser.parse_args()
+    about = machine.in_words(chromium())
+    rows: list[Row] = []
+    for name in options.scenarios:
+        print(f"{name} …", file=sys.stderr)
+        rows += ALL[name](1 if options.quick else options.reps, options.quick)
+    print(f"Medians of {1 if options.quick else options.reps}; {about}.\n\n{as_markdown(rows)}\n")
+    used = machine.others
+    middle, most = median(used), max(used)
+    print(f"Other programs used {middle:.2f} cores meanwhile (median of {len(used)}; {most:.2f} at most).")
+
+
+if __name__ == "__main__":
+    main()

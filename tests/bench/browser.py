@@ -1,0 +1,120 @@
+"""Chromium, driven as a person drives it, and what it saw, in the clock of the model server.
+
+The one rule: each page that is measured gets a new context, and one turn that warms it up is not measured.
+"""
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.bench.answers import first_word, last_word
+
+INPUT = "[data-testid=stChatInputTextArea]"
+IDLE = "[data-test-script-state=notRunning]"
+PATIENCE = 150.0  # seconds for one turn
+AFTER = 1.0  # seconds after the last word in which what a page still does counts too
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+FLAGS += ["--disable-background-networking", "--disable-component-update"]
+
+
+def chromium() -> str:
+    """Where Debian's Chromium is."""
+    found = shutil.which("chromium")
+    if found is None:
+        raise SystemExit("The benchmark needs Debian's chromium: apt-get install chromium fonts-noto-cjk")
+    return found
+
+
+@contextmanager
+def started() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One turn, as the person saw it: in seconds of CLOCK_MONOTONIC, and what it took."""
+
+    pressed: float
+    first: float
+    last: float
+    received: int  # bytes over the WebSocket
+    renderer: float  # seconds of CPU
+
+
+class Tab:
+    """One page in a browser of its own."""
+
+    def __init__(self, browser: Browser, address: str, awaited: str = INPUT) -> None:
+        self._all = browser.new_browser_cdp_session()
+        self._context = browser.new_context(viewport={"width": 1200, "height": 900})
+        self._page = self._context.new_page()
+        self._page.add_init_script(path=Path(__file__).with_name("probe.js"))
+        self._page.goto(address)
+        self._page.wait_for_selector(awaited, state="attached", timeout=PATIENCE * 1000)
+        self._page.wait_for_selector(IDLE, state="attached")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._context.close()
+
+    def turn(self, prompt: str, number: int) -> Seen:
+        """Say this, and see the answer to the end; ``number`` is the turn's."""
+        return self.say(f"{prompt} turn={number}", first_word(number), last_word(number), AFTER)
+
+    def say(self, words: str, first: str, last: str, after: float = 0.0) -> Seen:
+        """Say this, see when the first and the last word of the answer stand there, and what that took.
+
+        With ``after`` the page gets so many seconds, and the time to come to rest.
+        """
+        self._page.fill(INPUT, words)
+        clock, received, renderer = self._clock(), self._received(), self._renderer()
+        self._page.evaluate("given => { probe.watch(...given) }", [first, last, PATIENCE])
+        self._page.press(INPUT, "Enter")
+        times = self._page.evaluate("probe.seen")
+        if after:
+            time.sleep(after)
+            self._page.wait_for_selector(IDLE, state="attached")
+        return Seen(
+            clock + self._page.evaluate("probe.pressed") / 1000,
+            clock + times["first"] / 1000,
+            clock + times["last"] / 1000,
+            self._received() - received,
+            self._renderer() - renderer,
+        )
+
+    def weight(self) -> tuple[float, int]:
+        """Megabytes of JavaScript's heap, and the number of nodes of the document."""
+        session = self._context.new_cdp_session(self._page)
+        session.send("HeapProfiler.collectGarbage")
+        heap = session.send("Runtime.getHeapUsage")["usedSize"] / 1e6
+        session.detach()
+        return heap, int(self._page.evaluate("document.querySelectorAll('*').length"))
+
+    def _received(self) -> int:
+        return int(self._page.evaluate("probe.received"))
+
+    def _clock(self) -> float:
+        """What must be added to the page's clock; wrong by less than half of the quickest round trip."""
+        trips: list[tuple[float, float]] = []
+        for _ in range(9):
+            before = time.monotonic()
+            there = self._page.evaluate("performance.now()") / 1000
+            after = time.monotonic()
+            trips.append((after - before, (before + after) / 2 - there))
+        return min(trips)[1]
+
+    def _renderer(self) -> float:
+        found = self._all.send("SystemInfo.getProcessInfo")["processInfo"]
+        return sum(float(each["cpuTime"]) for each in found if each["type"] == "renderer")

@@ -1,0 +1,162 @@
+"""Many people on one server, without their browsers: clients that speak the protocol of Streamlit's page.
+
+They do what the page does with a chat: run the script once, submit the input as a widget, receive what is
+drawn, and run fragments again as often as they ask for it. The words to look for are looked for in the bytes.
+
+The one rule: somebody who does not receive the last word makes the figure an error, not a good one.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.Common_pb2 import ChatInputValue
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from tests.bench.answers import last_word, mark
+from tests.bench.machine import cpu
+from tests.bench.servers import Process
+
+PATIENCE = 120.0
+ARRIVING = 2.0  # seconds from the first to the last who speaks
+HOST = "chat.example"  # they come from elsewhere, as people do
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """What came of it: when each turn's marks were received, and the cores used while all were streaming."""
+
+    received: dict[int, dict[str, float]]
+    cores: float
+
+
+class Person:
+    """One browser's end of the line."""
+
+    def __init__(self, socket: ClientConnection, turn: int) -> None:
+        self.turn = turn
+        self.received: dict[str, float] = {}
+        self.ready, self.begun, self.served = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._socket = socket
+        self._page = self._query = self._input = ""
+        self._again: dict[str, asyncio.Task[None]] = {}  # by fragment
+
+    async def run(self, widgets: list[WidgetState] | None = None, fragment: str = "") -> None:
+        """Have the script, or a fragment of it, run."""
+        state = ClientState(
+            query_string=self._query,
+            page_script_hash=self._page,
+            widget_states=WidgetStates(widgets=widgets or []),
+            fragment_id=fragment,
+            is_auto_rerun=bool(fragment),
+        )
+        await self._socket.send(BackMsg(rerun_script=state).SerializeToString())
+
+    async def say(self, words: str) -> None:
+        """Submit the chat's input."""
+        value = ChatInputValue(data=f"{words} turn={self.turn}")
+        await self.run([WidgetState(id=self._input, chat_input_value=value)])
+
+    async def listen(self) -> None:
+        """Receive until the line is cut."""
+        last = last_word(self.turn).encode()
+        number = 1
+        async for data in self._socket:
+            assert isinstance(data, bytes)
+            now = time.monotonic()
+            while mark(number).encode() in data:
+                self.received[mark(number)] = now
+                self.begun.set()
+                number += 1
+            if last in data:
+                self.served.set()
+            self._take(ForwardMsg.FromString(data))
+
+    def leave(self) -> None:
+        for task in self._again.values():
+            task.cancel()
+        self._again = {}
+
+    def _take(self, message: ForwardMsg) -> None:
+        match message.WhichOneof("type"):
+            case "new_session" if not message.metadata.run.fragment_ids:
+                self._page = message.new_session.page_script_hash
+                self.leave()
+            case "page_info_changed":
+                self._query = message.page_info_changed.query_string
+            case "delta" if message.delta.new_element.WhichOneof("type") == "chat_input":
+                self._input = message.delta.new_element.chat_input.id
+            case "auto_rerun":
+                asked = message.auto_rerun
+                if previous := self._again.pop(asked.fragment_id, None):
+                    previous.cancel()
+                again = self._run_again(asked.fragment_id, asked.interval)
+                self._again[asked.fragment_id] = asyncio.ensure_future(again)
+            case "stop_auto_rerun":
+                for fragment in message.stop_auto_rerun.fragment_ids:
+                    if previous := self._again.pop(fragment, None):
+                        previous.cancel()
+            case "script_finished" if self._input:
+                self.ready.set()
+
+    async def _run_again(self, fragment: str, seconds: float) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            await self.run(fragment=fragment)
+
+
+def crowd(server: Process, turns: list[int], prompt: str, seconds: float, watching: bool = True) -> Crowd:
+    """Let so many people speak, one a moment after the other; with ``watching`` off they leave at once.
+
+    The server's CPU is measured for so many seconds from the moment when all of them are being answered.
+    """
+    return asyncio.run(_crowd(server, turns, prompt, seconds, watching))
+
+
+async def _crowd(server: Process, turns: list[int], prompt: str, seconds: float, watching: bool) -> Crowd:
+    async with asyncio.timeout(PATIENCE), AsyncExitStack() as lines:
+        people = [await lines.enter_async_context(_person(server, turn)) for turn in turns]
+        for person in people:
+            await person.say(prompt)
+            await asyncio.sleep(ARRIVING / len(people))
+        for person in people:
+            await person.begun.wait()
+        if not watching:
+            await lines.aclose()
+        before, began = cpu(server.pid), time.monotonic()
+        await asyncio.sleep(seconds)
+        cores = (cpu(server.pid) - before) / (time.monotonic() - began)
+        for person in people * watching:
+            await person.served.wait()
+    return Crowd({person.turn: person.received for person in people}, cores)
+
+
+@asynccontextmanager
+async def _person(server: Process, turn: int) -> AsyncIterator[Person]:
+    """Somebody whose page is there."""
+    there = connect(
+        f"ws://{HOST}/_stcore/stream",
+        host="127.0.0.1",
+        port=server.port,
+        subprotocols=[Subprotocol("streamlit"), Subprotocol("none")],
+        compression=None,
+        max_size=None,
+        proxy=None,
+    )
+    async with there as socket, asyncio.TaskGroup() as tasks:
+        person = Person(socket, turn)
+        listening = tasks.create_task(person.listen())
+        try:
+            await person.run()
+            await person.ready.wait()
+            yield person
+        finally:
+            person.leave()
+            listening.cancel()

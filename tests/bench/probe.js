@@ -1,0 +1,55 @@
+// In the page, before its own scripts: how many bytes came in, when Enter was pressed, when which word was seen.
+// A word is seen at the end of the frame in which it stands in the last message. Times are performance.now().
+(() => {
+  const probe = { received: 0, pressed: 0, seen: null };
+  window.probe = probe;
+
+  window.WebSocket = new Proxy(window.WebSocket, {
+    construct(target, given) {
+      const socket = new target(...given);
+      socket.addEventListener("message", ({ data }) => (probe.received += data.byteLength ?? data.size));
+      return socket;
+    },
+  });
+  const note = (event) => event.key === "Enter" && (probe.pressed = event.timeStamp);
+  document.addEventListener("keydown", note, { capture: true });
+
+  const said = () => [...document.querySelectorAll("[data-testid=stChatMessage]")].at(-1)?.textContent ?? "";
+
+  const { port1, port2 } = new MessageChannel(); // a message arrives after the frame that it was sent in
+  const waiting = [];
+  port1.onmessage = () => waiting.shift()(performance.now());
+  const afterPaint = (then) => {
+    waiting.push(then);
+    port2.postMessage(0);
+  };
+
+  // Makes `probe.seen` the promise of when two words were seen, for which it waits so many seconds.
+  probe.watch = (first, last, seconds) => {
+    const times = {};
+    let changed = true;
+    let watching = true;
+    const changes = new MutationObserver(() => (changed = true));
+    changes.observe(document.body, { subtree: true, childList: true, characterData: true });
+    probe.seen = new Promise((resolve, reject) => {
+      const end = (how, what) => {
+        watching = false;
+        changes.disconnect();
+        clearTimeout(patience);
+        how(what);
+      };
+      const giveUp = () => end(reject, new Error(`no ${last} in ${seconds} s; it ends: ${said().slice(-200)}`));
+      const patience = setTimeout(giveUp, seconds * 1000);
+      const look = () => {
+        if (!watching) return;
+        requestAnimationFrame(look);
+        if (!changed) return;
+        changed = false;
+        const text = said();
+        if (!times.first && text.includes(first)) afterPaint((now) => (times.first ??= now));
+        if (text.includes(last)) afterPaint((now) => watching && end(resolve, { ...times, last: now }));
+      };
+      requestAnimationFrame(look);
+    });
+  };
+})();

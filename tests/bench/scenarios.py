@@ -1,0 +1,222 @@
+"""What is measured besides long answers: long threads, many people, the start, and functions.
+
+The one rule: each scenario starts what it needs and leaves nothing running.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from statistics import median, quantiles
+
+from playwright.sync_api import Browser
+
+from assistant import Toolbox, tool
+from assistant.events import ToolCall
+from assistant.execute import execute
+from tests.bench import browser as chromium
+from tests.bench import stream
+from tests.bench.browser import IDLE, Tab
+from tests.bench.machine import cpu, memory, quietly
+from tests.bench.people import crowd
+from tests.bench.servers import EMPTY, PAGE, PLAIN, Model, Process, model_server, streamlit
+from tests.bench.stream import numbers
+from tests.bench.table import Row
+from tests.bench.threads import fill, shelf
+
+SHORT = "tokens=50"
+
+
+# --- long threads -------------------------------------------------------------------------------------
+
+
+def history(times: int, quick: bool) -> Iterator[Row]:
+    turns = 40 if quick else 200
+    found: defaultdict[str, list[tuple[float, float, float]]] = defaultdict(list)
+    weights: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
+    with shelf() as database, model_server() as model:
+        thread = fill(database, model, turns)
+        with (
+            streamlit(PAGE, model.settings() | database) as page,
+            streamlit(PLAIN, model.settings()) as plain,
+            chromium.started() as browser,
+        ):
+            places = {
+                "page, new": (page, ""),
+                "page, long": (page, f"/?thread={thread}"),
+                "plain, new": (plain, ""),
+                "plain, long": (plain, f"/?turns={turns}"),
+            }
+            for _ in range(times):
+                for name, (app, place) in places.items():
+                    with Tab(browser, app.url + place) as tab:
+                        tab.turn(SHORT, next(numbers))
+                        for _ in range(3):
+                            found[name].append(quietly(f"a turn, {name}", partial(_short_turn, tab, app)))
+                        weights[name].append(tab.weight())
+    turn, server, renderer = (
+        {name: median(each[index] for each in figures) for name, figures in found.items()}
+        for index in range(3)
+    )
+    long = f"{turns} earlier turns"
+    for what, figures in (
+        ("Enter → last token visible", turn),
+        ("server's CPU", server),
+        ("browser's CPU", renderer),
+    ):
+        yield Row(f"A short turn in a new thread: {what}", "s", figures["page, new"], figures["plain, new"])
+        yield Row(f"The same after {long}: {what}", "s", figures["page, long"], figures["plain, long"])
+    ratio, other = turn["page, long"] / turn["page, new"], turn["plain, long"] / turn["plain, new"]
+    yield Row("… long ÷ new", "×", ratio, other, goal="≤ 1.2", met=ratio <= 1.2)
+    for index, (what, unit) in enumerate((("JavaScript's heap", "MB"), ("elements of the document", ""))):
+        figures = {name: median(each[index] for each in found) for name, found in weights.items()}
+        yield Row(f"{what} in a new thread", unit, figures["page, new"], figures["plain, new"])
+        yield Row(f"{what} after {long}", unit, figures["page, long"], figures["plain, long"])
+
+
+def _short_turn(tab: Tab, app: Process) -> tuple[float, float, float]:
+    before = cpu(app.pid)
+    seen = tab.turn(SHORT, next(numbers))
+    return seen.last - seen.pressed, cpu(app.pid) - before, seen.renderer
+
+
+# --- many people --------------------------------------------------------------------------------------
+
+
+def people(times: int, quick: bool) -> Iterator[Row]:
+    number, tokens, seconds = (10, 250, 2.0) if quick else (50, 500, 6.0)
+    prompt = f"tokens={tokens} rate=50"
+    lags: defaultdict[str, list[float]] = defaultdict(list)
+    peak, watched, alone = (dict[str, float]() for _ in range(3))
+    for name, app in (("page", PAGE), ("plain", PLAIN)):
+        with (
+            shelf() as database,
+            model_server() as model,
+            streamlit(app, model.settings() | database) as server,
+        ):
+            crowd(server, [next(numbers)], SHORT, 0.0)  # a server's first turn imports much
+            turns = [next(numbers) for _ in range(number)]
+            seen = quietly(f"{number} people, {name}", partial(crowd, server, turns, prompt, seconds))
+            peak[name], watched[name] = memory(server.pid, "VmHWM"), seen.cores
+            for turn, received in seen.received.items():
+                sent = dict(model.get(f"turns/{turn}")["marks"])
+                lags[name] += [received[word] - moment for word, moment in sent.items()]
+            turns = [next(numbers) for _ in range(number)]
+            gone = partial(crowd, server, turns, prompt, seconds, watching=False)
+            alone[name] = quietly(f"the same gone, {name}", gone).cores
+            _wait_for_ends(model, turns, tokens / 50)
+    who = f"{number} people, 50 tokens/s each"
+    cuts = {name: quantiles(each, n=20) for name, each in lags.items()}
+    worst = {name: max(each) for name, each in lags.items()}
+    yield Row(f"{who}: token sent → received, median", "s", cuts["page"][9], cuts["plain"][9])
+    yield Row(f"{who}: … 95 of 100", "s", cuts["page"][18], cuts["plain"][18])
+    yield Row(
+        f"{who}: … the slowest", "s", worst["page"], worst["plain"], goal="≤ 0.5 s", met=worst["page"] <= 0.5
+    )
+    met = peak["page"] <= 700
+    yield Row(
+        f"{who}: the server's memory at most", "MB", peak["page"], peak["plain"], goal="≤ 700 MB", met=met
+    )
+    yield Row(f"{who}: cores used by the server", "", watched["page"], watched["plain"])
+    yield Row(f"{who}, all of them gone: cores used", "", alone["page"], alone["plain"])
+
+
+def _wait_for_ends(model: Model, turns: list[int], seconds: float) -> None:
+    """See that answers were read to their end although nobody watched."""
+    deadline = time.monotonic() + seconds + 10
+    while not all(model.get(f"turns/{turn}").get("whole") for turn in turns):
+        if time.monotonic() > deadline:
+            raise RuntimeError("An answer that nobody watched was not read to its end.")
+        time.sleep(0.2)
+
+
+# --- the start ----------------------------------------------------------------------------------------
+
+
+def start(times: int, quick: bool) -> Iterator[Row]:
+    there: defaultdict[str, list[float]] = defaultdict(list)
+    with chromium.started() as browser:
+        _started(browser, EMPTY, IDLE)  # the browser's first page is slow
+        for _ in range(times):
+            for app, awaited in ((EMPTY, IDLE), (PAGE, chromium.INPUT)):
+                for what, figure in quietly(
+                    f"start, {app.stem}", partial(_started, browser, app, awaited)
+                ).items():
+                    there[f"{app.stem} {what}"].append(figure)
+    figures = {name: median(each) for name, each in there.items()}
+    empty, page = figures["empty_app seconds"], figures["streamlit_app seconds"]
+    answered, at_rest = figures["streamlit_app answered"], figures["streamlit_app memory"]
+    without = figures["empty_app memory"]
+    yield Row("From `streamlit run` to the page (beside it: an empty page)", "s", page, empty)
+    yield Row(
+        "From `streamlit run` to the demo's first answer (beside it: an empty page)",
+        "s",
+        answered,
+        empty,
+        goal="≤ empty + 0.5 s",
+        met=answered <= empty + 0.5,
+    )
+    yield Row(
+        "The server's memory at rest (beside it: an empty page)",
+        "MB",
+        at_rest,
+        without,
+        goal="≤ empty + 40 MB",
+        met=at_rest <= without + 40,
+    )
+
+
+def _started(browser: Browser, app: Path, awaited: str) -> dict[str, float]:
+    with shelf() as database, streamlit(app, database) as server, Tab(browser, server.url, awaited) as tab:
+        found = {"seconds": time.monotonic() - server.began, "memory": memory(server.pid)}
+        if app == PAGE:
+            seen = tab.say("Hello", "Hello!", "Hello!")
+            found["answered"] = seen.first - server.began
+        return found
+
+
+# --- functions ----------------------------------------------------------------------------------------
+
+
+@tool
+def add(a: int, b: int) -> int:
+    """Add two whole numbers."""
+    return a + b
+
+
+@tool
+def rest(number: int) -> int:
+    """Do nothing for a tenth of a second."""
+    time.sleep(0.1)
+    return number
+
+
+def calls(times: int, quick: bool) -> Iterator[Row]:
+    toolbox = Toolbox(add, rest)
+
+    def seconds(*asked: ToolCall) -> float:
+        began = time.perf_counter()
+        assert all(result.outcome == "done" for result in execute(asked, toolbox, 30.0))
+        return time.perf_counter() - began
+
+    def one() -> float:
+        return median(seconds(ToolCall("call_1", "add", '{"a":1,"b":2}')) for _ in range(500))
+
+    def ten() -> float:
+        return seconds(*(ToolCall(f"call_{n}", "rest", f'{{"number":{n}}}') for n in range(10)))
+
+    single, parallel = quietly("one call", one), median(quietly("ten calls", ten) for _ in range(times))
+    yield Row("One function call that does nothing", "ms", single * 1000, goal="≤ 1 ms", met=single <= 1e-3)
+    yield Row(
+        "Ten functions of 0.1 s each, side by side", "s", parallel, goal="≤ 0.15 s", met=parallel <= 0.15
+    )
+
+
+ALL: dict[str, Callable[[int, bool], Iterator[Row]]] = {
+    "stream": stream.rows,
+    "history": history,
+    "people": people,
+    "start": start,
+    "functions": calls,
+}

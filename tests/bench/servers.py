@@ -1,0 +1,142 @@
+"""The processes that are measured: each on a port of its own, in an environment without a person's settings.
+
+The one rule: whoever starts a process ends it, and finds its output in the error if it does not begin.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, Any
+
+from assistant.settings import VARIABLES
+
+ROOT = Path(__file__).parent.parent.parent
+PAGE, PLAIN, EMPTY = (
+    ROOT / "streamlit_app.py",
+    Path(__file__).with_name("plain_app.py"),
+    Path(__file__).with_name("empty_app.py"),
+)
+PATIENCE = 60.0
+
+
+class Process:
+    """A process that listens on ``port``, or that answers lines."""
+
+    def __init__(self, process: subprocess.Popen[str], port: int, began: float) -> None:
+        self.pid, self.port, self.began = process.pid, port, began
+        self._process = process
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(self, line: str) -> dict[str, Any]:
+        """Give it a line, and read its answer."""
+        given, taken = self._process.stdin, self._process.stdout
+        assert given is not None
+        assert taken is not None
+        print(line, file=given, flush=True)
+        answer: dict[str, Any] = json.loads(taken.readline())
+        return answer
+
+
+class Model(Process):
+    """The model server; see ``model_server.py``."""
+
+    @property
+    def url(self) -> str:
+        return f"{super().url}/v1"
+
+    def get(self, path: str) -> dict[str, Any]:
+        with urllib.request.urlopen(f"{self.url}/{path}", timeout=PATIENCE) as response:
+            found: dict[str, Any] = json.load(response)
+        return found
+
+    def settings(self) -> dict[str, str]:
+        """What a program must be told to ask this server."""
+        return {"OPENAI_BASE_URL": self.url, "OPENAI_API_KEY": "sk-benchmark"}
+
+
+@contextmanager
+def model_server() -> Iterator[Model]:
+    port = _free_port()
+    with _started(["-m", "tests.bench.model_server", str(port)], {}) as (process, began):
+        _wait_for(process, port)
+        yield Model(process, port, began)
+
+
+@contextmanager
+def streamlit(app: Path, settings: dict[str, str]) -> Iterator[Process]:
+    """``streamlit run``, as a person runs it."""
+    port = _free_port()
+    command = ["-m", "streamlit", "run", str(app), "--server.headless=true", "--server.address=127.0.0.1"]
+    command += [f"--server.port={port}", "--browser.gatherUsageStats=false"]
+    with _started(command, settings) as (process, began):
+        _wait_for(process, port)
+        yield Process(process, port, began)
+
+
+@contextmanager
+def raw_sdk(model: Model) -> Iterator[Process]:
+    with _started(["-m", "tests.bench.raw_sdk"], model.settings(), lines=True) as (process, began):
+        yield Process(process, 0, began)
+
+
+@contextmanager
+def _started(
+    arguments: list[str], settings: dict[str, str], lines: bool = False
+) -> Iterator[tuple[subprocess.Popen[str], float]]:
+    surroundings = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    with TemporaryDirectory() as home, (Path(home) / "log").open("w+") as log:
+        began = time.monotonic()
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=surroundings | settings,
+            stdin=subprocess.PIPE if lines else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if lines else log,
+            stderr=log,
+            text=True,
+        )
+        try:
+            yield process, began
+        except BaseException:
+            _show(log)
+            raise
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _show(log: IO[str]) -> None:
+    log.seek(0)
+    print(log.read()[-4000:], file=sys.stderr)
+
+
+def _wait_for(process: subprocess.Popen[str], port: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"Nobody listens on port {port}: {process.args!r} did not begin.")
+        time.sleep(0.01)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port

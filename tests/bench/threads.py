@@ -1,0 +1,40 @@
+"""Threads that were there before: a full list of short ones, as most people have, and one that is long.
+
+The one rule: they are what the application itself made by talking to the model server, not made up.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
+
+from assistant import Assistant, Thread, Toolbox, functions
+from assistant.backends import open_backend
+from assistant.settings import Settings
+from assistant.store import Store
+from tests.bench.servers import Model
+
+MANY = 40
+"""More than the page's list shows before it is asked for more."""
+
+
+@contextmanager
+def shelf() -> Iterator[dict[str, str]]:
+    """A database of its own for a page: the setting that names it."""
+    with TemporaryDirectory() as folder:
+        yield {"ASSISTANT_DATABASE_URL": f"sqlite:///{folder}/threads.sqlite"}
+
+
+def fill(database: dict[str, str], model: Model, turns: int = 1) -> str:
+    """Keep many threads of one turn there, and one of so many turns with two calls each; gives its id."""
+    settings = Settings(api_key="sk-benchmark", base_url=model.url)
+    backend, store = open_backend(settings), Store(database["ASSISTANT_DATABASE_URL"])
+    assistant = Assistant(backend, Toolbox.from_package(functions))
+    for length in [*[1] * MANY, turns]:
+        thread = Thread()
+        for _ in range(length):
+            for _event in assistant.run(thread, "tokens=50 turn=0 calls=2"):
+                pass
+        store.save(thread, 0, raw=True)
+    store.close()
+    backend.close()
+    return thread.id
