@@ -473,3 +473,45 @@ def test_the_demo_answers_without_a_key(browser: "Browser", demo_app: str) -> No
     page.wait_for_selector(IDLE)
     assert page.locator(f"{MESSAGE} [data-testid=stExpander]").count() == 2
     page.close()
+
+
+def test_the_sandbox_shows_events_as_they_come_and_a_tape_is_played_again(
+    model: ModelServer, page: "Page"
+) -> None:
+    gate = threading.Event()
+    page.get_by_text("Sandbox").click()
+    side = page.locator(".st-key-sandbox_side")
+    side.get_by_text("Nothing has been recorded yet").wait_for()
+    model.plays(text("One two three four", gate=gate, gate_after=6))
+    say(page, "Count")
+    wait_for(page, "One two")
+    side.get_by_text("Recording").wait_for()
+    gate.set()
+    side.get_by_text("Click one to see all of it").wait_for()
+    side.get_by_text("Tape", exact=True).click()
+    address = page.url
+    side.get_by_role("button", name="Play it again").click()
+    page.wait_for_function("address => location.href !== address", arg=address)
+    wait_for(page, "One two three four")
+    assert page.locator(MESSAGE).count() == 2
+
+
+def test_a_call_that_waits_for_a_person_waits_through_a_reload_and_runs_once(
+    model: ModelServer, browser: "Browser", page: "Page"
+) -> None:
+    booking = call("book_hotel", hotel_id=21, guest="Ada", check_in="2026-12-02", nights=2)
+    before = len(model.asked)
+    model.plays(calls(booking), text("It is booked."))
+    say(page, "Book it")
+    page.get_by_text("waits for your decision").wait_for()
+    page.reload()
+    page.get_by_text("waits for your decision").wait_for()
+    other = open_page(browser, page.url)
+    other.get_by_text("waits for your decision").wait_for()
+    page.get_by_role("button", name="Run", exact=True).click()
+    wait_for(page, "It is booked.")
+    page.wait_for_selector(IDLE)
+    other.get_by_role("button", name="Run", exact=True).click()
+    wait_for(other, "It is booked.")
+    assert len(model.asked) == before + 2
+    other.close()
