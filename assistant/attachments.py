@@ -28,9 +28,11 @@ third longer than what it stands for."""
 MOST_CHARACTERS = 200_000
 """The longest text file, for all of it is read at once, as a part of the message."""
 
-IMAGES = ("image/png", "image/jpeg", "image/webp", "image/gif")
 PDF = "application/pdf"
 TEXT = "text/plain"
+
+EVERYTHING = ("image", "application", "text")
+"""The kinds of type there are: images, PDF files, and text, which every model reads."""
 
 KINDS = "PNG, JPEG, WebP and GIF images, PDF files, and text files of any kind"
 
@@ -45,12 +47,14 @@ _BEGINNINGS = (
 
 def attach(
     files: Iterable[tuple[str, bytes]],
-    takes: Collection[str] = (*IMAGES, PDF, TEXT),
     already: Collection[Attachment] = (),
+    *,
+    takes: Collection[str] = EVERYTHING,
+    taker: str = "this connection",
 ) -> tuple[list[Attachment], list[str]]:
     """These files, by name and bytes, as attachments; and for each that is none, a sentence why.
 
-    ``takes`` are the types that can be sent on the connection; ``already`` are those of the same message.
+    ``already`` are those that the message has; ``takes`` are the kinds of type that ``taker`` can be sent.
     """
     attached: list[Attachment] = []
     refused: list[str] = []
@@ -62,9 +66,9 @@ def attach(
             refused.append(f"{name} is empty.")
         elif kind is None:
             refused.append(f"{name} cannot be read by a model. What can: {KINDS}.")
-        elif kind not in takes:
-            what = "text files" if kind == TEXT else "PDF files" if kind == PDF else "images"
-            refused.append(f"{name} is not attached: this connection takes no {what}.")
+        elif kind.split("/")[0] not in takes:
+            what = "PDF files" if kind == PDF else "images"
+            refused.append(f"{name} is not attached: {taker} takes no {what}.")
         elif kind == TEXT and len(text := _decoded(content) or "") > MOST_CHARACTERS:
             refused.append(
                 f"{name} is too long: it has {len(text):,} characters, and at most {MOST_CHARACTERS:,} "
@@ -108,7 +112,7 @@ def is_sound(attachment: Attachment) -> bool:
     except (binascii.Error, ValueError):
         return False
     return (
-        type_of(content) == attachment.type
+        type_of(content) == attachment.media_type
         and base64.b64encode(content).decode() == attachment.data
         and plain_name(attachment.name) == attachment.name
         and 0 < len(content) <= MOST_BYTES

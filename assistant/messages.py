@@ -74,25 +74,25 @@ class Remark:
 class Attachment:
     """An image or a file that a person put beside their words; ``data`` is its bytes in base64.
 
-    ``type`` is one of those in ``attachments.py``, found out by looking at the bytes.
+    ``media_type`` is one of those in ``attachments.py``, found out by looking at the bytes.
     """
 
     name: str
-    type: str
+    media_type: str
     data: str
 
     def __repr__(self) -> str:
-        return f"Attachment({self.name!r}, {self.type!r}, {len(self.data)} characters)"
+        return f"Attachment({self.name!r}, {self.media_type!r}, {len(self.data)} characters)"
 
     @property
     def is_image(self) -> bool:
         """Whether it can be seen."""
-        return self.type.startswith("image/")
+        return self.media_type.startswith("image/")
 
     @property
     def is_text(self) -> bool:
         """Whether any model can read it, as a part of the message."""
-        return self.type == "text/plain"
+        return self.media_type == "text/plain"
 
     @property
     def content(self) -> bytes:
@@ -102,7 +102,7 @@ class Attachment:
     @property
     def url(self) -> str:
         """All of it, as a data URL (RFC 2397)."""
-        return f"data:{self.type};base64,{self.data}"
+        return f"data:{self.media_type};base64,{self.data}"
 
     @property
     def digest(self) -> str:

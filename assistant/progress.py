@@ -27,8 +27,8 @@ _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 def progress(text: object, share: float | None = None) -> None:
     """Say to the person how far the function is that calls this: ``progress("3 of 10 hotels", 0.3)``.
 
-    ``share`` is how much of all is done, 0 to 1; with it the page shows a bar. It may be called as often as one
-    likes, on the function's own thread; outside of a run nobody hears it.
+    ``share`` is how much of all is done, 0 to 1; with it the page shows a bar. It may be called as often as
+    one likes, on the function's own thread; outside of a run nobody hears it.
     """
     if (listener := _listener.get()) is None:
         return

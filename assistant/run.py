@@ -26,7 +26,7 @@ from .events import (
     ToolCall,
 )
 from .execute import carry_out, edited, execute, stopped, undecided
-from .messages import Attachment, Message, Text
+from .messages import Attachment, Message
 from .threads import Thread
 from .tools import Toolbox
 
@@ -105,17 +105,14 @@ class Assistant:
     def edit(self, thread: Thread, position: int, text: str) -> Generator[Event, None, None]:
         """Put another text in the place of a person's message, at once, and return the run that answers it.
 
-        That begins a branch; what else was in the message stays in it. Where there is no message of a
-        person at this position (any more), nothing happens.
+        That begins a branch; what was attached stays. Where there is no message of a person at this position
+        (any more), nothing happens.
         """
         if not _is_by(thread, position, "user"):
             return _as_it_stands(thread)
-        old = thread.messages[position]
+        attachments = thread.messages[position].attachments
         _leave(thread, position)
-        new = Message.from_person(text)
-        new.parts += [part for part in old.parts if not isinstance(part, Text)]
-        thread.messages.append(new)
-        return self.resume(thread)
+        return self.run(thread, text, attachments)
 
     def regenerate(self, thread: Thread, position: int) -> Generator[Event, None, None]:
         """Put the answer at this position aside, at once, and return the run that answers again.

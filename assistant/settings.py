@@ -40,7 +40,7 @@ VARIABLES: dict[str, str] = {
     "ASSISTANT_CONTEXT_TOKENS": "Tokens the model can take in, for servers that cut silently (0: no limit).",
     "ASSISTANT_DATABASE_URL": "Where threads are kept: a database's URL (a SQLite file beside the page).",
     "ASSISTANT_FAULTS": "What to break on purpose, such as cut:5 or function.delay:get_weather:3 (nothing).",
-    "ASSISTANT_TRANSCRIBE_MODEL": "What writes down what is spoken (gpt-transcribe; elsewhere than at OpenAI: none).",
+    "ASSISTANT_TRANSCRIBE_MODEL": "The model that transcribes speech (gpt-transcribe, if at OpenAI).",
     "ASSISTANT_BACKGROUND": "1 lets answers go on at the server through a lost connection, where it can (0).",
 }
 

@@ -102,7 +102,8 @@ class Store:
         try:
             thread.version = self._save(thread, since, raw, moved)
         except BaseException:
-            thread.moved = moved if thread.moved is None else min(thread.moved, moved or 0)
+            if moved is not None:
+                thread.moved = min(moved, moved if thread.moved is None else thread.moved)
             raise
 
     def _save(self, thread: Thread, since: int, raw: bool, moved: int | None) -> int:
@@ -113,7 +114,7 @@ class Store:
             changes["raw"] = json.dumps(thread.raw)
         mine = sql.update(THREADS).where(THREADS.c.id == thread.id, self._free).values(changes)
         with self._writing() as connection:
-            version = connection.scalar(mine.returning(THREADS.c.version))
+            version: int | None = connection.scalar(mine.returning(THREADS.c.version))
             if version is None:  # nothing of it is kept yet, or it is not ours
                 since, version, moved = 0, 1, 0
                 self._insert(connection, thread)

@@ -142,7 +142,9 @@ def _whole(value: Any, end: int) -> int:
 
 def _write(value: Any) -> Any:
     if is_dataclass(value):
-        named = {field.name: _write(getattr(value, field.name)) for field in fields(value) if field.repr}
+        # What is about a value, and no part of it, is written where there is something.
+        given = [f for f in fields(value) if f.repr and (f.compare or getattr(value, f.name) != f.default)]
+        named = {field.name: _write(getattr(value, field.name)) for field in given}
         return {"type": type(value).__name__, **named}
     return [_write(each) for each in value] if isinstance(value, list | tuple) else value
 

@@ -20,7 +20,9 @@ from typing import Any, Literal
 
 MOST_ROWS = 5_000
 MOST_COLUMNS = 50
-LONGEST_CELL = 1_000
+MOST_CHARACTERS = 2_500_000
+LONGEST_CELL, SHORTEST_CELL = 1_000, 50
+"""The characters that a cell's text is cut to: fewer in a table of many cells."""
 TOLD_ROWS = 20
 """Rows that the model reads; what it reads of a cell is shorter, too."""
 TOLD_CELL = 200
@@ -68,13 +70,24 @@ def _is_of_pandas(value: Any) -> bool:
     )
 
 
+def fitting(cells: Cells) -> str:
+    """The table as JSON, with as many of its rows as are not too many."""
+    content = cells.as_json()
+    while len(content) > MOST_CHARACTERS and cells.rows:
+        cells.rows = cells.rows[: len(cells.rows) // 2]
+        content = cells.as_json()
+    return content
+
+
 def cells_of(table: Any, most_rows: int = MOST_ROWS) -> Cells:
     """The first rows and columns of a table; an index that is more than numbers of rows comes before."""
     columns, count, width = (
         _of_pandas(table, most_rows) if _is_of_pandas(table) else _of_arrow(table, most_rows)
     )
     names = _unique([name for name, _, _ in columns])
-    cells = [_column(values) for _, _, values in columns]
+    count_of_cells = sum(len(values) for _, _, values in columns)
+    longest = max(SHORTEST_CELL, min(LONGEST_CELL, MOST_CHARACTERS // max(1, count_of_cells)))
+    cells = [_column(values, longest) for _, _, values in columns]
     rows = list(zip(*(values for _, values in cells), strict=True))
     kinds = [(name, of, kind) for name, (_, of, _), (kind, _) in zip(names, columns, cells, strict=True)]
     return Cells(kinds, rows, count, width)
@@ -131,13 +144,13 @@ def _unique(names: list[str]) -> list[str]:
 # --- cells ------------------------------------------------------------------------------------------
 
 
-def _column(values: list[Any]) -> tuple[Kind, list[Cell]]:
+def _column(values: list[Any], longest: int) -> tuple[Kind, list[Cell]]:
     """The kind of a column, and its cells so that all are of it."""
     values = [_plain(value) for value in values]
     kinds = {_kind(value) for value in values if value is not None}
     kind: Kind = kinds.pop() if len(kinds) == 1 else "text"
     if kind == "text":
-        return kind, [None if value is None else _text(value, LONGEST_CELL) for value in values]
+        return kind, [None if value is None else _text(value, longest) for value in values]
     return kind, [value.isoformat() if isinstance(value, date) else _finite(value) for value in values]
 
 

@@ -21,7 +21,8 @@ from typing import Any
 from pydantic_core import to_json
 
 from .events import View
-from .view_tables import as_csv, cells_of, is_table
+from .view_checks import Unshown, checked_diagram, checked_spec
+from .view_tables import as_csv, cells_of, fitting, is_table
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +35,6 @@ MOST_PARTS = 20
 """A longer list is data, and is not looked through for things to show."""
 
 MOST_POINTS = 10_000
-LONGEST_DIAGRAM = 50_000
-"""Characters; Mermaid draws none that is longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +64,6 @@ class Diagram:
     """A diagram to show, in the words of Mermaid (https://mermaid.js.org/intro/syntax-reference.html)."""
 
     text: str
-
-
-class Unshown(Exception):
-    """Something cannot be shown; the text says what it is and why, in words for the model and the person."""
 
 
 def taken_apart(value: Any) -> tuple[list[Any], tuple[View, ...]]:
@@ -148,11 +143,8 @@ def _clean(text: str) -> str:
 
 def _table(value: Any) -> Made:
     cells = cells_of(value)
-    content = cells.as_json()
-    while len(content) > MOST_BYTES // 2 and cells.rows:
-        cells.rows = cells.rows[: len(cells.rows) // 2]
-        content = cells.as_json()
-    return View("table", "", content), f"a table of {cells.in_words()}", "\n" + as_csv(cells)
+    told = as_csv(cells)
+    return View("table", "", fitting(cells)), f"a table of {cells.in_words()}", f"\n{told}"
 
 
 # --- charts -----------------------------------------------------------------------------------------
@@ -188,29 +180,6 @@ def _data_of(spec: Json) -> Iterator[Any]:
     yield from (spec["datasets"].values() if isinstance(spec.get("datasets"), dict) else ())
     if isinstance(data := spec.get("data"), dict):
         yield data.get("values")
-
-
-def checked_spec(spec: Any) -> Json:
-    """The Vega-Lite specification, if a browser loads nothing for it.
-
-    Raises:
-        Unshown: It is no specification, or names an address: of data, or of images.
-    """
-    if not isinstance(spec, dict) or not spec:
-        raise Unshown("a chart without a specification.")
-    spec.pop("usermeta", None)  # it may hold options for the program that draws, addresses among them
-    rest: list[Any] = [{name: each for name, each in spec.items() if name != "datasets"}]
-    while rest:
-        part = rest.pop()
-        if isinstance(part, dict):
-            if "url" in part:
-                raise Unshown("a chart that loads from an address. Put its data into the chart itself.")
-            data = part.get("data")
-            rest += [each for name, each in part.items() if name != "data"]
-            rest.append({k: v for k, v in data.items() if k != "values"} if isinstance(data, dict) else data)
-        elif isinstance(part, list):
-            rest += part
-    return spec
 
 
 # --- maps -------------------------------------------------------------------------------------------
@@ -287,25 +256,6 @@ def _in_units(size: int) -> str:
     if size < 1_000:
         return f"{size} bytes"
     return f"{size / 1_000:.1f} kB" if size < 999_950 else f"{size / 1_000_000:.1f} MB"
-
-
-# What lets Mermaid load from an address: images in shapes and in labels, and styles.
-_LOADS = re.compile(r"\bimg\b\s*\"?\s*:|<\s*img|\bsrc\s*=|url\s*\(|@import", re.IGNORECASE)
-
-
-def checked_diagram(text: str) -> str:
-    """The diagram, if a browser loads nothing for it.
-
-    Raises:
-        Unshown: It does, or Mermaid does not draw it.
-    """
-    if not text.strip():
-        raise Unshown("a diagram without a word in it.")
-    if len(text) > LONGEST_DIAGRAM:
-        raise Unshown(f"a diagram of {len(text):,} characters. Mermaid draws up to {LONGEST_DIAGRAM:,}.")
-    if _LOADS.search(text):
-        raise Unshown("a diagram that loads images or styles from an address. Leave them out.")
-    return text
 
 
 def _diagram(value: Diagram) -> Made:

@@ -15,6 +15,7 @@ from assistant import Assistant, Thread, Tool, Toolbox
 from assistant.backends.client import connect
 from assistant.errors import ThreadBusy
 from assistant.events import Event, RunCompleted, RunFailed, RunPaused, RunStopped
+from assistant.export import as_json, as_markdown, from_json
 from assistant.keeper import Keeper
 from assistant.live_runs import LiveRuns
 from assistant.messages import Attachment, Message, Text
@@ -191,7 +192,7 @@ def test_branches_that_do_not_fit_the_thread_are_refused(damage: str) -> None:
     values = written()
     assert [each["position"] for each in values] == [1, 2, 3]
     DAMAGE[damage](values)
-    with pytest.raises(ValueError, match="branch|message"):
+    with pytest.raises(ValueError, match=r"branch|message"):
         branches_from_json(values, 2)
 
 
@@ -468,7 +469,7 @@ def test_another_process_sees_a_switch_and_a_branch(database: str) -> None:
         assert thread.branches == here.branches
         there.take(thread)
         with pytest.raises(ThreadBusy):
-            live.change(here, lambda: here.switch(0, 1), Keeper(database))
+            live.change(here, lambda: here.switch(0, 1), keeper)
         assert words(here) == words(thread)
 
 
@@ -508,3 +509,46 @@ def test_what_is_attached_to_a_message_stays_when_its_text_is_edited() -> None:
     assistant.edit(thread, 0, "Q1b \x00")
     assert thread.messages[0] == Message.from_person("Q1b \ufffd", [file])
     assert thread.branches == {0: {0: Branch(before, {"notes": "first"})}}
+
+
+def test_branches_are_exported_without_notes_and_imported_again() -> None:
+    thread = branched()
+    written = as_json(thread, "T")
+    assert '"notes": "first"' not in written
+    imported, _ = from_json(written)
+    assert imported.messages == thread.messages
+    assert [(each.messages, each.raw) for each in imported.each_branch()] == [
+        (each.messages, {}) for each in thread.each_branch()
+    ]
+    imported.switch(0, 0)
+    imported.switch(3, 0)
+    assert words(imported) == ["Q1", "A1", "Q2", "A2"]
+    assert "Q2" not in as_markdown(thread, "T"), "what is read is the open branch"
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_file_with_damaged_branches_is_refused_in_a_sentence(damage: str) -> None:
+    thread = deep(4)
+    value = json.loads(as_json(thread, "T"))
+    DAMAGE[damage](value["branches"])
+    with pytest.raises(
+        ValueError, match=r"^This thread is damaged: (its|a message in its) branches cannot be"
+    ):
+        from_json(json.dumps(value))
+
+
+@pytest.mark.parametrize("value", [1, "x", {"a": 1}, [1], [None], True])
+def test_branches_that_are_no_list_of_objects_are_refused(value: object) -> None:
+    written = json.loads(as_json(talk("Q1", "A1"), "T")) | {"branches": value}
+    with pytest.raises(ValueError, match="This thread is damaged"):
+        from_json(json.dumps(written))
+
+
+def test_an_import_believes_no_notes_and_takes_no_message_that_makes_no_sense() -> None:
+    value = json.loads(as_json(branched(), "T"))
+    value["branches"][0]["raw"] = {"responses": {"conversation": "conv_of_somebody_else"}}
+    imported, _ = from_json(json.dumps(value))
+    assert [each.raw for each in imported.each_branch()] == [{}, {}, {}]
+    value["branches"][0]["messages"][0]["role"] = "system"
+    with pytest.raises(ValueError, match="a message in its branches"):
+        from_json(json.dumps(value))

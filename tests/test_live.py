@@ -17,6 +17,7 @@ from assistant.errors import BackendError, ThreadBusy
 from assistant.events import (
     Event,
     ReasoningDelta,
+    ReasoningEnded,
     RoundEnded,
     RoundStarted,
     RunCompleted,
@@ -235,7 +236,7 @@ def test_pieces_of_the_same_text_are_joined_until_somebody_has_seen_them() -> No
     second.open()
     third.reached()
     assert next(batch for batch in batches if batch) == [
-        *(ReasoningDelta("EF"), TextDelta("G"), TextBreak(), TextDelta("H"))
+        *(ReasoningDelta("EF"), ReasoningEnded(0.0), TextDelta("G"), TextBreak(), TextDelta("H"))
     ]
     third.open()
     settled()
@@ -243,8 +244,8 @@ def test_pieces_of_the_same_text_are_joined_until_somebody_has_seen_them() -> No
     assert list(batches) == [end]
     assert list(run.follow()) == [
         [
-            *(RoundStarted(1), TextDelta("AB"), TextDelta("CD"), ReasoningDelta("EF"), TextDelta("G")),
-            *(TextBreak(), TextDelta("H"), *end),
+            *(RoundStarted(1), TextDelta("AB"), TextDelta("CD"), ReasoningDelta("EF"), ReasoningEnded(0.0)),
+            *(TextDelta("G"), TextBreak(), TextDelta("H"), *end),
         ]
     ]
 

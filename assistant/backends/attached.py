@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from ..errors import BackendError
+from ..errors import BackendError, RequestRefused
 from ..events import Note
 from ..execute import sendable
 from ..messages import Attachment, Message, Part, Text
@@ -24,6 +24,16 @@ _KEPT = "attachment:"
 """How the address of an attachment begins that is not here but in the transcript."""
 
 _DATA = {"input_image": "image_url", "input_file": "file_data"}
+
+
+def takes(protocol: str, *, demo: bool = False) -> tuple[str, ...]:
+    """The kinds of attachments, as ``attachments.EVERYTHING`` lists them, that can be sent at all.
+
+    Of a server whose protocol is not known yet, or that has models of all sorts, that is every kind.
+    """
+    if demo or protocol == "Assistants":
+        return ("text",)
+    return ("image", "text") if protocol == "Agents" else ("image", "application", "text")
 
 
 def content_of(parts: list[Part], by_name: Collection[str] = ()) -> str | list[Item]:
@@ -166,11 +176,16 @@ def told_by_name(thread: Thread, by_name: list[str], refusal: BackendError, *, a
         return None
     asked = [message for message in thread.messages if message.role == "user"]
     found = _whole_ones(asked[-1:], by_name) or (_whole_ones(asked, by_name) if all_told else [])
+    words = _server_words(refusal)
+    images, files = _IMAGES_NAMED.search(words), _FILES_NAMED.search(words)
+    if bool(images) != bool(files):
+        found = [each for each in found if each.is_image == bool(images)] or found
     if not found:
         return None
     by_name += [each.digest for each in found]
     names = ", ".join(dict.fromkeys(each.name for each in found))
-    return Note(f"The model is told of {names} by name only, for the server did not take it. {refusal}")
+    why = f" {refusal}" if isinstance(refusal, RequestRefused) else ""
+    return Note(f"The server did not take {names}: the model is told of it by name only.{why}")
 
 
 def _whole_ones(messages: list[Message], by_name: Collection[str]) -> list[Attachment]:
@@ -183,20 +198,29 @@ def _is_named(attachment: Attachment, by_name: Collection[str]) -> bool:
 
 
 _ABOUT = re.compile(
-    r"image|vision|multi-?modal|mmproj|modalit|\bfiles?\b|file_data|pdf|media type|data ur[il]|base64"
-    r"|too large|content.{0,80}(string|text)",
+    r"image|vision|multi-?modal|mmproj|modalit|(?<![a-z])files?\b|file_data|pdf|media type|data ur[il]"
+    r"|base64|too large|content.{0,80}(string|text|type)",
     re.IGNORECASE | re.DOTALL,
 )
 """How servers say that they do not take it: OpenAI, llama.cpp, vLLM, Ollama, LM Studio and OpenRouter."""
 
+_IMAGES_NAMED = re.compile(r"image|vision|mmproj", re.IGNORECASE)
+_FILES_NAMED = re.compile(r"(?<![a-z])file|pdf", re.IGNORECASE)
+"""Where one of these is named, and not the other, it is that one."""
+
 _STATUSES = (0, 400, 404, 413, 415, 422, 500, 501)  # 0: the response failed after it had begun
+
+
+def _server_words(refusal: BackendError) -> str:
+    """What the server said: our own sentence may leave it out."""
+    return f"{refusal.code} {refusal.__cause__ or refusal}"
 
 
 def _is_about_attachments(refusal: BackendError) -> bool:
     status = status_of(refusal)
     if refusal.code == "context_length_exceeded" or status not in _STATUSES:
         return False
-    words = f"{refusal.code} {refusal}"
+    words = _server_words(refusal)
     return status in (413, 415) or (
         bool(_ABOUT.search(words)) and (status != 404 or "support" in words.lower())
     )

@@ -47,8 +47,14 @@ class Voice:
                 f"{MOST_BYTES // 1_000_000} can be transcribed. Say it in parts.",
                 code="too_long",
             )
-        with translated(self._client):
-            heard: Any = self._client.audio.transcriptions.create(model=self._model, file=(name, recording))
+        try:
+            with translated(self._client):
+                heard: Any = self._client.audio.transcriptions.create(
+                    model=self._model, file=(name, recording)
+                )
+        except RequestRefused as refusal:  # it may be the model, which has a setting of its own here
+            words = str(refusal).replace("OPENAI_MODEL", "ASSISTANT_TRANSCRIBE_MODEL")
+            raise RequestRefused(words, code=refusal.code, retry=refusal.retry) from refusal
         text = heard if isinstance(heard, str) else getattr(heard, "text", None)
         if not isinstance(text, str) or text.lstrip()[:1] == "<":
             raise ServerFailed(f"{host(self._client)} sent no transcription.", code="no_transcription")

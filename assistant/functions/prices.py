@@ -41,7 +41,7 @@ def hotel_prices(city: str | None = None) -> tuple[Any, Any]:
         .mark_bar()
         .encode(
             alt.X("price_eur", title="EUR for a room and night"),
-            alt.Y("hotel", title=None, sort="x"),
+            alt.Y("hotel", title=None, sort="x").axis(labelLimit=200),
             alt.Color("stars:O", title="Stars"),
             tooltip=["hotel", "city", "stars", "price_eur"],
         )

@@ -1,9 +1,9 @@
-"""The quiet line below an answer: who wrote it, how long it took, its tokens; copy it, and say what it is worth.
+"""The quiet line below an answer: who wrote it, its time and tokens; copy it, and say what it is worth.
 
 Not here: the answer (``chat.py``), or what is known of its effort (``effort.py``).
 
-The one rule: an older answer has one element here, for all of a thread is drawn at each turn. The newest alone
-has buttons, and what they show is sent when it is asked for.
+The one rule: an older answer has one element here, for all of a thread is drawn at each turn. The newest
+alone has buttons, and what they show is sent when it is asked for.
 """
 
 from collections.abc import Callable
@@ -19,11 +19,11 @@ COMMENT_LENGTH = 2_000
 
 
 def draw_footer(message: Message, number: int, keep: Callable[[], None] | None = None) -> None:
-    """Draw the line of an answer, the thread's message of this number, if the answer has ended.
+    """Draw the line of an answer, the thread's message of this number, if it has ended and says anything.
 
-    ``keep`` is given for the newest alone, which has buttons; it is called when ``message.rating`` has changed.
+    ``keep`` is given for the newest alone, which has buttons; it is called when ``message.rating`` changed.
     """
-    if message.role == "user" or message.ending is None:
+    if message.role == "user" or message.ending is None or message.is_empty:
         return
     if keep and message.text:
         _draw_buttons(message, number, keep)
@@ -47,7 +47,7 @@ def _draw_buttons(message: Message, number: int, keep: Callable[[], None]) -> No
         )
         if copy.open:
             with copy:
-                st.code(message.text, language="markdown", wrap_lines=True, height=300)
+                st.code(message.text, language=None, wrap_lines=True, height=300)
         thumbs = _state(f"thumbs_{number}", None if message.rating is None else int(message.rating.good))
         st.feedback("thumbs", key=thumbs, on_change=_rate, args=[message, thumbs, keep])
     if message.rating is not None:

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 import streamlit as st
 
-from ..events import RunCompleted, RunPaused
+from ..events import RunCompleted, RunFailed, RunStopped
 from ..threads import Thread
 
 MOST = 20
@@ -61,7 +61,7 @@ class Queue:
 
         While that waits for a person's decision, so does all of this.
         """
-        if _ended(thread, RunCompleted | RunPaused):
+        if not _ended(thread, RunStopped | RunFailed):
             return ""
         with self._lock:
             return "\n\n".join(self._waiting.pop(thread, []))
@@ -75,7 +75,7 @@ def draw_queue(queue: Queue, thread: Thread, take_back: Callable[[str], None]) -
     """Draw what waits; ``take_back`` is called with a text that a person takes out again."""
     for number, text in enumerate(queue.of(thread)):
         with st.container(horizontal=True, vertical_alignment="center", key=f"waiting-{number}"):
-            st.caption(":material/schedule: Next")
+            st.caption(":material/schedule: Next", width="content")
             st.text(text if len(text) <= 200 else text[:199] + "…", width="stretch")
             st.button(
                 "",

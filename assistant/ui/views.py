@@ -3,20 +3,21 @@
 Not here: how a value becomes a view (``views.py``), or the expander around it (``steps.py``).
 
 The one rule: a view may come from a file that somebody imported. It is checked again here, it loads nothing
-from any address, and one that cannot be drawn says so and harms nothing else on the page.
+from any address (a map alone: its ground, from Streamlit's provider), and if it cannot be drawn, it says so.
 """
 
 import base64
 import json
 import logging
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any
 
 import streamlit as st
 
 from ..events import View
-from ..views import Unshown, checked_diagram, checked_spec
+from ..view_checks import Unshown, checked_diagram, checked_spec
 from .plain import plain
 
 log = logging.getLogger(__name__)
@@ -32,8 +33,7 @@ def draw_view(view: View, key: str) -> None:
                 spec = checked_spec(json.loads(view.content))
                 st.vega_lite_chart(None, spec, width="stretch", alt=view.name or "A chart")
             case "map":
-                latitudes, longitudes = zip(*json.loads(view.content), strict=True)
-                st.map({"latitude": latitudes, "longitude": longitudes}, height=300, alt="A map of points")
+                _draw_map(*zip(*json.loads(view.content), strict=True))
             case "image":
                 st.image(
                     data := base64.b64decode(view.content), view.name or None, alt=view.name or "An image"
@@ -60,6 +60,29 @@ def _offer(data: bytes, name: str, key: str) -> None:
         on_click="ignore",
         icon=":material/download:",
     )
+
+
+def _draw_map(latitudes: Sequence[float], longitudes: Sequence[float]) -> None:
+    points = {"latitude": latitudes, "longitude": longitudes}
+    st.map(points, zoom=_zoom(latitudes, longitudes), height=MAP_HEIGHT, alt="A map of points")
+
+
+MAP_HEIGHT = 300
+
+
+def _zoom(latitudes: Sequence[float], longitudes: Sequence[float]) -> int:
+    """The closest look that has all points in it; Streamlit's own choice is for taller maps.
+
+    The world is 512 pixels wide at 0, in Mercator's projection, and twice as wide with each step.
+    """
+    north, south = (
+        math.asinh(math.tan(math.radians(max(-85, min(85, each)))))
+        for each in (max(latitudes), min(latitudes))
+    )
+    wide = math.radians(max(longitudes) - min(longitudes)) * 512 / math.tau
+    high = (north - south) * 512 / math.tau
+    room = min(MAP_HEIGHT / max(wide, 1e-6), 0.7 * MAP_HEIGHT / max(high, 1e-6))  # as wide on a phone
+    return max(0, min(13, math.floor(math.log2(room))))
 
 
 _READ: dict[str, Callable[[Any], Any]] = {

@@ -1,0 +1,497 @@
+"""Images and files: which are taken, in what words the others are not, and what each server is told."""
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openai import OpenAI
+from openai.types.beta.agent_session_input_param import AgentSessionInputParam
+from openai.types.chat import ChatCompletionMessageParam
+from openai.types.responses.response_input_param import ResponseInputItemParam
+from pydantic import TypeAdapter
+from streamlit.testing.v1 import AppTest
+
+from assistant import Assistant, Thread, Toolbox
+from assistant.attachments import MOST, MOST_BYTES, MOST_CHARACTERS, attach, is_sound, plain_name
+from assistant.backends import Server
+from assistant.backends.agents import Agents
+from assistant.backends.assistants import Assistants
+from assistant.backends.attached import takes
+from assistant.backends.chat import Chat
+from assistant.backends.client import connect
+from assistant.backends.context import size
+from assistant.backends.responses import Responses
+from assistant.events import Event, Note, RunCompleted, RunFailed
+from assistant.export import as_json, as_markdown, as_script, from_json
+from assistant.messages import Attachment, Message, Text
+from assistant.settings import Settings
+from assistant.store import Store
+from assistant.transcript import message_as_json, message_from_json
+from tests.agents_server import AgentsServer
+from tests.assistants_server import AssistantsServer
+from tests.chat_server import ChatServer
+from tests.conftest import add
+from tests.wire import Json, ModelServer, call, calls, cut, error, text
+
+# One pixel.
+PNG_BYTES = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+def made(name: str, content: bytes) -> Attachment:
+    (attachment,), refused = attach([(name, content)])
+    assert refused == []
+    return attachment
+
+
+CAT = made("cat.png", PNG_BYTES)
+DOG = made("dog.png", PNG_BYTES + b"more")
+PDF = made("ticket.pdf", b"%PDF-1.7 ...")
+NOTES = made("notes.md", b"Bring ``` socks")
+NOTES_TOLD = "notes.md:\n````\nBring ``` socks\n````"
+UNSEEN = "[Image cat.png, which cannot be shown to you]"
+
+
+# --- which are taken ---------------------------------------------------------------------------------
+
+
+def test_a_file_is_what_its_bytes_are_whatever_its_name_says() -> None:
+    files = [
+        ("a.txt", PNG_BYTES),
+        ("b", b"\xff\xd8\xff\xe0..."),
+        ("c", b"RIFF\x00\x00\x00\x00WEBPVP8 "),
+        ("d", b"GIF89a..."),
+        ("e.png", b"%PDF-1.4"),
+        ("f.rs", "fn main() {} // é".encode()),
+        ("g.csv", "a;ü".encode("utf-16")),
+        ("h.txt", b"\xef\xbb\xbfwith a mark"),
+    ]
+    attached, refused = attach(files)
+    assert refused == []
+    assert [each.media_type for each in attached] == [
+        "image/png",
+        "image/jpeg",
+        "image/webp",
+        "image/gif",
+        "application/pdf",
+        "text/plain",
+        "text/plain",
+        "text/plain",
+    ]
+    assert [each.content.decode() for each in attached[-3:]] == ["fn main() {} // é", "a;ü", "with a mark"]
+    assert all(is_sound(each) for each in attached)
+
+
+def test_what_cannot_be_taken_is_named_with_the_reason() -> None:
+    files = [
+        ("old.zip", b"PK\x03\x04\xff\xfe\x00"),
+        ("nothing.txt", b""),
+        ("book.txt", b"x" * (MOST_CHARACTERS + 1)),
+        ("huge.png", PNG_BYTES.ljust(MOST_BYTES + 1)),
+        ("latin.txt", "é".encode("latin-1")),
+        ("cat.png", PNG_BYTES),
+    ]
+    kinds = "What can: PNG, JPEG, WebP and GIF images, PDF files, and text files of any kind."
+    assert attach(files) == (
+        [CAT],
+        [
+            f"old.zip cannot be read by a model. {kinds}",
+            "nothing.txt is empty.",
+            "book.txt is too long: it has 200,001 characters, and at most 200,000 can be read as a part of a "
+            "message.",
+            "huge.png is too large: it has 10 MB, at most 10 MB.",
+            f"latin.txt cannot be read by a model. {kinds}",
+        ],
+    )
+
+
+def test_one_message_takes_only_so_many_and_so_much() -> None:
+    many = [(f"{number}.txt", b"x") for number in range(MOST + 1)]
+    attached, refused = attach(many)
+    assert len(attached) == MOST
+    assert refused == ["10.txt is one too many: at most 10 files go with a message."]
+    assert attach([("y.txt", b"y")], attached) == (
+        [],
+        ["y.txt is one too many: at most 10 files go with a message."],
+    )
+    large = [(f"{number}.png", PNG_BYTES.ljust(MOST_BYTES)) for number in range(3)]
+    attached, refused = attach(large)
+    assert [each.name for each in attached] == ["0.png", "1.png"]
+    assert refused == ["2.png is too much: all files of a message may have 20 MB together."]
+
+
+def test_what_a_connection_does_not_take_is_said_before_anything_is_sent() -> None:
+    files = [("cat.png", PNG_BYTES), ("t.pdf", b"%PDF-"), ("a.txt", b"a")]
+    assert attach(files, takes=takes("Agents"))[1] == [
+        "t.pdf is not attached: this connection takes no PDF files."
+    ]
+    assert attach(files, takes=takes("Assistants"))[1] == [
+        "cat.png is not attached: this connection takes no images.",
+        "t.pdf is not attached: this connection takes no PDF files.",
+    ]
+    demo = takes("Responses", demo=True)
+    assert attach(files[:1], takes=demo, taker="the built-in demo")[1] == [
+        "cat.png is not attached: the built-in demo takes no images."
+    ]
+    for protocol in ("Responses", "Chat Completions", ""):
+        assert attach(files, takes=takes(protocol))[1] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("C:\\me\\a.png", "a.png"),
+        ("a\nb\x00\u202f.txt", "a b\ufffd .txt"),
+        ("", "file"),
+        ("x" * 300 + ".png", "x" * 60 + "…" + "x" * 15 + ".png"),
+        ("\ud800.png", "\ufffd.png"),
+    ],
+)
+def test_a_name_is_one_short_line_without_folders(given: str, name: str) -> None:
+    assert plain_name(given) == name
+
+
+# --- what each server is told ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Kind:
+    server: Callable[[], Any]
+    backend: Callable[[OpenAI], Server]
+
+
+KINDS = {
+    "Responses with conversations": Kind(ModelServer, lambda client: Responses(client, model="m")),
+    "Responses alone": Kind(
+        lambda: ModelServer(conversations=False), lambda client: Responses(client, model="m")
+    ),
+    "Chat Completions": Kind(ChatServer, lambda client: Chat(client, model="m")),
+    "Agents": Kind(AgentsServer, lambda client: Agents(client, agent_id="agent_1")),
+    "Assistants": Kind(AssistantsServer, lambda client: Assistants(client, assistant_id="asst_1")),
+}
+
+
+@pytest.fixture(params=KINDS)
+def name(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def server(name: str) -> Iterator[Any]:
+    with KINDS[name].server() as server:
+        yield server
+
+
+@pytest.fixture
+def assistant(name: str, server: Any) -> Iterator[Assistant]:
+    client = connect(Settings(base_url=server.url))
+    yield Assistant(KINDS[name].backend(client), Toolbox(add))
+    client.close()
+
+
+def only(*names: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("name", names, indirect=True)
+
+
+def notes(events: list[Event]) -> list[str]:
+    return [event.text for event in events if isinstance(event, Note)]
+
+
+def checked(kind: Any, values: list[Json]) -> list[Json]:
+    """The same values; they are what the SDK's types say."""
+    for value in values:
+        TypeAdapter(kind).validate_python(value)
+    return values
+
+
+IN_RESPONSES = {
+    "type": "message",
+    "role": "user",
+    "content": [
+        {"type": "input_text", "text": "What is this?"},
+        {"type": "input_image", "detail": "auto", "image_url": CAT.url},
+        {"type": "input_file", "filename": "ticket.pdf", "file_data": PDF.url},
+        {"type": "input_text", "text": NOTES_TOLD},
+    ],
+}
+
+
+@only("Responses with conversations")
+def test_a_conversation_is_told_of_files_once(server: ModelServer, assistant: Assistant) -> None:
+    server.plays(calls(call("add", a=1, b=2)), text("A cat."), text("Yes."))
+    thread = Thread()
+    list(assistant.run(thread, "What is this?", [CAT, PDF, NOTES]))
+    list(assistant.run(thread, "Sure?"))
+    first, second, third = [checked(ResponseInputItemParam, each["input"]) for each in server.asked]
+    assert first == [IN_RESPONSES]
+    assert [item["type"] for item in second] == ["function_call_output"]
+    assert third == [{"type": "message", "role": "user", "content": "Sure?"}]
+    assert CAT.data not in json.dumps(thread.raw)
+
+
+@only("Responses alone")
+def test_a_server_that_keeps_nothing_is_told_of_files_each_time_and_notes_hold_none(
+    server: ModelServer, assistant: Assistant
+) -> None:
+    server.plays(text("A cat."), text("Yes."))
+    thread = Thread()
+    list(assistant.run(thread, "What is this?", [CAT, PDF, NOTES]))
+    assert CAT.data not in json.dumps(thread.raw)
+    again = Thread(thread.id, thread.messages, json.loads(json.dumps(thread.raw)))
+    list(assistant.run(again, "Sure?"))
+    assert checked(ResponseInputItemParam, server.asked[1]["input"])[0] == IN_RESPONSES
+
+
+@only("Chat Completions")
+def test_chat_completions_are_told_of_files_each_time(server: ChatServer, assistant: Assistant) -> None:
+    server.plays(text("A cat."), text("Yes."))
+    thread = Thread()
+    list(assistant.run(thread, "What is this?", [CAT, PDF, NOTES]))
+    list(assistant.run(thread, "", [NOTES]))
+    first, second = [checked(ChatCompletionMessageParam, each["messages"]) for each in server.asked]
+    assert first == [
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": f"What is this?\n\n{NOTES_TOLD}"},
+                {"type": "image_url", "image_url": {"url": CAT.url}},
+                {"type": "file", "file": {"filename": "ticket.pdf", "file_data": PDF.url}},
+            ],
+        }
+    ]
+    assert second[0] == first[0]
+    assert second[-1] == {"role": "user", "content": NOTES_TOLD}
+
+
+@only("Agents")
+def test_an_agent_is_told_of_images_and_of_other_files_by_name(
+    server: AgentsServer, assistant: Assistant
+) -> None:
+    server.plays(text("A cat."), text("A dog."))
+    thread = Thread()
+    list(assistant.run(thread, "What is this?", [CAT, PDF, NOTES]))
+    list(assistant.run(thread, "", [DOG]))
+    (session,) = server.sessions.values()
+    words = (
+        f"What is this?\n\n[Image cat.png]\n\n[File ticket.pdf, which cannot be shown to you]\n\n{NOTES_TOLD}"
+    )
+    begun = {"type": "agent.session.input.message", "input": session.asked["input"]}
+    assert checked(AgentSessionInputParam, [begun])[0]["input"] == [
+        {
+            "role": "user",
+            "content": [
+                {"type": "input_text", "text": words},
+                {"type": "input_image", "image_url": CAT.url},
+            ],
+        }
+    ]
+    said = [item["content"] for item in session.items if item.get("role") == "user"]
+    assert said[-1] == [
+        {"type": "input_text", "text": "[Image dog.png]"},
+        {"type": "input_image", "image_url": DOG.url},
+    ]
+
+
+@only("Assistants")
+def test_an_assistant_is_told_of_text_files_and_of_others_by_name(
+    server: AssistantsServer, assistant: Assistant
+) -> None:
+    server.plays(text("Socks."))
+    thread = Thread()
+    list(assistant.run(thread, "What is this?", [CAT, NOTES]))
+    (told,) = server.threads
+    assert server.said(told)[0] == ("user", f"What is this?\n\n{UNSEEN}\n\n{NOTES_TOLD}")
+
+
+def test_a_message_may_be_a_file_alone(server: Any, assistant: Assistant) -> None:
+    server.plays(text("I see."), text("Still."))
+    thread = Thread()
+    assert list(assistant.run(thread, "", [CAT]))[-1] == RunCompleted()
+    assert list(assistant.run(thread, "And now?"))[-1] == RunCompleted()
+
+
+def test_after_a_cut_a_message_with_files_is_not_said_twice(
+    server: Any, assistant: Assistant, name: str
+) -> None:
+    server.plays(cut(text("A c", keeps="all"), 6, "close"), text("A dog."))
+    thread = Thread()
+    list(assistant.run(thread, "What is this?", [CAT, NOTES]))
+    assert list(assistant.run(thread, "And this?", [DOG]))[-1] == RunCompleted()
+    if name == "Responses with conversations":
+        (conversation,) = server.conversations.values()
+        images = [item for item in conversation.items if CAT.url in json.dumps(item)]
+        assert len(images) == 1
+
+
+# --- refusals ----------------------------------------------------------------------------------------
+
+BLIND = ("Responses with conversations", "Responses alone", "Chat Completions")
+
+
+@only(*BLIND)
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        error(400, None, "image input is not supported"),
+        error(500, "server_error", "image input is not supported - hint: mmproj", x_should_retry="false"),
+        error(400, None, "unsupported content[].type"),
+        error(400, None, "'input_file' is not supported by llamacpp at this moment"),
+        error(404, None, "No endpoints found that support image input"),
+        error(415, None, "What is that?"),
+        error(422, None, "content: Input should be a valid string"),
+        error(400, "invalid_image", "The data is damaged."),
+    ],
+    ids=lambda play: f"{play.status} {play.body['error']['message'][:12]}",
+)
+def test_a_model_that_takes_no_images_is_told_the_name_and_the_person_that_it_was(
+    server: Any, assistant: Assistant, refusal: Any
+) -> None:
+    server.plays(refusal, text("I cannot see it."), text("No."))
+    thread = Thread()
+    events = list(assistant.run(thread, "What is this?", [CAT]))
+    assert events[-1] == RunCompleted()
+    (note,) = notes(events)
+    assert note.startswith("The server did not take cat.png: the model is told of it by name only.")
+    events = list(assistant.run(thread, "Really?"))
+    assert (events[-1], notes(events)) == (RunCompleted(), [])
+    assert CAT.data in json.dumps(server.asked[0])
+    for asked in server.asked[1:]:
+        assert CAT.data not in json.dumps(asked)
+    assert UNSEEN in json.dumps(server.asked[1])
+
+
+@only(*BLIND)
+def test_only_the_kind_that_was_refused_is_told_by_name(server: Any, assistant: Assistant) -> None:
+    refusal = error(400, None, "'input_file' is not supported by llamacpp at this moment")
+    server.plays(refusal, text("A cat."))
+    list(assistant.run(Thread(), "What is this?", [CAT, PDF]))
+    assert CAT.data in json.dumps(server.asked[-1])
+    assert PDF.data not in json.dumps(server.asked[-1])
+
+
+@only("Responses alone", "Chat Completions")
+def test_a_thread_that_moves_to_a_blind_model_goes_on_without_its_images(
+    server: Any, assistant: Assistant
+) -> None:
+    server.plays(text("A cat."), error(400, None, "image input is not supported"), text("Hello."))
+    thread = Thread()
+    list(assistant.run(thread, "What is this?", [CAT, PDF]))
+    events = list(assistant.run(thread, "Hi"))
+    assert (events[-1], len(notes(events))) == (RunCompleted(), 1)
+    assert CAT.data not in json.dumps(server.asked[-1])
+    assert PDF.data in json.dumps(server.asked[-1])
+
+
+@only(*BLIND)
+def test_a_refusal_of_something_else_leaves_the_files_alone(server: Any, assistant: Assistant) -> None:
+    server.plays(error(400, "invalid_prompt", "Against the policy."), text("A cat."))
+    thread = Thread()
+    events = list(assistant.run(thread, "What is this?", [CAT]))
+    assert isinstance(events[-1], RunFailed)
+    assert notes(events) == []
+    list(assistant.resume(thread))
+    assert CAT.data in json.dumps(server.asked[-1])
+
+
+# --- what is kept ------------------------------------------------------------------------------------
+
+
+def test_a_message_with_files_is_kept_and_comes_back_equal(tmp_path: Path) -> None:
+    message = Message.from_person("See", [CAT, NOTES])
+    assert message_from_json(json.loads(json.dumps(message_as_json(message)))) == message
+    store = Store(f"sqlite:///{tmp_path}/t.sqlite")
+    store.save(Thread("thread_1", [message]))
+    kept = store.load("thread_1")
+    assert kept is not None
+    assert kept.messages == [message]
+    assert [entry.id for entry in store.entries(CAT.data[:20])] == []
+    store.close()
+
+
+def test_a_thread_is_exported_with_its_files_and_imported_again() -> None:
+    thread = Thread(
+        "t", [Message.from_person("See", [CAT]), Message("assistant", [Text("A cat.")], RunCompleted())]
+    )
+    imported, title = from_json(as_json(thread, "Cats"))
+    assert (imported.messages, title) == (thread.messages, "Cats")
+    assert "**Attached** `cat.png` (`image/png`)" in as_markdown(thread, "Cats")
+    compile(as_script(Thread("t", [Message.from_person("", [CAT])]), "m"), "script", "exec")
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        Attachment("cat.png", "image/png", "no base64"),
+        Attachment("cat.png", "text/html", CAT.data),
+        Attachment("cat.png", "image/png", NOTES.data),
+        Attachment("../cat.png", "image/png", CAT.data),
+        Attachment("cat.png", "image/png", ""),
+        Attachment("cat.png", "image/png", CAT.data + "\n"),
+    ],
+)
+def test_a_file_that_could_not_have_been_attached_is_not_imported(hostile: Attachment) -> None:
+    written = as_json(Thread("t", [Message.from_person("See", [hostile])]), "x")
+    with pytest.raises(ValueError, match="its message 1 cannot be read"):
+        from_json(written)
+
+
+def test_a_file_of_an_answer_is_not_imported() -> None:
+    thread = Thread("t", [Message("assistant", [CAT], RunCompleted())])
+    with pytest.raises(ValueError, match="its message 1 cannot be read"):
+        from_json(as_json(thread, "x"))
+
+
+def test_an_image_counts_as_its_tokens_and_not_as_its_bytes() -> None:
+    large = Attachment("x.png", "image/png", "A" * 5_000_000)
+    part = {"type": "input_image", "image_url": large.url}
+    noted = {"type": "input_image", "image_url": f"attachment:{large.digest}"}
+    assert 4_500 < size([{"role": "user", "content": [part]}]) < 4_700
+    assert 4_500 < size([{"role": "user", "content": [noted]}]) < 4_700
+
+
+def test_a_file_says_little_of_itself_where_it_is_printed() -> None:
+    assert repr(CAT) == f"Attachment('cat.png', 'image/png', {len(CAT.data)} characters)"
+
+
+@only("Responses with conversations")
+def test_a_thread_that_the_server_kept_is_recalled_with_its_images(
+    server: ModelServer, assistant: Assistant
+) -> None:
+    server.plays(text("A cat."), text("Yes."))
+    thread = Thread()
+    list(assistant.run(thread, "What is this?", [CAT]))
+    recalled = assistant.backend.recall(thread.id)  # type: ignore[attr-defined]
+    assert [each.data for each in recalled.messages[0].attachments] == [CAT.data]
+    assert CAT.data not in json.dumps(recalled.raw)
+    assert list(assistant.run(recalled, "Sure?"))[-1] == RunCompleted()
+
+
+# --- on the page -------------------------------------------------------------------------------------
+
+
+def test_a_message_shows_its_images_and_names_its_files() -> None:
+    def page() -> None:
+        import streamlit as st
+
+        from assistant.ui.attachments import draw_attachments
+
+        draw_attachments(st.session_state.message)
+
+    app = AppTest.from_function(page)
+    damaged = Attachment("broken.png", "image/png", base64.b64encode(b"\x89PNG\r\n\x1a\n").decode())
+    app.session_state.message = Message.from_person("See", [CAT, PDF, damaged])
+    app.run()
+    assert not app.exception
+    assert [each.value for each in app.caption] == [
+        ":material/description: broken\\.png · 1 kB",
+        ":material/description: ticket\\.pdf · 1 kB",
+    ]
+    (image,) = app.get("image")
+    assert image.proto.imgs[0].url

@@ -1,0 +1,89 @@
+"""What waits while an answer is being written: its turn, and its way back."""
+
+import gc
+import threading
+
+import pytest
+
+from assistant import Thread
+from assistant.events import Ending, RunCompleted, RunFailed, RunPaused
+from assistant.messages import Message
+from assistant.run import LEFT, STOPPED
+from assistant.ui.queue import MOST, Queue
+
+
+def ended(how: Ending | None) -> Thread:
+    return Thread("conv_1", [Message.from_person("Hi"), Message("assistant", [], how)])
+
+
+def test_what_waits_is_sent_one_by_one_in_its_order_once_the_answer_ended_well() -> None:
+    queue, thread = Queue(), ended(None)
+    assert [queue.put(thread, text) for text in ("one", "two", "one")] == [True] * 3
+    assert (queue.of(thread), queue.next(thread), queue.give_back(thread)) == (["one", "two", "one"], "", "")
+    thread.messages[-1].ending = RunCompleted()
+    assert queue.give_back(thread) == ""
+    assert [queue.next(thread) for _ in range(4)] == ["one", "two", "one", ""]
+
+
+@pytest.mark.parametrize("how", [STOPPED, LEFT, RunFailed("rate_limit", "Too many.")])
+def test_what_waited_for_an_answer_that_was_stopped_or_failed_is_given_back_at_once(how: Ending) -> None:
+    queue, thread = Queue(), ended(how)
+    for text in ("one", "two"):
+        queue.put(thread, text)
+    assert queue.next(thread) == ""
+    assert queue.give_back(thread) == "one\n\ntwo"
+    assert (queue.of(thread), queue.give_back(thread)) == ([], "")
+
+
+def test_all_waits_while_a_person_has_to_decide() -> None:
+    queue, thread = Queue(), ended(RunPaused())
+    queue.put(thread, "one")
+    assert (queue.next(thread), queue.give_back(thread), queue.of(thread)) == ("", "", ["one"])
+
+
+def test_what_waits_can_be_taken_back_and_only_once() -> None:
+    queue, thread = Queue(), ended(None)
+    queue.put(thread, "one")
+    queue.put(thread, "two")
+    assert [queue.take(thread, "one"), queue.take(thread, "one"), queue.take(thread, "never")] == [
+        "one",
+        "",
+        "",
+    ]
+    assert queue.of(thread) == ["two"]
+
+
+def test_each_thread_has_its_own_and_a_thread_that_is_gone_keeps_nothing() -> None:
+    queue, thread, other = Queue(), ended(RunCompleted()), ended(RunCompleted())
+    queue.put(thread, "one")
+    assert (queue.next(other), queue.of(other)) == ("", [])
+    del thread
+    gc.collect()
+    assert not queue._waiting
+
+
+def test_so_many_may_wait_and_no_more() -> None:
+    queue, thread = Queue(), ended(None)
+    assert [queue.put(thread, str(number)) for number in range(MOST + 2)] == [True] * MOST + [False] * 2
+    assert queue.of(thread)[-1] == str(MOST - 1)
+
+
+def test_nothing_is_sent_twice_when_many_pages_see_the_end_at_once() -> None:
+    queue, thread = Queue(), ended(RunCompleted())
+    for number in range(MOST):
+        queue.put(thread, str(number))
+    sent: list[str] = []
+    pages = [
+        threading.Thread(target=lambda: sent.extend(iter(lambda: queue.next(thread), ""))) for _ in range(8)
+    ]
+    for page in pages:
+        page.start()
+    for page in pages:
+        page.join(10)
+    assert sorted(sent, key=int) == [str(number) for number in range(MOST)]
+
+
+def test_a_thread_without_a_message_sends_nothing() -> None:
+    queue, thread = Queue(), Thread()
+    queue.put(thread, "one")
+    assert queue.next(thread) == ""
