@@ -4,10 +4,15 @@ from .errors import AssistantError, SettingsError, ToolError
 from .run import Assistant
 from .threads import Thread
 from .tools import Tool, Toolbox, tool
+from .views import Chart, Diagram, File, Map
 
 __all__ = [
     "Assistant",
     "AssistantError",
+    "Chart",
+    "Diagram",
+    "File",
+    "Map",
     "SettingsError",
     "Thread",
     "Tool",

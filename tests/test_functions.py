@@ -58,6 +58,7 @@ EXAMPLES = {
     "book_hotel",
     "get_weather",
     "get_forecast",
+    "hotel_prices",
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from assistant.events import ToolResult, View
 from assistant.wire import tape as module
 from assistant.wire.tape import Entry, Exchange, Tape, TapeError
 
@@ -209,6 +210,14 @@ def test_what_stands_in_for_a_key_is_no_secret(word: str) -> None:
         b"{}", headers=JSON, request=f'["{word}"]'.encode(), asked={"authorization": f"Bearer {word}"}
     )
     assert told(tape)[0][2]["body"] == [word]
+
+
+def test_what_a_person_is_shown_of_a_call_is_not_on_the_tape() -> None:
+    tape = Tape()
+    tape.say(ToolResult("c1", "A picture.", views=(View("image", "", "A" * 1_000_000),)))
+    told = {"call_id": "c1", "output": "A picture.", "outcome": "done", "detail": "", "seconds": None}
+    assert [entry.what for entry in tape.entries()] == [{"event": "ToolResult", **told}]
+    assert tape.size() < 200
 
 
 def test_a_secret_is_removed_from_what_the_run_says() -> None:

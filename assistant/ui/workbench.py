@@ -20,6 +20,7 @@ from ..execute import execute
 from ..lint import Remark, as_sent, estimated_tokens, lint, tokens_of_all
 from ..tools import Tool, Toolbox
 from .steps import SHOWN_LENGTH, plain
+from .views import draw_view
 
 Json = dict[str, Any]
 
@@ -105,6 +106,8 @@ def _draw_result(result: ToolResult) -> None:
         f"about {estimated_tokens(result.output):,} tokens (estimated)"
     )
     st.code(result.output, language=None, wrap_lines=True)
+    for number, view in enumerate(result.views):
+        draw_view(view, f"bench_view_{number}")
     if result.detail:
         st.caption("For you alone")
         st.code(result.detail[:SHOWN_LENGTH], language=None, wrap_lines=True)

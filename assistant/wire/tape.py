@@ -15,7 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
@@ -164,9 +164,12 @@ class Tape:
         self._keep("end", exchange, (how, text), len(text))
 
     def say(self, event: object) -> None:
-        """Our own loop said this: a dataclass, which is kept by its name and with its fields."""
-        fields = asdict(event) if is_dataclass(event) and not isinstance(event, type) else {}
-        self._keep("run", 0, {"event": type(event).__name__, **fields}, len(str(fields)))
+        """Our own loop said this: a dataclass, kept by its name and its fields, but those not ``taped``."""
+        said = {}
+        if is_dataclass(event) and not isinstance(event, type):
+            kept = [each.name for each in fields(event) if each.metadata.get("taped", True)]
+            said = {name: value for name, value in asdict(event).items() if name in kept}
+        self._keep("run", 0, {"event": type(event).__name__, **said}, len(str(said)))
 
     def _keep(self, kind: str, exchange: int, what: Any, size: int) -> None:
         if self._full:

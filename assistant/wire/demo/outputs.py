@@ -52,7 +52,10 @@ def _markdown(value: Any, more: str) -> str:
         return _table(value, more)
     if isinstance(value, list):
         return _bullets([_cell(each) for each in value], more)
-    return _short(value, TEXT_LIMIT) if isinstance(value, str) else _cell(value)
+    if isinstance(value, str):
+        text = _short(value, TEXT_LIMIT)
+        return text if "\n" not in text else f"````\n{text.replace('````', '')}\n````"
+    return _cell(value)
 
 
 def _is_table(value: Any) -> bool:
