@@ -22,6 +22,7 @@ from assistant.faults import faulty
 from assistant.keeper import Keeper
 from assistant.live import LiveRun
 from assistant.live_runs import LiveRuns
+from assistant.messages import Message
 from assistant.replay import player
 from assistant.settings import Settings
 from assistant.store import Store
@@ -29,6 +30,7 @@ from assistant.threads import unguessable_id
 from assistant.ui.approval import draw_approval
 from assistant.ui.chat import Visits, draw_message, follow, name_thread
 from assistant.ui.connection import draw_connection
+from assistant.ui.queue import Queue, draw_queue
 from assistant.ui.sandbox import Sandbox, draw_sandbox
 from assistant.ui.sidebar import Shelf, draw_threads, is_at_home
 from assistant.ui.steps import plain
@@ -88,6 +90,12 @@ def live_runs(edition: int) -> LiveRuns:
 def recent_tapes(edition: int) -> Tapes:
     """What the newest runs of this process did on the wire, in memory only."""
     return Tapes()
+
+
+@st.cache_resource(show_spinner=False)
+def queued(edition: int) -> Queue:
+    """What people have said while an answer is being written."""
+    return Queue()
 
 
 @st.cache_resource(show_spinner=False, on_release=lambda keeper: keeper.close())
@@ -194,6 +202,18 @@ def play(path: Path) -> None:
     replay(Tape.from_lines(path.read_text(encoding="utf-8")), 1.0)
 
 
+def keep_rating(message: Message) -> None:
+    """Keep what a person thinks of an answer, which may have gone from the thread meanwhile."""
+    for number, each in enumerate(thread.messages):
+        if each is message:
+            keeper.keep(thread, number, False)
+
+
+def take_back(text: str) -> None:
+    """Take what waits back into the input."""
+    st.session_state.prompt = queue.take(thread, text)
+
+
 def show_earlier() -> None:
     st.session_state.shown += PAGE
 
@@ -248,6 +268,7 @@ edition = id(Thread)
 own = choice or settings.faults  # such a backend is this session's alone
 backend = chosen_backend(settings, edition) if own else backend_for(settings, edition)
 live = live_runs(edition)
+queue = queued(edition)
 tapes = recent_tapes(edition)
 assistant = Assistant(
     backend,
@@ -320,11 +341,22 @@ if store and not keeper.problem and is_at_home():
         except StoreError as error:
             st.caption(plain(error))
 
-# What the person says: typed, or one of the examples.
+# What the person says: typed, waiting since the last answer, or one of the examples.
+waits = live.of(thread) is not None  # what is said now
+if not waits and not elsewhere and (given_back := queue.give_back(thread)):
+    st.session_state.unsent = given_back, "That answer did not come to its end."
 if "unsent" in st.session_state:
     st.session_state.prompt, reason = st.session_state.pop("unsent")
     st.toast(f"{reason} Your message is back in the input.", icon=":material/hourglass_top:")
-prompt = st.chat_input("Ask anything", key="prompt", submit_mode="stop") or ""
+strip = st.bottom.empty()  # just above the input: what waits, and how to stop
+prompt = st.chat_input("Ask anything", key="prompt") or ""
+if waits and prompt.strip():
+    if not queue.put(thread, prompt):
+        st.session_state.unsent = prompt, "Too much waits here already."
+        st.rerun()
+    prompt = ""
+elif not waits and not elsewhere:
+    prompt = prompt or queue.next(thread)
 left, right = st.columns([5, 4], gap="large") if sandbox else (st.container(), None)
 with left:
     examples, conversation, below = st.empty(), st.container(), st.container()
@@ -352,6 +384,13 @@ if prompt.strip():
 
 # The conversation: what was said, and the answer that is being written.
 run = live.of(thread)
+if waits and not run:
+    st.rerun()  # it ended a moment ago, so what waits is due
+if run or queue.of(thread):
+    with strip.container(gap="xxsmall"):
+        draw_queue(queue, thread, take_back)
+        if run:
+            st.button("Stop", key="stop", icon=":material/stop_circle:", shortcut="Esc", on_click=run.stop)
 if run:
     with below:
         look_after(run)
@@ -381,9 +420,15 @@ with conversation:
     if first:
         st.button(f"Show earlier messages ({first})", key="earlier", type="tertiary", on_click=show_earlier)
     for number, message in enumerate(thread.messages[first:end], first):
-        draw_message(message, number, retry if message is thread.messages[-1] else None)
+        newest = message is thread.messages[-1]
+        keep = partial(keep_rating, message) if newest and not elsewhere else None
+        draw_message(message, number, retry if newest else None, keep)
     if run:
-        follow(run, visits, retry, watch)
+        keep = partial(keep_rating, thread.messages[run.first])
+        follow(run, visits, retry, watch, toolbox, keep)
+        if queue.of(thread) and not thread.is_paused:
+            st.rerun()
+        strip.empty()
     if thread.is_paused and not elsewhere:
         draw_approval(thread, len(thread.messages) - 1, decide, toolbox)
 settle()

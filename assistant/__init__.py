@@ -1,6 +1,7 @@
 """An assistant that streams its answer and runs its function calls, in the open."""
 
 from .errors import AssistantError, SettingsError, ToolError
+from .progress import progress
 from .run import Assistant
 from .threads import Thread
 from .tools import Tool, Toolbox, tool
@@ -18,5 +19,6 @@ __all__ = [
     "Tool",
     "ToolError",
     "Toolbox",
+    "progress",
     "tool",
 ]

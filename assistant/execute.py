@@ -20,7 +20,17 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError, from_json, to_json, to_jsonable_python
 
 from .errors import ToolError
-from .events import CallAnswered, CallApproved, CallDenied, Decision, Outcome, ToolCall, ToolResult
+from .events import (
+    CallAnswered,
+    CallApproved,
+    CallDenied,
+    Decision,
+    Outcome,
+    ToolCall,
+    ToolProgress,
+    ToolResult,
+)
+from .progress import heard_by
 from .tools import Tool, Toolbox
 from .views import taken_apart
 
@@ -29,9 +39,16 @@ log = logging.getLogger(__name__)
 OUTPUT_LIMIT = 40_000
 """Characters of an output that the model is given; about 10,000 tokens."""
 
+PROGRESS_EVERY = 0.1
+"""Seconds between two looks at how far the functions are that say so."""
 
-def execute(calls: Sequence[ToolCall], toolbox: Toolbox, time_limit: float) -> Iterator[ToolResult]:
+
+def execute(
+    calls: Sequence[ToolCall], toolbox: Toolbox, time_limit: float
+) -> Iterator[ToolProgress | ToolResult]:
     """Run the calls on a thread each and yield their results in the order in which they land.
+
+    In between it yields what running functions say of how far they are, the newest of each.
 
     A function that is not back after its time limit (its own, or ``time_limit``; in seconds) gets the
     outcome ``timeout`` and is left behind on its thread: Python cannot end it. Closing this generator
@@ -40,21 +57,34 @@ def execute(calls: Sequence[ToolCall], toolbox: Toolbox, time_limit: float) -> I
     landed: SimpleQueue[tuple[int, ToolResult]] = SimpleQueue()
     limits: list[float] = []
     deadlines: dict[int, float] = {}  # by position: a careless server gives two calls the same id
+    said: dict[int, ToolProgress] = {}
+
+    def work(index: int, call: ToolCall) -> None:
+        def hear(text: str, share: float | None) -> None:
+            said[index] = ToolProgress(call.call_id, text, share)
+
+        with heard_by(hear):
+            landed.put((index, answer(call, toolbox)))
+
     for index, call in enumerate(calls):
         found = toolbox.get(call.name)
         limits.append(time_limit if found is None or found.timeout is None else found.timeout)
         deadlines[index] = time.monotonic() + limits[index]
         # Daemon threads: one that never comes back must not keep the application from ending.
         threading.Thread(
-            target=lambda index=index, call=call: landed.put((index, answer(call, toolbox))),
+            target=work,
+            args=[index, call],
             name=f"function {call.name}",
             daemon=True,
         ).start()
     while deadlines:
         patience = min(deadlines.values()) - time.monotonic()
         try:
-            index, result = landed.get(timeout=min(max(0.0, patience), threading.TIMEOUT_MAX))
+            index, result = landed.get(timeout=min(max(0.0, patience), PROGRESS_EVERY))
         except Empty:
+            yield from (said.pop(index) for index in list(said) if index in deadlines)
+            if patience > PROGRESS_EVERY:
+                continue
             index = min(deadlines, key=lambda index: deadlines[index])
             result = timed_out(calls[index].call_id, limits[index])
         if deadlines.pop(index, None) is not None:
@@ -63,7 +93,7 @@ def execute(calls: Sequence[ToolCall], toolbox: Toolbox, time_limit: float) -> I
 
 def carry_out(
     decided: Sequence[tuple[ToolCall, Decision]], toolbox: Toolbox, time_limit: float
-) -> Iterator[ToolResult]:
+) -> Iterator[ToolProgress | ToolResult]:
     """Do with each call what a person decided, and yield the results; ``execute`` runs those approved.
 
     In the server's history a call keeps the arguments that the model wrote, so where a person changed
@@ -81,9 +111,9 @@ def carry_out(
             case CallAnswered(call_id, output):
                 shown, whole = shorten(sendable(output))
                 yield ToolResult(call_id, shown, "done", whole)
-    for result in execute(approved, toolbox, time_limit):
-        arguments = changed[result.call_id]
-        yield _told_of_change(result, arguments) if arguments else result
+    for event in execute(approved, toolbox, time_limit):
+        arguments = changed[event.call_id]
+        yield _told_of_change(event, arguments) if arguments and isinstance(event, ToolResult) else event
 
 
 def answer(call: ToolCall, toolbox: Toolbox) -> ToolResult:

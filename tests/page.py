@@ -1,5 +1,6 @@
 """What tests of the page share: the page, run in process, and what stands on it."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from assistant.wire.demo import server as demo
 
 PAGE = Path(__file__).parent.parent / "streamlit_app.py"
 Open = Callable[..., AppTest]
+IS_FOOTER = re.compile(r"(^|.* · )(\d+\.\d|\d+|\d+ min \d+) s( · .*|$)").fullmatch
 
 
 @pytest.fixture
@@ -59,7 +61,12 @@ def label(status: Any) -> str:
 
 
 def walk(block: Any) -> Iterator[Any]:
+    """What is in a block, without the line below an answer."""
     for child in block.children.values():
+        if "-footer_" in getattr(child.proto, "id", "") or (
+            child.type == "caption" and IS_FOOTER(child.value)
+        ):
+            continue
         if child.type == "status":
             yield child
         if hasattr(child, "children"):

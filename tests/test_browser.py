@@ -31,7 +31,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 FLAGS += ["--disable-background-networking", "--disable-component-update"]
 
 INPUT = "[data-testid=stChatInputTextArea]"
-STOP = "[data-testid=stChatInputStopButton]"
+STOP = ".st-key-stop button"
 MESSAGE = "[data-testid=stChatMessage]"
 IDLE = "[data-test-script-state=notRunning]"
 
@@ -131,7 +131,15 @@ def wait_for(page: "Page", words: str) -> None:
 
 
 def last_message(page: "Page") -> str:
-    return page.locator(MESSAGE).last.inner_text()
+    """The newest message, without the quiet line below an answer."""
+    script = """message => {
+        const lines = [...message.querySelectorAll("[class*=st-key-footer_]")]
+        lines.forEach(line => line.style.display = "none")
+        const words = message.innerText
+        lines.forEach(line => line.style.display = "")
+        return words
+    }"""
+    return str(page.locator(MESSAGE).last.evaluate(script))
 
 
 def test_text_appears_while_the_answer_is_still_being_written(model: ModelServer, page: "Page") -> None:
@@ -247,7 +255,7 @@ def test_an_expander_that_was_opened_while_the_call_was_written_stays_open(
     assert inside.get_by_text("These are the first 20,000 of 30,023 characters.").is_visible()
 
 
-def test_a_message_from_a_tab_that_knows_of_no_run_is_refused_and_put_back(
+def test_a_message_from_a_tab_that_knows_of_no_run_waits_its_turn(
     model: ModelServer, browser: "Browser", page: "Page"
 ) -> None:
     model.plays(text("Hello."))
@@ -262,17 +270,13 @@ def test_a_message_from_a_tab_that_knows_of_no_run_is_refused_and_put_back(
     say(page, "Count")
     wait_for(page, "One two")
     say(second, "And I?")
-    second.get_by_text("Your message is back in the input.").wait_for(state="visible")
+    second.wait_for_selector(".stBottom :text-is('And I?')")
     wait_for(second, "One two")
-    assert second.input_value(INPUT) == "And I?"
     gate.set()
     for each in (page, second):
-        wait_for(each, "three four")
+        wait_for(each, "Five.")
         each.wait_for_selector(IDLE)
-    assert second.input_value(INPUT) == "And I?"
-    second.press(INPUT, "Enter")
-    wait_for(second, "Five.")
-    assert second.input_value(INPUT) == ""
+        assert not each.locator(".stBottom :text-is('And I?')").count()
     assert [request["input"][0]["content"] for request in model.asked[-3:]] == ["Hi", "Count", "And I?"]
     second.close()
 
@@ -330,6 +334,37 @@ def test_stop_works_while_the_server_has_not_said_anything(model: ModelServer, p
     say(page, "Again")
     wait_for(page, "Here again.")
     assert [item["content"] for item in model.asked[-1]["input"]] == ["Hello?", "Again"]
+
+
+def test_what_is_typed_while_an_answer_is_written_waits_its_turn(model: ModelServer, page: "Page") -> None:
+    gate = threading.Event()
+    model.plays(text("One two three four", gate=gate, gate_after=6), text("The second."), text("The third."))
+    say(page, "Count")
+    wait_for(page, "One two")
+    for words in ("And then?", "Never mind", "And last?"):
+        say(page, words)
+        page.wait_for_selector(f".stBottom :text-is('{words}')")
+    page.locator(".st-key-take_back_1 button:visible").click()
+    page.wait_for_function(f"() => document.querySelector('{INPUT}').value == 'Never mind'")
+    page.fill(INPUT, "")
+    gate.set()
+    wait_for(page, "The third.")
+    page.wait_for_selector(IDLE)
+    assert [each["input"][-1]["content"] for each in model.asked[-3:]] == ["Count", "And then?", "And last?"]
+    assert page.evaluate(f"document.activeElement == document.querySelector('{INPUT}')")
+
+
+def test_escape_stops_and_what_waited_is_back_in_the_input(model: ModelServer, page: "Page") -> None:
+    silent = cut(text("One two three four"), 6, "silence")
+    model.plays(silent)
+    say(page, "Count")
+    wait_for(page, "One two")
+    say(page, "And then?")
+    page.wait_for_selector(".stBottom :text-is('And then?')")
+    page.keyboard.press("Escape")
+    wait_for(page, "Stopped.")
+    page.wait_for_function(f"() => document.querySelector('{INPUT}').value == 'And then?'")
+    assert not page.locator(STOP).count()
 
 
 def test_enter_that_ends_an_ime_composition_does_not_send(model: ModelServer, page: "Page") -> None:

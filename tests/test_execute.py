@@ -17,8 +17,8 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, Field, field_validator
 
-from assistant import Tool, Toolbox, ToolError, tool
-from assistant.events import ToolCall, ToolResult
+from assistant import Tool, Toolbox, ToolError, progress, tool
+from assistant.events import ToolCall, ToolProgress, ToolResult
 from assistant.execute import (
     OUTPUT_LIMIT,
     answer,
@@ -89,7 +89,7 @@ def waiting(gate: threading.Event, timeout: float | None = None) -> Tool[..., An
 
 
 def ran(*calls: ToolCall, tools: tuple[Tool[..., Any], ...] = (double,)) -> list[ToolResult]:
-    return list(execute(calls, Toolbox(*tools), PATIENCE))
+    return [each for each in execute(calls, Toolbox(*tools), PATIENCE) if isinstance(each, ToolResult)]
 
 
 def failed(name: str, detail: str) -> ToolResult:
@@ -638,3 +638,63 @@ def test_a_timeout_says_its_limit(seconds: float, said: str) -> None:
 
 def test_a_call_can_be_answered_here_and_now() -> None:
     assert answer(call("double", '{"number": 4}'), Toolbox(double)) == ToolResult("c1", "8")
+
+
+# --- how far they are -------------------------------------------------------------------------------
+
+
+def test_what_running_functions_say_of_how_far_they_are_is_heard_the_newest_of_each() -> None:
+    gates = [threading.Event() for _ in range(2)]
+
+    @tool
+    def steps() -> str:
+        """Go on step by step."""
+        for number in range(10_000):
+            progress(f"{number} of many")
+        progress("half", 0.5)
+        gates[0].wait(PATIENCE)
+        progress("nearly", 0.9)
+        gates[1].wait(PATIENCE)
+        return "there"
+
+    heard: list[ToolProgress | ToolResult] = []
+    for event in execute([call("steps")], Toolbox(steps), PATIENCE):
+        if isinstance(event, ToolProgress) and event.text in ("half", "nearly"):
+            gates[event.text == "nearly"].set()
+            heard.append(event)
+        elif isinstance(event, ToolResult):
+            heard.append(event)
+    assert heard == [
+        ToolProgress("c1", "half", 0.5),
+        ToolProgress("c1", "nearly", 0.9),
+        ToolResult("c1", "there"),
+    ]
+
+
+def test_who_was_given_up_is_not_heard_any_more() -> None:
+    gate, said, heard_last = threading.Event(), threading.Event(), threading.Event()
+
+    @tool
+    def late() -> str:
+        """Come late."""
+        gate.wait(PATIENCE)
+        progress("too late")
+        said.set()
+        return "late"
+
+    @tool
+    def last() -> str:
+        """Come last."""
+        assert said.wait(PATIENCE)
+        progress("here")
+        assert heard_last.wait(PATIENCE)
+        return "last"
+
+    late.timeout = 0.01
+    heard = []
+    for event in execute([call("late"), call("last", call_id="c2")], Toolbox(late, last), PATIENCE):
+        heard.append(event)
+        gate.set()
+        if isinstance(event, ToolProgress):
+            heard_last.set()
+    assert heard == [timed_out("c1", 0.01), ToolProgress("c2", "here"), ToolResult("c2", "last")]

@@ -18,14 +18,16 @@ MAY_IMPORT = {
     "settings": {"errors", "wire"},
     "schema": {"errors"},
     "tools": {"errors", "schema"},
-    "execute": {"errors", "events", "tools", "views"},
+    "execute": {"errors", "events", "progress", "tools", "views"},
     "view_checks": set(),
     "view_tables": set(),
     "views": {"events", "view_checks", "view_tables"},
-    "messages": {"events"},
+    "progress": set(),
+    "effort": {"events"},
+    "messages": {"effort", "events"},
     "attachments": {"messages"},
     "threads": {"events", "messages"},
-    "transcript": {"events", "messages", "threads"},
+    "transcript": {"effort", "events", "messages", "threads"},
     "tables": set(),
     "store": {"errors", "messages", "tables", "threads", "transcript"},
     "keeper": {"errors", "store", "threads"},
@@ -67,6 +69,7 @@ MAY_IMPORT = {
         "wire",
         "backends",
         "settings",
+        "effort",
         "errors",
         "events",
         "execute",
@@ -79,7 +82,7 @@ MAY_IMPORT = {
         "tools",
         "view_checks",
     },
-    "__init__": {"errors", "run", "threads", "tools", "views"},
+    "__init__": {"errors", "progress", "run", "threads", "tools", "views"},
 }
 # Packages with one place: nobody else may import them.
 AT_HOME = {
@@ -148,6 +151,7 @@ def test_the_public_names_are_these() -> None:
         "Tool",
         "ToolError",
         "Toolbox",
+        "progress",
         "tool",
     ]
     assert all(getattr(assistant, name).__doc__ for name in assistant.__all__)

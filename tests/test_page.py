@@ -24,8 +24,8 @@ from assistant.ui import failure
 from assistant.ui.steps import SHOWN_LENGTH, plain
 from tests.agents_server import AgentsServer
 from tests.assistants_server import AssistantsServer
-from tests.page import Open, address, ask, label, seen, shown, walk
-from tests.wire import ModelServer, call, calls, error, message, refusal, text
+from tests.page import IS_FOOTER, Open, address, ask, label, seen, shown, walk
+from tests.wire import ModelServer, call, calls, error, message, reasoning, refusal, text
 
 
 def test_the_first_page_says_what_it_is_and_that_the_demo_answers(open_page: Open) -> None:
@@ -279,6 +279,25 @@ def test_nothing_but_space_is_not_sent(server: ModelServer, open_page: Open, wor
     page = ask(open_page(OPENAI_BASE_URL=server.url), words)
     assert (shown(page), server.asked) == ([], [])
     assert len([button for button in page.button if str(button.key).startswith("example_")]) == 4
+
+
+def test_an_answer_has_a_quiet_line_and_a_thumb_that_is_kept(
+    server: ModelServer, open_page: Open, tmp_path: Path
+) -> None:
+    server.plays(calls(reasoning("Hm."), message("Hello.")))
+    named = {"OPENAI_BASE_URL": server.url, "ASSISTANT_DATABASE_URL": f"sqlite:///{tmp_path}/t.sqlite"}
+    page = ask(open_page(**named), "Hi")
+    assert [label(each) for each in page.status] == ["Reasoned for 1 s"]
+    [line] = [each.value for each in page.caption if IS_FOOTER(each.value)]
+    assert line.endswith(" tokens")
+    assert page.feedback(key="thumbs_1").value is None
+    page.feedback(key="thumbs_1").set_value(1).run()
+    st.cache_resource.clear()
+    again = open_page({"thread": address(page)}, **named)
+    assert [label(each) for each in again.status] == ["Reasoned for 1 s"]
+    assert [each.value for each in again.caption if IS_FOOTER(each.value)] == [line]
+    assert again.feedback(key="thumbs_1").value == 1
+    assert not again.exception
 
 
 def test_a_refusal_is_one_paragraph_of_plain_text_while_it_comes_and_afterwards(

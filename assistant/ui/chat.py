@@ -24,6 +24,7 @@ from ..events import (
     Event,
     Note,
     ReasoningDelta,
+    ReasoningEnded,
     RefusalDelta,
     RoundEnded,
     RoundStarted,
@@ -36,13 +37,16 @@ from ..events import (
     ThreadOpened,
     ToolCall,
     ToolCallDelta,
+    ToolProgress,
     ToolResult,
 )
 from ..live import LiveRun
 from ..messages import Message
+from ..tools import Toolbox
 from .blocks import Blocks
 from .expander import Expander
 from .failure import draw_failure
+from .footer import draw_footer, in_time
 from .steps import Step, plain
 
 Chunk = str | Callable[[], None]
@@ -69,6 +73,9 @@ class Stream(tuple[()]):
         return self._chunks
 
 
+MOST_WORDS = 3
+"""How many calls are named in the line that says what is happening."""
+
 WATCH_EVERY = 0.5
 """Seconds between two looks at something else that goes on."""
 
@@ -80,19 +87,32 @@ class Visits:
         self.count = 0
 
 
-def draw_message(message: Message, number: int, retry: Callable[[], None] | None = None) -> None:
-    """Draw the thread's message of this number; ``retry`` is offered if it is a failure."""
+def draw_message(
+    message: Message,
+    number: int,
+    retry: Callable[[], None] | None = None,
+    keep: Callable[[], None] | None = None,
+) -> None:
+    """Draw the thread's message of this number; ``retry`` is offered if it is a failure.
+
+    ``keep`` is called when a person has rated it; see ``footer.py``.
+    """
     if message.role == "user":
         with st.chat_message("user"):
             st.text(message.text)
         return
     place = st.chat_message("assistant")
+    below = cache(place.empty)
     with place.container():
-        for chunk in chunks([list(message.events())], number, cache(place.empty), retry):
+        for chunk in chunks([list(message.events())], number, below, retry):
             if isinstance(chunk, str):
                 st.markdown(chunk)
             else:
                 chunk()
+    with place:
+        if keep:
+            below()  # as after a live answer, so that the buttons stay where they are
+        draw_footer(message, number, keep)
 
 
 def name_thread(thread_id: str) -> None:
@@ -105,11 +125,17 @@ def name_thread(thread_id: str) -> None:
 
 
 def follow(
-    run: LiveRun, visits: Visits, retry: Callable[[], None], watch: Callable[[], None] | None = None
+    run: LiveRun,
+    visits: Visits,
+    retry: Callable[[], None],
+    watch: Callable[[], None] | None = None,
+    toolbox: Toolbox | None = None,
+    keep: Callable[[], None] | None = None,
 ) -> None:
     """Draw the answer of a run that goes on, from its beginning to its end, as it comes.
 
-    ``watch`` is called now and then meanwhile, to draw something else that goes on.
+    The ``toolbox`` knows the words for what its functions do; ``keep`` is called when a person has rated the
+    answer. ``watch`` is called now and then meanwhile, to draw something else that goes on.
 
     Streamlit's Stop button and a click elsewhere look the same here: both end this script. After a click
     the script runs again at once; if it does not, and the browser is still there, the person meant Stop.
@@ -127,7 +153,9 @@ def follow(
     try:
         with place.container():
             batches = _awake(run.follow(), watch or _end_block)
-            st.write_stream(Stream(chunks(batches, run.first, cache(place.empty), retry)))
+            st.write_stream(Stream(chunks(batches, run.first, cache(place.empty), retry, toolbox)))
+        with place:
+            draw_footer(run.thread.messages[run.first], run.first, keep)
     except BaseException:  # Streamlit ends a script with an exception that is no Exception
         timer = threading.Timer(GRACE, stop_unless_back)
         timer.daemon = True
@@ -151,6 +179,7 @@ def chunks(
     number: int,
     footer: Callable[[], DeltaGenerator],
     retry: Callable[[], None] | None = None,
+    toolbox: Toolbox | None = None,
 ) -> Iterator[Chunk]:
     """What ``st.write_stream`` takes: text as strings, everything else as a callable that draws itself.
 
@@ -159,7 +188,7 @@ def chunks(
     all of a block is sent again when it grows. ``footer`` gives the place below the answer, made when it is
     needed: most stored answers have nothing there.
     """
-    answer = _Answer(number, footer, retry)
+    answer = _Answer(number, footer, retry, toolbox or Toolbox())
     speaking: type[Event] | None = None  # what the block of text at the end is, if there is one
     blocks = Blocks()
     for batch in batches:
@@ -199,17 +228,24 @@ class _Answer:
     """What of one answer is on the page so far."""
 
     def __init__(
-        self, number: int, footer: Callable[[], DeltaGenerator], retry: Callable[[], None] | None
+        self,
+        number: int,
+        footer: Callable[[], DeltaGenerator],
+        retry: Callable[[], None] | None,
+        toolbox: Toolbox,
     ) -> None:
+        self._toolbox = toolbox
         self._doing = ""  # in words, shown below the answer while it goes on
-        self._shown = ""
+        self._share: float | None = None  # of it that is done
+        self._shown: tuple[str, float | None] = "", None
         self._number = number  # of the message in its thread: the first part of every key
         self._footer = footer
         self._retry = retry
         self._round = 0
         self._row: DeltaGenerator | None = None  # holds the calls of this round
         self._steps: dict[str, Step] = {}  # the calls of this round, by call id
-        self._running: dict[str, str] = {}  # those without a result: call id -> name
+        self._running: dict[str, str] = {}  # those without a result: call id -> what they do, in words
+        self._progress: dict[str, ToolProgress] = {}
         self._thoughts = 0
         self._thought: Thought | None = None
 
@@ -221,18 +257,23 @@ class _Answer:
     def draw(self, event: Event) -> Callable[[], None] | None:
         """How to draw an event in the flow of the answer; None where nothing belongs there."""
         if not isinstance(event, ReasoningDelta):
-            self._end_thought()
+            self._end_thought(event.seconds if isinstance(event, ReasoningEnded) else None)
         match event:
             case TextDelta() | RefusalDelta() | TextBreak():
                 return _end_block
             case ReasoningDelta(text):
                 return partial(self._think, text)
+            case ReasoningEnded():
+                return None
             case ToolCallDelta(call_id, name, text):
                 return partial(self._write, call_id, name, text)
             case ToolCall(call_id, name, arguments):
                 return partial(self._ask, call_id, name, arguments)
             case CallApproved() | CallDenied() | CallAnswered():
                 return partial(self._decide, event)
+            case ToolProgress(call_id):
+                self._progress[call_id] = event
+                self._say_what_runs()
             case ToolResult():
                 return partial(self._finish, event)
             case Note(text):
@@ -241,7 +282,7 @@ class _Answer:
                 name_thread(thread_id)
             case RoundStarted(number):
                 self._round, self._row, self._steps, self._running = number, None, {}, {}
-                self._doing = "Thinking"
+                self._doing, self._share, self._progress = "Thinking", None, {}
             case RoundEnded():
                 self._say_what_runs()
             case RunCompleted():
@@ -260,12 +301,17 @@ class _Answer:
 
     def say_what_happens(self) -> None:
         """Bring the line below the answer up to date."""
-        if self._doing != self._shown:
-            self._shown = self._doing
-            if self._doing:
-                self._footer().markdown(f":shimmer[{plain(self._doing)} …]")
-            else:
-                self._footer().empty()
+        share = self._share if self._doing else None
+        if (self._doing, share) == self._shown:
+            return
+        self._shown = self._doing, share
+        words = f":shimmer[{plain(self._doing)} …]"
+        if share is not None:
+            self._footer().progress(share, words)
+        elif self._doing:
+            self._footer().markdown(words)
+        else:
+            self._footer().empty()
 
     def _step(self, call_id: str, name: str) -> Step:
         if call_id not in self._steps:
@@ -273,15 +319,16 @@ class _Answer:
                 self._row = st.container(gap="xxsmall")
             with self._row:
                 self._steps[call_id] = Step(name, f"step-{self._number}-{self._round}-{call_id}")
-            self._running[call_id] = name
+            self._running[call_id] = self._words(name, "")
         return self._steps[call_id]
 
     def _write(self, call_id: str, name: str, text: str) -> None:
         self._step(call_id, name).write(text)
-        self._doing = "Preparing a call"
+        self._doing, self._share = f"Preparing {name}", None
 
     def _ask(self, call_id: str, name: str, arguments: str) -> None:
         self._step(call_id, name).ask(arguments)
+        self._running[call_id] = self._words(name, arguments)
         self._say_what_runs()
 
     def _decide(self, decision: Decision) -> None:
@@ -293,8 +340,20 @@ class _Answer:
             self._steps[result.call_id].finish(result)
         self._say_what_runs()
 
+    def _words(self, name: str, arguments: str) -> str:
+        tool = self._toolbox.get(name)
+        return tool.in_words(arguments) if tool else f"Running {name}"
+
     def _say_what_runs(self) -> None:
-        self._doing = "Running " + ", ".join(self._running.values()) if self._running else ""
+        said, self._share = [], None
+        for call_id, words in list(self._running.items())[:MOST_WORDS]:
+            progress = self._progress.get(call_id)
+            said.append(f"{words}: {progress.text}" if progress and progress.text else words)
+            if len(self._running) == 1 and progress:
+                self._share = progress.share
+        if (more := len(self._running) - len(said)) > 0:
+            said.append(f"and {more} more")
+        self._doing = ", ".join([*said[:1], *(each[:1].lower() + each[1:] for each in said[1:])])
 
     def _end(self, remark: str = "") -> None:
         for call_id in self._running:
@@ -302,11 +361,11 @@ class _Answer:
         self._running = {}
         self._doing = ""
         if remark:
-            self._shown = ""
+            self._shown = "", None
             self._footer().caption(remark)
 
     def _fail(self, failure: RunFailed) -> None:
-        self._shown = ""
+        self._shown = "", None
         with self._footer().container():
             draw_failure(failure, self._retry)
 
@@ -316,9 +375,9 @@ class _Answer:
             self._thought = Thought(f"thought-{self._number}-{self._thoughts}")
         self._thought.add(text)
 
-    def _end_thought(self) -> None:
+    def _end_thought(self, seconds: float | None = None) -> None:
         if self._thought is not None:
-            self._thought.end()
+            self._thought.end(seconds)
             self._thought = None
 
 
@@ -336,9 +395,10 @@ class Thought:
         for piece in self._blocks.take(text):
             self._draw(piece)
 
-    def end(self) -> None:
+    def end(self, seconds: float | None) -> None:
         self._draw(self._blocks.rest())
-        self._expander.update("Reasoning", "complete")
+        took = f"Reasoned for {in_time(max(1.0, seconds), tenths=False)}" if seconds else "Reasoning"
+        self._expander.update(took, "complete")
 
     def _draw(self, piece: str | None) -> None:
         if piece is None:

@@ -87,7 +87,8 @@ def _run(tool: Tool[..., Any], arguments: str, time_limit: float) -> ToolResult:
 
     def work() -> None:
         for result in execute([ToolCall("bench", tool.name, arguments)], Toolbox(tool), time_limit):
-            landed.put(result)
+            if isinstance(result, ToolResult):  # and not how far it is
+                landed.put(result)
 
     Thread(target=work, name="bench", daemon=True).start()
     with st.spinner("It runs …", show_time=True):
