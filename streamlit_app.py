@@ -28,6 +28,7 @@ from assistant.settings import Settings
 from assistant.store import Store
 from assistant.threads import unguessable_id
 from assistant.ui.approval import draw_approval
+from assistant.ui.branches import Branching
 from assistant.ui.chat import Visits, draw_message, follow, name_thread
 from assistant.ui.connection import draw_connection
 from assistant.ui.queue import Queue, draw_queue
@@ -156,13 +157,20 @@ def forget(thread_id: str) -> None:
                 run.join(1)
             store.delete(thread_id)
             live.drop(doomed)
-            backend.forget(doomed)
+            forget_at_server(doomed)
     except (ThreadBusy, StoreError) as error:
         st.toast(f"It is not deleted. {plain(error)}", icon=":material/error:")
         return
-    except BackendError as error:
-        st.toast(f"It is deleted here, but not at the server. {plain(error)}", icon=":material/error:")
     new_chat()
+
+
+def forget_at_server(thread: Thread) -> None:
+    """Delete what the server keeps of the thread, in all its branches."""
+    for branch in thread.each_branch():
+        try:
+            backend.forget(branch)
+        except BackendError as error:
+            st.toast(f"It is deleted here, but not at the server. {plain(error)}", icon=":material/error:")
 
 
 def new_chat() -> None:
@@ -178,6 +186,18 @@ def retry() -> None:
 def decide(decisions: list[Decision]) -> None:
     with suppress(ThreadBusy):  # somebody else decides already
         answer(partial(assistant.decide, thread, decisions), thread)
+
+
+def edit(position: int, text: str) -> None:
+    answer(partial(assistant.edit, thread, position, text), thread)
+
+
+def regenerate(position: int) -> None:
+    answer(partial(assistant.regenerate, thread, position), thread)
+
+
+def switch(position: int, number: int) -> None:
+    live.change(thread, partial(thread.switch, position, number), keeper)
 
 
 def replay(tape: Tape, speed: float) -> None:
@@ -419,13 +439,14 @@ if right is not None:
 with conversation:
     if first:
         st.button(f"Show earlier messages ({first})", key="earlier", type="tertiary", on_click=show_earlier)
+    branching = Branching(thread, edit, regenerate, switch)
     for number, message in enumerate(thread.messages[first:end], first):
         newest = message is thread.messages[-1]
         keep = partial(keep_rating, message) if newest and not elsewhere else None
-        draw_message(message, number, retry if newest else None, keep)
+        draw_message(message, number, retry if newest else None, keep, branching)
     if run:
         keep = partial(keep_rating, thread.messages[run.first])
-        follow(run, visits, retry, watch, toolbox, keep)
+        follow(run, visits, retry, watch, toolbox, keep, branching)
         if queue.of(thread) and not thread.is_paused:
             st.rerun()
         strip.empty()

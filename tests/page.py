@@ -45,8 +45,15 @@ def ask(page: AppTest, words: str) -> AppTest:
 
 
 def shown(page: AppTest) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Each message on the page: who said it, and the elements in it with their texts."""
-    return [(each.name, [seen(element) for element in walk(each)]) for each in page.chat_message]
+    """Each message on the page: who said it, and the elements in it with their texts, but not its tools."""
+    return [
+        (each.name, [seen(element) for element in walk(each) if not _is_tool(element)])
+        for each in page.chat_message
+    ]
+
+
+def _is_tool(element: Any) -> bool:
+    return str(getattr(element, "key", "")).startswith(("edit_", "regenerate_", "branch_"))
 
 
 def address(page: AppTest) -> str:

@@ -181,10 +181,13 @@ def test_retry_is_offered_for_the_last_failure_alone_and_advised_where_it_helps(
     page = ask(open_page(OPENAI_BASE_URL=server.url), "Hello?")
     assert page.button(key="retry").proto.type == "secondary"
     ask(page, "Hello??")
-    assert [[button.key for button in each.button] for each in page.chat_message] == [[], [], [], ["retry"]]
+    assert [[button.key for button in each.button] for each in page.chat_message] == [
+        *(["edit_0"], [], ["edit_2"], ["retry"])
+    ]
     assert page.button(key="retry").proto.type == "primary"
     ask(page, "Hello???")
-    assert [button.key for each in page.chat_message for button in each.button] == []
+    keys = [button.key for each in page.chat_message for button in each.button]
+    assert keys == ["edit_0", "edit_2", "edit_4", "regenerate_5"]
 
 
 def test_a_wait_is_counted_anew_for_another_failure(

@@ -44,6 +44,7 @@ from ..live import LiveRun
 from ..messages import Message
 from ..tools import Toolbox
 from .blocks import Blocks
+from .branches import Branching, draw_branches, draw_editor, draw_pencil, is_being_edited
 from .expander import Expander
 from .failure import draw_failure
 from .footer import draw_footer, in_time
@@ -92,14 +93,29 @@ def draw_message(
     number: int,
     retry: Callable[[], None] | None = None,
     keep: Callable[[], None] | None = None,
+    branching: Branching | None = None,
 ) -> None:
     """Draw the thread's message of this number; ``retry`` is offered if it is a failure.
 
-    ``keep`` is called when a person has rated it; see ``footer.py``.
+    ``keep`` is called when a person has rated it; see ``footer.py``. ``branching`` lets a person edit their
+    message, have an answer again, and switch between what that made.
     """
     if message.role == "user":
         with st.chat_message("user"):
-            st.text(message.text)
+            if branching and is_being_edited(branching.thread, number):
+                draw_editor(branching, number)
+            else:
+                with st.container(
+                    horizontal=True,
+                    horizontal_alignment="distribute",
+                    vertical_alignment="center",
+                    wrap=False,
+                ):
+                    st.text(message.text)
+                    if branching:
+                        draw_pencil(branching, number)
+            if branching:
+                draw_branches(branching, number)
         return
     place = st.chat_message("assistant")
     below = cache(place.empty)
@@ -113,6 +129,8 @@ def draw_message(
         if keep:
             below()  # as after a live answer, so that the buttons stay where they are
         draw_footer(message, number, keep)
+        if branching:
+            draw_branches(branching, number)
 
 
 def name_thread(thread_id: str) -> None:
@@ -131,6 +149,7 @@ def follow(
     watch: Callable[[], None] | None = None,
     toolbox: Toolbox | None = None,
     keep: Callable[[], None] | None = None,
+    branching: Branching | None = None,
 ) -> None:
     """Draw the answer of a run that goes on, from its beginning to its end, as it comes.
 
@@ -156,6 +175,8 @@ def follow(
             st.write_stream(Stream(chunks(batches, run.first, cache(place.empty), retry, toolbox)))
         with place:
             draw_footer(run.thread.messages[run.first], run.first, keep)
+            if branching:
+                draw_branches(branching, run.first)
     except BaseException:  # Streamlit ends a script with an exception that is no Exception
         timer = threading.Timer(GRACE, stop_unless_back)
         timer.daemon = True
