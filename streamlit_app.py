@@ -14,8 +14,11 @@ from dotenv import dotenv_values
 from streamlit.errors import StreamlitSecretNotFoundError
 
 from assistant import Assistant, SettingsError, Thread, Toolbox, functions
+from assistant.attachments import MEGABYTE, MOST_BYTES
 from assistant.backends import Agents, Server, open_backend
+from assistant.backends.attached import takes
 from assistant.backends.connections import Choice
+from assistant.backends.voice import Voice, open_voice
 from assistant.errors import BackendError, FunctionError, StoreError, ThreadBusy, UnknownThread
 from assistant.events import Decision, Event
 from assistant.faults import faulty
@@ -28,6 +31,7 @@ from assistant.settings import Settings
 from assistant.store import Store
 from assistant.threads import unguessable_id
 from assistant.ui.approval import draw_approval
+from assistant.ui.attachments import draw_waiting, hold, put_back, release, submitted
 from assistant.ui.branches import Branching
 from assistant.ui.chat import Visits, draw_message, follow, name_thread
 from assistant.ui.connection import draw_connection
@@ -73,6 +77,12 @@ def chosen_backend(settings: Settings, edition: int) -> Server:
     It is not closed then, for an answer may go on without its page; the last who needs it lets it go.
     """
     return open_backend(settings, demo_server())
+
+
+@st.cache_resource(show_spinner=False, scope="session")
+def voice_for(settings: Settings, edition: int) -> Voice | None:
+    """What transcribes a recording on this connection, where something does."""
+    return open_voice(settings)
 
 
 @st.cache_resource(show_spinner=False)
@@ -364,23 +374,39 @@ if store and not keeper.problem and is_at_home():
 # What the person says: typed, waiting since the last answer, or one of the examples.
 waits = live.of(thread) is not None  # what is said now
 if not waits and not elsewhere and (given_back := queue.give_back(thread)):
-    st.session_state.unsent = given_back, "That answer did not come to its end."
+    st.session_state.unsent = given_back, "That answer did not end well. What waited is back in the input."
 if "unsent" in st.session_state:
     st.session_state.prompt, reason = st.session_state.pop("unsent")
-    st.toast(f"{reason} Your message is back in the input.", icon=":material/hourglass_top:")
-strip = st.bottom.empty()  # just above the input: what waits, and how to stop
-prompt = st.chat_input("Ask anything", key="prompt") or ""
+    st.toast(reason, icon=":material/edit_note:")
+voice = voice_for(settings, edition)
+with st.bottom:  # just above the input: files and recordings that wait, messages that wait, how to stop
+    above, strip = st.container(), st.empty()
+said = st.chat_input(
+    "Ask anything",
+    key="prompt",
+    accept_file="multiple",
+    max_upload_size=MOST_BYTES // MEGABYTE,
+    accept_audio=voice is not None,
+)
+prompt, attached = submitted(
+    said,
+    voice,
+    takes=takes(backend.protocol, demo=settings.demo),
+    taker="the built-in demo" if settings.demo else "this connection",
+)
+if waits and attached:
+    hold(attached)
+    put_back(prompt, "Files cannot wait: send them when the answer has come to its end.")
 if waits and prompt.strip():
     if not queue.put(thread, prompt):
-        st.session_state.unsent = prompt, "Too much waits here already."
-        st.rerun()
+        put_back(prompt, "Too much waits here already. Your message is back in the input.")
     prompt = ""
 elif not waits and not elsewhere:
     prompt = prompt or queue.next(thread)
 left, right = st.columns([5, 4], gap="large") if sandbox else (st.container(), None)
 with left:
     examples, conversation, below = st.empty(), st.container(), st.container()
-if not thread.messages and not prompt.strip():
+if not thread.messages and not prompt.strip() and not attached:
     with examples.container(horizontal=True):
         for number, example in enumerate(EXAMPLES):
             if st.button(example, key=f"example_{number}"):
@@ -394,13 +420,18 @@ if not thread.messages and not prompt.strip():
                 on_click=play,
                 args=[path],
             )
-if prompt.strip():
+if prompt.strip() or attached:
     examples.empty()
     try:
-        answer(partial(assistant.run, thread, prompt), thread)
+        answer(partial(assistant.run, thread, prompt, attached), thread)
+        if said:  # what waits does not go with an example
+            release()
     except ThreadBusy as busy:
-        st.session_state.unsent = prompt, str(busy)
-        st.rerun()
+        hold(attached)
+        put_back(prompt, f"{busy} Your message is back in the input.")
+
+with above:
+    draw_waiting(voice)
 
 # The conversation: what was said, and the answer that is being written.
 run = live.of(thread)

@@ -15,6 +15,7 @@ from assistant.backends.client import TIMEOUT, connect
 from assistant.backends.responses import Responses
 from assistant.events import Event, RunCompleted, RunFailed, TextDelta, ThreadOpened, ToolCall, ToolResult
 from assistant.live_runs import LiveRuns
+from assistant.messages import Attachment
 from assistant.settings import Settings
 from assistant.tools import Toolbox
 from assistant.wire.check import check
@@ -338,3 +339,14 @@ def test_a_run_that_breaks_is_recorded_up_to_there() -> None:
     with pytest.raises(KeyError):
         list(recorded(broken(), tape))
     assert said(tape) == [{"event": "ThreadOpened", "thread_id": "thread_1"}, {"event": "RunClosed"}]
+
+
+def test_a_file_that_is_sent_does_not_fill_the_tape(server: ModelServer, assistant: Assistant) -> None:
+    server.plays(text("A cat."))
+    cat = Attachment("cat.png", "image/png", "iVBO" * 1_000_000)
+    tape = Tape()
+    list(recorded(assistant.run(Thread(), "What is this?", [cat]), tape))
+    (told,) = tape.exchanges()[1].request.what["body"]["input"]
+    assert told["content"][1]["image_url"] == "data:image/png;base64,[a file]"
+    assert tape.size() < 10_000
+    assert server.asked[0]["input"][0]["content"][1]["image_url"] == cat.url

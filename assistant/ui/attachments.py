@@ -9,9 +9,9 @@ or waits above it.
 import io
 import math
 from collections.abc import Collection
+from typing import Any
 
 import streamlit as st
-from PIL import Image, ImageOps
 from streamlit.typing import ChatInputValue
 
 from ..attachments import EVERYTHING, attach
@@ -125,8 +125,10 @@ def draw_attachments(message: Message) -> None:
 @st.cache_data(show_spinner=False, max_entries=200)
 def _thumbnail(number: int, _attachment: Attachment) -> tuple[bytes, int] | None:
     """The image, small, and how wide it is shown; None if it is damaged. ``number`` stands for its bytes."""
+    from PIL import Image, ImageOps  # not before there is an image: it takes memory
+
     try:
-        image: Image.Image = Image.open(io.BytesIO(_attachment.content))
+        image: Any = Image.open(io.BytesIO(_attachment.content))
         if math.prod(image.size) > MOST_PIXELS:
             return None
         image.draft("RGB", (2 * WIDE, 2 * WIDE))

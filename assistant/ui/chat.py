@@ -43,6 +43,7 @@ from ..events import (
 from ..live import LiveRun
 from ..messages import Message
 from ..tools import Toolbox
+from .attachments import draw_attachments
 from .blocks import Blocks
 from .branches import Branching, draw_branches, draw_editor, draw_pencil, is_being_edited
 from .expander import Expander
@@ -114,6 +115,7 @@ def draw_message(
                     st.text(message.text)
                     if branching:
                         draw_pencil(branching, number)
+            draw_attachments(message)
             if branching:
                 draw_branches(branching, number)
         return

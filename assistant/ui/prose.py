@@ -7,7 +7,7 @@ r"""A model's Markdown as Streamlit should read it: no image loads, prices are p
 Not here: where a text is cut into blocks (``blocks.py``), and the targets of links: Streamlit disarms
 ``javascript:`` by itself and opens every other link in a new tab that knows nothing of this one.
 
-The one rule: whatever the text and however it is cut, no image comes out of it. ``![`` stays only in code that
+The one rule: whatever the text and however it is cut, no image comes out of it. ``![`` stays only in what
 is certainly code for every reader of Markdown; in code that may be none, a space is put between the two.
 """
 
@@ -94,7 +94,7 @@ class Prose:
         self._held = ""  # not given out yet
         self._offset = 0  # of that in the text
         self._before = "\n"  # the character before that
-        self._gave_bang = False  # whether an exclamation mark was the last that was given out in need
+        self._forced = ""  # the last character that was given out in need
         self._gave_return = False
         self._read: Callable[[str, int, bool], Step] = self._begin_line
         # Of the line
@@ -120,14 +120,16 @@ class Prose:
         A few characters are held back while it is not clear what they are; of an image, a formula or code
         with ``![`` in it, all until its end.
         """
-        if self._gave_return and text.startswith("\n"):
-            text = text[1:]
-        self._gave_return = text.endswith("\r") if text else self._gave_return
+        if not text:
+            return ""
+        if self._gave_return:
+            text = text.removeprefix("\n")
+        self._gave_return = text.endswith("\r")
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
-        space = " " if self._gave_bang and text.startswith("[") else ""
-        self._gave_bang = self._gave_bang and not text
-        return space + self._go(text, ended=False)
+        forced, self._forced = self._forced, ""
+        joins = text[:1] in _PUNCTUATION if forced == "\\" else forced + text[:1] == "!["
+        return " " * joins + self._go(text, ended=False)
 
     def rest(self) -> str:
         """What was held back, for when the text has ended.
@@ -137,7 +139,7 @@ class Prose:
         if not self._held:
             return ""
         shown = self._go("", ended=True)
-        self._doubt, self._gave_bang = True, shown.endswith("!")
+        self._doubt, self._forced = True, shown[-1:]
         return shown
 
     def _go(self, text: str, ended: bool) -> str:
@@ -525,7 +527,7 @@ def _apart(text: str, at: int, ended: bool) -> Step:
 
 
 def _is_maths(content: str, opens: str) -> bool:
-    r"""Whether what stands between ``\(``, ``\[`` or ``$$`` is a formula, and not escaped or a price level."""
+    r"""Whether what stands between ``\(``, ``\[`` or ``$$`` is a formula, not words."""
     if not content.strip() or "`" in content or "~~~" in content or (opens != "\\(" and "$$" in content):
         return False
     if _TEX.search(content):

@@ -6,6 +6,7 @@ client serves every run, and what is asked outside of any run is not recorded.
 The one rule: whoever is recorded notices nothing; requests, answers and errors pass as they are.
 """
 
+import re
 import threading
 from collections.abc import Generator, Iterator
 from contextvars import ContextVar
@@ -19,6 +20,9 @@ E = TypeVar("E")
 
 MOST_BYTES = 32_000_000
 """What all tapes of a process hold together; the oldest go first."""
+
+_FILE = re.compile(rb"(data:[\w/+.-]+;base64,)[A-Za-z0-9+/=]{100,}")
+"""A file inside of a request (RFC 2397): it would fill the tape, above all where it is sent in each round."""
 
 _PIECES = ("TextDelta", "RefusalDelta", "ReasoningDelta", "ToolCallDelta")
 """What a run says that the wire has said already."""
@@ -76,6 +80,7 @@ class RecordTransport(httpx2.BaseTransport):
             return self.inner.handle_request(request)
         # A body that is not in memory is a file on its way up.
         body = b"".join(request.stream) if isinstance(request.stream, httpx2.ByteStream) else b"[a file]"
+        body = _FILE.sub(rb"\1[a file]", body)
         number = tape.request(request.method, str(request.url), request.headers, body)
         try:
             response = self.inner.handle_request(request)
