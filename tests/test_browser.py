@@ -316,7 +316,7 @@ def test_stop_keeps_the_partial_text_and_the_next_message_works(model: ModelServ
     wait_for(page, "One two")
     page.click(STOP)
     wait_for(page, "Stopped.")
-    assert last_message(page).split()[-5:] == ["One", "two", "th", "stop_circle", "Stopped."]
+    assert "One two th stop_circle Stopped." in " ".join(last_message(page).split())
     page.wait_for_selector(IDLE)
     say(page, "Again")
     wait_for(page, "Here again.")
@@ -420,12 +420,12 @@ def test_of_a_long_thread_the_newest_part_is_shown_and_earlier_ones_on_request(
     page = open_page(browser, f"{app}/?thread=conv_long")
     wait_for(page, "Answer 99.")
     page.wait_for_selector(IDLE)
-    assert page.locator(MESSAGE).count() == 40
-    page.get_by_role("button", name="Show earlier messages (160)").click()
-    page.get_by_text("Question 60.").wait_for(state="attached")
+    assert page.locator(MESSAGE).count() == 20
+    page.get_by_role("button", name="Show earlier messages (180)").click()
+    page.get_by_text("Question 80.").wait_for(state="attached")
     page.wait_for_selector(IDLE)
-    assert page.locator(MESSAGE).count() == 80
-    assert "Question 60." in page.locator(MESSAGE).first.inner_text()
+    assert page.locator(MESSAGE).count() == 40
+    assert "Question 80." in page.locator(MESSAGE).first.inner_text()
     model.plays(text("Fine."))
     say(page, "And now?")
     wait_for(page, "Fine.")
