@@ -94,6 +94,9 @@ def engine_for(address: sql.URL) -> sql.Engine:
                     "max_overflow": 0,
                     "pool_timeout": PATIENCE,
                 }
+            else:
+                # Connections to a file cost next to nothing, and many people read at once.
+                options |= {"pool_size": 20, "max_overflow": 40}
         case "postgresql":
             # Prepared statements do not get along with the poolers that hosted databases stand behind.
             options["connect_args"] = {

@@ -14,7 +14,7 @@ import re
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TextIO
 
@@ -168,7 +168,9 @@ def _answer(run: Generator[Event, None, None], show: Show) -> int:
 
 
 def _show_as_json(event: Event) -> None:
-    print(json.dumps({"event": type(event).__name__, **asdict(event)}), flush=True)
+    kept = {each.name for each in fields(event) if each.metadata.get("taped", True)}  # no files
+    said = {name: value for name, value in asdict(event).items() if name in kept}
+    print(json.dumps({"event": type(event).__name__, **said}), flush=True)
 
 
 class _Printer:

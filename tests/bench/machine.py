@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 _TICK = os.sysconf("SC_CLK_TCK")
 QUIET = 0.15  # cores
-PATIENCE = 20.0  # seconds
+PATIENCE = 5.0  # seconds
 others: list[float] = []
 """For each figure that counts: the cores that other programs used meanwhile."""
 

@@ -5,6 +5,7 @@ The one rule: a figure that has a goal says whether it is met.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isfinite, isinf
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,11 @@ def as_markdown(rows: Iterable[Row]) -> str:
 def _figure(value: float | None, unit: str) -> str:
     if value is None:
         return ""
+    if isinf(value):
+        return "not reached"
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
     return f"{value:,.{digits}f} {unit}".strip()
 
 
 def _ratio(value: float, other: float | None) -> str:
-    return f"{value / other:.2f}" if other else ""
+    return f"{value / other:.2f}" if other and isfinite(value) and isfinite(other) else ""
