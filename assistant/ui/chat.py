@@ -165,32 +165,51 @@ def follow(
     context = get_script_run_ctx()
     session_id = context.session_id if context else ""
 
+    def is_there() -> bool:
+        return not exists() or get_instance().is_active_session(session_id)
+
     def stop_unless_back() -> None:
-        connected = not exists() or get_instance().is_active_session(session_id)
-        if visits.count == count and connected:
+        if visits.count == count and is_there():
             run.stop()
+
+    left = False
+
+    def awake() -> None:
+        """Let Streamlit end the script; end it where nobody looks any more.
+
+        A browser that connects again begins it anew.
+        """
+        nonlocal left
+        st.session_state.get("thread")
+        if not is_there():
+            left = True
+            st.stop()
 
     place = st.chat_message("assistant")
     try:
         with place.container():
-            batches = _awake(run.follow(), watch or _end_block)
+            batches = _attended(run.follow(), awake, watch or _end_block)
             st.write_stream(Stream(chunks(batches, run.first, cache(place.empty), retry, toolbox)))
         with place:
             draw_footer(run.thread.messages[run.first], run.first, keep)
             if branching:
                 draw_branches(branching, run.first)
     except BaseException:  # Streamlit ends a script with an exception that is no Exception
+        if left:
+            raise
         timer = threading.Timer(GRACE, stop_unless_back)
         timer.daemon = True
         timer.start()
         raise
 
 
-def _awake(batches: Iterator[list[Event]], watch: Callable[[], None]) -> Iterator[list[Event]]:
-    """The same batches; in between, Streamlit gets the chance to end the script."""
+def _attended(
+    batches: Iterator[list[Event]], awake: Callable[[], None], watch: Callable[[], None]
+) -> Iterator[list[Event]]:
+    """The same batches; ``awake`` is called before each, and ``watch`` now and then after one."""
     due = 0.0
     for batch in batches:
-        st.session_state.get("thread")
+        awake()
         yield batch
         if time.monotonic() >= due:
             watch()
