@@ -55,6 +55,18 @@ def test_a_run_is_on_a_tape_with_its_requests_and_events(server: ModelServer, op
     assert "keep to the protocol" in page.success[0].value
 
 
+def test_from_a_call_it_is_one_click_to_its_events(server: ModelServer, open_page: Open) -> None:
+    page = with_sandbox(open_page(OPENAI_BASE_URL=server.url))
+    server.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
+    ask(page, "6*7?")
+    panel(page, "functions")
+    next(each for each in page.button if str(each.key).endswith("-events")).click().run()
+    assert not page.exception
+    assert page.segmented_control(key="sandbox_panel").value == "run"
+    entry = page.session_state.tape.entries()[page.session_state["inspector_entry"]]
+    assert "calculate" in json.dumps(entry.what)
+
+
 def test_each_thread_has_its_own_tapes(server: ModelServer, open_page: Open) -> None:
     page = with_sandbox(open_page(OPENAI_BASE_URL=server.url))
     server.plays(text("Hello."))

@@ -92,7 +92,8 @@ def _draw_panel(sandbox: Sandbox, live: bool) -> Callable[[], None] | None:
         case _:
             _draw_differences(sandbox)
             opened = st.session_state.setdefault("opened_tapes", [])
-            draw_inspector([*opened, *sandbox.tapes], replay=sandbox.replay)
+            focus = st.session_state.pop("inspect", "")
+            draw_inspector([*opened, *sandbox.tapes], focus=focus, replay=sandbox.replay)
             _draw_tapes(sandbox)
     return None
 

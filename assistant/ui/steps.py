@@ -86,10 +86,24 @@ class Step:
         self._expander.update(label, "complete" if result.outcome == "done" else "error")
         with self._answered:
             _draw_output(result, f"{self._name} output", f"{self._key}-output")
+            if st.session_state.get("sandbox"):
+                st.button(
+                    "Its events",
+                    key=f"{self._key}-events",
+                    type="tertiary",
+                    icon=":material/timeline:",
+                    on_click=_inspect,
+                    args=[result.call_id],
+                )
 
     def abandon(self) -> None:
         """Show that the model never finished this call, or that nobody waits for its result."""
         self._expander.update(f"{_label(self._name, self._arguments)} · stopped", "error")
+
+
+def _inspect(call_id: str) -> None:
+    """Have the sandbox show what went over the wire for a call; see ``sandbox.py``."""
+    st.session_state.sandbox_panel, st.session_state.inspect = "run", call_id
 
 
 def _draw_output(result: ToolResult, name: str, key: str) -> None:
