@@ -1,6 +1,7 @@
 """The sandbox beside the chat, run in process: its panels, and what is set there."""
 
 import io
+import json
 import zipfile
 from typing import Any
 
