@@ -111,12 +111,12 @@ def test_after_a_thousand_runs_nothing_is_left_of_them(
     before = set(threading.enumerate()), open_files()
     with Obliging() as server:
         assistant, live = connect_to(server.url, add, dawdle), LiveRuns()
-        left = wave(assistant, live, server, released)  # warms up what is made once
+        left = wave(assistant, live, server, released, before[0])  # warms up what is made once
         began, objects = time.perf_counter(), len(gc.get_objects())
         for number in range(WAVES):
             if number == WAVES - 1:
                 tracemalloc.start()  # slow, so only what the last of them leaves behind is measured
-            left += wave(assistant, live, server, released)
+            left += wave(assistant, live, server, released, before[0])
         kept = tracemalloc.get_traced_memory()[0]
         tracemalloc.stop()
         seconds, more = time.perf_counter() - began, len(gc.get_objects()) - objects
@@ -142,7 +142,11 @@ def test_after_a_thousand_runs_nothing_is_left_of_them(
 
 
 def wave(
-    assistant: Assistant, live: LiveRuns, server: Obliging, released: threading.Event
+    assistant: Assistant,
+    live: LiveRuns,
+    server: Obliging,
+    released: threading.Event,
+    others: set[threading.Thread],
 ) -> list[weakref.ref[Any]]:
     """Threads side by side, each with a message of every kind; weak references to what is left of them."""
     released.clear()
@@ -156,7 +160,11 @@ def wave(
     released.set()
     server.forget()
     workers = ("run ", "function ")
-    until(lambda: not any(each.name.startswith(workers) for each in threading.enumerate()), "workers end")
+
+    def working() -> list[str]:
+        return [each.name for each in set(threading.enumerate()) - others if each.name.startswith(workers)]
+
+    until(lambda: not working(), "workers end")
     threads.clear()
     gc.collect()
     return [trace for trace in traces if trace() is not None]

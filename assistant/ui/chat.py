@@ -112,7 +112,7 @@ def draw_message(
                     vertical_alignment="center",
                     wrap=False,
                 ):
-                    st.text(message.text)
+                    st.text(message.text, width="stretch")
                     if branching:
                         draw_pencil(branching, number)
             draw_attachments(message)
