@@ -20,6 +20,7 @@ from ..tools import Toolbox
 from ..wire.fault import FUNCTIONS, STREAM, Fault, parse
 from ..wire.replay import address_of, request_of, shipped
 from ..wire.tape import Tape, TapeError
+from . import sidebar
 from .inspector import Replay, draw_inspector
 from .inspector_live import watch
 from .steps import plain
@@ -63,10 +64,13 @@ def draw_sandbox(sandbox: Sandbox, live: bool) -> Callable[[], None] | None:
 
 def _draw_panel(sandbox: Sandbox, live: bool) -> Callable[[], None] | None:
     st.html(STAYS)
-    st.session_state.sandbox_panel = st.session_state.get("sandbox_panel") or "run"
+    # From elsewhere nobody breaks anything: a function that never returns costs the host a thread.
+    panels = [each for each in PANELS if each != "faults" or sidebar.is_at_home()]
+    chosen = st.session_state.get("sandbox_panel")
+    st.session_state.sandbox_panel = chosen if chosen in panels else "run"
     panel = st.segmented_control(
         "Sandbox",
-        list(PANELS),
+        panels,
         key="sandbox_panel",
         format_func=PANELS.__getitem__,
         required=True,
