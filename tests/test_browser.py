@@ -373,33 +373,6 @@ def test_escape_stops_and_what_waited_is_back_in_the_input(model: ModelServer, p
     assert not page.locator(STOP).count()
 
 
-def test_an_answer_is_seen_to_its_end_by_a_browser_that_lost_its_connection_meanwhile(
-    model: ModelServer, browser: "Browser", app: str
-) -> None:
-    connections: list[Any] = []
-
-    def connect(connection: Any) -> None:
-        connection.connect_to_server()
-        connections.append(connection)
-
-    page = browser.new_page()
-    page.route_web_socket("**/_stcore/stream", connect)
-    page.goto(app)
-    page.wait_for_selector(INPUT)
-    gate = threading.Event()
-    model.plays(text("One two three four", gate=gate, gate_after=6))
-    say(page, "Count")
-    wait_for(page, "One two")
-    connections[0].close()
-    page.wait_for_timeout(1500)  # longer than it takes to be gone, and to mean Stop
-    gate.set()
-    wait_for(page, "One two three four")
-    page.wait_for_selector(IDLE)
-    assert len(connections) == 2
-    assert "Stopped" not in last_message(page)
-    page.close()
-
-
 def test_enter_that_ends_an_ime_composition_does_not_send(model: ModelServer, page: "Page") -> None:
     page.focus(INPUT)
     session = page.context.new_cdp_session(page)

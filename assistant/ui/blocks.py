@@ -51,6 +51,8 @@ class Blocks:
 
         The first characters of a line are held back while it is not clear whether it begins a block.
         """
+        if not text:
+            return
         if self._endless:
             yield self.rest() + text
             return
@@ -93,7 +95,7 @@ class Blocks:
 
     def _end_line(self, line: str) -> None:
         """Note what a whole line opens, closes or goes on with."""
-        words = line.strip()
+        words = line.strip(" \t")
         if self._open:
             self._end_line_inside(line, words)
         elif not words:
@@ -114,7 +116,8 @@ class Blocks:
             return  # what a quote opens ends with it
         if opened := _FENCE.fullmatch(bare) or _FORMULA.fullmatch(bare):
             self._open = next(each for each in opened.groups() if each)
-            self._indent = _indent(line) if inside else None
+            before = line.rstrip(" \t").removesuffix(bare)  # a marker stands there as well
+            self._indent = len(before.expandtabs(4)) if inside else None
         elif _RAW.match(bare) or bare.startswith(":::"):
             self._endless = True
 
@@ -138,4 +141,4 @@ class Blocks:
 
 
 def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip())
+    return len(line.expandtabs(4)) - len(line.expandtabs(4).lstrip(" "))

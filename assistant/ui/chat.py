@@ -49,6 +49,7 @@ from .branches import Branching, draw_branches, draw_editor, draw_pencil, is_bei
 from .expander import Expander
 from .failure import draw_failure
 from .footer import draw_footer, in_time
+from .prose import Prose
 from .steps import Step, plain
 
 Chunk = str | Callable[[], None]
@@ -165,51 +166,32 @@ def follow(
     context = get_script_run_ctx()
     session_id = context.session_id if context else ""
 
-    def is_there() -> bool:
-        return not exists() or get_instance().is_active_session(session_id)
-
     def stop_unless_back() -> None:
-        if visits.count == count and is_there():
+        connected = not exists() or get_instance().is_active_session(session_id)
+        if visits.count == count and connected:
             run.stop()
-
-    left = False
-
-    def awake() -> None:
-        """Let Streamlit end the script; end it where nobody looks any more.
-
-        A browser that connects again begins it anew.
-        """
-        nonlocal left
-        st.session_state.get("thread")
-        if not is_there():
-            left = True
-            st.stop()
 
     place = st.chat_message("assistant")
     try:
         with place.container():
-            batches = _attended(run.follow(), awake, watch or _end_block)
+            batches = _awake(run.follow(), watch or _end_block)
             st.write_stream(Stream(chunks(batches, run.first, cache(place.empty), retry, toolbox)))
         with place:
             draw_footer(run.thread.messages[run.first], run.first, keep)
             if branching:
                 draw_branches(branching, run.first)
     except BaseException:  # Streamlit ends a script with an exception that is no Exception
-        if left:
-            raise
         timer = threading.Timer(GRACE, stop_unless_back)
         timer.daemon = True
         timer.start()
         raise
 
 
-def _attended(
-    batches: Iterator[list[Event]], awake: Callable[[], None], watch: Callable[[], None]
-) -> Iterator[list[Event]]:
-    """The same batches; ``awake`` is called before each, and ``watch`` now and then after one."""
+def _awake(batches: Iterator[list[Event]], watch: Callable[[], None]) -> Iterator[list[Event]]:
+    """The same batches; in between, Streamlit gets the chance to end the script, and ``watch`` to draw."""
     due = 0.0
     for batch in batches:
-        awake()
+        st.session_state.get("thread")
         yield batch
         if time.monotonic() >= due:
             watch()
@@ -232,7 +214,7 @@ def chunks(
     """
     answer = _Answer(number, footer, retry, toolbox or Toolbox())
     speaking: type[Event] | None = None  # what the block of text at the end is, if there is one
-    blocks = Blocks()
+    prose, blocks = Prose(), Blocks()
     for batch in batches:
         if not batch and (held := blocks.rest()):
             yield held
@@ -240,20 +222,29 @@ def chunks(
             if kind is TextDelta or kind is RefusalDelta:
                 answer.speak()
                 if kind is not speaking:
+                    yield from _rest(prose, blocks)
                     yield _end_block
-                    speaking, blocks = kind, Blocks()
+                    speaking, prose, blocks = kind, Prose(), Blocks()
                 text = "".join(map(_words, events))
-                for piece in blocks.take(text):
+                for piece in blocks.take(prose.take(text) if kind is TextDelta else text):
                     yield _end_block if piece is None else piece
                 continue
-            if held := blocks.rest():
-                yield held
+            yield from _rest(prose, blocks)
             for event in events:
                 draw = answer.draw(event)
                 if draw is not None:
                     speaking = None
                     yield draw
         answer.say_what_happens()
+    yield from _rest(prose, blocks)
+
+
+def _rest(prose: Prose, blocks: Blocks) -> Iterator[Chunk]:
+    """What was held back of a text that goes no further."""
+    for piece in blocks.take(prose.rest()):
+        yield _end_block if piece is None else piece
+    if held := blocks.rest():
+        yield held
 
 
 def _words(event: Event) -> str:
@@ -429,15 +420,17 @@ class Thought:
     def __init__(self, key: str) -> None:
         self._expander = Expander(key, ":shimmer[Reasoning]", "compact")
         self._body = self._expander.body.container()
-        self._blocks = Blocks()
+        self._prose, self._blocks = Prose(), Blocks()
         self._block: DeltaGenerator | None = None  # the one that grows
         self._text = ""  # of that block
 
     def add(self, text: str) -> None:
-        for piece in self._blocks.take(text):
+        for piece in self._blocks.take(self._prose.take(text)):
             self._draw(piece)
 
     def end(self, seconds: float | None) -> None:
+        for piece in self._blocks.take(self._prose.rest()):
+            self._draw(piece)
         self._draw(self._blocks.rest())
         took = f"Reasoned for {in_time(max(1.0, seconds), tenths=False)}" if seconds else "Reasoning"
         self._expander.update(took, "complete")
