@@ -463,6 +463,7 @@ if right is not None:
                 settings,
                 backend.protocol,
                 replay,
+                play,
                 st.session_state.get("played"),
             ),
             live=run is not None,

@@ -16,12 +16,13 @@ from assistant.backends.client import connect
 from assistant.backends.responses import Responses
 from assistant.settings import Settings
 from tests import postgresql
+from tests.kinds import kind, made
 from tests.page import open_page
 from tests.wire import ModelServer
 
 Connect = Callable[..., Assistant]
 
-__all__ = ["open_page"]  # a fixture
+__all__ = ["kind", "made", "open_page"]  # fixtures
 
 
 def need(condition: object, what: str) -> None:

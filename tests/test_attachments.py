@@ -2,13 +2,11 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from openai import OpenAI
 from openai.types.beta.agent_session_input_param import AgentSessionInputParam
 from openai.types.chat import ChatCompletionMessageParam
 from openai.types.responses.response_input_param import ResponseInputItemParam
@@ -17,14 +15,9 @@ from streamlit.testing.v1 import AppTest
 
 from assistant import Assistant, Thread, Toolbox
 from assistant.attachments import MOST, MOST_BYTES, MOST_CHARACTERS, attach, is_sound, plain_name
-from assistant.backends import Server
-from assistant.backends.agents import Agents
-from assistant.backends.assistants import Assistants
 from assistant.backends.attached import takes
-from assistant.backends.chat import Chat
 from assistant.backends.client import connect
 from assistant.backends.context import size
-from assistant.backends.responses import Responses
 from assistant.events import Event, Note, RunCompleted, RunFailed
 from assistant.export import as_json, as_markdown, as_script, from_json
 from assistant.messages import Attachment, Message, Text
@@ -35,6 +28,7 @@ from tests.agents_server import AgentsServer
 from tests.assistants_server import AssistantsServer
 from tests.chat_server import ChatServer
 from tests.conftest import add
+from tests.kinds import KINDS
 from tests.wire import Json, ModelServer, call, calls, cut, error, text
 
 # One pixel.
@@ -158,23 +152,6 @@ def test_a_name_is_one_short_line_without_folders(given: str, name: str) -> None
 
 
 # --- what each server is told ------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Kind:
-    server: Callable[[], Any]
-    backend: Callable[[OpenAI], Server]
-
-
-KINDS = {
-    "Responses with conversations": Kind(ModelServer, lambda client: Responses(client, model="m")),
-    "Responses alone": Kind(
-        lambda: ModelServer(conversations=False), lambda client: Responses(client, model="m")
-    ),
-    "Chat Completions": Kind(ChatServer, lambda client: Chat(client, model="m")),
-    "Agents": Kind(AgentsServer, lambda client: Agents(client, agent_id="agent_1")),
-    "Assistants": Kind(AssistantsServer, lambda client: Assistants(client, assistant_id="asst_1")),
-}
 
 
 @pytest.fixture(params=KINDS)

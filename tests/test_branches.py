@@ -9,23 +9,21 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sql
-from openai import OpenAI
 
-from assistant import Assistant, Thread, Tool, Toolbox
-from assistant.backends.client import connect
+from assistant import Assistant, Thread, Toolbox
 from assistant.errors import ThreadBusy
 from assistant.events import Event, RunCompleted, RunFailed, RunPaused, RunStopped
 from assistant.export import as_json, as_markdown, from_json
 from assistant.keeper import Keeper
 from assistant.live_runs import LiveRuns
 from assistant.messages import Attachment, Message, Text
-from assistant.settings import Settings
 from assistant.store import Store
 from assistant.tables import BRANCHES, address_of, engine_for
 from assistant.threads import Branch
 from assistant.transcript import branches_as_json, branches_from_json
 from tests.conftest import add
-from tests.test_contract import KINDS, Kind, double
+from tests.kinds import Kind
+from tests.test_contract import double
 from tests.wire import ModelServer, call, calls, cut, error, text
 
 pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
@@ -199,29 +197,10 @@ def test_branches_that_do_not_fit_the_thread_are_refused(damage: str) -> None:
 # --- every protocol -----------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> Kind:
-    return KINDS[request.param]
-
-
 @pytest.fixture
 def server(kind: Kind) -> Iterator[Any]:
     with kind.server() as server:
         yield server
-
-
-@pytest.fixture
-def made(kind: Kind, server: Any) -> Iterator[Callable[..., Assistant]]:
-    """Makes an assistant with a backend of its own, as another process would."""
-    clients: list[OpenAI] = []
-
-    def make(*tools: Tool[..., Any]) -> Assistant:
-        clients.append(connect(Settings(base_url=server.url)))
-        return Assistant(kind.backend(clients[-1]), Toolbox(*tools))
-
-    yield make
-    for client in clients:
-        client.close()
 
 
 def memory(server: Any, thread: Thread) -> Any:

@@ -19,7 +19,8 @@ from assistant.wire.record import recorded
 from assistant.wire.tape import Entry, Tape
 from tests.chat_server import chunk, chunks
 from tests.conftest import add
-from tests.test_contract import KINDS, Kind, fail
+from tests.kinds import KINDS, Kind
+from tests.test_contract import fail
 from tests.wire import Play, call, calls, cut, error, message, reasoning, refusal, text
 
 pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
@@ -82,11 +83,6 @@ GOOD: dict[str, Callable[[], list[Play]]] = {
         text("Three."),
     ],
 }
-
-
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> Kind:
-    return KINDS[request.param]
 
 
 @pytest.mark.parametrize("scenario", GOOD)

@@ -5,7 +5,6 @@ A server of each protocol plays the same scripts; nothing here knows which proto
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -13,13 +12,8 @@ from openai import OpenAI
 from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter
 
-from assistant import Assistant, Thread, Tool, Toolbox, ToolError, tool
-from assistant.backends import Server
-from assistant.backends.agents import Agents
-from assistant.backends.assistants import Assistants
-from assistant.backends.chat import Chat
+from assistant import Assistant, Thread, Toolbox, ToolError, tool
 from assistant.backends.client import connect
-from assistant.backends.responses import Responses
 from assistant.events import (
     CallAnswered,
     CallApproved,
@@ -42,11 +36,9 @@ from assistant.live_runs import LiveRuns
 from assistant.messages import Message, Text
 from assistant.settings import Settings
 from assistant.store import Store
-from tests.agents_server import AgentsServer
-from tests.assistants_server import AssistantsServer
-from tests.chat_server import ChatServer
 from tests.conftest import add
-from tests.wire import ModelServer, Play, call, calls, cut, error, message, reasoning, refusal, text
+from tests.kinds import KINDS, Kind
+from tests.wire import Play, call, calls, cut, error, message, reasoning, refusal, text
 
 DOUBLED: list[int] = []
 
@@ -75,48 +67,10 @@ def fail(why: str) -> str:
     raise ToolError(f"It fails: {why}")
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A protocol: a server that speaks it, and the backend for it."""
-
-    server: Callable[[], Any]
-    backend: Callable[[OpenAI], Server]
-
-
-KINDS = {
-    "Responses with conversations": Kind(ModelServer, lambda client: Responses(client, model="m")),
-    "Responses alone": Kind(
-        lambda: ModelServer(conversations=False), lambda client: Responses(client, model="m")
-    ),
-    "Chat Completions": Kind(ChatServer, lambda client: Chat(client, model="m")),
-    "Agents": Kind(AgentsServer, lambda client: Agents(client, agent_id="agent_1")),
-    "Assistants": Kind(AssistantsServer, lambda client: Assistants(client, assistant_id="asst_1")),
-}
-
-
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> Kind:
-    return KINDS[request.param]
-
-
 @pytest.fixture
 def server(kind: Kind) -> Iterator[Any]:
     with kind.server() as server:
         yield server
-
-
-@pytest.fixture
-def made(kind: Kind, server: Any) -> Iterator[Callable[..., Assistant]]:
-    """Makes an assistant with a backend of its own, as another process would."""
-    clients: list[OpenAI] = []
-
-    def make(*tools: Tool[..., Any]) -> Assistant:
-        clients.append(connect(Settings(base_url=server.url)))
-        return Assistant(kind.backend(clients[-1]), Toolbox(*tools))
-
-    yield make
-    for client in clients:
-        client.close()
 
 
 @pytest.fixture

@@ -226,8 +226,7 @@ def chunks(
                     yield _end_block
                     speaking, prose, blocks = kind, Prose(), Blocks()
                 text = "".join(map(_words, events))
-                for piece in blocks.take(prose.take(text) if kind is TextDelta else text):
-                    yield _end_block if piece is None else piece
+                yield from _drawn(blocks.take(prose.take(text) if kind is TextDelta else text))
                 continue
             yield from _rest(prose, blocks)
             for event in events:
@@ -241,10 +240,15 @@ def chunks(
 
 def _rest(prose: Prose, blocks: Blocks) -> Iterator[Chunk]:
     """What was held back of a text that goes no further."""
-    for piece in blocks.take(prose.rest()):
-        yield _end_block if piece is None else piece
+    yield from _drawn(blocks.take(prose.rest()))
     if held := blocks.rest():
         yield held
+
+
+def _drawn(pieces: Iterable[str | None]) -> Iterator[Chunk]:
+    """The pieces of a text as chunks: a block ends wherever there is none."""
+    for piece in pieces:
+        yield _end_block if piece is None else piece
 
 
 def _words(event: Event) -> str:

@@ -40,7 +40,7 @@ class Sandbox:
     """What the panels are about, and what they can do.
 
     ``tapes`` are those of the open thread, the oldest first, and ``played`` is the one that the thread is a
-    replay of, with its functions run again. ``replay`` plays a tape in a new thread.
+    replay of, with its functions run again. ``replay`` plays a tape in a new thread, ``play`` one of a file.
     """
 
     thread: Thread
@@ -49,6 +49,7 @@ class Sandbox:
     settings: Settings
     protocol: str
     replay: Replay
+    play: Callable[[Path], None]
     played: Tape | None = None
 
 
@@ -122,8 +123,8 @@ def _draw_tapes(sandbox: Sandbox) -> None:
                 name.replace("_", " ").capitalize(),
                 key=f"play_{name}",
                 width="stretch",
-                on_click=_play,
-                args=[path, sandbox.replay],
+                on_click=sandbox.play,
+                args=[path],
             )
         st.file_uploader("A tape that was saved", "jsonl", key="opened_tape", on_change=_open_tape)
         st.toggle(
@@ -132,10 +133,6 @@ def _draw_tapes(sandbox: Sandbox) -> None:
             persist_state="session",
             help="Else they give what they gave on the tape. Where they differ now is said above.",
         )
-
-
-def _play(path: Path, replay: Replay) -> None:
-    replay(Tape.from_lines(path.read_text()), 1.0)
 
 
 def _open_tape() -> None:
