@@ -15,7 +15,7 @@ from streamlit.errors import StreamlitSecretNotFoundError
 
 from assistant import Assistant, SettingsError, Thread, Toolbox, functions
 from assistant.attachments import MEGABYTE, MOST_BYTES
-from assistant.backends import Agents, Server, open_backend
+from assistant.backends import Agents, Server, open_backend, prepare
 from assistant.backends.attached import takes
 from assistant.backends.connections import Choice
 from assistant.backends.voice import Voice, open_voice
@@ -23,7 +23,6 @@ from assistant.errors import BackendError, FunctionError, StoreError, ThreadBusy
 from assistant.events import Decision, Event
 from assistant.faults import faulty
 from assistant.keeper import Keeper
-from assistant.live import LiveRun
 from assistant.live_runs import LiveRuns
 from assistant.messages import Message
 from assistant.replay import player
@@ -115,13 +114,16 @@ def keeper_at(url: str, edition: int) -> Keeper:
     return Keeper(url)
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner=False, ttl=10)
 def settle() -> None:
-    """Leave what is loaded by now out of all later garbage collections.
+    """Load what the first answer will need, and leave all that is loaded out of later garbage collections.
 
     Streamlit collects after every run of a script, and so before the end of a short answer is sent; looking
-    through all that was imported took most of that time, each time, for everybody.
+    through all that was imported took most of that time, each time, for everybody. And for every module that
+    is new it looks through all of them once more for each page that is open, while nobody is sent anything.
     """
+    prepare()
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
 
@@ -265,13 +267,6 @@ def look_elsewhere() -> None:
         st.button("Stop", key="stop_elsewhere", icon=":material/stop_circle:", on_click=stop_elsewhere)
 
 
-@st.fragment(run_every=0.5)
-def look_after(run: LiveRun) -> None:
-    """Draw the page again once the run has ended: after Stop nothing else would."""
-    if run.ended:
-        st.rerun()
-
-
 # Settings and functions: what is wrong with them is said on the page, in one sentence.
 try:
     configured = Settings.load(os.environ, secrets(), dotenv_values(Path(__file__).with_name(".env")))
@@ -315,6 +310,7 @@ visits: Visits = st.session_state.setdefault("visits", Visits())
 visits.count += 1
 
 # The head of the page.
+protocol = backend.protocol
 with st.container(horizontal=True, vertical_alignment="center"):
     st.title(settings.name, anchor=False)
     st.toggle("Sandbox", key="sandbox", help="What goes over the wire, the functions, the code, and faults")
@@ -327,9 +323,9 @@ if settings.demo:
     )
     st.caption("Answers stream in; every function call is shown with what came of it.")
 else:
-    protocol = f" over {backend.protocol}" if backend.protocol else ""
+    over = f" over {protocol}" if protocol else ""
     st.caption(
-        f"Answers by {plain(settings.model)}{protocol}; every function call is shown with what came of it."
+        f"Answers by {plain(settings.model)}{over}; every function call is shown with what came of it."
     )
 
 if settings.faults:
@@ -363,13 +359,6 @@ with st.sidebar:
 if chosen != choice:
     st.session_state.choice = chosen
     st.rerun()
-if store and not keeper.problem and is_at_home():
-    with st.sidebar:
-        try:
-            at_server = partial(backend.entries, 50) if isinstance(backend, Agents) else None
-            draw_threads(Shelf(store, thread.id, live.running, settings.model, forget, at_server))
-        except StoreError as error:
-            st.caption(plain(error))
 
 # What the person says: typed, waiting since the last answer, or one of the examples.
 waits = live.of(thread) is not None  # what is said now
@@ -433,6 +422,18 @@ if prompt.strip() or attached:
 with above:
     draw_waiting(voice)
 
+# The threads: drawn when the answer is on its way, for it need not wait for them.
+listed_first = None
+if store and not keeper.problem and is_at_home():
+    with st.sidebar:
+        try:
+            at_server = partial(backend.entries, 50) if isinstance(backend, Agents) else None
+            listed_first = draw_threads(
+                Shelf(store, thread.id, live.running, settings.model, forget, at_server)
+            )
+        except StoreError as error:
+            st.caption(plain(error))
+
 # The conversation: what was said, and the answer that is being written.
 run = live.of(thread)
 if waits and not run:
@@ -442,10 +443,7 @@ if run or queue.of(thread):
         draw_queue(queue, thread, take_back)
         if run:
             st.button("Stop", key="stop", icon=":material/stop_circle:", shortcut="Esc", on_click=run.stop)
-if run:
-    with below:
-        look_after(run)
-elif elsewhere:
+if elsewhere and not run:
     with below:
         look_elsewhere()
 end = run.first if run else len(thread.messages)
@@ -479,8 +477,9 @@ with conversation:
     if run:
         keep = partial(keep_rating, thread.messages[run.first])
         follow(run, visits, retry, watch, toolbox, keep, branching)
-        if queue.of(thread) and not thread.is_paused:
-            st.rerun()
+        due = bool(queue.of(thread)) and not thread.is_paused
+        if due or sandbox or listed_first not in (None, thread.id) or protocol != backend.protocol:
+            st.rerun()  # what has been drawn around the answer is no longer true
         strip.empty()
     if thread.is_paused and not elsewhere:
         draw_approval(thread, len(thread.messages) - 1, decide, toolbox)

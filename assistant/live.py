@@ -7,6 +7,7 @@ follower, never the run; ``stop`` alone ends a run, and does so at once.
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -38,6 +39,9 @@ HEARTBEAT = 0.1
 PACE = 0.045
 """Seconds after a batch that held pieces of text: what piles up meanwhile is handed over in one go."""
 
+LONGEST_PACE = 0.3
+"""The same, where the machine is so busy that followers wake late."""
+
 ENTRY_LENGTH = 2_000
 """Characters up to which pieces of text that nobody has seen yet are joined in one entry of the log."""
 
@@ -48,7 +52,7 @@ MOST_CHARACTERS = 20_000_000
 TOO_LONG = RunStopped("unknown", "Stopped: the answer became too long to keep.")
 
 KEEP_EVERY = 1.0
-"""Seconds after which a text that is being written is kept, however unfinished."""
+"""Seconds after which a text that is being written is kept, however unfinished; what is finished, at once."""
 
 _PIECES = (TextDelta, ReasoningDelta, ToolCallDelta)
 _OFTEN = (*_PIECES, ToolProgress)
@@ -94,11 +98,13 @@ class LiveRun:
         self._length = 0  # in characters
         self._began = self._since = time.monotonic()  # since: the last that was no reasoning
         self._reasons = False  # whether the last event was reasoning
-        self._later: threading.Timer | None = None  # keeps what was said since the answer was last kept
         self._noted = False  # whether the backend may have noted something since its notes were last kept
         self._keeping = threading.Lock()
+        self._due = 0.0  # when what was said since the answer was last kept has to be kept
+        self._unkept = threading.Condition()
         self._news = threading.Condition(threading.RLock())
         self._worker = threading.Thread(target=self._drain, name=f"run {thread.id}", daemon=True)
+        self._clerk = threading.Thread(target=self._keep_on, name=f"keep {thread.id}", daemon=True)
 
     @property
     def ended(self) -> bool:
@@ -108,13 +114,16 @@ class LiveRun:
     def begin(self) -> None:
         """Let the run go."""
         self._worker.start()
+        if self._keeper is not None:
+            self._clerk.start()
 
     def follow(self) -> Iterator[list[Event]]:
         """The run's events from its beginning on, in batches; the last batch ends with the ending.
 
-        A batch is empty when nothing happened for a moment: time for the follower to look elsewhere.
+        A batch is empty when nothing happened for a moment: time for the follower to look elsewhere. Where
+        many follow at once, and so each wakes late, there are fewer and larger batches.
         """
-        position = 0
+        position, late = 0, 0.0
         while True:
             with self._news:
                 if position == len(self._log):
@@ -126,7 +135,10 @@ class LiveRun:
             if batch and isinstance(batch[-1], Ending):
                 return
             if any(isinstance(event, _OFTEN) for event in batch):
-                time.sleep(PACE)
+                pace = min(PACE + 2 * late, LONGEST_PACE)
+                late = time.monotonic() + pace
+                time.sleep(pace)
+                late = time.monotonic() - late
 
     def stop(self) -> None:
         """End the run now, also when it waits for a silent server or a slow function.
@@ -175,19 +187,14 @@ class LiveRun:
     def _drain(self) -> None:
         reason = "ended without an ending"
         try:
-            self._save()
             for event in self._events:
                 self._time_reasoning(event)
                 if not self._append(event):
                     break
-                if not isinstance(event, _OFTEN):
-                    self._save()
+                if not isinstance(event, ToolProgress):
                     # A backend notes what it has to right after saying one of these.
-                    self._noted = self._noted or isinstance(event, ThreadOpened | RoundStarted | RoundEnded)
-                elif self._later is None and self._keeper is not None and not isinstance(event, ToolProgress):
-                    self._later = threading.Timer(KEEP_EVERY, self._save)
-                    self._later.daemon = True
-                    self._later.start()
+                    noted = isinstance(event, ThreadOpened | RoundStarted | RoundEnded)
+                    self._keep_within(KEEP_EVERY if isinstance(event, _PIECES) else 0.0, noted)
         except BaseException as error:  # a run turns its errors into events; this is the last net
             log.exception("a run broke")
             reason = type(error).__name__
@@ -209,6 +216,24 @@ class LiveRun:
         if not reasons:
             self._since = now
 
+    def _keep_within(self, seconds: float, noted: bool = False) -> None:
+        """See to it that the answer is kept so soon. A database may be slow: no answer waits for it."""
+        due = time.monotonic() + seconds
+        with self._unkept:
+            self._noted = self._noted or noted
+            if due < self._due:
+                self._due = due
+                self._unkept.notify_all()
+
+    def _keep_on(self) -> None:
+        """Keep the answer whenever that is due, until its end is kept."""
+        while self._keeper is not None:
+            with self._unkept:
+                while (left := self._due - time.monotonic()) > 0:
+                    self._unkept.wait(min(left, threading.TIMEOUT_MAX))
+                self._due = math.inf
+            self._save()
+
     def _save(self) -> None:
         """Keep the answer as it stands, and the two messages before it; its end is the last that is kept.
 
@@ -217,14 +242,13 @@ class LiveRun:
         with self._keeping:  # whoever comes later keeps what is later
             if self._keeper is None:
                 return
-            if self._later is not None:
-                self._later.cancel()
-                self._later = None
-            last, raw, self._noted = self.ended, self._noted, False
+            with self._unkept:
+                last, raw, self._noted = self.ended, self._noted, False
             self._keeper.keep(self.thread, max(0, self.first - 2), raw or last)
             if last:
                 self._keeper.release(self.thread)
                 self._keeper = None
+                self._keep_within(0.0)  # nothing more: it may go
 
 
 def _joined(last: Event, event: Event) -> Event | None:

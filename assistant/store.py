@@ -8,9 +8,10 @@ after a crash reads whole messages, and nobody writes over what another process 
 
 import json
 import secrets
+import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakSet
@@ -77,6 +78,9 @@ class Store:
         except StoreError:
             self.close()
             raise
+        # SQLite has one writer at a time, and lets those who wait for it look again and again.
+        alone = self._engine.dialect.name == "sqlite"
+        self._turn: AbstractContextManager[object] = threading.Lock() if alone else nullcontext()
         self._now = now(self._engine)
         free = THREADS.c.holder.in_(["", self._me]) | (THREADS.c.held_until < self._now)
         self._free, self._held = free, sql.not_(free)
@@ -271,7 +275,7 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[sql.Connection]:
-        with self._translated(), self._engine.begin() as connection:
+        with self._translated(), self._turn, self._engine.begin() as connection:
             yield connection
 
     @contextmanager

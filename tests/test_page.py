@@ -424,6 +424,9 @@ def test_an_answer_whose_process_was_killed_is_shown_as_far_as_it_came(
     page = open_page({"thread": "conv_1"}, OPENAI_BASE_URL=server.url)
     assert shown(page)[1][1][0] == ("markdown", "One tw")
     assert page.error[0].value.replace("\\", "") == "The application ended in the middle of this answer."
+    for worker in threading.enumerate():
+        if worker.name == "run conv_1":
+            worker.join(5)  # no page waits until an answer is kept
     kept = store.load("conv_1")
     assert kept is not None
     assert kept.messages[1].ending == LEFT

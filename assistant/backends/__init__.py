@@ -1,5 +1,7 @@
 """Ways to ask a model: one file per protocol, the same verbs in each; nothing else imports the SDK."""
 
+from importlib import import_module
+
 import httpx2
 
 from ..settings import INSTRUCTIONS, Settings
@@ -11,7 +13,21 @@ from .client import connect
 from .responses import Responses
 from .server import Server
 
-__all__ = ["Agents", "Responses", "Server", "open_backend"]
+__all__ = ["Agents", "Responses", "Server", "open_backend", "prepare"]
+
+_LATER = (
+    "encodings.idna",
+    "encodings.utf_16_le",
+    "openai.resources.conversations.conversations",
+    "openai.resources.responses.responses",
+)
+"""What a first answer, its server's address and its text would otherwise have loaded."""
+
+
+def prepare() -> None:
+    """Load of the SDK what a first answer needs, so that the answer need not wait for it."""
+    for name in _LATER:
+        import_module(name)
 
 
 def open_backend(settings: Settings, demo: httpx2.BaseTransport | None = None) -> Server:

@@ -50,6 +50,7 @@ from .expander import Expander
 from .failure import draw_failure
 from .footer import draw_footer, in_time
 from .prose import Prose
+from .redraw import redraw
 from .steps import Step, plain
 
 Chunk = str | Callable[[], None]
@@ -170,6 +171,7 @@ def follow(
         connected = not exists() or get_instance().is_active_session(session_id)
         if visits.count == count and connected:
             run.stop()
+            redraw(session_id)
 
     place = st.chat_message("assistant")
     try:

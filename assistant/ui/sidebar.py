@@ -53,8 +53,8 @@ class Shelf:
     at_server: Callable[[], Iterable[tuple[str, str, float]]] | None = None
 
 
-def draw_threads(shelf: Shelf) -> None:
-    """Draw the list.
+def draw_threads(shelf: Shelf) -> str:
+    """Draw the list; gives the id of the first in it.
 
     Raises:
         StoreError: The database cannot be read.
@@ -78,6 +78,7 @@ def draw_threads(shelf: Shelf) -> None:
         st.file_uploader(
             "A thread exported as JSON", "json", key="import", on_change=_import, args=[shelf.store]
         )
+    return entries[0].id if entries else ""
 
 
 def _draw_those_at_the_server(shelf: Shelf, known: Container[str]) -> None:
@@ -94,12 +95,17 @@ def _draw_those_at_the_server(shelf: Shelf, known: Container[str]) -> None:
             _draw_entry(shelf, entry)
 
 
+def _runs_elsewhere(shelf: Shelf, entry: Entry) -> bool:
+    """Whether an answer is being written in it; in the open one that is seen."""
+    return entry.id != shelf.here and (entry.held or entry.id in shelf.running)
+
+
 def _draw_entry(shelf: Shelf, entry: Entry) -> None:
     st.button(
         plain(entry.title) or "…",
         key=f"open_{entry.id}",
         type="secondary" if entry.id == shelf.here else "tertiary",
-        icon=":material/hourglass_top:" if entry.held or entry.id in shelf.running else None,
+        icon=":material/hourglass_top:" if _runs_elsewhere(shelf, entry) else None,
         width="stretch",
         on_click=_open,
         args=[entry.id],
