@@ -51,6 +51,7 @@ from .failure import draw_failure
 from .footer import draw_footer, in_time
 from .prose import Prose
 from .steps import Step, plain
+from .words import retell, say
 
 Chunk = str | Callable[[], None]
 
@@ -319,7 +320,7 @@ class _Answer:
                 name_thread(thread_id)
             case RoundStarted(number):
                 self._round, self._row, self._steps, self._running = number, None, {}, {}
-                self._doing, self._share, self._progress = "Thinking", None, {}
+                self._doing, self._share, self._progress = say("Thinking"), None, {}
             case RoundEnded():
                 self._say_what_runs()
             case RunCompleted():
@@ -328,9 +329,9 @@ class _Answer:
                 for call_id in self._running:
                     self._steps[call_id].wait()
                 self._running = {}
-                self._end("Waiting for your decision.")
+                self._end(say("Waiting for your decision."))
             case RunStopped(_, text):
-                self._end(f":material/stop_circle: {plain(text)}")
+                self._end(f":material/stop_circle: {plain(retell(text))}")
             case RunFailed():
                 self._end()
                 self._fail(event)
@@ -361,7 +362,7 @@ class _Answer:
 
     def _write(self, call_id: str, name: str, text: str) -> None:
         self._step(call_id, name).write(text)
-        self._doing, self._share = f"Preparing {name}", None
+        self._doing, self._share = say("Preparing {function}", function=name), None
 
     def _ask(self, call_id: str, name: str, arguments: str) -> None:
         self._step(call_id, name).ask(arguments)
@@ -379,18 +380,22 @@ class _Answer:
 
     def _words(self, name: str, arguments: str) -> str:
         tool = self._toolbox.get(name)
-        return tool.in_words(arguments) if tool else f"Running {name}"
+        return retell(tool.in_words(arguments) if tool else f"Running {name}")
 
     def _say_what_runs(self) -> None:
         said, self._share = [], None
         for call_id, words in list(self._running.items())[:MOST_WORDS]:
             progress = self._progress.get(call_id)
-            said.append(f"{words}: {progress.text}" if progress and progress.text else words)
+            said.append(
+                say("{doing}: {how_far}", doing=words, how_far=progress.text)
+                if progress and progress.text
+                else words
+            )
             if len(self._running) == 1 and progress:
                 self._share = progress.share
         if (more := len(self._running) - len(said)) > 0:
-            said.append(f"and {more} more")
-        self._doing = ", ".join([*said[:1], *(each[:1].lower() + each[1:] for each in said[1:])])
+            said.append(say("and {count} more", count=more))
+        self._doing = say(", ").join([*said[:1], *(each[:1].lower() + each[1:] for each in said[1:])])
 
     def _end(self, remark: str = "") -> None:
         for call_id in self._running:
@@ -422,7 +427,7 @@ class Thought:
     """The quiet block that holds what a model shows of its reasoning."""
 
     def __init__(self, key: str) -> None:
-        self._expander = Expander(key, ":shimmer[Reasoning]", "compact")
+        self._expander = Expander(key, f":shimmer[{say('Reasoning')}]", "compact")
         self._body = self._expander.body.container()
         self._prose, self._blocks = Prose(), Blocks()
         self._block: DeltaGenerator | None = None  # the one that grows
@@ -436,7 +441,9 @@ class Thought:
         for piece in self._blocks.take(self._prose.rest()):
             self._draw(piece)
         self._draw(self._blocks.rest())
-        took = f"Reasoned for {in_time(max(1.0, seconds), tenths=False)}" if seconds else "Reasoning"
+        took = say("Reasoning")
+        if seconds:
+            took = say("Reasoned for {time}", time=in_time(max(1.0, seconds), tenths=False))
         self._expander.update(took, "complete")
 
     def _draw(self, piece: str | None) -> None:
@@ -453,4 +460,4 @@ def _end_block() -> None:
 
 
 def _remark(text: str) -> None:
-    st.caption(plain(text))
+    st.caption(plain(retell(text)))

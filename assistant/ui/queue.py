@@ -15,6 +15,7 @@ import streamlit as st
 
 from ..events import RunCompleted, RunFailed, RunStopped
 from ..threads import Thread
+from .words import say
 
 MOST = 20
 """How many may wait in one thread."""
@@ -75,14 +76,14 @@ def draw_queue(queue: Queue, thread: Thread, take_back: Callable[[str], None]) -
     """Draw what waits; ``take_back`` is called with a text that a person takes out again."""
     for number, text in enumerate(queue.of(thread)):
         with st.container(horizontal=True, vertical_alignment="center", key=f"waiting-{number}"):
-            st.caption(":material/schedule: Next", width="content")
+            st.caption(f":material/schedule: {say('Next')}", width="content")
             st.text(text if len(text) <= 200 else text[:199] + "…", width="stretch")
             st.button(
                 "",
                 key=f"take_back_{number}",
                 icon=":material/undo:",
                 type="tertiary",
-                help="Take it back into the input",
+                help=say("Take it back into the input"),
                 on_click=take_back,
                 args=[text],
             )
