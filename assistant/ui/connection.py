@@ -181,7 +181,11 @@ def _draw_local(current: Choice | None, servers: list[Local]) -> Choice | None:
 
 def _draw_again() -> None:
     st.button(
-        "Look again", key="connection_again", type="tertiary", icon=":material/refresh:", on_click=_forget
+        say("Look again"),
+        key="connection_again",
+        type="tertiary",
+        icon=":material/refresh:",
+        on_click=_forget,
     )
 
 

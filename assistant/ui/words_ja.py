@@ -131,6 +131,7 @@ JAPANESE = {
     "Type the name of a model": "モデル名を入力",
     "Reasoning effort": "推論の強度",
     "The model's own": "モデルの既定値",
+    "Look again": "もう一度探す",
     "Looking for models": "モデルを探しています",
     # failure.py
     "You can try again in {time}.": "{time}後に再試行できます。",
