@@ -413,8 +413,6 @@ if waits and prompt.strip():
     if not queue.put(thread, prompt):
         put_back(prompt, say("Too much waits here already. Your message is back in the input."))
     prompt = ""
-elif not waits and not elsewhere:
-    prompt = prompt or queue.next(thread)
 left, right = st.columns([5, 4], gap="large") if sandbox else (st.container(), None)
 with left:
     examples, conversation, below = st.empty(), st.container(), st.container()
@@ -441,6 +439,9 @@ if prompt.strip() or attached:
     except ThreadBusy as busy:
         hold(attached)
         put_back(prompt, say("{why} Your message is back in the input.", why=retell(str(busy))))
+elif not waits and not elsewhere:
+    with suppress(ThreadBusy):  # it waits on
+        queue.send(thread, lambda text: answer(partial(assistant.run, thread, text), thread))
 
 with above:
     draw_waiting(voice)
