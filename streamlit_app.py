@@ -35,6 +35,8 @@ from assistant.ui.attachments import draw_waiting, hold, put_back, release, subm
 from assistant.ui.branches import Branching
 from assistant.ui.chat import Visits, draw_message, follow, name_thread
 from assistant.ui.connection import draw_connection
+from assistant.ui.hearing import draw_hearing
+from assistant.ui.look import draw_look
 from assistant.ui.queue import Queue, draw_queue
 from assistant.ui.sandbox import Sandbox, draw_sandbox
 from assistant.ui.sidebar import Shelf, draw_threads, is_at_home
@@ -317,6 +319,8 @@ visits: Visits = st.session_state.setdefault("visits", Visits())
 visits.count += 1
 
 # The head of the page.
+draw_look()
+draw_hearing()
 with st.container(horizontal=True, vertical_alignment="center"):
     st.title(settings.name, anchor=False)
     what = say("What goes over the wire, the functions, the code, and faults")

@@ -49,6 +49,7 @@ from .branches import Branching, draw_branches, draw_editor, draw_pencil, is_bei
 from .expander import Expander
 from .failure import draw_failure
 from .footer import draw_footer, in_time
+from .hearing import tell, tell_end
 from .prose import Prose
 from .steps import Step, plain
 from .words import retell, say
@@ -177,6 +178,7 @@ def follow(
         with place.container():
             batches = _awake(run.follow(), watch or _end_block)
             st.write_stream(Stream(chunks(batches, run.first, cache(place.empty), retry, toolbox)))
+        tell_end(run.thread.messages[run.first])
         with place:
             draw_footer(run.thread.messages[run.first], run.first, keep)
             if branching:
@@ -342,6 +344,8 @@ class _Answer:
         share = self._share if self._doing else None
         if (self._doing, share) == self._shown:
             return
+        if self._doing != self._shown[0]:
+            tell(self._doing)
         self._shown = self._doing, share
         words = f":shimmer[{plain(self._doing)} …]"
         if share is not None:

@@ -149,6 +149,8 @@ JAPANESE = {
     "{counts} in {rounds} responses": "{counts}、応答 {rounds} 回",
     "Say why, if you like": "よろしければ理由をお聞かせください",
     "Copy the answer": "回答をコピー",
+    # hearing.py
+    "The answer is complete: {beginning}": "回答が終わりました。{beginning}",
     # inspector.py
     "Events": "イベント",
     "Timing": "時間",
