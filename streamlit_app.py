@@ -421,7 +421,7 @@ left, right = st.columns([5, 4], gap="large") if sandbox else (st.container(), N
 with left:
     examples, conversation, below = st.empty(), st.container(), st.container()
 if not thread.messages and not prompt.strip() and not attached:
-    with examples.container(horizontal=True):
+    with examples.container(horizontal=True, key="examples"):
         for number, example in enumerate(EXAMPLES):
             if st.button(example, key=f"example_{number}"):
                 prompt = example

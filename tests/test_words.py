@@ -100,7 +100,7 @@ def test_japanese_is_written_as_it_is_written(table: dict[str, str]) -> None:
         words = re.sub(r"`[^`]*`", "", japanese)
         assert (
             letters.search(words)
-            or english in (", ", "{doing}: {how_far}", "{model} over {protocol}")
+            or english in (", ", "{doing}: {how_far}", "{count} ms", "{model} over {protocol}")
             or (english == "{model} at {address}")
         ), english
         # Full-width marks behind Japanese letters, and none of the half-width ones.

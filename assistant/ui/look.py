@@ -1,4 +1,4 @@
-"""What the page's look needs beyond Streamlit's theme: text that runs from right to left, and a hidden place.
+"""What the page's look needs beyond Streamlit's theme: text that runs from right to left, and a few mends.
 
 Not here: colours and sizes (``.streamlit/config.toml``).
 
@@ -18,8 +18,15 @@ _STYLE = """<style>
 [data-testid=stChatMessage] :is(pre, code) { direction: ltr; unicode-bidi: isolate; text-align: left; }
 [data-testid=stChatMessage] [dir=auto]:dir(rtl) li { margin-inline: 1.15em 0; }
 [data-testid=stChatMessage] blockquote:dir(rtl) {
-  border-left: none; border-right: 2px solid color-mix(in srgb, currentColor 30%, transparent); padding: 0 1rem 0 0; margin-inline: 0;
+  border-left: none; border-right: 2px solid color-mix(in srgb, currentColor 30%, transparent);
+  padding: 0 1rem 0 0; margin-inline: 0;
 }
+/* A question is read before it is asked: on a phone it takes more than one line. */
+.st-key-examples button * { white-space: normal; text-align: start; }
+/* The primary colour is for what lies behind white letters; in the dark, as letters, it is hard to read. */
+[data-testid^=stBaseButton][data-testid$=Active] { color: inherit; }
+/* What is for screen readers alone scrolls along; else it lies below the window, which then scrolls. */
+.stMain { position: relative; }
 /* Heard and not seen; see hearing.py. */
 [data-testid=stLayoutWrapper]:has(> .st-key-look, > .st-key-hearing) {
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap;

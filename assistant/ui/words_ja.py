@@ -101,7 +101,7 @@ JAPANESE = {
     "{doing}: {how_far}": "{doing}: {how_far}",
     "and {count} more": "ほか {count} 件",
     ", ": "、",
-    "Waiting for your decision.": "あなたの判断を待っています。",
+    "Waiting for your decision.": "判断を待っています。",
     "Reasoning": "推論",
     "Reasoned for {time}": "推論: {time}",
     # connection.py
@@ -198,9 +198,9 @@ JAPANESE = {
         "{rows} 行（記録 {entries} 件）。クリックすると全体を表示します。"
     ),
     "Types": "種類",
-    "All types": "すべての種類",
+    "All types": "全種類",
     "Rounds": "ラウンド",
-    "All rounds": "すべてのラウンド",
+    "All rounds": "全ラウンド",
     "Round {number}": "ラウンド {number}",
     "Before": "開始前",
     "Entry {number}": "記録 {number}",
@@ -295,7 +295,7 @@ JAPANESE = {
     "What the model reads": "モデルが読む内容",
     "These are the first {shown} of {count} characters.": "{count} 文字のうち最初の {shown} 文字です。",
     "Save all of it": "すべて保存",
-    "{count} ms": "{count} ミリ秒",
+    "{count} ms": "{count} ms",
     # views.py
     "A table": "表",
     "A chart": "グラフ",
