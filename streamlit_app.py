@@ -30,6 +30,7 @@ from assistant.replay import player
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.threads import unguessable_id
+from assistant.ui.again import draw_again
 from assistant.ui.approval import draw_approval
 from assistant.ui.attachments import draw_waiting, hold, put_back, release, submitted
 from assistant.ui.branches import Branching
@@ -504,4 +505,6 @@ with conversation:
         strip.empty()
     if thread.is_paused and not elsewhere:
         draw_approval(thread, len(thread.messages) - 1, decide, toolbox)
+    elif thread.messages and not thread.is_going_on and not elsewhere:
+        draw_again(thread, toolbox, settings.tool_timeout)
 settle()

@@ -86,7 +86,7 @@ class Step:
             label += f" · {remark}" if remark else ""
         self._expander.update(label, "complete" if result.outcome == "done" else "error")
         with self._answered:
-            _draw_output(result, f"{self._name} output", f"{self._key}-output")
+            draw_output(result, f"{self._name} output", f"{self._key}-output")
             if st.session_state.get("sandbox"):
                 st.button(
                     say("Its events"),
@@ -107,7 +107,8 @@ def _inspect(call_id: str) -> None:
     st.session_state.sandbox_panel, st.session_state.inspect = "run", call_id
 
 
-def _draw_output(result: ToolResult, name: str, key: str) -> None:
+def draw_output(result: ToolResult, name: str, key: str) -> None:
+    """Draw what came of a call; ``name`` is for a file of it, ``key`` for the widgets in it."""
     text = result.detail or result.output
     if result.views:
         for number, view in enumerate(result.views):

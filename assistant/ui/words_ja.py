@@ -51,6 +51,9 @@ JAPANESE = {
     "Retry": "再試行",
     "Play a tape: {name}": "テープを再生: {name}",
     "{why} Your message is back in the input.": "{why}メッセージを入力欄に戻しました。",
+    # again.py
+    "Run {function} again": "{function} を再実行",
+    "This is what it gives now. The model was not told.": "今回の結果です。モデルには伝えていません。",
     # approval.py
     "**{function}** waits for your decision": "**{function}** が判断を待っています",
     "Arguments": "引数",

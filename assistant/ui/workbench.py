@@ -57,7 +57,7 @@ def draw_workbench(toolbox: Toolbox, time_limit: float) -> None:
     _draw_remarks([each for each in remarks if each.function in (name, "")])
     arguments = _draw_arguments(tool)
     if st.button(say("Run"), key="bench_run", icon=":material/play_arrow:", disabled=arguments is None):
-        st.session_state.bench_result = name, _run(tool, arguments or "", time_limit)
+        st.session_state.bench_result = name, run_once(tool, arguments or "", time_limit)
     tried, result = st.session_state.get("bench_result", ("", None))
     if tried == name:
         _draw_result(result)
@@ -94,8 +94,8 @@ def _draw_remarks(remarks: list[Remark]) -> None:
 # --- running ----------------------------------------------------------------------------------------
 
 
-def _run(tool: Tool[..., Any], arguments: str, time_limit: float) -> ToolResult:
-    """The result of a call; meanwhile Streamlit gets the chance to end the script."""
+def run_once(tool: Tool[..., Any], arguments: str, time_limit: float) -> ToolResult:
+    """The result of a call that is run here; meanwhile Streamlit gets the chance to end the script."""
     landed: SimpleQueue[ToolResult] = SimpleQueue()
 
     def work() -> None:
