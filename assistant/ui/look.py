@@ -24,7 +24,7 @@ _STYLE = """<style>
 /* A question is read before it is asked: on a phone it takes more than one line. */
 .st-key-examples button * { white-space: normal; text-align: start; }
 /* The primary colour is for what lies behind white letters; in the dark, as letters, it is hard to read. */
-[data-variant=segmented_control][data-selected=true] { color: inherit; }
+.stButtonGroup button[data-selected=true] { color: inherit !important; }
 /* What is for screen readers alone scrolls along; else it lies below the window, which then scrolls. */
 .stMain { position: relative; }
 /* Heard and not seen; see hearing.py. */
