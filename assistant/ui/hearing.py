@@ -46,6 +46,8 @@ def tell(words: str) -> None:
 def tell_end(message: Message) -> None:
     """Say how an answer ended, and how it begins."""
     match message.ending:
+        case RunCompleted() if not message.text.strip():
+            tell(say("The answer is complete."))
         case RunCompleted():
             tell(say("The answer is complete: {beginning}", beginning=beginning(message.text)))
         case RunPaused():
@@ -56,7 +58,7 @@ def tell_end(message: Message) -> None:
 
 def beginning(text: str) -> str:
     """The first sentence of an answer, without the marks of Markdown, and not too long."""
-    words = " ".join(re.sub(r"^[#>|\s]+|[*`_]+", "", text).split())
+    words = " ".join(re.sub(r"^[#>|\s]+|[*`_]+", "", text[: 10 * BEGINNING]).split())
     sentence = re.match(r".*?[.!?。！？](?=\s|$|(?<=[。！？]))", words)
     shown = sentence[0] if sentence else words
     return shown if len(shown) <= BEGINNING else shown[: BEGINNING - 1] + "…"

@@ -19,7 +19,7 @@ JAPANESE = {
         "`.env` に `OPENAI_API_KEY`（または `OPENAI_BASE_URL`）を設定して再読み込みしてください。"
     ),
     "Answers stream in; every function call is shown with what came of it.": (
-        "回答は書かれるそばから表示されます。関数の呼び出しは、すべて結果とともに表示されます。"
+        "回答は生成され次第、順に表示されます。関数の呼び出しは、すべて結果とともに表示されます。"
     ),
     "{model} over {protocol}": "{model}（{protocol}）",
     "Answers by {by}; every function call is shown with what came of it.": (
@@ -153,6 +153,7 @@ JAPANESE = {
     "Say why, if you like": "よろしければ理由をお聞かせください",
     "Copy the answer": "回答をコピー",
     # hearing.py
+    "The answer is complete.": "回答が終わりました。",
     "The answer is complete: {beginning}": "回答が終わりました。{beginning}",
     # inspector.py
     "Events": "イベント",
