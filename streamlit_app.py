@@ -29,15 +29,19 @@ from assistant.replay import player
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.threads import unguessable_id
+from assistant.ui.again import draw_again
 from assistant.ui.approval import draw_approval
 from assistant.ui.attachments import draw_waiting, hold, put_back, release, submitted
 from assistant.ui.branches import Branching
 from assistant.ui.chat import Visits, draw_message, follow, name_thread
 from assistant.ui.connection import draw_connection
+from assistant.ui.hearing import draw_hearing
+from assistant.ui.look import draw_look
 from assistant.ui.queue import Queue, draw_queue
 from assistant.ui.sandbox import Sandbox, draw_sandbox
 from assistant.ui.sidebar import Shelf, draw_threads, is_at_home
 from assistant.ui.steps import plain
+from assistant.ui.words import draw_language, retell, say
 from assistant.wire.demo import DemoTransport
 from assistant.wire.fault import parse
 from assistant.wire.record import Tapes, recorded
@@ -171,7 +175,7 @@ def forget(thread_id: str) -> None:
             live.drop(doomed)
             forget_at_server(doomed)
     except (ThreadBusy, StoreError) as error:
-        st.toast(f"It is not deleted. {plain(error)}", icon=":material/error:")
+        st.toast(say("It is not deleted. {why}", why=plain(retell(str(error)))), icon=":material/error:")
         return
     new_chat()
 
@@ -182,7 +186,8 @@ def forget_at_server(thread: Thread) -> None:
         try:
             backend.forget(branch)
         except BackendError as error:
-            st.toast(f"It is deleted here, but not at the server. {plain(error)}", icon=":material/error:")
+            words = say("It is deleted here, but not at the server. {why}", why=plain(error))
+            st.toast(words, icon=":material/error:")
 
 
 def new_chat() -> None:
@@ -263,8 +268,8 @@ def look_elsewhere() -> None:
         if store and (store.newer(thread) or not store.is_held_elsewhere(thread.id)):
             st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption("Another process of this application is writing this answer.")
-        st.button("Stop", key="stop_elsewhere", icon=":material/stop_circle:", on_click=stop_elsewhere)
+        st.caption(say("Another process of this application is writing this answer."))
+        st.button(say("Stop"), key="stop_elsewhere", icon=":material/stop_circle:", on_click=stop_elsewhere)
 
 
 # Settings and functions: what is wrong with them is said on the page, in one sentence.
@@ -310,28 +315,35 @@ visits: Visits = st.session_state.setdefault("visits", Visits())
 visits.count += 1
 
 # The head of the page.
+draw_look()
+draw_hearing()
 protocol = backend.protocol
 with st.container(horizontal=True, vertical_alignment="center"):
     st.title(settings.name, anchor=False)
-    st.toggle("Sandbox", key="sandbox", help="What goes over the wire, the functions, the code, and faults")
-    st.button("New chat", key="new_chat", icon=":material/edit_square:", on_click=new_chat)
+    what = say("What goes over the wire, the functions, the code, and faults")
+    st.toggle(say("Sandbox"), key="sandbox", help=what)
+    st.button(say("New chat"), key="new_chat", icon=":material/edit_square:", on_click=new_chat)
 if settings.demo:
     st.info(
-        "This is the built-in demo: a stand-in without a model. To connect one, open *Connection* in the "
-        "sidebar, or set `OPENAI_API_KEY` (or `OPENAI_BASE_URL`) in `.env` and reload.",
+        say(
+            "This is the built-in demo: a stand-in without a model. To connect one, open *Connection* in the "
+            "sidebar, or set `OPENAI_API_KEY` (or `OPENAI_BASE_URL`) in `.env` and reload."
+        ),
         icon=":material/science:",
     )
-    st.caption("Answers stream in; every function call is shown with what came of it.")
+    st.caption(say("Answers stream in; every function call is shown with what came of it."))
 else:
-    over = f" over {protocol}" if protocol else ""
-    st.caption(
-        f"Answers by {plain(settings.model)}{over}; every function call is shown with what came of it."
-    )
+    model = plain(settings.model)
+    by = say("{model} over {protocol}", model=model, protocol=protocol) if protocol else model
+    st.caption(say("Answers by {by}; every function call is shown with what came of it.", by=by))
 
 if settings.faults:
-    st.warning(f"Broken on purpose: {plain(settings.faults)}", icon=":material/bug_report:")
+    st.warning(
+        say("Broken on purpose: {faults}", faults=plain(settings.faults)), icon=":material/bug_report:"
+    )
 if keeper.problem:
-    st.warning(f"Threads are not kept just now. {plain(keeper.problem)}", icon=":material/database_off:")
+    words = say("Threads are not kept just now. {why}", why=plain(keeper.problem))
+    st.warning(words, icon=":material/database_off:")
 
 # The thread: the one that the address names, or this session's own.
 kept = st.session_state.get("thread")
@@ -341,11 +353,11 @@ if asked and asked not in (thread.id, st.session_state.get("address")):
     try:
         thread = open_thread(asked)
     except UnknownThread:
-        st.info("There is no thread by the id in the address, so this is a new one.")
+        st.info(say("There is no thread by the id in the address, so this is a new one."))
         thread = Thread()
     except (BackendError, StoreError) as error:
         st.error(plain(error), icon=":material/error:")
-        st.button("Retry", key="retry", icon=":material/refresh:")
+        st.button(say("Retry"), key="retry", icon=":material/refresh:")
         st.stop()
 elif thread.id:
     thread = live.share(thread)
@@ -354,6 +366,7 @@ if thread is not kept:
 st.session_state.thread = thread
 name_thread(thread.id)
 elsewhere = catch_up(thread)
+known = len(thread.messages)
 with st.sidebar:
     chosen = draw_connection(configured, choice, backend.protocol)
 if chosen != choice:
@@ -363,7 +376,10 @@ if chosen != choice:
 # What the person says: typed, waiting since the last answer, or one of the examples.
 waits = live.of(thread) is not None  # what is said now
 if not waits and not elsewhere and (given_back := queue.give_back(thread)):
-    st.session_state.unsent = given_back, "That answer did not end well. What waited is back in the input."
+    st.session_state.unsent = (
+        given_back,
+        say("That answer did not end well. What waited is back in the input."),
+    )
 if "unsent" in st.session_state:
     st.session_state.prompt, reason = st.session_state.pop("unsent")
     st.toast(reason, icon=":material/edit_note:")
@@ -371,7 +387,7 @@ voice = voice_for(settings, edition)
 with st.bottom:  # just above the input: files and recordings that wait, messages that wait, how to stop
     above, strip = st.container(), st.empty()
 said = st.chat_input(
-    "Ask anything",
+    say("Ask anything"),
     key="prompt",
     accept_file="multiple",
     max_upload_size=MOST_BYTES // MEGABYTE,
@@ -381,28 +397,26 @@ prompt, attached = submitted(
     said,
     voice,
     takes=takes(backend.protocol, demo=settings.demo),
-    taker="the built-in demo" if settings.demo else "this connection",
+    taker=say("the built-in demo") if settings.demo else say("this connection"),
 )
 if waits and attached:
     hold(attached)
-    put_back(prompt, "Files cannot wait: send them when the answer has come to its end.")
+    put_back(prompt, say("Files cannot wait: send them when the answer has come to its end."))
 if waits and prompt.strip():
     if not queue.put(thread, prompt):
-        put_back(prompt, "Too much waits here already. Your message is back in the input.")
+        put_back(prompt, say("Too much waits here already. Your message is back in the input."))
     prompt = ""
-elif not waits and not elsewhere:
-    prompt = prompt or queue.next(thread)
 left, right = st.columns([5, 4], gap="large") if sandbox else (st.container(), None)
 with left:
     examples, conversation, below = st.empty(), st.container(), st.container()
 if not thread.messages and not prompt.strip() and not attached:
-    with examples.container(horizontal=True):
+    with examples.container(horizontal=True, key="examples"):
         for number, example in enumerate(EXAMPLES):
             if st.button(example, key=f"example_{number}"):
                 prompt = example
         for name, path in shipped().items() if settings.demo else ():
             st.button(
-                f"Play a tape: {name.replace('_', ' ')}",
+                say("Play a tape: {name}", name=retell(name.replace("_", " "))),
                 key=f"tape_{name}",
                 icon=":material/play_circle:",
                 type="tertiary",
@@ -417,7 +431,10 @@ if prompt.strip() or attached:
             release()
     except ThreadBusy as busy:
         hold(attached)
-        put_back(prompt, f"{busy} Your message is back in the input.")
+        put_back(prompt, say("{why} Your message is back in the input.", why=retell(str(busy))))
+elif not waits and not elsewhere:
+    with suppress(ThreadBusy):  # it waits on
+        queue.send(thread, lambda text: answer(partial(assistant.run, thread, text), thread))
 
 with above:
     draw_waiting(voice)
@@ -433,6 +450,8 @@ if store and not keeper.problem and is_at_home():
             )
         except StoreError as error:
             st.caption(plain(error))
+with st.sidebar:
+    draw_language()
 
 # The conversation: what was said, and the answer that is being written.
 run = live.of(thread)
@@ -442,7 +461,9 @@ if run or queue.of(thread):
     with strip.container(gap="xxsmall"):
         draw_queue(queue, thread, take_back)
         if run:
-            st.button("Stop", key="stop", icon=":material/stop_circle:", shortcut="Esc", on_click=run.stop)
+            st.button(
+                say("Stop"), key="stop", icon=":material/stop_circle:", shortcut="Esc", on_click=run.stop
+            )
 if elsewhere and not run:
     with below:
         look_elsewhere()
@@ -468,7 +489,8 @@ if right is not None:
         )
 with conversation:
     if first:
-        st.button(f"Show earlier messages ({first})", key="earlier", type="tertiary", on_click=show_earlier)
+        words = say("Show earlier messages ({count})", count=first)
+        st.button(words, key="earlier", type="tertiary", on_click=show_earlier)
     branching = Branching(thread, edit, regenerate, switch)
     for number, message in enumerate(thread.messages[first:end], first):
         newest = message is thread.messages[-1]
@@ -477,10 +499,13 @@ with conversation:
     if run:
         keep = partial(keep_rating, thread.messages[run.first])
         follow(run, visits, retry, watch, toolbox, keep, branching)
-        due = bool(queue.of(thread)) and not thread.is_paused
-        if due or sandbox or listed_first not in (None, thread.id) or protocol != backend.protocol:
-            st.rerun()  # what has been drawn around the answer is no longer true
         strip.empty()
+    outdated = sandbox or protocol != backend.protocol or listed_first not in (None, thread.id)
+    waits_on = bool(queue.of(thread)) and not thread.is_paused and not elsewhere
+    if waits_on or (outdated and (run or len(thread.messages) > known)):
+        st.rerun()  # the answer has ended, and what was drawn around it is no longer true
     if thread.is_paused and not elsewhere:
         draw_approval(thread, len(thread.messages) - 1, decide, toolbox)
+    elif thread.messages and not thread.is_going_on and not elsewhere:
+        draw_again(thread, toolbox, settings.tool_timeout)
 settle()

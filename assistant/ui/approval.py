@@ -18,6 +18,7 @@ from ..messages import Call
 from ..threads import Thread
 from ..tools import Toolbox
 from .steps import plain
+from .words import later, say
 
 MOST_LINES = 15
 """Lines of arguments up to which all are in sight; more are scrolled."""
@@ -53,19 +54,28 @@ def draw_approval(
                 _draw_open(call, key, partial(settle, call, key), toolbox)
     if len(calls) > 1:
         left = sum(_decision(key) is None for key in keys)
-        st.caption(f"The answer goes on when all {len(calls)} are decided on; {left} to go.")
+        st.caption(
+            say(
+                "The answer goes on when all {count} are decided on; {left} to go.",
+                count=len(calls),
+                left=left,
+            )
+        )
 
 
 def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox: Toolbox) -> None:
     found = toolbox.get(call.name)
-    st.markdown(f":material/pan_tool: **{plain(call.name)}** waits for your decision")
+    words = say("**{function}** waits for your decision", function=plain(call.name))
+    st.markdown(f":material/pan_tool: {words}")
     if found is None:
-        st.caption("There is no function by this name here. You can answer in its place, or deny the call.")
+        st.caption(
+            say("There is no function by this name here. You can answer in its place, or deny the call.")
+        )
     elif found.description:
         st.caption(plain(found.description.split("\n\n")[0]))
     shown = _indented(call.arguments)
     text = st.text_area(
-        "Arguments",
+        say("Arguments"),
         shown,
         height="content" if shown.count("\n") < MOST_LINES else 25 * MOST_LINES,
         key=f"{key}-arguments",
@@ -75,8 +85,8 @@ def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox
     changed = edited(call.arguments, text or "")
     problem = _problem(call.name, changed or call.arguments, toolbox)
     if problem:
-        remedy = "" if changed else " Correct them here; if you press Run, the model is told."
-        st.error(plain(problem + remedy), icon=":material/error:")
+        remedy = "" if changed else say("Correct them here; if you press Run, the model is told.")
+        st.error(plain(f"{problem} {remedy}".rstrip()), icon=":material/error:")
 
     def run() -> None:
         changed = edited(call.arguments, st.session_state[f"{key}-arguments"] or "")
@@ -91,37 +101,41 @@ def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox
 
     with st.container(horizontal=True):
         st.button(
-            "Run",
+            say("Run"),
             key=f"{key}-run",
             type="primary",
             icon=":material/play_arrow:",
             disabled=found is None,
             on_click=run,
         )
-        with st.popover("Deny", icon=":material/block:", key=f"{key}-denying"):
+        with st.popover(say("Deny"), icon=":material/block:", key=f"{key}-denying"):
             st.text_input(
-                "Reason, for the model",
+                say("Reason, for the model"),
                 key=f"{key}-reason",
-                placeholder="optional",
+                placeholder=say("optional"),
                 persist_state="session",
             )
-            st.button("Deny the call", key=f"{key}-deny", on_click=deny)
-        with st.popover("Answer myself", icon=":material/edit:", key=f"{key}-answering"):
-            st.text_area("Output, as the model will read it", key=f"{key}-output", persist_state="session")
-            st.button("Give this answer", key=f"{key}-answer", on_click=answer)
+            st.button(say("Deny the call"), key=f"{key}-deny", on_click=deny)
+        with st.popover(say("Answer myself"), icon=":material/edit:", key=f"{key}-answering"):
+            st.text_area(
+                say("Output, as the model will read it"), key=f"{key}-output", persist_state="session"
+            )
+            st.button(say("Give this answer"), key=f"{key}-answer", on_click=answer)
 
 
 def _draw_decided(call: Call, key: str, decision: Decision) -> None:
     match decision:
         case CallApproved(_, arguments):
-            what = "will run with your arguments" if arguments else "will run"
+            words = later("**{function}** will run")
+            if arguments:
+                words = later("**{function}** will run with your arguments")
         case CallDenied():
-            what = "will be denied"
+            words = later("**{function}** will be denied")
         case CallAnswered():
-            what = "will get your answer"
+            words = later("**{function}** will get your answer")
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown(f":material/check: **{plain(call.name)}** {what}")
-        st.button("Change", key=f"{key}-change", type="tertiary", on_click=partial(_take_back, key))
+        st.markdown(f":material/check: {say(words, function=plain(call.name))}")
+        st.button(say("Change"), key=f"{key}-change", type="tertiary", on_click=partial(_take_back, key))
 
 
 def _decision(key: str) -> Decision | None:

@@ -16,6 +16,7 @@ from ..errors import ThreadBusy
 from ..events import RunCompleted, RunStopped
 from ..threads import Thread
 from .plain import plain
+from .words import retell, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def draw_pencil(branching: Branching, number: int) -> None:
     st.button(
         "",
         key=f"edit_{number}",
-        help="Edit",
+        help=say("Edit"),
         icon=":material/edit:",
         type="tertiary",
         on_click=_begin,
@@ -51,7 +52,7 @@ def draw_editor(branching: Branching, number: int) -> None:
     key, before = f"edit_text_{number}", branching.thread.messages[number].text
     st.session_state.setdefault(key, before)
     st.text_area(
-        "Your message", key=key, label_visibility="collapsed", height="content", persist_state="session"
+        say("Your message"), key=key, label_visibility="collapsed", height="content", persist_state="session"
     )
 
     def save() -> None:
@@ -64,8 +65,8 @@ def draw_editor(branching: Branching, number: int) -> None:
             _end(key)
 
     with st.container(horizontal=True):
-        st.button("Save", key=f"save_{number}", type="primary", on_click=save)
-        st.button("Cancel", key=f"cancel_{number}", type="tertiary", on_click=_end, args=[key])
+        st.button(say("Save"), key=f"save_{number}", type="primary", on_click=save)
+        st.button(say("Cancel"), key=f"cancel_{number}", type="tertiary", on_click=_end, args=[key])
 
 
 def draw_branches(branching: Branching, number: int) -> None:
@@ -90,7 +91,7 @@ def draw_branches(branching: Branching, number: int) -> None:
     ):
         if again:
             st.button(
-                "Regenerate",
+                say("Regenerate"),
                 key=f"regenerate_{number}",
                 icon=":material/refresh:",
                 type="tertiary",
@@ -107,7 +108,7 @@ def _draw_arrow(branching: Branching, number: int, to: int, name: str, way: str,
     st.button(
         "",
         key=f"branch_{name}_{number}",
-        help=f"The version {name} this one",
+        help=say("The version before this one") if way == "left" else say("The version after this one"),
         icon=f":material/chevron_{way}:",
         type="tertiary",
         disabled=disabled,
@@ -137,4 +138,4 @@ def _refusal_told() -> Iterator[None]:
     try:
         yield
     except ThreadBusy as busy:
-        st.toast(plain(busy), icon=":material/hourglass_top:")
+        st.toast(plain(retell(str(busy))), icon=":material/hourglass_top:")

@@ -49,9 +49,11 @@ from .branches import Branching, draw_branches, draw_editor, draw_pencil, is_bei
 from .expander import Expander
 from .failure import draw_failure
 from .footer import draw_footer, in_time
+from .hearing import tell, tell_end
 from .prose import Prose
 from .redraw import redraw
 from .steps import Step, plain
+from .words import retell, say
 
 Chunk = str | Callable[[], None]
 
@@ -178,6 +180,7 @@ def follow(
         with place.container():
             batches = _awake(run.follow(), watch or _end_block)
             st.write_stream(Stream(chunks(batches, run.first, cache(place.empty), retry, toolbox)))
+        tell_end(run.thread.messages[run.first])
         with place:
             draw_footer(run.thread.messages[run.first], run.first, keep)
             if branching:
@@ -321,7 +324,7 @@ class _Answer:
                 name_thread(thread_id)
             case RoundStarted(number):
                 self._round, self._row, self._steps, self._running = number, None, {}, {}
-                self._doing, self._share, self._progress = "Thinking", None, {}
+                self._doing, self._share, self._progress = say("Thinking"), None, {}
             case RoundEnded():
                 self._say_what_runs()
             case RunCompleted():
@@ -330,9 +333,9 @@ class _Answer:
                 for call_id in self._running:
                     self._steps[call_id].wait()
                 self._running = {}
-                self._end("Waiting for your decision.")
+                self._end(say("Waiting for your decision."))
             case RunStopped(_, text):
-                self._end(f":material/stop_circle: {plain(text)}")
+                self._end(f":material/stop_circle: {plain(retell(text))}")
             case RunFailed():
                 self._end()
                 self._fail(event)
@@ -343,6 +346,8 @@ class _Answer:
         share = self._share if self._doing else None
         if (self._doing, share) == self._shown:
             return
+        if self._doing != self._shown[0]:
+            tell(self._doing)
         self._shown = self._doing, share
         words = f":shimmer[{plain(self._doing)} …]"
         if share is not None:
@@ -363,7 +368,7 @@ class _Answer:
 
     def _write(self, call_id: str, name: str, text: str) -> None:
         self._step(call_id, name).write(text)
-        self._doing, self._share = f"Preparing {name}", None
+        self._doing, self._share = say("Preparing {function}", function=name), None
 
     def _ask(self, call_id: str, name: str, arguments: str) -> None:
         self._step(call_id, name).ask(arguments)
@@ -381,18 +386,22 @@ class _Answer:
 
     def _words(self, name: str, arguments: str) -> str:
         tool = self._toolbox.get(name)
-        return tool.in_words(arguments) if tool else f"Running {name}"
+        return retell(tool.in_words(arguments) if tool else f"Running {name}")
 
     def _say_what_runs(self) -> None:
         said, self._share = [], None
         for call_id, words in list(self._running.items())[:MOST_WORDS]:
             progress = self._progress.get(call_id)
-            said.append(f"{words}: {progress.text}" if progress and progress.text else words)
+            said.append(
+                say("{doing}: {how_far}", doing=words, how_far=progress.text)
+                if progress and progress.text
+                else words
+            )
             if len(self._running) == 1 and progress:
                 self._share = progress.share
         if (more := len(self._running) - len(said)) > 0:
-            said.append(f"and {more} more")
-        self._doing = ", ".join([*said[:1], *(each[:1].lower() + each[1:] for each in said[1:])])
+            said.append(say("and {count} more", count=more))
+        self._doing = say(", ").join([*said[:1], *(each[:1].lower() + each[1:] for each in said[1:])])
 
     def _end(self, remark: str = "") -> None:
         for call_id in self._running:
@@ -424,7 +433,7 @@ class Thought:
     """The quiet block that holds what a model shows of its reasoning."""
 
     def __init__(self, key: str) -> None:
-        self._expander = Expander(key, ":shimmer[Reasoning]", "compact")
+        self._expander = Expander(key, f":shimmer[{say('Reasoning')}]", "compact")
         self._body = self._expander.body.container()
         self._prose, self._blocks = Prose(), Blocks()
         self._block: DeltaGenerator | None = None  # the one that grows
@@ -438,7 +447,9 @@ class Thought:
         for piece in self._blocks.take(self._prose.rest()):
             self._draw(piece)
         self._draw(self._blocks.rest())
-        took = f"Reasoned for {in_time(max(1.0, seconds), tenths=False)}" if seconds else "Reasoning"
+        took = say("Reasoning")
+        if seconds:
+            took = say("Reasoned for {time}", time=in_time(max(1.0, seconds), tenths=False))
         self._expander.update(took, "complete")
 
     def _draw(self, piece: str | None) -> None:
@@ -455,4 +466,4 @@ def _end_block() -> None:
 
 
 def _remark(text: str) -> None:
-    st.caption(plain(text))
+    st.caption(plain(retell(text)))

@@ -18,13 +18,14 @@ from ..settings import Settings
 from . import sidebar
 from .findings import draw_findings, try_out
 from .steps import plain
+from .words import later, retell, say
 
 KINDS = {
-    "configured": "As configured",
-    "demo": "Demo",
+    "configured": later("As configured"),
+    "demo": later("Demo"),
     "openai": "OpenAI",
-    "local": "A server on this machine",
-    "url": "Another address",
+    "local": later("A server on this machine"),
+    "url": later("Another address"),
 }
 LOOK = 5.0
 """Seconds that the page waits for a list of models."""
@@ -39,7 +40,7 @@ def draw_connection(settings: Settings, current: Choice | None, found: str) -> C
     if st.session_state.pop("connection_used", False):
         st.session_state.connection_panel = False
     now = current.settings(settings) if current else settings
-    panel = st.expander("Connection", key="connection_panel", icon=":material/lan:", on_change="rerun")
+    panel = st.expander(say("Connection"), key="connection_panel", icon=":material/lan:", on_change="rerun")
     st.caption(plain(" · ".join(filter(None, [_name(now), found]))))
     if not panel.open:
         return current
@@ -55,7 +56,9 @@ def draw_connection(settings: Settings, current: Choice | None, found: str) -> C
 
 
 def _name(settings: Settings) -> str:
-    return "Built-in demo" if settings.demo else f"{settings.model} at {address(settings.base_url)}"
+    if settings.demo:
+        return say("Built-in demo")
+    return say("{model} at {address}", model=settings.model, address=address(settings.base_url))
 
 
 def _draw_form(settings: Settings, current: Choice | None, now: Settings) -> Choice | None:
@@ -65,7 +68,7 @@ def _draw_form(settings: Settings, current: Choice | None, now: Settings) -> Cho
     if st.session_state.get("connection") not in kinds:
         kind = _kind_of(settings, current, servers)
         st.session_state.connection = kind if kind in kinds else "configured"
-    kind = st.radio("Answers come from", kinds, format_func=KINDS.__getitem__, key="connection")
+    kind = st.radio(say("Answers come from"), kinds, format_func=_kind_in_words, key="connection")
     choice = _draw_server(kind, settings, current, servers)
     problem = choice.problem() if choice and kind != "configured" else ""
     if choice and not choice.demo and (kind != "configured" or sidebar.is_at_home()):
@@ -73,24 +76,37 @@ def _draw_form(settings: Settings, current: Choice | None, now: Settings) -> Cho
     elif choice and kind == "configured":
         choice = replace(choice, model=settings.model, effort=_effort(settings))
     testing = st.button(
-        "Test", key="connection_test", icon=":material/network_check:", width="stretch", disabled=not choice
+        say("Test"),
+        key="connection_test",
+        icon=":material/network_check:",
+        width="stretch",
+        disabled=not choice,
     )
     between = st.container(gap="xxsmall")
     using = st.button(
-        "Use this connection", key="connection_use", type="primary", width="stretch", disabled=not choice
+        say("Use this connection"),
+        key="connection_use",
+        type="primary",
+        width="stretch",
+        disabled=not choice,
     )
     if choice is None:
         return None
-    problem = problem or ("" if choice.model or choice.demo else "Choose a model, or type the name of one.")
+    if not problem and not choice.model and not choice.demo:
+        problem = say("Choose a model, or type the name of one.")
     with between:
         if problem and (testing or using):
-            st.error(f":small[{plain(problem)}]", icon=":material/error:")
+            st.error(f":small[{plain(retell(problem))}]", icon=":material/error:")
             return None
         if testing:
             try_out(choice, settings)
         else:
             draw_findings(choice)
     return choice if using else None
+
+
+def _kind_in_words(kind: str) -> str:
+    return say(KINDS[kind])
 
 
 def _kind_of(settings: Settings, current: Choice | None, servers: list[Local]) -> str:
@@ -123,7 +139,8 @@ def _draw_server(
             return _draw_local(current, servers)
     before = current.base_url if current and _kind_of(settings, current, servers) == "url" else ""
     st.session_state.setdefault("connection_url", before)
-    url = st.text_input("Base URL", key="connection_url", placeholder="http://localhost:11434/v1").strip()
+    url = st.text_input(say("Base URL"), key="connection_url", placeholder="http://localhost:11434/v1")
+    url = url.strip()
     return Choice(url, _draw_key("connection_url_key", url, current))
 
 
@@ -131,12 +148,12 @@ def _draw_key(key: str, base_url: str, current: Choice | None) -> str:
     """Draw the input of a key; what is typed, or else the key that is in use with this server."""
     used = current.api_key if current and not current.demo and current.base_url == base_url else ""
     typed = st.text_input(
-        "Key" if key == "connection_key" else "Key, if it asks for one",
+        say("Key") if key == "connection_key" else say("Key, if it asks for one"),
         key=key,
         type="password",
         autocomplete="off",
-        placeholder="The one in use" if used else None,
-        help="It is kept for this browser session only, and forgotten with it.",
+        placeholder=say("The one in use") if used else None,
+        help=say("It is kept for this browser session only, and forgotten with it."),
     ).strip()
     return typed or used
 
@@ -148,14 +165,14 @@ def _draw_local(current: Choice | None, servers: list[Local]) -> Choice | None:
             used = (each.name for each in servers if current and each.base_url == current.base_url)
             st.session_state.connection_local = next(used, servers[0].name)
         name = st.selectbox(
-            "Server",
+            say("Server"),
             by_name,
             key="connection_local",
             format_func=lambda each: f"{each} ({address(by_name[each].base_url)})",
         )
     else:
         st.caption(
-            "None was found. Ollama, LM Studio, llama.cpp and vLLM are looked for at their usual ports."
+            say("None was found. Ollama, LM Studio, llama.cpp and vLLM are looked for at their usual ports.")
         )
         name = None
     _draw_again()
@@ -164,7 +181,11 @@ def _draw_local(current: Choice | None, servers: list[Local]) -> Choice | None:
 
 def _draw_again() -> None:
     st.button(
-        "Look again", key="connection_again", type="tertiary", icon=":material/refresh:", on_click=_forget
+        say("Look again"),
+        key="connection_again",
+        type="tertiary",
+        icon=":material/refresh:",
+        on_click=_forget,
     )
 
 
@@ -191,11 +212,11 @@ def _draw_model(server: Choice, now: Settings, listed: bool) -> Choice:
             st.session_state.connection_model = chosen
         st.session_state.connection_model_of = server
     model = st.selectbox(
-        "Model",
+        say("Model"),
         [*by_id, *([chosen] if chosen and chosen not in by_id else [])],
         key="connection_model",
         accept_new_options=True,
-        placeholder="Type the name of a model",
+        placeholder=say("Type the name of a model"),
     )
     if words:
         st.caption(f":material/warning: {plain(words)}")
@@ -209,10 +230,10 @@ def _draw_model(server: Choice, now: Settings, listed: bool) -> Choice:
         if st.session_state.get("connection_effort") not in ("", *options):
             st.session_state.connection_effort = effort if effort in options else ""
         effort = st.selectbox(
-            "Reasoning effort",
+            say("Reasoning effort"),
             ["", *options],
             key="connection_effort",
-            format_func=lambda each: each or "The model's own",
+            format_func=lambda each: each or say("The model's own"),
         )
     return replace(server, model=model, effort=effort)
 
@@ -236,7 +257,7 @@ def _models(server: Choice) -> tuple[list[Model], str]:
         return kept[1], kept[2]
     found: list[Model] = []
     words = ""
-    with st.spinner("Looking for models"), connect(server.settings(Settings())) as client:
+    with st.spinner(say("Looking for models")), connect(server.settings(Settings())) as client:
         try:
             found = models(client, LOOK)
         except BackendError as error:

@@ -12,13 +12,14 @@ import streamlit as st
 
 from ..events import RunFailed
 from .steps import plain
+from .words import retell, say
 
 clock = time.monotonic
 
 
 def draw_failure(failure: RunFailed, retry: Callable[[], None] | None) -> None:
     """Say what happened; offer ``retry``, where there is one, when the wait is over."""
-    st.error(plain(failure.text), icon=":material/error:")
+    st.error(plain(retell(failure.text)), icon=":material/error:")
     if retry is None:
         return
     if _seconds_left(failure):
@@ -34,12 +35,12 @@ def _count_down(failure: RunFailed) -> None:
         st.rerun()  # the whole page: so nothing ticks on
     with st.container(horizontal=True, vertical_alignment="center"):
         _draw_button(failure)
-        st.caption(f"You can try again in {_in_words(left)}.")
+        st.caption(say("You can try again in {time}.", time=_in_words(left)))
 
 
 def _draw_button(failure: RunFailed, retry: Callable[[], None] | None = None) -> None:
     st.button(
-        "Retry",
+        say("Retry"),
         key="retry",
         type="primary" if failure.retry else "secondary",
         icon=":material/refresh:",
@@ -63,5 +64,7 @@ def _seconds_left(failure: RunFailed) -> int:
 
 def _in_words(seconds: int) -> str:
     if seconds < 120:
-        return f"{seconds} s"
-    return f"{round(seconds / 60)} min" if seconds < 7200 else f"{round(seconds / 3600)} h"
+        return say("{seconds} s", seconds=seconds)
+    if seconds < 7200:
+        return say("{minutes} min", minutes=round(seconds / 60))
+    return say("{hours} h", hours=round(seconds / 3600))

@@ -18,6 +18,7 @@ from ..backends.connections import Choice
 from ..backends.connections_check import Finding, check
 from ..settings import Settings
 from .steps import plain
+from .words import say
 
 _ICONS = {
     True: ":green[:material/check_circle:]",
@@ -30,7 +31,7 @@ def try_out(choice: Choice, settings: Settings) -> None:
     """Try the connection out; what is found is drawn as it comes, and kept until something else is chosen."""
     seen: list[Finding] = []
     place, below = st.container(gap="xxsmall"), st.empty()
-    below.markdown(":small[:shimmer[Trying it out …]]")
+    below.markdown(f":small[:shimmer[{say('Trying it out …')}]]")
     for finding in _awake(_findings(choice, settings)):
         seen.append(finding)
         with place:

@@ -13,6 +13,7 @@ import streamlit as st
 from ..effort import Effort, Rating
 from ..messages import Message
 from .steps import plain
+from .words import say
 
 COMMENT_LENGTH = 2_000
 """Characters of a comment."""
@@ -41,7 +42,7 @@ def _draw_buttons(message: Message, number: int, keep: Callable[[], None]) -> No
             "",
             icon=":material/content_copy:",
             type="tertiary",
-            help="Copy the answer",
+            help=say("Copy the answer"),
             key=f"copy_{number}",
             on_change="rerun",
         )
@@ -53,9 +54,9 @@ def _draw_buttons(message: Message, number: int, keep: Callable[[], None]) -> No
     if message.rating is not None:
         comment = _state(f"comment_{number}", message.rating.comment)
         st.text_input(
-            "Say why, if you like",
+            say("Say why, if you like"),
             key=comment,
-            placeholder="Say why, if you like",
+            placeholder=say("Say why, if you like"),
             label_visibility="collapsed",
             max_chars=COMMENT_LENGTH,
             on_change=_comment,
@@ -86,7 +87,7 @@ def _comment(message: Message, key: str, keep: Callable[[], None]) -> None:
 def in_short(effort: Effort) -> str:
     """``gpt-6-luna · 3.2 s · 1,204 tokens``, in Markdown; what nobody knows is left out."""
     usage = effort.usage
-    tokens = f"{usage.input + usage.output:,} tokens" if usage else ""
+    tokens = say("{count} tokens", count=f"{usage.input + usage.output:,}") if usage else ""
     return " · ".join(filter(None, [plain(effort.model), in_time(effort.seconds), tokens]))
 
 
@@ -94,11 +95,16 @@ def in_full(effort: Effort) -> str:
     """What the tokens were, and in how many responses, in Markdown; empty where nobody counted."""
     if (usage := effort.usage) is None:
         return ""
-    rounds = f" in {effort.rounds} responses" if effort.rounds > 1 else ""
-    return (
-        f"{usage.input:,} tokens in, {usage.cached:,} of them cached; "
-        f"{usage.output:,} out, {usage.reasoning:,} of them reasoning{rounds}"
+    counts = say(
+        "{input} tokens in, {cached} of them cached; {output} out, {reasoning} of them reasoning",
+        input=f"{usage.input:,}",
+        cached=f"{usage.cached:,}",
+        output=f"{usage.output:,}",
+        reasoning=f"{usage.reasoning:,}",
     )
+    if effort.rounds < 2:
+        return counts
+    return say("{counts} in {rounds} responses", counts=counts, rounds=effort.rounds)
 
 
 def in_time(seconds: float | None, tenths: bool = True) -> str:
@@ -106,9 +112,11 @@ def in_time(seconds: float | None, tenths: bool = True) -> str:
     if seconds is None:
         return ""
     if tenths and seconds < 9.95:
-        return f"{seconds:.1f} s"
+        return say("{seconds} s", seconds=f"{seconds:.1f}")
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    if not minutes:
+        return say("{seconds} s", seconds=rest)
+    return say("{minutes} min {seconds} s", minutes=minutes, seconds=rest)
 
 
 def _rated(rating: Rating | None) -> str:

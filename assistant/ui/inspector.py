@@ -22,14 +22,21 @@ from .inspector_desk import Sheet, desk_for
 from .inspector_events import draw_events, go_to
 from .inspector_timing import draw_timing
 from .steps import plain
+from .words import later, say
 
 View = Literal["Events", "Timing", "Sequence", "Check", "Tape"]
 
-VIEWS: list[View] = ["Events", "Timing", "Sequence", "Check", "Tape"]
+VIEWS: dict[View, str] = {
+    "Events": later("Events"),
+    "Timing": later("Timing"),
+    "Sequence": later("Sequence"),
+    "Check": later("Check"),
+    "Tape": later("Tape"),
+}
 VIEW = "inspector_view"
 
 MOST_FINDINGS = 50
-SPEEDS = {"1×": 1.0, "10×": 10.0, "At once": math.inf}
+SPEEDS = {"1×": 1.0, "10×": 10.0, later("At once"): math.inf}
 
 Replay = Callable[[Tape, float], None]
 
@@ -45,7 +52,7 @@ def draw_inspector(
     desk = desk_for(tapes)
     if not tapes:
         st.caption(
-            "Nothing has been recorded yet. Send a message, and every event of its answer is shown here."
+            say("Nothing has been recorded yet. Send a message, and every event of its answer is shown here.")
         )
         return
     if focus and desk.look_for(focus):
@@ -53,9 +60,10 @@ def draw_inspector(
     # Said anew each time: after a run in which it was not drawn, the browser has forgotten it.
     st.session_state[VIEW] = st.session_state.get(VIEW) or "Events"
     view = st.segmented_control(
-        "View",
-        VIEWS,
+        say("View"),
+        list(VIEWS),
         key=VIEW,
+        format_func=_view_in_words,
         required=True,
         label_visibility="collapsed",
         persist_state="session",
@@ -78,31 +86,39 @@ def draw_inspector(
             _draw_tape(sheet.tape, len(entries), going_on, replay)
 
 
+def _view_in_words(view: View) -> str:
+    return say(VIEWS[view])
+
+
 def _draw_sequence(sheet: Sheet, size: int) -> None:
     drawing = sheet.once(as_mermaid, size)
-    st.mermaid_chart(drawing, alt="Sequence diagram of the run")
-    with st.expander("As text", key="inspector_mermaid", icon=":material/code:"):
+    st.mermaid_chart(drawing, alt=say("Sequence diagram of the run"))
+    with st.expander(say("As text"), key="inspector_mermaid", icon=":material/code:"):
         st.code(drawing, language="mermaid", wrap_lines=True)
 
 
 def _draw_check(sheet: Sheet, entries: Sequence[Entry], going_on: bool) -> None:
     findings = sheet.once(check, len(entries))
     if not findings:
-        so_far = " so far" if going_on else ""
-        st.success(
-            f"All {len(entries):,} entries{so_far} keep to the protocol.", icon=":material/check_circle:"
-        )
+        words = later("All {count} entries keep to the protocol.")
+        if going_on:
+            words = later("All {count} entries so far keep to the protocol.")
+        st.success(say(words, count=f"{len(entries):,}"), icon=":material/check_circle:")
         st.caption(
-            "Each answer ends once and says nothing after; its numbers rise; its pieces make the whole; each "
-            "call is answered once, and nothing else is; functions run only after their round ended well."
+            say(
+                "Each answer ends once and says nothing after; its numbers rise; its pieces make the whole; "
+                "each call is answered once, and nothing else is; functions run only after their round ended "
+                "well."
+            )
         )
         return
-    st.error(f"{len(findings):,} found that the protocol does not allow.", icon=":material/error:")
+    words = say("{count} found that the protocol does not allow.", count=f"{len(findings):,}")
+    st.error(words, icon=":material/error:")
     with st.container(gap="xsmall"):
         for number, finding in enumerate(findings[:MOST_FINDINGS]):
             _draw_finding(finding, number)
     if len(findings) > MOST_FINDINGS:
-        st.caption(f"These are the first {MOST_FINDINGS}.")
+        st.caption(say("These are the first {count}.", count=MOST_FINDINGS))
 
 
 def _draw_finding(finding: Finding, number: int) -> None:
@@ -114,7 +130,7 @@ def _draw_finding(finding: Finding, number: int) -> None:
                 type="tertiary",
                 on_click=_show_entry,
                 args=[finding.entry],
-                help="Show it among the events",
+                help=say("Show it among the events"),
             )
         st.markdown(f":red[{plain(finding.rule)}] {plain(sendable(finding.text))}")
 
@@ -126,13 +142,16 @@ def _show_entry(entry: int) -> None:
 
 def _draw_tape(tape: Tape, size: int, going_on: bool, replay: Replay | None) -> None:
     st.caption(
-        f"{size:,} entries, {tape.size() / 1000:,.0f} kB. Keys, cookies and authorization are not on it; "
-        "what was said is."
+        say(
+            "{count} entries, {size} kB. Keys, cookies and authorization are not on it; what was said is.",
+            count=f"{size:,}",
+            size=f"{tape.size() / 1000:,.0f}",
+        )
     )
     name = f"tape-{datetime.fromtimestamp(tape.began):%Y%m%d-%H%M%S}"
     with st.container(horizontal=True):
         st.download_button(
-            "Save the tape",
+            say("Save the tape"),
             lambda: tape.as_lines().encode(),
             file_name=f"{name}.jsonl",
             mime="application/jsonl",
@@ -141,7 +160,7 @@ def _draw_tape(tape: Tape, size: int, going_on: bool, replay: Replay | None) -> 
             icon=":material/download:",
         )
         st.download_button(
-            "Save as a test",
+            say("Save as a test"),
             partial(as_test, tape),
             file_name=f"{name}.zip",
             mime="application/zip",
@@ -149,14 +168,17 @@ def _draw_tape(tape: Tape, size: int, going_on: bool, replay: Replay | None) -> 
             on_click="ignore",
             icon=":material/science:",
             disabled=going_on,
-            help="A zip of the tape and a test for pytest that plays it and looks whether all is the same",
+            help=say(
+                "A zip of the tape and a test for pytest that plays it and looks whether all is the same"
+            ),
         )
     if replay is None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.segmented_control(
-            "Speed",
+            say("Speed"),
             list(SPEEDS),
+            format_func=say,
             default="1×",
             key="inspector_speed",
             required=True,
@@ -164,10 +186,12 @@ def _draw_tape(tape: Tape, size: int, going_on: bool, replay: Replay | None) -> 
             persist_state="session",
         )
         st.button(
-            "Play it again",
+            say("Play it again"),
             key="inspector_replay",
             icon=":material/replay:",
             on_click=lambda: replay(tape, SPEEDS[st.session_state["inspector_speed"]]),
             disabled=going_on,
-            help="Through the same client, backend and loop, without a server and without running a function",
+            help=say(
+                "Through the same client, backend and loop, without a server and without running a function"
+            ),
         )

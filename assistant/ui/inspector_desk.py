@@ -19,6 +19,7 @@ from ..wire.replay import prompt_of
 from ..wire.tape import Entry, Tape
 from .inspector_events import go_to
 from .inspector_rows import Rows, mentions
+from .words import say
 
 T = TypeVar("T")
 
@@ -102,7 +103,7 @@ class Desk:
         if len(sheets) == 1:
             return self.sheets[0]
         number = st.selectbox(
-            "Run",
+            say("Run"),
             list(sheets),
             key=RUN,
             format_func=lambda number: sheets[number].label if number in sheets else "",

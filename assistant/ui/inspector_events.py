@@ -16,6 +16,8 @@ import streamlit as st
 from ..execute import sendable
 from ..wire.tape import Entry
 from .inspector_rows import Row, Rows
+from .steps import first_of
+from .words import say
 
 TABLE = "inspector_events"
 ENTRY = "inspector_entry"
@@ -56,13 +58,16 @@ def draw_events(entries: Sequence[Entry], rows: Rows) -> None:
         on_select=_choose,
         selection_mode=["single-row", "single-cell"],
         column_config={
-            "#": st.column_config.NumberColumn(width=42, help="Its number on the tape"),
-            "at": st.column_config.NumberColumn(format="%.3f", width=58, help="Seconds since the run began"),
+            "#": st.column_config.NumberColumn(width=42, help=say("Its number on the tape")),
+            "at": st.column_config.NumberColumn(
+                format="%.3f", width=58, help=say("Seconds since the run began")
+            ),
             "+ms": st.column_config.NumberColumn(
-                format="%.0f", width=50, help="Milliseconds since the entry before"
+                format="%.0f", width=50, help=say("Milliseconds since the entry before")
             ),
             "type": st.column_config.TextColumn(
-                width=160, help="↑ sent, ↓ received, · said by the application itself; × pieces of one text"
+                width=160,
+                help=say("↑ sent, ↓ received, · said by the application itself; × pieces of one text"),
             ),
             "text": st.column_config.TextColumn(width=240),
             "round": st.column_config.NumberColumn(width=52),
@@ -70,7 +75,12 @@ def draw_events(entries: Sequence[Entry], rows: Rows) -> None:
         },
     )
     if row is None:
-        st.caption(f"{len(rows.all):,} rows of {len(entries):,} entries. Click one to see all of it.")
+        words = say(
+            "{rows} rows of {entries} entries. Click one to see all of it.",
+            rows=f"{len(rows.all):,}",
+            entries=f"{len(entries):,}",
+        )
+        st.caption(words)
     else:
         _draw_entry(entries[row.first : row.last + 1], row, chosen if isinstance(chosen, int) else row.first)
 
@@ -78,19 +88,19 @@ def draw_events(entries: Sequence[Entry], rows: Rows) -> None:
 def _filters(rows: Rows) -> tuple[list[str], list[int]]:
     with st.container(horizontal=True, gap="small"):
         types = st.multiselect(
-            "Types",
+            say("Types"),
             rows.types,
             key=TYPES,
-            placeholder="All types",
+            placeholder=say("All types"),
             label_visibility="collapsed",
             persist_state="session",
         )
         rounds = st.multiselect(
-            "Rounds",
+            say("Rounds"),
             rows.rounds,
             key=ROUNDS,
-            format_func=lambda number: f"Round {number}" if number else "Before",
-            placeholder="All rounds",
+            format_func=lambda number: say("Round {number}", number=number) if number else say("Before"),
+            placeholder=say("All rounds"),
             label_visibility="collapsed",
             width=150,
             persist_state="session",
@@ -136,15 +146,19 @@ def _draw_entry(entries: Sequence[Entry], row: Row, chosen: int) -> None:
     values = [
         {"at": entry.at, "kind": entry.kind, "exchange": entry.exchange, **entry.what} for entry in entries
     ]
-    name = f"entry {row.first}" if row.count == 1 else f"entries {row.first} to {row.last}"
+    name, words = f"entry_{row.first}", say("Entry {number}", number=row.first)
+    if row.count > 1:
+        name = f"entries_{row.first}_to_{row.last}"
+        words = say("Entries {first} to {last}", first=row.first, last=row.last)
     whole = values[0] if len(values) == 1 else values
     shown = sendable(json.dumps(whole, ensure_ascii=False, indent=1, default=str))
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown(f"**{name.capitalize()}** :small[:gray[of exchange {row.exchange}]]")
+        exchange = say("of exchange {number}", number=row.exchange)
+        st.markdown(f"**{words}** :small[:gray[{exchange}]]")
         st.download_button(
-            "Save",
+            say("Save"),
             shown,
-            file_name=f"{name.replace(' ', '_')}.json",
+            file_name=f"{name}.json",
             mime="application/json",
             key="inspector_save_entry",
             on_click="ignore",
@@ -155,4 +169,4 @@ def _draw_entry(entries: Sequence[Entry], row: Row, chosen: int) -> None:
         st.json(shown, expanded=2)
         return
     st.code(shown[:LARGEST], language="json", height=400)
-    st.caption(f"These are the first {LARGEST:,} of {len(shown):,} characters.")
+    st.caption(first_of(LARGEST, len(shown)))

@@ -12,6 +12,7 @@ import streamlit as st
 from ..wire.tape import Tape
 from .inspector_events import columns_of
 from .inspector_rows import Rows
+from .words import say
 
 NEWEST = 30
 """Rows that are shown."""
@@ -25,7 +26,8 @@ def watch(tape: Tape) -> Callable[[], None]:
     def look() -> None:
         entries = tape.entries()
         rows.add(entries)
-        caption.caption(f":shimmer[Recording …] {len(entries):,} entries")
+        words = say("{count} entries", count=f"{len(entries):,}")
+        caption.caption(f":shimmer[{say('Recording …')}] {words}")
         table.dataframe(columns_of(rows.of()[: -NEWEST - 1 : -1]), hide_index=True, row_height=28)
 
     return look

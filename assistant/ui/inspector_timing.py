@@ -13,6 +13,7 @@ import streamlit as st
 from ..execute import sendable
 from ..wire.measure import Figures, Kind, Span
 from .steps import plain
+from .words import later, say
 
 COLOURS = {
     "request": "#64748b",
@@ -34,14 +35,15 @@ def draw_timing(spans: list[Span], figures: Figures) -> None:
     """Draw the figures, the waterfall and its table."""
     spans = [replace(span, name=sendable(span.name), detail=sendable(span.detail)) for span in spans]
     if not spans:
-        st.caption("Nothing has taken time yet.")
+        st.caption(say("Nothing has taken time yet."))
         return
     _draw_figures(figures)
     st.vega_lite_chart(_waterfall(spans[:MOST]), key="inspector_waterfall")
     if len(spans) > MOST:
-        st.caption(f"These are the first {MOST} of {len(spans)}; the table has all of them.")
+        words = later("These are the first {shown} of {count}; the table has all of them.")
+        st.caption(say(words, shown=MOST, count=len(spans)))
     _draw_tokens(figures)
-    with st.expander("As a table", key="inspector_spans"):
+    with st.expander(say("As a table"), key="inspector_spans"):
         st.dataframe(
             {
                 "round": [span.round for span in spans],
@@ -65,11 +67,15 @@ def _draw_figures(figures: Figures) -> None:
     cost = NOTHING if figures.cost is None else f"${figures.cost:.6f}"
     speed = NOTHING if figures.speed is None else f"{figures.speed:.0f}/s"
     shown = [
-        ("First event", seconds(figures.first_event), "Since the run began"),
-        ("First text", seconds(figures.first_text), "Since the run began"),
-        ("Whole", seconds(figures.whole), "From its beginning to the last entry"),
-        ("Tokens", speed, "Per second, while text or arguments were being written; without reasoning"),
-        ("Cost", cost, figures.cost_note),
+        (say("First event"), seconds(figures.first_event), say("Since the run began")),
+        (say("First text"), seconds(figures.first_text), say("Since the run began")),
+        (say("Whole"), seconds(figures.whole), say("From its beginning to the last entry")),
+        (
+            say("Tokens"),
+            speed,
+            say("Per second, while text or arguments were being written; without reasoning"),
+        ),
+        (say("Cost"), cost, figures.cost_note),
     ]
     with st.container(horizontal=True, gap="medium", key="inspector_figures"):
         for label, value, why in shown:

@@ -7,7 +7,8 @@ else it goes back to the person, for they may mean something else now.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -15,9 +16,18 @@ import streamlit as st
 
 from ..events import RunCompleted, RunFailed, RunStopped
 from ..threads import Thread
+from .words import say
 
 MOST = 20
 """How many may wait in one thread."""
+
+
+class _Line:
+    """What waits in one thread; the lock is held by whoever looks at it, or sends it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.texts: list[str] = []
 
 
 class Queue:
@@ -25,17 +35,16 @@ class Queue:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: WeakKeyDictionary[Thread, list[str]] = WeakKeyDictionary()
+        self._lines: WeakKeyDictionary[Thread, _Line] = WeakKeyDictionary()
 
     def of(self, thread: Thread) -> list[str]:
         """What waits in a thread."""
-        with self._lock:
-            return self._waiting.get(thread, [])[:]
+        with self._of(thread) as waiting:
+            return waiting[:]
 
     def put(self, thread: Thread, text: str) -> bool:
         """Let a text wait; whether there was room for it."""
-        with self._lock:
-            waiting = self._waiting.setdefault(thread, [])
+        with self._of(thread) as waiting:
             if len(waiting) >= MOST:
                 return False
             waiting.append(text)
@@ -43,28 +52,44 @@ class Queue:
 
     def take(self, thread: Thread, text: str) -> str:
         """Take a text out, as the one who had it wait; empty if it does not wait any more."""
-        with self._lock:
-            waiting = self._waiting.get(thread, [])
+        with self._of(thread) as waiting:
             if text not in waiting:
                 return ""
             waiting.remove(text)
             return text
 
-    def next(self, thread: Thread) -> str:
-        """Take out what is to be said next, now that nobody writes in the thread; or nothing."""
-        with self._lock:
-            waiting = self._waiting.get(thread, [])
-            return waiting.pop(0) if waiting and _ended(thread, RunCompleted) else ""
+    def send(self, thread: Thread, start: Callable[[str], None]) -> bool:
+        """Have ``start`` send what is to be said next, now that nobody writes in the thread; whether it did.
+
+        Another page waits meanwhile: when it gets to look, the answer goes on already. What ``start`` raises
+        is raised, and the text waits on.
+        """
+        with self._of(thread) as waiting:
+            if not waiting or not _ended(thread, RunCompleted):
+                return False
+            start(waiting[0])
+            del waiting[0]
+            return True
 
     def give_back(self, thread: Thread) -> str:
         """Take out all that waits, if the answer it waited for was stopped or failed; or nothing.
 
         While that waits for a person's decision, so does all of this.
         """
-        if not _ended(thread, RunStopped | RunFailed):
-            return ""
+        with self._of(thread) as waiting:
+            if not _ended(thread, RunStopped | RunFailed):
+                return ""
+            text = "\n\n".join(waiting)
+            waiting.clear()
+            return text
+
+    @contextmanager
+    def _of(self, thread: Thread) -> Iterator[list[str]]:
+        """What waits in a thread, for as long as nobody else looks at it."""
         with self._lock:
-            return "\n\n".join(self._waiting.pop(thread, []))
+            line = self._lines.setdefault(thread, _Line())
+        with line.lock:
+            yield line.texts
 
 
 def _ended(thread: Thread, how: Any) -> bool:
@@ -75,14 +100,14 @@ def draw_queue(queue: Queue, thread: Thread, take_back: Callable[[str], None]) -
     """Draw what waits; ``take_back`` is called with a text that a person takes out again."""
     for number, text in enumerate(queue.of(thread)):
         with st.container(horizontal=True, vertical_alignment="center", key=f"waiting-{number}"):
-            st.caption(":material/schedule: Next", width="content")
+            st.caption(f":material/schedule: {say('Next')}", width="content")
             st.text(text if len(text) <= 200 else text[:199] + "…", width="stretch")
             st.button(
                 "",
                 key=f"take_back_{number}",
                 icon=":material/undo:",
                 type="tertiary",
-                help="Take it back into the input",
+                help=say("Take it back into the input"),
                 on_click=take_back,
                 args=[text],
             )

@@ -24,6 +24,7 @@ from . import sidebar
 from .inspector import Replay, draw_inspector
 from .inspector_live import watch
 from .steps import plain
+from .words import later, retell, say
 from .workbench import draw_workbench
 
 # Beside the chat, not below it: it stays in view while the chat is scrolled.
@@ -32,7 +33,12 @@ STAYS = """<style>@media (min-width: 640px) {
   position: sticky; top: 4rem; align-self: flex-start; max-height: calc(100vh - 11rem); overflow-y: auto;
 }}</style>"""
 
-PANELS = {"run": "Run", "functions": "Functions", "code": "Code", "faults": "Faults"}
+PANELS = {
+    "run": later("Run"),
+    "functions": later("Functions"),
+    "code": later("Code"),
+    "faults": later("Faults"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,10 @@ def draw_sandbox(sandbox: Sandbox, live: bool) -> Callable[[], None] | None:
         return _draw_panel(sandbox, live)
 
 
+def _panel_in_words(panel: str) -> str:
+    return say(PANELS[panel])
+
+
 def _draw_panel(sandbox: Sandbox, live: bool) -> Callable[[], None] | None:
     st.html(STAYS)
     # From elsewhere nobody breaks anything: a function that never returns costs the host a thread.
@@ -70,10 +80,10 @@ def _draw_panel(sandbox: Sandbox, live: bool) -> Callable[[], None] | None:
     chosen = st.session_state.get("sandbox_panel")
     st.session_state.sandbox_panel = chosen if chosen in panels else "run"
     panel = st.segmented_control(
-        "Sandbox",
+        say("Sandbox"),
         panels,
         key="sandbox_panel",
-        format_func=PANELS.__getitem__,
+        format_func=_panel_in_words,
         required=True,
         label_visibility="collapsed",
         width="stretch",
@@ -82,10 +92,10 @@ def _draw_panel(sandbox: Sandbox, live: bool) -> Callable[[], None] | None:
     match panel:
         case "functions":
             st.toggle(
-                "Ask me before every call",
+                say("Ask me before every call"),
                 key="approve_all",
                 persist_state="session",
-                help="Then a function need not even exist: its call can be answered by hand.",
+                help=say("Then a function need not even exist: its call can be answered by hand."),
             )
             draw_workbench(sandbox.toolbox, sandbox.settings.tool_timeout)
         case "code":
@@ -110,28 +120,28 @@ def _draw_differences(sandbox: Sandbox) -> None:
         return
     found = differences(sandbox.played, last.events())
     if not found:
-        st.success("The functions gave what they gave on the tape.", icon=":material/check_circle:")
+        st.success(say("The functions gave what they gave on the tape."), icon=":material/check_circle:")
     for each in found:
         st.warning(plain(each), icon=":material/difference:")
 
 
 def _draw_tapes(sandbox: Sandbox) -> None:
     """Other tapes than this thread's: one that was saved, or one that comes with the project."""
-    with st.expander("Play another tape", key="sandbox_tapes", icon=":material/play_circle:"):
+    with st.expander(say("Play another tape"), key="sandbox_tapes", icon=":material/play_circle:"):
         for name, path in shipped().items():
             st.button(
-                name.replace("_", " ").capitalize(),
+                retell(name.replace("_", " ")).capitalize(),
                 key=f"play_{name}",
                 width="stretch",
                 on_click=sandbox.play,
                 args=[path],
             )
-        st.file_uploader("A tape that was saved", "jsonl", key="opened_tape", on_change=_open_tape)
+        st.file_uploader(say("A tape that was saved"), "jsonl", key="opened_tape", on_change=_open_tape)
         st.toggle(
-            "Run the functions again",
+            say("Run the functions again"),
             key="replay_again",
             persist_state="session",
-            help="Else they give what they gave on the tape. Where they differ now is said above.",
+            help=say("Else they give what they gave on the tape. Where they differ now is said above."),
         )
 
 
@@ -151,31 +161,35 @@ def _open_tape() -> None:
 def _draw_code(sandbox: Sandbox) -> None:
     said = [message.text for message in sandbox.thread.messages if message.role == "user"]
     if not said:
-        st.caption("Say something first: the code that says it with the SDK alone is shown here.")
+        st.caption(say("Say something first: the code that says it with the SDK alone is shown here."))
         return
     called = {call.name for message in sandbox.thread.messages[-1:] for call in message.calls}
     toolbox = Toolbox(*(tool for tool in sandbox.toolbox.values() if tool.name in called))
     chat = sandbox.protocol == "Chat Completions"
     settings = replace(sandbox.settings, protocol="chat" if chat else "responses")
     st.caption(
-        "The last message, said with the SDK alone: the loop, and the functions that were called. It runs as "
-        "it is, with your key in the environment."
+        say(
+            "The last message, said with the SDK alone: the loop, and the functions that were called. It "
+            "runs as it is, with your key in the environment."
+        )
     )
     st.code(as_script(settings, toolbox, said[-1]), language="python")
     if sandbox.tapes and (request := request_of(sandbox.tapes[-1])):
-        st.caption("One request, as it was sent")
+        st.caption(say("One request, as it was sent"))
         st.code(as_curl(request, address_of(sandbox.tapes[-1])), language="bash", wrap_lines=True)
 
 
 def _draw_faults(sandbox: Sandbox) -> None:
-    st.caption("What is broken on purpose, from the next message on, in this session.")
+    st.caption(say("What is broken on purpose, from the next message on, in this session."))
     st.session_state.setdefault("faults", sandbox.settings.faults)
     text = st.text_input(
-        "Faults",
+        say("Faults"),
         key="faults",
         placeholder="cut:5, slow:200, 429:2@2, function.raise:get_weather",
-        help="A kind, and the number of its event or its amount; @2 for the second round alone. "
-        "random draws one; seed=7 decides which.",
+        help=say(
+            "A kind, and the number of its event or its amount; @2 for the second round alone. "
+            "random draws one; seed=7 decides which."
+        ),
         persist_state="session",
     )
     try:
@@ -185,18 +199,18 @@ def _draw_faults(sandbox: Sandbox) -> None:
     except ValueError as error:
         st.error(plain(error), icon=":material/error:")
     for key, title, kinds in (
-        ("fault_stream", "On the stream", STREAM),
-        ("fault_functions", "On functions", FUNCTIONS),
+        ("fault_stream", say("On the stream"), STREAM),
+        ("fault_functions", say("On functions"), FUNCTIONS),
     ):
         st.pills(title, list(kinds), key=key, on_change=_add_fault, args=[key])
     if text:
-        st.button("Break nothing", key="faults_off", icon=":material/healing:", on_click=_mend)
+        st.button(say("Break nothing"), key="faults_off", icon=":material/healing:", on_click=_mend)
 
 
 def _draw_fault(fault: Fault) -> None:
     with st.container(border=True, gap="xxsmall"):
         st.markdown(f"**{plain(str(fault))}** {plain(fault.describe())}")
-        st.caption(f"Expected: {plain(fault.expected())}")
+        st.caption(say("Expected: {outcome}", outcome=plain(fault.expected())))
 
 
 def _add_fault(key: str) -> None:

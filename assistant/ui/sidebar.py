@@ -21,6 +21,7 @@ from ..run import LEFT
 from ..store import Entry, Store
 from ..threads import Thread, unguessable_id
 from .steps import plain
+from .words import say
 
 PAGE = 30
 """Threads in the list before more are asked for."""
@@ -60,7 +61,10 @@ def draw_threads(shelf: Shelf) -> str:
         StoreError: The database cannot be read.
     """
     search = st.text_input(
-        "Search", key="search", placeholder="Search all that was said", label_visibility="collapsed"
+        say("Search"),
+        key="search",
+        placeholder=say("Search all that was said"),
+        label_visibility="collapsed",
     )
     most = st.session_state.setdefault("threads_shown", PAGE)
     entries = shelf.store.entries(search, most + 1)
@@ -69,14 +73,16 @@ def draw_threads(shelf: Shelf) -> str:
         for entry in of_day:
             _draw_entry(shelf, entry)
     if len(entries) > most:
-        st.button("Show more", key="more_threads", on_click=_show_more)
+        st.button(say("Show more"), key="more_threads", on_click=_show_more)
     if not entries:
-        st.caption("Nothing found." if search.strip() else "What you talk about will be listed here.")
+        st.caption(
+            say("Nothing found.") if search.strip() else say("What you talk about will be listed here.")
+        )
     if shelf.at_server:
         _draw_those_at_the_server(shelf, {entry.id for entry in entries})
-    with st.popover("Import a thread", type="tertiary", width="stretch"):
+    with st.popover(say("Import a thread"), type="tertiary", width="stretch"):
         st.file_uploader(
-            "A thread exported as JSON", "json", key="import", on_change=_import, args=[shelf.store]
+            say("A thread exported as JSON"), "json", key="import", on_change=_import, args=[shelf.store]
         )
     return entries[0].id if entries else ""
 
@@ -84,7 +90,11 @@ def draw_threads(shelf: Shelf) -> str:
 def _draw_those_at_the_server(shelf: Shelf, known: Container[str]) -> None:
     """Threads that are not kept here: asked for when somebody wants to see them."""
     if shelf.at_server and st.button(
-        "Look at the server", key="at_server", icon=":material/cloud:", type="tertiary", width="stretch"
+        say("Look at the server"),
+        key="at_server",
+        icon=":material/cloud:",
+        type="tertiary",
+        width="stretch",
     ):
         try:
             st.session_state.threads_at_server = [Entry(*each) for each in shelf.at_server()]
@@ -111,17 +121,17 @@ def _draw_entry(shelf: Shelf, entry: Entry) -> None:
         args=[entry.id],
     )
     if entry.id == shelf.here:
-        with st.popover("Rename, export, delete", type="tertiary", width="stretch", key="thread_menu"):
+        with st.popover(say("Rename, export, delete"), type="tertiary", width="stretch", key="thread_menu"):
             _draw_menu(shelf, entry)
 
 
 def _draw_menu(shelf: Shelf, entry: Entry) -> None:
     key = f"title_{entry.id}"
-    st.text_input("Title", entry.title, key=key, on_change=_rename, args=[shelf.store, entry.id, key])
+    st.text_input(say("Title"), entry.title, key=key, on_change=_rename, args=[shelf.store, entry.id, key])
     for name, ending, export in (
         ("Markdown", "md", lambda thread: as_markdown(thread, entry.title)),
-        ("JSON, to import again", "json", lambda thread: as_json(thread, entry.title)),
-        ("Python script", "py", lambda thread: as_script(thread, shelf.model)),
+        (say("JSON, to import again"), "json", lambda thread: as_json(thread, entry.title)),
+        (say("Python script"), "py", lambda thread: as_script(thread, shelf.model)),
     ):
         st.download_button(
             name,
@@ -132,9 +142,9 @@ def _draw_menu(shelf: Shelf, entry: Entry) -> None:
             on_click="ignore",
             width="stretch",
         )
-    sure = st.checkbox("Delete it for good, here and at the server", key=f"sure_{entry.id}")
+    sure = st.checkbox(say("Delete it for good, here and at the server"), key=f"sure_{entry.id}")
     st.button(
-        "Delete",
+        say("Delete"),
         key="delete",
         icon=":material/delete:",
         disabled=not sure,
@@ -183,5 +193,5 @@ def _day(entry: Entry) -> str:
     zone = ZoneInfo(st.context.timezone or "UTC")
     day, today = (datetime.fromtimestamp(each, zone).date() for each in (entry.changed, time.time()))
     if day == today:
-        return "Today"
-    return "Yesterday" if (today - day).days == 1 else day.isoformat()
+        return say("Today")
+    return say("Yesterday") if (today - day).days == 1 else day.isoformat()

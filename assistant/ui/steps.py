@@ -16,6 +16,7 @@ from ..execute import is_error_output
 from .expander import Expander
 from .plain import plain as plain  # also for those who have known it here
 from .views import draw_view
+from .words import later, say
 
 LABEL_LENGTH = 60
 SHOWN_LENGTH = 20_000
@@ -25,12 +26,12 @@ WRITING_LENGTH = 1_000
 
 _ENDINGS: dict[Outcome, str] = {
     "done": "",
-    "failed": "failed",
-    "timeout": "took too long",
-    "invalid": "wrong arguments",
-    "unknown": "no such function",
-    "stopped": "stopped",
-    "denied": "denied",
+    "failed": later("failed"),
+    "timeout": later("took too long"),
+    "invalid": later("wrong arguments"),
+    "unknown": later("no such function"),
+    "stopped": later("stopped"),
+    "denied": later("denied"),
 }
 
 
@@ -67,28 +68,28 @@ class Step:
 
     def wait(self) -> None:
         """Show that the call waits for a person's decision."""
-        self._expander.update(f"{_label(self._name, self._arguments)} · waits for you", "waiting")
+        self._expander.update(f"{_label(self._name, self._arguments)} · {say('waits for you')}", "waiting")
 
     def decide(self, decision: Decision) -> None:
         """Show what a person decided."""
         match decision:
             case CallApproved(_, arguments) if arguments:
-                self._decided = "arguments changed by you"
+                self._decided = say("arguments changed by you")
                 self.ask(arguments)
             case CallAnswered():
-                self._decided = "answered by you"
+                self._decided = say("answered by you")
 
     def finish(self, result: ToolResult) -> None:
         """Show the result."""
         label = _label(self._name, self._arguments)
-        for remark in (self._decided, _ENDINGS[result.outcome], _time(result.seconds)):
+        for remark in (self._decided, say(_ENDINGS[result.outcome]), _time(result.seconds)):
             label += f" · {remark}" if remark else ""
         self._expander.update(label, "complete" if result.outcome == "done" else "error")
         with self._answered:
-            _draw_output(result, f"{self._name} output", f"{self._key}-output")
+            draw_output(result, f"{self._name} output", f"{self._key}-output")
             if st.session_state.get("sandbox"):
                 st.button(
-                    "Its events",
+                    say("Its events"),
                     key=f"{self._key}-events",
                     type="tertiary",
                     icon=":material/timeline:",
@@ -98,7 +99,7 @@ class Step:
 
     def abandon(self) -> None:
         """Show that the model never finished this call, or that nobody waits for its result."""
-        self._expander.update(f"{_label(self._name, self._arguments)} · stopped", "error")
+        self._expander.update(f"{_label(self._name, self._arguments)} · {say('stopped')}", "error")
 
 
 def _inspect(call_id: str) -> None:
@@ -106,12 +107,13 @@ def _inspect(call_id: str) -> None:
     st.session_state.sandbox_panel, st.session_state.inspect = "run", call_id
 
 
-def _draw_output(result: ToolResult, name: str, key: str) -> None:
+def draw_output(result: ToolResult, name: str, key: str) -> None:
+    """Draw what came of a call; ``name`` is for a file of it, ``key`` for the widgets in it."""
     text = result.detail or result.output
     if result.views:
         for number, view in enumerate(result.views):
             draw_view(view, f"{key}-{number}")
-        st.caption("What the model reads")
+        st.caption(say("What the model reads"))
         _draw_text(text, name, key)
         return
     if is_error_output(result.output):
@@ -141,10 +143,10 @@ def _offer_rest(text: str, name: str, key: str, language: str | None) -> None:
     """Offer a text to be saved, if only its beginning is shown."""
     if len(text) <= SHOWN_LENGTH:
         return
-    st.caption(f"These are the first {SHOWN_LENGTH:,} of {len(text):,} characters.")
+    st.caption(first_of(SHOWN_LENGTH, len(text)))
     ending, mime = ("json", "application/json") if language == "json" else ("txt", "text/plain")
     st.download_button(
-        "Save all of it",
+        say("Save all of it"),
         text,
         file_name=re.sub(r"\W+", "_", name) + f".{ending}",
         mime=mime,
@@ -152,6 +154,11 @@ def _offer_rest(text: str, name: str, key: str, language: str | None) -> None:
         on_click="ignore",
         icon=":material/download:",
     )
+
+
+def first_of(shown: int, count: int) -> str:
+    """That this is the beginning of a text alone."""
+    return say("These are the first {shown} of {count} characters.", shown=f"{shown:,}", count=f"{count:,}")
 
 
 def _table(value: Any) -> list[dict[str, Any]]:
@@ -191,4 +198,6 @@ def _label(name: str, arguments: str) -> str:
 def _time(seconds: float | None) -> str:
     if seconds is None:
         return ""
-    return f"{seconds * 1000:.0f} ms" if seconds < 0.0995 else f"{seconds:.1f} s"
+    if seconds < 0.0995:
+        return say("{count} ms", count=f"{seconds * 1000:.0f}")
+    return say("{seconds} s", seconds=f"{seconds:.1f}")

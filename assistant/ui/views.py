@@ -19,6 +19,7 @@ import streamlit as st
 from ..events import View
 from ..view_checks import Unshown, checked_diagram, checked_spec
 from .plain import plain
+from .words import later, say
 
 log = logging.getLogger(__name__)
 
@@ -31,28 +32,31 @@ def draw_view(view: View, key: str) -> None:
                 _draw_table(json.loads(view.content))
             case "chart":
                 spec = checked_spec(json.loads(view.content))
-                st.vega_lite_chart(None, spec, width="stretch", alt=view.name or "A chart")
+                st.vega_lite_chart(None, spec, width="stretch", alt=view.name or say("A chart"))
             case "map":
                 _draw_map(*zip(*json.loads(view.content), strict=True))
             case "image":
                 st.image(
-                    data := base64.b64decode(view.content), view.name or None, alt=view.name or "An image"
+                    data := base64.b64decode(view.content),
+                    view.name or None,
+                    alt=view.name or say("An image"),
                 )
                 _offer(data, view.name or "image.png", key)
             case "file":
                 _offer(base64.b64decode(view.content), view.name, key)
             case "diagram":
-                st.mermaid_chart(checked_diagram(view.content), alt="A diagram")
+                st.mermaid_chart(checked_diagram(view.content), alt=say("A diagram"))
     except Unshown as reason:
-        st.caption(plain(f"Not shown: {reason}"))
+        st.caption(plain(say("Not shown: {why}", why=reason)))
     except Exception:  # as many as there are ways to damage what was stored
         log.exception("a view of the kind %s cannot be drawn", view.kind)
-        st.caption(plain(f"There is a {view.kind} here that cannot be shown."))
+        words = say("There is a {kind} here that cannot be shown.", kind=say(view.kind))
+        st.caption(plain(words))
 
 
 def _offer(data: bytes, name: str, key: str) -> None:
     st.download_button(
-        f"Save {plain(name)}",
+        say("Save {name}", name=plain(name)),
         data,
         file_name=name,
         mime="application/octet-stream",  # a browser that is told more might open it
@@ -64,7 +68,7 @@ def _offer(data: bytes, name: str, key: str) -> None:
 
 def _draw_map(latitudes: Sequence[float], longitudes: Sequence[float]) -> None:
     points = {"latitude": latitudes, "longitude": longitudes}
-    st.map(points, zoom=_zoom(latitudes, longitudes), height=MAP_HEIGHT, alt="A map of points")
+    st.map(points, zoom=_zoom(latitudes, longitudes), height=MAP_HEIGHT, alt=say("A map of points"))
 
 
 MAP_HEIGHT = 300
@@ -101,8 +105,12 @@ def _draw_table(table: dict[str, Any]) -> None:
             for (name, kind), column in zip(columns, cells, strict=True)
         },
         hide_index=True,
-        alt="A table",
+        alt=say("A table"),
     )
     if table["count"] > len(rows) or table["width"] > len(columns):
-        all_of_it = f"{table['count']:,} rows and {table['width']:,} columns"
-        st.caption(f"The first {len(rows):,} rows and {len(columns):,} columns of {all_of_it}.")
+        words = later(
+            "The first {rows} rows and {columns} columns of {all_rows} rows and {all_columns} columns."
+        )
+        counts = len(rows), len(columns), table["count"], table["width"]
+        names = "rows", "columns", "all_rows", "all_columns"
+        st.caption(say(words, **{name: f"{each:,}" for name, each in zip(names, counts, strict=True)}))

@@ -19,39 +19,45 @@ from ..events import ToolCall, ToolResult
 from ..execute import execute
 from ..lint import Remark, as_sent, estimated_tokens, lint, tokens_of_all
 from ..tools import Tool, Toolbox
-from .steps import SHOWN_LENGTH, plain
+from .steps import SHOWN_LENGTH, first_of, plain
 from .views import draw_view
+from .words import later, say
 
 Json = dict[str, Any]
 
 _OUTCOMES = {
-    "done": ":green[:material/check_circle:] It gave its result",
-    "failed": ":red[:material/cancel:] It failed",
-    "timeout": ":red[:material/timer_off:] It took too long and was left behind",
-    "invalid": ":red[:material/cancel:] It does not take these arguments, and was not run",
+    "done": (":green[:material/check_circle:]", later("It gave its result, after {time}.")),
+    "failed": (":red[:material/cancel:]", later("It failed, after {time}.")),
+    "timeout": (":red[:material/timer_off:]", later("It took too long and was left behind, after {time}.")),
+    "invalid": (
+        ":red[:material/cancel:]",
+        later("It does not take these arguments, and was not run, after {time}."),
+    ),
 }
 
 
 def draw_workbench(toolbox: Toolbox, time_limit: float) -> None:
     """Draw the bench; ``time_limit`` is in seconds, for functions without one of their own."""
     if not toolbox:
-        st.info("There are no functions. Put one into a file in assistant/functions, and reload the page.")
+        st.info(
+            say("There are no functions. Put one into a file in assistant/functions, and reload the page.")
+        )
         return
     remarks = lint(toolbox)
     names = list(toolbox)
     if st.session_state.get("bench_function") not in names:
         st.session_state.bench_function = names[0]
     name = st.selectbox(
-        "Function", names, key="bench_function", format_func=lambda name: _label(name, remarks)
+        say("Function"), names, key="bench_function", format_func=lambda name: _label(name, remarks)
     )
     tool = toolbox[name]
-    st.markdown(plain(tool.description).replace("\n", "  \n") or "*It has no description.*")
+    st.markdown(plain(tool.description).replace("\n", "  \n") or say("*It has no description.*"))
     if tool.approval:
-        st.caption("A model's call of it waits for a person's approval. From here it is run at once.")
+        st.caption(say("A model's call of it waits for a person's approval. From here it is run at once."))
     _draw_remarks([each for each in remarks if each.function in (name, "")])
     arguments = _draw_arguments(tool)
-    if st.button("Run", key="bench_run", icon=":material/play_arrow:", disabled=arguments is None):
-        st.session_state.bench_result = name, _run(tool, arguments or "", time_limit)
+    if st.button(say("Run"), key="bench_run", icon=":material/play_arrow:", disabled=arguments is None):
+        st.session_state.bench_result = name, run_once(tool, arguments or "", time_limit)
     tried, result = st.session_state.get("bench_result", ("", None))
     if tried == name:
         _draw_result(result)
@@ -60,17 +66,24 @@ def draw_workbench(toolbox: Toolbox, time_limit: float) -> None:
 
 def _draw_schema(tool: Tool[..., Any], toolbox: Toolbox) -> None:
     sent = json.dumps(as_sent(tool), ensure_ascii=False)
-    with st.expander("As the model is told of it", key="bench_schema", icon=":material/data_object:"):
+    with st.expander(say("As the model is told of it"), key="bench_schema", icon=":material/data_object:"):
         st.code(json.dumps(as_sent(tool), ensure_ascii=False, indent=2), language="json", wrap_lines=True)
     st.caption(
-        f"Every request spends about {estimated_tokens(sent):,} tokens on this function, and about "
-        f"{tokens_of_all(toolbox):,} on all {len(toolbox)} (estimated)."
+        say(
+            "Every request spends about {tokens} tokens on this function, and about {all} on all {count} "
+            "(estimated).",
+            tokens=f"{estimated_tokens(sent):,}",
+            all=f"{tokens_of_all(toolbox):,}",
+            count=len(toolbox),
+        )
     )
 
 
 def _label(name: str, remarks: list[Remark]) -> str:
     count = sum(each.function == name for each in remarks)
-    return name if not count else f"{name} · {count} remark{'s' if count > 1 else ''}"
+    if not count:
+        return name
+    return f"{name} · {say('{count} remarks', count=count) if count > 1 else say('1 remark')}"
 
 
 def _draw_remarks(remarks: list[Remark]) -> None:
@@ -81,8 +94,8 @@ def _draw_remarks(remarks: list[Remark]) -> None:
 # --- running ----------------------------------------------------------------------------------------
 
 
-def _run(tool: Tool[..., Any], arguments: str, time_limit: float) -> ToolResult:
-    """The result of a call; meanwhile Streamlit gets the chance to end the script."""
+def run_once(tool: Tool[..., Any], arguments: str, time_limit: float) -> ToolResult:
+    """The result of a call that is run here; meanwhile Streamlit gets the chance to end the script."""
     landed: SimpleQueue[ToolResult] = SimpleQueue()
 
     def work() -> None:
@@ -91,7 +104,7 @@ def _run(tool: Tool[..., Any], arguments: str, time_limit: float) -> ToolResult:
                 landed.put(result)
 
     Thread(target=work, name="bench", daemon=True).start()
-    with st.spinner("It runs …", show_time=True):
+    with st.spinner(say("It runs …"), show_time=True):
         while True:
             with suppress(Empty):
                 return landed.get(timeout=0.1)
@@ -100,20 +113,26 @@ def _run(tool: Tool[..., Any], arguments: str, time_limit: float) -> ToolResult:
 
 def _draw_result(result: ToolResult) -> None:
     seconds = result.seconds or 0.0
-    took = f", after {seconds * 1000:.1f} ms" if seconds < 1 else f", after {seconds:.1f} s"
-    st.markdown(f"{_OUTCOMES.get(result.outcome, plain(result.outcome))}{took}.")
+    took = say("{count} ms", count=f"{seconds * 1000:.1f}")
+    if seconds >= 1:
+        took = say("{seconds} s", seconds=f"{seconds:.1f}")
+    icon, words = _OUTCOMES.get(result.outcome, ("", plain(result.outcome)))
+    st.markdown(f"{icon} {say(words, time=took)}")
     st.caption(
-        f"What the model gets: {len(result.output):,} characters, "
-        f"about {estimated_tokens(result.output):,} tokens (estimated)"
+        say(
+            "What the model gets: {characters} characters, about {tokens} tokens (estimated)",
+            characters=f"{len(result.output):,}",
+            tokens=f"{estimated_tokens(result.output):,}",
+        )
     )
     st.code(result.output, language=None, wrap_lines=True)
     for number, view in enumerate(result.views):
         draw_view(view, f"bench_view_{number}")
     if result.detail:
-        st.caption("For you alone")
+        st.caption(say("For you alone"))
         st.code(result.detail[:SHOWN_LENGTH], language=None, wrap_lines=True)
         if len(result.detail) > SHOWN_LENGTH:
-            st.caption(f"These are the first {SHOWN_LENGTH:,} of {len(result.detail):,} characters.")
+            st.caption(first_of(SHOWN_LENGTH, len(result.detail)))
 
 
 # --- arguments --------------------------------------------------------------------------------------
@@ -122,9 +141,9 @@ def _draw_result(result: ToolResult) -> None:
 def _draw_arguments(tool: Tool[..., Any]) -> str | None:
     """Draw what the arguments are given by; the JSON text a model would write, None if it is none yet."""
     last = f"bench_written_{tool.name}"
-    if st.toggle("Write the arguments as JSON", key="bench_raw"):
+    if st.toggle(say("Write the arguments as JSON"), key="bench_raw"):
         written = st.session_state.get(last, "{}")
-        return str(st.text_area("Arguments", written, key=f"bench_json_{tool.name}", height=120))
+        return str(st.text_area(say("Arguments"), written, key=f"bench_json_{tool.name}", height=120))
     schema = tool.parameters
     required, arguments, is_whole = schema.get("required", []), {}, True
     for name, given in schema.get("properties", {}).items():
@@ -172,7 +191,7 @@ def _draw_value(name: str, part: Json, root: Json, optional: bool, key: str) -> 
     given: Json = {"key": key, "help": plain(part["description"]) or None}
     if part.get("type") == "array":
         part = {**part, "items": _plain_part(part.get("items", {}), root)[0]}
-    empty = "not given" if optional else None
+    empty = say("not given") if optional else None
     match part:
         case {"enum": [*choices]}:
             return st.selectbox(
@@ -198,7 +217,7 @@ def _draw_value(name: str, part: Json, root: Json, optional: bool, key: str) -> 
         case {"type": "array", "items": {"enum": [*choices]}}:
             return st.multiselect(label, choices, format_func=str, **given) or (None if optional else [])
         case {"type": "array", "items": {"type": "string" | "integer" | "number" as kind}}:
-            text = st.text_area(f"{label} :gray[(one in each line)]", placeholder=empty, **given)
+            text = st.text_area(f"{label} :gray[({say('one in each line')})]", placeholder=empty, **given)
             values = [_element(kind, line.strip()) for line in text.splitlines() if line.strip()]
             return values or (None if optional else [])
         case _:
@@ -221,22 +240,24 @@ def _bound(part: Json, kind: type[int] | type[float], name: str) -> Any:
 def _draw_json(label: str, part: Json, root: Json, optional: bool, given: Json) -> Any:
     example = "" if optional else json.dumps(_example(part, root), ensure_ascii=False, indent=2)
     text = st.text_area(
-        f"{label} :gray[(JSON)]", example, placeholder="not given" if optional else None, **given
+        f"{label} :gray[(JSON)]", example, placeholder=say("not given") if optional else None, **given
     )
     if optional and not text.strip():
         return None
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"this is not JSON. {error}.") from error
+        raise ValueError(say("this is not JSON. {why}.", why=error)) from error
 
 
 def _element(kind: str, text: str) -> Any:
     try:
         return {"string": str, "integer": int, "number": float}[kind](text)
     except ValueError:
-        number = "a whole number" if kind == "integer" else "a number"
-        raise ValueError(f"{text!r} is not {number}.") from None
+        words = say("{text} is not a whole number.", text=repr(text))
+        if kind != "integer":
+            words = say("{text} is not a number.", text=repr(text))
+        raise ValueError(words) from None
 
 
 def _example(part: Json, root: Json, depth: int = 0) -> Any:

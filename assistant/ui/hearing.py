@@ -1,0 +1,64 @@
+"""What a screen reader says of an answer while it is written: what happens, and how it ended; not each word.
+
+Not here: what is seen (``chat.py``).
+
+The one rule: the place is one for the whole page and stays while the page does. A reader speaks of changes
+inside of a place that it knows; one that comes with its words it passes over. The answer itself is no such
+place: all of its pieces would be spoken.
+"""
+
+import json
+import re
+
+import streamlit as st
+
+from ..events import RunCompleted, RunFailed, RunPaused, RunStopped
+from ..messages import Message
+from .words import language, retell, say
+
+BEGINNING = 200
+"""Characters of an answer that are spoken when it is complete: the rest is there to be read."""
+
+# Streamlit gives a container no role, and the page is in English to it, whatever the page says.
+_SCRIPT = """<script>
+for (const place of document.getElementsByClassName("st-key-hearing")) {
+  place.setAttribute("role", "status")
+  place.setAttribute("aria-live", "polite")
+}
+document.documentElement.lang = LANGUAGE
+</script>"""
+
+
+def draw_hearing() -> None:
+    """Make the place, empty, and tell the browser which language the page is in."""
+    with st.container(key="hearing"):
+        st.html(_SCRIPT.replace("LANGUAGE", json.dumps(language())), unsafe_allow_javascript=True)
+        st.session_state.hearing = st.empty()
+
+
+def tell(words: str) -> None:
+    """Have a screen reader say these words when it has said what it is saying."""
+    place = st.session_state.get("hearing")
+    if place is not None and words:
+        place.text(words)
+
+
+def tell_end(message: Message) -> None:
+    """Say how an answer ended, and how it begins."""
+    match message.ending:
+        case RunCompleted() if not message.text.strip():
+            tell(say("The answer is complete."))
+        case RunCompleted():
+            tell(say("The answer is complete: {beginning}", beginning=beginning(message.text)))
+        case RunPaused():
+            tell(say("Waiting for your decision."))
+        case RunStopped(_, text) | RunFailed(_, text):
+            tell(retell(text))
+
+
+def beginning(text: str) -> str:
+    """The first sentence of an answer, without the marks of Markdown, and not too long."""
+    words = " ".join(re.sub(r"^[#>|\s]+|[*`_]+", "", text[: 10 * BEGINNING]).split())
+    sentence = re.match(r".*?[.!?。！？](?=\s|$|(?<=[。！？]))", words)
+    shown = sentence[0] if sentence else words
+    return shown if len(shown) <= BEGINNING else shown[: BEGINNING - 1] + "…"
