@@ -22,6 +22,7 @@ from assistant.backends.voice import Voice, open_voice
 from assistant.errors import BackendError, FunctionError, StoreError, ThreadBusy, UnknownThread
 from assistant.events import Decision, Event
 from assistant.faults import faulty
+from assistant.hosted import in_text
 from assistant.keeper import Keeper
 from assistant.live import LiveRun
 from assistant.live_runs import LiveRuns
@@ -35,6 +36,7 @@ from assistant.ui.attachments import draw_waiting, hold, put_back, release, subm
 from assistant.ui.branches import Branching
 from assistant.ui.chat import Visits, draw_message, follow, name_thread
 from assistant.ui.connection import draw_connection
+from assistant.ui.hosted import draw_switches, switched_on
 from assistant.ui.queue import Queue, draw_queue
 from assistant.ui.sandbox import Sandbox, draw_sandbox
 from assistant.ui.sidebar import Shelf, draw_threads, is_at_home
@@ -287,7 +289,8 @@ with suppress(ValueError):
     configured = replace(configured, faults=broken)
 chosen = st.session_state.get("choice")  # another connection, for this session alone
 choice = chosen if isinstance(chosen, Choice) else None  # not, after an edit reloaded the package
-settings = choice.settings(configured) if choice else configured
+connected = choice.settings(configured) if choice else configured
+settings = replace(connected, hosted_tools=in_text(switched_on(connected)))
 sandbox = st.session_state.get("sandbox", False)
 st.set_page_config(
     page_title=settings.name,
@@ -295,7 +298,7 @@ st.set_page_config(
     layout="wide" if sandbox else "centered",
 )
 edition = id(Thread)
-own = choice or settings.faults  # such a backend is this session's alone
+own = choice or settings.faults or settings != connected  # such a backend is this session's alone
 backend = chosen_backend(settings, edition) if own else backend_for(settings, edition)
 live = live_runs(edition)
 queue = queued(edition)
@@ -381,6 +384,8 @@ if "unsent" in st.session_state:
 voice = voice_for(settings, edition)
 with st.bottom:  # just above the input: files and recordings that wait, messages that wait, how to stop
     above, strip = st.container(), st.empty()
+    if backend.protocol in ("", "Responses"):
+        draw_switches(connected)
 said = st.chat_input(
     "Ask anything",
     key="prompt",

@@ -10,7 +10,7 @@ github.com/openai/openai-python/issues/3561 and openai-node/issues/2571).
 
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
@@ -22,7 +22,10 @@ from openai import Omit, OpenAI, Stream, omit
 
 from ..errors import BackendError, Interrupted, RequestRefused, ServerFailed, UnknownThread
 from ..events import (
+    Citation,
     Event,
+    HostedCall,
+    HostedDelta,
     Note,
     ReasoningDelta,
     RefusalDelta,
@@ -33,6 +36,7 @@ from ..events import (
     ToolCall,
     ToolCallDelta,
 )
+from ..hosted import Hosted, as_asked
 from ..messages import Call, Part, Reasoning, Refusal, Text
 from ..threads import Thread, unguessable_id
 from ..tools import Toolbox
@@ -49,6 +53,7 @@ from .client import (
 )
 from .context import BYTES_PER_TOKEN, SHORTENED, size
 from .parameters import without_refused
+from .responses_hosted import without_refused_tool
 from .responses_items import Item
 from .responses_memory import Memory
 from .responses_stream import Answer, is_last, read
@@ -74,6 +79,7 @@ class Responses:
 
     ``context`` is how many tokens the model can take in, for servers that cut silently what is too much; with
     0 all is sent until the server refuses it. ``effort`` is the reasoning effort, where one was chosen.
+    ``hosted`` are the server's own tools that are asked for; one that it refuses is left out.
 
     With ``background``, responses go on at the server when the connection is lost, and are picked up again
     where they were; the server must offer that (OpenAI's guide to background mode).
@@ -90,6 +96,7 @@ class Responses:
         background: bool = False,
         context: int = 0,
         effort: str = "",
+        hosted: Iterable[Hosted] = (),
     ) -> None:
         self._client = client
         self._model = model
@@ -97,6 +104,7 @@ class Responses:
         self._background = background
         self._context = context
         self._effort = effort
+        self._hosted = tuple(hosted)
         self._requests: WeakKeyDictionary[Thread, Request] = WeakKeyDictionary()
 
     def close(self) -> None:
@@ -155,7 +163,7 @@ class Responses:
                         shortened = True
                         yield SHORTENED
                     continue
-                if changed := without_refused(asked, refusal):
+                if changed := without_refused(asked, refusal) or without_refused_tool(asked, refusal):
                     asked, note = changed
                     yield note
                     continue
@@ -276,6 +284,10 @@ class Responses:
         asked: Item = {"model": self._model, "tools": _tools(toolbox), "stream": True}
         if self._instructions:
             asked["instructions"] = self._instructions
+        tools, include = as_asked(self._hosted)
+        asked["tools"] += tools
+        if include:
+            asked["include"] = include
         if self._effort:
             asked["reasoning"] = {"effort": self._effort}
         if self._background:
@@ -377,7 +389,8 @@ class Responses:
     def _listed(self, conversation: str, order: Literal["asc", "desc"]) -> Iterator[Item]:
         """A conversation's items as the server sent them."""
         ask = self._client.conversations.items.with_raw_response.list
-        return self._pages(partial(ask, conversation, order=order))
+        _, include = as_asked(self._hosted)
+        return self._pages(partial(ask, conversation, order=order, include=cast("Any", include) or omit))
 
     def _inputs(self, response_id: str) -> Iterator[Item]:
         """What a response was asked with, as items."""
@@ -416,6 +429,10 @@ def _beyond(said: list[Part], events: Generator[Event, None, Answer]) -> Generat
                 known[ReasoningDelta] += len(text)
             case Call(call_id, arguments=arguments):
                 known[call_id] += len(arguments)
+            case HostedCall(call_id, state=state):
+                known["hosted", call_id] += state != "running"
+            case Citation():
+                known[part] = 1
     with closing(events):
         while True:
             try:
@@ -430,7 +447,11 @@ def _beyond(said: list[Part], events: Generator[Event, None, Answer]) -> Generat
                 if old and old == len(event.text):
                     continue
                 event = replace(event, text=event.text[old:])
-            elif isinstance(event, TextBreak) and known[TextDelta]:
+            elif (
+                (isinstance(event, TextBreak) and known[TextDelta])
+                or (isinstance(event, HostedCall | HostedDelta) and known["hosted", event.call_id])
+                or (isinstance(event, Citation) and known[event])
+            ):
                 continue
             yield event
 

@@ -20,8 +20,11 @@ from ..events import (
     CallAnswered,
     CallApproved,
     CallDenied,
+    Citation,
     Decision,
     Event,
+    HostedCall,
+    HostedDelta,
     Note,
     ReasoningDelta,
     ReasoningEnded,
@@ -49,6 +52,7 @@ from .branches import Branching, draw_branches, draw_editor, draw_pencil, is_bei
 from .expander import Expander
 from .failure import draw_failure
 from .footer import draw_footer, in_time
+from .hosted import HostedSteps, Sources, in_progress
 from .prose import Prose
 from .steps import Step, plain
 
@@ -214,7 +218,7 @@ def chunks(
     """
     answer = _Answer(number, footer, retry, toolbox or Toolbox())
     speaking: type[Event] | None = None  # what the block of text at the end is, if there is one
-    prose, blocks = Prose(), Blocks()
+    prose, blocks, tail = Prose(), Blocks(), ""
     for batch in batches:
         if not batch and (held := blocks.rest()):
             yield held
@@ -227,6 +231,11 @@ def chunks(
                     speaking, prose, blocks = kind, Prose(), Blocks()
                 text = "".join(map(_words, events))
                 yield from _drawn(blocks.take(prose.take(text) if kind is TextDelta else text))
+                tail = text[-1:]
+                continue
+            if kind is Citation:
+                marks = "".join(answer.cite(event, after=tail) for event in events)
+                yield from _drawn(blocks.take(prose.take(marks))) if speaking is TextDelta else ()
                 continue
             yield from _rest(prose, blocks)
             for event in events:
@@ -285,6 +294,12 @@ class _Answer:
         self._progress: dict[str, ToolProgress] = {}
         self._thoughts = 0
         self._thought: Thought | None = None
+        self._hosted = HostedSteps(f"hosted-{number}")
+        self._sources = Sources(f"sources-{number}")
+
+    def cite(self, event: Event, after: str) -> str:
+        """The mark, in Markdown, of a source of the text that ends with these letters."""
+        return self._sources.mark(event, after) if isinstance(event, Citation) else ""
 
     def speak(self) -> None:
         """Text follows."""
@@ -296,16 +311,21 @@ class _Answer:
         if not isinstance(event, ReasoningDelta):
             self._end_thought(event.seconds if isinstance(event, ReasoningEnded) else None)
         match event:
-            case TextDelta() | RefusalDelta() | TextBreak():
+            case TextDelta() | RefusalDelta() | TextBreak() | Citation():
                 return _end_block
+            case HostedCall():
+                self._doing, self._share = in_progress(event), None
+                return partial(self._hosted.show, event)
+            case HostedDelta():
+                return partial(self._hosted.write, event)
             case ReasoningDelta(text):
                 return partial(self._think, text)
             case ReasoningEnded():
                 return None
             case ToolCallDelta(call_id, name, text):
                 return partial(self._write, call_id, name, text)
-            case ToolCall(call_id, name, arguments):
-                return partial(self._ask, call_id, name, arguments)
+            case ToolCall(call_id, name, arguments, server):
+                return partial(self._ask, call_id, f"{server}: {name}" if server else name, arguments)
             case CallApproved() | CallDenied() | CallAnswered():
                 return partial(self._decide, event)
             case ToolProgress(call_id):
@@ -324,16 +344,20 @@ class _Answer:
                 self._say_what_runs()
             case RunCompleted():
                 self._end()
+                return self._sources.draw
             case RunPaused():
                 for call_id in self._running:
                     self._steps[call_id].wait()
                 self._running = {}
                 self._end("Waiting for your decision.")
+                return self._sources.draw
             case RunStopped(_, text):
                 self._end(f":material/stop_circle: {plain(text)}")
+                return self._sources.draw
             case RunFailed():
                 self._end()
                 self._fail(event)
+                return self._sources.draw
         return None
 
     def say_what_happens(self) -> None:
@@ -395,6 +419,7 @@ class _Answer:
     def _end(self, remark: str = "") -> None:
         for call_id in self._running:
             self._steps[call_id].abandon()
+        self._hosted.abandon()
         self._running = {}
         self._doing = ""
         if remark:
