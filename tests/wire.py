@@ -160,7 +160,7 @@ def _events(play: Play, response_id: str, request: Json) -> Iterator[Json]:
                     key = "refusal" if part["type"] == "refusal" else "text"
                     kind = "refusal" if key == "refusal" else "output_text"
                     extra: Json = {} if key == "refusal" else {"logprobs": []}
-                    empty = {"annotations": []} if key == "text" else {}
+                    empty: Json = {"annotations": []} if key == "text" else {}
                     yield event("content_part.added", **place, part={**part, key: "", **empty})
                     said, sources = 0, list(enumerate(part.get("annotations", [])))
                     for piece in _split(part[key], play.pieces):

@@ -127,11 +127,14 @@ def draw_message(
     place = st.chat_message("assistant")
     below = cache(place.empty)
     with place.container():
-        for chunk in chunks([list(message.events())], number, below, retry):
-            if isinstance(chunk, str):
-                st.markdown(chunk)
-            else:
-                chunk()
+        told = chunks([list(message.events())], number, below, retry)
+        for is_text, some in groupby(told, lambda chunk: isinstance(chunk, str)):
+            if is_text:  # its pieces are one block
+                st.markdown("".join(chunk for chunk in some if isinstance(chunk, str)))
+                continue
+            for chunk in some:
+                if not isinstance(chunk, str):
+                    chunk()
     with place:
         if keep:
             below()  # as after a live answer, so that the buttons stay where they are
@@ -222,20 +225,21 @@ def chunks(
     for batch in batches:
         if not batch and (held := blocks.rest()):
             yield held
-        for kind, events in groupby(batch, type):
+        for kind, events in groupby(batch, _kind):
             if kind is TextDelta or kind is RefusalDelta:
                 answer.speak()
                 if kind is not speaking:
                     yield from _rest(prose, blocks)
                     yield _end_block
                     speaking, prose, blocks = kind, Prose(), Blocks()
-                text = "".join(map(_words, events))
+                text = ""
+                for event in events:
+                    if isinstance(event, Citation):
+                        text += answer.cite(event, after=text[-1:] or tail)
+                    else:
+                        text += _words(event)
                 yield from _drawn(blocks.take(prose.take(text) if kind is TextDelta else text))
                 tail = text[-1:]
-                continue
-            if kind is Citation:
-                marks = "".join(answer.cite(event, after=tail) for event in events)
-                yield from _drawn(blocks.take(prose.take(marks))) if speaking is TextDelta else ()
                 continue
             yield from _rest(prose, blocks)
             for event in events:
@@ -258,6 +262,11 @@ def _drawn(pieces: Iterable[str | None]) -> Iterator[Chunk]:
     """The pieces of a text as chunks: a block ends wherever there is none."""
     for piece in pieces:
         yield _end_block if piece is None else piece
+
+
+def _kind(event: Event) -> type[Event]:
+    """What an event is drawn with: the mark of a source belongs to the text."""
+    return TextDelta if isinstance(event, Citation) else type(event)
 
 
 def _words(event: Event) -> str:
@@ -297,9 +306,9 @@ class _Answer:
         self._hosted = HostedSteps(f"hosted-{number}")
         self._sources = Sources(f"sources-{number}")
 
-    def cite(self, event: Event, after: str) -> str:
+    def cite(self, citation: Citation, after: str) -> str:
         """The mark, in Markdown, of a source of the text that ends with these letters."""
-        return self._sources.mark(event, after) if isinstance(event, Citation) else ""
+        return self._sources.mark(citation, after)
 
     def speak(self) -> None:
         """Text follows."""
@@ -325,7 +334,8 @@ class _Answer:
             case ToolCallDelta(call_id, name, text):
                 return partial(self._write, call_id, name, text)
             case ToolCall(call_id, name, arguments, server):
-                return partial(self._ask, call_id, f"{server}: {name}" if server else name, arguments)
+                shown = f"{server}: {name}" if server else name
+                return partial(self._ask, call_id, shown, arguments, bool(server))
             case CallApproved() | CallDenied() | CallAnswered():
                 return partial(self._decide, event)
             case ToolProgress(call_id):
@@ -387,8 +397,8 @@ class _Answer:
         self._step(call_id, name).write(text)
         self._doing, self._share = f"Preparing {name}", None
 
-    def _ask(self, call_id: str, name: str, arguments: str) -> None:
-        self._step(call_id, name).ask(arguments)
+    def _ask(self, call_id: str, name: str, arguments: str, remote: bool) -> None:
+        self._step(call_id, name).ask(arguments, remote)
         self._running[call_id] = self._words(name, arguments)
         self._say_what_runs()
 

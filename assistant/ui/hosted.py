@@ -20,7 +20,7 @@ from ..hosted import Hosted, offered, parse
 from ..settings import Settings
 from .expander import Expander, State
 from .plain import plain
-from .steps import LABEL_LENGTH, SHOWN_LENGTH, WRITING_LENGTH
+from .steps import LABEL_LENGTH, SHOWN_LENGTH, WRITING_LENGTH, label_of
 from .views import draw_view
 from .words import say
 
@@ -91,7 +91,7 @@ class HostedStep:
                     if call.state != "running":
                         draw_view(view, f"{self._key}-{number}")
                     elif view.kind == "image":  # so far
-                        st.image(base64.b64decode(view.content))
+                        st.image(base64.b64decode(view.content), width="stretch")
 
     def write(self, text: str) -> None:
         self._asked_so_far += text
@@ -129,10 +129,10 @@ def _words(call: HostedCall) -> str:
 
 def _label(call: HostedCall) -> str:
     """The words, and with which queries or arguments; nothing in it is read as Markdown."""
+    if call.kind == "mcp" and call.state != "running":
+        return label_of(call.name, call.asked or "{}")
     inside = ""
-    if call.kind == "mcp" and isinstance(value := _json(call.asked), dict):
-        inside = ", ".join(f"{key}={json.dumps(each, ensure_ascii=False)}" for key, each in value.items())
-    elif call.kind not in ("code_interpreter", "mcp") and call.name != "open_page":
+    if call.kind not in ("code_interpreter", "mcp") and call.name != "open_page":
         inside = call.asked
     inside = " ".join(inside.split())
     if len(inside) > LABEL_LENGTH:
@@ -267,8 +267,9 @@ def switches(settings: Settings) -> tuple[Hosted, ...]:
     )
     if not (speaks or settings.demo) or (settings.demo and settings.protocol == "chat"):
         return ()
-    found = offered(settings.hosted_tools, has_all=settings.demo or not settings.base_url)
-    return (*found, DEMO) if settings.demo else found
+    if settings.demo:
+        return (Hosted("web_search"), Hosted("image_generation"), DEMO)
+    return offered(settings.hosted_tools, has_all=not settings.base_url)
 
 
 def switched_on(settings: Settings) -> tuple[Hosted, ...]:
@@ -300,8 +301,7 @@ def draw_switches(settings: Settings) -> None:
                 say("Try “Search the web for Kyoto”, “Paint the sea” or “Ask the library about Oslo”.")
             )
         for tool in tools:
-            st.session_state.setdefault(_switch(tool), tool in on)
-            st.toggle(plain(_name(tool)), key=_switch(tool), help=plain(tool.where) or None)
+            st.toggle(plain(_name(tool)), tool in on, key=_switch(tool), help=plain(tool.where) or None)
 
 
 def _switch(tool: Hosted) -> str:

@@ -39,6 +39,8 @@ JAPANESE = {
     "code": "コード",
     "pictures": "画像",
     "files {name}": "ファイル {name}",
+    # steps.py
+    "allowed by you": "許可済み",
     # approval.py, the card of a remote server's tool
     "{name} of the server {server} waits for your decision": (
         "サーバー {server} の {name} が許可を待っています"

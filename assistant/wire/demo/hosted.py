@@ -107,9 +107,13 @@ def _message(text: str, annotations: Sequence[Json] = ()) -> Json:
 
 
 @cache
-def sea(width: int, height: int) -> bytes:
-    """A sunset over the sea, as a PNG (https://www.w3.org/TR/png-3/)."""
-    rows = b"".join(b"\0" + _row(y / height, width, height) for y in range(height))
+def sea(width: int, height: int, grain: int = 1) -> bytes:
+    """A sunset over the sea, as a PNG (https://www.w3.org/TR/png-3/), in squares of so many pixels."""
+    rows = b""
+    for y in range(0, height, grain):
+        row = _row(y / height, width // grain, height // grain)
+        pixels = (row[at : at + 3] * grain for at in range(0, len(row), 3))
+        rows += (b"\0" + b"".join(pixels)) * grain
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = (b"IHDR", header), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + b"".join(

@@ -109,8 +109,8 @@ def _hosted(item: Json, index: int) -> Iterator[Json]:
         case "image_generation_call":
             yield {"type": f"{kind}.in_progress", **where}
             yield {"type": f"{kind}.generating", **where}
-            for number, width in enumerate((12, 48)):
-                rough = base64.b64encode(sea(width, width * 2 // 3)).decode()
+            for number, grain in enumerate((40, 10)):
+                rough = base64.b64encode(sea(480, 320, grain)).decode()
                 partial = {"partial_image_index": number, "partial_image_b64": rough, "output_format": "png"}
                 yield {"type": f"{kind}.partial_image", **where, **partial}
             yield {"type": f"{kind}.completed", **where}
