@@ -300,6 +300,7 @@ st.set_page_config(
 edition = id(Thread)
 own = choice or settings.faults or settings != connected  # such a backend is this session's alone
 backend = chosen_backend(settings, edition) if own else backend_for(settings, edition)
+st.session_state.fetch_file = getattr(backend, "fetch", None)  # for what the server's own tools make
 live = live_runs(edition)
 queue = queued(edition)
 tapes = recent_tapes(edition)

@@ -29,6 +29,7 @@ from assistant.keeper import Keeper
 from assistant.live_runs import LiveRuns
 from assistant.messages import Attachment, Call, Message, Part
 from assistant.run import LEFT
+from tests import wire_hosted as hosted
 from tests.conftest import Connect
 from tests.wire import ModelServer, Play, call, calls, message, reasoning, refusal, text
 
@@ -50,6 +51,14 @@ SCENARIOS: dict[str, Callable[[], list[Play]]] = {
     "reasoning with calls": lambda: [
         calls(reasoning("Let me think."), asked("a"), pieces=1),
         calls(reasoning("And now?"), message("Done."), pieces=1),
+    ],
+    "the server's own tools": lambda: [
+        calls(
+            hosted.web_search("Oslo"),
+            hosted.code("1 + 1", {"type": "logs", "logs": "2"}),
+            hosted.cited(message("Done."), hosted.url("Oslo", "https://example.com", 5)),
+            pieces=1,
+        ),
     ],
     "a refusal": lambda: [refusal("I will not.", pieces=2)],
 }

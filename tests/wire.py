@@ -284,6 +284,7 @@ class ModelServer:
 
     def __init__(self, *, conversations: bool = True) -> None:
         self.models: list[str] = []  # their ids, for who asks for a list
+        self.files: dict[tuple[str, str], bytes] = {}  # what code made, by the ids of container and file
         self.asked: list[Json] = []  # the bodies of POST /responses, in order
         self.headers: list[dict[str, str]] = []  # their headers
         self.problems: list[str] = []  # requests that no script foresaw
@@ -506,6 +507,12 @@ class Handler(BaseHTTPRequestHandler):
                 self._chunk(b"")
             case ["responses", name, "input_items"] if name in self.model.running:
                 self._page(self.model.running[name].given, {"order": "asc"})
+            case ["containers", container, "files", file, "content"]:
+                data = self.model.files.get((unquote(container), unquote(file)))
+                if data is None:
+                    self._send(404, {"error": {"message": "Container is expired.", "code": None}})
+                else:
+                    self._send(200, data, (("content-type", "application/octet-stream"),))
             case ["models"]:
                 listed = [{"id": each, "object": "model"} for each in self.model.models]
                 self._send(200, {"object": "list", "data": listed})

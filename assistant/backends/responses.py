@@ -70,6 +70,9 @@ RUNNING = "running_response"
 _NO_CONVERSATIONS = (404, 405, 501)
 _GOING_ON = ("queued", "in_progress")
 
+BIGGEST_FILE = 100_000_000
+"""Bytes of a file that a tool of the server's own made."""
+
 PAGE = 20
 """The most items that one request may add to a conversation (API reference, "Create items")."""
 
@@ -222,6 +225,30 @@ class Responses:
                 self._client.conversations.delete(conversation)
             except openai.NotFoundError as error:
                 raise UnknownThread("It is gone already.", code="unknown_thread") from error
+
+    def fetch(self, container: str, file_id: str) -> bytes:
+        """A file that the code interpreter made; its container is gone 20 minutes after its last use.
+
+        Raises:
+            BackendError: It cannot be had, or is larger than anybody would expect.
+        """
+        data = b""
+        files = self._client.containers.files.content.with_streaming_response
+        for name in (container, file_id):
+            check_id(name)
+        try:
+            with translated(self._client), files.retrieve(file_id, container_id=container) as response:
+                for chunk in response.iter_bytes():
+                    data += chunk
+                    if len(data) > BIGGEST_FILE:
+                        raise ServerFailed("It is larger than 100 MB.", code="too_large")
+        except RequestRefused as refusal:
+            if status_of(refusal) != 404:
+                raise
+            raise RequestRefused(
+                "Its container is gone; such files are kept for 20 minutes.", code="gone"
+            ) from refusal
+        return data
 
     def can_go_on(self, thread: Thread) -> bool:
         """Whether the server goes by itself on with the answer that this thread lacks."""

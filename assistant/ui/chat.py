@@ -52,7 +52,7 @@ from .branches import Branching, draw_branches, draw_editor, draw_pencil, is_bei
 from .expander import Expander
 from .failure import draw_failure
 from .footer import draw_footer, in_time
-from .hosted import HostedSteps, Sources, in_progress
+from .hosted import HostedSteps, Marks, Sources, in_progress
 from .prose import Prose
 from .steps import Step, plain
 
@@ -221,7 +221,7 @@ def chunks(
     """
     answer = _Answer(number, footer, retry, toolbox or Toolbox())
     speaking: type[Event] | None = None  # what the block of text at the end is, if there is one
-    prose, blocks, tail = Prose(), Blocks(), ""
+    prose, blocks, marks = Prose(), Blocks(), Marks(answer.sources)
     for batch in batches:
         if not batch and (held := blocks.rest()):
             yield held
@@ -229,30 +229,29 @@ def chunks(
             if kind is TextDelta or kind is RefusalDelta:
                 answer.speak()
                 if kind is not speaking:
-                    yield from _rest(prose, blocks)
+                    yield from _rest(prose, blocks, marks)
                     yield _end_block
                     speaking, prose, blocks = kind, Prose(), Blocks()
-                text = ""
-                for event in events:
-                    if isinstance(event, Citation):
-                        text += answer.cite(event, after=text[-1:] or tail)
-                    else:
-                        text += _words(event)
+                text = "".join(
+                    marks.cite(event) if isinstance(event, Citation) else marks.take(_words(event))
+                    for event in events
+                )
                 yield from _drawn(blocks.take(prose.take(text) if kind is TextDelta else text))
-                tail = text[-1:]
                 continue
-            yield from _rest(prose, blocks)
+            yield from _rest(prose, blocks, marks)
             for event in events:
                 draw = answer.draw(event)
                 if draw is not None:
                     speaking = None
                     yield draw
         answer.say_what_happens()
-    yield from _rest(prose, blocks)
+    yield from _rest(prose, blocks, marks)
 
 
-def _rest(prose: Prose, blocks: Blocks) -> Iterator[Chunk]:
+def _rest(prose: Prose, blocks: Blocks, marks: Marks) -> Iterator[Chunk]:
     """What was held back of a text that goes no further."""
+    if held := marks.rest():
+        yield from _drawn(blocks.take(prose.take(held)))
     yield from _drawn(blocks.take(prose.rest()))
     if held := blocks.rest():
         yield held
@@ -304,11 +303,7 @@ class _Answer:
         self._thoughts = 0
         self._thought: Thought | None = None
         self._hosted = HostedSteps(f"hosted-{number}")
-        self._sources = Sources(f"sources-{number}")
-
-    def cite(self, citation: Citation, after: str) -> str:
-        """The mark, in Markdown, of a source of the text that ends with these letters."""
-        return self._sources.mark(citation, after)
+        self.sources = Sources(f"sources-{number}")
 
     def speak(self) -> None:
         """Text follows."""
@@ -354,20 +349,20 @@ class _Answer:
                 self._say_what_runs()
             case RunCompleted():
                 self._end()
-                return self._sources.draw
+                return self.sources.draw
             case RunPaused():
                 for call_id in self._running:
                     self._steps[call_id].wait()
                 self._running = {}
                 self._end("Waiting for your decision.")
-                return self._sources.draw
+                return self.sources.draw
             case RunStopped(_, text):
                 self._end(f":material/stop_circle: {plain(text)}")
-                return self._sources.draw
+                return self.sources.draw
             case RunFailed():
                 self._end()
                 self._fail(event)
-                return self._sources.draw
+                return self.sources.draw
         return None
 
     def say_what_happens(self) -> None:

@@ -8,6 +8,7 @@ for by the browser unless a person follows it, and they see whose it is.
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -165,9 +166,6 @@ def _json(text: str) -> Any:
 
 # --- sources ----------------------------------------------------------------------------------------
 
-_OPEN = frozenset("`~|$\\")
-"""After these a mark might become a part of what they begin or end."""
-
 
 class Sources:
     """The sources of one answer, numbered as they come."""
@@ -176,13 +174,11 @@ class Sources:
         self._key = key
         self._found: dict[tuple[str, str], Citation] = {}
 
-    def mark(self, citation: Citation, after: str) -> str:
-        """The mark of a source, in Markdown, for after these letters; it is read as the model's text is."""
+    def mark(self, citation: Citation) -> str:
+        """The mark of a source, in Markdown; it is read as the model's text is."""
         known = (citation.url, citation.file_id)
         self._found.setdefault(known, citation)
         number = list(self._found).index(known) + 1
-        if after in _OPEN:
-            return ""
         address = _address(citation.url)
         # A narrow space: right after a bracket it would be taken for a part of that link.
         return "\u202f" + (f"[\\[{number}\\]]({address})" if address else f"\\[{number}\\]")
@@ -226,6 +222,47 @@ def _host(url: str) -> str:
         return ""
 
 
+_IMAGES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"RIFF")
+
+_OPEN = frozenset("`~|$\\")
+"""After these a mark might become a part of what they begin or end."""
+
+_WORD = re.compile(r"[^\W\u2e80-\uffff]*")
+
+
+class Marks:
+    """Puts the marks of sources into a text that comes in pieces, each at the end of a word."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._tail = ""
+        self._waiting = ""
+
+    def take(self, text: str) -> str:
+        """The next piece of the text, with the marks that waited for it."""
+        if not text:
+            return ""
+        self._tail = text[-1]
+        if self._waiting:
+            end = _WORD.match(text).end()  # type: ignore[union-attr]  # it matches nothing as well
+            if end < len(text):
+                return text[:end] + self.rest() + text[end:]
+        return text
+
+    def cite(self, citation: Citation) -> str:
+        """The mark of a source, if it need not wait for the end of a word."""
+        mark = self._sources.mark(citation)
+        if self._tail in _OPEN:
+            return ""
+        self._waiting += mark
+        return "" if _WORD.match(self._tail)[0] else self.rest()  # type: ignore[index]
+
+    def rest(self) -> str:
+        """The marks that wait, where the text goes no further."""
+        waiting, self._waiting = self._waiting, ""
+        return waiting
+
+
 Fetch = Callable[[str, str], bytes]
 """Fetches a file by the ids of its container and of itself."""
 
@@ -241,8 +278,10 @@ def _offer_file(citation: Citation, key: str) -> None:
     try:
         data = fetch(citation.container, citation.file_id)
     except BackendError as error:
-        st.error(plain(say("{name} cannot be fetched any more. {why}", name=name, why=error)))
+        st.error(plain(say("{name} cannot be fetched. {why}", name=name, why=error)))
         return
+    if data.startswith(_IMAGES):
+        st.image(data, alt=name)
     st.download_button(
         say("Save {name}", name=plain(name)),
         data,
@@ -274,12 +313,15 @@ def switches(settings: Settings) -> tuple[Hosted, ...]:
 
 def switched_on(settings: Settings) -> tuple[Hosted, ...]:
     """Those that are switched on; before anybody has switched, those in the settings, and all of the demo."""
-    named = parse(settings.hosted_tools)
     return tuple(
         tool
         for tool in switches(settings)
-        if st.session_state.get(_switch(tool), tool in named or settings.demo)
+        if st.session_state.get(_switch(tool), _is_on_at_first(tool, settings))
     )
+
+
+def _is_on_at_first(tool: Hosted, settings: Settings) -> bool:
+    return settings.demo or tool in parse(settings.hosted_tools)
 
 
 def draw_switches(settings: Settings) -> None:
@@ -301,7 +343,8 @@ def draw_switches(settings: Settings) -> None:
                 say("Try “Search the web for Kyoto”, “Paint the sea” or “Ask the library about Oslo”.")
             )
         for tool in tools:
-            st.toggle(plain(_name(tool)), tool in on, key=_switch(tool), help=plain(tool.where) or None)
+            first = _is_on_at_first(tool, settings)
+            st.toggle(plain(_name(tool)), first, key=_switch(tool), help=plain(tool.where) or None)
 
 
 def _switch(tool: Hosted) -> str:

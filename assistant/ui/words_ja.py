@@ -26,7 +26,7 @@ JAPANESE = {
     "Sources": "出典",
     "Fetch {name}": "{name} を取得",
     "Save {name}": "{name} を保存",
-    "{name} cannot be fetched any more. {why}": "{name} はもう取得できません。{why}",
+    "{name} cannot be fetched. {why}": "{name} を取得できません。{why}",
     "Tools: {names}": "ツール：{names}",
     "none": "なし",
     "The server runs these itself. Some of them cost more than the tokens.": (
