@@ -369,7 +369,8 @@ def as_script(thread: Thread, model: str) -> str:
     said = [message.text for message in thread.messages if message.role == "user" and message.text]
     recorded: dict[str, list[str]] = {}
     tools: dict[str, dict[str, Any]] = {}
-    for call in (call for message in thread.messages for call in message.calls):
+    every = (call for message in thread.messages for call in message.calls)
+    for call in (call for call in every if not call.server):
         recorded.setdefault(call.name, []).append((call.result or stopped(call.call_id)).output)
         if _FUNCTION_NAME.fullmatch(call.name) and call.name not in tools:
             tools[call.name] = {

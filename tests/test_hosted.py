@@ -11,6 +11,7 @@ import pytest
 from assistant import Assistant, SettingsError, Thread, Toolbox
 from assistant.backends.client import connect
 from assistant.backends.responses import Responses
+from assistant.errors import RequestRefused, UnknownThread
 from assistant.events import (
     CallAnswered,
     CallApproved,
@@ -34,7 +35,7 @@ from assistant.events import (
     View,
 )
 from assistant.execute import denied
-from assistant.export import as_json, as_markdown, from_json
+from assistant.export import as_json, as_markdown, as_script, from_json
 from assistant.hosted import Hosted, as_asked, in_text, offered, parse
 from assistant.messages import Call, Message, Text
 from assistant.settings import Settings
@@ -519,3 +520,20 @@ def test_an_item_that_is_damaged_fails_nothing(item: Any, server: ModelServer, a
         thread = Thread()
         assert isinstance(said(ask("").run(thread, "Hi"))[-1], RunCompleted | RunPaused)
         assert is_kept(thread)
+
+
+def test_a_file_that_code_made_is_fetched_by_its_ids(server: ModelServer, ask: Ask) -> None:
+    backend = ask("code_interpreter").backend
+    assert isinstance(backend, Responses)
+    server.files["cntr_1", "cfile/1"] = b"a,b"
+    assert backend.fetch("cntr_1", "cfile/1") == b"a,b"
+    with pytest.raises(RequestRefused, match="Its container is gone"):
+        backend.fetch("cntr_1", "cfile_2")
+    with pytest.raises(UnknownThread):
+        backend.fetch("..", "cfile_1")
+
+
+def test_the_script_of_a_thread_knows_no_tools_of_a_server(server: ModelServer, ask: Ask) -> None:
+    thread, _ = paused(server, ask(WIKI), "read")
+    assert "'read'" not in as_script(thread, "m")
+    assert '"read"' not in as_script(thread, "m")

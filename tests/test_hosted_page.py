@@ -14,7 +14,7 @@ from assistant.ui.hosted import Marks, Sources
 from assistant.ui.words_ja import JAPANESE
 from tests import wire_hosted as hosted
 from tests.page import Open, address, ask, label, shown
-from tests.wire import ModelServer, calls, message, text
+from tests.wire import ModelServer, calls, cut, message, text
 
 WIKI = "mcp:wiki=https://example.com/mcp"
 PNG = bytes.fromhex(
@@ -215,3 +215,17 @@ def test_the_page_says_it_in_japanese_as_well() -> None:
     source = Path(ui_hosted.__file__).read_text(encoding="utf-8")
     said = re.findall(r'\bsay\(\s*"([^"]+)"', source)
     assert [words for words in said if words not in JAPANESE] == []
+
+
+def test_what_was_cut_off_is_shown_as_stopped_and_can_be_asked_again(
+    server: ModelServer, open_page: Open
+) -> None:
+    whole = calls(hosted.code("print(1)"), message("Done."), pieces=1)
+    server.plays(cut(whole, 5, "close"), text("Again."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url, ASSISTANT_HOSTED_TOOLS="code_interpreter"), "Compute.")
+    [step] = page.status
+    assert (label(step), step.state) == ("**Writing and running code** · stopped", "error")
+    assert [each.value for each in step.code] == ["print(1)"]
+    page.button(key="retry").click().run()
+    assert marks(page) == ["Again."]
+    assert not page.exception
