@@ -36,7 +36,7 @@ from assistant.ui.attachments import draw_waiting, hold, put_back, release, subm
 from assistant.ui.branches import Branching
 from assistant.ui.chat import Visits, draw_message, follow, name_thread
 from assistant.ui.connection import draw_connection
-from assistant.ui.hosted import draw_switches, switched_on
+from assistant.ui.hosted import draw_switches, is_switched, switched_on
 from assistant.ui.queue import Queue, draw_queue
 from assistant.ui.sandbox import Sandbox, draw_sandbox
 from assistant.ui.sidebar import Shelf, draw_threads, is_at_home
@@ -298,7 +298,7 @@ st.set_page_config(
     layout="wide" if sandbox else "centered",
 )
 edition = id(Thread)
-own = choice or settings.faults or settings != connected  # such a backend is this session's alone
+own = choice or settings.faults or is_switched(connected)  # such a backend is this session's alone
 backend = chosen_backend(settings, edition) if own else backend_for(settings, edition)
 st.session_state.fetch_file = getattr(backend, "fetch", None)  # for what the server's own tools make
 live = live_runs(edition)

@@ -130,8 +130,8 @@ def _words(call: HostedCall) -> str:
 
 def _label(call: HostedCall) -> str:
     """The words, and with which queries or arguments; nothing in it is read as Markdown."""
-    if call.kind == "mcp" and call.state != "running":
-        return label_of(call.name, call.asked or "{}")
+    if call.kind == "mcp" and call.state != "running" and call.asked:
+        return label_of(call.name, call.asked)
     inside = ""
     if call.kind not in ("code_interpreter", "mcp") and call.name != "open_page":
         inside = call.asked
@@ -318,6 +318,12 @@ def switched_on(settings: Settings) -> tuple[Hosted, ...]:
         for tool in switches(settings)
         if st.session_state.get(_switch(tool), _is_on_at_first(tool, settings))
     )
+
+
+def is_switched(settings: Settings) -> bool:
+    """Whether a person has switched something, so that it is otherwise than at first."""
+    first = tuple(tool for tool in switches(settings) if _is_on_at_first(tool, settings))
+    return switched_on(settings) != first
 
 
 def _is_on_at_first(tool: Hosted, settings: Settings) -> bool:
