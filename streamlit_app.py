@@ -36,11 +36,11 @@ from assistant.ui.attachments import draw_waiting, hold, put_back, release, subm
 from assistant.ui.branches import Branching
 from assistant.ui.chat import Visits, draw_message, follow, name_thread
 from assistant.ui.connection import draw_connection
-from assistant.ui.hosted import draw_switches, is_switched, switched_on
 from assistant.ui.queue import Queue, draw_queue
 from assistant.ui.sandbox import Sandbox, draw_sandbox
 from assistant.ui.sidebar import Shelf, draw_threads, is_at_home
 from assistant.ui.steps import plain
+from assistant.ui.switches import draw_switches, is_switched, switched_on
 from assistant.wire.demo import DemoTransport
 from assistant.wire.fault import parse
 from assistant.wire.record import Tapes, recorded

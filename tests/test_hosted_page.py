@@ -8,9 +8,9 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from assistant import ui
 from assistant.events import Citation
-from assistant.ui import hosted as ui_hosted
-from assistant.ui.hosted import Marks, Sources
+from assistant.ui.citations import Marks, Sources
 from assistant.ui.words_ja import JAPANESE
 from tests import wire_hosted as hosted
 from tests.page import Open, address, ask, label, shown
@@ -212,8 +212,10 @@ def test_without_its_tools_the_demo_has_neither_web_nor_library(open_page: Open)
 
 
 def test_the_page_says_it_in_japanese_as_well() -> None:
-    source = Path(ui_hosted.__file__).read_text(encoding="utf-8")
-    said = re.findall(r'\bsay\(\s*"([^"]+)"', source)
+    folder = Path(ui.__file__).parent
+    sources = [(folder / f"{name}.py").read_text("utf-8") for name in ("hosted", "citations", "switches")]
+    said = re.findall(r'\bsay\(\s*"([^"]+)"', "".join(sources))
+    assert len(said) > 20
     assert [words for words in said if words not in JAPANESE] == []
 
 

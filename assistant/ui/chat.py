@@ -49,10 +49,11 @@ from ..tools import Toolbox
 from .attachments import draw_attachments
 from .blocks import Blocks
 from .branches import Branching, draw_branches, draw_editor, draw_pencil, is_being_edited
+from .citations import Marks, Sources
 from .expander import Expander
 from .failure import draw_failure
 from .footer import draw_footer, in_time
-from .hosted import HostedSteps, Marks, Sources, in_progress
+from .hosted import HostedSteps, in_progress
 from .prose import Prose
 from .steps import Step, plain
 

@@ -7,7 +7,7 @@ JAPANESE = {
     # streamlit_app.py
     "New chat": "新しいチャット",
     "Ask anything": "メッセージを入力",
-    # hosted.py
+    # hosted.py, citations.py, switches.py
     "failed": "失敗",
     "stopped": "停止",
     "Thinking": "考え中",
