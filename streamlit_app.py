@@ -22,6 +22,7 @@ from assistant.backends.voice import Voice, open_voice
 from assistant.errors import BackendError, FunctionError, StoreError, ThreadBusy, UnknownThread
 from assistant.events import Decision, Event
 from assistant.faults import faulty
+from assistant.hosted import in_text
 from assistant.keeper import Keeper
 from assistant.live_runs import LiveRuns
 from assistant.messages import Message
@@ -41,6 +42,7 @@ from assistant.ui.queue import Queue, draw_queue
 from assistant.ui.sandbox import Sandbox, draw_sandbox
 from assistant.ui.sidebar import Shelf, draw_threads, is_at_home
 from assistant.ui.steps import plain
+from assistant.ui.switches import draw_switches, is_switched, switched_on
 from assistant.ui.words import draw_language, retell, say
 from assistant.wire.demo import DemoTransport
 from assistant.wire.fault import parse
@@ -287,7 +289,8 @@ with suppress(ValueError):
     configured = replace(configured, faults=broken)
 chosen = st.session_state.get("choice")  # another connection, for this session alone
 choice = chosen if isinstance(chosen, Choice) else None  # not, after an edit reloaded the package
-settings = choice.settings(configured) if choice else configured
+connected = choice.settings(configured) if choice else configured
+settings = replace(connected, hosted_tools=in_text(switched_on(connected)))
 sandbox = st.session_state.get("sandbox", False)
 st.set_page_config(
     page_title=settings.name,
@@ -295,8 +298,9 @@ st.set_page_config(
     layout="wide" if sandbox else "centered",
 )
 edition = id(Thread)
-own = choice or settings.faults  # such a backend is this session's alone
+own = choice or settings.faults or is_switched(connected)  # such a backend is this session's alone
 backend = chosen_backend(settings, edition) if own else backend_for(settings, edition)
+st.session_state.fetch_file = getattr(backend, "fetch", None)  # for what the server's own tools make
 live = live_runs(edition)
 queue = queued(edition)
 tapes = recent_tapes(edition)
@@ -386,6 +390,8 @@ if "unsent" in st.session_state:
 voice = voice_for(settings, edition)
 with st.bottom:  # just above the input: files and recordings that wait, messages that wait, how to stop
     above, strip = st.container(), st.empty()
+    if backend.protocol in ("", "Responses"):
+        draw_switches(connected)
 said = st.chat_input(
     say("Ask anything"),
     key="prompt",

@@ -82,11 +82,16 @@ class ToolCallDelta:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A finished call of a round that ended well; ``arguments`` is the JSON text the model wrote."""
+    """A finished call of a round that ended well; ``arguments`` is the JSON text the model wrote.
+
+    With a ``server``, it is a call of a remote server's tool, which waits for a person's leave: it is run
+    there and not here, and its result says no more than whether it may be.
+    """
 
     call_id: str
     name: str
     arguments: str
+    server: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +160,49 @@ class ToolResult:
     detail: str = ""
     seconds: float | None = field(default=None, compare=False)
     views: tuple[View, ...] = field(default=(), metadata={"taped": False})
+
+
+HostedKind = Literal["web_search", "file_search", "code_interpreter", "image_generation", "mcp"]
+"""A tool that the model's own server runs; ``mcp`` stands for those of a remote server that it asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostedCall:
+    """What a tool of the server's own does, or did; a later one by the same id takes its place.
+
+    ``name`` is the remote tool's, for ``mcp``. ``asked`` is what the model wanted: queries, code, a prompt,
+    arguments; ``output`` is what came of it, in words, and the ``views`` are for the person to see.
+    """
+
+    call_id: str
+    kind: HostedKind
+    name: str = ""
+    asked: str = ""
+    output: str = ""
+    state: Literal["running", "done", "failed"] = "running"
+    views: tuple[View, ...] = field(default=(), metadata={"taped": False})
+
+
+@dataclass(frozen=True, slots=True)
+class HostedDelta:
+    """The next piece of what a tool of the server's own is asked, while the model writes it."""
+
+    call_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A source of the text just said: it is meant for what stands before its character number ``at``.
+
+    It has a ``url``, or a ``file_id``; a file that a tool made is in a ``container``.
+    """
+
+    at: int
+    title: str
+    url: str = ""
+    file_id: str = ""
+    container: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +277,9 @@ Event = (
     | Decision
     | ToolProgress
     | ToolResult
+    | HostedCall
+    | HostedDelta
+    | Citation
     | Note
     | Ending
 )

@@ -39,6 +39,9 @@ log = logging.getLogger(__name__)
 OUTPUT_LIMIT = 40_000
 """Characters of an output that the model is given; about 10,000 tokens."""
 
+ALLOWED = "allowed"
+"""The output of a call of a remote server's tool that may be run there."""
+
 PROGRESS_EVERY = 0.1
 """Seconds between two looks at how far the functions are that say so."""
 
@@ -103,6 +106,10 @@ def carry_out(
     changed: dict[str, str] = {}
     for call, decision in decided:
         match decision:
+            case CallApproved(call_id) if call.server:
+                yield ToolResult(call_id, ALLOWED)
+            case CallAnswered(call_id, output) if call.server:  # there is no way to tell the server
+                yield denied(call_id, output)
             case CallApproved(call_id, arguments):
                 approved.append(replace(call, arguments=arguments or call.arguments))
                 changed[call_id] = arguments

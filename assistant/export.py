@@ -15,7 +15,16 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from .attachments import is_sound
-from .events import CallAnswered, CallApproved, RunCompleted, RunFailed, RunPaused, RunStopped
+from .events import (
+    CallAnswered,
+    CallApproved,
+    Citation,
+    HostedCall,
+    RunCompleted,
+    RunFailed,
+    RunPaused,
+    RunStopped,
+)
 from .execute import stopped
 from .messages import UNSENDABLE, Attachment, Call, Message, Reasoning, Refusal, Remark, Text
 from .threads import Branches, Thread
@@ -64,6 +73,11 @@ def _blocks(message: Message) -> Iterator[str]:
                 yield _quoted(f"**Note:** {text}")
             case Call():
                 yield from _call_blocks(part)
+            case HostedCall(_, kind, name, asked, output, state):
+                yield f"**Tool of the server** {_code(name or kind)} ({state})"
+                yield from (_fenced(text) for text in (asked, output) if text)
+            case Citation(_, title, url):
+                yield _quoted(f"**Source:** {_plain(title)}{f' {_code(url)}' if url else ''}")
     match message.ending:
         case RunStopped(_, text):
             yield _quoted(f"**Ended early:** {text}")
@@ -355,7 +369,8 @@ def as_script(thread: Thread, model: str) -> str:
     said = [message.text for message in thread.messages if message.role == "user" and message.text]
     recorded: dict[str, list[str]] = {}
     tools: dict[str, dict[str, Any]] = {}
-    for call in (call for message in thread.messages for call in message.calls):
+    every = (call for message in thread.messages for call in message.calls)
+    for call in (call for call in every if not call.server):
         recorded.setdefault(call.name, []).append((call.result or stopped(call.call_id)).output)
         if _FUNCTION_NAME.fullmatch(call.name) and call.name not in tools:
             tools[call.name] = {

@@ -11,16 +11,20 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from itertools import takewhile
+from typing import Literal, cast
 
 from .effort import Effort, Rating
 from .events import (
     CallAnswered,
     CallApproved,
     CallDenied,
+    Citation,
     Decision,
     Ending,
     Event,
+    HostedCall,
+    HostedDelta,
     Note,
     ReasoningDelta,
     ReasoningEnded,
@@ -116,7 +120,7 @@ class Call:
 
     ``asked`` is false while the model is still writing it, and stays so if the round never ended well:
     such a call was never run and is unknown to the server. ``arguments`` are the model's, also where the
-    ``decision`` of a person, if one was asked for, has others.
+    ``decision`` of a person, if one was asked for, has others. With a ``server`` it is a remote server's.
     """
 
     call_id: str
@@ -126,12 +130,13 @@ class Call:
     asked: bool = True
     result: ToolResult | None = None
     decision: Decision | None = None
+    server: str = field(default="", metadata={"sparse": True})
 
 
 # Halves of surrogate pairs have no UTF-8; control characters, NUL above all, break servers and databases.
 UNSENDABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
-Part = Text | Attachment | Refusal | Reasoning | Remark | Call
+Part = Text | Attachment | Refusal | Reasoning | Remark | Call | HostedCall | Citation
 
 
 @dataclass(slots=True)
@@ -205,14 +210,25 @@ class Message:
                 if draft is None or draft.round != self._round:
                     draft = Call(call_id, name, "", self._round, asked=False)
                 self._put(replace(draft, arguments=draft.arguments + text))
-            case ToolCall(call_id, name, arguments):
-                self._put(Call(call_id, name, arguments, self._round))
+            case ToolCall(call_id, name, arguments, server):
+                self._put(Call(call_id, name, arguments, self._round, server=server))
             case CallApproved(call_id) | CallDenied(call_id) | CallAnswered(call_id):
                 call = self._find(call_id)
                 if call is not None and call.asked and call.result is None:
                     self._put(replace(call, decision=event))
             case ToolResult():
                 self.answer(event)
+            case HostedCall(call_id):
+                if (running := self._running(call_id)) is None:
+                    self.parts.append(event)
+                else:
+                    self.parts[running[0]] = event
+            case HostedDelta(call_id, text):
+                if (running := self._running(call_id)) is not None:
+                    index, call_so_far = running
+                    self.parts[index] = replace(call_so_far, asked=call_so_far.asked + text)
+            case Citation():
+                self.parts.append(event)
             case RoundStarted(number, resumed):
                 self._round, self._break = number, not resumed
             case RoundEnded(model, usage):
@@ -236,12 +252,14 @@ class Message:
         """Say the message again, as the events it could have been folded from."""
         before: Part | None = None
         round_number = 0
-        for part in self.parts:
+        for index, part in enumerate(self.parts):
+            if isinstance(part, Citation):
+                continue  # said with the text before it
             if isinstance(part, Text | Refusal | Reasoning) and type(part) is type(before):
                 yield TextBreak()
             match part:
                 case Text(text):
-                    yield TextDelta(text)
+                    yield from _cited(text, self.parts[index + 1 :])
                 case Refusal(text):
                     yield RefusalDelta(text)
                 case Reasoning(text, seconds):
@@ -250,12 +268,14 @@ class Message:
                         yield ReasoningEnded(seconds)
                 case Remark(text):
                     yield Note(text)
-                case Call(call_id, name, arguments, number, asked, result, decision):
+                case HostedCall():
+                    yield part
+                case Call(call_id, name, arguments, number, asked, result, decision, server):
                     if number != round_number:
                         round_number = number
                         yield RoundStarted(number)
                     if asked:
-                        yield ToolCall(call_id, name, arguments)
+                        yield ToolCall(call_id, name, arguments, server)
                     else:
                         yield ToolCallDelta(call_id, name, arguments)
                     if decision is not None:
@@ -267,9 +287,12 @@ class Message:
             yield self.ending
 
     def _grow(self, kind: type[Text] | type[Refusal] | type[Reasoning], text: str) -> None:
-        last = self.parts[-1] if self.parts else None
+        index = len(self.parts) - 1
+        while index >= 0 and kind is Text and isinstance(self.parts[index], Citation):
+            index -= 1  # the text goes on after its sources
+        last = self.parts[index] if index >= 0 else None
         if isinstance(last, kind) and not self._break:
-            self.parts[-1] = kind(last.text + text)
+            self.parts[index] = kind(last.text + text)
         else:
             self.parts.append(kind(text))
         self._break = False
@@ -289,6 +312,14 @@ class Message:
                 return part
         return None
 
+    def _running(self, call_id: str) -> tuple[int, HostedCall] | None:
+        """Where the newest hosted call by this id stands, if it goes on; a server may use an id again."""
+        for index in range(len(self.parts) - 1, -1, -1):
+            part = self.parts[index]
+            if isinstance(part, HostedCall) and part.call_id == call_id:
+                return (index, part) if part.state == "running" else None
+        return None
+
     def _put(self, call: Call) -> None:
         """Replace the newest call by this id, or append it when it belongs to a new round."""
         for index in range(len(self.parts) - 1, -1, -1):
@@ -297,3 +328,17 @@ class Message:
                 self.parts[index] = call
                 return
         self.parts.append(call)
+
+
+def _cited(text: str, after: list[Part]) -> Iterator[Event]:
+    """A text with its sources, which stand right after it, each where it belongs."""
+    said = 0
+    citations = list(takewhile(lambda part: isinstance(part, Citation), after))
+    for citation in sorted(cast("list[Citation]", citations), key=lambda each: each.at):
+        at = min(max(said, citation.at), len(text))
+        if at > said:
+            yield TextDelta(text[said:at])
+        said = at
+        yield citation
+    if text[said:] or not said:
+        yield TextDelta(text[said:])

@@ -146,7 +146,7 @@ class Assistant:
                 taken = first[call.call_id]
                 if isinstance(taken, CallApproved) and taken.arguments:
                     taken = replace(taken, arguments=edited(call.arguments, taken.arguments))
-                decided.append((ToolCall(call.call_id, call.name, call.arguments), taken))
+                decided.append((ToolCall(call.call_id, call.name, call.arguments, call.server), taken))
         message.ending = None
         return self._answer(thread, message, False, decided)
 
@@ -208,7 +208,7 @@ class Assistant:
                         "repeated_call", f"Stopped: the same call of {name} came again and again."
                     )
                     return
-                free = [call for call in calls if not self.asks_first(call.name)]
+                free = [call for call in calls if not (call.server or self.asks_first(call.name))]
                 yield from execute(free, self.toolbox, self.tool_timeout)
                 if message.open_calls:
                     yield RunPaused()

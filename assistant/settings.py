@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 from urllib.parse import urlsplit
 
+from . import hosted
 from .errors import SettingsError
 from .wire.fault import parse
 
@@ -42,6 +43,7 @@ VARIABLES: dict[str, str] = {
     "ASSISTANT_FAULTS": "What to break on purpose, such as cut:5 or function.delay:get_weather:3 (nothing).",
     "ASSISTANT_TRANSCRIBE_MODEL": "The model that transcribes speech (gpt-transcribe, if at OpenAI).",
     "ASSISTANT_BACKGROUND": "1 lets answers go on at the server through a lost connection, where it can (0).",
+    "ASSISTANT_HOSTED_TOOLS": "The server's own tools, such as web_search, mcp:wiki=https://… (none).",
 }
 
 
@@ -65,6 +67,7 @@ class Settings:
     faults: str = ""
     transcribe_model: str = ""
     background: bool = False
+    hosted_tools: str = ""
 
     @property
     def demo(self) -> bool:
@@ -119,6 +122,7 @@ class Settings:
             faults=_faults(text("ASSISTANT_FAULTS")),
             transcribe_model=text("ASSISTANT_TRANSCRIBE_MODEL"),
             background=_flag("ASSISTANT_BACKGROUND", text("ASSISTANT_BACKGROUND"), default.background),
+            hosted_tools=_hosted(text("ASSISTANT_HOSTED_TOOLS")),
         )
         for protocol, name in (("agents", "OPENAI_AGENT_ID"), ("assistants", "OPENAI_ASSISTANT_ID")):
             if settings.protocol == protocol and not text(name):
@@ -157,6 +161,13 @@ def _url(name: str, value: str) -> str:
             "such as http://localhost:11434/v1, or leave it out."
         )
     return value
+
+
+def _hosted(value: str) -> str:
+    try:
+        return hosted.in_text(hosted.parse(value))
+    except ValueError as error:
+        raise SettingsError(f"ASSISTANT_HOSTED_TOOLS cannot be used. {error}") from None
 
 
 def _faults(value: str) -> str:

@@ -20,6 +20,7 @@ import sqlalchemy as sql
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from .errors import StoreError, ThreadBusy
+from .events import Citation, HostedCall
 from .messages import UNSENDABLE, Call, Message, Reasoning, Refusal, Text
 from .tables import BRANCHES, EDITION, KINDS, MESSAGES, THREADS, address_of, bring_forward, engine_for, now
 from .threads import Thread
@@ -329,6 +330,10 @@ def _said(message: Message) -> str:
         match part:
             case Text(text) | Refusal(text) | Reasoning(text):
                 texts.append(text)
+            case HostedCall(_, _, name, asked, output):
+                texts += [name, asked, output]
+            case Citation(_, title, url):
+                texts += [title, url]
             case Call(_, name, arguments, result=result):
                 texts += [name, arguments, result.output if result else ""]
     return _to_find("\n".join(texts))

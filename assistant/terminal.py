@@ -24,7 +24,9 @@ from . import functions
 from .backends import open_backend
 from .errors import FunctionError, SettingsError
 from .events import (
+    Citation,
     Event,
+    HostedCall,
     Note,
     RefusalDelta,
     RoundStarted,
@@ -199,6 +201,10 @@ class _Printer:
                 took = "" if seconds is None else f" ({seconds:.3f} s)"
                 words = detail if outcome == "failed" and detail else output
                 self._remark(f"{outcome} {names.get(call_id, call_id)}{took} {words}")
+            case HostedCall(_, kind, name, asked, output, "done" | "failed" as state):
+                self._remark(f"{state} {name or kind} {asked} {output}")
+            case Citation(_, title, url):
+                self._remark(f"source {title} {url}")
             case Note(text):
                 self._remark(text)
             case RunPaused():

@@ -13,6 +13,8 @@ from .events import (
     CallAnswered,
     CallApproved,
     CallDenied,
+    Citation,
+    HostedCall,
     RunCompleted,
     RunFailed,
     RunPaused,
@@ -34,7 +36,9 @@ _TYPES: dict[str, type] = {
         CallAnswered,
         CallApproved,
         CallDenied,
+        Citation,
         Effort,
+        HostedCall,
         Message,
         Rating,
         Reasoning,
@@ -143,7 +147,11 @@ def _whole(value: Any, end: int) -> int:
 def _write(value: Any) -> Any:
     if is_dataclass(value):
         # What is about a value, and no part of it, is written where there is something.
-        given = [f for f in fields(value) if f.repr and (f.compare or getattr(value, f.name) != f.default)]
+        given = [
+            f
+            for f in fields(value)
+            if f.repr and ((f.compare and "sparse" not in f.metadata) or getattr(value, f.name) != f.default)
+        ]
         named = {field.name: _write(getattr(value, field.name)) for field in given}
         return {"type": type(value).__name__, **named}
     return [_write(each) for each in value] if isinstance(value, list | tuple) else value

@@ -516,6 +516,30 @@ def test_the_demo_answers_without_a_key(browser: "Browser", demo_app: str) -> No
     page.close()
 
 
+def test_the_demo_searches_paints_and_asks_leave(browser: "Browser", demo_app: str) -> None:
+    page = open_page(browser, demo_app)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    say(page, "Search the web for Kyoto")
+    page.wait_for_selector(f"{MESSAGE} >> text=Two days: Kyoto")
+    page.wait_for_selector(IDLE)
+    links = page.locator(f"{MESSAGE} a").evaluate_all("all => all.map(each => [each.href, each.rel])")
+    assert [(address, "noopener" in rel or "noreferrer" in rel) for address, rel in links] == [
+        (f"https://example.com/page/{number}", True) for number in (1, 2, 1, 2)
+    ]
+    say(page, "Paint the sea")
+    page.wait_for_selector(f"{MESSAGE} >> text=Save image.png")
+    page.wait_for_selector(IDLE)
+    assert page.locator(f"{MESSAGE} img").last.evaluate("image => image.naturalWidth") == 480
+    say(page, "Ask the library about Oslo")
+    page.wait_for_selector("text=waits for your decision")
+    page.wait_for_selector(IDLE)
+    page.click("text=Allow")
+    page.wait_for_selector(f"{MESSAGE} >> text=The library says")
+    assert [address for address in asked if "example.com" in address] == []  # nobody followed a link
+    page.close()
+
+
 def test_the_sandbox_shows_events_as_they_come_and_a_tape_is_played_again(
     model: ModelServer, page: "Page"
 ) -> None:

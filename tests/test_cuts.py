@@ -24,11 +24,12 @@ import pytest
 from assistant import Assistant, Thread, live, tool
 from assistant.backends import responses
 from assistant.backends.responses import Responses
-from assistant.events import Event, RoundStarted, RunCompleted, RunFailed, RunStopped
+from assistant.events import Citation, Event, HostedCall, RoundStarted, RunCompleted, RunFailed, RunStopped
 from assistant.keeper import Keeper
 from assistant.live_runs import LiveRuns
 from assistant.messages import Attachment, Call, Message, Part
 from assistant.run import LEFT
+from tests import wire_hosted as hosted
 from tests.conftest import Connect
 from tests.wire import ModelServer, Play, call, calls, message, reasoning, refusal, text
 
@@ -50,6 +51,14 @@ SCENARIOS: dict[str, Callable[[], list[Play]]] = {
     "reasoning with calls": lambda: [
         calls(reasoning("Let me think."), asked("a"), pieces=1),
         calls(reasoning("And now?"), message("Done."), pieces=1),
+    ],
+    "the server's own tools": lambda: [
+        calls(
+            hosted.web_search("Oslo"),
+            hosted.code("1 + 1", {"type": "logs", "logs": "2"}),
+            hosted.cited(message("Done."), hosted.url("Oslo", "https://example.com", 5)),
+            pieces=1,
+        ),
     ],
     "a refusal": lambda: [refusal("I will not.", pieces=2)],
 }
@@ -211,9 +220,11 @@ def _is_beginning(some: list[Part], more: list[Part]) -> bool:
         return True
     *whole, last = some
     later = more[len(whole)] if len(whole) < len(more) else None
-    if isinstance(last, Call | Attachment) or isinstance(later, Call | Attachment):
-        return whole == more[: len(whole)] and isinstance(last, Call) and isinstance(later, Call)
-    return whole == more[: len(whole)] and later is not None and later.text.startswith(last.text)
+    if isinstance(last, Call | HostedCall | Citation | Attachment):
+        same = type(last) is type(later) and not isinstance(last, Attachment)
+        return whole == more[: len(whole)] and same
+    begins = isinstance(later, type(last)) and later.text.startswith(last.text)
+    return whole == more[: len(whole)] and begins
 
 
 def _was_seen(play: Play) -> bool:

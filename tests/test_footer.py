@@ -109,7 +109,8 @@ def test_the_time_of_reasoning_belongs_to_the_newest(events: list[Event], parts:
     message = Message("assistant")
     for event in events:
         message.add(event)
-    assert [(p.text, getattr(p, "seconds", None)) for p in message.parts if not hasattr(p, "name")] == parts
+    said = [part for part in message.parts if isinstance(part, Text | Reasoning)]
+    assert [(part.text, getattr(part, "seconds", None)) for part in said] == parts
 
 
 # --- kept with the thread ---------------------------------------------------------------------------

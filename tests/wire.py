@@ -25,6 +25,8 @@ from itertools import count
 from typing import Any, Literal, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests import wire_hosted
+
 Json = dict[str, Any]
 _number = count(1)
 
@@ -158,9 +160,16 @@ def _events(play: Play, response_id: str, request: Json) -> Iterator[Json]:
                     key = "refusal" if part["type"] == "refusal" else "text"
                     kind = "refusal" if key == "refusal" else "output_text"
                     extra: Json = {} if key == "refusal" else {"logprobs": []}
-                    yield event("content_part.added", **place, part={**part, key: ""})
+                    empty: Json = {"annotations": []} if key == "text" else {}
+                    yield event("content_part.added", **place, part={**part, key: "", **empty})
+                    said, sources = 0, list(enumerate(part.get("annotations", [])))
                     for piece in _split(part[key], play.pieces):
                         yield event(f"{kind}.delta", **place, delta=piece, **extra)
+                        said += len(piece)
+                        while sources and sources[0][1].get("end_index", said) <= said:
+                            number, source = sources.pop(0)
+                            named = {"annotation_index": number, "annotation": source}
+                            yield event("output_text.annotation.added", **place, **named)
                     yield event(f"{kind}.done", **place, **{key: part[key]}, **extra)
                     yield event("content_part.done", **place, part=part)
             case "function_call":
@@ -187,6 +196,9 @@ def _events(play: Play, response_id: str, request: Json) -> Iterator[Json]:
                         yield event("reasoning_summary_text.delta", **place, delta=piece)
                     yield event("reasoning_summary_text.done", **place, text=part["text"])
                     yield event("reasoning_summary_part.done", **place, part=part)
+            case _:
+                written = item.get("code") or item.get("arguments") or ""
+                yield from wire_hosted.events_of(item, index, event, _split(written, play.pieces))
         yield event("output_item.done", output_index=index, item=item)
     if play.ending:
         final = response_object(response_id, request, play.ending, list(play.items)) | play.details
@@ -272,6 +284,7 @@ class ModelServer:
 
     def __init__(self, *, conversations: bool = True) -> None:
         self.models: list[str] = []  # their ids, for who asks for a list
+        self.files: dict[tuple[str, str], bytes] = {}  # what code made, by the ids of container and file
         self.asked: list[Json] = []  # the bodies of POST /responses, in order
         self.headers: list[dict[str, str]] = []  # their headers
         self.problems: list[str] = []  # requests that no script foresaw
@@ -444,6 +457,8 @@ def what_is_wrong(items: list[Json]) -> str:
                 "Remove duplicate items from your input and try again."
             )
         seen.add(item.get("id") or _id("none"))
+        if item["type"] == "mcp_approval_response" and item["approval_request_id"] not in seen:
+            return f"No approval request found with id {item['approval_request_id']}."
         if item["type"] == "function_call":
             called.add(item["call_id"])
         elif item["type"] == "function_call_output":
@@ -492,6 +507,12 @@ class Handler(BaseHTTPRequestHandler):
                 self._chunk(b"")
             case ["responses", name, "input_items"] if name in self.model.running:
                 self._page(self.model.running[name].given, {"order": "asc"})
+            case ["containers", container, "files", file, "content"]:
+                data = self.model.files.get((unquote(container), unquote(file)))
+                if data is None:
+                    self._send(404, {"error": {"message": "Container is expired.", "code": None}})
+                else:
+                    self._send(200, data, (("content-type", "application/octet-stream"),))
             case ["models"]:
                 listed = [{"id": each, "object": "model"} for each in self.model.models]
                 self._send(200, {"object": "list", "data": listed})

@@ -4,6 +4,7 @@ from importlib import import_module
 
 import httpx2
 
+from ..hosted import parse
 from ..settings import INSTRUCTIONS, Settings
 from .agents import Agents
 from .assistants import Assistants
@@ -42,6 +43,7 @@ def open_backend(settings: Settings, demo: httpx2.BaseTransport | None = None) -
             background=settings.background and not settings.demo,
             context=settings.context,
             effort=settings.effort,
+            hosted=parse(settings.hosted_tools),
         )
 
     def chat() -> Chat:

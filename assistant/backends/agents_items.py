@@ -10,11 +10,11 @@ import json
 from collections.abc import Iterable
 from typing import TypedDict, cast
 
-from ..events import ToolResult
+from ..events import HostedCall, ToolResult
 from ..execute import error_output, is_error_output, sendable
 from ..messages import Attachment, Call, Message, Refusal, Text
 from ..threads import Thread
-from . import attached
+from . import attached, hosted_told
 from .agents_stream import Item, Round
 from .attached import words_for
 from .given import text_at
@@ -178,7 +178,9 @@ def in_words(messages: list[Message]) -> str:
                     told.append(f"{name}: {sendable(text)}")
                 case Attachment():
                     told.append(f"{name}: {words_for(part)}")
-                case Call(asked=True):
+                case HostedCall() if words := hosted_told.told(part):
+                    told.append(words)
+                case Call(asked=True, server=""):
                     told.append(_called(part))
     while len(told) > 1 and sum(map(len, told)) > TRANSCRIPT_LIMIT:
         told.pop(0)

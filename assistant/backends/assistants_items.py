@@ -8,11 +8,12 @@ that run is lost, as plain text in a message of the assistant.
 
 from typing import TypedDict, cast
 
-from ..events import RunCompleted, ToolCall
+from ..events import HostedCall, RunCompleted, ToolCall
 from ..messages import UNSENDABLE, Attachment, Call, Message, Part, Refusal, Text
 from ..threads import Thread
 from .assistants_stream import Answer, Json
 from .attached import words_for
+from .hosted_told import told
 from .notes import notes_about
 
 LONGEST = 256_000
@@ -209,7 +210,9 @@ def told_as_text(parts: list[Part]) -> str:
                 texts.append(text)
             case Attachment():
                 texts.append(words_for(part))
-            case Call(_, name, arguments, asked=True, result=result):
+            case HostedCall():
+                texts.append(told(part))
+            case Call(_, name, arguments, asked=True, result=result, server=""):
                 gave = result.output if result is not None else "nothing"
                 texts.append(f"(Function {name} was called with {arguments or '{}'} and gave: {gave})")
     return _sendable("\n\n".join(text for text in texts if text.strip())).strip()[:LONGEST]

@@ -119,8 +119,19 @@ def _is_base64(data: str) -> bool:
 
 
 def light(items: list[Item]) -> list[Item]:
-    """The same items, as they are noted: a digest in the place of each file."""
-    return [_changed(item, _to_digest) for item in items]
+    """The same items, as they are noted: a digest in the place of each file; of a picture nothing."""
+    return [_changed(_without_picture(item), _to_digest) for item in items]
+
+
+def _without_picture(item: Item) -> Item:
+    """The item without a picture that a tool of the server's own has made."""
+    match item.get("type"):
+        case "image_generation_call":
+            return {name: value for name, value in item.items() if name != "result"}
+        case "code_interpreter_call" if isinstance(item.get("outputs"), list):
+            texts = [each for each in item["outputs"] if isinstance(each, dict) and "logs" in each]
+            return {**item, "outputs": texts}
+    return item
 
 
 def whole(items: list[Item], thread: Thread, by_name: Collection[str] = ()) -> list[Item]:
@@ -139,7 +150,16 @@ def whole(items: list[Item], thread: Thread, by_name: Collection[str] = ()) -> l
             return {"type": "input_text", "text": words_for(files[digest])}
         return {**part, where: files[digest].url}
 
-    return [_changed(item, restored) for item in items]
+    return [_changed(_as_text(item), restored) for item in items]
+
+
+def _as_text(item: Item) -> Item:
+    """A picture that is not there any more, as it can be told again; any other item as it is."""
+    if item.get("type") != "image_generation_call":
+        return item
+    shown = sendable(str(item.get("revised_prompt") or ""))
+    words = f"[A picture was made here and shown to the person. {shown}]"
+    return {"type": "message", "role": "assistant", "content": words}
 
 
 def _to_digest(part: Item, where: str) -> Item:

@@ -12,11 +12,12 @@ from contextlib import suppress
 import openai
 from openai import OpenAI
 
-from ..errors import BackendError
+from ..errors import BackendError, UnknownThread
 from ..events import Event, ToolCall
 from ..threads import Thread
 from ..tools import Toolbox
 from .client import not_the_api, translated
+from .responses import Responses
 from .server import Server
 
 PATIENCE = 10.0
@@ -82,6 +83,13 @@ class Auto:
         with suppress(BackendError):
             return self._find().can_go_on(thread)
         return False
+
+    def fetch(self, container: str, file_id: str) -> bytes:
+        """A file that a tool of the server's own made; see ``Responses.fetch``."""
+        found = self._find()
+        if not isinstance(found, Responses):
+            raise UnknownThread("This server keeps no such files.", code="not_found")
+        return found.fetch(container, file_id)
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -9,21 +9,22 @@ import json
 from collections.abc import Collection, Generator, Iterator
 from contextlib import closing
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeGuard
 from weakref import WeakKeyDictionary
 
 from openai import OpenAI
 
 from ..errors import Interrupted, RequestRefused, ServerFailed, UnknownThread
-from ..events import Event, ThreadOpened, ToolCall
+from ..events import Event, HostedCall, ThreadOpened, ToolCall
 from ..execute import readable, sendable, stopped
-from ..messages import Call, Message, Refusal, Text
+from ..messages import Call, Message, Part, Refusal, Text
 from ..threads import Thread, unguessable_id
 from ..tools import Toolbox
 from .attached import chat_content_of, told_by_name
 from .chat_stream import DONE, chunks_of, read
 from .client import Request, host, is_streamed, refuse_page, to_its_end, translated
 from .context import BYTES_PER_TOKEN, SHORTENED, shortened, size
+from .hosted_told import told
 from .parameters import without_refused
 
 Json = dict[str, Any]
@@ -182,12 +183,13 @@ def _told(message: Message, by_name: Collection[str]) -> Iterator[Json]:
         yield {"role": "user", "content": chat_content_of(message.parts, by_name)}
         return
     said: list[str] = []
-    for round_number, parts in groupby(
+    for round_number, group in groupby(
         message.parts, lambda part: part.round if isinstance(part, Call) else 0
     ):
-        calls = [part for part in parts if isinstance(part, Call) and part.asked] if round_number else []
+        parts = list(group)
+        calls = [part for part in parts if _is_ours(part)]
         if not round_number:
-            said += [part.text for part in parts if isinstance(part, Text | Refusal) and part.text]
+            said += filter(None, map(_words, parts))
         elif calls:
             yield _spoken(said) | {"tool_calls": [_call(call) for call in calls]}
             for call in calls:
@@ -196,6 +198,19 @@ def _told(message: Message, by_name: Collection[str]) -> Iterator[Json]:
             said = []
     if said:
         yield _spoken(said)
+
+
+def _is_ours(part: Part) -> TypeGuard[Call]:
+    return isinstance(part, Call) and part.asked and not part.server
+
+
+def _words(part: Part) -> str:
+    match part:
+        case Text(text) | Refusal(text):
+            return text
+        case HostedCall():
+            return told(part)
+    return ""
 
 
 def _spoken(said: list[str]) -> Json:

@@ -58,7 +58,7 @@ class Choice:
         if not self.is_server_of(base):
             plain = Settings()
             wanted |= {"base_url": self.base_url, "api_key": self.api_key}
-            for name in ("agent_id", "assistant_id", "protocol", "context", "background"):
+            for name in ("agent_id", "assistant_id", "protocol", "context", "background", "hosted_tools"):
                 wanted[name] = getattr(plain, name)
         known = {each.name for each in fields(base)}
         return replace(base, **{name: value for name, value in wanted.items() if name in known})

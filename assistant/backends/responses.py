@@ -10,7 +10,7 @@ github.com/openai/openai-python/issues/3561 and openai-node/issues/2571).
 
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
@@ -22,7 +22,10 @@ from openai import Omit, OpenAI, Stream, omit
 
 from ..errors import BackendError, Interrupted, RequestRefused, ServerFailed, UnknownThread
 from ..events import (
+    Citation,
     Event,
+    HostedCall,
+    HostedDelta,
     Note,
     ReasoningDelta,
     RefusalDelta,
@@ -33,6 +36,7 @@ from ..events import (
     ToolCall,
     ToolCallDelta,
 )
+from ..hosted import Hosted, as_asked
 from ..messages import Call, Part, Reasoning, Refusal, Text
 from ..threads import Thread, unguessable_id
 from ..tools import Toolbox
@@ -49,6 +53,7 @@ from .client import (
 )
 from .context import BYTES_PER_TOKEN, SHORTENED, size
 from .parameters import without_refused
+from .responses_hosted import without_refused_tool
 from .responses_items import Item
 from .responses_memory import Memory
 from .responses_stream import Answer, is_last, read
@@ -65,6 +70,9 @@ RUNNING = "running_response"
 _NO_CONVERSATIONS = (404, 405, 501)
 _GOING_ON = ("queued", "in_progress")
 
+BIGGEST_FILE = 100_000_000
+"""Bytes of a file that a tool of the server's own made."""
+
 PAGE = 20
 """The most items that one request may add to a conversation (API reference, "Create items")."""
 
@@ -74,6 +82,7 @@ class Responses:
 
     ``context`` is how many tokens the model can take in, for servers that cut silently what is too much; with
     0 all is sent until the server refuses it. ``effort`` is the reasoning effort, where one was chosen.
+    ``hosted`` are the server's own tools that are asked for; one that it refuses is left out.
 
     With ``background``, responses go on at the server when the connection is lost, and are picked up again
     where they were; the server must offer that (OpenAI's guide to background mode).
@@ -90,6 +99,7 @@ class Responses:
         background: bool = False,
         context: int = 0,
         effort: str = "",
+        hosted: Iterable[Hosted] = (),
     ) -> None:
         self._client = client
         self._model = model
@@ -97,6 +107,7 @@ class Responses:
         self._background = background
         self._context = context
         self._effort = effort
+        self._hosted = tuple(hosted)
         self._requests: WeakKeyDictionary[Thread, Request] = WeakKeyDictionary()
 
     def close(self) -> None:
@@ -155,7 +166,7 @@ class Responses:
                         shortened = True
                         yield SHORTENED
                     continue
-                if changed := without_refused(asked, refusal):
+                if changed := without_refused(asked, refusal) or without_refused_tool(asked, refusal):
                     asked, note = changed
                     yield note
                     continue
@@ -214,6 +225,30 @@ class Responses:
                 self._client.conversations.delete(conversation)
             except openai.NotFoundError as error:
                 raise UnknownThread("It is gone already.", code="unknown_thread") from error
+
+    def fetch(self, container: str, file_id: str) -> bytes:
+        """A file that the code interpreter made; its container is gone 20 minutes after its last use.
+
+        Raises:
+            BackendError: It cannot be had, or is larger than anybody would expect.
+        """
+        data = b""
+        files = self._client.containers.files.content.with_streaming_response
+        for name in (container, file_id):
+            check_id(name)
+        try:
+            with translated(self._client), files.retrieve(file_id, container_id=container) as response:
+                for chunk in response.iter_bytes():
+                    data += chunk
+                    if len(data) > BIGGEST_FILE:
+                        raise ServerFailed("It is larger than 100 MB.", code="too_large")
+        except RequestRefused as refusal:
+            if status_of(refusal) != 404:
+                raise
+            raise RequestRefused(
+                "Its container is gone; such files are kept for 20 minutes.", code="gone"
+            ) from refusal
+        return data
 
     def can_go_on(self, thread: Thread) -> bool:
         """Whether the server goes by itself on with the answer that this thread lacks."""
@@ -276,6 +311,10 @@ class Responses:
         asked: Item = {"model": self._model, "tools": _tools(toolbox), "stream": True}
         if self._instructions:
             asked["instructions"] = self._instructions
+        tools, include = as_asked(self._hosted)
+        asked["tools"] += tools
+        if include:
+            asked["include"] = include
         if self._effort:
             asked["reasoning"] = {"effort": self._effort}
         if self._background:
@@ -377,7 +416,8 @@ class Responses:
     def _listed(self, conversation: str, order: Literal["asc", "desc"]) -> Iterator[Item]:
         """A conversation's items as the server sent them."""
         ask = self._client.conversations.items.with_raw_response.list
-        return self._pages(partial(ask, conversation, order=order))
+        _, include = as_asked(self._hosted)
+        return self._pages(partial(ask, conversation, order=order, include=cast("Any", include) or omit))
 
     def _inputs(self, response_id: str) -> Iterator[Item]:
         """What a response was asked with, as items."""
@@ -416,6 +456,10 @@ def _beyond(said: list[Part], events: Generator[Event, None, Answer]) -> Generat
                 known[ReasoningDelta] += len(text)
             case Call(call_id, arguments=arguments):
                 known[call_id] += len(arguments)
+            case HostedCall(call_id, state=state):
+                known["hosted", call_id] += state != "running"
+            case Citation():
+                known[part] = 1
     with closing(events):
         while True:
             try:
@@ -430,7 +474,11 @@ def _beyond(said: list[Part], events: Generator[Event, None, Answer]) -> Generat
                 if old and old == len(event.text):
                     continue
                 event = replace(event, text=event.text[old:])
-            elif isinstance(event, TextBreak) and known[TextDelta]:
+            elif (
+                (isinstance(event, TextBreak) and known[TextDelta])
+                or (isinstance(event, HostedCall | HostedDelta) and known["hosted", event.call_id])
+                or (isinstance(event, Citation) and known[event])
+            ):
                 continue
             yield event
 

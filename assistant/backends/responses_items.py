@@ -5,14 +5,19 @@ Not here: what a server has heard of them (``responses_memory.py``).
 The one rule: an item that nothing here understands is passed over, never an error.
 """
 
+import json
 from collections import Counter
 from collections.abc import Collection, Container
+from dataclasses import replace
 from typing import Any
 
-from ..events import Outcome, RunCompleted, ToolResult
-from ..execute import is_error_output, readable, sendable, stopped
+from ..events import HostedCall, Outcome, RunCompleted, ToolResult
+from ..execute import ALLOWED, denied, is_error_output, readable, sendable, stopped
 from ..messages import Attachment, Call, Message, Part, Reasoning, Refusal, Text
 from .attached import attachments_in, content_of
+from .given import objects_at, text_at
+from .hosted_told import told
+from .responses_hosted import KINDS, approval_of, call_of, citation_of, is_approval
 
 Item = dict[str, Any]
 
@@ -32,7 +37,11 @@ def items_of(
         match part:
             case Text(text) | Refusal(text) if text:
                 items.append({"type": "message", "role": role, "content": sendable(text)})
-            case Call(call_id, name, arguments, asked=True, result=result) if call_id not in known_calls:
+            case HostedCall() if words := told(part):
+                items.append({"type": "message", "role": role, "content": words})
+            case Call(call_id, name, arguments, asked=True, result=result, server="") if (
+                call_id not in known_calls
+            ):
                 call = {"type": "function_call", "call_id": call_id, "name": name}
                 call["arguments"] = readable(arguments)
                 items += [call, output_of(result or stopped(call_id))]
@@ -57,14 +66,35 @@ def output_of(result: ToolResult) -> Item:
     return {"type": "function_call_output", "call_id": result.call_id, "output": sendable(result.output)}
 
 
+def decision_on(result: ToolResult) -> Item:
+    """The item that answers a call of a remote server's tool, which waited for a person's leave."""
+    decided: Item = {"type": "mcp_approval_response", "approval_request_id": result.call_id}
+    if result.outcome == "done":
+        return {**decided, "approve": True}
+    reason = sendable(result.output)
+    if is_error_output(reason):
+        reason = json.loads(reason)["error"]
+    return {**decided, "approve": False, "reason": reason[:1_000]}
+
+
 def is_output(item: Item) -> bool:
     """Whether this item answers a call."""
-    return item.get("type") == "function_call_output"
+    return item.get("type") in ("function_call_output", "mcp_approval_response")
 
 
 def is_call(item: Item) -> bool:
     """Whether this item asks for a function."""
     return item.get("type") == "function_call" and isinstance(item.get("call_id"), str)
+
+
+def asks(item: Item) -> str:
+    """The id of what an item asks for, a function or a person's leave; empty if it asks for nothing."""
+    return item["call_id"] if is_call(item) else item["id"] if is_approval(item) else ""
+
+
+def answers(item: Item) -> object:
+    """The id of what an item answers; none if it answers nothing."""
+    return item.get("call_id") or item.get("approval_request_id") if is_output(item) else None
 
 
 def text_of(content: object) -> str:
@@ -86,12 +116,10 @@ def messages_of(items: list[Item]) -> list[Message]:
             content = item.get("content")
             messages.append(Message.from_person(text_of(content), attachments_in(content)))
             round_number, answered = 0, True
-        elif kind in ("reasoning", "function_call", "function_call_output") or (
-            kind == "message" and role == "assistant"
-        ):
+        elif kind in _OF_ANSWERS or (kind == "message" and role == "assistant"):
             if not messages or messages[-1].role == "user":
                 messages.append(Message("assistant", ending=RunCompleted()))
-            if is_call(item):
+            if asks(item):
                 # The first call after an answered one belongs to the next round.
                 round_number, answered = round_number + answered, False
                 messages[-1].parts.append(_call(item, round_number))
@@ -103,11 +131,27 @@ def messages_of(items: list[Item]) -> list[Message]:
     return messages
 
 
+_OF_ANSWERS = (
+    "reasoning",
+    "function_call",
+    "function_call_output",
+    "mcp_approval_request",
+    "mcp_approval_response",
+    *KINDS,
+)
+
+
 def _call(item: Item, round_number: int) -> Call:
+    if waiting := approval_of(item):
+        asked, name = waiting.call_id, waiting.name
+        return Call(asked, name, waiting.arguments, round_number, server=waiting.server)
     return Call(item["call_id"], str(item.get("name")), str(item.get("arguments") or ""), round_number)
 
 
 def _result(item: Item) -> ToolResult:
+    if item.get("type") == "mcp_approval_response":
+        call_id = str(item.get("approval_request_id"))
+        return ToolResult(call_id, ALLOWED) if item.get("approve") else denied(call_id)
     output = text_of(item.get("output"))
     outcome: Outcome = "failed" if is_error_output(output) else "done"
     return ToolResult(str(item.get("call_id")), output, outcome)
@@ -117,11 +161,20 @@ def _parts(item: Item) -> list[Part]:
     if item.get("type") == "reasoning":
         text = text_of(item.get("summary"))
         return [Reasoning(text)] if text else []
+    if item.get("type") in KINDS:
+        failed = text_at(item, "status") in ("failed", "incomplete") or bool(item.get("error"))
+        if item["type"] == "mcp_list_tools" and not failed:
+            return []
+        return [replace(call_of(item), state="failed" if failed else "done")]
     content = item.get("content")
     if isinstance(content, str):
         return [Text(content)]
-    return [
-        Refusal(str(part["refusal"])) if part.get("type") == "refusal" else Text(str(part.get("text") or ""))
-        for part in (content if isinstance(content, list) else [])
-        if isinstance(part, dict)
-    ]
+    parts: list[Part] = []
+    for part in objects_at(item, "content"):
+        if part.get("type") == "refusal":
+            parts.append(Refusal(str(part["refusal"])))
+            continue
+        text = str(part.get("text") or "")
+        sources = (citation_of(each, len(text)) for each in objects_at(part, "annotations"))
+        parts += [Text(text), *dict.fromkeys(filter(None, sources))]
+    return parts

@@ -17,7 +17,20 @@ from ..threads import Thread
 from .attached import content_of, light, told_by_name, whole
 from .context import shortened
 from .notes import notes_about
-from .responses_items import Item, is_call, is_output, items_of, messages_of, output_of, text_of, told_apart
+from .responses_hosted import is_approval
+from .responses_items import (
+    Item,
+    answers,
+    asks,
+    decision_on,
+    is_call,
+    is_output,
+    items_of,
+    messages_of,
+    output_of,
+    text_of,
+    told_apart,
+)
 from .responses_stream import Answer
 
 
@@ -80,7 +93,11 @@ class Memory:
     def unheard(self) -> list[Item]:
         """What the server must be told: the outputs it waits for, then what was said since."""
         results = {call.call_id: call.result for message in self._thread.messages for call in message.calls}
-        items = [output_of(results.get(call_id) or stopped(call_id)) for call_id in self.notes["owed"]]
+        leave = {item["id"] for item in self.notes["items"] if is_approval(item)}
+        items = [
+            (decision_on if call_id in leave else output_of)(results.get(call_id) or stopped(call_id))
+            for call_id in self.notes["owed"]
+        ]
         known_calls = {item["call_id"] for item in self.notes["items"] if is_call(item)}
         messages, parts = self.notes["heard"]
         first, later = max(0, messages - 1), []
@@ -95,7 +112,7 @@ class Memory:
 
     def commit(self, told: list[Item], answer: Answer) -> None:
         """Note that the server has heard these items and that its answer ended well."""
-        self.notes["items"] += light(told) + answer.items
+        self.notes["items"] += light(told + answer.items)
         self.notes["owed"] = [call.call_id for call in answer.calls]
         self.notes["heard"] = self._thread.extent
         self.notes["uncertain"], self.notes["running"] = False, None
@@ -123,8 +140,8 @@ class Memory:
 
     def learn(self, news: list[Item]) -> None:
         """Note items that turned up in the server's conversation after those known of."""
-        answered = {item.get("call_id") for item in news if is_output(item)}
-        owed = self.notes["owed"] + [item["call_id"] for item in news if is_call(item)]
+        answered = {answers(item) for item in news}
+        owed = self.notes["owed"] + [asks(item) for item in news if asks(item)]
         self.notes["items"] += light(news)
         self.notes["owed"] = [call_id for call_id in owed if call_id not in answered]
         self.notes["heard"] = self._heard_with(news)
@@ -155,8 +172,8 @@ class Memory:
 
     def recall(self, conversation: str, items: list[Item]) -> None:
         """Note a conversation of the server, whose items the thread's messages are made of."""
-        answered = {item.get("call_id") for item in items if is_output(item)}
-        owed = [item["call_id"] for item in items if is_call(item) and item["call_id"] not in answered]
+        answered = {answers(item) for item in items}
+        owed = [asks(item) for item in items if asks(item) and asks(item) not in answered]
         self.notes["conversation"], self.notes["items"], self.notes["owed"] = conversation, light(items), owed
         self._thread.messages[:] = messages_of(items)
         self.notes["heard"] = self._thread.extent

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import Incomplete
 from ..events import (
+    Citation,
     Event,
     ReasoningDelta,
     RefusalDelta,
@@ -26,7 +27,8 @@ from ..events import (
 )
 from ..execute import readable
 from .endings import NoEnding, StreamError, at_token_limit, filtered
-from .given import Pieces, count_at, object_at, text_at, whole
+from .given import Pieces, count_at, object_at, objects_at, text_at, whole
+from .responses_hosted import MOST_CITATIONS, HostedReader, approval_of, citation_of
 
 Item = dict[str, Any]
 
@@ -76,6 +78,8 @@ class _Reader:
         self._drafts: dict[object, tuple[str, str]] = {}  # item -> (call id, name), being written
         self._draft: tuple[str, str] | None = None  # the newest of them
         self._pieces = Pieces()
+        self._hosted = HostedReader()
+        self._cited: set[tuple[object, Citation]] = set()
 
     def take(self, event: Item) -> Generator[Event, None, None]:
         match event.get("type"):
@@ -83,12 +87,17 @@ class _Reader:
                 yield from self._say(event, event.get("delta"))
             case "response.output_text.done":
                 yield from self._say_if_new(event, event.get("text"))
+            case "response.output_text.annotation.added":
+                yield from self._cite(event, [object_at(event, "annotation")])
+            case "response.content_part.done":
+                yield from self._cite(event, objects_at(object_at(event, "part"), "annotations"))
             case "response.refusal.done":
                 yield from self._say_if_new(event, event.get("refusal"))
             case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta":
                 yield from self._reasoning(event)
             case "response.output_item.added":
                 yield from self._added(event, object_at(event, "item"))
+                yield from self._hosted.take(event)
             case "response.function_call_arguments.delta":
                 drafts = (self._drafts[place] for place in _places(event) if place in self._drafts)
                 draft = next(drafts, self._draft)
@@ -96,12 +105,16 @@ class _Reader:
                     yield ToolCallDelta(*draft, text)
             case "response.output_item.done":
                 item = object_at(event, "item")
-                if item and self._keep(item) and item.get("type") == "message":
-                    yield from self._message(event, item)
+                if item and self._keep(item):
+                    if item.get("type") == "message":
+                        yield from self._message(event, item)
+                    yield from self._hosted.take(event)
             case "response.completed" | "response.done" | "response.incomplete" | "response.failed":
                 yield from self._end(str(event["type"]), object_at(event, "response"))
             case "error":
                 raise _failure(object_at(event, "error") or event)
+            case _:
+                yield from self._hosted.take(event)
 
     def _say(self, event: Item, text: object) -> Generator[Event, None, None]:
         block = _block(event)
@@ -121,6 +134,15 @@ class _Reader:
         if isinstance(text, str) and _block(event) not in self._spoken and not self._just_said(text):
             yield from self._say(event, text)
 
+    def _cite(self, event: Item, annotations: list[Item]) -> Generator[Event, None, None]:
+        """Say the sources of the text that is being said, each once."""
+        for annotation in annotations:
+            citation = citation_of(annotation, sum(map(len, self._words)))
+            new = citation and (self._block, citation) not in self._cited
+            if citation and new and self._block == _block(event) and len(self._cited) < MOST_CITATIONS:
+                self._cited.add((self._block, citation))
+                yield citation
+
     def _just_said(self, text: str) -> bool:
         return whole(text) == "".join(self._words)
 
@@ -132,11 +154,15 @@ class _Reader:
         place = {"item_id": item.get("id"), "output_index": event.get("output_index")}
         known = {("item", each) for each in (*_places(place), None)}
         if known & self._spoken or self._just_said("".join(texts)):
+            for part in parts[-1:]:
+                last = {"content_index": len(parts) - 1, **place}
+                yield from self._cite(last, objects_at(part, "annotations"))
             return
         for index, (part, text) in enumerate(zip(parts, texts, strict=True)):
             kind = "refusal" if part.get("type") == "refusal" else "output_text"
             whole = {"type": f"response.{kind}.done", "content_index": index, **place}
             yield from self._say(whole, text)
+            yield from self._cite(whole, objects_at(part, "annotations"))
 
     def _reasoning(self, event: Item) -> Generator[Event, None, None]:
         block = ("reasoning", _item(event), _index(event, "summary_index"))
@@ -183,6 +209,7 @@ class _Reader:
                 continue
             if item.get("type") == "message" and "message" not in self._spoken:
                 yield from self._message({}, item)
+            yield from self._hosted.finish(item)
         # Some say in the response, and not by the event, that it was cut off.
         status = text_at(response, "status")
         if kind == "response.failed" or status == "failed":
@@ -194,6 +221,9 @@ class _Reader:
                 call = _call(item, {call.call_id for call in self.answer.calls})
                 self.answer.calls.append(call)
                 yield call
+            elif waiting := approval_of(item):
+                self.answer.calls.append(waiting)
+                yield waiting
         self.ended = True
         yield RoundEnded(text_at(response, "model"), usage_of(object_at(response, "usage")))
 

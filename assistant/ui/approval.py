@@ -17,7 +17,7 @@ from ..execute import Misfit, edited, fit, parse_arguments
 from ..messages import Call
 from ..threads import Thread
 from ..tools import Toolbox
-from .steps import plain
+from .steps import SHOWN_LENGTH, plain
 from .words import later, say
 
 MOST_LINES = 15
@@ -50,6 +50,8 @@ def draw_approval(
         with st.container(border=True, key=key):
             if decision := _decision(key):
                 _draw_decided(call, key, decision)
+            elif call.server:
+                _draw_remote(call, key, partial(settle, call, key))
             else:
                 _draw_open(call, key, partial(settle, call, key), toolbox)
     if len(calls) > 1:
@@ -61,6 +63,29 @@ def draw_approval(
                 left=left,
             )
         )
+
+
+def _draw_remote(call: Call, key: str, settle: Callable[[Decision], None]) -> None:
+    """The card for a remote server's tool: it can be let run there as it was asked for, or be denied."""
+    words = say("{name} of the server {server} waits for your decision", name=call.name, server=call.server)
+    st.markdown(f":material/pan_tool: **{plain(words)}**")
+    st.caption(say("It is run there, with these arguments. What it gives is read by the model."))
+    st.code(_indented(call.arguments)[:SHOWN_LENGTH], language="json", wrap_lines=True)
+
+    def deny() -> None:
+        settle(CallDenied(call.call_id, st.session_state[f"{key}-reason"] or ""))
+
+    with st.container(horizontal=True):
+        st.button(
+            say("Allow"),
+            key=f"{key}-run",
+            type="primary",
+            icon=":material/play_arrow:",
+            on_click=partial(settle, CallApproved(call.call_id)),
+        )
+        with st.popover(say("Deny"), icon=":material/block:", key=f"{key}-denying"):
+            st.text_input(say("Reason, for the model"), key=f"{key}-reason", persist_state="session")
+            st.button(say("Deny the call"), key=f"{key}-deny", on_click=deny)
 
 
 def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox: Toolbox) -> None:

@@ -20,8 +20,11 @@ from ..events import (
     CallAnswered,
     CallApproved,
     CallDenied,
+    Citation,
     Decision,
     Event,
+    HostedCall,
+    HostedDelta,
     Note,
     ReasoningDelta,
     ReasoningEnded,
@@ -46,10 +49,12 @@ from ..tools import Toolbox
 from .attachments import draw_attachments
 from .blocks import Blocks
 from .branches import Branching, draw_branches, draw_editor, draw_pencil, is_being_edited
+from .citations import Marks, Sources
 from .expander import Expander
 from .failure import draw_failure
 from .footer import draw_footer, in_time
 from .hearing import tell, tell_end
+from .hosted import HostedSteps, in_progress
 from .prose import Prose
 from .redraw import redraw
 from .steps import Step, plain
@@ -126,11 +131,14 @@ def draw_message(
     place = st.chat_message("assistant")
     below = cache(place.empty)
     with place.container():
-        for chunk in chunks([list(message.events())], number, below, retry):
-            if isinstance(chunk, str):
-                st.markdown(chunk)
-            else:
-                chunk()
+        told = chunks([list(message.events())], number, below, retry)
+        for is_text, some in groupby(told, lambda chunk: isinstance(chunk, str)):
+            if is_text:  # its pieces are one block
+                st.markdown("".join(chunk for chunk in some if isinstance(chunk, str)))
+                continue
+            for chunk in some:
+                if not isinstance(chunk, str):
+                    chunk()
     with place:
         if keep:
             below()  # as after a live answer, so that the buttons stay where they are
@@ -219,32 +227,37 @@ def chunks(
     """
     answer = _Answer(number, footer, retry, toolbox or Toolbox())
     speaking: type[Event] | None = None  # what the block of text at the end is, if there is one
-    prose, blocks = Prose(), Blocks()
+    prose, blocks, marks = Prose(), Blocks(), Marks(answer.sources)
     for batch in batches:
         if not batch and (held := blocks.rest()):
             yield held
-        for kind, events in groupby(batch, type):
+        for kind, events in groupby(batch, _kind):
             if kind is TextDelta or kind is RefusalDelta:
                 answer.speak()
                 if kind is not speaking:
-                    yield from _rest(prose, blocks)
+                    yield from _rest(prose, blocks, marks)
                     yield _end_block
                     speaking, prose, blocks = kind, Prose(), Blocks()
-                text = "".join(map(_words, events))
+                text = "".join(
+                    marks.cite(event) if isinstance(event, Citation) else marks.take(_words(event))
+                    for event in events
+                )
                 yield from _drawn(blocks.take(prose.take(text) if kind is TextDelta else text))
                 continue
-            yield from _rest(prose, blocks)
+            yield from _rest(prose, blocks, marks)
             for event in events:
                 draw = answer.draw(event)
                 if draw is not None:
                     speaking = None
                     yield draw
         answer.say_what_happens()
-    yield from _rest(prose, blocks)
+    yield from _rest(prose, blocks, marks)
 
 
-def _rest(prose: Prose, blocks: Blocks) -> Iterator[Chunk]:
+def _rest(prose: Prose, blocks: Blocks, marks: Marks) -> Iterator[Chunk]:
     """What was held back of a text that goes no further."""
+    if held := marks.rest():
+        yield from _drawn(blocks.take(prose.take(held)))
     yield from _drawn(blocks.take(prose.rest()))
     if held := blocks.rest():
         yield held
@@ -254,6 +267,11 @@ def _drawn(pieces: Iterable[str | None]) -> Iterator[Chunk]:
     """The pieces of a text as chunks: a block ends wherever there is none."""
     for piece in pieces:
         yield _end_block if piece is None else piece
+
+
+def _kind(event: Event) -> type[Event]:
+    """What an event is drawn with: the mark of a source belongs to the text."""
+    return TextDelta if isinstance(event, Citation) else type(event)
 
 
 def _words(event: Event) -> str:
@@ -290,6 +308,8 @@ class _Answer:
         self._progress: dict[str, ToolProgress] = {}
         self._thoughts = 0
         self._thought: Thought | None = None
+        self._hosted = HostedSteps(f"hosted-{number}")
+        self.sources = Sources(f"sources-{number}")
 
     def speak(self) -> None:
         """Text follows."""
@@ -301,16 +321,22 @@ class _Answer:
         if not isinstance(event, ReasoningDelta):
             self._end_thought(event.seconds if isinstance(event, ReasoningEnded) else None)
         match event:
-            case TextDelta() | RefusalDelta() | TextBreak():
+            case TextDelta() | RefusalDelta() | TextBreak() | Citation():
                 return _end_block
+            case HostedCall():
+                self._doing, self._share = in_progress(event), None
+                return partial(self._hosted.show, event)
+            case HostedDelta():
+                return partial(self._hosted.write, event)
             case ReasoningDelta(text):
                 return partial(self._think, text)
             case ReasoningEnded():
                 return None
             case ToolCallDelta(call_id, name, text):
                 return partial(self._write, call_id, name, text)
-            case ToolCall(call_id, name, arguments):
-                return partial(self._ask, call_id, name, arguments)
+            case ToolCall(call_id, name, arguments, server):
+                shown = f"{server}: {name}" if server else name
+                return partial(self._ask, call_id, shown, arguments, bool(server))
             case CallApproved() | CallDenied() | CallAnswered():
                 return partial(self._decide, event)
             case ToolProgress(call_id):
@@ -329,16 +355,20 @@ class _Answer:
                 self._say_what_runs()
             case RunCompleted():
                 self._end()
+                return self.sources.draw
             case RunPaused():
                 for call_id in self._running:
                     self._steps[call_id].wait()
                 self._running = {}
                 self._end(say("Waiting for your decision."))
+                return self.sources.draw
             case RunStopped(_, text):
                 self._end(f":material/stop_circle: {plain(retell(text))}")
+                return self.sources.draw
             case RunFailed():
                 self._end()
                 self._fail(event)
+                return self.sources.draw
         return None
 
     def say_what_happens(self) -> None:
@@ -370,8 +400,8 @@ class _Answer:
         self._step(call_id, name).write(text)
         self._doing, self._share = say("Preparing {function}", function=name), None
 
-    def _ask(self, call_id: str, name: str, arguments: str) -> None:
-        self._step(call_id, name).ask(arguments)
+    def _ask(self, call_id: str, name: str, arguments: str, remote: bool) -> None:
+        self._step(call_id, name).ask(arguments, remote)
         self._running[call_id] = self._words(name, arguments)
         self._say_what_runs()
 
@@ -406,6 +436,7 @@ class _Answer:
     def _end(self, remark: str = "") -> None:
         for call_id in self._running:
             self._steps[call_id].abandon()
+        self._hosted.abandon()
         self._running = {}
         self._doing = ""
         if remark:

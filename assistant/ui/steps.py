@@ -43,7 +43,8 @@ class Step:
         self._key = key
         self._arguments = ""
         self._decided = ""  # by a person, in words
-        self._expander = Expander(key, _label(name, ""), "step")
+        self._remote = False
+        self._expander = Expander(key, label_of(name, ""), "step")
         self._asked = self._expander.body.empty()
         self._answered = self._expander.body.container()
 
@@ -55,10 +56,10 @@ class Step:
             shown = newest if newest == self._arguments else f"… {newest}"
             self._asked.code(shown, language="json", wrap_lines=True)
 
-    def ask(self, arguments: str) -> None:
-        """Show the finished arguments; the function runs."""
-        self._arguments = arguments
-        self._expander.update(_label(self._name, arguments), "running")
+    def ask(self, arguments: str, remote: bool = False) -> None:
+        """Show the finished arguments; the function runs, or a ``remote`` server waits for leave to."""
+        self._arguments, self._remote = arguments, remote
+        self._expander.update(label_of(self._name, arguments), "running")
         if isinstance(value := _json(arguments), dict) and value:
             arguments = _indented(value)
         arguments = arguments.strip() or "{}"
@@ -68,7 +69,7 @@ class Step:
 
     def wait(self) -> None:
         """Show that the call waits for a person's decision."""
-        self._expander.update(f"{_label(self._name, self._arguments)} · {say('waits for you')}", "waiting")
+        self._expander.update(f"{label_of(self._name, self._arguments)} · {say('waits for you')}", "waiting")
 
     def decide(self, decision: Decision) -> None:
         """Show what a person decided."""
@@ -81,12 +82,16 @@ class Step:
 
     def finish(self, result: ToolResult) -> None:
         """Show the result."""
-        label = _label(self._name, self._arguments)
+        label = label_of(self._name, self._arguments)
+        allowed = self._remote and result.outcome == "done"
+        if allowed:
+            self._decided = say("allowed by you")
         for remark in (self._decided, say(_ENDINGS[result.outcome]), _time(result.seconds)):
             label += f" · {remark}" if remark else ""
         self._expander.update(label, "complete" if result.outcome == "done" else "error")
         with self._answered:
-            draw_output(result, f"{self._name} output", f"{self._key}-output")
+            if not allowed:  # what came of it is shown when the remote server has run it
+                draw_output(result, f"{self._name} output", f"{self._key}-output")
             if st.session_state.get("sandbox"):
                 st.button(
                     say("Its events"),
@@ -99,7 +104,7 @@ class Step:
 
     def abandon(self) -> None:
         """Show that the model never finished this call, or that nobody waits for its result."""
-        self._expander.update(f"{_label(self._name, self._arguments)} · {say('stopped')}", "error")
+        self._expander.update(f"{label_of(self._name, self._arguments)} · {say('stopped')}", "error")
 
 
 def _inspect(call_id: str) -> None:
@@ -182,7 +187,7 @@ def _indented(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
-def _label(name: str, arguments: str) -> str:
+def label_of(name: str, arguments: str) -> str:
     """``name(first="argument", …)``, with nothing in it that is read as Markdown."""
     value = _json(arguments)
     inside = "…" if not arguments else ""

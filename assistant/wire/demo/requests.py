@@ -19,6 +19,9 @@ ITEMS = {
     "function_call": ("fc", ["call_id", "name", "arguments"]),
     "function_call_output": ("fco", ["call_id"]),
     "reasoning": ("rs", []),
+    "mcp_approval_response": ("mcpr", ["approval_request_id"]),
+    **dict.fromkeys(("web_search_call", "image_generation_call"), ("ig", [])),
+    **dict.fromkeys(("mcp_approval_request", "mcp_call"), ("mcp", ["name", "arguments", "server_label"])),
 }
 PARTS = ("input_text", "output_text", "refusal", "input_image", "input_file")
 
@@ -136,3 +139,8 @@ def check_calls(items: Sequence[Json]) -> None:
     for call_id in calls:
         if call_id not in outputs:
             raise Refusal(f"No tool output found for function call {call_id}.", "input")
+    asked = [item["id"] for item in items if item["type"] == "mcp_approval_request"]
+    for item in items:
+        if item["type"] == "mcp_approval_response" and item["approval_request_id"] not in asked:
+            wanted = item["approval_request_id"]
+            raise Refusal(f"No approval request found with id {wanted}.", "input")

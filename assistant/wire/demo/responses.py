@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from .answers import answer
 from .calls import Call
+from .hosted import items_for
 from .outputs import json_or_text
 from .requests import Json, metadata_of, need, new_id, tools_of
 from .stream import text_of, tokens
@@ -55,6 +56,9 @@ def ended(response: Json, items: Sequence[Json]) -> Json:
 def _output(response: Json, items: Sequence[Json]) -> list[Json]:
     asked = max((at for at, item in enumerate(items) if item.get("role") == "user"), default=-1)
     question = text_of(items[asked]) if asked >= 0 else ""
+    tools = [] if response["tool_choice"] == "none" else response["tools"]
+    if asked >= 0 and (hosted := items_for(question, items[asked + 1 :], tools)) is not None:
+        return hosted
     first = not any(item.get("role") == "assistant" for item in items[: max(asked, 0)])
     outputs = {item["call_id"]: text_of(item) for item in items if item["type"] == "function_call_output"}
     done = []
@@ -63,7 +67,7 @@ def _output(response: Json, items: Sequence[Json]) -> list[Json]:
             arguments = json_or_text(item["arguments"])
             call = Call(item["name"], arguments if isinstance(arguments, dict) else {})
             done.append((call, outputs[item["call_id"]]))
-    reply = answer(question, done, first, [] if response["tool_choice"] == "none" else response["tools"])
+    reply = answer(question, done, first, tools)
     output: list[Json] = []
     if reply.text:
         part = {"type": "output_text", "text": reply.text, "annotations": [], "logprobs": []}

@@ -88,6 +88,16 @@ NO_PLACE = _words(
     "thursday|friday|saturday|sunday|今日|明日|現在|週末|来週|今週|来月|世界|日本語|旅行|以下|以内|未満|部屋|料金|格安|都市"
 )
 
+# What the tools of the server's own are asked for; a group holds what it is about.
+SEARCH = _words(
+    r"\bsearch the (?:web|internet)(?: (?:for|about))?([^.?!\n]{0,80})"
+    r"|([^。、？！\n]{1,40}?)(?:について|を)?ウェブで検索"
+)
+DRAW = _words(r"\b(?:draw|paint)\b|絵を描|描いて")
+ASK_LIBRARY = _words(
+    r"\bask the library(?: (?:about|for))?([^.?!\n]{0,80})|図書館で([^。、？！\n]{1,40}?)(?:の本|について|を)"
+)
+
 # Small talk, by the sentence that answers it.
 TALK = {
     "thanks": _words(r"\bthanks\b|\bthank you\b|\bthx\b|\bcheers\b|ありがと|感謝"),

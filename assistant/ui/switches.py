@@ -1,0 +1,88 @@
+"""The switches for the tools of the server's own, beside the input.
+
+Not here: what these tools do (``hosted.py``), or what there is at all (``assistant/hosted.py``).
+
+The one rule: what is switched is kept in this browser session, and changes what later requests ask for.
+"""
+
+import streamlit as st
+
+from ..hosted import Hosted, offered, parse
+from ..settings import Settings
+from .plain import plain
+from .words import say
+
+DEMO = Hosted("mcp", "https://demo.invalid/mcp", "library")
+"""The remote server that the built-in demo plays."""
+
+
+def switches(settings: Settings) -> tuple[Hosted, ...]:
+    """The tools that this connection has, as far as anybody knows."""
+    speaks = (
+        settings.protocol in ("auto", "responses") and not settings.agent_id and not settings.assistant_id
+    )
+    if not (speaks or settings.demo) or (settings.demo and settings.protocol == "chat"):
+        return ()
+    if settings.demo:
+        return (Hosted("web_search"), Hosted("image_generation"), DEMO)
+    return offered(settings.hosted_tools, has_all=not settings.base_url)
+
+
+def switched_on(settings: Settings) -> tuple[Hosted, ...]:
+    """Those that are switched on; before anybody has switched, those in the settings, and all of the demo."""
+    return tuple(
+        tool
+        for tool in switches(settings)
+        if st.session_state.get(_switch(tool), _is_on_at_first(tool, settings))
+    )
+
+
+def is_switched(settings: Settings) -> bool:
+    """Whether a person has switched something, so that it is otherwise than at first."""
+    first = tuple(tool for tool in switches(settings) if _is_on_at_first(tool, settings))
+    return switched_on(settings) != first
+
+
+def _is_on_at_first(tool: Hosted, settings: Settings) -> bool:
+    return settings.demo or tool in parse(settings.hosted_tools)
+
+
+def draw_switches(settings: Settings) -> None:
+    """Draw a switch for each tool; nothing where there are none."""
+    tools = switches(settings)
+    if not tools:
+        return
+    on = switched_on(settings)
+    label = ", ".join(map(_name, on)) or say("none")
+    with st.popover(
+        plain(say("Tools: {names}", names=label)),
+        key="hosted_tools",
+        type="tertiary",
+        icon=":material/build:",
+    ):
+        st.caption(say("The server runs these itself. Some of them cost more than the tokens."))
+        if settings.demo:
+            st.caption(
+                say("Try “Search the web for Kyoto”, “Paint the sea” or “Ask the library about Oslo”.")
+            )
+        for tool in tools:
+            first = _is_on_at_first(tool, settings)
+            st.toggle(plain(_name(tool)), first, key=_switch(tool), help=plain(tool.where) or None)
+
+
+def _switch(tool: Hosted) -> str:
+    return "_".join(filter(None, ["hosted", tool.kind, tool.label or tool.where]))
+
+
+def _name(tool: Hosted) -> str:
+    match tool.kind:
+        case "web_search":
+            return say("web search")
+        case "code_interpreter":
+            return say("code")
+        case "image_generation":
+            return say("pictures")
+        case "file_search":
+            return say("files {name}", name=tool.where)
+        case "mcp":
+            return tool.label
