@@ -218,7 +218,7 @@ class Store:
     # --- all of them --------------------------------------------------------------------------------
 
     def entries(self, search: str = "", limit: int = 50, offset: int = 0) -> list[Entry]:
-        """This person's threads, those that changed last first, or those of them in which ``search`` was said.
+        """This person's threads, the last that changed first, or those in which ``search`` was said.
 
         It is looked for in titles and in everything said, arguments and outputs of calls included, also in
         branches that are not open.
@@ -314,10 +314,10 @@ class Store:
     @contextmanager
     def alone(self, lock: int) -> Iterator[sql.Connection]:
         """A transaction beside which there is no other with this lock, in any process."""
-        with self._translated(), self._engine.connect().execution_options(alone=True) as connection:
-            with connection.begin():
-                wait_for_others(connection, lock)
-                yield connection
+        connecting = self._engine.connect().execution_options
+        with self._translated(), connecting(alone=True) as connection, connection.begin():
+            wait_for_others(connection, lock)
+            yield connection
 
     @contextmanager
     def _reading(self) -> Iterator[sql.Connection]:

@@ -11,8 +11,8 @@
     branch    one row a branch that is not open, by thread and number: ``body``, where it begins, its messages
               and the backend's notes, as JSON, and ``said``, its words for searching; they are written
               only when somebody branches or switches
-    spent     one row for each person (``who``; empty: everybody together) in each minute or day (``period``, in
-              UTC): the messages, tokens and USD that were spent of the owner's account (``ledger.py``)
+    spent     one row for each person (``who``; empty: everybody together) in each minute or day (``period``,
+              of UTC): the messages, tokens and USD that were spent of the owner's account (``ledger.py``)
     edition   one row: the number of this schema
 
 All JSON is plain ASCII text: neither NUL nor half a surrogate pair troubles any database.

@@ -15,7 +15,11 @@ OURS = "assistant"
 MAY_IMPORT = {
     "events": set(),
     "errors": {"events"},
-    "settings": {"errors", "wire"},
+    "settings": {"access", "errors", "limits", "wire"},
+    "access": set(),
+    "limits": set(),
+    "ledger": {"limits", "store", "tables"},
+    "meter": {"events", "messages", "threads"},
     "schema": {"errors"},
     "tools": {"errors", "schema"},
     "execute": {"errors", "events", "progress", "tools", "views"},
@@ -60,7 +64,11 @@ MAY_IMPORT = {
     "__main__": {"terminal"},
     "functions": {"assistant"},
     "ui": {
+        "access",
         "as_test",
+        "ledger",
+        "limits",
+        "meter",
         "attachments",
         "faults",
         "lint",
@@ -88,7 +96,7 @@ MAY_IMPORT = {
 AT_HOME = {
     "openai": {"backends"},
     "streamlit": {"ui"},
-    "sqlalchemy": {"store", "tables"},
+    "sqlalchemy": {"ledger", "store", "tables"},
     "httpx2": {"backends", "wire", "functions"},
 }
 

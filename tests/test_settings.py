@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from assistant.errors import SettingsError
+from assistant.limits import Limit
 from assistant.settings import INSTRUCTIONS, VARIABLES, Settings
 
 
@@ -52,6 +53,10 @@ def test_every_variable_sets_its_setting() -> None:
         "ASSISTANT_FAULTS": "cut:5",
         "ASSISTANT_TRANSCRIBE_MODEL": "whisper",
         "ASSISTANT_BACKGROUND": "1",
+        "ASSISTANT_PASSWORD": "open sesame",
+        "ASSISTANT_ALLOWED": "Ada@Example.org, @example.com",
+        "ASSISTANT_LIMIT_PERSON": "9 messages/minute",
+        "ASSISTANT_LIMIT_ALL": "500000 tokens/day",
     }
     assert list(variables) == list(VARIABLES)
     assert Settings.load(variables) == Settings(
@@ -71,6 +76,10 @@ def test_every_variable_sets_its_setting() -> None:
         faults="cut:5",
         transcribe_model="whisper",
         background=True,
+        password="open sesame",
+        allowed=("ada@example.org", "@example.com"),
+        limit_person=(Limit(9, "messages", "minute"),),
+        limit_all=(Limit(500_000, "tokens", "day"),),
     )
 
 
