@@ -111,8 +111,8 @@ def person(claims: Mapping[str, Any], who: Sequence[str]) -> Person | Words:
             return Words("The provider does not tell your e-mail address, so you cannot come in.")
         if claims.get("email_verified", True) not in (True, "true"):
             return Words("{address} is not verified, so you cannot come in.", {"address": address})
-        address = _lower(address)
-        if address not in who and "@" + address.rpartition("@")[2] not in who:
+        local, at, domain = _lower(address).rpartition("@")
+        if not local or (local + at + domain not in who and at + domain not in who):
             return Words("{address} is not among those who may come in.", {"address": address})
     identity = json.dumps([issuer, subject]).encode()
     return Person(hashlib.sha256(identity).hexdigest(), name)
