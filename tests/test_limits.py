@@ -198,9 +198,8 @@ def test_each_response_is_charged_as_it_ends_also_one_that_failed(
 def test_an_answer_that_is_stopped_is_charged_by_what_was_said() -> None:
     found: list[Any] = []
     thread = Thread(messages=[Message.from_person("Hello"), Message("assistant", [Text("123456")])])
-    run = metered(
-        (each for each in [RoundStarted(1), TextDelta("123456"), ENDED]), thread, lambda *a: found.append(a)
-    )
+    events: list[Event] = [RoundStarted(1), TextDelta("123456"), ENDED]
+    run = metered((each for each in events), thread, lambda *each: found.append(each))
     assert [next(run), next(run)] == [RoundStarted(1), TextDelta("123456")]
     run.close()
     assert found == [(Usage(input=4, output=2), "")]
