@@ -50,8 +50,8 @@ def app(tmp_path: Path) -> Iterator[App]:
         secrets.write_text(SECRETS.format(port=port, client=CLIENT, secret=SECRET, url=provider.url))
         free.close()
         flags = [f"--server.port={port}", f"--secrets.files={secrets}"]
-        settings = {"OPENAI_BASE_URL": model.url, "ASSISTANT_ALLOWED": "ada@example.org, @example.com"}
-        for url in serve(tmp_path, flags=flags, **settings):
+        allowed = "ada@example.org, @example.com"
+        for url in serve(tmp_path, flags=flags, OPENAI_BASE_URL=model.url, ASSISTANT_ALLOWED=allowed):
             yield App(url, model)
 
 
