@@ -1,6 +1,7 @@
 """Who may come in: the rules, and the door as it is drawn."""
 
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import streamlit as st
 from assistant.access import EVERY, FREE, Lock, Person, allowed, person, problem, providers
 from assistant.errors import SettingsError
 from assistant.settings import Settings
+from assistant.ui.sidebar import is_at_home
 from tests.conftest import need
 from tests.page import Open, ask, shown
 from tests.wire import ModelServer, text
@@ -159,6 +161,33 @@ def test_a_password_that_is_too_short_is_refused_without_being_shown() -> None:
         Settings.load({"ASSISTANT_PASSWORD": "canary"})
     assert str(caught.value) == "ASSISTANT_PASSWORD is too short. Set one of 8 characters or more."
     assert PASSWORD not in repr(Settings.load({"ASSISTANT_PASSWORD": PASSWORD}))
+
+
+# --- at home ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("host", "peer", "more", "at_home"),
+    [
+        ("localhost:8501", None, {}, True),  # Streamlit has None for 127.0.0.1 and ::1
+        ("[::1]:8501", "127.0.0.2", {}, True),
+        ("127.0.0.1:8501", "::ffff:127.0.0.1", {}, True),
+        ("localhost:8501", "203.0.113.9", {}, False),  # anybody can ask for a host by this name
+        ("localhost:8501", "172.17.0.1", {}, False),
+        ("localhost:8501", "what", {}, False),
+        ("localhost:8501", None, {"X-Forwarded-For": "203.0.113.9"}, False),
+        ("localhost:8501", None, {"Forwarded": "for=203.0.113.9"}, False),
+        ("chat.example", None, {}, False),
+        ("localhost.example:8501", None, {}, False),
+        ("", None, {}, False),
+    ],
+)
+def test_at_home_is_who_sits_at_the_machine_whatever_their_browser_says(
+    monkeypatch: pytest.MonkeyPatch, host: str, peer: str | None, more: dict[str, str], at_home: bool
+) -> None:
+    seen = SimpleNamespace(headers={"Host": host, **more}, ip_address=peer)
+    monkeypatch.setattr(st, "context", seen)
+    assert is_at_home() is at_home
 
 
 # --- the door on the page ---------------------------------------------------------------------------
