@@ -3,12 +3,15 @@
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from assistant import Thread
-from assistant.errors import SettingsError
+from assistant.backends.connections import Choice
+from assistant.backends.voice import open_voice
+from assistant.errors import RequestRefused, SettingsError
 from assistant.events import (
     Event,
     RoundEnded,
@@ -25,8 +28,9 @@ from assistant.messages import Message, Text
 from assistant.meter import metered
 from assistant.settings import Settings
 from assistant.store import Store
-from assistant.ui.wallet import with_what_may_be_spent
+from assistant.ui.wallet import Wallet, with_what_may_be_spent
 from tests.page import Open, ask, shown
+from tests.test_voice import EarServer
 from tests.wire import ModelServer, text
 
 DAY = 1_795_392_000.0  # a midnight of UTC
@@ -277,10 +281,8 @@ def test_a_limit_that_is_reached_is_told_kindly_and_nothing_typed_is_lost(
 
 
 def test_tokens_are_counted_and_a_key_of_ones_own_has_no_limits(
-    server: ModelServer, open_page: Open, tmp_path: Any
+    server: ModelServer, open_page: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from assistant.backends.connections import Choice
-
     server.plays(text("A."), text("B."))
     page = ask(
         open_page(OPENAI_BASE_URL=server.url, OPENAI_API_KEY=KEY, ASSISTANT_LIMIT_ALL="1 tokens/day"), "One"
@@ -289,14 +291,46 @@ def test_tokens_are_counted_and_a_key_of_ones_own_has_no_limits(
         assert Ledger(store).spent()["day"].tokens > 0
     ask(page, "Two")
     assert "spent for now" in page.info[0].value
-    page.session_state["choice"] = Choice(server.url, "sk-own", "test-model")
+    page.session_state["choice"] = Choice(server.url, "sk-canary-of-a-visitor", "test-model")
     ask(page, "Two")
     assert shown(page)[-1] == ("assistant", [("markdown", "B.")])
     assert [each.value for each in page.info] == []
+    # Nobody's key is anywhere but in the memory of the process.
+    kept = b"".join(file.read_bytes() for file in tmp_path.glob("threads.sqlite*"))
+    assert b"Two" in kept
+    assert b"canary" not in kept
+    seen = repr(page.main) + repr(page.sidebar) + repr(dict(page.query_params)) + caplog.text
+    assert "canary" not in seen
+
+
+def test_a_recording_counts_as_a_message_and_by_its_length(store: Store) -> None:
+    with EarServer() as ears:
+        ears.heard = [(200, {"text": "Hello."})]
+        settings = Settings(base_url=ears.url, transcribe_model="ear", limit_all=parse("1 messages/day"))
+        plain_voice = open_voice(settings)
+        voice = Wallet(settings, "visitor", store).counting(plain_voice)
+        assert voice is not None
+        assert plain_voice is not None
+        assert voice.transcribe(b"\x00" * 32_000) == "Hello."
+        with pytest.raises(RequestRefused, match="spent for now"):
+            voice.transcribe(b"\x00" * 32_000)
+        plain_voice.close()
+    assert Ledger(store).spent("visitor")["day"] == Spent(1, 16)
+
+
+def test_tokens_cost_what_their_model_costs_or_the_one_that_was_set(store: Store) -> None:
+    wallet = Wallet(Settings(limit_all=parse("1 USD/day")), "ada", store)  # gpt-6-luna: 0.10, 0.01, 0.50
+    wallet.charge(Usage(input=1_000_000, cached=500_000, output=100_000), "gpt-6-astra-2026-01-01")
+    spent = Ledger(store).spent("ada")["day"]
+    assert (spent.tokens, round(spent.dollars, 9)) == (1_100_000, (5 + 0.5) * 2 + 5 * 1.5)
+    wallet = Wallet(Settings(limit_all=parse("1 USD/day")), "bob", store)
+    wallet.charge(Usage(input=100_000, output=100_000), "unheard-of")
+    spent = Ledger(store).spent("bob")["day"]
+    assert (spent.tokens, round(spent.dollars, 9)) == (200_000, 0.06)
 
 
 def test_where_nothing_can_be_counted_nothing_is_spent(
-    server: ModelServer, open_page: Open, tmp_path: Any
+    server: ModelServer, open_page: Open, tmp_path: Path
 ) -> None:
     (tmp_path / "broken.sqlite").write_text("This is no database. " * 100)
     page = open_page(

@@ -160,6 +160,9 @@ def is_new(page: AppTest) -> bool:
     """Whether the page says that there is no such thread, and shows a new one."""
     assert not page.exception
     assert "Hush" not in repr(page.main) + repr(page.sidebar)
+    for each in page.button:  # nor is there anything to do with it
+        assert not str(each.key).startswith(("open_", "edit_", "regenerate_", "branch_", "stop", "delete"))
+    assert "thread" not in page.query_params
     return [each.value for each in page.info] == [UNKNOWN] and not page.chat_message
 
 

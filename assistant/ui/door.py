@@ -20,7 +20,7 @@ from .words import say
 def enter(settings: Settings, auth: object) -> Person:
     """Who is at the page, once they may be; ``auth`` is the section of this name in Streamlit's secrets."""
     section = auth if isinstance(auth, Mapping) else None if auth is None else {}
-    installed = find_spec("authlib") is not None
+    installed = not settings.allowed or find_spec("authlib") is not None
     if wrong := problem(settings.password, settings.allowed, section, authlib=installed):
         _draw_title(settings)
         _tell(wrong)

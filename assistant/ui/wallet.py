@@ -93,7 +93,7 @@ class Wallet:
     def charge(self, usage: Usage, model: str = "") -> None:
         """Count what a response took; where its model has no known price, by that of the one that is set."""
         tokens, dollars = usage.input + usage.output, 0.0
-        if price := price_of(model) or price_of(self.settings.model):
+        if self.settings.has_price and (price := price_of(model) or price_of(self.settings.model)):
             dollars = cost(price, input=usage.input, cached=usage.cached, written=0, output=usage.output)
         try:
             if self.store is not None:
