@@ -1,6 +1,9 @@
 """Who may come in: the rules, and the door as it is drawn."""
 
+import ast
+import re
 from importlib.util import find_spec
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,10 +14,12 @@ from assistant.access import EVERY, FREE, Lock, Person, allowed, person, problem
 from assistant.errors import SettingsError
 from assistant.settings import Settings
 from assistant.ui.sidebar import is_at_home
+from assistant.ui.words_ja import JAPANESE
 from tests.conftest import need
 from tests.page import Open, ask, shown
 from tests.wire import ModelServer, text
 
+ROOT = Path(__file__).parent.parent
 PASSWORD = "canary sésame 🔑"
 AUTH = {
     "redirect_uri": "http://localhost:8501/oauth2callback",
@@ -161,6 +166,19 @@ def test_a_password_that_is_too_short_is_refused_without_being_shown() -> None:
         Settings.load({"ASSISTANT_PASSWORD": "canary"})
     assert str(caught.value) == "ASSISTANT_PASSWORD is too short. Set one of 8 characters or more."
     assert PASSWORD not in repr(Settings.load({"ASSISTANT_PASSWORD": PASSWORD}))
+
+
+def test_every_sentence_of_the_door_and_the_wallet_is_there_in_japanese() -> None:
+    said = []
+    for module in ("access.py", "ui/door.py", "ui/wallet.py"):
+        for node in ast.walk(ast.parse((ROOT / "assistant" / module).read_text())):
+            match node:
+                case ast.Call(func=ast.Name(id="say" | "Words"), args=[ast.Constant(value=str(words)), *_]):
+                    said.append(words)
+    assert len(said) > 20
+    parts = re.compile(r"{\w+}").findall
+    for words in said:
+        assert sorted(parts(words)) == sorted(parts(JAPANESE[words]))
 
 
 # --- at home ----------------------------------------------------------------------------------------

@@ -142,8 +142,15 @@ def _in_words(full: Reached) -> str:
     wait = (
         say("{minutes} min", minutes=minutes) if minutes < 90 else say("{hours} h", hours=round(minutes / 60))
     )
+    at = opens.strftime("%H:%M")
     if full.everybody:
-        words = "All that may be spent here is spent for now. There is room again at {time}, in {wait}."
-    else:
-        words = "You have asked as much as one person may for now. There is room again at {time}, in {wait}."
-    return say(words, time=opens.strftime("%H:%M"), wait=wait)
+        return say(
+            "All that may be spent here is spent for now. There is room again at {time}, in {wait}.",
+            time=at,
+            wait=wait,
+        )
+    return say(
+        "You have asked as much as one person may for now. There is room again at {time}, in {wait}.",
+        time=at,
+        wait=wait,
+    )
