@@ -47,7 +47,7 @@ from assistant.ui.queue import Queue, draw_queue
 from assistant.ui.sandbox import Sandbox, draw_sandbox
 from assistant.ui.sidebar import Shelf, draw_key, draw_threads, is_at_home
 from assistant.ui.steps import plain
-from assistant.ui.wallet import draw_kept_back, draw_reached, wallet_of, with_what_may_be_spent
+from assistant.ui.wallet import draw_kept_back, draw_reached, paid, wallet_of, with_what_may_be_spent
 from assistant.ui.words import say
 from assistant.wire.demo import DemoTransport
 from assistant.wire.fault import parse
@@ -168,11 +168,7 @@ def answer(run: Callable[[], Generator[Event, None, None]], thread: Thread) -> N
     before = tapes.of(thread.id)[-1:] if thread.is_paused else []
     tape = before[0] if before else tapes.begin(thread.id)  # what was paused goes on
     st.session_state.tape = tape
-
-    def paid() -> Generator[Event, None, None]:
-        return wallet.metered(run(), thread) if wallet else run()
-
-    live.start(thread, lambda: recorded(paid(), tape), assistant.cancel, keeper)
+    live.start(thread, lambda: recorded(paid(run(), thread, wallet), tape), assistant.cancel, keeper)
 
 
 def ask(run: Callable[[], Generator[Event, None, None]], thread: Thread) -> None:
@@ -342,9 +338,7 @@ keeper = keeper_at(
     settings.database_url or f"sqlite:///{Path(__file__).with_name('threads.sqlite')}", edition
 )
 store: Store | None = keeper.store.of(person.id) if keeper.store else None
-wallet = wallet_of(
-    configured, settings, person, store
-)  # where answers are at the owner's expense, with limits
+wallet = wallet_of(configured, settings, person, store)  # where answers are at the owner's expense
 visits: Visits = st.session_state.setdefault("visits", Visits())
 visits.count += 1
 

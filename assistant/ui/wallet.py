@@ -82,10 +82,6 @@ class Wallet:
         if full:
             raise LimitReached(_in_words(full))
 
-    def metered(self, run: Generator[Event, None, None], thread: Thread) -> Generator[Event, None, None]:
-        """The same run, with what it takes counted."""
-        return metered(run, thread, self.charge)
-
     def counting(self, voice: Voice | None) -> Voice | None:
         """The same voice, each of whose recordings counts as a message."""
         return voice and _CountedVoice(voice, self)
@@ -100,6 +96,13 @@ class Wallet:
                 Ledger(self.store).charge(self.who, tokens, dollars)
         except StoreError as error:
             log.warning("%d tokens are not counted: %s", tokens, error)
+
+
+def paid(
+    run: Generator[Event, None, None], thread: Thread, wallet: Wallet | None
+) -> Generator[Event, None, None]:
+    """The same run; what it takes is counted, where there is a wallet."""
+    return metered(run, thread, wallet.charge) if wallet else run
 
 
 class _CountedVoice(Voice):
