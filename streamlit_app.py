@@ -19,7 +19,14 @@ from assistant.backends import Agents, Server, open_backend, prepare
 from assistant.backends.attached import takes
 from assistant.backends.connections import Choice
 from assistant.backends.voice import Voice, open_voice
-from assistant.errors import BackendError, FunctionError, StoreError, ThreadBusy, UnknownThread
+from assistant.errors import (
+    BackendError,
+    FunctionError,
+    LimitReached,
+    StoreError,
+    ThreadBusy,
+    UnknownThread,
+)
 from assistant.events import Decision, Event
 from assistant.faults import faulty
 from assistant.hosted import in_text
@@ -36,13 +43,15 @@ from assistant.ui.attachments import draw_waiting, hold, put_back, release, subm
 from assistant.ui.branches import Branching
 from assistant.ui.chat import Visits, draw_message, follow, name_thread
 from assistant.ui.connection import draw_connection
+from assistant.ui.door import draw_person, enter
 from assistant.ui.hearing import draw_hearing
 from assistant.ui.look import draw_look
 from assistant.ui.queue import Queue, draw_queue
 from assistant.ui.sandbox import Sandbox, draw_sandbox
-from assistant.ui.sidebar import Shelf, draw_threads, is_at_home
+from assistant.ui.sidebar import Shelf, draw_key, draw_threads, is_at_home
 from assistant.ui.steps import plain
 from assistant.ui.switches import draw_switches, is_switched, switched_on
+from assistant.ui.wallet import draw_kept_back, draw_reached, paid, wallet_of, with_what_may_be_spent
 from assistant.ui.words import draw_language, retell, say
 from assistant.wire.demo import DemoTransport
 from assistant.wire.fault import parse
@@ -135,10 +144,13 @@ def settle() -> None:
 
 
 def open_thread(thread_id: str) -> Thread:
-    """The thread by this id: one that is open here, or kept here, or known to the server."""
-    opened = live.find(thread_id)
+    """The person's thread by this id: one that is open here, or kept here, or known to the server."""
+    opened = live.find(thread_id, person.id)
     if opened is None and store:
         opened = store.load(thread_id)
+    # Whose a thread is that only the server knows, nobody can tell.
+    if opened is None and (person.id or (store and store.is_somebodys(thread_id))):
+        raise UnknownThread("There is no thread by this id.", code="unknown_thread")
     return live.share(opened or backend.recall(thread_id))
 
 
@@ -163,13 +175,20 @@ def answer(run: Callable[[], Generator[Event, None, None]], thread: Thread) -> N
     before = tapes.of(thread.id)[-1:] if thread.is_paused else []
     tape = before[0] if before else tapes.begin(thread.id)  # what was paused goes on
     st.session_state.tape = tape
-    live.start(thread, lambda: recorded(run(), tape), assistant.cancel, keeper)
+    live.start(thread, lambda: recorded(paid(run(), thread, wallet), tape), assistant.cancel, keeper)
+
+
+def ask(run: Callable[[], Generator[Event, None, None]], thread: Thread) -> None:
+    """Answer what a person asks now, if there is room for it within the limits."""
+    if wallet and not live.of(thread):
+        wallet.admit()
+    answer(run, thread)
 
 
 def forget(thread_id: str) -> None:
     """Delete a thread here and at the server, if a person may have it deleted."""
     try:
-        if store and (doomed := live.find(thread_id) or store.load(thread_id)):
+        if store and (doomed := live.find(thread_id, person.id) or store.load(thread_id)):
             if run := live.of(doomed):
                 run.stop()
                 run.join(1)
@@ -193,13 +212,17 @@ def forget_at_server(thread: Thread) -> None:
 
 
 def new_chat() -> None:
-    st.session_state.thread = Thread()
+    st.session_state.thread = Thread(owner=person.id)
     name_thread("")
 
 
 def retry() -> None:
-    with suppress(ThreadBusy):  # somebody else retries it already
-        answer(partial(assistant.resume, thread), thread)
+    try:
+        ask(partial(assistant.resume, thread), thread)
+    except LimitReached as reached:
+        st.session_state.reached = str(reached)
+    except ThreadBusy:
+        pass  # somebody else retries it already
 
 
 def decide(decisions: list[Decision]) -> None:
@@ -208,11 +231,11 @@ def decide(decisions: list[Decision]) -> None:
 
 
 def edit(position: int, text: str) -> None:
-    answer(partial(assistant.edit, thread, position, text), thread)
+    ask(partial(assistant.edit, thread, position, text), thread)
 
 
 def regenerate(position: int) -> None:
-    answer(partial(assistant.regenerate, thread, position), thread)
+    ask(partial(assistant.regenerate, thread, position), thread)
 
 
 def switch(position: int, number: int) -> None:
@@ -222,7 +245,7 @@ def switch(position: int, number: int) -> None:
 def replay(tape: Tape, speed: float) -> None:
     """Play a tape in a thread of its own, which is not kept: it was no conversation."""
     played = player(tape, toolbox, speed=speed, again=st.session_state.get("replay_again", False))
-    copy = Thread(unguessable_id())
+    copy = Thread(unguessable_id(), owner=person.id)
 
     def run() -> Generator[Event, None, None]:
         yield from played.run(copy, prompt_of(tape))
@@ -276,13 +299,15 @@ def look_elsewhere() -> None:
 
 # Settings and functions: what is wrong with them is said on the page, in one sentence.
 try:
-    configured = Settings.load(os.environ, secrets(), dotenv_values(Path(__file__).with_name(".env")))
+    secret = secrets()
+    configured = Settings.load(os.environ, secret, dotenv_values(Path(__file__).with_name(".env")))
     toolbox = Toolbox.from_package(functions)
 except (SettingsError, FunctionError) as error:
     st.set_page_config(page_title="Assistant")
     st.error(plain(error), icon=":material/error:")
     st.stop()
 
+owners, configured = configured, with_what_may_be_spent(configured, is_at_home())
 broken = st.session_state.get("faults", configured.faults)  # on purpose, for this session alone
 with suppress(ValueError):
     toolbox = faulty(toolbox, parse(broken))
@@ -297,6 +322,7 @@ st.set_page_config(
     page_icon=":material/flight_takeoff:",
     layout="wide" if sandbox else "centered",
 )
+person = enter(configured, secret.get("auth"))  # whoever may not come in comes no further than this line
 edition = id(Thread)
 own = choice or settings.faults or is_switched(connected)  # such a backend is this session's alone
 backend = chosen_backend(settings, edition) if own else backend_for(settings, edition)
@@ -314,7 +340,8 @@ assistant = Assistant(
 keeper = keeper_at(
     settings.database_url or f"sqlite:///{Path(__file__).with_name('threads.sqlite')}", edition
 )
-store: Store | None = keeper.store
+store: Store | None = keeper.store.of(person.id) if keeper.store else None
+wallet = wallet_of(configured, settings, person, store)  # where answers are at the owner's expense
 visits: Visits = st.session_state.setdefault("visits", Visits())
 visits.count += 1
 
@@ -327,7 +354,9 @@ with st.container(horizontal=True, vertical_alignment="center"):
     what = say("What goes over the wire, the functions, the code, and faults")
     st.toggle(say("Sandbox"), key="sandbox", help=what)
     st.button(say("New chat"), key="new_chat", icon=":material/edit_square:", on_click=new_chat)
-if settings.demo:
+if settings.demo and not choice and owners.api_key:
+    draw_kept_back()
+elif settings.demo:
     st.info(
         say(
             "This is the built-in demo: a stand-in without a model. To connect one, open *Connection* in the "
@@ -351,14 +380,16 @@ if keeper.problem:
 
 # The thread: the one that the address names, or this session's own.
 kept = st.session_state.get("thread")
-thread = kept if isinstance(kept, Thread) else Thread()  # not, after an edit reloaded the package
+thread = Thread(owner=person.id)
+if isinstance(kept, Thread) and kept.owner == person.id:  # not, after an edit reloaded the package
+    thread = kept
 asked = st.query_params.get("thread")
 if asked and asked not in (thread.id, st.session_state.get("address")):
     try:
         thread = open_thread(asked)
     except UnknownThread:
         st.info(say("There is no thread by the id in the address, so this is a new one."))
-        thread = Thread()
+        thread = Thread(owner=person.id)
     except (BackendError, StoreError) as error:
         st.error(plain(error), icon=":material/error:")
         st.button(say("Retry"), key="retry", icon=":material/refresh:")
@@ -372,6 +403,7 @@ name_thread(thread.id)
 elsewhere = catch_up(thread)
 known = len(thread.messages)
 with st.sidebar:
+    draw_person(person)
     chosen = draw_connection(configured, choice, backend.protocol)
 if chosen != choice:
     st.session_state.choice = chosen
@@ -388,6 +420,7 @@ if "unsent" in st.session_state:
     st.session_state.prompt, reason = st.session_state.pop("unsent")
     st.toast(reason, icon=":material/edit_note:")
 voice = voice_for(settings, edition)
+voice = wallet.counting(voice) if wallet else voice
 with st.bottom:  # just above the input: files and recordings that wait, messages that wait, how to stop
     above, strip = st.container(), st.empty()
     if backend.protocol in ("", "Responses"):
@@ -432,25 +465,39 @@ if not thread.messages and not prompt.strip() and not attached:
 if prompt.strip() or attached:
     examples.empty()
     try:
-        answer(partial(assistant.run, thread, prompt, attached), thread)
+        ask(partial(assistant.run, thread, prompt, attached), thread)
         if said:  # what waits does not go with an example
             release()
     except ThreadBusy as busy:
         hold(attached)
         put_back(prompt, say("{why} Your message is back in the input.", why=retell(str(busy))))
+    except LimitReached as reached:
+        hold(attached)
+        st.session_state.reached = str(reached)
+        put_back(prompt, say("It is not asked yet: your message is back in the input."))
 elif not waits and not elsewhere:
-    with suppress(ThreadBusy):  # it waits on
-        queue.send(thread, lambda text: answer(partial(assistant.run, thread, text), thread))
+    try:
+        queue.send(thread, lambda text: ask(partial(assistant.run, thread, text), thread))
+    except ThreadBusy:
+        pass  # it waits on
+    except LimitReached as reached:
+        st.session_state.reached = str(reached)
+        put_back(queue.clear(thread), say("It is not asked yet: your message is back in the input."))
 
 with above:
+    draw_reached()
     draw_waiting(voice)
 
 # The threads: drawn when the answer is on its way, for it need not wait for them.
 listed_first = None
-if store and not keeper.problem and is_at_home():
+if store and not keeper.problem and not person.id and not is_at_home():
+    with st.sidebar:
+        draw_key()
+elif store and not keeper.problem:
     with st.sidebar:
         try:
-            at_server = partial(backend.entries, 50) if isinstance(backend, Agents) else None
+            agents = backend if isinstance(backend, Agents) and not person.id else None
+            at_server = partial(agents.entries, 50) if agents else None
             listed_first = draw_threads(
                 Shelf(store, thread.id, live.running, settings.model, forget, at_server)
             )

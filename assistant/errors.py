@@ -5,6 +5,7 @@
     ├── FunctionError          a function that cannot be offered to a model; raised at import
     ├── ToolError              raised *by* a function: its text is for the model
     ├── ThreadBusy             a second run was started on a thread while one is running
+    ├── LimitReached           the owner lets nobody, or not this person, spend more just now
     ├── StoreError             the database that keeps threads cannot be used
     ├── Incomplete             nobody's: the server ended a response early, at a limit
     └── BackendError           a request that did not end well
@@ -38,6 +39,10 @@ class ToolError(AssistantError):
 
 class ThreadBusy(AssistantError):
     """The thread has a run already, and a thread has one run at a time."""
+
+
+class LimitReached(AssistantError):
+    """The owner's account is not used for this now; the text says from when on it is again."""
 
 
 class StoreError(AssistantError):

@@ -2,7 +2,8 @@
 
 Not here: one run and its log (``live.py``).
 
-The one rule: a thread has one run at a time, in this process and, where threads are kept, in all of them.
+The one rule: a thread has one run at a time, in this process and, where threads are kept, in all of them; and
+nobody is given somebody else's.
 """
 
 import threading
@@ -23,7 +24,7 @@ class LiveRuns:
         self._lock = threading.RLock()
         self._runs: list[LiveRun] = []
         self._starting: WeakSet[Thread] = WeakSet()
-        self._threads: WeakValueDictionary[str, Thread] = WeakValueDictionary()
+        self._threads: WeakValueDictionary[tuple[str, str], Thread] = WeakValueDictionary()  # by owner, id
 
     def start(
         self,
@@ -98,21 +99,23 @@ class LiveRuns:
         with self._lock:
             return {run.thread.id for run in self._runs if not run.ended}
 
-    def find(self, thread_id: str) -> Thread | None:
-        """The thread by this id, if anybody in this process has it open or a run is writing to it."""
+    def find(self, thread_id: str, owner: str = "") -> Thread | None:
+        """This person's thread by this id, if it is open in this process or a run is writing to it."""
         with self._lock:
-            running = next((run.thread for run in self._runs if run.thread.id == thread_id), None)
-            return running or self._threads.get(thread_id)
+            running = (each.thread for each in self._runs if each.thread.id == thread_id)
+            mine = next((thread for thread in running if thread.owner == owner), None)
+            return mine or self._threads.get((owner, thread_id))
 
     def drop(self, thread: Thread) -> None:
         """Let a thread go that was deleted: nobody finds it any more."""
         with self._lock:
-            self._threads.pop(thread.id, None)
+            self._threads.pop((thread.owner, thread.id), None)
 
     def share(self, thread: Thread) -> Thread:
-        """Make the thread, which has an id, known to the process; the first under an id wins."""
+        """Make the thread, which has an id, known to the process; a person's first under an id wins."""
         with self._lock:
-            return self._threads.setdefault(thread.id, self.find(thread.id) or thread)
+            found = self.find(thread.id, thread.owner)
+            return self._threads.setdefault((thread.owner, thread.id), found or thread)
 
     def _stop(self, thread: Thread) -> None:
         run = self.of(thread)

@@ -11,10 +11,17 @@ from typing import Any, Literal, cast, get_args
 from urllib.parse import urlsplit
 
 from . import hosted
+from .access import allowed
 from .errors import SettingsError
+from .limits import Limit
+from .limits import parse as limits
 from .wire.fault import parse
+from .wire.prices import price_of
 
 OPENAI_URL = "https://api.openai.com/v1"
+
+SHORTEST = 8
+"""Characters of a password."""
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
@@ -44,6 +51,10 @@ VARIABLES: dict[str, str] = {
     "ASSISTANT_TRANSCRIBE_MODEL": "The model that transcribes speech (gpt-transcribe, if at OpenAI).",
     "ASSISTANT_BACKGROUND": "1 lets answers go on at the server through a lost connection, where it can (0).",
     "ASSISTANT_HOSTED_TOOLS": "The server's own tools, such as web_search, mcp:wiki=https://… (none).",
+    "ASSISTANT_PASSWORD": "What everybody types to come in, 8 characters or more (the page is open).",
+    "ASSISTANT_ALLOWED": "Who may sign in, such as ada@example.org, @example.com; * for everybody who can.",
+    "ASSISTANT_LIMIT_PERSON": "What each person may spend: 9 messages/minute, 100000 tokens/day, 1 USD/day.",
+    "ASSISTANT_LIMIT_ALL": "What all of them together may spend, written in the same way (no limit).",
 }
 
 
@@ -68,6 +79,10 @@ class Settings:
     transcribe_model: str = ""
     background: bool = False
     hosted_tools: str = ""
+    password: str = field(default="", repr=False)
+    allowed: tuple[str, ...] = ()
+    limit_person: tuple[Limit, ...] = ()
+    limit_all: tuple[Limit, ...] = ()
 
     @property
     def demo(self) -> bool:
@@ -123,11 +138,27 @@ class Settings:
             transcribe_model=text("ASSISTANT_TRANSCRIBE_MODEL"),
             background=_flag("ASSISTANT_BACKGROUND", text("ASSISTANT_BACKGROUND"), default.background),
             hosted_tools=_hosted(text("ASSISTANT_HOSTED_TOOLS")),
+            password=_password(text("ASSISTANT_PASSWORD")),
+            allowed=_allowed(text("ASSISTANT_ALLOWED")),
+            limit_person=_limits("ASSISTANT_LIMIT_PERSON", text("ASSISTANT_LIMIT_PERSON")),
+            limit_all=_limits("ASSISTANT_LIMIT_ALL", text("ASSISTANT_LIMIT_ALL")),
         )
         for protocol, name in (("agents", "OPENAI_AGENT_ID"), ("assistants", "OPENAI_ASSISTANT_ID")):
             if settings.protocol == protocol and not text(name):
                 raise SettingsError(f"ASSISTANT_PROTOCOL is {protocol!r}, which needs {name} as well.")
+        in_money = any(limit.unit == "USD" for limit in settings.limit_person + settings.limit_all)
+        if in_money and not settings.has_price:
+            raise SettingsError(
+                f"A limit is in USD, but what {settings.model!r} costs there is not known here. "
+                "Set tokens instead."
+            )
         return settings
+
+    @property
+    def has_price(self) -> bool:
+        """Whether it is known what an answer costs: a model of OpenAI's, asked at OpenAI."""
+        of_its_own = self.agent_id or self.assistant_id
+        return price_of(self.model) is not None and not of_its_own and self.base_url in ("", OPENAI_URL)
 
 
 def _key(value: str) -> str:
@@ -168,6 +199,29 @@ def _hosted(value: str) -> str:
         return hosted.in_text(hosted.parse(value))
     except ValueError as error:
         raise SettingsError(f"ASSISTANT_HOSTED_TOOLS cannot be used. {error}") from None
+
+
+def _password(value: str) -> str:
+    if value and len(value) < SHORTEST:  # the value itself is never shown
+        raise SettingsError(f"ASSISTANT_PASSWORD is too short. Set one of {SHORTEST} characters or more.")
+    return value
+
+
+def _allowed(value: str) -> tuple[str, ...]:
+    try:
+        return allowed(value)
+    except ValueError as error:
+        raise SettingsError(
+            f"ASSISTANT_ALLOWED holds {str(error)!r}. Set addresses and domains with commas between them, "
+            "such as ada@example.org, @example.com."
+        ) from None
+
+
+def _limits(name: str, value: str) -> tuple[Limit, ...]:
+    try:
+        return limits(value)
+    except ValueError as error:
+        raise SettingsError(f"{name} is {value!r}. {error}") from None
 
 
 def _faults(value: str) -> str:

@@ -3,7 +3,8 @@
 Not here: when something is saved (``keeper.py``) or how a list of threads looks.
 
 The one rule: a thread is written in one transaction, by the one process that may answer it. So whoever reads
-after a crash reads whole messages, and nobody writes over what another process has written.
+after a crash reads whole messages, and nobody writes over what another process has written. Every thread is
+somebody's, and a store gives out one person's alone: see ``of``.
 """
 
 import json
@@ -12,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakSet
@@ -22,7 +24,18 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from .errors import StoreError, ThreadBusy
 from .events import Citation, HostedCall
 from .messages import UNSENDABLE, Call, Message, Reasoning, Refusal, Text
-from .tables import BRANCHES, EDITION, KINDS, MESSAGES, THREADS, address_of, bring_forward, engine_for, now
+from .tables import (
+    BRANCHES,
+    EDITION,
+    KINDS,
+    MESSAGES,
+    THREADS,
+    address_of,
+    bring_forward,
+    engine_for,
+    now,
+    wait_for_others,
+)
 from .threads import Thread
 from .transcript import branches_as_json, branches_from_json, message_as_json, message_from_json
 
@@ -47,8 +60,11 @@ class Entry:
 class Store:
     """Threads in a database; safe to use from many threads and processes at once.
 
-    Every method that reads or writes raises ``StoreError`` when the database cannot be used.
+    Every method that reads or writes raises ``StoreError`` when the database cannot be used. ``owner`` is the
+    person whose threads are found here by their ids, listed and searched; see ``of``.
     """
+
+    owner = ""
 
     def __init__(self, url: str, lease: float = LEASE) -> None:
         """Open the database at this URL, make its tables where there are none, or bring them forward.
@@ -90,6 +106,12 @@ class Store:
         """Let go of the connections."""
         self._engine.dispose()
 
+    def of(self, owner: str) -> "Store":
+        """The same store, in which only the threads of this person can be found."""
+        theirs = copy(self)
+        theirs.owner = owner
+        return theirs
+
     # --- one thread ---------------------------------------------------------------------------------
 
     def save(self, thread: Thread, since: int = 0, *, raw: bool = True) -> None:
@@ -117,14 +139,15 @@ class Store:
         changes: dict[str, Any] = {"changed": time.time(), "version": THREADS.c.version + 1}
         if raw:
             changes["raw"] = json.dumps(thread.raw)
-        mine = sql.update(THREADS).where(THREADS.c.id == thread.id, self._free).values(changes)
+        this = (THREADS.c.id == thread.id) & (THREADS.c.owner == thread.owner)
+        mine = sql.update(THREADS).where(this, self._free).values(changes)
         with self._writing() as connection:
             version: int | None = connection.scalar(mine.returning(THREADS.c.version))
             if version is None:  # nothing of it is kept yet, or it is not ours
                 since, version, moved = 0, 1, 0
                 self._insert(connection, thread)
-            this = MESSAGES.c.thread_id == thread.id
-            connection.execute(sql.delete(MESSAGES).where(this, MESSAGES.c.position >= since))
+            its = MESSAGES.c.thread_id == thread.id
+            connection.execute(sql.delete(MESSAGES).where(its, MESSAGES.c.position >= since))
             _write(connection, MESSAGES, [_row(thread, each) for each in range(since, len(thread.messages))])
             if moved is not None:
                 connection.execute(sql.delete(BRANCHES).where(BRANCHES.c.thread_id == thread.id))
@@ -132,18 +155,17 @@ class Store:
         return version
 
     def load(self, thread_id: str) -> Thread | None:
-        """The thread by this id, or None.
+        """This person's thread by this id, or None.
 
         An answer without an ending is one whose process is gone, or is still at it.
         """
         if UNSENDABLE.search(thread_id):
             return None
-        this = THREADS.c.id == thread_id
         bodies = sql.select(MESSAGES.c.body).where(MESSAGES.c.thread_id == thread_id)
         others = sql.select(BRANCHES.c.body).where(BRANCHES.c.thread_id == thread_id)
         with self._reading() as connection:
             row = connection.execute(
-                sql.select(THREADS.c.raw, THREADS.c.title, THREADS.c.version).where(this)
+                sql.select(THREADS.c.raw, THREADS.c.title, THREADS.c.version).where(self._mine(thread_id))
             ).first()
             said = connection.scalars(bodies.order_by(MESSAGES.c.position)).all()
             aside = connection.scalars(others.order_by(BRANCHES.c.number)).all()
@@ -152,24 +174,33 @@ class Store:
         try:
             messages = [message_from_json(json.loads(body)) for body in said]
             branches = branches_from_json([json.loads(body) for body in aside], len(messages))
-            return Thread(thread_id, messages, json.loads(row.raw), row.title, row.version, branches)
+            raw = json.loads(row.raw)
+            return Thread(thread_id, messages, raw, row.title, row.version, branches, owner=self.owner)
         except ValueError as error:
             raise StoreError(f"A thread in {self._shown} cannot be read: {error}") from error
+
+    def is_somebodys(self, thread_id: str) -> bool:
+        """Whether anybody, this person or another, has a thread by this id here."""
+        if UNSENDABLE.search(thread_id):
+            return False
+        with self._reading() as connection:
+            return self._is_there(connection, THREADS.c.id == thread_id)
 
     def newer(self, thread: Thread) -> Thread | None:
         """The thread as another process has kept it since it was written or read here, or None."""
         if not thread.id:
             return None
-        version = sql.select(THREADS.c.version).where(THREADS.c.id == thread.id)
+        store = self.of(thread.owner)
+        version = sql.select(THREADS.c.version).where(store._mine(thread.id))
         with self._reading() as connection:
             kept = connection.scalar(version)
-        return None if kept is None or kept <= thread.version else self.load(thread.id)
+        return None if kept is None or kept <= thread.version else store.load(thread.id)
 
     def rename(self, thread_id: str, title: str) -> None:
         """Give a thread another title."""
         with self._writing() as connection:
             connection.execute(
-                sql.update(THREADS).where(THREADS.c.id == thread_id).values(_titles(_one_line(title)))
+                sql.update(THREADS).where(self._mine(thread_id)).values(_titles(_one_line(title)))
             )
 
     def delete(self, thread_id: str) -> None:
@@ -178,11 +209,13 @@ class Store:
         Raises:
             ThreadBusy: Another process is answering it.
         """
-        this = THREADS.c.id == thread_id
+        this = self._mine(thread_id)
         with self._writing() as connection:
             taken = sql.update(THREADS).where(this, self._free).values(holder=self._me)
-            if not connection.execute(taken).rowcount and self._is_there(connection, this):
-                raise ThreadBusy(ELSEWHERE)
+            if not connection.execute(taken).rowcount:
+                if self._is_there(connection, this):
+                    raise ThreadBusy(ELSEWHERE)
+                return
             connection.execute(sql.delete(MESSAGES).where(MESSAGES.c.thread_id == thread_id))
             connection.execute(sql.delete(BRANCHES).where(BRANCHES.c.thread_id == thread_id))
             connection.execute(sql.delete(THREADS).where(this))
@@ -190,13 +223,14 @@ class Store:
     # --- all of them --------------------------------------------------------------------------------
 
     def entries(self, search: str = "", limit: int = 50, offset: int = 0) -> list[Entry]:
-        """The threads, those that changed last first, or those of them in which ``search`` was said.
+        """This person's threads, the last that changed first, or those in which ``search`` was said.
 
         It is looked for in titles and in everything said, arguments and outputs of calls included, also in
         branches that are not open.
         """
         held = (THREADS.c.holder != "") & (THREADS.c.held_until >= self._now)
         query = sql.select(THREADS.c.id, THREADS.c.title, THREADS.c.changed, held)
+        query = query.where(THREADS.c.owner == self.owner)
         if words := _to_find(search.strip()):
             said = MESSAGES.c.said.contains(words, autoescape=True)
             called = THREADS.c.called.contains(words, autoescape=True)
@@ -218,7 +252,7 @@ class Store:
         Raises:
             ThreadBusy: Another process is answering it.
         """
-        this = THREADS.c.id == thread.id
+        this = self.of(thread.owner)._mine(thread.id)
         with self._writing() as connection:
             taken = sql.update(THREADS).where(this, self._free).values(self._lease() | {"stop": 0})
             if not connection.execute(taken).rowcount and self._is_there(connection, this):
@@ -248,12 +282,12 @@ class Store:
     def ask_to_stop(self, thread_id: str) -> None:
         """Ask whichever process is answering this thread to stop; it does when it renews its lease."""
         with self._writing() as connection:
-            connection.execute(sql.update(THREADS).where(THREADS.c.id == thread_id).values(stop=1))
+            connection.execute(sql.update(THREADS).where(self._mine(thread_id)).values(stop=1))
 
     def is_held_elsewhere(self, thread_id: str) -> bool:
         """Whether another process is answering this thread."""
         with self._reading() as connection:
-            return self._is_there(connection, (THREADS.c.id == thread_id) & self._held)
+            return self._is_there(connection, self._mine(thread_id) & self._held)
 
     # --- how ----------------------------------------------------------------------------------------
 
@@ -263,7 +297,7 @@ class Store:
             raise ThreadBusy(ELSEWHERE)
         moment = time.time()
         row: dict[str, Any] = {"id": thread.id, "began": moment, "changed": moment, "version": 1}
-        row |= _titles(_title(thread)) | {"raw": json.dumps(thread.raw)}
+        row |= _titles(_title(thread)) | {"raw": json.dumps(thread.raw), "owner": thread.owner}
         if thread in self._taken:
             row |= self._lease()
         connection.execute(sql.insert(THREADS).values(row))
@@ -271,12 +305,23 @@ class Store:
     def _lease(self) -> dict[str, Any]:
         return {"holder": self._me, "held_until": self._now + self._seconds}
 
+    def _mine(self, thread_id: str) -> sql.ColumnElement[bool]:
+        return (THREADS.c.id == thread_id) & (THREADS.c.owner == self.owner)
+
     def _is_there(self, connection: sql.Connection, which: sql.ColumnElement[bool]) -> bool:
         return connection.scalar(sql.select(THREADS.c.id).where(which)) is not None
 
     @contextmanager
     def _writing(self) -> Iterator[sql.Connection]:
         with self._translated(), self._turn, self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def alone(self, lock: int) -> Iterator[sql.Connection]:
+        """A transaction beside which there is no other with this lock, in any process."""
+        connecting = self._engine.connect().execution_options
+        with self._translated(), self._turn, connecting(alone=True) as connection, connection.begin():
+            wait_for_others(connection, lock)
             yield connection
 
     @contextmanager

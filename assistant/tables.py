@@ -4,12 +4,15 @@
               changed (seconds since 1970), ``version``, how often it was kept, ``raw``, the backend's own
               notes and items as JSON, and its lease: ``holder``, the store whose process answers it now
               (empty: none), ``held_until`` (seconds since 1970, by the database's clock), and ``stop``, 1
-              when somebody in another process wants the answer stopped
+              when somebody in another process wants the answer stopped; ``owner`` is the person whose it is
+              (``access.py``; empty where nobody signs in)
     message   one row a message, by thread and position: its role, ``body``, the message as JSON
               (``transcript.py``), and ``said``, its words for searching
     branch    one row a branch that is not open, by thread and number: ``body``, where it begins, its messages
               and the backend's notes, as JSON, and ``said``, its words for searching; they are written
               only when somebody branches or switches
+    spent     one row for each person (``who``; empty: everybody together) in each minute or day (``period``,
+              of UTC): the messages, tokens and USD that were spent of the owner's account (``ledger.py``)
     edition   one row: the number of this schema
 
 All JSON is plain ASCII text: neither NUL nor half a surrogate pair troubles any database.
@@ -25,7 +28,7 @@ from typing import Any
 import sqlalchemy as sql
 from sqlalchemy.pool import QueuePool
 
-EDITION = 3
+EDITION = 4
 
 KINDS = ("sqlite", "postgresql")
 
@@ -40,13 +43,15 @@ THREADS = sql.Table(
     sql.Column("id", sql.String(512), primary_key=True),
     sql.Column("title", sql.Text, nullable=False),
     sql.Column("began", sql.Float, nullable=False),
-    sql.Column("changed", sql.Float, nullable=False, index=True),
+    sql.Column("changed", sql.Float, nullable=False),
     sql.Column("raw", sql.Text, nullable=False),
     sql.Column("called", sql.Text, nullable=False, server_default=""),
     sql.Column("version", sql.Integer, nullable=False, server_default="0"),
     sql.Column("holder", sql.String(32), nullable=False, server_default=""),
     sql.Column("held_until", sql.Float, nullable=False, server_default="0"),
     sql.Column("stop", sql.Integer, nullable=False, server_default="0"),
+    sql.Column("owner", sql.String(64), nullable=False, server_default=""),
+    sql.Index("ix_thread_owner", "owner", "changed"),  # a list is always of one person's
 )
 MESSAGES = sql.Table(
     "message",
@@ -65,6 +70,16 @@ BRANCHES = sql.Table(
     sql.Column("number", sql.Integer, primary_key=True),
     sql.Column("body", sql.Text, nullable=False),
     sql.Column("said", sql.Text, nullable=False),
+)
+
+SPENT = sql.Table(
+    "spent",
+    _tables,
+    sql.Column("who", sql.String(64), primary_key=True),
+    sql.Column("period", sql.String(16), primary_key=True),
+    sql.Column("messages", sql.Float, nullable=False),
+    sql.Column("tokens", sql.Float, nullable=False),
+    sql.Column("dollars", sql.Float, nullable=False),
 )
 
 _ADDRESSES = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
@@ -125,8 +140,7 @@ def bring_forward(engine: sql.Engine) -> int:
     application made it, and then nothing was changed.
     """
     with engine.connect().execution_options(alone=True) as connection, connection.begin():
-        if engine.dialect.name == "postgresql":
-            connection.execute(sql.select(sql.func.pg_advisory_xact_lock(_LOCK)))
+        wait_for_others(connection, _LOCK)
         known = sql.inspect(connection).get_table_names()
         number: int | None = None
         if "edition" in known:
@@ -140,6 +154,15 @@ def bring_forward(engine: sql.Engine) -> int:
         if number < EDITION:
             connection.execute(sql.update(EDITIONS).values(number=EDITION))
         return max(number, EDITION)
+
+
+def wait_for_others(connection: sql.Connection, lock: int) -> None:
+    """Let nobody else be in a transaction with this lock, until this one ends.
+
+    In SQLite the transaction itself has to be begun ``alone``, an execution option of its connection.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sql.select(sql.func.pg_advisory_xact_lock(lock)))
 
 
 _LOCK = 7_263_415_908
@@ -169,7 +192,18 @@ def _to_3(connection: sql.Connection) -> None:
     )
 
 
-_STEPS = {2: _to_2, 3: _to_3}
+def _to_4(connection: sql.Connection) -> None:
+    """Whose a thread is, and what was spent."""
+    connection.exec_driver_sql("ALTER TABLE thread ADD COLUMN owner VARCHAR(64) DEFAULT '' NOT NULL")
+    connection.exec_driver_sql("CREATE INDEX ix_thread_owner ON thread (owner, changed)")
+    connection.exec_driver_sql("DROP INDEX ix_thread_changed")
+    connection.exec_driver_sql(
+        "CREATE TABLE spent (who VARCHAR(64) NOT NULL, period VARCHAR(16) NOT NULL, messages FLOAT NOT NULL, "
+        "tokens FLOAT NOT NULL, dollars FLOAT NOT NULL, PRIMARY KEY (who, period))"
+    )
+
+
+_STEPS = {2: _to_2, 3: _to_3, 4: _to_4}
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:

@@ -48,6 +48,7 @@ class Thread:
         version: How often it had been kept when it was last written or read here; a store's business.
         branches: What else was said, in branches that can be opened.
         moved: The first position at which it has branched or switched since it was kept; a store's business.
+        owner: The id of the person whose thread it is; empty where nobody signs in.
     """
 
     id: str = ""
@@ -57,6 +58,7 @@ class Thread:
     version: int = 0
     branches: Branches = field(default_factory=dict)
     moved: int | None = None
+    owner: str = ""
 
     @property
     def extent(self) -> list[int]:

@@ -26,11 +26,17 @@ def open_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(demo, "PACE", 0)
 
-    def opened(address: dict[str, str | list[str]] | None = None, **settings: str) -> AppTest:
+    def opened(
+        address: dict[str, str | list[str]] | None = None,
+        user: dict[str, Any] | None = None,
+        secrets: dict[str, Any] | None = None,
+        **settings: str,
+    ) -> AppTest:
         for name, value in settings.items():
             monkeypatch.setenv(name, value)
         page = AppTest.from_file(str(copy), default_timeout=20)
         page.query_params.update(address or {})
+        page.user, page.secrets = user or {}, secrets or {}
         return page.run()
 
     st.cache_resource.clear()

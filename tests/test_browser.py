@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,12 +63,15 @@ def model(one_server: ModelServer) -> Iterator[ModelServer]:
     one_server.end_script()
 
 
-def serve(folder: Path, app: Path = ROOT / "streamlit_app.py", **settings: str) -> Iterator[str]:
-    """``streamlit run`` as a person runs it; gives its address."""
+def serve(
+    folder: Path, app: Path = ROOT / "streamlit_app.py", flags: Sequence[str] = (), **settings: str
+) -> Iterator[str]:
+    """``streamlit run`` as a person runs it, with more flags; gives its address."""
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     environment["ASSISTANT_DATABASE_URL"] = f"sqlite:///{folder}/threads.sqlite"
     command = [sys.executable, "-m", "streamlit", "run", str(app), "--server.port=0"]
     command += ["--server.headless=true", "--server.address=127.0.0.1", "--server.fileWatcherType=none"]
+    command += flags
     with subprocess.Popen(
         command,
         cwd=ROOT,

@@ -16,7 +16,11 @@ MAY_IMPORT = {
     "events": set(),
     "errors": {"events"},
     "hosted": {"events"},
-    "settings": {"errors", "hosted", "wire"},
+    "settings": {"access", "errors", "hosted", "limits", "wire"},
+    "access": set(),
+    "limits": set(),
+    "ledger": {"limits", "store", "tables"},
+    "meter": {"events", "messages", "threads"},
     "schema": {"errors"},
     "tools": {"errors", "schema"},
     "execute": {"errors", "events", "progress", "tools", "views"},
@@ -72,7 +76,11 @@ MAY_IMPORT = {
     "__main__": {"terminal"},
     "functions": {"assistant"},
     "ui": {
+        "access",
         "as_test",
+        "ledger",
+        "limits",
+        "meter",
         "attachments",
         "faults",
         "lint",
@@ -101,7 +109,7 @@ MAY_IMPORT = {
 AT_HOME = {
     "openai": {"backends"},
     "streamlit": {"ui"},
-    "sqlalchemy": {"store", "tables"},
+    "sqlalchemy": {"ledger", "store", "tables"},
     "httpx2": {"backends", "wire", "functions"},
 }
 

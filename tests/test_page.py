@@ -235,8 +235,9 @@ def test_a_wrong_setting_is_a_sentence_on_the_page(
 
 
 def test_settings_come_from_the_environment_then_the_secrets_then_the_file(
-    open_page: Open, tmp_path: Path, server: ModelServer
+    open_page: Open, tmp_path: Path, server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("assistant.ui.sidebar.is_at_home", lambda: True)
     (tmp_path / ".env").write_text(
         "ASSISTANT_NAME=From the file\nOPENAI_MODEL=from-the-file\nOPENAI_API_KEY=sk-x\n"
     )

@@ -69,7 +69,13 @@ def test_a_run_puts_what_it_asks_hears_and_says_on_its_tape(
         "RunCompleted",
     ]
     assert said(tape)[2:5] == [
-        {"event": "ToolCall", "call_id": asked.call_id, "name": "add", "arguments": '{"a": 1, "b": 2}'},
+        {
+            "event": "ToolCall",
+            "call_id": asked.call_id,
+            "name": "add",
+            "arguments": '{"a": 1, "b": 2}',
+            "server": "",
+        },
         {
             "event": "RoundEnded",
             "model": "test-model",

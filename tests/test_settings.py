@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from assistant.errors import SettingsError
+from assistant.limits import Limit
 from assistant.settings import INSTRUCTIONS, VARIABLES, Settings
 
 
@@ -53,6 +54,10 @@ def test_every_variable_sets_its_setting() -> None:
         "ASSISTANT_TRANSCRIBE_MODEL": "whisper",
         "ASSISTANT_BACKGROUND": "1",
         "ASSISTANT_HOSTED_TOOLS": "web_search,mcp:wiki=https://example.com/mcp ,",
+        "ASSISTANT_PASSWORD": "open sesame",
+        "ASSISTANT_ALLOWED": "Ada@Example.org, @example.com",
+        "ASSISTANT_LIMIT_PERSON": "9 messages/minute",
+        "ASSISTANT_LIMIT_ALL": "500000 tokens/day",
     }
     assert list(variables) == list(VARIABLES)
     assert Settings.load(variables) == Settings(
@@ -73,6 +78,10 @@ def test_every_variable_sets_its_setting() -> None:
         transcribe_model="whisper",
         background=True,
         hosted_tools="web_search, mcp:wiki=https://example.com/mcp",
+        password="open sesame",
+        allowed=("ada@example.org", "@example.com"),
+        limit_person=(Limit(9, "messages", "minute"),),
+        limit_all=(Limit(500_000, "tokens", "day"),),
     )
 
 

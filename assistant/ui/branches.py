@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from ..errors import ThreadBusy
+from ..errors import LimitReached, ThreadBusy
 from ..events import RunCompleted, RunStopped
 from ..threads import Thread
 from .plain import plain
@@ -21,7 +21,10 @@ from .words import retell, say
 
 @dataclass(frozen=True, slots=True)
 class Branching:
-    """A thread, and what can be done at a position of it; each may raise ``ThreadBusy``."""
+    """A thread, and what can be done at a position of it.
+
+    Each may raise ``ThreadBusy``, and what asks again ``LimitReached``.
+    """
 
     thread: Thread
     edit: Callable[[int, str], None]
@@ -137,5 +140,5 @@ def _refusal_told() -> Iterator[None]:
     """A person is told why what they wanted cannot be done just now; the rest of this block is left out."""
     try:
         yield
-    except ThreadBusy as busy:
-        st.toast(plain(retell(str(busy))), icon=":material/hourglass_top:")
+    except (LimitReached, ThreadBusy) as refusal:
+        st.toast(plain(retell(str(refusal))), icon=":material/hourglass_top:")

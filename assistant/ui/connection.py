@@ -75,12 +75,14 @@ def _draw_form(settings: Settings, current: Choice | None, now: Settings) -> Cho
         choice = _draw_model(choice, now, listed=not problem)
     elif choice and kind == "configured":
         choice = replace(choice, model=settings.model, effort=_effort(settings))
+    # That costs something each time, which visitors shall not spend of the owner's.
+    owners = kind == "configured" and not settings.demo and not sidebar.is_at_home()
     testing = st.button(
         say("Test"),
         key="connection_test",
         icon=":material/network_check:",
         width="stretch",
-        disabled=not choice,
+        disabled=not choice or owners,
     )
     between = st.container(gap="xxsmall")
     using = st.button(

@@ -77,11 +77,12 @@ class Queue:
         While that waits for a person's decision, so does all of this.
         """
         with self._of(thread) as waiting:
-            if not _ended(thread, RunStopped | RunFailed):
-                return ""
-            text = "\n\n".join(waiting)
-            waiting.clear()
-            return text
+            return _all_of(waiting) if _ended(thread, RunStopped | RunFailed) else ""
+
+    def clear(self, thread: Thread) -> str:
+        """Take out all that waits, as one text."""
+        with self._of(thread) as waiting:
+            return _all_of(waiting)
 
     @contextmanager
     def _of(self, thread: Thread) -> Iterator[list[str]]:
@@ -90,6 +91,12 @@ class Queue:
             line = self._lines.setdefault(thread, _Line())
         with line.lock:
             yield line.texts
+
+
+def _all_of(waiting: list[str]) -> str:
+    text = "\n\n".join(waiting)
+    waiting.clear()
+    return text
 
 
 def _ended(thread: Thread, how: Any) -> bool:

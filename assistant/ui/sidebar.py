@@ -2,9 +2,11 @@
 
 Not here: keeping them (``store.py``).
 
-The one rule: a list of everybody's threads is for the machine's owner alone; see ``is_at_home``.
+The one rule: a list of everybody's threads is for the machine's owner alone; see ``is_at_home``. People who
+sign in have a list each.
 """
 
+import ipaddress
 import time
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
@@ -30,10 +32,37 @@ PAGE = 30
 def is_at_home() -> bool:
     """Whether the page is seen on the machine that serves it.
 
-    Only there everybody who sees the list may see it: elsewhere a thread's address is the key to it.
+    Only there everybody who sees the list may see it: elsewhere a thread's address is the key to it. A host's
+    name can be made up by whoever asks, so the connection has to come from this machine as well, and not by
+    way of a proxy on it.
     """
-    host = st.context.headers.get("Host") or ""
-    return host.rpartition(":")[0].strip("[]") in ("localhost", "127.0.0.1", "::1")
+    headers = st.context.headers
+    host = headers.get("Host") or ""
+    if host.rpartition(":")[0].strip("[]") not in ("localhost", "127.0.0.1", "::1"):
+        return False
+    return not any(headers.get(name) for name in _OF_A_PROXY) and _is_of_this_machine(st.context.ip_address)
+
+
+_OF_A_PROXY = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via")
+
+
+def _is_of_this_machine(address: str | None) -> bool:
+    """Whether a connection comes from here; Streamlit says None of the usual addresses of this machine."""
+    try:
+        found = ipaddress.ip_address(address or "::1")
+    except ValueError:
+        return False
+    return (getattr(found, "ipv4_mapped", None) or found).is_loopback
+
+
+def draw_key() -> None:
+    """Draw, in the place of a list, what has to be known to come back."""
+    st.caption(
+        say(
+            "The address of this page is the only key to this chat: keep it to come back, and give it only "
+            "to those who may read it."
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +195,7 @@ def _import(store: Store) -> None:
     try:
         thread, title = from_json(file.getvalue().decode("utf-8", "replace"))
         thread.title = title
-        thread.id = unguessable_id()
+        thread.id, thread.owner = unguessable_id(), store.owner
         if thread.is_going_on:
             thread.messages[-1].add(LEFT)
         store.save(thread)
