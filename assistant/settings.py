@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from .errors import SettingsError
 from .wire.fault import parse
+from .wire.secret import has_secret_query
 
 OPENAI_URL = "https://api.openai.com/v1"
 
@@ -50,7 +51,7 @@ class Settings:
     """Everything that can be set from outside."""
 
     api_key: str = field(default="", repr=False)
-    base_url: str = ""
+    base_url: str = field(default="", repr=False)  # may hold a password
     model: str = "gpt-6-luna"
     effort: str = ""
     agent_id: str = ""
@@ -138,7 +139,7 @@ def _key(value: str) -> str:
 
 def _one_of(allowed: tuple[str, ...], name: str, value: str) -> str:
     if value and value.lower() not in allowed:
-        raise SettingsError(f"{name} is {value!r}. Set one of {', '.join(allowed)}, or leave it out.")
+        raise SettingsError(f"{name} is {_shown(value)}. Set one of {', '.join(allowed)}, or leave it out.")
     return value.lower()
 
 
@@ -151,9 +152,8 @@ def _url(name: str, value: str) -> str:
     except ValueError:
         usable = False
     if not usable or not value.isprintable() or " " in value:
-        shown = "a key" if value.startswith("sk-") else repr(value)  # the right value in the wrong place
         raise SettingsError(
-            f"{name} is {shown}, which is not an address. Write it with its scheme, "
+            f"{name} is {_shown(value)}, which is not an address. Write it with its scheme, "
             "such as http://localhost:11434/v1, or leave it out."
         )
     return value
@@ -175,7 +175,7 @@ def _whole(name: str, value: str, default: int, low: int, high: int) -> int:
     except ValueError:
         number = low - 1
     if not low <= number <= high:
-        raise SettingsError(f"{name} is {value!r}. Set a whole number from {low} to {high}.")
+        raise SettingsError(f"{name} is {_shown(value)}. Set a whole number from {low} to {high}.")
     return number
 
 
@@ -188,7 +188,7 @@ def _seconds(name: str, value: str, default: float, high: float) -> float:
         number = 0.0
     if not 0 < number <= high:
         raise SettingsError(
-            f"{name} is {value!r}. Set a number of seconds, more than 0 and at most {high:g}."
+            f"{name} is {_shown(value)}. Set a number of seconds, more than 0 and at most {high:g}."
         )
     return number
 
@@ -200,4 +200,13 @@ def _flag(name: str, value: str, default: bool) -> bool:
         return True
     if value.lower() in ("0", "false", "no", "off"):
         return False
-    raise SettingsError(f"{name} is {value!r}. Set 1 or 0.")
+    raise SettingsError(f"{name} is {_shown(value)}. Set 1 or 0.")
+
+
+def _shown(value: str) -> str:
+    """A value that cannot be used, unless it seems to be a secret in the wrong place or with a slip in it."""
+    if value.startswith("sk-"):
+        return "a key"
+    if "@" in value or has_secret_query(value):
+        return "a text with a password or a key in it"
+    return repr(value)

@@ -26,6 +26,7 @@ from ..wire.fault import Fault, parse
 from ..wire.faults import FaultTransport
 from ..wire.patience import seconds_to_wait, speak_up
 from ..wire.record import RecordTransport
+from ..wire.secret import secrets_of, without_secrets
 from .endings import NoEnding, StreamError
 
 TIMEOUT = httpx2.Timeout(600.0, connect=10.0)
@@ -153,16 +154,19 @@ def host(client: OpenAI) -> str:
     return client.base_url.host if client.base_url.port is None else client.base_url.netloc.decode()
 
 
+def address(client: OpenAI) -> str:
+    """The server's address, without a password or a key that may stand in it."""
+    return without_secrets(str(client.base_url))
+
+
 def clean(text: object, client: OpenAI) -> str:
-    """A server's own words: one line, not too long, and without the key."""
+    """A server's own words: one line, not too long, and without the key or what is secret in the address."""
     words = " ".join(str(text).split())
-    if client.api_key not in _NOT_SECRET:
-        words = words.replace(client.api_key, "…")
+    secrets = secrets_of(str(client.base_url), {"authorization": f"Bearer {client.api_key}"})
+    for secret in sorted(secrets, key=len, reverse=True):
+        words = words.replace(secret, "…")
     words = re.sub(r"\bsk-[\w*-]{6,}", "sk-…", words)
     return words if len(words) <= 300 else words[:300] + " …"
-
-
-_NOT_SECRET = ("", "none", "demo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +347,7 @@ def check_id(thread_id: str) -> None:
 def not_the_api(client: OpenAI) -> BackendError:
     """The error for an address where something other than the API answers."""
     return ServerFailed(
-        f"What answers at {client.base_url} is not the API, but something like a web page. "
+        f"What answers at {address(client)} is not the API, but something like a web page. "
         "Check OPENAI_BASE_URL: it usually ends in /v1.",
         code="not_the_api",
     )
