@@ -1,8 +1,8 @@
-"""What ``.streamlit/config.toml`` sets, tried on a real server: who may connect, how much anybody may send."""
+"""What ``.streamlit/config.toml`` sets, on a real server: who may connect, how much anybody may send."""
 
-import asyncio
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.NewSession_pb2 import NewSession
-from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
 from assistant.settings import VARIABLES
@@ -34,49 +34,39 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url.partition("//")[2].rstrip("/")
 
 
+def line(address: str, host: str = "", origin: str = "") -> ClientConnection:
+    """The page's connection, as a browser opens it."""
+    port = int(address.rpartition(":")[2])
+    return connect(
+        f"ws://{host or address}/_stcore/stream",
+        sock=socket.create_connection(("127.0.0.1", port)),
+        subprotocols=[Subprotocol("streamlit"), Subprotocol("none")],
+        origin=Origin(origin) if origin else None,
+        compression=None,
+        max_size=None,
+        proxy=None,
+    )
+
+
 def opened(address: str, host: str = "", origin: str = "") -> int:
-    """The status with which the page's connection is answered."""
-
-    async def ask() -> int:
-        try:
-            async with connect(
-                f"ws://{host or address}/_stcore/stream",
-                host="127.0.0.1",
-                port=int(address.rpartition(":")[2]),
-                subprotocols=[Subprotocol("streamlit"), Subprotocol("none")],
-                origin=Origin(origin) if origin else None,
-                proxy=None,
-            ):
-                return 101
-        except InvalidStatus as refusal:
-            return refusal.response.status_code
-
-    return asyncio.run(asyncio.wait_for(ask(), 20))
+    """The status with which the connection is answered."""
+    try:
+        with line(address, host, origin):
+            return 101
+    except InvalidStatus as refusal:
+        return refusal.response.status_code
 
 
-def sent(address: str, size: int) -> tuple[NewSession, str]:
-    """How a session begins, and how one ends that sends a message of this size: by which code, if at all."""
-
-    async def send() -> tuple[NewSession, str]:
-        async with connect(
-            f"ws://{address}/_stcore/stream",
-            subprotocols=[Subprotocol("streamlit"), Subprotocol("none")],
-            compression=None,
-            max_size=None,
-            proxy=None,
-        ) as socket:
-            begin = ClientState(query_string="x=" + "y" * size)
-            with suppress(ConnectionClosed):
-                await socket.send(BackMsg(rerun_script=begin).SerializeToString())
-            try:
-                while True:
-                    message = ForwardMsg.FromString(await socket.recv(decode=False))
-                    if message.WhichOneof("type") == "new_session":
-                        return message.new_session, ""
-            except ConnectionClosed as closed:
-                return NewSession(), str(closed.rcvd.code if closed.rcvd else "")
-
-    return asyncio.run(asyncio.wait_for(send(), 60))
+def session(page: ClientConnection, size: int = 0) -> NewSession:
+    """The session that begins when the page asks for it; with so many bytes more in what it asks."""
+    begin = ClientState(query_string="x=" + "y" * size)
+    with suppress(ConnectionClosed):  # the answer says it, too
+        page.send(BackMsg(rerun_script=begin).SerializeToString())
+    while True:
+        message = ForwardMsg.FromString(page.recv(20, decode=False))
+        if message.WhichOneof("type") == "new_session":
+            begun: NewSession = message.new_session
+            return begun
 
 
 def test_a_page_of_another_origin_cannot_open_this_pages_connection(address: str) -> None:
@@ -86,17 +76,15 @@ def test_a_page_of_another_origin_cannot_open_this_pages_connection(address: str
 
 
 def test_nothing_is_uploaded_without_the_pages_own_token_or_beyond_the_limit(address: str) -> None:
-    session, _ = sent(address, 0)
     boundary = '--b\r\nContent-Disposition: form-data; name="f"; filename="a.txt"\r\n\r\n'
     with closing(HTTPConnection(address, timeout=20)) as connection:
         connection.request("GET", "/_stcore/health")
         with connection.getresponse() as answer:
             cookie = (answer.headers["Set-Cookie"] or "").partition(";")[0]
     token = {"Cookie": cookie, "X-Xsrftoken": cookie.partition("=")[2]}
-    path = f"/_stcore/upload_file/{session.initialize.session_id}/f1"
     form = {"Content-Type": "multipart/form-data; boundary=b"}
 
-    def upload(headers: dict[str, str], size: int) -> int:
+    def upload(path: str, headers: dict[str, str], size: int) -> int:
         body = (boundary + "x" * size + "\r\n--b--\r\n").encode()
         with closing(HTTPConnection(address, timeout=20)) as connection:
             with suppress(BrokenPipeError, ConnectionResetError):  # it need not be read to its end
@@ -104,18 +92,21 @@ def test_nothing_is_uploaded_without_the_pages_own_token_or_beyond_the_limit(add
             with connection.getresponse() as answer:
                 return answer.status
 
-    assert upload({}, 10) == 403
-    assert upload(token, 55 * MEGABYTE) == 413
+    with line(address) as page:
+        path = f"/_stcore/upload_file/{session(page).initialize.session_id}/f1"
+        assert upload(path, {}, 10) == 403
+        assert upload(path, token, 10) == 204
+        assert upload(path, token, 55 * MEGABYTE) == 413
 
 
 def test_a_message_beyond_the_limit_ends_its_connection(address: str) -> None:
-    _, code = sent(address, 51 * MEGABYTE)
-    assert code == "1009"
+    with line(address) as page, pytest.raises(ConnectionClosed):
+        session(page, 51 * MEGABYTE)
 
 
 def test_no_statistics_are_sent_to_anybody(address: str) -> None:
-    session, _ = sent(address, 0)
-    assert session.config.gather_usage_stats is False
+    with line(address) as page:
+        assert session(page).config.gather_usage_stats is False
 
 
 def test_the_names_that_the_server_is_called_by_can_be_set_beside_a_container(tmp_path: Path) -> None:
