@@ -25,7 +25,9 @@ from assistant.faults import faulty
 from assistant.keeper import Keeper
 from assistant.live import LiveRun
 from assistant.live_runs import LiveRuns
+from assistant.logs import begin_logging, measured
 from assistant.messages import Message
+from assistant.metrics import Metrics
 from assistant.replay import player
 from assistant.settings import Settings
 from assistant.store import Store
@@ -35,6 +37,7 @@ from assistant.ui.attachments import draw_waiting, hold, put_back, release, subm
 from assistant.ui.branches import Branching
 from assistant.ui.chat import Visits, draw_message, follow, name_thread
 from assistant.ui.connection import draw_connection
+from assistant.ui.metrics import offer
 from assistant.ui.queue import Queue, draw_queue
 from assistant.ui.sandbox import Sandbox, draw_sandbox
 from assistant.ui.sidebar import Shelf, draw_threads, is_at_home
@@ -104,6 +107,13 @@ def recent_tapes(edition: int) -> Tapes:
 
 
 @st.cache_resource(show_spinner=False)
+def metrics_of(settings: Settings, edition: int) -> Metrics:
+    """The numbers that the runs of this process come to; their lines go to the log as the settings say."""
+    begin_logging(settings.log, settings.secrets)
+    return offer(Metrics())
+
+
+@st.cache_resource(show_spinner=False)
 def queued(edition: int) -> Queue:
     """What people have said while an answer is being written."""
     return Queue()
@@ -155,7 +165,7 @@ def answer(run: Callable[[], Generator[Event, None, None]], thread: Thread) -> N
     before = tapes.of(thread.id)[-1:] if thread.is_paused else []
     tape = before[0] if before else tapes.begin(thread.id)  # what was paused goes on
     st.session_state.tape = tape
-    live.start(thread, lambda: recorded(run(), tape), assistant.cancel, keeper)
+    live.start(thread, lambda: measured(recorded(run(), tape), thread, metrics), assistant.cancel, keeper)
 
 
 def forget(thread_id: str) -> None:
@@ -281,6 +291,7 @@ except (SettingsError, FunctionError) as error:
     st.error(plain(error), icon=":material/error:")
     st.stop()
 
+metrics = metrics_of(configured, id(Thread))
 broken = st.session_state.get("faults", configured.faults)  # on purpose, for this session alone
 with suppress(ValueError):
     toolbox = faulty(toolbox, parse(broken))
@@ -291,7 +302,7 @@ settings = choice.settings(configured) if choice else configured
 sandbox = st.session_state.get("sandbox", False)
 st.set_page_config(
     page_title=settings.name,
-    page_icon=":material/flight_takeoff:",
+    page_icon="✈️",
     layout="wide" if sandbox else "centered",
 )
 edition = id(Thread)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from .errors import SettingsError
 from .wire.fault import parse
-from .wire.secret import has_secret_query
+from .wire.secret import has_secret_query, secrets_of
 
 OPENAI_URL = "https://api.openai.com/v1"
 
@@ -43,6 +43,7 @@ VARIABLES: dict[str, str] = {
     "ASSISTANT_FAULTS": "What to break on purpose, such as cut:5 or function.delay:get_weather:3 (nothing).",
     "ASSISTANT_TRANSCRIBE_MODEL": "The model that transcribes speech (gpt-transcribe, if at OpenAI).",
     "ASSISTANT_BACKGROUND": "1 lets answers go on at the server through a lost connection, where it can (0).",
+    "ASSISTANT_LOG": "text or json: logs a line for each run and each function (warnings alone).",
 }
 
 
@@ -66,11 +67,18 @@ class Settings:
     faults: str = ""
     transcribe_model: str = ""
     background: bool = False
+    log: Literal["", "text", "json"] = ""
 
     @property
     def demo(self) -> bool:
         """Whether there is nothing to connect to, so that the built-in stand-in answers."""
         return not self.api_key and not self.base_url
+
+    @property
+    def secrets(self) -> set[str]:
+        """The texts in these settings that nobody may read."""
+        headers = {"authorization": f"Bearer {self.api_key}"}
+        return secrets_of(self.base_url, headers) | secrets_of(self.database_url, {})
 
     @classmethod
     def load(cls, *sources: Mapping[str, Any]) -> "Settings":
@@ -120,6 +128,7 @@ class Settings:
             faults=_faults(text("ASSISTANT_FAULTS")),
             transcribe_model=text("ASSISTANT_TRANSCRIBE_MODEL"),
             background=_flag("ASSISTANT_BACKGROUND", text("ASSISTANT_BACKGROUND"), default.background),
+            log=cast("Any", _one_of(("text", "json"), "ASSISTANT_LOG", text("ASSISTANT_LOG"))),
         )
         for protocol, name in (("agents", "OPENAI_AGENT_ID"), ("assistants", "OPENAI_ASSISTANT_ID")):
             if settings.protocol == protocol and not text(name):

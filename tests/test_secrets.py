@@ -86,6 +86,7 @@ def plays(said: str) -> dict[str, tuple[list[Play], type[Event]]]:
         "403": ([error(403, None, f"Not with {said}.")], RunFailed),
         "429": ([error(429, None, f"Too often: {said}.", **once)], RunFailed),
         "429 by a long wait": ([error(429, None, f"Too often: {said}.", retry_after="60")], RunFailed),
+        "400 by a code": ([error(400, f"no {said}", "No.")], RunFailed),
         "500": ([error(500, None, f"Broken: {said}.", **once)], RunFailed),
         "418 without JSON": (
             [Play(status=418, body=said.encode(), headers=(("x-should-retry", "false"),))],

@@ -52,6 +52,7 @@ def test_every_variable_sets_its_setting() -> None:
         "ASSISTANT_FAULTS": "cut:5",
         "ASSISTANT_TRANSCRIBE_MODEL": "whisper",
         "ASSISTANT_BACKGROUND": "1",
+        "ASSISTANT_LOG": "JSON",
     }
     assert list(variables) == list(VARIABLES)
     assert Settings.load(variables) == Settings(
@@ -71,6 +72,7 @@ def test_every_variable_sets_its_setting() -> None:
         faults="cut:5",
         transcribe_model="whisper",
         background=True,
+        log="json",
     )
 
 

@@ -252,7 +252,9 @@ def failure(
             if retry_after
             else " Wait a little and try again."
         )
-    return meaning.fault(text, code=code or "unknown", retry=meaning.retry, retry_after=retry_after)
+    return meaning.fault(
+        text, code=clean(code, client) or "unknown", retry=meaning.retry, retry_after=retry_after
+    )
 
 
 def _of_status(error: openai.APIStatusError, client: OpenAI) -> BackendError:

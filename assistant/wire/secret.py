@@ -27,7 +27,9 @@ def secrets_of(url: str, headers: Mapping[str, str]) -> set[str]:
     parts = urlsplit(url)
     name, password = unquote(parts.username or ""), unquote(parts.password or "")
     # A name beside a password is none, and may be as common a word as "user".
-    found = {password or name, base64.b64encode(f"{name}:{password}".encode()).decode()} if name else {password}
+    found = (
+        {password or name, base64.b64encode(f"{name}:{password}".encode()).decode()} if name else {password}
+    )
     found |= {value for name, value in parse_qsl(parts.query) if _SECRET_QUERY.search(name)}
     for name, value in headers.items():
         if not _SECRET_HEADER.search(name.lower()):
