@@ -13,6 +13,7 @@ COPY .streamlit/config.toml .streamlit/
 COPY deploy/health.py deploy/
 COPY assistant assistant
 COPY streamlit_app.py ./
+RUN python -m compileall -q assistant
 
 USER assistant
 ENV HOME=/data \
