@@ -32,7 +32,9 @@ from assistant.faults import faulty
 from assistant.hosted import in_text
 from assistant.keeper import Keeper
 from assistant.live_runs import LiveRuns
+from assistant.logs import begin_logging, measured
 from assistant.messages import Message
+from assistant.metrics import Metrics
 from assistant.replay import player
 from assistant.settings import Settings
 from assistant.store import Store
@@ -46,6 +48,7 @@ from assistant.ui.connection import draw_connection
 from assistant.ui.door import draw_person, enter
 from assistant.ui.hearing import draw_hearing
 from assistant.ui.look import draw_look
+from assistant.ui.metrics import offer
 from assistant.ui.queue import Queue, draw_queue
 from assistant.ui.sandbox import Sandbox, draw_sandbox
 from assistant.ui.sidebar import Shelf, draw_key, draw_threads, is_at_home
@@ -118,6 +121,13 @@ def recent_tapes(edition: int) -> Tapes:
 
 
 @st.cache_resource(show_spinner=False)
+def metrics_of(settings: Settings, edition: int) -> Metrics:
+    """The numbers that the runs of this process come to; their lines go to the log as the settings say."""
+    begin_logging(settings.log, settings.secrets)
+    return offer(Metrics())
+
+
+@st.cache_resource(show_spinner=False)
 def queued(edition: int) -> Queue:
     """What people have said while an answer is being written."""
     return Queue()
@@ -175,7 +185,11 @@ def answer(run: Callable[[], Generator[Event, None, None]], thread: Thread) -> N
     before = tapes.of(thread.id)[-1:] if thread.is_paused else []
     tape = before[0] if before else tapes.begin(thread.id)  # what was paused goes on
     st.session_state.tape = tape
-    live.start(thread, lambda: recorded(paid(run(), thread, wallet), tape), assistant.cancel, keeper)
+
+    def events() -> Generator[Event, None, None]:
+        return measured(recorded(paid(run(), thread, wallet), tape), thread, metrics)
+
+    live.start(thread, events, assistant.cancel, keeper)
 
 
 def ask(run: Callable[[], Generator[Event, None, None]], thread: Thread) -> None:
@@ -308,6 +322,7 @@ except (SettingsError, FunctionError) as error:
     st.stop()
 
 owners, configured = configured, with_what_may_be_spent(configured, is_at_home())
+metrics = metrics_of(configured, id(Thread))
 broken = st.session_state.get("faults", configured.faults)  # on purpose, for this session alone
 with suppress(ValueError):
     toolbox = faulty(toolbox, parse(broken))
@@ -319,7 +334,7 @@ settings = replace(connected, hosted_tools=in_text(switched_on(connected)))
 sandbox = st.session_state.get("sandbox", False)
 st.set_page_config(
     page_title=settings.name,
-    page_icon=":material/flight_takeoff:",
+    page_icon="✈️",
     layout="wide" if sandbox else "centered",
 )
 person = enter(configured, secret.get("auth"))  # whoever may not come in comes no further than this line

@@ -90,7 +90,7 @@ class Keeper:
             self._missed.discard(thread)
             self.problem = ""
         except ThreadBusy:
-            log.warning("the thread %s was taken over by another process", thread.id)
+            log.warning("a thread was taken over by another process")  # its id is the key to it
         except StoreError as error:
             self._failed(error)
 

@@ -17,6 +17,7 @@ from .limits import Limit
 from .limits import parse as limits
 from .wire.fault import parse
 from .wire.prices import price_of
+from .wire.secret import has_secret_query, secrets_of
 
 OPENAI_URL = "https://api.openai.com/v1"
 
@@ -55,6 +56,7 @@ VARIABLES: dict[str, str] = {
     "ASSISTANT_ALLOWED": "Who may sign in, such as ada@example.org, @example.com; * for everybody who can.",
     "ASSISTANT_LIMIT_PERSON": "What each person may spend: 9 messages/minute, 100000 tokens/day, 1 USD/day.",
     "ASSISTANT_LIMIT_ALL": "What all of them together may spend, written in the same way (no limit).",
+    "ASSISTANT_LOG": "text or json: logs a line for each run and each function (warnings alone).",
 }
 
 
@@ -63,7 +65,7 @@ class Settings:
     """Everything that can be set from outside."""
 
     api_key: str = field(default="", repr=False)
-    base_url: str = ""
+    base_url: str = field(default="", repr=False)  # may hold a password
     model: str = "gpt-6-luna"
     effort: str = ""
     agent_id: str = ""
@@ -83,11 +85,19 @@ class Settings:
     allowed: tuple[str, ...] = ()
     limit_person: tuple[Limit, ...] = ()
     limit_all: tuple[Limit, ...] = ()
+    log: Literal["", "text", "json"] = ""
 
     @property
     def demo(self) -> bool:
         """Whether there is nothing to connect to, so that the built-in stand-in answers."""
         return not self.api_key and not self.base_url
+
+    @property
+    def secrets(self) -> set[str]:
+        """The texts in these settings that nobody may read."""
+        headers = {"authorization": f"Bearer {self.api_key}"}
+        known = secrets_of(self.base_url, headers) | secrets_of(self.database_url, {})
+        return known | {self.password} - {""}
 
     @classmethod
     def load(cls, *sources: Mapping[str, Any]) -> "Settings":
@@ -142,6 +152,7 @@ class Settings:
             allowed=_allowed(text("ASSISTANT_ALLOWED")),
             limit_person=_limits("ASSISTANT_LIMIT_PERSON", text("ASSISTANT_LIMIT_PERSON")),
             limit_all=_limits("ASSISTANT_LIMIT_ALL", text("ASSISTANT_LIMIT_ALL")),
+            log=cast("Any", _one_of(("text", "json"), "ASSISTANT_LOG", text("ASSISTANT_LOG"))),
         )
         for protocol, name in (("agents", "OPENAI_AGENT_ID"), ("assistants", "OPENAI_ASSISTANT_ID")):
             if settings.protocol == protocol and not text(name):
@@ -173,7 +184,7 @@ def _key(value: str) -> str:
 
 def _one_of(allowed: tuple[str, ...], name: str, value: str) -> str:
     if value and value.lower() not in allowed:
-        raise SettingsError(f"{name} is {value!r}. Set one of {', '.join(allowed)}, or leave it out.")
+        raise SettingsError(f"{name} is {_shown(value)}. Set one of {', '.join(allowed)}, or leave it out.")
     return value.lower()
 
 
@@ -186,9 +197,8 @@ def _url(name: str, value: str) -> str:
     except ValueError:
         usable = False
     if not usable or not value.isprintable() or " " in value:
-        shown = "a key" if value.startswith("sk-") else repr(value)  # the right value in the wrong place
         raise SettingsError(
-            f"{name} is {shown}, which is not an address. Write it with its scheme, "
+            f"{name} is {_shown(value)}, which is not an address. Write it with its scheme, "
             "such as http://localhost:11434/v1, or leave it out."
         )
     return value
@@ -240,7 +250,7 @@ def _whole(name: str, value: str, default: int, low: int, high: int) -> int:
     except ValueError:
         number = low - 1
     if not low <= number <= high:
-        raise SettingsError(f"{name} is {value!r}. Set a whole number from {low} to {high}.")
+        raise SettingsError(f"{name} is {_shown(value)}. Set a whole number from {low} to {high}.")
     return number
 
 
@@ -253,7 +263,7 @@ def _seconds(name: str, value: str, default: float, high: float) -> float:
         number = 0.0
     if not 0 < number <= high:
         raise SettingsError(
-            f"{name} is {value!r}. Set a number of seconds, more than 0 and at most {high:g}."
+            f"{name} is {_shown(value)}. Set a number of seconds, more than 0 and at most {high:g}."
         )
     return number
 
@@ -265,4 +275,13 @@ def _flag(name: str, value: str, default: bool) -> bool:
         return True
     if value.lower() in ("0", "false", "no", "off"):
         return False
-    raise SettingsError(f"{name} is {value!r}. Set 1 or 0.")
+    raise SettingsError(f"{name} is {_shown(value)}. Set 1 or 0.")
+
+
+def _shown(value: str) -> str:
+    """A value that cannot be used, unless it seems to be a secret in the wrong place or with a slip in it."""
+    if value.startswith("sk-"):
+        return "a key"
+    if "@" in value or has_secret_query(value):
+        return "a text with a password or a key in it"
+    return repr(value)

@@ -80,6 +80,8 @@ class Store:
             raise StoreError("ASSISTANT_DATABASE_URL is not the URL of a database.") from error
         if (kind := address.get_backend_name()) not in KINDS:
             raise StoreError(f"ASSISTANT_DATABASE_URL is of the kind {kind}; use {' or '.join(KINDS)}.")
+        if "@" in (address.host or ""):  # the rest of the password
+            raise StoreError("The password in ASSISTANT_DATABASE_URL holds an @. Write it as %40.")
         plainly = address.set(drivername=address.get_backend_name(), query={})  # may hold a password too
         self._shown = plainly.render_as_string(hide_password=True)
         self._seconds = lease

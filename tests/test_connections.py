@@ -298,7 +298,7 @@ def test_a_choice_gives_its_settings_and_leaves_behind_what_was_meant_for_anothe
 
 def test_a_choice_does_not_show_its_key() -> None:
     choice = Choice("http://there/v1", KEY, "a", "low")
-    assert repr(choice) == "Choice(base_url='http://there/v1', model='a', effort='low', demo=False)"
+    assert repr(choice) == "Choice(model='a', effort='low', demo=False)"
     assert KEY not in repr(choice.settings(Settings()))
 
 

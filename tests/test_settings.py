@@ -58,6 +58,7 @@ def test_every_variable_sets_its_setting() -> None:
         "ASSISTANT_ALLOWED": "Ada@Example.org, @example.com",
         "ASSISTANT_LIMIT_PERSON": "9 messages/minute",
         "ASSISTANT_LIMIT_ALL": "500000 tokens/day",
+        "ASSISTANT_LOG": "JSON",
     }
     assert list(variables) == list(VARIABLES)
     assert Settings.load(variables) == Settings(
@@ -82,6 +83,7 @@ def test_every_variable_sets_its_setting() -> None:
         allowed=("ada@example.org", "@example.com"),
         limit_person=(Limit(9, "messages", "minute"),),
         limit_all=(Limit(500_000, "tokens", "day"),),
+        log="json",
     )
 
 

@@ -31,6 +31,7 @@ from .assistants_items import Memory, answers_in
 from .assistants_stream import Answer, Ended, Json, calls_of, read
 from .client import (
     Request,
+    address,
     check_id,
     failure,
     host,
@@ -192,7 +193,7 @@ class Assistants:
         return False
 
     def _memory(self, thread: Thread) -> Memory:
-        return Memory(thread, str(self._client.base_url))
+        return Memory(thread, address(self._client))
 
     def _create(self, memory: Memory) -> str:
         """A new thread at the server that holds what was said before the person's last message; its id."""

@@ -22,7 +22,7 @@ from ..threads import Thread, unguessable_id
 from ..tools import Toolbox
 from .attached import chat_content_of, told_by_name
 from .chat_stream import DONE, chunks_of, read
-from .client import Request, host, is_streamed, refuse_page, to_its_end, translated
+from .client import Request, address, host, is_streamed, refuse_page, to_its_end, translated
 from .context import BYTES_PER_TOKEN, SHORTENED, shortened, size
 from .hosted_told import told
 from .parameters import without_refused
@@ -117,7 +117,7 @@ class Chat:
 
     def _told_by_name(self, notes: Json) -> list[str]:
         """The digests of the attachments that this very model was found not to take."""
-        this = f"{self._client.base_url} {self._model}"
+        this = f"{address(self._client)} {self._model}"
         if notes.get("by_name_for") != this:
             notes["by_name_for"], notes["by_name"] = this, []
         by_name: list[str] = notes["by_name"]

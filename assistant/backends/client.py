@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from weakref import finalize
 
 import httpx2
 import openai
@@ -26,6 +27,7 @@ from ..wire.fault import Fault, parse
 from ..wire.faults import FaultTransport
 from ..wire.patience import seconds_to_wait, speak_up
 from ..wire.record import RecordTransport
+from ..wire.secret import secrets_of, without_secrets
 from .endings import NoEnding, StreamError
 
 TIMEOUT = httpx2.Timeout(600.0, connect=10.0)
@@ -57,7 +59,9 @@ def connect(settings: Settings, demo: httpx2.BaseTransport | None = None) -> Ope
     client._mounts = {
         pattern: transport and _wrapped(transport, faults) for pattern, transport in client._mounts.items()
     }
-    return OpenAI(api_key=key, base_url=url, http_client=client)
+    made = OpenAI(api_key=key, base_url=url, http_client=client)
+    finalize(made, client.close).atexit = False  # where nobody knew who is the last to need it
+    return made
 
 
 def _wrapped(transport: httpx2.BaseTransport, faults: list[Fault]) -> RecordTransport:
@@ -153,16 +157,19 @@ def host(client: OpenAI) -> str:
     return client.base_url.host if client.base_url.port is None else client.base_url.netloc.decode()
 
 
+def address(client: OpenAI) -> str:
+    """The server's address, without a password or a key that may stand in it."""
+    return without_secrets(str(client.base_url))
+
+
 def clean(text: object, client: OpenAI) -> str:
-    """A server's own words: one line, not too long, and without the key."""
+    """A server's own words: one line, not too long, and without the key or what is secret in the address."""
     words = " ".join(str(text).split())
-    if client.api_key not in _NOT_SECRET:
-        words = words.replace(client.api_key, "…")
+    secrets = secrets_of(str(client.base_url), {"authorization": f"Bearer {client.api_key}"})
+    for secret in sorted(secrets, key=len, reverse=True):
+        words = words.replace(secret, "…")
     words = re.sub(r"\bsk-[\w*-]{6,}", "sk-…", words)
     return words if len(words) <= 300 else words[:300] + " …"
-
-
-_NOT_SECRET = ("", "none", "demo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +255,9 @@ def failure(
             if retry_after
             else " Wait a little and try again."
         )
-    return meaning.fault(text, code=code or "unknown", retry=meaning.retry, retry_after=retry_after)
+    return meaning.fault(
+        text, code=clean(code, client) or "unknown", retry=meaning.retry, retry_after=retry_after
+    )
 
 
 def _of_status(error: openai.APIStatusError, client: OpenAI) -> BackendError:
@@ -343,7 +352,7 @@ def check_id(thread_id: str) -> None:
 def not_the_api(client: OpenAI) -> BackendError:
     """The error for an address where something other than the API answers."""
     return ServerFailed(
-        f"What answers at {client.base_url} is not the API, but something like a web page. "
+        f"What answers at {address(client)} is not the API, but something like a web page. "
         "Check OPENAI_BASE_URL: it usually ends in /v1.",
         code="not_the_api",
     )

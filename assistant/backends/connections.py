@@ -46,7 +46,7 @@ LONGEST_NAME = 200
 class Choice:
     """A connection that a person chose for this browser session; an empty ``base_url`` is OpenAI's."""
 
-    base_url: str = ""
+    base_url: str = field(default="", repr=False)  # may hold a password
     api_key: str = field(default="", repr=False)
     model: str = ""
     effort: str = ""

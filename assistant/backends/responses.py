@@ -43,6 +43,7 @@ from ..tools import Toolbox
 from .attached import light
 from .client import (
     Request,
+    address,
     check_id,
     looking_for_a_thread,
     not_the_api,
@@ -260,7 +261,7 @@ class Responses:
         return False
 
     def _memory(self, thread: Thread) -> Memory:
-        return Memory(thread, str(self._client.base_url))
+        return Memory(thread, address(self._client))
 
     def _begin(self, memory: Memory) -> Generator[Event, None, None]:
         """Begin a conversation, where the server has conversations."""

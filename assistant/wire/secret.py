@@ -25,7 +25,11 @@ _NO_SECRET = ("none", "demo", "ollama", "lm-studio", "EMPTY")
 def secrets_of(url: str, headers: Mapping[str, str]) -> set[str]:
     """The secret texts of a request."""
     parts = urlsplit(url)
-    found = {unquote(text) for text in (parts.username, parts.password) if text}
+    name, password = unquote(parts.username or ""), unquote(parts.password or "")
+    # A name beside a password is none, and may be as common a word as "user".
+    found = (
+        {password or name, base64.b64encode(f"{name}:{password}".encode()).decode()} if name else {password}
+    )
     found |= {value for name, value in parse_qsl(parts.query) if _SECRET_QUERY.search(name)}
     for name, value in headers.items():
         if not _SECRET_HEADER.search(name.lower()):
@@ -40,6 +44,11 @@ def secrets_of(url: str, headers: Mapping[str, str]) -> set[str]:
                 found.add(base64.b64decode(token).decode().partition(":")[2])
     found = {text for text in found if len(text) > 3 and text not in _NO_SECRET}
     return found | {quote(text, safe) for text in found for safe in ("", "/")}  # as they stand in a URL
+
+
+def has_secret_query(text: str) -> bool:
+    """Whether a text has a query with a value that is named like a key."""
+    return bool(_SECRET_QUERY.search(text.partition("?")[2]))
 
 
 def without_secrets(url: str) -> str:

@@ -1,0 +1,29 @@
+# The page in a container:  docker build -t assistant .  &&  docker run -p 8501:8501 -v threads:/data assistant
+FROM python:3.12-slim
+
+# Not root; and what is served cannot be changed by who serves it.
+RUN useradd --system --uid 10001 assistant && install -d -o assistant /data
+WORKDIR /app
+
+# Before the rest, so that a change of the application installs nothing anew. The tests' tool stays out.
+COPY requirements.txt ./
+RUN grep -v '^pytest' requirements.txt > /tmp/needed && pip install --no-cache-dir -r /tmp/needed && rm /tmp/needed
+
+COPY .streamlit/config.toml .streamlit/
+COPY deploy/health.py deploy/
+COPY assistant assistant
+COPY streamlit_app.py ./
+RUN python -m compileall -q assistant
+
+USER assistant
+ENV HOME=/data \
+    PYTHONUNBUFFERED=1 \
+    ASSISTANT_DATABASE_URL=sqlite:////data/threads.sqlite \
+    STREAMLIT_SERVER_HEADLESS=true \
+    STREAMLIT_SERVER_ADDRESS=0.0.0.0 \
+    STREAMLIT_SERVER_PORT=8501 \
+    STREAMLIT_SERVER_FILE_WATCHER_TYPE=none
+VOLUME /data
+EXPOSE 8501
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["python", "deploy/health.py"]
+CMD ["streamlit", "run", "streamlit_app.py"]

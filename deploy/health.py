@@ -1,0 +1,22 @@
+"""Exits with 0 if the page's server answers here, else with 1; for a container's health check."""
+
+import os
+import sys
+from http.client import HTTPConnection, HTTPException
+
+
+def main() -> int:
+    prefix = os.environ.get("STREAMLIT_SERVER_BASE_URL_PATH", "").strip("/")
+    port = int(os.environ.get("STREAMLIT_SERVER_PORT", "8501"))
+    connection = HTTPConnection("127.0.0.1", port, timeout=4)
+    try:
+        connection.request("GET", f"/{prefix}/_stcore/health" if prefix else "/_stcore/health")
+        return 0 if connection.getresponse().status == 200 else 1
+    except (OSError, HTTPException):
+        return 1
+    finally:
+        connection.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

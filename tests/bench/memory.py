@@ -1,0 +1,90 @@
+"""What a small machine can hold: the server's memory, step by step.  python -m tests.bench.memory
+
+The one rule: each figure is the resident memory of the one process that serves the page, in MB of 1,000,000
+bytes; clients and the model are processes of their own.
+"""
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+
+from assistant import Assistant, Thread, Toolbox, functions
+from assistant.backends import open_backend
+from assistant.settings import Settings
+from assistant.store import Store
+from tests.bench.machine import memory
+from tests.bench.people import PATIENCE, _person, crowd
+from tests.bench.servers import PAGE, Model, Process, model_server, streamlit
+from tests.bench.stream import numbers
+from tests.bench.threads import shelf
+
+PEOPLE = 10
+TURNS = 200
+
+
+def main() -> None:
+    with shelf() as database, model_server() as model:
+        long = [_long_thread(database, model) for _ in range(PEOPLE)]
+        with streamlit(PAGE, model.settings() | database) as server:
+            time.sleep(2)
+            print(f"started, nobody there: {memory(server.pid):.0f} MB")
+            crowd(server, [next(numbers)], "tokens=50", 0.0)
+            print(f"one person, one answer: {memory(server.pid):.0f} MB")
+            turns = [next(numbers) for _ in range(PEOPLE)]
+            crowd(server, turns, "tokens=1000 rate=50", 10.0)
+            print(
+                f"{PEOPLE} people, each being told 1,000 tokens: {memory(server.pid, 'VmHWM'):.0f} MB at most"
+            )
+            asyncio.run(_read(server, long))
+            print(f"{PEOPLE} people, {TURNS} turns each: {memory(server.pid, 'VmHWM'):.0f} MB at most")
+            print(f"afterwards: {memory(server.pid):.0f} MB")
+        with streamlit(PAGE, database) as server:
+            crowd_of_charts(server)
+            print(
+                f"the demo, after tables and charts were drawn: {memory(server.pid, 'VmHWM'):.0f} MB at most"
+            )
+
+
+def _long_thread(database: dict[str, str], model: Model) -> str:
+    settings = Settings(api_key="sk-benchmark", base_url=model.url)
+    backend, store = open_backend(settings), Store(database["ASSISTANT_DATABASE_URL"])
+    assistant = Assistant(backend, Toolbox.from_package(functions))
+    thread = Thread()
+    for _ in range(TURNS):
+        for _event in assistant.run(thread, "tokens=50 turn=0 calls=2"):
+            pass
+    store.save(thread, 0, raw=True)
+    store.close()
+    backend.close()
+    return thread.id
+
+
+async def _read(server: Process, threads: list[str]) -> None:
+    """Let somebody open each thread and say something in it, all at once."""
+    async with asyncio.timeout(PATIENCE), AsyncExitStack() as lines:
+        people = [await lines.enter_async_context(_person(server, next(numbers))) for _ in threads]
+        for person, thread in zip(people, threads, strict=True):
+            person.ready.clear()
+            person._query = f"thread={thread}"
+            await person.run()
+        for person in people:
+            await person.ready.wait()
+            await person.say("tokens=200")
+        for person in people:
+            await person.served.wait()
+
+
+def crowd_of_charts(server: Process) -> None:
+    asyncio.run(_draw(server))
+
+
+async def _draw(server: Process) -> None:
+    async with asyncio.timeout(PATIENCE), _person(server, 0) as person:
+        person.ready.clear()
+        await person.say('hotel_prices(city="Oslo")\nhotel_prices(city="Paris")')
+        await person.ready.wait()
+        await asyncio.sleep(5)
+
+
+if __name__ == "__main__":
+    main()
