@@ -68,7 +68,8 @@ EXAMPLES = [
     "京都の今の時間と、イベントを教えて",
     'calculate(expression="(19.5 + 3) * 4")',
 ]
-PAGE = 20  # messages shown before earlier ones are asked for, and up to as many again
+SHOWN = 10  # messages before earlier ones are asked for, and up to as many again: each costs every turn
+EARLIER = 50  # those that come then
 
 
 def secrets() -> Mapping[str, Any]:
@@ -291,7 +292,7 @@ def take_back(text: str) -> None:
 
 
 def show_earlier() -> None:
-    st.session_state.shown += PAGE
+    st.session_state.shown += EARLIER
 
 
 def stop_elsewhere() -> None:
@@ -412,7 +413,7 @@ if asked and asked not in (thread.id, st.session_state.get("address")):
 elif thread.id:
     thread = live.share(thread)
 if thread is not kept:
-    st.session_state.shown = PAGE
+    st.session_state.shown = SHOWN
 st.session_state.thread = thread
 name_thread(thread.id)
 elsewhere = catch_up(thread)
@@ -537,7 +538,7 @@ if elsewhere and not run:
         look_elsewhere()
 end = run.first if run else len(thread.messages)
 # In steps: were the first one another each time, every message would be drawn anew in the place of another.
-first = max(0, end - st.session_state.shown) // PAGE * PAGE
+first = max(0, end - st.session_state.shown) // SHOWN * SHOWN
 watch = None
 if right is not None:
     recorded_here = tapes.of(thread.id) or ([st.session_state.tape] if run else [])

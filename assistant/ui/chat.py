@@ -387,12 +387,13 @@ class _Answer:
         else:
             self._footer().empty()
 
-    def _step(self, call_id: str, name: str) -> Step:
+    def _step(self, call_id: str, name: str, arguments: str = "") -> Step:
         if call_id not in self._steps:
             if self._row is None:
                 self._row = st.container(gap="xxsmall")
             with self._row:
-                self._steps[call_id] = Step(name, f"step-{self._number}-{self._round}-{call_id}")
+                key = f"step-{self._number}-{self._round}-{call_id}"
+                self._steps[call_id] = Step(name, key, arguments)
             self._running[call_id] = self._words(name, "")
         return self._steps[call_id]
 
@@ -401,7 +402,7 @@ class _Answer:
         self._doing, self._share = say("Preparing {function}", function=name), None
 
     def _ask(self, call_id: str, name: str, arguments: str, remote: bool) -> None:
-        self._step(call_id, name).ask(arguments, remote)
+        self._step(call_id, name, arguments).ask(arguments, remote)
         self._running[call_id] = self._words(name, arguments)
         self._say_what_runs()
 
