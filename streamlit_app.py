@@ -68,7 +68,8 @@ EXAMPLES = [
     "京都の今の時間と、イベントを教えて",
     'calculate(expression="(19.5 + 3) * 4")',
 ]
-PAGE = 20  # messages shown before earlier ones are asked for, and up to as many again
+SHOWN = 10  # messages before earlier ones are asked for, and up to as many again: each costs every turn
+EARLIER = 50  # those that come then
 
 
 def secrets() -> Mapping[str, Any]:
@@ -291,7 +292,23 @@ def take_back(text: str) -> None:
 
 
 def show_earlier() -> None:
-    st.session_state.shown += PAGE
+    st.session_state.shown += EARLIER
+
+
+def draw_side() -> None:
+    """The list of threads, where there is one, and the language."""
+    with st.sidebar:
+        if store and not keeper.problem and not person.id and not is_at_home():
+            draw_key()
+        elif store and not keeper.problem:
+            agents = backend if isinstance(backend, Agents) and not person.id else None
+            at_server = partial(agents.entries, 50) if agents else None
+            try:
+                shelf = Shelf(store, thread.id, live.running, settings.model, forget, at_server)
+                listed.append(draw_threads(shelf))
+            except StoreError as error:
+                st.caption(plain(error))
+        draw_language()
 
 
 def stop_elsewhere() -> None:
@@ -412,7 +429,7 @@ if asked and asked not in (thread.id, st.session_state.get("address")):
 elif thread.id:
     thread = live.share(thread)
 if thread is not kept:
-    st.session_state.shown = PAGE
+    st.session_state.shown = SHOWN
 st.session_state.thread = thread
 name_thread(thread.id)
 elsewhere = catch_up(thread)
@@ -503,25 +520,8 @@ with above:
     draw_reached()
     draw_waiting(voice)
 
-# The threads: drawn when the answer is on its way, for it need not wait for them.
-listed_first = None
-if store and not keeper.problem and not person.id and not is_at_home():
-    with st.sidebar:
-        draw_key()
-elif store and not keeper.problem:
-    with st.sidebar:
-        try:
-            agents = backend if isinstance(backend, Agents) and not person.id else None
-            at_server = partial(agents.entries, 50) if agents else None
-            listed_first = draw_threads(
-                Shelf(store, thread.id, live.running, settings.model, forget, at_server)
-            )
-        except StoreError as error:
-            st.caption(plain(error))
-with st.sidebar:
-    draw_language()
-
 # The conversation: what was said, and the answer that is being written.
+listed: list[str] = []  # the thread that the list has first
 run = live.of(thread)
 if waits and not run:
     st.rerun()  # it ended a moment ago, so what waits is due
@@ -537,7 +537,7 @@ if elsewhere and not run:
         look_elsewhere()
 end = run.first if run else len(thread.messages)
 # In steps: were the first one another each time, every message would be drawn anew in the place of another.
-first = max(0, end - st.session_state.shown) // PAGE * PAGE
+first = max(0, end - st.session_state.shown) // SHOWN * SHOWN
 watch = None
 if right is not None:
     recorded_here = tapes.of(thread.id) or ([st.session_state.tape] if run else [])
@@ -566,9 +566,11 @@ with conversation:
         draw_message(message, number, retry if newest else None, keep, branching)
     if run:
         keep = partial(keep_rating, thread.messages[run.first])
-        follow(run, visits, retry, watch, toolbox, keep, branching)
+        follow(run, visits, retry, watch, toolbox, keep, branching, draw_side)
         strip.empty()
-    outdated = sandbox or protocol != backend.protocol or listed_first not in (None, thread.id)
+    else:
+        draw_side()
+    outdated = sandbox or protocol != backend.protocol or listed not in ([], [thread.id])
     waits_on = bool(queue.of(thread)) and not thread.is_paused and not elsewhere
     if waits_on or (outdated and (run or len(thread.messages) > known)):
         st.rerun()  # the answer has ended, and what was drawn around it is no longer true

@@ -120,10 +120,10 @@ class LiveRun:
     def follow(self) -> Iterator[list[Event]]:
         """The run's events from its beginning on, in batches; the last batch ends with the ending.
 
-        A batch is empty when nothing happened for a moment: time for the follower to look elsewhere. Where
-        many follow at once, and so each wakes late, there are fewer and larger batches.
+        A batch is empty when nothing happened for a moment: time for the follower to look elsewhere. The
+        first come quickly after another. Where many follow, and so each wakes late, there are fewer of them.
         """
-        position, late = 0, 0.0
+        position, late, pace = 0, 0.0, 0.0
         while True:
             with self._news:
                 if position == len(self._log):
@@ -135,7 +135,7 @@ class LiveRun:
             if batch and isinstance(batch[-1], Ending):
                 return
             if any(isinstance(event, _OFTEN) for event in batch):
-                pace = min(PACE + 2 * late, LONGEST_PACE)
+                pace = min(pace + PACE / 4, PACE) if late < PACE else min(2 * late, LONGEST_PACE)
                 late = time.monotonic() + pace
                 time.sleep(pace)
                 late = time.monotonic() - late

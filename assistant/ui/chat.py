@@ -90,6 +90,9 @@ MOST_WORDS = 3
 WATCH_EVERY = 0.5
 """Seconds between two looks at something else that goes on."""
 
+ASIDE_AFTER = 0.15
+"""Seconds for which what stands beside an answer lets it go first: a browser draws one thing at a time."""
+
 
 class Visits:
     """Counts how often the page's script has run in one browser session."""
@@ -164,11 +167,13 @@ def follow(
     toolbox: Toolbox | None = None,
     keep: Callable[[], None] | None = None,
     branching: Branching | None = None,
+    aside: Callable[[], None] | None = None,
 ) -> None:
     """Draw the answer of a run that goes on, from its beginning to its end, as it comes.
 
     The ``toolbox`` knows the words for what its functions do; ``keep`` is called when a person has rated the
-    answer. ``watch`` is called now and then meanwhile, to draw something else that goes on.
+    answer. ``watch`` is called now and then meanwhile, to draw something else that goes on; ``aside`` is
+    called once, to draw what need not be there first.
 
     Streamlit's Stop button and a click elsewhere look the same here: both end this script. After a click
     the script runs again at once; if it does not, and the browser is still there, the person meant Stop.
@@ -186,7 +191,7 @@ def follow(
     place = st.chat_message("assistant")
     try:
         with place.container():
-            batches = _awake(run.follow(), watch or _end_block)
+            batches = _awake(_not_first(run.follow(), aside or _end_block), watch or _end_block)
             st.write_stream(Stream(chunks(batches, run.first, cache(place.empty), retry, toolbox)))
         tell_end(run.thread.messages[run.first])
         with place:
@@ -198,6 +203,18 @@ def follow(
         timer.daemon = True
         timer.start()
         raise
+
+
+def _not_first(batches: Iterator[list[Event]], aside: Callable[[], None]) -> Iterator[list[Event]]:
+    """The same batches; ``aside`` is drawn once, when what comes first has had a moment to be seen."""
+    due: float | None = time.monotonic() + ASIDE_AFTER
+    for batch in batches:
+        yield batch
+        if due is not None and time.monotonic() >= due:
+            aside()
+            due = None
+    if due is not None:
+        aside()
 
 
 def _awake(batches: Iterator[list[Event]], watch: Callable[[], None]) -> Iterator[list[Event]]:
@@ -387,12 +404,13 @@ class _Answer:
         else:
             self._footer().empty()
 
-    def _step(self, call_id: str, name: str) -> Step:
+    def _step(self, call_id: str, name: str, arguments: str = "") -> Step:
         if call_id not in self._steps:
             if self._row is None:
                 self._row = st.container(gap="xxsmall")
             with self._row:
-                self._steps[call_id] = Step(name, f"step-{self._number}-{self._round}-{call_id}")
+                key = f"step-{self._number}-{self._round}-{call_id}"
+                self._steps[call_id] = Step(name, key, arguments)
             self._running[call_id] = self._words(name, "")
         return self._steps[call_id]
 
@@ -401,7 +419,7 @@ class _Answer:
         self._doing, self._share = say("Preparing {function}", function=name), None
 
     def _ask(self, call_id: str, name: str, arguments: str, remote: bool) -> None:
-        self._step(call_id, name).ask(arguments, remote)
+        self._step(call_id, name, arguments).ask(arguments, remote)
         self._running[call_id] = self._words(name, arguments)
         self._say_what_runs()
 

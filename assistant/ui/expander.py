@@ -35,8 +35,10 @@ class Expander:
 
     def update(self, label: str, state: State) -> None:
         """Change the label and the icon; what is inside stays."""
+        before = self._block.SerializeToString()
         self._mark(label, state)
-        self._place._block(self._block)
+        if self._block.SerializeToString() != before:
+            self._place._block(self._block)
 
     def _mark(self, label: str, state: State) -> None:
         self._block.expandable.label = label

@@ -38,15 +38,14 @@ _ENDINGS: dict[Outcome, str] = {
 class Step:
     """The expander of one call; drawn where it is made, and updated in place."""
 
-    def __init__(self, name: str, key: str) -> None:
+    def __init__(self, name: str, key: str, arguments: str = "") -> None:
         self._name = name
         self._key = key
         self._arguments = ""
         self._decided = ""  # by a person, in words
         self._remote = False
-        self._expander = Expander(key, label_of(name, ""), "step")
+        self._expander = Expander(key, label_of(name, arguments), "step")
         self._asked = self._expander.body.empty()
-        self._answered = self._expander.body.container()
 
     def write(self, text: str) -> None:
         """Show more of the arguments while the model writes them: their newest part, if they grow long."""
@@ -64,7 +63,7 @@ class Step:
             arguments = _indented(value)
         arguments = arguments.strip() or "{}"
         self._asked.code(arguments[:SHOWN_LENGTH], language="json", wrap_lines=True)
-        with self._answered:
+        with self._expander.body:
             _offer_rest(arguments, f"{self._name} arguments", f"{self._key}-arguments", "json")
 
     def wait(self) -> None:
@@ -89,7 +88,7 @@ class Step:
         for remark in (self._decided, say(_ENDINGS[result.outcome]), _time(result.seconds)):
             label += f" · {remark}" if remark else ""
         self._expander.update(label, "complete" if result.outcome == "done" else "error")
-        with self._answered:
+        with self._expander.body:
             if not allowed:  # what came of it is shown when the remote server has run it
                 draw_output(result, f"{self._name} output", f"{self._key}-output")
             if st.session_state.get("sandbox"):

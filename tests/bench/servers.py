@@ -79,7 +79,19 @@ def streamlit(app: Path, settings: dict[str, str]) -> Iterator[Process]:
     port = _free_port()
     command = ["-m", "streamlit", "run", str(app), "--server.headless=true", "--server.address=127.0.0.1"]
     command += [f"--server.port={port}", "--browser.gatherUsageStats=false"]
+    if app != PAGE:  # what is set for the page here is not set for others
+        command += ["--server.enableWebsocketCompression=false"]
     with _started(command, settings) as (process, began):
+        _wait_for(process, port)
+        yield Process(process, port, began)
+
+
+@contextmanager
+def line(server: Process) -> Iterator[Process]:
+    """The server's address as a browser is given it, where what it is sent is counted; see ``line.py``."""
+    port = _free_port()
+    command = ["-m", "tests.bench.line", str(port), str(server.port)]
+    with _started(command, {}, lines=True) as (process, began):
         _wait_for(process, port)
         yield Process(process, port, began)
 

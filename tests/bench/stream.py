@@ -15,7 +15,7 @@ from playwright.sync_api import Browser
 from tests.bench import browser as chromium
 from tests.bench.browser import Tab
 from tests.bench.machine import cpu, quietly
-from tests.bench.servers import PAGE, PLAIN, Model, Process, model_server, raw_sdk, streamlit
+from tests.bench.servers import PAGE, PLAIN, Model, Process, line, model_server, raw_sdk, streamlit
 from tests.bench.table import Row
 from tests.bench.threads import fill, shelf
 
@@ -42,7 +42,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Turn:
-    """The figures of one turn, in seconds; ``bytes`` is a multiple of the answer's own."""
+    """The figures of one turn, in seconds; ``bytes`` and ``unpacked`` are multiples of the answer's own."""
 
     ask: float  # from Enter to the request at the model server
     tail: float  # from the last token sent to the last word seen
@@ -51,6 +51,7 @@ class Turn:
     whole: float  # from Enter to the last word seen
     server: float
     bytes: float = 0.0
+    unpacked: float = 0.0
     browser: float = 0.0
 
 
@@ -79,32 +80,35 @@ def rows(times: int, quick: bool) -> Iterator[Row]:
         raw_sdk(model) as raw,
         streamlit(PAGE, model.settings() | database) as page,
         streamlit(PLAIN, model.settings()) as plain,
+        line(page) as to_page,
+        line(plain) as to_plain,
         chromium.started() as browser,
     ):
         fill(database, model)
         raw.ask(planned[0].prompt)  # the first turn of each imports much
-        for app in (page, plain):
-            _seen(planned[0], browser, app, model)
+        apps = {"page": (page, to_page), "plain": (plain, to_plain)}
+        for app, way in apps.values():
+            _seen(planned[0], browser, app, way, model)
         for repetition in range(max(case.times for case in planned)):
             for case in planned:
                 if repetition >= case.times:
                     continue
                 found[case, "raw"].append(quietly(f"{case}, raw", partial(_raw, case, raw, model)))
-                for name, app in (("page", page), ("plain", plain)):
+                for name, (app, way) in apps.items():
                     found[case, name].append(
-                        quietly(f"{case}, {name}", partial(_seen, case, browser, app, model))
+                        quietly(f"{case}, {name}", partial(_seen, case, browser, app, way, model))
                     )
     for case in planned:
         yield from _compared(case, *(_medians(found[case, name]) for name in ("page", "plain", "raw")))
 
 
-def _seen(case: Case, browser: Browser, app: Process, model: Model) -> Turn:
+def _seen(case: Case, browser: Browser, app: Process, way: Process, model: Model) -> Turn:
     length = model.get(f"answers/{case.tokens}")["bytes"]
-    with Tab(browser, app.url) as tab:
+    with Tab(browser, way.url) as tab:
         tab.turn("tokens=400", next(numbers))
-        number, before = next(numbers), cpu(app.pid)
+        number, before, sent_before = next(numbers), cpu(app.pid), way.ask("")["received"]
         seen = tab.turn(case.prompt, number)
-        used = cpu(app.pid) - before
+        used, came = cpu(app.pid) - before, way.ask("")["received"] - sent_before
     sent = model.get(f"turns/{number}")
     return Turn(
         sent["asked"] - seen.pressed,
@@ -113,6 +117,7 @@ def _seen(case: Case, browser: Browser, app: Process, model: Model) -> Turn:
         seen.first - seen.pressed,
         seen.last - seen.pressed,
         used,
+        came / length,
         seen.received / length,
         seen.renderer,
     )
@@ -141,7 +146,7 @@ def _medians(turns: list[Turn]) -> Turn:
 def _compared(case: Case, page: Turn, plain: Turn, raw: Turn) -> Iterator[Row]:
     def row(what: str, name: str, limit: float = 0.0, goal: str = "", unit: str = "s") -> Row:
         ours, theirs, bare = (float(getattr(turn, name)) for turn in (page, plain, raw))
-        needs_page = name in ("bytes", "browser")
+        needs_page = name in ("bytes", "unpacked", "browser")
         return Row(f"{case}: {what}", unit, ours, theirs, None if needs_page else bare, goal, ours <= limit)
 
     paced = case.rate == 1000
@@ -151,5 +156,6 @@ def _compared(case: Case, page: Turn, plain: Turn, raw: Turn) -> Iterator[Row]:
     yield row("Enter → first token visible", "wait", plain.wait + FRAME, "≤ plain + a frame")
     yield row("Enter → last token visible", "whole", 1.3 * raw.whole, "≤ 1.3 × SDK" * (not case.rate))
     yield row("bytes to the browser ÷ bytes of the answer", "bytes", 3.5, "≤ 3.5", unit="×")
+    yield row("the same before they were compressed", "unpacked", unit="×")
     yield row("server's CPU", "server", 1.3 * raw.server, "≤ 1.3 × SDK" * paced)
     yield row("browser's CPU", "browser", plain.browser / 2, "≤ ½ plain" * paced)

@@ -1,0 +1,45 @@
+"""The line between a browser and a server: a relay that counts what comes down it, compressed as it is.
+
+    python -m tests.bench.line PORT SERVER_PORT
+
+Answers each line on its input with ``{"received": …}``: the bytes that WebSockets have brought so far.
+
+The one rule: nothing is changed or held back.
+"""
+
+import asyncio
+import json
+import sys
+from contextlib import suppress
+
+received = 0
+
+
+async def _relay(here: tuple[asyncio.StreamReader, asyncio.StreamWriter], server: int) -> None:
+    there = await asyncio.open_connection("127.0.0.1", server)
+    async with asyncio.TaskGroup() as both:
+        both.create_task(_carry(here[0], there[1]))
+        both.create_task(_carry(there[0], here[1], down=True))
+
+
+async def _carry(source: asyncio.StreamReader, target: asyncio.StreamWriter, down: bool = False) -> None:
+    global received
+    upgraded = False
+    with suppress(ConnectionError):
+        while data := await source.read(65536):
+            target.write(data)
+            if upgraded:
+                received += len(data)
+            upgraded = upgraded or (down and data.startswith(b"HTTP/1.1 101"))
+            await target.drain()
+    target.close()
+
+
+async def main(port: int, server: int) -> None:
+    await asyncio.start_server(lambda *here: _relay(here, server), "127.0.0.1", port)
+    while await asyncio.to_thread(sys.stdin.readline):
+        print(json.dumps({"received": received}), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2])))
