@@ -154,8 +154,11 @@ def film(page: Page, name: str) -> None:
     count: Counter[Any] = Counter()
     for picture in pictures[:: len(pictures) // 5]:
         count.update({color: number for number, color in picture.getcolors(1 << 24)})
+    boxes: dict[tuple[int, ...], tuple[int, ...]] = {}  # Pillow cannot tell apart what is nearer than 4
+    for color, _ in count.most_common():
+        boxes.setdefault(tuple(part // 4 for part in color), color)
     palette = Image.new("P", (1, 1))
-    palette.putpalette([part for color, _ in count.most_common(256) for part in color])
+    palette.putpalette([part for color in list(boxes.values())[:256] for part in color])
     drawn = [each.quantize(palette=palette, dither=Image.Dither.NONE) for each in pictures]
     times = [at for at, _ in frames]
     lasting = [round((after - at) * 1000) for at, after in pairwise(times)] + [1500]
@@ -171,7 +174,7 @@ def main() -> None:
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
         with serving() as address:
-            page = opened(browser, address, 720, 630, device_scale_factor=10 / 9)
+            page = opened(browser, address, 720, 690, device_scale_factor=10 / 9)
             film(page, "answer.gif")
         with serving() as address:
             page = opened(browser, address, 1360, 860, device_scale_factor=1.5)
