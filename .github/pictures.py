@@ -1,8 +1,8 @@
 """Makes the pictures of the READMEs anew, from the real page: ``python .github/pictures.py`` at the root.
 
 It needs what the browser tests need (``.ci/requirements.txt``, Debian's chromium, fonts-noto-cjk). The demo
-answers; in place of Open-Meteo a server on this machine tells an invented weather, so that the pictures do not
-change with the sky.
+answers; in place of Open-Meteo a server on this machine tells an invented weather, so that the pictures do
+not change with the sky.
 
 Not here: looking at what comes out. Do that yourself, at the moving one frame by frame.
 """
@@ -100,6 +100,7 @@ def serving() -> Iterator[str]:
                 yield next(line.split("URL:")[1].strip() for line in process.stdout if "URL:" in line)
             finally:
                 process.terminate()
+                process.communicate()
                 sky.shutdown()
 
 
