@@ -155,9 +155,9 @@ def film(page: Page, name: str) -> None:
     count: Counter[Any] = Counter()
     for picture in pictures[:: len(pictures) // 5]:
         count.update({color: number for number, color in picture.getcolors(1 << 24)})
-    boxes: dict[tuple[int, ...], tuple[int, ...]] = {}  # Pillow cannot tell apart what is nearer than 4
+    boxes: dict[tuple[int, ...], tuple[int, ...]] = {}  # Pillow looks at the upper bits alone
     for color, _ in count.most_common():
-        boxes.setdefault(tuple(part // 4 for part in color), color)
+        boxes.setdefault(tuple(part // 8 for part in color), color)
     palette = Image.new("P", (1, 1))
     palette.putpalette([part for color in list(boxes.values())[:256] for part in color])
     drawn = [each.quantize(palette=palette, dither=Image.Dither.NONE) for each in pictures]

@@ -53,6 +53,7 @@ from assistant.events import (
     ToolResult,
 )
 from assistant.execute import answer
+from assistant.hosted import parse as parse_hosted
 from assistant.lint import lint
 from assistant.messages import Message, Text
 from assistant.replay import player
@@ -355,6 +356,16 @@ def test_the_events_of_a_protocol_are_those_that_its_reader_knows(heading: str) 
                 assert f'"{name}"' in source or f'"{name.removeprefix("turn.")}"' in source, name
                 assert is_event_of_the_sdk(name, prefix), name
         assert set(codes(said)) <= ours
+
+
+def test_the_tools_of_the_servers_own_are_those_that_can_be_set_and_read() -> None:
+    set_as = [codes(name)[0] for name, *_ in rows("hosted-tools.md", "Tools of the server's own")]
+    assert len(parse_hosted(",".join(set_as).replace("…", "example.com"))) == len(set_as) == 5
+    read = "".join(path.read_text("utf-8") for path in (ROOT / "assistant/backends").glob("responses*.py"))
+    for theirs, said in rows("hosted-tools.md", "In the stream"):
+        for name in codes(theirs):
+            assert name.removeprefix("response.") in read, name
+        assert set(codes(said)) <= {each.__name__ for each in get_args(Event)} | {"server"}
 
 
 TERMS = ["assistant", "thread", "message", "run", "run step"]
