@@ -149,7 +149,7 @@ def film(page: Page, name: str) -> None:
             page.keyboard.type(QUESTION[-1])
             page.keyboard.press("Enter")
         if told and ended == float("inf") and page.locator("[class*=st-key-footer_]").count():
-            ended = time.monotonic() + 0.5
+            ended = time.monotonic() + 0.8
     pictures = [Image.open(io.BytesIO(data)).convert("RGB") for _, data in frames]
     # One palette for all, of the colours that there is most of, or quiet places would flicker.
     count: Counter[Any] = Counter()
