@@ -53,6 +53,7 @@ from assistant.events import (
     ToolResult,
 )
 from assistant.execute import answer
+from assistant.hosted import parse as parse_hosted
 from assistant.lint import lint
 from assistant.messages import Message, Text
 from assistant.replay import player
@@ -195,6 +196,13 @@ def test_a_command_is_one(
     for line in snippet.code.splitlines():
         words = shlex.split(line)
         settings = dict(words.pop(0).split("=", 1) for word in words.copy() if re.match("[A-Z_]+=", word))
+        if not words:  # as in ``.env``
+            assert settings.keys() <= VARIABLES.keys()
+            assert Settings.load(settings) != Settings()
+            continue
+        if words[0] == "docker":
+            assert (ROOT / "Dockerfile").is_file()  # its steps are taken in test_container.py
+            continue
         assert words[:2] == ["python", "-m"]
         if words[2] == "assistant":
             status = terminal_module.main(words[3:], settings)
@@ -328,26 +336,48 @@ def test_the_events_of_the_guide_are_those_of_the_sdk_and_of_ours() -> None:
 # --- protocols --------------------------------------------------------------------------------------
 
 READERS = {
-    "Responses with Conversations": ("responses_stream.py", ""),
-    "Agents": ("agents_stream.py", "agent.session."),
-    "Assistants": ("assistants_stream.py", "thread."),
-    "Chat Completions": ("chat_stream.py", ""),
+    "Responses with Conversations": ("responses.md", "responses_stream.py", ""),
+    "Agents on the wire": ("agents.md", "agents_stream.py", "agent.session."),
+    "Assistants on the wire": ("assistants.md", "assistants_stream.py", "thread."),
+    "Chat Completions on the wire": ("chat-completions.md", "chat_stream.py", ""),
 }
 
 
 @pytest.mark.parametrize("heading", READERS)
 def test_the_events_of_a_protocol_are_those_that_its_reader_knows(heading: str) -> None:
-    file, prefix = READERS[heading]
+    page, file, prefix = READERS[heading]
     source = (ROOT / "assistant" / "backends" / file).read_text("utf-8")
     ours = {each.__name__ for each in get_args(Event)}
-    for theirs, said in rows("protocols.md", heading):
+    for theirs, said in rows(page, heading):
         for name in codes(theirs):
-            if heading == "Chat Completions":
+            if file == "chat_stream.py":
                 assert name.removeprefix("delta.") in source, name
             else:
                 assert f'"{name}"' in source or f'"{name.removeprefix("turn.")}"' in source, name
                 assert is_event_of_the_sdk(name, prefix), name
         assert set(codes(said)) <= ours
+
+
+def test_the_tools_of_the_servers_own_are_those_that_can_be_set_and_read() -> None:
+    set_as = [codes(name)[0] for name, *_ in rows("hosted-tools.md", "Tools of the server's own")]
+    assert len(parse_hosted(",".join(set_as).replace("…", "example.com"))) == len(set_as) == 5
+    read = "".join(path.read_text("utf-8") for path in (ROOT / "assistant/backends").glob("responses*.py"))
+    for theirs, said in rows("hosted-tools.md", "In the stream"):
+        for name in codes(theirs):
+            assert name.removeprefix("response.") in read, name
+        assert set(codes(said)) <= {each.__name__ for each in get_args(Event)} | {"server"}
+
+
+TERMS = ["assistant", "thread", "message", "run", "run step"]
+
+
+def test_each_protocol_says_what_takes_the_place_of_what() -> None:
+    assert [old for old, *_ in rows("protocols.md", "What takes the place of what")] == TERMS
+    assert [old for old, *_ in rows(GUIDE, "What takes the place of what")][:5] == TERMS
+    for page, _, _ in READERS.values():
+        told = rows(page, "From the Assistants API")
+        more = ["`requires_action`", "`submit_tool_outputs`", "cancelling a run"]
+        assert ([old for old, _ in told], all(new for _, new in told)) == ([*TERMS, *more], True), page
 
 
 # --- how it works -----------------------------------------------------------------------------------
@@ -452,7 +482,7 @@ def address() -> Iterator[str]:
         server.shutdown()
 
 
-GALLERY = [each for each in snippets() if each.page == "functions.md"][-6:]
+GALLERY = [each for each in snippets() if each.page == "functions.md"][-7:]
 
 TRIES = {
     "find_orders": [
@@ -489,6 +519,10 @@ TRIES = {
         Try('{"names": ["shop", "mail"]}', {"shop": True, "mail": False}),
         Try('{"names": []}', {}),
         Try('{"names": ["localhost:22"]}', "names", "invalid"),
+    ],
+    "plan_savings": [
+        Try('{"monthly": 100, "years": 2, "percent": 0}', "After 2 years: 2400.00"),
+        Try('{"monthly": 100, "years": 51}', "years", "invalid"),
     ],
 }
 
