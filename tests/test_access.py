@@ -195,6 +195,22 @@ def test_every_sentence_of_the_door_and_the_wallet_is_there_in_japanese() -> Non
         ("localhost:8501", "what", {}, False),
         ("localhost:8501", None, {"X-Forwarded-For": "203.0.113.9"}, False),
         ("localhost:8501", None, {"Forwarded": "for=203.0.113.9"}, False),
+        ("localhost:8501", None, {"x-forwarded-for": ""}, False),  # a proxy all the same
+        ("localhost:8501", None, {"X-Forwarded-For": "127.0.0.1"}, False),  # who asks may have written it
+        ("localhost:8501", None, {"X-Forwarded-Proto": "https"}, False),
+        ("localhost:8501", None, {"Cf-Connecting-Ip": "203.0.113.9"}, False),
+        ("localhost:8501", None, {"Origin": "http://localhost:8501"}, True),
+        ("localhost", None, {"Origin": "http://localhost"}, True),
+        ("[::1]:8501", "::1", {"Origin": "http://[::1]:8501"}, True),
+        # Many a proxy asks by the name that it knows the page by, and adds nothing (nginx, as it comes).
+        ("localhost:8501", None, {"Origin": "https://chat.example"}, False),
+        ("localhost:8501", None, {"Origin": "null"}, False),
+        ("localhost:8501", None, {"Origin": "https://localhost.example"}, False),
+        ("localhost:8501@chat.example", None, {}, False),
+        ("[::ffff:203.0.113.9]:8501", None, {}, False),
+        ("[::1", None, {}, False),
+        ("[::1]:8501", "2001:db8::9", {}, False),
+        ("[::1]:8501", "::ffff:203.0.113.9", {}, False),
         ("chat.example", None, {}, False),
         ("localhost.example:8501", None, {}, False),
         ("", None, {}, False),

@@ -220,6 +220,9 @@ def test_the_owners_key_is_used_for_whom_the_settings_name_alone() -> None:
         api_key=KEY, limit_person=parse("9 messages/minute")
     )  # a new session is a new person
     assert with_what_may_be_spent(each_alone, at_home=False).demo
+    for address in ("http://me:canary@here/v1", "http://here/v1?api-key=canary"):  # a key as well
+        assert with_what_may_be_spent(Settings(base_url=address), at_home=False) == Settings()
+        assert with_what_may_be_spent(Settings(base_url=address), at_home=True).base_url == address
     for named in (
         Settings(api_key=KEY, password="open sesame"),
         Settings(api_key=KEY, allowed=("*",)),
