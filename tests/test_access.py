@@ -16,7 +16,7 @@ from assistant.settings import Settings
 from assistant.ui.sidebar import is_at_home
 from assistant.ui.words_ja import JAPANESE
 from tests.conftest import need
-from tests.page import Open, ask, shown
+from tests.page import Open, ask, sent, shown
 from tests.wire import ModelServer, text
 
 ROOT = Path(__file__).parent.parent
@@ -242,7 +242,7 @@ def test_with_a_password_nothing_but_the_door_is_drawn_until_it_is_typed(
     assert not page.text_input
     server.plays(text("Hello."))
     assert shown(ask(page, "Hi"))[1] == ("assistant", [("markdown", "Hello.")])
-    assert PASSWORD not in repr(page.main) + repr(page.sidebar)
+    assert PASSWORD not in sent(page)
     assert "password" not in page.session_state
     # Another session has typed nothing, and another password shuts the door again.
     assert not open_page().chat_input
