@@ -1,7 +1,10 @@
 """Every way to make the owner's key spend: at a limit, none of them reaches the server."""
 
+import shutil
+import socket
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -21,9 +24,10 @@ from assistant.ui.switches import switches
 from assistant.wire.tape import Tape
 from tests.page import Open, ask
 from tests.test_people import ADA, SignIn, sign_in
+from tests.test_process import ROOT, Start, interrupt, start, until
 from tests.wire import ModelServer, call, calls, error, text
 
-__all__ = ["sign_in"]  # a fixture
+__all__ = ["sign_in", "start"]  # fixtures
 
 KEY = "sk-of-the-owner"
 MOST = "1 messages/day"
@@ -180,3 +184,48 @@ def test_tools_that_cost_more_than_tokens_are_the_owners_to_name_where_something
     assert [each.kind for each in switches(counted)] == ["file_search"]
     own = Choice(api_key="sk-of-a-visitor", model="m").settings(counted)
     assert switches(own) == switches(free)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_the_owners_key_is_for_the_machine_itself_whatever_a_request_says(
+    server: ModelServer, start: Start, tmp_path: Path, host: str
+) -> None:
+    with socket.create_server((host, 0), family=family(host)) as free:
+        port = free.getsockname()[1]
+    surroundings = {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": KEY}
+    flags = ["--server.headless=true", f"--server.address={host}", f"--server.port={port}"]
+    shutil.copy(ROOT / "streamlit_app.py", tmp_path)
+    process = start(
+        *["-m", "streamlit", "run", "streamlit_app.py", "--server.enableAgentApi=true", *flags],
+        **surroundings,
+    )
+
+    def asked(**headers: str) -> bool:
+        """Whether the owner's key would be used for who asks so."""
+        with closing(HTTPConnection(host, port, timeout=20)) as connection:
+            told = {"content-type": "application/json"} | headers
+            connection.request("POST", "/_stcore/agent/interact", "{}", told)
+            page = connection.getresponse().read().decode()
+        assert ("built-in demo answers here" in page) is not ("Answers by" in page)
+        return "Answers by" in page
+
+    def answers() -> bool:
+        with suppress(OSError), closing(HTTPConnection(host, port, timeout=20)) as connection:
+            connection.request("GET", "/_stcore/health")
+            return connection.getresponse().status == 200
+        return False
+
+    until(answers, process, tmp_path / "log")
+    assert asked()
+    assert asked(Host=f"localhost:{port}")
+    for name in ("chat.example", f"localhost.example:{port}", f"127.0.0.1.example:{port}"):
+        assert not asked(Host=name)
+    for name in ("X-Forwarded-For", "x-forwarded-proto", "Forwarded", "Via", "X-Real-IP"):
+        assert not asked(**{name: "127.0.0.1"})
+    assert server.asked == []
+    assert interrupt(process, tmp_path / "log") == 0
+
+
+def family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
