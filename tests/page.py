@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import streamlit as st
-from google.protobuf.text_format import MessageToString
+from google.protobuf.text_format import MessageToString  # type: ignore[import-untyped]
 from streamlit.testing.v1 import AppTest
 
 from assistant.settings import VARIABLES

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -32,7 +33,7 @@ __all__ = ["sign_in", "start"]  # fixtures
 KEY = "sk-of-the-owner"
 MOST = "1 messages/day"
 SPENT = "All that may be spent here is spent for now"
-BOOK = {"hotel_id": 1, "guest": "Ada", "check_in": "2027-01-01", "nights": 1}
+BOOK: dict[str, Any] = {"hotel_id": 1, "guest": "Ada", "check_in": "2027-01-01", "nights": 1}
 
 
 @pytest.fixture

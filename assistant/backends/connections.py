@@ -91,7 +91,8 @@ class Choice:
 
 
 _OF_ITS_SERVER = (
-    "agent_id", "assistant_id", "protocol", "context", "background", "hosted_tools", "limit_person", "limit_all",
+    "agent_id", "assistant_id", "protocol", "context", "background", "hosted_tools",
+    "limit_person", "limit_all",
 )  # fmt: skip
 
 
