@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from assistant import Assistant, Thread, ToolError, tool
-from assistant.events import CallApproved, RunCompleted, RunPaused, TextDelta
+from assistant.events import CallAnswered, CallApproved, CallDenied, RunCompleted, RunPaused, TextDelta
 from assistant.logs import begin_logging, measured
 from assistant.metrics import BOUNDS, MOST_LABELS, Histogram, Metrics, label
 from tests.conftest import Connect, add
@@ -140,6 +140,22 @@ def test_a_pause_is_an_end_and_what_comes_after_it_is_another_run(
     assert [each["ending"] for each in told] == ["paused", "completed"]
     assert told[0]["run"] != told[1]["run"]
     assert told[0]["thread"] == told[1]["thread"]
+
+
+def test_a_name_that_somebody_made_up_is_told_nowhere(
+    server: ModelServer, assistant: Assistant, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "assistant")
+    assistant.approve_all = True
+    made_up = [call("AdaLovelace"), call("Born-1815")]
+    server.plays(calls(*made_up), text("Done."))
+    thread, metrics = Thread(), Metrics()
+    assert list(measured(assistant.run(thread, "Hi"), thread, metrics, assistant.toolbox))[-1] == RunPaused()
+    first, second = (each["call_id"] for each in made_up)
+    decided = assistant.decide(thread, [CallAnswered(first, "Yes."), CallDenied(second)])
+    assert list(measured(decided, thread, metrics, assistant.toolbox))[-1] == RunCompleted()
+    assert set(metrics.functions) == {("unknown", "done"), ("unknown", "denied")}
+    assert "Lovelace" not in repr([record.__dict__ for record in caplog.records])
 
 
 def test_a_run_that_is_closed_was_stopped_and_is_closed_itself(
