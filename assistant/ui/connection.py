@@ -84,7 +84,6 @@ def _draw_form(settings: Settings, current: Choice | None, now: Settings) -> Cho
         width="stretch",
         disabled=not choice or owners,
     )
-    testing = testing and not owners  # for a browser may say that a button was clicked which cannot be
     between = st.container(gap="xxsmall")
     using = st.button(
         say("Use this connection"),
