@@ -188,14 +188,16 @@ def answer(run: Callable[[], Generator[Event, None, None]], thread: Thread) -> N
     st.session_state.tape = tape
 
     def events() -> Generator[Event, None, None]:
-        return measured(recorded(paid(run(), thread, wallet), tape), thread, metrics)
+        return measured(recorded(paid(run(), thread, wallet), tape), thread, metrics, toolbox)
 
     live.start(thread, events, assistant.cancel, keeper)
 
 
 def ask(run: Callable[[], Generator[Event, None, None]], thread: Thread) -> None:
     """Answer what a person asks now, if there is room for it within the limits."""
-    if wallet and not live.of(thread):
+    if wallet:
+        if live.of(thread):  # by the time it is started this may have ended, and nobody has paid for it
+            raise ThreadBusy("An answer is still being written here. Wait for it, or stop it.")
         wallet.admit()
     answer(run, thread)
 
@@ -241,8 +243,12 @@ def retry() -> None:
 
 
 def decide(decisions: list[Decision]) -> None:
-    with suppress(ThreadBusy):  # somebody else decides already
-        answer(partial(assistant.decide, thread, decisions), thread)
+    try:  # it counts as a message: what waits may have come from a file or a tape
+        ask(partial(assistant.decide, thread, decisions), thread)
+    except LimitReached as reached:
+        st.session_state.reached = str(reached)
+    except ThreadBusy:
+        pass  # somebody else decides already
 
 
 def edit(position: int, text: str) -> None:
@@ -339,7 +345,7 @@ except (SettingsError, FunctionError) as error:
     st.stop()
 
 owners, configured = configured, with_what_may_be_spent(configured, is_at_home())
-metrics = metrics_of(configured, id(Thread))
+metrics = metrics_of(owners, id(Thread))
 broken = st.session_state.get("faults", configured.faults)  # on purpose, for this session alone
 with suppress(ValueError):
     toolbox = faulty(toolbox, parse(broken))
@@ -355,6 +361,9 @@ st.set_page_config(
     layout="wide" if sandbox else "centered",
 )
 person = enter(configured, secret.get("auth"))  # whoever may not come in comes no further than this line
+if st.session_state.setdefault("person", person.id) != person.id:
+    st.session_state.clear()  # somebody else's: drafts, files, a key, tapes
+    st.rerun()
 edition = id(Thread)
 own = choice or settings.faults or is_switched(connected)  # such a backend is this session's alone
 backend = chosen_backend(settings, edition) if own else backend_for(settings, edition)

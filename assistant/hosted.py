@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .events import HostedKind
+from .wire.secret import has_secret_query, secrets_of
 
 ALONE: tuple[HostedKind, ...] = ("web_search", "code_interpreter", "image_generation")
 """Those that need nothing but their names."""
@@ -21,6 +22,12 @@ ALONE: tuple[HostedKind, ...] = ("web_search", "code_interpreter", "image_genera
 _EXPLAINED = (
     "Name tools with commas between them: web_search, code_interpreter, image_generation, "
     "file_search:ID-OF-A-VECTOR-STORE, mcp:NAME=https://…"
+)
+
+# It is part of every request, and so of every tape; and those who look at a page see its tapes.
+_NO_KEYS = (
+    "The address of {label!r} has a name, a password or a key in it, which whoever sees the page could "
+    "read. Name a server that needs none."
 )
 
 
@@ -93,6 +100,8 @@ def _one(text: str) -> Hosted:
         return Hosted("file_search", rest)
     label, _, address = rest.partition("=")
     if kind == "mcp" and re.fullmatch(r"[A-Za-z][\w-]{0,63}", label, re.ASCII) and _is_address(address):
+        if secrets_of(address, {}) or "@" in urlsplit(address).netloc or has_secret_query(address):
+            raise ValueError(_NO_KEYS.format(label=label))
         return Hosted("mcp", address, label)
     # The text itself may hold something secret in the place of an address.
     shown = kind if len(kind) <= 40 else f"{kind[:39]}…"
@@ -102,6 +111,6 @@ def _one(text: str) -> Hosted:
 def _is_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         return False

@@ -15,7 +15,7 @@ import logging
 import secrets
 import sys
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Container, Generator, Iterable
 from typing import Any, Literal, TextIO
 
 from .events import Event, RoundEnded, RunCompleted, RunFailed, RunPaused, RunStopped, TextDelta, ToolResult
@@ -33,13 +33,14 @@ _NAME = "assistant"
 
 
 def measured(
-    events: Generator[Event, None, None], thread: Thread, metrics: Metrics
+    events: Generator[Event, None, None], thread: Thread, metrics: Metrics, functions: Container[str]
 ) -> Generator[Event, None, None]:
     """The same run, logged and counted; closing it closes the run.
 
-    A run that is closed before its ending was stopped.
+    A run that is closed before its ending was stopped. Only these ``functions`` are told by their names: a
+    name that is none of them, a model or a person has made up.
     """
-    run = _Run(thread, metrics)
+    run = _Run(thread, metrics, functions)
     try:
         for event in events:
             run.take(event)
@@ -54,8 +55,8 @@ def measured(
 class _Run:
     """What is known of a run while it goes on."""
 
-    def __init__(self, thread: Thread, metrics: Metrics) -> None:
-        self._thread, self._metrics = thread, metrics
+    def __init__(self, thread: Thread, metrics: Metrics, functions: Container[str]) -> None:
+        self._thread, self._metrics, self._functions = thread, metrics, functions
         self._id = secrets.token_hex(4)
         self._began = time.monotonic()
         self._first_text: float | None = None
@@ -75,7 +76,7 @@ class _Run:
                     self._tokens["input"] += usage.input
                     self._tokens["output"] += usage.output
             case ToolResult(call_id, _, outcome, seconds=seconds):
-                name = "unknown" if outcome == "unknown" else self._function(call_id)
+                name = self._function(call_id)
                 self._metrics.function(name, outcome, seconds or 0.0)
                 self._say("function ended", function=name, outcome=outcome, seconds=_rounded(seconds))
             case RunCompleted():
@@ -105,7 +106,8 @@ class _Run:
 
     def _function(self, call_id: str) -> str:
         calls = self._thread.messages[-1].calls if self._thread.messages else ()
-        return label(next((call.name for call in calls if call.call_id == call_id), "unknown"))
+        name = next((call.name for call in calls if call.call_id == call_id and not call.server), "")
+        return label(name) if name in self._functions else "unknown"
 
     def _say(self, event: str, **fields: object) -> None:
         known = {name: value for name, value in fields.items() if value is not None}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import streamlit as st
+from google.protobuf.text_format import MessageToString  # type: ignore[import-untyped]
 from streamlit.testing.v1 import AppTest
 
 from assistant.settings import VARIABLES
@@ -48,6 +49,18 @@ def ask(page: AppTest, words: str) -> AppTest:
     page.chat_input(key="prompt").set_value(words).run()
     assert not page.exception
     return page
+
+
+def sent(page: AppTest) -> str:
+    """All that went to the browser, in one text; ``repr`` of a part of the page leaves most of it out."""
+
+    def protos(block: Any) -> Iterator[str]:
+        for child in getattr(block, "children", {}).values():
+            if hasattr(child, "proto") and child.proto is not None:
+                yield MessageToString(child.proto, as_utf8=True)
+            yield from protos(child)
+
+    return "".join(protos(page._tree)) + repr(dict(page.query_params))
 
 
 def shown(page: AppTest) -> list[tuple[str, list[tuple[str, str]]]]:

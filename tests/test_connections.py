@@ -31,6 +31,7 @@ from assistant.settings import Settings
 from assistant.ui import connection
 from assistant.ui.connection import KINDS
 from assistant.wire.demo import server as demo
+from tests.page import sent
 from tests.wire import Handler, ModelServer, Play, call, calls, cut, error, text
 
 KEY = "canary-4711-do-not-tell"
@@ -567,7 +568,7 @@ def checked(page: AppTest) -> AppTest:
 
 def words_of(page: AppTest) -> str:
     """All that is sent to the browser."""
-    return repr(page.main) + repr(page.sidebar) + repr([each.proto for each in page.sidebar.text_input])
+    return sent(page)
 
 
 def choose(page: AppTest, kind: str) -> AppTest:

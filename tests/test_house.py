@@ -15,7 +15,7 @@ OURS = "assistant"
 MAY_IMPORT = {
     "events": set(),
     "errors": {"events"},
-    "hosted": {"events"},
+    "hosted": {"events", "wire"},
     "settings": {"access", "errors", "hosted", "limits", "wire"},
     "access": set(),
     "limits": set(),

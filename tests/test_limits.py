@@ -29,7 +29,7 @@ from assistant.meter import metered
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.ui.wallet import Wallet, with_what_may_be_spent
-from tests.page import Open, ask, shown
+from tests.page import Open, ask, sent, shown
 from tests.test_voice import EarServer
 from tests.wire import ModelServer, text
 
@@ -220,6 +220,9 @@ def test_the_owners_key_is_used_for_whom_the_settings_name_alone() -> None:
         api_key=KEY, limit_person=parse("9 messages/minute")
     )  # a new session is a new person
     assert with_what_may_be_spent(each_alone, at_home=False).demo
+    for address in ("http://me:canary@here/v1", "http://here/v1?api-key=canary"):  # a key as well
+        assert with_what_may_be_spent(Settings(base_url=address), at_home=False) == Settings()
+        assert with_what_may_be_spent(Settings(base_url=address), at_home=True).base_url == address
     for named in (
         Settings(api_key=KEY, password="open sesame"),
         Settings(api_key=KEY, allowed=("*",)),
@@ -240,7 +243,7 @@ def test_a_public_page_with_a_key_and_nothing_else_runs_the_demo_and_says_so(
     page.session_state["connection_panel"] = True
     page.run()
     assert page.radio(key="connection").options == ["As configured", "Demo", "OpenAI"]
-    assert KEY not in repr(page.main) + repr(page.sidebar)
+    assert KEY not in sent(page)
     assert "Test" in [each.label for each in page.sidebar.button], "of the demo"
 
 
@@ -299,7 +302,7 @@ def test_tokens_are_counted_and_a_key_of_ones_own_has_no_limits(
     kept = b"".join(file.read_bytes() for file in tmp_path.glob("threads.sqlite*"))
     assert b"Two" in kept
     assert b"canary" not in kept
-    seen = repr(page.main) + repr(page.sidebar) + repr(dict(page.query_params)) + caplog.text
+    seen = sent(page) + caplog.text
     assert "canary" not in seen
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from assistant import Assistant, Thread, ToolError, tool
-from assistant.events import CallApproved, RunCompleted, RunPaused, TextDelta
+from assistant.events import CallAnswered, CallApproved, CallDenied, RunCompleted, RunPaused, TextDelta
 from assistant.logs import begin_logging, measured
 from assistant.metrics import BOUNDS, MOST_LABELS, Histogram, Metrics, label
 from tests.conftest import Connect, add
@@ -67,7 +67,7 @@ def test_a_run_with_calls_is_a_line_for_each_function_and_for_its_ends(
         calls(call("add", a=1, b=2), call("fail", why=SAID), call(f"no_such_{SAID}")), text(SAID, SAID)
     )
     thread, metrics = Thread(), Metrics()
-    events = list(measured(assistant.run(thread, SAID), thread, metrics))
+    events = list(measured(assistant.run(thread, SAID), thread, metrics, assistant.toolbox))
     assert events[-1] == RunCompleted()
     written = capsys.readouterr().err
     assert SAID not in written
@@ -118,7 +118,7 @@ def test_a_failure_is_told_by_its_kind(
     caplog.set_level("INFO", "assistant")
     server.plays(error(400, code, SAID))
     thread, metrics = Thread(), Metrics()
-    list(measured(assistant.run(thread, "Hi"), thread, metrics))
+    list(measured(assistant.run(thread, "Hi"), thread, metrics, assistant.toolbox))
     told = caplog.records[-1].__dict__["fields"]
     assert (told["ending"], told["why"], "first_text" in told) == ("failed", kind, False)
     assert (dict(metrics.runs), dict(metrics.failures)) == ({"failed": 1}, {kind: 1})
@@ -131,9 +131,9 @@ def test_a_pause_is_an_end_and_what_comes_after_it_is_another_run(
     asked = call("careful")
     server.plays(calls(asked), text("Done."))
     thread, metrics = Thread(), Metrics()
-    assert list(measured(assistant.run(thread, "Hi"), thread, metrics))[-1] == RunPaused()
+    assert list(measured(assistant.run(thread, "Hi"), thread, metrics, assistant.toolbox))[-1] == RunPaused()
     decided = assistant.decide(thread, [CallApproved(asked["call_id"])])
-    assert list(measured(decided, thread, metrics))[-1] == RunCompleted()
+    assert list(measured(decided, thread, metrics, assistant.toolbox))[-1] == RunCompleted()
     assert dict(metrics.runs) == {"paused": 1, "completed": 1}
     assert set(metrics.functions) == {("careful", "done")}
     told = [record.__dict__["fields"] for record in caplog.records if record.getMessage() == "run ended"]
@@ -142,13 +142,29 @@ def test_a_pause_is_an_end_and_what_comes_after_it_is_another_run(
     assert told[0]["thread"] == told[1]["thread"]
 
 
+def test_a_name_that_somebody_made_up_is_told_nowhere(
+    server: ModelServer, assistant: Assistant, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "assistant")
+    assistant.approve_all = True
+    made_up = [call("AdaLovelace"), call("Born-1815")]
+    server.plays(calls(*made_up), text("Done."))
+    thread, metrics = Thread(), Metrics()
+    assert list(measured(assistant.run(thread, "Hi"), thread, metrics, assistant.toolbox))[-1] == RunPaused()
+    first, second = (each["call_id"] for each in made_up)
+    decided = assistant.decide(thread, [CallAnswered(first, "Yes."), CallDenied(second)])
+    assert list(measured(decided, thread, metrics, assistant.toolbox))[-1] == RunCompleted()
+    assert set(metrics.functions) == {("unknown", "done"), ("unknown", "denied")}
+    assert "Lovelace" not in repr([record.__dict__ for record in caplog.records])
+
+
 def test_a_run_that_is_closed_was_stopped_and_is_closed_itself(
     server: ModelServer, assistant: Assistant, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "assistant")
     server.plays(text("One two three four"))
     thread, metrics = Thread(), Metrics()
-    run = measured(assistant.run(thread, "Hi"), thread, metrics)
+    run = measured(assistant.run(thread, "Hi"), thread, metrics, assistant.toolbox)
     while not isinstance(next(run), TextDelta):
         assert metrics.running == 1
     run.close()
@@ -164,7 +180,7 @@ def test_a_run_that_breaks_is_told_as_far_as_it_came(caplog: pytest.LogCaptureFi
 
     metrics = Metrics()
     with pytest.raises(LookupError):
-        list(measured(broken(), Thread(), metrics))  # type: ignore[arg-type]
+        list(measured(broken(), Thread(), metrics, ()))  # type: ignore[arg-type]
     assert (metrics.running, dict(metrics.runs)) == (0, {"stopped": 1})
 
 

@@ -1,7 +1,9 @@
 """Two people who sign in: nothing of one is seen, found, changed or stopped by the other."""
 
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,17 +13,19 @@ from streamlit.testing.v1 import AppTest
 
 from assistant import Thread
 from assistant.access import Person, person
+from assistant.backends.connections import Choice
 from assistant.errors import ThreadBusy
 from assistant.events import Event, RunCompleted
 from assistant.export import as_json
 from assistant.keeper import Keeper
 from assistant.live_runs import LiveRuns
-from assistant.messages import Message, Text
+from assistant.messages import Attachment, Message, Text
 from assistant.store import Store
+from assistant.wire.tape import Tape
 from tests.agents_server import AgentsServer
 from tests.conftest import need
-from tests.page import Open, address, ask, shown
-from tests.wire import ModelServer, text
+from tests.page import Open, address, ask, sent, shown
+from tests.wire import ModelServer, call, calls, text
 
 ADA = {"is_logged_in": True, "iss": "https://id.example", "sub": "1", "email": "ada@example.org"}
 BOB = {"is_logged_in": True, "iss": "https://id.example", "sub": "2", "email": "bob@example.org"}
@@ -159,7 +163,7 @@ def listed(page: AppTest) -> list[str]:
 def is_new(page: AppTest) -> bool:
     """Whether the page says that there is no such thread, and shows a new one."""
     assert not page.exception
-    assert "Hush" not in repr(page.main) + repr(page.sidebar)
+    assert "Hush" not in sent(page)
     for each in page.button:  # nor is there anything to do with it
         assert not str(each.key).startswith(("open_", "edit_", "regenerate_", "branch_", "stop", "delete"))
     assert "thread" not in page.query_params
@@ -246,10 +250,95 @@ def test_a_session_in_which_somebody_else_signs_in_begins_anew(server: ModelServ
     page.run()
     assert not page.chat_message
     assert listed(page) == []
-    assert "Hush" not in repr(page.main) + repr(page.sidebar)
+    assert "Hush" not in sent(page)
 
 
 def test_without_sign_in_the_page_says_what_the_key_to_a_chat_is(open_page: Open) -> None:
     page = open_page()
     assert "The address of this page is the only key to this chat" in page.sidebar.caption[-1].value
     assert id_of(ADA) != id_of(BOB)
+
+
+def test_a_session_in_which_somebody_else_signs_in_keeps_nothing_of_the_first(
+    server: ModelServer, sign_in: SignIn
+) -> None:
+    server.plays(text("Hush A."))
+    page = ask(sign_in(ADA), "Hush")
+    own = Choice(server.url, "sk-of-ada", "hush-model")
+    held = {
+        "choice": own,
+        "attached": [Attachment("hush.txt", "text/plain", "SHVzaA==")],
+        "not_attached": ["hush.zip cannot be sent."],
+        "heard": "Hush, said aloud",
+        "recording": b"Hush",
+        "bench_result": ("calculate", "Hush"),
+        "threads_at_server": ["Hush"],
+        "opened_tapes": [Tape("conv_hush")],
+    }
+    for name, value in held.items():
+        page.session_state[name] = value
+    page.run()
+    assert "hush" in sent(page).lower()
+    page.user = BOB
+    page.run()
+    assert not page.exception
+    assert [name for name in (*held, "tape") if name in page.session_state] == []
+    assert "hush" not in sent(page).lower()
+    page.toggle(key="sandbox").set_value(True).run()
+    assert "Nothing has been recorded yet" in sent(page)
+
+
+def test_what_grows_around_an_answer_is_its_persons_alone(
+    server: ModelServer, sign_in: SignIn, tmp_path: Path
+) -> None:
+    """Branches, ratings, tapes, calls that failed and those that wait."""
+    failed, waits = call("calculate", expression="hush"), call("book_hotel", guest="Hush")
+    server.plays(text("Hush 1."), calls(failed), text("Hush 2."), calls(waits))
+    ada = ask(sign_in(ADA), "Hush")
+    ada.button(key="edit_0").click().run()
+    ada.text_area(key="edit_text_0").set_value("Hush!").run()
+    ada.button(key="save_0").click().run()
+    ask(ada.run(), "Hush again").run()
+    kinds = ("branch_", "approve-")
+    assert all(any(str(each.key).startswith(kind) for each in ada.button) for kind in kinds)
+    bob = sign_in(BOB, address(ada))
+    assert is_new(bob)
+    assert not [each for each in bob.button if str(each.key).startswith((*kinds, "again-"))]
+    bob.toggle(key="sandbox").set_value(True).run()
+    assert "Nothing has been recorded yet" in sent(bob)
+    assert "Hush" not in sent(bob)
+
+
+def test_an_answer_that_this_process_writes_is_its_persons_alone(
+    server: ModelServer, sign_in: SignIn, tmp_path: Path
+) -> None:
+    gate = threading.Event()
+    server.plays(text("Before."), text("Hush, hush", gate=gate, gate_after=5))
+    ada = ask(sign_in(ADA), "Hello")
+    writing = threading.Thread(target=ask, args=[ada, "Hush"])
+    writing.start()
+    try:
+        with closing(Store(f"sqlite:///{tmp_path}/threads.sqlite")) as store:
+            theirs, deadline = store.of(id_of(ADA)), time.monotonic() + 10
+            while not (kept := theirs.load(address(ada))) or len(kept.messages) < 4:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+        bob = sign_in(BOB, address(ada))
+        assert is_new(bob)
+        assert listed(bob) == []
+    finally:
+        gate.set()
+        writing.join(20)
+    assert shown(ada)[-1] == ("assistant", [("markdown", "Hush, hush")])
+
+
+def test_a_thread_from_before_there_was_sign_in_is_opened_and_listed_for_nobody(
+    sign_in: SignIn, tmp_path: Path
+) -> None:
+    with closing(Store(f"sqlite:///{tmp_path}/threads.sqlite")) as store:
+        store.save(thread_of(""))
+        page = sign_in(ADA, "conv_1")
+        assert is_new(page)
+        page.text_input(key="search").set_value("Hush").run()
+        assert listed(page) == []
+        assert store.load("conv_1") is not None, "it is kept"

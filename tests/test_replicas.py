@@ -161,6 +161,7 @@ def test_a_thread_goes_on_at_the_other_replica_when_one_is_killed_in_the_middle_
     page.set_default_timeout(PATIENCE * 1000)
     page.goto(deployed.url)
     page.wait_for_selector(INPUT)
+    assert page.locator(".st-key-search").count() == 0, "it is not seen on its own machine"
     say(page, "6*7?")
     wait_for(page, "It is 42.")
     assert "calculate" in page.locator(MESSAGE).last.inner_text()

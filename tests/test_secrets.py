@@ -1,12 +1,15 @@
 """What nobody may read: a canary in every secret setting, looked for in everything that comes of a run."""
 
 import base64
+import gc
 import io
 import json
 import socket
+import tomllib
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,19 +21,24 @@ from streamlit.testing.v1 import AppTest
 from assistant import Assistant, SettingsError, Thread, Toolbox, tool
 from assistant.as_test import as_test
 from assistant.backends.client import connect
+from assistant.backends.connections import Choice
 from assistant.errors import StoreError
 from assistant.events import Event, RunCompleted, RunFailed, RunStopped
 from assistant.export import as_json, as_markdown
 from assistant.export import as_script as thread_as_script
 from assistant.keeper import Keeper
 from assistant.live_runs import LiveRuns
+from assistant.metrics import Metrics
 from assistant.script import as_curl, as_script
 from assistant.settings import Settings
 from assistant.store import Store
+from assistant.ui.metrics import _Provider as Provider
 from assistant.wire.record import recorded
 from assistant.wire.tape import Tape
+from tests.conftest import need
 from tests.kinds import KINDS, Kind
 from tests.page import Open, ask
+from tests.page import sent as all_sent
 from tests.test_process import Start, found, interrupt, serve, start
 from tests.wire import ModelServer, Play, call, calls, cut, error, text
 
@@ -284,14 +292,7 @@ def test_a_database_that_cannot_be_used_is_named_without_its_password(
 
 
 def sent(page: AppTest) -> dict[str, str]:
-    """All that went to the browser, and the address."""
-
-    def protos(block: Any) -> Iterator[str]:
-        for child in getattr(block, "children", {}).values():
-            yield repr(getattr(child, "proto", ""))
-            yield from protos(child)
-
-    return {"page": "".join(protos(page._tree)), "address": repr(page.query_params)}
+    return {"page": all_sent(page)}
 
 
 PANELS = ("run", "functions", "code", "faults")
@@ -359,6 +360,106 @@ def test_a_key_that_was_typed_is_sent_back_to_no_browser(
     server.problems.clear()
     assert any(each["authorization"] == f"Bearer {TYPED}" for each in server.headers), "it was used"
     assert [where for each in seen for where in leaks(each)] + leaks({"log": caplog.text}) == []
+
+
+DOOR = "canary-of-the-door"
+AUTH = {
+    "redirect_uri": "http://localhost:8501/oauth2callback",
+    "cookie_secret": "canary-0123456789abcdef0123456789",
+    "client_id": "us",
+    "client_secret": "canary-of-the-client",
+    "server_metadata_url": "https://id.example/.well-known/openid-configuration",
+}
+ADA = {"is_logged_in": True, "iss": "https://id.example", "sub": "1", "email": "ada@example.org"}
+
+
+def told_of_the_process() -> str:
+    """What the metrics tell."""
+    provider, told = Provider(), []
+    for provider.metrics in [each for each in gc.get_objects() if isinstance(each, Metrics)]:
+        told.append(provider.get_stats())
+    return repr(told)
+
+
+@pytest.mark.parametrize("door", ["password", "sign-in", "half a sign-in"])
+def test_no_secret_of_a_door_and_no_key_typed_behind_it_is_in_anything(
+    server: ModelServer,
+    open_page: Open,
+    door: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level("DEBUG", "assistant")
+    given: dict[str, Any] = {"ASSISTANT_LOG": "json", "ASSISTANT_LIMIT_ALL": "99 messages/day"}
+    if door == "password":
+        given["ASSISTANT_PASSWORD"] = DOOR
+    else:
+        need(find_spec("authlib"), "Authlib (.ci/requirements.txt)")
+        lacking = AUTH if door == "sign-in" else AUTH | {"client_id": ""}
+        given |= {"ASSISTANT_ALLOWED": "*", "secrets": {"auth": lacking}, "user": ADA}
+    page = open_page(OPENAI_BASE_URL=addresses(server.url)["password"], OPENAI_API_KEY=KEY, **given)
+    seen = [sent(page)]
+    if door == "password":
+        for typed in ("canary-of-a-guess", DOOR):
+            page.text_input(key="password").set_value(typed)
+            seen.append(sent(page.button(key="come_in").click().run()))
+        # What was typed last goes back to the browser while it is asked for, as in any form.
+        assert leaks(seen.pop(1)) in ([], ["page"])
+    if door != "half a sign-in":
+        page.session_state["choice"] = Choice(server.url, TYPED, "m")
+        page.toggle(key="sandbox").set_value(True).run()
+        for script, _ in plays(echo(TYPED)).values():
+            server.plays(*script)
+            seen.append(sent(ask(page, "Hi")))
+            server.drop_script()
+        assert any(each["authorization"] == f"Bearer {TYPED}" for each in server.headers), "it was used"
+        del page.session_state["choice"]
+        server.plays(text("Hello."))
+        seen.append(sent(ask(page, "Hi")))  # at the owner's expense
+        tape = page.session_state["tape"].as_lines()
+        seen.append({"tape": tape, "rows": rows(f"sqlite:///{tmp_path}/threads.sqlite")})
+        assert ("visitor_" in seen[-1]["rows"]) is (door == "password"), "it was counted"
+    server.problems.clear()
+    output = capfd.readouterr()
+    seen.append({"log": caplog.text, "output": output.out + output.err, "metrics": told_of_the_process()})
+    assert [where for each in seen for where in leaks(each)] == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://me:canary@mcp.example/mcp",
+        "https://:canary@mcp.example/mcp",
+        "https://canary@mcp.example/mcp",
+        "https://mcp.example/mcp?key=canary",
+        "https://mcp.example/mcp?a=1&access_token=canary",
+    ],
+)
+def test_a_remote_server_whose_address_has_a_key_in_it_is_refused_without_it(address: str) -> None:
+    """For it is part of every request, and whoever sees the page can look at those."""
+    [problem] = problems({"ASSISTANT_HOSTED_TOOLS": f"web_search, mcp:wiki={address}"})
+    assert problem == (
+        "ASSISTANT_HOSTED_TOOLS cannot be used. The address of 'wiki' has a name, a password or a key in it, "
+        "which whoever sees the page could read. Name a server that needs none."
+    )
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "[auth]\nclient_secret = canary",
+        '[auth]\nclient_secret = "canary',
+        '[auth]\nclient_secret = "a"\nclient_secret = "canary"',
+        "[auth]\ncookie_secret: canary",
+        'OPENAI_API_KEY = "sk-canary\x00"',
+        "[canary",
+    ],
+)
+def test_secrets_that_cannot_be_read_are_not_shown(written: str) -> None:
+    with pytest.raises(tomllib.TOMLDecodeError) as caught:
+        tomllib.loads(written)
+    assert CANARY not in str(caught.value)  # it is shown on the page
 
 
 # --- a real process ---------------------------------------------------------------------------------

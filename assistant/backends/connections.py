@@ -58,7 +58,7 @@ class Choice:
         if not self.is_server_of(base):
             plain = Settings()
             wanted |= {"base_url": self.base_url, "api_key": self.api_key}
-            for name in ("agent_id", "assistant_id", "protocol", "context", "background", "hosted_tools"):
+            for name in _OF_ITS_SERVER:
                 wanted[name] = getattr(plain, name)
         known = {each.name for each in fields(base)}
         return replace(base, **{name: value for name, value in wanted.items() if name in known})
@@ -88,6 +88,12 @@ class Choice:
                 "and without quotes."
             )
         return ""
+
+
+_OF_ITS_SERVER = (
+    "agent_id", "assistant_id", "protocol", "context", "background", "hosted_tools",
+    "limit_person", "limit_all",
+)  # fmt: skip
 
 
 def address(base_url: str) -> str:

@@ -7,6 +7,7 @@ sign in have a list each.
 """
 
 import ipaddress
+import re
 import time
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
@@ -37,13 +38,21 @@ def is_at_home() -> bool:
     way of a proxy on it.
     """
     headers = st.context.headers
-    host = headers.get("Host") or ""
-    if host.rpartition(":")[0].strip("[]") not in ("localhost", "127.0.0.1", "::1"):
+    # A proxy on this machine may ask by a name of its own; what a browser calls its page comes through.
+    origin = headers.get("Origin")
+    named = [headers.get("Host") or "", *([] if origin is None else [origin.partition("//")[2]])]
+    if any(_PORT.sub("", each) not in _OF_THIS_MACHINE for each in named):
         return False
-    return not any(headers.get(name) for name in _OF_A_PROXY) and _is_of_this_machine(st.context.ip_address)
+    told = [name.lower() for name in headers]
+    return not any(name.startswith(_OF_A_PROXY) for name in told) and _is_of_this_machine(
+        st.context.ip_address
+    )
 
 
-_OF_A_PROXY = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via")
+_OF_THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
+_PORT = re.compile(":[0-9]{1,5}$")
+_OF_A_PROXY = ("forwarded", "x-forwarded-", "x-real-ip", "via", "cf-", "true-client-ip", "x-client-ip")
+"""How headers begin that proxies and tunnels add."""
 
 
 def _is_of_this_machine(address: str | None) -> bool:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from ..hosted import Hosted, offered, parse
 from ..settings import Settings
+from .links import host_of
 from .plain import plain
 from .words import say
 
@@ -25,7 +26,9 @@ def switches(settings: Settings) -> tuple[Hosted, ...]:
         return ()
     if settings.demo:
         return (Hosted("web_search"), Hosted("image_generation"), DEMO)
-    return offered(settings.hosted_tools, has_all=not settings.base_url)
+    # What they cost beyond tokens is not counted: where something is, the owner says which of them there are.
+    is_counted = bool(settings.limit_person or settings.limit_all)
+    return offered(settings.hosted_tools, has_all=not settings.base_url and not is_counted)
 
 
 def switched_on(settings: Settings) -> tuple[Hosted, ...]:
@@ -67,11 +70,16 @@ def draw_switches(settings: Settings) -> None:
             )
         for tool in tools:
             first = _is_on_at_first(tool, settings)
-            st.toggle(plain(_name(tool)), first, key=_switch(tool), help=plain(tool.where) or None)
+            st.toggle(plain(_name(tool)), first, key=_switch(tool), help=plain(_help(tool)) or None)
 
 
 def _switch(tool: Hosted) -> str:
     return "_".join(filter(None, ["hosted", tool.kind, tool.label or tool.where]))
+
+
+def _help(tool: Hosted) -> str:
+    """Where it is: of an address who is asked alone, for the rest of it may be as good as a key."""
+    return host_of(tool.where) if tool.kind == "mcp" else tool.where
 
 
 def _name(tool: Hosted) -> str:

@@ -26,6 +26,7 @@ from ..settings import Settings
 from ..store import Store
 from ..threads import Thread, unguessable_id
 from ..wire.prices import cost, price_of
+from ..wire.secret import secrets_of
 from .plain import plain
 from .words import say
 
@@ -35,7 +36,12 @@ log = logging.getLogger(__name__)
 def with_what_may_be_spent(settings: Settings, at_home: bool) -> Settings:
     """The settings; without the owner's connection, where nothing says who may use its key."""
     said = at_home or settings.password or settings.allowed or settings.limit_all
-    return settings if said or not settings.api_key else replace(settings, api_key="", base_url="")
+    return settings if said or not _has_key(settings) else replace(settings, api_key="", base_url="")
+
+
+def _has_key(settings: Settings) -> bool:
+    """Whether the owner's key is in these settings; it may stand in the address."""
+    return bool(settings.api_key or secrets_of(settings.base_url, {}))
 
 
 def draw_kept_back() -> None:
