@@ -1,4 +1,4 @@
-"""The page in a real browser once more: what a person sees of earlier answers while the next one is written."""
+"""The page in a real browser once more: nothing that is over is left to be seen."""
 
 import threading
 from typing import TYPE_CHECKING
@@ -81,3 +81,22 @@ def test_a_wide_table_on_a_phone_is_scrolled_by_itself(model: ModelServer, page:
     page.wait_for_selector(IDLE)
     wide = "element => element.scrollWidth > element.clientWidth"
     assert [page.locator(each).evaluate(wide) for each in (".stMain", f"{MESSAGE} table")] == [False, True]
+
+
+def test_nothing_of_another_panel_is_seen_in_the_sandbox_while_an_answer_is_written(
+    model: ModelServer, page: "Page"
+) -> None:
+    gate = threading.Event()
+    model.plays(text("One two three four", gate=gate, gate_after=6))
+    page.get_by_text("Sandbox", exact=True).click()
+    say(page, "Count")
+    wait_for(page, "One two")
+    page.get_by_text("Functions", exact=True).click()
+    page.wait_for_selector("text=As the model is told of it")
+    page.get_by_text("Faults", exact=True).click()
+    page.wait_for_selector("text=On the stream")
+    page.wait_for_selector("text=As the model is told of it", state="detached")
+    assert page.get_by_label("expression").count() == 0
+    gate.set()
+    wait_for(page, "four")
+    page.wait_for_selector(IDLE)
