@@ -35,6 +35,7 @@ def test_the_buttons_below_an_answer_are_gone_as_soon_as_the_next_one_is_written
         calls(*(call("calculate", expression=f"{number}/0") for number in range(3))),
         text("One."),
         text("Two three four five", gate=gate, gate_after=6),
+        text("Six seven eight nine", gate=(later := threading.Event()), gate_after=6),
     )
     say(page, "First")
     wait_for(page, "One.")
@@ -53,6 +54,13 @@ def test_the_buttons_below_an_answer_are_gone_as_soon_as_the_next_one_is_written
     assert first.inner_text().count(" tokens") == 1
     gate.set()
     wait_for(page, "five")
+    page.wait_for_selector(IDLE)
+    say(page, "Third")
+    wait_for(page, "Six seven")
+    answers = [page.locator(MESSAGE).nth(number).inner_text() for number in (1, 3)]
+    assert [answer.count(" tokens") for answer in answers] == [1, 1]
+    later.set()
+    wait_for(page, "nine")
     page.wait_for_selector(IDLE)
 
 

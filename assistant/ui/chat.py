@@ -144,7 +144,7 @@ def draw_message(
                     chunk()
     outdone = branching is not None and number == len(branching.thread.messages) - 3
     with place:
-        if keep or outdone:
+        if keep:
             below()  # as after a live answer, so that the buttons stay where they are
         draw_footer(message, number, keep)
         if branching:
