@@ -583,8 +583,9 @@ with conversation:
     waits_on = bool(queue.of(thread)) and not thread.is_paused and not elsewhere
     if waits_on or (outdated and (run or len(thread.messages) > known)):
         st.rerun()  # the answer has ended, and what was drawn around it is no longer true
-    if thread.is_paused and not elsewhere:
-        draw_approval(thread, len(thread.messages) - 1, decide, toolbox)
-    elif thread.messages and not thread.is_going_on and not elsewhere:
-        draw_again(thread, toolbox, settings.tool_timeout)
+    with st.container():  # one element, whose place the next message takes
+        if thread.is_paused and not elsewhere:
+            draw_approval(thread, len(thread.messages) - 1, decide, toolbox)
+        elif thread.messages and not thread.is_going_on and not elsewhere:
+            draw_again(thread, toolbox, settings.tool_timeout)
 settle()

@@ -54,7 +54,7 @@ def test_a_failed_call_is_run_again_with_its_arguments_and_the_model_is_not_told
     before = list(thread.messages[-1].events())
     page = AppTest.from_function(app, kwargs={"thread": thread, "log": log}).run()
     [button] = page.button
-    assert (button.label, log, drawn(page)) == ("Run fetch again", [], [])
+    assert (button.label, log, drawn(page)) == ("Run **fetch**\\(page=7\\) again", [], [])
     button.click().run()
     told = "This is what it gives now. The model was not told."
     assert (log, drawn(page)) == ([7], [told, "The server is away\\."])
@@ -80,6 +80,6 @@ def test_the_page_offers_it_below_the_newest_answer_alone(open_page: Open) -> No
     page.chat_input(key="prompt").set_value('calculate(expression="1/0")').run()
     assert not page.exception
     offered = [button.label for button in page.button if str(button.key).startswith("again-")]
-    assert offered == ["Run calculate again"]
+    assert offered == ['Run **calculate**\\(expression="1/0"\\) again']
     page.chat_input(key="prompt").set_value("Hi").run()
     assert [button for button in page.button if str(button.key).startswith("again-")] == []

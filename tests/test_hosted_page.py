@@ -193,7 +193,7 @@ def test_the_demo_shows_all_of_it_without_a_key(open_page: Open) -> None:
     assert len(captions(page)) == 1
     ask(page, "Paint the sea")
     assert len(page.get("image")) == 1
-    ask(page, "図書館でオスロの本を探して")
+    ask(page, "オスロについて図書館に聞いて")
     page.button(
         key=next(str(each.key) for each in page.button if str(each.key).endswith("-run"))
     ).click().run()

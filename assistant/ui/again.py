@@ -12,8 +12,7 @@ from ..events import ToolResult
 from ..messages import Call
 from ..threads import Thread
 from ..tools import Toolbox
-from .plain import plain
-from .steps import draw_output
+from .steps import draw_output, label_of
 from .words import say
 from .workbench import run_once
 
@@ -35,7 +34,7 @@ def draw_again(thread: Thread, toolbox: Toolbox, time_limit: float) -> None:
 @st.fragment
 def _draw_call(call: Call, key: str, toolbox: Toolbox, time_limit: float) -> None:
     """One button, and what came of the call. A fragment: the rest of the page need not wait for it."""
-    words = say("Run {function} again", function=plain(call.name))
+    words = say("Run {function} again", function=label_of(call.name, call.arguments))
     if st.button(words, key=key, type="tertiary", icon=":material/replay:"):
         st.session_state[f"{key}-result"] = run_once(toolbox[call.name], call.arguments, time_limit)
     result = st.session_state.get(f"{key}-result")

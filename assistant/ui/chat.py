@@ -87,6 +87,9 @@ class Stream(tuple[()]):
 MOST_WORDS = 3
 """How many calls are named in the line that says what is happening."""
 
+MOST_BELOW = 3
+"""Elements below the newest answer: its line, a comment, the button for another answer."""
+
 WATCH_EVERY = 0.5
 """Seconds between two looks at something else that goes on."""
 
@@ -142,12 +145,15 @@ def draw_message(
             for chunk in some:
                 if not isinstance(chunk, str):
                     chunk()
+    outdone = branching is not None and number == len(branching.thread.messages) - 3
     with place:
         if keep:
             below()  # as after a live answer, so that the buttons stay where they are
         draw_footer(message, number, keep)
         if branching:
             draw_branches(branching, number)
+        for _ in range(MOST_BELOW if outdone else 0):
+            st.empty()  # else its buttons would be seen for as long as the next answer is written
 
 
 def name_thread(thread_id: str) -> None:

@@ -30,10 +30,14 @@ document.documentElement.lang = LANGUAGE
 
 
 def draw_hearing() -> None:
-    """Make the place, empty, and tell the browser which language the page is in."""
+    """Make the place, and tell the browser which language the page is in.
+
+    It is empty, but for how an answer ended a moment ago: the page may be drawn again before that was heard.
+    """
     with st.container(key="hearing"):
         st.html(_SCRIPT.replace("LANGUAGE", json.dumps(language())), unsafe_allow_javascript=True)
         st.session_state.hearing = st.empty()
+    tell(st.session_state.pop("heard_last", ""))
 
 
 def tell(words: str) -> None:
@@ -43,17 +47,22 @@ def tell(words: str) -> None:
         place.text(words)
 
 
+def _tell_last(words: str) -> None:
+    st.session_state.heard_last = words
+    tell(words)
+
+
 def tell_end(message: Message) -> None:
     """Say how an answer ended, and how it begins."""
     match message.ending:
         case RunCompleted() if not message.text.strip():
-            tell(say("The answer is complete."))
+            _tell_last(say("The answer is complete."))
         case RunCompleted():
-            tell(say("The answer is complete: {beginning}", beginning=beginning(message.text)))
+            _tell_last(say("The answer is complete: {beginning}", beginning=beginning(message.text)))
         case RunPaused():
-            tell(say("Waiting for your decision."))
+            _tell_last(say("Waiting for your decision."))
         case RunStopped(_, text) | RunFailed(_, text):
-            tell(retell(text))
+            _tell_last(retell(text))
 
 
 def beginning(text: str) -> str:

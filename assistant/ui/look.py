@@ -21,6 +21,8 @@ _STYLE = """<style>
   border-left: none; border-right: 2px solid color-mix(in srgb, currentColor 30%, transparent);
   padding: 0 1rem 0 0; margin-inline: 0;
 }
+/* A wide table is scrolled by itself, not the page with it. */
+[data-testid=stChatMessage] [data-testid=stMarkdownContainer] table { display: block; overflow-x: auto; }
 /* A question is read before it is asked: on a phone it takes more than one line. */
 .st-key-examples button * { white-space: normal; text-align: start; }
 /* The primary colour is for what lies behind white letters; in the dark, as letters, it is hard to read. */

@@ -89,6 +89,14 @@ def _draw_panel(sandbox: Sandbox, live: bool) -> Callable[[], None] | None:
         width="stretch",
         persist_state="session",
     )
+    # A place for each: what one leaves behind would be seen in another for as long as an answer goes on.
+    panel = panel or "run"
+    places = {each: st.container() if each == panel else st.empty() for each in panels}
+    with places[panel]:
+        return _draw_chosen(panel, sandbox, live)
+
+
+def _draw_chosen(panel: str, sandbox: Sandbox, live: bool) -> Callable[[], None] | None:
     match panel:
         case "functions":
             st.toggle(

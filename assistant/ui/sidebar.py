@@ -10,6 +10,7 @@ import ipaddress
 import re
 import time
 from collections.abc import Callable, Container, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -28,6 +29,8 @@ from .words import say
 
 PAGE = 30
 """Threads in the list before more are asked for."""
+MOST_WATCHED = 200
+"""Threads, the newest, in which the end of an answer is looked for."""
 
 
 def is_at_home() -> bool:
@@ -112,6 +115,8 @@ def draw_threads(shelf: Shelf) -> str:
             _draw_entry(shelf, entry)
     if len(entries) > most:
         st.button(say("Show more"), key="more_threads", on_click=_show_more)
+    if marked := {entry.id for entry in entries[:most] if _runs_elsewhere(shelf, entry)}:
+        _watch(shelf.store, marked)
     if not entries:
         st.caption(
             say("Nothing found.") if search.strip() else say("What you talk about will be listed here.")
@@ -146,6 +151,14 @@ def _draw_those_at_the_server(shelf: Shelf, known: Container[str]) -> None:
 def _runs_elsewhere(shelf: Shelf, entry: Entry) -> bool:
     """Whether an answer is being written in it; in the open one that is seen."""
     return entry.id != shelf.here and (entry.held or entry.id in shelf.running)
+
+
+@st.fragment(run_every=2.0)
+def _watch(store: Store, marked: set[str]) -> None:
+    """Draw the page again when one of the threads that are marked as answered is so no more."""
+    with suppress(StoreError):
+        if not marked <= {entry.id for entry in store.entries("", MOST_WATCHED) if entry.held}:
+            st.rerun()
 
 
 def _draw_entry(shelf: Shelf, entry: Entry) -> None:

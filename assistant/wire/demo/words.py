@@ -95,7 +95,9 @@ SEARCH = _words(
 )
 DRAW = _words(r"\b(?:draw|paint)\b|絵を描|描いて")
 ASK_LIBRARY = _words(
-    r"\bask the library(?: (?:about|for))?([^.?!\n]{0,80})|図書館で([^。、？！\n]{1,40}?)(?:の本|について|を)"
+    r"\bask the library(?: (?:about|for))?([^.?!\n]{0,80})"
+    r"|図書館[でに]([^。、？！\n]{1,40}?)(?:の本|について|を)"
+    r"|([^。、？！\n]{1,40}?)について図書館[でに]"
 )
 
 # Small talk, by the sentence that answers it.
