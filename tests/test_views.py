@@ -368,8 +368,9 @@ def draw(views: tuple[View, ...]) -> AppTest:
 
 
 def drawn(page: AppTest) -> list[str]:
-    (answered,) = (block for block in page.status[0].children.values() if hasattr(block, "children"))
-    return [element.type for element in answered.children.values()]
+    arguments, *answered = page.status[0].children.values()
+    assert arguments.type == "code"
+    return [element.type for element in answered]
 
 
 def test_each_view_is_drawn_as_what_it_is_with_what_the_model_reads_below() -> None:
