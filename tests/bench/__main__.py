@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import traceback
 from statistics import median
 
 from tests.bench import machine
@@ -22,13 +23,20 @@ def main() -> None:
     options = parser.parse_args()
     about = machine.in_words(chromium())
     rows: list[Row] = []
+    failed = ""
     for name in options.scenarios:
         print(f"{name} …", file=sys.stderr)
-        rows += ALL[name](1 if options.quick else options.reps, options.quick)
+        try:
+            rows += ALL[name](1 if options.quick else options.reps, options.quick)
+        except Exception:  # what was measured before is not lost to it
+            traceback.print_exc()
+            failed += f" {name}"
     print(f"Medians of {1 if options.quick else options.reps}; {about}.\n\n{as_markdown(rows)}\n")
     used = machine.others
     middle, most = median(used), max(used)
     print(f"Other programs used {middle:.2f} cores meanwhile (median of {len(used)}; {most:.2f} at most).")
+    if failed:
+        sys.exit(f"Not measured:{failed}")
 
 
 if __name__ == "__main__":
