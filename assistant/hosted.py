@@ -1,6 +1,7 @@
 """Tools that the model's server runs itself: which of them are asked for, and in which words. Pure.
 
-    web_search, code_interpreter, image_generation, file_search:vs_123, mcp:wiki=https://mcp.example.com/mcp
+    web_search, code_interpreter, image_generation, file_search, file_search:vs_123,
+    mcp:wiki=https://mcp.example.com/mcp
 
 Not here: what they do and say (``backends/responses_hosted.py``), or drawing (``ui/hosted.py``).
 
@@ -16,11 +17,11 @@ from urllib.parse import urlsplit
 from .events import HostedKind
 from .wire.secret import has_secret_query, secrets_of
 
-ALONE: tuple[HostedKind, ...] = ("web_search", "code_interpreter", "image_generation")
-"""Those that need nothing but their names."""
+ALONE: tuple[HostedKind, ...] = ("web_search", "code_interpreter", "image_generation", "file_search")
+"""Those that need nothing but their names; file search then looks through what is attached in the thread."""
 
 _EXPLAINED = (
-    "Name tools with commas between them: web_search, code_interpreter, image_generation, "
+    "Name tools with commas between them: web_search, code_interpreter, image_generation, file_search, "
     "file_search:ID-OF-A-VECTOR-STORE, mcp:NAME=https://…"
 )
 
@@ -33,7 +34,10 @@ _NO_KEYS = (
 
 @dataclass(frozen=True, slots=True)
 class Hosted:
-    """One of them; ``where`` is a vector store's id, or the address of a remote server named ``label``."""
+    """One of them; ``where`` is a vector store's id, or the address of a remote server named ``label``.
+
+    File search without a store looks through what is attached in the thread.
+    """
 
     kind: HostedKind
     where: str = ""
@@ -82,10 +86,12 @@ def as_asked(tools: Iterable[Hosted]) -> tuple[list[dict[str, Any]], list[str]]:
                 # WebP: the same picture in a fifth of the size of a PNG, and it is kept with the thread.
                 asked.append({"type": "image_generation", "output_format": "webp", "partial_images": 2})
             case "file_search":
-                if not stores:
+                if (results := "file_search_call.results") not in include:
+                    include.append(results)
+                if tool.where and not stores:
                     asked.append({"type": "file_search", "vector_store_ids": stores})
-                    include.append("file_search_call.results")
-                stores.append(tool.where)
+                if tool.where:  # else there is nothing to look through yet
+                    stores.append(tool.where)
             case "mcp":
                 remote = {"server_label": tool.label, "server_url": tool.where, "require_approval": "always"}
                 asked.append({"type": "mcp", **remote})

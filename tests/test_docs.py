@@ -360,7 +360,7 @@ def test_the_events_of_a_protocol_are_those_that_its_reader_knows(heading: str) 
 
 def test_the_tools_of_the_servers_own_are_those_that_can_be_set_and_read() -> None:
     set_as = [codes(name)[0] for name, *_ in rows("hosted-tools.md", "Tools of the server's own")]
-    assert len(parse_hosted(",".join(set_as).replace("…", "example.com"))) == len(set_as) == 5
+    assert len(parse_hosted(",".join(set_as).replace("…", "example.com"))) == len(set_as) == 6
     read = "".join(path.read_text("utf-8") for path in (ROOT / "assistant/backends").glob("responses*.py"))
     for theirs, said in rows("hosted-tools.md", "In the stream"):
         for name in codes(theirs):

@@ -114,6 +114,7 @@ def test_tools_are_named_in_a_text() -> None:
         "web_search",
         "code_interpreter",
         "image_generation",
+        "file_search",
     ]
 
 
@@ -121,7 +122,6 @@ def test_tools_are_named_in_a_text() -> None:
     ("written", "shown"),
     [
         ("websearch", "'websearch'"),
-        ("file_search", "'file_search'"),
         ("file_search:a/b", "'file_search'"),
         ("mcp:wiki", "'mcp'"),
         ("mcp:wi ki=https://example.com", "'mcp'"),
@@ -135,7 +135,7 @@ def test_what_is_no_tool_is_said_in_one_sentence(written: str, shown: str) -> No
         Settings.load({"ASSISTANT_HOSTED_TOOLS": f"web_search, {written}"})
     assert str(caught.value) == (
         f"ASSISTANT_HOSTED_TOOLS cannot be used. {shown} is no such tool, or lacks something. Name tools "
-        "with commas between them: web_search, code_interpreter, image_generation, "
+        "with commas between them: web_search, code_interpreter, image_generation, file_search, "
         "file_search:ID-OF-A-VECTOR-STORE, mcp:NAME=https://…"
     )
 

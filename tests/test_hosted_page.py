@@ -183,6 +183,15 @@ def test_where_a_connection_has_no_such_tools_there_are_no_switches(
     assert not [each for each in page.toggle if str(each.key).startswith("hosted_")]
 
 
+def test_search_in_attached_files_and_in_a_store_are_two_switches(
+    server: ModelServer, open_page: Open
+) -> None:
+    page = open_page(OPENAI_BASE_URL=server.url, ASSISTANT_HOSTED_TOOLS="file_search, file_search:vs_1")
+    assert [
+        (each.key, each.label, each.value) for each in page.toggle if str(each.key).startswith("hosted_")
+    ] == [("hosted_file_search", "file search", True), ("hosted_file_search_vs_1", "files vs\\_1", True)]
+
+
 def test_the_demo_shows_all_of_it_without_a_key(open_page: Open) -> None:
     page = ask(open_page(), "Search the web for Kyoto")
     [words] = marks(page)

@@ -181,7 +181,12 @@ def test_a_visitor_cannot_test_the_owners_connection_whatever_their_browser_send
 def test_tools_that_cost_more_than_tokens_are_the_owners_to_name_where_something_is_counted() -> None:
     free = Settings(api_key=KEY)
     counted = Settings(api_key=KEY, limit_all=parse(MOST), hosted_tools="file_search:vs_1")
-    assert [each.kind for each in switches(free)] == ["web_search", "code_interpreter", "image_generation"]
+    assert [each.kind for each in switches(free)] == [
+        "web_search",
+        "code_interpreter",
+        "image_generation",
+        "file_search",
+    ]
     assert [each.kind for each in switches(counted)] == ["file_search"]
     own = Choice(api_key="sk-of-a-visitor", model="m").settings(counted)
     assert switches(own) == switches(free)

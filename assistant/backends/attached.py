@@ -36,13 +36,21 @@ def takes(protocol: str, *, demo: bool = False) -> tuple[str, ...]:
     return ("image", "text") if protocol == "Agents" else ("image", "application", "text")
 
 
-def content_of(parts: list[Part], by_name: Collection[str] = ()) -> str | list[Item]:
-    """What a person's message says, for the Responses API; a text where there is nothing else."""
+def content_of(
+    parts: list[Part], by_name: Collection[str] = (), put_in: Collection[str] = ()
+) -> str | list[Item]:
+    """What a person's message says, for the Responses API; a text where there is nothing else.
+
+    Those whose digest is in ``put_in`` the model finds by searching, and is told the names of.
+    """
     if not any(isinstance(part, Attachment) for part in parts):
         return in_words(parts)
     content: list[Item] = []
     for part in parts:
         match part:
+            case Attachment() if _is_named(part, put_in):
+                words = f"[File {part.name}, which file search looks through]"
+                content.append({"type": "input_text", "text": words})
             case Attachment() if part.is_text or _is_named(part, by_name):
                 content.append({"type": "input_text", "text": words_for(part)})
             case Attachment() if part.is_image:

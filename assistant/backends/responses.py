@@ -54,6 +54,7 @@ from .client import (
 )
 from .context import BYTES_PER_TOKEN, SHORTENED, size
 from .parameters import without_refused
+from .responses_files import Files, in_store
 from .responses_hosted import without_refused_tool
 from .responses_items import Item
 from .responses_memory import Memory
@@ -70,6 +71,9 @@ RUNNING = "running_response"
 
 _NO_CONVERSATIONS = (404, 405, 501)
 _GOING_ON = ("queued", "in_progress")
+
+IN_THREAD = Hosted("file_search")
+"""File search in what is attached in the thread."""
 
 BIGGEST_FILE = 100_000_000
 """Bytes of a file that a tool of the server's own made."""
@@ -128,7 +132,11 @@ class Responses:
         notes = memory.notes
         if memory.is_blank:
             yield from self._begin(memory)
-        asked = self._parameters(toolbox)
+        files = Files(self._client, thread) if IN_THREAD in self._hosted else None
+        if files:
+            yield from files.put_in(request)
+            memory.put_in = files.notes["ready"]
+        asked = self._parameters(toolbox, files.store if files else "")
         delays, rebuilt, repeated, shortened = iter(LOCK_DELAYS), False, False, False
         while True:
             said = thread.extent
@@ -167,8 +175,13 @@ class Responses:
                         shortened = True
                         yield SHORTENED
                     continue
+                if files and (old := files.store) and (yield from files.renew(refusal, request)):
+                    asked = in_store(asked, old, files.store)
+                    continue
                 if changed := without_refused(asked, refusal) or without_refused_tool(asked, refusal):
                     asked, note = changed
+                    if not any(tool["type"] == "file_search" for tool in asked["tools"]):
+                        memory.put_in = []
                     yield note
                     continue
                 gone = self._is_gone(refusal, memory)
@@ -210,11 +223,12 @@ class Responses:
         return thread
 
     def forget(self, thread: Thread) -> None:
-        """Delete the server's conversation and all its items, where it has one.
+        """Delete the server's conversation and all its items, where it has one, and what is searched in.
 
         Raises:
             BackendError: Something of it is still there.
         """
+        Files(self._client, thread).forget()
         conversation = self._memory(thread).notes["conversation"]
         if conversation is None:
             return
@@ -307,12 +321,16 @@ class Responses:
         yield Note("The server could not go on with its copy of this conversation; it was written anew.")
         memory.notes["items"], memory.notes["conversation"] = light(kept), conversation
 
-    def _parameters(self, toolbox: Toolbox) -> Item:
-        """What is asked for, whatever is told."""
+    def _parameters(self, toolbox: Toolbox, store: str = "") -> Item:
+        """What is asked for, whatever is told; ``store`` is the thread's own vector store."""
         asked: Item = {"model": self._model, "tools": _tools(toolbox), "stream": True}
         if self._instructions:
             asked["instructions"] = self._instructions
-        tools, include = as_asked(self._hosted)
+        tools, include = as_asked(
+            replace(tool, where=store) if tool == IN_THREAD else tool
+            for tool in self._hosted
+            if store or tool != IN_THREAD
+        )
         asked["tools"] += tools
         if include:
             asked["include"] = include

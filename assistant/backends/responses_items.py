@@ -23,15 +23,19 @@ Item = dict[str, Any]
 
 
 def items_of(
-    role: str, parts: list[Part], known_calls: Container[str] = (), by_name: Collection[str] = ()
+    role: str,
+    parts: list[Part],
+    known_calls: Container[str] = (),
+    by_name: Collection[str] = (),
+    put_in: Collection[str] = (),
 ) -> list[Item]:
     """What a message, or the rest of one, says to a server that has not heard it.
 
     A call goes with its output at once; those in ``known_calls`` the server has already. Attachments whose
-    digest is in ``by_name`` are told by their names.
+    digest is in ``by_name`` are told by their names, and those in ``put_in`` as what can be searched.
     """
     if any(isinstance(part, Attachment) for part in parts):
-        return [{"type": "message", "role": role, "content": content_of(parts, by_name)}]
+        return [{"type": "message", "role": role, "content": content_of(parts, by_name, put_in)}]
     items: list[Item] = []
     for part in parts:
         match part:

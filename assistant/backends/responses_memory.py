@@ -58,6 +58,7 @@ class Memory:
     def __init__(self, thread: Thread, server: str) -> None:
         """The notes about what this server, named by its address, knows of the thread."""
         self._thread = thread
+        self.put_in: list[str] = []  # the digests of the attachments that it can search
         blank = Notes(
             server=server,
             conversation=None,
@@ -103,7 +104,7 @@ class Memory:
         first, later = max(0, messages - 1), []
         for index, message in enumerate(self._thread.messages[first:], first):
             rest = message.parts[parts:] if index < messages else message.parts
-            later += items_of(message.role, rest, known_calls, self.notes["by_name"])
+            later += items_of(message.role, rest, known_calls, self.notes["by_name"], self.put_in)
         return items + told_apart(later)
 
     def runs(self, response_id: str) -> None:
@@ -197,7 +198,7 @@ class Memory:
         self.notes["heard"] = [last, len(before[-1].parts) if before else 0]
         self.notes["items"], self.notes["owed"], self.notes["left_out"] = [], [], 0
         self.notes["uncertain"], self.notes["running"] = False, None
-        told = [items_of(each.role, each.parts, (), self.notes["by_name"]) for each in before]
+        told = [items_of(each.role, each.parts, (), self.notes["by_name"], self.put_in) for each in before]
         return told_apart([item for items in told for item in items])
 
     def last_said(self) -> list[str]:
@@ -215,7 +216,7 @@ class Memory:
 
     def _words(self, message: Message) -> str:
         """The text of a person's message as the server has it: text files are a part of it."""
-        return text_of(content_of(message.parts, self.notes["by_name"]))
+        return text_of(content_of(message.parts, self.notes["by_name"], self.put_in))
 
     def _heard_with(self, news: list[Item]) -> list[int]:
         """The mark after those messages of the transcript that turn up among the news."""

@@ -79,6 +79,8 @@ def _switch(tool: Hosted) -> str:
 
 def _help(tool: Hosted) -> str:
     """Where it is: of an address who is asked alone, for the rest of it may be as good as a key."""
+    if tool == Hosted("file_search"):
+        return say("Files that you attach are put in at the server, and searched there.")
     return host_of(tool.where) if tool.kind == "mcp" else tool.where
 
 
@@ -91,6 +93,6 @@ def _name(tool: Hosted) -> str:
         case "image_generation":
             return say("pictures")
         case "file_search":
-            return say("files {name}", name=tool.where)
+            return say("files {name}", name=tool.where) if tool.where else say("file search")
         case "mcp":
             return tool.label

@@ -378,6 +378,10 @@ JAPANESE = {
     "code": "コード",
     "pictures": "画像",
     "files {name}": "ファイル {name}",
+    "file search": "ファイル検索",
+    "Files that you attach are put in at the server, and searched there.": (
+        "添付したファイルはサーバーに保存され、そこで検索されます。"
+    ),
     # steps.py
     "allowed by you": "許可済み",
     # approval.py, the card of a remote server's tool
