@@ -100,7 +100,7 @@ class LiveRun:
         self._reasons = False  # whether the last event was reasoning
         self._noted = False  # whether the backend may have noted something since its notes were last kept
         self._keeping = threading.Lock()
-        self._due = 0.0  # when what was said since the answer was last kept has to be kept
+        self._due = math.inf  # when what was said since the answer was last kept has to be kept
         self._unkept = threading.Condition()
         self._news = threading.Condition(threading.RLock())
         self._worker = threading.Thread(target=self._drain, name=f"run {thread.id}", daemon=True)
@@ -191,10 +191,14 @@ class LiveRun:
                 self._time_reasoning(event)
                 if not self._append(event):
                     break
-                if not isinstance(event, ToolProgress):
-                    # A backend notes what it has to right after saying one of these.
-                    noted = isinstance(event, ThreadOpened | RoundStarted | RoundEnded)
-                    self._keep_within(KEEP_EVERY if isinstance(event, _PIECES) else 0.0, noted)
+                if isinstance(event, ThreadOpened | RoundStarted | RoundEnded):
+                    # A backend notes what it has to right after saying one of these. And before a server is
+                    # asked, or a function runs, what led to it is kept.
+                    with self._unkept:
+                        self._noted = True
+                    self._save()
+                elif not isinstance(event, ToolProgress):
+                    self._keep_within(KEEP_EVERY if isinstance(event, _PIECES) else 0.0)
         except BaseException as error:  # a run turns its errors into events; this is the last net
             log.exception("a run broke")
             reason = type(error).__name__
@@ -216,11 +220,10 @@ class LiveRun:
         if not reasons:
             self._since = now
 
-    def _keep_within(self, seconds: float, noted: bool = False) -> None:
-        """See to it that the answer is kept so soon. A database may be slow: no answer waits for it."""
+    def _keep_within(self, seconds: float) -> None:
+        """See to it that the answer is kept so soon. A database may be slow: no text waits for it."""
         due = time.monotonic() + seconds
         with self._unkept:
-            self._noted = self._noted or noted
             if due < self._due:
                 self._due = due
                 self._unkept.notify_all()
