@@ -23,6 +23,8 @@ The one rule: a database of any earlier edition is brought forward, step by step
 tables come out the same as if they were made new.
 """
 
+import sqlite3
+import time
 from typing import Any
 
 import sqlalchemy as sql
@@ -209,7 +211,16 @@ _STEPS = {2: _to_2, 3: _to_3, 4: _to_4}
 def _prepare_sqlite(connection: Any, _: object) -> None:
     """Readers beside a writer; transactions begin where we say so (``_begin_sqlite``)."""
     connection.isolation_level = None
-    for setting in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            break
+        except sqlite3.OperationalError as error:  # SQLite itself does not wait for another who does the same
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+    for setting in ("synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {setting}")
 
 

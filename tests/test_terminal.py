@@ -158,6 +158,7 @@ def test_as_json_every_event_is_a_line(run: Run, server: ModelServer, model: dic
         {"event": "ThreadOpened", "thread_id": name},
         {
             "event": "ToolCall",
+            "server": "",
             "call_id": asked["call_id"],
             "name": "calculate",
             "arguments": '{"expression": "1+1"}',
