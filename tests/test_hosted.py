@@ -357,6 +357,17 @@ def test_a_search_of_files_shows_what_was_found(server: ModelServer, ask: Ask) -
     assert is_kept(thread)
 
 
+def test_a_source_that_came_before_its_words_is_named_once(server: ModelServer, ask: Ask) -> None:
+    source = {"type": "file_citation", "file_id": "file_1", "filename": "hotels.txt", "index": 4}
+    server.plays(calls(hosted.cited(message("Ten. And a bath."), source), pieces=8))
+    thread = Thread()
+    events = said(ask("file_search:vs_1").run(thread, "How many rooms?"))
+    assert [each for each in events if isinstance(each, Citation)] == [
+        Citation(2, "hotels.txt", file_id="file_1")
+    ]
+    assert is_kept(thread)
+
+
 # --- remote servers ---------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ looked for and none is relied on.
 
 import json
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import Incomplete
@@ -79,7 +79,7 @@ class _Reader:
         self._draft: tuple[str, str] | None = None  # the newest of them
         self._pieces = Pieces()
         self._hosted = HostedReader()
-        self._cited: set[tuple[object, Citation]] = set()
+        self._cited: set[tuple[object, str, Citation]] = set()
 
     def take(self, event: Item) -> Generator[Event, None, None]:
         match event.get("type"):
@@ -138,10 +138,14 @@ class _Reader:
         """Say the sources of the text that is being said, each once."""
         for annotation in annotations:
             citation = citation_of(annotation, sum(map(len, self._words)))
-            new = citation and (self._block, citation) not in self._cited
-            if citation and new and self._block == _block(event) and len(self._cited) < MOST_CITATIONS:
-                self._cited.add((self._block, citation))
+            if citation is None or self._block != _block(event) or len(self._cited) >= MOST_CITATIONS:
+                continue
+            # One that came before its words comes again with them, and stands elsewhere then.
+            place = repr((annotation.get("index"), annotation.get("end_index")))
+            names = {(self._block, "", citation), (self._block, place, replace(citation, at=0))}
+            if not names & self._cited:
                 yield citation
+            self._cited |= names
 
     def _just_said(self, text: str) -> bool:
         return whole(text) == "".join(self._words)
