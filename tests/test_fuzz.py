@@ -148,7 +148,7 @@ def sensible(said: list[Event], answer: Answer | None) -> None:
             if isinstance(value, str):
                 value.encode()  # it can be drawn, kept and sent
     for each in asked:
-        assert [type(value) for value in astuple(each)] == [str, str, str]
+        assert [type(value) for value in astuple(each)] == [str] * 4
     if answer is None:
         assert (ended, asked) == ([], [])
     else:

@@ -74,7 +74,7 @@ class HostedReader:
             yield from self._show(item, "failed" if failed else "done", event or {})
 
     def _show(self, item: Item, state: Any, event: Item) -> Iterator[HostedCall]:
-        kind = item.get("type")
+        kind = text_at(item, "type")
         if kind not in KINDS or (kind == "mcp_list_tools" and state == "running"):
             return
         # What begins is new; what ends may have another id by then, or none.
