@@ -72,7 +72,7 @@ def test_two_people_sign_in_and_nothing_crosses_over(browser: "Browser", app: Ap
     ada.get_by_text("Ada Lovelace").wait_for()
     ada.fill(INPUT, "Hush")
     ada.press(INPUT, "Enter")
-    ada.get_by_text("For Ada alone.").wait_for()
+    ada.get_by_text("For Ada alone.", exact=True).wait_for()
     ada.wait_for_url("**thread=**")
 
     bob = sign_in(browser, app.url, "bob")
@@ -83,7 +83,7 @@ def test_two_people_sign_in_and_nothing_crosses_over(browser: "Browser", app: Ap
     assert "For Ada alone." not in bob.content()
 
     ada.reload()
-    ada.get_by_text("For Ada alone.").wait_for()
+    ada.get_by_text("For Ada alone.", exact=True).wait_for()
     ada.get_by_role("button", name="Sign out").click()
     ada.get_by_role("button", name="Sign in").wait_for()
     ada.goto(app.url)
