@@ -165,6 +165,23 @@ def test_a_call_without_a_result_runs_until_the_tape_ends() -> None:
     ]
 
 
+def test_a_clock_that_goes_back_stands_still() -> None:
+    tape = Tape(
+        entries=[
+            Entry(1.0, "request", 1, {"method": "POST", "url": OPENAI, "body": {}}),
+            Entry(0.4, "response", 1, {"status": 200, "type": "text/event-stream", "headers": {}}),
+            delta(1.5, "output_text", "m", "Hel"),
+            delta(-3.0, "output_text", "m", "lo"),
+        ],
+        began=0.0,
+    )
+    assert spans(tape) == [
+        Span("POST /v1/responses", "request", 1.0, 1.0, 0, "200"),
+        Span("waiting", "waiting", 1.0, 1.5, 0),
+        Span("text", "text", 1.5, 1.5, 0),
+    ]
+
+
 def test_calls_of_one_id_are_answered_in_their_order() -> None:
     calls = [run(1.0, "ToolCall", call_id="", name=name, arguments="{}") for name in ("a", "b")]
     results = [
