@@ -233,22 +233,22 @@ def new_chat() -> None:
     name_thread("")
 
 
-def retry() -> None:
+def go_on(run: Callable[[], Generator[Event, None, None]]) -> None:
+    """Go on with the thread's answer, unless somebody else does already; a limit is said on the page."""
     try:
-        ask(partial(assistant.resume, thread), thread)
+        ask(run, thread)
     except LimitReached as reached:
         st.session_state.reached = str(reached)
     except ThreadBusy:
-        pass  # somebody else retries it already
+        pass
+
+
+def retry() -> None:
+    go_on(partial(assistant.resume, thread))
 
 
 def decide(decisions: list[Decision]) -> None:
-    try:  # it counts as a message: what waits may have come from a file or a tape
-        ask(partial(assistant.decide, thread, decisions), thread)
-    except LimitReached as reached:
-        st.session_state.reached = str(reached)
-    except ThreadBusy:
-        pass  # somebody else decides already
+    go_on(partial(assistant.decide, thread, decisions))  # it counts: it may have come from a file or a tape
 
 
 def edit(position: int, text: str) -> None:

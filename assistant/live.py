@@ -136,9 +136,9 @@ class LiveRun:
                 return
             if any(isinstance(event, _OFTEN) for event in batch):
                 pace = min(pace + PACE / 4, PACE) if late < PACE else min(2 * late, LONGEST_PACE)
-                late = time.monotonic() + pace
+                due = time.monotonic() + pace
                 time.sleep(pace)
-                late = time.monotonic() - late
+                late = time.monotonic() - due
 
     def stop(self) -> None:
         """End the run now, also when it waits for a silent server or a slow function.

@@ -141,7 +141,7 @@ class Store:
         changes: dict[str, Any] = {"changed": time.time(), "version": THREADS.c.version + 1}
         if raw:
             changes["raw"] = json.dumps(thread.raw)
-        this = (THREADS.c.id == thread.id) & (THREADS.c.owner == thread.owner)
+        this = self.of(thread.owner)._mine(thread.id)
         mine = sql.update(THREADS).where(this, self._free).values(changes)
         with self._writing() as connection:
             version: int | None = connection.scalar(mine.returning(THREADS.c.version))

@@ -1,5 +1,6 @@
 """Recording at the wire: a run's requests go on its tape, whoever runs it, and nothing else changes."""
 
+import gc
 import socket
 import threading
 from collections.abc import Generator
@@ -281,6 +282,23 @@ def test_closing_the_client_closes_what_is_recorded(server: ModelServer) -> None
             closed.append("closed")
 
     connect(Settings(), Closing()).close()
+    assert closed == ["closed"]
+
+
+def test_connections_are_closed_when_nobody_has_the_client_or_a_copy_of_it_any_more() -> None:
+    closed: list[str] = []
+
+    class Closing(DemoTransport):
+        def close(self) -> None:
+            closed.append("closed")
+
+    client = connect(Settings(), Closing())
+    copy = client.with_options(max_retries=1)
+    del client
+    gc.collect()
+    assert closed == []
+    del copy
+    gc.collect()
     assert closed == ["closed"]
 
 

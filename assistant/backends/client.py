@@ -14,7 +14,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
-from weakref import finalize
 
 import httpx2
 import openai
@@ -34,6 +33,14 @@ TIMEOUT = httpx2.Timeout(600.0, connect=10.0)
 """The read limit is the longest silence within an answer: reasoning can be silent for minutes."""
 
 
+class _Client(httpx2.Client):
+    """Closes its connections when nobody has it any more: copies of an SDK client share one of these."""
+
+    def __del__(self) -> None:
+        with suppress(Exception):  # half made, or at the end of the process
+            self.close()
+
+
 def connect(settings: Settings, demo: httpx2.BaseTransport | None = None) -> OpenAI:
     """The client for these settings; without a key and an address, one that talks to the demo.
 
@@ -41,10 +48,10 @@ def connect(settings: Settings, demo: httpx2.BaseTransport | None = None) -> Ope
     """
     hooks = {"response": [speak_up]}
     if settings.demo:
-        client = httpx2.Client(transport=demo or DemoTransport(), event_hooks=hooks)
+        client = _Client(transport=demo or DemoTransport(), event_hooks=hooks)
         key, url = "demo", "http://demo.invalid/v1"
     else:
-        client = httpx2.Client(
+        client = _Client(
             verify=_tls(),
             timeout=TIMEOUT,
             limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=100),
@@ -59,9 +66,7 @@ def connect(settings: Settings, demo: httpx2.BaseTransport | None = None) -> Ope
     client._mounts = {
         pattern: transport and _wrapped(transport, faults) for pattern, transport in client._mounts.items()
     }
-    made = OpenAI(api_key=key, base_url=url, http_client=client)
-    finalize(made, client.close).atexit = False  # where nobody knew who is the last to need it
-    return made
+    return OpenAI(api_key=key, base_url=url, http_client=client)
 
 
 def _wrapped(transport: httpx2.BaseTransport, faults: list[Fault]) -> RecordTransport:

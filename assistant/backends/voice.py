@@ -26,7 +26,6 @@ class Voice:
     """Transcribes recordings on one connection."""
 
     def __init__(self, client: OpenAI, model: str = MODEL) -> None:
-        self._whole = client  # whose connections go when nobody has it any more
         self._client = client.with_options(timeout=PATIENCE, max_retries=1)
         self._model = model
 

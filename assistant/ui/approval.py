@@ -71,10 +71,6 @@ def _draw_remote(call: Call, key: str, settle: Callable[[Decision], None]) -> No
     st.markdown(f":material/pan_tool: **{plain(words)}**")
     st.caption(say("It is run there, with these arguments. What it gives is read by the model."))
     st.code(_indented(call.arguments)[:SHOWN_LENGTH], language="json", wrap_lines=True)
-
-    def deny() -> None:
-        settle(CallDenied(call.call_id, st.session_state[f"{key}-reason"] or ""))
-
     with st.container(horizontal=True):
         st.button(
             say("Allow"),
@@ -83,9 +79,25 @@ def _draw_remote(call: Call, key: str, settle: Callable[[Decision], None]) -> No
             icon=":material/play_arrow:",
             on_click=partial(settle, CallApproved(call.call_id)),
         )
-        with st.popover(say("Deny"), icon=":material/block:", key=f"{key}-denying"):
-            st.text_input(say("Reason, for the model"), key=f"{key}-reason", persist_state="session")
-            st.button(say("Deny the call"), key=f"{key}-deny", on_click=deny)
+        _draw_denying(call, key, settle)
+
+
+def _draw_denying(
+    call: Call, key: str, settle: Callable[[Decision], None], placeholder: str | None = None
+) -> None:
+    """What denies a call, with a reason if a person gives one."""
+
+    def deny() -> None:
+        settle(CallDenied(call.call_id, st.session_state[f"{key}-reason"] or ""))
+
+    with st.popover(say("Deny"), icon=":material/block:", key=f"{key}-denying"):
+        st.text_input(
+            say("Reason, for the model"),
+            key=f"{key}-reason",
+            placeholder=placeholder,
+            persist_state="session",
+        )
+        st.button(say("Deny the call"), key=f"{key}-deny", on_click=deny)
 
 
 def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox: Toolbox) -> None:
@@ -118,9 +130,6 @@ def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox
         if not changed or not _problem(call.name, changed, toolbox):
             settle(CallApproved(call.call_id, changed))
 
-    def deny() -> None:
-        settle(CallDenied(call.call_id, st.session_state[f"{key}-reason"] or ""))
-
     def answer() -> None:
         settle(CallAnswered(call.call_id, st.session_state[f"{key}-output"] or ""))
 
@@ -133,14 +142,7 @@ def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox
             disabled=found is None,
             on_click=run,
         )
-        with st.popover(say("Deny"), icon=":material/block:", key=f"{key}-denying"):
-            st.text_input(
-                say("Reason, for the model"),
-                key=f"{key}-reason",
-                placeholder=say("optional"),
-                persist_state="session",
-            )
-            st.button(say("Deny the call"), key=f"{key}-deny", on_click=deny)
+        _draw_denying(call, key, settle, say("optional"))
         with st.popover(say("Answer myself"), icon=":material/edit:", key=f"{key}-answering"):
             st.text_area(
                 say("Output, as the model will read it"), key=f"{key}-output", persist_state="session"

@@ -14,6 +14,7 @@ from ..errors import BackendError
 from ..events import Citation
 from .links import address_of, host_of
 from .plain import plain
+from .views import offer
 from .words import say
 
 
@@ -113,12 +114,4 @@ def _offer_file(citation: Citation, key: str) -> None:
         return
     if data.startswith(_IMAGES):
         st.image(data, alt=name)
-    st.download_button(
-        say("Save {name}", name=plain(name)),
-        data,
-        file_name=name,
-        mime="application/octet-stream",  # a browser that is told more might open it
-        key=f"{key}-download",
-        on_click="ignore",
-        icon=":material/download:",
-    )
+    offer(data, name, key)

@@ -7,8 +7,6 @@ The one rule: what a server or a model wrote is shown as data, and nothing is lo
 """
 
 import base64
-import json
-from typing import Any
 
 import streamlit as st
 
@@ -16,7 +14,7 @@ from ..events import HostedCall, HostedDelta, HostedKind
 from .expander import Expander, State
 from .links import host_of
 from .plain import plain
-from .steps import LABEL_LENGTH, SHOWN_LENGTH, WRITING_LENGTH, label_of
+from .steps import LABEL_LENGTH, SHOWN_LENGTH, indented, label_of, newest_of, parsed
 from .views import draw_view
 from .words import say
 
@@ -88,9 +86,8 @@ class HostedStep:
 
     def write(self, text: str) -> None:
         self._asked_so_far += text
-        newest = self._asked_so_far[-WRITING_LENGTH:]
-        shown = newest if newest == self._asked_so_far else f"… {newest}"
-        self._asked.code(shown, language=_LANGUAGES.get(self._call.kind), wrap_lines=True)
+        language = _LANGUAGES.get(self._call.kind)
+        self._asked.code(newest_of(self._asked_so_far), language=language, wrap_lines=True)
 
     def abandon(self) -> None:
         self._expander.update(f"{_label(self._call)} · {say('stopped')}", "error")
@@ -134,8 +131,8 @@ def _label(call: HostedCall) -> str:
 
 
 def _shown(call: HostedCall) -> str:
-    value = _json(call.asked) if call.kind == "mcp" else None
-    text = json.dumps(value, ensure_ascii=False, indent=2) if isinstance(value, dict) else call.asked
+    value = parsed(call.asked) if call.kind == "mcp" else None
+    text = indented(value) if isinstance(value, dict) else call.asked
     return text[:SHOWN_LENGTH]
 
 
@@ -143,14 +140,7 @@ def _draw_output(call: HostedCall) -> None:
     if call.state == "failed":
         st.error(plain(call.output[:SHOWN_LENGTH]))
         return
-    value = _json(call.output)
+    value = parsed(call.output)
     is_json = isinstance(value, dict | list)
-    text = json.dumps(value, ensure_ascii=False, indent=2) if is_json else call.output
+    text = indented(value) if is_json else call.output
     st.code(text[:SHOWN_LENGTH], language="json" if is_json else None, wrap_lines=True)
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None

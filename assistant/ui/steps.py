@@ -51,16 +51,14 @@ class Step:
         """Show more of the arguments while the model writes them: their newest part, if they grow long."""
         self._arguments += text
         if text:
-            newest = self._arguments[-WRITING_LENGTH:]
-            shown = newest if newest == self._arguments else f"… {newest}"
-            self._asked.code(shown, language="json", wrap_lines=True)
+            self._asked.code(newest_of(self._arguments), language="json", wrap_lines=True)
 
     def ask(self, arguments: str, remote: bool = False) -> None:
         """Show the finished arguments; the function runs, or a ``remote`` server waits for leave to."""
         self._arguments, self._remote = arguments, remote
         self._expander.update(label_of(self._name, arguments), "running")
-        if isinstance(value := _json(arguments), dict) and value:
-            arguments = _indented(value)
+        if isinstance(value := parsed(arguments), dict) and value:
+            arguments = indented(value)
         arguments = arguments.strip() or "{}"
         self._asked.code(arguments[:SHOWN_LENGTH], language="json", wrap_lines=True)
         with self._expander.body:
@@ -128,12 +126,12 @@ def draw_output(result: ToolResult, name: str, key: str) -> None:
                 return
         else:
             text = result.detail or words  # the detail of long words is the whole of them
-    elif rows := _table(_json(result.output)):
+    elif rows := _table(parsed(result.output)):
         st.dataframe(rows, hide_index=True)
         return
-    value = _json(text)
+    value = parsed(text)
     if isinstance(value, dict | list):
-        _draw_text(_indented(value), name, key, "json")
+        _draw_text(indented(value), name, key, "json")
     else:
         _draw_text(text, name, key)
 
@@ -160,6 +158,11 @@ def _offer_rest(text: str, name: str, key: str, language: str | None) -> None:
     )
 
 
+def newest_of(text: str) -> str:
+    """Of a text that is being written, as much as is shown: all of it, or its newest part."""
+    return text if len(text) <= WRITING_LENGTH else f"… {text[-WRITING_LENGTH:]}"
+
+
 def first_of(shown: int, count: int) -> str:
     """That this is the beginning of a text alone."""
     return say("These are the first {shown} of {count} characters.", shown=f"{shown:,}", count=f"{count:,}")
@@ -175,20 +178,22 @@ def _table(value: Any) -> list[dict[str, Any]]:
     return value
 
 
-def _json(text: str) -> Any:
+def parsed(text: str) -> Any:
+    """What a text of JSON says; None for any other."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
 
 
-def _indented(value: Any) -> str:
+def indented(value: Any) -> str:
+    """A value as JSON for people to read."""
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def label_of(name: str, arguments: str) -> str:
     """``name(first="argument", …)``, with nothing in it that is read as Markdown."""
-    value = _json(arguments)
+    value = parsed(arguments)
     inside = "…" if not arguments else ""
     if isinstance(value, dict):
         given = [(key, each) for key, each in value.items() if each is not None]

@@ -41,9 +41,9 @@ def draw_view(view: View, key: str) -> None:
                     view.name or None,
                     alt=view.name or say("An image"),
                 )
-                _offer(data, view.name or "image.png", key)
+                offer(data, view.name or "image.png", key)
             case "file":
-                _offer(base64.b64decode(view.content), view.name, key)
+                offer(base64.b64decode(view.content), view.name, key)
             case "diagram":
                 st.mermaid_chart(checked_diagram(view.content), alt=say("A diagram"))
     except Unshown as reason:
@@ -54,7 +54,8 @@ def draw_view(view: View, key: str) -> None:
         st.caption(plain(words))
 
 
-def _offer(data: bytes, name: str, key: str) -> None:
+def offer(data: bytes, name: str, key: str) -> None:
+    """Draw a button that saves these bytes as a file of this name."""
     st.download_button(
         say("Save {name}", name=plain(name)),
         data,

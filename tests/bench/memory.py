@@ -8,15 +8,11 @@ import asyncio
 import time
 from contextlib import AsyncExitStack
 
-from assistant import Assistant, Thread, Toolbox, functions
-from assistant.backends import open_backend
-from assistant.settings import Settings
-from assistant.store import Store
 from tests.bench.machine import memory
 from tests.bench.people import PATIENCE, _person, crowd
-from tests.bench.servers import PAGE, Model, Process, model_server, streamlit
+from tests.bench.servers import PAGE, Process, model_server, streamlit
 from tests.bench.stream import numbers
-from tests.bench.threads import shelf
+from tests.bench.threads import keep, shelf
 
 PEOPLE = 10
 TURNS = 200
@@ -24,7 +20,7 @@ TURNS = 200
 
 def main() -> None:
     with shelf() as database, model_server() as model:
-        long = [_long_thread(database, model) for _ in range(PEOPLE)]
+        long = keep(database, model, [TURNS] * PEOPLE)
         with streamlit(PAGE, model.settings() | database) as server:
             time.sleep(2)
             print(f"started, nobody there: {memory(server.pid):.0f} MB")
@@ -43,20 +39,6 @@ def main() -> None:
             print(
                 f"the demo, after tables and charts were drawn: {memory(server.pid, 'VmHWM'):.0f} MB at most"
             )
-
-
-def _long_thread(database: dict[str, str], model: Model) -> str:
-    settings = Settings(api_key="sk-benchmark", base_url=model.url)
-    backend, store = open_backend(settings), Store(database["ASSISTANT_DATABASE_URL"])
-    assistant = Assistant(backend, Toolbox.from_package(functions))
-    thread = Thread()
-    for _ in range(TURNS):
-        for _event in assistant.run(thread, "tokens=50 turn=0 calls=2"):
-            pass
-    store.save(thread, 0, raw=True)
-    store.close()
-    backend.close()
-    return thread.id
 
 
 async def _read(server: Process, threads: list[str]) -> None:

@@ -3,7 +3,7 @@
 The one rule: they are what the application itself made by talking to the model server, not made up.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 
@@ -25,16 +25,23 @@ def shelf() -> Iterator[dict[str, str]]:
 
 
 def fill(database: dict[str, str], model: Model, turns: int = 1) -> str:
-    """Keep many threads of one turn there, and one of so many turns with two calls each; gives its id."""
+    """Keep many threads of one turn there, and one of so many turns; gives its id."""
+    return keep(database, model, [*[1] * MANY, turns])[-1]
+
+
+def keep(database: dict[str, str], model: Model, lengths: Iterable[int]) -> list[str]:
+    """Keep threads of so many turns with two calls each; gives their ids."""
+    kept: list[str] = []
     settings = Settings(api_key="sk-benchmark", base_url=model.url)
     backend, store = open_backend(settings), Store(database["ASSISTANT_DATABASE_URL"])
     assistant = Assistant(backend, Toolbox.from_package(functions))
-    for length in [*[1] * MANY, turns]:
+    for length in lengths:
         thread = Thread()
         for _ in range(length):
             for _event in assistant.run(thread, "tokens=50 turn=0 calls=2"):
                 pass
         store.save(thread, 0, raw=True)
+        kept.append(thread.id)
     store.close()
     backend.close()
-    return thread.id
+    return kept
