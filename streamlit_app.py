@@ -11,6 +11,7 @@ from typing import Any
 
 import streamlit as st
 from dotenv import dotenv_values
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitSecretNotFoundError
 
 from assistant import Assistant, SettingsError, Thread, Toolbox, functions
@@ -47,6 +48,7 @@ from assistant.ui.chat import Visits, draw_message, follow, name_thread
 from assistant.ui.connection import draw_connection
 from assistant.ui.door import draw_person, enter
 from assistant.ui.hearing import draw_hearing
+from assistant.ui.history import draw_history, now_stands
 from assistant.ui.look import draw_look
 from assistant.ui.metrics import offer
 from assistant.ui.queue import Queue, draw_queue
@@ -569,16 +571,27 @@ with conversation:
         words = say("Show earlier messages ({count})", count=first)
         st.button(words, key="earlier", type="tertiary", on_click=show_earlier)
     branching = Branching(thread, edit, regenerate, switch)
-    for number, message in enumerate(thread.messages[first:end], first):
+    earlier, layout = thread.messages[first:end], (first, sandbox)
+
+    def draw_earlier(place: DeltaGenerator, position: int) -> None:
+        message, number = earlier[position], first + position
         newest = message is thread.messages[-1]
         keep = partial(keep_rating, message) if newest and not elsewhere else None
-        draw_message(message, number, retry if newest else None, keep, branching)
+        draw_message(place, message, number, retry if newest else None, keep, branching)
+
+    draw_rest = draw_history(earlier, layout, draw_earlier)
+
+    def draw_aside() -> None:
+        draw_rest()
+        draw_side()
+
     if run:
         keep = partial(keep_rating, thread.messages[run.first])
-        follow(run, visits, retry, watch, toolbox, keep, branching, draw_side)
+        follow(run, visits, retry, watch, toolbox, keep, branching, draw_aside)
+        now_stands([*earlier, thread.messages[run.first]], layout)
         strip.empty()
     else:
-        draw_side()
+        draw_aside()
     outdated = sandbox or protocol != backend.protocol or listed not in ([], [thread.id])
     waits_on = bool(queue.of(thread)) and not thread.is_paused and not elsewhere
     if waits_on or (outdated and (run or len(thread.messages) > known)):

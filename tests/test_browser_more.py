@@ -30,6 +30,8 @@ pytestmark = pytest.mark.browser
 def test_the_buttons_below_an_answer_are_gone_as_soon_as_the_next_one_is_written(
     model: ModelServer, page: "Page"
 ) -> None:
+    from playwright.sync_api import expect
+
     gate = threading.Event()
     model.plays(
         calls(*(call("calculate", expression=f"{number}/0") for number in range(3))),
@@ -49,7 +51,7 @@ def test_the_buttons_below_an_answer_are_gone_as_soon_as_the_next_one_is_written
     page.wait_for_selector(".st-key-stop button")
     first = page.locator(MESSAGE).nth(1)
     for name in ("Regenerate", "again"):
-        assert page.get_by_role("button", name=name).count() == 0
+        expect(page.get_by_role("button", name=name)).to_have_count(0, timeout=2_000)
     assert first.locator("[data-testid=stFeedback], [data-testid=stTextInput]").count() == 0
     assert first.inner_text().count(" tokens") == 1
     gate.set()
@@ -62,6 +64,49 @@ def test_the_buttons_below_an_answer_are_gone_as_soon_as_the_next_one_is_written
     later.set()
     wait_for(page, "nine")
     page.wait_for_selector(IDLE)
+
+
+def test_what_was_said_before_stands_as_it_was_while_an_answer_begins(
+    model: ModelServer, page: "Page"
+) -> None:
+    gate = threading.Event()
+    model.plays(
+        calls(call("calculate", expression="6*7")),
+        text("It is forty-two."),
+        text("Two three four five", gate=gate, gate_after=6),
+    )
+    say(page, "First")
+    wait_for(page, "It is forty-two.")
+    page.wait_for_selector(IDLE)
+    page.evaluate(FRAMES, MESSAGE)
+    say(page, "Second")
+    wait_for(page, "Two three")
+    page.wait_for_timeout(2_000)
+    gate.set()
+    wait_for(page, "five")
+    page.wait_for_selector(IDLE)
+    assert page.evaluate("window.frames_seen") == [
+        [["First", True], ["It is forty-two.", True]],
+        [["First", True], ["It is forty-two.", True], ["Second", True]],
+    ], "each time something else stood there, its text and whether it was as dark as ever"
+
+
+FRAMES = """selector => {
+  window.frames_seen = [];
+  const look = () => {
+    const seen = [...document.querySelectorAll(selector)].slice(0, 3).map(message => {
+      const texts = [...message.querySelectorAll('[data-testid=stText], [data-testid=stMarkdown] p')];
+      const said = texts.find(each => /First|Second|forty/.test(each.innerText));
+      let dark = true;
+      for (let each = said; each; each = each.parentElement) dark &&= getComputedStyle(each).opacity === '1';
+      return [said ? said.innerText : '', dark];
+    });
+    const last = window.frames_seen.at(-1);
+    if (JSON.stringify(last) !== JSON.stringify(seen)) window.frames_seen.push(seen);
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
 
 
 def test_the_mark_of_an_answer_in_another_thread_goes_when_that_ends(

@@ -353,12 +353,15 @@ def test_of_an_output_everything_can_be_had_and_nothing_is_shown_twice(
     result: ToolResult, inside: list[tuple[str, str]]
 ) -> None:
     def script(result: "ToolResult") -> None:
+        import streamlit as st
+
         from assistant.events import RunCompleted
         from assistant.messages import Call, Message
         from assistant.ui.chat import draw_message
 
         twice = [Call("c1", "look", "{}", number, result=result) for number in (1, 2)]
-        draw_message(Message("assistant", [*twice], RunCompleted()), 0)  # keys that meet would fail here
+        answer = Message("assistant", [*twice], RunCompleted())
+        draw_message(st.chat_message("assistant"), answer, 0)  # keys that meet would fail here
 
     page = AppTest.from_function(script, args=(result,)).run()
     assert not page.exception

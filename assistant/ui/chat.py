@@ -96,6 +96,9 @@ WATCH_EVERY = 0.5
 ASIDE_AFTER = 0.15
 """Seconds for which what stands beside an answer lets it go first: a browser draws one thing at a time."""
 
+SEEN_AFTER = 0.1
+"""The same, when the answer has ended meanwhile: until its last words are drawn."""
+
 
 class Visits:
     """Counts how often the page's script has run in one browser session."""
@@ -105,19 +108,20 @@ class Visits:
 
 
 def draw_message(
+    place: DeltaGenerator,
     message: Message,
     number: int,
     retry: Callable[[], None] | None = None,
     keep: Callable[[], None] | None = None,
     branching: Branching | None = None,
 ) -> None:
-    """Draw the thread's message of this number; ``retry`` is offered if it is a failure.
+    """Draw the thread's message of this number in its place; ``retry`` is offered if it is a failure.
 
     ``keep`` is called when a person has rated it; see ``footer.py``. ``branching`` lets a person edit their
     message, have an answer again, and switch between what that made.
     """
     if message.role == "user":
-        with st.chat_message("user"):
+        with place:
             if branching and is_being_edited(branching.thread, number):
                 draw_editor(branching, number)
             else:
@@ -134,7 +138,6 @@ def draw_message(
             if branching:
                 draw_branches(branching, number)
         return
-    place = st.chat_message("assistant")
     below = cache(place.empty)
     with place.container():
         told = chunks([list(message.events())], number, below, retry)
@@ -220,6 +223,7 @@ def _not_first(batches: Iterator[list[Event]], aside: Callable[[], None]) -> Ite
             aside()
             due = None
     if due is not None:
+        time.sleep(SEEN_AFTER)
         aside()
 
 

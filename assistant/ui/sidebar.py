@@ -27,7 +27,7 @@ from ..threads import Thread, unguessable_id
 from .steps import plain
 from .words import say
 
-PAGE = 30
+PAGE = 15
 """Threads in the list before more are asked for."""
 MOST_WATCHED = 200
 """Threads, the newest, in which the end of an answer is looked for."""
