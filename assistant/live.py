@@ -103,6 +103,7 @@ class LiveRun:
         self._due = math.inf  # when what was said since the answer was last kept has to be kept
         self._unkept = threading.Condition()
         self._news = threading.Condition(threading.RLock())
+        self._over = threading.Event()  # set when the log is complete
         self._worker = threading.Thread(target=self._drain, name=f"run {thread.id}", daemon=True)
         self._clerk = threading.Thread(target=self._keep_on, name=f"keep {thread.id}", daemon=True)
 
@@ -137,7 +138,7 @@ class LiveRun:
             if any(isinstance(event, _OFTEN) for event in batch):
                 pace = min(pace + PACE / 4, PACE) if late < PACE else min(2 * late, LONGEST_PACE)
                 due = time.monotonic() + pace
-                time.sleep(pace)
+                self._over.wait(pace)
                 late = time.monotonic() - due
 
     def stop(self) -> None:
@@ -176,6 +177,7 @@ class LiveRun:
                 self._log.append(event)
             self._length += _length(event)
             if isinstance(event, Ending):
+                self._over.set()
                 message = self.thread.messages[self.first]
                 message.effort = message.effort.and_seconds(time.monotonic() - self._began)
             self._news.notify_all()

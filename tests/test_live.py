@@ -213,6 +213,19 @@ def test_what_piles_up_comes_in_one_batch() -> None:
     assert list(run.follow()) == [said("".join(texts))]
 
 
+def test_a_follower_who_lets_pieces_pile_up_hears_the_end_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "PACE", 3600.0)
+    gate = Gate()
+    run, _, _ = starting(LiveRuns(), [TextDelta("A"), gate, TextDelta("B")])
+    gate.reached()
+    everything: list[Event] = []
+    follower = threading.Thread(target=lambda: everything.extend(heard(run)), daemon=True)
+    follower.start()
+    gate.open()
+    follower.join(PATIENCE)
+    assert everything == said("AB")
+
+
 # --- the size of the log --------------------------------------------------------------------------------
 
 

@@ -93,8 +93,11 @@ MOST_BELOW = 3
 WATCH_EVERY = 0.5
 """Seconds between two looks at something else that goes on."""
 
-ASIDE_AFTER = 0.15
-"""Seconds for which what stands beside an answer lets it go first: a browser draws one thing at a time."""
+ASIDE_AFTER = 0.3
+"""Seconds for which what stands beside an answer lets it go first: a browser draws one thing at a time.
+
+What has not been drawn again after half a second begins to fade in the browser.
+"""
 
 SEEN_AFTER = 0.1
 """The same, when the answer has ended meanwhile: until its last words are drawn."""
