@@ -12,6 +12,7 @@ from google.protobuf.text_format import MessageToString  # type: ignore[import-u
 from streamlit.testing.v1 import AppTest
 
 from assistant.settings import VARIABLES
+from assistant.ui import chat
 from assistant.wire.demo import server as demo
 
 PAGE = Path(__file__).parent.parent / "streamlit_app.py"
@@ -26,6 +27,7 @@ def open_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(demo, "PACE", 0)
+    monkeypatch.setattr(chat, "SEEN_AFTER", 0)
 
     def opened(
         address: dict[str, str | list[str]] | None = None,

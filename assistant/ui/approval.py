@@ -6,7 +6,6 @@ The one rule: nothing happens before every open call is decided on, and until th
 taken back.
 """
 
-import json
 from collections.abc import Callable
 from functools import partial
 
@@ -17,7 +16,7 @@ from ..execute import Misfit, edited, fit, parse_arguments
 from ..messages import Call
 from ..threads import Thread
 from ..tools import Toolbox
-from .steps import SHOWN_LENGTH, plain
+from .steps import SHOWN_LENGTH, indented, plain
 from .words import later, say
 
 MOST_LINES = 15
@@ -70,7 +69,7 @@ def _draw_remote(call: Call, key: str, settle: Callable[[Decision], None]) -> No
     words = say("{name} of the server {server} waits for your decision", name=call.name, server=call.server)
     st.markdown(f":material/pan_tool: **{plain(words)}**")
     st.caption(say("It is run there, with these arguments. What it gives is read by the model."))
-    st.code(_indented(call.arguments)[:SHOWN_LENGTH], language="json", wrap_lines=True)
+    st.code(_shown(call.arguments)[:SHOWN_LENGTH], language="json", wrap_lines=True)
     with st.container(horizontal=True):
         st.button(
             say("Allow"),
@@ -110,7 +109,7 @@ def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox
         )
     elif found.description:
         st.caption(plain(found.description.split("\n\n")[0]))
-    shown = _indented(call.arguments)
+    shown = _shown(call.arguments)
     text = st.text_area(
         say("Arguments"),
         shown,
@@ -184,8 +183,8 @@ def _problem(name: str, arguments: str, toolbox: Toolbox) -> str:
     return ""
 
 
-def _indented(arguments: str) -> str:
+def _shown(arguments: str) -> str:
     try:
-        return json.dumps(parse_arguments(arguments), ensure_ascii=False, indent=2)
+        return indented(parse_arguments(arguments))
     except ValueError:
         return arguments

@@ -19,7 +19,7 @@ from ..events import ToolCall, ToolResult
 from ..execute import execute
 from ..lint import Remark, as_sent, estimated_tokens, lint, tokens_of_all
 from ..tools import Tool, Toolbox
-from .steps import SHOWN_LENGTH, first_of, plain
+from .steps import SHOWN_LENGTH, first_of, indented, plain
 from .views import draw_view
 from .words import later, say
 
@@ -67,7 +67,7 @@ def draw_workbench(toolbox: Toolbox, time_limit: float) -> None:
 def _draw_schema(tool: Tool[..., Any], toolbox: Toolbox) -> None:
     sent = json.dumps(as_sent(tool), ensure_ascii=False)
     with st.expander(say("As the model is told of it"), key="bench_schema", icon=":material/data_object:"):
-        st.code(json.dumps(as_sent(tool), ensure_ascii=False, indent=2), language="json", wrap_lines=True)
+        st.code(indented(as_sent(tool)), language="json", wrap_lines=True)
     st.caption(
         say(
             "Every request spends about {tokens} tokens on this function, and about {all} on all {count} "
@@ -238,7 +238,7 @@ def _bound(part: Json, kind: type[int] | type[float], name: str) -> Any:
 
 
 def _draw_json(label: str, part: Json, root: Json, optional: bool, given: Json) -> Any:
-    example = "" if optional else json.dumps(_example(part, root), ensure_ascii=False, indent=2)
+    example = "" if optional else indented(_example(part, root))
     text = st.text_area(
         f"{label} :gray[(JSON)]", example, placeholder=say("not given") if optional else None, **given
     )
