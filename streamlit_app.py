@@ -16,7 +16,7 @@ from streamlit.errors import StreamlitSecretNotFoundError
 
 from assistant import Assistant, SettingsError, Thread, Toolbox, functions
 from assistant.attachments import MEGABYTE, MOST_BYTES
-from assistant.backends import Agents, Server, open_backend, prepare
+from assistant.backends import Late, open_backend
 from assistant.backends.attached import takes
 from assistant.backends.connections import Choice
 from assistant.backends.voice import Voice, open_voice
@@ -85,13 +85,13 @@ def secrets() -> Mapping[str, Any]:
 
 
 @st.cache_resource(show_spinner=False, max_entries=8, on_release=lambda backend: backend.close())
-def backend_for(settings: Settings, edition: int) -> Server:
+def backend_for(settings: Settings, edition: int) -> Late:
     """One backend, with one client and one pool of connections, for everybody who has these settings."""
     return open_backend(settings, demo_server())
 
 
 @st.cache_resource(show_spinner=False, scope="session")
-def chosen_backend(settings: Settings, edition: int) -> Server:
+def chosen_backend(settings: Settings, edition: int) -> Late:
     """The backend of a connection that a person chose: it goes with their session, and so does their key.
 
     It is not closed then, for an answer may go on without its page; the last who needs it lets it go.
@@ -144,13 +144,11 @@ def keeper_at(url: str, edition: int) -> Keeper:
 
 @st.cache_resource(show_spinner=False, ttl=10)
 def settle() -> None:
-    """Load what the first answer will need, and leave all that is loaded out of later garbage collections.
+    """Leave all that is loaded out of later garbage collections.
 
     Streamlit collects after every run of a script, and so before the end of a short answer is sent; looking
-    through all that was imported took most of that time, each time, for everybody. And for every module that
-    is new it looks through all of them once more for each page that is open, while nobody is sent anything.
+    through all that was imported took most of that time, each time, for everybody.
     """
-    prepare()
     gc.unfreeze()
     gc.collect()
     gc.freeze()
@@ -309,8 +307,8 @@ def draw_side() -> None:
         if store and not keeper.problem and not person.id and not is_at_home():
             draw_key()
         elif store and not keeper.problem:
-            agents = backend if isinstance(backend, Agents) and not person.id else None
-            at_server = partial(agents.entries, 50) if agents else None
+            lists = backend.protocol == "Agents" and not person.id  # the only servers that list threads
+            at_server = partial(backend.entries, 50) if lists else None
             try:
                 shelf = Shelf(store, thread.id, live.running, settings.model, forget, at_server)
                 listed.append(draw_threads(shelf))
@@ -369,7 +367,7 @@ if st.session_state.setdefault("person", person.id) != person.id:
 edition = id(Thread)
 own = choice or settings.faults or is_switched(connected)  # such a backend is this session's alone
 backend = chosen_backend(settings, edition) if own else backend_for(settings, edition)
-st.session_state.fetch_file = getattr(backend, "fetch", None)  # for what the server's own tools make
+st.session_state.fetch_file = backend.fetch  # for what the server's own tools make
 live = live_runs(edition)
 queue = queued(edition)
 tapes = recent_tapes(edition)

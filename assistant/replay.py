@@ -13,12 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from .backends.agents import Agents
-from .backends.assistants import Assistants
-from .backends.chat import Chat
-from .backends.client import connect
-from .backends.responses import Responses
-from .backends.server import Server
+from .backends import Server
 from .errors import ToolError
 from .events import Event, ToolCall, ToolResult
 from .execute import parse_arguments
@@ -46,6 +41,13 @@ def player(
     Raises:
         ValueError: The speed is not above 0.
     """
+    # Loaded with the SDK, which a page at rest does without.
+    from .backends.agents import Agents
+    from .backends.assistants import Assistants
+    from .backends.chat import Chat
+    from .backends.client import connect
+    from .backends.responses import Responses
+
     client = connect(Settings(), ReplayTransport(tape, speed))
     client.base_url = address_of(tape) or client.base_url  # for errors name the server
     asked = request_of(tape)

@@ -8,10 +8,12 @@ import pytest
 from openai import OpenAI
 
 from assistant import Assistant, Tool, Toolbox
-from assistant.backends import Agents, Responses, Server
+from assistant.backends import Server
+from assistant.backends.agents import Agents
 from assistant.backends.assistants import Assistants
 from assistant.backends.chat import Chat
 from assistant.backends.client import connect
+from assistant.backends.responses import Responses
 from assistant.settings import Settings
 from tests.agents_server import AgentsServer
 from tests.assistants_server import AssistantsServer

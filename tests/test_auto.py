@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -13,7 +13,6 @@ from assistant import Assistant, Thread, Toolbox
 from assistant.backends import open_backend
 from assistant.backends.agents import Agents
 from assistant.backends.assistants import Assistants
-from assistant.backends.auto import Auto
 from assistant.backends.chat import Chat
 from assistant.backends.responses import Responses
 from assistant.events import Event, RunCompleted, RunFailed
@@ -51,7 +50,6 @@ def test_a_server_without_responses_is_asked_over_chat_completions() -> None:
     [
         (Settings(api_key="sk-x"), Responses),
         (Settings(), Responses),
-        (Settings(base_url="http://x.invalid/v1"), Auto),
         (Settings(base_url="http://x.invalid/v1", protocol="responses"), Responses),
         (Settings(base_url="http://x.invalid/v1", protocol="chat"), Chat),
         (Settings(api_key="sk-x", protocol="chat"), Chat),
@@ -62,10 +60,15 @@ def test_a_server_without_responses_is_asked_over_chat_completions() -> None:
         (Settings(agent_id="agent_1"), Responses),  # without a key the demo answers
     ],
 )
-def test_settings_choose_the_protocol(settings: Settings, expected: type) -> None:
-    backend = open_backend(settings)
-    assert type(backend) is expected
-    backend.close()
+def test_settings_choose_the_protocol(settings: Settings, expected: Any) -> None:
+    with closing(open_backend(settings)) as backend:
+        named = backend.protocol
+        made = backend.made()
+    assert (type(made), named, made.protocol) == (expected, expected.protocol, expected.protocol)
+
+
+def test_a_server_that_has_to_be_asked_has_no_protocol_yet() -> None:
+    assert open_backend(Settings(base_url="http://x.invalid/v1")).protocol == ""
 
 
 def test_nothing_is_concluded_from_a_server_that_cannot_be_reached() -> None:

@@ -23,9 +23,9 @@ from assistant.backends.connections import (
     in_words,
     listed,
     local_servers,
-    models,
 )
 from assistant.backends.connections_check import check
+from assistant.backends.connections_models import models
 from assistant.errors import Interrupted, RequestRefused, ServerFailed
 from assistant.settings import Settings
 from assistant.ui import connection

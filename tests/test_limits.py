@@ -310,14 +310,11 @@ def test_a_recording_counts_as_a_message_and_by_its_length(store: Store) -> None
     with EarServer() as ears:
         ears.heard = [(200, {"text": "Hello."})]
         settings = Settings(base_url=ears.url, transcribe_model="ear", limit_all=parse("1 messages/day"))
-        plain_voice = open_voice(settings)
-        voice = Wallet(settings, "visitor", store).counting(plain_voice)
+        voice = Wallet(settings, "visitor", store).counting(open_voice(settings))
         assert voice is not None
-        assert plain_voice is not None
         assert voice.transcribe(b"\x00" * 32_000) == "Hello."
         with pytest.raises(RequestRefused, match="spent for now"):
             voice.transcribe(b"\x00" * 32_000)
-        plain_voice.close()
     assert Ledger(store).spent("visitor")["day"] == Spent(1, 16)
 
 

@@ -40,11 +40,10 @@ def server() -> Iterator[EarServer]:
 
 
 @pytest.fixture
-def voice(server: EarServer) -> Iterator[Voice]:
+def voice(server: EarServer) -> Voice:
     voice = open_voice(Settings(base_url=server.url, api_key="sk-secret", transcribe_model="whisper"))
     assert voice is not None
-    yield voice
-    voice.close()
+    return voice
 
 
 def parts(body: bytes) -> dict[str, bytes]:
@@ -129,7 +128,6 @@ def test_it_is_offered_where_something_transcribes() -> None:
         voice = open_voice(settings)
         assert voice is not None
         assert voice._model == model
-        voice.close()
 
 
 # --- on the page -------------------------------------------------------------------------------------

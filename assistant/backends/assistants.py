@@ -37,10 +37,10 @@ from .client import (
     host,
     not_the_api,
     refuse_page,
-    status_of,
     to_its_end,
     translated,
 )
+from .endings import status_of
 
 LOCK_DELAYS = (0.1, 0.5, 1.0, 2.0)
 """Seconds before each new try on a thread that was not in the state we took it to be in."""

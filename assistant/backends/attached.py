@@ -16,7 +16,7 @@ from ..events import Note
 from ..execute import sendable
 from ..messages import Attachment, Message, Part, Text
 from ..threads import Thread
-from .client import status_of
+from .endings import status_of
 
 Item = dict[str, Any]
 

@@ -137,11 +137,6 @@ def looking_for_a_thread(client: OpenAI) -> Iterator[None]:
 _NO_SUCH_THREAD = (400, 404, 405, 422, 501)
 
 
-def status_of(error: BackendError) -> int:
-    """The status of the answer that an error stands for; 0 if there was none."""
-    return error.__cause__.status_code if isinstance(error.__cause__, openai.APIStatusError) else 0
-
-
 def refuse_page(response: httpx2.Response, client: OpenAI) -> None:
     """Make sure that an answer is none of a web server.
 

@@ -1,6 +1,7 @@
 """Connections a person can choose from: what there is, and the choice itself.
 
-Not here: whether it works (``connections_check.py``), and drawing (``ui/connection.py``).
+Not here: what a server offers (``connections_models.py``), whether it works (``connections_check.py``), and
+drawing (``ui/connection.py``).
 
 The one rule: a key goes to the server it was given for, and into no text.
 """
@@ -8,30 +9,22 @@ The one rule: a key goes to the server it was given for, and into no text.
 import json
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from http.client import HTTPConnection, HTTPException
-from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any, TypeVar, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
-from openai import OpenAI
 
-from ..errors import BackendError, Interrupted, ServerFailed, SettingsError
+from ..errors import BackendError, SettingsError
 from ..settings import OPENAI_URL, Settings
-from .client import Request, host, not_the_api, translated
-
-T = TypeVar("T")
 
 LOCAL = {"Ollama": 11434, "LM Studio": 1234, "llama.cpp": 8080, "vLLM": 8000}
 """Servers that run on a person's own machine, and the ports that they listen at unless told otherwise."""
-
-LOOK = 10.0
-"""Seconds for what a server only has to look up."""
 
 BIGGEST_LIST = 8_000_000
 """Bytes of a list of models; what sends more is something else."""
@@ -140,6 +133,15 @@ class Model:
         return f"{self.id} will be shut down on {self.shutdown}. Choose another one before that."
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found out about one thing; ``ok`` is None where it is neither well nor broken."""
+
+    name: str
+    ok: bool | None
+    words: str
+
+
 def local_servers(timeout: float = 0.3, ports: Mapping[str, int] = LOCAL) -> list[Local]:
     """The servers of this machine that answer at these ports with a list of models; nothing else is asked."""
     found: dict[str, Local] = {}
@@ -168,60 +170,6 @@ def local_servers(timeout: float = 0.3, ports: Mapping[str, int] = LOCAL) -> lis
         with suppress(OSError):
             connected.shutdown(socket.SHUT_RDWR)
     return [found[name] for name in ports if name in found]
-
-
-def models(client: OpenAI, seconds: float = LOOK) -> list[Model]:
-    """The models that the server lists, by name.
-
-    Raises:
-        BackendError: There is no such list, or not within these seconds.
-    """
-    return within(seconds, client, _models)
-
-
-def _models(client: OpenAI, request: Request) -> list[Model]:
-    body = b""
-    with translated(client), client.models.with_streaming_response.list() as response:
-        request.answered_by(response.http_response)
-        for chunk in response.iter_bytes():
-            body += chunk
-            if len(body) > BIGGEST_LIST:
-                raise not_the_api(client)
-    try:
-        found = listed(json.loads(body))
-    except (ValueError, RecursionError):
-        found = None
-    if found is None:
-        raise not_the_api(client)
-    return found
-
-
-def within(seconds: float, client: OpenAI, ask: Callable[[OpenAI, Request], T]) -> T:
-    """What is answered within these seconds, however slowly the server trickles.
-
-    Raises:
-        BackendError: It was refused, failed, or took longer; then the connection is given up.
-    """
-    request, answers = Request(), SimpleQueue[tuple[T | None, BackendError | None]]()
-
-    def work() -> None:
-        try:
-            answers.put((ask(client.with_options(timeout=seconds, max_retries=0), request), None))
-        except BackendError as error:
-            answers.put((None, error))
-        except Exception as error:
-            told = f"{host(client)} could not be asked: {type(error).__name__}."
-            answers.put((None, ServerFailed(told, code="client")))
-
-    Thread(target=work, daemon=True).start()
-    try:
-        answer, error = answers.get(timeout=seconds)
-    except Empty:
-        request.cancel()
-        error = Interrupted(f"{host(client)} was silent for too long. Try again.", code="timeout", retry=True)
-    if error is not None:
-        raise error
-    return cast("T", answer)
 
 
 def listed(body: object) -> list[Model] | None:

@@ -18,9 +18,10 @@ from openai import OpenAI, Stream
 from ..errors import BackendError, Incomplete, Interrupted, RequestRefused
 from ..events import Event, ToolCall
 from . import chat_stream, responses_stream
-from .client import Request, failure, host, is_streamed, not_the_api, refuse_page, status_of, translated
-from .connections import LOOK, Model, T, address, efforts, in_words, models, within
-from .endings import NoEnding, StreamError
+from .client import Request, failure, host, is_streamed, not_the_api, refuse_page, translated
+from .connections import Finding, Model, address, efforts, in_words
+from .connections_models import LOOK, T, models, within
+from .endings import NoEnding, StreamError, status_of
 
 ANSWER = 60.0
 """Seconds for a tiny answer: a local server may have to load the model first."""
@@ -38,15 +39,6 @@ PING = {
 }
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was found out about one thing; ``ok`` is None where it is neither well nor broken."""
-
-    name: str
-    ok: bool | None
-    words: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ Not here: which of a protocol's words mean what (``…_stream.py``), or what a p
 The one rule: a reader of a stream raises one of these, or the stream ended well.
 """
 
-from ..errors import Incomplete
+from ..errors import BackendError, Incomplete
 
 
 class StreamError(Exception):
@@ -18,6 +18,12 @@ class StreamError(Exception):
 
 class NoEnding(Exception):
     """The stream just ended: none of the events was seen that a stream ends with."""
+
+
+def status_of(error: BackendError) -> int:
+    """The HTTP status that the SDK's exception behind an error has; 0 if there was none."""
+    status = getattr(error.__cause__, "status_code", 0)
+    return status if isinstance(status, int) else 0
 
 
 def at_token_limit() -> Incomplete:

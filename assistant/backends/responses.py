@@ -48,11 +48,11 @@ from .client import (
     looking_for_a_thread,
     not_the_api,
     refuse_page,
-    status_of,
     to_its_end,
     translated,
 )
 from .context import BYTES_PER_TOKEN, SHORTENED, size
+from .endings import status_of
 from .parameters import without_refused
 from .responses_files import Files, in_store
 from .responses_hosted import without_refused_tool

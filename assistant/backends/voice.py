@@ -5,13 +5,14 @@ Not here: recording (the browser does that), or sending the text (a person reads
 The one rule: whatever comes back is a text, or one sentence on why there is none.
 """
 
-from typing import Any
-
-from openai import OpenAI
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from ..errors import RequestRefused, ServerFailed
 from ..settings import Settings
-from .client import connect, host, translated
+
+if TYPE_CHECKING:
+    from openai import OpenAI
 
 MODEL = "gpt-transcribe"
 
@@ -23,15 +24,16 @@ PATIENCE = 60.0
 
 
 class Voice:
-    """Transcribes recordings on one connection."""
+    """Transcribes recordings on one connection, which is made for the first of them."""
 
-    def __init__(self, client: OpenAI, model: str = MODEL) -> None:
-        self._client = client.with_options(timeout=PATIENCE, max_retries=1)
-        self._model = model
+    def __init__(self, settings: Settings, model: str = MODEL) -> None:
+        self._settings, self._model = settings, model
 
-    def close(self) -> None:
-        """Let go of the connections."""
-        self._client.close()
+    @cached_property
+    def _client(self) -> "OpenAI":
+        from .client import connect  # loads the SDK
+
+        return connect(self._settings).with_options(timeout=PATIENCE, max_retries=1)
 
     def transcribe(self, recording: bytes, name: str = "recording.wav") -> str:
         """What is said in a recording; its format is known by the ending of its name.
@@ -47,6 +49,8 @@ class Voice:
                 f"{MOST_BYTES // 1_000_000} can be transcribed. Say it in parts.",
                 code="too_long",
             )
+        from .client import host, translated
+
         try:
             with translated(self._client):
                 heard: Any = self._client.audio.transcriptions.create(
@@ -69,4 +73,4 @@ def open_voice(settings: Settings) -> Voice | None:
     The demo hears nothing; and another server than OpenAI's does only if a model for it was named.
     """
     model = settings.transcribe_model or ("" if settings.base_url else MODEL)
-    return Voice(connect(settings), model) if model and not settings.demo else None
+    return Voice(settings, model) if model and not settings.demo else None

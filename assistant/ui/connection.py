@@ -11,8 +11,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from ..backends.client import connect
-from ..backends.connections import Choice, Local, Model, address, efforts, in_words, local_servers, models
+from ..backends.connections import Choice, Local, Model, address, efforts, in_words, local_servers
 from ..errors import BackendError
 from ..settings import Settings
 from . import sidebar
@@ -257,6 +256,9 @@ def _models(server: Choice) -> tuple[list[Model], str]:
     kept = st.session_state.get("connection_models")
     if kept and kept[0] == server:
         return kept[1], kept[2]
+    from ..backends.client import connect  # loads the SDK
+    from ..backends.connections_models import models
+
     found: list[Model] = []
     words = ""
     with st.spinner(say("Looking for models")), connect(server.settings(Settings())) as client:

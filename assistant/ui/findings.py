@@ -13,9 +13,7 @@ from typing import Literal
 
 import streamlit as st
 
-from ..backends.client import connect
-from ..backends.connections import Choice
-from ..backends.connections_check import Finding, check
+from ..backends.connections import Choice, Finding
 from ..settings import Settings
 from .steps import plain
 from .words import say
@@ -54,6 +52,9 @@ def _draw_finding(finding: Finding) -> None:
 
 
 def _findings(choice: Choice, settings: Settings) -> Iterator[Finding]:
+    from ..backends.client import connect  # loads the SDK
+    from ..backends.connections_check import check
+
     wanted = choice.settings(settings)
     protocol: Literal["auto", "responses", "chat"] = "auto"
     if wanted.protocol == "responses" or wanted.protocol == "chat":
