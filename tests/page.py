@@ -10,6 +10,7 @@ import pytest
 import streamlit as st
 from google.protobuf.text_format import MessageToString  # type: ignore[import-untyped]
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Radio
 
 from assistant.settings import VARIABLES
 from assistant.ui import chat
@@ -51,6 +52,16 @@ def ask(page: AppTest, words: str) -> AppTest:
     page.chat_input(key="prompt").set_value(words).run()
     assert not page.exception
     return page
+
+
+def lists(page: AppTest) -> list[Radio[str]]:
+    """The lists of threads in the sidebar, from the newest to the oldest; a thread is chosen by its id."""
+    return [each for each in page.sidebar.radio if str(each.key).startswith("threads_")]
+
+
+def listed(page: AppTest) -> list[str]:
+    """The threads in the sidebar, as they are called there."""
+    return [label for each in lists(page) for label in each.options]
 
 
 def sent(page: AppTest) -> str:

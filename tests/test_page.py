@@ -2,7 +2,10 @@
 
 import json
 import re
+import sqlite3
 import threading
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from assistant import Assistant, Thread, Toolbox
 from assistant.backends import open_backend
-from assistant.events import TextDelta, ToolResult
+from assistant.events import RunCompleted, TextDelta, ToolResult
 from assistant.execute import error_output
 from assistant.export import as_json
 from assistant.functions.calculator import calculate
@@ -24,7 +27,7 @@ from assistant.ui import failure
 from assistant.ui.steps import SHOWN_LENGTH, plain
 from tests.agents_server import AgentsServer
 from tests.assistants_server import AssistantsServer
-from tests.page import IS_FOOTER, Open, address, ask, label, seen, shown, walk
+from tests.page import IS_FOOTER, Open, address, ask, label, listed, lists, seen, shown, walk
 from tests.wire import ModelServer, call, calls, error, message, reasoning, refusal, text
 
 
@@ -462,20 +465,49 @@ def test_the_threads_are_listed_opened_found_renamed_and_deleted(
     ask(page, "Hi")
     second = address(page)
     page.run()
-    assert listed(page) == [(second, "Hi"), (first, "6\\*7?")]
+    assert listed(page) == ["Hi", "6\\*7?"]
     page.text_input(key="search").set_value("it is 42").run()
-    assert listed(page) == [(first, "6\\*7?")]
-    page.button(key=f"open_{first}").click().run()
+    assert listed(page) == ["6\\*7?"]
+    lists(page)[0].set_value(first).run()
     assert address(page) == first
     assert shown(page)[0] == ("user", [("text", "6*7?")])
     page.text_input(key=f"title_{first}").set_value("The answer").run()
     page.text_input(key="search").set_value("").run()
-    assert listed(page) == [(second, "Hi"), (first, "The answer")]
+    assert listed(page) == ["Hi", "The answer"]
     page.checkbox(key=f"sure_{first}").check().run()
     page.button(key="delete").click().run()
-    assert listed(page) == [(second, "Hi")]
+    assert listed(page) == ["Hi"]
     assert (shown(page), "thread" in page.query_params) == ([], False)
     assert list(server.conversations) == [second], "it is deleted at the server too"
+    assert not page.exception
+
+
+def test_threads_are_listed_by_their_age_and_those_of_one_title_told_apart(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("assistant.ui.sidebar.is_at_home", lambda: True)
+    page, url = open_page(), f"sqlite:///{tmp_path}/threads.sqlite"
+    with closing(Store(url)) as store, closing(sqlite3.connect(tmp_path / "threads.sqlite")) as file:
+        for name, title, days in (
+            *(("a", "Hi", 0), ("b", "Hi", 0), ("c", "Hi (2)", 0), ("d", "Hi", 1), ("e", "", 7)),
+            *(("f", ":a: **b**", 8), ("g", "Hi", 30), ("h", "Hi", 31), ("i", "Hi", 4000)),
+        ):
+            store.save(Thread(name, [Message.from_person(title), Message("assistant", [], RunCompleted())]))
+            changed = datetime.now(UTC).replace(hour=12).timestamp() - days * 86_400 - ord(name)
+            file.execute("update thread set changed = ? where id = ?", [changed, name])
+            file.commit()
+    page.run()
+    assert [(each.label, each.options) for each in lists(page)] == [
+        ("Today", ["Hi", r"Hi \(2\)", r"Hi \(2\) \(2\)"]),
+        ("Yesterday", ["Hi"]),
+        ("Last 7 days", ["…"]),
+        ("Last 30 days", ["\\:a\\: \\*\\*b\\*\\*", "Hi"]),
+        ("Earlier", ["Hi", r"Hi \(2\)"]),
+    ]
+    for name, position, chosen in (("b", 0, r"Hi \(2\)"), ("c", 0, r"Hi \(2\) \(2\)"), ("i", 4, r"Hi \(2\)")):
+        lists(page)[position].set_value(name).run()
+        marks = [each.options[each.index] for each in lists(page) if each.index is not None]
+        assert (address(page), marks) == (name, [chosen]), "one thread is marked, in one of the lists"
     assert not page.exception
 
 
@@ -484,12 +516,6 @@ def test_nobody_but_the_machines_owner_is_shown_a_list(server: ModelServer, open
     page = ask(open_page(OPENAI_BASE_URL=server.url), "Hi").run()
     assert listed(page) == []
     assert "search" not in [each.key for each in page.sidebar.text_input]
-
-
-def listed(page: AppTest) -> list[tuple[str, str]]:
-    """The threads in the sidebar: their ids and titles."""
-    buttons = [button for button in page.sidebar.button if str(button.key).startswith("open_")]
-    return [(str(button.key).removeprefix("open_"), button.label) for button in buttons]
 
 
 def test_a_thread_is_taken_away_and_brought_back_and_goes_on(
@@ -506,7 +532,7 @@ def test_a_thread_is_taken_away_and_brought_back_and_goes_on(
     page.file_uploader(key="import").upload("thread.json", as_json(kept, "Mine").encode()).run()
     assert shown(page) == before
     assert address(page).startswith("thread_")
-    assert ("Mine", address(page)) in [(title, name) for name, title in listed(page)]
+    assert (listed(page)[0], lists(page)[0].value) == ("Mine", address(page))
     ask(page, "Sure?")
     assert [item["type"] for item in server.asked[-1]["input"]] == [
         *("message", "function_call", "function_call_output", "message", "message")
@@ -531,8 +557,8 @@ def test_an_agents_sessions_are_found_at_the_server_and_gone_on_with(
         page = open_page(**named, ASSISTANT_DATABASE_URL=f"sqlite:///{tmp_path}/other.sqlite")
         assert listed(page) == []
         page.button(key="at_server").click().run()
-        assert listed(page) == [(session, "6\\*7?")]
-        page.button(key=f"open_{session}").click().run()
+        assert listed(page) == ["6\\*7?"]
+        lists(page)[0].set_value(session).run()
         assert shown(page)[0] == before[0]
         assert shown(page)[1][1][-1] == ("markdown", "It is 42.")
         assert shown(ask(page, "Sure?"))[-1][1][0] == ("markdown", "Sure.")

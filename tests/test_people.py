@@ -24,7 +24,7 @@ from assistant.store import Store
 from assistant.wire.tape import Tape
 from tests.agents_server import AgentsServer
 from tests.conftest import need
-from tests.page import Open, address, ask, sent, shown
+from tests.page import Open, address, ask, listed, sent, shown
 from tests.wire import ModelServer, call, calls, text
 
 ADA = {"is_logged_in": True, "iss": "https://id.example", "sub": "1", "email": "ada@example.org"}
@@ -155,17 +155,12 @@ def sign_in(open_page: Open, server: ModelServer) -> SignIn:
     return opened
 
 
-def listed(page: AppTest) -> list[str]:
-    """The threads in the sidebar."""
-    return [button.label for button in page.sidebar.button if str(button.key).startswith("open_")]
-
-
 def is_new(page: AppTest) -> bool:
     """Whether the page says that there is no such thread, and shows a new one."""
     assert not page.exception
     assert "Hush" not in sent(page)
     for each in page.button:  # nor is there anything to do with it
-        assert not str(each.key).startswith(("open_", "edit_", "regenerate_", "branch_", "stop", "delete"))
+        assert not str(each.key).startswith(("edit_", "regenerate_", "branch_", "stop", "delete"))
     assert "thread" not in page.query_params
     return [each.value for each in page.info] == [UNKNOWN] and not page.chat_message
 

@@ -27,6 +27,8 @@ _STYLE = """<style>
 .st-key-examples button * { white-space: normal; text-align: start; }
 /* The primary colour is for what lies behind white letters; in the dark, as letters, it is hard to read. */
 .stButtonGroup button[data-selected=true] { color: inherit !important; }
+/* A finger has to hit one thread of a list. */
+[class*=st-key-threads_] [role=radiogroup] label { padding-block: 0.25rem; }
 /* What is for screen readers alone scrolls along; else it lies below the window, which then scrolls. */
 .stMain { position: relative; }
 /* Heard and not seen; see hearing.py. */

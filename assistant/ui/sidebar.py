@@ -7,6 +7,7 @@ sign in have a list each.
 """
 
 import ipaddress
+import math
 import re
 import time
 from collections.abc import Callable, Container, Iterable
@@ -14,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from itertools import groupby
+from itertools import chain, count, groupby
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -25,10 +26,19 @@ from ..run import LEFT
 from ..store import Entry, Store
 from ..threads import Thread, unguessable_id
 from .steps import plain
-from .words import say
+from .words import later, say
 
 PAGE = 15
 """Threads in the list before more are asked for."""
+AGES = {
+    0: later("Today"),
+    1: later("Yesterday"),
+    7: later("Last 7 days"),
+    30: later("Last 30 days"),
+    math.inf: later("Earlier"),
+}
+"""The lists, by how many days ago at most their threads have changed."""
+AT_SERVER = later("At the server")
 MOST_WATCHED = 200
 """Threads, the newest, in which the end of an answer is looked for."""
 
@@ -109,10 +119,14 @@ def draw_threads(shelf: Shelf) -> str:
     )
     most = st.session_state.setdefault("threads_shown", PAGE)
     entries = shelf.store.entries(search, most + 1)
-    for day, of_day in groupby(entries[:most], _day):
-        st.caption(day)
-        for entry in of_day:
-            _draw_entry(shelf, entry)
+    for entry in entries[:most]:
+        if entry.id == shelf.here:
+            with st.popover(
+                say("Rename, export, delete"), type="tertiary", width="stretch", key="thread_menu"
+            ):
+                _draw_menu(shelf, entry)
+    for age, of_age in groupby(entries[:most], _age):
+        _draw_list(shelf, age, list(of_age))
     if len(entries) > most:
         st.button(say("Show more"), key="more_threads", on_click=_show_more)
     if marked := {entry.id for entry in entries[:most] if _runs_elsewhere(shelf, entry)}:
@@ -143,9 +157,8 @@ def _draw_those_at_the_server(shelf: Shelf, known: Container[str]) -> None:
             st.session_state.threads_at_server = [Entry(*each) for each in shelf.at_server()]
         except BackendError as error:
             st.caption(plain(error))
-    for entry in st.session_state.get("threads_at_server", []):
-        if entry.id not in known:
-            _draw_entry(shelf, entry)
+    if others := [each for each in st.session_state.get("threads_at_server", []) if each.id not in known]:
+        _draw_list(shelf, AT_SERVER, others)
 
 
 def _runs_elsewhere(shelf: Shelf, entry: Entry) -> bool:
@@ -161,19 +174,38 @@ def _watch(store: Store, marked: set[str]) -> None:
             st.rerun()
 
 
-def _draw_entry(shelf: Shelf, entry: Entry) -> None:
-    st.button(
-        plain(entry.title) or "…",
-        key=f"open_{entry.id}",
-        type="secondary" if entry.id == shelf.here else "tertiary",
-        icon=":material/hourglass_top:" if _runs_elsewhere(shelf, entry) else None,
+def _draw_list(shelf: Shelf, name: str, entries: list[Entry]) -> None:
+    """Draw threads to choose from, under a name.
+
+    As one element, for a browser looks at each element of a page for each message that is sent or answered.
+    """
+    labels = _labels(shelf, entries)
+    key = f"threads_{name}"
+    st.session_state[key] = shelf.here if shelf.here in labels else None
+    st.radio(
+        say(name),
+        labels,
+        index=None,
+        format_func=lambda thread_id: labels.get(thread_id, ""),
+        key=key,
+        on_change=_open_chosen,
+        args=[key, labels],
         width="stretch",
-        on_click=_open,
-        args=[entry.id],
     )
-    if entry.id == shelf.here:
-        with st.popover(say("Rename, export, delete"), type="tertiary", width="stretch", key="thread_menu"):
-            _draw_menu(shelf, entry)
+
+
+def _labels(shelf: Shelf, entries: list[Entry]) -> dict[str, str]:
+    """What stands for each thread, by its id; no two alike, for the browser tells by it which was chosen."""
+    labels: dict[str, str] = {}
+    taken: set[str] = set()
+    for entry in entries:
+        title = entry.title or "…"
+        numbered = chain([title], (f"{title} ({number})" for number in count(2)))
+        title = next(each for each in numbered if each not in taken)
+        taken.add(title)
+        mark = ":material/hourglass_top: " if _runs_elsewhere(shelf, entry) else ""
+        labels[entry.id] = mark + plain(title)
+    return labels
 
 
 def _draw_menu(shelf: Shelf, entry: Entry) -> None:
@@ -231,6 +263,11 @@ def _open(thread_id: str) -> None:
     st.query_params["thread"] = thread_id
 
 
+def _open_chosen(key: str, threads: Container[str]) -> None:
+    if (chosen := st.session_state[key]) in threads:  # not what has another name since it was clicked
+        _open(chosen)
+
+
 def _rename(store: Store, thread_id: str, key: str) -> None:
     store.rename(thread_id, st.session_state[key])
 
@@ -239,10 +276,8 @@ def _show_more() -> None:
     st.session_state.threads_shown += PAGE
 
 
-def _day(entry: Entry) -> str:
-    """The day on which a thread last changed, by the clock of who looks."""
+def _age(entry: Entry) -> str:
+    """When a thread last changed, in whole days by the clock of who looks."""
     zone = ZoneInfo(st.context.timezone or "UTC")
     day, today = (datetime.fromtimestamp(each, zone).date() for each in (entry.changed, time.time()))
-    if day == today:
-        return say("Today")
-    return say("Yesterday") if (today - day).days == 1 else day.isoformat()
+    return next(name for days, name in AGES.items() if (today - day).days <= days)

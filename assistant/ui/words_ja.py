@@ -285,6 +285,10 @@ JAPANESE = {
     "Delete": "削除",
     "Today": "今日",
     "Yesterday": "昨日",
+    "Last 7 days": "過去 7 日間",
+    "Last 30 days": "過去 30 日間",
+    "Earlier": "それ以前",
+    "At the server": "サーバー上",
     # steps.py
     "failed": "失敗",
     "took too long": "時間切れ",
