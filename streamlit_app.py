@@ -1,6 +1,5 @@
 """The page: settings, thread, what was said, the answer being written, the input. Read it top to bottom."""
 
-import gc
 import os
 from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
@@ -16,10 +15,8 @@ from streamlit.errors import StreamlitSecretNotFoundError
 
 from assistant import Assistant, SettingsError, Thread, Toolbox, functions
 from assistant.attachments import MEGABYTE, MOST_BYTES
-from assistant.backends import Late, open_backend
 from assistant.backends.attached import takes
 from assistant.backends.connections import Choice
-from assistant.backends.voice import Voice, open_voice
 from assistant.errors import (
     BackendError,
     FunctionError,
@@ -31,11 +28,8 @@ from assistant.errors import (
 from assistant.events import Decision, Event
 from assistant.faults import faulty
 from assistant.hosted import in_text
-from assistant.keeper import Keeper
-from assistant.live_runs import LiveRuns
-from assistant.logs import begin_logging, measured
+from assistant.logs import measured
 from assistant.messages import Message
-from assistant.metrics import Metrics
 from assistant.replay import player
 from assistant.settings import Settings
 from assistant.store import Store
@@ -50,17 +44,26 @@ from assistant.ui.door import draw_person, enter
 from assistant.ui.hearing import draw_hearing
 from assistant.ui.history import draw_history, now_stands
 from assistant.ui.look import draw_look
-from assistant.ui.metrics import offer
-from assistant.ui.queue import Queue, draw_queue
+from assistant.ui.queue import draw_queue
+from assistant.ui.resources import (
+    backend_for,
+    chosen_backend,
+    keeper_at,
+    live_runs,
+    metrics_of,
+    queued,
+    recent_tapes,
+    settle,
+    voice_for,
+)
 from assistant.ui.sandbox import Sandbox, draw_sandbox
 from assistant.ui.sidebar import Shelf, draw_key, draw_threads, is_at_home
 from assistant.ui.steps import plain
 from assistant.ui.switches import draw_switches, is_switched, switched_on
 from assistant.ui.wallet import draw_kept_back, draw_reached, paid, wallet_of, with_what_may_be_spent
 from assistant.ui.words import draw_language, retell, say
-from assistant.wire.demo import DemoTransport
 from assistant.wire.fault import parse
-from assistant.wire.record import Tapes, recorded
+from assistant.wire.record import recorded
 from assistant.wire.replay import prompt_of, shipped
 from assistant.wire.tape import Tape
 
@@ -82,76 +85,6 @@ def secrets() -> Mapping[str, Any]:
         if error.error_id == "no-secrets-found":
             return {}
         raise SettingsError(f"Streamlit's secrets cannot be read. {error}") from error
-
-
-@st.cache_resource(show_spinner=False, max_entries=8, on_release=lambda backend: backend.close())
-def backend_for(settings: Settings, edition: int) -> Late:
-    """One backend, with one client and one pool of connections, for everybody who has these settings."""
-    return open_backend(settings, demo_server())
-
-
-@st.cache_resource(show_spinner=False, scope="session")
-def chosen_backend(settings: Settings, edition: int) -> Late:
-    """The backend of a connection that a person chose: it goes with their session, and so does their key.
-
-    It is not closed then, for an answer may go on without its page; the last who needs it lets it go.
-    """
-    return open_backend(settings, demo_server())
-
-
-@st.cache_resource(show_spinner=False, scope="session")
-def voice_for(settings: Settings, edition: int) -> Voice | None:
-    """What transcribes a recording on this connection, where something does."""
-    return open_voice(settings)
-
-
-@st.cache_resource(show_spinner=False)
-def demo_server() -> DemoTransport:
-    """The stand-in for a model. It outlives an edit of the package, and so do its conversations."""
-    return DemoTransport()
-
-
-@st.cache_resource(show_spinner=False)
-def live_runs(edition: int) -> LiveRuns:
-    """The runs of this process. ``edition`` changes when Streamlit reloads the package after an edit."""
-    return LiveRuns()
-
-
-@st.cache_resource(show_spinner=False)
-def recent_tapes(edition: int) -> Tapes:
-    """What the newest runs of this process did on the wire, in memory only."""
-    return Tapes()
-
-
-@st.cache_resource(show_spinner=False)
-def metrics_of(settings: Settings, edition: int) -> Metrics:
-    """The numbers that the runs of this process come to; their lines go to the log as the settings say."""
-    begin_logging(settings.log, settings.secrets)
-    return offer(Metrics())
-
-
-@st.cache_resource(show_spinner=False)
-def queued(edition: int) -> Queue:
-    """What people have said while an answer is being written."""
-    return Queue()
-
-
-@st.cache_resource(show_spinner=False, on_release=lambda keeper: keeper.close())
-def keeper_at(url: str, edition: int) -> Keeper:
-    """Where threads are kept."""
-    return Keeper(url)
-
-
-@st.cache_resource(show_spinner=False, ttl=10)
-def settle() -> None:
-    """Leave all that is loaded out of later garbage collections.
-
-    Streamlit collects after every run of a script, and so before the end of a short answer is sent; looking
-    through all that was imported took most of that time, each time, for everybody.
-    """
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
 
 
 def open_thread(thread_id: str) -> Thread:

@@ -1,0 +1,93 @@
+"""What the sessions of a process share: its runs, its database, its servers.
+
+Not here: what belongs to one person (``st.session_state``).
+
+The one rule: each is made once for what it depends on. ``edition`` is another when Streamlit has reloaded the
+package after an edit, for what was made by the old modules does not fit the new ones.
+"""
+
+import gc
+
+import streamlit as st
+
+from ..backends import Late, open_backend
+from ..backends.voice import Voice, open_voice
+from ..keeper import Keeper
+from ..live_runs import LiveRuns
+from ..logs import begin_logging
+from ..metrics import Metrics
+from ..settings import Settings
+from ..wire.demo import DemoTransport
+from ..wire.record import Tapes
+from .metrics import offer
+from .queue import Queue
+
+
+@st.cache_resource(show_spinner=False, max_entries=8, on_release=lambda backend: backend.close())
+def backend_for(settings: Settings, edition: int) -> Late:
+    """One backend, with one client and one pool of connections, for everybody who has these settings."""
+    return open_backend(settings, demo_server())
+
+
+@st.cache_resource(show_spinner=False, scope="session")
+def chosen_backend(settings: Settings, edition: int) -> Late:
+    """The backend of a connection that a person chose: it goes with their session, and so does their key.
+
+    It is not closed then, for an answer may go on without its page; the last who needs it lets it go.
+    """
+    return open_backend(settings, demo_server())
+
+
+@st.cache_resource(show_spinner=False, scope="session")
+def voice_for(settings: Settings, edition: int) -> Voice | None:
+    """What transcribes a recording on this connection, where something does."""
+    return open_voice(settings)
+
+
+@st.cache_resource(show_spinner=False)
+def demo_server() -> DemoTransport:
+    """The stand-in for a model. It outlives an edit of the package, and so do its conversations."""
+    return DemoTransport()
+
+
+@st.cache_resource(show_spinner=False)
+def live_runs(edition: int) -> LiveRuns:
+    """The runs of this process. ``edition`` changes when Streamlit reloads the package after an edit."""
+    return LiveRuns()
+
+
+@st.cache_resource(show_spinner=False)
+def recent_tapes(edition: int) -> Tapes:
+    """What the newest runs of this process did on the wire, in memory only."""
+    return Tapes()
+
+
+@st.cache_resource(show_spinner=False)
+def metrics_of(settings: Settings, edition: int) -> Metrics:
+    """The numbers that the runs of this process come to; their lines go to the log as the settings say."""
+    begin_logging(settings.log, settings.secrets)
+    return offer(Metrics())
+
+
+@st.cache_resource(show_spinner=False)
+def queued(edition: int) -> Queue:
+    """What people have said while an answer is being written."""
+    return Queue()
+
+
+@st.cache_resource(show_spinner=False, on_release=lambda keeper: keeper.close())
+def keeper_at(url: str, edition: int) -> Keeper:
+    """Where threads are kept."""
+    return Keeper(url)
+
+
+@st.cache_resource(show_spinner=False, ttl=10)
+def settle() -> None:
+    """Leave all that is loaded out of later garbage collections.
+
+    Streamlit collects after every run of a script, and so before the end of a short answer is sent; looking
+    through all that was imported took most of that time, each time, for everybody.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
