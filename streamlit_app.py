@@ -73,8 +73,8 @@ EXAMPLES = [
     "京都の今の時間と、イベントを教えて",
     'calculate(expression="(19.5 + 3) * 4")',
 ]
-SHOWN = 10  # messages before earlier ones are asked for, and up to as many again: each costs every turn
-EARLIER = 50  # those that come then
+SHOWN = 8  # messages before earlier ones are asked for, and up to as many again: each costs every turn
+EARLIER = 48  # those that come then
 
 
 def secrets() -> Mapping[str, Any]:

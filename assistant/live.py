@@ -98,7 +98,6 @@ class LiveRun:
         self._length = 0  # in characters
         self._began = self._since = time.monotonic()  # since: the last that was no reasoning
         self._reasons = False  # whether the last event was reasoning
-        self._noted = False  # whether the backend may have noted something since its notes were last kept
         self._keeping = threading.Lock()
         self._due = math.inf  # when what was said since the answer was last kept has to be kept
         self._unkept = threading.Condition()
@@ -188,6 +187,7 @@ class LiveRun:
 
     def _drain(self) -> None:
         reason = "ended without an ending"
+        noted = False  # whether the backend may have noted something since its notes were last kept
         try:
             for event in self._events:
                 self._time_reasoning(event)
@@ -196,9 +196,8 @@ class LiveRun:
                 if isinstance(event, ThreadOpened | RoundStarted | RoundEnded):
                     # A backend notes what it has to right after saying one of these. And before a server is
                     # asked, or a function runs, what led to it is kept.
-                    with self._unkept:
-                        self._noted = True
-                    self._save()
+                    self._save(noted)
+                    noted = True
                 elif not isinstance(event, ToolProgress):
                     self._keep_within(KEEP_EVERY if isinstance(event, _PIECES) else 0.0)
         except BaseException as error:  # a run turns its errors into events; this is the last net
@@ -239,17 +238,18 @@ class LiveRun:
                 self._due = math.inf
             self._save()
 
-    def _save(self) -> None:
+    def _save(self, noted: bool = False) -> None:
         """Keep the answer as it stands, and the two messages before it; its end is the last that is kept.
+
+        The backend's notes are kept with the end, and if it has ``noted`` something and is not at it now.
 
         The answer before it may have been closed by this one: its open calls have been given results.
         """
         with self._keeping:  # whoever comes later keeps what is later
             if self._keeper is None:
                 return
-            with self._unkept:
-                last, raw, self._noted = self.ended, self._noted, False
-            self._keeper.keep(self.thread, max(0, self.first - 2), raw or last)
+            last = self.ended
+            self._keeper.keep(self.thread, max(0, self.first - 2), noted or last)
             if last:
                 self._keeper.release(self.thread)
                 self._keeper = None

@@ -93,12 +93,7 @@ class Memory:
 
     def unheard(self) -> list[Item]:
         """What the server must be told: the outputs it waits for, then what was said since."""
-        results = {call.call_id: call.result for message in self._thread.messages for call in message.calls}
-        leave = {item["id"] for item in self.notes["items"] if is_approval(item)}
-        items = [
-            (decision_on if call_id in leave else output_of)(results.get(call_id) or stopped(call_id))
-            for call_id in self.notes["owed"]
-        ]
+        items = self._owed()
         known_calls = {item["call_id"] for item in self.notes["items"] if is_call(item)}
         messages, parts = self.notes["heard"]
         first, later = max(0, messages - 1), []
@@ -106,6 +101,17 @@ class Memory:
             rest = message.parts[parts:] if index < messages else message.parts
             later += items_of(message.role, rest, known_calls, self.notes["by_name"], self.put_in)
         return items + told_apart(later)
+
+    def _owed(self) -> list[Item]:
+        """The outputs and decisions that the server waits for."""
+        if not self.notes["owed"]:
+            return []
+        results = {call.call_id: call.result for message in self._thread.messages for call in message.calls}
+        leave = {item["id"] for item in self.notes["items"] if is_approval(item)}
+        return [
+            (decision_on if call_id in leave else output_of)(results.get(call_id) or stopped(call_id))
+            for call_id in self.notes["owed"]
+        ]
 
     def runs(self, response_id: str) -> None:
         """Note that this response answers the person's last message, whoever listens."""
