@@ -11,6 +11,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Protocol
 
@@ -50,6 +51,15 @@ MOST_CHARACTERS = 20_000_000
 """The bounds of a log. A run that goes beyond them is ended: it would use up the memory of everybody."""
 
 TOO_LONG = RunStopped("unknown", "Stopped: the answer became too long to keep.")
+
+REST = 1.0
+"""Seconds for which a run that nobody follows lets text come before it reads on: what costs is to wake."""
+
+BETWEEN_RESTS = 0.1
+"""Seconds for which it reads then, however busy the machine: it gives way to others, but it gets on."""
+
+AT_ONCE = 0.005
+"""Seconds within which an event has come without being waited for: there may be more where it was."""
 
 KEEP_EVERY = 1.0
 """Seconds after which a text that is being written is kept, however unfinished; what is finished, at once."""
@@ -103,6 +113,8 @@ class LiveRun:
         self._unkept = threading.Condition()
         self._news = threading.Condition(threading.RLock())
         self._over = threading.Event()  # set when the log is complete
+        self._followers = 0
+        self._restless = threading.Event()  # set while there are any, and when the log is complete
         self._worker = threading.Thread(target=self._drain, name=f"run {thread.id}", daemon=True)
         self._clerk = threading.Thread(target=self._keep_on, name=f"keep {thread.id}", daemon=True)
 
@@ -124,21 +136,36 @@ class LiveRun:
         first come quickly after another. Where many follow, and so each wakes late, there are fewer of them.
         """
         position, late, pace = 0, 0.0, 0.0
-        while True:
+        with self._a_follower():
+            while True:
+                with self._news:
+                    if position == len(self._log):
+                        self._news.wait(HEARTBEAT)
+                    batch = self._log[position:]
+                    self._seen = max(self._seen, len(self._log))
+                position += len(batch)
+                yield batch
+                if batch and isinstance(batch[-1], Ending):
+                    return
+                if any(isinstance(event, _OFTEN) for event in batch):
+                    pace = min(pace + PACE / 4, PACE) if late < PACE else min(2 * late, LONGEST_PACE)
+                    due = time.monotonic() + pace
+                    self._over.wait(pace)
+                    late = time.monotonic() - due
+
+    @contextmanager
+    def _a_follower(self) -> Iterator[None]:
+        """Within this block the run is followed."""
+        with self._news:
+            self._followers += 1
+            self._restless.set()
+        try:
+            yield
+        finally:
             with self._news:
-                if position == len(self._log):
-                    self._news.wait(HEARTBEAT)
-                batch = self._log[position:]
-                self._seen = max(self._seen, len(self._log))
-            position += len(batch)
-            yield batch
-            if batch and isinstance(batch[-1], Ending):
-                return
-            if any(isinstance(event, _OFTEN) for event in batch):
-                pace = min(pace + PACE / 4, PACE) if late < PACE else min(2 * late, LONGEST_PACE)
-                due = time.monotonic() + pace
-                self._over.wait(pace)
-                late = time.monotonic() - due
+                self._followers -= 1
+                if not self._followers and not self.ended:
+                    self._restless.clear()
 
     def stop(self) -> None:
         """End the run now, also when it waits for a silent server or a slow function.
@@ -177,6 +204,7 @@ class LiveRun:
             self._length += _length(event)
             if isinstance(event, Ending):
                 self._over.set()
+                self._restless.set()
                 message = self.thread.messages[self.first]
                 message.effort = message.effort.and_seconds(time.monotonic() - self._began)
             self._news.notify_all()
@@ -189,7 +217,7 @@ class LiveRun:
         reason = "ended without an ending"
         noted = False  # whether the backend may have noted something since its notes were last kept
         try:
-            for event in self._events:
+            for event in self._unhurried():
                 self._time_reasoning(event)
                 if not self._append(event):
                     break
@@ -209,6 +237,17 @@ class LiveRun:
                     self._end(RunFailed("internal", f"The application itself failed ({reason})."))
             self._save()
             self._events.close()
+
+    def _unhurried(self) -> Iterator[Event]:
+        """The run's events; while nobody follows, text that is waited for is let gather before it is read."""
+        asked = awake = time.monotonic()
+        for event in self._events:
+            waited = time.monotonic() - asked > AT_ONCE
+            yield event
+            asked = time.monotonic()
+            if waited and asked - awake > BETWEEN_RESTS and isinstance(event, _PIECES):
+                self._restless.wait(REST)
+                asked = awake = time.monotonic()
 
     def _time_reasoning(self, event: Event) -> None:
         """Say how long the model reasoned, once it goes on to something else."""

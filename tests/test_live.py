@@ -7,7 +7,8 @@ import gc
 import logging
 import threading
 import weakref
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -34,6 +35,7 @@ from assistant.live import LiveRun
 from assistant.live_runs import LiveRuns
 from assistant.messages import Call, Message, Text
 from assistant.run import STOPPED
+from tests.wire import ModelServer, text
 
 PATIENCE = 10.0
 """Seconds that nothing here takes unless it is broken."""
@@ -595,3 +597,52 @@ def test_a_function_called_in_a_run_is_heard_and_kept() -> None:
         [Call("c1", "look", '{"city": "Oslo"}', 1, result=result), Text("Sunny.")],
         RunCompleted(),
     )
+
+
+# --- a run that nobody follows ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets a run that nobody follows rest for longer than a test takes, as soon as it waits for text."""
+    monkeypatch.setattr(live, "REST", PATIENCE)
+    monkeypatch.setattr(live, "BETWEEN_RESTS", 0.0)
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_run_that_nobody_follows_lets_text_gather_until_somebody_does(
+    server: ModelServer, connect_to: Callable[..., Assistant]
+) -> None:
+    server.plays(replace(text("One two three four"), pause=2 * live.AT_ONCE))
+    assistant, thread = connect_to(server.url), Thread()
+    run = LiveRuns().start(thread, partial(assistant.run, thread, "Count"), assistant.cancel)
+    while len(thread.messages) < 2 or not thread.messages[-1].text:
+        threading.Event().wait(0.01)
+    heard = thread.messages[-1].text
+    threading.Event().wait(0.2)  # all is sent meanwhile
+    assert (thread.messages[-1].text, run.ended) == (heard, False)
+    assert [event for batch in run.follow() for event in batch][-1] == RunCompleted()
+    assert thread.messages[-1].text == "One two three four"
+
+
+@pytest.mark.usefixtures("alone")
+def test_text_that_is_there_is_read_without_a_rest(
+    server: ModelServer, connect_to: Callable[..., Assistant]
+) -> None:
+    server.plays(text("One two three four"))
+    assistant, thread = connect_to(server.url), Thread()
+    run = LiveRuns().start(thread, partial(assistant.run, thread, "Count"), assistant.cancel)
+    assert run.join(PATIENCE / 2)
+    assert thread.messages[-1].text == "One two three four"
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_run_is_stopped_while_it_rests(server: ModelServer, connect_to: Callable[..., Assistant]) -> None:
+    server.plays(replace(text("One two three four"), pause=2 * live.AT_ONCE))
+    assistant, thread = connect_to(server.url), Thread()
+    run = LiveRuns().start(thread, partial(assistant.run, thread, "Count"), assistant.cancel)
+    while len(thread.messages) < 2 or not thread.messages[-1].text:
+        threading.Event().wait(0.01)
+    run.stop()
+    assert (run.ended, thread.messages[-1].ending) == (True, STOPPED)
+    assert run.join(PATIENCE / 2), "nor does its thread rest on"
