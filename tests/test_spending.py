@@ -20,7 +20,7 @@ from assistant.limits import parse
 from assistant.messages import Call, Message
 from assistant.settings import Settings
 from assistant.store import Store
-from assistant.ui.queue import Queue
+from assistant.ui.resources import queued
 from assistant.ui.switches import switches
 from assistant.wire.tape import Tape
 from tests.page import Open, ask
@@ -142,21 +142,10 @@ def test_a_pause_in_a_thread_that_was_imported_is_no_way_round(
     assert server.asked == []
 
 
-def test_what_waited_for_an_answer_is_not_sent_at_a_limit(
-    server: ModelServer, public: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made: list[Queue] = []
-
-    class Seen(Queue):
-        def __init__(self) -> None:
-            super().__init__()
-            made.append(self)
-
-    monkeypatch.setattr("assistant.ui.queue.Queue", Seen)
+def test_what_waited_for_an_answer_is_not_sent_at_a_limit(server: ModelServer, public: Open) -> None:
     server.plays(text("A."))
     page = ask(public(), "One")
-    [queue] = made
-    queue.put(page.session_state.thread, "Two")
+    queued(id(Thread)).put(page.session_state.thread, "Two")
     page.run()
     assert SPENT in page.info[0].value
     assert page.chat_input(key="prompt").proto.value == "Two"
