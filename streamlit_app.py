@@ -73,8 +73,9 @@ EXAMPLES = [
     "京都の今の時間と、イベントを教えて",
     'calculate(expression="(19.5 + 3) * 4")',
 ]
-SHOWN = 8  # messages before earlier ones are asked for, and up to as many again: each costs every turn
-EARLIER = 48  # those that come then
+SHOWN = 10  # messages before earlier ones are asked for: each costs every turn
+EARLIER = 50  # those that come then
+EMPTY = 40  # places of messages that have given way, before all of the others are drawn in new ones
 
 
 def secrets() -> Mapping[str, Any]:
@@ -372,6 +373,7 @@ elif thread.id:
     thread = live.share(thread)
 if thread is not kept:
     st.session_state.shown = SHOWN
+    st.session_state.pop("begin", None)
 st.session_state.thread = thread
 name_thread(thread.id)
 elsewhere = catch_up(thread)
@@ -478,8 +480,9 @@ if elsewhere and not run:
     with below:
         look_elsewhere()
 end = run.first if run else len(thread.messages)
-# In steps: were the first one another each time, every message would be drawn anew in the place of another.
-first = max(0, end - st.session_state.shown) // SHOWN * SHOWN
+first = max(0, end - st.session_state.shown) // 2 * 2  # a question goes with its answer
+begin = min(first, st.session_state.get("begin", first))
+begin = st.session_state.begin = begin if first - begin <= EMPTY else first
 watch = None
 if right is not None:
     recorded_here = tapes.of(thread.id) or ([st.session_state.tape] if run else [])
@@ -498,19 +501,20 @@ if right is not None:
             live=run is not None,
         )
 with conversation:
-    if first:
-        words = say("Show earlier messages ({count})", count=first)
-        st.button(words, key="earlier", type="tertiary", on_click=show_earlier)
+    with st.container():
+        if first:
+            words = say("Show earlier messages ({count})", count=first)
+            st.button(words, key="earlier", type="tertiary", on_click=show_earlier)
     branching = Branching(thread, edit, regenerate, switch)
-    earlier, layout = thread.messages[first:end], (first, sandbox)
+    earlier, layout = thread.messages[begin:end], (begin, sandbox)
 
     def draw_earlier(place: DeltaGenerator, position: int) -> None:
-        message, number = earlier[position], first + position
+        message, number = earlier[position], begin + position
         newest = message is thread.messages[-1]
         keep = partial(keep_rating, message) if newest and not elsewhere else None
         draw_message(place, message, number, retry if newest else None, keep, branching)
 
-    draw_rest = draw_history(earlier, layout, draw_earlier)
+    draw_rest = draw_history(earlier, layout, draw_earlier, first - begin)
 
     def draw_aside() -> None:
         draw_rest()
