@@ -56,7 +56,6 @@ from assistant.ui.resources import (
     settle,
     voice_for,
 )
-from assistant.ui.sandbox import Sandbox, draw_sandbox
 from assistant.ui.sidebar import Shelf, draw_key, draw_threads, is_at_home
 from assistant.ui.steps import plain
 from assistant.ui.switches import draw_switches, is_switched, switched_on
@@ -235,20 +234,74 @@ def show_earlier() -> None:
     st.session_state.shown += EARLIER
 
 
-def draw_side() -> None:
-    """The list of threads, where there is one, and the language."""
+def draw_around() -> None:
+    """All that is not the conversation: nobody waits for it who has it before their eyes."""
+    with head:
+        protocol = draw_head()
+    with tools:
+        if backend.protocol in ("", "Responses"):
+            draw_switches(connected)
     with st.sidebar:
-        if store and not keeper.problem and not person.id and not is_at_home():
-            draw_key()
-        elif store and not keeper.problem:
-            lists = backend.protocol == "Agents" and not person.id  # the only servers that list threads
-            at_server = partial(backend.entries, 50) if lists else None
-            try:
-                shelf = Shelf(store, thread.id, live.running, settings.model, forget, at_server)
-                listed.append(draw_threads(shelf))
-            except StoreError as error:
-                st.caption(plain(error))
-        draw_language()
+        around[:] = protocol, draw_side()
+
+
+def draw_head() -> str:
+    """What the page is, and what is not as it should be; gives the protocol that it names."""
+    draw_look()
+    introduce_hearing()
+    protocol = backend.protocol
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title(settings.name, anchor=False)
+        what = say("What goes over the wire, the functions, the code, and faults")
+        st.toggle(say("Sandbox"), key="sandbox", help=what)
+        st.button(say("New chat"), key="new_chat", icon=":material/edit_square:", on_click=new_chat)
+    if settings.demo and not choice and owners.api_key:
+        draw_kept_back()
+    elif settings.demo:
+        st.info(
+            say(
+                "This is the built-in demo: a stand-in without a model. To connect one, open *Connection* in "
+                "the sidebar, or set `OPENAI_API_KEY` (or `OPENAI_BASE_URL`) in `.env` and reload."
+            ),
+            icon=":material/science:",
+        )
+        st.caption(say("Answers stream in; every function call is shown with what came of it."))
+    else:
+        model = plain(settings.model)
+        by = say("{model} over {protocol}", model=model, protocol=protocol) if protocol else model
+        st.caption(say("Answers by {by}; every function call is shown with what came of it.", by=by))
+    if settings.faults:
+        st.warning(
+            say("Broken on purpose: {faults}", faults=plain(settings.faults)), icon=":material/bug_report:"
+        )
+    if keeper.problem:
+        words = say("Threads are not kept just now. {why}", why=plain(keeper.problem))
+        st.warning(words, icon=":material/database_off:")
+    if unknown:
+        st.info(say("There is no thread by the id in the address, so this is a new one."))
+    return protocol
+
+
+def draw_side() -> str:
+    """Who is here, what answers, the threads, and the language; gives the first of the threads."""
+    draw_person(person)
+    chosen = draw_connection(configured, choice, backend.protocol)
+    if chosen != choice:
+        st.session_state.choice = chosen
+        st.rerun()
+    first = thread.id
+    if store and not keeper.problem and not person.id and not is_at_home():
+        draw_key()
+    elif store and not keeper.problem:
+        lists = backend.protocol == "Agents" and not person.id  # the only servers that list threads
+        at_server = partial(backend.entries, 50) if lists else None
+        try:
+            shelf = Shelf(store, thread.id, live.running, settings.model, forget, at_server)
+            first = draw_threads(shelf)
+        except StoreError as error:
+            st.caption(plain(error))
+    draw_language()
+    return first
 
 
 def stop_elsewhere() -> None:
@@ -289,11 +342,7 @@ choice = chosen if isinstance(chosen, Choice) else None  # not, after an edit re
 connected = choice.settings(configured) if choice else configured
 settings = replace(connected, hosted_tools=in_text(switched_on(connected)))
 sandbox = st.session_state.get("sandbox", False)
-st.set_page_config(
-    page_title=settings.name,
-    page_icon="✈️",
-    layout="wide" if sandbox else "centered",
-)
+st.set_page_config(page_title=settings.name, layout="wide" if sandbox else "centered")
 person = enter(configured, secret.get("auth"))  # whoever may not come in comes no further than this line
 if st.session_state.setdefault("person", person.id) != person.id:
     st.session_state.clear()  # somebody else's: drafts, files, a key, tapes
@@ -320,38 +369,10 @@ wallet = wallet_of(configured, settings, person, store)  # where answers are at 
 visits: Visits = st.session_state.setdefault("visits", Visits())
 visits.count += 1
 
-# The head of the page.
-draw_look()
-draw_hearing()
-protocol = backend.protocol
-with st.container(horizontal=True, vertical_alignment="center"):
-    st.title(settings.name, anchor=False)
-    what = say("What goes over the wire, the functions, the code, and faults")
-    st.toggle(say("Sandbox"), key="sandbox", help=what)
-    st.button(say("New chat"), key="new_chat", icon=":material/edit_square:", on_click=new_chat)
-if settings.demo and not choice and owners.api_key:
-    draw_kept_back()
-elif settings.demo:
-    st.info(
-        say(
-            "This is the built-in demo: a stand-in without a model. To connect one, open *Connection* in the "
-            "sidebar, or set `OPENAI_API_KEY` (or `OPENAI_BASE_URL`) in `.env` and reload."
-        ),
-        icon=":material/science:",
-    )
-    st.caption(say("Answers stream in; every function call is shown with what came of it."))
-else:
-    model = plain(settings.model)
-    by = say("{model} over {protocol}", model=model, protocol=protocol) if protocol else model
-    st.caption(say("Answers by {by}; every function call is shown with what came of it.", by=by))
-
-if settings.faults:
-    st.warning(
-        say("Broken on purpose: {faults}", faults=plain(settings.faults)), icon=":material/bug_report:"
-    )
-if keeper.problem:
-    words = say("Threads are not kept just now. {why}", why=plain(keeper.problem))
-    st.warning(words, icon=":material/database_off:")
+# Where things stand. What stands there already is drawn again when an answer has begun; see draw_around.
+introduce_hearing = draw_hearing()
+head = st.container()
+around: list[str] = []  # the protocol and the newest thread, as they were named around the answer
 
 # The thread: the one that the address names, or this session's own.
 kept = st.session_state.get("thread")
@@ -359,13 +380,15 @@ thread = Thread(owner=person.id)
 if isinstance(kept, Thread) and kept.owner == person.id:  # not, after an edit reloaded the package
     thread = kept
 asked = st.query_params.get("thread")
+unknown = False
 if asked and asked not in (thread.id, st.session_state.get("address")):
     try:
         thread = open_thread(asked)
     except UnknownThread:
-        st.info(say("There is no thread by the id in the address, so this is a new one."))
-        thread = Thread(owner=person.id)
+        unknown, thread = True, Thread(owner=person.id)
     except (BackendError, StoreError) as error:
+        with head:
+            draw_head()
         st.error(plain(error), icon=":material/error:")
         st.button(say("Retry"), key="retry", icon=":material/refresh:")
         st.stop()
@@ -378,12 +401,6 @@ st.session_state.thread = thread
 name_thread(thread.id)
 elsewhere = catch_up(thread)
 known = len(thread.messages)
-with st.sidebar:
-    draw_person(person)
-    chosen = draw_connection(configured, choice, backend.protocol)
-if chosen != choice:
-    st.session_state.choice = chosen
-    st.rerun()
 
 # What the person says: typed, waiting since the last answer, or one of the examples.
 waits = live.of(thread) is not None  # what is said now
@@ -398,9 +415,7 @@ if "unsent" in st.session_state:
 voice = voice_for(settings, edition)
 voice = wallet.counting(voice) if wallet else voice
 with st.bottom:  # just above the input: files and recordings that wait, messages that wait, how to stop
-    above, strip = st.container(), st.empty()
-    if backend.protocol in ("", "Responses"):
-        draw_switches(connected)
+    above, strip, tools = st.container(), st.empty(), st.container()
 said = st.chat_input(
     say("Ask anything"),
     key="prompt",
@@ -465,10 +480,12 @@ with above:
     draw_waiting(voice)
 
 # The conversation: what was said, and the answer that is being written.
-listed: list[str] = []  # the thread that the list has first
 run = live.of(thread)
 if waits and not run:
     st.rerun()  # it ended a moment ago, so what waits is due
+can_wait = run is not None and visits.count > 1
+if not can_wait:
+    draw_around()
 if run or queue.of(thread):
     with strip.container(gap="xxsmall"):
         draw_queue(queue, thread, take_back)
@@ -485,6 +502,8 @@ begin = min(first, st.session_state.get("begin", first))
 begin = st.session_state.begin = begin if first - begin <= EMPTY else first
 watch = None
 if right is not None:
+    from assistant.ui.sandbox import Sandbox, draw_sandbox  # much to load, and most never look
+
     recorded_here = tapes.of(thread.id) or ([st.session_state.tape] if run else [])
     with right:
         watch = draw_sandbox(
@@ -518,7 +537,8 @@ with conversation:
 
     def draw_aside() -> None:
         draw_rest()
-        draw_side()
+        if can_wait:
+            draw_around()
 
     if run:
         keep = partial(keep_rating, thread.messages[run.first])
@@ -527,7 +547,7 @@ with conversation:
         strip.empty()
     else:
         draw_aside()
-    outdated = sandbox or protocol != backend.protocol or listed not in ([], [thread.id])
+    outdated = sandbox or around != [backend.protocol, thread.id]
     waits_on = bool(queue.of(thread)) and not thread.is_paused and not elsewhere
     if waits_on or (outdated and (run or len(thread.messages) > known)):
         st.rerun()  # the answer has ended, and what was drawn around it is no longer true
@@ -536,4 +556,6 @@ with conversation:
             draw_approval(thread, len(thread.messages) - 1, decide, toolbox)
         elif thread.messages and not thread.is_going_on and not elsewhere:
             draw_again(thread, toolbox, settings.tool_timeout)
+if visits.count == 1:
+    st.set_page_config(page_icon="✈️")  # last, for Streamlit takes a while to know an emoji
 settle()

@@ -30,7 +30,7 @@ def test_an_answer_is_known_by_its_first_sentence(text: str, expected: str) -> N
 def app(message):  # type: ignore[no-untyped-def]
     from assistant.ui.hearing import draw_hearing, tell_end
 
-    draw_hearing()
+    draw_hearing()()
     tell_end(message)
 
 

@@ -21,7 +21,6 @@ from openai import OpenAI
 
 from ..errors import BackendError, Interrupted, RequestRefused, ServerFailed, UnknownThread
 from ..settings import OPENAI_URL, Settings
-from ..wire.demo import DemoTransport
 from ..wire.fault import Fault, parse
 from ..wire.faults import FaultTransport
 from ..wire.patience import seconds_to_wait, speak_up
@@ -48,6 +47,8 @@ def connect(settings: Settings, demo: httpx2.BaseTransport | None = None) -> Ope
     """
     hooks = {"response": [speak_up]}
     if settings.demo:
+        from ..wire.demo import DemoTransport  # not loaded where a model answers
+
         client = _Client(transport=demo or DemoTransport(), event_hooks=hooks)
         key, url = "demo", "http://demo.invalid/v1"
     else:

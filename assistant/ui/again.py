@@ -14,7 +14,6 @@ from ..threads import Thread
 from ..tools import Toolbox
 from .steps import draw_output, label_of
 from .words import say
-from .workbench import run_once
 
 
 def draw_again(thread: Thread, toolbox: Toolbox, time_limit: float) -> None:
@@ -36,6 +35,8 @@ def _draw_call(call: Call, key: str, toolbox: Toolbox, time_limit: float) -> Non
     """One button, and what came of the call. A fragment: the rest of the page need not wait for it."""
     words = say("Run {function} again", function=label_of(call.name, call.arguments))
     if st.button(words, key=key, type="tertiary", icon=":material/replay:"):
+        from .workbench import run_once  # loads the sandbox's
+
         st.session_state[f"{key}-result"] = run_once(toolbox[call.name], call.arguments, time_limit)
     result = st.session_state.get(f"{key}-result")
     if isinstance(result, ToolResult):  # not, after an edit reloaded the package

@@ -166,7 +166,8 @@ def name_thread(thread_id: str) -> None:
     """Put the open thread, or none yet, into the address; what else stands there, a person put there."""
     st.session_state.address = thread_id
     if thread_id:
-        st.query_params["thread"] = thread_id
+        if st.query_params.get("thread") != thread_id:  # the browser is told each time
+            st.query_params["thread"] = thread_id
     else:
         st.query_params.pop("thread", None)
 

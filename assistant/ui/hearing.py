@@ -9,6 +9,7 @@ place: all of its pieces would be spoken.
 
 import json
 import re
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -29,15 +30,20 @@ document.documentElement.lang = LANGUAGE
 </script>"""
 
 
-def draw_hearing() -> None:
-    """Make the place, and tell the browser which language the page is in.
+def draw_hearing() -> Callable[[], None]:
+    """Make the place; gives what tells the browser that it is one, and which language the page is in.
 
     It is empty, but for how an answer ended a moment ago: the page may be drawn again before that was heard.
     """
-    with st.container(key="hearing"):
-        st.html(_SCRIPT.replace("LANGUAGE", json.dumps(language())), unsafe_allow_javascript=True)
-        st.session_state.hearing = st.empty()
+    hearing = st.container(key="hearing")
+    st.session_state.hearing = hearing.empty()
     tell(st.session_state.pop("heard_last", ""))
+
+    def introduce() -> None:
+        script = _SCRIPT.replace("LANGUAGE", json.dumps(language()))
+        hearing.html(script, unsafe_allow_javascript=True)
+
+    return introduce
 
 
 def tell(words: str) -> None:

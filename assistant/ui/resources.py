@@ -8,6 +8,7 @@ package after an edit, for what was made by the old modules does not fit the new
 
 import gc
 
+import httpx2
 import streamlit as st
 
 from ..backends import Late, open_backend
@@ -17,7 +18,6 @@ from ..live_runs import LiveRuns
 from ..logs import begin_logging
 from ..metrics import Metrics
 from ..settings import Settings
-from ..wire.demo import DemoTransport
 from ..wire.record import Tapes
 from .metrics import offer
 from .queue import Queue
@@ -26,7 +26,7 @@ from .queue import Queue
 @st.cache_resource(show_spinner=False, max_entries=8, on_release=lambda backend: backend.close())
 def backend_for(settings: Settings, edition: int) -> Late:
     """One backend, with one client and one pool of connections, for everybody who has these settings."""
-    return open_backend(settings, demo_server())
+    return open_backend(settings, demo_server() if settings.demo else None)
 
 
 @st.cache_resource(show_spinner=False, scope="session")
@@ -35,7 +35,7 @@ def chosen_backend(settings: Settings, edition: int) -> Late:
 
     It is not closed then, for an answer may go on without its page; the last who needs it lets it go.
     """
-    return open_backend(settings, demo_server())
+    return open_backend(settings, demo_server() if settings.demo else None)
 
 
 @st.cache_resource(show_spinner=False, scope="session")
@@ -45,8 +45,10 @@ def voice_for(settings: Settings, edition: int) -> Voice | None:
 
 
 @st.cache_resource(show_spinner=False)
-def demo_server() -> DemoTransport:
+def demo_server() -> httpx2.BaseTransport:
     """The stand-in for a model. It outlives an edit of the package, and so do its conversations."""
+    from ..wire.demo import DemoTransport  # not loaded where a model answers
+
     return DemoTransport()
 
 

@@ -64,8 +64,8 @@ class Tab:
         self._page = self._context.new_page()
         self._page.add_init_script(path=Path(__file__).with_name("probe.js"))
         self._page.goto(address)
-        self._page.wait_for_selector(awaited, state="attached", timeout=PATIENCE * 1000)
-        self._page.wait_for_selector(IDLE, state="attached")
+        self._wait_for(awaited)
+        self._wait_for(IDLE)
 
     def __enter__(self) -> Self:
         return self
@@ -89,7 +89,7 @@ class Tab:
         times = self._page.evaluate("probe.seen")
         if after and isfinite(times["last"]):
             time.sleep(after)
-            self._page.wait_for_selector(IDLE, state="attached")
+            self._wait_for(IDLE)
         return Seen(
             clock + self._page.evaluate("probe.pressed") / 1000,
             clock + times["first"] / 1000,
@@ -105,6 +105,11 @@ class Tab:
         heap = session.send("Runtime.getHeapUsage")["usedSize"] / 1e6
         session.detach()
         return heap, int(self._page.evaluate("document.querySelectorAll('*').length"))
+
+    def _wait_for(self, selector: str) -> None:
+        """Wait until it is there, looking at each frame: waiting for a selector looks twice a second."""
+        there = "selector => document.querySelector(selector) !== null"
+        self._page.wait_for_function(there, arg=selector, timeout=PATIENCE * 1000)
 
     def _received(self) -> int:
         return int(self._page.evaluate("probe.received"))
