@@ -55,6 +55,9 @@ TOO_LONG = RunStopped("unknown", "Stopped: the answer became too long to keep.")
 REST = 1.0
 """Seconds for which a run that nobody follows lets text come before it reads on: what costs is to wake."""
 
+ABSENCE = 0.5
+"""Seconds after which a follower whom nobody sees looks whether somebody is back."""
+
 BETWEEN_RESTS = 0.1
 """Seconds for which it reads then, however busy the machine: it gives way to others, but it gets on."""
 
@@ -129,29 +132,38 @@ class LiveRun:
         if self._keeper is not None:
             self._clerk.start()
 
-    def follow(self) -> Iterator[list[Event]]:
+    def follow(self, sees: Callable[[], bool] = lambda: True) -> Iterator[list[Event]]:
         """The run's events from its beginning on, in batches; the last batch ends with the ending.
 
         A batch is empty when nothing happened for a moment: time for the follower to look elsewhere. The
         first come quickly after another. Where many follow, and so each wakes late, there are fewer of them.
+        While nobody ``sees`` what is followed, the follower rests, and is none.
         """
         position, late, pace = 0, 0.0, 0.0
-        with self._a_follower():
-            while True:
-                with self._news:
-                    if position == len(self._log):
-                        self._news.wait(HEARTBEAT)
-                    batch = self._log[position:]
-                    self._seen = max(self._seen, len(self._log))
-                position += len(batch)
-                yield batch
-                if batch and isinstance(batch[-1], Ending):
-                    return
-                if any(isinstance(event, _OFTEN) for event in batch):
-                    pace = min(pace + PACE / 4, PACE) if late < PACE else min(2 * late, LONGEST_PACE)
-                    due = time.monotonic() + pace
-                    self._over.wait(pace)
-                    late = time.monotonic() - due
+        while True:
+            while not (sees() or self.ended):
+                self._over.wait(ABSENCE)
+                yield []
+            with self._a_follower():
+                while sees() or self.ended:
+                    batch = self._entries(position)
+                    position += len(batch)
+                    yield batch
+                    if batch and isinstance(batch[-1], Ending):
+                        return
+                    if any(isinstance(event, _OFTEN) for event in batch):
+                        pace = min(pace + PACE / 4, PACE) if late < PACE else min(2 * late, LONGEST_PACE)
+                        due = time.monotonic() + pace
+                        self._over.wait(pace)
+                        late = time.monotonic() - due
+
+    def _entries(self, position: int) -> list[Event]:
+        """What the log holds from there on; nothing, where there was nothing for a moment."""
+        with self._news:
+            if position == len(self._log):
+                self._news.wait(HEARTBEAT)
+            self._seen = max(self._seen, len(self._log))
+            return self._log[position:]
 
     @contextmanager
     def _a_follower(self) -> Iterator[None]:

@@ -153,3 +153,48 @@ def test_nothing_of_another_panel_is_seen_in_the_sandbox_while_an_answer_is_writ
     gate.set()
     wait_for(page, "four")
     page.wait_for_selector(IDLE)
+
+
+def test_a_page_whose_line_was_cut_for_a_while_sees_the_rest_of_the_answer(
+    model: ModelServer, page: "Page"
+) -> None:
+    page.add_init_script(LINES)
+    page.reload()
+    page.wait_for_selector(IDLE, state="attached")
+    page.evaluate("window.not_reloaded = true")
+    gate = threading.Event()
+    model.plays(text("Two three four five", gate=gate, gate_after=6), text("Again."))
+    say(page, "Count")
+    wait_for(page, "Two three")
+    page.evaluate("window.cut_lines()")
+    page.wait_for_timeout(1_500)  # the page's script rests by now
+    gate.set()
+    page.evaluate("window.mend_lines()")
+    wait_for(page, "Two three four five")
+    page.wait_for_selector(IDLE)
+    assert page.evaluate("window.not_reloaded"), "it is the same page, and the same session"
+    say(page, "More")
+    wait_for(page, "Again.")
+    said = page.locator("[data-testid=stChatMessageContent]")
+    assert [each.inner_text().splitlines()[0] for each in said.all()] == [
+        "Count",
+        "Two three four five",
+        "More",
+        "Again.",
+    ]
+
+
+LINES = """
+const open = []
+let cut = false
+window.WebSocket = class extends WebSocket {
+    constructor(...given) {
+        super(...given)
+        open.push(this)
+        if (cut) this.close()
+    }
+}
+window.cut_lines = () => { cut = true; open.forEach(line => line.close()) }
+window.mend_lines = () => { cut = false }
+"""
+"""Lets a test cut the page's connections, and have none until they are mended."""

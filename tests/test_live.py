@@ -646,3 +646,31 @@ def test_a_run_is_stopped_while_it_rests(server: ModelServer, connect_to: Callab
     run.stop()
     assert (run.ended, thread.messages[-1].ending) == (True, STOPPED)
     assert run.join(PATIENCE / 2), "nor does its thread rest on"
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_follower_whom_nobody_sees_is_none_and_goes_on_when_somebody_is_back(
+    server: ModelServer, connect_to: Callable[..., Assistant], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "ABSENCE", 0.01)
+    server.plays(replace(text("One two three four"), pause=2 * live.AT_ONCE))
+    assistant, thread = connect_to(server.url), Thread()
+    run = LiveRuns().start(thread, partial(assistant.run, thread, "Count"), assistant.cancel)
+    seen = threading.Event()
+    following = run.follow(seen.is_set)
+    while len(thread.messages) < 2 or not thread.messages[-1].text:
+        assert next(following) == [], "it gets control all the same"
+    text_then = thread.messages[-1].text
+    for _ in range(20):  # all is sent meanwhile
+        assert next(following) == []
+    assert (thread.messages[-1].text, run.ended) == (text_then, False)
+    seen.set()
+    all_of_it = whole(event for batch in following for event in batch)
+    assert [event for event in all_of_it if isinstance(event, TextDelta)] == [TextDelta("One two three four")]
+    assert all_of_it[-1] == RunCompleted()
+
+
+def test_a_follower_whom_nobody_sees_comes_to_the_end_of_a_run_that_has_ended() -> None:
+    run, _, _ = starting(LiveRuns(), said("Hello"))
+    assert run.join(PATIENCE)
+    assert whole(event for batch in run.follow(lambda: False) for event in batch)[-1] == RunCompleted()

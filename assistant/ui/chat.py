@@ -195,16 +195,19 @@ def follow(
     context = get_script_run_ctx()
     session_id = context.session_id if context else ""
 
+    def sees() -> bool:
+        """Whether the browser is connected. One that is gone may come back to this very script."""
+        return not exists() or get_instance().is_active_session(session_id)
+
     def stop_unless_back() -> None:
-        connected = not exists() or get_instance().is_active_session(session_id)
-        if visits.count == count and connected:
+        if visits.count == count and sees():
             run.stop()
             redraw(session_id)
 
     place = st.chat_message("assistant")
     try:
         with place.container():
-            batches = _awake(_not_first(run.follow(), aside or _end_block), watch or _end_block)
+            batches = _awake(_not_first(run.follow(sees), aside or _end_block), watch or _end_block)
             st.write_stream(Stream(chunks(batches, run.first, cache(place.empty), retry, toolbox)))
         tell_end(run.thread.messages[run.first])
         with place:

@@ -83,7 +83,7 @@ def keeper_at(url: str, edition: int) -> Keeper:
     return Keeper(url)
 
 
-@st.cache_resource(show_spinner=False, ttl=10)
+@st.cache_resource(show_spinner=False, ttl=60)
 def settle() -> None:
     """Leave all that is loaded out of later garbage collections.
 
