@@ -325,9 +325,8 @@ def test_what_our_server_says_is_what_the_sdk_knows(server: AgentsServer, assist
         text("One", "Two"),
         text("Three", ending="failed", details={"error": {"code": "server_error", "message": "x"}}),
         text("Four", ending="failed", details={"words": {"code": None, "message": "x", "type": "y"}}),
-        text("Five", ending="failed", details={"session": "budget_reached"}),
-    )
-    for words in ("1", "2", "3", "4"):
+    )  # but for a limit that is reached: from 3.57 on it is in the SDK's helpers, and not in its types
+    for words in ("1", "2", "3"):
         say(assistant, thread, words)
     events: TypeAdapter[Any] = TypeAdapter(AgentSessionEvent)
     assert {events.validate_python(event).type for event in server.sent} == {

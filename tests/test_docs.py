@@ -316,6 +316,7 @@ def known_to_the_sdk() -> str:
     types = Path(openai.__file__).parent / "types"
     names = [types / "responses" / "response_stream_event.py", *types.glob("responses/*event.py")]
     names += [*types.glob("beta/*event.py"), *types.glob("beta/agent_session*.py")]
+    names += types.parent.glob("lib/streaming/agents/*.py")  # some are known there alone
     return "".join(path.read_text("utf-8") for path in names)
 
 

@@ -671,6 +671,6 @@ def test_a_follower_whom_nobody_sees_is_none_and_goes_on_when_somebody_is_back(
 
 
 def test_a_follower_whom_nobody_sees_comes_to_the_end_of_a_run_that_has_ended() -> None:
-    run, _, _ = starting(LiveRuns(), said("Hello"))
+    run, _, _ = starting(LiveRuns(), [*said("Hello")])
     assert run.join(PATIENCE)
     assert whole(event for batch in run.follow(lambda: False) for event in batch)[-1] == RunCompleted()

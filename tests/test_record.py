@@ -21,6 +21,7 @@ from assistant.settings import Settings
 from assistant.tools import Toolbox
 from assistant.wire.check import check
 from assistant.wire.demo import DemoTransport
+from assistant.wire.pace import PaceTransport
 from assistant.wire.record import RecordTransport, Tapes, recorded
 from assistant.wire.tape import Exchange, Tape
 from tests.conftest import Connect, add
@@ -253,8 +254,9 @@ def test_the_client_is_as_it_would_be_unrecorded(monkeypatch: pytest.MonkeyPatch
         http = client._client
         transport = http._transport
         assert isinstance(transport, RecordTransport)
-        assert isinstance(transport.inner, httpx2.HTTPTransport)
-        assert transport.inner._pool._max_connections == 1000
+        assert isinstance(transport.inner, PaceTransport)
+        assert isinstance(transport.inner.inner, httpx2.HTTPTransport)
+        assert transport.inner.inner._pool._max_connections == 1000
         assert http._mounts.keys() == plain._mounts.keys()
         for pattern, mounted in plain._mounts.items():
             ours = http._mounts[pattern]

@@ -23,6 +23,7 @@ from ..errors import BackendError, Interrupted, RequestRefused, ServerFailed, Un
 from ..settings import OPENAI_URL, Settings
 from ..wire.fault import Fault, parse
 from ..wire.faults import FaultTransport
+from ..wire.pace import PaceTransport
 from ..wire.patience import seconds_to_wait, speak_up
 from ..wire.record import RecordTransport
 from ..wire.secret import secrets_of, without_secrets
@@ -72,7 +73,8 @@ def connect(settings: Settings, demo: httpx2.BaseTransport | None = None) -> Ope
 
 def _wrapped(transport: httpx2.BaseTransport, faults: list[Fault]) -> RecordTransport:
     """The transport with these faults, which show on the tape as what the server did."""
-    return RecordTransport(FaultTransport(transport, faults) if faults else transport)
+    paced = PaceTransport(transport)
+    return RecordTransport(FaultTransport(paced, faults) if faults else paced)
 
 
 @cache

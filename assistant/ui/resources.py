@@ -7,8 +7,8 @@ package after an edit, for what was made by the old modules does not fit the new
 """
 
 import gc
+from typing import TYPE_CHECKING
 
-import httpx2
 import streamlit as st
 
 from ..backends import Late, open_backend
@@ -21,6 +21,9 @@ from ..settings import Settings
 from ..wire.record import Tapes
 from .metrics import offer
 from .queue import Queue
+
+if TYPE_CHECKING:
+    from ..wire.demo import DemoTransport
 
 
 @st.cache_resource(show_spinner=False, max_entries=8, on_release=lambda backend: backend.close())
@@ -45,7 +48,7 @@ def voice_for(settings: Settings, edition: int) -> Voice | None:
 
 
 @st.cache_resource(show_spinner=False)
-def demo_server() -> httpx2.BaseTransport:
+def demo_server() -> "DemoTransport":
     """The stand-in for a model. It outlives an edit of the package, and so do its conversations."""
     from ..wire.demo import DemoTransport  # not loaded where a model answers
 
