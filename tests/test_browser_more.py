@@ -66,7 +66,7 @@ def test_the_buttons_below_an_answer_are_gone_as_soon_as_the_next_one_is_written
     page.wait_for_selector(IDLE)
 
 
-def test_what_was_said_before_stands_as_it_was_while_an_answer_begins(
+def test_what_stands_on_the_page_stands_as_it_was_while_an_answer_begins(
     model: ModelServer, page: "Page"
 ) -> None:
     gate = threading.Event()
@@ -78,7 +78,7 @@ def test_what_was_said_before_stands_as_it_was_while_an_answer_begins(
     say(page, "First")
     wait_for(page, "It is forty-two.")
     page.wait_for_selector(IDLE)
-    page.evaluate(FRAMES, MESSAGE)
+    page.evaluate(FRAMES, [MESSAGE, AROUND])
     say(page, "Second")
     wait_for(page, "Two three")
     page.wait_for_timeout(2_000)
@@ -89,17 +89,29 @@ def test_what_was_said_before_stands_as_it_was_while_an_answer_begins(
         [["First", True], ["It is forty-two.", True]],
         [["First", True], ["It is forty-two.", True], ["Second", True]],
     ], "each time something else stood there, its text and whether it was as dark as ever"
+    assert page.evaluate("window.around_seen") == [
+        [["Today", True], ["Trip planner", True], ["New chat", True]]
+    ]
 
 
-FRAMES = """selector => {
+AROUND = "h1, .st-key-new_chat button p, [class*=st-key-threads_] [data-testid=stWidgetLabel] p"
+"""The page's title, a button beside it, and the name of the list of threads."""
+
+FRAMES = """([selector, around]) => {
   window.frames_seen = [];
+  window.around_seen = [];
+  const isDark = element => {
+    let dark = true;
+    for (let each = element; each; each = each.parentElement) dark &&= getComputedStyle(each).opacity === '1';
+    return dark;
+  };
   const look = () => {
+    const places = [...document.querySelectorAll(around)].map(each => [each.innerText, isDark(each)]);
+    if (JSON.stringify(window.around_seen.at(-1)) !== JSON.stringify(places)) window.around_seen.push(places);
     const seen = [...document.querySelectorAll(selector)].slice(0, 3).map(message => {
       const texts = [...message.querySelectorAll('[data-testid=stText], [data-testid=stMarkdown] p')];
       const said = texts.find(each => /First|Second|forty/.test(each.innerText));
-      let dark = true;
-      for (let each = said; each; each = each.parentElement) dark &&= getComputedStyle(each).opacity === '1';
-      return [said ? said.innerText : '', dark];
+      return [said ? said.innerText : '', isDark(said)];
     });
     const last = window.frames_seen.at(-1);
     if (JSON.stringify(last) !== JSON.stringify(seen)) window.frames_seen.push(seen);

@@ -38,17 +38,26 @@ def test_an_answer_that_was_watched_to_its_end_stands_there_too() -> None:
     assert order(page, [question, answer, more]) == ["more", "|", "question", "answer"]
 
 
+def test_those_that_have_given_way_are_not_drawn_and_the_others_stay_in_their_places() -> None:
+    one, two, three, four = (Message.from_person(text) for text in ("one", "two", "three", "four"))
+    page = AppTest.from_function(script)
+    assert order(page, [one, two, three]) == ["one", "two", "three", "|"]
+    assert order(page, [one, two, three, four], gone=2) == ["four", "|", "three"]
+    assert order(page, [one, two, three, four], gone=4) == ["|"]
+
+
 def order(
     page: AppTest,
     messages: list[Message],
     layout: "Hashable" = None,
     watched: list[Message] | None = None,
+    gone: int = 0,
 ) -> list[str]:
     """In which order these are drawn, with a line after what is not put off; they stand in their own."""
-    page.session_state.given = messages, layout, watched
+    page.session_state.given = messages, layout, watched, gone
     page.run()
     assert not page.exception
-    assert [each.markdown[0].value for each in page.chat_message] == [each.text for each in messages]
+    assert [each.markdown[0].value for each in page.chat_message] == [each.text for each in messages[gone:]]
     return list(page.session_state.drawn)
 
 
@@ -57,14 +66,14 @@ def script() -> None:
 
     from assistant.ui.history import draw_history, now_stands
 
-    messages, layout, watched = st.session_state.given
+    messages, layout, watched, gone = st.session_state.given
     st.session_state.drawn = []
 
     def draw(place: "st.delta_generator.DeltaGenerator", position: int) -> None:
         place.markdown(messages[position].text)
         st.session_state.drawn.append(messages[position].text)
 
-    draw_rest = draw_history(messages, layout, draw)
+    draw_rest = draw_history(messages, layout, draw, gone)
     st.session_state.drawn.append("|")
     draw_rest()
     if watched:

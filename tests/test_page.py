@@ -587,3 +587,25 @@ def test_a_file_that_is_no_thread_is_refused_in_a_sentence(
     assert len(page.toast) == 1
     assert listed(page) == []
     assert not page.exception
+
+
+def test_of_a_long_thread_the_newest_messages_are_shown_at_each_turn(open_page: Open, tmp_path: Path) -> None:
+    file = tmp_path / "streamlit_app.py"
+    page_as_it_is = file.read_text("utf-8")
+    shorter = page_as_it_is.replace("SHOWN = 10 ", "SHOWN = 4 ").replace("EMPTY = 40 ", "EMPTY = 4 ")
+    assert shorter != page_as_it_is
+    file.write_text(shorter, "utf-8")
+    page = open_page()
+    questions: list[str] = []
+    for number in range(8):  # after the sixth there are no more empty places, and all are drawn in new ones
+        questions.append(f"Hello {number}")
+        ask(page, questions[-1])
+        assert [each.text[0].value for each in page.chat_message if each.name == "user"] == questions[-3:]
+
+
+def test_what_is_around_an_answer_is_there_when_it_has_ended(open_page: Open) -> None:
+    page = open_page()
+    around = [page.title[0].value, page.info[0].value, page.toggle(key="sandbox").label]
+    for words in ("Hello", "Hello again"):
+        ask(page, words)
+        assert [page.title[0].value, page.info[0].value, page.toggle(key="sandbox").label] == around
