@@ -72,7 +72,7 @@ EXAMPLES = [
     "京都の今の時間と、イベントを教えて",
     'calculate(expression="(19.5 + 3) * 4")',
 ]
-SHOWN = 10  # messages before earlier ones are asked for: each costs every turn
+SHOWN = 8  # messages before earlier ones are asked for: each costs every turn
 EARLIER = 50  # those that come then
 EMPTY = 40  # places of messages that have given way, before all of the others are drawn in new ones
 

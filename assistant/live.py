@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 HEARTBEAT = 0.1
 """Seconds after which a follower gets control even when nothing happened."""
 
-PACE = 0.045
+PACE = 0.048
 """Seconds after a batch that held pieces of text: what piles up meanwhile is handed over in one go."""
 
 LONGEST_PACE = 0.3

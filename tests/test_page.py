@@ -592,7 +592,7 @@ def test_a_file_that_is_no_thread_is_refused_in_a_sentence(
 def test_of_a_long_thread_the_newest_messages_are_shown_at_each_turn(open_page: Open, tmp_path: Path) -> None:
     file = tmp_path / "streamlit_app.py"
     page_as_it_is = file.read_text("utf-8")
-    shorter = page_as_it_is.replace("SHOWN = 10 ", "SHOWN = 4 ").replace("EMPTY = 40 ", "EMPTY = 4 ")
+    shorter = page_as_it_is.replace("SHOWN = 8 ", "SHOWN = 4 ").replace("EMPTY = 40 ", "EMPTY = 4 ")
     assert shorter != page_as_it_is
     file.write_text(shorter, "utf-8")
     page = open_page()
