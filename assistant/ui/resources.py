@@ -90,8 +90,7 @@ def keeper_at(url: str, edition: int) -> Keeper:
 def settle() -> None:
     """Leave all that is loaded out of later garbage collections.
 
-    Streamlit collects after every run of a script, and so before the end of a short answer is sent; looking
-    through all that was imported took most of that time, each time, for everybody.
+    Nobody is answered while all that was imported is looked through, which takes a tenth of a second each time.
     """
     gc.unfreeze()
     gc.collect()

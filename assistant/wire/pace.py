@@ -76,6 +76,7 @@ class _Paced(httpx2.SyncByteStream):
         self._inner.close()
 
     def _leave(self) -> None:
-        """Be no reader any more, and leave the connection as it was: it may be kept for another answer."""
-        self._pace.readers.discard(self)
-        vars(self._line).pop("read", None)
+        """Be no reader any more, and leave the connection as it was: by then it may be another answer's."""
+        if self in self._pace.readers:
+            self._pace.readers.discard(self)
+            vars(self._line).pop("read", None)
