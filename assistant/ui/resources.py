@@ -90,7 +90,7 @@ def keeper_at(url: str, edition: int) -> Keeper:
 def settle() -> None:
     """Leave all that is loaded out of later garbage collections.
 
-    Nobody is answered while all that was imported is looked through, which takes a tenth of a second each time.
+    Nobody is answered while all that was imported is looked through, which takes a tenth of a second.
     """
     gc.unfreeze()
     gc.collect()
