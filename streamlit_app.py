@@ -556,6 +556,5 @@ with conversation:
             draw_approval(thread, len(thread.messages) - 1, decide, toolbox)
         elif thread.messages and not thread.is_going_on and not elsewhere:
             draw_again(thread, toolbox, settings.tool_timeout)
-if visits.count == 1:
-    st.set_page_config(page_icon="✈️")  # last, for Streamlit takes a while to know an emoji
+st.set_page_config(page_icon="✈️")  # last, for Streamlit takes a while to know its first emoji
 settle()

@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from tests.page import Open, ask
+from tests.test_live import settled
 from tests.wire import ModelServer, call, calls, text
 
 
@@ -117,9 +118,7 @@ def test_what_was_typed_stays_while_another_answer_is_written_and_is_saved_after
         "An answer is still being written here\\. Wait for it, or stop it\\."
     ]
     assert page.text_area(key="edit_text_0").value == "Q1b"
-    for each in threading.enumerate():
-        if each.name.startswith("run "):
-            each.join(10)  # the other answer is kept
+    settled()  # the other answer is kept
     press(page, "save_0")
     assert (said(page), versions(page)) == (["Q1b", "A1b"], ["2/2"])
 
