@@ -15,40 +15,45 @@ from streamlit.errors import StreamlitSecretNotFoundError
 
 from assistant import Assistant, SettingsError, Thread, Toolbox, functions
 from assistant.attachments import MEGABYTE, MOST_BYTES
-from assistant.backends.attached import takes
-from assistant.backends.connections import Choice
-from assistant.errors import (
-    BackendError,
-    FunctionError,
-    LimitReached,
-    StoreError,
-    ThreadBusy,
-    UnknownThread,
-)
+from assistant.backends.connection.choices import ConnectionOverride
+from assistant.backends.files import takes
+from assistant.errors import BackendError, FunctionError, LimitReached, StoreError, ThreadBusy, UnknownThread
 from assistant.events import Decision, Event
-from assistant.faults import faulty
-from assistant.hosted import in_text
-from assistant.logs import measured
+from assistant.locale.words import draw_language, retell, say
 from assistant.messages import Message
-from assistant.replay import player
+from assistant.observability.logs import measured
+from assistant.recordings.recording import Recording
+from assistant.runs.queue import draw_queue
+from assistant.runs.replay import player
 from assistant.settings import Settings
-from assistant.store import Store
+from assistant.storage.store import Store
 from assistant.threads import unguessable_id
-from assistant.ui.again import draw_again
-from assistant.ui.approval import draw_approval
-from assistant.ui.attachments import draw_waiting, hold, put_back, release, submitted
-from assistant.ui.branches import Branching
-from assistant.ui.chat import Visits, draw_message, follow, name_thread
+from assistant.tools.fault_injection import faulty
+from assistant.tools.hosted import in_text
+from assistant.transports.fault_spec import parse
+from assistant.transports.recorder import record_run
+from assistant.transports.replay import prompt_of, shipped
+from assistant.ui.accessibility import draw_hearing
+from assistant.ui.chat.approval import draw_approval
+from assistant.ui.chat.branches import Branching
+from assistant.ui.chat.conversation import Visits, draw_message, follow, set_thread_url
+from assistant.ui.chat.history import draw_history, now_stands
+from assistant.ui.chat.rerun_tool import draw_rerun_tool
+from assistant.ui.chat.tool_call import plain
+from assistant.ui.composer import draw_waiting, hold, put_back, release, submitted
 from assistant.ui.connection import draw_connection
-from assistant.ui.door import draw_person, enter
-from assistant.ui.hearing import draw_hearing
-from assistant.ui.history import draw_history, now_stands
-from assistant.ui.look import draw_look
-from assistant.ui.queue import draw_queue
+from assistant.ui.login import draw_user, require_user
+from assistant.ui.quotas import (
+    draw_demo_notice,
+    draw_limit_notice,
+    paid,
+    quota_guard_for,
+    restrict_credentials,
+)
 from assistant.ui.resources import (
+    autosaver_for,
     backend_for,
     chosen_backend,
-    keeper_at,
     live_runs,
     metrics_of,
     queued,
@@ -56,15 +61,9 @@ from assistant.ui.resources import (
     settle,
     voice_for,
 )
-from assistant.ui.sidebar import Shelf, draw_key, draw_threads, is_at_home
-from assistant.ui.steps import plain
-from assistant.ui.switches import draw_switches, is_switched, switched_on
-from assistant.ui.wallet import draw_kept_back, draw_reached, paid, wallet_of, with_what_may_be_spent
-from assistant.ui.words import draw_language, retell, say
-from assistant.wire.fault import parse
-from assistant.wire.record import recorded
-from assistant.wire.replay import prompt_of, shipped
-from assistant.wire.tape import Tape
+from assistant.ui.sidebar import ThreadList, draw_key, draw_threads, is_localhost
+from assistant.ui.styles import draw_styles
+from assistant.ui.tool_toggles import draw_switches, is_switched, switched_on
 
 EXAMPLES = [
     "What's the weather in Tokyo and Paris, and then find me a hotel in the warmer one",
@@ -89,11 +88,11 @@ def secrets() -> Mapping[str, Any]:
 
 def open_thread(thread_id: str) -> Thread:
     """The person's thread by this id: one that is open here, or kept here, or known to the server."""
-    opened = live.find(thread_id, person.id)
+    opened = live.find(thread_id, user.id)
     if opened is None and store:
         opened = store.load(thread_id)
     # Whose a thread is that only the server knows, nobody can tell.
-    if opened is None and (person.id or (store and store.is_somebodys(thread_id))):
+    if opened is None and (user.id or (store and store.exists(thread_id))):
         raise UnknownThread("There is no thread by this id.", code="unknown_thread")
     return live.share(opened or backend.recall(thread_id))
 
@@ -107,8 +106,8 @@ def catch_up(thread: Thread) -> bool:
             live.renew(thread, newer)
         if store and store.is_held_elsewhere(thread.id):
             return True
-    if thread.is_going_on:  # nobody is writing this answer any more, but perhaps the server by itself
-        run = assistant.resume if backend.can_go_on(thread) else assistant.give_up
+    if thread.is_unfinished:  # nobody is writing this answer any more, but perhaps the server by itself
+        run = assistant.resume if backend.can_go_on(thread) else assistant.mark_interrupted
         with suppress(ThreadBusy):
             answer(partial(run, thread), thread)
     return False
@@ -116,29 +115,29 @@ def catch_up(thread: Thread) -> bool:
 
 def answer(run: Callable[[], Generator[Event, None, None]], thread: Thread) -> None:
     """Let a run go, record it, and keep the thread as it grows."""
-    before = tapes.of(thread.id)[-1:] if thread.is_paused else []
-    tape = before[0] if before else tapes.begin(thread.id)  # what was paused goes on
-    st.session_state.tape = tape
+    before = recordings.of(thread.id)[-1:] if thread.is_paused else []
+    recording = before[0] if before else recordings.begin(thread.id)  # what was paused goes on
+    st.session_state.recording = recording
 
     def events() -> Generator[Event, None, None]:
-        return measured(recorded(paid(run(), thread, wallet), tape), thread, metrics, toolbox)
+        return measured(record_run(paid(run(), thread, quota), recording), thread, metrics, toolbox)
 
-    live.start(thread, events, assistant.cancel, keeper)
+    live.start(thread, events, assistant.cancel, autosaver)
 
 
 def ask(run: Callable[[], Generator[Event, None, None]], thread: Thread) -> None:
     """Answer what a person asks now, if there is room for it within the limits."""
-    if wallet:
+    if quota:
         if live.of(thread):  # by the time it is started this may have ended, and nobody has paid for it
             raise ThreadBusy("An answer is still being written here. Wait for it, or stop it.")
-        wallet.admit()
+        quota.admit()
     answer(run, thread)
 
 
 def forget(thread_id: str) -> None:
     """Delete a thread here and at the server, if a person may have it deleted."""
     try:
-        if store and (doomed := live.find(thread_id, person.id) or store.load(thread_id)):
+        if store and (doomed := live.find(thread_id, user.id) or store.load(thread_id)):
             if run := live.of(doomed):
                 run.stop()
                 run.join(1)
@@ -162,8 +161,8 @@ def forget_at_server(thread: Thread) -> None:
 
 
 def new_chat() -> None:
-    st.session_state.thread = Thread(owner=person.id)
-    name_thread("")
+    st.session_state.thread = Thread(owner=user.id)
+    set_thread_url("")
 
 
 def go_on(run: Callable[[], Generator[Event, None, None]]) -> None:
@@ -193,36 +192,36 @@ def regenerate(position: int) -> None:
 
 
 def switch(position: int, number: int) -> None:
-    live.change(thread, partial(thread.switch, position, number), keeper)
+    live.change(thread, partial(thread.switch, position, number), autosaver)
 
 
-def replay(tape: Tape, speed: float) -> None:
+def replay(recording: Recording, speed: float) -> None:
     """Play a tape in a thread of its own, which is not kept: it was no conversation."""
-    played = player(tape, toolbox, speed=speed, again=st.session_state.get("replay_again", False))
-    copy = Thread(unguessable_id(), owner=person.id)
+    played = player(recording, toolbox, speed=speed, again=st.session_state.get("replay_again", False))
+    copy = Thread(unguessable_id(), owner=user.id)
 
     def run() -> Generator[Event, None, None]:
-        yield from played.run(copy, prompt_of(tape))
+        yield from played.run(copy, prompt_of(recording))
         copy.raw.clear()  # the server that this seems to have talked to knows nothing of it
 
-    st.session_state.tape = tapes.begin(copy.id)
-    live.start(copy, lambda: recorded(run(), st.session_state.tape), played.cancel)
+    st.session_state.recording = recordings.begin(copy.id)
+    live.start(copy, lambda: record_run(run(), st.session_state.recording), played.cancel)
     st.session_state.thread = live.share(copy)
-    st.session_state.played = tape if st.session_state.get("replay_again") else None
-    name_thread(copy.id)
+    st.session_state.played = recording if st.session_state.get("replay_again") else None
+    set_thread_url(copy.id)
 
 
 def play(path: Path) -> None:
     """Play a tape that comes with the project, and show what is on it."""
     st.session_state.sandbox = True
-    replay(Tape.from_lines(path.read_text(encoding="utf-8")), 1.0)
+    replay(Recording.from_lines(path.read_text(encoding="utf-8")), 1.0)
 
 
 def keep_rating(message: Message) -> None:
     """Keep what a person thinks of an answer, which may have gone from the thread meanwhile."""
     for number, each in enumerate(thread.messages):
         if each is message:
-            keeper.keep(thread, number, False)
+            autosaver.keep(thread, number, False)
 
 
 def take_back(text: str) -> None:
@@ -247,7 +246,7 @@ def draw_around() -> None:
 
 def draw_head() -> str:
     """What the page is, and what is not as it should be; gives the protocol that it names."""
-    draw_look()
+    draw_styles()
     introduce_hearing()
     protocol = backend.protocol
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -256,7 +255,7 @@ def draw_head() -> str:
         st.toggle(say("Sandbox"), key="sandbox", help=what)
         st.button(say("New chat"), key="new_chat", icon=":material/edit_square:", on_click=new_chat)
     if settings.demo and not choice and owners.api_key:
-        draw_kept_back()
+        draw_demo_notice()
     elif settings.demo:
         st.info(
             say(
@@ -274,8 +273,8 @@ def draw_head() -> str:
         st.warning(
             say("Broken on purpose: {faults}", faults=plain(settings.faults)), icon=":material/bug_report:"
         )
-    if keeper.problem:
-        words = say("Threads are not kept just now. {why}", why=plain(keeper.problem))
+    if autosaver.problem:
+        words = say("Threads are not kept just now. {why}", why=plain(autosaver.problem))
         st.warning(words, icon=":material/database_off:")
     if unknown:
         st.info(say("There is no thread by the id in the address, so this is a new one."))
@@ -284,20 +283,20 @@ def draw_head() -> str:
 
 def draw_side() -> str:
     """Who is here, what answers, the threads, and the language; gives the first of the threads."""
-    draw_person(person)
+    draw_user(user)
     chosen = draw_connection(configured, choice, backend.protocol)
     if chosen != choice:
         st.session_state.choice = chosen
         st.rerun()
     first = thread.id
-    if store and not keeper.problem and not person.id and not is_at_home():
+    if store and not autosaver.problem and not user.id and not is_localhost():
         draw_key()
-    elif store and not keeper.problem:
-        lists = backend.protocol == "Agents" and not person.id  # the only servers that list threads
+    elif store and not autosaver.problem:
+        lists = backend.protocol == "Agents" and not user.id  # the only servers that list threads
         at_server = partial(backend.entries, 50) if lists else None
         try:
-            shelf = Shelf(store, thread.id, live.running, settings.model, forget, at_server)
-            first = draw_threads(shelf)
+            thread_list = ThreadList(store, thread.id, live.running, settings.model, forget, at_server)
+            first = draw_threads(thread_list)
         except StoreError as error:
             st.caption(plain(error))
     draw_language()
@@ -331,20 +330,20 @@ except (SettingsError, FunctionError) as error:
     st.error(plain(error), icon=":material/error:")
     st.stop()
 
-owners, configured = configured, with_what_may_be_spent(configured, is_at_home())
+owners, configured = configured, restrict_credentials(configured, is_localhost())
 metrics = metrics_of(owners, id(Thread))
 broken = st.session_state.get("faults", configured.faults)  # on purpose, for this session alone
 with suppress(ValueError):
     toolbox = faulty(toolbox, parse(broken))
     configured = replace(configured, faults=broken)
 chosen = st.session_state.get("choice")  # another connection, for this session alone
-choice = chosen if isinstance(chosen, Choice) else None  # not, after an edit reloaded the package
+choice = chosen if isinstance(chosen, ConnectionOverride) else None  # not, after an edit reloaded the package
 connected = choice.settings(configured) if choice else configured
 settings = replace(connected, hosted_tools=in_text(switched_on(connected)))
 sandbox = st.session_state.get("sandbox", False)
 st.set_page_config(page_title=settings.name, layout="wide" if sandbox else "centered")
-person = enter(configured, secret.get("auth"))  # whoever may not come in comes no further than this line
-if st.session_state.setdefault("person", person.id) != person.id:
+user = require_user(configured, secret.get("auth"))  # whoever may not come in comes no further than this line
+if st.session_state.setdefault("person", user.id) != user.id:
     st.session_state.clear()  # somebody else's: drafts, files, a key, tapes
     st.rerun()
 edition = id(Thread)
@@ -353,7 +352,7 @@ backend = chosen_backend(settings, edition) if own else backend_for(settings, ed
 st.session_state.fetch_file = backend.fetch  # for what the server's own tools make
 live = live_runs(edition)
 queue = queued(edition)
-tapes = recent_tapes(edition)
+recordings = recent_tapes(edition)
 assistant = Assistant(
     backend,
     toolbox,
@@ -361,11 +360,11 @@ assistant = Assistant(
     tool_timeout=settings.tool_timeout,
     approve_all=st.session_state.get("approve_all", False),
 )
-keeper = keeper_at(
+autosaver = autosaver_for(
     settings.database_url or f"sqlite:///{Path(__file__).with_name('threads.sqlite')}", edition
 )
-store: Store | None = keeper.store.of(person.id) if keeper.store else None
-wallet = wallet_of(configured, settings, person, store)  # where answers are at the owner's expense
+store: Store | None = autosaver.store.of(user.id) if autosaver.store else None
+quota = quota_guard_for(configured, settings, user, store)  # where answers are at the owner's expense
 visits: Visits = st.session_state.setdefault("visits", Visits())
 visits.count += 1
 
@@ -376,8 +375,8 @@ around: list[str] = []  # the protocol and the newest thread, as they were named
 
 # The thread: the one that the address names, or this session's own.
 kept = st.session_state.get("thread")
-thread = Thread(owner=person.id)
-if isinstance(kept, Thread) and kept.owner == person.id:  # not, after an edit reloaded the package
+thread = Thread(owner=user.id)
+if isinstance(kept, Thread) and kept.owner == user.id:  # not, after an edit reloaded the package
     thread = kept
 asked = st.query_params.get("thread")
 unknown = False
@@ -385,7 +384,7 @@ if asked and asked not in (thread.id, st.session_state.get("address")):
     try:
         thread = open_thread(asked)
     except UnknownThread:
-        unknown, thread = True, Thread(owner=person.id)
+        unknown, thread = True, Thread(owner=user.id)
     except (BackendError, StoreError) as error:
         with head:
             draw_head()
@@ -398,7 +397,7 @@ if thread is not kept:
     st.session_state.shown = SHOWN
     st.session_state.pop("begin", None)
 st.session_state.thread = thread
-name_thread(thread.id)
+set_thread_url(thread.id)
 elsewhere = catch_up(thread)
 known = len(thread.messages)
 
@@ -413,7 +412,7 @@ if "unsent" in st.session_state:
     st.session_state.prompt, reason = st.session_state.pop("unsent")
     st.toast(reason, icon=":material/edit_note:")
 voice = voice_for(settings, edition)
-voice = wallet.counting(voice) if wallet else voice
+voice = quota.counting(voice) if quota else voice
 with st.bottom:  # just above the input: files and recordings that wait, messages that wait, how to stop
     above, strip, tools = st.container(), st.empty(), st.container()
 said = st.chat_input(
@@ -476,7 +475,7 @@ elif not waits and not elsewhere:
         put_back(queue.clear(thread), say("It is not asked yet: your message is back in the input."))
 
 with above:
-    draw_reached()
+    draw_limit_notice()
     draw_waiting(voice)
 
 # The conversation: what was said, and the answer that is being written.
@@ -502,9 +501,9 @@ begin = min(first, st.session_state.get("begin", first))
 begin = st.session_state.begin = begin if first - begin <= EMPTY else first
 watch = None
 if right is not None:
-    from assistant.ui.sandbox import Sandbox, draw_sandbox  # much to load, and most never look
+    from assistant.ui.sandbox.panel import Sandbox, draw_sandbox  # much to load, and most never look
 
-    recorded_here = tapes.of(thread.id) or ([st.session_state.tape] if run else [])
+    recorded_here = recordings.of(thread.id) or ([st.session_state.recording] if run else [])
     with right:
         watch = draw_sandbox(
             Sandbox(
@@ -554,7 +553,7 @@ with conversation:
     with st.container():  # one element, whose place the next message takes
         if thread.is_paused and not elsewhere:
             draw_approval(thread, len(thread.messages) - 1, decide, toolbox)
-        elif thread.messages and not thread.is_going_on and not elsewhere:
-            draw_again(thread, toolbox, settings.tool_timeout)
+        elif thread.messages and not thread.is_unfinished and not elsewhere:
+            draw_rerun_tool(thread, toolbox, settings.tool_timeout)
 st.set_page_config(page_icon="✈️")  # last, for Streamlit takes a while to know its first emoji
 settle()

@@ -1,11 +1,11 @@
 """An assistant that streams its answer and runs its function calls, in the open."""
 
-from .errors import AssistantError, SettingsError, ToolError
-from .progress import progress
-from .run import Assistant
-from .threads import Thread
-from .tools import Tool, Toolbox, tool
-from .views import Chart, Diagram, File, Map
+from assistant.errors import AssistantError, SettingsError, ToolError
+from assistant.runs.loop import Assistant
+from assistant.threads import Thread
+from assistant.tools.progress import progress
+from assistant.tools.toolbox import Tool, Toolbox, tool
+from assistant.tools.views import Chart, Diagram, File, Map
 
 __all__ = [
     "Assistant",

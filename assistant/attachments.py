@@ -11,7 +11,7 @@ import binascii
 import re
 from collections.abc import Collection, Iterable
 
-from .messages import UNSENDABLE, Attachment
+from assistant.messages import UNSENDABLE, Attachment
 
 MEGABYTE = 1_000_000
 

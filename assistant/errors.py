@@ -18,7 +18,7 @@ The one rule: the text of an error is a sentence for the person, saying what hap
 It never holds a key, and an exception of the SDK never leaves ``backends/``.
 """
 
-from .events import StopReason
+from assistant.events import StopReason
 
 
 class AssistantError(Exception):

@@ -159,7 +159,7 @@ class ToolResult:
     outcome: Outcome = "done"
     detail: str = ""
     seconds: float | None = field(default=None, compare=False)
-    views: tuple[View, ...] = field(default=(), metadata={"taped": False})
+    views: tuple[View, ...] = field(default=(), metadata={"recorded": False})
 
 
 HostedKind = Literal["web_search", "file_search", "code_interpreter", "image_generation", "mcp"]
@@ -180,7 +180,7 @@ class HostedCall:
     asked: str = ""
     output: str = ""
     state: Literal["running", "done", "failed"] = "running"
-    views: tuple[View, ...] = field(default=(), metadata={"taped": False})
+    views: tuple[View, ...] = field(default=(), metadata={"recorded": False})
 
 
 @dataclass(frozen=True, slots=True)

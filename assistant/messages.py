@@ -14,8 +14,7 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Literal, cast
 
-from .effort import Effort, Rating
-from .events import (
+from assistant.events import (
     CallAnswered,
     CallApproved,
     CallDenied,
@@ -43,6 +42,7 @@ from .events import (
     ToolProgress,
     ToolResult,
 )
+from assistant.run_stats import Feedback, RunStats
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +149,13 @@ class Message:
     role: Literal["user", "assistant"]
     parts: list[Part] = field(default_factory=list)
     ending: Ending | None = None
-    effort: Effort = field(default=Effort(), compare=False)
-    rating: Rating | None = field(default=None, compare=False)
+    effort: RunStats = field(default=RunStats(), compare=False)
+    rating: Feedback | None = field(default=None, compare=False)
     _round: int = field(default=0, repr=False, compare=False)
     _break: bool = field(default=False, repr=False, compare=False)
 
     @classmethod
-    def from_person(cls, text: str, attachments: Iterable[Attachment] = ()) -> "Message":
+    def from_user(cls, text: str, attachments: Iterable[Attachment] = ()) -> "Message":
         """The message of a person who typed this text; what cannot be sent is replaced by ``\ufffd``."""
         return cls("user", [Text(UNSENDABLE.sub("\ufffd", text)), *attachments], RunCompleted())
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 from urllib.parse import urlsplit
 
-from . import hosted
-from .access import allowed
-from .errors import SettingsError
-from .limits import Limit
-from .limits import parse as limits
-from .wire.fault import parse
-from .wire.prices import price_of
-from .wire.secret import has_secret_query, secrets_of
+from assistant.access.auth import allowed
+from assistant.access.limits import Limit
+from assistant.access.limits import parse as limits
+from assistant.errors import SettingsError
+from assistant.recordings.prices import price_of
+from assistant.recordings.redaction import has_secret_query, secrets_of
+from assistant.tools import hosted
+from assistant.transports.fault_spec import parse
 
 OPENAI_URL = "https://api.openai.com/v1"
 

@@ -20,10 +20,10 @@ from typing import TextIO
 
 from dotenv import dotenv_values
 
-from . import functions
-from .backends import open_backend
-from .errors import FunctionError, SettingsError
-from .events import (
+from assistant import functions
+from assistant.backends import open_backend
+from assistant.errors import FunctionError, SettingsError
+from assistant.events import (
     Citation,
     Event,
     HostedCall,
@@ -39,16 +39,16 @@ from .events import (
     ToolCall,
     ToolResult,
 )
-from .faults import faulty
-from .replay import player
-from .run import STOPPED, Assistant
-from .settings import Settings
-from .threads import Thread
-from .tools import Toolbox
-from .wire.fault import parse
-from .wire.record import recorded
-from .wire.replay import prompt_of
-from .wire.tape import Tape, TapeError
+from assistant.recordings.recording import Recording, RecordingError
+from assistant.runs.loop import STOPPED, Assistant
+from assistant.runs.replay import player
+from assistant.settings import Settings
+from assistant.threads import Thread
+from assistant.tools.fault_injection import faulty
+from assistant.tools.toolbox import Toolbox
+from assistant.transports.fault_spec import parse
+from assistant.transports.recorder import record_run
+from assistant.transports.replay import prompt_of
 
 COMPLETED, FAILED, USAGE, LIMITED, PAUSED, INTERRUPTED, UNHEARD = 0, 1, 2, 3, 4, 130, 141
 """The exit statuses. The last two are those of a process that Ctrl-C or a closed pipe has ended."""
@@ -70,26 +70,26 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     asked = _parser().parse_args(arguments)
     try:
-        played = Tape.from_lines(asked.replay.read_text("utf-8")) if asked.replay else None
+        played = Recording.from_lines(asked.replay.read_text("utf-8")) if asked.replay else None
         prompt = _prompt(asked.prompt, played)
         assistant = player(played, speed=math.inf) if played else _assistant(environment)
-        file = asked.tape.open("w", encoding="utf-8") if asked.tape else None
+        file = asked.record.open("w", encoding="utf-8") if asked.record else None
     except (SettingsError, FunctionError, _UsageError) as error:
         return _refuse(str(error))
     except UnicodeDecodeError:
         return _refuse(f"{asked.replay} is no tape: it is not text.")
-    except TapeError as error:
+    except RecordingError as error:
         return _refuse(f"{asked.replay} is no tape. {error}")
     except OSError as error:
         return _refuse(f"{error.filename} cannot be used: {error.strerror}.")
-    thread, tape = Thread(), Tape()
+    thread, recording = Thread(), Recording()
     show = _show_as_json if asked.json else _Printer(sys.stdout, thread).show
     try:
-        return _answer(recorded(assistant.run(thread, prompt), tape), show)
+        return _answer(record_run(assistant.run(thread, prompt), recording), show)
     finally:
         if file:
             with file:
-                file.write(tape.as_lines())
+                file.write(recording.as_lines())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -101,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("prompt", nargs="?", help="what to say; - or nothing reads it from standard input")
     parser.add_argument("--json", action="store_true", help="print every event, a JSON object in each line")
-    parser.add_argument("--tape", type=Path, metavar="FILE", help="write a tape of the run")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write a recording of the run")
     parser.add_argument(
         "--replay", type=Path, metavar="FILE", help="play a tape, without a key and without its functions"
     )
@@ -112,7 +112,7 @@ class _UsageError(Exception):
     """There is nothing to do with what was given; the text says what is missing."""
 
 
-def _prompt(given: str | None, played: Tape | None) -> str:
+def _prompt(given: str | None, played: Recording | None) -> str:
     """What is said: as an argument, on the tape, or through standard input."""
     if given is None and played:
         prompt = prompt_of(played)
@@ -170,7 +170,7 @@ def _answer(run: Generator[Event, None, None], show: Show) -> int:
 
 
 def _show_as_json(event: Event) -> None:
-    kept = {each.name for each in fields(event) if each.metadata.get("taped", True)}  # no files
+    kept = {each.name for each in fields(event) if each.metadata.get("recorded", True)}  # no files
     said = {name: value for name, value in asdict(event).items() if name in kept}
     print(json.dumps({"event": type(event).__name__, **said}), flush=True)
 

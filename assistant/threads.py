@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .events import RunPaused, ToolResult
-from .messages import Call, Message
+from assistant.events import RunPaused, ToolResult
+from assistant.messages import Call, Message
 
 
 def unguessable_id(kind: str = "thread") -> str:
@@ -57,16 +57,16 @@ class Thread:
     title: str = ""
     version: int = 0
     branches: Branches = field(default_factory=dict)
-    moved: int | None = None
+    dirty_from: int | None = None
     owner: str = ""
 
     @property
-    def extent(self) -> list[int]:
+    def cursor(self) -> list[int]:
         """How far the thread goes: the number of its messages, and of the parts of the last of them."""
         return [len(self.messages), len(self.messages[-1].parts) if self.messages else 0]
 
     @property
-    def is_going_on(self) -> bool:
+    def is_unfinished(self) -> bool:
         """Whether its last answer has no ending: a run is at it, or was, in a process that is gone."""
         return bool(self.messages) and self.messages[-1].ending is None
 
@@ -131,5 +131,5 @@ class Thread:
         del self.messages[position:]
         self.raw = {}
         self.branches = {each: others for each, others in self.branches.items() if each <= position}
-        self.moved = position if self.moved is None else min(self.moved, position)
+        self.dirty_from = position if self.dirty_from is None else min(self.dirty_from, position)
         return aside

@@ -13,12 +13,12 @@ import pytest
 
 from assistant import Assistant, Tool, Toolbox, tool
 from assistant.backends.client import connect
-from assistant.backends.responses import Responses
+from assistant.backends.responses.backend import Responses
 from assistant.settings import Settings
-from tests import postgresql
-from tests.kinds import kind, made
-from tests.page import open_page
-from tests.wire import ModelServer
+from tests.backends.kinds import kind, made
+from tests.servers import postgresql
+from tests.servers.responses import ModelServer
+from tests.ui.page import open_page
 
 Connect = Callable[..., Assistant]
 

@@ -15,21 +15,21 @@ from streamlit.testing.v1 import AppTest
 
 from assistant import Assistant, Thread, Toolbox
 from assistant.attachments import MOST, MOST_BYTES, MOST_CHARACTERS, attach, is_sound, plain_name
-from assistant.backends.attached import takes
 from assistant.backends.client import connect
 from assistant.backends.context import size
+from assistant.backends.files import takes
 from assistant.events import Event, Note, RunCompleted, RunFailed
-from assistant.export import as_json, as_markdown, as_script, from_json
 from assistant.messages import Attachment, Message, Text
 from assistant.settings import Settings
-from assistant.store import Store
-from assistant.transcript import message_as_json, message_from_json
-from tests.agents_server import AgentsServer
-from tests.assistants_server import AssistantsServer
-from tests.chat_server import ChatServer
+from assistant.storage.export import as_json, as_markdown, as_script, from_json
+from assistant.storage.serialization import message_as_json, message_from_json
+from assistant.storage.store import Store
+from tests.backends.kinds import KINDS
 from tests.conftest import add
-from tests.kinds import KINDS
-from tests.wire import Json, ModelServer, call, calls, cut, error, text
+from tests.servers.agents import AgentsServer
+from tests.servers.assistants import AssistantsServer
+from tests.servers.chat_completions import ChatServer
+from tests.servers.responses import Json, ModelServer, call, calls, cut, error, text
 
 # One pixel.
 PNG_BYTES = base64.b64decode(
@@ -381,7 +381,7 @@ def test_a_refusal_of_something_else_leaves_the_files_alone(server: Any, assista
 
 
 def test_a_message_with_files_is_kept_and_comes_back_equal(tmp_path: Path) -> None:
-    message = Message.from_person("See", [CAT, NOTES])
+    message = Message.from_user("See", [CAT, NOTES])
     assert message_from_json(json.loads(json.dumps(message_as_json(message)))) == message
     store = Store(f"sqlite:///{tmp_path}/t.sqlite")
     store.save(Thread("thread_1", [message]))
@@ -394,12 +394,12 @@ def test_a_message_with_files_is_kept_and_comes_back_equal(tmp_path: Path) -> No
 
 def test_a_thread_is_exported_with_its_files_and_imported_again() -> None:
     thread = Thread(
-        "t", [Message.from_person("See", [CAT]), Message("assistant", [Text("A cat.")], RunCompleted())]
+        "t", [Message.from_user("See", [CAT]), Message("assistant", [Text("A cat.")], RunCompleted())]
     )
     imported, title = from_json(as_json(thread, "Cats"))
     assert (imported.messages, title) == (thread.messages, "Cats")
     assert "**Attached** `cat.png` (`image/png`)" in as_markdown(thread, "Cats")
-    compile(as_script(Thread("t", [Message.from_person("", [CAT])]), "m"), "script", "exec")
+    compile(as_script(Thread("t", [Message.from_user("", [CAT])]), "m"), "script", "exec")
 
 
 @pytest.mark.parametrize(
@@ -414,7 +414,7 @@ def test_a_thread_is_exported_with_its_files_and_imported_again() -> None:
     ],
 )
 def test_a_file_that_could_not_have_been_attached_is_not_imported(hostile: Attachment) -> None:
-    written = as_json(Thread("t", [Message.from_person("See", [hostile])]), "x")
+    written = as_json(Thread("t", [Message.from_user("See", [hostile])]), "x")
     with pytest.raises(ValueError, match="its message 1 cannot be read"):
         from_json(written)
 
@@ -457,13 +457,13 @@ def test_a_message_shows_its_images_and_names_its_files() -> None:
     def page() -> None:
         import streamlit as st
 
-        from assistant.ui.attachments import draw_attachments
+        from assistant.ui.composer import draw_attachments
 
         draw_attachments(st.session_state.message)
 
     app = AppTest.from_function(page)
     damaged = Attachment("broken.png", "image/png", base64.b64encode(b"\x89PNG\r\n\x1a\n").decode())
-    app.session_state.message = Message.from_person("See", [CAT, PDF, damaged])
+    app.session_state.message = Message.from_user("See", [CAT, PDF, damaged])
     app.run()
     assert not app.exception
     assert [each.value for each in app.caption] == [

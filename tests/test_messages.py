@@ -25,9 +25,9 @@ from assistant.events import (
     ToolResult,
     Usage,
 )
-from assistant.execute import stopped
 from assistant.messages import Call, Message, Reasoning, Refusal, Remark, Text
 from assistant.threads import Thread
+from assistant.tools.execution import stopped
 
 
 def fold(events: Iterable[Event]) -> Message:
@@ -206,14 +206,14 @@ def test_a_result_may_be_given_after_the_ending() -> None:
 
 
 def test_a_persons_message_is_its_text_and_has_ended() -> None:
-    message = Message.from_person("Hi **you**\n")
+    message = Message.from_user("Hi **you**\n")
     assert message == Message("user", [Text("Hi **you**\n")], DONE)
     assert message.text == "Hi **you**\n"
     assert not message.is_empty
 
 
 def test_what_cannot_be_sent_is_replaced_in_what_a_person_typed() -> None:
-    message = Message.from_person("a\0b\x1bc\x7fd\ud83de\tf\r\ng🏨")
+    message = Message.from_user("a\0b\x1bc\x7fd\ud83de\tf\r\ng🏨")
     assert message.text == "a\ufffdb\ufffdc\ufffdd\ufffde\tf\r\ng🏨"
 
 
@@ -243,7 +243,7 @@ def test_the_text_is_that_of_all_blocks_and_of_nothing_else() -> None:
         (fold([RoundStarted(1), ToolCallDelta("c1", "look", "")]), False),
         (fold([TextDelta("A")]), False),
         (fold([Note("Rebuilt."), DONE]), False),
-        (Message.from_person(""), False),
+        (Message.from_user(""), False),
         (Message("user"), False),
     ],
 )
@@ -331,7 +331,7 @@ def _interrupted() -> Thread:
     """A thread with an answered and an open call in one answer, a draft and an open call in the next."""
     first = fold([RoundStarted(1), CALL, ToolCall("c2", "find", "{}"), RoundEnded(), RESULT, ENDINGS[2]])
     second = fold([RoundStarted(1), ToolCall("c3", "look", ""), ToolCallDelta("c4", "look", "{"), ENDINGS[3]])
-    return Thread("t1", [Message.from_person("Hi"), first, Message.from_person("Go on"), second])
+    return Thread("t1", [Message.from_user("Hi"), first, Message.from_user("Go on"), second])
 
 
 def test_open_calls_are_those_that_were_asked_and_have_no_result() -> None:
@@ -364,4 +364,4 @@ def test_an_id_that_is_open_in_two_answers_is_closed_in_both() -> None:
 
 
 def test_nothing_is_asked_for_where_nothing_is_open() -> None:
-    Thread(messages=[Message.from_person("Hi")]).close_open_calls(lambda call_id: pytest.fail(call_id))
+    Thread(messages=[Message.from_user("Hi")]).close_open_calls(lambda call_id: pytest.fail(call_id))

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from assistant.access.limits import Limit
 from assistant.errors import SettingsError
-from assistant.limits import Limit
 from assistant.settings import INSTRUCTIONS, VARIABLES, Settings
+from tests.paths import ROOT
 
 
 def refusal(variables: Mapping[str, Any]) -> str:
@@ -238,7 +238,7 @@ def test_a_timeout_within_its_limits_is_taken(value: Any, seconds: float) -> Non
 
 
 def test_the_example_file_lists_every_variable_in_order_under_its_explanation() -> None:
-    lines = Path(__file__).parent.parent.joinpath(".env.example").read_text().splitlines()
+    lines = ROOT.joinpath(".env.example").read_text().splitlines()
     pairs = [line.removeprefix("# ") for line in lines if line]
     assert pairs == [line for name, explanation in VARIABLES.items() for line in (explanation, f"{name}=")]
 

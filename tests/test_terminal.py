@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from assistant.recordings.recording import Recording
 from assistant.settings import VARIABLES
 from assistant.terminal import DEMO
-from assistant.wire.tape import Tape
-from tests.wire import ModelServer, Play, call, calls, error, text
+from tests.paths import ROOT
+from tests.servers.responses import ModelServer, Play, call, calls, error, text
 
-ROOT = Path(__file__).parent.parent
 Told = tuple[int, str, str]
 Run = Callable[..., Told]
 
@@ -184,12 +184,12 @@ def test_a_tape_is_played_without_a_key_without_its_server_and_without_its_funct
     run: Run, server: ModelServer, model: dict[str, str], tmp_path: Path
 ) -> None:
     server.plays(calls(call("get_current_time", time_zone="Asia/Tokyo")), text("It is late."))
-    _, first, _ = run("What time is it?", "--tape", "run.jsonl", "--json", **model)
+    _, first, _ = run("What time is it?", "--record", "run.jsonl", "--json", **model)
     kept = (tmp_path / "run.jsonl").read_text("utf-8")
     assert "sk-test-key" not in kept
-    assert [each.response and each.response.what["status"] for each in Tape.from_lines(kept).exchanges()] == [
-        200
-    ] * 3
+    assert [
+        each.response and each.response.what["status"] for each in Recording.from_lines(kept).exchanges()
+    ] == [200] * 3
     server.end_script()
     asked = len(server.asked)
     time.sleep(1.1)  # so that the function itself would tell another time
@@ -226,10 +226,10 @@ def test_the_exit_status_says_how_it_ended(
     run: Run, server: ModelServer, model: dict[str, str], play: Play, status: int, said: str, tmp_path: Path
 ) -> None:
     server.plays(play)
-    exited, _, beside = run("Go", "--tape", "run.jsonl", **model)
+    exited, _, beside = run("Go", "--record", "run.jsonl", **model)
     port = server.url.rpartition(":")[2].partition("/")[0]
     assert (exited, beside.splitlines()[-1]) == (status, said.format(port=port))
-    last = Tape.from_lines((tmp_path / "run.jsonl").read_text("utf-8")).entries()[-1]
+    last = Recording.from_lines((tmp_path / "run.jsonl").read_text("utf-8")).entries()[-1]
     assert last.what["event"] == {1: "RunFailed", 3: "RunStopped", 4: "RunPaused"}[status]
 
 
@@ -254,7 +254,7 @@ def test_the_exit_status_says_how_it_ended(
         ),
         (["--replay", "bytes"], {}, "bytes is no tape: it is not text."),
         (
-            ["Hi", "--tape", "no/where"],
+            ["Hi", "--record", "no/where"],
             {"OPENAI_BASE_URL": "http://localhost:9/v1"},
             "no/where cannot be used: No such file or directory.",
         ),
@@ -285,7 +285,7 @@ def test_ctrl_c_ends_it_promptly_and_the_tape_is_written(
     (tmp_path / "more" / "wait.py").write_text(WAIT)
     silence = text("So far, so good", cut=6, how="silence")
     server.plays(silence if way == "silent server" else calls(*text("So").items, call("wait")))
-    with started("Go", "--tape", "run.jsonl", **model) as process:
+    with started("Go", "--record", "run.jsonl", **model) as process:
         assert process.stdout
         assert process.stderr
         assert process.stdout.read(2) == "So"
@@ -297,7 +297,7 @@ def test_ctrl_c_ends_it_promptly_and_the_tape_is_written(
         printed, beside = process.communicate(timeout=10)
     assert (process.returncode, beside) == (130, "Stopped.\n")
     assert printed.endswith("\n")
-    entries = Tape.from_lines((tmp_path / "run.jsonl").read_text("utf-8")).entries()
+    entries = Recording.from_lines((tmp_path / "run.jsonl").read_text("utf-8")).entries()
     assert [each.what for each in entries if each.kind == "run"][-1] == {"event": "RunClosed"}
 
 

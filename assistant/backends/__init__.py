@@ -2,23 +2,23 @@
 
 import httpx2
 
-from ..settings import Settings
-from .late import Late
-from .server import Server
+from assistant.backends.base import RemoteBackend
+from assistant.backends.lazy import LazyBackend
+from assistant.settings import Settings
 
-__all__ = ["Late", "Server", "open_backend"]
+__all__ = ["LazyBackend", "RemoteBackend", "open_backend"]
 
 
-def open_backend(settings: Settings, demo: httpx2.BaseTransport | None = None) -> Late:
+def open_backend(settings: Settings, demo: httpx2.BaseTransport | None = None) -> LazyBackend:
     """The backend that these settings ask for; nothing is sent yet. ``demo``: see ``connect``."""
     protocol = protocol_of(settings)
 
-    def make() -> Server:
-        from .making import make  # loads the SDK
+    def make() -> RemoteBackend:
+        from assistant.backends.factory import make  # loads the SDK
 
         return make(protocol, settings, demo)
 
-    return Late(protocol, make)
+    return LazyBackend(protocol, make)
 
 
 def protocol_of(settings: Settings) -> str:

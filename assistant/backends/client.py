@@ -19,15 +19,15 @@ import httpx2
 import openai
 from openai import OpenAI
 
-from ..errors import BackendError, Interrupted, RequestRefused, ServerFailed, UnknownThread
-from ..settings import OPENAI_URL, Settings
-from ..wire.fault import Fault, parse
-from ..wire.faults import FaultTransport
-from ..wire.pace import PaceTransport
-from ..wire.patience import seconds_to_wait, speak_up
-from ..wire.record import RecordTransport
-from ..wire.secret import secrets_of, without_secrets
-from .endings import NoEnding, StreamError
+from assistant.backends.stream_errors import NoEnding, StreamError
+from assistant.errors import BackendError, Interrupted, RequestRefused, ServerFailed, UnknownThread
+from assistant.recordings.redaction import secrets_of, without_secrets
+from assistant.settings import OPENAI_URL, Settings
+from assistant.transports.disable_retry import disable_retry, seconds_to_wait
+from assistant.transports.fault_spec import Fault, parse
+from assistant.transports.fault_transport import FaultTransport
+from assistant.transports.recorder import RecordTransport
+from assistant.transports.throttle import ThrottleTransport
 
 TIMEOUT = httpx2.Timeout(600.0, connect=10.0)
 """The read limit is the longest silence within an answer: reasoning can be silent for minutes."""
@@ -46,9 +46,9 @@ def connect(settings: Settings, demo: httpx2.BaseTransport | None = None) -> Ope
 
     ``demo`` is a demo that lives already and has conversations; else a new one is made.
     """
-    hooks = {"response": [speak_up]}
+    hooks = {"response": [disable_retry]}
     if settings.demo:
-        from ..wire.demo import DemoTransport  # not loaded where a model answers
+        from assistant.demo import DemoTransport  # not loaded where a model answers
 
         client = _Client(transport=demo or DemoTransport(), event_hooks=hooks)
         key, url = "demo", "http://demo.invalid/v1"
@@ -73,7 +73,7 @@ def connect(settings: Settings, demo: httpx2.BaseTransport | None = None) -> Ope
 
 def _wrapped(transport: httpx2.BaseTransport, faults: list[Fault]) -> RecordTransport:
     """The transport with these faults, which show on the tape as what the server did."""
-    paced = PaceTransport(transport)
+    paced = ThrottleTransport(transport)
     return RecordTransport(FaultTransport(paced, faults) if faults else paced)
 
 
@@ -84,7 +84,7 @@ def _tls() -> ssl.SSLContext:
 
 
 @contextmanager
-def translated(client: OpenAI) -> Iterator[None]:
+def translate_errors(client: OpenAI) -> Iterator[None]:
     """Within this block, every exception of the SDK and the network becomes a ``BackendError``."""
     try:
         yield
@@ -113,7 +113,7 @@ def translated(client: OpenAI) -> Iterator[None]:
 
 
 @contextmanager
-def to_its_end(client: OpenAI) -> Iterator[None]:
+def require_final_event(client: OpenAI) -> Iterator[None]:
     """Within this block, a stream that did not end well becomes a ``BackendError``."""
     try:
         yield
@@ -127,8 +127,8 @@ def to_its_end(client: OpenAI) -> Iterator[None]:
 
 @contextmanager
 def looking_for_a_thread(client: OpenAI) -> Iterator[None]:
-    """Like ``translated``; and what a server says of an id that it does not know is ``UnknownThread``."""
-    with translated(client):
+    """Like ``translate_errors``; and what a server says of an id that it does not know is ``UnknownThread``."""
+    with translate_errors(client):
         try:
             yield
         except (openai.APIStatusError, ValueError) as error:

@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any
 
-from ..events import Note
+from assistant.events import Note
 
 BYTES_PER_TOKEN = 3
 """Of UTF-8: English has about 4, Japanese about 3; on the safe side."""

@@ -10,8 +10,8 @@ from typing import Any
 
 import openai
 
-from ..errors import RequestRefused
-from ..events import Note
+from assistant.errors import RequestRefused
+from assistant.events import Note
 
 Request = dict[str, Any]
 

@@ -11,8 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from assistant import tool
-
-from .database import connect, find_city, today_in
+from assistant.functions.database import connect, find_city, today_in
 
 Category = Literal["music", "food", "art", "market", "sport", "walk"]
 

@@ -11,8 +11,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from assistant import ToolError, tool
-
-from .database import connect, find_city, today_in
+from assistant.functions.database import connect, find_city, today_in
 
 HotelId = Annotated[int, Field(ge=1, le=9_999)]
 Guest = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]

@@ -9,8 +9,7 @@ they take 100 MB.
 from typing import Any
 
 from assistant import tool
-
-from .database import connect, find_city
+from assistant.functions.database import connect, find_city
 
 
 @tool(doing="Comparing hotel prices")

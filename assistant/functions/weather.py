@@ -10,8 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from assistant import tool
-
-from .open_meteo import Days, Now, find_place, forecast
+from assistant.functions.open_meteo import Days, Now, find_place, forecast
 
 Unit = Literal["celsius", "fahrenheit"]
 

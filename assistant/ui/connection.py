@@ -4,20 +4,28 @@ Not here: what there is to choose (``backends/connections.py``) and whether it w
 
 The one rule: a key that is typed here stays in this session: it is in no text, no address, and it is never
 sent back to the browser. Only on the machine that serves the page a person may send that machine to an
-address of their own; see ``sidebar.is_at_home``.
+address of their own; see ``sidebar.is_localhost``.
 """
 
 from dataclasses import replace
 
 import streamlit as st
 
-from ..backends.connections import Choice, Local, Model, address, efforts, in_words, local_servers
-from ..errors import BackendError
-from ..settings import Settings
-from . import sidebar
-from .findings import draw_findings, try_out
-from .steps import plain
-from .words import later, retell, say
+from assistant.backends.connection.choices import (
+    ConnectionOverride,
+    Local,
+    Model,
+    address,
+    efforts,
+    in_words,
+    local_servers,
+)
+from assistant.errors import BackendError
+from assistant.locale.words import later, retell, say
+from assistant.settings import Settings
+from assistant.ui import sidebar
+from assistant.ui.chat.tool_call import plain
+from assistant.ui.connection_test import draw_findings, try_out
 
 KINDS = {
     "configured": later("As configured"),
@@ -30,7 +38,9 @@ LOOK = 5.0
 """Seconds that the page waits for a list of models."""
 
 
-def draw_connection(settings: Settings, current: Choice | None, found: str) -> Choice | None:
+def draw_connection(
+    settings: Settings, current: ConnectionOverride | None, found: str
+) -> ConnectionOverride | None:
     """Draw the panel; the choice that holds from now on, None for the settings as they are.
 
     ``found`` says in a few words how the server that is connected is spoken to. The caller keeps the choice,
@@ -60,9 +70,11 @@ def _name(settings: Settings) -> str:
     return say("{model} at {address}", model=settings.model, address=address(settings.base_url))
 
 
-def _draw_form(settings: Settings, current: Choice | None, now: Settings) -> Choice | None:
+def _draw_form(
+    settings: Settings, current: ConnectionOverride | None, now: Settings
+) -> ConnectionOverride | None:
     """Draw what can be chosen; the choice, once the person wants to use it."""
-    kinds = [kind for kind in KINDS if sidebar.is_at_home() or kind not in ("local", "url")]
+    kinds = [kind for kind in KINDS if sidebar.is_localhost() or kind not in ("local", "url")]
     servers = _local_servers() if "local" in kinds else []
     if st.session_state.get("connection") not in kinds:
         kind = _kind_of(settings, current, servers)
@@ -70,12 +82,12 @@ def _draw_form(settings: Settings, current: Choice | None, now: Settings) -> Cho
     kind = st.radio(say("Answers come from"), kinds, format_func=_kind_in_words, key="connection")
     choice = _draw_server(kind, settings, current, servers)
     problem = choice.problem() if choice and kind != "configured" else ""
-    if choice and not choice.demo and (kind != "configured" or sidebar.is_at_home()):
+    if choice and not choice.demo and (kind != "configured" or sidebar.is_localhost()):
         choice = _draw_model(choice, now, listed=not problem)
     elif choice and kind == "configured":
         choice = replace(choice, model=settings.model, effort=_effort(settings))
     # That costs something each time, which visitors shall not spend of the owner's.
-    owners = kind == "configured" and not settings.demo and not sidebar.is_at_home()
+    owners = kind == "configured" and not settings.demo and not sidebar.is_localhost()
     testing = st.button(
         say("Test"),
         key="connection_test",
@@ -110,7 +122,7 @@ def _kind_in_words(kind: str) -> str:
     return say(KINDS[kind])
 
 
-def _kind_of(settings: Settings, current: Choice | None, servers: list[Local]) -> str:
+def _kind_of(settings: Settings, current: ConnectionOverride | None, servers: list[Local]) -> str:
     """The option that a choice is one of."""
     if current is None:
         return "configured"
@@ -125,27 +137,27 @@ def _kind_of(settings: Settings, current: Choice | None, servers: list[Local]) -
 
 
 def _draw_server(
-    kind: str, settings: Settings, current: Choice | None, servers: list[Local]
-) -> Choice | None:
+    kind: str, settings: Settings, current: ConnectionOverride | None, servers: list[Local]
+) -> ConnectionOverride | None:
     """Draw what one option needs; the server that is meant by it, without a model yet."""
     match kind:
         case "demo":
-            return Choice(demo=True)
+            return ConnectionOverride(demo=True)
         case "configured":
             st.caption(plain(_name(settings)))
-            return Choice(settings.base_url, settings.api_key, demo=settings.demo)
+            return ConnectionOverride(settings.base_url, settings.api_key, demo=settings.demo)
         case "openai":
-            return Choice(api_key=_draw_key("connection_key", "", current))
+            return ConnectionOverride(api_key=_draw_key("connection_key", "", current))
         case "local":
             return _draw_local(current, servers)
     before = current.base_url if current and _kind_of(settings, current, servers) == "url" else ""
     st.session_state.setdefault("connection_url", before)
     url = st.text_input(say("Base URL"), key="connection_url", placeholder="http://localhost:11434/v1")
     url = url.strip()
-    return Choice(url, _draw_key("connection_url_key", url, current))
+    return ConnectionOverride(url, _draw_key("connection_url_key", url, current))
 
 
-def _draw_key(key: str, base_url: str, current: Choice | None) -> str:
+def _draw_key(key: str, base_url: str, current: ConnectionOverride | None) -> str:
     """Draw the input of a key; what is typed, or else the key that is in use with this server."""
     used = current.api_key if current and not current.demo and current.base_url == base_url else ""
     typed = st.text_input(
@@ -159,7 +171,7 @@ def _draw_key(key: str, base_url: str, current: Choice | None) -> str:
     return typed or used
 
 
-def _draw_local(current: Choice | None, servers: list[Local]) -> Choice | None:
+def _draw_local(current: ConnectionOverride | None, servers: list[Local]) -> ConnectionOverride | None:
     by_name = {each.name: each for each in servers}
     if by_name:
         if st.session_state.get("connection_local") not in by_name:
@@ -177,7 +189,7 @@ def _draw_local(current: Choice | None, servers: list[Local]) -> Choice | None:
         )
         name = None
     _draw_again()
-    return Choice(by_name[name].base_url) if name else None
+    return ConnectionOverride(by_name[name].base_url) if name else None
 
 
 def _draw_again() -> None:
@@ -196,7 +208,7 @@ def _forget() -> None:
         st.session_state.pop(name, None)
 
 
-def _draw_model(server: Choice, now: Settings, listed: bool) -> Choice:
+def _draw_model(server: ConnectionOverride, now: Settings, listed: bool) -> ConnectionOverride:
     """Draw the choice of a model of this server; the choice with it."""
     same = server.is_server_of(now) and not now.demo
     with st.container(gap=None):  # one place in any case, so that the list below stays where somebody types
@@ -251,13 +263,13 @@ def _local_servers() -> list[Local]:
     return servers
 
 
-def _models(server: Choice) -> tuple[list[Model], str]:
+def _models(server: ConnectionOverride) -> tuple[list[Model], str]:
     """A server's models, or none and why; asked once, until another server or somebody asks to look again."""
     kept = st.session_state.get("connection_models")
     if kept and kept[0] == server:
         return kept[1], kept[2]
-    from ..backends.client import connect  # loads the SDK
-    from ..backends.connections_models import models
+    from assistant.backends.client import connect  # loads the SDK
+    from assistant.backends.connection.models import models
 
     found: list[Model] = []
     words = ""

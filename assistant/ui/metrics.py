@@ -12,7 +12,7 @@ from typing import Any
 
 from streamlit import runtime
 
-from ..metrics import Histogram, Metrics
+from assistant.observability.metrics import Histogram, Metrics
 
 log = logging.getLogger(__name__)
 

@@ -11,29 +11,29 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ..backends import Late, open_backend
-from ..backends.voice import Voice, open_voice
-from ..keeper import Keeper
-from ..live_runs import LiveRuns
-from ..logs import begin_logging
-from ..metrics import Metrics
-from ..settings import Settings
-from ..wire.record import Tapes
-from .metrics import offer
-from .queue import Queue
+from assistant.backends import LazyBackend, open_backend
+from assistant.backends.transcription import Voice, open_voice
+from assistant.observability.logs import begin_logging
+from assistant.observability.metrics import Metrics
+from assistant.runs.autosaver import Autosaver
+from assistant.runs.queue import Queue
+from assistant.runs.registry import LiveRuns
+from assistant.settings import Settings
+from assistant.transports.recorder import RecordingStore
+from assistant.ui.metrics import offer
 
 if TYPE_CHECKING:
-    from ..wire.demo import DemoTransport
+    from assistant.demo import DemoTransport
 
 
 @st.cache_resource(show_spinner=False, max_entries=8, on_release=lambda backend: backend.close())
-def backend_for(settings: Settings, edition: int) -> Late:
+def backend_for(settings: Settings, edition: int) -> LazyBackend:
     """One backend, with one client and one pool of connections, for everybody who has these settings."""
     return open_backend(settings, demo_server() if settings.demo else None)
 
 
 @st.cache_resource(show_spinner=False, scope="session")
-def chosen_backend(settings: Settings, edition: int) -> Late:
+def chosen_backend(settings: Settings, edition: int) -> LazyBackend:
     """The backend of a connection that a person chose: it goes with their session, and so does their key.
 
     It is not closed then, for an answer may go on without its page; the last who needs it lets it go.
@@ -50,7 +50,7 @@ def voice_for(settings: Settings, edition: int) -> Voice | None:
 @st.cache_resource(show_spinner=False)
 def demo_server() -> "DemoTransport":
     """The stand-in for a model. It outlives an edit of the package, and so do its conversations."""
-    from ..wire.demo import DemoTransport  # not loaded where a model answers
+    from assistant.demo import DemoTransport  # not loaded where a model answers
 
     return DemoTransport()
 
@@ -62,9 +62,9 @@ def live_runs(edition: int) -> LiveRuns:
 
 
 @st.cache_resource(show_spinner=False)
-def recent_tapes(edition: int) -> Tapes:
+def recent_tapes(edition: int) -> RecordingStore:
     """What the newest runs of this process did on the wire, in memory only."""
-    return Tapes()
+    return RecordingStore()
 
 
 @st.cache_resource(show_spinner=False)
@@ -80,10 +80,10 @@ def queued(edition: int) -> Queue:
     return Queue()
 
 
-@st.cache_resource(show_spinner=False, on_release=lambda keeper: keeper.close())
-def keeper_at(url: str, edition: int) -> Keeper:
+@st.cache_resource(show_spinner=False, on_release=lambda autosaver: autosaver.close())
+def autosaver_for(url: str, edition: int) -> Autosaver:
     """Where threads are kept."""
-    return Keeper(url)
+    return Autosaver(url)
 
 
 @st.cache_resource(show_spinner=False, ttl=60)

@@ -2,7 +2,7 @@
 
 Not here: keeping them (``store.py``).
 
-The one rule: a list of everybody's threads is for the machine's owner alone; see ``is_at_home``. People who
+The one rule: a list of everybody's threads is for the machine's owner alone; see ``is_localhost``. People who
 sign in have a list each.
 """
 
@@ -20,13 +20,13 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from ..errors import BackendError, StoreError
-from ..export import as_json, as_markdown, as_script, from_json
-from ..run import LEFT
-from ..store import Entry, Store
-from ..threads import Thread, unguessable_id
-from .steps import plain
-from .words import later, say
+from assistant.errors import BackendError, StoreError
+from assistant.locale.words import later, say
+from assistant.runs.loop import INTERRUPTED
+from assistant.storage.export import as_json, as_markdown, as_script, from_json
+from assistant.storage.store import Entry, Store
+from assistant.threads import Thread, unguessable_id
+from assistant.ui.chat.tool_call import plain
 
 PAGE = 15
 """Threads in the list before more are asked for."""
@@ -43,7 +43,7 @@ MOST_WATCHED = 200
 """Threads, the newest, in which the end of an answer is looked for."""
 
 
-def is_at_home() -> bool:
+def is_localhost() -> bool:
     """Whether the page is seen on the machine that serves it.
 
     Only there everybody who sees the list may see it: elsewhere a thread's address is the key to it. A host's
@@ -88,7 +88,7 @@ def draw_key() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class ThreadList:
     """What the list is about, and what it can do.
 
     ``here`` is the open thread, ``running`` holds those answered in this process, ``model`` is named in
@@ -105,7 +105,7 @@ class Shelf:
     at_server: Callable[[], Iterable[tuple[str, str, float]]] | None = None
 
 
-def draw_threads(shelf: Shelf) -> str:
+def draw_threads(thread_list: ThreadList) -> str:
     """Draw the list; gives the id of the first in it.
 
     Raises:
@@ -118,35 +118,39 @@ def draw_threads(shelf: Shelf) -> str:
         label_visibility="collapsed",
     )
     most = st.session_state.setdefault("threads_shown", PAGE)
-    entries = shelf.store.entries(search, most + 1)
+    entries = thread_list.store.entries(search, most + 1)
     for entry in entries[:most]:
-        if entry.id == shelf.here:
+        if entry.id == thread_list.here:
             with st.popover(
                 say("Rename, export, delete"), type="tertiary", width="stretch", key="thread_menu"
             ):
-                _draw_menu(shelf, entry)
+                _draw_menu(thread_list, entry)
     for age, of_age in groupby(entries[:most], _age):
-        _draw_list(shelf, age, list(of_age))
+        _draw_list(thread_list, age, list(of_age))
     if len(entries) > most:
         st.button(say("Show more"), key="more_threads", on_click=_show_more)
-    if marked := {entry.id for entry in entries[:most] if _runs_elsewhere(shelf, entry)}:
-        _watch(shelf.store, marked)
+    if marked := {entry.id for entry in entries[:most] if _runs_elsewhere(thread_list, entry)}:
+        _watch(thread_list.store, marked)
     if not entries:
         st.caption(
             say("Nothing found.") if search.strip() else say("What you talk about will be listed here.")
         )
-    if shelf.at_server:
-        _draw_those_at_the_server(shelf, {entry.id for entry in entries})
+    if thread_list.at_server:
+        _draw_those_at_the_server(thread_list, {entry.id for entry in entries})
     with st.popover(say("Import a thread"), type="tertiary", width="stretch"):
         st.file_uploader(
-            say("A thread exported as JSON"), "json", key="import", on_change=_import, args=[shelf.store]
+            say("A thread exported as JSON"),
+            "json",
+            key="import",
+            on_change=_import,
+            args=[thread_list.store],
         )
     return entries[0].id if entries else ""
 
 
-def _draw_those_at_the_server(shelf: Shelf, known: Container[str]) -> None:
+def _draw_those_at_the_server(thread_list: ThreadList, known: Container[str]) -> None:
     """Threads that are not kept here: asked for when somebody wants to see them."""
-    if shelf.at_server and st.button(
+    if thread_list.at_server and st.button(
         say("Look at the server"),
         key="at_server",
         icon=":material/cloud:",
@@ -154,16 +158,16 @@ def _draw_those_at_the_server(shelf: Shelf, known: Container[str]) -> None:
         width="stretch",
     ):
         try:
-            st.session_state.threads_at_server = [Entry(*each) for each in shelf.at_server()]
+            st.session_state.threads_at_server = [Entry(*each) for each in thread_list.at_server()]
         except BackendError as error:
             st.caption(plain(error))
     if others := [each for each in st.session_state.get("threads_at_server", []) if each.id not in known]:
-        _draw_list(shelf, AT_SERVER, others)
+        _draw_list(thread_list, AT_SERVER, others)
 
 
-def _runs_elsewhere(shelf: Shelf, entry: Entry) -> bool:
+def _runs_elsewhere(thread_list: ThreadList, entry: Entry) -> bool:
     """Whether an answer is being written in it; in the open one that is seen."""
-    return entry.id != shelf.here and (entry.held or entry.id in shelf.running)
+    return entry.id != thread_list.here and (entry.held or entry.id in thread_list.running)
 
 
 @st.fragment(run_every=2.0)
@@ -174,14 +178,14 @@ def _watch(store: Store, marked: set[str]) -> None:
             st.rerun()
 
 
-def _draw_list(shelf: Shelf, name: str, entries: list[Entry]) -> None:
+def _draw_list(thread_list: ThreadList, name: str, entries: list[Entry]) -> None:
     """Draw threads to choose from, under a name.
 
     As one element, for a browser looks at each element of a page for each message that is sent or answered.
     """
-    labels = _labels(shelf, entries)
+    labels = _labels(thread_list, entries)
     key = f"threads_{name}"
-    st.session_state[key] = shelf.here if shelf.here in labels else None
+    st.session_state[key] = thread_list.here if thread_list.here in labels else None
     st.radio(
         say(name),
         labels,
@@ -194,7 +198,7 @@ def _draw_list(shelf: Shelf, name: str, entries: list[Entry]) -> None:
     )
 
 
-def _labels(shelf: Shelf, entries: list[Entry]) -> dict[str, str]:
+def _labels(thread_list: ThreadList, entries: list[Entry]) -> dict[str, str]:
     """What stands for each thread, by its id; no two alike, for the browser tells by it which was chosen."""
     labels: dict[str, str] = {}
     taken: set[str] = set()
@@ -203,22 +207,24 @@ def _labels(shelf: Shelf, entries: list[Entry]) -> dict[str, str]:
         numbered = chain([title], (f"{title} ({number})" for number in count(2)))
         title = next(each for each in numbered if each not in taken)
         taken.add(title)
-        mark = ":material/hourglass_top: " if _runs_elsewhere(shelf, entry) else ""
+        mark = ":material/hourglass_top: " if _runs_elsewhere(thread_list, entry) else ""
         labels[entry.id] = mark + plain(title)
     return labels
 
 
-def _draw_menu(shelf: Shelf, entry: Entry) -> None:
+def _draw_menu(thread_list: ThreadList, entry: Entry) -> None:
     key = f"title_{entry.id}"
-    st.text_input(say("Title"), entry.title, key=key, on_change=_rename, args=[shelf.store, entry.id, key])
+    st.text_input(
+        say("Title"), entry.title, key=key, on_change=_rename, args=[thread_list.store, entry.id, key]
+    )
     for name, ending, export in (
         ("Markdown", "md", lambda thread: as_markdown(thread, entry.title)),
         (say("JSON, to import again"), "json", lambda thread: as_json(thread, entry.title)),
-        (say("Python script"), "py", lambda thread: as_script(thread, shelf.model)),
+        (say("Python script"), "py", lambda thread: as_script(thread, thread_list.model)),
     ):
         st.download_button(
             name,
-            partial(_exported, shelf.store, entry.id, export),
+            partial(_exported, thread_list.store, entry.id, export),
             f"thread.{ending}",
             key=f"export_{ending}",
             icon=":material/download:",
@@ -231,7 +237,7 @@ def _draw_menu(shelf: Shelf, entry: Entry) -> None:
         key="delete",
         icon=":material/delete:",
         disabled=not sure,
-        on_click=shelf.forget,
+        on_click=thread_list.forget,
         args=[entry.id],
     )
 
@@ -250,8 +256,8 @@ def _import(store: Store) -> None:
         thread, title = from_json(file.getvalue().decode("utf-8", "replace"))
         thread.title = title
         thread.id, thread.owner = unguessable_id(), store.owner
-        if thread.is_going_on:
-            thread.messages[-1].add(LEFT)
+        if thread.is_unfinished:
+            thread.messages[-1].add(INTERRUPTED)
         store.save(thread)
     except (ValueError, StoreError) as error:
         st.toast(plain(error), icon=":material/error:")

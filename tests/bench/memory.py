@@ -12,14 +12,14 @@ from tests.bench.machine import memory
 from tests.bench.people import PATIENCE, _person, crowd
 from tests.bench.servers import PAGE, Process, model_server, streamlit
 from tests.bench.stream import numbers
-from tests.bench.threads import keep, shelf
+from tests.bench.threads import keep, thread_list
 
 PEOPLE = 10
 TURNS = 200
 
 
 def main() -> None:
-    with shelf() as database, model_server() as model:
+    with thread_list() as database, model_server() as model:
         long = keep(database, model, [TURNS] * PEOPLE)
         with streamlit(PAGE, model.settings() | database) as server:
             time.sleep(2)
@@ -45,15 +45,15 @@ async def _read(server: Process, threads: list[str]) -> None:
     """Let somebody open each thread and say something in it, all at once."""
     async with asyncio.timeout(PATIENCE), AsyncExitStack() as lines:
         people = [await lines.enter_async_context(_person(server, next(numbers))) for _ in threads]
-        for person, thread in zip(people, threads, strict=True):
-            person.ready.clear()
-            person._query = f"thread={thread}"
-            await person.run()
-        for person in people:
-            await person.ready.wait()
-            await person.say("tokens=200")
-        for person in people:
-            await person.served.wait()
+        for user, thread in zip(people, threads, strict=True):
+            user.ready.clear()
+            user._query = f"thread={thread}"
+            await user.run()
+        for user in people:
+            await user.ready.wait()
+            await user.say("tokens=200")
+        for user in people:
+            await user.served.wait()
 
 
 def crowd_of_charts(server: Process) -> None:
@@ -61,10 +61,10 @@ def crowd_of_charts(server: Process) -> None:
 
 
 async def _draw(server: Process) -> None:
-    async with asyncio.timeout(PATIENCE), _person(server, 0) as person:
-        person.ready.clear()
-        await person.say('hotel_prices(city="Oslo")\nhotel_prices(city="Paris")')
-        await person.ready.wait()
+    async with asyncio.timeout(PATIENCE), _person(server, 0) as user:
+        user.ready.clear()
+        await user.say('hotel_prices(city="Oslo")\nhotel_prices(city="Paris")')
+        await user.ready.wait()
         await asyncio.sleep(5)
 
 

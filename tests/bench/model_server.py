@@ -7,7 +7,7 @@ tokens per second, 0 means as fast as the client reads; with ``calls`` it asks f
 ``calculate`` first. ``GET /v1/turns/7`` tells when it was asked for that turn, and when it sent what, in
 seconds of CLOCK_MONOTONIC; ``GET /v1/answers/8000`` tells how many bytes of text such an answer has.
 
-Not here: what a model server refuses; ``tests/wire.py`` is strict about that, this one is fast.
+Not here: what a model server refuses; ``tests/servers/responses.py`` is strict about that, this one is fast.
 
 The one rule: nothing is made while an answer is being sent. A token goes out at its own moment, whatever was
 late before it, so that rates are exact in the long run.

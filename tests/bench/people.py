@@ -38,7 +38,7 @@ class Crowd:
     cores: float
 
 
-class Person:
+class User:
     """One browser's end of the line."""
 
     def __init__(self, socket: ClientConnection, turn: int) -> None:
@@ -129,24 +129,24 @@ def crowd(server: Process, turns: list[int], prompt: str, seconds: float, watchi
 async def _crowd(server: Process, turns: list[int], prompt: str, seconds: float, watching: bool) -> Crowd:
     async with asyncio.timeout(PATIENCE), AsyncExitStack() as lines:
         people = [await lines.enter_async_context(_person(server, turn)) for turn in turns]
-        for person in people:
-            await person.say(prompt)
+        for user in people:
+            await user.say(prompt)
             await asyncio.sleep(ARRIVING / len(people))
-        for person in people:
-            await person.begun.wait()
+        for user in people:
+            await user.begun.wait()
         if not watching:
-            for person in people:
-                person.vanish()
+            for user in people:
+                user.vanish()
         before, began = cpu(server.pid), time.monotonic()
         await asyncio.sleep(seconds)
         cores = (cpu(server.pid) - before) / (time.monotonic() - began)
-        for person in people * watching:
-            await person.served.wait()
-    return Crowd({person.turn: person.received for person in people}, cores)
+        for user in people * watching:
+            await user.served.wait()
+    return Crowd({user.turn: user.received for user in people}, cores)
 
 
 @asynccontextmanager
-async def _person(server: Process, turn: int) -> AsyncIterator[Person]:
+async def _person(server: Process, turn: int) -> AsyncIterator[User]:
     """Somebody whose page is there."""
     there = connect(
         f"ws://{HOST}/_stcore/stream",
@@ -158,12 +158,12 @@ async def _person(server: Process, turn: int) -> AsyncIterator[Person]:
         proxy=None,
     )
     async with there as socket, asyncio.TaskGroup() as tasks:
-        person = Person(socket, turn)
-        listening = tasks.create_task(person.listen())
+        user = User(socket, turn)
+        listening = tasks.create_task(user.listen())
         try:
-            await person.run()
-            await person.ready.wait()
-            yield person
+            await user.run()
+            await user.ready.wait()
+            yield user
         finally:
-            person.leave()
+            user.leave()
             listening.cancel()

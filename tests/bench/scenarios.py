@@ -14,7 +14,7 @@ from playwright.sync_api import Browser
 
 from assistant import Toolbox, tool
 from assistant.events import ToolCall
-from assistant.execute import execute
+from assistant.tools.execution import execute
 from tests.bench import browser as chromium
 from tests.bench import stream
 from tests.bench.browser import IDLE, Tab
@@ -23,7 +23,7 @@ from tests.bench.people import crowd
 from tests.bench.servers import EMPTY, PAGE, PLAIN, Model, Process, model_server, streamlit
 from tests.bench.stream import numbers
 from tests.bench.table import Row
-from tests.bench.threads import fill, shelf
+from tests.bench.threads import fill, thread_list
 
 SHORT = "tokens=50"
 
@@ -35,7 +35,7 @@ def history(times: int, quick: bool) -> Iterator[Row]:
     turns = 40 if quick else 200
     found: defaultdict[str, list[tuple[float, float, float]]] = defaultdict(list)
     weights: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
-    with shelf() as database, model_server() as model:
+    with thread_list() as database, model_server() as model:
         thread = fill(database, model, turns)
         with (
             streamlit(PAGE, model.settings() | database) as page,
@@ -91,7 +91,7 @@ def people(times: int, quick: bool) -> Iterator[Row]:
     peak, watched, alone = (dict[str, float]() for _ in range(3))
     for name, app in (("page", PAGE), ("plain", PLAIN)):
         with (
-            shelf() as database,
+            thread_list() as database,
             model_server() as model,
             streamlit(app, model.settings() | database) as server,
         ):
@@ -168,7 +168,11 @@ def start(times: int, quick: bool) -> Iterator[Row]:
 
 
 def _started(browser: Browser, app: Path, awaited: str) -> dict[str, float]:
-    with shelf() as database, streamlit(app, database) as server, Tab(browser, server.url, awaited) as tab:
+    with (
+        thread_list() as database,
+        streamlit(app, database) as server,
+        Tab(browser, server.url, awaited) as tab,
+    ):
         found = {"seconds": time.monotonic() - server.began, "memory": memory(server.pid)}
         if app == PAGE:
             seen = tab.say("Hello", "Hello!", "Hello!")

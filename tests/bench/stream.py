@@ -17,7 +17,7 @@ from tests.bench.browser import Tab
 from tests.bench.machine import cpu, quietly
 from tests.bench.servers import PAGE, PLAIN, Model, Process, line, model_server, raw_sdk, streamlit
 from tests.bench.table import Row
-from tests.bench.threads import fill, shelf
+from tests.bench.threads import fill, thread_list
 
 FRAME = 1 / 60
 numbers = count(1)
@@ -75,7 +75,7 @@ def rows(times: int, quick: bool) -> Iterator[Row]:
     found: defaultdict[tuple[Case, str], list[Turn]] = defaultdict(list)
     planned = cases(times, quick)
     with (
-        shelf() as database,
+        thread_list() as database,
         model_server() as model,
         raw_sdk(model) as raw,
         streamlit(PAGE, model.settings() | database) as page,

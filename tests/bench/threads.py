@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from assistant import Assistant, Thread, Toolbox, functions
 from assistant.backends import open_backend
 from assistant.settings import Settings
-from assistant.store import Store
+from assistant.storage.store import Store
 from tests.bench.servers import Model
 
 MANY = 40
@@ -18,7 +18,7 @@ MANY = 40
 
 
 @contextmanager
-def shelf() -> Iterator[dict[str, str]]:
+def thread_list() -> Iterator[dict[str, str]]:
     """A database of its own for a page: the setting that names it."""
     with TemporaryDirectory() as folder:
         yield {"ASSISTANT_DATABASE_URL": f"sqlite:///{folder}/threads.sqlite"}

@@ -1,0 +1,1 @@
+"""Who may use the page, and how much: sign-in rules, limits and the usage counted against them."""

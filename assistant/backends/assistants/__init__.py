@@ -1,0 +1,1 @@
+"""The Assistants API, for servers that still speak it."""

@@ -1,0 +1,1 @@
+"""Chat Completions, for servers that speak nothing newer."""

@@ -1,0 +1,1 @@
+"""The Responses API, with Conversations where the server has them."""

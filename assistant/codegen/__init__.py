@@ -1,0 +1,1 @@
+"""Python scripts, curl commands and tests generated from a turn, a thread or a recording."""

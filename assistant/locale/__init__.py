@@ -1,0 +1,1 @@
+"""The interface in the language of the visitor."""

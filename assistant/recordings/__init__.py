@@ -1,0 +1,1 @@
+"""Recordings of runs as they went over the wire: format, redaction, checks, timing, tokens, cost."""

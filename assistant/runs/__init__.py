@@ -1,0 +1,1 @@
+"""Runs: the loop that answers a message, the log that pages follow, and the registry of them."""

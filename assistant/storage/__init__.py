@@ -1,0 +1,1 @@
+"""Threads in SQLite or PostgreSQL, and as files to export and import."""

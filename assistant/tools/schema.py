@@ -1,0 +1,276 @@
+"""From a function's signature and docstring to a model of its arguments and a JSON schema.
+
+Not here: running anything (``execute.py``) or a protocol's way to wrap a schema (``backends/``).
+
+The one rule: what a function cannot say clearly to a model is refused at import, by parameter name.
+
+Strict mode (OpenAI's guide to function calling) wants every object closed and every property required, so an
+optional parameter is offered as nullable and a ``null`` that comes back means "use the default".
+"""
+
+import inspect
+import json
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import PydanticSerializationError, SchemaError
+
+from assistant.errors import FunctionError
+
+Json = dict[str, Any]
+
+_SECTION = re.compile(r"^(Args|Arguments|Parameters|Returns?|Raises|Yields|Examples?|Notes?):\s*$")
+_ENTRY = re.compile(r"^\*{0,2}(\w+)\s*(?:\(.*?\))?\s*:\s*(.*)$")
+# Keywords with no place in the strict subset that change which values are allowed: not strict then.
+_NEVER_STRICT = frozenset(
+    {"allOf", "oneOf", "not", "if", "then", "else", "contains", "prefixItems", "uniqueItems"}
+    | {"patternProperties", "propertyNames", "dependentRequired", "dependentSchemas"}
+)
+_STRICT_FORMATS = frozenset(
+    {"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"}
+)
+# All others (such as "title", "default", "maxLength") are left out; our own validation still holds them.
+_STRICT_KEYWORDS = frozenset(
+    {"type", "description", "enum", "const", "anyOf", "$ref", "$defs", "pattern", "format"}
+    | {"properties", "required", "additionalProperties", "items", "minItems", "maxItems"}
+    | {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
+)
+
+
+def arguments_model(function: Callable[..., Any]) -> type[BaseModel]:
+    """A pydantic model with one field for each parameter of the function.
+
+    Raises:
+        FunctionError: A parameter that cannot be offered to a model: without a type hint, ``*args``,
+            ``**kwargs``, positional-only, with a type that has no JSON schema, or with a default that
+            its own type refuses or hides; or the docstring describes a parameter that does not exist.
+    """
+    where = f"{function.__module__}.{function.__qualname__}"
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except Exception as error:
+        raise FunctionError(f"{where}: a type hint cannot be resolved: {error}") from error
+    texts = parameter_texts(function.__doc__ or "")
+    fields: dict[str, Any] = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise FunctionError(f"{where}: parameter {parameter} has no fixed name; a model needs names.")
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            raise FunctionError(f"{where}: parameter '{name}' is positional-only; drop the '/'.")
+        if name not in hints:
+            raise FunctionError(f"{where}: parameter '{name}' has no type hint, such as '{name}: str'.")
+        required = parameter.default is parameter.empty
+        default = ... if required else parameter.default
+        text = texts.pop(name, None)
+        hint = Annotated[hints[name], Field(description=text)] if text else hints[name]
+        fields[name] = (hint, default)
+        _check(where, name, hints[name], default)
+    for name in texts:
+        raise FunctionError(f"{where}: the docstring describes '{name}', which is not a parameter.")
+    return create_model(
+        function.__name__,
+        __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=False),
+        **_without_clashes(fields),
+    )
+
+
+def _check(where: str, name: str, hint: Any, default: Any) -> None:
+    """Try one parameter by itself, so that the error can name it."""
+    try:
+        model = create_model("Parameter", __config__=ConfigDict(validate_default=True), value=(hint, default))
+        json_schema(model)
+        required = model.model_fields["value"].is_required()
+        if isinstance(default, FieldInfo) or (default is ... and not required):
+            # Calling the function would not find that default.
+            raise FunctionError(
+                f"{where}: parameter '{name}' hides its default in a Field(); write it after a plain '='."
+            )
+        if default is not ...:
+            model()
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise FunctionError(
+            f"{where}: the default {default!r} of parameter '{name}' does not fit its type: {reason}."
+        ) from None
+    except SchemaError as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise FunctionError(f"{where}: the type of parameter '{name}' cannot be used: {reason}.") from None
+    except (PydanticUserError, PydanticSerializationError):
+        raise FunctionError(
+            f"{where}: parameter '{name}' has a type that JSON cannot carry: {hint}."
+        ) from None
+
+
+def _without_clashes(fields: dict[str, Any]) -> dict[str, Any]:
+    """Give every field a neutral name and the parameter's name as alias.
+
+    A parameter may be called ``copy``, ``json``, ``schema`` or ``_x``, which pydantic keeps for itself.
+    """
+    return {
+        f"p{index}_": (Annotated[hint, Field(alias=name)], default)
+        for index, (name, (hint, default)) in enumerate(fields.items())
+    }
+
+
+def _lines(docstring: str) -> list[str]:
+    # Line ends first: Python 3.13 would not see the indentation behind a "\r".
+    return inspect.cleandoc("\n".join(docstring.splitlines())).splitlines()
+
+
+def summary(docstring: str) -> str:
+    """The docstring's text up to its first section (``Args:`` …)."""
+    lines = []
+    for line in _lines(docstring):
+        if _SECTION.match(line):
+            break
+        lines.append(line)
+    return "\n".join(lines).strip()
+
+
+def parameter_texts(docstring: str) -> dict[str, str]:
+    """What a Google-style docstring says about each parameter."""
+    texts: dict[str, str] = {}
+    inside, name, indent = False, "", 0
+    for line in _lines(docstring):
+        if not line.strip():
+            continue
+        depth = len(line) - len(line.lstrip())
+        if depth == 0:
+            section = _SECTION.match(line)
+            inside = bool(section and section[1] in ("Args", "Arguments", "Parameters"))
+            name, indent = "", 0
+        elif inside:
+            indent = indent or depth
+            entry = _ENTRY.match(line.strip()) if depth <= indent else None
+            if entry:
+                name = entry[1]
+                texts[name] = entry[2].strip()
+            elif name:
+                texts[name] = f"{texts[name]} {line.strip()}".strip()
+    return texts
+
+
+class _Quietly(GenerateJsonSchema):
+    """Says nothing about a default that JSON cannot carry: only Python ever uses it."""
+
+    ignored_warning_kinds = frozenset({"skipped-choice", "non-serializable-default"})  # type: ignore[assignment]
+
+
+def json_schema(model: type[BaseModel]) -> Json:
+    """The model's JSON schema as pydantic makes it, with the parameters' own names."""
+    schema = model.model_json_schema(by_alias=True, schema_generator=_Quietly)
+    schema.pop("title", None)
+    # JSON has no infinity; as a default it becomes null, which means "use the default" anyway.
+    plain: Json = json.loads(json.dumps(schema), parse_constant=lambda _: None)
+    return plain
+
+
+def strict_schema(schema: Json) -> Json | None:
+    """The schema rewritten for strict mode, or None where strict mode cannot say the same."""
+    try:
+        return _strict(schema, schema)
+    except (_NotStrict, RecursionError):  # a reference with neighbours, to what contains it, never ends
+        return None
+
+
+class _NotStrict(Exception):
+    """Strict mode has no words for this part of the schema."""
+
+
+def _strict(node: Any, root: Json) -> Json:
+    if not isinstance(node, dict) or not isinstance(node.get("type", ""), str):
+        raise _NotStrict  # written by hand: pydantic says neither "true" nor lists of types
+    if "discriminator" in node:  # pydantic's tagged union: exactly one fits, so "any of" says the same
+        node = {**node, "anyOf": node["oneOf"]}
+        del node["oneOf"], node["discriminator"]
+    if _NEVER_STRICT & node.keys() or node.get("format", "date") not in _STRICT_FORMATS:
+        raise _NotStrict
+    if not {"$ref", "type", "anyOf"} & node.keys():
+        raise _NotStrict  # "anything at all", or values of several types
+    result = {key: value for key, value in node.items() if key in _STRICT_KEYWORDS}
+    if "$ref" in result and len(result) > 1:
+        # A reference may have no neighbours in strict mode: put what it points to in its place.
+        neighbours = {key: value for key, value in result.items() if key != "$ref"}
+        return _strict({**_target(node, root), **neighbours}, root)
+    if node.get("type") == "object":
+        if "properties" not in node or node.get("additionalProperties", False) is not False:
+            raise _NotStrict  # a dictionary with keys of the model's choice
+        required = node.get("required", [])
+        result["properties"] = {
+            # What has one value only, such as the tag of a tagged union, needs no way to leave it out.
+            name: strict if name in required or "const" in strict else _nullable(strict)
+            for name, strict in ((name, _strict(child, root)) for name, child in node["properties"].items())
+        }
+        result["required"] = list(node["properties"])
+        result["additionalProperties"] = False
+    if node.get("type") == "array":
+        if "items" not in node:
+            raise _NotStrict
+        result["items"] = _strict(node["items"], root)
+    if "anyOf" in node:
+        result["anyOf"] = [_strict(child, root) for child in node["anyOf"]]
+    if "$defs" in node:
+        result["$defs"] = {name: _strict(child, root) for name, child in node["$defs"].items()}
+    return result
+
+
+def _target(node: Json, root: Json) -> Json:
+    """The definition a ``$ref`` points to."""
+    definition: Json = root["$defs"][node["$ref"].rpartition("/")[2]]
+    return definition
+
+
+def _nullable(schema: Json) -> Json:
+    if {"type": "null"} in schema.get("anyOf", []) or schema.get("type") == "null":
+        return schema
+    if isinstance(schema.get("type"), str) and not {"enum", "const", "anyOf"} & schema.keys():
+        return {**schema, "type": [schema["type"], "null"]}
+    inner = {key: value for key, value in schema.items() if key != "description"}
+    outer = {"description": schema["description"]} if "description" in schema else {}
+    return {**outer, "anyOf": [inner, {"type": "null"}]}
+
+
+def without_nulls(value: Any, schema: Json, root: Json | None = None) -> Any:
+    """The arguments without the nulls that only say "use the default".
+
+    ``schema`` is the one *before* strict mode: it knows which properties may be absent.
+    """
+    root = schema if root is None else root
+    schema = _describing(value, schema, root)
+    if isinstance(value, list) and "items" in schema:
+        return [without_nulls(item, schema["items"], root) for item in value]
+    if not isinstance(value, dict):
+        return value
+    properties: Json = schema.get("properties", {})
+    required = schema.get("required", [])
+    return {
+        key: without_nulls(item, properties.get(key, {}), root)
+        for key, item in value.items()
+        if not (item is None and key in properties and key not in required)
+    }
+
+
+def _describing(value: Any, schema: Json, root: Json) -> Json:
+    """The part of the schema that describes this value: at a union, the first branch it can belong to."""
+    while "$ref" in schema:
+        schema = _target(schema, root)
+    branches: list[Json] = schema.get("anyOf") or schema.get("oneOf") or []
+    for branch in branches:
+        candidate = _describing(value, branch, root)
+        if isinstance(value, list) and "items" in candidate:
+            return candidate
+        if isinstance(value, dict) and _has_shape(value, candidate):
+            return candidate
+    return schema
+
+
+def _has_shape(value: Json, schema: Json) -> bool:
+    """Whether an object has this schema's properties, and the values of those that have but one."""
+    properties: Json = schema.get("properties", {})
+    if not set(schema.get("required", [])) <= value.keys() <= properties.keys():
+        return False
+    return all(properties[name].get("const", item) == item for name, item in value.items())

@@ -1,0 +1,190 @@
+"""The card on which a person decides about a call that waits: run it, deny it, or answer it in its place.
+
+Not here: what becomes of a decision (``run.py``) or the call's own expander (``steps.py``).
+
+The one rule: nothing happens before every open call is decided on, and until then each decision can be
+taken back.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import streamlit as st
+
+from assistant.events import CallAnswered, CallApproved, CallDenied, Decision
+from assistant.locale.words import later, say
+from assistant.messages import Call
+from assistant.threads import Thread
+from assistant.tools.execution import InvalidArguments, edited, fit, parse_arguments
+from assistant.tools.toolbox import Toolbox
+from assistant.ui.chat.tool_call import SHOWN_LENGTH, indented, plain
+
+MOST_LINES = 15
+"""Lines of arguments up to which all are in sight; more are scrolled."""
+
+
+def draw_approval(
+    thread: Thread, number: int, decide: Callable[[list[Decision]], None], toolbox: Toolbox
+) -> None:
+    """Draw a card for each open call of the thread's message of this number.
+
+    ``decide`` is called once, with a decision on each of them, when the person has made the last.
+    """
+    calls = thread.messages[number].open_calls
+    # All of this, for some servers give the same id in each round and in each thread.
+    keys = [f"approve-{thread.id}-{number}-{call.round}-{call.call_id}" for call in calls]
+
+    def settle(call: Call, key: str, decision: Decision) -> None:
+        st.session_state[f"{key}-decision"] = decision
+        still_open = thread.open_calls()
+        decisions = [_decision(key) for call, key in zip(calls, keys, strict=True) if call in still_open]
+        made = [decision for decision in decisions if decision is not None]
+        if call not in still_open or len(made) < len(decisions):
+            return
+        for key in keys:
+            st.session_state.pop(f"{key}-decision", None)
+        decide(made)
+
+    for call, key in zip(calls, keys, strict=True):
+        with st.container(border=True, key=key):
+            if decision := _decision(key):
+                _draw_decided(call, key, decision)
+            elif call.server:
+                _draw_remote(call, key, partial(settle, call, key))
+            else:
+                _draw_open(call, key, partial(settle, call, key), toolbox)
+    if len(calls) > 1:
+        left = sum(_decision(key) is None for key in keys)
+        st.caption(
+            say(
+                "The answer goes on when all {count} are decided on; {left} to go.",
+                count=len(calls),
+                left=left,
+            )
+        )
+
+
+def _draw_remote(call: Call, key: str, settle: Callable[[Decision], None]) -> None:
+    """The card for a remote server's tool: it can be let run there as it was asked for, or be denied."""
+    words = say("{name} of the server {server} waits for your decision", name=call.name, server=call.server)
+    st.markdown(f":material/pan_tool: **{plain(words)}**")
+    st.caption(say("It is run there, with these arguments. What it gives is read by the model."))
+    st.code(_shown(call.arguments)[:SHOWN_LENGTH], language="json", wrap_lines=True)
+    with st.container(horizontal=True):
+        st.button(
+            say("Allow"),
+            key=f"{key}-run",
+            type="primary",
+            icon=":material/play_arrow:",
+            on_click=partial(settle, CallApproved(call.call_id)),
+        )
+        _draw_denying(call, key, settle)
+
+
+def _draw_denying(
+    call: Call, key: str, settle: Callable[[Decision], None], placeholder: str | None = None
+) -> None:
+    """What denies a call, with a reason if a person gives one."""
+
+    def deny() -> None:
+        settle(CallDenied(call.call_id, st.session_state[f"{key}-reason"] or ""))
+
+    with st.popover(say("Deny"), icon=":material/block:", key=f"{key}-denying"):
+        st.text_input(
+            say("Reason, for the model"),
+            key=f"{key}-reason",
+            placeholder=placeholder,
+            persist_state="session",
+        )
+        st.button(say("Deny the call"), key=f"{key}-deny", on_click=deny)
+
+
+def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox: Toolbox) -> None:
+    found = toolbox.get(call.name)
+    words = say("**{function}** waits for your decision", function=plain(call.name))
+    st.markdown(f":material/pan_tool: {words}")
+    if found is None:
+        st.caption(
+            say("There is no function by this name here. You can answer in its place, or deny the call.")
+        )
+    elif found.description:
+        st.caption(plain(found.description.split("\n\n")[0]))
+    shown = _shown(call.arguments)
+    text = st.text_area(
+        say("Arguments"),
+        shown,
+        height="content" if shown.count("\n") < MOST_LINES else 25 * MOST_LINES,
+        key=f"{key}-arguments",
+        disabled=found is None,
+        persist_state="session",
+    )
+    changed = edited(call.arguments, text or "")
+    problem = _problem(call.name, changed or call.arguments, toolbox)
+    if problem:
+        remedy = "" if changed else say("Correct them here; if you press Run, the model is told.")
+        st.error(plain(f"{problem} {remedy}".rstrip()), icon=":material/error:")
+
+    def run() -> None:
+        changed = edited(call.arguments, st.session_state[f"{key}-arguments"] or "")
+        if not changed or not _problem(call.name, changed, toolbox):
+            settle(CallApproved(call.call_id, changed))
+
+    def answer() -> None:
+        settle(CallAnswered(call.call_id, st.session_state[f"{key}-output"] or ""))
+
+    with st.container(horizontal=True):
+        st.button(
+            say("Run"),
+            key=f"{key}-run",
+            type="primary",
+            icon=":material/play_arrow:",
+            disabled=found is None,
+            on_click=run,
+        )
+        _draw_denying(call, key, settle, say("optional"))
+        with st.popover(say("Answer myself"), icon=":material/edit:", key=f"{key}-answering"):
+            st.text_area(
+                say("Output, as the model will read it"), key=f"{key}-output", persist_state="session"
+            )
+            st.button(say("Give this answer"), key=f"{key}-answer", on_click=answer)
+
+
+def _draw_decided(call: Call, key: str, decision: Decision) -> None:
+    match decision:
+        case CallApproved(_, arguments):
+            words = later("**{function}** will run")
+            if arguments:
+                words = later("**{function}** will run with your arguments")
+        case CallDenied():
+            words = later("**{function}** will be denied")
+        case CallAnswered():
+            words = later("**{function}** will get your answer")
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.markdown(f":material/check: {say(words, function=plain(call.name))}")
+        st.button(say("Change"), key=f"{key}-change", type="tertiary", on_click=partial(_take_back, key))
+
+
+def _decision(key: str) -> Decision | None:
+    kept = st.session_state.get(f"{key}-decision")
+    return kept if isinstance(kept, Decision) else None  # not, after an edit reloaded the package
+
+
+def _take_back(key: str) -> None:
+    del st.session_state[f"{key}-decision"]
+
+
+def _problem(name: str, arguments: str, toolbox: Toolbox) -> str:
+    """Why a function does not take these arguments, in a sentence; nothing if it does."""
+    if name in toolbox:
+        try:
+            fit(toolbox[name], arguments)
+        except InvalidArguments as error:
+            return str(error)
+    return ""
+
+
+def _shown(arguments: str) -> str:
+    try:
+        return indented(parse_arguments(arguments))
+    except ValueError:
+        return arguments

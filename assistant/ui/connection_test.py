@@ -1,0 +1,84 @@
+"""What came of trying a connection out, as a person sees it: one finding after the other.
+
+Not here: trying it out (``backends/connections_check.py``).
+
+The one rule: the page never waits for a server without giving Streamlit the chance to end the script.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Literal
+
+import streamlit as st
+
+from assistant.backends.connection.choices import ConnectionOverride, Finding
+from assistant.locale.words import say
+from assistant.settings import Settings
+from assistant.ui.chat.tool_call import plain
+
+_ICONS = {
+    True: ":green[:material/check_circle:]",
+    False: ":red[:material/cancel:]",
+    None: ":orange[:material/info:]",
+}
+
+
+def try_out(choice: ConnectionOverride, settings: Settings) -> None:
+    """Try the connection out; what is found is drawn as it comes, and kept until something else is chosen."""
+    seen: list[Finding] = []
+    place, below = st.container(gap="xxsmall"), st.empty()
+    below.markdown(f":small[:shimmer[{say('Trying it out …')}]]")
+    for finding in _awake(_findings(choice, settings)):
+        seen.append(finding)
+        with place:
+            _draw_finding(finding)
+    below.empty()
+    st.session_state.connection_tested = choice, seen
+
+
+def draw_findings(choice: ConnectionOverride) -> None:
+    """Draw what was found when this very choice was tried out last, if it was."""
+    tested, seen = st.session_state.get("connection_tested", (None, []))
+    if tested == choice:
+        with st.container(gap="xxsmall"):
+            for finding in seen:
+                _draw_finding(finding)
+
+
+def _draw_finding(finding: Finding) -> None:
+    st.markdown(f"{_ICONS[finding.ok]} :small[{plain(finding.words)}]")
+
+
+def _findings(choice: ConnectionOverride, settings: Settings) -> Iterator[Finding]:
+    from assistant.backends.client import connect  # loads the SDK
+    from assistant.backends.connection.checks import check
+
+    wanted = choice.settings(settings)
+    protocol: Literal["auto", "responses", "chat"] = "auto"
+    if wanted.protocol == "responses" or wanted.protocol == "chat":
+        protocol = wanted.protocol
+    with connect(wanted) as client:
+        yield from check(client, wanted.model, protocol, choice.effort)
+
+
+def _awake(findings: Iterator[Finding]) -> Iterator[Finding]:
+    """The same, found on a thread of their own; meanwhile Streamlit gets the chance to end the script."""
+    found = SimpleQueue[Finding | None]()
+
+    def work() -> None:
+        try:
+            for finding in findings:
+                found.put(finding)
+        finally:
+            found.put(None)
+
+    Thread(target=work, daemon=True).start()
+    while True:
+        with suppress(Empty):
+            finding = found.get(timeout=0.1)
+            if finding is None:
+                return
+            yield finding
+        st.session_state.get("connection")

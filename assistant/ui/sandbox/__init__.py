@@ -1,0 +1,1 @@
+"""The inspector beside the chat: events, timing, functions, generated code and faults."""

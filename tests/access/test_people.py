@@ -1,0 +1,339 @@
+"""Two people who sign in: nothing of one is seen, found, changed or stopped by the other."""
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from assistant import Thread
+from assistant.access.auth import User, user
+from assistant.backends.connection.choices import ConnectionOverride
+from assistant.errors import ThreadBusy
+from assistant.events import Event, RunCompleted
+from assistant.messages import Attachment, Message, Text
+from assistant.recordings.recording import Recording
+from assistant.runs.autosaver import Autosaver
+from assistant.runs.registry import LiveRuns
+from assistant.storage.export import as_json
+from assistant.storage.store import Store
+from tests.conftest import need
+from tests.servers.agents import AgentsServer
+from tests.servers.responses import ModelServer, call, calls, text
+from tests.ui.page import Open, address, ask, listed, sent, shown
+
+ADA = {"is_logged_in": True, "iss": "https://id.example", "sub": "1", "email": "ada@example.org"}
+BOB = {"is_logged_in": True, "iss": "https://id.example", "sub": "2", "email": "bob@example.org"}
+AUTH = {
+    "redirect_uri": "http://localhost:8501/oauth2callback",
+    "cookie_secret": "0123456789abcdef0123456789abcdef",
+    "client_id": "us",
+    "client_secret": "secret",
+    "server_metadata_url": "https://id.example/.well-known/openid-configuration",
+}
+UNKNOWN = "There is no thread by the id in the address, so this is a new one."
+
+
+def id_of(claims: dict[str, Any]) -> str:
+    found = user(claims, ["*"])
+    assert isinstance(found, User)
+    return found.id
+
+
+def thread_of(owner: str, name: str = "conv_1") -> Thread:
+    return Thread(
+        name, [Message.from_user("Hush"), Message("assistant", [Text("Hm.")], RunCompleted())], owner=owner
+    )
+
+
+# --- the store --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def store(database: str) -> Iterator[Store]:
+    store = Store(database)
+    yield store
+    store.close()
+
+
+def test_a_thread_is_found_by_its_own_person_alone(store: Store) -> None:
+    ada, bob = store.of("ada"), store.of("bob")
+    thread = thread_of("ada")
+    store.save(thread)
+    store.take(thread)
+    for other in (bob, store):  # another person, and nobody: the page without sign-in
+        assert other.load("conv_1") is None
+        assert (other.entries(), other.entries("hush")) == ([], [])
+        other.rename("conv_1", "Mine")
+        other.delete("conv_1")
+        other.ask_to_stop("conv_1")
+        assert not other.is_held_elsewhere("conv_1")
+        assert other.exists("conv_1")
+        assert not other.exists("conv_2")
+        assert other.newer(thread_of(other.owner)) is None
+        with pytest.raises(ThreadBusy):  # nor is it written over by one that has the same id
+            other.save(thread_of(other.owner))
+    assert store.renew([thread]) == [], "nobody has stopped it"
+    assert [(each.id, each.title) for each in ada.entries("HUSH")] == [("conv_1", "Hush")]
+    kept = ada.load("conv_1")
+    assert kept is not None
+    assert (kept.messages, kept.owner) == (thread.messages, "ada")
+    ada.rename("conv_1", "Ours")
+    assert [each.title for each in ada.entries()] == ["Ours"]
+    ada.delete("conv_1")
+    assert not store.exists("conv_1")
+
+
+def test_threads_from_before_there_was_sign_in_are_nobodys(store: Store) -> None:
+    store.save(thread_of(""))
+    assert [each.id for each in store.entries()] == ["conv_1"]
+    assert (store.of("ada").entries(), store.of("ada").load("conv_1")) == ([], None)
+
+
+def test_what_grows_in_another_process_is_seen_by_its_person(store: Store, database: str) -> None:
+    thread = thread_of("ada")
+    autosaver = Autosaver(database)
+    assert autosaver.take(thread, lambda: None) is None
+    autosaver.keep(thread, 0, True)
+    mine = store.of("ada").load("conv_1")
+    assert mine is not None
+    assert store.of("ada").is_held_elsewhere("conv_1")
+    thread.messages.append(Message.from_user("More"))
+    autosaver.keep(thread, 2, True)
+    newer = store.newer(mine)
+    assert newer is not None
+    assert (len(newer.messages), newer.owner) == (3, "ada")
+    autosaver.release(thread)
+    autosaver.close()
+
+
+def test_an_open_thread_is_handed_to_its_own_person_alone() -> None:
+    runs = LiveRuns()
+    adas, bobs = thread_of("ada"), thread_of("bob")
+    assert runs.share(adas) is adas
+    assert runs.share(bobs) is bobs
+    assert [runs.find("conv_1", each) for each in ("ada", "bob", "", "eve")] == [adas, bobs, None, None]
+    go_on = threading.Event()
+
+    def run() -> Generator[Event, None, None]:
+        go_on.wait(10)
+        yield RunCompleted()
+
+    live = runs.start(running := thread_of("ada", "conv_2"), run)
+    assert [runs.find("conv_2", each) for each in ("ada", "bob", "")] == [running, None, None]
+    go_on.set()
+    assert live.join(10)
+    runs.drop(bobs)
+    assert [runs.find("conv_1", each) for each in ("ada", "bob")] == [adas, None]
+
+
+# --- the page ---------------------------------------------------------------------------------------
+
+SignIn = Callable[..., AppTest]
+
+
+@pytest.fixture
+def sign_in(open_page: Open, server: ModelServer) -> SignIn:
+    """Opens the page for somebody who has signed in."""
+    need(find_spec("authlib"), "Authlib (.ci/requirements.txt)")
+
+    def opened(claims: dict[str, Any], thread: str = "", url: str = server.url, **settings: str) -> AppTest:
+        return open_page(
+            {"thread": thread} if thread else None,
+            user=claims,
+            secrets={"auth": AUTH},
+            OPENAI_BASE_URL=url,
+            ASSISTANT_ALLOWED="*",
+            **settings,
+        )
+
+    return opened
+
+
+def is_new(page: AppTest) -> bool:
+    """Whether the page says that there is no such thread, and shows a new one."""
+    assert not page.exception
+    assert "Hush" not in sent(page)
+    for each in page.button:  # nor is there anything to do with it
+        assert not str(each.key).startswith(("edit_", "regenerate_", "branch_", "stop", "delete"))
+    assert "thread" not in page.query_params
+    return [each.value for each in page.info] == [UNKNOWN] and not page.chat_message
+
+
+def test_each_has_a_list_of_their_own_and_finds_only_what_is_theirs(
+    server: ModelServer, sign_in: SignIn
+) -> None:
+    server.plays(text("A."), text("B."))
+    ada, bob = ask(sign_in(ADA), "Hush"), ask(sign_in(BOB), "Hello")
+    assert listed(ada.run()) == ["Hush"], "although the page is not on the machine that serves it"
+    assert listed(bob.run()) == ["Hello"]
+    bob.text_input(key="search").set_value("Hush").run()
+    assert listed(bob) == []
+    assert shown(sign_in(ADA, address(ada)))[0] == ("user", [("text", "Hush")])
+
+
+def test_somebody_elses_address_is_that_of_an_unknown_thread(server: ModelServer, sign_in: SignIn) -> None:
+    server.plays(text("A."))
+    ada = ask(sign_in(ADA), "Hush")
+    assert is_new(sign_in(BOB, address(ada)))
+    assert is_new(sign_in(BOB, "conv_unknown"))
+    assert len(server.asked) == 1, "the server was not asked for it either"
+
+
+def test_a_thread_that_the_server_alone_knows_is_nobodys(
+    server: ModelServer, sign_in: SignIn, tmp_path: Path
+) -> None:
+    server.plays(text("A."))
+    ada = ask(sign_in(ADA), "Hush")
+    elsewhere = f"sqlite:///{tmp_path}/other.sqlite"
+    assert is_new(sign_in(BOB, address(ada), ASSISTANT_DATABASE_URL=elsewhere))
+
+
+def test_the_sessions_of_an_agent_are_not_listed_to_people_who_sign_in(sign_in: SignIn) -> None:
+    with AgentsServer() as agents:
+        agents.plays(text("A."))
+        page = ask(sign_in(ADA, url=agents.url, OPENAI_AGENT_ID="agent_1"), "Hush").run()
+        assert listed(page) == ["Hush"]
+        assert "at_server" not in [each.key for each in page.sidebar.button]
+
+
+def test_without_sign_in_a_persons_thread_stays_theirs(
+    server: ModelServer, sign_in: SignIn, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.plays(text("A."))
+    ada = ask(sign_in(ADA), "Hush")
+    monkeypatch.delenv("ASSISTANT_ALLOWED")
+    assert is_new(open_page({"thread": address(ada)}, OPENAI_BASE_URL=server.url))
+
+
+def test_an_answer_that_is_being_written_is_its_persons_alone(sign_in: SignIn, tmp_path: Path) -> None:
+    autosaver = Autosaver(f"sqlite:///{tmp_path}/threads.sqlite")
+    thread = Thread("conv_1", [Message.from_user("Hush"), Message("assistant", [Text("Hm")])])
+    thread.owner = id_of(ADA)
+    autosaver.take(thread, lambda: None)
+    autosaver.keep(thread, 0, True)
+    bob = sign_in(BOB, "conv_1")
+    assert is_new(bob)
+    assert not [each for each in bob.button if each.key in ("stop", "stop_elsewhere")]
+    ada = sign_in(ADA, "conv_1")
+    assert "Another process of this application is writing this answer." in [
+        each.value for each in ada.caption
+    ]
+    autosaver.release(thread)
+    autosaver.close()
+
+
+def test_what_one_imports_is_theirs(sign_in: SignIn) -> None:
+    page = sign_in(ADA)
+    exported = as_json(thread_of("eve"), "Hush").encode()
+    assert b"eve" not in exported
+    page.file_uploader(key="import").upload("thread.json", exported).run()
+    assert listed(page) == ["Hush"]
+    assert is_new(sign_in(BOB, address(page)))
+    assert listed(sign_in(BOB)) == []
+
+
+def test_a_session_in_which_somebody_else_signs_in_begins_anew(server: ModelServer, sign_in: SignIn) -> None:
+    server.plays(text("A."))
+    page = ask(sign_in(ADA), "Hush")
+    page.user = BOB
+    page.run()
+    assert not page.chat_message
+    assert listed(page) == []
+    assert "Hush" not in sent(page)
+
+
+def test_without_sign_in_the_page_says_what_the_key_to_a_chat_is(open_page: Open) -> None:
+    page = open_page()
+    assert "The address of this page is the only key to this chat" in page.sidebar.caption[-1].value
+    assert id_of(ADA) != id_of(BOB)
+
+
+def test_a_session_in_which_somebody_else_signs_in_keeps_nothing_of_the_first(
+    server: ModelServer, sign_in: SignIn
+) -> None:
+    server.plays(text("Hush A."))
+    page = ask(sign_in(ADA), "Hush")
+    own = ConnectionOverride(server.url, "sk-of-ada", "hush-model")
+    held = {
+        "choice": own,
+        "attached": [Attachment("hush.txt", "text/plain", "SHVzaA==")],
+        "not_attached": ["hush.zip cannot be sent."],
+        "heard": "Hush, said aloud",
+        "recording": b"Hush",
+        "bench_result": ("calculate", "Hush"),
+        "threads_at_server": ["Hush"],
+        "opened_tapes": [Recording("conv_hush")],
+    }
+    for name, value in held.items():
+        page.session_state[name] = value
+    page.run()
+    assert "hush" in sent(page).lower()
+    page.user = BOB
+    page.run()
+    assert not page.exception
+    assert [name for name in (*held, "recording") if name in page.session_state] == []
+    assert "hush" not in sent(page).lower()
+    page.toggle(key="sandbox").set_value(True).run()
+    assert "Nothing has been recorded yet" in sent(page)
+
+
+def test_what_grows_around_an_answer_is_its_persons_alone(
+    server: ModelServer, sign_in: SignIn, tmp_path: Path
+) -> None:
+    """Branches, ratings, tapes, calls that failed and those that wait."""
+    failed, waits = call("calculate", expression="hush"), call("book_hotel", guest="Hush")
+    server.plays(text("Hush 1."), calls(failed), text("Hush 2."), calls(waits))
+    ada = ask(sign_in(ADA), "Hush")
+    ada.button(key="edit_0").click().run()
+    ada.text_area(key="edit_text_0").set_value("Hush!").run()
+    ada.button(key="save_0").click().run()
+    ask(ada.run(), "Hush again").run()
+    kinds = ("branch_", "approve-")
+    assert all(any(str(each.key).startswith(kind) for each in ada.button) for kind in kinds)
+    bob = sign_in(BOB, address(ada))
+    assert is_new(bob)
+    assert not [each for each in bob.button if str(each.key).startswith((*kinds, "again-"))]
+    bob.toggle(key="sandbox").set_value(True).run()
+    assert "Nothing has been recorded yet" in sent(bob)
+    assert "Hush" not in sent(bob)
+
+
+def test_an_answer_that_this_process_writes_is_its_persons_alone(
+    server: ModelServer, sign_in: SignIn, tmp_path: Path
+) -> None:
+    gate = threading.Event()
+    server.plays(text("Before."), text("Hush, hush", gate=gate, gate_after=5))
+    ada = ask(sign_in(ADA), "Hello")
+    writing = threading.Thread(target=ask, args=[ada, "Hush"])
+    writing.start()
+    try:
+        with closing(Store(f"sqlite:///{tmp_path}/threads.sqlite")) as store:
+            theirs, deadline = store.of(id_of(ADA)), time.monotonic() + 10
+            while not (kept := theirs.load(address(ada))) or len(kept.messages) < 4:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+        bob = sign_in(BOB, address(ada))
+        assert is_new(bob)
+        assert listed(bob) == []
+    finally:
+        gate.set()
+        writing.join(20)
+    assert shown(ada)[-1] == ("assistant", [("markdown", "Hush, hush")])
+
+
+def test_a_thread_from_before_there_was_sign_in_is_opened_and_listed_for_nobody(
+    sign_in: SignIn, tmp_path: Path
+) -> None:
+    with closing(Store(f"sqlite:///{tmp_path}/threads.sqlite")) as store:
+        store.save(thread_of(""))
+        page = sign_in(ADA, "conv_1")
+        assert is_new(page)
+        page.text_input(key="search").set_value("Hush").run()
+        assert listed(page) == []
+        assert store.load("conv_1") is not None, "it is kept"

@@ -1,0 +1,229 @@
+"""Every way to make the owner's key spend: at a limit, none of them reaches the server."""
+
+import shutil
+import socket
+from collections.abc import Callable
+from contextlib import closing, suppress
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from assistant import Thread
+from assistant.access.limits import parse
+from assistant.access.usage_store import UsageStore
+from assistant.backends.connection.choices import ConnectionOverride
+from assistant.events import RunPaused
+from assistant.messages import Call, Message
+from assistant.recordings.recording import Recording
+from assistant.settings import Settings
+from assistant.storage.export import as_json
+from assistant.storage.store import Store
+from assistant.ui.resources import queued
+from assistant.ui.tool_toggles import switches
+from tests.access.test_people import ADA, SignIn, sign_in
+from tests.deploy.test_process import Start, interrupt, start, until
+from tests.paths import ROOT
+from tests.servers.responses import ModelServer, call, calls, error, text
+from tests.ui.page import Open, ask
+
+__all__ = ["sign_in", "start"]  # fixtures
+
+KEY = "sk-of-the-owner"
+MOST = "1 messages/day"
+SPENT = "All that may be spent here is spent for now"
+BOOK: dict[str, Any] = {"hotel_id": 1, "guest": "Ada", "check_in": "2027-01-01", "nights": 1}
+
+
+@pytest.fixture
+def public(open_page: Open, server: ModelServer) -> Open:
+    """Opens the page of somebody who has a key and a limit, from elsewhere."""
+
+    def opened(thread: str = "") -> AppTest:
+        return open_page(
+            {"thread": thread} if thread else None,
+            OPENAI_BASE_URL=server.url,
+            OPENAI_API_KEY=KEY,
+            ASSISTANT_LIMIT_ALL=MOST,
+        )
+
+    return opened
+
+
+def use_up(folder: Path) -> None:
+    """Nothing may be spent any more."""
+    with closing(Store(f"sqlite:///{folder}/threads.sqlite")) as store:
+        while UsageStore(store).admit("somebody", (), parse(MOST)) is None:
+            pass
+
+
+def press(page: AppTest, key: str) -> AppTest:
+    """Press the button whose key ends so."""
+    return next(each for each in page.button if str(each.key).endswith(key)).click().run()
+
+
+def edit(page: AppTest) -> None:
+    press(page, "edit_0")
+    page.text_area(key="edit_text_0").set_value("Other").run()
+    press(page, "save_0")
+
+
+WAYS: dict[str, Callable[[AppTest], object]] = {
+    "a message": lambda page: ask(page, "Two"),
+    "an edit": edit,
+    "an answer had again": lambda page: press(page, "regenerate_1"),
+    "an example": lambda page: press(press(page, "new_chat"), "example_0"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_at_a_limit_nothing_is_asked(way: str, server: ModelServer, public: Open) -> None:
+    server.plays(text("A."))
+    page = ask(public(), "One")
+    WAYS[way](page)
+    assert not page.exception
+    assert SPENT in " ".join(each.value for each in [*page.info, *page.toast])
+    assert len(server.asked) == 1
+
+
+def test_a_failed_answer_is_not_tried_again_at_a_limit(server: ModelServer, public: Open) -> None:
+    server.plays(error(500, None, "No.", x_should_retry="false"))
+    page = ask(public(), "One").run()
+    asked = len(server.asked)
+    press(page, "retry")
+    assert SPENT in page.info[0].value
+    assert len(server.asked) == asked
+
+
+@pytest.mark.parametrize("decision", ["-run", "-deny", "-answer"])
+def test_a_decision_counts_as_a_message_and_waits_for_room(
+    server: ModelServer, public: Open, decision: str
+) -> None:
+    server.plays(calls(call("book_hotel", **BOOK)))
+    page = ask(public(), "Book it").run()
+    press(page, decision)
+    assert SPENT in page.info[0].value
+    assert len(server.asked) == 1
+    assert any(str(each.key).endswith(decision) for each in page.button), "it can be made again"
+
+
+def test_a_pause_on_a_tape_from_anywhere_is_no_way_round(
+    server: ModelServer, public: Open, tmp_path: Path
+) -> None:
+    server.plays(calls(call("book_hotel", **BOOK)))
+    page = ask(public(), "Book it")
+    recording = Recording.from_lines(
+        page.session_state.recording.as_lines()
+    )  # as a file that somebody has written
+    server.plays(text("A."))
+    page.session_state["opened_tapes"] = [recording]
+    page.toggle(key="sandbox").set_value(True).run()
+    press(page, "new_chat")
+    page.segmented_control(key="inspector_view").set_value("Tape").run()
+    page.segmented_control(key="inspector_speed").set_value("At once").run()
+    press(page, "inspector_replay").run()
+    assert page.session_state.thread.is_paused
+    press(page, "-deny")
+    assert SPENT in page.info[0].value
+    assert len(server.asked) == 1
+    assert server.drop_script() == 1
+
+
+def test_a_pause_in_a_thread_that_was_imported_is_no_way_round(
+    server: ModelServer, sign_in: SignIn, tmp_path: Path
+) -> None:
+    waiting = Message("assistant", [Call("c1", "book_hotel", "{}", 1)], RunPaused())
+    exported = as_json(Thread("", [Message.from_user("Book it"), waiting]), "Book it")
+    page = sign_in(ADA, OPENAI_API_KEY=KEY, ASSISTANT_LIMIT_ALL=MOST)
+    use_up(tmp_path)
+    page.file_uploader(key="import").upload("thread.json", exported.encode()).run()
+    page.run()
+    press(page, "-deny")
+    assert SPENT in page.info[0].value
+    assert server.asked == []
+
+
+def test_what_waited_for_an_answer_is_not_sent_at_a_limit(server: ModelServer, public: Open) -> None:
+    server.plays(text("A."))
+    page = ask(public(), "One")
+    queued(id(Thread)).put(page.session_state.thread, "Two")
+    page.run()
+    assert SPENT in page.info[0].value
+    assert page.chat_input(key="prompt").proto.value == "Two"
+    assert len(server.asked) == 1
+
+
+def test_a_visitor_cannot_test_the_owners_connection_whatever_their_browser_sends(
+    server: ModelServer, public: Open
+) -> None:
+    page = public()
+    page.session_state["connection_panel"] = True
+    page.run()
+    assert page.radio(key="connection").value == "configured"
+    test = page.button(key="connection_test")
+    assert test.disabled
+    test.proto.disabled = False  # in that browser
+    test.click().run()
+    assert not page.exception
+    assert server.headers == []
+
+
+def test_tools_that_cost_more_than_tokens_are_the_owners_to_name_where_something_is_counted() -> None:
+    free = Settings(api_key=KEY)
+    counted = Settings(api_key=KEY, limit_all=parse(MOST), hosted_tools="file_search:vs_1")
+    assert [each.kind for each in switches(free)] == [
+        "web_search",
+        "code_interpreter",
+        "image_generation",
+        "file_search",
+    ]
+    assert [each.kind for each in switches(counted)] == ["file_search"]
+    own = ConnectionOverride(api_key="sk-of-a-visitor", model="m").settings(counted)
+    assert switches(own) == switches(free)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_the_owners_key_is_for_the_machine_itself_whatever_a_request_says(
+    server: ModelServer, start: Start, tmp_path: Path, host: str
+) -> None:
+    with socket.create_server((host, 0), family=family(host)) as free:
+        port = free.getsockname()[1]
+    surroundings = {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": KEY}
+    flags = ["--server.headless=true", f"--server.address={host}", f"--server.port={port}"]
+    shutil.copy(ROOT / "streamlit_app.py", tmp_path)
+    process = start(
+        *["-m", "streamlit", "run", "streamlit_app.py", "--server.enableAgentApi=true", *flags],
+        **surroundings,
+    )
+
+    def asked(**headers: str) -> bool:
+        """Whether the owner's key would be used for who asks so."""
+        with closing(HTTPConnection(host, port, timeout=20)) as connection:
+            told = {"content-type": "application/json"} | headers
+            connection.request("POST", "/_stcore/agent/interact", "{}", told)
+            page = connection.getresponse().read().decode()
+        assert ("built-in demo answers here" in page) is not ("Answers by" in page)
+        return "Answers by" in page
+
+    def answers() -> bool:
+        with suppress(OSError), closing(HTTPConnection(host, port, timeout=20)) as connection:
+            connection.request("GET", "/_stcore/health")
+            return connection.getresponse().status == 200
+        return False
+
+    until(answers, process, tmp_path / "log")
+    assert asked()
+    assert asked(Host=f"localhost:{port}")
+    for name in ("chat.example", f"localhost.example:{port}", f"127.0.0.1.example:{port}"):
+        assert not asked(Host=name)
+    for name in ("X-Forwarded-For", "x-forwarded-proto", "Forwarded", "Via", "X-Real-IP"):
+        assert not asked(**{name: "127.0.0.1"})
+    assert server.asked == []
+    assert interrupt(process, tmp_path / "log") == 0
+
+
+def family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

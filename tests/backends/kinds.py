@@ -1,0 +1,59 @@
+"""Every protocol: a server on a real socket that speaks it, and the backend for it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from openai import OpenAI
+
+from assistant import Assistant, Tool, Toolbox
+from assistant.backends import RemoteBackend
+from assistant.backends.agents.backend import Agents
+from assistant.backends.assistants.backend import Assistants
+from assistant.backends.chat_completions.backend import Chat
+from assistant.backends.client import connect
+from assistant.backends.responses.backend import Responses
+from assistant.settings import Settings
+from tests.servers.agents import AgentsServer
+from tests.servers.assistants import AssistantsServer
+from tests.servers.chat_completions import ChatServer
+from tests.servers.responses import ModelServer
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A protocol: a server that speaks it, and the backend for it."""
+
+    server: Callable[[], Any]
+    backend: Callable[[OpenAI], RemoteBackend]
+
+
+KINDS = {
+    "Responses with conversations": Kind(ModelServer, lambda client: Responses(client, model="m")),
+    "Responses alone": Kind(
+        lambda: ModelServer(conversations=False), lambda client: Responses(client, model="m")
+    ),
+    "Chat Completions": Kind(ChatServer, lambda client: Chat(client, model="m")),
+    "Agents": Kind(AgentsServer, lambda client: Agents(client, agent_id="agent_1")),
+    "Assistants": Kind(AssistantsServer, lambda client: Assistants(client, assistant_id="asst_1")),
+}
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return KINDS[request.param]
+
+
+@pytest.fixture
+def made(kind: Kind, server: Any) -> Iterator[Callable[..., Assistant]]:
+    """Makes an assistant with a backend of its own, as another process would."""
+    clients: list[OpenAI] = []
+
+    def make(*tools: Tool[..., Any]) -> Assistant:
+        clients.append(connect(Settings(base_url=server.url)))
+        return Assistant(kind.backend(clients[-1]), Toolbox(*tools))
+
+    yield make
+    for client in clients:
+        client.close()

@@ -1,0 +1,177 @@
+"""Responses that go on at the server by themselves: lost connections, processes that are gone, Stop."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Literal, get_args
+
+import pytest
+
+from assistant import Assistant, Thread, Toolbox
+from assistant.backends.client import connect
+from assistant.backends.responses import backend as responses
+from assistant.backends.responses.backend import Responses
+from assistant.events import RoundStarted, RunCompleted, RunFailed, RunStopped, TextDelta
+from assistant.messages import Call, Message, Reasoning, Text
+from assistant.runs.registry import LiveRuns
+from assistant.settings import Settings
+from assistant.storage.serialization import message_as_json, message_from_json
+from tests.conftest import add
+from tests.servers.responses import ModelServer, Play, call, calls, cut, message, reasoning, text
+
+How = Literal["close", "reset", "half", "silence"]
+
+
+@pytest.fixture
+def assistant(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Assistant]:
+    monkeypatch.setattr(responses, "RESUME_DELAYS", (0.0, 0.01, 0.01))
+    monkeypatch.setattr(responses, "LOCK_DELAYS", (0.01, 0.05, 0.2, 1.0))
+    with ExitStack() as clients:
+        client = clients.enter_context(connect(Settings(api_key="sk-x", base_url=server.url)))
+        yield Assistant(Responses(client, model="test-model", background=True), Toolbox(add))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", get_args(How))
+def test_an_answer_goes_on_where_the_connection_was_lost(
+    server: ModelServer, assistant: Assistant, how: How
+) -> None:
+    for index in range(1, 11):
+        plays = [calls(call("add", a=1, b=2), pieces=1), text("One two three four")]
+        server.plays(plays[0], cut(plays[1], index, how))
+        thread, client = Thread(), assistant.backend._client  # type: ignore[attr-defined]
+        for event in assistant.run(thread, "Count"):
+            if event == RoundStarted(2):
+                client.timeout = 0.2  # the read limit, for the response that is cut
+        client.timeout = 600
+        assert event == RunCompleted()
+        assert thread.messages[-1].text == "One two three four"
+        assert [call.result.output for call in thread.messages[-1].calls if call.result] == ["3"]
+    assert server.refused == []
+
+
+def test_an_answer_of_which_not_even_the_id_was_seen_is_taken_up(
+    server: ModelServer, assistant: Assistant
+) -> None:
+    server.plays(cut(text("Hello"), 0, "close"))
+    thread = Thread()
+    assert list(assistant.run(thread, "Hi"))[-1] == RunCompleted()
+    assert thread.messages[1:] == [Message("assistant", [Text("Hello")], RunCompleted())]
+
+
+def test_another_process_goes_on_with_a_running_answer(server: ModelServer, assistant: Assistant) -> None:
+    gate = threading.Event()
+    server.plays(
+        calls(call("add", a=1, b=2)),
+        calls(message("One two three four"), call("add", a=3, b=4), gate=gate, gate_after=6),
+        text("Seven."),
+        text("Yes."),
+    )
+    backend, thread = assistant.backend, Thread()
+    assert isinstance(backend, Responses)
+    run = assistant.run(thread, "Count")
+    while next(run) != TextDelta("One t"):
+        pass
+    # That process is gone now, without a word to anybody; this one has nothing but the address.
+    recalled = backend.recall(thread.id)
+    assert recalled.is_unfinished
+    assert [message.role for message in recalled.messages] == ["user", "assistant"]
+    gate.set()
+    assert list(assistant.resume(recalled))[-1] == RunCompleted()
+    assert [message.role for message in recalled.messages] == ["user", "assistant"]
+    assert recalled.messages[1].text == "One two three four\n\nSeven."
+    assert [(call.round, call.result and call.result.output) for call in recalled.messages[1].calls] == [
+        (1, "3"),
+        (2, "7"),
+    ]
+    assert not backend.recall(thread.id).is_unfinished
+    assert list(assistant.run(recalled, "Sure?"))[-1] == RunCompleted()
+    assert server.refused == []
+    run.close()
+
+
+def test_another_process_goes_on_with_a_first_answer(server: ModelServer, assistant: Assistant) -> None:
+    gate = threading.Event()
+    server.plays(text("One two three four", gate=gate, gate_after=6))
+    backend, thread = assistant.backend, Thread()
+    assert isinstance(backend, Responses)
+    run = assistant.run(thread, "Count")
+    while next(run) != TextDelta("One t"):
+        pass
+    recalled = backend.recall(thread.id)
+    gate.set()
+    assert list(assistant.resume(recalled))[-1] == RunCompleted()
+    assert recalled.messages == [
+        Message.from_user("Count"),
+        Message("assistant", [Text("One two three four")], RunCompleted()),
+    ]
+    run.close()
+
+
+@pytest.mark.parametrize("before", [[], [calls(call("add", a=1, b=2))]])
+def test_what_was_stored_of_a_running_answer_is_not_said_twice(
+    server: ModelServer, assistant: Assistant, before: list[Play]
+) -> None:
+    gate = threading.Event()
+    server.plays(*before, calls(reasoning("Hm."), message("One two three four"), gate=gate, gate_after=14))
+    thread = Thread()
+    run = assistant.run(thread, "Count")
+    while not thread.messages[-1].text.startswith("One"):
+        next(run)
+    stored = copied(thread)  # and the process is killed
+    assert assistant.backend.can_go_on(stored)  # type: ignore[attr-defined]
+    gate.set()
+    assert list(assistant.resume(stored))[-1] == RunCompleted()
+    said = [part for part in stored.messages[1].parts if not isinstance(part, Call)]
+    assert said == [Reasoning("Hm."), Text("One two three four")]
+    assert len(stored.messages[1].calls) == len(before)
+    run.close()
+
+
+def test_what_was_stored_of_an_answer_is_kept_when_nobody_can_go_on_with_it(
+    server: ModelServer, assistant: Assistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(responses, "RESUME_DELAYS", ())
+    server.plays(text("One two three four", gate=threading.Event(), gate_after=6))
+    thread = Thread()
+    run = assistant.run(thread, "Count")
+    while not thread.messages[-1].text:
+        next(run)
+    stored = copied(thread)
+    server.running.clear()  # the server has lost it meanwhile
+    assert isinstance(list(assistant.resume(stored))[-1], RunFailed)
+    assert stored.messages[1].text == thread.messages[1].text
+    run.close()
+
+
+def copied(thread: Thread) -> Thread:
+    """The thread as another process finds it."""
+    messages = [message_from_json(message_as_json(each)) for each in thread.messages]
+    return Thread(thread.id, messages, json.loads(json.dumps(thread.raw)))
+
+
+def test_stop_ends_the_response_at_the_server_too(server: ModelServer, assistant: Assistant) -> None:
+    server.plays(text("One two three four", gate=threading.Event(), gate_after=6), text("Fine."))
+    thread = Thread()
+    run = LiveRuns().start(thread, lambda: assistant.run(thread, "Count"), assistant.cancel)
+    for _ in run.follow():
+        if thread.messages[-1].text == "One two th":
+            break
+    run.stop()
+    assert thread.messages[-1].ending == RunStopped("person", "Stopped.")
+    assert list(assistant.run(thread, "And now?"))[-1] == RunCompleted()
+    assert [running.status for running in server.running.values()] == ["cancelled", "completed"]
+
+
+def test_a_new_message_ends_a_response_that_was_lost_for_good(
+    server: ModelServer, assistant: Assistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(responses, "RESUME_DELAYS", ())
+    server.plays(cut(text("One two", gate=threading.Event(), gate_after=7), 6, "close"), text("Fine."))
+    thread = Thread()
+    failed = list(assistant.run(thread, "Count"))[-1]
+    assert isinstance(failed, RunFailed)
+    assert (failed.code, failed.retry) == ("interrupted", True)
+    assert list(assistant.run(thread, "And now?"))[-1] == RunCompleted()
+    assert [running.status for running in server.running.values()] == ["cancelled", "completed"]

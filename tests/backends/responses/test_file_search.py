@@ -1,0 +1,285 @@
+"""File search over what is attached: uploads and stores over a real socket, and what is kept of them."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from assistant import Assistant, Thread, Toolbox
+from assistant.attachments import attach
+from assistant.backends.client import connect
+from assistant.backends.responses import files as responses_files
+from assistant.backends.responses.backend import Responses
+from assistant.backends.responses.files import is_searchable
+from assistant.events import Event, HostedCall, Note, RunCompleted, RunFailed
+from assistant.messages import Attachment
+from assistant.settings import Settings
+from assistant.tools.hosted import parse
+from tests.servers import hosted
+from tests.servers.responses import Handler, ModelServer, calls, error, message, text
+
+Ask = Callable[..., Assistant]
+Json = dict[str, Any]
+
+
+class FileServer(ModelServer):
+    """A model's server that keeps files and vector stores."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.uploads: dict[str, str] = {}  # names by file ids
+        self.stores: dict[str, list[str]] = {}  # file ids by stores
+        self.made: list[str] = []  # every file and store, in order
+        self.status = "completed"  # of each file in a store
+        self.takes_files = True
+        self.looked = threading.Event()  # set when somebody looks whether a file can be searched
+
+    def handler(self) -> type[Handler]:
+        return FileHandler
+
+    def new(self, kind: str) -> str:
+        self.made.append(f"{kind}_{len(self.made) + 1}")
+        return self.made[-1]
+
+
+class FileHandler(Handler):
+    model: FileServer
+
+    def do_POST(self) -> None:
+        path = urlsplit(self.path).path.removeprefix("/v1/").split("/")
+        if path[0] not in ("files", "vector_stores"):
+            super().do_POST()
+            return
+        body = self.rfile.read(int(self.headers["content-length"])).decode("utf-8", "replace")
+        match path:
+            case ["files"] if not self.model.takes_files:
+                self._send(400, {"error": {"message": "Uploads are closed today.", "code": None}})
+            case ["files"]:
+                assert 'name="purpose"\r\n\r\nassistants' in body
+                [name] = re.findall(r'filename="([^"]*)"', body)
+                made = self.model.new("file")
+                self.model.uploads[made] = name
+                self._send(200, {"id": made, "object": "file"})
+            case ["vector_stores"]:
+                assert '"anchor":"last_active_at"' in body.replace(" ", "")
+                made = self.model.new("vs")
+                self.model.stores[made] = []
+                self._send(200, {"id": made, "object": "vector_store"})
+            case ["vector_stores", store, "files"] if store in self.model.stores:
+                [file] = re.findall(r"file_\d+", body)
+                self.model.stores[store].append(file)
+                self._send(200, {"id": file, "status": "in_progress"})
+            case _:
+                self._send(404, {"error": {"message": "No such vector store.", "code": None}})
+
+    def do_GET(self) -> None:
+        match urlsplit(self.path).path.removeprefix("/v1/").split("/"):
+            case ["vector_stores", store, "files", file] if file in self.model.stores.get(store, []):
+                self.model.looked.set()
+                failed = {"code": "invalid_file", "message": "It holds no text."}
+                status = self.model.status
+                last = failed if status == "failed" else None
+                self._send(200, {"id": file, "status": status, "last_error": last})
+            case _:
+                super().do_GET()
+
+    def do_DELETE(self) -> None:
+        match urlsplit(self.path).path.removeprefix("/v1/").split("/"):
+            case ["files", file] if self.model.uploads.pop(file, None):
+                self._send(200, {"id": file, "deleted": True})
+            case ["vector_stores", store] if self.model.stores.pop(store, None) is not None:
+                self._send(200, {"id": store, "deleted": True})
+            case _:
+                super().do_DELETE()
+
+
+@pytest.fixture
+def files() -> Iterator[FileServer]:
+    with FileServer() as server:
+        yield server
+
+
+@pytest.fixture
+def ask(files: FileServer) -> Iterator[Ask]:
+    """Makes an assistant that asks for these hosted tools."""
+    with ExitStack() as clients:
+
+        def made(named: str = "file_search") -> Assistant:
+            client = clients.enter_context(connect(Settings(api_key="sk-test", base_url=files.url)))
+            return Assistant(Responses(client, model="test-model", hosted=parse(named)), Toolbox())
+
+        yield made
+
+
+def attached(**contents: str) -> list[Attachment]:
+    """Files by name, with _ for the point."""
+    made, refused = attach((name.replace("_", "."), each.encode()) for name, each in contents.items())
+    assert not refused
+    return made
+
+
+def search_in(*stores: str) -> list[Json]:
+    return [{"type": "file_search", "vector_store_ids": list(stores)}]
+
+
+def told(request: Json) -> list[str]:
+    """The texts of the last message of a request."""
+    content = request["input"][-1]["content"]
+    return [content] if isinstance(content, str) else [part["text"] for part in content]
+
+
+def notes(events: list[Event]) -> list[str]:
+    return [event.text for event in events if isinstance(event, Note)]
+
+
+RENT = "[File rent.txt, which file search looks through]"
+
+
+def test_what_is_attached_is_put_in_and_searched(files: FileServer, ask: Ask) -> None:
+    found = hosted.file_search("rent", **{"rent.txt": "It is 900."})
+    files.plays(calls(found, message("900.")))
+    thread = Thread()
+    events = list(ask().run(thread, "How much?", attached(rent_txt="It is 900.", data_csv="a,b")))
+    assert files.uploads == {"file_1": "rent.txt"}
+    assert files.stores == {"vs_2": ["file_1"]}
+    [request] = files.asked
+    assert (request["tools"], request["include"]) == (search_in("vs_2"), ["file_search_call.results"])
+    assert told(request) == ["How much?", RENT, "data.csv:\n```\na,b\n```"]
+    assert HostedCall(found["id"], "file_search", "", "rent", "rent.txt\nIt is 900.", "done") in events
+    assert thread.messages[-1].text == "900."
+
+
+def test_later_messages_search_in_the_same_store_and_add_to_it(files: FileServer, ask: Ask) -> None:
+    files.plays(text("One."), text("Two."), text("Three."))
+    thread, assistant = Thread(), ask("file_search:vs_9, file_search")
+    list(assistant.run(thread, "One?", attached(rent_txt="It is 900.")))
+    list(assistant.run(thread, "Two?"))
+    list(assistant.run(thread, "Three?", attached(rent_txt="It is 900.", plan_md="# Plan")))
+    assert [each["tools"] for each in files.asked] == [search_in("vs_9", "vs_2")] * 3
+    assert files.stores == {"vs_2": ["file_1", "file_3"]}
+    assert told(files.asked[2]) == ["Three?", RENT, "[File plan.md, which file search looks through]"]
+
+
+def test_without_files_there_is_nothing_to_search_and_off_is_off(files: FileServer, ask: Ask) -> None:
+    files.plays(text("Hello."), text("900."))
+    thread = Thread()
+    list(ask().run(thread, "Hello"))
+    list(ask("web_search").run(thread, "How much?", attached(rent_txt="It is 900.")))
+    assert [each["tools"] for each in files.asked] == [[], [{"type": "web_search"}]]
+    assert told(files.asked[1]) == ["How much?", "rent.txt:\n```\nIt is 900.\n```"]
+    assert files.made == []
+
+
+def test_with_the_thread_its_files_and_store_are_deleted(files: FileServer, ask: Ask) -> None:
+    files.plays(text("900."))
+    thread, assistant = Thread(), ask()
+    list(assistant.run(thread, "How much?", attached(rent_txt="It is 900.", plan_md="# Plan")))
+    del files.uploads["file_1"]  # gone already
+    assistant.backend.forget(thread)  # type: ignore[attr-defined]
+    assert (files.uploads, files.stores, files.conversations) == ({}, {}, {})
+    assistant.backend.forget(thread)  # type: ignore[attr-defined]
+
+
+def test_an_upload_that_is_refused_ends_the_run_and_is_tried_again(files: FileServer, ask: Ask) -> None:
+    files.takes_files = False
+    thread, assistant = Thread(), ask()
+    *_, last = assistant.run(thread, "How much?", attached(rent_txt="It is 900."))
+    assert isinstance(last, RunFailed)
+    host = urlsplit(files.url).netloc
+    assert last.text == f"{host} refused the request. It says: Uploads are closed today."
+    assert (files.asked, thread.messages[0].text) == ([], "How much?")
+    files.takes_files = True
+    files.plays(text("900."))
+    *_, last = assistant.resume(thread)
+    assert isinstance(last, RunCompleted)
+    assert told(files.asked[0]) == ["How much?", RENT]
+
+
+def test_a_file_that_cannot_be_read_for_the_search_goes_with_the_message(files: FileServer, ask: Ask) -> None:
+    files.status = "failed"
+    files.plays(text("900."))
+    events = list(ask().run(Thread(), "How much?", attached(rent_txt="It is 900.")))
+    assert notes(events) == ["rent.txt cannot be searched; it goes with the message. It holds no text."]
+    assert files.asked[0]["tools"] == []
+    assert told(files.asked[0]) == ["How much?", "rent.txt:\n```\nIt is 900.\n```"]
+    assert files.uploads == {}
+
+
+ANEW = "The files to be searched were gone at the server; they were put in again."
+
+
+@pytest.mark.parametrize("adds", [False, True])
+def test_a_store_that_is_gone_is_made_anew(files: FileServer, ask: Ask, adds: bool) -> None:
+    files.plays(text("900."))
+    thread, assistant = Thread(), ask()
+    list(assistant.run(thread, "How much?", attached(rent_txt="It is 900.")))
+    files.stores.clear()
+    if not adds:
+        files.plays(error(404, None, "Vector store with id ['vs_2'] not found."))
+    files.plays(text("Yes."))
+    events = list(assistant.run(thread, "Sure?", attached(plan_md="# Plan") if adds else []))
+    assert notes(events) == [ANEW]
+    [store] = files.stores
+    assert files.asked[-1]["tools"] == search_in(store)
+    assert [files.uploads[each] for each in files.stores[store]] == ["rent.txt", "plan.md"][: 1 + adds]
+    assert len(files.uploads) == 1 + adds
+
+
+def test_a_store_that_is_gone_with_its_files_is_left_out(files: FileServer, ask: Ask) -> None:
+    files.plays(
+        text("900."), error(404, None, "Vector store with id ['vs_2'] not found."), text("A."), text("B.")
+    )
+    thread, assistant = Thread(), ask()
+    list(assistant.run(thread, "How much?", attached(rent_txt="It is 900.")))
+    parts = thread.messages[0].parts
+    parts[:] = [part for part in parts if not isinstance(part, Attachment)]
+    [note] = notes(list(assistant.run(thread, "Sure?")))
+    assert note.startswith("The server did not take the tool file_search; it was asked without it.")
+    assert notes(list(assistant.run(thread, "Sure?"))) == []
+    assert [each["tools"] for each in files.asked] == [search_in("vs_2"), search_in("vs_2"), [], []]
+
+
+def test_stop_is_heard_while_files_are_read(files: FileServer, ask: Ask) -> None:
+    files.status = "in_progress"
+    thread, assistant = Thread(), ask()
+    events: list[Event] = []
+    run = assistant.run(thread, "How much?", attached(rent_txt="It is 900."))
+    running = threading.Thread(target=lambda: events.extend(run))
+    running.start()
+    assert files.looked.wait(5)
+    assistant.cancel(thread)
+    running.join(5)
+    assert events[-1] == RunFailed("cancelled", "Cancelled.")
+    files.status = "completed"
+    files.plays(text("900."))
+    list(assistant.resume(thread))
+    assert files.stores == {"vs_2": ["file_1"]}  # nothing was put in twice
+    assert told(files.asked[0]) == ["How much?", RENT]
+
+
+def test_files_that_are_read_for_too_long_end_the_run(
+    files: FileServer, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(responses_files, "PATIENCE", 0.0)
+    files.status = "in_progress"
+    *_, last = ask().run(Thread(), "How much?", attached(rent_txt="It is 900."))
+    assert isinstance(last, RunFailed)
+    assert (last.code, last.retry) == ("files_in_progress", True)
+
+
+def test_pdf_and_known_texts_can_be_searched_and_nothing_else() -> None:
+    made, _ = attach(
+        [
+            ("a.PDF", b"%PDF-1.4"),
+            ("b.py", b"x = 1"),
+            ("c.pdf", b"\x89PNG\r\n\x1a\n"),
+            ("d.csv", b"a,b"),
+            ("e.pdf", b"text"),
+            ("f", b"%PDF-1.4"),
+        ]
+    )
+    assert [is_searchable(each) for each in made] == [True, True, False, False, False, False]

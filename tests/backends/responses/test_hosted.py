@@ -1,0 +1,549 @@
+"""The server's own tools: their events and items over a real socket, and what a thread keeps of them."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from assistant import Assistant, SettingsError, Thread, Toolbox
+from assistant.backends.client import connect
+from assistant.backends.responses.backend import Responses
+from assistant.errors import RequestRefused, UnknownThread
+from assistant.events import (
+    CallAnswered,
+    CallApproved,
+    CallDenied,
+    Citation,
+    Decision,
+    Event,
+    HostedCall,
+    HostedDelta,
+    Note,
+    RoundEnded,
+    RoundStarted,
+    RunCompleted,
+    RunPaused,
+    RunStopped,
+    TextDelta,
+    ThreadOpened,
+    ToolCall,
+    ToolResult,
+    Usage,
+    View,
+)
+from assistant.messages import Call, Message, Text
+from assistant.settings import Settings
+from assistant.storage.export import as_json, as_markdown, as_script, from_json
+from assistant.storage.serialization import message_as_json, message_from_json
+from assistant.tools.execution import denied
+from assistant.tools.hosted import Hosted, as_asked, in_text, offered, parse
+from tests.servers import hosted
+from tests.servers.hosted import PICTURE, ROUGH
+from tests.servers.responses import ModelServer, Play, calls, error, message, text
+
+Ask = Callable[..., Assistant]
+ENDED = RoundEnded("test-model", Usage(10, 2, 5, 1))
+
+
+@pytest.fixture
+def ask(server: ModelServer) -> Iterator[Ask]:
+    """Makes an assistant that asks for these hosted tools."""
+    with ExitStack() as clients:
+
+        def made(named: str, url: str = "") -> Assistant:
+            client = clients.enter_context(connect(Settings(api_key="sk-test", base_url=url or server.url)))
+            return Assistant(Responses(client, model="test-model", hosted=parse(named)), Toolbox())
+
+        yield made
+
+
+def said(run: Iterator[Event]) -> list[Event]:
+    """What a run says, but for the opening of its thread."""
+    return [event for event in run if not isinstance(event, ThreadOpened)]
+
+
+def is_kept(thread: Thread) -> bool:
+    """Whether what the thread holds comes back from a store, and from its own events, as it is."""
+    answer = thread.messages[-1]
+    folded = Message("assistant")
+    for event in answer.events():
+        folded.add(event)
+    stored = json.loads(json.dumps(message_as_json(answer)))
+    exported, _ = from_json(as_json(thread, "A thread"))
+    assert as_markdown(thread, "A thread")
+    return folded == answer == message_from_json(stored) and exported.messages == thread.messages
+
+
+# --- which ------------------------------------------------------------------------------------------
+
+
+def test_tools_are_named_in_a_text() -> None:
+    written = "web_search, file_search:vs_1,file_search:vs_2, mcp:wiki=https://example.com/mcp, web_search,"
+    tools = parse(written)
+    assert tools == (
+        Hosted("web_search"),
+        Hosted("file_search", "vs_1"),
+        Hosted("file_search", "vs_2"),
+        Hosted("mcp", "https://example.com/mcp", "wiki"),
+    )
+    assert parse(in_text(tools)) == tools
+    assert as_asked((*tools, Hosted("code_interpreter"), Hosted("image_generation"))) == (
+        [
+            {"type": "web_search"},
+            {"type": "file_search", "vector_store_ids": ["vs_1", "vs_2"]},
+            {
+                "type": "mcp",
+                "server_label": "wiki",
+                "server_url": "https://example.com/mcp",
+                "require_approval": "always",
+            },
+            {"type": "code_interpreter", "container": {"type": "auto"}},
+            {"type": "image_generation", "output_format": "webp", "partial_images": 2},
+        ],
+        ["file_search_call.results", "code_interpreter_call.outputs"],
+    )
+    assert as_asked(()) == ([], [])
+    assert offered("mcp:a=https://example.com, web_search", has_all=False) == (
+        Hosted("mcp", "https://example.com", "a"),
+        Hosted("web_search"),
+    )
+    assert [tool.kind for tool in offered("web_search", has_all=True)] == [
+        "web_search",
+        "code_interpreter",
+        "image_generation",
+        "file_search",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("websearch", "'websearch'"),
+        ("file_search:a/b", "'file_search'"),
+        ("mcp:wiki", "'mcp'"),
+        ("mcp:wi ki=https://example.com", "'mcp'"),
+        ("mcp:wiki=ftp://example.com", "'mcp'"),
+        ("mcp:wiki=https://[", "'mcp'"),
+        ("x" * 99, f"'{'x' * 39}…'"),
+    ],
+)
+def test_what_is_no_tool_is_said_in_one_sentence(written: str, shown: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({"ASSISTANT_HOSTED_TOOLS": f"web_search, {written}"})
+    assert str(caught.value) == (
+        f"ASSISTANT_HOSTED_TOOLS cannot be used. {shown} is no such tool, or lacks something. Name tools "
+        "with commas between them: web_search, code_interpreter, image_generation, file_search, "
+        "file_search:ID-OF-A-VECTOR-STORE, mcp:NAME=https://…"
+    )
+
+
+def test_a_tool_that_the_server_refuses_is_left_out_and_that_is_said(server: ModelServer, ask: Ask) -> None:
+    words = "Hosted tool 'code_interpreter' is not supported with test-model."
+    server.plays(error(400, None, words), text("Without.", pieces=1))
+    thread = Thread()
+    events = said(ask("web_search, code_interpreter").run(thread, "Hi"))
+    host = server.url.removeprefix("http://").removesuffix("/v1")
+    assert events == [
+        RoundStarted(1),
+        Note(
+            "The server did not take the tool code_interpreter; it was asked without it. "
+            f"{host} refused the request. It says: {words}"
+        ),
+        TextDelta("Without."),
+        ENDED,
+        RunCompleted(),
+    ]
+    assert [(each["tools"], each.get("include")) for each in server.asked] == [
+        (
+            [{"type": "web_search"}, {"type": "code_interpreter", "container": {"type": "auto"}}],
+            ["code_interpreter_call.outputs"],
+        ),
+        ([{"type": "web_search"}], None),
+    ]
+
+
+def test_a_remote_server_that_cannot_be_reached_is_left_out(server: ModelServer, ask: Ask) -> None:
+    words = "Error retrieving tool list from MCP server: 'wiki'. Http status code: 424 (Failed Dependency)"
+    server.plays(error(424, "external_connector_error", words), text("Without.", pieces=1))
+    said(ask("web_search, mcp:wiki=https://example.com/mcp").run(Thread(), "Hi"))
+    assert server.asked[1]["tools"] == [{"type": "web_search"}]
+
+
+# --- web search -------------------------------------------------------------------------------------
+
+
+def test_a_search_of_the_web_and_its_sources(server: ModelServer, ask: Ask) -> None:
+    words = message("Oslo is big. Paris too.")
+    sources = [
+        hosted.url("Oslo", "https://example.com/oslo", 12),
+        hosted.url("Paris", "https://b.example", 23),
+    ]
+    search = hosted.web_search("big cities", "cities")
+    server.plays(calls(search, hosted.cited(words, *sources), pieces=2), text("Yes.", pieces=1))
+    assistant, thread = ask("web_search"), Thread()
+    events = said(assistant.run(thread, "Which cities are big?"))
+    assert events == [
+        RoundStarted(1),
+        HostedCall(search["id"], "web_search"),
+        HostedCall(search["id"], "web_search", "search", "big cities\ncities", state="done"),
+        TextDelta("Oslo is big."),
+        Citation(12, "Oslo", "https://example.com/oslo"),
+        TextDelta(" Paris too."),
+        Citation(23, "Paris", "https://b.example"),
+        ENDED,
+        RunCompleted(),
+    ]
+    answer = thread.messages[-1]
+    assert answer.text == "Oslo is big. Paris too."
+    assert answer.parts[1:] == [Text(answer.text), events[4], events[6]]
+    assert list(answer.events())[1:5] == events[3:7]
+    assert is_kept(thread)
+    said(assistant.run(thread, "Sure?"))
+    assert server.asked[1]["input"] == [{"type": "message", "role": "user", "content": "Sure?"}]
+    recalled = assistant.backend.recall(thread.id)  # type: ignore[attr-defined]
+    assert recalled.messages[1].parts == answer.parts
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        {},
+        {"type": "url_citation"},
+        {"type": "url_citation", "url": "x" * 3_000, "title": "T", "end_index": 1},
+        {"type": "file_citation", "filename": "a.txt"},
+        {"type": "container_file_citation", "file_id": "cfile_1"},
+        {"type": "of the future", "url": "https://example.com"},
+    ],
+)
+def test_an_annotation_that_names_no_source_is_passed_over(
+    annotation: Any, server: ModelServer, ask: Ask
+) -> None:
+    server.plays(calls(hosted.cited(message("Hello."), annotation), pieces=1))
+    assert said(ask("").run(Thread(), "Hi"))[1:-2] == [TextDelta("Hello.")]
+
+
+def test_a_source_without_a_sound_place_stands_at_the_end_of_its_text(server: ModelServer, ask: Ask) -> None:
+    wild = [{**hosted.url("A", "https://a.example", 0), "end_index": end} for end in (-5, 99, None, "3")]
+    words = hosted.cited(message("Hello."), *wild)
+    whole = {"type": "response.output_item.done", "output_index": 0, "item": words}
+    ended = {"type": "response.completed", "response": {"status": "completed", "output": [words]}}
+    server.plays(Play(events=(whole, ended)))
+    events = said(ask("").run(Thread(), "Hi"))
+    assert events[1:-2] == [TextDelta("Hello."), Citation(6, "A", "https://a.example")]
+
+
+# --- pictures ---------------------------------------------------------------------------------------
+
+
+def test_a_picture_comes_roughly_at_first_and_then_whole(server: ModelServer, ask: Ask) -> None:
+    made = hosted.picture("A lighthouse.")
+    server.plays(calls(made, message("Here."), pieces=1), text("No.", pieces=1))
+    assistant, thread = ask("image_generation"), Thread()
+    events = said(assistant.run(thread, "Draw."))
+    rough, whole = View("image", "image.png", ROUGH), View("image", "image.png", PICTURE)
+    begun = HostedCall(made["id"], "image_generation", asked="A lighthouse.")
+    assert events[1:5] == [
+        begun,
+        replace(begun, views=(rough,)),
+        replace(begun, state="done", views=(whole,)),
+        TextDelta("Here."),
+    ]
+    assert is_kept(thread)
+    assert PICTURE not in json.dumps(thread.raw)  # it is in the transcript, once
+    said(assistant.run(thread, "Another?"))
+    recalled = assistant.backend.recall(thread.id)  # type: ignore[attr-defined]
+    assert recalled.messages[1].parts == thread.messages[1].parts
+
+
+@pytest.mark.parametrize(
+    ("fields", "output"),
+    [
+        ({"result": "%%%"}, "The picture came damaged."),
+        (
+            {"result": None, "status": "failed", "error": {"message": "Not this.", "type": "x"}},
+            "Not this.",
+        ),
+    ],
+)
+def test_a_picture_that_cannot_be_had_says_why(
+    fields: Any, output: str, server: ModelServer, ask: Ask
+) -> None:
+    server.plays(calls({**hosted.picture("A cat."), **fields}, message("Sorry."), pieces=1))
+    thread = Thread()
+    said(ask("image_generation").run(thread, "Draw."))
+    made = thread.messages[-1].parts[0]
+    assert isinstance(made, HostedCall)
+    assert (made.output, made.views) == (output, ())
+
+
+def test_a_server_without_conversations_is_told_of_a_picture_in_words() -> None:
+    with ModelServer(conversations=False) as server, connect(Settings(base_url=server.url)) as client:
+        search = hosted.web_search("cats")
+        server.plays(calls(search, hosted.picture("A cat."), message("Here."), pieces=1), text("Yes."))
+        assistant = Assistant(Responses(client, model="m", hosted=parse("image_generation")), Toolbox())
+        thread = Thread()
+        said(assistant.run(thread, "Draw."))
+        said(assistant.run(thread, "Nice."))
+        told = server.asked[1]["input"]
+        assert [item["type"] for item in told] == [
+            "message",
+            "web_search_call",
+            "message",
+            "message",
+            "message",
+        ]
+        assert told[1] == search
+        assert told[2] == {
+            "type": "message",
+            "role": "assistant",
+            "content": "[A picture was made here and shown to the person. A cat.]",
+        }
+
+
+# --- code -------------------------------------------------------------------------------------------
+
+
+def test_code_comes_as_it_is_written_and_then_what_it_printed(server: ModelServer, ask: Ask) -> None:
+    ran = hosted.code(
+        "print(1)",
+        {"type": "logs", "logs": "1\n"},
+        {"type": "image", "url": f"data:image/png;base64,{PICTURE}"},
+        {"type": "image", "url": "https://tracker.example/x.png"},
+    )
+    words = hosted.cited(message("Done."), hosted.container_file("report.csv", 5))
+    server.plays(calls(ran, words, pieces=2))
+    thread = Thread()
+    events = said(ask("code_interpreter").run(thread, "Compute."))
+    assert events[1:] == [
+        HostedCall(ran["id"], "code_interpreter"),
+        HostedDelta(ran["id"], "prin"),
+        HostedDelta(ran["id"], "t(1)"),
+        HostedCall(
+            ran["id"],
+            "code_interpreter",
+            "",
+            "print(1)",
+            "1\n",
+            "done",
+            (View("image", "image.png", PICTURE),),
+        ),
+        TextDelta("Don"),
+        TextDelta("e."),
+        Citation(5, "report.csv", file_id="cfile_1", container="cntr_1"),
+        ENDED,
+        RunCompleted(),
+    ]
+    assert server.asked[0]["include"] == ["code_interpreter_call.outputs"]
+    assert is_kept(thread)
+
+
+# --- files ------------------------------------------------------------------------------------------
+
+
+def test_a_search_of_files_shows_what_was_found(server: ModelServer, ask: Ask) -> None:
+    search = hosted.file_search("rooms", **{"hotels.txt": "Ten rooms."})
+    source = {"type": "file_citation", "file_id": "file_1", "filename": "hotels.txt", "index": 4}
+    server.plays(calls(search, hosted.cited(message("Ten."), source), pieces=1))
+    thread = Thread()
+    events = said(ask("file_search:vs_1").run(thread, "How many rooms?"))
+    assert events[2:5] == [
+        HostedCall(search["id"], "file_search", "", "rooms", "hotels.txt\nTen rooms.", "done"),
+        TextDelta("Ten."),
+        Citation(4, "hotels.txt", file_id="file_1"),
+    ]
+    assert is_kept(thread)
+
+
+def test_a_source_that_came_before_its_words_is_named_once(server: ModelServer, ask: Ask) -> None:
+    source = {"type": "file_citation", "file_id": "file_1", "filename": "hotels.txt", "index": 4}
+    server.plays(calls(hosted.cited(message("Ten. And a bath."), source), pieces=8))
+    thread = Thread()
+    events = said(ask("file_search:vs_1").run(thread, "How many rooms?"))
+    assert [each for each in events if isinstance(each, Citation)] == [
+        Citation(2, "hotels.txt", file_id="file_1")
+    ]
+    assert is_kept(thread)
+
+
+# --- remote servers ---------------------------------------------------------------------------------
+
+
+WIKI = "mcp:wiki=https://example.com/mcp"
+
+
+def paused(server: ModelServer, assistant: Assistant, *names: str) -> tuple[Thread, list[Any]]:
+    """A thread whose answer waits for leave to use these tools, and the items that ask for it."""
+    asked = [hosted.mcp_approval("wiki", name, '{"about":"Oslo"}') for name in names]
+    server.plays(calls(hosted.mcp_tools("wiki", *names), *asked))
+    thread = Thread()
+    events = said(assistant.run(thread, "Look it up."))
+    assert events == [
+        RoundStarted(1),
+        *(ToolCall(item["id"], item["name"], '{"about":"Oslo"}', "wiki") for item in asked),
+        ENDED,
+        RunPaused(),
+    ]
+    return thread, asked
+
+
+def test_a_remote_tool_waits_for_leave_and_is_then_run_there(server: ModelServer, ask: Ask) -> None:
+    assistant = ask(WIKI)
+    thread, [item] = paused(server, assistant, "read")
+    assert is_kept(thread)
+    ran = hosted.mcp("wiki", "read", '{"about":"Oslo"}', "A city.", approval_request_id=item["id"])
+    server.plays(calls(ran, message("A city."), pieces=1))
+    events = said(assistant.decide(thread, [CallApproved(item["id"])]))
+    assert events == [
+        CallApproved(item["id"]),
+        ToolResult(item["id"], "allowed"),
+        RoundStarted(2),
+        HostedCall(ran["id"], "mcp", "wiki: read"),
+        HostedDelta(ran["id"], '{"about":"Oslo"}'),
+        HostedCall(ran["id"], "mcp", "wiki: read", '{"about":"Oslo"}', "A city.", "done"),
+        TextDelta("A city."),
+        ENDED,
+        RunCompleted(),
+    ]
+    assert server.asked[1]["input"] == [
+        {"type": "mcp_approval_response", "approval_request_id": item["id"], "approve": True}
+    ]
+    assert server.asked[1]["tools"] == server.asked[0]["tools"]
+    assert is_kept(thread)
+    recalled = assistant.backend.recall(thread.id)  # type: ignore[attr-defined]
+    asked = [part for part in recalled.messages[1].parts if isinstance(part, Call)]
+    assert asked == [
+        Call(item["id"], "read", '{"about":"Oslo"}', 1, True, ToolResult(item["id"], "allowed"), None, "wiki")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("decision", "reason"),
+    [
+        (CallDenied("", "Not today."), " They say: Not today."),
+        (CallDenied(""), ""),
+        (CallAnswered("", "It is big."), " They say: It is big."),
+    ],
+)
+def test_a_remote_tool_that_is_denied_is_not_run(
+    decision: Decision, reason: str, server: ModelServer, ask: Ask
+) -> None:
+    assistant = ask(WIKI)
+    thread, [first, second] = paused(server, assistant, "read", "write")
+    server.plays(text("Then not.", pieces=1))
+    made = type(decision)(
+        first["id"], *([decision.reason] if isinstance(decision, CallDenied) else ["It is big."])
+    )
+    events = said(assistant.decide(thread, [made, CallApproved(second["id"])]))
+    assert denied(first["id"], reason.removeprefix(" They say: ")) in events
+    assert server.asked[1]["input"] == [
+        {
+            "type": "mcp_approval_response",
+            "approval_request_id": first["id"],
+            "approve": False,
+            "reason": f"The person did not allow this call, so the function was not run.{reason}",
+        },
+        {"type": "mcp_approval_response", "approval_request_id": second["id"], "approve": True},
+    ]
+
+
+def test_one_who_goes_on_without_deciding_has_denied(server: ModelServer, ask: Ask) -> None:
+    assistant = ask(WIKI)
+    thread, [item] = paused(server, assistant, "read")
+    server.plays(text("As you like.", pieces=1))
+    said(assistant.run(thread, "Never mind."))
+    assert server.asked[1]["input"] == [
+        {
+            "type": "mcp_approval_response",
+            "approval_request_id": item["id"],
+            "approve": False,
+            "reason": (
+                "The person was asked to allow this call, and wrote something else instead. It was not run."
+            ),
+        },
+        {"type": "message", "role": "user", "content": "Never mind."},
+    ]
+    assert isinstance(thread.messages[1].ending, RunStopped)
+
+
+def test_what_a_remote_server_failed_at_is_said(server: ModelServer, ask: Ask) -> None:
+    failed = hosted.mcp("wiki", "read", "{}", None, status="failed", error={"type": "x", "message": "Gone."})
+    lost = hosted.mcp_tools("maps", error="Not reachable.")
+    server.plays(calls(lost, failed, message("Hm."), pieces=1))
+    events = said(ask(WIKI).run(Thread(), "Hi"))
+    ended = [each for each in events if isinstance(each, HostedCall) and each.state != "running"]
+    assert ended == [
+        HostedCall(lost["id"], "mcp", "maps", "", "Not reachable.", "failed"),
+        HostedCall(failed["id"], "mcp", "wiki: read", "{}", "Gone.", "failed"),
+    ]
+
+
+# --- elsewhere --------------------------------------------------------------------------------------
+
+
+def test_another_server_is_told_in_words_and_of_no_approval(server: ModelServer, ask: Ask) -> None:
+    assistant = ask(WIKI)
+    thread, [item] = paused(server, assistant, "read")
+    ran = hosted.mcp("wiki", "read", '{"about":"Oslo"}', "A city.", approval_request_id=item["id"])
+    server.plays(calls(hosted.web_search("Oslo"), ran, message("A city."), pieces=1))
+    said(assistant.decide(thread, [CallApproved(item["id"])]))
+    with ModelServer() as other:
+        other.plays(text("Yes.", pieces=1))
+        said(ask("", other.url).run(thread, "Sure?"))
+        assert other.asked[0]["input"] == [
+            {"type": "message", "role": "user", "content": "Look it up."},
+            {
+                "type": "message",
+                "role": "assistant",
+                "content": '[Here the tool wiki: read was used.\nAsked: {"about":"Oslo"}\nOutput: A city.]',
+            },
+            {"type": "message", "role": "assistant", "content": "A city."},
+            {"type": "message", "role": "user", "content": "Sure?"},
+        ]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "web_search_call"},
+        {"type": "web_search_call", "id": 7, "action": "search", "status": None},
+        {"type": "file_search_call", "queries": "x", "results": [None, {"text": {}}]},
+        {"type": "code_interpreter_call", "code": None, "outputs": "none"},
+        {"type": "code_interpreter_call", "outputs": [{"url": "data:image/png;base64,%%"}]},
+        {"type": "image_generation_call", "result": 5},
+        {"type": "mcp_call", "error": 5, "arguments": []},
+        {"type": "mcp_list_tools", "error": {"message": None}},
+        {"type": "mcp_approval_request"},
+        {"type": "mcp_approval_request", "id": "r", "arguments": "{"},
+    ],
+)
+def test_an_item_that_is_damaged_fails_nothing(item: Any, server: ModelServer, ask: Ask) -> None:
+    delta = {"type": "response.code_interpreter_call_code.delta", "delta": 5}
+    partial = {"type": "response.image_generation_call.partial_image", "partial_image_b64": None}
+    added = {"type": "response.output_item.added", "item": item}
+    done = {"type": "response.output_item.done", "item": item}
+    ended = {"type": "response.completed", "response": {"status": "completed", "output": [item]}}
+    for events in ((partial, delta, added, delta, partial, done, ended), (done, ended), (added, ended)):
+        server.plays(Play(events=tuple(events)))
+        thread = Thread()
+        assert isinstance(said(ask("").run(thread, "Hi"))[-1], RunCompleted | RunPaused)
+        assert is_kept(thread)
+
+
+def test_a_file_that_code_made_is_fetched_by_its_ids(server: ModelServer, ask: Ask) -> None:
+    backend = ask("code_interpreter").backend
+    assert isinstance(backend, Responses)
+    server.files["cntr_1", "cfile/1"] = b"a,b"
+    assert backend.fetch("cntr_1", "cfile/1") == b"a,b"
+    with pytest.raises(RequestRefused, match="Its container is gone"):
+        backend.fetch("cntr_1", "cfile_2")
+    with pytest.raises(UnknownThread):
+        backend.fetch("..", "cfile_1")
+
+
+def test_the_script_of_a_thread_knows_no_tools_of_a_server(server: ModelServer, ask: Ask) -> None:
+    thread, _ = paused(server, ask(WIKI), "read")
+    assert "'read'" not in as_script(thread, "m")
+    assert '"read"' not in as_script(thread, "m")

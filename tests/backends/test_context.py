@@ -1,0 +1,139 @@
+"""Conversations that grow too long for the model: the oldest turns are left out, whole, and it is said."""
+
+import json
+from typing import Any
+
+import pytest
+
+from assistant import Assistant, Thread, Toolbox
+from assistant.backends.client import connect
+from assistant.backends.context import SHORTENED
+from assistant.backends.responses.backend import Responses
+from assistant.events import Event, Note, RunCompleted, RunFailed
+from assistant.settings import Settings
+from tests.conftest import Connect, add
+from tests.servers.responses import Json, ModelServer, call, calls, error, reasoning, text
+
+# What servers say, word for word where their source or their users tell.
+REFUSALS = [
+    error(400, "context_length_exceeded", "Your input exceeds the context window of this model."),
+    error(400, None, "This model's maximum context length is 4096 tokens. However, you requested 9000."),
+    error(400, "400", "request (9412 tokens) exceeds the available context size (8192 tokens)"),
+    error(400, None, "prompt too long; exceeded max context length by 4 tokens"),
+    error(500, None, "The model is loaded with context length of only 4096 tokens."),
+]
+
+
+def talk(server: ModelServer, assistant: Assistant, turns: int) -> Thread:
+    """A conversation of so many turns, each with a call."""
+    thread = Thread()
+    for number in range(turns):
+        server.plays(calls(reasoning("Hm."), call("add", a=number, b=1)), text(f"Sum {number}."))
+        assert list(assistant.run(thread, f"Question {number}"))[-1] == RunCompleted()
+    return thread
+
+
+def told(server: ModelServer) -> list[str]:
+    """What the last request told the model, in short."""
+    return [short(item) for item in server.asked[-1]["input"]]
+
+
+def short(item: Json) -> str:
+    content = item.get("content")
+    if isinstance(content, list):
+        content = content[0].get("text")
+    return str(content) if item["type"] == "message" else str(item["type"])
+
+
+def notes(events: list[Event]) -> list[Event]:
+    return [event for event in events if isinstance(event, Note)]
+
+
+@pytest.fixture
+def server() -> Any:
+    with ModelServer(conversations=False) as server:
+        yield server
+
+
+TURN = ["reasoning", "function_call", "function_call_output"]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_a_server_that_refuses_so_much_is_told_the_newest_turns(
+    server: ModelServer, connect_to: Connect, refusal: Any
+) -> None:
+    assistant = connect_to(server.url, add)
+    _backend(assistant)._client.max_retries = 0
+    thread = talk(server, assistant, 4)
+    server.plays(refusal, text("Fine."))
+    events = list(assistant.run(thread, "And now?"))
+    assert told(server) == ["Question 3", *TURN, "Sum 3.", "And now?"], "no more than half of it"
+    assert (notes(events), events[-1]) == ([SHORTENED], RunCompleted())
+    server.plays(text("Fine too."))
+    events = list(assistant.run(thread, "And then?"))
+    assert told(server)[0] == "Question 3", "what was left out stays out"
+    assert notes(events) == []
+    assert len(thread.messages) == 12, "nothing is lost here"
+
+
+def test_it_is_told_less_and_less_until_the_last_turn(server: ModelServer, connect_to: Connect) -> None:
+    assistant = connect_to(server.url, add)
+    thread = talk(server, assistant, 8)
+    server.plays(*[REFUSALS[0]] * 3, text("Fine."))
+    events = list(assistant.run(thread, "And now?"))
+    assert [asked["input"][0]["content"] for asked in server.asked[-4:]] == [
+        *("Question 0", "Question 5", "Question 7", "And now?")
+    ]
+    assert (notes(events), events[-1]) == ([SHORTENED], RunCompleted())
+
+
+def test_one_turn_that_is_too_long_by_itself_is_a_failure(server: ModelServer, connect_to: Connect) -> None:
+    assistant, thread = connect_to(server.url, add), Thread()
+    server.plays(REFUSALS[0])
+    ending = list(assistant.run(thread, "x" * 1000))[-1]
+    assert isinstance(ending, RunFailed)
+    assert (ending.code, ending.retry) == ("context_length_exceeded", False)
+    assert thread.messages[0].text == "x" * 1000
+
+
+def test_results_that_are_too_long_take_the_place_of_older_turns(
+    server: ModelServer, connect_to: Connect
+) -> None:
+    assistant = connect_to(server.url, add)
+    thread = talk(server, assistant, 2)
+    server.plays(calls(call("add", a=1, b=2)), REFUSALS[0], text("Fine."))
+    assert list(assistant.run(thread, "Again"))[-1] == RunCompleted()
+    assert told(server) == ["Again", "function_call", "function_call_output"]
+
+
+def test_a_server_that_cuts_silently_is_told_no_more_than_the_model_can_take_in(server: ModelServer) -> None:
+    settings = Settings(base_url=server.url, context=1000)
+    with connect(settings) as client:
+        backend = Responses(client, model="m", instructions="Be brief.", context=settings.context)
+        assistant, thread = Assistant(backend, Toolbox(add)), Thread()
+        said = []
+        for number in range(30):
+            server.plays(text(f"Answer {number} " + "x" * 100))
+            said += list(assistant.run(thread, f"Question {number} 日本語"))
+            length = len(json.dumps(server.asked[-1], ensure_ascii=False).encode())
+            assert length < 3 * 1000 + 200
+        assert told(server)[0].startswith("Question ")
+        assert 2 <= len(notes(said)) <= 10, "once for many turns, not at each of them"
+
+
+def test_a_server_with_conversations_leaves_out_by_itself_what_is_too_much(connect_to: Connect) -> None:
+    with ModelServer() as server:
+        assistant = connect_to(server.url, add)
+        thread = talk(server, assistant, 2)
+        server.plays(REFUSALS[0], text("Fine."), text("Fine too."))
+        events = list(assistant.run(thread, "And now?"))
+        assert (notes(events), events[-1]) == ([SHORTENED], RunCompleted())
+        assert list(assistant.run(thread, "And then?"))[-1] == RunCompleted()
+        assert [asked.get("truncation") for asked in server.asked[-4:]] == [None, None, "auto", "auto"]
+        server.plays(REFUSALS[0])
+        assert isinstance(list(assistant.run(thread, "Once more?"))[-1], RunFailed)
+
+
+def _backend(assistant: Assistant) -> Responses:
+    assert isinstance(assistant.backend, Responses)
+    return assistant.backend

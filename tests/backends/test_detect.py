@@ -1,0 +1,137 @@
+"""Which protocol a server speaks: what the settings say, or what one cheap question finds out."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from assistant import Assistant, Thread, Toolbox
+from assistant.backends import open_backend
+from assistant.backends.agents.backend import Agents
+from assistant.backends.assistants.backend import Assistants
+from assistant.backends.chat_completions.backend import Chat
+from assistant.backends.responses.backend import Responses
+from assistant.events import Event, RunCompleted, RunFailed
+from assistant.settings import Settings
+from tests.servers.chat_completions import ChatServer
+from tests.servers.responses import Json, ModelServer, text
+
+
+def ask(backend: Any) -> Event:
+    return list(Assistant(backend, Toolbox()).run(Thread(), "Hi"))[-1]
+
+
+def test_a_server_with_responses_is_asked_over_responses() -> None:
+    with ModelServer(conversations=False) as server:
+        server.plays(text("One."), text("Two."))
+        backend = open_backend(Settings(base_url=server.url))
+        assert backend.protocol == ""
+        assert [ask(backend), ask(backend), backend.protocol] == [*[RunCompleted()] * 2, "Responses"]
+        fields = set().union(*server.asked)
+        assert fields == {"model", "tools", "stream", "instructions", "input"}, "nothing that it may not know"
+        backend.close()
+
+
+def test_a_server_without_responses_is_asked_over_chat_completions() -> None:
+    with ChatServer() as server:
+        server.plays(text("One."), text("Two."))
+        backend = open_backend(Settings(base_url=server.url))
+        assert [ask(backend), ask(backend)] == [RunCompleted()] * 2
+        assert backend.protocol == "Chat Completions"
+        backend.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (Settings(api_key="sk-x"), Responses),
+        (Settings(), Responses),
+        (Settings(base_url="http://x.invalid/v1", protocol="responses"), Responses),
+        (Settings(base_url="http://x.invalid/v1", protocol="chat"), Chat),
+        (Settings(api_key="sk-x", protocol="chat"), Chat),
+        (Settings(api_key="sk-x", agent_id="agent_1"), Agents),
+        (Settings(api_key="sk-x", assistant_id="asst_1"), Assistants),
+        (Settings(base_url="http://x.invalid/v1", assistant_id="asst_1"), Assistants),
+        (Settings(api_key="sk-x", agent_id="agent_1", protocol="responses"), Responses),
+        (Settings(agent_id="agent_1"), Responses),  # without a key the demo answers
+    ],
+)
+def test_settings_choose_the_protocol(settings: Settings, expected: Any) -> None:
+    with closing(open_backend(settings)) as backend:
+        named = backend.protocol
+        made = backend.made()
+    assert (type(made), named, made.protocol) == (expected, expected.protocol, expected.protocol)
+
+
+def test_a_server_that_has_to_be_asked_has_no_protocol_yet() -> None:
+    assert open_backend(Settings(base_url="http://x.invalid/v1")).protocol == ""
+
+
+def test_nothing_is_concluded_from_a_server_that_cannot_be_reached() -> None:
+    with ChatServer() as server:
+        url = server.url
+    backend = open_backend(Settings(base_url=url))
+    ending = ask(backend)
+    assert isinstance(ending, RunFailed)
+    assert (ending.code, ending.retry, backend.protocol) == ("unreachable", True, "")
+    backend.close()
+
+
+@contextmanager
+def answering(status: int, body: Json | bytes, kind: str = "application/json") -> Iterator[str]:
+    """A server that gives every request the same answer."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            pass
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length", 0)))
+            data = body if isinstance(body, bytes) else json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        thread = threading.Thread(target=lambda: http.serve_forever(poll_interval=0.01))
+        thread.start()
+        yield f"http://127.0.0.1:{http.server_address[1]}/v1"
+        http.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code", "protocol"),
+    [
+        (401, {"error": {"message": "No."}}, "invalid_api_key", ""),
+        (404, {"detail": "Not Found"}, "not_found", "Chat Completions"),
+        (200, {"error": "Unexpected endpoint or method. (POST /v1/responses)"}, None, "Chat Completions"),
+        (422, {"detail": "Field required"}, "unknown", "Responses"),
+        (500, {"error": {"message": "No input."}}, None, "Responses"),
+    ],
+)
+def test_what_servers_say_to_an_empty_question(
+    status: int, body: Json, code: str | None, protocol: str
+) -> None:
+    with answering(status, body) as url:
+        backend = open_backend(Settings(base_url=url))
+        ending = ask(backend)
+        assert isinstance(ending, RunFailed)
+        assert code in (None, ending.code)
+        assert backend.protocol == protocol
+        backend.close()
+
+
+def test_a_web_page_is_no_server_of_either_kind() -> None:
+    with answering(200, b"<!doctype html><title>Welcome</title>", "text/html") as url:
+        backend = open_backend(Settings(base_url=url))
+        ending = ask(backend)
+        assert isinstance(ending, RunFailed)
+        assert (ending.code, backend.protocol) == ("not_the_api", "")
+        backend.close()

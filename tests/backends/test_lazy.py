@@ -1,0 +1,65 @@
+"""When a backend is made: with the first question, once, and not with a page that nobody asks anything."""
+
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from assistant import Assistant, Thread, Toolbox
+from assistant.backends import RemoteBackend, open_backend
+from assistant.events import RunCompleted, RunFailed
+from assistant.settings import Settings
+from tests.paths import ROOT
+from tests.servers.responses import ModelServer, text
+
+PAGE = """
+import sys
+from streamlit.testing.v1 import AppTest
+
+page = AppTest.from_file(sys.argv[1], default_timeout=60).run()
+before = "openai" in sys.modules
+page.chat_input[0].set_value("Hello").run()
+assert not page.exception
+print(before, "openai" in sys.modules, [message.name for message in page.chat_message])
+"""
+
+
+def test_the_sdk_is_loaded_with_the_first_question(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PAGE, ROOT / "streamlit_app.py"],
+        cwd=ROOT,
+        env={"PATH": "", "OPENAI_API_KEY": "", "ASSISTANT_DATABASE_URL": f"sqlite:///{tmp_path}/t.sqlite"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "False True ['user', 'assistant']\n"
+
+
+def test_those_who_ask_first_at_once_get_one_backend() -> None:
+    with ModelServer(conversations=False) as server, ThreadPoolExecutor(4) as people:
+        backend = open_backend(Settings(base_url=server.url))
+        start = threading.Barrier(4)
+
+        def first(_: int) -> RemoteBackend:
+            start.wait()
+            return backend.made()
+
+        assert len({id(made) for made in people.map(first, range(4))}) == 1
+        backend.close()
+
+
+def test_what_could_not_be_made_is_tried_again_with_the_next_question() -> None:
+    with ModelServer(conversations=False) as server:
+        backend = open_backend(Settings(base_url=server.url))
+        assistant, thread = Assistant(backend, Toolbox()), Thread()
+        server.pages = True
+        failed = list(assistant.run(thread, "Hi"))[-1]
+        assert isinstance(failed, RunFailed)
+        assert (failed.code, backend.protocol) == ("not_the_api", "")
+        server.pages = False
+        server.plays(text("Hello."))
+        assert list(assistant.resume(thread))[-1] == RunCompleted()
+        assert (thread.messages[-1].text, backend.protocol) == ("Hello.", "Responses")
+        backend.close()

@@ -1,0 +1,277 @@
+"""The application with software that nobody here wrote: llama.cpp's server and a small real model.
+
+What the model says is its own affair, and often wrong; that it is streamed, called, stopped, gone on with and
+kept short enough is ours.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+from assistant import Assistant, Thread, Toolbox
+from assistant.backends import RemoteBackend
+from assistant.backends.chat_completions.backend import Chat
+from assistant.backends.client import connect
+from assistant.backends.context import SHORTENED
+from assistant.backends.responses.backend import Responses
+from assistant.events import (
+    Event,
+    RoundEnded,
+    RoundStarted,
+    RunCompleted,
+    RunFailed,
+    RunStopped,
+    TextDelta,
+    ThreadOpened,
+    ToolCall,
+    ToolCallDelta,
+    ToolResult,
+)
+from assistant.messages import Message
+from assistant.settings import Settings
+from tests.conftest import add, need
+from tests.servers import llama as llama_server
+
+pytestmark = pytest.mark.slow
+
+Connect = Callable[[str], Assistant]
+
+LONG = "Count from 1 to 300."
+"""It is at that until the limit."""
+
+SUMS = [(30, 12), (7, 8), (100, 250), (21, 4)]
+"""So many examples make a small model do likewise."""
+
+
+@pytest.fixture(scope="module")
+def weights() -> Path:
+    weights = llama_server.weights()
+    need(weights, "xllamacpp and its weights (.ci/requirements.txt)")
+    assert weights is not None
+    return weights
+
+
+@pytest.fixture(scope="module")
+def roomy(weights: Path) -> Iterator[str]:
+    with llama_server.running(weights, n_ctx=2048, n_predict=256) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def narrow(weights: Path) -> Iterator[str]:
+    """A server whose answers end early: in the middle of a call's arguments, if there is one."""
+    with llama_server.running(weights, n_ctx=1024, n_predict=20) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def forgetful(weights: Path) -> Iterator[str]:
+    with llama_server.running(weights, n_ctx=256, n_predict=32) as url:
+        yield url
+
+
+@pytest.fixture(params=["responses", "chat"])
+def connect_to(request: pytest.FixtureRequest) -> Iterator[Connect]:
+    """Makes an assistant whose model is at an address, with each of the protocols the server speaks."""
+    with ExitStack() as clients:
+
+        def connected(url: str) -> Assistant:
+            client = clients.enter_context(connect(Settings(base_url=f"{url}/v1")))
+            instructions = "For every sum, call the function add. Then tell the sum."
+            backend: RemoteBackend = Responses(client, model="smollm2", instructions=instructions)
+            if request.param == "chat":
+                backend = Chat(client, model="smollm2", instructions=instructions)
+            return Assistant(backend, Toolbox(add))
+
+        yield connected
+
+
+def with_sums(first: str = '{"a": 30, "b": 12}') -> Thread:
+    """A conversation with another server, in which sums were left to the function; ``first``: its first
+    call's arguments.
+    """
+    thread = Thread("thread_kept")
+    for number, (a, b) in enumerate(SUMS):
+        arguments = json.dumps({"a": a, "b": b}) if number else first
+        thread.messages += [Message.from_user(f"What is {a} plus {b}?"), Message("assistant")]
+        for event in (
+            RoundStarted(1),
+            ToolCall(f"call_{a}", "add", arguments),
+            RoundEnded(),
+            ToolResult(f"call_{a}", str(a + b)),
+            RoundStarted(2),
+            TextDelta(f"{a} plus {b} is {a + b}."),
+            RoundEnded(),
+            RunCompleted(),
+        ):
+            thread.messages[-1].add(event)
+    return thread
+
+
+def kinds(events: list[Event]) -> list[str]:
+    """The kinds of events, each run of one kind once."""
+    return [kind for kind, _ in groupby(type(event).__name__ for event in events)]
+
+
+def texts(events: list[Event]) -> list[str]:
+    return [event.text for event in events if isinstance(event, TextDelta)]
+
+
+def results(events: list[Event]) -> list[ToolResult]:
+    return [event for event in events if isinstance(event, ToolResult)]
+
+
+def told(events: list[Event]) -> list[int]:
+    """How many tokens the server was told in each round, as it counted them itself."""
+    return [event.usage.input for event in events if isinstance(event, RoundEnded) and event.usage]
+
+
+def is_done_or_at_its_limit(event: Event) -> bool:
+    """The server tells by Chat Completions alone that it came to its limit."""
+    return event == RunCompleted() or (isinstance(event, RunStopped) and event.reason == "max_output_tokens")
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.01)
+
+
+def test_an_answer_comes_in_pieces_and_is_complete(roomy: str, connect_to: Connect) -> None:
+    thread = Thread()
+    events = list(connect_to(roomy).run(thread, "What is the capital of France?"))
+    assert kinds(events) == ["RoundStarted", "ThreadOpened", "TextDelta", "RoundEnded", "RunCompleted"]
+    assert len(texts(events)) > 3
+    assert thread.messages[-1].text == "".join(texts(events))
+    assert re.fullmatch("thread_[0-9a-f]{32}", thread.id), "the server has no name for it"
+    ended = events[-2]
+    assert isinstance(ended, RoundEnded)
+    assert ended.model.endswith(".gguf")
+    assert ended.usage is not None
+    assert ended.usage.output >= len(texts(events))
+
+
+def test_an_answer_that_came_to_the_servers_limit_is_kept_and_gone_on_from(
+    narrow: str, connect_to: Connect
+) -> None:
+    assistant, thread = connect_to(narrow), Thread()
+    for question in (LONG, "Go on."):
+        events = list(assistant.run(thread, question))
+        assert 1 < len(texts(events)) <= 20
+        assert is_done_or_at_its_limit(events[-1])
+        assert thread.messages[-1].text == "".join(texts(events))
+
+
+def test_a_conversation_of_three_turns_goes_on_also_in_another_process(
+    roomy: str, connect_to: Connect
+) -> None:
+    thread, opened, heard = Thread(), [], []
+    for question in ("What is the capital of France?", "And of Italy?", "And of Spain?"):
+        thread = Thread(thread.id, thread.messages, json.loads(json.dumps(thread.raw)))
+        events = list(connect_to(roomy).run(thread, question))
+        assert is_done_or_at_its_limit(events[-1])
+        opened += [event.thread_id for event in events if isinstance(event, ThreadOpened)]
+        heard.append(llama_server.heard(roomy))
+    assert opened == [thread.id], "it is opened once"
+    assert [message.role for message in thread.messages] == ["user", "assistant"] * 3
+    assert heard[0] < heard[1] < heard[2], "the server is told everything each time"
+
+
+def test_a_function_is_run_and_the_server_goes_on_from_its_result(roomy: str, connect_to: Connect) -> None:
+    assistant, thread = connect_to(roomy), with_sums()
+    for question in ("What is 17 plus 25?", "What is 40 plus 5?"):  # the second after a call of its own
+        events = list(assistant.run(thread, question))
+        assert kinds(events) == [
+            *("RoundStarted", "ToolCallDelta", "ToolCall", "RoundEnded", "ToolResult"),
+            *("RoundStarted", "TextDelta", "RoundEnded", "RunCompleted"),
+        ]
+        (call,) = [event for event in events if isinstance(event, ToolCall)]
+        arguments = json.loads(call.arguments)
+        assert results(events) == [ToolResult(call.call_id, str(arguments["a"] + arguments["b"]))]
+        drafts = [event for event in events if isinstance(event, ToolCallDelta)]
+        assert "".join(draft.text for draft in drafts) == call.arguments
+        assert {(draft.call_id, draft.name) for draft in drafts} == {(call.call_id, "add")}
+        first, second = told(events)
+        assert first < second
+    assert thread.id == "thread_kept"
+
+
+def test_a_call_that_the_limit_cut_in_two_is_not_run_and_spoils_nothing(
+    narrow: str, roomy: str, connect_to: Connect
+) -> None:
+    thread = with_sums()
+    events = list(connect_to(narrow).run(thread, "What is 17 plus 25?"))
+    assert any(isinstance(event, ToolCallDelta) for event in events)
+    assert [result for result in results(events) if result.outcome == "done"] == []
+    assert isinstance(events[-1], RunCompleted | RunStopped)
+    events = list(connect_to(roomy).run(thread, "What is the capital of France?"))
+    assert is_done_or_at_its_limit(events[-1])
+
+
+def test_a_transcript_with_a_call_that_is_not_json_is_gone_on_from(roomy: str, connect_to: Connect) -> None:
+    thread = with_sums('{"a": 1')
+    events = list(connect_to(roomy).run(thread, "What is the capital of France?"))
+    assert is_done_or_at_its_limit(events[-1])
+
+
+def test_a_stopped_answer_ends_at_the_server_too_and_the_next_message_is_answered(
+    roomy: str, connect_to: Connect
+) -> None:
+    assistant, thread = connect_to(roomy), Thread()
+    run = assistant.run(thread, LONG)
+    said = [next(event.text for event in run if isinstance(event, TextDelta)) for _ in range(3)]
+    assert llama_server.is_busy(roomy)
+    run.close()
+    wait_until(lambda: not llama_server.is_busy(roomy), 1.5)  # by itself it would go on for longer
+    assert thread.messages[-1].ending == RunStopped("person", "Stopped.")
+    assert thread.messages[-1].text == "".join(said)
+    events = list(assistant.run(thread, "Thank you. What is the capital of France?"))
+    assert is_done_or_at_its_limit(events[-1])
+    assert thread.messages[-1].text == "".join(texts(events)) != ""
+
+
+def test_an_answer_is_let_go_of_while_the_server_is_silent(roomy: str, connect_to: Connect) -> None:
+    assistant, thread = connect_to(roomy), Thread()
+    with ThreadPoolExecutor(1) as pool:
+        going_on = pool.submit(list[Event], assistant.run(thread, f"{'tell me ' * 150} a joke."))
+        wait_until(lambda: llama_server.is_busy(roomy))
+        assistant.cancel(thread)
+        events = going_on.result(10.0)
+    assert texts(events) == []
+    assert isinstance(events[-1], RunFailed)
+    assert (events[-1].code, events[-1].retry) == ("interrupted", True)
+    events = list(assistant.run(Thread(), "What is the capital of France?"))
+    assert is_done_or_at_its_limit(events[-1])
+
+
+def test_what_the_model_cannot_take_in_any_more_is_left_out_and_said(
+    forgetful: str, connect_to: Connect
+) -> None:
+    assistant, thread = connect_to(forgetful), Thread()
+    assistant.toolbox = Toolbox()
+    heard, shortened = 0, []
+    for number in range(8):
+        events = list(assistant.run(thread, f"Tell me a short story about {number} friends by the sea."))
+        assert is_done_or_at_its_limit(events[-1])
+        heard, before = llama_server.heard(forgetful), heard
+        assert (heard < before) == (SHORTENED in events), "it grows by a turn, or shrinks and that is said"
+        shortened.append(SHORTENED in events)
+    assert 1 <= sum(shortened[:-1]) <= 5, "not at each turn"
+    assert len(thread.messages) == 16, "nothing is lost here"
+
+
+def test_a_transcript_that_is_too_long_from_the_start_is_told_in_part(
+    forgetful: str, connect_to: Connect
+) -> None:
+    thread = with_sums()
+    events = list(connect_to(forgetful).run(thread, "What is the capital of France?"))
+    assert events[1] == SHORTENED
+    assert is_done_or_at_its_limit(events[-1])

@@ -1,0 +1,234 @@
+"""What a person said into a microphone, as text: where it is offered, what is sent, what can go wrong."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from assistant.backends.transcription import MOST_BYTES, Voice, open_voice
+from assistant.errors import BackendError
+from assistant.settings import Settings
+from tests.servers.responses import Handler, ModelServer
+
+WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
+
+
+class Ears(Handler):
+    """Answers ``/audio/transcriptions`` with the next of the model's ``heard``, whatever is sent."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.model.asked.append({"path": self.path, "body": body})
+        self._send(*self.model.heard.pop(0))  # type: ignore[attr-defined]
+
+
+class EarServer(ModelServer):
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[tuple[Any, ...]] = []
+
+    def handler(self) -> type[Handler]:
+        return Ears
+
+
+@pytest.fixture
+def server() -> Iterator[EarServer]:
+    with EarServer() as server:
+        yield server
+
+
+@pytest.fixture
+def voice(server: EarServer) -> Voice:
+    voice = open_voice(Settings(base_url=server.url, api_key="sk-secret", transcribe_model="whisper"))
+    assert voice is not None
+    return voice
+
+
+def parts(body: bytes) -> dict[str, bytes]:
+    """The fields of a form (RFC 7578)."""
+    boundary = body.split(b"\r\n", 1)[0]
+    found = {}
+    for part in body.split(boundary)[1:-1]:
+        head, content = part.split(b"\r\n\r\n", 1)
+        (name,) = re.findall(rb'; name="(\w+)"', head)
+        found[name.decode()] = content.removesuffix(b"\r\n")
+    return found
+
+
+def test_a_recording_becomes_text(server: EarServer, voice: Voice) -> None:
+    server.heard = [(200, {"text": " Grüße aus 東京. \n", "usage": {"type": "duration", "seconds": 2}})]
+    assert voice.transcribe(WAV) == "Grüße aus 東京."
+    (asked,) = server.asked
+    assert asked["path"] == "/v1/audio/transcriptions"
+    assert parts(asked["body"]) == {"model": b"whisper", "file": WAV}
+    assert b'filename="recording.wav"' in asked["body"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ((200, {"text": "  \n"}), "Nothing was heard in the recording."),
+        ((200, {"nothing": 1}), "{host} sent no transcription."),
+        ((200, {"text": None}), "{host} sent no transcription."),
+        ((200, b"<!doctype html>", (("content-type", "text/html"),)), "{host} sent no transcription."),
+        (
+            (200, b"{", (("content-type", "application/json"),)),
+            "{host} sent something that is not JSON. Try again, or check OPENAI_BASE_URL.",
+        ),
+        (
+            (400, {"error": {"message": "Audio file is too short."}}),
+            "{host} refused the request. It says: Audio file is too short.",
+        ),
+        (
+            (404, {"error": {"message": "Not found"}}),
+            "{host} does not know this address or model. Check OPENAI_BASE_URL (it usually ends in /v1) "
+            "and ASSISTANT_TRANSCRIBE_MODEL. It says: Not found",
+        ),
+        (
+            (401, {"error": {"message": "Bad key sk-secret."}}),
+            "{host} does not accept the key. Check OPENAI_API_KEY: it may be mistyped, expired or revoked.",
+        ),
+    ],
+)
+def test_what_goes_wrong_is_one_sentence(
+    server: EarServer, voice: Voice, answer: tuple[Any, ...], words: str
+) -> None:
+    server.heard = [answer]
+    with pytest.raises(BackendError) as caught:
+        voice.transcribe(WAV)
+    assert str(caught.value) == words.format(host=server.url.split("/")[2])
+
+
+def test_what_is_no_recording_is_not_sent(server: EarServer, voice: Voice) -> None:
+    for recording, words in (
+        (b"", "The recording is empty."),
+        (
+            bytes(MOST_BYTES + 1),
+            "The recording is too long: it has 25 MB, at most 25 can be transcribed. Say it in parts.",
+        ),
+    ):
+        with pytest.raises(BackendError) as caught:
+            voice.transcribe(recording)
+        assert str(caught.value) == words
+    assert server.asked == []
+
+
+def test_it_is_offered_where_something_transcribes() -> None:
+    elsewhere = Settings(base_url="http://localhost:11434/v1")
+    assert open_voice(Settings()) is None
+    assert open_voice(Settings(transcribe_model="gpt-transcribe")) is None
+    assert open_voice(elsewhere) is None
+    for settings, model in (
+        (Settings(api_key="sk-x"), "gpt-transcribe"),
+        (Settings(api_key="sk-x", transcribe_model="whisper-1"), "whisper-1"),
+        (Settings(base_url=elsewhere.base_url, transcribe_model="w"), "w"),
+    ):
+        voice = open_voice(settings)
+        assert voice is not None
+        assert voice._model == model
+
+
+# --- on the page -------------------------------------------------------------------------------------
+
+
+def page() -> None:
+    """As the page has it, but that the browser's part is put into the session by a test."""
+    import io
+
+    import streamlit as st
+    from streamlit.typing import ChatInputValue
+
+    from assistant.ui.composer import draw_waiting, release, submitted
+
+    voice = st.session_state.voice
+    unsent = st.session_state.pop("unsent", None)
+    if unsent:
+        st.text(f"back in the input: {unsent[0]!r}, {unsent[1]}")
+    value = None
+    if given := st.session_state.pop("given", None):
+        words, files, audio = given
+
+        def upload(name: str, content: bytes) -> io.BytesIO:
+            file = io.BytesIO(content)
+            file.name = name
+            return file
+
+        value = ChatInputValue(
+            words,
+            [upload(*file) for file in files],  # type: ignore[misc]
+            upload("audio.wav", audio) if audio else None,  # type: ignore[arg-type]
+            _include_files=True,
+            _include_audio=True,
+        )
+    words, attached = submitted(value, voice)
+    if words or attached:
+        st.text(f"sent: {words!r}, {[each.name for each in attached]}")
+        release()
+    draw_waiting(voice)
+
+
+@pytest.fixture
+def app(voice: Voice) -> AppTest:
+    app = AppTest.from_function(page)
+    app.session_state.voice = voice
+    return app
+
+
+def says(app: AppTest, words: str, files: list[tuple[str, bytes]], audio: bytes = b"") -> list[str]:
+    app.session_state.given = words, files, audio
+    app.run()
+    assert not app.exception
+    return [each.value for each in app.text]
+
+
+def test_what_was_heard_goes_behind_what_was_typed_and_files_wait(server: EarServer, app: AppTest) -> None:
+    server.heard = [(200, {"text": "what is this?"})]
+    assert says(app, "Look,", [("a.txt", b"a")], WAV) == [
+        "back in the input: 'Look, what is this?', This was heard. Change what is wrong, and send it."
+    ]
+    assert [each.label for each in app.button] == ["a\\.txt"]
+    assert says(app, "Look, what is that?", []) == ["sent: 'Look, what is that?', ['a.txt']"]
+    assert not app.button
+
+
+def test_a_recording_that_was_not_heard_is_kept_and_can_be_tried_again(
+    server: EarServer, app: AppTest
+) -> None:
+    broken = (400, {"error": {"message": "No."}})
+    server.heard = [broken, broken, (200, {"text": "hello"})]
+    assert says(app, "Typed", [], WAV) == ["back in the input: 'Typed', The recording is not written down."]
+    refused = f"{server.url.split('/')[2]} refused the request. It says: No."
+    assert [each.value.replace("\\", "") for each in app.warning] == [
+        f"The recording could not be transcribed. {refused}"
+    ]
+    app.button(key="transcribe_again").click().run()
+    assert len(app.warning) == 1
+    app.button(key="transcribe_again").click().run()
+    assert [each.value for each in app.code] == ["hello"]
+    assert not app.warning
+    assert not app.button
+    assert says(app, "hello", []) == ["sent: 'hello', []"]
+    assert not app.code
+
+
+def test_a_recording_can_be_thrown_away(server: EarServer, app: AppTest) -> None:
+    server.heard = [(400, {"error": {"message": "No."}})]
+    says(app, "", [], WAV)
+    app.button(key="discard_recording").click().run()
+    assert not app.button
+
+
+def test_files_that_are_not_taken_hold_a_message_back_and_lose_nothing(app: AppTest) -> None:
+    files = [("a.txt", b"a"), ("b.zip", b"PK\xff\xff"), ("c.txt", b"c")]
+    assert says(app, "See", files) == ["back in the input: 'See', It is not sent yet: see above the input."]
+    assert [each.value.replace("\\", "") for each in app.warning] == [
+        "b.zip cannot be read by a model. What can: PNG, JPEG, WebP and GIF images, PDF files, and text "
+        "files of any kind."
+    ]
+    app.button(key="detach_0").click().run()
+    assert not app.warning
+    assert says(app, "See", []) == ["sent: 'See', ['c.txt']"]
+    assert says(app, "More", [("d.txt", b"d")]) == ["sent: 'More', ['d.txt']"]
+    assert "attached" not in app.session_state

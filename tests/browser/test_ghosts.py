@@ -1,0 +1,212 @@
+"""The page in a real browser once more: nothing that is over is left to be seen."""
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.test_page import (
+    IDLE,
+    MESSAGE,
+    app,
+    app_folder,
+    browser,
+    model,
+    one_server,
+    page,
+    say,
+    wait_for,
+)
+from tests.servers.responses import ModelServer, call, calls, text
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+__all__ = ["app", "app_folder", "browser", "model", "one_server", "page"]  # fixtures
+
+pytestmark = pytest.mark.browser
+
+
+def test_the_buttons_below_an_answer_are_gone_as_soon_as_the_next_one_is_written(
+    model: ModelServer, page: "Page"
+) -> None:
+    from playwright.sync_api import expect
+
+    gate = threading.Event()
+    model.plays(
+        calls(*(call("calculate", expression=f"{number}/0") for number in range(3))),
+        text("One."),
+        text("Two three four five", gate=gate, gate_after=6),
+        text("Six seven eight nine", gate=(later := threading.Event()), gate_after=6),
+    )
+    say(page, "First")
+    wait_for(page, "One.")
+    page.wait_for_selector(IDLE)
+    assert page.get_by_role("button", name="Regenerate").count() == 1
+    assert page.get_by_role("button", name="again").count() == 3
+    page.locator("[data-testid=stFeedback] button").first.click()
+    page.wait_for_selector("[placeholder='Say why, if you like']")
+    say(page, "Second")
+    wait_for(page, "Two three")
+    page.wait_for_selector(".st-key-stop button")
+    first = page.locator(MESSAGE).nth(1)
+    for name in ("Regenerate", "again"):
+        expect(page.get_by_role("button", name=name)).to_have_count(0, timeout=2_000)
+    assert first.locator("[data-testid=stFeedback], [data-testid=stTextInput]").count() == 0
+    assert first.inner_text().count(" tokens") == 1
+    gate.set()
+    wait_for(page, "five")
+    page.wait_for_selector(IDLE)
+    say(page, "Third")
+    wait_for(page, "Six seven")
+    answers = [page.locator(MESSAGE).nth(number).inner_text() for number in (1, 3)]
+    assert [answer.count(" tokens") for answer in answers] == [1, 1]
+    later.set()
+    wait_for(page, "nine")
+    page.wait_for_selector(IDLE)
+
+
+def test_what_stands_on_the_page_stands_as_it_was_while_an_answer_begins(
+    model: ModelServer, page: "Page"
+) -> None:
+    gate = threading.Event()
+    model.plays(
+        calls(call("calculate", expression="6*7")),
+        text("It is forty-two."),
+        text("Two three four five", gate=gate, gate_after=6),
+    )
+    say(page, "First")
+    wait_for(page, "It is forty-two.")
+    page.wait_for_selector(IDLE)
+    page.evaluate(FRAMES, [MESSAGE, AROUND])
+    say(page, "Second")
+    wait_for(page, "Two three")
+    page.wait_for_timeout(2_000)
+    gate.set()
+    wait_for(page, "five")
+    page.wait_for_selector(IDLE)
+    assert page.evaluate("window.frames_seen") == [
+        [["First", True], ["It is forty-two.", True]],
+        [["First", True], ["It is forty-two.", True], ["Second", True]],
+    ], "each time something else stood there, its text and whether it was as dark as ever"
+    assert page.evaluate("window.around_seen") == [
+        [["Today", True], ["Trip planner", True], ["New chat", True]]
+    ]
+
+
+AROUND = "h1, .st-key-new_chat button p, [class*=st-key-threads_] [data-testid=stWidgetLabel] p"
+"""The page's title, a button beside it, and the name of the list of threads."""
+
+FRAMES = """([selector, around]) => {
+  window.frames_seen = [];
+  window.around_seen = [];
+  const isDark = element => {
+    let dark = true;
+    for (let each = element; each; each = each.parentElement) dark &&= getComputedStyle(each).opacity === '1';
+    return dark;
+  };
+  const look = () => {
+    const places = [...document.querySelectorAll(around)].map(each => [each.innerText, isDark(each)]);
+    if (JSON.stringify(window.around_seen.at(-1)) !== JSON.stringify(places)) window.around_seen.push(places);
+    const seen = [...document.querySelectorAll(selector)].slice(0, 3).map(message => {
+      const texts = [...message.querySelectorAll('[data-testid=stText], [data-testid=stMarkdown] p')];
+      const said = texts.find(each => /First|Second|forty/.test(each.innerText));
+      return [said ? said.innerText : '', isDark(said)];
+    });
+    const last = window.frames_seen.at(-1);
+    if (JSON.stringify(last) !== JSON.stringify(seen)) window.frames_seen.push(seen);
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+
+
+def test_the_mark_of_an_answer_in_another_thread_goes_when_that_ends(
+    model: ModelServer, page: "Page"
+) -> None:
+    gate = threading.Event()
+    model.plays(text("One two three four", gate=gate, gate_after=6))
+    say(page, "A long one")
+    wait_for(page, "One two")
+    page.get_by_role("button", name="New chat").click()
+    marked = page.get_by_test_id("stSidebar").get_by_text("hourglass_top")
+    marked.wait_for(state="attached")
+    page.fill("[data-testid=stChatInputTextArea]", "half a sentence")
+    gate.set()
+    marked.wait_for(state="detached")
+    assert page.input_value("[data-testid=stChatInputTextArea]") == "half a sentence"
+
+
+def test_a_wide_table_on_a_phone_is_scrolled_by_itself(model: ModelServer, page: "Page") -> None:
+    row = "|" + " some words |" * 12 + "\n"
+    page.set_viewport_size({"width": 390, "height": 800})
+    model.plays(text(f"{row}{'|---' * 12}|\n{row}\nThe end."))
+    say(page, "A table")
+    wait_for(page, "The end.")
+    page.wait_for_selector(IDLE)
+    wide = "element => element.scrollWidth > element.clientWidth"
+    assert [page.locator(each).evaluate(wide) for each in (".stMain", f"{MESSAGE} table")] == [False, True]
+
+
+def test_nothing_of_another_panel_is_seen_in_the_sandbox_while_an_answer_is_written(
+    model: ModelServer, page: "Page"
+) -> None:
+    gate = threading.Event()
+    model.plays(text("One two three four", gate=gate, gate_after=6))
+    page.get_by_text("Sandbox", exact=True).click()
+    say(page, "Count")
+    wait_for(page, "One two")
+    page.get_by_text("Functions", exact=True).click()
+    page.wait_for_selector("text=As the model is told of it")
+    page.get_by_text("Faults", exact=True).click()
+    page.wait_for_selector("text=On the stream")
+    page.wait_for_selector("text=As the model is told of it", state="detached")
+    assert page.get_by_label("expression").count() == 0
+    gate.set()
+    wait_for(page, "four")
+    page.wait_for_selector(IDLE)
+
+
+def test_a_page_whose_line_was_cut_for_a_while_sees_the_rest_of_the_answer(
+    model: ModelServer, page: "Page"
+) -> None:
+    page.add_init_script(LINES)
+    page.reload()
+    page.wait_for_selector(IDLE, state="attached")
+    page.evaluate("window.not_reloaded = true")
+    gate = threading.Event()
+    model.plays(text("Two three four five", gate=gate, gate_after=6), text("Again."))
+    say(page, "Count")
+    wait_for(page, "Two three")
+    page.evaluate("window.cut_lines()")
+    page.wait_for_timeout(1_500)  # the page's script rests by now
+    gate.set()
+    page.evaluate("window.mend_lines()")
+    wait_for(page, "Two three four five")
+    page.wait_for_selector(IDLE)
+    assert page.evaluate("window.not_reloaded"), "it is the same page, and the same session"
+    say(page, "More")
+    wait_for(page, "Again.")
+    said = page.locator("[data-testid=stChatMessageContent]")
+    assert [each.inner_text().splitlines()[0] for each in said.all()] == [
+        "Count",
+        "Two three four five",
+        "More",
+        "Again.",
+    ]
+
+
+LINES = """
+const open = []
+let cut = false
+window.WebSocket = class extends WebSocket {
+    constructor(...given) {
+        super(...given)
+        open.push(this)
+        if (cut) this.close()
+    }
+}
+window.cut_lines = () => { cut = true; open.forEach(line => line.close()) }
+window.mend_lines = () => { cut = false }
+"""
+"""Lets a test cut the page's connections, and have none until they are mended."""

@@ -1,0 +1,585 @@
+"""The page in a real browser: what only a browser can show. Few, and never skipped where CI runs."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from assistant import Thread
+from assistant.events import RunCompleted
+from assistant.messages import Message, Text
+from assistant.settings import VARIABLES
+from assistant.storage.store import Store
+from tests.conftest import need
+from tests.paths import ROOT
+from tests.servers.responses import ModelServer, call, calls, cut, message, text
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+FLAGS += ["--disable-background-networking", "--disable-component-update"]
+
+INPUT = "[data-testid=stChatInputTextArea]"
+STOP = ".st-key-stop button"
+MESSAGE = "[data-testid=stChatMessage]"
+IDLE = "[data-test-script-state=notRunning]"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        need(False, "Playwright (.ci/requirements.txt)")
+    chromium = shutil.which("chromium")
+    need(chromium is not None, "Debian's chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def one_server() -> Iterator[ModelServer]:
+    with ModelServer() as server:
+        yield server
+
+
+@pytest.fixture
+def model(one_server: ModelServer) -> Iterator[ModelServer]:
+    """The model server of the app, with a script of its own for each test."""
+    yield one_server
+    one_server.end_script()
+
+
+def serve(
+    folder: Path, app: Path = ROOT / "streamlit_app.py", flags: Sequence[str] = (), **settings: str
+) -> Iterator[str]:
+    """``streamlit run`` as a person runs it, with more flags; gives its address."""
+    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    environment["ASSISTANT_DATABASE_URL"] = f"sqlite:///{folder}/threads.sqlite"
+    command = [sys.executable, "-m", "streamlit", "run", str(app), "--server.port=0"]
+    command += ["--server.headless=true", "--server.address=127.0.0.1", "--server.fileWatcherType=none"]
+    command += flags
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment | settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "URL:" in line:
+                break
+        # Read on, so that the pipe never fills up.
+        threading.Thread(target=process.stdout.read, daemon=True).start()
+        try:
+            yield line.split("URL:")[1].strip()
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="module")
+def app_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("app")
+
+
+@pytest.fixture(scope="module")
+def app(one_server: ModelServer, app_folder: Path) -> Iterator[str]:
+    yield from serve(app_folder, OPENAI_BASE_URL=one_server.url)
+
+
+@pytest.fixture(scope="module")
+def demo_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    yield from serve(tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture
+def page(browser: "Browser", app: str) -> Iterator["Page"]:
+    page = open_page(browser, app)
+    yield page
+    page.close()
+
+
+def open_page(browser: "Browser", address: str, **options: Any) -> "Page":
+    page = browser.new_page(viewport={"width": 900, "height": 800}, **options)
+    page.set_default_timeout(20_000)
+    page.goto(address)
+    page.wait_for_selector(INPUT)
+    return page
+
+
+def say(page: "Page", words: str) -> None:
+    page.fill(INPUT, words)
+    page.keyboard.press("Enter")
+
+
+def wait_for(page: "Page", words: str) -> None:
+    """Wait until the newest message holds these words."""
+    script = "([what, words]) => [...document.querySelectorAll(what)].pop()?.innerText.includes(words)"
+    page.wait_for_function(script, arg=[MESSAGE, words])
+
+
+def last_message(page: "Page") -> str:
+    """The newest message, without the quiet line below an answer."""
+    script = """message => {
+        const lines = [...message.querySelectorAll("[class*=st-key-footer_]")]
+        lines.forEach(line => line.style.display = "none")
+        const words = message.innerText
+        lines.forEach(line => line.style.display = "")
+        return words
+    }"""
+    return str(page.locator(MESSAGE).last.evaluate(script))
+
+
+def test_text_appears_while_the_answer_is_still_being_written(model: ModelServer, page: "Page") -> None:
+    gate = threading.Event()
+    model.plays(text("One two three four", gate=gate, gate_after=6))
+    say(page, "Count")
+    wait_for(page, "One two")
+    assert "four" not in last_message(page)
+    gate.set()
+    wait_for(page, "One two three four")
+    page.wait_for_selector(IDLE)
+    assert "thread=conv_" in page.url
+
+
+EVERYTHING = [
+    "A paragraph with **bold**, `code`, [a link](https://example.com) and $x^2$.",
+    "# One",
+    "**Bold** begins this one.",
+    "## Two",
+    "- a\n- b\n  - c",
+    "Between.\nTwo lines.",
+    "1. one\n2. two",
+    "### Three",
+    "```python\nprint(1)\n\nprint(2)\n```",
+    "| a | b |\n|---|---|\n| 1 | 2 |",
+    "> quoted\n\n> again",
+    "日本語の段落です。",
+    "---",
+    "#### Four",
+    "$$\nx^2\n$$",
+    "- [ ] to do\n- [x] done",
+    "1 is no list.",
+    "- one\n\n- two",
+    "The end.",
+]
+PLACES = """message => [...message.querySelectorAll("[data-testid=stMarkdownContainer] > *")].map(element => {
+    const place = element.getBoundingClientRect(), top = message.getBoundingClientRect().top
+    return [element.tagName, Math.round(place.top - top), Math.round(place.height), element.innerText]
+})"""
+
+
+BLOCKS_APP = """
+import streamlit as st
+from assistant.markdown.block_splitter import Blocks
+from tests.browser.test_page import EVERYTHING
+
+document = "\\n\\n".join(EVERYTHING + ["Once more."] + EVERYTHING[::-1])
+pieces = [piece or (lambda: None) for piece in Blocks(least=0).take(document)]
+with st.chat_message("assistant"):
+    st.markdown(document)
+with st.chat_message("assistant"):
+    st.write_stream(iter(pieces))
+"""
+
+
+def test_blocks_drawn_one_by_one_stand_where_one_block_would_put_them(
+    browser: "Browser", tmp_path: Path
+) -> None:
+    (tmp_path / "blocks.py").write_text(BLOCKS_APP)
+    with contextmanager(serve)(tmp_path, tmp_path / "blocks.py", PYTHONPATH=str(ROOT)) as address:
+        page = browser.new_page()
+        page.goto(address)
+        whole, blocks = page.locator(MESSAGE).first, page.locator(MESSAGE).last
+        blocks.locator(".katex").nth(3).wait_for()
+        page.wait_for_selector(IDLE)
+        page.wait_for_timeout(500)  # what is highlighted comes a little later
+        assert blocks.get_by_test_id("stMarkdown").count() > 20
+        assert whole.get_by_test_id("stMarkdown").count() == 1
+        assert whole.evaluate(PLACES) == blocks.evaluate(PLACES)
+        page.close()
+
+
+def test_an_expander_opens_and_shows_arguments_and_output(model: ModelServer, page: "Page") -> None:
+    model.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
+    say(page, "6*7?")
+    wait_for(page, "It is 42.")
+    page.wait_for_selector(IDLE)
+    step = page.locator(f"{MESSAGE} [data-testid=stExpander]").last
+    step.locator("summary").click()
+    inside = step.get_by_test_id("stExpanderDetails")
+    inside.get_by_text('"6*7"').wait_for(state="visible")
+    inside.get_by_text("42", exact=True).wait_for(state="visible")
+
+
+def test_an_expander_that_was_opened_while_the_call_was_written_stays_open(
+    model: ModelServer, page: "Page"
+) -> None:
+    writing, speaking = threading.Event(), threading.Event()
+    long = "1+" * 15_000 + "1"
+    model.plays(
+        calls(call("calculate", expression=long), gate=writing, gate_after=4),
+        text("One two three four", gate=speaking, gate_after=6),
+        text("Five."),
+    )
+    say(page, "Go")
+    step = page.locator(f"{MESSAGE} [data-testid=stExpander]").last
+    step.locator("summary").click()
+    inside = step.get_by_test_id("stExpanderDetails")
+    inside.get_by_text("+1+1+1").wait_for(state="visible")
+    writing.set()
+    wait_for(page, "One two")
+    inside.get_by_text("These are the first 20,000 of 30,023 characters.").wait_for(state="visible")
+    with page.expect_download() as download:
+        inside.get_by_role("button", name="Save all of it").click()
+    assert download.value.suggested_filename == "calculate_arguments.json"
+    assert json.loads(download.value.path().read_text()) == {"expression": long}
+    speaking.set()
+    wait_for(page, "three four")
+    page.wait_for_selector(IDLE)
+    say(page, "More")
+    wait_for(page, "Five.")
+    page.wait_for_selector(IDLE)
+    assert inside.get_by_text("These are the first 20,000 of 30,023 characters.").is_visible()
+
+
+def test_a_message_from_a_tab_that_knows_of_no_run_waits_its_turn(
+    model: ModelServer, browser: "Browser", page: "Page"
+) -> None:
+    model.plays(text("Hello."))
+    say(page, "Hi")
+    wait_for(page, "Hello.")
+    page.wait_for_selector(IDLE)
+    second = open_page(browser, page.url)
+    wait_for(second, "Hello.")
+    second.wait_for_selector(IDLE)
+    gate = threading.Event()
+    model.plays(text("One two three four", gate=gate, gate_after=6), text("Five."))
+    say(page, "Count")
+    wait_for(page, "One two")
+    say(second, "And I?")
+    second.wait_for_selector(".stBottom :text-is('And I?')")
+    wait_for(second, "One two")
+    before = len(model.asked)
+    gate.set()
+    for _ in range(400):  # whichever page sees the end first sends what waited
+        if len(model.asked) > before:
+            break
+        page.wait_for_timeout(50)
+    for each in (page, second):
+        each.reload()
+        wait_for(each, "Five.")
+        each.wait_for_selector(IDLE)
+        assert not each.locator(".stBottom :text-is('And I?')").count()
+    assert [request["input"][0]["content"] for request in model.asked[-3:]] == ["Hi", "Count", "And I?"]
+    second.close()
+
+
+def test_a_click_elsewhere_a_reload_and_a_second_tab_leave_the_answer_alone(
+    model: ModelServer, browser: "Browser", page: "Page"
+) -> None:
+    gate = threading.Event()
+    model.plays(
+        calls(message("First I add."), call("calculate", expression="2+2")),
+        text("One two three four", gate=gate, gate_after=6),
+    )
+    say(page, "Count")
+    wait_for(page, "One two")
+    address = page.url
+    second = open_page(browser, address)
+    wait_for(second, "One two")
+    page.reload()
+    wait_for(page, "One two")
+    page.get_by_role("button", name="New chat").click()
+    page.wait_for_selector("text=What time is it in Oslo")
+    page.goto(address)
+    wait_for(page, "One two")
+    assert page.locator(MESSAGE).count() == 2
+    gate.set()
+    for each in (page, second):
+        wait_for(each, "One two three four")
+        each.wait_for_selector(IDLE)
+        assert "2+2" in last_message(each)
+        assert last_message(each).count("First I add.") == 1
+    second.close()
+
+
+def test_stop_keeps_the_partial_text_and_the_next_message_works(model: ModelServer, page: "Page") -> None:
+    model.plays(cut(text("One two three four"), 6, "silence"), text("Here again."))
+    say(page, "Count")
+    wait_for(page, "One two")
+    page.click(STOP)
+    wait_for(page, "Stopped.")
+    assert "One two th stop_circle Stopped." in " ".join(last_message(page).split())
+    page.wait_for_selector(IDLE)
+    say(page, "Again")
+    wait_for(page, "Here again.")
+    assert [item.get("content") for item in model.asked[-1]["input"]] == ["Count", "One two th", "Again"]
+
+
+def test_stop_works_while_the_server_has_not_said_anything(model: ModelServer, page: "Page") -> None:
+    silent = cut(text("Never."), 0, "silence")
+    model.plays(silent, text("Here again."))
+    say(page, "Hello?")
+    assert silent.reached.wait(20)
+    page.click(STOP)
+    wait_for(page, "Stopped.")
+    page.wait_for_selector(IDLE)
+    say(page, "Again")
+    wait_for(page, "Here again.")
+    assert [item["content"] for item in model.asked[-1]["input"]] == ["Hello?", "Again"]
+
+
+def test_what_is_typed_while_an_answer_is_written_waits_its_turn(model: ModelServer, page: "Page") -> None:
+    gate = threading.Event()
+    model.plays(text("One two three four", gate=gate, gate_after=6), text("The second."), text("The third."))
+    say(page, "Count")
+    wait_for(page, "One two")
+    for words in ("And then?", "Never mind", "And last?"):
+        say(page, words)
+        page.wait_for_selector(f".stBottom :text-is('{words}')")
+    page.locator(".st-key-take_back_1 button:visible").click()
+    page.wait_for_function(f"() => document.querySelector('{INPUT}').value == 'Never mind'")
+    page.fill(INPUT, "")
+    gate.set()
+    wait_for(page, "The third.")
+    page.wait_for_selector(IDLE)
+    assert [each["input"][-1]["content"] for each in model.asked[-3:]] == ["Count", "And then?", "And last?"]
+    assert page.evaluate(f"document.activeElement == document.querySelector('{INPUT}')")
+
+
+def test_escape_stops_and_what_waited_is_back_in_the_input(model: ModelServer, page: "Page") -> None:
+    silent = cut(text("One two three four"), 6, "silence")
+    model.plays(silent)
+    say(page, "Count")
+    wait_for(page, "One two")
+    say(page, "And then?")
+    page.wait_for_selector(".stBottom :text-is('And then?')")
+    page.keyboard.press("Escape")
+    wait_for(page, "Stopped.")
+    page.wait_for_function(f"() => document.querySelector('{INPUT}').value == 'And then?'")
+    assert not page.locator(STOP).count()
+
+
+def test_enter_that_ends_an_ime_composition_does_not_send(model: ModelServer, page: "Page") -> None:
+    page.focus(INPUT)
+    session = page.context.new_cdp_session(page)
+    session.send("Input.imeSetComposition", {"text": "きょうと", "selectionStart": 4, "selectionEnd": 4})
+    session.send(
+        "Input.dispatchKeyEvent",
+        {"type": "rawKeyDown", "key": "Process", "code": "Enter", "windowsVirtualKeyCode": 229},
+    )
+    session.send("Input.insertText", {"text": "京都"})
+    assert page.locator(MESSAGE).count() == 0
+    assert page.input_value(INPUT) == "京都"
+    model.plays(text("京都ですね。"))
+    page.keyboard.press("Enter")
+    wait_for(page, "京都ですね。")
+
+
+def test_back_and_forward_go_through_the_threads(model: ModelServer, page: "Page") -> None:
+    model.plays(text("One."), text("Two."))
+    say(page, "First")
+    wait_for(page, "One.")
+    page.wait_for_selector(IDLE)
+    first = page.url
+    page.get_by_role("button", name="New chat").click()
+    page.wait_for_selector("text=What time is it in Oslo")
+    say(page, "Second")
+    wait_for(page, "Two.")
+    page.wait_for_selector(IDLE)
+    second = page.url
+    page.get_by_test_id("stSidebar").get_by_text("First").click()
+    wait_for(page, "One.")
+    assert page.url == first
+    page.go_back()
+    wait_for(page, "Two.")
+    assert page.url == second
+    page.go_forward()
+    wait_for(page, "One.")
+    assert page.url == first
+
+
+def test_of_a_long_thread_the_newest_part_is_shown_and_earlier_ones_on_request(
+    model: ModelServer, browser: "Browser", app_folder: Path, app: str
+) -> None:
+    thread = Thread("conv_long")
+    for number in range(100):
+        thread.messages += [
+            Message.from_user(f"Question {number}."),
+            Message("assistant", [Text(f"Answer {number}.")], RunCompleted()),
+        ]
+    with closing(Store(f"sqlite:///{app_folder}/threads.sqlite")) as store:
+        store.save(thread)
+    page = open_page(browser, f"{app}/?thread=conv_long")
+    wait_for(page, "Answer 99.")
+    page.wait_for_selector(IDLE)
+    assert page.locator(MESSAGE).count() == 8
+    page.get_by_role("button", name="Show earlier messages (192)").click()
+    page.get_by_text("Question 71.").wait_for(state="attached")
+    page.wait_for_selector(IDLE)
+    assert page.locator(MESSAGE).count() == 58
+    assert "Question 71." in page.locator(MESSAGE).first.inner_text()
+    model.plays(text("Fine."))
+    say(page, "And now?")
+    wait_for(page, "Fine.")
+    page.close()
+
+
+def test_an_answer_of_another_process_is_seen_growing_and_can_be_stopped(
+    model: ModelServer, browser: "Browser", app_folder: Path, app: str
+) -> None:
+    page = open_page(browser, app)
+    for other_app in serve(app_folder, OPENAI_BASE_URL=model.url):
+        first, second = threading.Event(), threading.Event()
+        model.plays(
+            text("One two three four", gate=first, gate_after=6),
+            text("Five six seven eight", gate=second, gate_after=6),
+        )
+        say(page, "Count")
+        wait_for(page, "One two")
+        other = open_page(browser, page.url.replace(app, other_app))
+        other.get_by_text("Another process of this application is writing this answer.").wait_for()
+        wait_for(other, "One two")
+        say(other, "And I?")
+        other.get_by_text("Your message is back in the input.").wait_for()
+        assert other.input_value(INPUT) == "And I?"
+        first.set()
+        wait_for(other, "three four")
+        other.get_by_text("is writing this answer.").wait_for(state="detached")
+        page.wait_for_selector(IDLE)
+        say(page, "Go on")
+        wait_for(page, "Five six")
+        other.reload()
+        wait_for(other, "Five six")
+        other.get_by_role("button", name="Stop", exact=True).click()
+        for each in (page, other):
+            wait_for(each, "Stopped.")
+            each.wait_for_selector(IDLE)
+        model.plays(text("Fine."))
+        say(other, "And I?")
+        wait_for(other, "Fine.")
+        other.close()
+    page.close()
+
+
+def test_another_connection_is_chosen_tried_and_used_for_this_session_alone(
+    model: ModelServer, browser: "Browser", demo_app: str
+) -> None:
+    model.models = ["any-model", "b-model"]
+    page = open_page(browser, demo_app)
+    sidebar = page.get_by_test_id("stSidebar")
+    sidebar.get_by_text("Connection", exact=True).click()
+    sidebar.get_by_text("Another address").click()
+    sidebar.get_by_label("Base URL").fill(model.url)
+    page.keyboard.press("Enter")
+    sidebar.locator("input[value=any-model]").click()
+    page.get_by_role("option", name="b-model").click()
+    sidebar.locator("input[value=b-model]").wait_for()
+    page.wait_for_selector(IDLE)
+    model.plays(text("Hi"), text("No call."))
+    sidebar.get_by_role("button", name="Test").click()
+    sidebar.get_by_text("Its answers stream").wait_for()
+    sidebar.get_by_text("did not call it this time").wait_for()
+    page.wait_for_selector(IDLE)
+    sidebar.get_by_role("button", name="Use this connection").click()
+    page.get_by_text("Answers by b-model over").or_(page.get_by_text("Answers by b-model;")).wait_for()
+    model.plays(text("Hello from elsewhere."))
+    say(page, "Hi")
+    wait_for(page, "Hello from elsewhere.")
+    assert model.asked[-1]["model"] == "b-model"
+    other = open_page(browser, demo_app)
+    other.wait_for_selector("text=This is the built-in demo")
+    other.close()
+    page.close()
+
+
+def test_the_demo_answers_without_a_key(browser: "Browser", demo_app: str) -> None:
+    page = open_page(browser, demo_app)
+    page.wait_for_selector("text=This is the built-in demo")
+    say(page, 'calculate(expression="6*7")\ncalculate(expression="1/0")')
+    wait_for(page, "OPENAI_API_KEY")
+    page.wait_for_selector(IDLE)
+    assert page.locator(f"{MESSAGE} [data-testid=stExpander]").count() == 2
+    page.close()
+
+
+def test_the_demo_searches_paints_and_asks_leave(browser: "Browser", demo_app: str) -> None:
+    page = open_page(browser, demo_app)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    say(page, "Search the web for Kyoto")
+    page.wait_for_selector(f"{MESSAGE} >> text=Two days: Kyoto")
+    page.wait_for_selector(IDLE)
+    links = page.locator(f"{MESSAGE} a").evaluate_all("all => all.map(each => [each.href, each.rel])")
+    assert [(address, "noopener" in rel or "noreferrer" in rel) for address, rel in links] == [
+        (f"https://example.com/page/{number}", True) for number in (1, 2, 1, 2)
+    ]
+    say(page, "Paint the sea")
+    page.wait_for_selector(f"{MESSAGE} >> text=Save image.png")
+    page.wait_for_selector(IDLE)
+    assert page.locator(f"{MESSAGE} img").last.evaluate("image => image.naturalWidth") == 480
+    say(page, "Ask the library about Oslo")
+    page.wait_for_selector("text=waits for your decision")
+    page.wait_for_selector(IDLE)
+    page.click("text=Allow")
+    page.wait_for_selector(f"{MESSAGE} >> text=The library says")
+    assert [address for address in asked if "example.com" in address] == []  # nobody followed a link
+    page.close()
+
+
+def test_the_sandbox_shows_events_as_they_come_and_a_tape_is_played_again(
+    model: ModelServer, page: "Page"
+) -> None:
+    gate = threading.Event()
+    page.get_by_text("Sandbox").click()
+    side = page.locator(".st-key-sandbox_side")
+    side.get_by_text("Nothing has been recorded yet").wait_for()
+    model.plays(text("One two three four", gate=gate, gate_after=6))
+    say(page, "Count")
+    wait_for(page, "One two")
+    side.get_by_text("Recording").wait_for()
+    gate.set()
+    side.get_by_text("Click one to see all of it").wait_for()
+    side.get_by_text("Tape", exact=True).click()
+    address = page.url
+    side.get_by_role("button", name="Play it again").click()
+    page.wait_for_function("address => location.href !== address", arg=address)
+    wait_for(page, "One two three four")
+    assert page.locator(MESSAGE).count() == 2
+
+
+def test_a_call_that_waits_for_a_person_waits_through_a_reload_and_runs_once(
+    model: ModelServer, browser: "Browser", page: "Page"
+) -> None:
+    booking = call("book_hotel", hotel_id=21, guest="Ada", check_in="2026-12-02", nights=2)
+    before = len(model.asked)
+    model.plays(calls(booking), text("It is booked."))
+    say(page, "Book it")
+    page.get_by_text("waits for your decision").wait_for()
+    page.reload()
+    page.get_by_text("waits for your decision").wait_for()
+    other = open_page(browser, page.url)
+    other.get_by_text("waits for your decision").wait_for()
+    page.get_by_role("button", name="Run", exact=True).click()
+    wait_for(page, "It is booked.")
+    page.wait_for_selector(IDLE)
+    other.get_by_role("button", name="Run", exact=True).click()
+    wait_for(other, "It is booked.")
+    assert len(model.asked) == before + 2
+    other.close()

@@ -1,0 +1,270 @@
+"""Pictures of the page in its main states: in light and in dark, on a phone, and in both languages.
+
+Each is looked at by the test (nothing runs out of the page, nothing is cut, nothing is in the other
+language), and can be looked at by a person: ``ASSISTANT_TESTS_PICTURES=folder`` says where they go.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from assistant.locale.words_ja import JAPANESE
+from tests.browser.test_page import IDLE, INPUT, MESSAGE, browser, one_server, say, serve, wait_for
+from tests.servers.responses import ModelServer, call, calls, message, reasoning, text
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+__all__ = ["browser", "one_server"]  # fixtures
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+WIDE = {"width": 1000, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+ANSWER = """The **three of them** differ little:
+
+| City | Hotels | From |
+|:--|--:|--:|
+| Oslo | 12 | € 89 |
+| 京都 | 31 | ¥ 9,800 |
+
+```python
+def mean(prices: list[float]) -> float:
+    return sum(prices) / len(prices)  # a line that is longer than a telephone is wide, and has to be scrolled
+```
+
+The mean is $\\bar{x} = \\frac{1}{n} \\sum_{i=1}^{n} x_i$, and so:
+
+$$
+\\bar{x} = 93.5
+$$
+
+1. Book early.
+2. Then *go*, or see <https://example.com/a/very/long/address/that/has/no/place/to/be/broken/at/all/anywhere>."""
+
+FROM_THE_RIGHT = """שלום עולם! זה `code()` בפסקה, עם $x^2$.
+
+An English paragraph in between.
+
+- ראשון
+- שני
+
+> ציטוט
+
+| عربي | City |
+|---|---|
+| مرحبا | `x = 1` |
+
+```python
+print("שלום")
+```
+
+1. مرحبا بالعالم.
+2. الطقس في أوسلو جميل."""
+
+WHAT_IS_WRONG = """([english, inside]) => {
+    const found = []
+    const seen = element => element.checkVisibility({visibilityProperty: true, opacityProperty: true})
+    const words = element => `${element.tagName} ${element.innerText.slice(0, 60)}`
+    const main = document.querySelector("[data-testid=stAppScrollToBottomContainer]")
+    const place = document.querySelector(inside)
+    for (const each of inside === "body" ? [document.documentElement, main] : [])
+        if (each.scrollWidth > each.clientWidth) found.push(`wider than the page: ${each.tagName}`)
+    const view = document.querySelector("[data-testid=stAppViewContainer]")
+    if (view.scrollHeight > view.clientHeight) found.push("there is something below the page")
+    for (const each of document.querySelectorAll("[data-testid=stException]")) found.push(words(each))
+    const theirs = "header, [data-testid=stElementToolbar], [data-testid=stSidebar][data-collapsed=true]"
+    const drawn = "[data-testid=stMarkdownContainer] :is(p, li, h1, h2, h3, blockquote), summary, button"
+    for (const each of place.querySelectorAll(`${drawn}, [data-testid=stText]`)) {
+        if (!seen(each) || !each.innerText?.trim() || each.closest(`.katex, ${theirs}`)) continue
+        if (each.tagName === "BUTTON" && !each.querySelector("p")) continue  // an icon alone
+        if (each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).display !== "inline")
+            found.push(`cut: ${words(each)}`)
+        const {left, right, width} = each.getBoundingClientRect()
+        if (width > 1 && left < innerWidth && right > innerWidth + 1 && left >= 0)
+            found.push(`runs out of the page: ${words(each)}`)
+    }
+    const lines = []
+    for (const each of place.querySelectorAll("[data-testid=stMarkdownContainer]"))
+        if (!each.closest(theirs)) lines.push(...each.innerText.split("\\n").map(line => line.trim()))
+    for (const each of place.querySelectorAll("[placeholder], [aria-label]"))
+        if (!each.closest(theirs)) lines.push(each.placeholder, each.getAttribute("aria-label"))
+    for (const each of new Set(lines)) if (english.includes(each)) found.push(`not translated: ${each}`)
+    return found
+}"""
+
+
+@pytest.fixture(scope="module")
+def app(one_server: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    yield from serve(tmp_path_factory.mktemp("pictures_app"), OPENAI_BASE_URL=one_server.url)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the pictures go."""
+    folder = Path(os.environ.get("ASSISTANT_TESTS_PICTURES", tmp_path))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+class Looks:
+    """One thread, on a desk and on a phone; looked at in each of its states."""
+
+    def __init__(self, browser: "Browser", address: str, folder: Path, locale: str) -> None:
+        self.folder, self.language = folder, locale[:2]
+        self.desk = self._open(browser, address, locale, WIDE)
+        self.phone = self._open(browser, address, locale, PHONE)
+        self.wrong: list[tuple[str, str]] = []
+
+    def _open(self, browser: "Browser", address: str, locale: str, size: Any) -> "Page":
+        page = browser.new_page(viewport=size, locale=locale)
+        page.set_default_timeout(20_000)
+        page.goto(address)
+        page.wait_for_selector(INPUT)
+        return page
+
+    def take(self, state: str, wait: str = "", idle: bool = True) -> None:
+        """Take the pictures of a state, and note what is wrong in them; the phone opens the same thread."""
+        if wait:
+            self.phone.goto(self.desk.url)
+            self.phone.get_by_text(wait).first.wait_for()
+        for page in (self.desk, self.phone) if idle else ():
+            page.wait_for_selector(IDLE)
+        self.picture(self.desk, state, "light")
+        self.desk.emulate_media(color_scheme="dark")
+        self.picture(self.desk, state, "dark")
+        self.desk.emulate_media(color_scheme="light")
+        self.picture(self.phone, state, "phone")
+
+    def picture(self, page: "Page", state: str, look: str, inside: str = "body") -> None:
+        name = f"{self.language}-{state}-{look}"
+        page.wait_for_timeout(100)  # what is highlighted, or changes its colour, comes a little later
+        page.screenshot(path=self.folder / f"{name}.png")
+        english = [english for english, japanese in JAPANESE.items() if english != japanese]
+        for each in page.evaluate(WHAT_IS_WRONG, [english if self.language == "ja" else [], inside]):
+            self.wrong.append((name, each))
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "ja-JP"])
+def test_the_page_looks_right_in_each_of_its_states(
+    one_server: ModelServer, browser: "Browser", app: str, folder: Path, locale: str
+) -> None:
+    looks = Looks(browser, app, folder, locale)
+    page, model, gate = looks.desk, one_server, threading.Event()
+    looks.take("empty")
+    model.plays(
+        calls(
+            reasoning("I look for hotels first."),
+            message("I look for hotels."),
+            call("find_hotels", city="Oslo"),
+            call("calculate", expression="(89 + 98) / 2"),
+        ),
+        text(ANSWER, gate=gate, gate_after=6),
+    )
+    say(page, "Which hotel is the cheapest?")
+    wait_for(page, "three")
+    looks.take("streaming", wait="three", idle=False)
+    gate.set()
+    wait_for(page, "Then go")
+    looks.take("finished", wait="Book early")
+    model.plays(calls(call("calculate", expression="1/0")), text("Nobody can say it."))
+    say(page, "1/0?")
+    wait_for(page, "Nobody can")
+    page.wait_for_selector(IDLE)
+    page.locator(f"{MESSAGE} summary").last.click()
+    looks.take("failed", wait="Nobody can")
+    booking = call("book_hotel", hotel_id=21, guest="Ada Lovelace", check_in="2026-12-02", nights=2)
+    model.plays(calls(booking), text("It is booked."))
+    say(page, "Book it")
+    page.locator("[class*=st-key-approve-] button").first.wait_for()
+    looks.take("approval", wait="book_hotel")
+    page.locator("[class*=st-key-approve-] button").first.click()
+    wait_for(page, "It is booked.")
+    page.wait_for_selector(IDLE)
+    for each in (looks.phone, page):
+        each.locator(".st-key-sandbox label").first.click()
+        each.locator(".st-key-sandbox_side").wait_for()
+    looks.take("sandbox")
+    looks.phone.goto(page.url)
+    looks.phone.get_by_test_id("stExpandSidebarButton").click()
+    looks.phone.locator(".st-key-search").wait_for()
+    looks.picture(looks.phone, "list", "phone", "[data-testid=stSidebar]")
+    for each in (looks.phone, page):
+        each.close()
+    model.end_script()
+    assert looks.wrong == []
+
+
+def test_text_that_runs_from_right_to_left_begins_on_the_right(
+    one_server: ModelServer, browser: "Browser", app: str, folder: Path
+) -> None:
+    looks = Looks(browser, app, folder, "en-GB")
+    page = looks.desk
+    one_server.plays(text(FROM_THE_RIGHT))
+    say(page, "שלום, מה שלומך?")
+    wait_for(page, "جميل")
+    looks.take("right-to-left", wait="جميل")
+    inside = page.locator(MESSAGE).last.get_by_test_id("stMarkdownContainer")
+    sides = """part => {
+        const range = document.createRange(), place = part.getBoundingClientRect()
+        range.selectNodeContents(part)
+        const drawn = range.getBoundingClientRect()
+        return drawn.left - place.left > place.right - drawn.right + 1 ? "right" : "left"
+    }"""
+    found = {each: inside.locator(each).first.evaluate(sides) for each in ("p", "p >> nth=1", "ul li")}
+    assert found == {"p": "right", "p >> nth=1": "left", "ul li": "right"}
+    code = "part => [getComputedStyle(part).direction, getComputedStyle(part).textAlign]"
+    assert [inside.locator(each).first.evaluate(code) for each in ("p code", "td code")] == [
+        ["ltr", "left"]
+    ] * 2
+    assert page.locator(f"{MESSAGE} pre").last.evaluate(code) == ["ltr", "left"]
+    asked = page.locator(MESSAGE).nth(-2).get_by_test_id("stText")
+    assert asked.evaluate("part => getComputedStyle(part.firstChild).unicodeBidi") == "plaintext"
+    for each in (looks.phone, page):
+        each.close()
+    assert looks.wrong == []
+
+
+def test_a_screen_reader_hears_what_happens_and_how_the_answer_ends(
+    one_server: ModelServer, browser: "Browser", app: str
+) -> None:
+    page = browser.new_page(locale="ja-JP")
+    page.set_default_timeout(20_000)
+    page.goto(app)
+    page.wait_for_selector(INPUT)
+    page.wait_for_selector(IDLE)
+    page.evaluate("""() => {
+        const place = document.querySelector(".st-key-hearing")
+        window.heard = []
+        new MutationObserver(() => {
+            const words = place.innerText.trim()
+            if (words && words !== window.heard.at(-1)) window.heard.push(words)
+        }).observe(place, {subtree: true, childList: true, characterData: true})
+    }""")
+    gate = threading.Event()
+    one_server.plays(
+        calls(call("find_hotels", city="Oslo"), gate=gate, gate_after=4),
+        text("There are **twelve**. The first one is the cheapest of them."),
+    )
+    say(page, "Hotels?")
+    page.get_by_text("find_hotels を準備しています").first.wait_for()
+    gate.set()
+    page.wait_for_function("heard.at(-1) === '回答が終わりました。There are twelve.'")
+    may_be = ["考えています", "find_hotels を準備しています", "Oslo のホテルを探しています", "考えています"]
+    heard = page.evaluate("heard")
+    assert heard[-1] == "回答が終わりました。There are twelve."
+    assert may_be[1] in heard
+    assert [each for each in heard[:-1] if each not in may_be] == []  # some are over too soon to be said
+    page.wait_for_selector(IDLE)
+    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    [status] = [node for node in tree if node.get("role", {}).get("value") == "status"]
+    assert {"name": "live", "value": {"type": "token", "value": "polite"}} in status["properties"]
+    assert page.evaluate("document.documentElement.lang") == "ja"
+    assert page.evaluate("document.activeElement.matches('[data-testid=stChatInputTextArea]')")
+    page.close()
+    one_server.end_script()

@@ -1,0 +1,103 @@
+"""People who sign in with a real provider at the real page, in a real browser."""
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("authlib", reason="needs Authlib; see .ci/run")
+
+from tests.browser.test_page import INPUT, browser, serve
+from tests.servers.identity import CLIENT, SECRET, IdentityServer
+from tests.servers.responses import ModelServer, text
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+__all__ = ["browser"]  # a fixture
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+PEOPLE = {
+    "ada": {"sub": "1", "email": "Ada@Example.org", "email_verified": True, "name": "Ada Lovelace"},
+    "bob": {"sub": "2", "email": "bob@example.com", "email_verified": True, "name": "Bob"},
+    "eve": {"sub": "3", "email": "eve@example.net", "email_verified": True},
+    "mallory": {"sub": "4", "email": "ada@example.org", "email_verified": False},
+}
+SECRETS = """
+[auth]
+redirect_uri = "http://127.0.0.1:{port}/oauth2callback"
+cookie_secret = "canary-0123456789abcdef0123456789abcdef"
+client_id = "{client}"
+client_secret = "{secret}"
+server_metadata_url = "{url}/.well-known/openid-configuration"
+"""
+
+
+@dataclass(frozen=True)
+class App:
+    url: str
+    model: ModelServer
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[App]:
+    with ModelServer() as model, IdentityServer(PEOPLE) as provider, socket.create_server(("", 0)) as free:
+        port = free.getsockname()[1]
+        secrets = tmp_path / "secrets.toml"
+        secrets.write_text(SECRETS.format(port=port, client=CLIENT, secret=SECRET, url=provider.url))
+        free.close()
+        flags = [f"--server.port={port}", f"--secrets.files={secrets}"]
+        allowed = "ada@example.org, @example.com"
+        for url in serve(tmp_path, flags=flags, OPENAI_BASE_URL=model.url, ASSISTANT_ALLOWED=allowed):
+            yield App(url, model)
+
+
+def sign_in(browser: "Browser", url: str, name: str) -> "Page":
+    """A browser of one's own, in which somebody has signed in."""
+    page = browser.new_context(viewport={"width": 1000, "height": 800}).new_page()
+    page.set_default_timeout(20_000)
+    page.goto(url)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("link", name=name).click()
+    return page
+
+
+def test_two_people_sign_in_and_nothing_crosses_over(browser: "Browser", app: App) -> None:
+    app.model.plays(text("For Ada alone."))
+    ada = sign_in(browser, app.url, "ada")
+    ada.wait_for_selector(INPUT)
+    ada.get_by_text("Ada Lovelace").wait_for()
+    ada.fill(INPUT, "Hush")
+    ada.press(INPUT, "Enter")
+    ada.get_by_text("For Ada alone.", exact=True).wait_for()
+    ada.wait_for_url("**thread=**")
+
+    bob = sign_in(browser, app.url, "bob")
+    bob.wait_for_selector(INPUT)
+    bob.goto(ada.url)
+    bob.get_by_text("There is no thread by the id in the address, so this is a new one.").wait_for()
+    assert "Hush" not in bob.content()
+    assert "For Ada alone." not in bob.content()
+
+    ada.reload()
+    ada.get_by_text("For Ada alone.", exact=True).wait_for()
+    ada.get_by_role("button", name="Sign out").click()
+    ada.get_by_role("button", name="Sign in").wait_for()
+    ada.goto(app.url)
+    ada.get_by_role("button", name="Sign in").wait_for()
+    assert "Hush" not in ada.content()
+
+
+def test_who_is_not_on_the_list_or_not_verified_stays_out(browser: "Browser", app: App) -> None:
+    for name, words in (
+        ("eve", "eve@example.net is not among those who may come in."),
+        ("mallory", "ada@example.org is not verified, so you cannot come in."),
+    ):
+        page = sign_in(browser, app.url, name)
+        page.get_by_text(words).wait_for()
+        assert page.locator(INPUT).count() == 0
+        page.get_by_role("button", name="Sign out").click()
+        page.get_by_role("button", name="Sign in").wait_for()

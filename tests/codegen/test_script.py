@@ -1,0 +1,403 @@
+"""Code that is shown runs as shown: scripts in processes of their own, and curl through a shell."""
+
+import ast
+import asyncio
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+from pydantic import BaseModel, Field
+
+from assistant import Tool, Toolbox, ToolError, functions, tool
+from assistant.codegen.script import as_curl, as_script
+from assistant.settings import Settings
+from tests.conftest import add, need
+from tests.servers.chat_completions import ChatServer
+from tests.servers.responses import ModelServer, call, calls, refusal, text
+
+HOSTILE = "'''\"\"\"{} {0} $HOME $said `id` \\ \n\r\nJSON\n\x00 \x1b[2J \ud800 \u202e $(id) !! 京都"
+
+# --- functions, with all that they may need of their module -------------------------------------------
+
+DAY: timedelta = timedelta(days=1)
+Nights = Annotated[int, Field(ge=1)]
+first, (second, *others) = 1, (2, 3)
+count = 0
+count += 1
+
+
+class Guest(BaseModel):
+    name: str
+    born: date | None = None
+
+
+@cache
+def _leap(day: date) -> date:
+    return day + second * DAY  # a comment stays
+
+
+@tool
+def leave(arrival: date, nights: Nights = 1, guests: "list[Guest] | None" = None) -> dict[str, Any]:
+    """Tell the day of departure.
+
+    Args:
+        arrival: The day of arrival.
+        nights: For how long.
+        guests: Who comes.
+    """
+    if nights > 100:
+        raise ToolError("Nobody stays for so long.")
+    return {"day": _leap(arrival) + (nights - 2) * DAY, "guests": guests}
+
+
+@tool(timeout=5)
+async def wait(seconds: float = 0.0) -> str:
+    """Wait, and say so."""
+    await asyncio.sleep(seconds)
+    return "waited: 京都"
+
+
+@tool
+def tell(word: str | None, times: int = 2) -> str:
+    """Tell what came."""
+    return f"{word!r} {times}"
+
+
+@tool
+def counted() -> int:
+    """Count."""
+    return count
+
+
+@tool
+def served() -> str:
+    """Need what is in another file."""
+    return ModelServer.__name__
+
+
+@tool
+def inside() -> str:
+    """Import another file when it runs."""
+    from assistant.settings import OPENAI_URL
+
+    return OPENAI_URL
+
+
+@tool
+def here() -> str:
+    """Need its own file."""
+    return __file__
+
+
+@tool
+def print() -> str:
+    """Be called as something that a script needs."""
+    return "printed"
+
+
+def _made() -> Tool[..., Any]:
+    @tool
+    def inner() -> int:
+        """Stand within another function."""
+        return 1
+
+    return inner
+
+
+@pytest.fixture(params=["responses", "chat"])
+def protocol(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def model(protocol: str) -> Iterator[ModelServer]:
+    with ChatServer() if protocol == "chat" else ModelServer(conversations=False) as server:
+        yield server
+
+
+Script = Callable[..., tuple[str, str]]
+
+
+@pytest.fixture
+def run(model: ModelServer, protocol: str, tmp_path: Path) -> Script:
+    """Runs the script for these functions where nothing of ours is; what it prints and its errors."""
+
+    def ran(*tools: Tool[..., Any], prompt: str = "Go", **settings: Any) -> tuple[str, str]:
+        given = Settings(model="test-model", instructions="Be brief.", protocol=protocol)  # type: ignore[arg-type]
+        (tmp_path / "turn.py").write_text(as_script(given, Toolbox(*tools), prompt), "utf-8")
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("OPENAI", "PYTHON"))
+        }
+        done = subprocess.run(
+            [sys.executable, "-X", "utf8", "turn.py"],
+            cwd=tmp_path,
+            env=kept | {"OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": "sk-test-key"},
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
+        return done.stdout, done.stderr
+
+    return ran
+
+
+def outputs(model: ModelServer) -> list[Any]:
+    """What the functions gave, as the model was told last."""
+    asked = model.asked[-1]
+    told = [
+        each.get("output") for each in asked.get("input", []) if each.get("type") == "function_call_output"
+    ]
+    return told or [each["content"] for each in asked.get("messages", []) if each["role"] == "tool"]
+
+
+# --- the script ---------------------------------------------------------------------------------------
+
+
+def test_a_turn_without_functions_is_a_few_lines(run: Script, model: ModelServer, protocol: str) -> None:
+    model.plays(text("京都 is in Japan."))
+    assert run(prompt="Where is 京都?\n'''") == ("京都 is in Japan.\n", "")
+    question = {"role": "user", "content": "Where is 京都?\n'''"}
+    if protocol == "chat":
+        messages = [{"role": "system", "content": "Be brief."}, question]
+        assert model.asked == [{"model": "test-model", "messages": messages, "stream": True}]
+    else:
+        asked = {"model": "test-model", "instructions": "Be brief.", "input": [question], "stream": True}
+        assert model.asked == [asked]
+
+
+def test_single_parallel_and_chained_calls_are_made_and_answered(
+    run: Script, model: ModelServer, protocol: str
+) -> None:
+    model.plays(
+        calls(call("add", a=1, b=2)),
+        calls(*text("So far.").items, call("add", a=3, b=4), call("add", a=5, b=6)),
+        text("That is all."),
+    )
+    assert run(add) == (
+        '[add({"a": 1, "b": 2}) -> 3]\n'
+        "So far.\n"
+        '[add({"a": 3, "b": 4}) -> 7]\n'
+        '[add({"a": 5, "b": 6}) -> 11]\n'
+        "That is all.\n",
+        "",
+    )
+    assert outputs(model) == ["3", "7", "11"]
+    assert model.refused == []
+    [given] = model.asked[0]["tools"]
+    if protocol == "chat":
+        function = {name: getattr(add, name) for name in ("name", "description", "parameters")}
+        assert given == {"type": "function", "function": function}
+    else:
+        parts = {name: getattr(add, name) for name in ("name", "description", "parameters", "strict")}
+        assert given == {"type": "function", **parts}
+
+
+@pytest.mark.slow
+def test_functions_are_taken_along_with_what_they_need(run: Script, model: ModelServer) -> None:
+    model.plays(
+        calls(
+            call("leave", arrival="2026-12-30", nights=3, guests=[{"name": "Ōe", "born": "1990-01-02"}]),
+            call("leave", arrival="2026-12-30", nights=None, guests=None),
+            call("leave", arrival="2026-12-30", nights=101, guests=None),
+            call("wait", seconds=0.01),
+            call("tell", word=None, times=None),
+            call("tell", word="x", times=1),
+        ),
+        text("Done."),
+    )
+    printed, errors = run(leave, wait, tell)
+    assert (printed.splitlines()[-1], errors) == ("Done.", "")
+    assert outputs(model) == [
+        '{"day":"2027-01-02","guests":[{"name":"Ōe","born":"1990-01-02"}]}',
+        '{"day":"2026-12-31","guests":null}',
+        '{"error": "ToolError: Nobody stays for so long."}',
+        "waited: 京都",
+        "None 2",
+        "'x' 1",
+    ]
+
+
+@pytest.mark.slow
+def test_whatever_a_call_does_wrong_is_told_to_the_model(run: Script, model: ModelServer) -> None:
+    model.plays(
+        calls(call("add", "{"), call("add", "[]"), call("nowhere"), call("add", a="x", b=1), call("served")),
+        text("Sorry."),
+    )
+    _, errors = run(add, served)
+    assert errors == ""
+    broken, wrong, unknown, unfit, missing = [json.loads(each)["error"] for each in outputs(model)]
+    assert broken.startswith("JSONDecodeError: ")
+    assert wrong == "AttributeError: 'list' object has no attribute 'items'"
+    assert unknown == "KeyError: 'nowhere'"
+    assert unfit.startswith("ValidationError: 1 validation error for add")
+    assert missing == "NotImplementedError: served has to be written here"
+
+
+@pytest.mark.slow
+def test_an_answer_that_ends_early_runs_nothing_and_is_said(run: Script, model: ModelServer) -> None:
+    limit = {"incomplete_details": {"reason": "max_output_tokens"}}
+    for play in (
+        text("So", ending="incomplete", details=limit),
+        calls(call("add", a=1, b=2), ending="incomplete", details=limit),
+        calls(call("add", a=1, b=2), ending=""),
+    ):
+        model.plays(play)
+        printed, errors = run(add)
+        assert (printed in ("", "So\n"), errors.startswith("The answer ")) == (True, True), errors
+        assert not re.search("Traceback|->", printed + errors)
+
+
+@pytest.mark.slow
+def test_a_model_that_calls_for_ever_is_left(run: Script, model: ModelServer) -> None:
+    model.plays(*(calls(call("add", a=1, b=2)) for _ in range(10)))
+    printed, errors = run(add)
+    assert printed.count("-> 3]") == 10
+    assert errors == "The model asks for functions again and again.\n"
+
+
+@pytest.mark.slow
+def test_a_refusal_is_printed(run: Script, model: ModelServer) -> None:
+    model.plays(refusal("I will not."))
+    assert run(add) == ("I will not.\n", "")
+    model.plays(refusal("I will not."))
+    assert run() == ("I will not.\n", "")
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (counted, "it needs count, which several lines of its module make"),
+        (served, "it needs tests.servers.responses, which is another file"),
+        (inside, "it needs assistant.settings, which is another file"),
+        (here, "it needs __file__, which no plain line of its module makes"),
+        (print, "it needs the name print, which means something else here"),
+        (_made(), "it is not a plain function at the top of a file"),
+        (tool(os.getcwd), "its source cannot be read"),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_a_function_that_cannot_stand_alone_is_a_stub_that_says_why(
+    function: Tool[..., Any], reason: str
+) -> None:
+    script = as_script(Settings(), Toolbox(add, function), "Go")
+    ast.parse(script)
+    assert f"    # The source of {function.name} could not be put here: {reason}.\n" in script
+    assert f'    raise NotImplementedError("{function.name} has to be written here")\n' in script
+    assert "def add(a: int, b: int) -> int:" in script
+
+
+def test_the_example_functions_that_stand_alone_are_in_their_script() -> None:
+    script = as_script(Settings(), Toolbox.from_package(functions), "Go")
+    compile(script, "turn.py", "exec")
+    stubs = re.findall(r"# The source of (\w+) could", script)
+    hotels = ["find_hotels", "book_hotel", "hotel_prices"]
+    assert stubs == ["find_events", *hotels, "get_weather", "get_forecast"]
+
+
+@pytest.mark.parametrize("tools", [(), (add,)], ids=["text", "functions"])
+def test_what_was_said_is_only_ever_text_in_a_script(
+    tools: tuple[Tool[..., Any], ...], protocol: str
+) -> None:
+    def written(words: str) -> str:
+        settings = Settings(model=words, instructions=words, protocol=protocol)  # type: ignore[arg-type]
+        return as_script(settings, Toolbox(*tools), words)
+
+    def without_literals(script: str) -> str:
+        tree = ast.parse(script)
+        for node in tree.body:
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+                node.value = ast.Constant(None)
+        return ast.dump(tree)
+
+    script = written(HOSTILE)
+    assert without_literals(script) == without_literals(written("x"))
+    assert script.encode().decode() == script
+    assert not re.search("[\x00\x1b\u202e]", script)
+
+
+@pytest.mark.parametrize(
+    ("settings", "client"),
+    [
+        (Settings(), "client = OpenAI()\n"),
+        (Settings(api_key="sk-canary"), "client = OpenAI()\n"),
+        (
+            Settings(base_url="http://localhost:11434/v1"),
+            "client = OpenAI(base_url='http://localhost:11434/v1', api_key=\"none\")\n",
+        ),
+        (
+            Settings(api_key="sk-canary", base_url="https://me:canary@host:1/v1/?api-key=canary"),
+            "client = OpenAI(base_url='https://host:1/v1')\n",
+        ),
+    ],
+    ids=["demo", "key", "local", "both"],
+)
+def test_the_address_is_in_a_script_and_no_key_is(settings: Settings, client: str) -> None:
+    script = as_script(settings, Toolbox(add), "Go")
+    assert client in script
+    assert "canary" not in script + as_curl({}, settings.base_url)
+    needs_key = bool(settings.api_key or not settings.base_url)
+    assert ("OPENAI_API_KEY" in script) is needs_key
+
+
+def test_the_reasoning_effort_is_asked_for_in_the_protocols_words() -> None:
+    script = as_script(Settings(effort="low"), Toolbox(), "Go")
+    assert 'input=said, reasoning={"effort": "low"}, stream=True' in script
+    script = as_script(Settings(effort="low", protocol="chat"), Toolbox(), "Go")
+    assert 'messages=said, reasoning_effort="low", stream=True' in script
+
+
+# --- curl ---------------------------------------------------------------------------------------------
+
+
+def test_a_request_is_sent_by_curl_as_it_is_whatever_is_in_it(
+    model: ModelServer, protocol: str, tmp_path: Path
+) -> None:
+    need(shutil.which("curl"), "curl")
+    words = HOSTILE.replace("\ud800", "") + "x" * 200_000  # more than one argument of a command may have
+    field = "messages" if protocol == "chat" else "input"
+    request = {"model": "test-model", field: [{"role": "user", "content": words}], "stream": True}
+    model.plays(text("京都"))
+    command = as_curl(request, model.url)
+    done = subprocess.run(
+        ["bash"],
+        input=command,
+        env={"PATH": os.environ["PATH"], "OPENAI_API_KEY": "sk-test-key"},
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert model.asked == [request]
+    assert done.stdout.count("data: ") > 3
+    if protocol == "responses":
+        assert model.headers[0]["Authorization"] == "Bearer sk-test-key"
+
+
+def test_a_small_request_as_curl_looks_like_this() -> None:
+    assert as_curl({"input": "It's 京都\n\x1b[2J\u202e", "stream": True}) == (
+        "curl -sSN 'https://api.openai.com/v1/responses' \\\n"
+        '  -H "Authorization: Bearer $OPENAI_API_KEY" \\\n'
+        "  -H 'Content-Type: application/json' \\\n"
+        "  --data-binary @- <<'JSON'\n"
+        "{\n"
+        '  "input": "It\'s 京都\\n\\u001b[2J\\u202e",\n'
+        '  "stream": true\n'
+        "}\n"
+        "JSON\n"
+    )
+
+
+def test_an_address_cannot_leave_its_quotes() -> None:
+    assert as_curl({}, "http://host/'$(id)'").startswith("curl -sSN 'http://host/%27$(id)%27/responses' \\\n")

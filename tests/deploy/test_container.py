@@ -1,0 +1,122 @@
+"""The steps of the Dockerfile, as far as they can be taken without Docker: what goes in, how it starts, ends.
+
+The same files at the same places, the same environment, and the same commands.
+"""
+
+import fnmatch
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from assistant.settings import VARIABLES
+from assistant.storage.store import Store
+from tests.deploy.test_process import Page, found
+from tests.paths import ROOT
+
+pytestmark = pytest.mark.slow
+
+PATIENCE = 30.0
+
+
+def steps() -> list[tuple[str, str]]:
+    """The instructions of the Dockerfile and what they are about."""
+    text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE).replace("\\\n", " ")
+    return [
+        (line.partition(" ")[0], line.partition(" ")[2].strip()) for line in text.splitlines() if line.strip()
+    ]
+
+
+def let_in() -> list[str]:
+    """What is not left out by ``.dockerignore``."""
+    lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
+    assert lines[0] == "*", "all is left out that is not named"
+    return [line[1:] for line in lines if line.startswith("!")]
+
+
+def test_what_is_copied_is_there_and_let_in_and_no_more() -> None:
+    copied = [shlex.split(about)[:-1] for name, about in steps() if name == "COPY"]
+    assert sorted(path for paths in copied for path in paths) == sorted(let_in())
+    assert all((ROOT / path).exists() for path in let_in())
+    for secret in (".env", ".streamlit/secrets.toml", "threads.sqlite", ".git/config"):
+        assert not any(fnmatch.fnmatch(secret, path) or secret.startswith(f"{path}/") for path in let_in())
+
+
+def test_the_container_starts_answers_is_healthy_and_ends(tmp_path: Path) -> None:
+    app, data = tmp_path / "app", tmp_path / "data"
+    for name, about in steps():
+        if name == "COPY":
+            *paths, target = shlex.split(about)
+            for path in paths:
+                place = app / target
+                if (ROOT / path).is_dir():
+                    shutil.copytree(ROOT / path, place, ignore=shutil.ignore_patterns("__pycache__"))
+                else:
+                    place.mkdir(parents=True, exist_ok=True)
+                    shutil.copy(ROOT / path, place)
+    data.mkdir()
+
+    def files() -> list[Path]:
+        return sorted(path for path in app.rglob("*") if "__pycache__" not in path.parts)
+
+    before = files()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    set_there = dict(
+        pair.split("=", 1) for name, about in steps() if name == "ENV" for pair in shlex.split(about)
+    )
+    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    environment |= {name: value.replace("/data", str(data)) for name, value in set_there.items()}
+    environment |= {"STREAMLIT_SERVER_PORT": str(port), "STREAMLIT_SERVER_ADDRESS": "127.0.0.1"}
+    environment |= {"STREAMLIT_SERVER_ENABLE_AGENT_API": "true"}  # to use the page in this test
+    [command] = [json.loads(about) for name, about in steps() if name == "CMD"]
+    [check] = [json.loads(about.partition("CMD ")[2]) for name, about in steps() if name == "HEALTHCHECK"]
+
+    def healthy() -> bool:
+        run = subprocess.run([sys.executable, *check[1:]], cwd=app, env=environment, check=False)
+        return run.returncode == 0
+
+    assert not healthy(), "nobody is there yet"
+    with (tmp_path / "log").open("wb") as log, subprocess.Popen(
+        [sys.executable, "-m", *command], cwd=app, env=environment, stdout=log, stderr=log
+    ) as process:  # fmt: skip
+        try:
+            deadline = time.monotonic() + PATIENCE
+            while not healthy():
+                assert process.poll() is None, (tmp_path / "log").read_text()
+                assert time.monotonic() < deadline, (tmp_path / "log").read_text()
+            page = Page(port)
+            session = page.say(page.open(), 'calculate(expression="6*7")')
+            assert len(found(session, "chat_message")) == 2
+            assert "not kept" not in json.dumps(session)
+            process.send_signal(signal.SIGTERM)  # as ``docker stop`` does
+            assert process.wait(8) == 0, "or it would be killed after ten seconds"
+        finally:
+            process.kill()
+    store = Store(f"sqlite:///{data}/threads.sqlite")
+    assert [entry.title for entry in store.entries()] == ['calculate(expression="6*7")']
+    store.close()
+    assert files() == before, "whoever serves may write in /data alone"
+
+
+@pytest.mark.parametrize("prefix", ["", "chat", "/chat/"])
+def test_the_health_check_asks_where_the_page_is_served(prefix: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        environment = {"STREAMLIT_SERVER_PORT": port, "STREAMLIT_SERVER_BASE_URL_PATH": prefix}
+        with subprocess.Popen([sys.executable, "deploy/health.py"], cwd=ROOT, env=environment) as check:
+            connection, _ = server.accept()
+            with connection:
+                asked = connection.recv(1000).decode().splitlines()[0]
+                connection.sendall(b"HTTP/1.1 503 Not yet\r\nContent-Length: 0\r\n\r\n")
+            assert check.wait(10) == 1
+    assert asked == f"GET {'/chat' if prefix else ''}/_stcore/health HTTP/1.1"

@@ -1,0 +1,193 @@
+"""Two replicas of the page on one PostgreSQL behind the proxy of ``deploy/``, under a path, for real."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from assistant.settings import VARIABLES
+from assistant.storage.store import Store
+from tests.browser.test_page import INPUT, MESSAGE, browser, say, wait_for
+from tests.conftest import need
+from tests.paths import ROOT
+from tests.servers.responses import ModelServer, call, calls, text
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+__all__ = ["browser"]  # a fixture
+
+pytestmark = pytest.mark.slow
+
+PREFIX = "/chat"
+PATIENCE = 40.0
+
+
+@dataclass
+class Deployment:
+    """The proxy's port, its log, and the replicas by the names that it knows them by."""
+
+    port: int
+    log: Path
+    database: str
+    replicas: dict[str, subprocess.Popen[bytes]]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}{PREFIX}/"
+
+    def get(self, path: str, **headers: str) -> HTTPResponse:
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+            connection.request("GET", path, headers=headers)
+            answer = connection.getresponse()
+            answer.read()
+            return answer
+
+
+def cookies(answer: HTTPResponse) -> str:
+    return "\n".join(answer.headers.get_all("Set-Cookie") or [])
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+def until(true: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def deployed(server: ModelServer, databases: Callable[[], str], tmp_path: Path) -> Iterator[Deployment]:
+    haproxy = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
+    need(haproxy, "Debian's haproxy")
+    database = databases()
+    surroundings = {name: value for name, value in os.environ.items() if name not in VARIABLES} | {
+        "OPENAI_BASE_URL": server.url,
+        "ASSISTANT_DATABASE_URL": database,
+        "ASSISTANT_LOG": "json",
+        "STREAMLIT_SERVER_BASE_URL_PATH": PREFIX.strip("/"),
+        "STREAMLIT_SERVER_ALLOWED_HOSTS": "127.0.0.1",
+        "STREAMLIT_SERVER_COOKIE_SECRET": "the same for all replicas",
+        "STREAMLIT_SERVER_HEADLESS": "true",
+        "STREAMLIT_SERVER_ADDRESS": "127.0.0.1",
+        "STREAMLIT_SERVER_FILE_WATCHER_TYPE": "none",
+    }
+    with ExitStack() as processes:
+
+        def begin(name: str, command: list[str], **more: str) -> subprocess.Popen[bytes]:
+            log = processes.enter_context((tmp_path / name).open("wb"))
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=surroundings | more, stdout=log, stderr=subprocess.STDOUT
+            )
+            processes.enter_context(process)
+            processes.callback(process.kill)
+            return process
+
+        ports = {"one": free_port(), "two": free_port()}
+        command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
+        replicas = {
+            name: begin(name, command, STREAMLIT_SERVER_PORT=str(port)) for name, port in ports.items()
+        }
+        proxied = {name.upper(): f"127.0.0.1:{port}" for name, port in ports.items()}
+        port = free_port()
+        begin(
+            "proxy",
+            [str(haproxy), "-db", "-f", str(ROOT / "deploy/haproxy.cfg")],
+            PORT=str(port),
+            PREFIX=PREFIX,
+            **proxied,
+        )
+        deployment = Deployment(port, tmp_path / "proxy", database, replicas)
+
+        def both_answer() -> bool:
+            with suppress(OSError):
+                found = [cookies(deployment.get(f"{PREFIX}/_stcore/health")) for _ in range(4)]
+                return all(any(f"replica={name};" in each for each in found) for name in replicas)
+            return False
+
+        until(both_answer, "the replicas do not answer")
+        yield deployment
+
+
+def test_the_proxy_serves_the_page_and_nothing_else(deployed: Deployment) -> None:
+    page = deployed.get(f"{PREFIX}/?thread=canary")
+    assert (page.status, page.headers["Referrer-Policy"]) == (200, "same-origin")
+    assert "; HttpOnly; SameSite=Lax" in cookies(page)
+    there = [deployed.get(path).headers["Location"] for path in ("/", PREFIX)]
+    assert there == [f"{PREFIX}/", f"{PREFIX}/"]
+    closed = ["/x", "/_stcore/health", f"{PREFIX}x/", f"{PREFIX}/_stcore/metrics"]
+    assert [deployed.get(path).status for path in closed] == [404] * 4
+    until(lambda: f" GET {PREFIX}/ " in deployed.log.read_text(), "nothing is in the proxy's log")
+    assert "canary" not in deployed.log.read_text(), "a thread's address is its only key"
+
+
+def test_a_session_stays_with_its_replica(deployed: Deployment) -> None:
+    for name in deployed.replicas:
+        again = [deployed.get(f"{PREFIX}/", Cookie=f"replica={name}") for _ in range(4)]
+        assert [cookies(each) for each in again if "replica=" in cookies(each)] == []
+
+
+@pytest.mark.browser
+def test_a_thread_goes_on_at_the_other_replica_when_one_is_killed_in_the_middle_of_an_answer(
+    deployed: Deployment, server: ModelServer, browser: "Browser"
+) -> None:
+    gate = threading.Event()
+    half = text("Now comes a long answer", gate=gate, gate_after=6)
+    server.plays(
+        calls(call("calculate", expression="6*7"), call("get_current_time", time_zone="UTC")),
+        text("It is 42."),
+        half,
+        text("All is well."),
+    )
+    context = browser.new_context(viewport={"width": 900, "height": 800})
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE * 1000)
+    page.goto(deployed.url)
+    page.wait_for_selector(INPUT)
+    assert page.locator(".st-key-search").count() == 0, "it is not seen on its own machine"
+    say(page, "6*7?")
+    wait_for(page, "It is 42.")
+    assert "calculate" in page.locator(MESSAGE).last.inner_text()
+    thread = page.url
+    assert f"{PREFIX}/?thread=" in thread
+
+    say(page, "And now?")
+    wait_for(page, "Now comes")
+    with closing(Store(deployed.database)) as store:  # a text is kept every second while it is written
+        until(lambda: "Now comes" in str(store.load(thread.partition("=")[2])), "it is not kept")
+    [used] = [each["value"] for each in context.cookies() if each["name"] == "replica"]
+    deployed.replicas[used].send_signal(signal.SIGKILL)
+    deployed.replicas[used].wait()
+    began = time.monotonic()
+
+    page.reload()
+    page.wait_for_selector(INPUT)
+    wait_for(page, "Now comes")
+    print(f"The thread was there again {time.monotonic() - began:.1f} s after its replica was killed.")
+    assert "It is 42." in page.locator(MESSAGE).nth(1).inner_text()
+    wait_for(page, "The application ended in the middle of this answer.")
+    print(f"Its answer was given up {time.monotonic() - began:.1f} s after.")
+    say(page, "Are you there?")
+    wait_for(page, "All is well.")
+    assert page.url == thread
+    [other] = [each["value"] for each in context.cookies() if each["name"] == "replica"]
+    assert {used, other} == {"one", "two"}
+    gate.set()
+    context.close()

@@ -1,0 +1,537 @@
+"""The checker: nothing is said of what is right, the very thing of what is not, and it never raises."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from copy import deepcopy
+from functools import cache, partial
+from typing import Any
+
+import pytest
+
+from assistant import Assistant, Thread, Toolbox
+from assistant.backends.client import connect
+from assistant.events import Ending, Event, RunCompleted, RunFailed, TextDelta
+from assistant.recordings.check import Finding, check
+from assistant.recordings.recording import Entry, Recording
+from assistant.settings import Settings
+from assistant.transports.recorder import record_run
+from tests.backends.kinds import KINDS, Kind
+from tests.backends.test_contract import fail
+from tests.conftest import add
+from tests.servers.chat_completions import chunk, chunks
+from tests.servers.responses import Play, call, calls, cut, error, message, reasoning, refusal, text
+
+pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+STOPPED = "The answer stopped without its last event."
+TOO_LATE = "This came after the end of the answer."
+
+
+def tape_of(kind: Kind, *plays: Play, before: tuple[Play, ...] = ()) -> tuple[Recording, list[Event]]:
+    """A recorded run, with a person's message and these answers; ``before`` is what the thread has said."""
+    recording, thread = Recording(), Thread()
+    with kind.server() as server, connect(Settings(api_key="sk-test", base_url=server.url)) as client:
+        assistant = Assistant(kind.backend(client), Toolbox(add, fail), max_rounds=4)
+        for play in before:
+            server.plays(play)
+            list(assistant.run(thread, "Before."))
+        server.plays(*plays)
+        events = list(record_run(assistant.run(thread, "Hello!"), recording))
+        server.drop_script()
+        server.problems.clear()
+    return recording, events
+
+
+# --- what is right ---
+
+GOOD: dict[str, Callable[[], list[Play]]] = {
+    "a text": lambda: [text("Hello there.")],
+    "two texts": lambda: [text("One.", "Two.")],
+    "an empty text": lambda: [text("")],
+    "a call": lambda: [calls(call("add", a=1, b=2)), text("Three.")],
+    "calls side by side": lambda: [
+        calls(call("add", a=1, b=2), call("fail", why="so"), call("add", a=3, b=4)),
+        text("Done."),
+    ],
+    "calls one after the other": lambda: [
+        calls(message("First."), call("add", a=1, b=2)),
+        calls(call("add", a=3, b=3)),
+        text("Six."),
+    ],
+    "calls that are wrong": lambda: [calls(call("nobody"), call("add", "{half")), text("Sorry.")],
+    "reasoning": lambda: [calls(reasoning("Let me see."), call("add", a=1, b=2)), text("Three.")],
+    "a refusal": lambda: [refusal("I will not do that.")],
+    "too many rounds": lambda: [calls(call("add", a=number, b=2)) for number in range(4)],
+    "a failure": lambda: [
+        text("Hel", ending="failed", details={"error": {"code": "server_error", "message": "It broke."}})
+    ],
+    "a limit": lambda: [
+        calls(
+            call("add", a=1, b=2),
+            ending="incomplete",
+            details={"incomplete_details": {"reason": "max_output_tokens"}},
+        )
+    ],
+    "a request that is refused": lambda: [error(401, "invalid_api_key")],
+    "a request that is tried again": lambda: [
+        calls(call("add", a=1, b=2)),
+        error(429, "rate_limit_exceeded", retry_after_ms="1"),
+        text("Three."),
+    ],
+}
+
+
+@pytest.mark.parametrize("scenario", GOOD)
+def test_what_is_right_has_no_findings(kind: Kind, scenario: str) -> None:
+    recording, events = tape_of(kind, *GOOD[scenario]())
+    assert isinstance(events[-1], Ending)
+    assert check(recording) == []
+    assert check(Recording.from_lines(recording.as_lines())) == []
+
+
+def test_a_later_run_of_a_thread_has_no_findings(kind: Kind) -> None:
+    recording, _ = tape_of(
+        kind, calls(call("add", a=1, b=2)), text("Three."), before=(text("Before."), text("Then."))
+    )
+    assert check(recording) == []
+
+
+def test_a_run_that_was_stopped_and_the_next_one_have_no_findings(kind: Kind) -> None:
+    recordings, thread = [Recording(), Recording()], Thread()
+    play = text("One, two, three.", gate=threading.Event(), gate_after=12)
+    with kind.server() as server, connect(Settings(api_key="sk-test", base_url=server.url)) as client:
+        assistant = Assistant(kind.backend(client), Toolbox(add))
+        server.plays(calls(call("add", a=1, b=2)), play if kind is not KINDS["Agents"] else text("Three."))
+        with closing(record_run(assistant.run(thread, "Count."), recordings[0])) as run:
+            assert any(isinstance(event, TextDelta) for event in run)
+        server.wait_until_idle()
+        server.plays(text("Well."))
+        *_, last = record_run(assistant.run(thread, "And now?"), recordings[1])
+    assert last == RunCompleted()
+    assert [check(recording) for recording in recordings] == [[], []]
+
+
+@pytest.mark.parametrize("after", [4, 6])
+@pytest.mark.parametrize("how", ["close", "reset"])
+def test_an_answer_that_is_cut_has_no_ending(kind: Kind, after: int, how: Any) -> None:
+    recording, events = tape_of(kind, cut(text("One, two, three, four.", pieces=9), after, how))
+    assert isinstance(events[-1], RunFailed)
+    broken = [exchange.end for exchange in recording.exchanges() if exchange.events and exchange.end]
+    assert check(recording)[0] == Finding(recording.entries().index(broken[0]), "one ending", STOPPED)
+    assert {finding.rule for finding in check(recording)} == {"one ending"}
+
+
+def test_a_tape_that_is_still_being_written_has_no_findings() -> None:
+    whole, _ = tape_of(KINDS["Responses with conversations"], *GOOD["calls one after the other"]())
+    entries = whole.entries()
+    for length in range(len(entries)):
+        assert check(Recording(entries=entries[:length])) == []
+
+
+def test_a_stream_that_nobody_knows_has_no_findings() -> None:
+    recording = Recording()
+    number = recording.request("POST", "http://models.example/v1/speech", {}, b'{"stream": true}')
+    recording.response(number, 200, {"content-type": "text/event-stream"})
+    recording.chunk(
+        number, b'data: {"n": 1}\n\ndata: what\n\nevent: end\ndata: {"type": "end"}\n\ndata: 1\n\n'
+    )
+    recording.end(number, "lost")
+    assert check(recording) == []
+
+
+# --- what is wrong ---
+
+Lines = list[dict[str, Any]]
+
+
+@cache
+def good(name: str) -> str:
+    """The lines of a good run: two calls side by side, and a text."""
+    two = calls(call("add", a=1, b=2), call("add", a=3, b=4))
+    return tape_of(KINDS[name], two, text("Three, and seven."))[0].as_lines()
+
+
+def lines_of(name: str) -> Lines:
+    return [json.loads(line) for line in good(name).splitlines()]
+
+
+def found(lines: Lines) -> list[tuple[str, str, dict[str, Any]]]:
+    """Each finding with the line that it names."""
+    recording = Recording.from_lines("".join(json.dumps(line) + "\n" for line in lines))
+    return [(each.rule, each.text, lines[each.entry + 1]) for each in check(recording)]
+
+
+def event(lines: Lines, kind: str, nth: int = 0) -> dict[str, Any]:
+    """The line of the nth event of a type."""
+    named = [line for line in lines if line["tape" if "tape" in line else "kind"] == "event"]
+    return [line for line in named if kind in (line["event"], type_of(line))][nth]
+
+
+def type_of(line: dict[str, Any]) -> str:
+    return str(line["data"].get("type", "")) if isinstance(line["data"], dict) else ""
+
+
+def request(lines: Lines, nth: int) -> dict[str, Any]:
+    return [line for line in lines if line.get("kind") == "request"][nth]
+
+
+RESPONSES = "Responses with conversations"
+ALONE = "Responses alone"
+CHAT = "Chat Completions"
+AGENTS = "Agents"
+ASSISTANTS = "Assistants"
+
+
+def test_an_answer_that_ends_twice_is_found() -> None:
+    lines = lines_of(RESPONSES)
+    last = event(lines, "response.completed")
+    again = deepcopy(last)
+    again["data"]["sequence_number"] += 1
+    lines.insert(lines.index(last) + 1, again)
+    assert found(lines) == [("one ending", "The answer had ended before, and ends once more.", again)]
+
+
+def test_an_answer_without_an_ending_is_found() -> None:
+    lines = lines_of(RESPONSES)
+    last = event(lines, "response.completed", 1)
+    end = next(line for line in lines[lines.index(last) :] if line["kind"] == "end")
+    end["how"] = "complete"
+    lines.remove(last)
+    assert found(lines) == [("one ending", STOPPED, end)]
+
+
+def test_a_stream_without_any_event_is_found() -> None:
+    recording = Recording()
+    number = recording.request(
+        "POST", "http://models.example/v1/responses", {}, b'{"stream": true, "input": []}'
+    )
+    recording.response(number, 200, {"content-type": "text/event-stream"})
+    recording.end(number, "complete")
+    assert check(recording) == [Finding(2, "one ending", STOPPED)]
+
+
+def test_an_error_may_come_before_a_failure_that_says_it_again() -> None:
+    play = Play(
+        events=(
+            b'data: {"type": "response.created", "sequence_number": 0}\n\n',
+            b'data: {"type": "error", "sequence_number": 1, "code": "server_error", "message": "No."}\n\n',
+            b'data: {"type": "response.failed", "sequence_number": 2, "response": {}}\n\n',
+        )
+    )
+    recording, _ = tape_of(KINDS[RESPONSES], play)
+    assert check(recording) == []
+
+
+def test_what_comes_after_the_end_is_found() -> None:
+    lines = lines_of(RESPONSES)
+    last = event(lines, "response.completed")
+    late = deepcopy(event(lines, "response.in_progress"))
+    late["data"]["sequence_number"] = last["data"]["sequence_number"] + 1
+    done = deepcopy(late) | {"event": "", "data": "[DONE]"}
+    lines[lines.index(last) + 1 : lines.index(last) + 1] = [done, late]
+    assert found(lines) == [("after the end", TOO_LATE, late)]
+
+
+@pytest.mark.parametrize("number", [5, 3, 4, -1])
+def test_a_number_that_does_not_rise_by_one_is_found(number: int) -> None:
+    lines = lines_of(RESPONSES)
+    wrong = event(lines, "response.function_call_arguments.delta", 1)
+    before = wrong["data"]["sequence_number"] - 1
+    assert before == 3
+    wrong["data"]["sequence_number"] = number
+    findings = found(lines)
+    if number == 4:
+        assert findings == []
+    else:
+        assert findings[0] == ("sequence", f"Number 3 is followed by number {number}.", wrong)
+
+
+def test_a_server_that_does_not_count_is_not_held_to_it() -> None:
+    lines = lines_of(RESPONSES)
+    for line in lines:
+        if line.get("kind") == "event":
+            line["data"].pop("sequence_number", None)
+    assert found(lines) == []
+
+
+def test_a_piece_that_is_missing_is_found_where_the_whole_is_said() -> None:
+    lines = lines_of(ALONE)
+    event(lines, "response.output_text.delta", 1)["data"]["delta"] = ""
+    done, item = event(lines, "response.output_text.done"), event(lines, "response.output_item.done", 2)
+    words = "The pieces make 12 characters, which are not the 17 of the whole."
+    assert found(lines) == [("deltas", words, done), ("deltas", words, item)]
+
+
+def test_arguments_that_are_not_their_pieces_are_found() -> None:
+    lines = lines_of(ALONE)
+    done = event(lines, "response.function_call_arguments.done", 1)
+    done["data"]["arguments"] = '{"a": 3, "b": 5}'
+    words = "The pieces make 16 characters, which are not the 16 of the whole."
+    assert found(lines) == [("deltas", words, done)]
+
+
+def test_pieces_of_two_calls_that_are_mixed_up_are_found() -> None:
+    lines = lines_of(ALONE)
+    first, second = (event(lines, "response.function_call_arguments.delta", nth) for nth in (1, 5))
+    first["data"]["delta"], second["data"]["delta"] = "1", second["data"]["delta"] + "1"
+    assert {rule for rule, _, _ in found(lines)} == {"deltas"}
+    assert len(found(lines)) == 4
+
+
+def test_a_whole_text_in_which_a_secret_stood_is_not_compared() -> None:
+    lines = lines_of(ALONE)
+    event(lines, "response.output_text.done")["data"]["text"] = "Three, [removed]."
+    assert found(lines) == []
+
+
+@pytest.mark.parametrize("name", [RESPONSES, ALONE])
+def test_a_call_that_is_not_answered_is_found(name: str) -> None:
+    lines = lines_of(name)
+    asking = request(lines, -1)
+    items = asking["body"]["input"]
+    outputs = [item for item in items if item.get("type") == "function_call_output"]
+    items.remove(outputs[0])
+    assert found(lines) == [("answered", f"The call {outputs[0]['call_id']} is not answered.", asking)]
+
+
+@pytest.mark.parametrize("name", [RESPONSES, ALONE])
+def test_a_call_that_is_answered_twice_is_found(name: str) -> None:
+    lines = lines_of(name)
+    asking = request(lines, -1)
+    items = asking["body"]["input"]
+    items.append(items[-1])
+    assert found(lines) == [("answered", f"The call {items[-1]['call_id']} is answered 2 times.", asking)]
+
+
+def test_a_call_that_is_answered_again_later_is_found() -> None:
+    recording, _ = tape_of(KINDS[RESPONSES], *GOOD["calls one after the other"]())
+    lines = [json.loads(line) for line in recording.as_lines().splitlines()]
+    *_, before, asking = (line for line in lines if line.get("kind") == "request")
+    asking["body"]["input"] += before["body"]["input"]
+    call_id = before["body"]["input"][0]["call_id"]
+    assert found(lines) == [("answered", f"The call {call_id} was answered before.", asking)]
+
+
+def test_a_run_that_is_complete_with_an_open_call_is_found() -> None:
+    lines = lines_of(RESPONSES)
+    last = event(lines, "response.completed")
+    asked = [item["call_id"] for item in last["data"]["response"]["output"]]
+    end = {"at": 9, "kind": "run", "exchange": 0, "event": "RunCompleted"}
+    findings = found([*lines[: lines.index(last) + 1], end])
+    assert findings == [
+        ("answered", f"The run is complete, and the call {each} is not answered.", end)
+        for each in sorted(asked)
+    ]
+    stopped = end | {"event": "RunStopped", "reason": "person", "text": "Stopped."}
+    assert found([*lines[: lines.index(last) + 1], stopped]) == []
+
+
+@pytest.mark.parametrize("name", [RESPONSES, ALONE])
+def test_an_output_that_nobody_asked_for_is_found(name: str) -> None:
+    lines = lines_of(name)
+    asking = request(lines, -1)
+    asking["body"]["input"].append({"type": "function_call_output", "call_id": "call_x", "output": "3"})
+    words = "There is an output for call_x, a call that nobody made."
+    assert found(lines) == [("orphan", words, asking)]
+
+
+@pytest.mark.parametrize("kind", ["ToolCall", "ToolResult"])
+def test_a_function_that_runs_before_its_round_has_ended_is_found(kind: str) -> None:
+    lines = lines_of(RESPONSES)
+    last = event(lines, "response.completed")
+    early = {"at": 0, "kind": "run", "exchange": 0, "event": kind, "call_id": "call_1"}
+    lines.insert(lines.index(last), early)
+    words = f"{kind} of call_1, though no round has ended well."
+    assert found(lines) == [("functions", words, early)]
+
+
+@pytest.mark.parametrize("ending", ["response.incomplete", "response.failed"])
+def test_functions_of_a_round_that_ended_badly_are_found(ending: str) -> None:
+    lines = lines_of(RESPONSES)
+    last = event(lines, "response.completed")
+    last["data"]["type"] = ending
+    ran = [line for line in lines if line.get("event") in ("ToolCall", "ToolResult")]
+    findings = found(lines)
+    assert [line for rule, _, line in findings if rule == "functions"] == ran
+    assert {rule for rule, _, _ in findings} == {"functions"}
+
+
+# --- the other protocols ---
+
+
+FINISH, LATE = chunk({}, "stop"), chunk({"content": "!"})
+DONE = b"data: [DONE]\n\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "rule", "at"),
+    [
+        ([FINISH, DONE], "one ending", 0),
+        ([LATE, DONE], "after the end", 0),
+        ([DONE, DONE], "one ending", 1),
+        ([DONE, LATE], "after the end", 1),
+    ],
+)
+def test_chat_that_ends_twice_or_goes_on_after_its_end_is_found(more: list[Any], rule: str, at: int) -> None:
+    said = list(chunks(text("Hello.")))
+    (finding,) = check(chat_tape([*said, *more]))
+    assert (finding.entry, finding.rule) == (2 + len(said) + at, rule)
+
+
+def test_chat_ends_by_its_reason_or_by_done_and_must_do_so_by_one() -> None:
+    said = list(chunks(text("Hello.")))
+    assert check(chat_tape(said)) == []
+    assert check(chat_tape([*said[:-2], DONE])) == []
+    assert check(chat_tape(said[:-2])) == [Finding(len(said), "one ending", STOPPED)]
+
+
+def chat_tape(events: list[Any]) -> Recording:
+    """The tape of an answer that was read to its very end."""
+    recording = Recording()
+    number = recording.request("POST", "http://models.example/v1/chat/completions", {}, b'{"stream": true}')
+    recording.response(number, 200, {"content-type": "text/event-stream"})
+    for each in events:
+        recording.chunk(
+            number, each if isinstance(each, bytes) else b"data: " + json.dumps(each).encode() + b"\n\n"
+        )
+    recording.end(number, "complete")
+    return recording
+
+
+def test_chat_that_breaks_and_says_that_it_is_done_has_not_ended_well() -> None:
+    said = [*chunks(calls(call("add", a=1, b=2)))][:-2]
+    recording = chat_tape([*said, {"error": {"message": "It broke."}}, b"data: [DONE]\n\n"])
+    assert check(recording) == []
+    entries = recording.entries()
+    ran = Entry(9.0, "run", 0, {"event": "ToolResult", "call_id": "call_1"})
+    words = "ToolResult of call_1, though no round has ended well."
+    assert check(Recording(entries=[*entries, ran])) == [Finding(len(entries), "functions", words)]
+
+
+def test_messages_of_chat_answer_each_call_once_and_nothing_else() -> None:
+    lines = lines_of(CHAT)
+    asking = request(lines, -1)
+    *_, one, two = asking["body"]["messages"]
+    asking["body"]["messages"] += [two, two | {"tool_call_id": "call_x"}]
+    asking["body"]["messages"].remove(one)
+    assert sorted(found(lines), key=lambda each: each[1]) == [
+        ("answered", f"The call {one['tool_call_id']} is not answered.", asking),
+        ("answered", f"The call {two['tool_call_id']} is answered 2 times.", asking),
+        ("orphan", "There is an output for call_x, a call that nobody made.", asking),
+    ]
+
+
+def test_a_run_of_the_assistants_api_is_held_to_the_same() -> None:
+    lines = lines_of(ASSISTANTS)
+    delta = next(line for line in lines if line.get("event") == "thread.message.delta")
+    delta["data"]["delta"]["content"][0]["text"]["value"] += "!"
+    whole = event(lines, "thread.message.completed")
+    asking = request(lines, -1)
+    outputs = asking["body"]["tool_outputs"]
+    missing = outputs.pop()
+    end = event(lines, "thread.run.completed")
+    again = deepcopy(end)
+    lines.insert(lines.index(end) + 1, again)
+    assert found(lines) == [
+        ("answered", f"The call {missing['tool_call_id']} is not answered.", asking),
+        ("deltas", "The pieces make 18 characters, which are not the 17 of the whole.", whole),
+        ("one ending", "The answer had ended before, and ends once more.", again),
+    ]
+
+
+def test_a_session_of_the_agents_api_is_held_to_the_same() -> None:
+    lines = lines_of(AGENTS)
+    delta = event(lines, "agent.session.turn.output_text.delta")
+    delta["data"]["delta"] += "!"
+    done = event(lines, "agent.session.turn.output_text.done")
+    item = [line for line in lines if line.get("event") == "agent.session.turn.item.done"][-1]
+    posted = [line for line in lines if line.get("kind") == "request" and line["url"].endswith("/events")]
+    sent = [line for line in posted if line["method"] == "POST"]
+    missing = sent[0]["body"]["events"].pop()
+    sent[-1]["body"]["events"].append(sent[-1]["body"]["events"][0] | {"call_id": "call_x"})
+    turn = event(lines, "agent.session.turn.completed")
+    again = deepcopy(turn)
+    again["data"]["event_id"] = "evt_another"
+    lines.insert(lines.index(turn) + 1, again)
+    words = "The pieces make 18 characters, which are not the 17 of the whole."
+    end = lines[-1]
+    assert sorted(found(lines), key=lambda each: lines.index(each[2])) == sorted(
+        [
+            ("orphan", "There is an output for call_x, a call that nobody made.", sent[-1]),
+            ("deltas", words, done),
+            ("deltas", words, item),
+            ("one ending", "The answer had ended before, and ends once more.", again),
+            ("answered", f"The run is complete, and the call {missing['call_id']} is not answered.", end),
+        ],
+        key=lambda each: lines.index(each[2]),
+    )
+
+
+# --- it never raises ---
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.just(10**50) | st.floats() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["type", "item", "choices", "delta", "call_id"]), inner, max_size=2)
+    ),
+    max_leaves=5,
+)
+
+
+def places(value: Any) -> Iterator[Callable[[Any], None]]:
+    """Every place in a JSON value, as a function that puts something else there."""
+    for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+        yield partial(value.__setitem__, key)
+        if isinstance(each, (dict, list)):
+            yield from places(each)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_no_tape_makes_it_raise(data: st.DataObject) -> None:
+    recording = Recording.from_lines(good(data.draw(st.sampled_from(list(KINDS)))))
+    entries = deepcopy(recording.entries())
+    for _ in range(data.draw(st.integers(1, 4))):
+        position = data.draw(st.integers(0, len(entries) - 1))
+        match data.draw(st.sampled_from(["drop", "twice", "move", "junk", "junk", "junk"])):
+            case "drop" if len(entries) > 1:
+                del entries[position]
+            case "twice":
+                entries.insert(data.draw(st.integers(0, len(entries))), entries[position])
+            case "move":
+                entries.insert(data.draw(st.integers(0, len(entries) - 1)), entries.pop(position))
+            case _:
+                put = data.draw(st.sampled_from(list(places(entries[position].what)) or [lambda _: None]))
+                put(data.draw(JUNK))
+    for finding in check(Recording(entries=entries)):
+        assert 0 <= finding.entry < len(entries)
+        assert finding.text.endswith(".")
+
+
+@given(
+    st.lists(
+        st.builds(
+            Entry,
+            st.floats(0, 9),
+            st.sampled_from(["request", "response", "event", "body", "end", "run"]),
+            st.integers(-1, 2),
+            st.dictionaries(
+                st.sampled_from(["method", "url", "body", "status", "event", "data", "how", "call_id"]), JUNK
+            ),
+        )
+    )
+)
+def test_no_nonsense_makes_it_raise(entries: list[Entry]) -> None:
+    check(Recording(entries=entries))
+
+
+def test_a_long_answer_is_checked_in_no_time() -> None:
+    play = text("word " * 4_000, pieces=8_000)
+    recording, _ = tape_of(KINDS[ALONE], play)
+    assert len(recording.entries()) > 6_000
+    assert check(recording) == []

@@ -1,0 +1,111 @@
+"""The sequence diagram of a tape, and that nobody's words can be read as anything but words."""
+
+import re
+from typing import Any
+
+import pytest
+
+from assistant.recordings.diagram import MOST_STEPS, as_mermaid
+from assistant.recordings.recording import Entry, Recording
+from tests.recordings.test_timeline import TWO_ROUNDS, asked, delta, mutated_tape, run
+
+pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
+from hypothesis import given
+from hypothesis import strategies as st
+
+HEAD = as_mermaid(Recording()).partition("participant Server")[0]
+
+
+def drawn(*entries: Entry) -> str:
+    return as_mermaid(Recording(entries=entries)).removeprefix(HEAD)
+
+
+def test_two_rounds_with_two_calls_side_by_side() -> None:
+    assert HEAD.endswith("---\nsequenceDiagram\nparticipant Person\nparticipant App as Page\n")
+    assert (
+        drawn(*TWO_ROUNDS)
+        == """\
+participant Server as api.openai.com
+participant Functions
+Person->>App: “Hello”
+Note over App,Server: Round 1
+App->>Server: POST /v1/responses
+Server-->>App: reasons
+Server-->>App: calls weather
+Server-->>App: calls hotels
+par weather
+  App->>Functions: weather({})
+  Functions-->>App: failed, 2
+and hotels
+  App->>Functions: hotels({})
+  Functions-->>App: 1
+end
+Note over App,Server: Round 2
+App->>Server: POST /v1/responses
+Server-->>App: “It rains.”
+App-->>Person: the answer
+"""
+    )
+
+
+def test_an_answer_that_fails_is_seen_to_fail() -> None:
+    lost = Entry(1.0, "end", 1, {"how": "lost", "text": "ReadError: gone"})
+    failed = run(1.0, "RunFailed", code="lost", text="The connection was lost.")
+    assert drawn(*asked(0.0), lost, failed).splitlines()[-2:] == [
+        "Server--xApp: ReadError: gone",
+        "App--xPerson: The connection was<br/>lost.",
+    ]
+
+
+def test_what_a_person_decides_is_theirs() -> None:
+    result = run(0.2, "ToolResult", call_id="c", output="No.", outcome="denied")
+    assert drawn(run(0.1, "CallDenied", call_id="c", reason=""), result).splitlines()[2:] == [
+        "Person->>App: denied",
+        "Functions-->>App: denied, No.",
+    ]
+
+
+HOSTILE = 'end\npar x; %% {init} <script>alert(1)</script> #35; A->>B: `x` $$y$$ & \\ \u202e \ud83d "q"'
+
+
+def test_words_of_others_are_words() -> None:
+    def hostile(item: str, name: str) -> dict[str, Any]:
+        return {"call_id": item, "name": name, "arguments": HOSTILE}
+
+    entries = [
+        *asked(0.0, url=f"https://{HOSTILE}/v1"),
+        delta(1.0, "output_text", "m", "wrap: " + HOSTILE),
+        run(1.1, "ToolCall", **hostile("a", HOSTILE)),
+        run(1.1, "ToolCall", **hostile("b", "wrap:")),
+        run(1.2, "ToolResult", call_id="a", output=HOSTILE, outcome="done"),
+        run(1.3, "RunFailed", code="", text=HOSTILE),
+    ]
+    assert_sound(as_mermaid(Recording(entries=entries)))
+
+
+WHO = "(Person|App|Server|Functions)"
+STEP = re.compile(
+    rf"(  )?({WHO}--?(>>|x){WHO}: |Note over App(,Server)?: |par |and |end$|participant (Server as )?)"
+)
+
+
+def assert_sound(diagram: str) -> None:
+    """Every line is a step that we made, and nothing in its words is Mermaid's or a browser's."""
+    for line in diagram.removeprefix(HEAD).splitlines():
+        begun = STEP.match(line)
+        assert begun, line
+        words = re.sub(r"<br/>|#\d+;", "", line[begun.end() :])
+        assert not set(words) & set("#;<>&%$\\`"), line
+        assert words.isprintable()
+        assert "wrap:" not in words
+
+
+@given(st.data())
+def test_no_tape_is_too_strange_to_be_drawn(data: st.DataObject) -> None:
+    assert_sound(as_mermaid(mutated_tape(data)))
+
+
+def test_a_long_run_is_drawn_as_far_as_anybody_looks() -> None:
+    steps = [run(0.0, "RoundStarted", number=number) for number in range(MOST_STEPS + 7)]
+    lines = drawn(*steps).splitlines()
+    assert (len(lines), lines[-1]) == (MOST_STEPS + 2, "Note over App: and 7 more")

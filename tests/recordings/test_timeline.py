@@ -1,0 +1,331 @@
+"""Measuring a tape: whole values for tapes made by hand and for recorded ones, and no tape that breaks it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assistant.recordings.prices import AS_OF, Price, cost, price_of
+from assistant.recordings.recording import Entry, Recording, RecordingError
+from assistant.recordings.timeline import Figures, Span, figures, spans
+from assistant.recordings.tokens import Response, Tokens
+from assistant.transports.replay import shipped
+
+pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
+from hypothesis import given
+from hypothesis import strategies as st
+
+OPENAI = "https://api.openai.com/v1/responses"
+USAGE = {
+    "input_tokens": 1000,
+    "input_tokens_details": {"cached_tokens": 400, "cache_write_tokens": 100},
+    "output_tokens": 80,
+    "output_tokens_details": {"reasoning_tokens": 30},
+}
+
+
+def run(at: float, event: str, **fields: Any) -> Entry:
+    return Entry(at, "run", 0, {"event": event, **fields})
+
+
+def asked(at: float, exchange: int = 1, url: str = OPENAI, model: str = "gpt-6-luna") -> list[Entry]:
+    body = {"model": model, "stream": True, "input": "Hello"}
+    return [
+        Entry(at, "request", exchange, {"method": "POST", "url": url, "body": body}),
+        Entry(at + 0.1, "response", exchange, {"status": 200, "type": "text/event-stream", "headers": {}}),
+    ]
+
+
+def event(at: float, kind: str, exchange: int = 1, **data: Any) -> Entry:
+    return Entry(at, "event", exchange, {"event": kind, "data": {"type": kind, **data}})
+
+
+def delta(at: float, kind: str, item: str, text: str, exchange: int = 1) -> Entry:
+    return event(at, f"response.{kind}.delta", exchange, item_id=item, output_index=0, delta=text)
+
+
+def call(item: str, name: str) -> dict[str, Any]:
+    return {"id": item, "type": "function_call", "call_id": f"call_{item}", "name": name}
+
+
+TWO_ROUNDS = [
+    run(0.0, "RoundStarted", number=1, resumed=False),
+    *asked(0.1),
+    event(0.5, "response.created", response={"id": "resp_1"}),
+    event(0.6, "response.output_item.added", item={"id": "rs", "type": "reasoning"}),
+    event(1.0, "response.output_item.done", item={"id": "rs", "type": "reasoning"}),
+    event(1.1, "response.output_item.added", item=call("a", "weather")),
+    delta(1.2, "function_call_arguments", "a", "{}"),
+    event(1.3, "response.output_item.done", item=call("a", "weather")),
+    event(1.4, "response.output_item.added", item=call("b", "hotels")),
+    event(1.6, "response.output_item.done", item=call("b", "hotels")),
+    event(1.7, "response.completed", response={"id": "resp_1", "model": "gpt-6-luna", "usage": USAGE}),
+    run(1.7, "ToolCall", call_id="call_a", name="weather", arguments="{}"),
+    run(1.7, "ToolCall", call_id="call_b", name="hotels", arguments="{}"),
+    run(2.0, "ToolResult", call_id="call_b", output="1", outcome="done", seconds=0.25),
+    run(2.5, "ToolResult", call_id="call_a", output="2", outcome="failed", seconds=0.8),
+    run(2.5, "RoundStarted", number=2, resumed=False),
+    *asked(2.6, 2),
+    delta(3.0, "output_text", "m", "It ", exchange=2),
+    delta(4.0, "output_text", "m", "rains.", exchange=2),
+    event(4.1, "response.completed", 2, response={"id": "resp_2", "model": "gpt-6-luna", "usage": USAGE}),
+    Entry(4.2, "end", 2, {"how": "hung up", "text": ""}),
+    run(4.2, "RunCompleted"),
+]
+
+
+def test_each_thing_that_took_time_is_a_span() -> None:
+    assert spans(Recording(entries=TWO_ROUNDS)) == [
+        Span("POST /v1/responses", "request", 0.1, 0.2, 1, "200"),
+        Span("waiting", "waiting", 0.2, 0.6, 1),
+        Span("reasoning", "reasoning", 0.6, 1.0, 1),
+        Span("weather", "arguments", 1.1, 1.3, 1),
+        Span("hotels", "arguments", 1.4, 1.6, 1),
+        Span("weather", "function", 1.7, 2.5, 1, "failed"),
+        Span("hotels", "function", 1.75, 2.0, 1, "done"),
+        Span("POST /v1/responses", "request", 2.6, 2.7, 2, "200"),
+        Span("waiting", "waiting", 2.7, 3.0, 2),
+        Span("text", "text", 3.0, 4.0, 2),
+    ]
+
+
+def test_the_figures_are_sums_over_the_rounds() -> None:
+    # 500 fresh, 400 from the cache, 100 into it, 80 out: 0.10, 0.01, 0.125 and 0.50 a million.
+    each = (500 * 0.10 + 400 * 0.01 + 100 * 0.125 + 80 * 0.50) / 1_000_000
+    tokens = Tokens(input=1000, cached=400, written=100, output=80, reasoning=30)
+    found = figures(Recording(entries=TWO_ROUNDS))
+    assert found.cost == pytest.approx(2 * each)
+    assert found.speed == pytest.approx(100 / 1.4)
+    assert found == Figures(
+        first_event=0.5,
+        first_text=3.0,
+        whole=4.2,
+        speed=found.speed,
+        model="gpt-6-luna",
+        tokens=Tokens(input=2000, cached=800, written=200, output=160, reasoning=60),
+        responses=(Response(1, "gpt-6-luna", tokens, each), Response(2, "gpt-6-luna", tokens, each)),
+        cost=found.cost,
+        cost_note=f"By OpenAI's list prices of {AS_OF}, for tokens alone.",
+    )
+
+
+def test_nothing_is_made_up_about_an_empty_tape() -> None:
+    assert spans(Recording()) == []
+    assert figures(Recording()) == Figures(
+        None, None, 0.0, None, "", None, (), None, "The server has counted no tokens."
+    )
+
+
+def answered(url: str = OPENAI, model: str = "gpt-6-luna", **response: Any) -> Figures:
+    done = {"id": "resp", "model": model, "usage": USAGE, **response}
+    return figures(Recording(entries=[*asked(0.0, url=url), event(1.0, "response.completed", response=done)]))
+
+
+@pytest.mark.parametrize(
+    ("told", "note"),
+    [
+        (
+            {"url": "http://localhost:11434/v1/responses"},
+            "Only OpenAI's own prices are known here, and this server is localhost:11434.",
+        ),
+        ({"model": "gpt-9"}, f"The price of gpt-9 is not in the table of {AS_OF}."),
+        (
+            {"service_tier": "priority"},
+            f'The price of the processing tier "priority" is not in the table of {AS_OF}.',
+        ),
+    ],
+)
+def test_a_price_that_is_not_known_is_said_to_be_so(told: dict[str, Any], note: str) -> None:
+    found = answered(**told)
+    assert (found.cost, found.cost_note) == (None, note)
+    assert found.tokens == Tokens(input=1000, cached=400, written=100, output=80, reasoning=30)
+
+
+def test_a_dated_snapshot_has_the_price_of_its_model() -> None:
+    assert price_of("gpt-6-luna-2026-09-22") == price_of("gpt-6-luna") == Price(0.10, 0.01, 0.50)
+    assert price_of("gpt-6-luna-pro") is None
+
+
+def test_a_long_request_costs_more() -> None:
+    price = Price(1.0, 0.1, 10.0)
+    assert cost(price, input=272_000, cached=0, written=0, output=1000) == pytest.approx(0.282)
+    assert cost(price, input=272_001, cached=0, written=0, output=1000) == pytest.approx(0.559002)
+
+
+def test_a_call_that_waits_for_a_person_has_not_run() -> None:
+    asked_for = run(1.0, "ToolCall", call_id="c", name="book", arguments="{}")
+    assert spans(Recording(entries=[asked_for, run(1.0, "RunPaused")])) == []
+
+
+def test_a_call_without_a_result_runs_until_the_tape_ends() -> None:
+    asked_for = run(1.0, "ToolCall", call_id="c", name="sleep", arguments="{}")
+    assert spans(Recording(entries=[asked_for, run(3.0, "RunClosed")])) == [
+        Span("sleep", "function", 1.0, 3.0, 0, "no result")
+    ]
+
+
+def test_a_clock_that_goes_back_stands_still() -> None:
+    recording = Recording(
+        entries=[
+            Entry(1.0, "request", 1, {"method": "POST", "url": OPENAI, "body": {}}),
+            Entry(0.4, "response", 1, {"status": 200, "type": "text/event-stream", "headers": {}}),
+            delta(1.5, "output_text", "m", "Hel"),
+            delta(-3.0, "output_text", "m", "lo"),
+        ],
+        began=0.0,
+    )
+    assert spans(recording) == [
+        Span("POST /v1/responses", "request", 1.0, 1.0, 0, "200"),
+        Span("waiting", "waiting", 1.0, 1.5, 0),
+        Span("text", "text", 1.5, 1.5, 0),
+    ]
+
+
+def test_calls_of_one_id_are_answered_in_their_order() -> None:
+    calls = [run(1.0, "ToolCall", call_id="", name=name, arguments="{}") for name in ("a", "b")]
+    results = [
+        run(at, "ToolResult", call_id="", output="", outcome="done", seconds=None) for at in (2.0, 3.0)
+    ]
+    assert spans(Recording(entries=[*calls, *results])) == [
+        Span("a", "function", 1.0, 2.0, 0, "done"),
+        Span("b", "function", 1.0, 3.0, 0, "done"),
+    ]
+
+
+def chunk(at: float, usage: Any = None, **delta: Any) -> Entry:
+    data = {"id": "chat_1", "object": "chat.completion.chunk", "model": "m", "usage": usage}
+    data["choices"] = [{"index": 0, "delta": delta}] if delta else []
+    return Entry(at, "event", 1, {"event": "", "data": data})
+
+
+def test_chat_completions_are_measured_from_their_chunks() -> None:
+    def called(index: int, **function: str) -> list[dict[str, Any]]:
+        return [{"index": index, "function": function}]
+
+    usage = {"prompt_tokens": 7, "completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": 2}}
+    entries = [
+        *asked(0.0, url="http://127.0.0.1:8080/v1/chat/completions"),
+        chunk(0.5, role="assistant", content=""),
+        chunk(1.0, reasoning_content="Well"),
+        chunk(1.5, reasoning_content=" …"),
+        chunk(2.0, content="I "),
+        chunk(3.0, content="look."),
+        chunk(4.0, tool_calls=called(0, name="add", arguments="")),
+        chunk(4.5, tool_calls=called(0, arguments="{}")),
+        chunk(5.0, tool_calls=called(0, name="mul", arguments="{}")),  # a server that numbers none
+        chunk(6.0, usage=usage),
+        Entry(6.5, "event", 1, {"event": "", "data": "[DONE]"}),
+    ]
+    assert spans(Recording(entries=entries))[1:] == [
+        Span("waiting", "waiting", 0.1, 1.0, 0),
+        Span("reasoning", "reasoning", 1.0, 1.5, 0),
+        Span("text", "text", 2.0, 3.0, 0),
+        Span("add", "arguments", 4.0, 4.5, 0),
+        Span("mul", "arguments", 5.0, 5.0, 0),
+    ]
+    found = figures(Recording(entries=entries))
+    assert (found.first_event, found.first_text, found.model) == (0.5, 2.0, "m")
+    assert found.tokens == Tokens(input=7, output=9, reasoning=2)
+
+
+def test_sessions_of_the_agents_api_are_measured() -> None:
+    turn = "agent.session.turn"
+    entries = [
+        *asked(0.0, url="https://api.openai.com/v1/agents/sessions/s/events"),
+        event(0.2, "agent.session.in_progress", session={"agent": {"model": "gpt-6-luna"}}),
+        event(0.3, f"{turn}.item.added", item={"id": "u", "type": "message", "role": "user"}),
+        event(0.5, f"{turn}.item.added", item=call("a", "add")),
+        event(1.0, f"{turn}.output_text.delta", item_id="m", delta="3"),
+        event(1.5, f"{turn}.output_text.done", item_id="m", text="3"),
+        event(2.0, f"{turn}.completed", turn={"id": "t", "usage": USAGE}),
+    ]
+    assert spans(Recording(entries=entries))[1:] == [
+        Span("waiting", "waiting", 0.1, 0.5, 0),
+        Span("add", "arguments", 0.5, 0.5, 0),
+        Span("text", "text", 1.0, 1.5, 0),
+    ]
+    assert figures(Recording(entries=entries)).responses[0].tokens.output == 80
+
+
+def test_runs_of_the_assistants_api_are_measured() -> None:
+    def said(at: float, text: str) -> Entry:
+        content = [{"index": 0, "type": "text", "text": {"value": text}}]
+        data = {"id": "msg", "object": "thread.message.delta", "delta": {"content": content}}
+        return Entry(at, "event", 1, {"event": "thread.message.delta", "data": data})
+
+    ended = {
+        "id": "run",
+        "object": "thread.run",
+        "model": "gpt-4o",
+        "usage": {"prompt_tokens": 3, "completion_tokens": 4},
+    }
+    entries = [
+        *asked(0.0, url="https://api.openai.com/v1/threads/t/runs"),
+        said(1.0, "Hel"),
+        said(2.0, "lo"),
+        Entry(2.5, "event", 1, {"event": "thread.run.completed", "data": ended}),
+    ]
+    assert spans(Recording(entries=entries))[1:] == [
+        Span("waiting", "waiting", 0.1, 1.0, 0),
+        Span("text", "text", 1.0, 2.0, 0),
+    ]
+    found = figures(Recording(entries=entries))
+    assert (found.tokens, found.speed) == (Tokens(input=3, output=4), 4.0)
+    assert found.cost_note == f"The price of gpt-4o is not in the table of {AS_OF}."
+
+
+@pytest.mark.parametrize("path", shipped().values(), ids=lambda path: path.stem)
+def test_a_recorded_run_is_measured_as_a_whole(path: Path) -> None:
+    recording = Recording.from_lines(path.read_text("utf-8"))
+    found, took = figures(recording), spans(recording)
+    said = [entry.what for entry in recording.entries() if entry.kind == "run"]
+    results = [each for each in said if each["event"] == "ToolResult"]
+    assert sum(span.kind == "function" for span in took) == len(results)
+    assert found.tokens is not None
+    rounds = [each["usage"] for each in said if each["event"] == "RoundEnded"]
+    assert [(each.tokens.input, each.tokens.output) for each in found.responses] == [
+        (each["input"], each["output"]) for each in rounds
+    ]
+    assert found.whole == recording.entries()[-1].at
+    assert all(0 <= span.begin <= span.end <= found.whole for span in took)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def mutated(data: st.DataObject, value: Any) -> Any:
+    """A JSON value with something in it, wherever, replaced by anything."""
+    if not value or not isinstance(value, (dict, list)) or data.draw(st.integers(0, 4)) == 0:
+        return data.draw(json_values)
+    places = list(value) if isinstance(value, dict) else range(len(value))
+    place = data.draw(st.sampled_from(places))
+    changed = value.copy()
+    changed[place] = mutated(data, value[place])
+    return changed
+
+
+def mutated_tape(data: st.DataObject) -> Recording:
+    """A tape with some of its lines changed, lost or twice there, as far as it can be read as one."""
+    head, *lines = Recording(entries=TWO_ROUNDS, began=0.0).as_lines().splitlines()
+    for _ in range(data.draw(st.integers(1, 5))):
+        number = data.draw(st.integers(0, len(lines) - 1))
+        changed = [json.dumps(mutated(data, json.loads(lines[number])))]
+        changed = data.draw(st.sampled_from([changed, [], [lines[number], lines[number]]]))
+        try:
+            Recording.from_lines("\n".join([head, *changed]))
+        except RecordingError:
+            continue
+        lines[number : number + 1] = changed
+    return Recording.from_lines("\n".join([head, *lines]))
+
+
+@given(st.data())
+def test_no_tape_is_too_strange_to_be_measured(data: st.DataObject) -> None:
+    recording = mutated_tape(data)
+    assert all(span.begin <= span.end for span in spans(recording))
+    figures(recording)

@@ -1,0 +1,681 @@
+"""A person decides about calls: a run pauses, is kept, goes on as decided, and the card that asks."""
+
+import threading
+from functools import partial
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from assistant import Assistant, Thread, Tool, Toolbox, functions, tool
+from assistant.backends import open_backend
+from assistant.demo import transport as demo
+from assistant.events import (
+    CallAnswered,
+    CallApproved,
+    CallDenied,
+    Decision,
+    Event,
+    RoundStarted,
+    RunCompleted,
+    RunFailed,
+    RunPaused,
+    RunStopped,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+    ToolResult,
+)
+from assistant.messages import Call, Message, Text
+from assistant.runs.autosaver import Autosaver
+from assistant.runs.loop import INTERRUPTED, STOPPED
+from assistant.runs.registry import LiveRuns
+from assistant.settings import Settings
+from assistant.storage.serialization import message_as_json, message_from_json
+from assistant.storage.store import Store
+from assistant.tools.execution import OUTPUT_LIMIT, edited, error_output
+from tests.conftest import Connect, add
+from tests.servers.responses import ModelServer, call, calls, error, text
+
+CHANGED = 'The person changed the arguments to {"room": 3, "guest": "Bo"}.'
+DENIED = "The person did not allow this call, so the function was not run."
+
+
+class RecordingList:
+    """A function that asks first, and what it was called with."""
+
+    def __init__(self) -> None:
+        self.booked: list[tuple[int, str]] = []
+
+        @tool(approval=True)
+        def book(room: int, guest: str = "Ada") -> dict[str, Any]:
+            """Book a room.
+
+            Args:
+                room: Its number.
+                guest: Who comes.
+            """
+            if room == 13:
+                raise ValueError("unlucky")
+            self.booked.append((room, guest))
+            return {"room": room, "guest": guest}
+
+        self.book: Tool[..., Any] = book
+
+
+@pytest.fixture
+def desk() -> RecordingList:
+    return RecordingList()
+
+
+@pytest.fixture
+def assistant(server: ModelServer, connect_to: Connect, desk: RecordingList) -> Assistant:
+    return connect_to(server.url, add, desk.book)
+
+
+def told(server: ModelServer) -> list[Any]:
+    return [item["output"] for item in server.asked[-1]["input"] if item["type"] == "function_call_output"]
+
+
+def pause(server: ModelServer, assistant: Assistant, *items: Any) -> Thread:
+    """A thread that waits for a decision on these calls."""
+    server.plays(calls(*items))
+    thread = Thread()
+    assert list(assistant.run(thread, "Book"))[-1] == RunPaused()
+    return thread
+
+
+def go_on(assistant: Assistant, thread: Thread, *decisions: Decision) -> list[Event]:
+    return [each for each in assistant.decide(thread, decisions) if not isinstance(each, ToolCallDelta)]
+
+
+# --- a run pauses -----------------------------------------------------------------------------------
+
+
+def test_calls_that_need_no_approval_run_and_then_the_run_pauses_for_the_others(
+    server: ModelServer, assistant: Assistant, desk: RecordingList
+) -> None:
+    asked, free = call("book", room=3), call("add", a=1, b=2)
+    server.plays(calls(asked, free))
+    thread = Thread()
+    events = list(assistant.run(thread, "Book"))
+    assert events[-2:] == [ToolResult(free["call_id"], "3"), RunPaused()]
+    assert thread.is_paused
+    assert not thread.is_unfinished
+    assert thread.open_calls() == [Call(asked["call_id"], "book", '{"room": 3}', 1)]
+    assert desk.booked == []
+
+
+def test_with_approve_all_a_call_of_any_function_waits_even_of_none(
+    server: ModelServer, connect_to: Connect
+) -> None:
+    thread = pause(
+        server, connect_to(server.url, add, approve_all=True), call("add", a=1, b=2), call("fly", to="Rome")
+    )
+    assert [each.name for each in thread.open_calls()] == ["add", "fly"]
+
+
+def test_an_unknown_function_does_not_wait_otherwise(server: ModelServer, assistant: Assistant) -> None:
+    server.plays(calls(call("fly")), text("No."))
+    thread = Thread()
+    assert list(assistant.run(thread, "Fly"))[-1] == RunCompleted()
+
+
+def test_nothing_waits_of_a_round_that_did_not_end_well(server: ModelServer, assistant: Assistant) -> None:
+    server.plays(
+        calls(
+            call("book", room=3),
+            ending="incomplete",
+            details={"incomplete_details": {"reason": "max_output_tokens"}},
+        )
+    )
+    thread = Thread()
+    assert isinstance(list(assistant.run(thread, "Book"))[-1], RunStopped)
+    assert thread.open_calls() == []
+
+
+# --- a person decides -------------------------------------------------------------------------------
+
+
+def test_an_approved_call_runs_and_the_same_answer_goes_on(
+    server: ModelServer, assistant: Assistant, desk: RecordingList
+) -> None:
+    asked = call("book", room=3)
+    thread = pause(server, assistant, asked)
+    server.plays(text("Booked.", pieces=1))
+    events = go_on(assistant, thread, CallApproved(asked["call_id"]))
+    assert events[:4] == [
+        CallApproved(asked["call_id"]),
+        ToolResult(asked["call_id"], '{"room":3,"guest":"Ada"}'),
+        RoundStarted(2),
+        TextDelta("Booked."),
+    ]
+    assert events[-1] == RunCompleted()
+    assert (desk.booked, told(server), server.refused) == ([(3, "Ada")], ['{"room":3,"guest":"Ada"}'], [])
+    assert [message.role for message in thread.messages] == ["user", "assistant"]
+    assert thread.messages[-1].ending == RunCompleted()
+
+
+def test_changed_arguments_are_run_and_the_model_is_told_of_them(
+    server: ModelServer, assistant: Assistant, desk: RecordingList
+) -> None:
+    asked = call("book", room=2)
+    thread = pause(server, assistant, asked)
+    server.plays(text("Booked."))
+    events = go_on(assistant, thread, CallApproved(asked["call_id"], '{"room":3,\n"guest":"Bo"}'))
+    approved = CallApproved(asked["call_id"], '{"room": 3, "guest": "Bo"}')
+    assert events[0] == approved
+    assert desk.booked == [(3, "Bo")]
+    assert told(server) == [f'{CHANGED}\n\n{{"room":3,"guest":"Bo"}}']
+    [kept] = thread.messages[-1].calls
+    assert (kept.arguments, kept.decision) == ('{"room": 2}', approved)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "outcome", "words"),
+    [
+        (
+            '{"room": 13}',
+            "failed",
+            "The person changed the arguments to {\"room\": 13}. The function 'book' ",
+        ),
+        ('{"room": "x"}', "invalid", 'The person changed the arguments to {"room": "x"}. The arguments do '),
+        ("{", "invalid", "The person changed the arguments to {. The arguments are not valid JSON"),
+    ],
+)
+def test_an_error_with_changed_arguments_stays_an_error(
+    server: ModelServer, assistant: Assistant, arguments: str, outcome: str, words: str
+) -> None:
+    asked = call("book", room=2)
+    thread = pause(server, assistant, asked)
+    server.plays(text("I see."))
+    [result] = [
+        each
+        for each in go_on(assistant, thread, CallApproved(asked["call_id"], arguments))
+        if isinstance(each, ToolResult)
+    ]
+    assert result.outcome == outcome
+    assert result.output.startswith(error_output(words)[:-2])
+
+
+def test_a_denied_call_does_not_run_and_the_model_is_told_why(
+    server: ModelServer, assistant: Assistant, desk: RecordingList
+) -> None:
+    first, second = call("book", room=3), call("book", room=4)
+    thread = pause(server, assistant, first, second)
+    server.plays(text("A pity."))
+    decisions = CallDenied(first["call_id"], " Too dear. "), CallDenied(second["call_id"])
+    events = go_on(assistant, thread, *decisions)
+    assert events[:4] == [
+        *decisions,
+        ToolResult(first["call_id"], error_output(f"{DENIED} They say: Too dear."), "denied"),
+        ToolResult(second["call_id"], error_output(DENIED), "denied"),
+    ]
+    assert (desk.booked, events[-1], server.refused) == ([], RunCompleted(), [])
+
+
+@pytest.mark.parametrize("output", ["", "Room 5", '{"room": 5}', "\x00 \ud800 京都", "x" * 100_000])
+def test_a_person_can_answer_in_the_functions_place(
+    server: ModelServer, assistant: Assistant, desk: RecordingList, output: str
+) -> None:
+    asked = call("book", room=3)
+    thread = pause(server, assistant, asked)
+    server.plays(text("Fine."))
+    assert go_on(assistant, thread, CallAnswered(asked["call_id"], output))[-1] == RunCompleted()
+    assert told(server)[0].startswith(output[:OUTPUT_LIMIT].replace("\ud800", "?"))
+    assert (desk.booked, thread.messages[-1].calls[0].decision) == (
+        [],
+        CallAnswered(asked["call_id"], output),
+    )
+
+
+def test_approved_calls_run_side_by_side_with_their_time_limits(
+    server: ModelServer, connect_to: Connect
+) -> None:
+    both, gate = threading.Barrier(2, timeout=5), threading.Event()
+
+    @tool(approval=True)
+    def meet() -> str:
+        """Wait for the other."""
+        both.wait()
+        return "met"
+
+    @tool(approval=True, timeout=0.01)
+    def wait() -> None:
+        """Wait."""
+        gate.wait(5)
+
+    assistant = connect_to(server.url, meet, wait)
+    asked = [call("meet"), call("meet"), call("wait")]
+    thread = pause(server, assistant, *asked)
+    server.plays(text("Fine."))
+    events = go_on(assistant, thread, *(CallApproved(each["call_id"]) for each in asked))
+    gate.set()
+    outcomes = [each.outcome for each in events if isinstance(each, ToolResult)]
+    assert sorted(outcomes) == ["done", "done", "timeout"]
+
+
+def test_what_nobody_decided_on_stays_open_and_the_run_pauses_again(
+    server: ModelServer, assistant: Assistant, desk: RecordingList
+) -> None:
+    first, second = call("book", room=3), call("book", room=4)
+    thread = pause(server, assistant, first, second)
+    assert go_on(assistant, thread, CallApproved(first["call_id"]))[-1] == RunPaused()
+    assert [each.call_id for each in thread.open_calls()] == [second["call_id"]]
+    server.plays(text("Fine."))
+    assert go_on(assistant, thread, CallApproved(second["call_id"]))[-1] == RunCompleted()
+    assert (desk.booked, len(server.asked)) == ([(3, "Ada"), (4, "Ada")], 2)
+
+
+def test_a_second_decision_on_the_same_call_is_ignored(
+    server: ModelServer, assistant: Assistant, desk: RecordingList
+) -> None:
+    first, second = call("book", room=3), call("book", room=4)
+    thread = pause(server, assistant, first, second)
+    both = CallApproved(first["call_id"]), CallDenied(first["call_id"])
+    assert go_on(assistant, thread, *both)[-1] == RunPaused()
+    assert go_on(assistant, thread, CallDenied(first["call_id"]), CallApproved("nobody"))[-1] == RunPaused()
+    server.plays(text("Fine."))
+    go_on(assistant, thread, CallDenied(second["call_id"]))
+    before = message_as_json(thread.messages[-1])
+    assert go_on(assistant, thread, CallApproved(second["call_id"])) == [RunCompleted()]
+    assert (desk.booked, message_as_json(thread.messages[-1])) == ([(3, "Ada")], before)
+
+
+def test_a_second_page_that_decides_meanwhile_or_later_changes_nothing(
+    server: ModelServer, assistant: Assistant, desk: RecordingList
+) -> None:
+    asked = call("book", room=3)
+    thread = pause(server, assistant, asked)
+    server.plays(text("Fine."))
+    live = LiveRuns()
+    for _ in range(2):
+        run = live.start(thread, lambda: assistant.decide(thread, [CallApproved(asked["call_id"])]))
+        batches = list(run.follow())
+        assert batches[-1][-1] == RunCompleted()
+        assert run.join(5)
+    assert (desk.booked, len(server.asked)) == ([(3, "Ada")], 2)
+
+
+# --- rounds -----------------------------------------------------------------------------------------
+
+
+def test_a_pause_does_not_start_the_count_of_rounds_again(
+    server: ModelServer, connect_to: Connect, desk: RecordingList
+) -> None:
+    assistant = connect_to(server.url, desk.book, max_rounds=2)
+    first, second = call("book", room=3), call("book", room=4)
+    thread = pause(server, assistant, first)
+    server.plays(calls(second))
+    assert go_on(assistant, thread, CallApproved(first["call_id"]))[-1] == RunPaused()
+    ending = go_on(assistant, thread, CallApproved(second["call_id"]))[-1]
+    assert ending == RunStopped("max_rounds", "Stopped after 2 rounds of function calls.")
+    assert desk.booked == [(3, "Ada"), (4, "Ada")]
+
+
+def test_a_call_that_comes_again_and_again_ends_the_run_across_its_pauses(
+    server: ModelServer, assistant: Assistant, desk: RecordingList
+) -> None:
+    asked = [call("book", room=3) for _ in range(4)]
+    thread = pause(server, assistant, asked[0])
+    server.plays(*(calls(each) for each in asked[1:]))
+    endings = [go_on(assistant, thread, CallApproved(each["call_id"]))[-1] for each in asked[:3]]
+    assert endings[:2] == [RunPaused(), RunPaused()]
+    assert endings[2] == RunStopped("repeated_call", "Stopped: the same call of book came again and again.")
+    assert len(desk.booked) == 3
+
+
+def test_a_failure_after_the_decision_keeps_the_result(
+    server: ModelServer, assistant: Assistant, desk: RecordingList
+) -> None:
+    asked = call("book", room=3)
+    thread = pause(server, assistant, asked)
+    server.plays(error(401, "invalid_api_key", x_should_retry="false"), text("Booked."))
+    assert isinstance(go_on(assistant, thread, CallApproved(asked["call_id"]))[-1], RunFailed)
+    assert list(assistant.resume(thread))[-1] == RunCompleted()
+    assert (desk.booked, told(server)) == ([(3, "Ada")], ['{"room":3,"guest":"Ada"}'])
+
+
+# --- what ships with the project --------------------------------------------------------------------
+
+
+def test_of_the_examples_the_one_that_books_asks_first() -> None:
+    asking = [each.name for each in Toolbox.from_package(functions).values() if each.approval]
+    assert asking == ["book_hotel"]
+
+
+@pytest.mark.parametrize("words", ['book(room=3, guest="Ada")', 'add(a=1, b=2)\nbook(room=3, guest="Ada")'])
+def test_the_demo_pauses_and_goes_on(
+    desk: RecordingList, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "PACE", 0)
+    assistant = Assistant(open_backend(Settings(), demo.DemoTransport()), Toolbox(add, desk.book))
+    thread = Thread()
+    assert list(assistant.run(thread, words))[-1] == RunPaused()
+    [waiting] = thread.open_calls()
+    assert go_on(assistant, thread, CallApproved(waiting.call_id))[-1] == RunCompleted()
+    assert desk.booked == [(3, "Ada")]
+    assert list(assistant.run(thread, words))[-1] == RunPaused()
+    [waiting] = thread.open_calls()
+    assert go_on(assistant, thread, CallDenied(waiting.call_id))[-1] == RunCompleted()
+    assert f"This did not work: {DENIED}" in thread.messages[-1].text
+    assert desk.booked == [(3, "Ada")]
+
+
+# --- a pause is a state of the thread ---------------------------------------------------------------
+
+
+def test_who_writes_instead_of_deciding_gets_an_answer_and_nothing_runs(
+    server: ModelServer, assistant: Assistant, desk: RecordingList
+) -> None:
+    asked = call("book", room=3)
+    thread = pause(server, assistant, asked)
+    server.plays(text("Of course."))
+    assert list(assistant.run(thread, "Wait, which room?"))[-1] == RunCompleted()
+    [result] = [each.result for each in thread.messages[1].calls]
+    assert result is not None
+    assert (result.outcome, thread.messages[1].ending) == ("denied", STOPPED)
+    assert (told(server), desk.booked, server.refused) == ([result.output], [], [])
+    assert go_on(assistant, thread, CallApproved(asked["call_id"])) == [RunCompleted()]
+    assert desk.booked == []
+
+
+def test_a_pause_survives_the_process(
+    server: ModelServer, connect_to: Connect, desk: RecordingList, database: str
+) -> None:
+    asked = call("book", room=3)
+    server.plays(calls(asked))
+    thread, autosaver = Thread(), Autosaver(database)
+    first = connect_to(server.url, desk.book)
+    run = LiveRuns().start(thread, lambda: first.run(thread, "Book"), first.cancel, autosaver)
+    assert list(run.follow())[-1][-1] == RunPaused()
+    assert run.join(5)
+    autosaver.close()
+
+    autosaver = Autosaver(database)
+    assert autosaver.store is not None
+    again = autosaver.store.load(thread.id)
+    assert again is not None
+    assert again.messages == thread.messages
+    second = connect_to(server.url, desk.book)
+    server.plays(text("Booked.", pieces=1))
+    decisions = [CallApproved(asked["call_id"], '{"room": 4}')]
+    run = LiveRuns().start(again, lambda: second.decide(again, decisions), second.cancel, autosaver)
+    events = [event for batch in run.follow() for event in batch]
+    assert run.join(5)
+    assert events[:4] == [
+        RoundStarted(1),
+        ToolCall(asked["call_id"], "book", '{"room": 3}'),
+        CallApproved(asked["call_id"], '{"room": 4}'),
+        ToolResult(
+            asked["call_id"], 'The person changed the arguments to {"room": 4}.\n\n{"room":4,"guest":"Ada"}'
+        ),
+    ]
+    assert (events[-1], desk.booked, server.refused) == (RunCompleted(), [(4, "Ada")], [])
+    autosaver.close()
+    store = Store(database)
+    kept = store.load(thread.id)
+    store.close()
+    assert kept is not None
+    assert kept.messages == again.messages
+
+
+def test_a_pause_that_a_person_left_is_kept_as_left(
+    server: ModelServer, assistant: Assistant, database: str
+) -> None:
+    thread, live, autosaver = Thread(), LiveRuns(), Autosaver(database)
+    for words, play in ("Book", calls(call("book", room=3))), ("No.", text("Fine.")):
+        server.plays(play)
+        run = live.start(thread, partial(assistant.run, thread, words), assistant.cancel, autosaver)
+        list(run.follow())
+        assert run.join(5)
+    assert autosaver.store is not None
+    kept = autosaver.store.load(thread.id)
+    autosaver.close()
+    assert kept is not None
+    assert kept.messages == thread.messages
+    assert kept.messages[1].ending == STOPPED
+
+
+def test_a_process_that_died_with_a_decision_leaves_a_thread_that_goes_on(
+    server: ModelServer, assistant: Assistant, desk: RecordingList
+) -> None:
+    asked = call("book", room=3)
+    thread = pause(server, assistant, asked)
+    run = assistant.decide(thread, [CallApproved(asked["call_id"])])
+    assert next(run) == CallApproved(asked["call_id"])
+    kept = message_from_json(message_as_json(thread.messages[-1]))
+    run.close()
+    thread.messages[-1] = kept
+    assert thread.is_unfinished
+    assert go_on(assistant, thread, CallApproved(asked["call_id"])) == [INTERRUPTED]
+    server.plays(text("Fine."))
+    assert list(assistant.run(thread, "And now?"))[-1] == RunCompleted()
+    assert (desk.booked, server.refused) == ([], [])
+
+
+def test_a_decision_on_a_thread_without_a_message_does_nothing(assistant: Assistant) -> None:
+    thread = Thread()
+    assert go_on(assistant, thread, CallApproved("c1")) == [INTERRUPTED]
+    assert thread.messages == []
+
+
+def test_stop_while_an_approved_call_runs_is_a_stop(server: ModelServer, connect_to: Connect) -> None:
+    gate, begun = threading.Event(), threading.Event()
+
+    @tool(approval=True)
+    def wait() -> None:
+        """Wait."""
+        begun.set()
+        gate.wait(5)
+
+    assistant = connect_to(server.url, wait)
+    asked = call("wait")
+    thread = pause(server, assistant, asked)
+    run = LiveRuns().start(thread, lambda: assistant.decide(thread, [CallApproved(asked["call_id"])]))
+    assert begun.wait(5)
+    run.stop()
+    assert list(run.follow())[-1][-1] == STOPPED
+    gate.set()
+    assert run.join(5)
+    assert thread.messages[-1].ending == STOPPED
+    server.plays(text("Fine."))
+    assert list(assistant.run(thread, "And now?"))[-1] == RunCompleted()
+    assert server.refused == []
+
+
+def test_a_message_with_decisions_is_written_and_read_and_said_again() -> None:
+    decisions: list[Decision] = [CallApproved("c1", "{}"), CallDenied("c2", "No."), CallAnswered("c3", "7")]
+    asked = [Call(each.call_id, "book", "{}", 1, decision=each) for each in decisions]
+    message = Message("assistant", [Text("So."), *asked], RunPaused())
+    assert message_from_json(message_as_json(message)) == message
+    again = Message("assistant")
+    for event in message.events():
+        again.add(event)
+    assert again == message
+
+
+def test_a_message_of_before_there_were_decisions_is_read() -> None:
+    old = message_as_json(Message("assistant", [Call("c1", "book", "{}", 1)], RunPaused()))
+    del old["parts"][0]["decision"]
+    assert message_from_json(old) == Message("assistant", [Call("c1", "book", "{}", 1)], RunPaused())
+
+
+def test_a_decision_after_the_result_or_on_no_call_changes_nothing() -> None:
+    message = Message("assistant", [Call("c1", "book", "{}", 1, result=ToolResult("c1", "7"))])
+    before = message_as_json(message)
+    for decision in (CallDenied("c1"), CallDenied("c2")):
+        message.add(decision)
+    assert message_as_json(message) == before
+
+
+@pytest.mark.parametrize(
+    ("written", "text", "expected"),
+    [
+        ('{"a":1}', '{\n  "a": 1\n}', ""),
+        ('{"a":1,"b":2}', '{"b":2,"a":1}', ""),
+        ('{"a":1}', '{"a":true}', '{"a": true}'),
+        ('{"a":1}', '{"a":1.0}', '{"a": 1.0}'),
+        ("", "{}", ""),
+        ("{}", "", ""),
+        ('{"a":1}', " ", "{}"),
+        ("{", "{ ", ""),
+        ("{", '{"a":"京"}', '{"a": "京"}'),
+        ("{}", "{", "{"),
+    ],
+)
+def test_arguments_are_changed_only_when_they_say_something_else(
+    written: str, text: str, expected: str
+) -> None:
+    assert edited(written, text) == expected
+
+
+# --- the card ---------------------------------------------------------------------------------------
+
+
+def script() -> None:
+    import streamlit as st
+
+    from assistant.ui.chat.approval import draw_approval
+
+    state = st.session_state
+    draw_approval(state.thread, 1, state.decided.append, state.toolbox)
+    st.button("Again", key="again")
+
+
+class Card:
+    """The page that shows the calls of a paused thread."""
+
+    def __init__(self, desk: RecordingList, *arguments: str, name: str = "book") -> None:
+        parts = [Call(f"c{index}", name, each, 1) for index, each in enumerate(arguments, 1)]
+        self.thread = Thread("t", [Message.from_user("Book"), Message("assistant", [*parts], RunPaused())])
+        self.decided: list[list[Decision]] = []
+        self.page = AppTest.from_function(script)
+        self.page.session_state["thread"] = self.thread
+        self.page.session_state["decided"] = self.decided
+        self.page.session_state["toolbox"] = Toolbox(desk.book)
+        self.page.run()
+
+    def key(self, call_id: str, what: str) -> str:
+        return f"approve-t-1-1-{call_id}-{what}"
+
+    def write(self, call_id: str, what: str, text: str) -> None:
+        box = self.page.text_input if what == "reason" else self.page.text_area
+        box(key=self.key(call_id, what)).set_value(text).run()
+        assert not self.page.exception
+
+    def read(self, call_id: str) -> str:
+        return str(self.page.text_area(key=self.key(call_id, "arguments")).value)
+
+    def press(self, call_id: str, what: str) -> None:
+        self.page.button(key=self.key(call_id, what)).click().run()
+        assert not self.page.exception
+
+    @property
+    def problems(self) -> list[str]:
+        return [each.value.replace("\\", "") for each in self.page.error]
+
+
+def test_run_approves_the_call_as_it_is(desk: RecordingList) -> None:
+    card = Card(desk, '{"room": 3}')
+    assert (card.read("c1"), card.problems) == ('{\n  "room": 3\n}', [])
+    card.press("c1", "run")
+    assert card.decided == [[CallApproved("c1")]]
+
+
+def test_run_approves_the_call_with_what_the_person_wrote(desk: RecordingList) -> None:
+    card = Card(desk, '{"room": 3}')
+    card.write("c1", "arguments", '{"room":3,"guest":"京"}')
+    card.press("c1", "run")
+    assert card.decided == [[CallApproved("c1", '{"room": 3, "guest": "京"}')]]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ('{"room": 3', "The arguments are not valid JSON: EOF while parsing an object at line 1 column 10."),
+        ("", "The arguments do not fit the function. room: Field required."),
+        (
+            '{"room": "x"}',
+            "The arguments do not fit the function. room: Input should be a valid integer, unable to parse "
+            "string as an integer.",
+        ),
+        ("[" * 10_000, "The arguments are not valid JSON: recursion limit exceeded at line 1 column 202."),
+        ('"$`*京"', "The arguments do not fit the function. arguments: Input should be an object."),
+    ],
+)
+def test_wrong_arguments_are_told_in_a_sentence_and_nothing_is_lost(
+    desk: RecordingList, wrong: str, words: str
+) -> None:
+    card = Card(desk, '{"room": 3}')
+    card.write("c1", "arguments", wrong)
+    card.press("c1", "run")
+    assert (card.problems, card.read("c1"), card.decided) == ([words], wrong, [])
+    card.write("c1", "arguments", '{"room": 4}')
+    assert card.problems == []
+    card.press("c1", "run")
+    assert card.decided == [[CallApproved("c1", '{"room": 4}')]]
+
+
+def test_arguments_that_the_model_got_wrong_can_be_run_all_the_same(desk: RecordingList) -> None:
+    card = Card(desk, '{"room": ')
+    [problem] = card.problems
+    assert problem.endswith(" Correct them here; if you press Run, the model is told.")
+    card.press("c1", "run")
+    assert card.decided == [[CallApproved("c1")]]
+
+
+def test_deny_takes_a_reason_or_none(desk: RecordingList) -> None:
+    card = Card(desk, '{"room": 3}', '{"room": 4}')
+    card.write("c1", "reason", "Too dear.")
+    card.press("c1", "deny")
+    card.press("c2", "deny")
+    assert card.decided == [[CallDenied("c1", "Too dear."), CallDenied("c2")]]
+
+
+def test_a_call_of_no_function_can_be_answered_and_denied_but_not_run(desk: RecordingList) -> None:
+    card = Card(desk, '{"to": "Rome"}', name="fly")
+    assert card.page.button(key=card.key("c1", "run")).disabled
+    assert card.page.text_area(key=card.key("c1", "arguments")).disabled
+    card.write("c1", "output", "Flown.")
+    card.press("c1", "answer")
+    assert card.decided == [[CallAnswered("c1", "Flown.")]]
+
+
+def test_each_call_is_decided_on_its_own_and_all_are_handed_over_at_once(desk: RecordingList) -> None:
+    card = Card(desk, '{"room": 1}', '{"room": 2}', '{"room": 3}')
+    card.write("c1", "arguments", '{"room": 9}')
+    card.press("c1", "run")
+    card.write("c3", "output", "7")
+    card.press("c3", "answer")
+    assert card.decided == []
+    assert card.page.caption[-1].value == "The answer goes on when all 3 are decided on; 1 to go."
+    card.press("c2", "deny")
+    assert card.decided == [[CallApproved("c1", '{"room": 9}'), CallDenied("c2"), CallAnswered("c3", "7")]]
+
+
+def test_a_decision_can_be_taken_back_and_edits_are_kept(desk: RecordingList) -> None:
+    card = Card(desk, '{"room": 1}', '{"room": 2}')
+    card.write("c1", "arguments", '{"room": 9}')
+    card.press("c1", "run")
+    card.page.button(key="again").click().run()
+    card.press("c1", "change")
+    assert card.read("c1") == '{"room": 9}'
+    card.press("c1", "deny")
+    card.press("c2", "run")
+    assert card.decided == [[CallDenied("c1"), CallApproved("c2")]]
+
+
+def test_edits_survive_a_rerun(desk: RecordingList) -> None:
+    card = Card(desk, '{"room": 1}')
+    card.write("c1", "arguments", '{"room": ')
+    card.page.button(key="again").click().run()
+    assert card.read("c1") == '{"room": '
+
+
+def test_a_card_whose_call_was_decided_elsewhere_does_nothing(desk: RecordingList) -> None:
+    card = Card(desk, '{"room": 1}')
+    card.thread.messages[1].answer(ToolResult("c1", "7"))
+    card.press("c1", "run")
+    assert card.decided == []
+    assert len(card.page.button) == 1

@@ -1,0 +1,179 @@
+"""A database that cannot be used: one sentence on the page, and the application goes on without it."""
+
+import resource
+import sqlite3
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from assistant import Thread
+from assistant.errors import StoreError
+from assistant.events import Event, RunCompleted
+from assistant.messages import Message, Text
+from assistant.runs import autosaver as module
+from assistant.runs.autosaver import Autosaver
+from assistant.runs.registry import LiveRuns
+from assistant.storage.store import Store
+from tests.conftest import Connect, add
+from tests.servers.responses import ModelServer, text
+
+HELLO = [Message.from_user("Hello"), Message("assistant", [Text("Hi.")], RunCompleted())]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "threads.sqlite"
+
+
+@pytest.fixture
+def autosaver(file: Path) -> Iterator[Autosaver]:
+    with closing(Autosaver(f"sqlite:///{file}")) as autosaver:
+        yield autosaver
+
+
+def store_of(autosaver: Autosaver) -> Store:
+    assert autosaver.store is not None
+    return autosaver.store
+
+
+@contextmanager
+def changed(file: Path) -> Iterator[sqlite3.Connection]:
+    """The file as another program changes it."""
+    with closing(sqlite3.connect(file)) as database:
+        yield database
+        database.commit()
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("nonsense", "ASSISTANT_DATABASE_URL is not the URL of a database."),
+        (
+            "sqlite:////nowhere/at/all",
+            "The database sqlite:////nowhere/at/all cannot be used: unable to open database file",
+        ),
+        (
+            "mysql://me:canary@localhost/x",
+            "ASSISTANT_DATABASE_URL is of the kind mysql; use sqlite or postgresql.",
+        ),
+        (
+            "sqlite+nope:///x",
+            "The database sqlite:///x cannot be used: Can't load plugin: sqlalchemy.dialects:sqlite.nope",
+        ),
+    ],
+)
+def test_a_database_that_cannot_be_opened_is_one_sentence(url: str, sentence: str) -> None:
+    autosaver = Autosaver(url)
+    assert (autosaver.store, autosaver.problem) == (None, sentence)
+
+
+@pytest.mark.parametrize("where", ["me:canary@127.0.0.1:1/none", "127.0.0.1:1/none?password=canary&user=me"])
+def test_a_password_is_in_no_error(where: str) -> None:
+    with pytest.raises(StoreError) as caught:
+        Store(f"postgresql://{where}")
+    assert "canary" not in str(caught.value)
+    assert "127.0.0.1:1/none cannot be used: connection failed" in str(caught.value)
+
+
+def test_a_database_of_a_later_version_is_left_alone(autosaver: Autosaver, file: Path) -> None:
+    store_of(autosaver)
+    with changed(file) as database:
+        database.execute("UPDATE edition SET number = 99")
+    later = Autosaver(f"sqlite:///{file}")
+    assert later.store is None
+    assert later.problem == f"sqlite:///{file} was made by a later version of this application."
+
+
+def test_a_database_that_may_only_be_read_is_read(autosaver: Autosaver, file: Path) -> None:
+    autosaver.keep(Thread("conv_1", list(HELLO)), 0, True)
+    autosaver.close()
+    with closing(Autosaver(f"sqlite:///file:{file}?mode=ro&uri=true")) as reader:
+        loaded = store_of(reader).load("conv_1")
+        assert loaded is not None
+        assert loaded.messages == HELLO
+        reader.keep(loaded, 0, True)
+        assert reader.problem.endswith("cannot be used: attempt to write a readonly database")
+
+
+def test_a_full_disk_loses_nothing_that_was_kept(autosaver: Autosaver) -> None:
+    thread = Thread("conv_1", list(HELLO))
+    autosaver.keep(thread, 0, True)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+    try:
+        thread.messages.append(Message.from_user("x" * 1_000_000))
+        autosaver.keep(thread, 2, True)
+        assert "cannot be used: " in autosaver.problem
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    kept = store_of(autosaver).load("conv_1")
+    assert kept is not None
+    assert kept.messages == HELLO
+    autosaver.keep(thread, 2, True)
+    kept = store_of(autosaver).load("conv_1")
+    assert (autosaver.problem, kept and kept.messages) == ("", thread.messages)
+
+
+def test_what_was_missed_while_the_database_was_away_is_kept_when_it_is_back(
+    autosaver: Autosaver, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread, other = Thread("conv_1", list(HELLO)), Thread("conv_2", list(HELLO))
+    autosaver.keep(thread, 0, True)
+    with changed(file) as database:
+        database.execute("ALTER TABLE message RENAME TO away")
+    thread.messages += HELLO
+    autosaver.keep(thread, 2, True)
+    assert autosaver.problem == f"The database sqlite:///{file} cannot be used: no such table: message"
+    going_on = Thread("conv_3", [Message.from_user("Go"), Message("assistant")])
+    autosaver.keep(going_on, 0, True)  # is not even tried: the database rests
+    with changed(file) as database:
+        database.execute("ALTER TABLE away RENAME TO message")
+    autosaver.keep(other, 0, True)
+    thread.messages += HELLO
+    autosaver.keep(thread, 4, True)
+    kept = store_of(autosaver).load("conv_1")
+    assert (autosaver.problem, kept and kept.messages) == ("", HELLO * 3)
+    assert store_of(autosaver).load("conv_3") is None
+
+
+def test_a_database_that_comes_back_is_used_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AGAIN", 0.0)
+    with closing(Autosaver(f"sqlite:///{file.parent}/later/threads.sqlite")) as autosaver:
+        assert autosaver.store is None
+        assert autosaver.problem
+        (file.parent / "later").mkdir()
+        assert autosaver.store is not None
+        assert autosaver.problem == ""
+
+
+def test_a_database_that_is_away_is_not_waited_for_each_time(file: Path) -> None:
+    autosaver = Autosaver(f"sqlite:///{file.parent}/later/threads.sqlite")
+    assert autosaver.store is None
+    (file.parent / "later").mkdir()
+    assert autosaver.store is None, "it rests for a while"
+
+
+def test_an_answer_comes_although_nothing_can_be_kept(server: ModelServer, connect_to: Connect) -> None:
+    server.plays(text("Fine."))
+    assistant, thread = connect_to(server.url, add), Thread()
+    autosaver = Autosaver("sqlite:////nowhere/at/all")
+    run = LiveRuns().start(thread, partial(assistant.run, thread, "Go"), assistant.cancel, autosaver)
+    assert run.join(5)
+    assert thread.messages[-1] == Message("assistant", [Text("Fine.")], RunCompleted())
+
+
+def test_a_database_in_memory_is_the_same_for_every_thread_of_the_process() -> None:
+    with closing(Autosaver("sqlite://")) as autosaver:
+        threads = [Thread(f"conv_{number}", list(HELLO)) for number in range(20)]
+        for run in [LiveRuns().start(each, partial(nothing, each), autosaver=autosaver) for each in threads]:
+            assert run.join(5)
+        assert len(store_of(autosaver).entries()) == 20
+        assert autosaver.problem == ""
+
+
+def nothing(thread: Thread) -> Generator[Event, None, None]:
+    thread.messages.append(Message("assistant"))
+    yield RunCompleted()

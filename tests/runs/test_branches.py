@@ -1,0 +1,533 @@
+"""Branches: what was edited or answered again is kept, is opened again, and no server mixes it up."""
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+import sqlalchemy as sql
+
+from assistant import Assistant, Thread, Toolbox
+from assistant.errors import ThreadBusy
+from assistant.events import Event, RunCompleted, RunFailed, RunPaused, RunStopped
+from assistant.messages import Attachment, Message, Text
+from assistant.runs.autosaver import Autosaver
+from assistant.runs.registry import LiveRuns
+from assistant.storage.export import as_json, as_markdown, from_json
+from assistant.storage.schema import BRANCHES, address_of, engine_for
+from assistant.storage.serialization import branches_as_json, branches_from_json
+from assistant.storage.store import Store
+from assistant.threads import Branch
+from tests.backends.kinds import Kind
+from tests.backends.test_contract import double
+from tests.conftest import add
+from tests.servers.responses import ModelServer, call, calls, cut, error, text
+
+pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+Heard = list[str]
+
+
+def answer(words: str) -> Message:
+    return Message("assistant", [Text(words)], RunCompleted())
+
+
+def talk(*words: str) -> Thread:
+    """A thread in which these were said, by the person and the model in turn."""
+    said = [answer(each) if number % 2 else Message.from_user(each) for number, each in enumerate(words)]
+    return Thread("conv_1", said, {"notes": "first"})
+
+
+def words(thread: Thread) -> list[str]:
+    return [message.text for message in thread.messages]
+
+
+# --- the thread ---------------------------------------------------------------------------------------
+
+
+def test_a_branch_leaves_what_follows_behind_and_is_the_newest_of_its_place() -> None:
+    thread = talk("Q1", "A1", "Q2", "A2")
+    assert thread.choice(2) == (0, 1)
+    thread.branch(2)
+    thread.messages += [Message.from_user("Q2b")]
+    thread.raw["notes"] = "second"
+    assert (words(thread), thread.choice(2), thread.dirty_from) == (["Q1", "A1", "Q2b"], (1, 2), 2)
+    thread.branch(2)
+    assert (words(thread), thread.raw, thread.choice(2)) == (["Q1", "A1"], {}, (2, 3))
+
+
+def test_a_switch_brings_back_a_branch_with_its_notes_and_its_own_branches() -> None:
+    thread = talk("Q1", "A1", "Q2", "A2")
+    thread.branch(3)
+    thread.messages.append(answer("A2b"))
+    thread.raw = {"notes": "A2b"}
+    thread.branch(0)
+    thread.messages.append(Message.from_user("Other"))
+    assert (words(thread), thread.choice(3), thread.choice(0)) == (["Other"], (0, 1), (1, 2))
+    thread.switch(0, 0)
+    assert (words(thread), thread.raw) == (["Q1", "A1", "Q2", "A2b"], {"notes": "A2b"})
+    assert (thread.choice(3), thread.choice(0)) == ((1, 2), (0, 2))
+    thread.switch(3, 0)
+    assert (words(thread), thread.raw) == (["Q1", "A1", "Q2", "A2"], {"notes": "first"})
+    thread.switch(0, 1)
+    assert words(thread) == ["Other"]
+    thread.switch(0, 0)
+    assert (words(thread), thread.choice(3)) == (["Q1", "A1", "Q2", "A2"], (0, 2))
+
+
+@pytest.mark.parametrize(("position", "number"), [(3, 1), (3, 2), (3, -1), (0, 0), (99, 0), (-1, 0)])
+def test_a_switch_to_what_is_not_there_or_is_open_changes_nothing(position: int, number: int) -> None:
+    thread = talk("Q1", "A1", "Q2", "A2")
+    thread.branch(3)
+    thread.messages.append(answer("A2b"))
+    thread.dirty_from = None
+    thread.switch(position, number)
+    assert (words(thread), thread.choice(3), thread.dirty_from) == (["Q1", "A1", "Q2", "A2b"], (1, 2), None)
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["say", "branch", "switch"]), st.integers(0, 9), st.integers(0, 3))
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(STEPS)
+def test_whatever_is_done_every_branch_ever_written_can_be_opened_again_as_it_was(
+    steps: list[tuple[str, int, int]],
+) -> None:
+    thread = talk("0", "1", "2")
+    count = 2
+    for what, place, number in steps:
+        position = place % len(thread.messages)
+        if what == "switch":
+            thread.switch(position, number)
+            continue
+        before = {*everything_said(thread)}
+        if what == "branch":
+            thread.branch(position)
+        count += 1
+        thread.messages.append(Message.from_user(str(count)))
+        thread.raw = {"leaf": words(thread)}
+        assert {*everything_said(thread)} >= before, "nothing is lost"
+    assert sorted(everything_said(thread)) == sorted(map(str, range(count + 1))), "and nothing is there twice"
+    written = json.loads(json.dumps(branches_as_json(thread.branches)))
+    assert branches_from_json(written, len(thread.messages)) == thread.branches
+    for path in paths(thread):
+        assert path.raw in ({"leaf": words(path)}, {"notes": "first"}), "the notes are those of this path"
+
+
+def everything_said(thread: Thread) -> list[str]:
+    return [message.text for branch in thread.each_branch() for message in branch.messages]
+
+
+def paths(thread: Thread) -> Iterator[Thread]:
+    """The thread as it is with each of its branches open, reached by switching alone."""
+    seen: list[list[str]] = []
+    waiting = [thread]
+    for each in waiting:
+        if words(each) in seen:
+            continue
+        seen.append(words(each))
+        yield each
+        for position, others in each.branches.items():
+            for number in others:
+                copy = Thread(
+                    messages=[*each.messages],
+                    raw=each.raw,
+                    branches=branches_from_json(branches_as_json(each.branches), len(each.messages)),
+                )
+                copy.switch(position, number)
+                waiting.append(copy)
+
+
+def deep(levels: int) -> Thread:
+    """A thread whose answers were asked for again from the last to the first: each branch holds one more."""
+    thread = talk(*map(str, range(levels)))
+    for position in range(levels - 1, 0, -1):
+        thread.branch(position)
+        thread.messages.append(answer(f"{position} again"))
+    return thread
+
+
+def test_branches_inside_branches_are_written_flat_however_deep_they_are() -> None:
+    thread = deep(3000)
+    again = branches_from_json(json.loads(json.dumps(branches_as_json(thread.branches))), 2)
+    copy = Thread(messages=thread.messages, branches=again)
+    for position in range(1, 3000):
+        copy.switch(position, 0)
+    assert words(copy) == [str(number) for number in range(3000)]
+
+
+def written() -> list[dict[str, Any]]:
+    return branches_as_json(deep(4).branches)
+
+
+DAMAGE: dict[str, Callable[[list[dict[str, Any]]], Any]] = {
+    "no list": lambda each: each[0].clear(),
+    "in itself": lambda each: each[1].update(within=1),
+    "in a later one": lambda each: each[0].update(within=2),
+    "before its place": lambda each: each[1].update(position=1),
+    "beyond the thread": lambda each: each[0].update(position=2),
+    "no position": lambda each: each[0].update(position="1"),
+    "truth": lambda each: each[1].update(within=False),
+    "a number too high": lambda each: each[0].update(number=3),
+    "no number": lambda each: each[0].update(number=None),
+    "nothing said": lambda each: each[2].update(messages=[]),
+    "not a message": lambda each: each[2].update(messages=[{"type": "Text", "text": "x"}]),
+    "one lost": lambda each: each[2].update(number=2),
+    "twice": lambda each: each.append(dict(each[0])),
+    "a text": lambda each: each.append("x"),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_branches_that_do_not_fit_the_thread_are_refused(damage: str) -> None:
+    values = written()
+    assert [each["position"] for each in values] == [1, 2, 3]
+    DAMAGE[damage](values)
+    with pytest.raises(ValueError, match=r"branch|message"):
+        branches_from_json(values, 2)
+
+
+# --- every protocol -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server(kind: Kind) -> Iterator[Any]:
+    with kind.server() as server:
+        yield server
+
+
+def memory(server: Any, thread: Thread) -> Any:
+    """All that the model was told for the thread's last answer, and what the server keeps of it."""
+    notes = {name: value for each in thread.raw.values() for name, value in each.items()}
+    if notes.get("conversation"):
+        return server.conversations[notes["conversation"]].items
+    if notes.get("session"):
+        return server.sessions[notes["session"]].items
+    if notes.get("thread"):
+        return server.threads[notes["thread"]]
+    return server.asked[-1].get("input") or server.asked[-1]["messages"]
+
+
+def heard(server: Any, thread: Thread) -> Heard:
+    """The words of the form Q1 or A2b that the model knew of when it wrote its last answer."""
+    told = re.findall(r"\b[QA]\d\w*\b", json.dumps(memory(server, thread)))
+    last = thread.messages[-1].text
+    return told[:-1] if told[-1:] == [last] else told
+
+
+def everything(thread: Thread) -> Heard:
+    return words(thread)[:-1]
+
+
+def test_the_model_is_told_the_open_branch_and_nothing_else(
+    server: Any, made: Callable[..., Assistant], database: str
+) -> None:
+    assistant, thread = made(add), Thread()
+
+    def go_on(run: Iterator[Event], said: str) -> None:
+        server.plays(text(said))
+        assert list(run)[-1] == RunCompleted()
+        assert (server.refused, thread.messages[-1].text) == ([], said)
+        assert heard(server, thread) == everything(thread)
+
+    go_on(assistant.run(thread, "Q1"), "A1")
+    name = thread.id
+    go_on(assistant.run(thread, "Q2"), "A2")
+    go_on(assistant.regenerate(thread, 3), "A2b")
+    go_on(assistant.run(thread, "Q3"), "A3")
+    go_on(assistant.edit(thread, 2, "Q2c"), "A2c")
+    go_on(assistant.edit(thread, 0, "Q1d"), "A1d")
+    thread.switch(0, 0)
+    assert words(thread) == ["Q1", "A1", "Q2c", "A2c"]
+    go_on(assistant.run(thread, "Q4"), "A4")
+    thread.switch(2, 0)
+    assert words(thread) == ["Q1", "A1", "Q2", "A2b", "Q3", "A3"]
+    thread.switch(3, 0)
+    go_on(assistant.run(thread, "Q5"), "A5")
+    go_on(assistant.regenerate(thread, 5), "A5b")
+    with closing(Store(database)) as store:
+        store.save(thread)
+        kept = store.load(thread.id)
+    assert kept is not None
+    thread, assistant = kept, made(add)
+    thread.switch(3, 1)
+    go_on(assistant.run(thread, "Q6"), "A6")
+    thread.switch(3, 0)
+    thread.switch(5, 0)
+    assert words(thread) == ["Q1", "A1", "Q2", "A2", "Q5", "A5"]
+    go_on(assistant.run(thread, "Q7"), "A7")
+    assert thread.id == name
+    for branch in thread.each_branch():
+        assistant.backend.forget(branch)  # type: ignore[attr-defined]
+    assert (server.conversations, getattr(server, "sessions", {}), getattr(server, "threads", {})) == (
+        {},
+    ) * 3
+
+
+def test_calls_of_one_branch_are_none_of_another_s_business(
+    server: Any, made: Callable[..., Assistant]
+) -> None:
+    assistant, thread = made(add), Thread()
+    server.plays(calls(call("add", a=1, b=2)), text("A1"))
+    assert list(assistant.run(thread, "Q1"))[-1] == RunCompleted()
+    server.plays(calls(call("add", a=3, b=4)), calls(call("add", a=5, b=6)), text("A1b"))
+    assert list(assistant.regenerate(thread, 1))[-1] == RunCompleted()
+    assert "'a': 1" not in str(memory(server, thread)).replace('"', "'")
+    thread.switch(1, 0)
+    server.plays(calls(call("add", a=7, b=8)), text("A2"))
+    assert list(assistant.run(thread, "Q2"))[-1] == RunCompleted()
+    assert (server.refused, [len(each.calls) for each in thread.messages]) == ([], [0, 1, 0, 1])
+
+
+def test_a_paused_answer_that_is_asked_for_again_is_closed_and_can_be_gone_on_with(
+    server: Any, made: Callable[..., Assistant]
+) -> None:
+    assistant, thread = made(double), Thread()
+    server.plays(calls(call("double", number=4)))
+    assert list(assistant.run(thread, "Q1"))[-1] == RunPaused()
+    server.plays(text("A1b"))
+    assert list(assistant.regenerate(thread, 1))[-1] == RunCompleted()
+    assert (words(thread), heard(server, thread)) == (["Q1", "A1b"], ["Q1"])
+    thread.switch(1, 0)
+    assert (thread.messages[1].ending, thread.open_calls()) == (RunStopped("person", "Stopped."), [])
+    server.plays(text("A2"))
+    assert list(assistant.run(thread, "Q2"))[-1] == RunCompleted()
+    assert server.refused == []
+
+
+def test_a_pause_that_somebody_only_looks_away_from_still_waits(
+    server: Any, made: Callable[..., Assistant]
+) -> None:
+    assistant, thread = made(double), Thread()
+    server.plays(text("A1"), calls(call("double", number=4)))
+    assert list(assistant.run(thread, "Q1"))[-1] == RunCompleted()
+    assert list(assistant.regenerate(thread, 1))[-1] == RunPaused()
+    thread.switch(1, 0)
+    assert (thread.is_paused, words(thread)) == (False, ["Q1", "A1"])
+    thread.switch(1, 1)
+    assert thread.is_paused
+
+
+@pytest.mark.parametrize("how", ["cut", "refused"])
+def test_an_answer_that_failed_is_asked_for_again_and_what_it_said_is_kept(
+    server: Any, made: Callable[..., Assistant], how: str
+) -> None:
+    assistant, thread = made(add), Thread()
+    assistant.backend._client.max_retries = 0  # type: ignore[attr-defined]
+    failing = error(401, "invalid_api_key", x_should_retry="false")
+    server.plays(cut(text("A1 one two three", pieces=16), 14, "close") if how == "cut" else failing)
+    assert isinstance(list(assistant.run(thread, "Q1"))[-1], RunFailed)
+    server.drop_script()
+    server.wait_until_idle()
+    server.plays(text("A1b"))
+    assert list(assistant.regenerate(thread, 1))[-1] == RunCompleted()
+    assert (words(thread), heard(server, thread)) == (["Q1", "A1b"], ["Q1"])
+    assert thread.choice(1) == ((1, 2) if how == "cut" else (0, 1)), "what said nothing leaves nothing"
+    if how == "cut":
+        thread.switch(1, 0)
+        server.refused.clear()
+        server.plays(text("A2"))
+        assert list(assistant.run(thread, "Q2"))[-1] == RunCompleted()
+        assert thread.messages[1].text.startswith("A1")
+
+
+@pytest.mark.parametrize("position", [-1, 1, 99])
+def test_an_edit_of_what_is_no_message_of_a_person_changes_nothing(position: int) -> None:
+    thread, assistant = talk("Q1", "A1"), Assistant(None, Toolbox())  # type: ignore[arg-type]
+    assert list(assistant.edit(thread, position, "x")) == [RunCompleted()]
+    assert list(assistant.regenerate(thread, position - 1)) == [RunCompleted()]
+    assert (words(thread), thread.branches) == (["Q1", "A1"], {})
+
+
+# --- kept, and shared -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def store(database: str) -> Iterator[Store]:
+    with closing(Store(database)) as store:
+        yield store
+
+
+@pytest.fixture
+def model() -> Iterator[ModelServer]:
+    with ModelServer() as model:
+        yield model
+
+
+def branched() -> Thread:
+    """A thread with a branch in a branch that is not open."""
+    thread = talk("Q1", "A1", "Q2", "A2")
+    thread.branch(3)
+    thread.messages.append(answer("A2b \x00\ud800"))
+    thread.branch(0)
+    thread.messages += talk("Q1c", "A1c").messages
+    thread.raw = {"notes": "open"}
+    return thread
+
+
+def test_branches_come_back_from_the_store_and_go_with_their_thread(store: Store, database: str) -> None:
+    thread = branched()
+    store.save(thread)
+    kept = store.load("conv_1")
+    assert kept is not None
+    assert (kept.messages, kept.raw, kept.branches) == (thread.messages, thread.raw, thread.branches)
+    assert (kept.dirty_from, thread.dirty_from) == (None, None)
+    kept.switch(0, 0)
+    kept.switch(3, 0)
+    store.save(kept, len(kept.messages))  # what moved is kept all the same
+    again = store.load("conv_1")
+    assert again is not None
+    assert (words(again), again.raw) == (["Q1", "A1", "Q2", "A2"], {"notes": "first"})
+    assert again.branches == kept.branches
+    assert [each.id for each in store.entries("a1c")] == ["conv_1"], "found in a branch that is not open"
+    assert [each.id for each in store.entries("A2B")] == ["conv_1"]
+    store.delete("conv_1")
+    assert (store.load("conv_1"), store.entries("a1c"), branch_rows(database)) == (None, [], [])
+
+
+def branch_rows(database: str) -> list[Any]:
+    engine = engine_for(address_of(database))
+    with engine.connect() as connection:
+        rows = connection.execute(sql.select(BRANCHES).order_by(BRANCHES.c.number)).all()
+    engine.dispose()
+    return [*rows]
+
+
+def test_an_answer_that_grows_writes_no_branch_again(store: Store, database: str) -> None:
+    thread = branched()
+    store.save(thread)
+    engine = engine_for(address_of(database))
+    with engine.begin() as connection:
+        connection.execute(sql.update(BRANCHES).values(said="untouched"))
+    thread.messages.append(Message("assistant"))
+    for _ in range(3):
+        thread.messages[-1].parts.append(Text("more"))
+        store.save(thread, 2)
+    with engine.connect() as connection:
+        assert [*connection.scalars(sql.select(BRANCHES.c.said))] == ["untouched"] * 2
+    engine.dispose()
+
+
+def test_branches_that_could_not_be_kept_are_kept_the_next_time(
+    store: Store, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = talk("Q1", "A1", "Q2", "A2")
+    store.save(thread)
+    thread.branch(1)
+    thread.messages.append(answer("A1b"))
+    thread.raw["bad"] = {1, 2}
+    with pytest.raises(TypeError):
+        store.save(thread, 2, raw=False)
+    assert branch_rows(database) == []
+    thread.raw = {}
+    store.save(thread, 2, raw=False)
+    kept = store.load("conv_1")
+    assert kept is not None
+    assert (words(kept), kept.raw, kept.branches) == (["Q1", "A1b"], {}, thread.branches)
+
+
+def test_another_process_sees_a_switch_and_a_branch(database: str) -> None:
+    autosaver, live = Autosaver(database), LiveRuns()
+    with closing(autosaver), closing(Store(database)) as there:
+        thread = branched()
+        there.save(thread)
+        here = there.load("conv_1")
+        assert here is not None
+        live.change(here, lambda: here.switch(0, 0), autosaver)
+        newer = there.newer(thread)
+        assert newer is not None
+        LiveRuns().renew(thread, newer)
+        assert (words(thread)[:3], thread.choice(0), thread.choice(3)) == (["Q1", "A1", "Q2"], (0, 2), (1, 2))
+        assert thread.branches == here.branches
+        there.take(thread)
+        with pytest.raises(ThreadBusy):
+            live.change(here, lambda: here.switch(0, 1), autosaver)
+        assert words(here) == words(thread)
+
+
+def test_nobody_branches_or_switches_while_an_answer_is_written(
+    model: ModelServer, connect_to: Callable[..., Assistant], database: str
+) -> None:
+    gate = threading.Event()
+    model.plays(text("A1"), text("A1b one two", gate=gate, gate_after=6), text("A1c"))
+    assistant, thread, live, autosaver = connect_to(model.url, add), Thread(), LiveRuns(), Autosaver(database)
+    with closing(autosaver), closing(Store(database)) as store:
+        assert live.start(thread, lambda: assistant.run(thread, "Q1"), autosaver=autosaver).join(5)
+        run = live.start(thread, lambda: assistant.regenerate(thread, 1), autosaver=autosaver)
+        for change in (lambda: thread.switch(1, 0), lambda: thread.branch(0)):
+            with pytest.raises(ThreadBusy):
+                live.change(thread, change, autosaver)
+        with pytest.raises(ThreadBusy):
+            live.start(thread, lambda: assistant.edit(thread, 0, "Q2"), autosaver=autosaver)
+        gate.set()
+        assert run.join(5)
+        live.change(thread, lambda: thread.switch(1, 0), autosaver)
+        kept = store.load(thread.id)
+        assert kept is not None
+        assert (words(kept), kept.choice(1), kept.raw) == (["Q1", "A1"], (0, 2), thread.raw)
+        assert not store.is_held_elsewhere(thread.id)
+        assert live.start(thread, lambda: assistant.regenerate(thread, 1), autosaver=autosaver).join(5)
+        assert words(thread) == ["Q1", "A1c"]
+        kept = store.load(thread.id)
+        assert kept is not None
+        assert (kept.branches, kept.choice(1)) == (thread.branches, (2, 3))
+
+
+def test_what_is_attached_to_a_message_stays_when_its_text_is_edited() -> None:
+    thread, assistant = talk("Q1", "A1"), Assistant(None, Toolbox())  # type: ignore[arg-type]
+    file = Attachment("notes.txt", "text/plain", "SGk=")
+    thread.messages[0].parts.append(file)
+    before = [*thread.messages]
+    assistant.edit(thread, 0, "Q1b \x00")
+    assert thread.messages[0] == Message.from_user("Q1b \ufffd", [file])
+    assert thread.branches == {0: {0: Branch(before, {"notes": "first"})}}
+
+
+def test_branches_are_exported_without_notes_and_imported_again() -> None:
+    thread = branched()
+    written = as_json(thread, "T")
+    assert '"notes": "first"' not in written
+    imported, _ = from_json(written)
+    assert imported.messages == thread.messages
+    assert [(each.messages, each.raw) for each in imported.each_branch()] == [
+        (each.messages, {}) for each in thread.each_branch()
+    ]
+    imported.switch(0, 0)
+    imported.switch(3, 0)
+    assert words(imported) == ["Q1", "A1", "Q2", "A2"]
+    assert "Q2" not in as_markdown(thread, "T"), "what is read is the open branch"
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_file_with_damaged_branches_is_refused_in_a_sentence(damage: str) -> None:
+    thread = deep(4)
+    value = json.loads(as_json(thread, "T"))
+    DAMAGE[damage](value["branches"])
+    with pytest.raises(
+        ValueError, match=r"^This thread is damaged: (its|a message in its) branches cannot be"
+    ):
+        from_json(json.dumps(value))
+
+
+@pytest.mark.parametrize("value", [1, "x", {"a": 1}, [1], [None], True])
+def test_branches_that_are_no_list_of_objects_are_refused(value: object) -> None:
+    written = json.loads(as_json(talk("Q1", "A1"), "T")) | {"branches": value}
+    with pytest.raises(ValueError, match="This thread is damaged"):
+        from_json(json.dumps(written))
+
+
+def test_an_import_believes_no_notes_and_takes_no_message_that_makes_no_sense() -> None:
+    value = json.loads(as_json(branched(), "T"))
+    value["branches"][0]["raw"] = {"responses": {"conversation": "conv_of_somebody_else"}}
+    imported, _ = from_json(json.dumps(value))
+    assert [each.raw for each in imported.each_branch()] == [{}, {}, {}]
+    value["branches"][0]["messages"][0]["role"] = "system"
+    with pytest.raises(ValueError, match="a message in its branches"):
+        from_json(json.dumps(value))

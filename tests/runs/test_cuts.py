@@ -1,0 +1,262 @@
+"""Cut everywhere: whatever interrupts an answer, at whatever event, the thread is not broken afterwards.
+
+Every scenario is cut before every event of every response, in every way, with a server that kept nothing of
+the cut response, all of it, or all of it but later. After each, the next message must get its answer, and
+the promise must hold:
+
+(a) what the person saw is kept, and marked as interrupted
+(b) the next message is answered without anybody mending anything
+(c) no function ran twice, and none from a round that was not finished
+(d) what was said live is what the thread holds, what the store gives after a restart, and what goes on
+(e) nothing was sent that the server had to refuse, but for a conversation that is still being written
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import pytest
+
+from assistant import Assistant, Thread, tool
+from assistant.backends.responses import backend as responses
+from assistant.backends.responses.backend import Responses
+from assistant.events import Citation, Event, HostedCall, RoundStarted, RunCompleted, RunFailed, RunStopped
+from assistant.messages import Attachment, Call, Message, Part
+from assistant.runs import live_run as live
+from assistant.runs.autosaver import Autosaver
+from assistant.runs.loop import INTERRUPTED
+from assistant.runs.registry import LiveRuns
+from tests.conftest import Connect
+from tests.servers import hosted
+from tests.servers.responses import ModelServer, Play, call, calls, message, reasoning, refusal, text
+
+Way = Literal["close", "reset", "half", "silence", "stop", "kill"]
+Keeps = Literal["nothing", "all", "late"]
+
+SCENARIOS: dict[str, Callable[[], list[Play]]] = {
+    "text": lambda: [text("Hello, world.", pieces=2)],
+    "one call": lambda: [calls(asked("a"), pieces=2), text("Done.", pieces=1)],
+    "three parallel calls": lambda: [
+        calls(asked("a"), asked("b"), asked("c"), pieces=1),
+        text("Done.", pieces=1),
+    ],
+    "call, call, answer": lambda: [
+        calls(message("First."), asked("a"), pieces=1),
+        calls(asked("b"), pieces=1),
+        text("Done.", pieces=1),
+    ],
+    "reasoning with calls": lambda: [
+        calls(reasoning("Let me think."), asked("a"), pieces=1),
+        calls(reasoning("And now?"), message("Done."), pieces=1),
+    ],
+    "the server's own tools": lambda: [
+        calls(
+            hosted.web_search("Oslo"),
+            hosted.code("1 + 1", {"type": "logs", "logs": "2"}),
+            hosted.cited(message("Done."), hosted.url("Oslo", "https://example.com", 5)),
+            pieces=1,
+        ),
+    ],
+    "a refusal": lambda: [refusal("I will not.", pieces=2)],
+}
+
+
+def asked(name: str) -> Any:
+    return call("count", json.dumps({"name": name}))
+
+
+# What is kept late makes a difference only to somebody who comes back at once.
+CASES = [
+    (way, keeps)
+    for way in get_args(Way)
+    for keeps in get_args(Keeps)
+    if keeps != "late" or way in ("close", "stop", "kill")
+]
+
+# A connection lost before anything was said is asked again by itself, and that may succeed.
+ENDINGS: dict[Way, Any] = {
+    "close": RunFailed | RunCompleted,
+    "reset": RunFailed | RunCompleted,
+    "half": RunFailed,
+    "silence": RunFailed,
+    "stop": RunStopped,
+}
+
+LOCKED = "Another process is currently operating on this conversation. Please retry in a few seconds."
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("way", "keeps"), CASES)
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_thread_survives_a_cut_before_every_event(
+    scenario: str,
+    way: Way,
+    keeps: Keeps,
+    server: ModelServer,
+    connect_to: Connect,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cuts: Counter[str],
+) -> None:
+    monkeypatch.setattr(responses, "LOCK_DELAYS", (0.01, 0.05, 0.2, 1.0))
+    monkeypatch.setattr(live, "KEEP_EVERY", 0.0)  # so that nothing depends on the moment
+    monkeypatch.setattr(live, "PACE", 0.0)
+    ran: Counter[str] = Counter()
+
+    @tool
+    def count(name: str) -> str:
+        """Count.
+
+        Args:
+            name: What.
+        """
+        ran[name] += 1
+        return f"{name} is counted"
+
+    impatient = connect_to(server.url, count)
+    _backend(impatient)._client.max_retries = 0
+    with closing(Autosaver(f"sqlite:///{tmp_path}/threads.sqlite")) as autosaver:
+        bench = Bench(server, autosaver, connect_to(server.url, count), impatient, way, ran)
+        for position, events in enumerate([_length(play) for play in SCENARIOS[scenario]()]):
+            for index in range(events):
+                plays = SCENARIOS[scenario]()  # anew, with ids of their own
+                how: Any = "silence" if way in ("stop", "kill") else way
+                cuts["tried"] += 1
+                bench.hold(plays[:position], replace(plays[position], cut=index, how=how, keeps=keeps))
+                cuts["kept"] += 1
+
+
+@dataclass
+class Bench:
+    """Where one thread after the other is cut."""
+
+    server: ModelServer
+    autosaver: Autosaver
+    assistant: Assistant
+    impatient: Assistant  # repeats nothing, and does not wait for ever
+    way: Way
+    ran: Counter[str]
+
+    def hold(self, before: list[Play], cut: Play) -> None:
+        """Cut one run in one place, go on, and see that the promise holds."""
+        self.server.refused.clear()
+        self.ran.clear()
+        self.server.plays(*before, cut)
+        thread = self.interrupt(Thread(), before, cut)
+        self.server.wait_until_idle()
+        assert self.ran == Counter(_names(before)), "(c)"
+
+        self.server.plays(text("Fine."))
+        assert self.say(thread, "And now?") == RunCompleted(), "(b)"
+        assert thread.messages[-1].text == "Fine."
+        again = self.load(thread)
+        assert (again.messages, again.raw) == (thread.messages, thread.raw), "(d)"
+        self.server.plays(text("Still fine."))
+        assert self.say(again, "Still there?") == RunCompleted(), "(d)"
+        if cut.keeps == "all":  # nothing but the server's memory is left
+            self.server.plays(text("As ever."))
+            assert self.say(_backend(self.assistant).recall(thread.id), "Now?") == RunCompleted(), "(d)"
+        assert self.ran == Counter(_names(before)), "(c)"
+        assert set(self.server.refused) <= {LOCKED}, "(e)"
+        self.server.end_script()
+
+    def interrupt(self, thread: Thread, before: list[Play], cut: Play) -> Thread:
+        """Run into the cut; gives the thread as it is known afterwards."""
+        patience = _backend(self.impatient)._client.timeout
+
+        def go() -> Generator[Event, None, None]:
+            for event in self.impatient.run(thread, "Go"):
+                if event == RoundStarted(len(before) + 1) and self.way in ("half", "silence"):
+                    _backend(self.impatient)._client.timeout = 0.08  # for the response that is cut
+                yield event
+
+        if self.way not in ("stop", "kill"):
+            self.server.plays(text("Repeated."))
+        run = LiveRuns().start(thread, go, self.impatient.cancel, self.autosaver)
+        if self.way in ("stop", "kill"):
+            assert cut.reached.wait(5)
+            dead = self.load(thread) if self.way == "kill" else thread
+            run.stop()
+        seen = [event for batch in run.follow() for event in batch]
+        assert run.join(5)
+        _backend(self.impatient)._client.timeout = patience
+        if self.way not in ("stop", "kill"):
+            repeated = self.server.drop_script() == 0
+            assert not (repeated and _was_seen(cut)), "asked again although something had been said"
+        assert thread.messages == [Message.from_user("Go"), _folded(seen)], "(a) (d)"
+        if self.way != "kill":
+            assert isinstance(seen[-1], ENDINGS[self.way]), "(a)"
+            assert self.load(thread).messages == thread.messages, "(d)"
+            return thread
+        # What the store has is what a killed process leaves: all that had been said up to then.
+        assert dead.messages[0] == Message.from_user("Go"), "(a)"
+        assert _is_beginning(dead.messages[1].parts, thread.messages[1].parts), "(a)"
+        dead.messages[1].add(INTERRUPTED)
+        self.autosaver.keep(dead, 1, True)
+        return dead
+
+    def say(self, thread: Thread, words: str) -> Event:
+        """Say something; gives how the run ended."""
+        run = LiveRuns().start(
+            thread, lambda: self.assistant.run(thread, words), self.assistant.cancel, self.autosaver
+        )
+        ending = [event for batch in run.follow() for event in batch][-1]
+        assert run.join(5)
+        return ending
+
+    def load(self, thread: Thread) -> Thread:
+        assert self.autosaver.store is not None
+        loaded = self.autosaver.store.load(thread.id)
+        assert loaded is not None
+        return loaded
+
+
+def _is_beginning(some: list[Part], more: list[Part]) -> bool:
+    """Whether these parts are what there was of those, at some moment before."""
+    if not some:
+        return True
+    *whole, last = some
+    later = more[len(whole)] if len(whole) < len(more) else None
+    if isinstance(last, Call | HostedCall | Citation | Attachment):
+        same = type(last) is type(later) and not isinstance(last, Attachment)
+        return whole == more[: len(whole)] and same
+    begins = isinstance(later, type(last)) and later.text.startswith(last.text)
+    return whole == more[: len(whole)] and begins
+
+
+def _was_seen(play: Play) -> bool:
+    """Whether the person saw anything of a play before it was cut."""
+    seen = [event["type"] for event in play.stream("resp_x", {})[: play.cut] if isinstance(event, dict)]
+    added = [event for event in play.stream("resp_x", {})[: play.cut] if "item" in event]
+    asked = any(event["item"]["type"] == "function_call" for event in added if isinstance(event, dict))
+    return asked or any(kind.endswith(".delta") for kind in seen)
+
+
+def _backend(assistant: Assistant) -> Responses:
+    assert isinstance(assistant.backend, Responses)
+    return assistant.backend
+
+
+def _length(play: Play) -> int:
+    return len(play.stream("resp_x", {}))
+
+
+def _names(plays: list[Play]) -> list[str]:
+    """What was asked to be counted in rounds that ended well."""
+    return [
+        json.loads(item["arguments"])["name"]
+        for play in plays
+        for item in play.items
+        if item["type"] == "function_call"
+    ]
+
+
+def _folded(events: list[Event]) -> Message:
+    folded = Message("assistant")
+    for event in events:
+        folded.add(event)
+    return folded

@@ -1,0 +1,88 @@
+"""A real process is killed in the middle of an answer; another one goes on with the thread."""
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from assistant import Assistant
+from assistant.backends.responses import backend as responses
+from assistant.backends.responses.backend import Responses
+from assistant.events import RunCompleted
+from tests.conftest import Connect, add
+from tests.paths import ROOT
+from tests.servers.responses import ModelServer, call, calls, text
+
+pytestmark = pytest.mark.slow
+
+PROGRAM = """
+import sys, time
+from assistant import Assistant, Thread, Toolbox, tool
+from assistant.backends import open_backend
+from assistant.settings import Settings
+
+@tool
+def add(a: int, b: int) -> int:
+    "Add, for ever."
+    print("running", flush=True)
+    time.sleep(60)
+
+assistant = Assistant(open_backend(Settings(base_url=sys.argv[1])), Toolbox(add))
+thread = Thread()
+for event in assistant.run(thread, "Go"):
+    print(thread.id, flush=True)
+"""
+
+
+def kill_when(server: ModelServer, reached: threading.Event | None) -> str:
+    """Run an answer in a process of its own and kill it there; gives the thread's id."""
+    command = [sys.executable, "-c", PROGRAM, server.url]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        if reached is None:
+            lines = iter(process.stdout.readline, "running\n")
+            said = [line.strip() for line in lines]
+        else:
+            assert reached.wait(30)
+            process.kill()
+            said = process.stdout.read().split()
+        process.kill()
+    return next(line for line in reversed(said) if line.startswith("conv_"))
+
+
+@pytest.fixture
+def assistant(server: ModelServer, connect_to: Connect, monkeypatch: pytest.MonkeyPatch) -> Assistant:
+    monkeypatch.setattr(responses, "LOCK_DELAYS", (0.01, 0.05, 0.2, 1.0))
+    return connect_to(server.url, add)
+
+
+@pytest.mark.parametrize("position", [0, 3, 6])
+@pytest.mark.parametrize("keeps", ["nothing", "all", "late"])
+def test_a_thread_whose_process_was_killed_while_it_listened_goes_on(
+    server: ModelServer, assistant: Assistant, position: int, keeps: str
+) -> None:
+    cut = text("One two three", gate=threading.Event(), gate_after=position, keeps=keeps)
+    server.plays(cut, text("Fine."))
+    thread_id = kill_when(server, cut.reached)
+    assert isinstance(assistant.backend, Responses)
+    thread = assistant.backend.recall(thread_id)
+    assert list(assistant.run(thread, "And now?"))[-1] == RunCompleted()
+    assert thread.messages[-1].text == "Fine."
+
+
+def test_a_thread_whose_process_was_killed_inside_a_function_goes_on(
+    server: ModelServer, assistant: Assistant
+) -> None:
+    asked = call("add", a=1, b=2)
+    server.plays(calls(asked), text("Fine."))
+    thread_id = kill_when(server, None)
+    assert isinstance(assistant.backend, Responses)
+    thread = assistant.backend.recall(thread_id)
+    assert [each.call_id for each in thread.open_calls()] == [asked["call_id"]]
+    assert list(assistant.run(thread, "And now?"))[-1] == RunCompleted()
+    assert [item.get("call_id", item.get("content")) for item in server.asked[-1]["input"]] == [
+        asked["call_id"],
+        "And now?",
+    ]
+    assert server.refused == []

@@ -1,0 +1,677 @@
+"""A run on a thread of its own: whoever follows hears everything, and stopping is at once.
+
+The model here is a script; where it stops at a ``Gate``, the test says when it goes on.
+"""
+
+import gc
+import logging
+import threading
+import weakref
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from assistant import Assistant, Thread, Toolbox, tool
+from assistant.errors import BackendError, ThreadBusy
+from assistant.events import (
+    Event,
+    ReasoningDelta,
+    ReasoningEnded,
+    RoundEnded,
+    RoundStarted,
+    RunCompleted,
+    RunFailed,
+    RunStopped,
+    TextBreak,
+    TextDelta,
+    ThreadOpened,
+    ToolCall,
+    ToolCallDelta,
+    ToolResult,
+)
+from assistant.messages import Call, Message, Text
+from assistant.runs import live_run as live
+from assistant.runs.live_run import LiveRun
+from assistant.runs.loop import STOPPED
+from assistant.runs.registry import LiveRuns
+from tests.servers.responses import ModelServer, text
+
+PATIENCE = 10.0
+"""Seconds that nothing here takes unless it is broken."""
+
+
+class Gate:
+    """A place where a script waits until the test lets it pass."""
+
+    def __init__(self) -> None:
+        self._reached, self._open = threading.Event(), threading.Event()
+
+    def wait(self) -> None:
+        self._reached.set()
+        self._open.wait(PATIENCE)
+
+    def reached(self) -> None:
+        """Wait until the script is here."""
+        assert self._reached.wait(PATIENCE)
+
+    def open(self) -> None:
+        self._open.set()
+
+
+class Script:
+    """A backend that says what is written, one list a round."""
+
+    def __init__(self, *rounds: list[Event | Gate | Exception]) -> None:
+        self.rounds = list(rounds)
+        self.closed = threading.Event()
+        self.cancelled: list[Thread] = []
+
+    def cancel(self, thread: Thread) -> None:
+        self.cancelled.append(thread)
+
+    def stream(self, thread: Thread, toolbox: Toolbox) -> Generator[Event, None, list[ToolCall]]:
+        calls = []
+        try:
+            for step in self.rounds.pop(0):
+                if isinstance(step, Gate):
+                    step.wait()
+                elif isinstance(step, Exception):
+                    raise step
+                else:
+                    calls += [step] if isinstance(step, ToolCall) else []
+                    yield step
+        finally:
+            self.closed.set()
+        return calls
+
+
+def said(text: str = "") -> list[Event]:
+    return [RoundStarted(1), *([TextDelta(text)] if text else []), RunCompleted()]
+
+
+def starting(
+    runs: LiveRuns,
+    *rounds: list[Event | Gate | Exception],
+    thread: Thread | None = None,
+    box: Toolbox | None = None,
+) -> tuple[LiveRun, Script, Thread]:
+    script, thread = Script(*rounds), thread or Thread()
+    assistant = Assistant(script, box or Toolbox())
+    run = runs.start(thread, partial(assistant.run, thread, "Hi"), assistant.cancel)
+    return run, script, thread
+
+
+def heard(run: LiveRun) -> list[Event]:
+    """Everything a follower gets, to the end."""
+    return whole(event for batch in run.follow() for event in batch)
+
+
+def whole(events: Iterable[Event]) -> list[Event]:
+    """The events with adjacent pieces of text as one: where they are cut depends on who looked when."""
+    joined: list[Event] = []
+    for event in events:
+        last = joined[-1] if joined else None
+        if isinstance(event, TextDelta) and isinstance(last, TextDelta):
+            joined[-1] = TextDelta(last.text + event.text)
+        else:
+            joined.append(event)
+    return joined
+
+
+def settled() -> None:
+    """Wait until no run has a worker any more."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("run "):
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
+
+
+# --- following ----------------------------------------------------------------------------------------
+
+
+def test_a_follower_hears_everything_and_the_thread_keeps_it() -> None:
+    run, _, thread = starting(
+        LiveRuns(), [ThreadOpened("t1"), TextDelta("A"), TextDelta("B"), RoundEnded("m")]
+    )
+    assert heard(run) == [
+        RoundStarted(1),
+        ThreadOpened("t1"),
+        TextDelta("AB"),
+        RoundEnded("m"),
+        RunCompleted(),
+    ]
+    assert run.ended
+    assert thread.id == "t1"
+    assert thread.messages == [
+        Message.from_user("Hi"),
+        Message("assistant", [Text("AB")], RunCompleted()),
+    ]
+    assert run.first == 1
+
+
+def test_a_follower_hears_what_there_is_at_once_and_the_rest_as_it_comes() -> None:
+    gate = Gate()
+    run, _, _ = starting(LiveRuns(), [TextDelta("A"), gate, TextDelta("B")])
+    gate.reached()
+    batches = run.follow()
+    assert next(batches) == [RoundStarted(1), TextDelta("A")]
+    assert not run.ended
+    gate.open()
+    assert [event for batch in batches for event in batch] == [TextDelta("B"), RunCompleted()]
+
+
+def test_a_follower_gets_control_while_nothing_happens() -> None:
+    gate = Gate()
+    run, _, _ = starting(LiveRuns(), [gate])
+    gate.reached()
+    batches = run.follow()
+    assert [next(batches) for _ in range(3)] == [[RoundStarted(1)], [], []]
+    gate.open()
+    settled()
+
+
+def test_everybody_hears_everything_from_the_start_whenever_they_come() -> None:
+    gate = Gate()
+    run, _, _ = starting(LiveRuns(), [TextDelta("A"), gate, TextDelta("B")])
+    gate.reached()
+    early: list[list[Event]] = [[] for _ in range(5)]
+    followers = [threading.Thread(target=lambda place=place: place.extend(heard(run))) for place in early]
+    for follower in followers:
+        follower.start()
+    between = run.follow()
+    assert next(between) == [RoundStarted(1), TextDelta("A")]
+    gate.open()
+    for follower in followers:
+        follower.join(PATIENCE)
+    assert early == [said("AB")] * 5
+    assert heard(run) == said("AB")
+    assert [whole(batch) for batch in run.follow()] == [said("AB")]
+    assert [event for batch in between for event in batch] == [TextDelta("B"), RunCompleted()]
+
+
+def test_a_follower_who_leaves_does_not_disturb_the_run() -> None:
+    gate = Gate()
+    run, _, _ = starting(LiveRuns(), [TextDelta("A"), gate, TextDelta("B")])
+    batches = run.follow()
+    next(batches)
+    assert isinstance(batches, Generator)
+    batches.close()
+    gate.open()
+    assert heard(run) == said("AB")
+
+
+def test_nobody_needs_to_follow() -> None:
+    run, _, thread = starting(LiveRuns(), [TextDelta("A")])
+    settled()
+    assert run.ended
+    assert thread.messages[-1] == Message("assistant", [Text("A")], RunCompleted())
+
+
+def test_what_piles_up_comes_in_one_batch() -> None:
+    texts = [str(number) for number in range(500)]
+    run, _, _ = starting(LiveRuns(), [TextDelta(text) for text in texts])
+    settled()
+    assert list(run.follow()) == [said("".join(texts))]
+
+
+def test_a_follower_who_lets_pieces_pile_up_hears_the_end_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "PACE", 3600.0)
+    gate = Gate()
+    run, _, _ = starting(LiveRuns(), [TextDelta("A"), gate, TextDelta("B")])
+    gate.reached()
+    everything: list[Event] = []
+    follower = threading.Thread(target=lambda: everything.extend(heard(run)), daemon=True)
+    follower.start()
+    gate.open()
+    follower.join(PATIENCE)
+    assert everything == said("AB")
+
+
+# --- the size of the log --------------------------------------------------------------------------------
+
+
+def test_pieces_of_the_same_text_are_joined_until_somebody_has_seen_them() -> None:
+    first, second, third = Gate(), Gate(), Gate()
+    run, _, _ = starting(
+        LiveRuns(),
+        [
+            *(TextDelta("A"), TextDelta("B"), first, TextDelta("C"), TextDelta("D"), second),
+            *(ReasoningDelta("E"), ReasoningDelta("F"), TextDelta("G"), TextBreak(), TextDelta("H"), third),
+            *(ToolCallDelta("c1", "look", "{"), ToolCallDelta("c1", "look", "}")),
+            *(ToolCallDelta("c2", "look", "{"), ToolCallDelta("c2", "look", "}")),
+        ],
+    )
+    first.reached()
+    batches = run.follow()
+    assert next(batches) == [RoundStarted(1), TextDelta("AB")]
+    first.open()
+    second.reached()
+    assert next(batch for batch in batches if batch) == [TextDelta("CD")]
+    second.open()
+    third.reached()
+    assert next(batch for batch in batches if batch) == [
+        *(ReasoningDelta("EF"), ReasoningEnded(0.0), TextDelta("G"), TextBreak(), TextDelta("H"))
+    ]
+    third.open()
+    settled()
+    end = [ToolCallDelta("c1", "look", "{}"), ToolCallDelta("c2", "look", "{}"), RunCompleted()]
+    assert list(batches) == [end]
+    assert list(run.follow()) == [
+        [
+            *(RoundStarted(1), TextDelta("AB"), TextDelta("CD"), ReasoningDelta("EF"), ReasoningEnded(0.0)),
+            *(TextDelta("G"), TextBreak(), TextDelta("H"), *end),
+        ]
+    ]
+
+
+def test_an_entry_of_the_log_does_not_grow_without_bound() -> None:
+    run, _, _ = starting(LiveRuns(), [TextDelta("x" * 600) for _ in range(10)])
+    settled()
+    [[_, *pieces, _]] = list(run.follow())
+    assert pieces == [TextDelta("x" * 1800)] * 3 + [TextDelta("x" * 600)]
+
+
+@pytest.mark.parametrize(
+    ("bound", "most", "event"),
+    [
+        ("MOST_ENTRIES", 5, TextBreak()),
+        ("MOST_CHARACTERS", 39, ReasoningDelta("x" * 10)),
+        ("MOST_CHARACTERS", 39, ToolCallDelta("c1", "look", "x" * 10)),
+    ],
+)
+def test_an_answer_that_becomes_too_long_is_ended_and_its_request_with_it(
+    monkeypatch: pytest.MonkeyPatch, bound: str, most: int, event: Event
+) -> None:
+    monkeypatch.setattr(live, bound, most)
+    run, script, thread = starting(LiveRuns(), [*[event] * 4, *[TextDelta("never")] * 100])
+    too_long = RunStopped("unknown", "Stopped: the answer became too long to keep.")
+    assert heard(run)[-1] == too_long
+    assert thread.messages[-1].ending == too_long
+    assert thread.messages[-1].text == ""
+    assert script.closed.wait(PATIENCE)
+    settled()
+    assert heard(run)[-1] == too_long
+
+
+def test_a_long_text_is_heard_whole_by_everybody_while_it_is_written() -> None:
+    texts = [f"{number} " for number in range(20_000)]
+    gate = Gate()
+    run, _, thread = starting(LiveRuns(), [gate, *map(TextDelta, texts)])
+    everybody: list[list[Event]] = [[] for _ in range(4)]
+    followers = [threading.Thread(target=lambda place=place: place.extend(heard(run))) for place in everybody]
+    for follower in followers:
+        follower.start()
+    gate.open()
+    for follower in followers:
+        follower.join(PATIENCE)
+    assert everybody == [said("".join(texts))] * 4
+    assert thread.messages[-1].text == "".join(texts)
+
+
+# --- stopping -----------------------------------------------------------------------------------------
+
+
+def test_stop_ends_a_run_at_once_while_the_server_is_silent() -> None:
+    gate = Gate()
+    run, script, thread = starting(LiveRuns(), [TextDelta("A"), gate, TextDelta("B"), ThreadOpened("t9")])
+    gate.reached()
+    run.stop()
+    stopped = [RoundStarted(1), TextDelta("A"), STOPPED]
+    kept = Message("assistant", [Text("A")], RunStopped("person", "Stopped."))
+    assert run.ended
+    assert heard(run) == stopped
+    assert thread.messages[-1] == kept
+    assert script.cancelled == [thread]
+    gate.open()
+    assert script.closed.wait(PATIENCE)
+    settled()
+    assert heard(run) == stopped
+    assert thread.messages[-1] == kept
+    assert thread.id == ""  # the worker ended at its very next event
+
+
+def test_stop_ends_a_run_while_a_function_is_busy() -> None:
+    busy = Gate()
+
+    @tool
+    def look() -> str:
+        busy.wait()
+        return "late"
+
+    call = ToolCall("c1", "look", "{}")
+    run, _, thread = starting(LiveRuns(), [call, RoundEnded()], [TextDelta("B")], box=Toolbox(look))
+    busy.reached()
+    run.stop()
+    assert heard(run) == [RoundStarted(1), call, RoundEnded(), STOPPED]
+    assert thread.open_calls() == [Call("c1", "look", "{}", 1)]
+    busy.open()
+    settled()
+    assert thread.open_calls() == [Call("c1", "look", "{}", 1)]
+    assert heard(run) == [RoundStarted(1), call, RoundEnded(), STOPPED]
+
+
+def test_a_follower_who_waits_hears_the_stop() -> None:
+    gate = Gate()
+    run, _, _ = starting(LiveRuns(), [gate, TextDelta("late")])
+    gate.reached()
+    batches = run.follow()
+    assert next(batches) == [RoundStarted(1)]
+    run.stop()
+    assert list(batches) == [[STOPPED]]
+    gate.open()
+    settled()
+
+
+def test_stop_after_the_end_changes_nothing() -> None:
+    run, _, thread = starting(LiveRuns(), [TextDelta("A")])
+    assert heard(run) == said("A")
+    run.stop()
+    run.stop()
+    assert heard(run) == said("A")
+    assert thread.messages[-1] == Message("assistant", [Text("A")], RunCompleted())
+
+
+def test_stopping_twice_stops_once_also_from_many_threads() -> None:
+    gate = Gate()
+    run, _, _ = starting(LiveRuns(), [TextDelta("A"), gate])
+    gate.reached()
+    threads = [threading.Thread(target=run.stop) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert heard(run) == [RoundStarted(1), TextDelta("A"), STOPPED]
+    gate.open()
+    settled()
+
+
+def test_after_a_stop_the_thread_goes_on_while_the_old_worker_still_waits() -> None:
+    gate, runs = Gate(), LiveRuns()
+    first, script, thread = starting(runs, [TextDelta("A"), gate, TextDelta("late")])
+    gate.reached()
+    first.stop()
+    second, _, _ = starting(runs, [TextDelta("B")], thread=thread)
+    assert heard(second) == said("B")
+    gate.open()
+    assert script.closed.wait(PATIENCE)
+    settled()
+    assert thread.messages == [
+        Message.from_user("Hi"),
+        Message("assistant", [Text("A")], STOPPED),
+        Message.from_user("Hi"),
+        Message("assistant", [Text("B")], RunCompleted()),
+    ]
+
+
+# --- errors -------------------------------------------------------------------------------------------
+
+
+def test_an_error_of_the_run_is_its_ending() -> None:
+    error = BackendError("The server is busy.", code="busy", retry=True, retry_after=2.0)
+    run, _, thread = starting(LiveRuns(), [TextDelta("A"), error])
+    failed = RunFailed("busy", "The server is busy.", True, 2.0)
+    assert heard(run) == [RoundStarted(1), TextDelta("A"), failed]
+    assert thread.messages[-1] == Message("assistant", [Text("A")], failed)
+
+
+def test_a_run_that_breaks_has_an_ending_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    error = LookupError("secret")
+
+    def broken() -> Generator[Event, None, None]:
+        yield TextDelta("A")
+        raise error
+
+    runs = LiveRuns()
+    run = runs.start(Thread(messages=[Message("assistant")]), broken)
+    assert heard(run) == [
+        TextDelta("A"),
+        RunFailed("internal", "The application itself failed (LookupError)."),
+    ]
+    settled()
+    assert runs.of(run.thread) is None
+    [record] = caplog.records
+    assert (record.name, record.levelno, record.getMessage()) == (
+        "assistant.runs.live_run",
+        logging.ERROR,
+        "a run broke",
+    )
+    assert record.exc_info is not None
+    assert record.exc_info[1] is error
+
+
+# --- one run a thread ------------------------------------------------------------------------------------
+
+
+def refuse_to_run() -> Generator[Event, None, None]:
+    pytest.fail("a run was begun")
+
+
+def test_a_thread_has_one_run_at_a_time() -> None:
+    gate, runs = Gate(), LiveRuns()
+    run, _, thread = starting(runs, [gate, TextDelta("A")])
+    assert runs.of(thread) is run
+    assert runs.of(Thread()) is None
+    with pytest.raises(ThreadBusy) as caught:
+        runs.start(thread, refuse_to_run)
+    assert str(caught.value) == "An answer is still being written here. Wait for it, or stop it."
+    other, _, _ = starting(runs, [TextDelta("B")])
+    assert heard(other) == said("B")
+    gate.open()
+    assert heard(run) == said("A")
+    assert runs.of(thread) is None
+    again, _, _ = starting(runs, [TextDelta("C")], thread=thread)
+    assert heard(again) == said("C")
+
+
+def test_of_many_who_start_at_once_one_wins() -> None:
+    gate, runs, thread = Gate(), LiveRuns(), Thread()
+    assistant = Assistant(Script([gate]), Toolbox())
+    everybody = threading.Barrier(10)
+    outcomes: list[str] = []
+
+    def start() -> None:
+        everybody.wait(PATIENCE)
+        try:
+            runs.start(thread, partial(assistant.run, thread, "Hi"))
+            outcomes.append("started")
+        except ThreadBusy:
+            outcomes.append("busy")
+
+    threads = [threading.Thread(target=start) for _ in range(10)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(PATIENCE)
+    assert sorted(outcomes) == ["busy"] * 9 + ["started"]
+    assert [message.role for message in thread.messages] == ["user", "assistant"]
+    run = runs.of(thread)
+    assert run is not None
+    gate.open()
+    assert heard(run) == said()
+
+
+def test_a_run_that_cannot_begin_leaves_the_thread_free() -> None:
+    runs, thread = LiveRuns(), Thread()
+
+    def fail() -> Generator[Event, None, None]:
+        raise LookupError("no run")
+
+    with pytest.raises(LookupError, match="no run"):
+        runs.start(thread, fail)
+    assert runs.of(thread) is None
+
+
+def test_a_run_that_has_ended_is_let_go() -> None:
+    runs = LiveRuns()
+    run, _, thread = starting(runs, [ThreadOpened("t1"), TextDelta("A")])
+    heard(run)
+    settled()
+    kept = weakref.ref(run), weakref.ref(thread)
+    assert runs.of(Thread()) is None  # anybody's next look lets it go
+    del run, thread
+    gc.collect()
+    assert [ref() for ref in kept] == [None, None]
+    assert runs.find("t1") is None
+
+
+# --- one thread for everybody ----------------------------------------------------------------------------
+
+
+def test_a_thread_is_found_while_somebody_has_it_open() -> None:
+    runs, thread = LiveRuns(), Thread("t1")
+    assert runs.find("t1") is None
+    assert runs.share(thread) is thread
+    assert runs.share(thread) is thread
+    assert runs.find("t1") is thread
+    assert runs.share(Thread("t1")) is thread
+    assert runs.share(other := Thread("t2")) is other
+    del thread
+    gc.collect()
+    assert runs.find("t1") is None
+    assert runs.share(again := Thread("t1")) is again
+
+
+def test_a_thread_is_found_while_a_run_writes_to_it_though_nobody_shared_it() -> None:
+    gate, runs = Gate(), LiveRuns()
+    run, _, thread = starting(runs, [ThreadOpened("t1"), gate])
+    gate.reached()
+    assert runs.find("t1") is thread
+    assert runs.share(Thread("t1")) is thread
+    gate.open()
+    heard(run)
+
+
+def test_a_thread_that_was_shared_while_a_run_wrote_to_it_is_found_after_the_run() -> None:
+    runs = LiveRuns()
+    run, _, thread = starting(runs, [ThreadOpened("t1")])
+    heard(run)
+    assert runs.share(thread) is thread
+    assert runs.of(thread) is None  # lets go of the run
+    assert runs.find("t1") is thread
+
+
+def test_of_many_who_share_at_once_all_get_the_same() -> None:
+    runs, everybody = LiveRuns(), threading.Barrier(20)
+    got: list[Thread] = []
+
+    def share() -> None:
+        thread = Thread("t1")
+        everybody.wait(PATIENCE)
+        got.append(runs.share(thread))
+
+    threads = [threading.Thread(target=share) for _ in range(20)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(PATIENCE)
+    assert len(got) == 20
+    assert {id(each) for each in got} == {id(runs.find("t1"))}
+
+
+def test_while_many_talk_at_once_nobody_hears_another() -> None:
+    runs = LiveRuns()
+    started = [starting(runs, [TextDelta(str(number)), TextDelta("!")]) for number in range(30)]
+    assert [heard(run) for run, _, _ in started] == [said(f"{number}!") for number in range(30)]
+
+
+def test_a_function_called_in_a_run_is_heard_and_kept() -> None:
+    @tool
+    def look(city: str) -> str:
+        return f"sunny in {city}"
+
+    call = ToolCall("c1", "look", '{"city": "Oslo"}')
+    run, _, thread = starting(LiveRuns(), [call, RoundEnded()], [TextDelta("Sunny.")], box=Toolbox(look))
+    result = ToolResult("c1", "sunny in Oslo")
+    assert heard(run) == [
+        RoundStarted(1),
+        call,
+        RoundEnded(),
+        result,
+        RoundStarted(2),
+        TextDelta("Sunny."),
+        RunCompleted(),
+    ]
+    assert thread.messages[-1] == Message(
+        "assistant",
+        [Call("c1", "look", '{"city": "Oslo"}', 1, result=result), Text("Sunny.")],
+        RunCompleted(),
+    )
+
+
+# --- a run that nobody follows ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets a run that nobody follows rest for longer than a test takes, as soon as it waits for text."""
+    monkeypatch.setattr(live, "REST", PATIENCE)
+    monkeypatch.setattr(live, "BETWEEN_RESTS", 0.0)
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_run_that_nobody_follows_lets_text_gather_until_somebody_does(
+    server: ModelServer, connect_to: Callable[..., Assistant]
+) -> None:
+    server.plays(replace(text("One two three four"), pause=2 * live.AT_ONCE))
+    assistant, thread = connect_to(server.url), Thread()
+    run = LiveRuns().start(thread, partial(assistant.run, thread, "Count"), assistant.cancel)
+    while len(thread.messages) < 2 or not thread.messages[-1].text:
+        threading.Event().wait(0.01)
+    heard = thread.messages[-1].text
+    threading.Event().wait(0.2)  # all is sent meanwhile
+    assert (thread.messages[-1].text, run.ended) == (heard, False)
+    assert [event for batch in run.follow() for event in batch][-1] == RunCompleted()
+    assert thread.messages[-1].text == "One two three four"
+
+
+@pytest.mark.usefixtures("alone")
+def test_text_that_is_there_is_read_without_a_rest(
+    server: ModelServer, connect_to: Callable[..., Assistant]
+) -> None:
+    server.plays(text("One two three four"))
+    assistant, thread = connect_to(server.url), Thread()
+    run = LiveRuns().start(thread, partial(assistant.run, thread, "Count"), assistant.cancel)
+    assert run.join(PATIENCE / 2)
+    assert thread.messages[-1].text == "One two three four"
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_run_is_stopped_while_it_rests(server: ModelServer, connect_to: Callable[..., Assistant]) -> None:
+    server.plays(replace(text("One two three four"), pause=2 * live.AT_ONCE))
+    assistant, thread = connect_to(server.url), Thread()
+    run = LiveRuns().start(thread, partial(assistant.run, thread, "Count"), assistant.cancel)
+    while len(thread.messages) < 2 or not thread.messages[-1].text:
+        threading.Event().wait(0.01)
+    run.stop()
+    assert (run.ended, thread.messages[-1].ending) == (True, STOPPED)
+    assert run.join(PATIENCE / 2), "nor does its thread rest on"
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_follower_whom_nobody_sees_is_none_and_goes_on_when_somebody_is_back(
+    server: ModelServer, connect_to: Callable[..., Assistant], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "ABSENCE", 0.01)
+    server.plays(replace(text("One two three four"), pause=2 * live.AT_ONCE))
+    assistant, thread = connect_to(server.url), Thread()
+    run = LiveRuns().start(thread, partial(assistant.run, thread, "Count"), assistant.cancel)
+    seen = threading.Event()
+    following = run.follow(seen.is_set)
+    while len(thread.messages) < 2 or not thread.messages[-1].text:
+        assert next(following) == [], "it gets control all the same"
+    text_then = thread.messages[-1].text
+    for _ in range(20):  # all is sent meanwhile
+        assert next(following) == []
+    assert (thread.messages[-1].text, run.ended) == (text_then, False)
+    seen.set()
+    all_of_it = whole(event for batch in following for event in batch)
+    assert [event for event in all_of_it if isinstance(event, TextDelta)] == [TextDelta("One two three four")]
+    assert all_of_it[-1] == RunCompleted()
+
+
+def test_a_follower_whom_nobody_sees_comes_to_the_end_of_a_run_that_has_ended() -> None:
+    run, _, _ = starting(LiveRuns(), [*said("Hello")])
+    assert run.join(PATIENCE)
+    assert whole(event for batch in run.follow(lambda: False) for event in batch)[-1] == RunCompleted()

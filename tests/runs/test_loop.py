@@ -1,0 +1,601 @@
+"""The main job, on a real wire: a run streams, calls functions, and ends exactly once."""
+
+import re
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from assistant import Assistant, Thread, tool
+from assistant.backends.responses import backend as responses
+from assistant.backends.responses.backend import Responses
+from assistant.errors import UnknownThread
+from assistant.events import (
+    Event,
+    Note,
+    ReasoningDelta,
+    RefusalDelta,
+    RoundEnded,
+    RoundStarted,
+    RunCompleted,
+    RunFailed,
+    RunStopped,
+    TextBreak,
+    TextDelta,
+    ThreadOpened,
+    ToolCall,
+    ToolCallDelta,
+    ToolResult,
+    Usage,
+)
+from assistant.messages import Call, Message, Text
+from assistant.runs.loop import STOPPED
+from assistant.runs.registry import LiveRuns
+from assistant.tools.execution import stopped
+from tests.conftest import Connect, add
+from tests.servers.responses import (
+    ModelServer,
+    Play,
+    call,
+    calls,
+    cut,
+    error,
+    message,
+    reasoning,
+    refusal,
+    text,
+)
+
+ENDED = RoundEnded("test-model", Usage(10, 2, 5, 1))
+
+
+def said(events: list[Event]) -> list[Event]:
+    """The events without the pieces in which arguments were written."""
+    return [event for event in events if not isinstance(event, ToolCallDelta)]
+
+
+def answer(assistant: Assistant, words: str, thread: Thread | None = None) -> list[Event]:
+    return said(list(assistant.run(thread or Thread(), words)))
+
+
+def test_text_streams_as_it_comes_and_the_run_ends_once(server: ModelServer, assistant: Assistant) -> None:
+    server.plays(text("Hello, world"))
+    thread = Thread()
+    assert answer(assistant, "Hi", thread) == [
+        RoundStarted(1),
+        ThreadOpened(thread.id),
+        TextDelta("Hel"),
+        TextDelta("lo,"),
+        TextDelta(" wo"),
+        TextDelta("rld"),
+        ENDED,
+        RunCompleted(),
+    ]
+    assert thread.messages == [
+        Message.from_user("Hi"),
+        Message("assistant", [Text("Hello, world")], RunCompleted()),
+    ]
+
+
+def test_text_is_said_before_the_response_is_over(server: ModelServer, assistant: Assistant) -> None:
+    gate = threading.Event()
+    server.plays(text("Hello, world", gate=gate, gate_after=6))
+    run = assistant.run(Thread(), "Hi")
+    seen: list[Event] = []
+    while TextDelta("Hel") not in seen:
+        seen.append(next(run))
+    gate.set()
+    assert said(seen + list(run))[-1] == RunCompleted()
+
+
+def test_a_call_is_run_and_its_result_is_what_the_next_round_is_told(
+    server: ModelServer, assistant: Assistant
+) -> None:
+    asked = call("add", a=2, b=3)
+    server.plays(calls(asked), text("Five.", pieces=1))
+    thread = Thread()
+    assert answer(assistant, "2 + 3?", thread) == [
+        RoundStarted(1),
+        ThreadOpened(thread.id),
+        ToolCall(asked["call_id"], "add", '{"a": 2, "b": 3}'),
+        ENDED,
+        ToolResult(asked["call_id"], "5"),
+        RoundStarted(2),
+        TextDelta("Five."),
+        ENDED,
+        RunCompleted(),
+    ]
+    assert [request["input"] for request in server.asked] == [
+        [{"type": "message", "role": "user", "content": "2 + 3?"}],
+        [{"type": "function_call_output", "call_id": asked["call_id"], "output": "5"}],
+    ]
+
+
+def test_every_request_carries_the_model_the_instructions_and_the_functions(
+    server: ModelServer, assistant: Assistant
+) -> None:
+    server.plays(text("Hello."))
+    thread = Thread()
+    answer(assistant, "Hi", thread)
+    assert server.asked == [
+        {
+            "model": "test-model",
+            "instructions": "Be brief.",
+            "conversation": thread.id,
+            "input": [{"type": "message", "role": "user", "content": "Hi"}],
+            "stream": True,
+            "tools": [
+                {
+                    "type": "function",
+                    "name": "add",
+                    "description": "Add two whole numbers.",
+                    "parameters": add.parameters,
+                    "strict": True,
+                }
+            ],
+        }
+    ]
+
+
+def test_calls_of_one_round_run_side_by_side_and_are_answered_in_the_order_asked(
+    server: ModelServer, connect_to: Connect
+) -> None:
+    second_done = threading.Event()
+
+    @tool
+    def first() -> str:
+        """Wait for the second."""
+        assert second_done.wait(5)
+        return "one"
+
+    @tool
+    def second() -> str:
+        """Let the first go on."""
+        second_done.set()
+        return "two"
+
+    one, two = call("first"), call("second")
+    server.plays(calls(one, two), text("Both."))
+    events = answer(connect_to(server.url, first, second), "Go")
+    landed = [event.call_id for event in events if isinstance(event, ToolResult)]
+    assert landed == [two["call_id"], one["call_id"]]
+    assert [item["output"] for item in server.asked[1]["input"]] == ["one", "two"]
+
+
+def test_parallel_and_sequential_rounds_mix_until_the_model_is_done(
+    server: ModelServer, assistant: Assistant
+) -> None:
+    server.plays(
+        calls(message("Let me see."), call("add", a=1, b=1), call("add", a=2, b=2)),
+        calls(call("add", a=2, b=4)),
+        text("Six."),
+    )
+    thread = Thread()
+    answer(assistant, "Add it all up", thread)
+    parts = thread.messages[-1].parts
+    assert [
+        (part.round, part.result.output) if isinstance(part, Call) and part.result else part for part in parts
+    ] == [Text("Let me see."), (1, "2"), (1, "4"), (2, "6"), Text("Six.")]
+
+
+def test_after_ten_rounds_the_run_says_so_and_the_thread_goes_on(
+    server: ModelServer, connect_to: Connect
+) -> None:
+    assistant = connect_to(server.url, add, max_rounds=2)
+    last = call("add", a=3, b=4)
+    server.plays(calls(call("add", a=1, b=2)), calls(last), text("Seven."))
+    thread = Thread()
+    assert answer(assistant, "Go", thread)[-1] == RunStopped(
+        "max_rounds", "Stopped after 2 rounds of function calls."
+    )
+    assert answer(assistant, "And?", thread)[-1] == RunCompleted()
+    assert server.asked[2]["input"] == [
+        {"type": "function_call_output", "call_id": last["call_id"], "output": "7"},
+        {"type": "message", "role": "user", "content": "And?"},
+    ]
+
+
+@pytest.mark.parametrize("arguments", ["", "{}", "null", " "])
+def test_a_call_without_arguments_may_be_written_in_any_way(
+    server: ModelServer, connect_to: Connect, arguments: str
+) -> None:
+    @tool
+    def ping() -> str:
+        """Answer."""
+        return "pong"
+
+    server.plays(calls(call("ping", arguments)), text("Pong."))
+    events = answer(connect_to(server.url, ping), "Ping")
+    assert [event.output for event in events if isinstance(event, ToolResult)] == ["pong"]
+
+
+def test_unicode_survives_being_split_anywhere(server: ModelServer, connect_to: Connect) -> None:
+    @tool
+    def echo(words: str) -> str:
+        """Say it again.
+
+        Args:
+            words: What to say.
+        """
+        return words
+
+    words = "東京は👩‍👩‍👧晴れ ½ \u202eعربى"
+    data = "".join(
+        f"data: {line}\n\n"
+        for line in (
+            '{"type":"response.output_text.delta","delta":"日本語👋"}',
+            '{"type":"response.completed","response":{"status":"completed"}}',
+        )
+    ).encode()
+    pieces = tuple(data[at : at + 1] for at in range(len(data)))
+    server.plays(calls(call("echo", words=words), pieces=23), Play(events=pieces))
+    events = answer(connect_to(server.url, echo), words)
+    assert server.asked[0]["input"][0]["content"] == words
+    assert [event.output for event in events if isinstance(event, ToolResult)] == [words]
+    assert TextDelta("日本語👋") in events
+
+
+def test_several_messages_of_one_response_are_blocks_of_their_own(
+    server: ModelServer, assistant: Assistant
+) -> None:
+    server.plays(text("First.", "Second.", pieces=1))
+    thread = Thread()
+    events = answer(assistant, "Hi", thread)
+    assert events[2:-2] == [TextDelta("First."), TextBreak(), TextDelta("Second.")]
+    assert thread.messages[-1].text == "First.\n\nSecond."
+
+
+def test_a_refusal_is_an_answer(server: ModelServer, assistant: Assistant) -> None:
+    server.plays(refusal("I can't.", pieces=1))
+    assert answer(assistant, "Do it")[2:] == [RefusalDelta("I can't."), ENDED, RunCompleted()]
+
+
+def test_reasoning_is_said_as_reasoning(server: ModelServer, assistant: Assistant) -> None:
+    server.plays(calls(reasoning("Hmm."), message("Yes."), pieces=1))
+    assert answer(assistant, "Well?")[2:] == [
+        ReasoningDelta("Hmm."),
+        TextDelta("Yes."),
+        ENDED,
+        RunCompleted(),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "ending"),
+    [
+        (
+            "max_output_tokens",
+            RunStopped("max_output_tokens", "The answer was cut off: it reached the limit of output tokens."),
+        ),
+        (
+            "content_filter",
+            RunStopped("content_filter", "The answer was cut off by the server's content filter."),
+        ),
+        ("steered", RunStopped("unknown", "The server ended the answer early (steered).")),
+    ],
+)
+def test_an_incomplete_response_keeps_its_text_and_runs_no_call(
+    server: ModelServer, assistant: Assistant, reason: str, ending: RunStopped
+) -> None:
+    server.plays(
+        calls(
+            message("So far"),
+            call("add", '{"a": 1, "b'),
+            ending="incomplete",
+            details={"incomplete_details": {"reason": reason}},
+        ),
+        text("Done."),
+    )
+    thread = Thread()
+    events = answer(assistant, "Go", thread)
+    assert events[-1] == ending
+    assert not [event for event in events if isinstance(event, ToolCall | ToolResult)]
+    assert thread.messages[-1].text == "So far"
+    assert answer(assistant, "Go on", thread)[-1] == RunCompleted()
+
+
+def test_unknown_events_and_items_change_nothing(server: ModelServer, assistant: Assistant) -> None:
+    done = {"type": "response.completed", "response": {"output": [{"type": "hologram", "id": "h_1"}]}}
+    server.plays(
+        Play(
+            events=(
+                {"type": "response.created"},
+                {"type": "response.hologram.delta", "delta": {"deep": [1, 2]}},
+                {"type": "response.output_item.added", "item": {"type": "hologram", "id": "h_1"}},
+                {"type": "response.output_text.delta", "item_id": "m", "delta": "Hi"},
+                {"type": "response.output_item.done", "item": {"type": "hologram", "id": "h_1"}},
+                done,
+            )
+        )
+    )
+    assert answer(assistant, "Hi")[2:] == [TextDelta("Hi"), RoundEnded(), RunCompleted()]
+
+
+def test_a_function_that_was_never_offered_gets_a_result_that_says_so(
+    server: ModelServer, assistant: Assistant
+) -> None:
+    asked = call("divide", a=1)
+    server.plays(calls(asked), text("Sorry."))
+    events = answer(assistant, "Divide")
+    assert events[4] == ToolResult(
+        asked["call_id"], '{"error": "There is no function \'divide\'. There are: add."}', "unknown"
+    )
+
+
+def test_a_thread_is_recalled_as_it_was_with_its_calls(server: ModelServer, assistant: Assistant) -> None:
+    server.plays(
+        calls(reasoning("Hm."), message("Wait."), call("add", a=1, b=1), call("add", "{")),
+        calls(call("add", a=2, b=2)),
+        text("Four.", "Really."),
+        refusal("No."),
+    )
+    thread = Thread()
+    answer(assistant, "Add", thread)
+    answer(assistant, "More", thread)
+    backend = assistant.backend
+    assert isinstance(backend, Responses)
+    recalled = backend.recall(thread.id)
+    failed = thread.messages[1].calls[1].result
+    assert failed is not None
+    assert failed.outcome == "invalid"
+    # How a call failed and how long it took are not told to the server, so it cannot tell them back.
+    known = [_as_recalled(message) for message in thread.messages]
+    assert [recalled.id, recalled.messages] == [thread.id, known]
+
+
+def _as_recalled(message: Message) -> Message:
+    parts: list[Any] = []
+    for part in message.parts:
+        if isinstance(part, Call) and part.result is not None and part.result.outcome != "done":
+            part = Call(
+                part.call_id,
+                part.name,
+                part.arguments,
+                part.round,
+                result=ToolResult(part.call_id, part.result.output, "failed"),
+            )
+        parts.append(part)
+    return Message(message.role, parts, message.ending)
+
+
+def test_a_recalled_thread_goes_on(server: ModelServer, assistant: Assistant) -> None:
+    server.plays(text("One."), text("Two."))
+    thread = Thread()
+    answer(assistant, "First", thread)
+    backend = assistant.backend
+    assert isinstance(backend, Responses)
+    recalled = backend.recall(thread.id)
+    answer(assistant, "Second", recalled)
+    assert server.asked[1]["input"] == [{"type": "message", "role": "user", "content": "Second"}]
+    assert server.asked[1]["conversation"] == thread.id
+
+
+def test_a_server_without_conversations_is_told_everything_each_time(connect_to: Connect) -> None:
+    with ModelServer(conversations=False) as server:
+        assistant = connect_to(server.url, add)
+        asked, thought = call("add", a=1, b=1), reasoning("Hm.")
+        server.plays(calls(thought, asked), text("Two."), text("Again: two."))
+        thread = Thread()
+        answer(assistant, "1 + 1?", thread)
+        answer(assistant, "Again", thread)
+        first = {"type": "message", "role": "user", "content": "1 + 1?"}
+        output = {"type": "function_call_output", "call_id": asked["call_id"], "output": "2"}
+        assert server.asked[1]["input"] == [first, thought, asked, output]
+        assert server.asked[2]["input"][:4] == [first, thought, asked, output]
+        assert server.asked[2]["input"][4]["content"][0]["text"] == "Two."
+        assert server.asked[2]["input"][5:] == [{"type": "message", "role": "user", "content": "Again"}]
+        assert all("conversation" not in request for request in server.asked)
+
+
+def test_closing_a_run_keeps_what_was_said_and_marks_it_stopped(
+    server: ModelServer, assistant: Assistant
+) -> None:
+    gate = threading.Event()
+    server.plays(text("Hello, world", gate=gate, gate_after=6), text("Again."))
+    thread = Thread()
+    run = assistant.run(thread, "Hi")
+    while next(run) != TextDelta("lo,"):
+        pass
+    run.close()
+    gate.set()
+    assert thread.messages[-1] == Message("assistant", [Text("Hello,")], RunStopped("person", "Stopped."))
+    assert answer(assistant, "Go on", thread)[-1] == RunCompleted()
+    assert server.asked[1]["input"] == [
+        {"type": "message", "role": "user", "content": "Hi"},
+        {"type": "message", "role": "assistant", "content": "Hello,"},
+        {"type": "message", "role": "user", "content": "Go on"},
+    ]
+
+
+def test_calls_left_open_are_answered_before_anything_else_is_sent(
+    server: ModelServer, assistant: Assistant
+) -> None:
+    asked = call("add", a=1, b=1)
+    server.plays(calls(asked), text("Fine."))
+    thread = Thread()
+    run = assistant.run(thread, "Add")
+    while next(run) != ENDED:
+        pass
+    next(run)  # the result lands, and nobody tells the server
+    run.close()
+    assert answer(assistant, "Never mind", thread)[-1] == RunCompleted()
+    assert [item.get("output", item.get("content")) for item in server.asked[1]["input"]] == [
+        "2",
+        "Never mind",
+    ]
+
+
+def test_stop_ends_a_run_at_once_while_its_function_never_returns(
+    server: ModelServer, connect_to: Connect
+) -> None:
+    started, released = threading.Event(), threading.Event()
+
+    @tool
+    def hang() -> str:
+        """Never return."""
+        started.set()
+        released.wait(20)
+        return "too late"
+
+    asked = call("hang")
+    server.plays(calls(asked), text("Never mind."))
+    assistant, thread, live = connect_to(server.url, hang), Thread(), LiveRuns()
+    run = live.start(thread, lambda: assistant.run(thread, "Go"))
+    assert started.wait(5)
+    run.stop()
+    assert [event for batch in run.follow() for event in batch][-1] == STOPPED
+    assert live.of(thread) is None
+    assert answer(assistant, "And now?", thread)[-1] == RunCompleted()
+    assert server.asked[1]["input"] == [
+        {"type": "function_call_output", "call_id": asked["call_id"], "output": stopped("").output},
+        {"type": "message", "role": "user", "content": "And now?"},
+    ]
+    released.set()
+
+
+def test_the_same_call_again_and_again_is_ended_and_the_thread_goes_on(
+    server: ModelServer, assistant: Assistant
+) -> None:
+    again = [call("add", a=1, b=1) for _ in range(4)]
+    server.plays(
+        *(calls(each, call("add", a=number, b=2)) for number, each in enumerate(again)), text("Two.")
+    )
+    thread = Thread()
+    events = answer(assistant, "Add", thread)
+    assert events[-1] == RunStopped("repeated_call", "Stopped: the same call of add came again and again.")
+    results = [event for event in events if isinstance(event, ToolResult)]
+    assert sorted(result.output for result in results) == ["2", "2", "2", "2", "3", "4"]
+    assert answer(assistant, "So?", thread)[-1] == RunCompleted()
+
+
+@pytest.mark.parametrize("words", ["Conversation with id '{}' not found.", "no such thing", ""])
+def test_a_conversation_that_is_gone_is_written_anew_from_the_transcript(
+    server: ModelServer, assistant: Assistant, words: str
+) -> None:
+    server.not_found = words
+    asked = call("add", a=1, b=1)
+    server.plays(calls(message("Let me see."), asked), text("Two."), text("Yes."))
+    thread = Thread()
+    answer(assistant, "1 + 1?", thread)
+    old = thread.id
+    del server.conversations[old]
+    events = answer(assistant, "Sure?", thread)
+    assert events[1] == Note(
+        "The server could not go on with its copy of this conversation; it was written anew."
+    )
+    assert events[-1] == RunCompleted()
+    assert thread.id == old, "a thread keeps its address"
+    kept = server.conversations[thread.raw["responses"]["conversation"]].items
+    assert [item.get("content", item.get("output", item.get("name"))) for item in kept] == [
+        [{"type": "input_text", "text": "1 + 1?"}],
+        [{"type": "output_text", "text": "Let me see.", "annotations": [], "logprobs": []}],
+        "add",
+        "2",
+        [{"type": "output_text", "text": "Two.", "annotations": [], "logprobs": []}],
+        [{"type": "input_text", "text": "Sure?"}],
+        [{"type": "output_text", "text": "Yes.", "annotations": [], "logprobs": []}],
+    ]
+
+
+def test_a_conversation_that_is_gone_in_the_middle_of_an_answer_loses_no_call(
+    server: ModelServer, assistant: Assistant
+) -> None:
+    asked = call("add", a=1, b=1)
+    server.plays(calls(asked), text("Two."))
+    thread = Thread()
+    run = assistant.run(thread, "1 + 1?")
+    while next(run) != ENDED:
+        pass
+    server.conversations.clear()
+    assert list(run)[-1] == RunCompleted()
+    assert [item.get("output", item.get("call_id")) for item in server.asked[-1]["input"]] == [
+        None,
+        asked["call_id"],
+        "2",
+    ]
+    assert thread.messages[-1].text == "Two."
+
+
+def test_a_long_conversation_is_written_anew_in_batches(server: ModelServer, assistant: Assistant) -> None:
+    thread = Thread()
+    for number in range(25):
+        server.plays(text(f"Answer {number}"))
+        answer(assistant, f"Question {number}", thread)
+    server.conversations.clear()
+    server.plays(text("Yes."))
+    assert answer(assistant, "All there?", thread)[-1] == RunCompleted()
+    assert [len(kept.items) for kept in server.conversations.values()] == [52]
+
+
+def test_a_run_that_is_stopped_while_it_waits_for_its_turn_asks_nothing_more(
+    server: ModelServer, assistant: Assistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(responses, "LOCK_DELAYS", (0.2,))
+    server.plays(text("One."))
+    thread, live = Thread(), LiveRuns()
+    answer(assistant, "First", thread)
+    server.conversations[thread.id].locked = True
+    run = live.start(thread, lambda: assistant.run(thread, "Second"), assistant.cancel)
+    while len(server.asked) < 2:
+        time.sleep(0.001)
+    run.stop()
+    server.conversations[thread.id].locked = False
+    assert run.join(5), "the worker is still at it"
+    assert len(server.asked) == 2
+
+
+def test_a_thread_on_a_server_without_conversations_has_a_name_nobody_can_guess(
+    connect_to: Connect,
+) -> None:
+    with ModelServer(conversations=False) as server:
+        assistant, thread = connect_to(server.url, add), Thread()
+        server.plays(text("Hello."))
+        answer(assistant, "Hi", thread)
+        assert re.fullmatch("thread_[0-9a-f]{32}", thread.id)
+        assert isinstance(assistant.backend, Responses)
+        with pytest.raises(UnknownThread):
+            assistant.backend.recall(thread.id)
+
+
+def test_a_conversation_that_is_gone_after_an_interruption_is_written_anew(
+    server: ModelServer, assistant: Assistant
+) -> None:
+    server.not_found = "no such thing"
+    thread = Thread()
+    server.plays(cut(text("One two three"), 6, "close"), text("Fine."))
+    assert isinstance(answer(assistant, "Count", thread)[-1], RunFailed)
+    server.conversations.clear()
+    assert answer(assistant, "And now?", thread)[-1] == RunCompleted()
+    assert [item["content"] for item in server.asked[-1]["input"]] == ["And now?"]
+    assert [kept.items[1]["content"][0]["text"] for kept in server.conversations.values()] == ["One two "]
+
+
+def test_an_unknown_model_is_not_taken_for_a_conversation_that_is_gone(
+    server: ModelServer, assistant: Assistant
+) -> None:
+    server.plays(text("One."), error(404, None, "no such thing"))
+    thread = Thread()
+    answer(assistant, "First", thread)
+    ending = answer(assistant, "Second", thread)[-1]
+    assert isinstance(ending, RunFailed)
+    assert ending.code == "not_found"
+    assert len(server.conversations) == 1
+
+
+def test_calls_that_a_server_gave_the_same_id_are_told_apart_when_they_are_said_anew(
+    server: ModelServer, assistant: Assistant
+) -> None:
+    def asked(round_number: int, output: str) -> Call:
+        return Call("call_0", "add", "{}", round_number, result=ToolResult("call_0", output))
+
+    said = Message("assistant", [asked(1, "one"), asked(2, "two"), Text("So.")], RunCompleted())
+    thread = Thread("", [Message.from_user("Add"), said])
+    server.plays(text("Yes."), text("Still."))
+    assert answer(assistant, "Sure?", thread)[-1] == RunCompleted()
+    assert [
+        (item["call_id"], item.get("output")) for item in server.asked[0]["input"] if "call_id" in item
+    ] == [("call_0", None), ("call_0", "one"), ("call_0_2", None), ("call_0_2", "two")]
+    server.conversations.clear()
+    assert answer(assistant, "Really?", thread)[-1] == RunCompleted()
+    assert len(server.refused) == 1, "only that the conversation is gone"

@@ -1,0 +1,425 @@
+"""A loopback server that plays scripts over the wire of the Assistants API.
+
+    with AssistantsServer() as server:
+        server.plays(calls(call("add", a=1, b=2)), text("Three."))
+        ...point the SDK at server.url...
+        assert server.asked[1]["tool_outputs"] == [...]
+
+Not here: anything of the application. It keeps threads, messages and runs, and refuses what the real service
+refused, in its words: a message while a run is active, half of the outputs, outputs nobody waits for.
+
+The one rule: a play that is left over when the server closes is an error.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.servers.responses import Handler, Json, ModelServer, Play, _id, _split, error
+
+ASSISTANT = "asst_1"
+ACTIVE = ("queued", "in_progress", "requires_action", "cancelling")
+
+
+@dataclass
+class Run:
+    """A run: its status, and what it waits for."""
+
+    id: str
+    thread: str
+    status: str = "queued"
+    required: list[Json] = field(default_factory=list)
+    looks: int = 0  # how often it is still seen as it was, before what was asked of it has happened
+    late: Callable[[], None] | None = None  # what is still to happen, at the next look
+    writing: bool = False  # whether a connection is being written to
+
+
+class AssistantsServer(ModelServer):
+    """Plays its scripts on a free port of this machine; use it in a ``with`` block.
+
+    What a cut run leaves behind is said by ``Play.keeps``: ``nothing`` (the run failed), ``all`` (it went on
+    and ended well) or ``late`` (it goes on, and ends well after it was looked at).
+    """
+
+    def __init__(self, *, speaks: bool = True) -> None:
+        super().__init__()
+        self.speaks = speaks  # whether it speaks the Assistants API at all
+        self.threads: dict[str, list[Json]] = {}  # their messages
+        self.runs: dict[str, list[Run]] = {}  # by thread, oldest first
+        self.tools: list[Json] = []  # the assistant's functions
+        self.cancelled: list[str] = []  # the runs that were asked to be cancelled
+        self.posted: list[Json] = []  # the messages that were added one by one
+        self.slow_cancel = 1  # how often a run is seen to be still cancelling
+        self.lost_receipts = 0  # how many of the next messages are kept, and the connection is lost then
+        self.nameless = False  # whether the events come without names
+
+    def handler(self) -> type[Handler]:
+        return AssistantsHandler
+
+    def wait_until_idle(self) -> None:
+        """Until no run is being written, but for what ends late."""
+        deadline = time.monotonic() + 5
+        while any(run.writing for runs in self.runs.values() for run in runs):
+            assert time.monotonic() < deadline, "a run is still being written"
+            time.sleep(0.001)
+
+    def said(self, thread: str) -> list[tuple[str, str]]:
+        """The messages of a thread, as roles and texts."""
+        return [(each["role"], each["content"][0]["text"]["value"]) for each in self.threads[thread]]
+
+    def length(self, play: Play, begins: bool = True) -> int:
+        """How many events a round of this play makes, up to the one that ends it."""
+        return len(list(self.events(play, Run("run_x", "thread_x"), begins))) - 1
+
+    # What follows runs on the connections' threads.
+
+    def refuse(self, status: int, words: str, code: str | None = None) -> Play:
+        self.refused.append(words)
+        return error(status, code, words)
+
+    def active(self, thread: str) -> Run | None:
+        runs = self.runs[thread]
+        return runs[-1] if runs and runs[-1].status in ACTIVE else None
+
+    def look(self, run: Run) -> None:
+        """Let what happens to a run by itself happen."""
+        if run.looks:
+            run.looks -= 1
+        elif run.status == "cancelling":
+            run.status, run.late = "cancelled", None
+        elif run.late is not None:
+            run.late()
+
+    def take(self, asked: Json) -> Play:
+        """The script's next play."""
+        self.asked.append(asked)
+        if not self._script:
+            self.problems.append(f"not in the script: {json.dumps(asked, ensure_ascii=False)[:300]}")
+            return error(500, "script_ended", "The script has ended.", x_should_retry="false")
+        return self._script.popleft()
+
+    def events(self, play: Play, run: Run, begins: bool) -> Iterator[tuple[str, Json | str]]:
+        """The events of a round, in the documented order, and the run's own last among them."""
+        if begins:
+            yield "thread.run.created", self.run_object(run, "queued")
+            yield "thread.run.queued", self.run_object(run, "queued")
+        yield "thread.run.in_progress", self.run_object(run, "in_progress")
+        asked = [item for item in play.items if item["type"] == "function_call"]
+        for item in play.items:
+            if item["type"] == "message":
+                yield from self._message(play, run, item)
+        if asked:
+            step = self._step(run, "tool_calls", {"type": "tool_calls", "tool_calls": []})
+            yield "thread.run.step.created", step
+            yield "thread.run.step.in_progress", step
+            for index, item in enumerate(asked):
+                pieces = ["", *_split(item["arguments"], play.pieces)]
+                for number, piece in enumerate(pieces):
+                    head = {"id": item["call_id"]} if number == 0 else {}
+                    function = {"arguments": piece} | ({"name": item["name"]} if number == 0 else {})
+                    call = {"index": index, "type": "function", "function": function, **head}
+                    details = {"type": "tool_calls", "tool_calls": [call]}
+                    delta = {"object": "thread.run.step.delta", "delta": {"step_details": details}}
+                    yield "thread.run.step.delta", {"id": step["id"], **delta}
+        if play.ending == "completed" and asked:
+            required = [_required(item) for item in asked]
+            yield (
+                "thread.run.requires_action",
+                self.run_object(run, "requires_action", required) | play.details,
+            )
+        elif play.ending:
+            status = play.details.get("status", play.ending)
+            yield f"thread.run.{status}", self.run_object(run, status) | _details(play)
+        yield "done", "[DONE]"
+
+    def _message(self, play: Play, run: Run, item: Json) -> Iterator[tuple[str, Json]]:
+        step = self._step(
+            run,
+            "message_creation",
+            {"type": "message_creation", "message_creation": {"message_id": item["id"]}},
+        )
+        whole = _message_object(run.thread, "assistant", item["content"], item["id"], run.id)
+        begun = {**whole, "content": [], "status": "in_progress"}
+        yield "thread.run.step.created", step
+        yield "thread.run.step.in_progress", step
+        yield "thread.message.created", begun
+        yield "thread.message.in_progress", begun
+        for index, part in enumerate(item["content"]):
+            refusal = part["type"] == "refusal"
+            for piece in _split(part["refusal" if refusal else "text"], play.pieces):
+                said: Json = {"type": "refusal", "refusal": piece} if refusal else _text_part(piece)
+                delta = {"content": [{"index": index, **said}]}
+                yield (
+                    "thread.message.delta",
+                    {"id": item["id"], "object": "thread.message.delta", "delta": delta},
+                )
+        yield "thread.message.completed", whole
+        yield "thread.run.step.completed", {**step, "status": "completed", "usage": _usage()}
+
+    def _step(self, run: Run, kind: str, details: Json) -> Json:
+        return {
+            "id": _id("step"),
+            "object": "thread.run.step",
+            "created_at": 1,
+            "run_id": run.id,
+            "assistant_id": ASSISTANT,
+            "thread_id": run.thread,
+            "type": kind,
+            "status": "in_progress",
+            "step_details": details,
+        }
+
+    def finish(self, play: Play, conversation: Any, request: Json, whole: bool) -> None:
+        """Nothing: a run is finished by ``end``."""
+
+    def end(self, play: Play, run: Run, whole: bool) -> None:
+        """The round is over: keep what is to be kept."""
+        with self._lock:
+            run.late = None
+            if run.status == "cancelling":
+                return
+            if not whole and play.keeps == "late":
+                run.late, run.looks = lambda: self.end(play, run, whole=True), 1
+                return
+            if not whole and play.keeps == "nothing":
+                run.status = "failed"
+                return
+            asked = [_required(item) for item in play.items if item["type"] == "function_call"]
+            run.status = play.details.get("status", play.ending) or "failed"
+            if run.status == "completed" and asked:
+                run.status, run.required = "requires_action", asked
+            kept = [item for item in play.items if item["type"] == "message"]
+            self.threads[run.thread] += [
+                _message_object(run.thread, "assistant", item["content"], item["id"], run.id) for item in kept
+            ]
+
+    def run_object(self, run: Run, status: str = "", required: list[Json] | None = None) -> Json:
+        """A whole run, as the SDK's own model demands it."""
+        status = status or run.status
+        needs = required if required is not None else run.required
+        action = {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": needs}}
+        return {
+            "id": run.id,
+            "object": "thread.run",
+            "created_at": 1,
+            "assistant_id": ASSISTANT,
+            "thread_id": run.thread,
+            "status": status,
+            "required_action": action if status == "requires_action" else None,
+            "last_error": {"code": "server_error", "message": "Oh."} if status == "failed" else None,
+            "instructions": "",
+            "model": "test-model",
+            "tools": self.tools,
+            "parallel_tool_calls": True,
+            "metadata": {},
+            "usage": _usage() if status in ("completed", "incomplete") else None,
+        }
+
+
+class AssistantsHandler(Handler):
+    model: AssistantsServer
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        query = {key: value[0] for key, value in parse_qs(parts.query).items()}
+        match self._place(parts.path):
+            case ["threads", thread]:
+                self._send(200, _thread_object(thread))
+            case ["threads", thread, "messages"]:
+                self._page(list(self.model.threads[thread]), query)
+            case ["threads", thread, "runs"]:
+                for run in self.model.runs[thread]:
+                    self.model.look(run)
+                self._page([self.model.run_object(run) for run in self.model.runs[thread]], query)
+            case ["threads", thread, "runs", name] if (found := self._run(thread, name)) is not None:
+                self.model.look(found)
+                self._send(200, self.model.run_object(found))
+            case ["models"]:
+                self._send(200, {"object": "list", "data": []})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))) or b"{}")
+        match self._place(urlsplit(self.path).path):
+            case ["threads"]:
+                self._create(body.get("messages") or [])
+            case ["threads", thread, "messages"]:
+                self._post_message(thread, body)
+            case ["threads", thread, "runs"]:
+                self._begin_run(thread, body)
+            case ["threads", thread, "runs", name, "cancel"] if run := self._run(thread, name):
+                self.model.cancelled.append(run.id)
+                if run.status not in ACTIVE:
+                    # Nobody could have known better: no mistake of the one who asked.
+                    words = f"Cannot cancel run with status '{run.status}'."
+                    self._refuse(error(400, None, words))
+                    return
+                run.status, run.looks = "cancelling", self.model.slow_cancel
+                self._send(200, self.model.run_object(run))
+            case ["threads", thread, "runs", name, "submit_tool_outputs"] if run := self._run(thread, name):
+                self._submit(run, body)
+
+    def do_DELETE(self) -> None:
+        match self._place(urlsplit(self.path).path):
+            case ["threads", thread]:
+                del self.model.threads[thread]
+                self._send(200, {"id": thread, "object": "thread.deleted", "deleted": True})
+
+    def _place(self, path: str) -> list[str]:
+        """The path's parts; none, and an answer, where there is nothing."""
+        place = [unquote(each) for each in path.removeprefix("/v1/").split("/")]
+        if self.headers.get("openai-beta") != "assistants=v2":
+            self.model.problems.append(f"no OpenAI-Beta header: {path}")
+        if self.model.pages:
+            self._send(200, b"<!doctype html><title>Welcome</title>", (("content-type", "text/html"),))
+        elif not self.model.speaks:
+            self._send(404, {"error": {"message": f"Invalid URL ({self.command} {path})", "code": None}})
+        elif len(place) > 1 and place[1] not in self.model.threads:
+            self._refuse(self.model.refuse(404, f"No thread found with id '{place[1]}'."))
+        elif len(place) > 3 and self._run(place[1], place[3]) is None:
+            self._refuse(self.model.refuse(404, f"No run found with id '{place[3]}'."))
+        else:
+            return place
+        return []
+
+    def _refuse(self, play: Play) -> None:
+        self._send(play.status, play.body, play.headers)
+
+    def _run(self, thread: str, name: str) -> Run | None:
+        return next((run for run in self.model.runs[thread] if run.id == name), None)
+
+    def _create(self, messages: list[Json]) -> None:
+        if len(messages) > 32:
+            self._refuse(self.model.refuse(400, "Invalid 'messages': array too long."))
+            return
+        thread = _id("thread")
+        self.model.threads[thread] = [_kept(thread, each) for each in messages]
+        self.model.runs[thread] = []
+        self._send(200, _thread_object(thread))
+
+    def _post_message(self, thread: str, body: Json) -> None:
+        run = self.model.active(thread)
+        if run is not None:
+            words = f"Can't add messages to {thread} while a run {run.id} is active."
+            self._refuse(self.model.refuse(400, words))
+        elif not body["content"] or "\0" in body["content"]:
+            self._refuse(self.model.refuse(400, "Message content must be non-empty."))
+        else:
+            self.model.posted.append(body)
+            self.model.threads[thread].append(_kept(thread, body))
+            if self.model.lost_receipts:
+                self.model.lost_receipts -= 1
+                self._cut("reset", b"")
+                return
+            self._send(200, self.model.threads[thread][-1])
+
+    def _begin_run(self, thread: str, body: Json) -> None:
+        run = self.model.active(thread)
+        if body["assistant_id"] != ASSISTANT:
+            words = f"No assistant found with id '{body['assistant_id']}'."
+            self._refuse(self.model.refuse(404, words))
+        elif run is not None:
+            self._refuse(self.model.refuse(400, f"Thread {thread} already has an active run {run.id}."))
+        else:
+            self._play(self.model.take(body), Run(_id("run"), thread), begins=True)
+
+    def _submit(self, run: Run, body: Json) -> None:
+        wanted = [call["id"] for call in run.required]
+        given = [output["tool_call_id"] for output in body["tool_outputs"]]
+        if run.status != "requires_action":
+            words = f'Runs in status "{run.status}" do not accept tool outputs.'
+            self._refuse(self.model.refuse(400, words))
+        elif sorted(wanted) != sorted(given):
+            words = f"Expected tool outputs for call_ids {wanted}, got {given}"
+            self._refuse(self.model.refuse(400, words))
+        else:
+            self._play(self.model.take(body), run, begins=False)
+
+    def _play(self, play: Play, run: Run, begins: bool) -> None:
+        if play.status != 200:
+            self._refuse(play)
+            return
+        if begins:
+            self.model.runs[run.thread].append(run)
+        run.status, run.required, run.writing, whole = "in_progress", [], True, False
+        try:
+            self._begin_stream()
+            events: list[Any] = list(
+                self.model.events(play, run, begins) if play.events is None else play.events
+            )
+            for index, event in enumerate(events):
+                if play.gate is not None and index == play.gate_after:
+                    play.reached.set()
+                    self._wait(play.gate)
+                time.sleep(play.pause)
+                data = event if isinstance(event, bytes) else self._sse(*event)
+                if index == play.cut:
+                    play.reached.set()
+                    self._cut(play.how, data)
+                    return
+                if not whole and index >= len(events) - 2:
+                    whole = bool(play.ending)
+                    self.model.end(play, run, whole)  # what a round leaves is there before it is said
+                self._chunk(data)
+            self._chunk(b"")
+        finally:
+            if not whole:
+                self.model.end(play, run, whole=False)
+            run.writing = False
+
+    def _sse(self, name: str, data: Json | str) -> bytes:
+        text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
+        head = "" if self.model.nameless else f"event: {name}\n"
+        return f"{head}data: {text}\n\n".encode("utf-8", "surrogatepass")
+
+
+def _required(item: Json) -> Json:
+    function = {"name": item["name"], "arguments": item["arguments"]}
+    return {"id": item["call_id"], "type": "function", "function": function}
+
+
+def _text_part(words: str) -> Json:
+    return {"type": "text", "text": {"value": words, "annotations": []}}
+
+
+def _thread_object(thread: str) -> Json:
+    return {"id": thread, "object": "thread", "created_at": 1, "metadata": {}, "tool_resources": {}}
+
+
+def _kept(thread: str, message: Json) -> Json:
+    part = {"type": "text", "text": message["content"]}
+    return _message_object(thread, message["role"], [part], _id("msg"), None)
+
+
+def _message_object(thread: str, role: str, content: list[Json], name: str, run: str | None) -> Json:
+    return {
+        "id": name,
+        "object": "thread.message",
+        "created_at": 1,
+        "thread_id": thread,
+        "role": role,
+        "status": "completed",
+        "content": [part if part["type"] == "refusal" else _text_part(part["text"]) for part in content],
+        "assistant_id": ASSISTANT if run else None,
+        "run_id": run,
+        "attachments": [],
+        "metadata": {},
+    }
+
+
+def _usage() -> Json:
+    return {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+
+
+def tools_of(*names: str) -> list[Json]:
+    """The functions of an assistant, by their names."""
+    return [{"type": "function", "function": {"name": name, "parameters": {}}} for name in names]
+
+
+def _details(play: Play) -> Json:
+    """What is told of a run's end; this protocol has a name of its own for the limit of tokens."""
+    if play.details.get("incomplete_details") == {"reason": "max_output_tokens"}:
+        return {"incomplete_details": {"reason": "max_completion_tokens"}}
+    return play.details

@@ -1,0 +1,148 @@
+"""A loopback server that plays the scripts of ``wire.py`` over Chat Completions, and remembers nothing.
+
+Not here: anything of the application. It refuses what the real service refuses, in its words.
+
+The one rule: what is said is shaped as OpenAI's own chunks; how others deviate is in ``test_chat.py``.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.servers.responses import Handler, Json, ModelServer, Play, _split, error
+
+
+class ChatServer(ModelServer):
+    """Plays its scripts on a free port of this machine; use it in a ``with`` block."""
+
+    def __init__(self) -> None:
+        super().__init__(conversations=False)
+
+    def handler(self) -> type[Handler]:
+        return ChatHandler
+
+    def next_completion(self, request: Json) -> Play:
+        with self._lock:
+            self.asked.append(request)
+            if words := what_is_wrong(request["messages"]):
+                self.refused.append(words)
+                return error(400, None, words)
+            if not self._script:
+                self.problems.append(f"not in the script: {json.dumps(request, ensure_ascii=False)[:300]}")
+                return error(500, "script_ended", "The script has ended.", x_should_retry="false")
+            return self._script.popleft()
+
+
+class ChatHandler(Handler):
+    model: ChatServer
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))) or b"{}")
+        if urlsplit(self.path).path != "/v1/chat/completions" or self.model.pages:
+            self._send(404, {"error": {"message": "Not found", "code": None}})
+            return
+        play = self.model.next_completion(body)
+        if play.status != 200:
+            self._send(play.status, play.body, play.headers)
+            return
+        self._begin_stream()
+        for index, data in enumerate(stream(play)):
+            if play.gate is not None and index == play.gate_after:
+                play.reached.set()
+                self._wait(play.gate)
+            time.sleep(play.pause)
+            if index == play.cut:
+                play.reached.set()
+                self._cut(play.how, data)
+                return
+            self._chunk(data)
+        self._chunk(b"")
+
+
+def stream(play: Play) -> list[bytes]:
+    """What is sent for a play, chunk by chunk."""
+    if play.events is not None:
+        return [each if isinstance(each, bytes) else sse(each) for each in play.events]
+    return [*(sse(each) for each in chunks(play)), *([b"data: [DONE]\n\n"] if play.ending else [])]
+
+
+def sse(chunk: Json) -> bytes:
+    return f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n".encode()
+
+
+def chunks(play: Play) -> Iterator[Json]:
+    yield chunk({"role": "assistant", "content": ""})
+    calls = 0
+    for item in play.items:
+        match item["type"]:
+            case "reasoning":
+                for piece in _split(item["summary"][0]["text"], play.pieces):
+                    yield chunk({"reasoning_content": piece})
+            case "message":
+                part = item["content"][0]
+                field = "refusal" if part["type"] == "refusal" else "content"
+                for piece in _split(part.get("refusal") or part.get("text", ""), play.pieces):
+                    yield chunk({field: piece})
+            case "function_call":
+                begun = {"name": item["name"], "arguments": ""}
+                yield chunk(
+                    {
+                        "tool_calls": [
+                            {"index": calls, "id": item["call_id"], "type": "function", "function": begun}
+                        ]
+                    }
+                )
+                for piece in _split(item["arguments"], play.pieces):
+                    yield chunk({"tool_calls": [{"index": calls, "function": {"arguments": piece}}]})
+                calls += 1
+    match play.ending:
+        case "completed":
+            yield chunk({}, "tool_calls" if calls else "stop")
+            yield {**chunk({}), "choices": [], "usage": USAGE}
+        case "incomplete":
+            reason = play.details.get("incomplete_details", {}).get("reason")
+            yield chunk({}, "content_filter" if reason == "content_filter" else "length")
+        case "failed":
+            yield {"error": {"message": "It broke.", "code": "server_error", **play.details}}
+
+
+USAGE = {
+    "prompt_tokens": 10,
+    "completion_tokens": 5,
+    "total_tokens": 15,
+    "prompt_tokens_details": {"cached_tokens": 2},
+    "completion_tokens_details": {"reasoning_tokens": 1},
+}
+
+
+def chunk(delta: Json, finish: str | None = None, **fields: Any) -> Json:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
+    named = {"id": "chatcmpl_1", "object": "chat.completion.chunk", "created": 1, "model": "test-model"}
+    return {**named, "choices": [choice], **fields}
+
+
+def what_is_wrong(messages: list[Json]) -> str:
+    """What the service would refuse a list of messages for; empty if nothing."""
+    owed: list[str] = []
+    for index, message in enumerate(messages):
+        role = message["role"]
+        if role == "tool":
+            if message["tool_call_id"] not in owed:
+                return (
+                    f"Invalid parameter: messages with role 'tool' must be a response to a preceeding "
+                    f"message with 'tool_calls'. ({index})"
+                )
+            owed.remove(message["tool_call_id"])
+            continue
+        if owed:
+            return (
+                "An assistant message with 'tool_calls' must be followed by tool messages responding to each "
+                f"'tool_call_id'. The following tool_call_ids did not have response messages: {owed}"
+            )
+        if role == "assistant":
+            if message["content"] is None and not message.get("tool_calls"):
+                return f"Invalid value for 'content': expected a string, got null. ({index})"
+            owed = [call["id"] for call in message.get("tool_calls", [])]
+    return "" if messages and not owed else "The last calls have no outputs."

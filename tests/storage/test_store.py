@@ -1,0 +1,253 @@
+"""Threads that are kept: what was written comes back, whatever interrupted the writing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from assistant import Thread
+from assistant.events import RunCompleted, RunFailed, RunPaused, RunStopped, TextDelta, ToolResult
+from assistant.messages import Call, Message, Reasoning, Refusal, Remark, Text
+from assistant.runs.autosaver import Autosaver
+from assistant.runs.registry import LiveRuns
+from assistant.storage.serialization import message_as_json, message_from_json
+from assistant.storage.store import Store
+from tests.conftest import Connect, add
+from tests.paths import ROOT
+from tests.servers.responses import ModelServer, call, calls, text
+
+MESSAGES = [
+    Message.from_user("日本語 👩‍👩‍👧"),
+    Message(
+        "assistant",
+        [
+            Reasoning("Hm."),
+            Text("So"),
+            Text("and\nso"),
+            Call("c1", "add", '{"a": 1}', 1, result=ToolResult("c1", "\x00\ud800", "done", "all", 1.5)),
+            Call("c2", "add", "{", 1, asked=False),
+            Refusal("No."),
+            Remark("Anew."),
+        ],
+        RunFailed("x", "y", True, 3.5),
+    ),
+    Message("assistant", [], RunStopped("person", "Stopped.")),
+    Message("assistant", [], RunPaused()),
+    Message("assistant", [Text("x" * 1_000_000)], RunCompleted()),
+    Message("assistant", [Text("going on")]),
+]
+
+
+@pytest.fixture
+def store(database: str) -> Iterator[Store]:
+    store = Store(database)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def autosaver(database: str) -> Iterator[Autosaver]:
+    autosaver = Autosaver(database)
+    yield autosaver
+    autosaver.close()
+
+
+def test_every_message_comes_back_equal_from_json() -> None:
+    for message in MESSAGES:
+        written = json.loads(json.dumps(message_as_json(message)))
+        assert message_from_json(written) == message
+
+
+@pytest.mark.parametrize(
+    "value", [{}, [], None, {"type": "Text", "text": "x"}, {"type": "Nope"}, {"type": "Message", "more": 1}]
+)
+def test_what_is_no_message_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="This is not a message"):
+        message_from_json(value)  # type: ignore[arg-type]
+
+
+def test_a_thread_comes_back_equal(store: Store) -> None:
+    thread = Thread("conv_1", list(MESSAGES), {"responses": {"items": [{"id": "\x00"}]}})
+    store.save(thread)
+    loaded = store.load("conv_1")
+    assert loaded is not None
+    assert (loaded.id, loaded.messages, loaded.raw) == ("conv_1", MESSAGES, thread.raw)
+    assert loaded.is_unfinished
+    assert store.load("conv_2") is None
+
+
+def test_only_what_is_new_is_written_again(store: Store) -> None:
+    thread = Thread("conv_1", MESSAGES[:2], {"a": 1})
+    store.save(thread)
+    thread.messages.append(MESSAGES[2])
+    thread.raw["a"] = 2
+    store.save(thread, 2, raw=False)
+    loaded = store.load("conv_1")
+    assert loaded is not None
+    assert (loaded.messages, loaded.raw) == (MESSAGES[:3], {"a": 1})
+    thread.messages.pop()
+    store.save(thread, 1)
+    loaded = store.load("conv_1")
+    assert loaded is not None
+    assert (loaded.messages, loaded.raw) == (MESSAGES[:2], {"a": 2})
+
+
+def test_many_writers_and_readers_do_not_disturb_each_other(store: Store, database: str) -> None:
+    def write(number: int) -> None:
+        own = Store(database)
+        thread = Thread(f"conv_{number}")
+        for _ in range(20):
+            thread.messages.append(MESSAGES[0])
+            own.save(thread, len(thread.messages) - 1)
+        own.close()
+
+    writers = [threading.Thread(target=write, args=[number]) for number in range(8)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    kept = [store.load(f"conv_{number}") for number in range(8)]
+    assert [thread and thread.messages for thread in kept] == [[MESSAGES[0]] * 20] * 8
+
+
+def test_an_answer_is_kept_as_it_grows_and_whole_at_its_end(
+    server: ModelServer, connect_to: Connect, store: Store, autosaver: Autosaver
+) -> None:
+    gate = threading.Event()
+    server.plays(calls(call("add", a=1, b=2)), text("One two three four", gate=gate, gate_after=6))
+    assistant, thread = connect_to(server.url, add), Thread()
+    run = LiveRuns().start(thread, lambda: assistant.run(thread, "Go"), assistant.cancel, autosaver)
+    for _ in run.follow():
+        if thread.messages[-1].text:
+            break
+    kept = store.load(thread.id)
+    assert kept is not None
+    assert kept.messages[0] == Message.from_user("Go")
+    assert [part.result and part.result.output for part in kept.messages[1].calls] == ["3"]
+    assert kept.is_unfinished
+    gate.set()
+    assert run.join(5)
+    kept = store.load(thread.id)
+    assert kept is not None
+    assert (kept.messages, kept.raw) == (thread.messages, thread.raw)
+
+
+def test_a_stopped_answer_is_kept_as_stopped(
+    server: ModelServer, connect_to: Connect, store: Store, autosaver: Autosaver
+) -> None:
+    server.plays(text("One two three four", gate=threading.Event(), gate_after=6), text("Fine."))
+    assistant, thread = connect_to(server.url, add), Thread()
+    run = LiveRuns().start(thread, lambda: assistant.run(thread, "Go"), assistant.cancel, autosaver)
+    for _ in run.follow():
+        if thread.messages[-1].text == "One two th":
+            break
+    run.stop()
+    kept = store.load(thread.id)
+    assert kept is not None
+    assert kept.messages[-1] == Message("assistant", [Text("One two th")], RunStopped("person", "Stopped."))
+    assert list(assistant.run(kept, "And now?"))[-1] == RunCompleted()
+    assert [item["content"] for item in server.asked[-1]["input"]] == ["Go", "One two th", "And now?"]
+
+
+PROGRAM = """
+import sys
+from assistant import Thread, Toolbox, Assistant
+from assistant.backends import open_backend
+from assistant.runs.autosaver import Keeper
+from assistant.runs.registry import LiveRuns
+from assistant.settings import Settings
+from assistant.runs.autosaver import Keeper
+
+assistant, thread = Assistant(open_backend(Settings(base_url=sys.argv[1])), Toolbox()), Thread()
+keeper = Keeper(sys.argv[2])
+run = LiveRuns().start(thread, lambda: assistant.run(thread, "Go"), assistant.cancel, keeper)
+for _ in run.follow():
+    print(thread.id, len(thread.messages[-1].text), flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_what_was_kept_when_a_process_is_killed_is_whole_and_the_thread_goes_on(
+    server: ModelServer, connect_to: Connect, store: Store, database: str
+) -> None:
+    # A long answer at no great speed; its process is killed when a second of it has been kept.
+    words = " ".join(f"word{number}" for number in range(400))
+    server.plays(text(words, pieces=400, pause=0.005), text("Fine."))
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, server.url, database], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            *_, thread_id, seen = ["", *line.split()]
+            if int(seen) > 2000:
+                break
+        os.kill(process.pid, signal.SIGKILL)
+    kept = store.load(thread_id)
+    assert kept is not None
+    assert kept.messages[0] == Message.from_user("Go")
+    part = kept.messages[1].parts[0]
+    assert isinstance(part, Text)
+    assert words.startswith(part.text)
+    assert len(part.text) > 500, "a second of it was kept"
+    assert kept.is_unfinished
+    kept.messages[-1].add(RunFailed("interrupted", "Killed."))
+    assistant = connect_to(server.url, add)
+    events = list(assistant.run(kept, "And now?"))
+    assert [event.text for event in events if isinstance(event, TextDelta)] != []
+    assert events[-1] == RunCompleted()
+
+
+def test_text_that_databases_stumble_over_is_kept(store: Store) -> None:
+    texts = ["a\x00b", "\ud800", "𝄞" * 10, "'; --", "\x1b[2J", "x" * 10_000_000]
+    result = ToolResult("c", texts[0], "failed", texts[1])
+    said = [Message("assistant", [Text(each) for each in texts], RunCompleted())]
+    said.append(Message("assistant", [Call("c", "\x00", "\ud800", 1, result=result)], RunCompleted()))
+    thread = Thread("conv_1", said, {"notes": texts}, "A\x00title \ud800")
+    store.save(thread)
+    kept = store.load("conv_1")
+    assert kept is not None
+    assert (kept.messages, kept.raw, kept.title) == (said, {"notes": texts}, "A\ufffdtitle \ufffd")
+    assert [each.id for each in store.entries("\x00")] == ["conv_1"]
+    assert [each.id for each in store.entries("A\x00TITLE")] == ["conv_1"]
+    assert [each.id for each in store.entries("𝄞𝄞")] == ["conv_1"]
+    store.rename("conv_1", "\ud800\x00")
+    assert [each.title for each in store.entries()] == ["\ufffd\ufffd"]
+    assert (store.load("conv_1\x00"), store.load("\ud800")) == (None, None)
+
+
+def test_threads_are_listed_by_their_last_change_with_the_first_words_as_title(store: Store) -> None:
+    for name in ("a", "b", "c"):
+        store.save(Thread(f"conv_{name}", [Message.from_user(f"Question\n{name} " + "x" * 100)]))
+    store.save(Thread("conv_a", [Message.from_user("?"), Message("assistant", [Text("!")])]), 1)
+    assert [(each.id, each.title) for each in store.entries()] == [
+        (f"conv_{name}", f"Question {name} " + "x" * 48 + "…") for name in ("a", "c", "b")
+    ]
+    assert [each.id for each in store.entries(limit=1, offset=1)] == ["conv_c"]
+    store.rename("conv_b", "  Another\n name ")
+    assert [each.title for each in store.entries("another")] == ["Another name"]
+
+
+@pytest.mark.parametrize("words", ["ÉCLAIR", "東京", "50%", "_x", "under", "get_weather", "sunny", "'; DROP"])
+def test_a_thread_is_found_by_anything_that_was_said_in_it(store: Store, words: str) -> None:
+    spoken = "An éclair in 東京 costs 50% less; under_x '; DROP TABLE thread; --"
+    asked = Call("c", "get_weather", '{"city": "Oslo"}', 1, result=ToolResult("c", '"Sunny"'))
+    store.save(Thread("conv_1", [Message.from_user(spoken), Message("assistant", [asked])]))
+    store.save(Thread("conv_2", [Message.from_user("Nothing of the kind: 500, xx")]))
+    assert [each.id for each in store.entries(words)] == ["conv_1"]
+
+
+@pytest.mark.parametrize("words", ["type", "Message", "RunCompleted", "parts"])
+def test_nobody_finds_a_thread_by_how_it_is_written_down(store: Store, words: str) -> None:
+    store.save(Thread("conv_1", [Message.from_user("Hello")]))
+    assert store.entries(words) == []
+
+
+def test_a_deleted_thread_is_gone(store: Store) -> None:
+    store.save(Thread("conv_1", list(MESSAGES)))
+    store.delete("conv_1")
+    assert (store.load("conv_1"), store.entries()) == (None, [])

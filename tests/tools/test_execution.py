@@ -1,0 +1,700 @@
+"""Calls side by side, and the result that everything ends in.
+
+Functions that must not come back wait at the ``gate``, which opens when the test is over.
+"""
+
+import json
+import logging
+import math
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any
+
+import pytest
+from pydantic import BaseModel, Field, field_validator
+
+from assistant import Tool, Toolbox, ToolError, progress, tool
+from assistant.events import ToolCall, ToolProgress, ToolResult
+from assistant.tools.execution import (
+    OUTPUT_LIMIT,
+    answer,
+    as_text,
+    error_output,
+    execute,
+    is_error_output,
+    stopped,
+    timed_out,
+)
+
+PATIENCE = 10.0
+"""Seconds that nothing here takes unless it is broken."""
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    gate = threading.Event()
+    yield gate
+    gate.set()
+
+
+@tool
+def double(number: int) -> int:
+    """Double a number."""
+    return number * 2
+
+
+@tool
+def count(items: list[int]) -> int:
+    """Count."""
+    return len(items)
+
+
+def call(name: str, arguments: str = "{}", call_id: str = "c1") -> ToolCall:
+    return ToolCall(call_id, name, arguments)
+
+
+def giving(value: Any) -> Tool[..., Any]:
+    """A function that returns this value."""
+
+    @tool
+    def give() -> Any:
+        return value
+
+    return give
+
+
+def raising(error: BaseException) -> Tool[..., Any]:
+    """A function that raises this error."""
+
+    @tool
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+def waiting(gate: threading.Event, timeout: float | None = None) -> Tool[..., Any]:
+    """A function that comes back when the test is over."""
+
+    @tool(timeout=timeout)
+    def wait() -> str:
+        gate.wait(PATIENCE)
+        return "too late"
+
+    return wait
+
+
+def ran(*calls: ToolCall, tools: tuple[Tool[..., Any], ...] = (double,)) -> list[ToolResult]:
+    return [each for each in execute(calls, Toolbox(*tools), PATIENCE) if isinstance(each, ToolResult)]
+
+
+def failed(name: str, detail: str) -> ToolResult:
+    """The result of a function that raised."""
+    text = f"The function '{name}' failed. It may work with other arguments, or not at all."
+    return ToolResult("c1", json.dumps({"error": text}), "failed", detail)
+
+
+def invalid(text: str) -> ToolResult:
+    return ToolResult("c1", json.dumps({"error": text}, ensure_ascii=False), "invalid")
+
+
+# --- side by side -----------------------------------------------------------------------------------
+
+
+def test_no_calls_have_no_results() -> None:
+    assert ran() == []
+
+
+def test_one_call_has_one_result_with_its_running_time() -> None:
+    [result] = ran(call("double", '{"number": 21}'))
+    assert result == ToolResult("c1", "42")
+    assert result.seconds is not None
+    assert result.seconds >= 0
+
+
+def test_results_come_as_they_land_whatever_the_order_of_the_calls() -> None:
+    turns = [threading.Event() for _ in range(3)]
+
+    @tool
+    def take_turn(number: int) -> int:
+        assert turns[number].wait(PATIENCE)
+        return number
+
+    calls = [call("take_turn", f'{{"number": {number}}}', f"c{number}") for number in range(3)]
+    results = execute(calls, Toolbox(take_turn), PATIENCE)
+    for number in (2, 0, 1):
+        turns[number].set()
+        assert next(results) == ToolResult(f"c{number}", str(number))
+    assert list(results) == []
+
+
+def test_two_hundred_calls_run_at_the_same_time() -> None:
+    everybody = threading.Barrier(200)
+
+    @tool
+    def meet(number: int) -> int:
+        everybody.wait(PATIENCE)
+        return number
+
+    calls = [call("meet", f'{{"number": {number}}}', f"c{number}") for number in range(200)]
+    results = ran(*calls, tools=(meet,))
+    assert sorted(results, key=lambda result: int(result.output)) == [
+        ToolResult(f"c{number}", str(number)) for number in range(200)
+    ]
+
+
+def test_functions_run_on_threads_that_do_not_keep_the_application_from_ending() -> None:
+    @tool
+    def who() -> list[Any]:
+        thread = threading.current_thread()
+        return [thread.name, thread.daemon, thread is threading.main_thread()]
+
+    assert ran(call("who"), tools=(who,)) == [ToolResult("c1", '["function who",true,false]')]
+
+
+def test_two_calls_by_one_id_have_a_result_each(gate: threading.Event) -> None:
+    same = [call("double", '{"number": 1}', "same"), call("double", '{"number": 2}', "same")]
+    assert sorted(result.output for result in ran(*same)) == ["2", "4"]
+    calls = [call("wait", call_id="same"), call("double", '{"number": 1}', "same")]
+    results = ran(*calls, tools=(double, waiting(gate, timeout=0.01)))
+    assert sorted(result.outcome for result in results) == ["done", "timeout"]
+
+
+# --- time limits ------------------------------------------------------------------------------------
+
+
+def test_a_function_that_does_not_come_back_is_left_behind(gate: threading.Event) -> None:
+    [result] = execute([call("wait")], Toolbox(waiting(gate)), 0.02)
+    assert result == ToolResult(
+        "c1", '{"error": "The function gave no result within 0.02 seconds and was given up."}', "timeout"
+    )
+    assert result.seconds == 0.02
+
+
+def test_the_others_are_waited_for_when_one_is_given_up(gate: threading.Event) -> None:
+    given_up = threading.Event()
+
+    @tool
+    def slow() -> str:
+        assert given_up.wait(PATIENCE)
+        return "done"
+
+    calls = [call("slow"), call("wait", call_id="c2")]
+    results = execute(calls, Toolbox(slow, waiting(gate, timeout=0.01)), PATIENCE)
+    assert next(results) == timed_out("c2", 0.01)
+    given_up.set()
+    assert list(results) == [ToolResult("c1", "done")]
+
+
+@pytest.mark.parametrize(("own", "general"), [(0.01, PATIENCE), (0.01, 1e300), (0.01, math.inf)])
+def test_a_functions_own_limit_comes_before_the_general_one(
+    gate: threading.Event, own: float, general: float
+) -> None:
+    box = Toolbox(waiting(gate, timeout=own))
+    assert list(execute([call("wait")], box, general)) == [timed_out("c1", own)]
+
+
+@pytest.mark.parametrize("own", [PATIENCE, 1e300, math.inf])
+def test_a_function_may_have_longer_than_the_others(gate: threading.Event, own: float) -> None:
+    @tool(timeout=own)
+    def slow() -> str:
+        assert gate.wait(PATIENCE)
+        return "done"
+
+    results = execute([call("slow"), call("wait", call_id="c2")], Toolbox(slow, waiting(gate)), 0.01)
+    assert next(results) == timed_out("c2", 0.01)
+    gate.set()
+    assert list(results) == [ToolResult("c1", "done")]
+
+
+def test_many_that_do_not_come_back_are_all_given_up(gate: threading.Event) -> None:
+    calls = [call("wait", call_id=f"c{number}") for number in range(20)]
+    results = list(execute(calls, Toolbox(waiting(gate)), 0.01))
+    assert results == [timed_out(f"c{number}", 0.01) for number in range(20)]
+
+
+def test_what_landed_counts_even_if_it_is_asked_for_after_the_limit() -> None:
+    landing = threading.Event()
+
+    @tool(timeout=0.05)
+    def late() -> str:
+        assert landing.wait(PATIENCE)
+        return "late"
+
+    calls = [call("double", '{"number": 1}'), call("late", call_id="c2")]
+    results = execute(calls, Toolbox(double, late), PATIENCE)
+    assert next(results) == ToolResult("c1", "2")
+    [thread] = [thread for thread in threading.enumerate() if thread.name == "function late"]
+    landing.set()
+    thread.join(PATIENCE)
+    threading.Event().wait(0.06)  # the limit is over now
+    assert list(results) == [ToolResult("c2", "late")]
+
+
+def test_closing_leaves_at_once_and_leaves_everybody_behind(gate: threading.Event) -> None:
+    results = execute(
+        [call("double", '{"number": 1}'), call("wait", call_id="c2")],
+        Toolbox(double, waiting(gate)),
+        PATIENCE,
+    )
+    assert next(results) == ToolResult("c1", "2")
+    assert isinstance(results, Iterator)
+    results.close()  # type: ignore[attr-defined]
+    assert not gate.is_set()
+    assert list(results) == []
+
+
+# --- calls that cannot be run -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "tools", "text"),
+    [
+        ("look", (double, count), "There is no function 'look'. There are: double, count."),
+        ("look", (), "There is no function 'look'. There are: none."),
+        ("", (double,), "There is no function ''. There are: double."),
+        ("Double", (double,), "There is no function 'Double'. There are: double."),
+        ("\ud800", (double,), "There is no function '?'. There are: double."),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_known_ones(
+    name: str, tools: tuple[Tool[..., Any], ...], text: str
+) -> None:
+    assert ran(call(name), tools=tools) == [ToolResult("c1", json.dumps({"error": text}), "unknown")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ("{", "EOF while parsing an object at line 1 column 1"),
+        ('{"number": 1', "EOF while parsing an object at line 1 column 12"),
+        ('{"number": 1}}', "trailing characters at line 1 column 14"),
+        ("{'number': 1}", "key must be a string at line 1 column 2"),
+        ('```json\n{"number": 1}\n```', "expected value at line 1 column 1"),
+        ("\ufeff{}", "expected value at line 1 column 1"),
+        ("\0", "expected value at line 1 column 1"),
+        ("[" * 100_000, "recursion limit exceeded at line 1 column 202"),
+        ('{"a":' * 100_000, "recursion limit exceeded at line 1 column 1006"),
+        ('{"number": ' + "9" * 5000 + "}", "number out of range at line 1 column 4313"),
+        ('{"number": "\\ud800"}', "unexpected end of hex escape at line 1 column 19"),
+    ],
+)
+def test_arguments_that_are_no_json_are_answered_with_the_reason(arguments: str, reason: str) -> None:
+    text = f"The arguments are not valid JSON: {reason}."
+    assert ran(call("double", arguments)) == [invalid(text)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reasons"),
+    [
+        ("", "number: Field required"),
+        ("  \n", "number: Field required"),
+        ("null", "number: Field required"),
+        ("{}", "number: Field required"),
+        ("[]", "arguments: Input should be an object"),
+        ("1", "arguments: Input should be an object"),
+        ('"x"', "arguments: Input should be an object"),
+        ("true", "arguments: Input should be an object"),
+        ('{"number": null}', "number: Input should be a valid integer"),
+        ('{"number": NaN}', "number: Input should be a finite number"),
+        ('{"number": 1e400}', "number: Input should be a finite number"),
+        (
+            '{"number": "\ud800"}',
+            "number: Input should be a valid integer, unable to parse string as an integer",
+        ),
+        ('{"number": 1, "数": 2}', "数: Extra inputs are not permitted"),
+        ('{"Number": 1}', "number: Field required; Number: Extra inputs are not permitted"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_answered_with_every_reason(arguments: str, reasons: str) -> None:
+    assert ran(call("double", arguments)) == [invalid(f"The arguments do not fit the function. {reasons}.")]
+
+
+def test_a_place_deep_inside_the_arguments_is_named() -> None:
+    [result] = ran(call("count", '{"items": [1, "two", 3, null]}'), tools=(count,))
+    assert result == invalid(
+        "The arguments do not fit the function. items.1: Input should be a valid integer, unable to parse "
+        "string as an integer; items.3: Input should be a valid integer."
+    )
+
+
+def test_no_arguments_at_all_are_enough_for_a_function_that_needs_none() -> None:
+    for arguments in ("", " ", "null", "{}"):
+        assert ran(call("give", arguments), tools=(giving("done"),)) == [ToolResult("c1", "done")]
+
+
+def test_thousands_of_reasons_are_cut_for_the_model_and_whole_for_the_person() -> None:
+    [result] = ran(call("count", json.dumps({"items": ["x"] * 5000})), tools=(count,))
+    assert result.outcome == "invalid"
+    shown = json.loads(result.output)["error"]
+    assert len(shown) < OUTPUT_LIMIT + 200
+    assert shown.startswith("The arguments do not fit the function. items.0: ")
+    assert result.detail.startswith(shown[:OUTPUT_LIMIT])
+    assert "items.4999: " in result.detail
+
+
+# --- functions that fail ------------------------------------------------------------------------------
+
+
+def test_the_text_of_a_tool_error_is_for_the_model() -> None:
+    result = ToolResult("c1", '{"error": "「京都」 is \\"full\\"."}', "failed")
+    assert ran(call("fail"), tools=(raising(ToolError('「京都」 is "full".')),)) == [result]
+
+
+def test_a_tool_error_with_a_cause_keeps_the_cause_to_itself() -> None:
+    @tool
+    def fail() -> None:
+        try:
+            raise ValueError("secret")
+        except ValueError as error:
+            raise ToolError("Try again.") from error
+
+    assert ran(call("fail"), tools=(fail,)) == [ToolResult("c1", '{"error": "Try again."}', "failed")]
+
+
+def test_a_very_long_tool_error_is_cut() -> None:
+    [result] = ran(call("fail"), tools=(raising(ToolError("x" * (OUTPUT_LIMIT + 1))),))
+    shown = json.loads(result.output)["error"]
+    assert shown == "x" * OUTPUT_LIMIT + (
+        "\n[cut here: the output has 40,001 characters, these are the first 40,000]"
+    )
+    assert result.detail == "x" * (OUTPUT_LIMIT + 1)
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+@pytest.mark.parametrize(
+    ("error", "detail"),
+    [
+        (ValueError("secret"), "ValueError: secret"),
+        (KeyError("secret"), "KeyError: 'secret'"),
+        (ZeroDivisionError(), "ZeroDivisionError"),
+        (SystemExit(3), "SystemExit: 3"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (GeneratorExit(), "GeneratorExit"),
+        (StopIteration(1), "StopIteration: 1"),
+        (RecursionError("deep"), "RecursionError: deep"),
+        (UnicodeError("\ud800"), "UnicodeError: ?"),
+        (Unspeakable(), f"{__name__}.Unspeakable: <exception str() failed>"),
+    ],
+)
+def test_of_any_other_exception_the_model_hears_nothing_and_the_person_everything(
+    error: BaseException, detail: str
+) -> None:
+    assert ran(call("fail"), tools=(raising(error),)) == [failed("fail", detail)]
+
+
+def test_an_error_of_an_async_function_is_no_different() -> None:
+    @tool
+    async def fail(kind: str) -> None:
+        raise {"told": ToolError("Told."), "quiet": ValueError("secret")}[kind]
+
+    results = [ran(call("fail", json.dumps({"kind": kind})), tools=(fail,)) for kind in ("told", "quiet")]
+    assert results == [
+        [ToolResult("c1", '{"error": "Told."}', "failed")],
+        [failed("fail", "ValueError: secret")],
+    ]
+
+
+class Picky(BaseModel):
+    number: int
+
+    @field_validator("number")
+    @classmethod
+    def check(cls, number: int) -> int:
+        match number:
+            case 0:
+                raise ValueError("zero is no number")
+            case 1:
+                raise ToolError("One is too few.")
+            case 2:
+                raise LookupError("secret")
+        return number
+
+
+@pytest.mark.parametrize(
+    ("number", "result"),
+    [
+        (0, invalid("The arguments do not fit the function. choice.number: Value error, zero is no number.")),
+        (1, ToolResult("c1", '{"error": "One is too few."}', "failed")),
+        (2, failed("pick", "LookupError: secret")),
+        (3, ToolResult("c1", "3")),
+    ],
+)
+def test_a_type_that_checks_its_values_itself_cannot_lose_a_call(number: int, result: ToolResult) -> None:
+    @tool
+    def pick(choice: Picky) -> int:
+        return choice.number
+
+    assert ran(call("pick", f'{{"choice": {{"number": {number}}}}}'), tools=(pick,)) == [result]
+
+
+def test_a_constraint_that_makes_no_sense_cannot_lose_a_call() -> None:
+    @tool
+    def look(city: Annotated[str, Field(ge=3)]) -> str:
+        return city
+
+    [result] = ran(call("look", '{"city": "Oslo"}'), tools=(look,))
+    assert result == failed("look", "TypeError: Unable to apply constraint 'ge' to supplied value Oslo")
+
+
+def test_a_value_error_of_the_function_is_no_fault_of_the_arguments() -> None:
+    @tool
+    def parse(text: str) -> int:
+        return int(text)
+
+    assert ran(call("parse", '{"text": "x"}'), tools=(parse,)) == [
+        failed("parse", "ValueError: invalid literal for int() with base 10: 'x'")
+    ]
+
+
+def test_a_failure_is_logged_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    error = ValueError("secret")
+    ran(call("fail"), tools=(raising(error),))
+    [record] = caplog.records
+    assert (record.name, record.levelno) == ("assistant.tools.execution", logging.ERROR)
+    assert record.getMessage() == "the function fail failed"
+    assert record.exc_info is not None
+    assert record.exc_info[1] is error
+
+
+def test_what_is_told_to_the_model_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    ran(call("fail"), tools=(raising(ToolError("Told.")),))
+    ran(call("double", "{"), call("nothing", "{}", "c2"))
+    assert caplog.records == []
+
+
+# --- outputs ------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Row:
+    name: str
+    day: date
+
+
+class Page(BaseModel):
+    rows: list[int]
+    price: Decimal
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+class Plain:
+    def __str__(self) -> str:
+        return "plain"
+
+
+def _numbers() -> Iterator[int]:
+    yield 1
+    yield 2
+
+
+@pytest.mark.parametrize(
+    ("value", "output"),
+    [
+        ("text", "text"),
+        ("", ""),
+        ('{"a": 1}', '{"a": 1}'),
+        ("京都 🏨", "京都 🏨"),
+        ("half \ud83d", "half ?"),
+        (None, "null"),
+        (True, "true"),
+        (3, "3"),
+        (1.5, "1.5"),
+        (10**30, "1" + "0" * 30),
+        (math.nan, '"NaN"'),
+        ([math.nan, math.inf, -math.inf], '["NaN","Infinity","-Infinity"]'),
+        ({"a": math.nan}, '{"a":"NaN"}'),
+        ({"京都": ["🏨"]}, '{"京都":["🏨"]}'),
+        (["half \ud83d", "京"], '["half \\ud83d", "\\u4eac"]'),
+        ([], "[]"),
+        ((1, 2), "[1,2]"),
+        ({3}, "[3]"),
+        (frozenset({3}), "[3]"),
+        (b"bytes", '"bytes"'),
+        (date(2030, 1, 2), '"2030-01-02"'),
+        (Decimal("1.10"), '"1.10"'),
+        (Decimal("NaN"), '"NaN"'),
+        (Colour.RED, '"red"'),
+        (Row("a", date(2030, 1, 2)), '{"name":"a","day":"2030-01-02"}'),
+        ([Page(rows=[1], price=Decimal("2.50"))], '[{"rows":[1],"price":"2.50"}]'),
+        ({1: "a", (2, 3): "b", date(2030, 1, 2): "c"}, '{"1":"a","2,3":"b","2030-01-02":"c"}'),
+        (Plain(), '"plain"'),
+        ([Plain()], '["plain"]'),
+        (ValueError("text"), '"text"'),
+    ],
+)  # fmt: skip
+def test_the_model_reads_text_as_it_is_and_everything_else_as_json(value: Any, output: str) -> None:
+    assert ran(call("give"), tools=(giving(value),)) == [ToolResult("c1", output)]
+
+
+def test_what_a_generator_yields_is_a_list_and_what_it_raises_is_raised() -> None:
+    @tool
+    def rows(last: int) -> Iterator[int]:
+        yield from _numbers()
+        if last:
+            raise ToolError("No more.")
+
+    assert ran(call("rows", '{"last": 0}'), tools=(rows,)) == [ToolResult("c1", "[1,2]")]
+    assert ran(call("rows", '{"last": 1}'), tools=(rows,)) == [
+        ToolResult("c1", '{"error": "No more."}', "failed")
+    ]
+
+
+class Dumb:
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+    __repr__ = __str__
+
+
+def _cycle() -> list[Any]:
+    around: list[Any] = []
+    around.append(around)
+    return around
+
+
+def _deep() -> list[Any]:
+    deep: list[Any] = []
+    for _ in range(10_000):
+        deep = [deep]
+    return deep
+
+
+@pytest.mark.parametrize(
+    ("value", "detail"),
+    [
+        (Dumb(), "RuntimeError: no words"),
+        ([Dumb()], "RuntimeError: no words"),
+        (_cycle(), "ValueError: Circular reference detected (id repeated)"),
+        (_deep(), "ValueError: Maximum serialization depth exceeded"),
+        (
+            b"\xff",
+            "UnicodeDecodeError: 'utf-8' codec can't decode byte 0xff in position 0: invalid utf-8",
+        ),
+    ],
+    ids=["object", "list", "cycle", "deep", "bytes"],
+)
+def test_what_cannot_be_made_text_is_a_failure(value: Any, detail: str) -> None:
+    assert ran(call("give"), tools=(giving(value),)) == [failed("give", detail)]
+
+
+@pytest.mark.parametrize("output", ["x" * OUTPUT_LIMIT, "🏨" * OUTPUT_LIMIT])
+def test_an_output_at_the_limit_is_given_whole(output: str) -> None:
+    assert ran(call("give"), tools=(giving(output),)) == [ToolResult("c1", output)]
+
+
+@pytest.mark.parametrize("value", ["京" * 1_000_000, ["x" * 1_000_000]])
+def test_a_longer_output_is_cut_for_the_model_and_whole_for_the_person(value: Any) -> None:
+    whole = as_text(value)
+    note = f"\n[cut here: the output has {len(whole):,} characters, these are the first 40,000]"
+    assert ran(call("give"), tools=(giving(value),)) == [
+        ToolResult("c1", whole[:40_000] + note, detail=whole)
+    ]
+
+
+def test_everything_that_reaches_the_model_or_the_person_can_be_sent() -> None:
+    tools = (double, giving("\ud800"), raising(ToolError("\udfff")))
+    for each in [call("\ud800"), call("give"), call("fail"), call("double", '{"\ud800": 1}')]:
+        [result] = ran(each, tools=tools)
+        assert (result.output + result.detail).encode()
+
+
+# --- the texts themselves -------------------------------------------------------------------------------
+
+
+def test_an_error_output_is_recognised_and_nothing_else_is() -> None:
+    assert is_error_output(error_output("Something."))
+    assert is_error_output(stopped("c1").output)
+    assert is_error_output(timed_out("c1", 1).output)
+    others = ["", "text", "null", "[]", '"error"', "{}", '{"error": 1}', '{"error": null}',
+              '{"error": "x", "more": 1}', '{"Error": "x"}', '["error"]', "{", "[" * 100_000]  # fmt: skip
+    assert [output for output in others if is_error_output(output)] == []
+
+
+def test_a_call_that_nobody_waits_for_is_stopped() -> None:
+    assert stopped("c1") == ToolResult(
+        "c1",
+        '{"error": "The answer was stopped or interrupted before this function gave a result."}',
+        "stopped",
+    )
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(30.0, "30"), (0.5, "0.5"), (3600, "3600")])
+def test_a_timeout_says_its_limit(seconds: float, said: str) -> None:
+    output = f'{{"error": "The function gave no result within {said} seconds and was given up."}}'
+    assert timed_out("c1", seconds) == ToolResult("c1", output, "timeout")
+
+
+def test_a_call_can_be_answered_here_and_now() -> None:
+    assert answer(call("double", '{"number": 4}'), Toolbox(double)) == ToolResult("c1", "8")
+
+
+# --- how far they are -------------------------------------------------------------------------------
+
+
+def test_what_running_functions_say_of_how_far_they_are_is_heard_the_newest_of_each() -> None:
+    gates = [threading.Event() for _ in range(2)]
+
+    @tool
+    def steps() -> str:
+        """Go on step by step."""
+        for number in range(10_000):
+            progress(f"{number} of many")
+        progress("half", 0.5)
+        gates[0].wait(PATIENCE)
+        progress("nearly", 0.9)
+        gates[1].wait(PATIENCE)
+        return "there"
+
+    heard: list[ToolProgress | ToolResult] = []
+    for event in execute([call("steps")], Toolbox(steps), PATIENCE):
+        if isinstance(event, ToolProgress) and event.text in ("half", "nearly"):
+            gates[event.text == "nearly"].set()
+            heard.append(event)
+        elif isinstance(event, ToolResult):
+            heard.append(event)
+    assert heard == [
+        ToolProgress("c1", "half", 0.5),
+        ToolProgress("c1", "nearly", 0.9),
+        ToolResult("c1", "there"),
+    ]
+
+
+def test_who_was_given_up_is_not_heard_any_more() -> None:
+    gate, said, heard_last = threading.Event(), threading.Event(), threading.Event()
+
+    @tool
+    def late() -> str:
+        """Come late."""
+        gate.wait(PATIENCE)
+        progress("too late")
+        said.set()
+        return "late"
+
+    @tool
+    def last() -> str:
+        """Come last."""
+        assert said.wait(PATIENCE)
+        progress("here")
+        assert heard_last.wait(PATIENCE)
+        return "last"
+
+    late.timeout = 0.01
+    heard = []
+    for event in execute([call("late"), call("last", call_id="c2")], Toolbox(late, last), PATIENCE):
+        heard.append(event)
+        gate.set()
+        if isinstance(event, ToolProgress):
+            heard_last.set()
+    assert heard == [timed_out("c1", 0.01), ToolProgress("c2", "here"), ToolResult("c2", "last")]

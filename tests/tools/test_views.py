@@ -1,0 +1,462 @@
+"""Functions that return more than text: what the model reads, what a person sees, what is kept."""
+
+import base64
+import json
+import subprocess
+import sys
+from datetime import date
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd  # type: ignore[import-untyped]
+import pyarrow as pa  # type: ignore[import-untyped]
+import pytest
+import streamlit as st
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from assistant import Thread, Toolbox, functions, tool
+from assistant.events import ToolCall, ToolResult, View
+from assistant.messages import Call, Message
+from assistant.storage.export import as_json, as_markdown, from_json
+from assistant.storage.serialization import message_as_json, message_from_json
+from assistant.storage.store import Store
+from assistant.tools.execution import answer
+from assistant.tools.view_checks import Unshown, checked_spec
+from assistant.tools.views import MOST_BYTES, Chart, Diagram, File, Map, taken_apart
+from tests.conftest import Connect
+from tests.paths import ROOT
+from tests.servers.responses import ModelServer, call, calls, text
+
+LINE: dict[str, Any] = {
+    "title": "Growth",
+    "data": {"values": [{"x": 1, "y": 2}, {"x": 2, "y": 4}]},
+    "mark": "line",
+    "encoding": {"x": {"field": "x", "type": "quantitative"}, "y": {"field": "y", "type": "quantitative"}},
+}
+
+
+def result_of(value: Any) -> ToolResult:
+    """What comes of a call of a function that returns this value."""
+
+    @tool
+    def give() -> Any:
+        """Give it."""
+        return value
+
+    return answer(ToolCall("c1", "give", "{}"), Toolbox(give))
+
+
+def table_of(value: Any) -> dict[str, Any]:
+    """The table that a person is shown of this value."""
+    (view,) = result_of(value).views
+    assert view.kind == "table"
+    table: dict[str, Any] = json.loads(view.content)
+    return table
+
+
+def png(width: int = 3, height: int = 2) -> bytes:
+    file = BytesIO()
+    Image.new("RGB", (width, height), "teal").save(file, "PNG")
+    return file.getvalue()
+
+
+# --- what the model reads ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "output"),
+    [
+        (
+            pd.DataFrame({"city": ["Oslo", "Rome, Italy"], "low": [-3.5, None]}),
+            "Shown to the person: a table of 2 rows and 2 columns.\nColumns: city (str), low (float64)\n"
+            'All rows as CSV:\ncity,low\nOslo,-3.5\n"Rome, Italy",',
+        ),
+        (
+            ("The cheapest is 48.", pd.Series([48, 96], name="eur")),
+            "The cheapest is 48.\n\nShown to the person: a table of 2 rows and 1 column.\n"
+            "Columns: eur (int64)\nAll rows as CSV:\neur\n48\n96",
+        ),
+        (
+            pa.table({"a": [1, None], "day": [date(2026, 1, 1), None]}),
+            "Shown to the person: a table of 2 rows and 2 columns.\nColumns: a (int64), day (date32[day])\n"
+            "All rows as CSV:\na,day\n1,2026-01-01\n,",
+        ),
+        (pd.DataFrame(), "Shown to the person: a table of 0 rows and 0 columns.\nColumns: none"),
+        (Chart(LINE), 'Shown to the person: a chart "Growth" of 2 rows of data.'),
+        (
+            alt.Chart(pd.DataFrame({"x": [1]})).mark_bar().encode(x="x"),
+            "Shown to the person: a chart of 1 row of data.",
+        ),
+        (Map([(59.9, 10.7), {"lat": 48.9, "lon": 2.3}]), "Shown to the person: a map of 2 points."),
+        (
+            Map(pd.DataFrame({"Latitude": [1.0, None, 91], "Longitude": [2, 2, 2]})),
+            "Shown to the person: a map of 1 point (2 more are left out).",
+        ),
+        (Image.new("RGB", (300, 200)), "Shown to the person: an image, 300 x 200 pixels."),
+        (File("plot.png", png()), f'Shown to the person: an image, "plot.png", {len(png())} bytes.'),
+        (File("a/b.csv", b"x\n" * 1_000), 'Shown to the person: a file, "a_b.csv", 2.0 kB.'),
+        (Diagram("flowchart LR\n  A --> B"), "Shown to the person: a diagram of 2 lines."),
+        (
+            [{"rows": 2}, Diagram("pie\n  'a': 1"), None],
+            '{"rows":2}\n\nShown to the person: a diagram of 2 lines.\n\nnull',
+        ),
+    ],
+)
+def test_the_model_reads_a_compact_text_of_what_a_person_is_shown(value: Any, output: str) -> None:
+    result = result_of(value)
+    assert (result.output, result.outcome, result.detail) == (output, "done", "")
+    assert len(result.views) == 1
+
+
+@pytest.mark.parametrize("value", ["text", [1, 2], (1, "a"), {"a": 1}, None, [], [[Map([(1, 2)])]] * 30])
+def test_a_value_with_nothing_to_show_is_told_as_it_is(value: Any) -> None:
+    assert taken_apart(value) == ([value], ())
+
+
+def test_of_a_large_table_the_model_reads_the_shape_and_the_first_rows() -> None:
+    output = result_of(pd.DataFrame({"n": np.arange(1_000_000), "half": 0.5})).output
+    assert output.splitlines() == [
+        "Shown to the person: a table of 1,000,000 rows and 2 columns.",
+        "Columns: n (int64), half (float64)",
+        "The first 20 rows as CSV:",
+        "n,half",
+        *(f"{number},0.5" for number in range(20)),
+    ]
+
+
+# --- what a person is shown of tables ---------------------------------------------------------------
+
+
+class Awkward:
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+def test_any_cell_becomes_one_that_can_be_kept_and_columns_are_of_one_kind() -> None:
+    frame = pd.DataFrame(
+        {
+            "whole": [1, 2**70],
+            "half": [float("inf"), float("nan")],
+            "none": [None, pd.NA],
+            "day": [date(2026, 1, 1), None],
+            "time": [pd.Timestamp("2026-01-01", tz="UTC"), pd.NaT],
+            "thing": [Awkward(), [1, 2]],
+            "text": ["x\ud800", "y" * 2_000],
+            "yes": [True, None],
+            "wide": [np.int64(3), np.float32(0.5)],
+        },
+        dtype=object,
+    )
+    table = table_of(frame)
+    assert table["columns"] == [
+        ["whole", "text"],
+        ["half", "number"],
+        ["none", "text"],
+        ["day", "date"],
+        ["time", "datetime"],
+        ["thing", "text"],
+        ["text", "text"],
+        ["yes", "bool"],
+        ["wide", "number"],
+    ]
+    assert table["rows"] == [
+        ["1", "inf", None, "2026-01-01", "2026-01-01T00:00:00+00:00", "<Awkward>", "x?", True, 3],
+        [str(2**70), None, None, None, None, "[1, 2]", "y" * 999 + "…", None, 0.5],
+    ]
+
+
+def test_columns_of_the_same_name_are_told_apart_and_an_index_with_a_meaning_is_a_column() -> None:
+    twins = pd.DataFrame([[1, 2, 3, 4]], columns=["a", "a", "a (2)", "a"])
+    assert [name for name, _ in table_of(twins)["columns"]] == ["a", "a (3)", "a (2)", "a (4)"]
+    index = pd.MultiIndex.from_tuples([("x", 1), ("y", 2)], names=["k", None])
+    columns = pd.MultiIndex.from_tuples([("p", "q"), ("p", "r")])
+    deep = table_of(pd.DataFrame([[1, 2], [3, 4]], index=index, columns=columns))
+    assert [name for name, _ in deep["columns"]] == ["k", "index", "p / q", "p / r"]
+    assert deep["rows"] == [["x", 1, 1, 2], ["y", 2, 3, 4]]
+    filtered = pd.DataFrame({"a": [1, 2, 3]})
+    assert table_of(filtered[filtered.a > 1])["rows"] == [[2], [3]]
+
+
+def test_a_table_is_shortened_to_what_a_browser_takes_and_says_how_large_it_is() -> None:
+    tall = table_of(pd.DataFrame({"n": np.arange(20_000)}))
+    assert (len(tall["rows"]), tall["count"], tall["width"]) == (5_000, 20_000, 1)
+    wide = table_of(pd.DataFrame(np.zeros((2, 3_000))))
+    assert (len(wide["columns"]), wide["count"], wide["width"]) == (50, 2, 3_000)
+    heavy = result_of(pd.DataFrame({str(number): ["y" * 2_000] * 2_000 for number in range(50)}))
+    assert len(heavy.views[0].content) < MOST_BYTES / 2
+    assert heavy.output.startswith("Shown to the person: a table of 2,000 rows and 50 columns.")
+
+
+# --- what is refused --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"data": {"url": "https://example.com/data.json"}},
+        {"layer": [{"data": {"url": "//example.com/data.json"}}]},
+        {"transform": [{"lookup": "x", "from": {"data": {"url": "x.csv"}, "key": "x"}}]},
+        {"mark": {"type": "image", "url": "https://example.com/a.png"}},
+        {"mark": "image", "encoding": {"url": {"field": "picture"}}},
+        {"data": {"values": [], "url": "x"}},
+        {"layer": [{"datasets": {"data": {"url": "x"}}}]},
+    ],
+)
+def test_a_chart_that_would_load_from_an_address_is_refused(value: dict[str, Any]) -> None:
+    with pytest.raises(Unshown):
+        checked_spec({**LINE, **value})
+    result = result_of(Chart({**LINE, **value}))
+    assert result.views == ()
+    assert result.output == (
+        "Not shown to the person: a chart that loads from an address. Put its data into the chart itself."
+    )
+
+
+def test_a_column_of_addresses_is_no_address_that_a_chart_loads() -> None:
+    rows = [{"url": "https://example.com", "x": 1}]
+    for data in ({"data": {"values": rows}}, {"data": {"name": "d"}, "datasets": {"d": rows}}):
+        spec: dict[str, Any] = {"mark": "bar", "usermeta": {"embedOptions": {"patch": "https://x.y"}}} | data
+        assert checked_spec(dict(spec)) == {"mark": "bar"} | data
+
+
+@pytest.mark.parametrize(
+    ("value", "output"),
+    [
+        (Chart({}), "a chart without a specification."),
+        (
+            alt.Chart(pd.DataFrame({"x": np.arange(5_001)})).mark_bar().encode(x="x"),
+            "a chart with too many rows. Aggregate them first.",
+        ),
+        (
+            Map([(100, 0), (float("nan"), 1), "ab", None, {"lat": 1}]),
+            "a map without a point that has a latitude and a longitude.",
+        ),
+        (Diagram(" \n"), "a diagram without a word in it."),
+        (Diagram("x" * 50_001), "a diagram of 50,001 characters. Mermaid draws up to 50,000."),
+        *(
+            (
+                Diagram(f"flowchart LR\n  {words}"),
+                "a diagram that loads images or styles from an address. Leave them out.",
+            )
+            for words in (
+                'A@{ img: "https://example.com/a.png" }',
+                "A@{ shape: rect,\n 'img' : //example.com/a.png }",
+                'A@{ "\\x69mg": "//example.com/a.png" }',
+                "A[<img src='//example.com/a.png'>]",
+                "style A fill:URL(//example.com/a.svg)",
+            )
+        ),
+        (
+            File("film.mp4", bytes(MOST_BYTES + 1)),
+            'a file, "film.mp4", 5.0 MB: it is too large. All that a call shows may have 5 MB.',
+        ),
+    ],
+)
+def test_what_cannot_be_shown_is_refused_in_a_sentence_and_the_call_goes_on(value: Any, output: str) -> None:
+    result = result_of(value)
+    assert (result.output, result.outcome, result.views) == (f"Not shown to the person: {output}", "done", ())
+
+
+def test_all_views_of_a_call_together_have_a_limit() -> None:
+    result = result_of([File("a", bytes(3_000_000)), File("b", bytes(3_000_000)), File("c", b"c")])
+    assert [view.name for view in result.views] == ["a", "c"]
+    assert result.output.split("\n\n")[1] == (
+        'Not shown to the person: a file, "b", 3.0 MB: it is too large. All that a call shows may have 5 MB.'
+    )
+
+
+def test_what_nobody_can_make_a_view_of_is_told_as_text() -> None:
+    loop: dict[str, Any] = {"mark": "bar"}
+    loop["layer"] = [loop]
+    unfit: Any = 7
+    for value in (Chart(loop), Map(7), File("x", unfit), Diagram(unfit)):
+        result = result_of(value)
+        assert (result.output, result.outcome, result.views) == (str(value), "done", ())
+
+
+def test_a_large_image_is_made_smaller_and_one_of_an_unusual_mode_is_shown() -> None:
+    (view,) = result_of(Image.new("CMYK", (4_000, 1_000))).views
+    with Image.open(BytesIO(base64.b64decode(view.content))) as image:
+        assert (image.format, image.mode, image.size) == ("PNG", "RGB", (2_000, 500))
+
+
+# --- what is kept -----------------------------------------------------------------------------------
+
+VIEWS = result_of(
+    [
+        pd.DataFrame({"n": [1, 2], "day": [date(2026, 1, 1), None], "x": [float("inf"), 0.5]}),
+        Chart(LINE),
+        Map([(59.9, 10.7)]),
+        Image.new("RGB", (3, 2)),
+        File("photo.png", png()),
+        File("data.csv", b"a,b\n1,2\n"),
+        Diagram("flowchart LR\n  A --> B"),
+    ]
+).views
+
+
+def kept(views: tuple[View, ...]) -> Message:
+    result = ToolResult("c1", "seven things", views=views)
+    return Message("assistant", [Call("c1", "give", "{}", 1, result=result)])
+
+
+def test_views_come_back_from_a_store_and_from_an_exported_thread(tmp_path: Path) -> None:
+    thread = Thread("t1", [Message.from_user("Give"), kept(VIEWS)])
+    store = Store(f"sqlite:///{tmp_path}/threads.sqlite")
+    store.save(thread)
+    again = store.load("t1")
+    store.close()
+    assert again is not None
+    assert again.messages == thread.messages
+    imported, _ = from_json(as_json(thread, "Things"))
+    assert imported.messages == thread.messages
+    assert "**Shown** to the person: file `data.csv`" in as_markdown(thread, "Things")
+
+
+def test_a_result_that_was_kept_before_there_were_views_is_read_and_a_damaged_one_is_not() -> None:
+    written = message_as_json(kept(()))
+    del written["parts"][0]["result"]["views"]
+    assert message_from_json(written) == kept(())
+    damaged = as_json(Thread(messages=[kept(VIEWS[:1])]), "").replace('"kind": "table"', '"kind": "song"')
+    with pytest.raises(ValueError, match="its message 1 cannot be read"):
+        from_json(damaged)
+
+
+def test_the_model_is_never_sent_a_view(server: ModelServer, connect_to: Connect) -> None:
+    data = png(200, 100)
+
+    @tool
+    def give() -> Any:
+        """Give it."""
+        return "A picture of the sea.", File("sea.png", data)
+
+    asked = call("give")
+    server.plays(calls(asked), text("There."), text("Yes."))
+    assistant, thread = connect_to(server.url, give), Thread()
+    results = [event for event in assistant.run(thread, "Draw") if isinstance(event, ToolResult)]
+    assert [view.content for view in results[0].views] == [base64.b64encode(data).decode()]
+    list(assistant.run(thread, "And?"))
+    size = f'Shown to the person: an image, "sea.png", {len(data)} bytes.'
+    assert server.asked[1]["input"] == [
+        {
+            "type": "function_call_output",
+            "call_id": asked["call_id"],
+            "output": f"A picture of the sea.\n\n{size}",
+        }
+    ]
+    assert results[0].views[0].content[:60] not in json.dumps(server.asked)
+
+
+# --- the page ---------------------------------------------------------------------------------------
+
+
+def draw(views: tuple[View, ...]) -> AppTest:
+    """The expander of a call that gave these views, drawn by itself."""
+
+    def script(result: "ToolResult") -> None:
+        from assistant.ui.chat.tool_call import ToolCallView
+
+        step = ToolCallView("give", "key")
+        step.ask("{}")
+        step.finish(result)
+
+    return AppTest.from_function(script, args=(ToolResult("c1", "seven things", views=views),)).run()
+
+
+def drawn(page: AppTest) -> list[str]:
+    arguments, *answered = page.status[0].children.values()
+    assert arguments.type == "code"
+    return [element.type for element in answered]
+
+
+def test_each_view_is_drawn_as_what_it_is_with_what_the_model_reads_below() -> None:
+    page = draw(VIEWS)
+    assert not page.exception
+    assert drawn(page) == [
+        "dataframe",
+        "vega_lite_chart",
+        "deck_gl_json_chart",
+        "image",
+        "download_button",
+        "image",
+        "download_button",
+        "download_button",
+        "markdown",  # a fenced block, on the wire
+        "caption",
+        "code",
+    ]
+    assert page.dataframe[0].value.to_dict("list") == {
+        "n": [1, 2],
+        "day": [date(2026, 1, 1), None],
+        "x": [float("inf"), 0.5],
+    }
+    assert page.code[-1].value == "seven things"
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        View("table", "", '{"columns": [["a", "date"]], "rows": [["soon"]], "count": 1, "width": 1}'),
+        View("table", "", '{"columns": [["a", "text"]], "rows": [["x", "y"]], "count": 1, "width": 1}'),
+        View("table", "", "[" * 100_000),
+        View("chart", "", json.dumps({"data": {"url": "https://example.com"}, "mark": "bar"})),
+        View("chart", "", '{"data": 7, "mark": {"datasets": 1}, "datasets": {"a": 1}}'),
+        View("map", "", "[]"),
+        View("map", "", '[["a", "b"]]'),
+        View("image", "", base64.b64encode(b"\x89PNG\r\n\x1a\nno").decode()),
+        View("image", "", base64.b64encode(b"<svg onload='alert(1)'></svg>").decode()),
+        View("file", "x", "not base64 at all"),
+        View("diagram", "", 'flowchart LR\n  A@{ img: "https://example.com/a.png" }'),
+    ],
+)
+def test_a_damaged_view_says_so_and_the_rest_is_drawn(view: View) -> None:
+    page = draw((view, VIEWS[5]))
+    assert not page.exception
+    assert drawn(page)[-4:] == ["caption", "download_button", "caption", "code"]
+    assert len(drawn(page)) == 4
+
+
+def test_the_table_and_the_chart_of_the_example_are_there_again_after_a_reload(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = answer(ToolCall("c1", "hotel_prices", '{"city": "東京"}'), Toolbox.from_package(functions))
+    assert [(view.kind, view.name) for view in result.views] == [
+        ("table", ""),
+        ("chart", "Hotel prices in Tokyo"),
+    ]
+    message = Message("assistant", [Call("c1", "hotel_prices", '{"city": "東京"}', 1, result=result)])
+    database = f"sqlite:///{tmp_path}/threads.sqlite"
+    store = Store(database)
+    store.save(Thread("conv_1", [Message.from_user("Compare"), message]))
+    store.close()
+    monkeypatch.setenv("ASSISTANT_DATABASE_URL", database)
+    st.cache_resource.clear()
+    page = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=20)
+    page.query_params["thread"] = "conv_1"
+    page.run()
+    st.cache_resource.clear()
+    assert not page.exception
+    assert list(page.dataframe[0].value.hotel) == [
+        "Nine Sparrows Hostel",
+        "Lantern & Rail",
+        "Hotel Quiet Crossing",
+        "The Indigo Pagoda",
+    ]
+    assert len(page.get("vega_lite_chart")) == 1
+
+
+# --- start ------------------------------------------------------------------------------------------
+
+
+def test_neither_pandas_nor_altair_is_loaded_before_a_function_asks_for_it() -> None:
+    code = (
+        "import sys; from assistant import Toolbox, functions; import assistant.tools.execution\n"
+        "Toolbox.from_package(functions); assistant.tools.execution.taken_apart([1, 'a', {}])\n"
+        "print([name for name in ('pandas', 'altair', 'pyarrow', 'PIL', 'numpy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

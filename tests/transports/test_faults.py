@@ -1,0 +1,431 @@
+"""Faults: each one really happens, through the real SDK and backend, and the run does what is expected."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from assistant import Assistant, Thread, Toolbox, tool
+from assistant.backends.agents.backend import Agents
+from assistant.backends.assistants.backend import Assistants
+from assistant.backends.chat_completions.backend import Chat
+from assistant.backends.client import connect
+from assistant.backends.responses.backend import Responses
+from assistant.demo import DemoTransport
+from assistant.events import (
+    Event,
+    RoundEnded,
+    RoundStarted,
+    RunCompleted,
+    RunFailed,
+    RunStopped,
+    TextDelta,
+    ThreadOpened,
+    ToolCall,
+    ToolCallDelta,
+    ToolResult,
+    Usage,
+)
+from assistant.recordings.recording import Recording
+from assistant.runs.registry import LiveRuns
+from assistant.settings import Settings
+from assistant.tools.execution import error_output
+from assistant.tools.fault_injection import faulty
+from assistant.transports.fault_spec import FUNCTIONS, STREAM, Fault, parse
+from assistant.transports.fault_transport import FaultTransport
+from assistant.transports.recorder import RecordTransport, record_run
+from tests.conftest import add
+from tests.servers.agents import AgentsServer
+from tests.servers.assistants import ASSISTANT, AssistantsServer
+from tests.servers.chat_completions import ChatServer
+from tests.servers.responses import ModelServer, call, calls, message, text
+
+Break = Callable[..., Assistant]
+
+ENDED = RoundEnded("test-model", Usage(10, 2, 5, 1))
+
+
+@pytest.fixture
+def breaking() -> Iterator[Break]:
+    """Makes an assistant whose connection has faults: ``breaking(server, "cut:5", add)``."""
+    clients: list[Any] = []
+
+    def made(server: ModelServer, faults: str, *tools: Any, **options: Any) -> Assistant:
+        client = connect(Settings(api_key="sk-test-key", base_url=server.url))
+        clients.append(client)
+        transport = client._client._transport
+        assert isinstance(transport, RecordTransport)
+        transport.inner = FaultTransport(transport.inner, parse(faults))
+        kind = Chat if isinstance(server, ChatServer) else Responses
+        toolbox = faulty(Toolbox(*tools), parse(faults))
+        return Assistant(kind(client, model="test-model"), toolbox, **options)
+
+    yield made
+    for client in clients:
+        client.close()
+
+
+def said(events: list[Event]) -> list[Event]:
+    """The events from the thread's name on, without the pieces in which arguments were written."""
+    return [each for each in events if not isinstance(each, (ToolCallDelta, RoundStarted, ThreadOpened))]
+
+
+def interrupted(server: ModelServer) -> RunFailed:
+    return RunFailed(
+        "interrupted",
+        f"The connection to {server.url[7:-3]} was lost in the middle of the answer.",
+        retry=True,
+    )
+
+
+@pytest.mark.parametrize("fault", ["cut:6", "half:7"])
+def test_a_cut_answer_ends_as_interrupted_and_what_came_before_stays(
+    server: ModelServer, breaking: Break, fault: str
+) -> None:
+    server.plays(text("Hello, world"))
+    assert said(list(breaking(server, fault).run(Thread(), "Hi"))) == [
+        TextDelta("Hel"),
+        TextDelta("lo,"),
+        interrupted(server),
+    ]
+
+
+def test_a_cut_before_anything_was_said_is_asked_once_more(server: ModelServer, breaking: Break) -> None:
+    server.has_conversations = False  # else it may have kept an answer by then, which is taken up
+    server.plays(text("Hello"), text("Hello"))
+    assert said(list(breaking(server, "cut:0").run(Thread(), "Hi"))) == [interrupted(server)]
+    assert len(server.asked) == 2
+
+
+def test_no_function_of_a_cut_round_runs(server: ModelServer, breaking: Break) -> None:
+    server.plays(calls(call("add", a=2, b=3)))
+    events = list(breaking(server, "cut:8", add).run(Thread(), "2 + 3?"))
+    assert said(events) == [interrupted(server)]
+
+
+def test_a_fault_of_the_second_round_leaves_the_first_as_it_is(server: ModelServer, breaking: Break) -> None:
+    asked = call("add", a=2, b=3)
+    server.plays(calls(asked), text("Five."), text("Well."))
+    assistant, thread = breaking(server, "failed:4@2", add), Thread()
+    failed = RunFailed(
+        "server_error",
+        f"{server.url[7:-3]} is overloaded or has an internal error. Try again in a moment.",
+        retry=True,
+    )
+    assert said(list(assistant.run(thread, "2 + 3?"))) == [
+        ToolCall(asked["call_id"], "add", '{"a": 2, "b": 3}'),
+        ENDED,
+        ToolResult(asked["call_id"], "5"),
+        failed,
+    ]
+    # A person's next message begins at the first round again.
+    assert said(list(assistant.run(thread, "Hi")))[-1] == RunCompleted()
+
+
+def test_a_stall_is_ended_by_stop_at_once(server: ModelServer, breaking: Break) -> None:
+    server.plays(text("Hello, world"))
+    assistant, runs, thread = breaking(server, "stall:6"), LiveRuns(), Thread()
+    live = runs.start(thread, lambda: assistant.run(thread, "Hi"), assistant.cancel)
+    for batch in live.follow():
+        if TextDelta("lo,") in batch or thread.messages[-1].text == "Hello,":
+            break
+    live.stop()
+    assert live.join(5)
+    assert (thread.messages[-1].text, thread.messages[-1].ending) == (
+        "Hello,",
+        RunStopped("person", "Stopped."),
+    )
+
+
+def test_a_stall_over_the_demo_is_ended_by_stop_too() -> None:
+    client = connect(Settings(), FaultTransport(DemoTransport(0.0), parse("stall:6")))
+    assistant, runs, thread = Assistant(Responses(client, model="demo"), Toolbox()), LiveRuns(), Thread()
+    live = runs.start(thread, lambda: assistant.run(thread, "Hello"), assistant.cancel)
+    next(batch for batch in live.follow() if thread.messages[-1].text)
+    live.stop()
+    assert live.join(5)
+    client.close()
+
+
+def test_a_stall_that_nobody_ends_ends_at_the_limit_of_silence(server: ModelServer, breaking: Break) -> None:
+    server.plays(text("Hello, world"))
+    assistant = breaking(server, "stall:6")
+    assert isinstance(assistant.backend, Responses)
+    assistant.backend._client.timeout = 0.1
+    assert said(list(assistant.run(Thread(), "Hi")))[-1] == RunFailed(
+        "timeout", f"{server.url[7:-3]} was silent for too long. Try again.", retry=True
+    )
+
+
+def test_a_slow_answer_arrives_whole(server: ModelServer, breaking: Break) -> None:
+    server.plays(text("Hello, world"))
+    began = time.monotonic()
+    assert said(list(breaking(server, "slow:20").run(Thread(), "Hi"))) == [
+        *map(TextDelta, ("Hel", "lo,", " wo", "rld")),
+        ENDED,
+        RunCompleted(),
+    ]
+    assert time.monotonic() - began > 0.2
+
+
+def test_an_event_that_comes_twice_runs_a_call_once(server: ModelServer, breaking: Break) -> None:
+    asked = call("add", a=2, b=3)
+    whole = calls(asked)
+    for number in range(1, len(whole.stream("resp_1", {})) + 1):
+        server.plays(calls(asked), text("Five."))
+        events = said(list(breaking(server, f"twice:{number}@1", add).run(Thread(), "2 + 3?")))
+        assert events[:3] == [
+            ToolCall(asked["call_id"], "add", '{"a": 2, "b": 3}'),
+            ENDED,
+            ToolResult(asked["call_id"], "5"),
+        ]
+        assert events[-1] == RunCompleted()
+
+
+def test_an_event_comes_twice(server: ModelServer, breaking: Break) -> None:
+    server.plays(text("Hello, world"))
+    thread = Thread()
+    assert list(breaking(server, "twice:6").run(thread, "Hi"))[-1] == RunCompleted()
+    assert thread.messages[-1].text == "Hello,lo, world"
+
+
+def test_an_unknown_event_is_passed_over_wherever_it_comes(server: ModelServer, breaking: Break) -> None:
+    for number in range(10):
+        server.plays(text("Hello, world"))
+        recording = Recording()
+        run = breaking(server, f"unknown:{number}").run(Thread(), "Hi")
+        assert said(list(record_run(run, recording)))[-2:] == [ENDED, RunCompleted()]
+        told = [entry.what["event"] for entry in recording.entries() if entry.kind == "event"]
+        assert told[number] == "response.hologram"
+
+
+def test_too_many_requests_are_told_of_at_once(server: ModelServer, breaking: Break) -> None:
+    text_of_it = f"Too many requests just now at {server.url[7:-3]}. Wait 20 seconds and try again."
+    assert said(list(breaking(server, "429", add).run(Thread(), "Hi"))) == [
+        RunFailed("rate_limit_exceeded", text_of_it, retry=True, retry_after=20.0)
+    ]
+    assert server.asked == []
+
+
+def test_a_failing_server_is_tried_again_and_then_told_of(server: ModelServer, breaking: Break) -> None:
+    assistant, recording = breaking(server, "500"), Recording()
+    assert isinstance(assistant.backend, Responses)
+    assistant.backend._client.max_retries = 1
+    assert said(list(record_run(assistant.run(Thread(), "Hi"), recording))) == [
+        RunFailed(
+            "server_error",
+            f"{server.url[7:-3]} is overloaded or has an internal error. Try again in a moment.",
+            retry=True,
+        )
+    ]
+    statuses = [entry.what["status"] for entry in recording.entries() if entry.kind == "response"]
+    assert statuses == [200, 500, 500]
+
+
+def test_an_answer_at_its_limit_says_so_and_runs_nothing(server: ModelServer, breaking: Break) -> None:
+    server.plays(calls(message("Let me see."), call("add", a=2, b=3)))
+    events = said(list(breaking(server, "incomplete:12", add).run(Thread(), "Hi")))
+    assert events[-1] == RunStopped(
+        "max_output_tokens", "The answer was cut off: it reached the limit of output tokens."
+    )
+    assert not [event for event in events if isinstance(event, (ToolCall, ToolResult))]
+
+
+def test_a_web_page_is_told_apart_from_the_api(server: ModelServer, breaking: Break) -> None:
+    assert said(list(breaking(server, "html").run(Thread(), "Hi"))) == [
+        RunFailed(
+            "not_the_api",
+            f"What answers at {server.url}/ is not the API, but something like a web page. "
+            "Check OPENAI_BASE_URL: it usually ends in /v1.",
+        )
+    ]
+
+
+def test_the_fault_shows_on_the_tape(server: ModelServer, breaking: Break) -> None:
+    server.plays(text("Hello, world"))
+    recording = Recording()
+    list(record_run(breaking(server, "failed:6").run(Thread(), "Hi"), recording))
+    last = [entry.what for entry in recording.entries() if entry.kind == "event"][-1]
+    assert last["event"] == "response.failed"
+    assert (last["data"]["sequence_number"], last["data"]["response"]["status"]) == (6, "failed")
+
+
+@pytest.mark.parametrize(
+    ("fault", "ending"),
+    [
+        ("cut:3", "interrupted"),
+        ("half:3", "interrupted"),
+        ("failed:3", "server_error"),
+        ("incomplete:3", "max_output_tokens"),
+        ("html", "not_the_api"),
+        ("429", "rate_limit_exceeded"),
+        ("unknown:3", ""),
+        ("slow:1", ""),
+    ],
+)
+def test_chat_completions_are_broken_in_their_own_words(breaking: Break, fault: str, ending: str) -> None:
+    with ChatServer() as server:
+        server.plays(text("Hello, world"))
+        last = list(breaking(server, fault).run(Thread(), "Hi"))[-1]
+        assert (getattr(last, "code", "") or getattr(last, "reason", "")) == ending
+        server.drop_script()
+
+
+@pytest.mark.parametrize("kind", [AgentsServer, AssistantsServer])
+@pytest.mark.parametrize(
+    ("fault", "ending"),
+    [
+        ("failed:7", "server_error"),
+        ("incomplete:7", "max_output_tokens"),
+        ("html", "not_the_api"),
+        ("unknown:5", ""),
+    ],
+)
+def test_agents_and_assistants_are_broken_in_their_own_words(
+    kind: type[ModelServer], fault: str, ending: str
+) -> None:
+    with kind() as server, connect(Settings(api_key="sk-test-key", base_url=server.url)) as client:
+        transport = client._client._transport
+        assert isinstance(transport, RecordTransport)
+        transport.inner = FaultTransport(transport.inner, parse(fault))
+        backend: Agents | Assistants = Assistants(client, assistant_id=ASSISTANT)
+        if kind is AgentsServer:
+            backend = Agents(client, agent_id="agent_1")
+        server.plays(text("Hello, world"))
+        last = list(Assistant(backend, Toolbox(add)).run(Thread(), "Hi"))[-1]
+        assert (getattr(last, "code", "") or getattr(last, "reason", "")) == ending
+        server.drop_script()
+
+
+# --- functions ----------------------------------------------------------------------------------------
+
+
+def result_of(server: ModelServer, assistant: Assistant) -> ToolResult:
+    """What comes of a call of ``add``, in a run that goes on to its end."""
+    server.plays(calls(call("add", a=2, b=3)), text("So."))
+    events = list(assistant.run(Thread(), "2 + 3?"))
+    assert events[-1] == RunCompleted()
+    return next(event for event in events if isinstance(event, ToolResult))
+
+
+def test_a_function_that_raises_does_not_tell_the_model_how(
+    server: ModelServer, breaking: Break, caplog: pytest.LogCaptureFixture
+) -> None:
+    result = result_of(server, breaking(server, "function.raise:add", add))
+    assert (result.outcome, result.output, result.detail) == (
+        "failed",
+        error_output("The function 'add' failed. It may work with other arguments, or not at all."),
+        "RuntimeError: This was broken on purpose.",
+    )
+
+
+def test_a_slow_function_gives_its_result_later(server: ModelServer, breaking: Break) -> None:
+    result = result_of(server, breaking(server, "function.delay:*:0.1", add))
+    assert (result.outcome, result.output) == ("done", "5")
+    assert result.seconds is not None
+    assert result.seconds >= 0.1
+
+
+def test_a_function_that_never_returns_is_given_up(server: ModelServer, breaking: Break) -> None:
+    result = result_of(server, breaking(server, "function.never", add, tool_timeout=0.1))
+    assert (result.outcome, result.output) == (
+        "timeout",
+        error_output("The function gave no result within 0.1 seconds and was given up."),
+    )
+
+
+def test_what_is_not_json_is_read_as_text(server: ModelServer, breaking: Break) -> None:
+    result = result_of(server, breaking(server, "function.type", add))
+    assert (result.outcome, result.output) == ("done", '"<something that is not JSON>"')
+
+
+def test_a_huge_output_is_cut_for_the_model_and_kept_for_the_person(
+    server: ModelServer, breaking: Break
+) -> None:
+    result = result_of(server, breaking(server, "function.huge:add:100000", add))
+    assert (result.outcome, len(result.detail)) == ("done", 100_000)
+    assert result.output.endswith("the output has 100,000 characters, these are the first 40,000]")
+
+
+def test_other_functions_stay_whole_and_arguments_are_checked_as_ever() -> None:
+    @tool
+    def greet(name: str) -> str:
+        """Greet.
+
+        Args:
+            name: Whom.
+        """
+        return f"Hello {name}"
+
+    broken = faulty(Toolbox(add, greet), parse("function.raise:add, cut:5"))
+    assert list(broken) == ["add", "greet"]
+    assert broken["greet"] is greet
+    assert broken["add"].parameters == add.parameters
+    assert broken["add"].bind({"a": 1, "b": 2}) == {"a": 1, "b": 2}
+    assert add(1, 2) == 3
+
+
+def test_a_fault_of_a_function_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^There is no function 'subtract' to break\. There are: add\.$"):
+        faulty(Toolbox(add), parse("function.raise:subtract"))
+
+
+# --- writing ------------------------------------------------------------------------------------------
+
+
+def test_faults_are_read_from_one_line() -> None:
+    assert parse(" cut:5,slow:200, 429:20@2 ,function.raise:get_weather, function.delay:*:0.5, html,") == [
+        Fault("cut", 5),
+        Fault("slow", 200),
+        Fault("429", 20, round=2),
+        Fault("function.raise", function="get_weather"),
+        Fault("function.delay", 0.5),
+        Fault("html"),
+    ]
+    assert parse("") == []
+
+
+def test_the_seed_picks_what_is_random() -> None:
+    assert parse("random, random, seed=7") == parse("seed=7, random, random")
+    assert len({fault.kind for seed in range(200) for fault in parse(f"random, seed={seed}")}) == len(
+        STREAM | FUNCTIONS
+    )
+
+
+@pytest.mark.parametrize("kind", STREAM | FUNCTIONS)
+def test_a_fault_says_what_it_does_and_is_read_as_it_is_written(kind: str) -> None:
+    (fault,) = parse(kind)
+    assert parse(str(fault)) == [fault]
+    assert fault.describe().endswith(".")
+    assert "{" not in fault.describe() + fault.expected()
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("cut:x", "'cut:x' needs the number of an event, from 0 to 100,000."),
+        ("cut:1.5", "'cut:1.5' needs the number of an event, from 0 to 100,000."),
+        ("half:0", "'half:0' needs the number of an event, from 1 to 100,000."),
+        ("slow:nan", "'slow:nan' needs a number of milliseconds, from 0 to 60,000."),
+        ("cut:5:6", "'cut:5:6' has one colon too many."),
+        ("html:3", "'html:3' has a value, and this fault takes none. Leave it out."),
+        ("function.raise:a:3", "'function.raise:a:3' has a value, and this fault takes none. Leave it out."),
+        ("cut:5,seed=x", "The seed is one whole number, such as seed=7."),
+        ("seed=1,seed=2", "The seed is one whole number, such as seed=7."),
+        (
+            "function.raise:a@2",
+            "'function.raise:a@2' names a round, and faults of functions are in all. Leave it out.",
+        ),
+    ],
+)
+def test_what_is_not_understood_is_told_in_a_sentence(line: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        parse(line)
+
+
+@pytest.mark.parametrize("line", ["bang", "cut 5", "@", "CUT:5", "x" * 100_000, "cut:5;slow:3", "\x00"])
+def test_an_unknown_fault_is_told_with_those_that_there_are(line: str) -> None:
+    with pytest.raises(ValueError, match=r"^There is no fault .{1,70}\. There are: cut, stall, .*, random; "):
+        parse(line)

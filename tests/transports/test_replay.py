@@ -1,0 +1,547 @@
+"""Replay: a tape played through the real SDK, backend and loop gives the run that was recorded."""
+
+import json
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+import assistant.functions as examples
+from assistant import Assistant, Thread, Toolbox, ToolError, tool
+from assistant.backends import open_backend
+from assistant.backends.agents.backend import Agents
+from assistant.backends.assistants.backend import Assistants
+from assistant.backends.chat_completions.backend import Chat
+from assistant.backends.client import connect
+from assistant.backends.responses.backend import Responses
+from assistant.demo import DemoTransport
+from assistant.events import (
+    Ending,
+    Event,
+    RunCompleted,
+    RunFailed,
+    RunStopped,
+    TextDelta,
+    ThreadOpened,
+    ToolResult,
+)
+from assistant.recordings.recording import Entry, Recording, RecordingError
+from assistant.runs.registry import LiveRuns
+from assistant.runs.replay import differences, player, replayed_toolbox
+from assistant.settings import Settings
+from assistant.transports.recorder import record_run
+from assistant.transports.replay import ReplayTransport, address_of, prompt_of, protocol_of, shipped
+from tests.conftest import add
+from tests.servers.agents import AgentsServer
+from tests.servers.assistants import ASSISTANT, AssistantsServer
+from tests.servers.chat_completions import ChatServer
+from tests.servers.responses import (
+    ModelServer,
+    Play,
+    call,
+    calls,
+    cut,
+    error,
+    message,
+    reasoning,
+    refusal,
+    text,
+)
+
+
+@tool
+def fail(how: str) -> str:
+    """Fail.
+
+    Args:
+        how: In which way.
+    """
+    if how == "politely":
+        raise ToolError("Not today.")
+    if how == "at length":
+        return "x" * 50_000
+    raise RuntimeError(how)
+
+
+TOOLBOX = Toolbox(add, fail)
+LIMIT = {"incomplete_details": {"reason": "max_output_tokens"}}
+SLOW_DOWN = error(429, "rate_limit_exceeded", "Slow down.", retry_after_ms="20")
+
+SCENARIOS: dict[str, Callable[[], tuple[Play, ...]]] = {
+    "a text": lambda: (text("Hello, world. 東京は晴れです 🌞"),),
+    "two texts": lambda: (text("One.", "Two."),),
+    "a call": lambda: (calls(call("add", a=2, b=3)), text("Five.")),
+    "parallel calls": lambda: (calls(call("add", a=2, b=3), call("add", a=4, b=5)), text("Five and nine.")),
+    "the same call twice": lambda: (calls(call("add", a=2, b=3), call("add", a=2, b=3)), text("Five.")),
+    "chained calls": lambda: (
+        calls(message("Let me see."), call("add", a=2, b=3)),
+        calls(call("add", a=5, b=5)),
+        text("Ten."),
+    ),
+    "reasoning": lambda: (calls(reasoning("Hm, well."), message("Yes.")),),
+    "a refusal": lambda: (refusal("I will not."),),
+    "a function that fails": lambda: (
+        calls(call("fail", how="politely"), call("fail", how="badly"), call("fail", how="at length")),
+        text("It failed."),
+    ),
+    "arguments that do not fit": lambda: (
+        calls(call("add", a="two", b=3), call("add", "{nonsense"), call("add", "null")),
+        text("No."),
+    ),
+    "a function that is not there": lambda: (calls(call("subtract", a=2, b=3)), text("No.")),
+    "a cut": lambda: (cut(text("Hello, world"), 6, "reset"),),
+    "half an event, then silence": lambda: (cut(text("Hello, world"), 6, "half"),),
+    "an end without a last event": lambda: (cut(text("Hello, world"), 6, "close"),),
+    "a cut before anything, then an answer": lambda: (cut(text("Hello"), 1, "reset"), text("Hello")),
+    "a failure": lambda: (
+        calls(
+            message("So far"),
+            ending="failed",
+            details={"error": {"code": "server_error", "message": "It broke."}},
+        ),
+    ),
+    "a limit": lambda: (text("So far", ending="incomplete", details=LIMIT),),
+    "too many requests, then an answer": lambda: (SLOW_DOWN, text("Hello")),
+    "too many requests for long": lambda: (
+        error(429, "rate_limit_exceeded", "Slow down.", retry_after="20"),
+    ),
+    "a refused request": lambda: (error(400, "invalid_prompt", "That is not allowed."),),
+    "a spent quota": lambda: (error(429, "insufficient_quota", "You exceeded your current quota."),),
+    "a call again and again": lambda: tuple(calls(call("add", a=2, b=3)) for _ in range(4)),
+}
+
+
+@pytest.fixture(params=["Responses", "Responses without conversations", "Chat Completions"])
+def model(request: pytest.FixtureRequest) -> Iterator[ModelServer]:
+    made = {
+        "Responses": ModelServer,
+        "Responses without conversations": lambda: ModelServer(conversations=False),
+        "Chat Completions": ChatServer,
+    }
+    with made[request.param]() as server:
+        yield server
+
+
+def on_tape(
+    server: ModelServer, toolbox: Toolbox = TOOLBOX, prompt: str = "Hi", thread: Thread | None = None
+) -> tuple[Recording, list[Event]]:
+    """A run recorded from a server, read back from a file; and what it said."""
+    with connect(Settings(api_key="sk-test-key", base_url=server.url)) as client:
+        client.timeout = 0.4  # for a server that is silent
+        backend: Any
+        match server:
+            case ChatServer():
+                backend = Chat(client, model="test-model", instructions="Be brief.")
+            case AgentsServer():
+                backend = Agents(client, agent_id="agent_1")
+            case AssistantsServer():
+                backend = Assistants(client, assistant_id=ASSISTANT)
+            case _:
+                backend = Responses(client, model="test-model", instructions="Be brief.")
+        recording, assistant = Recording(), Assistant(backend, toolbox)
+        events = list(record_run(assistant.run(Thread() if thread is None else thread, prompt), recording))
+    return Recording.from_lines(recording.as_lines()), events
+
+
+def played(recording: Recording, toolbox: Toolbox = TOOLBOX, **options: Any) -> list[Event]:
+    """What a tape's run says when it is played."""
+    assistant = player(recording, toolbox, speed=options.pop("speed", math.inf), **options)
+    try:
+        return list(assistant.run(Thread(), prompt_of(recording)))
+    finally:
+        assistant.backend.close()  # type: ignore[attr-defined]
+
+
+def in_order(events: list[Event]) -> list[Any]:
+    """The events; results of a round, which land in any order, sorted; without the name of the thread."""
+    told: list[Any] = []
+    for event in events:
+        match event:
+            case ThreadOpened():
+                pass
+            case ToolResult(call_id, output, outcome):
+                told.append(("result", call_id, output, outcome))
+            case _:
+                told.append(event)
+    for at in range(len(told)):
+        if isinstance(told[at], tuple):
+            until = next((n for n in range(at, len(told)) if not isinstance(told[n], tuple)), len(told))
+            told[at:until] = sorted(told[at:until])
+    return told
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_recorded_run_is_played_as_it_was(
+    model: ModelServer, scenario: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    model.plays(*SCENARIOS[scenario]())
+    recording, events = on_tape(model)
+    model.drop_script()  # how often a cut is asked again is up to the backend
+    assert prompt_of(recording) == "Hi"
+    assert in_order(played(recording)) == in_order(events)
+
+
+@pytest.mark.parametrize("scenario", ["a call", "chained calls", "a function that fails"])
+@pytest.mark.parametrize("kind", [AgentsServer, AssistantsServer])
+def test_a_run_of_an_agent_or_an_assistant_is_played_as_it_was(
+    kind: type[ModelServer], scenario: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with kind() as server:
+        server.plays(*SCENARIOS[scenario]())
+        recording, events = on_tape(server, prompt="What is it?")
+    assert prompt_of(recording) == "What is it?"
+    assert protocol_of(recording) == ("agents" if kind is AgentsServer else "assistants")
+    assert in_order(played(recording)) == in_order(events)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Hello!",
+        "weather(1)",
+        "calculate(1/0)",
+        'calculate("1/0"), then calculate("6*7")',
+        'calculate("1+1") and calculate("2+2")',
+        "何ができますか",
+        "Find hotels in Paris and events in Tokyo",
+    ],
+)
+def test_a_run_of_the_demo_is_played_as_it_was(prompt: str) -> None:
+    toolbox = Toolbox.from_package(examples)
+    backend = open_backend(Settings(), DemoTransport(0.0))
+    recording = Recording()
+    events = list(record_run(Assistant(backend, toolbox).run(Thread(), prompt), recording))
+    backend.close()
+    recording = Recording.from_lines(recording.as_lines())
+    assert prompt_of(recording) == prompt
+    assert in_order(played(recording, toolbox)) == in_order(events)
+    assert in_order(played(recording, Toolbox())) == in_order(events)  # nothing of the functions is needed
+
+
+def test_a_later_message_of_a_thread_is_played_by_itself(model: ModelServer) -> None:
+    thread = Thread()
+    model.plays(text("Hello"), calls(call("add", a=2, b=3)), text("Five."))
+    on_tape(model, prompt="Hi", thread=thread)
+    recording, events = on_tape(model, prompt="2 + 3?", thread=thread)
+    assert prompt_of(recording) == "2 + 3?"
+    assert in_order(played(recording)) == in_order(events)
+
+
+def test_the_tape_is_told_by_whom_it_was_recorded(model: ModelServer) -> None:
+    model.plays(text("Hello"))
+    recording, _ = on_tape(model)
+    assert address_of(recording) == model.url
+    assert protocol_of(recording) == ("chat" if isinstance(model, ChatServer) else "responses")
+
+
+# --- time ---------------------------------------------------------------------------------------------
+
+
+def test_a_tape_is_played_at_its_own_pace_or_faster(server: ModelServer) -> None:
+    server.plays(text("Hello, world", pause=0.02))
+    recording, events = on_tape(server)
+    took = recording.entries()[-1].at
+    for speed, low, high in ((1.0, took * 0.9, took + 1), (4.0, took * 0.2, took * 0.7), (math.inf, 0, 0.2)):
+        began = time.monotonic()
+        assert in_order(played(recording, speed=speed)) == in_order(events)
+        assert low <= time.monotonic() - began <= high
+
+
+def test_stop_ends_a_replay_in_the_middle_of_its_silence() -> None:
+    recording = edited(by_hand("Hello", "world"), 5, at=600.0)
+    assistant, runs, thread = player(recording), LiveRuns(), Thread()
+    live = runs.start(thread, lambda: assistant.run(thread, "Hi"), assistant.cancel)
+    next(batch for batch in live.follow() if thread.messages[-1].text)
+    live.stop()
+    assert live.join(5)
+    assert thread.messages[-1].text == "Hello"
+
+
+def test_functions_take_as_long_as_they_took() -> None:
+    recording = by_hand("Hello")
+    told: list[dict[str, Any]] = [
+        {"event": "ToolCall", "call_id": "c1", "name": "add", "arguments": '{"a": 1, "b": 2}'},
+        {"event": "ToolResult", "call_id": "c1", "output": "3", "outcome": "done", "seconds": 0.2},
+    ]
+    recording = Recording(entries=[*recording.entries(), *(Entry(1.0, "run", 0, each) for each in told)])
+    function = replayed_toolbox(recording, TOOLBOX, 2.0)["add"]
+    began = time.monotonic()
+    assert function.run(function.bind({"b": 2, "a": 1})).output == "3"
+    assert 0.09 <= time.monotonic() - began <= 1
+
+
+@pytest.mark.parametrize("speed", [0.0, -1.0, math.nan])
+def test_a_speed_that_is_none_is_refused(speed: float) -> None:
+    with pytest.raises(ValueError, match=r"^The speed is .*\. Set a number above 0, such as 1, 10 or inf\.$"):
+        ReplayTransport(by_hand("Hello"), speed)
+
+
+# --- tapes that are not as they were recorded -----------------------------------------------------------
+
+
+def by_hand(*pieces: str, ended: str = "complete") -> Recording:
+    """A short tape, written by hand: a text in these pieces."""
+    begun = {"id": "resp_1", "object": "response", "status": "in_progress", "output": []}
+    events: list[dict[str, Any]] = [{"type": "response.created", "response": begun}]
+    events += [
+        {
+            "type": "response.output_text.delta",
+            "item_id": "m",
+            "output_index": 0,
+            "content_index": 0,
+            "delta": each,
+        }
+        for each in pieces
+    ]
+    events += [{"type": "response.completed", "response": {**begun, "status": "completed", "model": "m"}}]
+    url = "https://example.com/v1/responses"
+    asked = {"model": "m", "input": [{"role": "user", "content": "Hi"}], "conversation": "conv_1"}
+    entries = [
+        Entry(0.0, "request", 1, {"method": "POST", "url": url, "body": asked}),
+        Entry(0.1, "response", 1, {"status": 200, "type": "text/event-stream", "headers": {}}),
+        *(Entry(0.1, "event", 1, {"event": event["type"], "data": event}) for event in events),
+        Entry(0.1, "end", 1, {"how": ended, "text": ""}),
+    ]
+    return Recording(entries=entries)
+
+
+def edited(recording: Recording, number: int, at: float | None = None) -> Recording:
+    """The tape without its entry of this number; or with all from there on at another time."""
+    entries = recording.entries()
+    if at is None:
+        del entries[number]
+    else:
+        entries[number - 1 :] = [
+            Entry(at, each.kind, each.exchange, each.what) for each in entries[number - 1 :]
+        ]
+    return Recording(entries=entries)
+
+
+def test_a_tape_of_a_thread_that_was_open_opens_it_by_its_name() -> None:
+    events = played(by_hand("Hello"))
+    assert [event for event in events if isinstance(event, ThreadOpened)] == [ThreadOpened("conv_1")]
+    assert events[-1] == RunCompleted()
+
+
+def test_an_event_that_was_deleted_is_not_there() -> None:
+    events = played(edited(by_hand("Hello", ", ", "world"), 4))
+    assert [event.text for event in events if isinstance(event, TextDelta)] == ["Hello", "world"]
+    assert events[-1] == RunCompleted()
+
+
+def test_without_its_last_event_the_answer_is_interrupted() -> None:
+    events = played(edited(by_hand("Hello"), 4))
+    assert events[-1] == RunFailed(
+        "interrupted", "example.com stopped in the middle of the answer.", retry=True
+    )
+
+
+def test_what_nobody_listened_to_any_more_ends_as_a_lost_connection() -> None:
+    events = played(edited(by_hand("Hello", ended="hung up"), 4))
+    assert events[-1] == RunFailed(
+        "interrupted", "The connection to example.com was lost in the middle of the answer.", retry=True
+    )
+
+
+def test_a_tape_that_is_still_being_recorded_ends_where_it_is() -> None:
+    events = played(Recording(entries=by_hand("Hello").entries()[:4]))
+    assert isinstance(events[-1], RunFailed)
+    assert events[-2] == TextDelta("Hello")
+
+
+def test_a_request_that_is_not_on_the_tape_is_told_plainly(server: ModelServer) -> None:
+    server.plays(calls(call("add", a=2, b=3)), text("Five."))
+    recording, _ = on_tape(server)
+    rest = Recording(entries=[entry for entry in recording.entries() if entry.exchange != 3])
+    assert played(rest)[-1] == RunFailed(
+        "not_on_the_tape",
+        f"{server.url[7:-3]} refused the request. It says: The tape has no POST /responses here: it has 1 of "
+        "them, and this is one more.",
+    )
+
+
+def test_an_empty_tape_plays_nothing() -> None:
+    recording = Recording.from_lines(Recording().as_lines())
+    assert (prompt_of(recording), protocol_of(recording), address_of(recording)) == ("", "", "")
+    assert played(recording)[-1] == RunFailed(
+        "not_on_the_tape", "demo.invalid refused the request. It says: The tape has no POST /responses here."
+    )
+
+
+def test_an_output_that_was_changed_by_hand_is_what_the_function_gives(server: ModelServer) -> None:
+    server.plays(calls(call("add", a=2, b=3)), text("Five."))
+    recording, _ = on_tape(server)
+    changed = Recording.from_lines(recording.as_lines().replace('"output": "5"', '"output": "6"'))
+    results = [event for event in played(changed) if isinstance(event, ToolResult)]
+    assert [result.output for result in results] == ["6"]
+
+
+def test_what_gives_another_output_now_is_told(server: ModelServer) -> None:
+    server.plays(calls(call("add", a=2, b=3), call("fail", how="politely")), text("Five."))
+    recording, _ = on_tape(server)
+    assert differences(recording, played(recording, again=True)) == []
+    changed = Recording.from_lines(recording.as_lines().replace('"output": "5"', '"output": "6"'))
+    assert differences(changed, played(changed, again=True)) == [
+        'add({"a": 2, "b": 3}) gave 6 (done) on the tape, and now gives 5 (done).'
+    ]
+    assert differences(recording, []) == [
+        "add gave 5 on the tape and has no result now.",
+        'fail gave {"error": "Not today."} on the tape and has no result now.',
+    ]
+    assert differences(Recording(), played(recording, again=True)) == [
+        'add({"a": 2, "b": 3}) has no result on the tape; it now gives 5.',
+        'fail({"how": "politely"}) has no result on the tape; it now gives {"error": "Not today."}.',
+    ]
+
+
+def test_a_call_without_a_result_on_the_tape_is_told_so(server: ModelServer) -> None:
+    server.plays(calls(call("add", a=2, b=3)), text("Five."))
+    recording, _ = on_tape(server)
+    bare = Recording(entries=[entry for entry in recording.entries() if entry.kind != "run"])
+    results = [event for event in played(bare) if isinstance(event, ToolResult)]
+    assert [(result.output, result.outcome) for result in results] == [
+        (json.dumps({"error": "The tape has no result of 'add' here."}), "failed")
+    ]
+
+
+def test_a_run_that_was_stopped_is_played_up_to_there(server: ModelServer) -> None:
+    gate = threading.Event()
+    server.plays(text("Hello, world", gate=gate, gate_after=6))
+    with connect(Settings(api_key="sk-test-key", base_url=server.url)) as client:
+        recording = Recording()
+        run = record_run(Assistant(Responses(client, model="m"), Toolbox()).run(Thread(), "Hi"), recording)
+        while next(run) != TextDelta("lo,"):
+            pass
+        run.close()
+    gate.set()
+    events = played(Recording.from_lines(recording.as_lines()))
+    assert [event.text for event in events if isinstance(event, TextDelta)] == ["Hel", "lo,"]
+    assert isinstance(events[-1], RunFailed)
+
+
+def test_a_run_that_waits_for_a_person_waits_again() -> None:
+    @tool(approval=True)
+    def book(room: int) -> str:
+        """Book a room.
+
+        Args:
+            room: Its number.
+        """
+        return f"booked {room}"
+
+    with ModelServer() as server:
+        server.plays(calls(call("book", room=7)))
+        recording, events = on_tape(server, Toolbox(book))
+    assert in_order(played(recording, Toolbox())) == in_order(events)
+
+
+ODD: list[Any] = [None, True, -1, 2**70, 1e308, "", "x", "\ud83d", "a\nb", [], {}, [[]], {"a": None}, "é\r\n"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_was_done_to_a_tape_it_plays_to_one_ending(
+    seed: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    random, caught = Random(seed), 0
+    lines = shipped()["a_function_that_fails"].read_text("utf-8").splitlines()
+    for _ in range(12):
+        values = [json.loads(line) for line in lines]
+        for _ in range(random.randint(1, 8)):
+            distort(random, values)
+        try:
+            recording = Recording.from_lines("\n".join(json.dumps(value) for value in values))
+        except RecordingError:
+            caught += 1
+            continue
+        events = played(recording, speed=1e300)
+        assert [isinstance(event, Ending) for event in events].index(True) == len(events) - 1
+        assert getattr(events[-1], "code", "") != "internal"
+        differences(recording, events)
+    assert caught < 12
+
+
+def distort(random: Random, values: list[Any]) -> None:
+    """Change something, somewhere in the lines of a tape."""
+    at = random.randrange(1, len(values))
+    match random.randrange(4):
+        case 0:
+            del values[at]
+        case 1:
+            values.insert(random.randrange(1, len(values)), values[at])
+        case _:
+            holder = values[at]
+            while True:
+                inside = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
+                if not inside:
+                    return
+                key = random.choice(inside)
+                if isinstance(holder[key], (dict, list)) and random.random() < 0.8:
+                    holder = holder[key]
+                    continue
+                holder[key] = deepcopy(random.choice(ODD))
+                return
+
+
+def test_any_run_is_played_as_it_was(model: ModelServer, caplog: pytest.LogCaptureFixture) -> None:
+    for seed in range(15):
+        random, plays = Random(seed), list[Play]()
+        for _ in range(random.randint(0, 2)):
+            spoken = [message("".join(random.choices("aé日🌞 \n\u2028", k=9)))][: random.randint(0, 1)]
+            asked = [call("add", a=random.randint(-9, 9), b=random.choice([1, 2, "x"])) for _ in range(2)]
+            plays.append(calls(*spoken, *asked, pieces=random.randint(1, 9)))
+        words = "".join(random.choices("aé日🌞 \n\u2028\r", k=random.randint(1, 60)))
+        last = text(words, pieces=random.randint(1, 20))
+        if random.random() < 0.5:
+            last = cut(last, random.randint(2, 9), random.choice(["close", "reset"]))
+        model.plays(*plays, last, last)  # where nothing was said, it is asked again
+        recording, events = on_tape(model)
+        model.drop_script()
+        assert in_order(played(recording)) == in_order(events)
+
+
+def test_an_answer_in_the_background_that_was_cut_is_played_as_it_was(server: ModelServer) -> None:
+    server.plays(cut(text("Hello, world"), 6, "reset"))
+    with connect(Settings(api_key="sk-test-key", base_url=server.url)) as client:
+        recording = Recording()
+        backend = Responses(client, model="test-model", background=True)
+        events = list(record_run(Assistant(backend, Toolbox()).run(Thread(), "Hi"), recording))
+    assert events[-1] == RunCompleted()
+    assert in_order(played(recording)) == in_order(events)
+
+
+# --- what ships -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", shipped().values(), ids=lambda path: path.stem)
+def test_a_shipped_tape_is_sound_and_plays(path: Path) -> None:
+    from assistant.recordings.check import check
+
+    assert path.stat().st_size < 100_000
+    recording = Recording.from_lines(path.read_text("utf-8"))
+    assert check(recording) == []
+    said = [entry.what["event"] for entry in recording.entries() if entry.kind == "run"]
+    pieces = ("TextDelta", "ToolCallDelta")
+    events = [type(event).__name__ for event in played(recording, Toolbox())]
+    assert [name for name in events if name not in pieces] == said
+    assert said[-1] == "RunCompleted"
+
+
+def test_three_tapes_ship() -> None:
+    assert list(shipped()) == ["a_function_that_fails", "in_Japanese", "weather_then_a_hotel"]
+
+
+def test_a_limit_of_rounds_is_played_as_a_limit() -> None:
+    with ModelServer() as server:
+        server.plays(*(calls(call("add", a=number, b=3)) for number in range(3)))
+        with connect(Settings(api_key="sk-test-key", base_url=server.url)) as client:
+            recording = Recording()
+            assistant = Assistant(Responses(client, model="m"), TOOLBOX, max_rounds=3)
+            events = list(record_run(assistant.run(Thread(), "Hi"), recording))
+    assert events[-1] == RunStopped("max_rounds", "Stopped after 3 rounds of function calls.")
+    assert in_order(played(recording)) == in_order(events)

@@ -1,0 +1,95 @@
+"""Many answers at once are read less often, and nothing of them is lost; one alone is read as it comes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx2
+import pytest
+
+from assistant.backends.client import connect
+from assistant.settings import Settings
+from assistant.transports import throttle as pace
+from assistant.transports.throttle import ThrottleTransport
+from tests.servers.responses import ModelServer, text
+
+WORDS = " ".join(f"word{number}" for number in range(30))
+
+
+class Counting(httpx2.HTTPTransport):
+    """Counts how often the connection of each answer is read once its head is there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads: list[int] = []
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        response = super().handle_request(request)
+        line = response.extensions["network_stream"]
+        read, number = type(line).read, len(self.reads)
+        self.reads.append(0)
+
+        def counted(*given: Any) -> Any:
+            self.reads[number] += 1
+            return read(line, *given)
+
+        line.read = counted
+        return response
+
+
+@contextmanager
+def asked(client: httpx2.Client, server: ModelServer) -> Iterator[httpx2.Response]:
+    """One answer, to be read."""
+    request = {"model": "test", "input": "Hi", "stream": True}
+    with client.stream("POST", f"{server.url}/responses", json=request) as response:
+        yield response
+
+
+def test_answers_that_are_read_at_once_are_read_less_often_and_whole(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "EACH", 0.5)
+    monkeypatch.setattr(pace, "LONGEST", 0.5)
+    slow = text(WORDS, pieces=30, pause=0.005)
+    server.plays(slow, slow, slow)
+    below = Counting()
+    with httpx2.Client(transport=ThrottleTransport(below)) as client:
+        with asked(client, server) as alone:
+            said = alone.read()
+        with asked(client, server) as other, asked(client, server) as together:
+            parts = other.iter_raw()
+            begun = next(parts)
+            assert together.read().count(b"word29") == said.count(b"word29") > 0
+            assert (begun + b"".join(parts)).count(b"word29") == said.count(b"word29")
+    read_alone, _, read_together = below.reads
+    assert read_alone >= 30, "each piece as it came"
+    assert read_together <= 4, "what came meanwhile, in one go"
+
+
+def test_an_answer_that_nobody_reads_on_is_no_reader(server: ModelServer) -> None:
+    server.plays(text(WORDS), text(WORDS))
+    transport = ThrottleTransport(httpx2.HTTPTransport())
+    with httpx2.Client(transport=transport) as client:
+        with asked(client, server) as given_up:
+            parts = given_up.iter_raw()
+            next(parts)
+            assert len(transport.readers) == 1
+        assert len(transport.readers) == 0
+        with asked(client, server) as whole:
+            line = whole.extensions["network_stream"]
+            assert b"word29" in whole.read()
+            assert "read" not in vars(line), "the connection is as it was"
+        assert len(transport.readers) == 0
+
+
+def test_what_is_no_stream_of_events_is_left_as_it_is(server: ModelServer) -> None:
+    transport = ThrottleTransport(httpx2.HTTPTransport())
+    with httpx2.Client(transport=transport) as client:
+        response = client.post(f"{server.url}/conversations", json={})
+        assert (response.status_code, len(transport.readers)) == (200, 0)
+
+
+def test_the_client_reads_so() -> None:
+    with connect(Settings(api_key="sk-test", base_url="http://127.0.0.1:1/v1")) as client:
+        recording = client._client._transport
+        assert isinstance(recording.inner, ThrottleTransport)  # type: ignore[attr-defined]

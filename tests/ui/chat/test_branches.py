@@ -1,0 +1,161 @@
+"""Branches on the page: edited, answered again, switched, found again, and nothing typed is lost."""
+
+import threading
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from tests.runs.test_live_run import settled
+from tests.servers.responses import ModelServer, call, calls, text
+from tests.ui.page import Open, ask
+
+
+@pytest.fixture
+def page(server: ModelServer, open_page: Open) -> AppTest:
+    """A page with two questions and their answers."""
+    server.plays(text("A1"), text("A2"))
+    return ask(ask(open_page(OPENAI_BASE_URL=server.url), "Q1"), "Q2")
+
+
+def said(page: AppTest) -> list[str]:
+    """The words of the conversation as they are drawn."""
+    return [(each.text or each.markdown)[0].value for each in page.chat_message]
+
+
+def versions(page: AppTest) -> list[str]:
+    return [each.value for each in page.caption if each.value[0].isdigit() and "/" in each.value]
+
+
+def keys(page: AppTest) -> list[str]:
+    names = ("edit_", "regenerate_", "branch_", "save_", "cancel_")
+    return [str(each.key) for each in page.button if str(each.key).startswith(names)]
+
+
+def press(page: AppTest, key: str) -> AppTest:
+    return page.button(key=key).click().run()
+
+
+def test_where_nothing_has_branched_each_message_of_a_person_has_one_button_and_the_newest_answer_one(
+    page: AppTest,
+) -> None:
+    assert keys(page) == ["edit_0", "edit_2", "regenerate_3"]
+    assert versions(page) == []
+
+
+def test_an_answer_is_asked_for_again_and_both_can_be_looked_at(server: ModelServer, page: AppTest) -> None:
+    server.plays(text("A2b"))
+    press(page, "regenerate_3")
+    assert (said(page), versions(page)) == (["Q1", "A1", "Q2", "A2b"], ["2/2"])
+    assert (page.button(key="branch_before_3").disabled, page.button(key="branch_after_3").disabled) == (
+        False,
+        True,
+    )
+    press(page, "branch_before_3")
+    assert (said(page), versions(page)) == (["Q1", "A1", "Q2", "A2"], ["1/2"])
+    server.plays(text("A3"))
+    ask(page, "Q3")
+    assert (said(page), versions(page)) == (["Q1", "A1", "Q2", "A2", "Q3", "A3"], ["1/2"])
+    press(page, "branch_after_3")
+    assert (said(page), versions(page)) == (["Q1", "A1", "Q2", "A2b"], ["2/2"])
+    assert not page.exception
+
+
+def test_a_message_is_edited_and_the_thread_goes_on_from_there_and_is_found_again(
+    server: ModelServer, page: AppTest, open_page: Open
+) -> None:
+    press(page, "edit_0")
+    assert page.text_area(key="edit_text_0").value == "Q1"
+    server.plays(text("A1b"))
+    page.text_area(key="edit_text_0").set_value("Q1b").run()
+    assert keys(page) == ["save_0", "cancel_0", "edit_2", "regenerate_3"], "a rerun leaves it open"
+    press(page, "save_0")
+    assert (said(page), versions(page)) == (["Q1b", "A1b"], ["2/2"])
+    thread_id = page.session_state["thread"].id
+    st.cache_resource.clear()  # the process forgets; the database does not
+    again = open_page({"thread": thread_id}, OPENAI_BASE_URL=server.url)
+    assert (said(again), versions(again)) == (["Q1b", "A1b"], ["2/2"])
+    press(again, "branch_before_0")
+    assert (said(again), versions(again)) == (["Q1", "A1", "Q2", "A2"], ["1/2"])
+    assert not again.exception
+
+
+def test_an_edit_that_is_cancelled_or_changes_nothing_or_is_empty_makes_no_branch(page: AppTest) -> None:
+    press(page, "edit_2")
+    page.text_area(key="edit_text_2").set_value("Something else").run()
+    press(page, "cancel_2")
+    press(page, "edit_2")
+    assert page.text_area(key="edit_text_2").value == "Q2"
+    page.text_area(key="edit_text_2").set_value("  ").run()
+    press(page, "save_2")
+    assert page.text_area(key="edit_text_2").value == "  ", "there is nothing to be sent"
+    page.text_area(key="edit_text_2").set_value("Q2").run()
+    press(page, "save_2")
+    assert (said(page), versions(page), keys(page)) == (
+        ["Q1", "A1", "Q2", "A2"],
+        [],
+        ["edit_0", "edit_2", "regenerate_3"],
+    )
+
+
+def test_what_was_typed_stays_while_another_answer_is_written_and_is_saved_afterwards(
+    server: ModelServer, page: AppTest, open_page: Open
+) -> None:
+    gate = threading.Event()
+    server.plays(text("A3 one two three four five", pieces=26, gate=gate, gate_after=12), text("A1b"))
+    press(page, "edit_0")
+    page.text_area(key="edit_text_0").set_value("Q1b").run()
+    other = open_page({"thread": page.session_state["thread"].id}, OPENAI_BASE_URL=server.url)
+    thread = other.session_state["thread"]
+    waiting = threading.Thread(target=lambda: ask(other, "Q3"))
+    waiting.start()
+    while len(thread.messages) < 6:
+        waiting.join(0.01)
+    threading.Timer(0.5, gate.set).start()
+    press(page, "save_0")
+    waiting.join(10)
+    assert [each.value for each in page.toast] == [
+        "An answer is still being written here\\. Wait for it, or stop it\\."
+    ]
+    assert page.text_area(key="edit_text_0").value == "Q1b"
+    settled()  # the other answer is kept
+    press(page, "save_0")
+    assert (said(page), versions(page)) == (["Q1b", "A1b"], ["2/2"])
+
+
+def test_what_was_typed_into_one_thread_is_not_seen_in_another(page: AppTest) -> None:
+    press(page, "edit_0")
+    page.text_area(key="edit_text_0").set_value("Q1b").run()
+    thread_id = page.session_state["thread"].id
+    press(page, "new_chat")
+    assert keys(page) == []
+    page.query_params["thread"] = thread_id
+    page.run()
+    assert page.text_area(key="edit_text_0").value == "Q1b"
+    press(page, "cancel_0")
+    assert said(page) == ["Q1", "A1", "Q2", "A2"]
+
+
+def test_an_answer_that_waits_for_a_decision_is_not_asked_for_again(
+    server: ModelServer, open_page: Open
+) -> None:
+    server.plays(
+        calls(call("book_hotel", hotel_id=1, guest="Ada", check_in="2027-01-01", nights=1)),
+    )
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Book")
+    assert page.session_state["thread"].is_paused
+    assert keys(page) == ["edit_0"]
+
+
+def test_all_branches_go_when_their_thread_is_deleted(
+    server: ModelServer, page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.ui.sidebar.is_localhost", lambda: True)
+    server.plays(text("A2b"))
+    press(page, "regenerate_3")
+    assert len(server.conversations) == 2
+    thread_id = page.session_state["thread"].id
+    page.run()
+    page.checkbox(key=f"sure_{thread_id}").check().run()
+    press(page, "delete")
+    assert server.conversations == {}

@@ -1,0 +1,355 @@
+"""What is known about an answer: its effort, its time, a person's thumb; and words for what is happening."""
+
+import json
+import threading
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from assistant import Thread, Toolbox, functions, tool
+from assistant.errors import FunctionError
+from assistant.events import (
+    Event,
+    ReasoningDelta,
+    ReasoningEnded,
+    RoundEnded,
+    RoundStarted,
+    RunCompleted,
+    TextDelta,
+    Usage,
+)
+from assistant.messages import Message, Reasoning, Text
+from assistant.run_stats import Feedback, RunStats
+from assistant.runs.registry import LiveRuns
+from assistant.storage.export import as_json, from_json
+from assistant.storage.serialization import message_as_json, message_from_json
+from assistant.storage.store import Store
+from assistant.tools.progress import LENGTH, heard_by, progress
+from assistant.ui.chat.footer import in_full, in_short, in_time
+from tests.conftest import Connect
+from tests.paths import ROOT
+from tests.servers.responses import ModelServer, reasoning, text
+from tests.servers.responses import calls as response
+
+EFFORT = RunStats("gpt-6-luna", 2, Usage(1000, 800, 204, 64), 3.21)
+
+
+def rated() -> Message:
+    return Message("assistant", [Text("Hi.")], RunCompleted(), EFFORT, Feedback(False, "Too short"))
+
+
+# --- effort -----------------------------------------------------------------------------------------
+
+
+def test_the_tokens_of_all_responses_are_summed_up() -> None:
+    message = Message("assistant")
+    for event in (
+        RoundEnded("luna-1", Usage(10, 2, 5, 1)),
+        RoundEnded("", None),
+        RoundEnded("luna-2", Usage(1, 1, 1, 1)),
+    ):
+        message.add(event)
+    assert message.effort == RunStats("luna-2", 3, Usage(11, 3, 6, 2))
+
+
+def test_effort_and_rating_are_no_part_of_a_message() -> None:
+    assert rated() == Message("assistant", [Text("Hi.")], RunCompleted())
+    assert Reasoning("Hm.", 4.0) == Reasoning("Hm.")
+
+
+def test_a_run_measures_its_answer_and_its_reasoning(server: ModelServer, connect_to: Connect) -> None:
+    item = reasoning("Hm.")
+    server.plays(response(item, *text("Hello.").items))
+    assistant, thread = connect_to(server.url), Thread()
+    run = LiveRuns().start(thread, lambda: assistant.run(thread, "Hi"))
+    said = [event for batch in run.follow() for event in batch]
+    assert run.join(10)
+    [ended] = [event for event in said if isinstance(event, ReasoningEnded)]
+    assert said.index(ended) < said.index(next(each for each in said if isinstance(each, TextDelta)))
+    answer = thread.messages[-1]
+    assert answer == Message("assistant", [Reasoning("Hm."), Text("Hello.")], RunCompleted())
+    assert answer.effort.rounds == 1
+    thought = answer.parts[0]
+    assert isinstance(thought, Reasoning)
+    assert thought.seconds == ended.seconds
+    assert answer.effort.seconds is not None
+    assert 0 < ended.seconds <= answer.effort.seconds < 10
+    assert ReasoningEnded(0.0) in list(answer.events())  # drawn again as it was drawn live
+
+
+def test_the_time_of_an_answer_that_is_gone_on_with_is_added() -> None:
+    thread = Thread("conv_1", [Message.from_user("Hi"), Message("assistant", effort=RunStats(seconds=100.0))])
+
+    def run() -> Any:
+        for event in (RoundStarted(1), TextDelta("Hello."), RunCompleted()):
+            thread.messages[-1].add(event)
+            yield event
+
+    live = LiveRuns().start(thread, run)
+    assert live.join(10)
+    seconds = thread.messages[-1].effort.seconds
+    assert seconds is not None
+    assert 100 < seconds < 110
+
+
+@pytest.mark.parametrize(
+    ("events", "parts"),
+    [
+        ([ReasoningEnded(1.0)], []),
+        ([ReasoningDelta("A"), TextDelta("B"), ReasoningEnded(2.0)], [("A", 2.0), ("B", None)]),
+        (
+            [ReasoningDelta("A"), ReasoningEnded(2.0), RoundStarted(2), ReasoningDelta("B")],
+            [("A", 2.0), ("B", None)],
+        ),
+    ],
+)
+def test_the_time_of_reasoning_belongs_to_the_newest(events: list[Event], parts: list[Any]) -> None:
+    message = Message("assistant")
+    for event in events:
+        message.add(event)
+    said = [part for part in message.parts if isinstance(part, Text | Reasoning)]
+    assert [(part.text, getattr(part, "seconds", None)) for part in said] == parts
+
+
+# --- kept with the thread ---------------------------------------------------------------------------
+
+
+def test_what_is_known_about_an_answer_comes_back_from_json() -> None:
+    again = message_from_json(json.loads(json.dumps(message_as_json(rated()))))
+    assert (again, again.effort, again.rating) == (rated(), EFFORT, Feedback(False, "Too short"))
+
+
+def test_an_earlier_version_of_a_message_is_read_and_written_as_it_was() -> None:
+    old = {"type": "Message", "role": "assistant", "parts": [{"type": "Reasoning", "text": "Hm."}]}
+    message = message_from_json({**old, "ending": {"type": "RunCompleted"}})
+    assert (message.effort, message.rating) == (RunStats(), None)
+    assert message_as_json(message) == {**old, "ending": {"type": "RunCompleted"}}
+
+
+def test_a_thumb_is_exported_and_imported() -> None:
+    thread, _ = from_json(as_json(Thread("conv_1", [Message.from_user("Hi"), rated()]), "Hi"))
+    assert (thread.messages[1].effort, thread.messages[1].rating) == (EFFORT, Feedback(False, "Too short"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("effort", None),
+        ("effort", {"type": "Text", "text": "x"}),
+        ("effort", {"type": "Effort", "seconds": "long"}),
+        ("effort", {"type": "Effort", "seconds": 1e300}),
+        ("effort", {"type": "Effort", "usage": {"type": "Usage", "input": "1"}}),
+        ("rating", {"type": "Rating", "good": "yes"}),
+        ("rating", 1),
+    ],
+)
+def test_a_file_with_nonsense_about_an_answer_is_refused(name: str, value: Any) -> None:
+    written = json.loads(as_json(Thread("conv_1", [Message.from_user("Hi"), rated()]), "Hi"))
+    written["messages"][1][name] = value
+    with pytest.raises(ValueError, match="This thread is damaged: its message 2 cannot be read"):
+        from_json(json.dumps(written))
+
+
+# --- in words ---------------------------------------------------------------------------------------
+
+
+def test_the_quiet_line_says_what_is_known() -> None:
+    assert in_short(EFFORT) == "gpt\\-6\\-luna · 3.2 s · 1,204 tokens"
+    assert in_full(EFFORT) == (
+        "1,000 tokens in, 800 of them cached; 204 out, 64 of them reasoning in 2 responses"
+    )
+    assert (in_short(RunStats()), in_full(RunStats())) == ("", "")
+    assert in_short(RunStats(seconds=0.04)) == "0.0 s"
+    assert in_short(RunStats("**x** [a](http://b)", 1)) == "\\*\\*x\\*\\* \\[a\\]\\(http\\://b\\)"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(None, ""), (0, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.7, "1 min 0 s"), (125.2, "2 min 5 s")],
+)
+def test_a_time_in_words(seconds: float | None, words: str) -> None:
+    assert in_time(seconds) == words
+
+
+def asked(doing: str) -> Any:
+    @tool(doing=doing)
+    def look(city: str, days: int | None = None, tags: list[str] | None = None, more: Any = None) -> str:
+        """Look."""
+        return city
+
+    return look
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ('{"city": "Oslo", "days": 3}', "Looking at Oslo for 3 days"),
+        ('{"city": "  Oslo \\n\\u0000 Bergen ", "days": 3}', "Looking at Oslo Bergen for 3 days"),
+        ('{"city": "{days} {0}", "days": 3}', "Looking at {days} {0} for 3 days"),
+        ('{"city": "\\\\1\\\\g<0>", "days": 3}', "Looking at \\1\\g<0> for 3 days"),
+        ('{"city": "' + "x" * 99 + '", "days": 3}', f"Looking at {'x' * 39}… for 3 days"),
+        ('{"city": "a\\ud800b", "days": 3}', "Looking at a b for 3 days"),
+        ('{"city": ["Oslo", "Rome"], "days": 0}', "Looking at Oslo, Rome for 0 days"),
+        ('{"city": "Oslo"}', "Running look"),
+        ('{"city": "Oslo", "days": null}', "Running look"),
+        ('{"city": {"a": 1}, "days": 3}', "Running look"),
+        ('{"city": [1, 2], "days": 3}', "Running look"),
+        ('{"city": "", "days": 3}', "Running look"),
+        ("", "Running look"),
+        ("[]", "Running look"),
+        ("nonsense", "Running look"),
+        ("[" * 200_000, "Running look"),
+    ],
+)
+def test_what_a_call_does_is_said_with_its_arguments_whatever_they_are(arguments: str, words: str) -> None:
+    assert asked("Looking at {city} for {days} days").in_words(arguments) == words
+
+
+def test_a_function_without_words_is_running() -> None:
+    assert asked("").in_words('{"city": "Oslo"}') == "Running look"
+
+
+def test_words_with_a_place_for_no_parameter_are_refused_when_they_are_written() -> None:
+    with pytest.raises(FunctionError, match=r"look: there is no parameter 'town' for {town} in 'doing'\.$"):
+        asked("Looking at {town}")
+
+
+def test_every_example_says_what_it_does() -> None:
+    assert all(each.doing for each in Toolbox.from_package(functions).values())
+
+
+# --- progress ---------------------------------------------------------------------------------------
+
+
+def test_progress_is_heard_on_its_own_thread_alone() -> None:
+    heard: list[tuple[str, float | None]] = []
+    other = threading.Thread(target=progress, args=["elsewhere"])
+    with heard_by(lambda text, share: heard.append((text, share))):
+        progress("3 of 10", 0.3)
+        other.start()
+        other.join(10)
+    progress("after")
+    assert heard == [("3 of 10", 0.3)]
+
+
+@pytest.mark.parametrize(
+    ("text", "share", "said"),
+    [
+        ("  a\n\x00b\ud800 ", None, ("a b", None)),
+        ("x" * 1000, 2, ("x" * (LENGTH - 1) + "…", 1.0)),
+        (12, -1, ("12", 0.0)),
+        ("", float("nan"), ("", None)),
+        ("", float("inf"), ("", 1.0)),
+        ("", 10**400, ("", 1.0)),
+        ("", "half", ("", None)),
+        ("", True, ("", 1.0)),
+    ],
+)
+def test_nonsense_about_progress_is_no_error(text: Any, share: Any, said: tuple[str, float | None]) -> None:
+    heard: list[tuple[str, float | None]] = []
+    with heard_by(lambda text, share: heard.append((text, share))):
+        progress(text, share)
+    assert heard == [said]
+
+
+# --- on a page --------------------------------------------------------------------------------------
+
+
+def page_with(path: Path) -> AppTest:
+    """A page that shows a stored thread's answer twice: as an older one, and as the newest."""
+
+    def script(url: str) -> None:
+        import streamlit as st
+
+        from assistant.storage.store import Store
+        from assistant.ui.chat.footer import draw_footer
+
+        store = Store(url)
+        thread = st.session_state.setdefault("thread", store.load("conv_1"))
+        assert thread is not None
+        draw_footer(thread.messages[1], 1)
+        draw_footer(thread.messages[1], 2, lambda: store.save(thread, 1))
+        store.close()
+
+    store = Store(url := f"sqlite:///{path}/threads.sqlite")
+    store.save(
+        Thread(
+            "conv_1",
+            [Message.from_user("Hi"), Message("assistant", [Text("**Hi.**")], RunCompleted(), EFFORT)],
+        )
+    )
+    store.close()
+    return AppTest.from_function(script, args=(url,), default_timeout=20).run()
+
+
+def kept(path: Path) -> Feedback | None:
+    store = Store(f"sqlite:///{path}/threads.sqlite")
+    thread = store.load("conv_1")
+    store.close()
+    assert thread is not None
+    return thread.messages[1].rating
+
+
+def test_a_thumb_and_its_comment_are_kept_at_once_and_can_be_taken_back(tmp_path: Path) -> None:
+    page = page_with(tmp_path)
+    line = "gpt\\-6\\-luna · 3.2 s · 1,204 tokens"
+    assert [each.value for each in page.caption] == [line, line]
+    assert not page.text_input
+    page.feedback(key="thumbs_2").set_value(1).run()
+    assert kept(tmp_path) == Feedback(True)
+    page.text_input(key="comment_2").set_value(" It *helped* ").run()
+    assert kept(tmp_path) == Feedback(True, "It *helped*")
+    assert page.run().caption[0].value == f"{line} · :material/thumb_up: It \\*helped\\*"
+    page.feedback(key="thumbs_2").set_value(0).run()
+    assert kept(tmp_path) == Feedback(False, "It *helped*")
+    page.feedback(key="thumbs_2").set_value(None).run()
+    assert kept(tmp_path) is None
+    assert not page.text_input
+    assert not page.exception
+
+
+def test_the_text_to_be_copied_is_sent_when_it_is_asked_for(tmp_path: Path) -> None:
+    page = page_with(tmp_path)
+    assert not page.code
+    page.session_state["copy_2"] = True
+    assert [each.value for each in page.run().code] == ["**Hi.**"]
+
+
+# --- the theme --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("appearance", ["light", "dark"])
+def test_every_text_of_the_theme_can_be_read(appearance: str) -> None:
+    """Contrasts as WCAG 2.2 reckons them; Streamlit shows 60 % of the text's colour where it is quiet."""
+    path = ROOT / ".streamlit" / "config.toml"
+    theme = tomllib.loads(path.read_text(encoding="utf-8"))["theme"][appearance]
+    for behind in (theme["backgroundColor"], theme["secondaryBackgroundColor"], theme["codeBackgroundColor"]):
+        texts = {name: theme[name] for name in ("textColor", "linkColor")}
+        texts["quiet"] = mixed(theme["textColor"], behind, 0.6)
+        for name, colour in texts.items():
+            assert contrast(colour, behind) >= 4.5, f"{name} {colour} on {behind}"
+        assert contrast(theme["primaryColor"], behind) >= 3  # of what is no text
+    assert contrast("#ffffff", theme["primaryColor"]) >= 4.5  # on buttons
+
+
+def channels(colour: str) -> list[float]:
+    return [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+
+
+def mixed(colour: str, behind: str, share: float) -> str:
+    pairs = zip(channels(colour), channels(behind), strict=True)
+    return "#" + "".join(f"{round(255 * (one * share + other * (1 - share))):02x}" for one, other in pairs)
+
+
+def contrast(one: str, other: str) -> float:
+    def light(colour: str) -> float:
+        red, green, blue = (
+            each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in channels(colour)
+        )
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    dark, bright = sorted((light(one), light(other)))
+    return (bright + 0.05) / (dark + 0.05)

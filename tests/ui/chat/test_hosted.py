@@ -1,0 +1,245 @@
+"""The server's own tools on the page: what they did, sources, switches, and the card of a remote tool."""
+
+import base64
+import re
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from assistant import ui
+from assistant.events import Citation
+from assistant.locale.words_ja import JAPANESE
+from assistant.ui.chat.citations import Marks, Sources
+from tests.servers import hosted
+from tests.servers.responses import ModelServer, calls, cut, message, text
+from tests.ui.page import Open, address, ask, label, shown
+
+WIKI = "mcp:wiki=https://example.com/mcp"
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
+    "0000000d49444154789c6360000002000001e221bc330000000049454e44ae426082"
+)
+
+
+def marks(page: AppTest) -> list[str]:
+    return [each.value for each in page.chat_message[-1].markdown]
+
+
+def captions(page: AppTest) -> list[str]:
+    return [each.value for each in page.chat_message[-1].caption if "Sources" in each.value]
+
+
+def test_sources_are_numbered_in_the_text_and_listed_below_it(server: ModelServer, open_page: Open) -> None:
+    words = message("Oslo is big. Paris too. And Oslo is cold.")
+    sources = [
+        hosted.url("Oslo](javascript:x)", "https://example.com/oslo?a=1&b=(2)", 12),
+        hosted.url("Evil", "javascript:alert(1)", 23),
+        hosted.url("Oslo again", "https://example.com/oslo?a=1&b=(2)", 41),
+    ]
+    server.plays(calls(hosted.web_search("big cities"), hosted.cited(words, *sources)))
+    page = ask(
+        open_page(OPENAI_BASE_URL=server.url, ASSISTANT_HOSTED_TOOLS="web_search"), "Which cities are big?"
+    )
+    where = "https://example.com/oslo?a=1&amp;b=%282%29"
+    page.run()  # what is stored has each mark in its place, wherever the deltas were cut
+    assert marks(page) == [
+        f"Oslo is big.\u202f[\\[1\\]]({where}) Paris too.\u202f\\[2\\] "
+        f"And Oslo is cold.\u202f[\\[1\\]]({where})"
+    ]
+    assert captions(page) == [
+        f"Sources\n\n1. [Oslo\\]\\(javascript\\:x\\)]({where}) · example\\.com\n2. Evil"
+    ]
+    [search] = page.status
+    assert (label(search), search.state) == ("**Searched the web** big cities", "complete")
+    before = shown(page)
+    assert shown(page.run()) == before
+    st.cache_resource.clear()
+    assert shown(open_page({"thread": address(page)})) == before
+
+
+@pytest.mark.parametrize(
+    ("url", "line"),
+    [
+        ("https://example.com", "1. [T](https://example.com) · example\\.com"),
+        ("HTTP://EXAMPLE.com/%7Ea", "1. [T](HTTP://EXAMPLE.com/%7Ea) · example\\.com"),
+        ("https://bücher.example/", "1. [T](https://b%C3%BCcher.example/) · xn\\-\\-bcher\\-kva\\.example"),
+        ("https://good.example@evil.example", "1. T"),
+        ("https://good.example\\@evil.example", "1. T"),
+        ("https://a.example/\n![x](https://evil.example)", "1. T"),
+        ("https://[", "1. T"),
+        ("//example.com", "1. T"),
+        ("data:text/html,x", "1. T"),
+        ("", "1. T"),
+    ],
+)
+def test_only_an_address_of_the_web_becomes_a_link(
+    url: str, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(st, "caption", told.append)
+    sources = Sources("sources")
+    mark = sources.mark(Citation(0, " T\n", url))
+    sources.draw()
+    assert told == [f"Sources\n\n{line}"]
+    assert mark == "\u202f" + (
+        f"[\\[1\\]]({line[line.index('(') + 1 : line.index(')')]})" if "](" in line else "\\[1\\]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("pieces", "seen"),
+    [
+        (["One.", 0, " Two"], "One.[1] Two"),
+        (["One", 0, " two"], "One[1] two"),
+        (["On", 0, "e two"], "One[1] two"),
+        (["On", 0, 1, "", "e", " two"], "One[1][2] two"),
+        (["On", 0], "On[1]"),
+        (["東京", 0, "です"], "東京[1]です"),
+        (["`x`", 0, " y"], "`x` y"),
+        (["```\nx\n```", 0, "\ny"], "```\nx\n```\ny"),
+        (["| a |", 0, "\n| b |"], "| a |\n| b |"),
+        ([0, "One"], "[1]One"),
+    ],
+)
+def test_a_mark_stands_at_the_end_of_a_word_and_in_no_code(pieces: list[str | int], seen: str) -> None:
+    marks = Marks(Sources("sources"))
+    told = [
+        marks.take(each) if isinstance(each, str) else marks.cite(Citation(0, "T", file_id=str(each)))
+        for each in pieces
+    ]
+    assert "".join([*told, marks.rest()]).replace("\u202f", "").replace("\\", "") == seen
+
+
+def test_a_stored_answer_is_one_block_of_text(server: ModelServer, open_page: Open) -> None:
+    server.plays(text("Hello!"))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Hi")
+    assert shown(page.run())[1] == ("assistant", [("markdown", "Hello!")])
+
+
+def test_code_its_output_its_pictures_and_its_files(server: ModelServer, open_page: Open) -> None:
+    plot = {"type": "image", "url": "data:image/png;base64," + base64.b64encode(PNG).decode()}
+    ran = hosted.code("print(1)", {"type": "logs", "logs": "1\n"}, plot)
+    words = hosted.cited(message("Done."), hosted.container_file("a.csv", 5))
+    server.plays(calls(ran, words))
+    page = ask(open_page(OPENAI_BASE_URL=server.url, ASSISTANT_HOSTED_TOOLS="code_interpreter"), "Compute.")
+    [step] = page.status
+    assert (label(step), step.state) == ("**Ran code**", "complete")
+    assert [each.value for each in step.code] == ["print(1)", "1"]
+    assert len(page.get("image")) == 1
+    server.files["cntr_1", "cfile_1"] = b"a,b\n"
+    page.button(key="sources-1-0").click().run()
+    assert not page.exception
+    assert [each.proto.label for each in page.get("download_button")] == ["Save image\\.png", "Save a\\.csv"]
+    server.files.clear()
+    page.button(key="sources-1-0").click().run()
+    assert [each.value.replace("\\", "") for each in page.error] == [
+        "a.csv cannot be fetched. Its container is gone; such files are kept for 20 minutes."
+    ]
+
+
+@pytest.mark.parametrize(("press", "approve"), [("run", True), ("deny", False)])
+def test_a_card_asks_leave_for_a_remote_tool(
+    press: str, approve: bool, server: ModelServer, open_page: Open
+) -> None:
+    item = hosted.mcp_approval("wiki", "read", '{"about":"**Oslo**"}')
+    server.plays(calls(item), text("Well."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url, ASSISTANT_HOSTED_TOOLS=WIKI), "Look it up.")
+    [step] = [each for each in page.expander if "wiki" in each.label]
+    assert label(step) == '**wiki: read**(about="**Oslo**") · waits for you'
+    key = next(each.key for each in page.button if each.key and each.key.endswith("-run"))
+    assert [each.label for each in page.button if each.key == key] == ["Allow"]
+    assert not page.text_area
+    page.button(key=key.replace("-run", f"-{press}")).click().run()
+    assert not page.exception
+    assert server.asked[1]["input"][0]["approve"] is approve
+    assert label(page.status[0]).endswith(" · allowed by you" if approve else " · denied")
+    assert marks(page) == ["Well."]
+
+
+def test_switches_decide_what_is_asked_for(server: ModelServer, open_page: Open) -> None:
+    server.plays(text("One."), text("Two."), text("Three."))
+    tools = f"web_search, {WIKI}"
+    page = ask(open_page(OPENAI_BASE_URL=server.url, ASSISTANT_HOSTED_TOOLS=tools), "1")
+    assert [(each.key, each.value) for each in page.toggle if str(each.key).startswith("hosted_")] == [
+        ("hosted_web_search", True),
+        ("hosted_mcp_wiki", True),
+    ]
+    ask(page.toggle(key="hosted_mcp_wiki").set_value(False).run(), "2")
+    ask(page.toggle(key="hosted_mcp_wiki").set_value(True).run(), "3")
+    asked = [[tool["type"] for tool in each["tools"] if tool["type"] != "function"] for each in server.asked]
+    assert asked == [["web_search", "mcp"], ["web_search"], ["web_search", "mcp"]]
+    conversations = {each["conversation"] for each in server.asked}
+    assert len(conversations) == 1
+
+
+def test_where_a_connection_has_no_such_tools_there_are_no_switches(
+    server: ModelServer, open_page: Open
+) -> None:
+    page = open_page(OPENAI_BASE_URL=server.url)
+    assert not [each for each in page.toggle if str(each.key).startswith("hosted_")]
+    page = open_page(OPENAI_BASE_URL=server.url, ASSISTANT_PROTOCOL="chat", ASSISTANT_HOSTED_TOOLS=WIKI)
+    assert not [each for each in page.toggle if str(each.key).startswith("hosted_")]
+
+
+def test_search_in_attached_files_and_in_a_store_are_two_switches(
+    server: ModelServer, open_page: Open
+) -> None:
+    page = open_page(OPENAI_BASE_URL=server.url, ASSISTANT_HOSTED_TOOLS="file_search, file_search:vs_1")
+    assert [
+        (each.key, each.label, each.value) for each in page.toggle if str(each.key).startswith("hosted_")
+    ] == [("hosted_file_search", "file search", True), ("hosted_file_search_vs_1", "files vs\\_1", True)]
+
+
+def test_the_demo_shows_all_of_it_without_a_key(open_page: Open) -> None:
+    page = ask(open_page(), "Search the web for Kyoto")
+    [words] = marks(page)
+    assert re.findall(r"\[\\\[\d\\\]\]\([^)]*\)", words) == [
+        "[\\[1\\]](https://example.com/page/1)",
+        "[\\[2\\]](https://example.com/page/2)",
+    ]
+    assert len(captions(page)) == 1
+    ask(page, "Paint the sea")
+    assert len(page.get("image")) == 1
+    ask(page, "オスロについて図書館に聞いて")
+    page.button(
+        key=next(str(each.key) for each in page.button if str(each.key).endswith("-run"))
+    ).click().run()
+    assert marks(page) == ["図書館の答え：オスロについての本が3冊あります。(この図書館はデモの一部です。)"]
+    before = shown(page)
+    assert shown(page.run()) == before
+
+
+def test_without_its_tools_the_demo_has_neither_web_nor_library(open_page: Open) -> None:
+    page = open_page()
+    for tool in ("web_search", "mcp_library"):
+        page.toggle(key=f"hosted_{tool}").set_value(False).run()
+    ask(ask(page, "Search the web for Kyoto"), "Ask the library about Oslo")
+    assert not page.status
+    assert not page.exception
+
+
+def test_the_page_says_it_in_japanese_as_well() -> None:
+    folder = Path(ui.__file__).parent
+    sources = [
+        (folder / f"{name}.py").read_text("utf-8")
+        for name in ("chat/hosted", "chat/citations", "tool_toggles")
+    ]
+    said = re.findall(r'\bsay\(\s*"([^"]+)"', "".join(sources))
+    assert len(said) > 20
+    assert [words for words in said if words not in JAPANESE] == []
+
+
+def test_what_was_cut_off_is_shown_as_stopped_and_can_be_asked_again(
+    server: ModelServer, open_page: Open
+) -> None:
+    whole = calls(hosted.code("print(1)"), message("Done."), pieces=1)
+    server.plays(cut(whole, 5, "close"), text("Again."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url, ASSISTANT_HOSTED_TOOLS="code_interpreter"), "Compute.")
+    [step] = page.status
+    assert (label(step), step.state) == ("**Writing and running code** · stopped", "error")
+    assert [each.value for each in step.code] == ["print(1)"]
+    page.button(key="retry").click().run()
+    assert marks(page) == ["Again."]
+    assert not page.exception

@@ -1,0 +1,120 @@
+"""What tests of the page share: the page, run in process, and what stands on it."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from google.protobuf.text_format import MessageToString  # type: ignore[import-untyped]
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Radio
+
+from assistant.demo import transport as demo
+from assistant.settings import VARIABLES
+from assistant.ui.chat import conversation as chat
+from tests.paths import ROOT
+
+PAGE = ROOT / "streamlit_app.py"
+Open = Callable[..., AppTest]
+IS_FOOTER = re.compile(r"(^|.* · )(\d+\.\d|\d+|\d+ min \d+) s( · .*|$)").fullmatch
+
+
+@pytest.fixture
+def open_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    """Opens the page with nothing set but what is given; a copy of it, so that no ``.env`` is found."""
+    copy = shutil.copy(PAGE, tmp_path)
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(demo, "PACE", 0)
+    monkeypatch.setattr(chat, "SEEN_AFTER", 0)
+
+    def opened(
+        address: dict[str, str | list[str]] | None = None,
+        user: dict[str, Any] | None = None,
+        secrets: dict[str, Any] | None = None,
+        **settings: str,
+    ) -> AppTest:
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        page = AppTest.from_file(str(copy), default_timeout=20)
+        page.query_params.update(address or {})
+        page.user, page.secrets = user or {}, secrets or {}
+        return page.run()
+
+    st.cache_resource.clear()
+    yield opened
+    st.cache_resource.clear()
+
+
+def ask(page: AppTest, words: str) -> AppTest:
+    page.chat_input(key="prompt").set_value(words).run()
+    assert not page.exception
+    return page
+
+
+def lists(page: AppTest) -> list[Radio[str]]:
+    """The lists of threads in the sidebar, from the newest to the oldest; a thread is chosen by its id."""
+    return [each for each in page.sidebar.radio if str(each.key).startswith("threads_")]
+
+
+def listed(page: AppTest) -> list[str]:
+    """The threads in the sidebar, as they are called there."""
+    return [label for each in lists(page) for label in each.options]
+
+
+def sent(page: AppTest) -> str:
+    """All that went to the browser, in one text; ``repr`` of a part of the page leaves most of it out."""
+
+    def protos(block: Any) -> Iterator[str]:
+        for child in getattr(block, "children", {}).values():
+            if hasattr(child, "proto") and child.proto is not None:
+                yield MessageToString(child.proto, as_utf8=True)
+            yield from protos(child)
+
+    return "".join(protos(page._tree)) + repr(dict(page.query_params))
+
+
+def shown(page: AppTest) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Each message on the page: who said it, and the elements in it with their texts, but not its tools."""
+    return [
+        (each.name, [seen(element) for element in walk(each) if not _is_tool(element)])
+        for each in page.chat_message
+    ]
+
+
+def _is_tool(element: Any) -> bool:
+    return str(getattr(element, "key", "")).startswith(("edit_", "regenerate_", "branch_"))
+
+
+def address(page: AppTest) -> str:
+    """The thread that the page's address names."""
+    named: str | list[str] = page.query_params["thread"]
+    return named if isinstance(named, str) else named[0]
+
+
+def label(status: Any) -> str:
+    """An expander's label, without the marks that keep Markdown out of it."""
+    return str(status.label).replace("\\", "")
+
+
+def walk(block: Any) -> Iterator[Any]:
+    """What is in a block, without the line below an answer."""
+    for child in block.children.values():
+        if "-footer_" in getattr(child.proto, "id", "") or (
+            child.type == "caption" and IS_FOOTER(child.value)
+        ):
+            continue
+        if child.type == "status":
+            yield child
+        if hasattr(child, "children"):
+            yield from walk(child)
+        elif child.type != "empty":
+            yield child
+
+
+def seen(element: Any) -> tuple[str, str]:
+    words = element.label if hasattr(element, "label") else getattr(element, "value", "")
+    return element.type, str(words)

@@ -1,0 +1,233 @@
+"""The inspector, run in process: what a person sees of a tape, how quickly, and that their choices stay."""
+
+import json
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from assistant.recordings.recording import Recording
+from assistant.transports.replay import shipped
+from assistant.ui.sandbox.inspector_rows import Row, Rows
+from tests.recordings.test_diagram import HOSTILE
+from tests.recordings.test_timeline import TWO_ROUNDS, asked, delta, event, mutated_tape, run
+
+pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+TAPE = Recording.from_lines(shipped()["weather_then_a_hotel"].read_text("utf-8"))
+
+
+def page() -> None:
+    import streamlit as st
+
+    from assistant.ui.sandbox.inspector import draw_inspector
+
+    def play(recording: object, speed: float) -> None:
+        st.session_state.played = recording, speed
+
+    draw_inspector(
+        st.session_state.recordings,
+        st.session_state.live,
+        focus=st.session_state.pop("focus", ""),
+        replay=play,
+    )
+
+
+def open_inspector(
+    *recordings: Recording, live: bool = False, view: str = "Events", focus: str = ""
+) -> AppTest:
+    at = AppTest.from_function(page, default_timeout=10)
+    at.session_state.recordings = list(recordings)
+    at.session_state.live = live
+    at.session_state.inspector_view = view
+    at.session_state.focus = focus
+    return shown(at.run())
+
+
+def shown(at: AppTest) -> AppTest:
+    assert not at.exception, at.exception
+    return at
+
+
+def rows_of(at: AppTest) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = at.dataframe[0].value.to_dict("records")
+    return rows
+
+
+def long_tape(count: int) -> Recording:
+    """A tape of two texts that were written in turns of a hundred pieces, and so many events."""
+    pieces = [delta(n / 1000, "output_text", f"m{n // 100 % 2}", f"w{n} ") for n in range(count)]
+    return Recording(entries=[run(0.0, "RoundStarted", number=1), *asked(0.0), *pieces])
+
+
+def test_pieces_of_one_text_are_one_row() -> None:
+    rows = Rows()
+    rows.add(TWO_ROUNDS[:18])
+    rows.add(TWO_ROUNDS)
+    assert len(rows.all) == len(TWO_ROUNDS) - 1
+    kind = "response.output_text.delta"
+    [row] = rows.of([kind], [2])
+    place = (2, kind, "text", "m")
+    assert row == Row(19, 20, 3.0, row.since, "↓", 2, 2, kind, "m", "It rains.", 2, place)
+    assert row.since == pytest.approx(0.3)
+    assert rows.rounds == [1, 2]
+
+
+def test_a_thousand_pieces_more_do_not_fold_the_rest_again() -> None:
+    entries = long_tape(2000).entries()
+    rows = Rows()
+    for end in range(0, len(entries) + 1, 7):
+        rows.add(entries[:end])
+    rows.add(entries)
+    at_once = Rows()
+    at_once.add(entries)
+    assert rows.all == at_once.all
+    assert [row.count for row in rows.all] == [1, 1, 1, *[100] * 20]
+
+
+def test_an_empty_thread_says_what_will_be_here() -> None:
+    at = open_inspector()
+    assert "Send a message" in at.caption[0].value
+
+
+def test_the_events_of_a_run_are_listed_and_one_of_them_is_shown() -> None:
+    at = open_inspector(TAPE)
+    rows = rows_of(at)
+    assert rows[0]["type"] == "· RoundStarted"
+    assert [row["text"] for row in rows if row["type"] == "↑ request"] == [
+        "POST demo.invalid/v1/conversations",
+        *["POST demo.invalid/v1/responses"] * 3,
+    ]
+    first = next(row["#"] for row in rows if row["type"] == "↑ request")
+    at.session_state.inspector_entry = first
+    shown(at.run())
+    assert json.loads(at.json[0].value)["url"] == "http://demo.invalid/v1/conversations"
+
+
+def test_filters_and_what_was_chosen_stay_while_the_tape_grows() -> None:
+    entries = TAPE.entries()
+    at = open_inspector(grown := Recording(entries=entries[:60]), live=True)
+    at.multiselect(key="inspector_types").select("response.output_item.done")
+    shown(at.run())
+    chosen = rows_of(at)[0]["#"]
+    at.session_state.inspector_entry = chosen
+    before = len(rows_of(shown(at.run())))
+    grown._entries.extend(entries[60:])
+    shown(at.run())
+    assert len(rows_of(at)) > before
+    assert {row["type"] for row in rows_of(at)} == {"↓ output_item.done"}
+    assert at.session_state.inspector_entry == chosen
+    at.segmented_control(key="inspector_view").set_value("Timing")
+    shown(at.run())
+    at.segmented_control(key="inspector_view").set_value("Events")
+    shown(at.run())
+    assert at.multiselect(key="inspector_types").value == ["response.output_item.done"]
+
+
+def test_a_new_run_is_shown_when_it_begins_and_older_ones_can_be_chosen() -> None:
+    at = open_inspector(TAPE)
+    at.session_state.recordings = [TAPE, Recording(entries=TWO_ROUNDS)]
+    shown(at.run())
+    assert len(rows_of(at)) == len(TWO_ROUNDS) - 1
+    run = at.selectbox(key="inspector_run")
+    assert run.options[0].split("  ")[1] == "Hello"
+    run.set_value(1)
+    assert len(rows_of(shown(at.run()))) > 30
+
+
+def test_a_call_leads_to_its_first_event() -> None:
+    calls = [entry.what for entry in TAPE.entries() if entry.what.get("event") == "ToolCall"]
+    call_id = calls[1]["call_id"]
+    at = open_inspector(TAPE, Recording(entries=TWO_ROUNDS), view="Check", focus=call_id)
+    assert at.session_state.inspector_view == "Events"
+    entry = json.loads(at.json[0].value)
+    assert entry["event"] == "response.output_item.added"
+    assert entry["data"]["item"]["call_id"] == call_id
+
+
+def test_the_timing_is_drawn_with_its_figures() -> None:
+    at = open_inspector(TAPE, view="Timing")
+    assert [each.value for each in at.caption][:5] == ["First event", "First text", "Whole", "Tokens", "Cost"]
+    tokens = at.dataframe[0].value.to_dict("records")
+    assert [(row["round"], row["model"]) for row in tokens] == [
+        *[(str(number), "gpt-6-luna") for number in (1, 2, 3)],
+        ("all", "gpt-6-luna"),
+    ]
+
+
+def test_the_sequence_can_be_copied_as_text() -> None:
+    at = open_inspector(TAPE, view="Sequence")
+    assert "participant Server as demo.invalid" in at.code[0].value
+
+
+def test_a_sound_tape_is_green() -> None:
+    at = open_inspector(TAPE, view="Check")
+    assert at.success[0].value == f"All {len(TAPE.entries()):,} entries keep to the protocol."
+    assert not at.error
+
+
+def test_a_finding_leads_to_its_entry() -> None:
+    broken = [*asked(0.0), delta(1.0, "output_text", "m", "a")]
+    broken += [event(1.1, "response.output_text.done", item_id="m", output_index=0, text="b")]
+    at = open_inspector(Recording(entries=broken), view="Check")
+    assert len(at.error) == 1
+    assert "deltas" in at.markdown[0].value
+    at.button(key="inspector_finding_0").click()
+    shown(at.run())
+    assert at.session_state.inspector_view == "Events"
+    assert json.loads(at.json[0].value)["data"]["text"] == "b"
+
+
+def test_a_tape_can_be_played_again_when_its_run_has_ended() -> None:
+    at = open_inspector(TAPE, view="Tape")
+    at.segmented_control(key="inspector_speed").set_value("10×")
+    at.button(key="inspector_replay").click()
+    shown(at.run())
+    assert at.session_state.played == (TAPE, 10.0)
+    assert open_inspector(TAPE, view="Tape", live=True).button(key="inspector_replay").disabled
+
+
+def test_words_of_others_are_shown_as_they_are() -> None:
+    words = f"**bold** :red[x] {HOSTILE}"
+    entries = [
+        run(0.0, "RoundStarted", number=1),
+        *asked(0.0, url=f"http://{words}/v1/responses", model=words),
+        delta(0.5, "output_text", words, words),
+        event(0.6, words, item={"type": "function_call", "id": words, "call_id": words, "name": words}),
+        run(1.0, "ToolCall", call_id=words, name=words, arguments=words),
+        run(2.0, "ToolResult", call_id=words, output=words, outcome=words, seconds=0.5),
+        event(
+            3.0, "response.completed", response={"id": words, "model": words, "usage": {"input_tokens": 1}}
+        ),
+        run(4.0, "RunFailed", code=words, text=words),
+    ]
+    recordings = Recording(entries=TWO_ROUNDS), Recording(entries=entries)
+    for view in ("Events", "Timing", "Sequence", "Check", "Tape"):
+        at = open_inspector(*recordings, view=view)
+        for number in range(len(entries) if view == "Events" else 0):
+            at.session_state.inspector_entry = number
+            shown(at.run())
+        texts = [each.value for each in [*at.markdown, *at.caption]]
+        texts = [each for each in texts if not each.startswith("````mermaid\n")]
+        assert not any("**bold**" in each or ":red[x]" in each for each in texts)
+
+
+def test_a_tape_of_thousands_of_events_is_shown_quickly() -> None:
+    at = open_inspector(recording := long_tape(10_000), live=True)
+    assert len(rows_of(at)) == 103
+    at.session_state.inspector_entry = 50
+    recording._entries.append(delta(11.0, "output_text", "m0", "more"))
+    shown(at.run())
+    assert "These are the first 20,000 of" in at.caption[-1].value
+    assert len(rows_of(at)) == 104
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.data())
+def test_no_tape_is_too_strange_to_be_looked_at(data: st.DataObject) -> None:
+    recording = mutated_tape(data)
+    at = open_inspector(recording, view=data.draw(st.sampled_from(["Events", "Timing", "Check"])))
+    at.session_state.inspector_entry = data.draw(st.integers(0, 20))
+    shown(at.run())

@@ -1,0 +1,194 @@
+"""The sandbox beside the chat, run in process: its panels, and what is set there."""
+
+import io
+import json
+import zipfile
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.servers.responses import ModelServer, call, calls, text
+from tests.ui.page import Open, ask, label, shown
+
+
+def with_sandbox(page: AppTest) -> AppTest:
+    page.toggle(key="sandbox").set_value(True).run()
+    assert not page.exception
+    return page
+
+
+def panel(page: AppTest, name: str) -> AppTest:
+    page.segmented_control(key="sandbox_panel").set_value(name).run()
+    assert not page.exception
+    return page
+
+
+def captions(page: AppTest) -> str:
+    return "\n".join(each.value for each in page.caption)
+
+
+def test_the_sandbox_is_closed_until_somebody_opens_it(open_page: Open) -> None:
+    page = open_page()
+    assert not [each for each in page.main if each.type == "segmented_control"]
+    with_sandbox(page)
+    assert page.segmented_control(key="sandbox_panel").value == "run"
+    assert "Nothing has been recorded yet" in captions(page)
+
+
+def test_a_run_is_on_a_tape_with_its_requests_and_events(server: ModelServer, open_page: Open) -> None:
+    page = with_sandbox(open_page(OPENAI_BASE_URL=server.url))
+    server.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
+    ask(page, "6*7?")
+    page.run()
+    types = [each.split(" ")[1] for each in page.dataframe[0].value["type"]]
+    assert types[:4] == ["RoundStarted", "request", "response", "body"]
+    assert [each for each in types if each[0].isupper()] == [
+        "RoundStarted",
+        "ThreadOpened",
+        "ToolCall",
+        "RoundEnded",
+        "ToolResult",
+        "RoundStarted",
+        "RoundEnded",
+        "RunCompleted",
+    ]
+    page.segmented_control(key="inspector_view").set_value("Check").run()
+    assert "keep to the protocol" in page.success[0].value
+
+
+def test_from_a_call_it_is_one_click_to_its_events(server: ModelServer, open_page: Open) -> None:
+    page = with_sandbox(open_page(OPENAI_BASE_URL=server.url))
+    server.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
+    ask(page, "6*7?")
+    panel(page, "functions")
+    next(each for each in page.button if str(each.key).endswith("-events")).click().run()
+    assert not page.exception
+    assert page.segmented_control(key="sandbox_panel").value == "run"
+    entry = page.session_state.recording.entries()[page.session_state["inspector_entry"]]
+    assert "calculate" in json.dumps(entry.what)
+
+
+def test_each_thread_has_its_own_tapes(server: ModelServer, open_page: Open) -> None:
+    page = with_sandbox(open_page(OPENAI_BASE_URL=server.url))
+    server.plays(text("Hello."))
+    ask(page, "Hi")
+    page.button(key="new_chat").click().run()
+    assert "Nothing has been recorded yet" in captions(page)
+
+
+def test_a_tape_is_played_in_a_thread_of_its_own_without_a_server(
+    server: ModelServer, open_page: Open
+) -> None:
+    page = with_sandbox(open_page(OPENAI_BASE_URL=server.url))
+    server.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
+    ask(page, "6*7?")
+    page.run()
+    before, thread = shown(page), page.session_state.thread
+    page.segmented_control(key="inspector_view").set_value("Tape").run()
+    page.segmented_control(key="inspector_speed").set_value("At once").run()
+    page.button(key="inspector_replay").click().run()
+    page.run()
+    assert [each for each in shown(page) if each[0] == "user"] == [("user", [("text", "6*7?")])]
+    assert [kind for _, kinds in shown(page) for kind in kinds][-1] == ("markdown", "It is 42.")
+    assert len(shown(page)) == len(before)
+    assert page.session_state.thread.id != thread.id
+    assert page.session_state.thread.raw == {}
+    assert len(server.asked) == 2
+
+
+def test_a_tape_that_comes_with_the_project_is_one_click_away(open_page: Open) -> None:
+    page = open_page()
+    page.button(key="tape_a_function_that_fails").click().run(timeout=60)
+    page.run()
+    assert page.toggle(key="sandbox").value
+    assert label(page.status[0]).startswith('**calculate**(expression="1/0") · failed')
+
+
+def test_what_is_broken_on_purpose_is_said_and_happens_in_this_session_alone(
+    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.ui.sidebar.is_localhost", lambda: True)
+    page, other = with_sandbox(open_page(OPENAI_BASE_URL=server.url)), open_page()
+    panel(page, "faults")
+    page.text_input(key="faults").set_value("cut:5").run()
+    assert "Expected:" in captions(page)
+    assert [each.value for each in page.warning] == ["Broken on purpose: cut\\:5"]
+    server.plays(text("One two three four"), text("One two three four"))
+    ask(page, "Hi")
+    page.run()
+    assert "lost in the middle" in " ".join(each.value for each in page.error)
+    panel(page, "faults").button(key="faults_off").click().run()
+    assert not page.warning
+    ask(other, "Hi")
+    other.run()
+    assert ("markdown", "One two three four") in shown(other)[-1][1]
+
+
+def test_who_comes_from_elsewhere_breaks_nothing(open_page: Open) -> None:
+    page = with_sandbox(open_page())
+    assert page.segmented_control(key="sandbox_panel").options == ["Run", "Functions", "Code"]
+
+
+def test_a_fault_that_there_is_not_is_told_and_breaks_nothing(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.ui.sidebar.is_localhost", lambda: True)
+    page = panel(with_sandbox(open_page()), "faults")
+    page.text_input(key="faults").set_value("explode").run()
+    assert page.error[0].value.startswith("There is no fault")
+    page.text_input(key="faults").set_value("function.raise:nobody").run()
+    assert page.error[0].value.startswith("There is no function")
+    assert not page.warning
+
+
+def test_with_ask_me_every_call_waits_and_can_be_answered_by_hand(
+    server: ModelServer, open_page: Open
+) -> None:
+    page = panel(with_sandbox(open_page(OPENAI_BASE_URL=server.url)), "functions")
+    page.toggle(key="approve_all").set_value(True).run()
+    panel(page, "run")
+    server.plays(calls(call("not_written_yet", city="Oslo")), text("Sunny, then."))
+    ask(page, "Weather?")
+    page.run()
+    waiting = next(each for each in page.expander if "waits" in each.label)
+    assert label(waiting) == '**not_written_yet**(city="Oslo") · waits for you'
+    output = next(each for each in page.text_area if str(each.key).endswith("output"))
+    output.set_value('{"weather": "sunny"}').run()
+    next(each for each in page.button if str(each.key).endswith("answer")).click().run()
+    page.run()
+    assert not page.exception
+    assert [kind for _, kinds in shown(page) for kind in kinds][-1] == ("markdown", "Sunny, then.")
+    told: list[Any] = server.asked[-1]["input"]
+    assert told[-1]["output"] == '{"weather": "sunny"}'
+
+
+def test_the_code_of_the_last_message_is_shown(server: ModelServer, open_page: Open) -> None:
+    page = with_sandbox(open_page(OPENAI_BASE_URL=server.url))
+    assert "Say something first" in captions(panel(page, "code"))
+    server.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
+    ask(page, "6*7?")
+    page.run()
+    script, request = [each.value for each in page.code if "\n" in each.value][-2:]
+    compile(script, "script", "exec")
+    assert "def calculate(" in script
+    assert request.startswith("curl ")
+
+
+def test_a_function_is_tried_without_a_model(open_page: Open) -> None:
+    page = panel(with_sandbox(open_page()), "functions")
+    page.selectbox(key="bench_function").set_value("calculate").run()
+    page.text_input(key="bench_calculate_expression").set_value("6*7").run()
+    page.button(key="bench_run").click().run()
+    assert not page.exception
+    assert "42" in [each.value for each in page.code]
+
+
+def test_a_tape_saved_as_a_test_holds_the_tape_and_the_test(server: ModelServer, open_page: Open) -> None:
+    from assistant.codegen.pytest_file import as_test
+
+    page = with_sandbox(open_page(OPENAI_BASE_URL=server.url))
+    server.plays(text("Hello."))
+    ask(page, "Hi")
+    names = zipfile.ZipFile(io.BytesIO(as_test(page.session_state.recording))).namelist()
+    assert sorted(name.rpartition(".")[2] for name in names) == ["jsonl", "py"]

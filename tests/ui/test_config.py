@@ -1,0 +1,136 @@
+"""What ``.streamlit/config.toml`` sets, on a real server: who may connect, how much anybody may send."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.NewSession_pb2 import NewSession
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin, Subprotocol
+
+from assistant.settings import VARIABLES
+from tests.browser.test_page import serve
+from tests.paths import ROOT
+
+pytestmark = pytest.mark.slow
+
+MEGABYTE = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    for url in serve(tmp_path_factory.mktemp("app")):
+        yield url.partition("//")[2].rstrip("/")
+
+
+def line(address: str, host: str = "", origin: str = "") -> ClientConnection:
+    """The page's connection, as a browser opens it."""
+    port = int(address.rpartition(":")[2])
+    return connect(
+        f"ws://{host or address}/_stcore/stream",
+        sock=socket.create_connection(("127.0.0.1", port)),
+        subprotocols=[Subprotocol("streamlit"), Subprotocol("none")],
+        origin=Origin(origin) if origin else None,
+        compression=None,
+        max_size=None,
+        proxy=None,
+    )
+
+
+def opened(address: str, host: str = "", origin: str = "") -> int:
+    """The status with which the connection is answered."""
+    try:
+        with line(address, host, origin):
+            return 101
+    except InvalidStatus as refusal:
+        return refusal.response.status_code
+
+
+def session(page: ClientConnection, size: int = 0) -> NewSession:
+    """The session that begins when the page asks for it; with so many bytes more in what it asks."""
+    begin = ClientState(query_string="x=" + "y" * size)
+    with suppress(ConnectionClosed):  # the answer says it, too
+        page.send(BackMsg(rerun_script=begin).SerializeToString())
+    while True:
+        message = ForwardMsg.FromString(page.recv(20, decode=False))
+        if message.WhichOneof("type") == "new_session":
+            begun: NewSession = message.new_session
+            return begun
+
+
+def test_a_page_of_another_origin_cannot_open_this_pages_connection(address: str) -> None:
+    assert opened(address, origin=f"http://{address}") == 101
+    assert opened(address, origin="https://elsewhere.example") == 403
+    assert opened(address, host="chat.example", origin="https://chat.example") == 101, "behind a proxy"
+
+
+def test_nothing_is_uploaded_without_the_pages_own_token_or_beyond_the_limit(address: str) -> None:
+    boundary = '--b\r\nContent-Disposition: form-data; name="f"; filename="a.txt"\r\n\r\n'
+    with closing(HTTPConnection(address, timeout=20)) as connection:
+        connection.request("GET", "/_stcore/health")
+        with connection.getresponse() as answer:
+            cookie = (answer.headers["Set-Cookie"] or "").partition(";")[0]
+    token = {"Cookie": cookie, "X-Xsrftoken": cookie.partition("=")[2]}
+    form = {"Content-Type": "multipart/form-data; boundary=b"}
+
+    def upload(path: str, headers: dict[str, str], size: int) -> int:
+        body = (boundary + "x" * size + "\r\n--b--\r\n").encode()
+        with closing(HTTPConnection(address, timeout=20)) as connection:
+            with suppress(BrokenPipeError, ConnectionResetError):  # it need not be read to its end
+                connection.request("PUT", path, body, form | headers)
+            with connection.getresponse() as answer:
+                return answer.status
+
+    with line(address) as page:
+        path = f"/_stcore/upload_file/{session(page).initialize.session_id}/f1"
+        assert upload(path, {}, 10) == 403
+        assert upload(path, token, 10) == 204
+        assert upload(path, token, 55 * MEGABYTE) == 413
+
+
+def test_a_message_beyond_the_limit_ends_its_connection(address: str) -> None:
+    with line(address) as page, pytest.raises(ConnectionClosed):
+        session(page, 51 * MEGABYTE)
+
+
+def test_no_statistics_are_sent_to_anybody(address: str) -> None:
+    with line(address) as page:
+        assert session(page).config.gather_usage_stats is False
+
+
+def test_the_names_that_the_server_is_called_by_can_be_set_beside_a_container(tmp_path: Path) -> None:
+    hosts = "chat.example *.chat.example"
+    for url in serve(tmp_path, STREAMLIT_SERVER_ALLOWED_HOSTS=hosts):
+        address = url.partition("//")[2].rstrip("/")
+        assert opened(address, host="chat.example") == 101
+        assert opened(address, host="eu.chat.example") == 101
+        assert opened(address, host="rebound.example") == 403
+        assert opened(address) == 403
+
+
+def test_every_option_that_is_set_is_one_of_streamlits(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / ".streamlit", tmp_path / ".streamlit")
+    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    shown = subprocess.run(
+        [sys.executable, "-m", "streamlit", "config", "show"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "not a valid config option" not in shown.stdout + shown.stderr
+    for line in ('showErrorDetails = "type"', "enableCORS = true", "enableXsrfProtection = true",
+                 "maxUploadSize = 50", "maxMessageSize = 50"):  # fmt: skip
+        assert f"\n{line}\n" in shown.stdout

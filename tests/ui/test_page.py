@@ -1,0 +1,611 @@
+"""The page, run in process: what a person sees, and what a reload shows again."""
+
+import json
+import re
+import sqlite3
+import threading
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from assistant import Assistant, Thread, Toolbox
+from assistant.backends import open_backend
+from assistant.events import RunCompleted, TextDelta, ToolResult
+from assistant.functions.calculator import calculate
+from assistant.messages import Message, Text
+from assistant.runs.loop import INTERRUPTED
+from assistant.settings import Settings
+from assistant.storage.export import as_json
+from assistant.storage.store import Store
+from assistant.tools.execution import error_output
+from assistant.ui.chat import failure
+from assistant.ui.chat.tool_call import SHOWN_LENGTH, plain
+from tests.servers.agents import AgentsServer
+from tests.servers.assistants import AssistantsServer
+from tests.servers.responses import ModelServer, call, calls, error, message, reasoning, refusal, text
+from tests.ui.page import IS_FOOTER, Open, address, ask, label, listed, lists, seen, shown, walk
+
+
+def test_the_first_page_says_what_it_is_and_that_the_demo_answers(open_page: Open) -> None:
+    page = open_page()
+    assert [title.value for title in page.title] == ["Trip planner"]
+    assert page.info[0].value.startswith("This is the built-in demo: a stand-in without a model.")
+    assert len([button for button in page.button if str(button.key).startswith("example_")]) == 4
+    assert not page.exception
+
+
+def test_an_example_is_one_click(open_page: Open) -> None:
+    page = open_page()
+    example = page.button(key="example_1")
+    example.click().run()
+    assert shown(page)[0] == ("user", [("text", example.label)])
+    assert len(page.status) == 2
+    assert not [button for button in page.button if str(button.key).startswith("example_")]
+
+
+def test_an_answer_streams_into_the_page_and_into_the_session(server: ModelServer, open_page: Open) -> None:
+    server.plays(text("Hello there."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Hi")
+    assert shown(page) == [("user", [("text", "Hi")]), ("assistant", [("markdown", "Hello there.")])]
+    thread = page.session_state["thread"]
+    assert address(page) == thread.id
+    assert [(each.role, each.text) for each in thread.messages] == [
+        ("user", "Hi"),
+        ("assistant", "Hello there."),
+    ]
+
+
+def test_every_call_and_its_output_is_in_an_expander_of_its_own(server: ModelServer, open_page: Open) -> None:
+    server.plays(
+        calls(
+            message("Let me see."), call("calculate", expression="1+1"), call("calculate", expression="1/0")
+        ),
+        calls(call("find_hotels", city="Oslo")),
+        text("Done."),
+    )
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Go")
+    good, bad, rows = page.status
+    assert label(good).startswith('**calculate**(expression="1+1") · ')
+    assert good.state == "complete"
+    assert [code.value for code in good.code] == ['{\n  "expression": "1+1"\n}', "2"]
+    assert label(bad).startswith('**calculate**(expression="1/0") · failed · ')
+    assert bad.state == "error"
+    assert len(bad.error) == 1
+    assert rows.state == "complete"
+    assert list(rows.dataframe[0].value.columns) == [
+        "hotel_id",
+        "name",
+        "city",
+        "stars",
+        "price_per_night_eur",
+    ]
+    kinds = [kind for kind, _ in shown(page)[1][1]]
+    assert kinds == [
+        *("markdown", "status", "code", "code", "status", "code", "error"),
+        *("status", "code", "dataframe", "markdown"),
+    ]
+
+
+def test_a_reload_shows_the_thread_as_it_was(server: ModelServer, open_page: Open) -> None:
+    server.plays(
+        calls(message("Let me see."), call("calculate", expression="6*7")),
+        text("It is 42.", "Really."),
+        text("You are welcome."),
+    )
+    page = ask(ask(open_page(OPENAI_BASE_URL=server.url), "6*7?"), "Thanks")
+    before = shown(page)
+    thread_id = address(page)
+    page.run()
+    assert shown(page) == before
+    assert shown(open_page({"thread": thread_id})) == before
+    st.cache_resource.clear()  # the process forgets; the database does not
+    assert shown(open_page({"thread": thread_id})) == before
+    st.cache_resource.clear()  # nor does the server, but for the times
+    reopened = open_page({"thread": thread_id}, ASSISTANT_DATABASE_URL="sqlite://")
+    assert _without_times(shown(reopened)) == _without_times(before)
+    assert reopened.session_state["thread"].id == thread_id
+
+
+def _without_times(seen: list[Any]) -> str:
+    return re.sub(r" · [\d.]+ m?s", "", repr(seen))
+
+
+@pytest.mark.parametrize(
+    "thread_id",
+    [
+        *(
+            "conv_nowhere",
+            "../../etc/passwd",
+            "..",
+            "<script>alert(1)</script>",
+            "' OR 1=1; --",
+            "x" * 10_000,
+        ),
+        *("\x00", " ", "%00", "a/b?c#d", "שלום", "\u202e", ["conv_a", "conv_b"]),
+    ],
+)
+def test_an_address_without_a_thread_opens_a_new_one_and_says_so(
+    server: ModelServer, open_page: Open, thread_id: str | list[str]
+) -> None:
+    page = open_page({"thread": thread_id}, OPENAI_BASE_URL=server.url)
+    assert [info.value for info in page.info] == [
+        "There is no thread by the id in the address, so this is a new one."
+    ]
+    assert "thread" not in page.query_params
+    server.plays(text("Hello."))
+    ask(page, "Hi")
+    assert [info.value for info in page.info] == []
+
+
+def test_an_error_is_told_in_the_conversation_and_retry_answers_the_same_message(
+    server: ModelServer, open_page: Open
+) -> None:
+    server.plays(error(401, "invalid_api_key"), text("Here I am."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Hello?")
+    assert "does not accept the key" in page.error[0].value.replace("\\", "")
+    page.button(key="retry").click().run()
+    assert shown(page) == [("user", [("text", "Hello?")]), ("assistant", [("markdown", "Here I am.")])]
+
+
+def test_retry_is_enabled_when_the_wait_is_over_that_the_server_asked_for(
+    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(failure, "clock", lambda: now)
+    server.plays(
+        error(429, "rate_limit_exceeded", retry_after="20", x_should_retry="false"), text("Here I am.")
+    )
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Hello?")
+    seen = []
+    for now in (1000.0, 1007.5, 1019.5, 1020.0, 9999.0):  # noqa: B007  what the clock says
+        page.run()
+        words = [each.value for each in page.caption if "try again" in each.value]
+        seen.append((page.button(key="retry").disabled, words))
+    assert seen == [
+        (True, ["You can try again in 20 s."]),
+        (True, ["You can try again in 13 s."]),
+        (True, ["You can try again in 1 s."]),
+        (False, []),
+        (False, []),
+    ]
+    page.button(key="retry").click().run()
+    assert shown(page)[1] == ("assistant", [("markdown", "Here I am.")])
+
+
+def test_retry_is_offered_for_the_last_failure_alone_and_advised_where_it_helps(
+    server: ModelServer, open_page: Open
+) -> None:
+    server.plays(error(401, "invalid_api_key"), error(500, None, x_should_retry="false"), text("Here I am."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Hello?")
+    assert page.button(key="retry").proto.type == "secondary"
+    ask(page, "Hello??")
+    assert [[button.key for button in each.button] for each in page.chat_message] == [
+        *(["edit_0"], [], ["edit_2"], ["retry"])
+    ]
+    assert page.button(key="retry").proto.type == "primary"
+    ask(page, "Hello???")
+    keys = [button.key for each in page.chat_message for button in each.button]
+    assert keys == ["edit_0", "edit_2", "edit_4", "regenerate_5"]
+
+
+def test_a_wait_is_counted_anew_for_another_failure(
+    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(failure, "clock", lambda: now)
+    waits = [
+        error(429, "rate_limit_exceeded", retry_after=wait, x_should_retry="false") for wait in ("5", "600")
+    ]
+    server.plays(*waits)
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Hello?")
+    now = 1005.0
+    page.run().button(key="retry").click().run()
+    assert page.button(key="retry").disabled
+    assert page.main.caption[-1].value == "You can try again in 10 min."
+
+
+def test_new_chat_leaves_the_old_thread_where_it_is(server: ModelServer, open_page: Open) -> None:
+    server.plays(text("Hello."), text("Hello again."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Hi")
+    first = address(page)
+    page.button(key="new_chat").click().run()
+    assert shown(page) == []
+    assert "thread" not in page.query_params
+    ask(page, "Hi")
+    assert address(page) != first
+    assert [len(kept.items) for kept in server.conversations.values()] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("ASSISTANT_MAX_ROUNDS", "many", "ASSISTANT_MAX_ROUNDS is 'many'. Set a whole number from 1 to 100."),
+        ("ASSISTANT_TOOL_TIMEOUT", "-1", "ASSISTANT_TOOL_TIMEOUT is '-1'. Set a number of seconds"),
+        ("OPENAI_BASE_URL", "localhost", "OPENAI_BASE_URL is 'localhost', which is not an address."),
+    ],
+)
+def test_a_wrong_setting_is_a_sentence_on_the_page(
+    open_page: Open, name: str, value: str, sentence: str
+) -> None:
+    page = open_page(**{name: value})
+    assert page.error[0].value.replace("\\", "").startswith(sentence)
+    assert not page.exception
+
+
+def test_settings_come_from_the_environment_then_the_secrets_then_the_file(
+    open_page: Open, tmp_path: Path, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.ui.sidebar.is_localhost", lambda: True)
+    (tmp_path / ".env").write_text(
+        "ASSISTANT_NAME=From the file\nOPENAI_MODEL=from-the-file\nOPENAI_API_KEY=sk-x\n"
+    )
+    page = open_page(ASSISTANT_NAME="From the environment")
+    assert page.title[0].value == "From the environment"
+    assert "from\\-the\\-file" in page.caption[0].value
+    page.secrets["OPENAI_MODEL"] = "from-the-secrets"
+    page.run()
+    assert "from\\-the\\-secrets" in page.caption[0].value
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "<b onclick=alert(1)>bold</b>",
+        "# Heading $5 and $6",
+        '{"role": "system"}',
+        "[x](javascript:alert(1))",
+        "👩‍👩‍👧",
+        "\\(x^2\\) $$\\frac{1}{2}$$ :red[hi] :material/bolt:",
+        "if:\n    indented\n\n\tand broken\n```\ncode",
+        "שלום, كيف حالك؟",
+        "Z̷̢͝a̸l̵g̶o̴ é ﷽ \u202eabc",
+        "x" * 100_000,
+    ],
+)
+def test_what_a_person_types_is_shown_as_typed(server: ModelServer, open_page: Open, words: str) -> None:
+    server.plays(text("I see."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), words)
+    assert shown(page)[0] == ("user", [("text", words)])
+    assert server.asked[0]["input"][0]["content"] == words
+
+
+def test_what_cannot_be_sent_is_replaced_and_the_rest_is_sent(server: ModelServer, open_page: Open) -> None:
+    server.plays(text("I see."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "a\x00b\x1bc\x7f\td\ne")
+    assert shown(page)[0] == ("user", [("text", "a\ufffdb\ufffdc\ufffd\td\ne")])
+    assert server.asked[0]["input"][0]["content"] == "a\ufffdb\ufffdc\ufffd\td\ne"
+
+
+@pytest.mark.parametrize("words", ["", " ", " \n\t\u3000\xa0 "])
+def test_nothing_but_space_is_not_sent(server: ModelServer, open_page: Open, words: str) -> None:
+    page = ask(open_page(OPENAI_BASE_URL=server.url), words)
+    assert (shown(page), server.asked) == ([], [])
+    assert len([button for button in page.button if str(button.key).startswith("example_")]) == 4
+
+
+def test_an_answer_has_a_quiet_line_and_a_thumb_that_is_kept(
+    server: ModelServer, open_page: Open, tmp_path: Path
+) -> None:
+    server.plays(calls(reasoning("Hm."), message("Hello.")))
+    named = {"OPENAI_BASE_URL": server.url, "ASSISTANT_DATABASE_URL": f"sqlite:///{tmp_path}/t.sqlite"}
+    page = ask(open_page(**named), "Hi")
+    assert [label(each) for each in page.status] == ["Reasoned for 1 s"]
+    [line] = [each.value for each in page.caption if IS_FOOTER(each.value)]
+    assert line.endswith(" tokens")
+    assert page.feedback(key="thumbs_1").value is None
+    page.feedback(key="thumbs_1").set_value(1).run()
+    st.cache_resource.clear()
+    again = open_page({"thread": address(page)}, **named)
+    assert [label(each) for each in again.status] == ["Reasoned for 1 s"]
+    assert [each.value for each in again.caption if IS_FOOTER(each.value)] == [line]
+    assert again.feedback(key="thumbs_1").value == 1
+    assert not again.exception
+
+
+def test_a_refusal_is_one_paragraph_of_plain_text_while_it_comes_and_afterwards(
+    server: ModelServer, open_page: Open
+) -> None:
+    server.plays(refusal("I will *not* do that, and this is why."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Go")
+    refused = ("assistant", [("markdown", plain("I will *not* do that, and this is why."))])
+    assert shown(page)[1] == refused
+    assert shown(page.run())[1] == refused
+
+
+BIG = "x" * (SHOWN_LENGTH + 1)
+SHORT = BIG[:SHOWN_LENGTH]
+SENTENCE = "These are the first 20,000 of 20,001 characters."
+
+
+@pytest.mark.parametrize(
+    ("result", "inside"),
+    [
+        (ToolResult("c1", "42"), [("code", "42")]),
+        (ToolResult("c1", ""), [("code", "")]),
+        (ToolResult("c1", '[{"a": 1}]'), [("dataframe", "   a\n0  1")]),
+        (ToolResult("c1", '{"a": [1]}'), [("code", '{\n  "a": [\n    1\n  ]\n}')]),
+        (
+            ToolResult("c1", BIG),
+            [("code", SHORT), ("caption", SENTENCE), ("download_button", "Save all of it")],
+        ),
+        (
+            ToolResult("c1", "xxx [cut here]", "done", BIG),
+            [("code", SHORT), ("caption", SENTENCE), ("download_button", "Save all of it")],
+        ),
+        (
+            ToolResult("c1", error_output("It failed."), "failed", "ZeroDivisionError: no"),
+            [("error", "It failed\\."), ("code", "ZeroDivisionError: no")],
+        ),
+        (
+            ToolResult("c1", error_output(BIG), "failed", ""),
+            [("code", SHORT), ("caption", SENTENCE), ("download_button", "Save all of it")],
+        ),
+        (
+            ToolResult("c1", error_output(f"{BIG} [cut here]"), "failed", BIG),
+            [("code", SHORT), ("caption", SENTENCE), ("download_button", "Save all of it")],
+        ),
+        (ToolResult("c1", "not as usual", "failed", "the words"), [("code", "the words")]),
+    ],
+)
+def test_of_an_output_everything_can_be_had_and_nothing_is_shown_twice(
+    result: ToolResult, inside: list[tuple[str, str]]
+) -> None:
+    def script(result: "ToolResult") -> None:
+        import streamlit as st
+
+        from assistant.events import RunCompleted
+        from assistant.messages import Call, Message
+        from assistant.ui.chat.conversation import draw_message
+
+        twice = [Call("c1", "look", "{}", number, result=result) for number in (1, 2)]
+        answer = Message("assistant", [*twice], RunCompleted())
+        draw_message(st.chat_message("assistant"), answer, 0)  # keys that meet would fail here
+
+    page = AppTest.from_function(script, args=(result,)).run()
+    assert not page.exception
+    for status in page.status:
+        assert [seen(element) for element in walk(status)] == [("code", "{}"), *inside]
+
+
+def test_what_a_model_puts_into_arguments_is_shown_as_data(server: ModelServer, open_page: Open) -> None:
+    hostile = "` ![x](https://evil.example/leak) :red[hi] <script>"
+    server.plays(calls(call(hostile, note=hostile)), text("Done."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Go")
+    assert page.status[0].label == (
+        f"**{plain(hostile)}**{plain('(note=' + json.dumps(hostile) + ')')} · no such function · 0 ms"
+    )
+
+
+def test_a_callable_given_to_write_stream_is_called_in_its_place() -> None:
+    """The page rests on this undocumented behaviour of Streamlit: see ``ui.chat.chunks``."""
+
+    def script() -> None:
+        import streamlit as st
+
+        st.write_stream(iter(["a", "b", lambda: st.caption("between"), "c", lambda: None, "d"]))
+
+    page = AppTest.from_function(script).run()
+    elements = [seen(element) for element in page.main.children.values()]
+    assert elements == [("markdown", "ab"), ("caption", "between"), ("markdown", "c"), ("markdown", "d")]
+
+
+def test_the_demo_chains_calls_on_the_page_in_both_languages(open_page: Open) -> None:
+    page = ask(open_page(), 'calculate(expression="6*7")\nthen\nget_current_time(time_zone="Asia/Tokyo")')
+    assert [status.state for status in page.status] == ["complete", "complete"]
+    ask(page, "京都のホテルを教えて")
+    assert label(page.status[2]).startswith("**find_hotels**(")
+
+
+def test_an_answer_that_another_process_left_running_goes_on_when_its_address_is_opened(
+    server: ModelServer, open_page: Open
+) -> None:
+    gate = threading.Event()
+    play = text("One two three four", gate=gate, gate_after=6)
+    server.plays(calls(call("calculate", expression="6*7")), play)
+    settings = Settings(base_url=server.url, background=True)
+    backend = open_backend(settings)
+    run = Assistant(backend, Toolbox(calculate)).run(thread := Thread(), "Count")
+    while next(run) != TextDelta("One t"):
+        pass
+    threading.Timer(0.2, gate.set).start()  # while the page follows
+    page = open_page({"thread": thread.id}, OPENAI_BASE_URL=server.url, ASSISTANT_BACKGROUND="1")
+    said, answered = shown(page)
+    assert said == ("user", [("text", "Count")])
+    assert [kind for kind, _ in answered[1]] == ["status", "code", "code", "markdown"]
+    assert answered[1][-1] == ("markdown", "One two three four")
+    assert not page.exception
+    run.close()
+    backend.close()
+
+
+def test_an_answer_whose_process_was_killed_is_shown_as_far_as_it_came(
+    server: ModelServer, open_page: Open, tmp_path: Path
+) -> None:
+    store = Store(f"sqlite:///{tmp_path}/threads.sqlite")
+    store.save(Thread("conv_1", [Message.from_user("Count"), Message("assistant", [Text("One tw")])]))
+    page = open_page({"thread": "conv_1"}, OPENAI_BASE_URL=server.url)
+    assert shown(page)[1][1][0] == ("markdown", "One tw")
+    assert page.error[0].value.replace("\\", "") == "The application ended in the middle of this answer."
+    for worker in threading.enumerate():
+        if worker.name == "run conv_1":
+            worker.join(5)  # no page waits until an answer is kept
+    kept = store.load("conv_1")
+    assert kept is not None
+    assert kept.messages[1].ending == INTERRUPTED
+    server.plays(text("One two three."))
+    page.button(key="retry").click().run()
+    assert shown(page)[-1] == ("assistant", [("markdown", "One two three.")])
+    store.close()
+
+
+def test_a_database_that_cannot_be_used_is_told_and_the_page_goes_on(
+    server: ModelServer, open_page: Open, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.sqlite").write_text("This is no database. " * 100)
+    page = open_page(OPENAI_BASE_URL=server.url, ASSISTANT_DATABASE_URL=f"sqlite:///{tmp_path}/broken.sqlite")
+    assert page.warning[0].value.startswith("Threads are not kept just now.")
+    assert "file is not a database" in page.warning[0].value
+    server.plays(text("Hello."))
+    assert shown(ask(page, "Hi"))[1] == ("assistant", [("markdown", "Hello.")])
+
+
+def test_the_threads_are_listed_opened_found_renamed_and_deleted(
+    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.ui.sidebar.is_localhost", lambda: True)
+    server.plays(calls(call("calculate", expression="6*7")), text("It is 42."), text("Hello."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "6*7?")
+    first = address(page)
+    page.button(key="new_chat").click().run()
+    ask(page, "Hi")
+    second = address(page)
+    page.run()
+    assert listed(page) == ["Hi", "6\\*7?"]
+    page.text_input(key="search").set_value("it is 42").run()
+    assert listed(page) == ["6\\*7?"]
+    lists(page)[0].set_value(first).run()
+    assert address(page) == first
+    assert shown(page)[0] == ("user", [("text", "6*7?")])
+    page.text_input(key=f"title_{first}").set_value("The answer").run()
+    page.text_input(key="search").set_value("").run()
+    assert listed(page) == ["Hi", "The answer"]
+    page.checkbox(key=f"sure_{first}").check().run()
+    page.button(key="delete").click().run()
+    assert listed(page) == ["Hi"]
+    assert (shown(page), "thread" in page.query_params) == ([], False)
+    assert list(server.conversations) == [second], "it is deleted at the server too"
+    assert not page.exception
+
+
+def test_threads_are_listed_by_their_age_and_those_of_one_title_told_apart(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("assistant.ui.sidebar.is_localhost", lambda: True)
+    page, url = open_page(), f"sqlite:///{tmp_path}/threads.sqlite"
+    with closing(Store(url)) as store, closing(sqlite3.connect(tmp_path / "threads.sqlite")) as file:
+        for name, title, days in (
+            *(("a", "Hi", 0), ("b", "Hi", 0), ("c", "Hi (2)", 0), ("d", "Hi", 1), ("e", "", 7)),
+            *(("f", ":a: **b**", 8), ("g", "Hi", 30), ("h", "Hi", 31), ("i", "Hi", 4000)),
+        ):
+            store.save(Thread(name, [Message.from_user(title), Message("assistant", [], RunCompleted())]))
+            changed = datetime.now(UTC).replace(hour=12).timestamp() - days * 86_400 - ord(name)
+            file.execute("update thread set changed = ? where id = ?", [changed, name])
+            file.commit()
+    page.run()
+    assert [(each.label, each.options) for each in lists(page)] == [
+        ("Today", ["Hi", r"Hi \(2\)", r"Hi \(2\) \(2\)"]),
+        ("Yesterday", ["Hi"]),
+        ("Last 7 days", ["…"]),
+        ("Last 30 days", ["\\:a\\: \\*\\*b\\*\\*", "Hi"]),
+        ("Earlier", ["Hi", r"Hi \(2\)"]),
+    ]
+    for name, position, chosen in (("b", 0, r"Hi \(2\)"), ("c", 0, r"Hi \(2\) \(2\)"), ("i", 4, r"Hi \(2\)")):
+        lists(page)[position].set_value(name).run()
+        marks = [each.options[each.index] for each in lists(page) if each.index is not None]
+        assert (address(page), marks) == (name, [chosen]), "one thread is marked, in one of the lists"
+    assert not page.exception
+
+
+def test_nobody_but_the_machines_owner_is_shown_a_list(server: ModelServer, open_page: Open) -> None:
+    server.plays(text("Hello."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Hi").run()
+    assert listed(page) == []
+    assert "search" not in [each.key for each in page.sidebar.text_input]
+
+
+def test_a_thread_is_taken_away_and_brought_back_and_goes_on(
+    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("assistant.ui.sidebar.is_localhost", lambda: True)
+    server.plays(calls(call("calculate", expression="6*7")), text("It is 42."), text("Sure."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "6*7?")
+    before = shown(page)
+    store = Store(f"sqlite:///{tmp_path}/threads.sqlite")
+    kept = store.load(address(page))
+    assert kept is not None
+    page.button(key="new_chat").click().run()
+    page.file_uploader(key="import").upload("thread.json", as_json(kept, "Mine").encode()).run()
+    assert shown(page) == before
+    assert address(page).startswith("thread_")
+    assert (listed(page)[0], lists(page)[0].value) == ("Mine", address(page))
+    ask(page, "Sure?")
+    assert [item["type"] for item in server.asked[-1]["input"]] == [
+        *("message", "function_call", "function_call_output", "message", "message")
+    ]
+    again = store.load(address(page))
+    assert again is not None
+    assert [each.text for each in again.messages] == ["6*7?", "It is 42.", "Sure?", "Sure."]
+    store.close()
+
+
+def test_an_agents_sessions_are_found_at_the_server_and_gone_on_with(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("assistant.ui.sidebar.is_localhost", lambda: True)
+    with AgentsServer() as server:
+        server.plays(calls(call("calculate", expression="6*7")), text("It is 42."), text("Sure."))
+        named = {"OPENAI_BASE_URL": server.url, "OPENAI_AGENT_ID": "agent_1"}
+        page = ask(open_page(**named), "6*7?")
+        before, session = shown(page), address(page)
+        assert [kind for kind, _ in before[1][1]][:1] == ["status"]
+        # Another application, which has heard nothing of it.
+        page = open_page(**named, ASSISTANT_DATABASE_URL=f"sqlite:///{tmp_path}/other.sqlite")
+        assert listed(page) == []
+        page.button(key="at_server").click().run()
+        assert listed(page) == ["6\\*7?"]
+        lists(page)[0].set_value(session).run()
+        assert shown(page)[0] == before[0]
+        assert shown(page)[1][1][-1] == ("markdown", "It is 42.")
+        assert shown(ask(page, "Sure?"))[-1][1][0] == ("markdown", "Sure.")
+        assert "over Agents" in page.main.caption[0].value
+
+
+def test_an_assistant_of_the_old_protocol_answers_with_its_functions(open_page: Open) -> None:
+    with AssistantsServer() as server:
+        server.plays(calls(call("calculate", expression="6*7"), call("gone")), text("It is 42."))
+        page = ask(open_page(OPENAI_BASE_URL=server.url, OPENAI_ASSISTANT_ID="asst_1"), "6*7?")
+        words = [value for _, value in shown(page)[1][1]]
+        assert words[-1] == "It is 42."
+        assert any("Write it in assistant/functions/gone.py" in each.replace("\\", "") for each in words)
+        assert len(page.status) == 2
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"\xff\x00", b'{"format": "assistant-thread", "version": 99}']
+)
+def test_a_file_that_is_no_thread_is_refused_in_a_sentence(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    monkeypatch.setattr("assistant.ui.sidebar.is_localhost", lambda: True)
+    page = open_page()
+    page.file_uploader(key="import").upload("thread.json", content).run()
+    assert len(page.toast) == 1
+    assert listed(page) == []
+    assert not page.exception
+
+
+def test_of_a_long_thread_the_newest_messages_are_shown_at_each_turn(open_page: Open, tmp_path: Path) -> None:
+    file = tmp_path / "streamlit_app.py"
+    page_as_it_is = file.read_text("utf-8")
+    shorter = page_as_it_is.replace("SHOWN = 8 ", "SHOWN = 4 ").replace("EMPTY = 40 ", "EMPTY = 4 ")
+    assert shorter != page_as_it_is
+    file.write_text(shorter, "utf-8")
+    page = open_page()
+    questions: list[str] = []
+    for number in range(8):  # after the sixth there are no more empty places, and all are drawn in new ones
+        questions.append(f"Hello {number}")
+        ask(page, questions[-1])
+        assert [each.text[0].value for each in page.chat_message if each.name == "user"] == questions[-3:]
+
+
+def test_what_is_around_an_answer_is_there_when_it_has_ended(open_page: Open) -> None:
+    page = open_page()
+    around = [page.title[0].value, page.info[0].value, page.toggle(key="sandbox").label]
+    for words in ("Hello", "Hello again"):
+        ask(page, words)
+        assert [page.title[0].value, page.info[0].value, page.toggle(key="sandbox").label] == around
