@@ -202,7 +202,7 @@ def replay(recording: Recording, speed: float) -> None:
 
     def run() -> Generator[Event, None, None]:
         yield from played.run(copy, prompt_of(recording))
-        copy.raw.clear()  # the server that this seems to have talked to knows nothing of it
+        copy.backend_state.clear()  # the server that this seems to have talked to knows nothing of it
 
     st.session_state.recording = recordings.begin(copy.id)
     live.start(copy, lambda: record_run(run(), st.session_state.recording), played.cancel)

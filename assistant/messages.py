@@ -1,6 +1,6 @@
 """Messages and their parts: what a thread remembers of who said what.
 
-Not here: a server's items (a backend keeps those in ``Thread.raw``) or anything about drawing.
+Not here: a server's items (a backend keeps those in ``Thread.backend_state``) or anything about drawing.
 
 The one rule: history is a fold of events. ``Message.add`` folds an event in, and ``Message.events`` says
 the message again as events, so that a stored answer and a live one are drawn by the same code.

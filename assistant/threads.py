@@ -32,7 +32,7 @@ class Branch:
     """
 
     messages: list[Message]
-    raw: dict[str, Any] = field(default_factory=dict)
+    backend_state: dict[str, Any] = field(default_factory=dict)
     branches: Branches = field(default_factory=dict)
 
 
@@ -44,7 +44,7 @@ class Thread:
         id: What the address of the page names; empty until the server has given one.
         messages: Everything that was said on the open branch, oldest first.
         title: What it is called, where a person or an import gave it a name.
-        raw: The backend's own notes and items, JSON-able, read and written by that backend alone.
+        backend_state: The backend's own notes and items, JSON-able, read and written by that backend alone.
         version: How often it had been kept when it was last written or read here; a store's business.
         branches: What else was said, in branches that can be opened.
         moved: The first position at which it has branched or switched since it was kept; a store's business.
@@ -53,7 +53,7 @@ class Thread:
 
     id: str = ""
     messages: list[Message] = field(default_factory=list)
-    raw: dict[str, Any] = field(default_factory=dict)
+    backend_state: dict[str, Any] = field(default_factory=dict)
     title: str = ""
     version: int = 0
     branches: Branches = field(default_factory=dict)
@@ -114,7 +114,7 @@ class Thread:
         opened = self.branches[position].pop(number)
         self.branches[position][before] = self._put_aside(position)
         self.messages += opened.messages
-        self.raw, self.branches = opened.raw, self.branches | opened.branches
+        self.backend_state, self.branches = opened.backend_state, self.branches | opened.branches
 
     def each_branch(self) -> Iterator["Thread"]:
         """The thread, and what a backend needs to know of it as it would be in each of its other branches."""
@@ -122,14 +122,14 @@ class Thread:
         waiting = [self.branches]
         for branches in waiting:
             for branch in (branch for others in branches.values() for branch in others.values()):
-                yield Thread(self.id, branch.messages, branch.raw)
+                yield Thread(self.id, branch.messages, branch.backend_state)
                 waiting.append(branch.branches)
 
     def _put_aside(self, position: int) -> Branch:
         later = {each: others for each, others in self.branches.items() if each > position}
-        aside = Branch(self.messages[position:], self.raw, later)
+        aside = Branch(self.messages[position:], self.backend_state, later)
         del self.messages[position:]
-        self.raw = {}
+        self.backend_state = {}
         self.branches = {each: others for each, others in self.branches.items() if each <= position}
         self.dirty_from = position if self.dirty_from is None else min(self.dirty_from, position)
         return aside

@@ -210,7 +210,7 @@ def test_a_conversation_is_told_of_files_once(server: ModelServer, assistant: As
     assert first == [IN_RESPONSES]
     assert [item["type"] for item in second] == ["function_call_output"]
     assert third == [{"type": "message", "role": "user", "content": "Sure?"}]
-    assert CAT.data not in json.dumps(thread.raw)
+    assert CAT.data not in json.dumps(thread.backend_state)
 
 
 @only("Responses alone")
@@ -220,8 +220,8 @@ def test_a_server_that_keeps_nothing_is_told_of_files_each_time_and_notes_hold_n
     server.plays(text("A cat."), text("Yes."))
     thread = Thread()
     list(assistant.run(thread, "What is this?", [CAT, PDF, NOTES]))
-    assert CAT.data not in json.dumps(thread.raw)
-    again = Thread(thread.id, thread.messages, json.loads(json.dumps(thread.raw)))
+    assert CAT.data not in json.dumps(thread.backend_state)
+    again = Thread(thread.id, thread.messages, json.loads(json.dumps(thread.backend_state)))
     list(assistant.run(again, "Sure?"))
     assert checked(ResponseInputItemParam, server.asked[1]["input"])[0] == IN_RESPONSES
 
@@ -446,7 +446,7 @@ def test_a_thread_that_the_server_kept_is_recalled_with_its_images(
     list(assistant.run(thread, "What is this?", [CAT]))
     recalled = assistant.backend.recall(thread.id)  # type: ignore[attr-defined]
     assert [each.data for each in recalled.messages[0].attachments] == [CAT.data]
-    assert CAT.data not in json.dumps(recalled.raw)
+    assert CAT.data not in json.dumps(recalled.backend_state)
     assert list(assistant.run(recalled, "Sure?"))[-1] == RunCompleted()
 
 

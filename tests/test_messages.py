@@ -323,7 +323,7 @@ def test_a_whole_answer_is_said_again_in_the_order_it_was_heard() -> None:
 
 def test_a_new_thread_has_nothing() -> None:
     thread = Thread()
-    assert (thread.id, thread.messages, thread.raw, thread.open_calls()) == ("", [], {}, [])
+    assert (thread.id, thread.messages, thread.backend_state, thread.open_calls()) == ("", [], {}, [])
     assert Thread() != Thread()
 
 

@@ -11,10 +11,10 @@ from assistant.threads import Thread
 
 
 def notes_about(thread: Thread, protocol: str, server: str, blank: dict[str, Any]) -> dict[str, Any]:
-    """The notes as they stand in ``thread.raw``; those that are missing are as in ``blank``."""
-    notes: dict[str, Any] = thread.raw.setdefault(protocol, {})
+    """The notes as they stand in ``thread.backend_state``; those that are missing are as in ``blank``."""
+    notes: dict[str, Any] = thread.backend_state.setdefault(protocol, {})
     if notes.get("server", server) != server:  # the thread has moved from another one
-        notes = thread.raw.setdefault(f"{protocol} {server}", {})
+        notes = thread.backend_state.setdefault(f"{protocol} {server}", {})
     for name, value in blank.items():  # notes of an earlier version may lack something
         notes.setdefault(name, value)
     return notes

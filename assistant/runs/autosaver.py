@@ -79,14 +79,14 @@ class Autosaver:
                 self._pulse.start()
         return newer
 
-    def keep(self, thread: Thread, since: int, raw: bool) -> None:
-        """Keep the thread's messages from position ``since`` on, and the backend's notes if ``raw``."""
+    def keep(self, thread: Thread, since: int, backend_state: bool) -> None:
+        """Keep the thread's messages from position ``since`` on, and the backend's notes if ``backend_state``."""
         store, missed = self.store, thread in self._missed
         self._missed.add(thread)
         if store is None or (self._resting and thread.is_unfinished):
             return
         try:
-            store.save(thread, 0 if missed else since, raw=raw or missed)
+            store.save(thread, 0 if missed else since, backend_state=backend_state or missed)
             self._missed.discard(thread)
             self.problem = ""
         except ThreadBusy:

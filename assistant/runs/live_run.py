@@ -83,8 +83,8 @@ class Keeping(Protocol):
             ThreadBusy: Another process is answering it.
         """
 
-    def keep(self, thread: Thread, since: int, raw: bool) -> None:
-        """Keep the thread's messages from position ``since`` on, and the backend's notes if ``raw``."""
+    def keep(self, thread: Thread, since: int, backend_state: bool) -> None:
+        """Keep the thread's messages from position ``since`` on, and the backend's notes if ``backend_state``."""
 
     def release(self, thread: Thread) -> None:
         """The thread is not being answered any more."""

@@ -49,7 +49,7 @@ class Backend(Protocol):
         """Ask for one response to the thread as it stands, say it as events, return its calls.
 
         The backend finds in ``thread.messages`` what the server has not heard yet. It changes
-        ``thread.raw`` only after a response ended well, and right after saying an event.
+        ``thread.backend_state`` only after a response ended well, and right after saying an event.
 
         Raises:
             BackendError: The response did not end well; nothing of it may be run.

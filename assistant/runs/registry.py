@@ -125,6 +125,6 @@ class LiveRuns:
 
 def _renew(thread: Thread, newer: Thread) -> None:
     if newer.version > thread.version:
-        thread.messages[:], thread.raw = newer.messages, newer.raw
+        thread.messages[:], thread.backend_state = newer.messages, newer.backend_state
         thread.branches, thread.dirty_from = newer.branches, None
         thread.title, thread.version = newer.title, newer.version

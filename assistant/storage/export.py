@@ -184,7 +184,7 @@ def as_json(thread: Thread, title: str) -> str:
     title     the thread's title
     messages  what was said, oldest first; each is an object that names its ``type`` (``transcript.py``)
     branches  what else was said, in branches that are not open; left out where there are none
-    raw       the backend's own notes and items, to be looked at: ``from_json`` does not bring them back;
+    backend_state  the backend's own notes and items, to be looked at: ``from_json`` does not bring them back;
               left out where they are nested too deeply to be written
     """
     messages = ",\n".join(_line(message_as_json(message)) for message in thread.messages)
@@ -195,11 +195,11 @@ def as_json(thread: Thread, title: str) -> str:
         f'"messages": [\n{messages}\n]',
     ]
     if thread.branches:
-        told = ({**each, "raw": {}} for each in branches_as_json(thread.branches))
+        told = ({**each, "backend_state": {}} for each in branches_as_json(thread.branches))
         branches = ",\n".join(map(_line, told))
         lines.append(f'"branches": [\n{branches}\n]')
     with suppress(RecursionError):
-        lines.append(f'"raw": {_line(thread.raw)}')
+        lines.append(f'"backend_state": {_line(thread.backend_state)}')
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
@@ -257,7 +257,7 @@ def _message(written: Any, number: int) -> Message:
 def _branches(written: Any, length: int) -> Branches:
     """Branches whose messages are what the rest of this package takes every message to be."""
     try:
-        branches = branches_from_json([{**each, "raw": {}} for each in written], length)
+        branches = branches_from_json([{**each, "backend_state": {}} for each in written], length)
     except (TypeError, ValueError) as error:
         raise ValueError("This thread is damaged: its branches cannot be read.") from error
     for branch in Thread(branches=branches).each_branch():

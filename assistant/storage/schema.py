@@ -1,7 +1,7 @@
 """The tables in which threads are kept, and how a database comes to have them.
 
     thread    one row a thread: its id, its title, ``called``, the title for searching, when it began and last
-              changed (seconds since 1970), ``version``, how often it was kept, ``raw``, the backend's own
+              changed (seconds since 1970), ``version``, how often it was kept, ``backend_state``, the backend's own
               notes and items as JSON, and its lease: ``holder``, the store whose process answers it now
               (empty: none), ``held_until`` (seconds since 1970, by the database's clock), and ``stop``, 1
               when somebody in another process wants the answer stopped; ``owner`` is the person whose it is
@@ -46,7 +46,7 @@ THREADS = sql.Table(
     sql.Column("title", sql.Text, nullable=False),
     sql.Column("began", sql.Float, nullable=False),
     sql.Column("changed", sql.Float, nullable=False),
-    sql.Column("raw", sql.Text, nullable=False),
+    sql.Column("backend_state", sql.Text, nullable=False),
     sql.Column("called", sql.Text, nullable=False, server_default=""),
     sql.Column("version", sql.Integer, nullable=False, server_default="0"),
     sql.Column("holder", sql.String(32), nullable=False, server_default=""),

@@ -84,7 +84,7 @@ def branches_as_json(branches: Branches) -> list[Json]:
     position  the position of its first message in the thread, as if it were open
     number    which of the ways on at that position it is; the number that is missing there is the open one's
     messages  what was said in it, from there on, as it was when it was last open
-    raw       the backend's own notes and items
+    backend_state  the backend's own notes and items
     """
     written: list[Json] = []
     waiting: list[tuple[int | None, Branches]] = [(None, branches)]
@@ -97,7 +97,7 @@ def branches_as_json(branches: Branches) -> list[Json]:
                     "position": position,
                     "number": number,
                     "messages": [message_as_json(message) for message in branch.messages],
-                    "raw": branch.raw,
+                    "backend_state": branch.backend_state,
                 }
             )
     return written
@@ -115,7 +115,7 @@ def branches_from_json(values: list[Json], length: int) -> Branches:
         for value in values:
             within, position, number = value["within"], value["position"], value["number"]
             messages = [message_from_json(each) for each in value["messages"]]
-            branch = Branch(messages, value.get("raw") or {})
+            branch = Branch(messages, value.get("backend_state") or {})
             first, end, inside = 0, length, branches
             if within is not None:
                 first, end, parent = read[_whole(within, len(read))]

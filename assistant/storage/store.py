@@ -121,8 +121,8 @@ class Store:
 
     # --- one thread ---------------------------------------------------------------------------------
 
-    def save(self, thread: Thread, since: int = 0, *, raw: bool = True) -> None:
-        """Keep the thread's messages from position ``since`` on, and the backend's notes if ``raw``.
+    def save(self, thread: Thread, since: int = 0, *, backend_state: bool = True) -> None:
+        """Keep the thread's messages from position ``since`` on, and the backend's notes if ``backend_state``.
 
         What follows from branching and switching since it was last kept is kept with them. A thread that has
         no id yet cannot be found again, and is not kept.
@@ -134,7 +134,7 @@ class Store:
             return
         dirty_from, thread.dirty_from = thread.dirty_from, None
         try:
-            thread.version = self._save(thread, since, raw, dirty_from)
+            thread.version = self._save(thread, since, backend_state, dirty_from)
         except BaseException:
             if dirty_from is not None:
                 thread.dirty_from = min(
@@ -142,12 +142,12 @@ class Store:
                 )
             raise
 
-    def _save(self, thread: Thread, since: int, raw: bool, dirty_from: int | None) -> int:
+    def _save(self, thread: Thread, since: int, backend_state: bool, dirty_from: int | None) -> int:
         if dirty_from is not None:
-            since, raw = min(since, dirty_from), True
+            since, backend_state = min(since, dirty_from), True
         changes: dict[str, Any] = {"changed": time.time(), "version": THREADS.c.version + 1}
-        if raw:
-            changes["raw"] = json.dumps(thread.raw)
+        if backend_state:
+            changes["backend_state"] = json.dumps(thread.backend_state)
         this = self.of(thread.owner)._mine(thread.id)
         mine = sql.update(THREADS).where(this, self._free).values(changes)
         with self._writing() as connection:
@@ -174,7 +174,9 @@ class Store:
         others = sql.select(BRANCHES.c.body).where(BRANCHES.c.thread_id == thread_id)
         with self._reading() as connection:
             row = connection.execute(
-                sql.select(THREADS.c.raw, THREADS.c.title, THREADS.c.version).where(self._mine(thread_id))
+                sql.select(THREADS.c.backend_state, THREADS.c.title, THREADS.c.version).where(
+                    self._mine(thread_id)
+                )
             ).first()
             said = connection.scalars(bodies.order_by(MESSAGES.c.position)).all()
             aside = connection.scalars(others.order_by(BRANCHES.c.number)).all()
@@ -183,8 +185,10 @@ class Store:
         try:
             messages = [message_from_json(json.loads(body)) for body in said]
             branches = branches_from_json([json.loads(body) for body in aside], len(messages))
-            raw = json.loads(row.raw)
-            return Thread(thread_id, messages, raw, row.title, row.version, branches, owner=self.owner)
+            backend_state = json.loads(row.backend_state)
+            return Thread(
+                thread_id, messages, backend_state, row.title, row.version, branches, owner=self.owner
+            )
         except ValueError as error:
             raise StoreError(f"A thread in {self._shown} cannot be read: {error}") from error
 
@@ -306,7 +310,10 @@ class Store:
             raise ThreadBusy(ELSEWHERE)
         moment = time.time()
         row: dict[str, Any] = {"id": thread.id, "began": moment, "changed": moment, "version": 1}
-        row |= _titles(_title(thread)) | {"raw": json.dumps(thread.raw), "owner": thread.owner}
+        row |= _titles(_title(thread)) | {
+            "backend_state": json.dumps(thread.backend_state),
+            "owner": thread.owner,
+        }
         if thread in self._taken:
             row |= self._lease()
         connection.execute(sql.insert(THREADS).values(row))

@@ -175,7 +175,7 @@ def test_a_conversation_of_three_turns_goes_on_also_in_another_process(
 ) -> None:
     thread, opened, heard = Thread(), [], []
     for question in ("What is the capital of France?", "And of Italy?", "And of Spain?"):
-        thread = Thread(thread.id, thread.messages, json.loads(json.dumps(thread.raw)))
+        thread = Thread(thread.id, thread.messages, json.loads(json.dumps(thread.backend_state)))
         events = list(connect_to(roomy).run(thread, question))
         assert is_done_or_at_its_limit(events[-1])
         opened += [event.thread_id for event in events if isinstance(event, ThreadOpened)]

@@ -40,7 +40,7 @@ def keep(database: dict[str, str], model: Model, lengths: Iterable[int]) -> list
         for _ in range(length):
             for _event in assistant.run(thread, "tokens=50 turn=0 calls=2"):
                 pass
-        store.save(thread, 0, raw=True)
+        store.save(thread, 0, backend_state=True)
         kept.append(thread.id)
     store.close()
     backend.close()

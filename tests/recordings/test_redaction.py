@@ -156,7 +156,7 @@ def of_thread(thread: Thread, recording: Recording, events: list[Event]) -> dict
     return {
         "events": repr(events),
         "messages": repr(thread.messages),
-        "notes": json.dumps(thread.raw),
+        "notes": json.dumps(thread.backend_state),
         "Markdown": as_markdown(thread, "A thread"),
         "JSON": as_json(thread, "A thread"),
         "script of the thread": thread_as_script(thread, "m"),

@@ -55,25 +55,25 @@ def test_a_branch_leaves_what_follows_behind_and_is_the_newest_of_its_place() ->
     assert thread.choice(2) == (0, 1)
     thread.branch(2)
     thread.messages += [Message.from_user("Q2b")]
-    thread.raw["notes"] = "second"
+    thread.backend_state["notes"] = "second"
     assert (words(thread), thread.choice(2), thread.dirty_from) == (["Q1", "A1", "Q2b"], (1, 2), 2)
     thread.branch(2)
-    assert (words(thread), thread.raw, thread.choice(2)) == (["Q1", "A1"], {}, (2, 3))
+    assert (words(thread), thread.backend_state, thread.choice(2)) == (["Q1", "A1"], {}, (2, 3))
 
 
 def test_a_switch_brings_back_a_branch_with_its_notes_and_its_own_branches() -> None:
     thread = talk("Q1", "A1", "Q2", "A2")
     thread.branch(3)
     thread.messages.append(answer("A2b"))
-    thread.raw = {"notes": "A2b"}
+    thread.backend_state = {"notes": "A2b"}
     thread.branch(0)
     thread.messages.append(Message.from_user("Other"))
     assert (words(thread), thread.choice(3), thread.choice(0)) == (["Other"], (0, 1), (1, 2))
     thread.switch(0, 0)
-    assert (words(thread), thread.raw) == (["Q1", "A1", "Q2", "A2b"], {"notes": "A2b"})
+    assert (words(thread), thread.backend_state) == (["Q1", "A1", "Q2", "A2b"], {"notes": "A2b"})
     assert (thread.choice(3), thread.choice(0)) == ((1, 2), (0, 2))
     thread.switch(3, 0)
-    assert (words(thread), thread.raw) == (["Q1", "A1", "Q2", "A2"], {"notes": "first"})
+    assert (words(thread), thread.backend_state) == (["Q1", "A1", "Q2", "A2"], {"notes": "first"})
     thread.switch(0, 1)
     assert words(thread) == ["Other"]
     thread.switch(0, 0)
@@ -112,13 +112,15 @@ def test_whatever_is_done_every_branch_ever_written_can_be_opened_again_as_it_wa
             thread.branch(position)
         count += 1
         thread.messages.append(Message.from_user(str(count)))
-        thread.raw = {"leaf": words(thread)}
+        thread.backend_state = {"leaf": words(thread)}
         assert {*everything_said(thread)} >= before, "nothing is lost"
     assert sorted(everything_said(thread)) == sorted(map(str, range(count + 1))), "and nothing is there twice"
     written = json.loads(json.dumps(branches_as_json(thread.branches)))
     assert branches_from_json(written, len(thread.messages)) == thread.branches
     for path in paths(thread):
-        assert path.raw in ({"leaf": words(path)}, {"notes": "first"}), "the notes are those of this path"
+        assert path.backend_state in ({"leaf": words(path)}, {"notes": "first"}), (
+            "the notes are those of this path"
+        )
 
 
 def everything_said(thread: Thread) -> list[str]:
@@ -138,7 +140,7 @@ def paths(thread: Thread) -> Iterator[Thread]:
             for number in others:
                 copy = Thread(
                     messages=[*each.messages],
-                    raw=each.raw,
+                    backend_state=each.backend_state,
                     branches=branches_from_json(branches_as_json(each.branches), len(each.messages)),
                 )
                 copy.switch(position, number)
@@ -205,7 +207,7 @@ def server(kind: Kind) -> Iterator[Any]:
 
 def memory(server: Any, thread: Thread) -> Any:
     """All that the model was told for the thread's last answer, and what the server keeps of it."""
-    notes = {name: value for each in thread.raw.values() for name, value in each.items()}
+    notes = {name: value for each in thread.backend_state.values() for name, value in each.items()}
     if notes.get("conversation"):
         return server.conversations[notes["conversation"]].items
     if notes.get("session"):
@@ -368,7 +370,7 @@ def branched() -> Thread:
     thread.messages.append(answer("A2b \x00\ud800"))
     thread.branch(0)
     thread.messages += talk("Q1c", "A1c").messages
-    thread.raw = {"notes": "open"}
+    thread.backend_state = {"notes": "open"}
     return thread
 
 
@@ -377,14 +379,18 @@ def test_branches_come_back_from_the_store_and_go_with_their_thread(store: Store
     store.save(thread)
     kept = store.load("conv_1")
     assert kept is not None
-    assert (kept.messages, kept.raw, kept.branches) == (thread.messages, thread.raw, thread.branches)
+    assert (kept.messages, kept.backend_state, kept.branches) == (
+        thread.messages,
+        thread.backend_state,
+        thread.branches,
+    )
     assert (kept.dirty_from, thread.dirty_from) == (None, None)
     kept.switch(0, 0)
     kept.switch(3, 0)
     store.save(kept, len(kept.messages))  # what moved is kept all the same
     again = store.load("conv_1")
     assert again is not None
-    assert (words(again), again.raw) == (["Q1", "A1", "Q2", "A2"], {"notes": "first"})
+    assert (words(again), again.backend_state) == (["Q1", "A1", "Q2", "A2"], {"notes": "first"})
     assert again.branches == kept.branches
     assert [each.id for each in store.entries("a1c")] == ["conv_1"], "found in a branch that is not open"
     assert [each.id for each in store.entries("A2B")] == ["conv_1"]
@@ -422,15 +428,15 @@ def test_branches_that_could_not_be_kept_are_kept_the_next_time(
     store.save(thread)
     thread.branch(1)
     thread.messages.append(answer("A1b"))
-    thread.raw["bad"] = {1, 2}
+    thread.backend_state["bad"] = {1, 2}
     with pytest.raises(TypeError):
-        store.save(thread, 2, raw=False)
+        store.save(thread, 2, backend_state=False)
     assert branch_rows(database) == []
-    thread.raw = {}
-    store.save(thread, 2, raw=False)
+    thread.backend_state = {}
+    store.save(thread, 2, backend_state=False)
     kept = store.load("conv_1")
     assert kept is not None
-    assert (words(kept), kept.raw, kept.branches) == (["Q1", "A1b"], {}, thread.branches)
+    assert (words(kept), kept.backend_state, kept.branches) == (["Q1", "A1b"], {}, thread.branches)
 
 
 def test_another_process_sees_a_switch_and_a_branch(database: str) -> None:
@@ -471,7 +477,11 @@ def test_nobody_branches_or_switches_while_an_answer_is_written(
         live.change(thread, lambda: thread.switch(1, 0), autosaver)
         kept = store.load(thread.id)
         assert kept is not None
-        assert (words(kept), kept.choice(1), kept.raw) == (["Q1", "A1"], (0, 2), thread.raw)
+        assert (words(kept), kept.choice(1), kept.backend_state) == (
+            ["Q1", "A1"],
+            (0, 2),
+            thread.backend_state,
+        )
         assert not store.is_held_elsewhere(thread.id)
         assert live.start(thread, lambda: assistant.regenerate(thread, 1), autosaver=autosaver).join(5)
         assert words(thread) == ["Q1", "A1c"]
@@ -496,7 +506,7 @@ def test_branches_are_exported_without_notes_and_imported_again() -> None:
     assert '"notes": "first"' not in written
     imported, _ = from_json(written)
     assert imported.messages == thread.messages
-    assert [(each.messages, each.raw) for each in imported.each_branch()] == [
+    assert [(each.messages, each.backend_state) for each in imported.each_branch()] == [
         (each.messages, {}) for each in thread.each_branch()
     ]
     imported.switch(0, 0)
@@ -525,9 +535,9 @@ def test_branches_that_are_no_list_of_objects_are_refused(value: object) -> None
 
 def test_an_import_believes_no_notes_and_takes_no_message_that_makes_no_sense() -> None:
     value = json.loads(as_json(branched(), "T"))
-    value["branches"][0]["raw"] = {"responses": {"conversation": "conv_of_somebody_else"}}
+    value["branches"][0]["backend_state"] = {"responses": {"conversation": "conv_of_somebody_else"}}
     imported, _ = from_json(json.dumps(value))
-    assert [each.raw for each in imported.each_branch()] == [{}, {}, {}]
+    assert [each.backend_state for each in imported.each_branch()] == [{}, {}, {}]
     value["branches"][0]["messages"][0]["role"] = "system"
     with pytest.raises(ValueError, match="a message in its branches"):
         from_json(json.dumps(value))

@@ -154,7 +154,7 @@ class Bench:
         assert self.say(thread, "And now?") == RunCompleted(), "(b)"
         assert thread.messages[-1].text == "Fine."
         again = self.load(thread)
-        assert (again.messages, again.raw) == (thread.messages, thread.raw), "(d)"
+        assert (again.messages, again.backend_state) == (thread.messages, thread.backend_state), "(d)"
         self.server.plays(text("Still fine."))
         assert self.say(again, "Still there?") == RunCompleted(), "(d)"
         if cut.keeps == "all":  # nothing but the server's memory is left

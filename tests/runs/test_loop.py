@@ -486,7 +486,7 @@ def test_a_conversation_that_is_gone_is_written_anew_from_the_transcript(
     )
     assert events[-1] == RunCompleted()
     assert thread.id == old, "a thread keeps its address"
-    kept = server.conversations[thread.raw["responses"]["conversation"]].items
+    kept = server.conversations[thread.backend_state["responses"]["conversation"]].items
     assert [item.get("content", item.get("output", item.get("name"))) for item in kept] == [
         [{"type": "input_text", "text": "1 + 1?"}],
         [{"type": "output_text", "text": "Let me see.", "annotations": [], "logprobs": []}],

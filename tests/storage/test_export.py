@@ -217,7 +217,7 @@ def test_a_thread_as_json_is_documented_and_plain() -> None:
         '{"type": "Message", "role": "user", "parts": [{"type": "Text", "text": "\\u00e9"}], '
         '"ending": {"type": "RunCompleted"}}\n'
         "],\n"
-        '"raw": {"responses": {"items": [null]}}\n'
+        '"backend_state": {"responses": {"items": [null]}}\n'
         "}\n"
     )
 
@@ -225,9 +225,9 @@ def test_a_thread_as_json_is_documented_and_plain() -> None:
 def test_a_thread_comes_back_from_json_as_a_new_one() -> None:
     written = as_json(THREAD, "Kyoto")
     assert written.isascii()
-    assert json.loads(written)["raw"] == THREAD.raw
+    assert json.loads(written)["backend_state"] == THREAD.backend_state
     thread, title = from_json("\ufeff" + written)
-    assert (thread.id, thread.messages, thread.raw, title) == ("", THREAD.messages, {}, "Kyoto")
+    assert (thread.id, thread.messages, thread.backend_state, title) == ("", THREAD.messages, {}, "Kyoto")
     assert from_json(as_json(Thread(), ""))[0].messages == []
 
 
@@ -284,7 +284,7 @@ def test_every_message_comes_back_equal_from_an_export() -> None:
 
     def comes_back(given: list[Message], title: str) -> None:
         thread, same = from_json(as_json(Thread("conv_1", given, {"a": 1}), title))
-        assert (thread.id, thread.messages, thread.raw, same) == ("", given, {}, title)
+        assert (thread.id, thread.messages, thread.backend_state, same) == ("", given, {}, title)
         as_markdown(thread, title).encode()
         ast.parse(as_script(thread, title))
 
@@ -489,7 +489,7 @@ def test_what_was_said_is_only_ever_text_in_a_script() -> None:
             Message.from_user(HOSTILE),
             said(Call("c1", HOSTILE, HOSTILE, 1, result=ToolResult("c1", HOSTILE)), added("c2", HOSTILE)),
         ],
-        raw={"responses": {"items": ["sk-secret"]}},
+        backend_state={"responses": {"items": ["sk-secret"]}},
     )
     script = as_script(thread, HOSTILE)
     empty = as_script(Thread(), "")

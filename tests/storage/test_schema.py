@@ -19,7 +19,7 @@ from assistant.storage.store import Store
 FIRST = [
     "CREATE TABLE edition (number INTEGER NOT NULL, PRIMARY KEY (number))",
     "CREATE TABLE thread (id VARCHAR(512) NOT NULL, title TEXT NOT NULL, began FLOAT NOT NULL, "
-    "changed FLOAT NOT NULL, raw TEXT NOT NULL, PRIMARY KEY (id))",
+    "changed FLOAT NOT NULL, backend_state TEXT NOT NULL, PRIMARY KEY (id))",
     "CREATE INDEX ix_thread_changed ON thread (changed)",
     "CREATE TABLE message (thread_id VARCHAR(512) NOT NULL, position INTEGER NOT NULL, "
     "role VARCHAR(16) NOT NULL, body TEXT NOT NULL, said TEXT NOT NULL, PRIMARY KEY (thread_id, position), "
@@ -36,7 +36,7 @@ FIRST = [
 SECOND = [
     FIRST[0],
     "CREATE TABLE thread (id VARCHAR(512) NOT NULL, title TEXT NOT NULL, began FLOAT NOT NULL, "
-    "changed FLOAT NOT NULL, raw TEXT NOT NULL, called TEXT DEFAULT '' NOT NULL, "
+    "changed FLOAT NOT NULL, backend_state TEXT NOT NULL, called TEXT DEFAULT '' NOT NULL, "
     "version INTEGER DEFAULT '0' NOT NULL, holder VARCHAR(32) DEFAULT '' NOT NULL, "
     "held_until FLOAT DEFAULT '0' NOT NULL, stop INTEGER DEFAULT '0' NOT NULL, PRIMARY KEY (id))",
     FIRST[2],
@@ -89,7 +89,7 @@ def test_a_database_of_an_earlier_edition_is_brought_forward_with_all_that_it_ho
     with closing(Store(database)) as store:
         kept = store.load("conv_1")
         assert kept is not None
-        assert (kept.title, kept.raw, kept.version) == ("Élan", {"responses": {"items": []}}, 1)
+        assert (kept.title, kept.backend_state, kept.version) == ("Élan", {"responses": {"items": []}}, 1)
         assert kept.messages == [
             Message.from_user("Élan"),
             Message("assistant", [Text("Oui.")], RunCompleted()),

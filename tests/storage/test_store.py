@@ -76,7 +76,7 @@ def test_a_thread_comes_back_equal(store: Store) -> None:
     store.save(thread)
     loaded = store.load("conv_1")
     assert loaded is not None
-    assert (loaded.id, loaded.messages, loaded.raw) == ("conv_1", MESSAGES, thread.raw)
+    assert (loaded.id, loaded.messages, loaded.backend_state) == ("conv_1", MESSAGES, thread.backend_state)
     assert loaded.is_unfinished
     assert store.load("conv_2") is None
 
@@ -85,16 +85,16 @@ def test_only_what_is_new_is_written_again(store: Store) -> None:
     thread = Thread("conv_1", MESSAGES[:2], {"a": 1})
     store.save(thread)
     thread.messages.append(MESSAGES[2])
-    thread.raw["a"] = 2
-    store.save(thread, 2, raw=False)
+    thread.backend_state["a"] = 2
+    store.save(thread, 2, backend_state=False)
     loaded = store.load("conv_1")
     assert loaded is not None
-    assert (loaded.messages, loaded.raw) == (MESSAGES[:3], {"a": 1})
+    assert (loaded.messages, loaded.backend_state) == (MESSAGES[:3], {"a": 1})
     thread.messages.pop()
     store.save(thread, 1)
     loaded = store.load("conv_1")
     assert loaded is not None
-    assert (loaded.messages, loaded.raw) == (MESSAGES[:2], {"a": 2})
+    assert (loaded.messages, loaded.backend_state) == (MESSAGES[:2], {"a": 2})
 
 
 def test_many_writers_and_readers_do_not_disturb_each_other(store: Store, database: str) -> None:
@@ -134,7 +134,7 @@ def test_an_answer_is_kept_as_it_grows_and_whole_at_its_end(
     assert run.join(5)
     kept = store.load(thread.id)
     assert kept is not None
-    assert (kept.messages, kept.raw) == (thread.messages, thread.raw)
+    assert (kept.messages, kept.backend_state) == (thread.messages, thread.backend_state)
 
 
 def test_a_stopped_answer_is_kept_as_stopped(
@@ -211,7 +211,7 @@ def test_text_that_databases_stumble_over_is_kept(store: Store) -> None:
     store.save(thread)
     kept = store.load("conv_1")
     assert kept is not None
-    assert (kept.messages, kept.raw, kept.title) == (said, {"notes": texts}, "A\ufffdtitle \ufffd")
+    assert (kept.messages, kept.backend_state, kept.title) == (said, {"notes": texts}, "A\ufffdtitle \ufffd")
     assert [each.id for each in store.entries("\x00")] == ["conv_1"]
     assert [each.id for each in store.entries("A\x00TITLE")] == ["conv_1"]
     assert [each.id for each in store.entries("𝄞𝄞")] == ["conv_1"]

@@ -37,7 +37,7 @@ TRANSCRIPT_LIMIT = 100_000
 
 
 class Notes(TypedDict):
-    """The notes about one thread, as they stand in ``thread.raw["agents"]``; JSON-able."""
+    """The notes about one thread, as they stand in ``thread.backend_state["agents"]``; JSON-able."""
 
     session: str | None  # the server's session
     birth: str | None  # the mark by which a session is found that was made, but whose id was never seen
@@ -69,7 +69,7 @@ class Memory:
             uncertain=False,
         )
         # Notes of an earlier version may lack something.
-        self.notes = cast("Notes", thread.raw.setdefault("agents", {}))
+        self.notes = cast("Notes", thread.backend_state.setdefault("agents", {}))
         for name, value in blank.items():
             self.notes.setdefault(name, value)  # type: ignore[misc]
 

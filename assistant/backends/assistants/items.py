@@ -21,7 +21,7 @@ LONGEST = 256_000
 
 
 class Notes(TypedDict):
-    """The notes about one thread, as they stand in ``thread.raw["assistants"]``; JSON-able."""
+    """The notes about one thread, as they stand in ``thread.backend_state["assistants"]``; JSON-able."""
 
     server: str  # the address of the server that all this is about
     thread: str | None  # the id of the server's thread; None while there is none

@@ -86,7 +86,7 @@ class Chat:
         if not thread.id:
             yield ThreadOpened(unguessable_id())
         request = self._requests[thread] = Request()
-        notes = thread.raw.setdefault("chat", {"left_out": 0})
+        notes = thread.backend_state.setdefault("chat", {"left_out": 0})
         by_name = self._told_by_name(notes)
         told, asked, noted = messages_of(thread, by_name), self._parameters(toolbox), False
         if self._context:

@@ -56,7 +56,7 @@ PAUSE = 0.25
 
 
 class Notes(TypedDict):
-    """What a server keeps of a thread's files, as it stands in ``thread.raw``; JSON-able."""
+    """What a server keeps of a thread's files, as it stands in ``thread.backend_state``; JSON-able."""
 
     server: str
     store: str | None  # the vector store

@@ -35,7 +35,7 @@ from assistant.tools.execution import stopped
 
 
 class Notes(TypedDict):
-    """The notes about one thread, as they stand in ``thread.raw["responses"]``; JSON-able."""
+    """The notes about one thread, as they stand in ``thread.backend_state["responses"]``; JSON-able."""
 
     server: str  # the address of the server that all this is about
     conversation: str | None  # the server's conversation; None while there is none, or can be none

@@ -133,7 +133,7 @@ def test_a_session_begins_with_its_first_message_and_its_text_is_streamed(
         "input": [{"role": "user", "content": [{"type": "input_text", "text": "Hi"}]}],
         "stream": True,
     }
-    assert thread.raw["agents"]["birth"] == birth
+    assert thread.backend_state["agents"]["birth"] == birth
     assert server.requests == ["POST /agents/sessions"]
 
 
@@ -476,10 +476,10 @@ def length(play: Play, first: bool) -> int:
 
 def killed(thread: Thread, run: Iterator[Event]) -> Thread:
     """The thread as the store has it whose process was killed when the connection was cut."""
-    kept = deepcopy((thread.id, thread.messages, thread.raw))
+    kept = deepcopy((thread.id, thread.messages, thread.backend_state))
     for event in run:
         if not isinstance(event, TextDelta | ToolCallDelta | ReasoningDelta | RunFailed | RunCompleted):
-            kept = deepcopy((thread.id, thread.messages, thread.raw))
+            kept = deepcopy((thread.id, thread.messages, thread.backend_state))
     dead = Thread(*kept)
     dead.messages[-1].add(INTERRUPTED)
     return dead
@@ -541,7 +541,7 @@ def test_a_thread_survives_a_cut_before_every_event(
             store.save(thread)
             loaded = store.load(thread.id) if thread.id else thread
             assert loaded is not None
-            assert (loaded.messages, loaded.raw) == (thread.messages, thread.raw)
+            assert (loaded.messages, loaded.backend_state) == (thread.messages, thread.backend_state)
             server.plays(text("Fine."))
             assert say(other, loaded, "And now?")[-1] == RunCompleted()
             assert loaded.messages[-1].text == "Fine."
@@ -645,7 +645,7 @@ def test_a_session_whose_id_was_never_seen_is_found_by_its_mark(
     assert next(stream) == ThreadOpened(*server.sessions)
     server.wait_until_idle()
     stream = None  # type: ignore[assignment]
-    thread.raw["agents"]["session"] = None
+    thread.backend_state["agents"]["session"] = None
     thread.messages[-1].add(RunFailed("x", "x"))
     assert list(assistant.resume(thread))[-1] == RunCompleted()
     assert (len(server.sessions), len(server.asked)) == (1, 1)
@@ -778,8 +778,8 @@ def test_a_thread_that_began_elsewhere_is_told_in_words(server: AgentsServer, as
     assert say(assistant, thread, "4?")[-1] == RunCompleted()
     history = "User: 1?\n\nAssistant: One.\n\nAssistant: Two."
     assert told(server) == [[SO_FAR + history, "3?"], ["4?"]]
-    assert (thread.id, list(server.sessions)) == ("thread_x", [thread.raw["agents"]["session"]])
-    assert server.sessions[thread.raw["agents"]["session"]].metadata["title"] == "1?"
+    assert (thread.id, list(server.sessions)) == ("thread_x", [thread.backend_state["agents"]["session"]])
+    assert server.sessions[thread.backend_state["agents"]["session"]].metadata["title"] == "1?"
 
 
 def test_results_that_the_session_took_before_the_process_was_killed_are_not_told_again(
@@ -790,7 +790,7 @@ def test_results_that_the_session_took_before_the_process_was_killed_are_not_tol
     run = assistant.run(thread, "Add")
     while not isinstance(next(run), ToolResult):
         pass
-    dead = Thread(*deepcopy((thread.id, thread.messages, thread.raw)))
+    dead = Thread(*deepcopy((thread.id, thread.messages, thread.backend_state)))
     assert list(run)[-1] == RunCompleted()
     other = made(add)
     assert backend(other).can_go_on(dead)

@@ -148,7 +148,7 @@ def test_what_was_stored_of_an_answer_is_kept_when_nobody_can_go_on_with_it(
 def copied(thread: Thread) -> Thread:
     """The thread as another process finds it."""
     messages = [message_from_json(message_as_json(each)) for each in thread.messages]
-    return Thread(thread.id, messages, json.loads(json.dumps(thread.raw)))
+    return Thread(thread.id, messages, json.loads(json.dumps(thread.backend_state)))
 
 
 def test_stop_ends_the_response_at_the_server_too(server: ModelServer, assistant: Assistant) -> None:

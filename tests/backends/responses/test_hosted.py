@@ -252,7 +252,7 @@ def test_a_picture_comes_roughly_at_first_and_then_whole(server: ModelServer, as
         TextDelta("Here."),
     ]
     assert is_kept(thread)
-    assert PICTURE not in json.dumps(thread.raw)  # it is in the transcript, once
+    assert PICTURE not in json.dumps(thread.backend_state)  # it is in the transcript, once
     said(assistant.run(thread, "Another?"))
     recalled = assistant.backend.recall(thread.id)  # type: ignore[attr-defined]
     assert recalled.messages[1].parts == thread.messages[1].parts

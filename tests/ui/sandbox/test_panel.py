@@ -93,7 +93,7 @@ def test_a_tape_is_played_in_a_thread_of_its_own_without_a_server(
     assert [kind for _, kinds in shown(page) for kind in kinds][-1] == ("markdown", "It is 42.")
     assert len(shown(page)) == len(before)
     assert page.session_state.thread.id != thread.id
-    assert page.session_state.thread.raw == {}
+    assert page.session_state.thread.backend_state == {}
     assert len(server.asked) == 2
 
 
