@@ -15,7 +15,7 @@ from streamlit.errors import StreamlitSecretNotFoundError
 
 from assistant import Assistant, SettingsError, Thread, Toolbox, functions
 from assistant.attachments import MEGABYTE, MOST_BYTES
-from assistant.backends.connection.choices import ConnectionOverride
+from assistant.backends.connection.override import ConnectionOverride
 from assistant.backends.files import takes
 from assistant.errors import BackendError, FunctionError, LimitReached, StoreError, ThreadBusy, UnknownThread
 from assistant.events import Decision, Event

@@ -108,11 +108,11 @@ RETOLD = {
     "The recording is empty.": "録音が空です。",
     "Nothing was heard in the recording.": "録音から何も聞き取れませんでした。",
     # What cannot be connected to: backends/connections.py.
-    "Enter a key of your account.": "アカウントのキーを入力してください。",
-    "Leave the name and the password out of the address, and enter a key instead.": (
+    "Enter your API key.": "アカウントのキーを入力してください。",
+    "Remove the user name and password from the address and enter a key instead.": (
         "アドレスから名前とパスワードを除き、代わりにキーを入力してください。"
     ),
-    "This is not an address. Write it with its scheme, such as http://localhost:11434/v1.": (
+    "This is not a valid address. Include the scheme, such as http://localhost:11434/v1.": (
         "アドレスではありません。http://localhost:11434/v1 のように、スキームから書いてください。"
     ),
     # What a call does: tools.py, and the example functions.

@@ -1,6 +1,6 @@
 """The connection, in the sidebar: what answers, and the choice of something else for this browser session.
 
-Not here: what there is to choose (``backends/connections.py``) and whether it works (``findings.py``).
+Not here: what there is to choose (``backends/connection``) and whether it works (``findings.py``).
 
 The one rule: a key that is typed here stays in this session: it is in no text, no address, and it is never
 sent back to the browser. Only on the machine that serves the page a person may send that machine to an
@@ -11,15 +11,9 @@ from dataclasses import replace
 
 import streamlit as st
 
-from assistant.backends.connection.choices import (
-    ConnectionOverride,
-    Local,
-    Model,
-    address,
-    efforts,
-    in_words,
-    local_servers,
-)
+from assistant.backends.connection.local_servers import LocalServer, find_local_servers
+from assistant.backends.connection.models import ListedModel, reasoning_efforts
+from assistant.backends.connection.override import ConnectionOverride, display_host, form_text
 from assistant.errors import BackendError
 from assistant.locale.words import later, retell, say
 from assistant.settings import Settings
@@ -67,7 +61,7 @@ def draw_connection(
 def _name(settings: Settings) -> str:
     if settings.demo:
         return say("Built-in demo")
-    return say("{model} at {address}", model=settings.model, address=address(settings.base_url))
+    return say("{model} at {address}", model=settings.model, address=display_host(settings.base_url))
 
 
 def _draw_form(
@@ -81,7 +75,7 @@ def _draw_form(
         st.session_state.connection = kind if kind in kinds else "configured"
     kind = st.radio(say("Answers come from"), kinds, format_func=_kind_in_words, key="connection")
     choice = _draw_server(kind, settings, current, servers)
-    problem = choice.problem() if choice and kind != "configured" else ""
+    problem = choice.input_error() if choice and kind != "configured" else ""
     if choice and not choice.demo and (kind != "configured" or sidebar.is_localhost()):
         choice = _draw_model(choice, now, listed=not problem)
     elif choice and kind == "configured":
@@ -122,13 +116,13 @@ def _kind_in_words(kind: str) -> str:
     return say(KINDS[kind])
 
 
-def _kind_of(settings: Settings, current: ConnectionOverride | None, servers: list[Local]) -> str:
+def _kind_of(settings: Settings, current: ConnectionOverride | None, servers: list[LocalServer]) -> str:
     """The option that a choice is one of."""
     if current is None:
         return "configured"
     if current.demo:
         return "demo"
-    if current.is_server_of(settings):
+    if current.has_same_server(settings):
         return "configured"
     if not current.base_url:
         return "openai"
@@ -137,7 +131,7 @@ def _kind_of(settings: Settings, current: ConnectionOverride | None, servers: li
 
 
 def _draw_server(
-    kind: str, settings: Settings, current: ConnectionOverride | None, servers: list[Local]
+    kind: str, settings: Settings, current: ConnectionOverride | None, servers: list[LocalServer]
 ) -> ConnectionOverride | None:
     """Draw what one option needs; the server that is meant by it, without a model yet."""
     match kind:
@@ -171,7 +165,7 @@ def _draw_key(key: str, base_url: str, current: ConnectionOverride | None) -> st
     return typed or used
 
 
-def _draw_local(current: ConnectionOverride | None, servers: list[Local]) -> ConnectionOverride | None:
+def _draw_local(current: ConnectionOverride | None, servers: list[LocalServer]) -> ConnectionOverride | None:
     by_name = {each.name: each for each in servers}
     if by_name:
         if st.session_state.get("connection_local") not in by_name:
@@ -181,7 +175,7 @@ def _draw_local(current: ConnectionOverride | None, servers: list[Local]) -> Con
             say("Server"),
             by_name,
             key="connection_local",
-            format_func=lambda each: f"{each} ({address(by_name[each].base_url)})",
+            format_func=lambda each: f"{each} ({display_host(by_name[each].base_url)})",
         )
     else:
         st.caption(
@@ -210,7 +204,7 @@ def _forget() -> None:
 
 def _draw_model(server: ConnectionOverride, now: Settings, listed: bool) -> ConnectionOverride:
     """Draw the choice of a model of this server; the choice with it."""
-    same = server.is_server_of(now) and not now.demo
+    same = server.has_same_server(now) and not now.demo
     with st.container(gap=None):  # one place in any case, so that the list below stays where somebody types
         found, words = _models(server) if listed else ([], "")
     by_id = {model.id: model for model in found}
@@ -239,7 +233,7 @@ def _draw_model(server: ConnectionOverride, now: Settings, listed: bool) -> Conn
         st.warning(f":small[{plain(warning)}]", icon=":material/event_busy:")
     model = (model or "").strip()
     effort = _effort(now) if same and model == now.model else ""
-    if options := efforts(model):
+    if options := reasoning_efforts(model):
         if st.session_state.get("connection_effort") not in ("", *options):
             st.session_state.connection_effort = effort if effort in options else ""
         effort = st.selectbox(
@@ -255,28 +249,28 @@ def _effort(settings: Settings) -> str:
     return str(getattr(settings, "effort", ""))
 
 
-def _local_servers() -> list[Local]:
+def _local_servers() -> list[LocalServer]:
     """The servers of this machine, looked for once in a session until somebody asks to look again."""
     if "connection_servers" not in st.session_state:
-        st.session_state.connection_servers = local_servers()
-    servers: list[Local] = st.session_state.connection_servers
+        st.session_state.connection_servers = find_local_servers()
+    servers: list[LocalServer] = st.session_state.connection_servers
     return servers
 
 
-def _models(server: ConnectionOverride) -> tuple[list[Model], str]:
+def _models(server: ConnectionOverride) -> tuple[list[ListedModel], str]:
     """A server's models, or none and why; asked once, until another server or somebody asks to look again."""
     kept = st.session_state.get("connection_models")
     if kept and kept[0] == server:
         return kept[1], kept[2]
     from assistant.backends.client import connect  # loads the SDK
-    from assistant.backends.connection.models import models
+    from assistant.backends.connection.model_list import fetch_models
 
-    found: list[Model] = []
+    found: list[ListedModel] = []
     words = ""
     with st.spinner(say("Looking for models")), connect(server.settings(Settings())) as client:
         try:
-            found = models(client, LOOK)
+            found = fetch_models(client, LOOK)
         except BackendError as error:
-            words = in_words(error)
+            words = form_text(error)
     st.session_state.connection_models = server, found, words
     return found, words

@@ -1,6 +1,6 @@
 """What came of trying a connection out, as a person sees it: one finding after the other.
 
-Not here: trying it out (``backends/connections_check.py``).
+Not here: trying it out (``backends/connection/checks.py``).
 
 The one rule: the page never waits for a server without giving Streamlit the chance to end the script.
 """
@@ -13,7 +13,8 @@ from typing import Literal
 
 import streamlit as st
 
-from assistant.backends.connection.choices import ConnectionOverride, Finding
+from assistant.backends.connection.override import ConnectionOverride
+from assistant.backends.connection.results import CheckResult
 from assistant.locale.words import say
 from assistant.settings import Settings
 from assistant.ui.chat.tool_call import plain
@@ -27,7 +28,7 @@ _ICONS = {
 
 def try_out(choice: ConnectionOverride, settings: Settings) -> None:
     """Try the connection out; what is found is drawn as it comes, and kept until something else is chosen."""
-    seen: list[Finding] = []
+    seen: list[CheckResult] = []
     place, below = st.container(gap="xxsmall"), st.empty()
     below.markdown(f":small[:shimmer[{say('Trying it out …')}]]")
     for finding in _awake(_findings(choice, settings)):
@@ -47,25 +48,25 @@ def draw_findings(choice: ConnectionOverride) -> None:
                 _draw_finding(finding)
 
 
-def _draw_finding(finding: Finding) -> None:
-    st.markdown(f"{_ICONS[finding.ok]} :small[{plain(finding.words)}]")
+def _draw_finding(finding: CheckResult) -> None:
+    st.markdown(f"{_ICONS[finding.ok]} :small[{plain(finding.text)}]")
 
 
-def _findings(choice: ConnectionOverride, settings: Settings) -> Iterator[Finding]:
+def _findings(choice: ConnectionOverride, settings: Settings) -> Iterator[CheckResult]:
     from assistant.backends.client import connect  # loads the SDK
-    from assistant.backends.connection.checks import check
+    from assistant.backends.connection.checks import check_connection
 
     wanted = choice.settings(settings)
     protocol: Literal["auto", "responses", "chat"] = "auto"
     if wanted.protocol == "responses" or wanted.protocol == "chat":
         protocol = wanted.protocol
     with connect(wanted) as client:
-        yield from check(client, wanted.model, protocol, choice.effort)
+        yield from check_connection(client, wanted.model, protocol, choice.effort)
 
 
-def _awake(findings: Iterator[Finding]) -> Iterator[Finding]:
+def _awake(findings: Iterator[CheckResult]) -> Iterator[CheckResult]:
     """The same, found on a thread of their own; meanwhile Streamlit gets the chance to end the script."""
-    found = SimpleQueue[Finding | None]()
+    found = SimpleQueue[CheckResult | None]()
 
     def work() -> None:
         try:

@@ -12,7 +12,7 @@ from assistant import Thread
 from assistant.access.limits import Limit, Reached, Spent, name_of, parse, reached
 from assistant.access.metering import with_metering
 from assistant.access.usage_store import UsageStore
-from assistant.backends.connection.choices import ConnectionOverride
+from assistant.backends.connection.override import ConnectionOverride
 from assistant.backends.transcription import open_voice
 from assistant.errors import RequestRefused, SettingsError
 from assistant.events import (

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from assistant import Thread
 from assistant.access.auth import User, user
-from assistant.backends.connection.choices import ConnectionOverride
+from assistant.backends.connection.override import ConnectionOverride
 from assistant.errors import ThreadBusy
 from assistant.events import Event, RunCompleted
 from assistant.messages import Attachment, Message, Text

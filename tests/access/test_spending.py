@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from assistant import Thread
 from assistant.access.limits import parse
 from assistant.access.usage_store import UsageStore
-from assistant.backends.connection.choices import ConnectionOverride
+from assistant.backends.connection.override import ConnectionOverride
 from assistant.events import RunPaused
 from assistant.messages import Call, Message
 from assistant.recordings.recording import Recording

@@ -494,7 +494,7 @@ def test_another_connection_is_chosen_tried_and_used_for_this_session_alone(
     page.wait_for_selector(IDLE)
     model.plays(text("Hi"), text("No call."))
     sidebar.get_by_role("button", name="Test").click()
-    sidebar.get_by_text("Its answers stream").wait_for()
+    sidebar.get_by_text("Answers stream over").wait_for()
     sidebar.get_by_text("did not call it this time").wait_for()
     page.wait_for_selector(IDLE)
     sidebar.get_by_role("button", name="Use this connection").click()

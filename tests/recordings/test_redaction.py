@@ -20,7 +20,7 @@ from streamlit.testing.v1 import AppTest
 
 from assistant import Assistant, SettingsError, Thread, Toolbox, tool
 from assistant.backends.client import connect
-from assistant.backends.connection.choices import ConnectionOverride
+from assistant.backends.connection.override import ConnectionOverride
 from assistant.codegen.pytest_file import as_test
 from assistant.codegen.script import as_curl, as_script
 from assistant.errors import StoreError

@@ -1,77 +1,77 @@
-"""The models that a server lists, asked for within so many seconds.
+"""The models that a server lists, and what is known about each of them. No requests are made here."""
 
-Not here: what stands in such a list (``connections.py``).
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
 
-The one rule: nobody waits longer than they said, however slowly a server trickles.
-"""
+MAX_LIST_BYTES = 8_000_000
+"""Longest response read as a list of models."""
 
-import json
-from collections.abc import Callable
-from queue import Empty, SimpleQueue
-from threading import Thread
-from typing import TypeVar, cast
-
-from openai import OpenAI
-
-from assistant.backends.client import Request, host, not_the_api, translate_errors
-from assistant.backends.connection.choices import BIGGEST_LIST, Model, listed
-from assistant.errors import BackendError, Interrupted, ServerFailed
-
-T = TypeVar("T")
-
-LOOK = 10.0
-"""Seconds for what a server only has to look up."""
+MAX_NAME_CHARS = 200
 
 
-def models(client: OpenAI, seconds: float = LOOK) -> list[Model]:
-    """The models that the server lists, by name.
+@dataclass(frozen=True, slots=True)
+class ListedModel:
+    """A model that a server lists; ``shutdown`` is the announced day of its removal, if any."""
 
-    Raises:
-        BackendError: There is no such list, or not within these seconds.
+    id: str
+    shutdown: date | None = None
+
+    @property
+    def warning(self) -> str:
+        """What to know before choosing the model; usually empty."""
+        if self.shutdown is None:
+            return ""
+        if self.shutdown <= date.today():
+            return f"{self.id} was scheduled to shut down on {self.shutdown}. Choose another model."
+        return f"{self.id} will be shut down on {self.shutdown}. Choose another model before then."
+
+
+def parse_models(body: object) -> list[ListedModel] | None:
+    """Return the models in a server's JSON response, sorted by id; None if it is not a list of models.
+
+    Ollama without models sends ``null`` as the list; some servers send the list without an object around it.
     """
-    return within(seconds, client, _models)
+    entries = body
+    if isinstance(body, dict):
+        entries = body.get("data") or body.get("models")
+        if entries is None and (body.get("object") == "list" or "data" in body or "models" in body):
+            entries = []
+    if not isinstance(entries, list):
+        return None
+    models = {}
+    for entry in entries:
+        fields = entry if isinstance(entry, dict) else {"id": entry}
+        name = fields.get("id") or fields.get("name")
+        if isinstance(name, str) and name.isprintable() and 0 < len(name.strip()) <= MAX_NAME_CHARS:
+            models[name] = ListedModel(name, _parse_day(fields.get("shutdown_date")))
+    return None if entries and not models else sorted(models.values(), key=lambda model: model.id)
 
 
-def _models(client: OpenAI, request: Request) -> list[Model]:
-    body = b""
-    with translate_errors(client), client.models.with_streaming_response.list() as response:
-        request.answered_by(response.http_response)
-        for chunk in response.iter_bytes():
-            body += chunk
-            if len(body) > BIGGEST_LIST:
-                raise not_the_api(client)
-    try:
-        found = listed(json.loads(body))
-    except (ValueError, RecursionError):
-        found = None
-    if found is None:
-        raise not_the_api(client)
-    return found
+def _parse_day(value: object) -> date | None:
+    with suppress(ValueError):
+        return date.fromisoformat(value[:10]) if isinstance(value, str) else None
+    return None
 
 
-def within(seconds: float, client: OpenAI, ask: Callable[[OpenAI, Request], T]) -> T:
-    """What is answered within these seconds, however slowly the server trickles.
+_THINKING = ("low", "medium", "high", "xhigh", "max")
+_EFFORTS = {
+    "gpt-6-luna": ("none", *_THINKING),
+    "gpt-6.1-terra": ("none", *_THINKING),
+    "gpt-6.1-sol": _THINKING,
+    "gpt-6.2-sol": _THINKING,
+    "gpt-6.2-astra": _THINKING,
+    "gpt-6-astra": _THINKING,
+    "gpt-5.6-luna": ("none", *_THINKING),
+    "gpt-5.6-terra": ("none", *_THINKING),
+    "gpt-5.6-sol": ("none", *_THINKING),
+}
 
-    Raises:
-        BackendError: It was refused, failed, or took longer; then the connection is given up.
-    """
-    request, answers = Request(), SimpleQueue[tuple[T | None, BackendError | None]]()
 
-    def work() -> None:
-        try:
-            answers.put((ask(client.with_options(timeout=seconds, max_retries=0), request), None))
-        except BackendError as error:
-            answers.put((None, error))
-        except Exception as error:
-            told = f"{host(client)} could not be asked: {type(error).__name__}."
-            answers.put((None, ServerFailed(told, code="client")))
-
-    Thread(target=work, daemon=True).start()
-    try:
-        answer, error = answers.get(timeout=seconds)
-    except Empty:
-        request.cancel()
-        error = Interrupted(f"{host(client)} was silent for too long. Try again.", code="timeout", retry=True)
-    if error is not None:
-        raise error
-    return cast("T", answer)
+def reasoning_efforts(model: str) -> tuple[str, ...]:
+    """Return the reasoning efforts that the vendor documents for a model, lowest first; empty if unknown."""
+    name = model.rpartition("/")[2]  # some servers prefix the vendor
+    for known, efforts in _EFFORTS.items():
+        if name == known or name.startswith(f"{known}-"):
+            return efforts
+    return ()

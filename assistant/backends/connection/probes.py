@@ -1,0 +1,121 @@
+"""Small requests that show what a server can do: a short answer, a function call, a conversation."""
+
+import json
+from collections.abc import Generator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from openai import OpenAI, Stream
+
+from assistant.backends.chat_completions import stream as chat_stream
+from assistant.backends.client import (
+    Request,
+    failure,
+    host,
+    is_streamed,
+    not_the_api,
+    refuse_page,
+    translate_errors,
+)
+from assistant.backends.responses import stream as responses_stream
+from assistant.backends.stream_errors import NoEnding, StreamError
+from assistant.errors import BackendError, Incomplete, Interrupted, RequestRefused
+from assistant.events import Event, ToolCall
+
+T = TypeVar("T")
+
+MAX_OUTPUT_TOKENS = 64
+HELLO_PROMPT = "Say hello, in one word."
+CALL_PROMPT = "Call the function `ping` now, and say nothing else.\nping()"
+PING = {
+    "name": "ping",
+    "description": "Tell that you can call functions.",
+    "parameters": {"type": "object", "properties": {}, "required": [], "additionalProperties": False},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAnswer:
+    """A short answer: its function calls, and whether it was streamed."""
+
+    calls: list[ToolCall] = field(default_factory=list)
+    streamed: bool = True
+
+
+def probe_responses(
+    client: OpenAI, request: Request, *, model: str, effort: str, prompt: str, ping: bool = False
+) -> ProbeAnswer:
+    """Return a short answer over the Responses API; ``ping`` offers the function ``ping``."""
+    body: dict[str, Any] = {
+        "model": model,
+        "input": prompt,
+        "stream": True,
+        "max_output_tokens": MAX_OUTPUT_TOKENS,
+    }
+    if effort:
+        body["reasoning"] = {"effort": effort}
+    if ping:
+        body["tools"] = [{"type": "function", "strict": True, **PING}]
+    with translate_errors(client), client.responses.with_streaming_response.create(**body) as response:
+        request.answered_by(response.http_response)
+        refuse_page(response.http_response, client)
+        if not is_streamed(response.http_response):
+            return ProbeAnswer(streamed=False)
+        answer = _drain(responses_stream.read(response.parse(to=Stream[object])), client)
+        return ProbeAnswer(answer.calls if answer else [])
+
+
+def probe_chat_completions(client: OpenAI, request: Request, **options: Any) -> ProbeAnswer:
+    """Return a short answer over Chat Completions; the options are those of ``probe_responses``."""
+    try:
+        return _complete(client, request, "max_tokens", **options)
+    except RequestRefused as refusal:  # OpenAI's newer models only accept the newer name
+        if "max_completion_tokens" not in str(refusal):
+            raise
+        return _complete(client, request, "max_completion_tokens", **options)
+
+
+def _complete(
+    client: OpenAI, request: Request, limit: str, *, model: str, effort: str, prompt: str, ping: bool = False
+) -> ProbeAnswer:
+    body: dict[str, Any] = {"model": model, "stream": True, limit: MAX_OUTPUT_TOKENS}
+    body["messages"] = [{"role": "user", "content": prompt}]
+    if effort:
+        body["reasoning_effort"] = effort
+    if ping:
+        body["tools"] = [{"type": "function", "function": PING}]
+    create = client.chat.completions.with_streaming_response.create
+    with translate_errors(client), create(**body) as response:
+        request.answered_by(response.http_response)
+        refuse_page(response.http_response, client)
+        streamed = is_streamed(response.http_response)
+        chunks = chat_stream.chunks_of(response.iter_bytes()) if streamed else [json.loads(response.read())]
+        return ProbeAnswer(_drain(chat_stream.read(chunks), client) or [], streamed)
+
+
+def probe_conversations(client: OpenAI, request: Request) -> None:
+    """Create a conversation and delete it."""
+    with translate_errors(client):
+        created: Any = client.conversations.create()
+    conversation = getattr(created, "id", None)
+    if not isinstance(conversation, str) or not conversation:
+        raise not_the_api(client)
+    with suppress(BackendError), translate_errors(client):
+        client.conversations.delete(conversation)
+
+
+def _drain(events: Generator[Event, None, T], client: OpenAI) -> T | None:
+    """Return what a stream returns at its end; None if the token limit ended it."""
+    try:
+        while True:
+            next(events)
+    except StopIteration as end:
+        return cast("T", end.value)
+    except Incomplete:
+        return None
+    except StreamError as error:
+        raise failure(error.code, error, client) from error
+    except NoEnding as error:
+        text = f"{host(client)} ended the stream early."
+        raise Interrupted(text, code="interrupted", retry=True) from error

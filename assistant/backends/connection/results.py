@@ -1,0 +1,62 @@
+"""The results of a connection test, as sentences for the user. Nothing here loads the SDK."""
+
+from dataclasses import dataclass
+
+from assistant.backends.connection.models import ListedModel
+from assistant.backends.connection.override import form_text
+from assistant.backends.stream_errors import status_of
+from assistant.errors import BackendError
+
+NOT_FOUND_STATUSES = (404, 405, 501)
+"""HTTP statuses of a server that does not have an endpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """The result of one check; ``ok`` is None for a limitation that is not a failure."""
+
+    name: str
+    ok: bool | None
+    text: str
+
+
+def error_result(name: str, error: BackendError, host: str, model: str = "") -> CheckResult:
+    """Return the result of a failed request; a rejected key or model is reported under its own name."""
+    if error.code == "invalid_api_key" or status_of(error) == 401:
+        text = f"{host} rejected the key. It may be mistyped, expired or revoked."
+        return CheckResult("Key", False, text)
+    if error.code == "model_not_found":
+        return CheckResult("Model", False, f"{model} is not available at {host}. Choose another model.")
+    if error.code == "timeout":
+        return CheckResult(name, False, f"{host} did not respond in time.")
+    return CheckResult(name, False, form_text(error))
+
+
+def missing_list_results(error: BackendError, host: str, seconds: float) -> list[CheckResult]:
+    """Return what it means that the list of models could not be fetched; a last failure ends the test."""
+    status = status_of(error)
+    match error.code:
+        case "timeout":
+            return [CheckResult("Server", False, f"{host} did not respond within {seconds:g} seconds.")]
+        case "not_the_api":
+            text = f"{host} returned a web page, not an API response. "
+            return [CheckResult("Server", False, text + "Check the address: it usually ends in /v1.")]
+        case "interrupted":
+            return [CheckResult("Server", False, f"{host} closed the connection without a response.")]
+    if status == 0 or status >= 500:
+        return [CheckResult("Server", False, form_text(error))]
+    reached = CheckResult("Server", True, f"{host} responds.")
+    if status in NOT_FOUND_STATUSES:
+        return [reached, CheckResult("Model", None, "The server does not list its models.")]
+    return [reached, error_result("Key" if status == 403 else "Model", error, host)]
+
+
+def model_result(model: str, listed: list[ListedModel]) -> CheckResult:
+    """Return whether the server lists the model, with the model's warning if it has one."""
+    match = next((entry for entry in listed if entry.id == model), None)
+    if match is None:
+        text = f"{model} is not in the server's list of models, but may still work."
+        return CheckResult("Model", None, text)
+    if match.warning:
+        return CheckResult("Model", None, match.warning)
+    return CheckResult("Model", True, f"The model {model} is available.")

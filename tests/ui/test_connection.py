@@ -1,0 +1,258 @@
+"""The panel in which a connection is chosen and tested."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from assistant.backends.connection.local_servers import LocalServer, find_local_servers
+from assistant.backends.connection.override import ConnectionOverride, display_host
+from assistant.settings import Settings
+from assistant.ui import connection
+from assistant.ui.connection import KINDS
+from tests.servers.listing import KEY, ListingServer, closed_port, port_of
+from tests.servers.responses import error, text
+from tests.ui.page import sent
+
+
+@pytest.fixture
+def server() -> Iterator[ListingServer]:
+    with ListingServer() as server:
+        yield server
+
+
+def _app() -> None:
+    import streamlit as st
+
+    from assistant.ui.connection import draw_connection
+
+    before = st.session_state.get("choice")
+    with st.sidebar:
+        chosen = draw_connection(st.session_state["settings"], before, "Responses")
+    if chosen != before:
+        st.session_state["choice"] = chosen
+        st.rerun()
+    st.text(repr(chosen))
+
+
+Panel = Callable[..., AppTest]
+
+
+@pytest.fixture
+def panel(monkeypatch: pytest.MonkeyPatch) -> Panel:
+    """Opens the panel on the machine that serves it, where no local server is running but those given."""
+
+    def opened(settings: Settings, at_home: bool = True, **ports: int) -> AppTest:
+        monkeypatch.setattr("assistant.ui.sidebar.is_localhost", lambda: at_home)
+        monkeypatch.setattr(connection, "find_local_servers", lambda: find_local_servers(5, ports))
+        page = AppTest.from_function(_app, default_timeout=20)
+        page.session_state["settings"] = settings
+        return open_again(page)
+
+    return opened
+
+
+def open_again(page: AppTest) -> AppTest:
+    page.session_state["connection_panel"] = True
+    return checked(page.run())
+
+
+def checked(page: AppTest) -> AppTest:
+    """The page, which shows no exception and no key but in the input where it is typed."""
+    assert not page.exception
+    assert KEY not in words_of(page)
+    return page
+
+
+def words_of(page: AppTest) -> str:
+    """All that is sent to the browser."""
+    return sent(page)
+
+
+def choose(page: AppTest, kind: str) -> AppTest:
+    return checked(page.radio(key="connection").set_value(kind).run())
+
+
+def press(page: AppTest, button: str) -> AppTest:
+    return checked(page.button(key=f"connection_{button}").click().run())
+
+
+def choice_of(page: AppTest) -> ConnectionOverride | None:
+    choice: ConnectionOverride | None = getattr(page.session_state, "choice", None)
+    return choice
+
+
+def test_the_panel_is_closed_and_says_what_is_connected(panel: Panel) -> None:
+    page = panel(Settings(base_url="http://me:secret@here:1234/v1", model="a_b"))
+    page.session_state["connection_panel"] = False
+    page.run()
+    assert [each.value for each in page.caption] == ["a\\_b at here\\:1234 · Responses"]
+    assert (len(page.radio), len(page.button), page.text[0].value) == (0, 0, "None")
+
+
+def test_nothing_is_looked_for_before_the_panel_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+
+    def look() -> list[LocalServer]:
+        looked.append("here")
+        return []
+
+    monkeypatch.setattr("assistant.ui.sidebar.is_localhost", lambda: True)
+    monkeypatch.setattr(connection, "find_local_servers", look)
+    page = AppTest.from_function(_app)
+    page.session_state["settings"] = Settings()
+    page.run().run()
+    assert looked == []
+    open_again(page)
+    choose(page, "local")
+    assert looked == ["here"]
+    press(page, "again")
+    assert looked == ["here", "here"]
+
+
+def test_the_demo_is_chosen_and_left_again(server: ListingServer, panel: Panel) -> None:
+    settings = Settings(api_key=KEY, base_url=server.url, protocol="chat")
+    page = choose(panel(settings), "demo")
+    press(page, "use")
+    assert choice_of(page) == ConnectionOverride(demo=True)
+    assert page.caption[0].value == "Built\\-in demo · Responses"
+    assert not page.radio, "it is closed"
+    open_again(page)
+    assert page.radio(key="connection").value == "demo"
+    press(choose(page, "configured"), "use")
+    assert choice_of(page) is None
+
+
+def test_another_address_is_chosen_with_a_model_of_its_list(server: ListingServer, panel: Panel) -> None:
+    server.key = KEY
+    page = choose(panel(Settings(api_key="sk-owner", model="gpt-6-luna")), "url")
+    page.text_input(key="connection_url").set_value(server.url).run()
+    assert "does not accept the key" in page.caption[0].value
+    page.text_input(key="connection_url_key").set_value(KEY).run()
+    checked(page)
+    model = page.selectbox(key="connection_model")
+    assert (model.options, model.value) == (["gpt-4o", "gpt-6-luna"], "gpt-6-luna")
+    page.selectbox(key="connection_effort").set_value("high").run()
+    press(page, "use")
+    assert choice_of(page) == ConnectionOverride(server.url, KEY, "gpt-6-luna", "high")
+    open_again(page)
+    assert page.radio(key="connection").value == "url"
+    assert page.text_input(key="connection_url").value == server.url
+    assert page.text_input(key="connection_url_key").value == ""
+    assert page.text_input(key="connection_url_key").placeholder == "The one in use"
+    assert page.selectbox(key="connection_effort").value == "high"
+    page.selectbox(key="connection_model").set_value("gpt-4o").run()
+    assert page.warning[0].value.replace("\\", "") == (
+        ":small[gpt-4o will be shut down on 2999-01-14. Choose another model before then.]"
+    )
+    press(page, "use")
+    assert choice_of(page) == ConnectionOverride(server.url, KEY, "gpt-4o")
+
+
+def test_the_owners_key_is_sent_to_no_other_address(server: ListingServer, panel: Panel) -> None:
+    server.plays(text("Hello."), text("No."))
+    page = choose(panel(Settings(api_key=KEY, model="gpt-6-luna")), "url")
+    page.text_input(key="connection_url").set_value(server.url).run()
+    press(page, "test")
+    press(page, "use")
+    assert choice_of(page) == ConnectionOverride(server.url, "", "gpt-6-luna")
+    assert [headers["authorization"] for headers in server.headers] == ["Bearer none", "Bearer none"]
+
+
+def test_a_key_for_openai_is_not_offered_to_another_address(
+    server: ListingServer, panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.backends.client.OPENAI_URL", server.url)
+    server.key = KEY
+    page = choose(panel(Settings()), "openai")
+    press(page, "use")
+    assert page.error[0].value == ":small[Enter your API key\\.]"
+    page.text_input(key="connection_key").set_value(KEY).run()
+    assert page.selectbox(key="connection_model").options == ["gpt-4o", "gpt-6-luna"]
+    choose(page, "url")
+    page.text_input(key="connection_url").set_value(server.url).run()
+    assert page.text_input(key="connection_url_key").value == ""
+    assert "does not accept the key" in page.caption[0].value
+    choose(page, "openai")
+    page.text_input(key="connection_key").set_value(KEY).run()
+    press(page, "use")
+    assert choice_of(page) == ConnectionOverride("", KEY, "gpt-6-luna")
+    assert page.caption[0].value.replace("\\", "") == "gpt-6-luna at api.openai.com · Responses"
+
+
+def test_a_server_of_this_machine_is_chosen(server: ListingServer, panel: Panel) -> None:
+    server.body = {"object": "list", "data": [{"id": "qwen3:8b"}]}
+    page = choose(
+        panel(Settings(api_key=KEY, protocol="chat"), Ollama=port_of(server), vLLM=closed_port()), "local"
+    )
+    assert page.selectbox(key="connection_local").options == [f"Ollama ({display_host(server.url)})"]
+    assert page.selectbox(key="connection_model").value == "qwen3:8b"
+    press(page, "use")
+    assert choice_of(page) == ConnectionOverride(server.url, "", "qwen3:8b")
+    open_again(page)
+    assert page.radio(key="connection").value == "local"
+
+
+def test_where_no_server_is_found_there_is_nothing_to_test_or_use(panel: Panel) -> None:
+    page = choose(panel(Settings()), "local")
+    assert page.caption[0].value.startswith("None was found.")
+    assert [page.button(key=f"connection_{each}").disabled for each in ("test", "use")] == [True, True]
+
+
+def test_another_model_of_the_configured_server_is_chosen(server: ListingServer, panel: Panel) -> None:
+    page = panel(Settings(api_key=KEY, base_url=server.url, model="gpt-6-luna", protocol="responses"))
+    press(page, "use")
+    assert choice_of(page) is None
+    open_again(page)
+    page.selectbox(key="connection_model").set_value("gpt-4o").run()
+    press(page, "use")
+    assert choice_of(page) == ConnectionOverride(server.url, KEY, "gpt-4o")
+    open_again(page)
+    assert page.radio(key="connection").value == "configured"
+    assert page.selectbox(key="connection_model").value == "gpt-4o"
+
+
+def test_the_test_button_lists_what_it_finds_until_something_else_is_chosen(
+    server: ListingServer, panel: Panel
+) -> None:
+    server.plays(text("Hello."), text("No, *never*."))
+    page = press(panel(Settings(api_key=KEY, base_url=server.url, model="gpt-6-luna")), "test")
+    marks = [":green[:material/check_circle:]"] * 4 + [":orange[:material/info:]"]
+    shown = [each.value for each in page.markdown]
+    assert [each.split(" ")[0] for each in shown] == [*marks, ":green[:material/check_circle:]"]
+    assert shown[1] == ":green[:material/check_circle:] :small[The key is accepted\\.]"
+    checked(page.run())
+    assert [each.value for each in page.markdown] == shown
+    page.selectbox(key="connection_model").set_value("gpt-4o").run()
+    assert not page.markdown
+
+
+def test_what_a_server_says_is_shown_as_it_is(server: ListingServer, panel: Panel) -> None:
+    server.body = {"data": [{"id": "![x](http://evil/)<b>", "shutdown_date": "2999-01-01"}]}
+    server.plays(error(400, None, f"![x](http://evil/) {KEY}"))
+    page = choose(panel(Settings()), "url")
+    page.text_input(key="connection_url").set_value(server.url).run()
+    page.text_input(key="connection_url_key").set_value(KEY).run()
+    press(page, "test")
+    assert "](" not in " ".join(each.value for each in [*page.markdown, *page.warning, *page.caption])
+    assert page.markdown[-1].value.startswith(":red[:material/cancel:] ")
+
+
+def test_an_address_that_is_none_is_told_and_a_model_is_asked_for(panel: Panel) -> None:
+    page = choose(panel(Settings()), "url")
+    page.text_input(key="connection_url").set_value(KEY).run()
+    page.button(key="connection_use").click().run()
+    assert page.error[0].value.startswith(":small[This is not a valid address")
+    page.text_input(key="connection_url").set_value(f"http://127.0.0.1:{closed_port()}/v1").run()
+    assert "cannot be reached" in page.caption[0].value
+    press(page, "test")
+    assert page.error[0].value == ":small[Choose a model, or type the name of one\\.]"
+    assert choice_of(page) is None
+
+
+def test_elsewhere_nobody_sends_this_machine_to_an_address_of_their_own(panel: Panel) -> None:
+    page = panel(Settings(api_key=KEY, model="gpt-6-luna"), at_home=False)
+    assert page.radio(key="connection").options == [KINDS[kind] for kind in ("configured", "demo", "openai")]
+    assert not page.selectbox, "the owner pays for the model"
+    press(page, "use")
+    assert choice_of(page) is None
