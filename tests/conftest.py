@@ -18,11 +18,11 @@ from assistant.settings import Settings
 from tests.backends.kinds import kind, made
 from tests.servers import postgresql
 from tests.servers.responses import ModelServer
-from tests.ui.page import open_page
+from tests.ui.page import component_manifests, open_page
 
 Connect = Callable[..., Assistant]
 
-__all__ = ["kind", "made", "open_page"]  # fixtures
+__all__ = ["component_manifests", "kind", "made", "open_page"]  # fixtures
 
 
 def need(condition: object, what: str) -> None:
@@ -83,7 +83,7 @@ def databases() -> Iterator[Callable[[], str]]:
         yield made
 
 
-@pytest.fixture(params=["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.slow)])
+@pytest.fixture(params=["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.exhaustive)])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database: every test that asks for it is run with each kind."""
     if request.param == "PostgreSQL":
@@ -94,6 +94,13 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def assistant(server: ModelServer, connect_to: Connect) -> Assistant:
     return connect_to(server.url, add)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:  # until every area has landed, ``-m slow`` means what it did
+        if item.get_closest_marker("exhaustive"):
+            item.add_marker("slow")
 
 
 _cuts: Counter[str] = Counter()

@@ -134,7 +134,7 @@ def test_text_goes_to_standard_output_and_calls_go_beside_it(
     assert server.asked[0]["input"] == [{"type": "message", "role": "user", "content": "How much\nis it?"}]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("arguments", [["-"], []], ids=["-", "nothing"])
 def test_a_prompt_is_read_from_what_is_piped_in(
     run: Run, server: ModelServer, model: dict[str, str], arguments: list[str]
@@ -144,7 +144,7 @@ def test_a_prompt_is_read_from_what_is_piped_in(
     assert server.asked[0]["input"][0]["content"] == "京都?\nSure?"
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_as_json_every_event_is_a_line(run: Run, server: ModelServer, model: dict[str, str]) -> None:
     asked = call("calculate", expression="1+1")
     server.plays(calls(asked), text("Two."))
@@ -179,7 +179,7 @@ def test_as_json_every_event_is_a_line(run: Run, server: ModelServer, model: dic
     assert "".join(each["text"] for each in pieces) == "Two."
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_tape_is_played_without_a_key_without_its_server_and_without_its_functions(
     run: Run, server: ModelServer, model: dict[str, str], tmp_path: Path
 ) -> None:
@@ -198,7 +198,7 @@ def test_a_tape_is_played_without_a_key_without_its_server_and_without_its_funct
     assert len(server.asked) == asked
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("play", "status", "said"),
     [
@@ -233,7 +233,7 @@ def test_the_exit_status_says_how_it_ended(
     assert last.what["event"] == {1: "RunFailed", 3: "RunStopped", 4: "RunPaused"}[status]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("arguments", "settings", "said"),
     [
@@ -272,7 +272,7 @@ def test_what_cannot_be_done_is_said_in_one_sentence(
     assert beside.splitlines()[-1].removeprefix("python -m ") == said
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("way", ["silent server", "slow function"])
 def test_ctrl_c_ends_it_promptly_and_the_tape_is_written(
     started: Callable[..., subprocess.Popen[str]],
@@ -301,7 +301,7 @@ def test_ctrl_c_ends_it_promptly_and_the_tape_is_written(
     assert [each.what for each in entries if each.kind == "run"][-1] == {"event": "RunClosed"}
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_who_closes_the_pipe_ends_it_without_a_traceback(
     started: Callable[..., subprocess.Popen[str]], server: ModelServer, model: dict[str, str]
 ) -> None:
@@ -316,7 +316,7 @@ def test_who_closes_the_pipe_ends_it_without_a_traceback(
     assert process.returncode == 141
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_streamlit_is_not_imported() -> None:
     code = "import sys, assistant.terminal; print('streamlit' in sys.modules)"
     done = subprocess.run(

@@ -184,7 +184,7 @@ def test_tools_that_cost_more_than_tokens_are_the_owners_to_name_where_something
     assert switches(own) == switches(free)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_the_owners_key_is_for_the_machine_itself_whatever_a_request_says(
     server: ModelServer, start: Start, tmp_path: Path, host: str

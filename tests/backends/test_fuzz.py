@@ -38,7 +38,7 @@ from hypothesis import strategies as st
 
 Json = dict[str, Any]
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 
 def examples(number: int) -> settings:

@@ -39,7 +39,7 @@ from assistant.settings import Settings
 from tests.conftest import add, need
 from tests.servers import llama as llama_server
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 Connect = Callable[[str], Assistant]
 

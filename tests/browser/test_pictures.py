@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["browser", "one_server"]  # fixtures
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.exhaustive]
 
 WIDE = {"width": 1000, "height": 900}
 PHONE = {"width": 390, "height": 844}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 __all__ = ["browser"]  # a fixture
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.exhaustive]
 
 PEOPLE = {
     "ada": {"sub": "1", "email": "Ada@Example.org", "email_verified": True, "name": "Ada Lovelace"},

@@ -202,7 +202,7 @@ def test_single_parallel_and_chained_calls_are_made_and_answered(
         assert given == {"type": "function", **parts}
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_functions_are_taken_along_with_what_they_need(run: Script, model: ModelServer) -> None:
     model.plays(
         calls(
@@ -227,7 +227,7 @@ def test_functions_are_taken_along_with_what_they_need(run: Script, model: Model
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_whatever_a_call_does_wrong_is_told_to_the_model(run: Script, model: ModelServer) -> None:
     model.plays(
         calls(call("add", "{"), call("add", "[]"), call("nowhere"), call("add", a="x", b=1), call("served")),
@@ -243,7 +243,7 @@ def test_whatever_a_call_does_wrong_is_told_to_the_model(run: Script, model: Mod
     assert missing == "NotImplementedError: served has to be written here"
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_an_answer_that_ends_early_runs_nothing_and_is_said(run: Script, model: ModelServer) -> None:
     limit = {"incomplete_details": {"reason": "max_output_tokens"}}
     for play in (
@@ -257,7 +257,7 @@ def test_an_answer_that_ends_early_runs_nothing_and_is_said(run: Script, model: 
         assert not re.search("Traceback|->", printed + errors)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_model_that_calls_for_ever_is_left(run: Script, model: ModelServer) -> None:
     model.plays(*(calls(call("add", a=1, b=2)) for _ in range(10)))
     printed, errors = run(add)
@@ -265,7 +265,7 @@ def test_a_model_that_calls_for_ever_is_left(run: Script, model: ModelServer) ->
     assert errors == "The model asks for functions again and again.\n"
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_refusal_is_printed(run: Script, model: ModelServer) -> None:
     model.plays(refusal("I will not."))
     assert run(add) == ("I will not.\n", "")

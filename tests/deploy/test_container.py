@@ -23,7 +23,7 @@ from assistant.storage.store import Store
 from tests.deploy.test_process import Page, found
 from tests.paths import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 PATIENCE = 30.0
 

@@ -20,7 +20,7 @@ from assistant.settings import VARIABLES
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, call, calls, text
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 PATIENCE = 30.0
 """Seconds in which a process starts or answers, unless it is broken."""

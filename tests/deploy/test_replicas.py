@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["browser"]  # a fixture
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 PREFIX = "/chat"
 PATIENCE = 40.0

@@ -82,7 +82,7 @@ def test_blocks_drawn_one_after_the_other_are_what_the_whole_would_be() -> None:
     assert tried(HARD, 1000, seed=1) > 2000
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_so_it_is_with_every_example_of_the_commonmark_specification() -> None:
     """The specification's examples come with the source of a parser; ``.ci/run`` gets it."""
     found = sorted(DOWNLOADS.glob("markdown_it_py-*.tar.gz"))

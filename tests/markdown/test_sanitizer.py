@@ -224,12 +224,12 @@ def examples() -> list[str]:
         return [example["markdown"] for example in json.load(file)]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_so_it_is_with_every_example_of_the_commonmark_specification() -> None:
     assert tried(examples(), 15_000, seed=2) > 5_000
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_where_there_is_nothing_to_change_nothing_is_changed() -> None:
     special = re.compile(r"!\[|\$|\\[(\[]|color:red|color:blue")
     assert [text for text in examples() if not special.search(text) and shown(text) != text] == []

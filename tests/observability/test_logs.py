@@ -249,7 +249,7 @@ def test_labels_are_few_whatever_servers_and_models_make_up() -> None:
 # --- a real process -----------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_server_tells_its_runs_beside_streamlits_own_numbers(
     server: ModelServer, start: Start, tmp_path: Path
 ) -> None:

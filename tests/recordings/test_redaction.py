@@ -475,7 +475,7 @@ raise ValueError("canary-in-an-exception")
 """
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_no_secret_is_in_what_a_process_prints_or_serves(
     server: ModelServer, start: Start, tmp_path: Path
 ) -> None:
@@ -501,7 +501,7 @@ def test_no_secret_is_in_what_a_process_prints_or_serves(
     assert leaks({"log": log} | {f"page {number}": each for number, each in enumerate(seen)}) == []
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_an_exception_that_nobody_caught_is_in_the_log_and_not_on_the_page(
     start: Start, tmp_path: Path
 ) -> None:

@@ -89,7 +89,7 @@ ENDINGS: dict[Way, Any] = {
 LOCKED = "Another process is currently operating on this conversation. Please retry in a few seconds."
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("way", "keeps"), CASES)
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_thread_survives_a_cut_before_every_event(

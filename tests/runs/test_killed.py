@@ -14,7 +14,7 @@ from tests.conftest import Connect, add
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, call, calls, text
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 PROGRAM = """
 import sys, time

@@ -95,7 +95,7 @@ def open_files() -> int:
     return len(os.listdir(FILES)) if FILES.exists() else 0
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_after_a_thousand_runs_nothing_is_left_of_them(
     connect_to: Connect, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

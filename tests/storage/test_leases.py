@@ -220,7 +220,7 @@ for _ in run.follow():
 """
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_an_answer_in_another_process_is_seen_growing_and_taken_over_when_that_is_killed(
     server: ModelServer, connect_to: Connect, database: str
 ) -> None:

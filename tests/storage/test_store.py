@@ -171,7 +171,7 @@ for _ in run.follow():
 """
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_what_was_kept_when_a_process_is_killed_is_whole_and_the_thread_goes_on(
     server: ModelServer, connect_to: Connect, store: Store, database: str
 ) -> None:

@@ -344,7 +344,7 @@ STRANGE = """() => ({
 
 
 @pytest.mark.browser
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_no_output_makes_a_browser_ask_any_other_host(
     browser: "Browser", server: ModelServer, tmp_path: Path
 ) -> None:

@@ -1,5 +1,7 @@
 """What tests of the page share: the page, run in process, and what stands on it."""
 
+import functools
+import gc
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -8,7 +10,9 @@ from typing import Any
 
 import pytest
 import streamlit as st
+import streamlit.components.v2.manifest_scanner as manifest_scanner
 from google.protobuf.text_format import MessageToString  # type: ignore[import-untyped]
+from streamlit.components.v2.manifest_scanner import scan_component_manifests
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Radio
 
@@ -22,12 +26,21 @@ Open = Callable[..., AppTest]
 IS_FOOTER = re.compile(r"(^|.* · )(\d+\.\d|\d+|\d+ min \d+) s( · .*|$)").fullmatch
 
 
+@pytest.fixture(scope="session")
+def component_manifests() -> Iterator[None]:
+    """Let Streamlit look for installed components once; ``AppTest`` would read all packages again each time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", functools.cache(scan_component_manifests))
+        yield
+
+
 @pytest.fixture
-def open_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
-    """Opens the page with nothing set but what is given; a copy of it, so that no ``.env`` is found."""
+def open_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, component_manifests: None) -> Iterator[Open]:
+    """Open a copy of the page, so that no ``.env`` is found, with only the given settings."""
     copy = shutil.copy(PAGE, tmp_path)
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(gc, "collect", lambda: 0)  # a tenth of a second for each page
     monkeypatch.setattr(demo, "PACE", 0)
     monkeypatch.setattr(chat, "SEEN_AFTER", 0)
 

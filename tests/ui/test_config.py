@@ -23,7 +23,7 @@ from assistant.settings import VARIABLES
 from tests.browser.test_page import serve
 from tests.paths import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 MEGABYTE = 1_000_000
 

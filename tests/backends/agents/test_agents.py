@@ -492,9 +492,9 @@ def killed(thread: Thread, run: Iterator[Event]) -> Thread:
         ("close", "nothing"),
         ("stop", "late"),
         ("kill", "late"),
-        pytest.param("kill", "all", marks=pytest.mark.slow),
-        pytest.param("close", "late", marks=pytest.mark.slow),
-        pytest.param("reset", "all", marks=pytest.mark.slow),
+        pytest.param("kill", "all", marks=pytest.mark.exhaustive),
+        pytest.param("close", "late", marks=pytest.mark.exhaustive),
+        pytest.param("reset", "all", marks=pytest.mark.exhaustive),
     ],
 )
 def test_a_thread_survives_a_cut_before_every_event(

@@ -732,7 +732,7 @@ def _count(name: str) -> Any:
 # All of it is slow; what differs most is tried always.
 OFTEN = [("close", "late"), ("stop", "all"), ("kill", "late"), ("kill", "nothing")]
 CASES = [
-    pytest.param(way, keeps, marks=[] if (way, keeps) in OFTEN else [pytest.mark.slow])
+    pytest.param(way, keeps, marks=[] if (way, keeps) in OFTEN else [pytest.mark.exhaustive])
     for way in ("close", "reset", "half", "stop", "kill")
     for keeps in ("nothing", "all", "late")
 ]

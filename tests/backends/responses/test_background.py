@@ -32,7 +32,7 @@ def assistant(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         yield Assistant(Responses(client, model="test-model", background=True), Toolbox(add))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("how", get_args(How))
 def test_an_answer_goes_on_where_the_connection_was_lost(
     server: ModelServer, assistant: Assistant, how: How
