@@ -15,6 +15,7 @@ from streamlit.errors import StreamlitSecretNotFoundError
 
 from assistant import Assistant, SettingsError, Thread, Toolbox, functions
 from assistant.attachments import MEGABYTE, MOST_BYTES
+from assistant.backends.base import PROTOCOL_LABELS
 from assistant.backends.connection.override import ConnectionOverride
 from assistant.backends.files import takes
 from assistant.errors import BackendError, FunctionError, LimitReached, StoreError, ThreadBusy, UnknownThread
@@ -94,7 +95,7 @@ def open_thread(thread_id: str) -> Thread:
     # Whose a thread is that only the server knows, nobody can tell.
     if opened is None and (user.id or (store and store.exists(thread_id))):
         raise UnknownThread("There is no thread by this id.", code="unknown_thread")
-    return live.share(opened or backend.recall(thread_id))
+    return live.share(opened or backend.load_thread(thread_id))
 
 
 def catch_up(thread: Thread) -> bool:
@@ -107,7 +108,7 @@ def catch_up(thread: Thread) -> bool:
         if store and store.is_held_elsewhere(thread.id):
             return True
     if thread.is_unfinished:  # nobody is writing this answer any more, but perhaps the server by itself
-        run = assistant.resume if backend.can_go_on(thread) else assistant.mark_interrupted
+        run = assistant.resume if backend.can_resume(thread) else assistant.mark_interrupted
         with suppress(ThreadBusy):
             answer(partial(run, thread), thread)
     return False
@@ -154,7 +155,7 @@ def forget_at_server(thread: Thread) -> None:
     """Delete what the server keeps of the thread, in all its branches."""
     for branch in thread.each_branch():
         try:
-            backend.forget(branch)
+            backend.delete_thread(branch)
         except BackendError as error:
             words = say("It is deleted here, but not at the server. {why}", why=plain(error))
             st.toast(words, icon=":material/error:")
@@ -238,7 +239,7 @@ def draw_around() -> None:
     with head:
         protocol = draw_head()
     with tools:
-        if backend.protocol in ("", "Responses"):
+        if backend.protocol in ("auto", "responses"):
             draw_switches(connected)
     with st.sidebar:
         around[:] = protocol, draw_side()
@@ -248,7 +249,7 @@ def draw_head() -> str:
     """What the page is, and what is not as it should be; gives the protocol that it names."""
     draw_styles()
     introduce_hearing()
-    protocol = backend.protocol
+    protocol = PROTOCOL_LABELS[backend.protocol]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(settings.name, anchor=False)
         what = say("What goes over the wire, the functions, the code, and faults")
@@ -284,7 +285,7 @@ def draw_head() -> str:
 def draw_side() -> str:
     """Who is here, what answers, the threads, and the language; gives the first of the threads."""
     draw_user(user)
-    chosen = draw_connection(configured, choice, backend.protocol)
+    chosen = draw_connection(configured, choice, PROTOCOL_LABELS[backend.protocol])
     if chosen != choice:
         st.session_state.choice = chosen
         st.rerun()
@@ -292,8 +293,8 @@ def draw_side() -> str:
     if store and not autosaver.problem and not user.id and not is_localhost():
         draw_key()
     elif store and not autosaver.problem:
-        lists = backend.protocol == "Agents" and not user.id  # the only servers that list threads
-        at_server = partial(backend.entries, 50) if lists else None
+        lists = backend.protocol == "agents" and not user.id  # the only servers that list threads
+        at_server = partial(backend.list_threads, 50) if lists else None
         try:
             thread_list = ThreadList(store, thread.id, live.running, settings.model, forget, at_server)
             first = draw_threads(thread_list)
@@ -349,7 +350,7 @@ if st.session_state.setdefault("person", user.id) != user.id:
 edition = id(Thread)
 own = choice or settings.faults or is_switched(connected)  # such a backend is this session's alone
 backend = chosen_backend(settings, edition) if own else backend_for(settings, edition)
-st.session_state.fetch_file = backend.fetch  # for what the server's own tools make
+st.session_state.fetch_file = backend.fetch_file  # for what the server's own tools make
 live = live_runs(edition)
 queue = queued(edition)
 recordings = recent_tapes(edition)
@@ -546,7 +547,7 @@ with conversation:
         strip.empty()
     else:
         draw_aside()
-    outdated = sandbox or around != [backend.protocol, thread.id]
+    outdated = sandbox or around != [PROTOCOL_LABELS[backend.protocol], thread.id]
     waits_on = bool(queue.of(thread)) and not thread.is_paused and not elsewhere
     if waits_on or (outdated and (run or len(thread.messages) > known)):
         st.rerun()  # the answer has ended, and what was drawn around it is no longer true

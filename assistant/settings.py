@@ -26,7 +26,7 @@ SHORTEST = 8
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
-Protocol = Literal["auto", "responses", "chat", "agents", "assistants"]
+ProtocolName = Literal["auto", "responses", "chat", "agents", "assistants"]
 
 INSTRUCTIONS = (
     "You are a friendly trip planner. Use the functions for facts about time, weather, hotels and events, "
@@ -70,7 +70,7 @@ class Settings:
     effort: str = ""
     agent_id: str = ""
     assistant_id: str = ""
-    protocol: Protocol = "auto"
+    protocol: ProtocolName = "auto"
     name: str = "Trip planner"
     instructions: str = INSTRUCTIONS
     max_rounds: int = 10
@@ -125,8 +125,8 @@ class Settings:
             agent_id=text("OPENAI_AGENT_ID"),
             assistant_id=text("OPENAI_ASSISTANT_ID"),
             protocol=cast(
-                "Protocol",
-                _one_of(get_args(Protocol), "ASSISTANT_PROTOCOL", text("ASSISTANT_PROTOCOL")) or "auto",
+                "ProtocolName",
+                _one_of(get_args(ProtocolName), "ASSISTANT_PROTOCOL", text("ASSISTANT_PROTOCOL")) or "auto",
             ),
             name=text("ASSISTANT_NAME") or default.name,
             instructions=text("ASSISTANT_INSTRUCTIONS") or default.instructions,

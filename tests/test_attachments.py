@@ -20,7 +20,7 @@ from assistant.backends.context import size
 from assistant.backends.files import takes
 from assistant.events import Event, Note, RunCompleted, RunFailed
 from assistant.messages import Attachment, Message, Text
-from assistant.settings import Settings
+from assistant.settings import ProtocolName, Settings
 from assistant.storage.export import as_json, as_markdown, as_script, from_json
 from assistant.storage.serialization import message_as_json, message_from_json
 from assistant.storage.store import Store
@@ -121,18 +121,19 @@ def test_one_message_takes_only_so_many_and_so_much() -> None:
 
 def test_what_a_connection_does_not_take_is_said_before_anything_is_sent() -> None:
     files = [("cat.png", PNG_BYTES), ("t.pdf", b"%PDF-"), ("a.txt", b"a")]
-    assert attach(files, takes=takes("Agents"))[1] == [
+    assert attach(files, takes=takes("agents"))[1] == [
         "t.pdf is not attached: this connection takes no PDF files."
     ]
-    assert attach(files, takes=takes("Assistants"))[1] == [
+    assert attach(files, takes=takes("assistants"))[1] == [
         "cat.png is not attached: this connection takes no images.",
         "t.pdf is not attached: this connection takes no PDF files.",
     ]
-    demo = takes("Responses", demo=True)
+    demo = takes("responses", demo=True)
     assert attach(files[:1], takes=demo, taker="the built-in demo")[1] == [
         "cat.png is not attached: the built-in demo takes no images."
     ]
-    for protocol in ("Responses", "Chat Completions", ""):
+    protocols: tuple[ProtocolName, ...] = ("responses", "chat", "auto")
+    for protocol in protocols:
         assert attach(files, takes=takes(protocol))[1] == []
 
 
@@ -444,7 +445,7 @@ def test_a_thread_that_the_server_kept_is_recalled_with_its_images(
     server.plays(text("A cat."), text("Yes."))
     thread = Thread()
     list(assistant.run(thread, "What is this?", [CAT]))
-    recalled = assistant.backend.recall(thread.id)  # type: ignore[attr-defined]
+    recalled = assistant.backend.load_thread(thread.id)  # type: ignore[attr-defined]
     assert [each.data for each in recalled.messages[0].attachments] == [CAT.data]
     assert CAT.data not in json.dumps(recalled.backend_state)
     assert list(assistant.run(recalled, "Sure?"))[-1] == RunCompleted()

@@ -1,44 +1,49 @@
-"""Ways to ask a model: one file per protocol, the same verbs in each; nothing else imports the SDK."""
+"""Backends: how the application asks a model, one folder per protocol; the only place that imports the SDK.
 
-import httpx2
+``open_backend`` returns the backend for some settings. The rest of the package may import this module,
+``base`` (the interfaces), ``lazy``, ``files`` (which attachments a protocol takes), ``transcription``,
+``client``, ``connection.choices``, ``connection.models`` and ``connection.checks``, and the four
+``<protocol>.backend`` modules where a recording is replayed.
+"""
 
-from assistant.backends.base import RemoteBackend
+from typing import TYPE_CHECKING
+
+from assistant.backends.base import Backend, RemoteBackend
 from assistant.backends.lazy import LazyBackend
-from assistant.settings import Settings
+from assistant.settings import ProtocolName, Settings
 
-__all__ = ["LazyBackend", "RemoteBackend", "open_backend"]
+if TYPE_CHECKING:
+    import httpx2
+
+__all__ = ["Backend", "LazyBackend", "RemoteBackend", "open_backend"]
 
 
-def open_backend(settings: Settings, demo: httpx2.BaseTransport | None = None) -> LazyBackend:
-    """The backend that these settings ask for; nothing is sent yet. ``demo``: see ``connect``."""
+def open_backend(settings: Settings, demo: "httpx2.BaseTransport | None" = None) -> LazyBackend:
+    """Return the backend for these settings; nothing is sent yet. ``demo``: see ``connect``."""
     protocol = protocol_of(settings)
 
-    def make() -> RemoteBackend:
-        from assistant.backends.factory import make  # loads the SDK
+    def create() -> RemoteBackend:
+        from assistant.backends.factory import create_backend  # loads the SDK
 
-        return make(protocol, settings, demo)
+        return create_backend(protocol, settings, demo)
 
-    return LazyBackend(protocol, make)
+    return LazyBackend(protocol, create)
 
 
-def protocol_of(settings: Settings) -> str:
-    """The name of the protocol that these settings ask for; empty where only the server itself can tell."""
+def protocol_of(settings: Settings) -> ProtocolName:
+    """Return the protocol for these settings; "auto" where only the server itself can tell."""
     match settings.protocol:
-        case "chat":
-            return "Chat Completions"
-        case "responses":
-            return "Responses"
+        case "chat" | "responses":
+            return settings.protocol
         case _ if settings.demo:
-            return "Responses"
-        case "agents":
-            return "Agents"
-        case "assistants":
-            return "Assistants"
+            return "responses"
+        case "agents" | "assistants":
+            return settings.protocol
         case _ if settings.agent_id:
-            return "Agents"
+            return "agents"
         case _ if settings.assistant_id:
-            return "Assistants"
+            return "assistants"
         case _ if not settings.base_url:
-            return "Responses"  # OpenAI has it
+            return "responses"  # OpenAI offers it
         case _:
-            return ""
+            return "auto"

@@ -1,47 +1,91 @@
-"""What every backend offers to a page, beyond the one method that the loop needs.
-
-Not here: any of them; each protocol has a file of its own.
-
-The one rule: the same verbs for every protocol, whether its server remembers much or nothing.
-"""
+"""The interfaces of a backend: what the loop needs, and what only some servers can do."""
 
 from collections.abc import Generator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from assistant.errors import UnknownThread
 from assistant.events import Event, ToolCall
+from assistant.settings import ProtocolName
 from assistant.threads import Thread
 from assistant.tools.toolbox import Toolbox
 
+PROTOCOL_LABELS: dict[ProtocolName, str] = {
+    "auto": "",
+    "responses": "Responses",
+    "chat": "Chat Completions",
+    "agents": "Agents",
+    "assistants": "Assistants",
+}
+"""The protocols as the page names them; "auto" while the protocol is not known yet."""
 
-class RemoteBackend(Protocol):
-    """What every protocol offers: a ``run.Backend``, and what its server remembers."""
 
-    @property
-    def protocol(self) -> str:
-        """The protocol, as a person would name it; empty while it is not known."""
+class Backend(Protocol):
+    """What the loop needs of a backend."""
 
     def stream(self, thread: Thread, toolbox: Toolbox) -> Generator[Event, None, list[ToolCall]]:
-        """One response to the thread as it stands; see ``run.Backend``."""
+        """Request one response to the thread as it stands, yield its events and return its calls.
+
+        The backend finds the input that the server lacks in ``thread.messages``. It changes
+        ``thread.backend_state`` only after a response ended well, and right after yielding an event.
+
+        Raises:
+            BackendError: The response did not end well; none of its calls may run.
+            Incomplete: The server ended the response early, at a limit.
+        """
 
     def cancel(self, thread: Thread) -> None:
-        """Hang up on the server if it is answering this thread; see ``run.Backend``."""
+        """Close the connection of the response to this thread, if there is one; called from another thread."""
 
-    def recall(self, thread_id: str) -> Thread:
-        """The thread that the server keeps under this id.
+
+class RemoteThread(NamedTuple):
+    """A thread in a server's list; ``changed`` is in seconds since 1970."""
+
+    id: str
+    title: str
+    changed: float
+
+
+class RemoteBackend(Backend, Protocol):
+    """A backend with what only some servers can do; the defaults are those of a server that keeps nothing."""
+
+    @property
+    def protocol(self) -> ProtocolName:
+        """The protocol; "auto" while it is not known."""
+
+    def load_thread(self, thread_id: str) -> Thread:
+        """Return the thread with this id from the server, with its history.
+
+        If the server is still answering it, its last message has no ending.
 
         Raises:
-            UnknownThread: There is none by this id.
+            UnknownThread: The server has no thread with this id.
         """
+        raise UnknownThread("This server keeps no threads.", code="unknown_thread")
 
-    def forget(self, thread: Thread) -> None:
-        """Delete what the server keeps of the thread.
+    def delete_thread(self, thread: Thread) -> None:
+        """Delete the server's copy of the thread.
 
         Raises:
-            BackendError: Something of it is still there.
+            BackendError: Part of the copy could not be deleted.
         """
+        return
 
-    def can_go_on(self, thread: Thread) -> bool:
-        """Whether the server goes by itself on with the answer that this thread lacks."""
+    def list_threads(self, limit: int) -> list[RemoteThread]:
+        """Return the newest threads of a server that lists them."""
+        return []
+
+    def can_resume(self, thread: Thread) -> bool:
+        """Return whether the server continues, or has completed, the answer that this thread lacks."""
+        return False
+
+    def fetch_file(self, container_id: str, file_id: str) -> bytes:
+        """Return a file that one of the server's own tools created.
+
+        Raises:
+            BackendError: The file is not available.
+        """
+        raise UnknownThread("This server keeps no such files.", code="not_found")
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
+        return

@@ -1,9 +1,4 @@
-"""Makes the backend that settings ask for.
-
-Not here: when (``late.py``).
-
-The one rule: importing this loads the SDK, so nobody does before a server is needed.
-"""
+"""Create the backend for some settings. Importing this module loads the SDK."""
 
 import httpx2
 
@@ -14,23 +9,25 @@ from assistant.backends.chat_completions.backend import Chat
 from assistant.backends.client import connect
 from assistant.backends.detect import speaks_responses
 from assistant.backends.responses.backend import Responses
-from assistant.settings import INSTRUCTIONS, Settings
+from assistant.settings import INSTRUCTIONS, ProtocolName, Settings
 from assistant.tools.hosted import parse
 
 
-def make(protocol: str, settings: Settings, demo: httpx2.BaseTransport | None = None) -> RemoteBackend:
-    """The backend for a protocol, by its name; without one, for the protocol that its server speaks.
+def create_backend(
+    protocol: ProtocolName, settings: Settings, demo: httpx2.BaseTransport | None = None
+) -> RemoteBackend:
+    """Return a backend for a protocol; with "auto", for the protocol that the server speaks.
 
     Raises:
-        BackendError: The server had to be asked, and could not be.
+        BackendError: The server was unreachable while its protocol was being detected.
     """
     client = connect(settings, demo)
-    # An agent or an assistant has instructions of its own; only what was set on purpose replaces them.
-    own = "" if settings.instructions == INSTRUCTIONS else settings.instructions
-    if not protocol:
-        protocol = Responses.protocol if speaks_responses(client) else Chat.protocol
+    # Agents and assistants have their own instructions; only instructions set on purpose replace them.
+    override = "" if settings.instructions == INSTRUCTIONS else settings.instructions
+    if protocol == "auto":
+        protocol = "responses" if speaks_responses(client) else "chat"
     match protocol:
-        case Chat.protocol:
+        case "chat":
             return Chat(
                 client,
                 model=settings.model,
@@ -38,11 +35,11 @@ def make(protocol: str, settings: Settings, demo: httpx2.BaseTransport | None = 
                 context=settings.context,
                 effort=settings.effort,
             )
-        case Agents.protocol:
-            return Agents(client, agent_id=settings.agent_id, instructions=own)
-        case Assistants.protocol:
-            return Assistants(client, assistant_id=settings.assistant_id, instructions=own)
-        case _:
+        case "agents":
+            return Agents(client, agent_id=settings.agent_id, instructions=override)
+        case "assistants":
+            return Assistants(client, assistant_id=settings.assistant_id, instructions=override)
+        case "responses":
             return Responses(
                 client,
                 model=settings.model,

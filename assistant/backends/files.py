@@ -15,6 +15,7 @@ from assistant.backends.stream_errors import status_of
 from assistant.errors import BackendError, RequestRefused
 from assistant.events import Note
 from assistant.messages import Attachment, Message, Part, Text
+from assistant.settings import ProtocolName
 from assistant.threads import Thread
 from assistant.tools.execution import replace_surrogates
 
@@ -26,14 +27,14 @@ _KEPT = "attachment:"
 _DATA = {"input_image": "image_url", "input_file": "file_data"}
 
 
-def takes(protocol: str, *, demo: bool = False) -> tuple[str, ...]:
+def takes(protocol: ProtocolName, *, demo: bool = False) -> tuple[str, ...]:
     """The kinds of attachments, as ``attachments.EVERYTHING`` lists them, that can be sent at all.
 
     Of a server whose protocol is not known yet, or that has models of all sorts, that is every kind.
     """
-    if demo or protocol == "Assistants":
+    if demo or protocol == "assistants":
         return ("text",)
-    return ("image", "text") if protocol == "Agents" else ("image", "application", "text")
+    return ("image", "text") if protocol == "agents" else ("image", "application", "text")
 
 
 def content_of(

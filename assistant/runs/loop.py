@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import Protocol
 
+from assistant.backends.base import Backend
 from assistant.errors import BackendError, Incomplete
 from assistant.events import (
     CallApproved,
@@ -40,24 +40,6 @@ STOPPED = RunStopped("person", "Stopped.")
 
 INTERRUPTED = RunFailed("interrupted", "The application ended in the middle of this answer.", retry=True)
 """How a run ended whose process is gone."""
-
-
-class Backend(Protocol):
-    """A way to ask a model: one protocol, one method."""
-
-    def stream(self, thread: Thread, toolbox: Toolbox) -> Generator[Event, None, list[ToolCall]]:
-        """Ask for one response to the thread as it stands, say it as events, return its calls.
-
-        The backend finds in ``thread.messages`` what the server has not heard yet. It changes
-        ``thread.backend_state`` only after a response ended well, and right after saying an event.
-
-        Raises:
-            BackendError: The response did not end well; nothing of it may be run.
-            Incomplete: The server ended the response early, at a limit.
-        """
-
-    def cancel(self, thread: Thread) -> None:
-        """Hang up on the server if it is answering this thread; called from another thread."""
 
 
 class Assistant:

@@ -29,8 +29,8 @@ def test_a_server_with_responses_is_asked_over_responses() -> None:
     with ModelServer(conversations=False) as server:
         server.plays(text("One."), text("Two."))
         backend = open_backend(Settings(base_url=server.url))
-        assert backend.protocol == ""
-        assert [ask(backend), ask(backend), backend.protocol] == [*[RunCompleted()] * 2, "Responses"]
+        assert backend.protocol == "auto"
+        assert [ask(backend), ask(backend), backend.protocol] == [*[RunCompleted()] * 2, "responses"]
         fields = set().union(*server.asked)
         assert fields == {"model", "tools", "stream", "instructions", "input"}, "nothing that it may not know"
         backend.close()
@@ -41,7 +41,7 @@ def test_a_server_without_responses_is_asked_over_chat_completions() -> None:
         server.plays(text("One."), text("Two."))
         backend = open_backend(Settings(base_url=server.url))
         assert [ask(backend), ask(backend)] == [RunCompleted()] * 2
-        assert backend.protocol == "Chat Completions"
+        assert backend.protocol == "chat"
         backend.close()
 
 
@@ -63,12 +63,12 @@ def test_a_server_without_responses_is_asked_over_chat_completions() -> None:
 def test_settings_choose_the_protocol(settings: Settings, expected: Any) -> None:
     with closing(open_backend(settings)) as backend:
         named = backend.protocol
-        made = backend.made()
+        made = backend.backend()
     assert (type(made), named, made.protocol) == (expected, expected.protocol, expected.protocol)
 
 
 def test_a_server_that_has_to_be_asked_has_no_protocol_yet() -> None:
-    assert open_backend(Settings(base_url="http://x.invalid/v1")).protocol == ""
+    assert open_backend(Settings(base_url="http://x.invalid/v1")).protocol == "auto"
 
 
 def test_nothing_is_concluded_from_a_server_that_cannot_be_reached() -> None:
@@ -77,7 +77,7 @@ def test_nothing_is_concluded_from_a_server_that_cannot_be_reached() -> None:
     backend = open_backend(Settings(base_url=url))
     ending = ask(backend)
     assert isinstance(ending, RunFailed)
-    assert (ending.code, ending.retry, backend.protocol) == ("unreachable", True, "")
+    assert (ending.code, ending.retry, backend.protocol) == ("unreachable", True, "auto")
     backend.close()
 
 
@@ -109,11 +109,11 @@ def answering(status: int, body: Json | bytes, kind: str = "application/json") -
 @pytest.mark.parametrize(
     ("status", "body", "code", "protocol"),
     [
-        (401, {"error": {"message": "No."}}, "invalid_api_key", ""),
-        (404, {"detail": "Not Found"}, "not_found", "Chat Completions"),
-        (200, {"error": "Unexpected endpoint or method. (POST /v1/responses)"}, None, "Chat Completions"),
-        (422, {"detail": "Field required"}, "unknown", "Responses"),
-        (500, {"error": {"message": "No input."}}, None, "Responses"),
+        (401, {"error": {"message": "No."}}, "invalid_api_key", "auto"),
+        (404, {"detail": "Not Found"}, "not_found", "chat"),
+        (200, {"error": "Unexpected endpoint or method. (POST /v1/responses)"}, None, "chat"),
+        (422, {"detail": "Field required"}, "unknown", "responses"),
+        (500, {"error": {"message": "No input."}}, None, "responses"),
     ],
 )
 def test_what_servers_say_to_an_empty_question(
@@ -133,5 +133,5 @@ def test_a_web_page_is_no_server_of_either_kind() -> None:
         backend = open_backend(Settings(base_url=url))
         ending = ask(backend)
         assert isinstance(ending, RunFailed)
-        assert (ending.code, backend.protocol) == ("not_the_api", "")
+        assert (ending.code, backend.protocol) == ("not_the_api", "auto")
         backend.close()

@@ -44,7 +44,7 @@ def test_those_who_ask_first_at_once_get_one_backend() -> None:
 
         def first(_: int) -> RemoteBackend:
             start.wait()
-            return backend.made()
+            return backend.backend()
 
         assert len({id(made) for made in people.map(first, range(4))}) == 1
         backend.close()
@@ -57,9 +57,9 @@ def test_what_could_not_be_made_is_tried_again_with_the_next_question() -> None:
         server.pages = True
         failed = list(assistant.run(thread, "Hi"))[-1]
         assert isinstance(failed, RunFailed)
-        assert (failed.code, backend.protocol) == ("not_the_api", "")
+        assert (failed.code, backend.protocol) == ("not_the_api", "auto")
         server.pages = False
         server.plays(text("Hello."))
         assert list(assistant.resume(thread))[-1] == RunCompleted()
-        assert (thread.messages[-1].text, backend.protocol) == ("Hello.", "Responses")
+        assert (thread.messages[-1].text, backend.protocol) == ("Hello.", "responses")
         backend.close()

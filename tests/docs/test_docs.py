@@ -34,7 +34,7 @@ from pydantic import BaseModel, Field
 from assistant import Assistant, Thread, Tool, Toolbox, ToolError, tool
 from assistant import events as said_events
 from assistant import terminal as terminal_module
-from assistant.backends import RemoteBackend, open_backend
+from assistant.backends import Backend, RemoteBackend, open_backend
 from assistant.demo import transport as demo
 from assistant.errors import AssistantError
 from assistant.events import (
@@ -635,9 +635,10 @@ def double(number: int) -> int:
     return number * 2
 
 
-def test_the_page_lists_every_verb_of_a_backend() -> None:
-    verbs = [codes(verb)[0].partition("(")[0] for verb, _ in rows("add-a-backend.md", "Add a backend")]
-    assert sorted(verbs) == sorted(name for name in vars(RemoteBackend) if not name.startswith("_"))
+def test_the_page_lists_every_method_of_a_backend() -> None:
+    methods = [codes(method)[0].partition("(")[0] for method, _ in rows("add-a-backend.md", "Add a backend")]
+    expected = {*vars(Backend), *vars(RemoteBackend)}
+    assert sorted(methods) == sorted(name for name in expected if not name.startswith("_"))
 
 
 def test_a_run_of_echo_begins_with_its_round_opens_its_thread_once_and_ends_once(
@@ -735,8 +736,8 @@ def test_a_thread_goes_on_with_echo_after_another_backend_and_back(
 def test_echo_keeps_no_threads(echo: Callable[..., Assistant]) -> None:
     backend: Any = echo().backend
     with pytest.raises(AssistantError, match="keeps no threads"):
-        backend.recall("thread_1")
-    assert (backend.can_go_on(Thread()), backend.forget(Thread()), backend.cancel(Thread())) == (
+        backend.load_thread("thread_1")
+    assert (backend.can_resume(Thread()), backend.delete_thread(Thread()), backend.cancel(Thread())) == (
         False,
         None,
         None,

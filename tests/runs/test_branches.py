@@ -267,7 +267,7 @@ def test_the_model_is_told_the_open_branch_and_nothing_else(
     go_on(assistant.run(thread, "Q7"), "A7")
     assert thread.id == name
     for branch in thread.each_branch():
-        assistant.backend.forget(branch)  # type: ignore[attr-defined]
+        assistant.backend.delete_thread(branch)  # type: ignore[attr-defined]
     assert (server.conversations, getattr(server, "sessions", {}), getattr(server, "threads", {})) == (
         {},
     ) * 3

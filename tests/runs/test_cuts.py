@@ -159,7 +159,7 @@ class Bench:
         assert self.say(again, "Still there?") == RunCompleted(), "(d)"
         if cut.keeps == "all":  # nothing but the server's memory is left
             self.server.plays(text("As ever."))
-            assert self.say(_backend(self.assistant).recall(thread.id), "Now?") == RunCompleted(), "(d)"
+            assert self.say(_backend(self.assistant).load_thread(thread.id), "Now?") == RunCompleted(), "(d)"
         assert self.ran == Counter(_names(before)), "(c)"
         assert set(self.server.refused) <= {LOCKED}, "(e)"
         self.server.end_script()

@@ -66,7 +66,7 @@ def test_a_thread_whose_process_was_killed_while_it_listened_goes_on(
     server.plays(cut, text("Fine."))
     thread_id = kill_when(server, cut.reached)
     assert isinstance(assistant.backend, Responses)
-    thread = assistant.backend.recall(thread_id)
+    thread = assistant.backend.load_thread(thread_id)
     assert list(assistant.run(thread, "And now?"))[-1] == RunCompleted()
     assert thread.messages[-1].text == "Fine."
 
@@ -78,7 +78,7 @@ def test_a_thread_whose_process_was_killed_inside_a_function_goes_on(
     server.plays(calls(asked), text("Fine."))
     thread_id = kill_when(server, None)
     assert isinstance(assistant.backend, Responses)
-    thread = assistant.backend.recall(thread_id)
+    thread = assistant.backend.load_thread(thread_id)
     assert [each.call_id for each in thread.open_calls()] == [asked["call_id"]]
     assert list(assistant.run(thread, "And now?"))[-1] == RunCompleted()
     assert [item.get("call_id", item.get("content")) for item in server.asked[-1]["input"]] == [

@@ -335,7 +335,7 @@ def test_a_thread_is_recalled_as_it_was_with_its_calls(server: ModelServer, assi
     answer(assistant, "More", thread)
     backend = assistant.backend
     assert isinstance(backend, Responses)
-    recalled = backend.recall(thread.id)
+    recalled = backend.load_thread(thread.id)
     failed = thread.messages[1].calls[1].result
     assert failed is not None
     assert failed.outcome == "invalid"
@@ -365,7 +365,7 @@ def test_a_recalled_thread_goes_on(server: ModelServer, assistant: Assistant) ->
     answer(assistant, "First", thread)
     backend = assistant.backend
     assert isinstance(backend, Responses)
-    recalled = backend.recall(thread.id)
+    recalled = backend.load_thread(thread.id)
     answer(assistant, "Second", recalled)
     assert server.asked[1]["input"] == [{"type": "message", "role": "user", "content": "Second"}]
     assert server.asked[1]["conversation"] == thread.id
@@ -555,7 +555,7 @@ def test_a_thread_on_a_server_without_conversations_has_a_name_nobody_can_guess(
         assert re.fullmatch("thread_[0-9a-f]{32}", thread.id)
         assert isinstance(assistant.backend, Responses)
         with pytest.raises(UnknownThread):
-            assistant.backend.recall(thread.id)
+            assistant.backend.load_thread(thread.id)
 
 
 def test_a_conversation_that_is_gone_after_an_interruption_is_written_anew(

@@ -22,10 +22,12 @@ from openai import OpenAI
 from assistant.backends.agents.items import GO_ON, Memory, message_event, result_event
 from assistant.backends.agents.state import Lost, Sessions, TurnRequest, View, in_words
 from assistant.backends.agents.stream import Item, NeedsMore, Reader, Round, SessionError, failed, required
+from assistant.backends.base import RemoteBackend, RemoteThread
 from assistant.backends.client import check_id, clean, host, looking_for_a_thread
 from assistant.backends.json_access import object_at, text_at
 from assistant.errors import BackendError, Interrupted, RequestRefused
 from assistant.events import Event, Note, RoundEnded, ThreadOpened, ToolCall, ToolResult
+from assistant.settings import ProtocolName
 from assistant.threads import Thread
 from assistant.tools.execution import stopped
 from assistant.tools.toolbox import Toolbox
@@ -39,14 +41,14 @@ TITLE_LENGTH = 80
 LOST = Note("The server could not go on with its copy of this conversation; it was begun anew.")
 
 
-class Agents:
+class Agents(RemoteBackend):
     """A backend for servers that speak the Agents API.
 
     The agent's model and functions are those it was made with; ``instructions``, where there are any, take
     the place of its own. Its functions are looked up in the toolbox by name.
     """
 
-    protocol = "Agents"
+    protocol: ProtocolName = "agents"
 
     def __init__(self, client: OpenAI, *, agent_id: str, instructions: str = "") -> None:
         self._client = client
@@ -59,7 +61,7 @@ class Agents:
         self._client.close()
 
     def cancel(self, thread: Thread) -> None:
-        """Hang up on the server and end its turn; see ``run.Backend``."""
+        """Hang up on the server and end its turn; see ``Backend``."""
         request = self._requests.pop(thread, None)
         if request is not None:
             request.cancel()
@@ -67,7 +69,7 @@ class Agents:
                 threading.Thread(target=self._sessions.end_turn, args=[request.waiting], daemon=True).start()
 
     def stream(self, thread: Thread, toolbox: Toolbox) -> Generator[Event, None, list[ToolCall]]:
-        """One round of the session's turn; see ``run.Backend``."""
+        """One round of the session's turn; see ``Backend``."""
         memory, request = Memory(thread), TurnRequest()
         self._requests[thread] = request
         try:
@@ -86,7 +88,7 @@ class Agents:
                 self._sessions.end_turn(session_id)
         return calls
 
-    def recall(self, thread_id: str) -> Thread:
+    def load_thread(self, thread_id: str) -> Thread:
         """The thread that the server keeps as this session, with its history.
 
         Where a turn of it is under way, its last message is one without an ending.
@@ -102,7 +104,7 @@ class Agents:
         Memory(thread).recall(session, items)
         return thread
 
-    def forget(self, thread: Thread) -> None:
+    def delete_thread(self, thread: Thread) -> None:
         """Delete the server's session, where there is one; a turn of it that is under way is cancelled.
 
         Raises:
@@ -112,7 +114,7 @@ class Agents:
         if session_id is not None:
             self._sessions.delete(session_id)
 
-    def can_go_on(self, thread: Thread) -> bool:
+    def can_resume(self, thread: Thread) -> bool:
         """Whether the server goes by itself on with the answer that this thread lacks."""
         memory = Memory(thread)
         with suppress(BackendError, Lost):
@@ -127,10 +129,10 @@ class Agents:
             )
         return False
 
-    def entries(self, limit: int) -> list[tuple[str, str, float]]:
+    def list_threads(self, limit: int) -> list[RemoteThread]:
         """The agent's newest sessions: each one's id, what it is called, and when it last changed."""
         return [
-            (
+            RemoteThread(
                 text_at(session, "id"),
                 text_at(object_at(session, "metadata"), "title"),
                 _seconds(session),

@@ -24,6 +24,7 @@ from openai import OpenAI, Stream
 
 from assistant.backends.assistants.items import Memory, answers_in
 from assistant.backends.assistants.stream import Answer, Ended, Json, calls_of, read
+from assistant.backends.base import RemoteBackend
 from assistant.backends.client import (
     Request,
     address,
@@ -38,6 +39,7 @@ from assistant.backends.client import (
 from assistant.backends.stream_errors import status_of
 from assistant.errors import BackendError, Interrupted, RequestRefused, UnknownThread
 from assistant.events import Event, Note, ThreadOpened, ToolCall
+from assistant.settings import ProtocolName
 from assistant.threads import Thread
 from assistant.tools.toolbox import Toolbox
 from assistant.transports.sse import events
@@ -69,13 +71,13 @@ _OUT_OF_STEP = re.compile(
 _NO_ASSISTANT = re.compile("no assistant|assistant .*(not found|not exist)", re.IGNORECASE | re.DOTALL)
 
 
-class Assistants:
+class Assistants(RemoteBackend):
     """A backend for servers that speak the Assistants API; ``assistant_id`` names an assistant there.
 
     ``instructions`` replace the assistant's own, where they are given.
     """
 
-    protocol = "Assistants"
+    protocol: ProtocolName = "assistants"
 
     def __init__(self, client: OpenAI, *, assistant_id: str, instructions: str = "") -> None:
         self._client = client
@@ -88,7 +90,7 @@ class Assistants:
         self._client.close()
 
     def cancel(self, thread: Thread) -> None:
-        """Hang up on the server if it is answering this thread; see ``run.Backend``.
+        """Hang up on the server if it is answering this thread; see ``Backend``.
 
         The run there is cancelled by who was listening to it.
         """
@@ -97,7 +99,7 @@ class Assistants:
             request.cancel()
 
     def stream(self, thread: Thread, toolbox: Toolbox) -> Generator[Event, None, list[ToolCall]]:
-        """One round of a run that answers the thread as it stands; see ``run.Backend``."""
+        """One round of a run that answers the thread as it stands; see ``Backend``."""
         memory, request = self._memory(thread), Request()
         self._requests[thread] = request
         new = memory.notes["thread"] is None
@@ -138,7 +140,7 @@ class Assistants:
         memory.commit(answer)
         return answer.calls
 
-    def recall(self, thread_id: str) -> Thread:
+    def load_thread(self, thread_id: str) -> Thread:
         """The thread that the server keeps under this id; calls are not kept there.
 
         Where a run on it goes on at the server, its last message is one without an ending.
@@ -163,7 +165,7 @@ class Assistants:
         self._memory(thread).recall(thread_id, messages, run, going_on)
         return thread
 
-    def forget(self, thread: Thread) -> None:
+    def delete_thread(self, thread: Thread) -> None:
         """Delete the server's thread, where it has one, and cancel what runs on it.
 
         Raises:
@@ -181,7 +183,7 @@ class Assistants:
             if status_of(refusal) != 404:
                 raise
 
-    def can_go_on(self, thread: Thread) -> bool:
+    def can_resume(self, thread: Thread) -> bool:
         """Whether a run at the server goes on with the answer that this thread lacks, or has ended it."""
         notes = self._memory(thread).notes
         if notes["thread"] is None:

@@ -14,11 +14,11 @@ from weakref import WeakKeyDictionary
 
 from openai import OpenAI
 
+from assistant.backends.base import RemoteBackend
 from assistant.backends.chat_completions.stream import DONE, chunks_of, read
 from assistant.backends.client import (
     Request,
     address,
-    host,
     is_streamed,
     refuse_page,
     require_final_event,
@@ -28,9 +28,10 @@ from assistant.backends.context import BYTES_PER_TOKEN, SHORTENED, shortened, si
 from assistant.backends.files import chat_content_of, told_by_name
 from assistant.backends.hosted_summary import told
 from assistant.backends.parameters import without_refused
-from assistant.errors import Interrupted, RequestRefused, ServerFailed, UnknownThread
+from assistant.errors import Interrupted, RequestRefused, ServerFailed
 from assistant.events import Event, HostedCall, ThreadOpened, ToolCall
 from assistant.messages import Call, Message, Part, Refusal, Text
+from assistant.settings import ProtocolName
 from assistant.threads import Thread, unguessable_id
 from assistant.tools.execution import replace_surrogates, stopped, valid_arguments
 from assistant.tools.toolbox import Toolbox
@@ -38,13 +39,13 @@ from assistant.tools.toolbox import Toolbox
 Json = dict[str, Any]
 
 
-class Chat:
+class Chat(RemoteBackend):
     """A backend for servers that speak Chat Completions.
 
     ``context``: see ``Responses``. ``effort`` is the reasoning effort, where one was chosen.
     """
 
-    protocol = "Chat Completions"
+    protocol: ProtocolName = "chat"
 
     def __init__(
         self, client: OpenAI, *, model: str, instructions: str = "", context: int = 0, effort: str = ""
@@ -61,28 +62,13 @@ class Chat:
         self._client.close()
 
     def cancel(self, thread: Thread) -> None:
-        """Hang up on the server if it is answering this thread; see ``run.Backend``."""
+        """Hang up on the server if it is answering this thread; see ``Backend``."""
         request = self._requests.pop(thread, None)
         if request is not None:
             request.cancel()
 
-    def recall(self, thread_id: str) -> Thread:
-        """Nothing: such a server keeps no threads.
-
-        Raises:
-            UnknownThread: Always.
-        """
-        raise UnknownThread(f"{host(self._client)} keeps no threads.", code="unknown_thread")
-
-    def forget(self, thread: Thread) -> None:
-        """Nothing: such a server keeps no threads."""
-
-    def can_go_on(self, thread: Thread) -> bool:
-        """Never: an answer of such a server ends with its connection."""
-        return False
-
     def stream(self, thread: Thread, toolbox: Toolbox) -> Generator[Event, None, list[ToolCall]]:
-        """One completion of the thread as it stands; see ``run.Backend``."""
+        """One completion of the thread as it stands; see ``Backend``."""
         if not thread.id:
             yield ThreadOpened(unguessable_id())
         request = self._requests[thread] = Request()

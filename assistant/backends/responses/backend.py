@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 import openai
 from openai import Omit, OpenAI, Stream, omit
 
+from assistant.backends.base import RemoteBackend
 from assistant.backends.client import (
     Request,
     address,
@@ -56,6 +57,7 @@ from assistant.events import (
     ToolCallDelta,
 )
 from assistant.messages import Call, Part, Reasoning, Refusal, Text
+from assistant.settings import ProtocolName
 from assistant.threads import Thread, unguessable_id
 from assistant.tools.hosted import Hosted, as_asked
 from assistant.tools.toolbox import Toolbox
@@ -82,7 +84,7 @@ PAGE = 20
 """The most items that one request may add to a conversation (API reference, "Create items")."""
 
 
-class Responses:
+class Responses(RemoteBackend):
     """A backend for servers that speak the Responses API.
 
     ``context`` is how many tokens the model can take in, for servers that cut silently what is too much; with
@@ -93,7 +95,7 @@ class Responses:
     where they were; the server must offer that (OpenAI's guide to background mode).
     """
 
-    protocol = "Responses"
+    protocol: ProtocolName = "responses"
 
     def __init__(
         self,
@@ -120,13 +122,13 @@ class Responses:
         self._client.close()
 
     def cancel(self, thread: Thread) -> None:
-        """Hang up on the server if it is answering this thread; see ``run.Backend``."""
+        """Hang up on the server if it is answering this thread; see ``Backend``."""
         request = self._requests.pop(thread, None)
         if request is not None:
             request.cancel()
 
     def stream(self, thread: Thread, toolbox: Toolbox) -> Generator[Event, None, list[ToolCall]]:
-        """One response to the thread as it stands; see ``run.Backend``."""
+        """One response to the thread as it stands; see ``Backend``."""
         memory, request = self._memory(thread), Request()
         self._requests[thread] = request
         notes = memory.notes
@@ -204,7 +206,7 @@ class Responses:
         memory.commit(told, answer)
         return answer.calls
 
-    def recall(self, thread_id: str) -> Thread:
+    def load_thread(self, thread_id: str) -> Thread:
         """The thread that the server keeps under this id, with its history.
 
         Where a response to it still runs at the server, its last message is one without an ending.
@@ -222,7 +224,7 @@ class Responses:
             self._find_running(thread_id, memory)
         return thread
 
-    def forget(self, thread: Thread) -> None:
+    def delete_thread(self, thread: Thread) -> None:
         """Delete the server's conversation and all its items, where it has one, and what is searched in.
 
         Raises:
@@ -241,7 +243,7 @@ class Responses:
             except openai.NotFoundError as error:
                 raise UnknownThread("It is gone already.", code="unknown_thread") from error
 
-    def fetch(self, container: str, file_id: str) -> bytes:
+    def fetch_file(self, container_id: str, file_id: str) -> bytes:
         """A file that the code interpreter made; its container is gone 20 minutes after its last use.
 
         Raises:
@@ -249,10 +251,13 @@ class Responses:
         """
         data = b""
         files = self._client.containers.files.content.with_streaming_response
-        for name in (container, file_id):
+        for name in (container_id, file_id):
             check_id(name)
         try:
-            with translate_errors(self._client), files.retrieve(file_id, container_id=container) as response:
+            with (
+                translate_errors(self._client),
+                files.retrieve(file_id, container_id=container_id) as response,
+            ):
                 for chunk in response.iter_bytes():
                     data += chunk
                     if len(data) > BIGGEST_FILE:
@@ -265,7 +270,7 @@ class Responses:
             ) from refusal
         return data
 
-    def can_go_on(self, thread: Thread) -> bool:
+    def can_resume(self, thread: Thread) -> bool:
         """Whether the server goes by itself on with the answer that this thread lacks."""
         running = self._memory(thread).notes["running"]
         if not running:

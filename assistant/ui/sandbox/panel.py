@@ -15,7 +15,7 @@ from assistant.codegen.script import as_curl, as_script
 from assistant.locale.words import later, retell, say
 from assistant.recordings.recording import Recording, RecordingError
 from assistant.runs.replay import differences
-from assistant.settings import Settings
+from assistant.settings import ProtocolName, Settings
 from assistant.threads import Thread
 from assistant.tools.fault_injection import faulty
 from assistant.tools.toolbox import Toolbox
@@ -53,7 +53,7 @@ class Sandbox:
     recordings: Sequence[Recording]
     toolbox: Toolbox
     settings: Settings
-    protocol: str
+    protocol: ProtocolName
     replay: Replay
     play: Callable[[Path], None]
     played: Recording | None = None
@@ -173,7 +173,7 @@ def _draw_code(sandbox: Sandbox) -> None:
         return
     called = {call.name for message in sandbox.thread.messages[-1:] for call in message.calls}
     toolbox = Toolbox(*(tool for tool in sandbox.toolbox.values() if tool.name in called))
-    chat = sandbox.protocol == "Chat Completions"
+    chat = sandbox.protocol == "chat"
     settings = replace(sandbox.settings, protocol="chat" if chat else "responses")
     st.caption(
         say(

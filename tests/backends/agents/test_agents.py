@@ -620,7 +620,7 @@ def test_another_process_goes_on_with_a_running_answer(
     loaded = store.load(thread.id)
     assert loaded is not None
     other = made(add)
-    assert backend(other).can_go_on(loaded)
+    assert backend(other).can_resume(loaded)
     resumed = other.resume(loaded)
     assert next(resumed) == RoundStarted(2, resumed=True)
     threading.Timer(0.05, gate.set).start()
@@ -630,7 +630,7 @@ def test_another_process_goes_on_with_a_running_answer(
         "Seven.",
     ]
     assert [each.result.output for each in loaded.messages[1].calls if each.result] == ["3", "7"]
-    assert not backend(other).can_go_on(loaded)
+    assert not backend(other).can_resume(loaded)
     assert say(other, loaded, "Sure?")[-1] == RunCompleted()
     assert (told(server), server.refused, server.cancels) == ([["Count"], ["3"], ["7"], ["Sure?"]], [], [])
     store.close()
@@ -662,7 +662,7 @@ def test_a_cancelled_turn_goes_on_when_it_is_tried_again(server: AgentsServer, a
     server.wait_until_idle()
     assert list(assistant.resume(thread))[-1] == RunCompleted()
     assert told(server) == [["Count"], [GO_ON]]
-    recalled = backend(assistant).recall(thread.id)
+    recalled = backend(assistant).load_thread(thread.id)
     assert [message.text for message in recalled.messages] == ["Count", "Fine."]
 
 
@@ -686,7 +686,7 @@ def test_a_thread_is_recalled_with_its_calls_and_goes_on(server: AgentsServer, a
     server.plays(calls(call("add", a=1, b=2), call("add", a="x", b=2)), text("Three."), text("Yes."))
     thread = Thread()
     say(assistant, thread, "1 + 2?")
-    recalled = backend(assistant).recall(thread.id)
+    recalled = backend(assistant).load_thread(thread.id)
     assert [message.role for message in recalled.messages] == ["user", "assistant"]
     assert recalled.messages[1].parts[0] == thread.messages[1].parts[0]
     results = [each.result for each in recalled.messages[1].calls]
@@ -696,7 +696,7 @@ def test_a_thread_is_recalled_with_its_calls_and_goes_on(server: AgentsServer, a
     assert told(server)[-1] == ["Sure?"]
     for name in ("sess_x", "..", "a/b", "", "\n"):
         with pytest.raises(UnknownThread):
-            backend(assistant).recall(name)
+            backend(assistant).load_thread(name)
 
 
 def test_a_recalled_thread_whose_calls_nobody_answers_goes_on(
@@ -707,9 +707,9 @@ def test_a_recalled_thread_whose_calls_nobody_answers_goes_on(
     run = assistant.run(thread, "Add")
     while not isinstance(next(run), ToolResult):
         pass
-    recalled = backend(assistant).recall(thread.id)
+    recalled = backend(assistant).load_thread(thread.id)
     assert recalled.is_unfinished
-    assert backend(assistant).can_go_on(recalled)
+    assert backend(assistant).can_resume(recalled)
     server.plays(text("I see."))
     assert list(assistant.resume(recalled))[-1] == RunCompleted()
     assert recalled.messages[-1].text == "I see."
@@ -725,7 +725,7 @@ def test_forgetting_deletes_the_session_and_ends_its_turn(server: AgentsServer, 
     while not isinstance(next(run), TextDelta):
         pass
     for thread in (first, second, first, Thread()):
-        backend(assistant).forget(thread)
+        backend(assistant).delete_thread(thread)
     assert (server.sessions, server.refused) == ({}, [])
     run.close()
 
@@ -735,11 +735,11 @@ def test_the_agents_sessions_are_a_list_of_threads(server: AgentsServer, assista
     first, second = Thread(), Thread()
     say(assistant, first, "What is\none? " + "x" * 100)
     say(assistant, second, "東京?")
-    newest, oldest = backend(assistant).entries(10)
+    newest, oldest = backend(assistant).list_threads(10)
     assert newest[:2] == (second.id, "東京?")
     assert oldest[:2] == (first.id, ("What is one? " + "x" * 100)[:80])
     assert newest[2] > 1_790_000_000
-    assert backend(assistant).entries(1) == [newest]
+    assert backend(assistant).list_threads(1) == [newest]
 
 
 def test_a_session_that_is_gone_is_begun_anew_from_the_transcript(
@@ -793,7 +793,7 @@ def test_results_that_the_session_took_before_the_process_was_killed_are_not_tol
     dead = Thread(*deepcopy((thread.id, thread.messages, thread.backend_state)))
     assert list(run)[-1] == RunCompleted()
     other = made(add)
-    assert backend(other).can_go_on(dead)
+    assert backend(other).can_resume(dead)
     assert list(other.resume(dead))[-1] == RunCompleted()
     assert (dead.messages[-1].text, len(server.asked)) == ("Three.", 2)
     assert len(server.refused) == 4, "it was tried, until the session was looked at"

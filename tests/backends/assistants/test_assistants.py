@@ -689,14 +689,14 @@ def test_a_new_process_says_the_rest_of_an_answer_that_went_on(
     assert list(run)[-1] == thread.messages[-1].ending
     other = connect_to(server.url)
     server.runs[thread.id][0].looks = 3
-    assert _backend(other).can_go_on(store)
+    assert _backend(other).can_resume(store)
     assert _said(other.resume(store)) == [
         RoundStarted(1, resumed=True),
         TextDelta(" world"),
         ENDED,
         RunCompleted(),
     ]
-    assert not _backend(other).can_go_on(store)
+    assert not _backend(other).can_resume(store)
 
 
 def test_a_run_that_never_ends_is_told_in_words(
@@ -834,7 +834,7 @@ def test_a_thread_is_recalled_and_goes_on(server: AssistantsServer, assistant: A
     server.plays(text("One.", "Two.", pieces=1), text("Three."))
     thread = Thread()
     answer(assistant, "Hi", thread)
-    recalled = _backend(assistant).recall(thread.id)
+    recalled = _backend(assistant).load_thread(thread.id)
     assert (recalled.id, recalled.messages) == (
         thread.id,
         [
@@ -851,7 +851,7 @@ def test_a_long_thread_is_recalled_whole(server: AssistantsServer, assistant: As
     server.plays(text("Last."))
     thread = Thread(messages=[each for n in range(120) for each in _turn(f"Question {n}", f"Answer {n}")])
     answer(assistant, "And?", thread)
-    assert len(_backend(assistant).recall(thread.id).messages) == 242
+    assert len(_backend(assistant).load_thread(thread.id).messages) == 242
 
 
 def _turn(question: str, words: str) -> list[Message]:
@@ -866,22 +866,22 @@ def test_a_running_answer_is_recalled_as_one_and_picked_up(
     answer(assistant, "Hi", thread)
     run = server.runs[thread.id][0]
     run.looks = 3
-    recalled = _backend(assistant).recall(thread.id)
+    recalled = _backend(assistant).load_thread(thread.id)
     assert recalled.messages == [Message.from_user("Hi"), Message("assistant")]
-    assert _backend(assistant).can_go_on(recalled)
+    assert _backend(assistant).can_resume(recalled)
     assert _said(assistant.resume(recalled)) == [
         RoundStarted(1, resumed=True),
         TextDelta("Hello, world"),
         ENDED,
         RunCompleted(),
     ]
-    assert not _backend(assistant).can_go_on(recalled)
+    assert not _backend(assistant).can_resume(recalled)
 
 
 @pytest.mark.parametrize("thread_id", ["thread_none", "", "..", "a/b", "\n", "x" * 600])
 def test_what_is_no_thread_is_unknown(server: AssistantsServer, assistant: Assistant, thread_id: str) -> None:
     with pytest.raises(UnknownThread):
-        _backend(assistant).recall(thread_id)
+        _backend(assistant).load_thread(thread_id)
 
 
 def test_a_forgotten_thread_is_gone_there_with_its_run(
@@ -892,12 +892,12 @@ def test_a_forgotten_thread_is_gone_there_with_its_run(
     thread = Thread()
     answer(assistant, "Hi", thread)
     server.runs[thread.id].append(Run("run_other", thread.id, "in_progress"))
-    backend.forget(thread)
+    backend.delete_thread(thread)
     assert (server.threads, server.cancelled) == ({}, ["run_other"])
-    backend.forget(thread)
-    backend.forget(Thread())
-    assert not backend.can_go_on(thread)
-    assert not backend.can_go_on(Thread())
+    backend.delete_thread(thread)
+    backend.delete_thread(Thread())
+    assert not backend.can_resume(thread)
+    assert not backend.can_resume(Thread())
 
 
 def test_a_lost_thread_is_written_anew(server: AssistantsServer, assistant: Assistant) -> None:

@@ -361,6 +361,6 @@ def test_a_conversation_that_grew_too_long_is_told_in_part(server: ChatServer, a
 def test_such_a_server_keeps_no_threads(assistant: Assistant) -> None:
     assert isinstance(assistant.backend, Chat)
     with pytest.raises(UnknownThread):
-        assistant.backend.recall("thread_1")
-    assert not assistant.backend.can_go_on(Thread())
-    assistant.backend.forget(Thread("thread_1"))
+        assistant.backend.load_thread("thread_1")
+    assert not assistant.backend.can_resume(Thread())
+    assistant.backend.delete_thread(Thread("thread_1"))

@@ -74,7 +74,7 @@ def test_another_process_goes_on_with_a_running_answer(server: ModelServer, assi
     while next(run) != TextDelta("One t"):
         pass
     # That process is gone now, without a word to anybody; this one has nothing but the address.
-    recalled = backend.recall(thread.id)
+    recalled = backend.load_thread(thread.id)
     assert recalled.is_unfinished
     assert [message.role for message in recalled.messages] == ["user", "assistant"]
     gate.set()
@@ -85,7 +85,7 @@ def test_another_process_goes_on_with_a_running_answer(server: ModelServer, assi
         (1, "3"),
         (2, "7"),
     ]
-    assert not backend.recall(thread.id).is_unfinished
+    assert not backend.load_thread(thread.id).is_unfinished
     assert list(assistant.run(recalled, "Sure?"))[-1] == RunCompleted()
     assert server.refused == []
     run.close()
@@ -99,7 +99,7 @@ def test_another_process_goes_on_with_a_first_answer(server: ModelServer, assist
     run = assistant.run(thread, "Count")
     while next(run) != TextDelta("One t"):
         pass
-    recalled = backend.recall(thread.id)
+    recalled = backend.load_thread(thread.id)
     gate.set()
     assert list(assistant.resume(recalled))[-1] == RunCompleted()
     assert recalled.messages == [
@@ -120,7 +120,7 @@ def test_what_was_stored_of_a_running_answer_is_not_said_twice(
     while not thread.messages[-1].text.startswith("One"):
         next(run)
     stored = copied(thread)  # and the process is killed
-    assert assistant.backend.can_go_on(stored)  # type: ignore[attr-defined]
+    assert assistant.backend.can_resume(stored)  # type: ignore[attr-defined]
     gate.set()
     assert list(assistant.resume(stored))[-1] == RunCompleted()
     said = [part for part in stored.messages[1].parts if not isinstance(part, Call)]

@@ -179,9 +179,9 @@ def test_with_the_thread_its_files_and_store_are_deleted(files: FileServer, ask:
     thread, assistant = Thread(), ask()
     list(assistant.run(thread, "How much?", attached(rent_txt="It is 900.", plan_md="# Plan")))
     del files.uploads["file_1"]  # gone already
-    assistant.backend.forget(thread)  # type: ignore[attr-defined]
+    assistant.backend.delete_thread(thread)  # type: ignore[attr-defined]
     assert (files.uploads, files.stores, files.conversations) == ({}, {}, {})
-    assistant.backend.forget(thread)  # type: ignore[attr-defined]
+    assistant.backend.delete_thread(thread)  # type: ignore[attr-defined]
 
 
 def test_an_upload_that_is_refused_ends_the_run_and_is_tried_again(files: FileServer, ask: Ask) -> None:

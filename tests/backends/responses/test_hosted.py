@@ -203,7 +203,7 @@ def test_a_search_of_the_web_and_its_sources(server: ModelServer, ask: Ask) -> N
     assert is_kept(thread)
     said(assistant.run(thread, "Sure?"))
     assert server.asked[1]["input"] == [{"type": "message", "role": "user", "content": "Sure?"}]
-    recalled = assistant.backend.recall(thread.id)  # type: ignore[attr-defined]
+    recalled = assistant.backend.load_thread(thread.id)  # type: ignore[attr-defined]
     assert recalled.messages[1].parts == answer.parts
 
 
@@ -254,7 +254,7 @@ def test_a_picture_comes_roughly_at_first_and_then_whole(server: ModelServer, as
     assert is_kept(thread)
     assert PICTURE not in json.dumps(thread.backend_state)  # it is in the transcript, once
     said(assistant.run(thread, "Another?"))
-    recalled = assistant.backend.recall(thread.id)  # type: ignore[attr-defined]
+    recalled = assistant.backend.load_thread(thread.id)  # type: ignore[attr-defined]
     assert recalled.messages[1].parts == thread.messages[1].parts
 
 
@@ -412,7 +412,7 @@ def test_a_remote_tool_waits_for_leave_and_is_then_run_there(server: ModelServer
     ]
     assert server.asked[1]["tools"] == server.asked[0]["tools"]
     assert is_kept(thread)
-    recalled = assistant.backend.recall(thread.id)  # type: ignore[attr-defined]
+    recalled = assistant.backend.load_thread(thread.id)  # type: ignore[attr-defined]
     asked = [part for part in recalled.messages[1].parts if isinstance(part, Call)]
     assert asked == [
         Call(item["id"], "read", '{"about":"Oslo"}', 1, True, ToolResult(item["id"], "allowed"), None, "wiki")
@@ -536,11 +536,11 @@ def test_a_file_that_code_made_is_fetched_by_its_ids(server: ModelServer, ask: A
     backend = ask("code_interpreter").backend
     assert isinstance(backend, Responses)
     server.files["cntr_1", "cfile/1"] = b"a,b"
-    assert backend.fetch("cntr_1", "cfile/1") == b"a,b"
+    assert backend.fetch_file("cntr_1", "cfile/1") == b"a,b"
     with pytest.raises(RequestRefused, match="Its container is gone"):
-        backend.fetch("cntr_1", "cfile_2")
+        backend.fetch_file("cntr_1", "cfile_2")
     with pytest.raises(UnknownThread):
-        backend.fetch("..", "cfile_1")
+        backend.fetch_file("..", "cfile_1")
 
 
 def test_the_script_of_a_thread_knows_no_tools_of_a_server(server: ModelServer, ask: Ask) -> None:

@@ -209,13 +209,13 @@ def test_an_id_that_is_no_thread_is_unknown_whatever_it_looks_like(
     assistant: Assistant, thread_id: str
 ) -> None:
     with pytest.raises(UnknownThread):
-        assistant.backend.recall(thread_id)  # type: ignore[attr-defined]
+        assistant.backend.load_thread(thread_id)  # type: ignore[attr-defined]
 
 
 def test_a_thread_cannot_be_recalled_from_a_web_page(server: ModelServer, assistant: Assistant) -> None:
     server.pages = True
     with pytest.raises(ServerFailed, match="is not the API"):
-        assistant.backend.recall("conv_1")  # type: ignore[attr-defined]
+        assistant.backend.load_thread("conv_1")  # type: ignore[attr-defined]
 
 
 def test_the_key_is_in_no_log(
