@@ -29,8 +29,8 @@ from assistant.runs.replay import player
 from assistant.settings import Settings
 from assistant.storage.store import Store
 from assistant.threads import unguessable_id
-from assistant.tools.fault_injection import faulty
-from assistant.tools.hosted import in_text
+from assistant.tools.fault_injection import with_faults
+from assistant.tools.hosted import format_hosted_tools
 from assistant.transports.fault_spec import parse
 from assistant.transports.recorder import record_run
 from assistant.transports.replay import prompt_of, shipped
@@ -335,12 +335,12 @@ owners, configured = configured, restrict_credentials(configured, is_localhost()
 metrics = metrics_of(owners, id(Thread))
 broken = st.session_state.get("faults", configured.faults)  # on purpose, for this session alone
 with suppress(ValueError):
-    toolbox = faulty(toolbox, parse(broken))
+    toolbox = with_faults(toolbox, parse(broken))
     configured = replace(configured, faults=broken)
 chosen = st.session_state.get("choice")  # another connection, for this session alone
 choice = chosen if isinstance(chosen, ConnectionOverride) else None  # not, after an edit reloaded the package
 connected = choice.settings(configured) if choice else configured
-settings = replace(connected, hosted_tools=in_text(switched_on(connected)))
+settings = replace(connected, hosted_tools=format_hosted_tools(switched_on(connected)))
 sandbox = st.session_state.get("sandbox", False)
 st.set_page_config(page_title=settings.name, layout="wide" if sandbox else "centered")
 user = require_user(configured, secret.get("auth"))  # whoever may not come in comes no further than this line

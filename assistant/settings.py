@@ -206,7 +206,7 @@ def _url(name: str, value: str) -> str:
 
 def _hosted(value: str) -> str:
     try:
-        return hosted.in_text(hosted.parse(value))
+        return hosted.format_hosted_tools(hosted.parse(value))
     except ValueError as error:
         raise SettingsError(f"ASSISTANT_HOSTED_TOOLS cannot be used. {error}") from None
 

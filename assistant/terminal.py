@@ -44,7 +44,7 @@ from assistant.runs.loop import STOPPED, Assistant
 from assistant.runs.replay import player
 from assistant.settings import Settings
 from assistant.threads import Thread
-from assistant.tools.fault_injection import faulty
+from assistant.tools.fault_injection import with_faults
 from assistant.tools.toolbox import Toolbox
 from assistant.transports.fault_spec import parse
 from assistant.transports.recorder import record_run
@@ -130,7 +130,7 @@ def _assistant(environment: Mapping[str, str]) -> Assistant:
     settings = Settings.load(environment, dotenv_values(Path(__file__).parent.with_name(".env")))
     toolbox = Toolbox.from_package(functions)
     try:
-        toolbox = faulty(toolbox, parse(settings.faults))
+        toolbox = with_faults(toolbox, parse(settings.faults))
     except ValueError as error:
         raise SettingsError(f"ASSISTANT_FAULTS cannot be used. {error}") from None
     if settings.demo:

@@ -27,7 +27,7 @@ from assistant.events import (
 )
 from assistant.messages import Call, Message, Reasoning, Refusal, Remark, Text
 from assistant.threads import Thread
-from assistant.tools.execution import stopped
+from assistant.tools.results import stopped_result
 
 
 def fold(events: Iterable[Event]) -> Message:
@@ -340,17 +340,17 @@ def test_open_calls_are_those_that_were_asked_and_have_no_result() -> None:
 
 def test_open_calls_are_closed_and_nothing_else_changes() -> None:
     thread = _interrupted()
-    thread.close_open_calls(stopped)
+    thread.close_open_calls(stopped_result)
     assert thread.open_calls() == []
     assert [message.parts for message in thread.messages] == [
         [Text("Hi")],
         [
             Call("c1", "look", '{"city": "Oslo"}', 1, result=RESULT),
-            Call("c2", "find", "{}", 1, result=stopped("c2")),
+            Call("c2", "find", "{}", 1, result=stopped_result("c2")),
         ],
         [Text("Go on")],
         [
-            Call("c3", "look", "", 1, result=stopped("c3")),
+            Call("c3", "look", "", 1, result=stopped_result("c3")),
             Call("c4", "look", "{", 1, asked=False),
         ],
     ]
@@ -359,7 +359,7 @@ def test_open_calls_are_closed_and_nothing_else_changes() -> None:
 
 def test_an_id_that_is_open_in_two_answers_is_closed_in_both() -> None:
     thread = Thread(messages=[fold([CALL, DONE]), fold([CALL, DONE])])
-    thread.close_open_calls(stopped)
+    thread.close_open_calls(stopped_result)
     assert thread.open_calls() == []
 
 

@@ -129,7 +129,7 @@ def test_text_goes_to_standard_output_and_calls_go_beside_it(
     unknown, done = sorted(results, reverse=True)
     assert done == "done calculate (…) 2"
     assert unknown.startswith(
-        'unknown nowhere (…) {"error": "There is no function \'nowhere\'. There are: calc'
+        'unknown nowhere (…) {"error": "There is no function \'nowhere\'. Available functions: calc'
     )
     assert server.asked[0]["input"] == [{"type": "message", "role": "user", "content": "How much\nis it?"}]
 

@@ -17,7 +17,7 @@ from assistant.events import Note
 from assistant.messages import Attachment, Message, Part, Text
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
-from assistant.tools.execution import replace_surrogates
+from assistant.tools.results import replace_surrogates
 
 Item = dict[str, Any]
 
@@ -167,7 +167,7 @@ def _as_text(item: Item) -> Item:
     if item.get("type") != "image_generation_call":
         return item
     shown = replace_surrogates(str(item.get("revised_prompt") or ""))
-    words = f"[A picture was made here and shown to the person. {shown}]"
+    words = f"[A picture was made here and shown to the user. {shown}]"
     return {"type": "message", "role": "assistant", "content": words}
 
 

@@ -6,7 +6,7 @@ The one rule: what cannot be told as text is left out; a picture is told by what
 """
 
 from assistant.events import HostedCall
-from assistant.tools.execution import replace_surrogates
+from assistant.tools.results import replace_surrogates
 
 LONGEST = 4_000
 """Characters of a text, of what was asked and of what came of it."""
@@ -19,5 +19,5 @@ def told(call: HostedCall) -> str:
     texts = [f"[Here the tool {call.name or call.kind} was used."]
     texts += [f"Asked: {replace_surrogates(call.asked)[:LONGEST]}"] if call.asked else []
     texts += [f"Output: {replace_surrogates(call.output)[:LONGEST]}"] if call.output else []
-    texts += ["A picture was shown to the person."] if call.views else []
+    texts += ["A picture was shown to the user."] if call.views else []
     return "\n".join(texts) + "]"

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from assistant.codegen.functions import Functions, imports_as_text, literal
 from assistant.messages import UNSENDABLE
 from assistant.settings import OPENAI_URL, Settings
-from assistant.tools.lint import as_sent
+from assistant.tools.lint import function_param
 from assistant.tools.schema import Json
 from assistant.tools.toolbox import Toolbox
 
@@ -66,7 +66,7 @@ def as_script(settings: Settings, toolbox: Toolbox, prompt: str) -> str:
         asked.append("instructions=INSTRUCTIONS")
     asked.append("messages=said" if chat else "input=said")
     if toolbox:
-        tools = [as_sent(tool) for tool in toolbox.values()]
+        tools = [function_param(tool) for tool in toolbox.values()]
         constants["TOOLS"] = [_nested(each) for each in tools] if chat else tools
         constants["MOST_ROUNDS"] = settings.max_rounds
         asked.append("tools=TOOLS")

@@ -24,7 +24,7 @@ _AS_ASCII = str.maketrans(
 )
 
 
-@tool(doing="Calculating {expression}")
+@tool(status="Calculating {expression}")
 def calculate(expression: str) -> int | float:
     """Calculate an arithmetic expression and give the number.
 

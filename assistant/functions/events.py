@@ -16,7 +16,7 @@ from assistant.functions.database import connect, find_city, today_in
 Category = Literal["music", "food", "art", "market", "sport", "walk"]
 
 
-@tool(doing="Looking for events in {city}")
+@tool(status="Looking for events in {city}")
 def find_events(
     city: str,
     first_day: date | None = None,

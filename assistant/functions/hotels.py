@@ -17,7 +17,7 @@ HotelId = Annotated[int, Field(ge=1, le=9_999)]
 Guest = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
-@tool(doing="Looking for hotels in {city}")
+@tool(status="Looking for hotels in {city}")
 def find_hotels(
     city: str,
     max_price: Annotated[float, Field(gt=0)] | None = None,
@@ -50,7 +50,7 @@ def find_hotels(
         return [dict(row) for row in database.execute(query, wanted)]
 
 
-@tool(approval=True, doing="Booking hotel {hotel_id} for {guest}")
+@tool(approval=True, status="Booking hotel {hotel_id} for {guest}")
 def book_hotel(
     hotel_id: HotelId, guest: Guest, check_in: date, nights: Annotated[int, Field(ge=1, le=30)]
 ) -> dict[str, str | int]:

@@ -12,7 +12,7 @@ from assistant import tool
 from assistant.functions.database import connect, find_city
 
 
-@tool(doing="Comparing hotel prices")
+@tool(status="Comparing hotel prices")
 def hotel_prices(city: str | None = None) -> tuple[Any, Any]:
     """Compare what hotels cost, in EUR for a room and night; the person sees a table and a chart.
 

@@ -15,7 +15,7 @@ from assistant.functions.open_meteo import Days, Now, find_place, forecast
 Unit = Literal["celsius", "fahrenheit"]
 
 
-@tool(doing="Reading the weather in {city}")
+@tool(status="Reading the weather in {city}")
 def get_weather(city: str, unit: Unit = "celsius") -> dict[str, str | float]:
     """Get the weather in a city now: temperature, condition, wind in km/h, humidity, local time.
 
@@ -41,7 +41,7 @@ def get_weather(city: str, unit: Unit = "celsius") -> dict[str, str | float]:
     }
 
 
-@tool(doing="Reading the forecast for {city}")
+@tool(status="Reading the forecast for {city}")
 def get_forecast(
     city: str, days: Annotated[int, Field(ge=1, le=16)] = 3, unit: Unit = "celsius"
 ) -> list[dict[str, str | float | None]]:

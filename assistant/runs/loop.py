@@ -27,7 +27,9 @@ from assistant.events import (
 )
 from assistant.messages import Attachment, Message
 from assistant.threads import Thread
-from assistant.tools.execution import apply_decisions, edited, execute, stopped, undecided
+from assistant.tools.arguments import changed_arguments
+from assistant.tools.execution import apply_decisions, execute
+from assistant.tools.results import skipped_result, stopped_result
 from assistant.tools.toolbox import Toolbox
 
 log = logging.getLogger(__name__)
@@ -127,7 +129,7 @@ class Assistant:
             if call.call_id in first:
                 taken = first[call.call_id]
                 if isinstance(taken, CallApproved) and taken.arguments:
-                    taken = replace(taken, arguments=edited(call.arguments, taken.arguments))
+                    taken = replace(taken, arguments=changed_arguments(call.arguments, taken.arguments))
                 decided.append((ToolCall(call.call_id, call.name, call.arguments, call.server), taken))
         message.ending = None
         return self._answer(thread, message, False, decided)
@@ -214,8 +216,8 @@ def _close(thread: Thread) -> None:
         if isinstance(message.ending, RunPaused):
             message.ending = STOPPED
             for call in message.open_calls:
-                message.answer(undecided(call.call_id))
-    thread.close_open_calls(stopped)
+                message.answer(skipped_result(call.call_id))
+    thread.close_open_calls(stopped_result)
 
 
 def _leave(thread: Thread, position: int) -> None:

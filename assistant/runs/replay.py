@@ -19,7 +19,7 @@ from assistant.events import Event, ToolCall, ToolResult
 from assistant.recordings.recording import Recording
 from assistant.runs.loop import Assistant
 from assistant.settings import Settings
-from assistant.tools.execution import parse_arguments
+from assistant.tools.arguments import parse_arguments
 from assistant.tools.toolbox import Tool, Toolbox
 from assistant.transports.replay import ReplayTransport, address_of, protocol_of, request_of
 

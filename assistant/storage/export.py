@@ -33,7 +33,7 @@ from assistant.storage.serialization import (
     message_from_json,
 )
 from assistant.threads import Branches, Thread
-from assistant.tools.execution import stopped
+from assistant.tools.results import stopped_result
 
 FORMAT = "assistant-thread"
 VERSION = 1
@@ -376,7 +376,7 @@ def as_script(thread: Thread, model: str) -> str:
     tools: dict[str, dict[str, Any]] = {}
     every = (call for message in thread.messages for call in message.calls)
     for call in (call for call in every if not call.server):
-        recorded.setdefault(call.name, []).append((call.result or stopped(call.call_id)).output)
+        recorded.setdefault(call.name, []).append((call.result or stopped_result(call.call_id)).output)
         if _FUNCTION_NAME.fullmatch(call.name) and call.name not in tools:
             tools[call.name] = {
                 "type": "function",

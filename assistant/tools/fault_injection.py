@@ -16,7 +16,7 @@ from assistant.tools.toolbox import Tool, Toolbox
 from assistant.transports.fault_spec import Fault
 
 
-def faulty(toolbox: Toolbox, faults: Iterable[Fault]) -> Toolbox:
+def with_faults(toolbox: Toolbox, faults: Iterable[Fault]) -> Toolbox:
     """The toolbox with those functions broken that the faults name; faults of the stream are passed over.
 
     Raises:

@@ -33,7 +33,7 @@ _NO_KEYS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Hosted:
+class HostedTool:
     """One of them; ``where`` is a vector store's id, or the address of a remote server named ``label``.
 
     File search without a store looks through what is attached in the thread.
@@ -49,7 +49,7 @@ class Hosted:
         return f"{self.kind}:{where}" if where else self.kind
 
 
-def parse(text: str) -> tuple[Hosted, ...]:
+def parse(text: str) -> tuple[HostedTool, ...]:
     """The tools that a text names.
 
     Raises:
@@ -59,18 +59,18 @@ def parse(text: str) -> tuple[Hosted, ...]:
     return tuple(dict.fromkeys(named))
 
 
-def in_text(tools: Iterable[Hosted]) -> str:
+def format_hosted_tools(tools: Iterable[HostedTool]) -> str:
     """The text that names these tools."""
     return ", ".join(map(str, tools))
 
 
-def offered(named: str, *, has_all: bool) -> tuple[Hosted, ...]:
+def offered(named: str, *, has_all: bool) -> tuple[HostedTool, ...]:
     """What a person can switch on: what the settings name, and more where a server ``has_all``."""
-    more = [Hosted(kind) for kind in ALONE] if has_all else []
+    more = [HostedTool(kind) for kind in ALONE] if has_all else []
     return tuple(dict.fromkeys([*more, *parse(named)]))
 
 
-def as_asked(tools: Iterable[Hosted]) -> tuple[list[dict[str, Any]], list[str]]:
+def request_fields(tools: Iterable[HostedTool]) -> tuple[list[dict[str, Any]], list[str]]:
     """What a request says to have these tools, and what it must ask for to see what came of them."""
     asked: list[dict[str, Any]] = []
     include: list[str] = []
@@ -98,17 +98,17 @@ def as_asked(tools: Iterable[Hosted]) -> tuple[list[dict[str, Any]], list[str]]:
     return asked, include
 
 
-def _one(text: str) -> Hosted:
+def _one(text: str) -> HostedTool:
     if text in ALONE:
-        return Hosted(text)
+        return HostedTool(text)
     kind, _, rest = text.partition(":")
     if kind == "file_search" and re.fullmatch(r"[\w-]{1,200}", rest, re.ASCII):
-        return Hosted("file_search", rest)
+        return HostedTool("file_search", rest)
     label, _, address = rest.partition("=")
     if kind == "mcp" and re.fullmatch(r"[A-Za-z][\w-]{0,63}", label, re.ASCII) and _is_address(address):
         if secrets_of(address, {}) or "@" in urlsplit(address).netloc or has_secret_query(address):
             raise ValueError(_NO_KEYS.format(label=label))
-        return Hosted("mcp", address, label)
+        return HostedTool("mcp", address, label)
     # The text itself may hold something secret in the place of an address.
     shown = kind if len(kind) <= 40 else f"{kind[:39]}…"
     raise ValueError(f"{shown!r} is no such tool, or lacks something. {_EXPLAINED}")

@@ -43,7 +43,7 @@ def lint(toolbox: Toolbox) -> list[Remark]:
     return remarks
 
 
-def as_sent(tool: Tool[..., Any]) -> Json:
+def function_param(tool: Tool[..., Any]) -> Json:
     """The function as the Responses API is given it."""
     return {
         "type": "function",
@@ -54,12 +54,14 @@ def as_sent(tool: Tool[..., Any]) -> Json:
     }
 
 
-def tokens_of_all(toolbox: Toolbox) -> int:
+def estimate_toolbox_tokens(toolbox: Toolbox) -> int:
     """About how many tokens every request spends on these functions."""
-    return sum(estimated_tokens(json.dumps(as_sent(tool), ensure_ascii=False)) for tool in toolbox.values())
+    return sum(
+        estimate_tokens(json.dumps(function_param(tool), ensure_ascii=False)) for tool in toolbox.values()
+    )
 
 
-def estimated_tokens(text: str) -> int:
+def estimate_tokens(text: str) -> int:
     """About how many tokens a text has: one for four characters of ASCII, or for one other character.
 
     Every model counts in its own way; this is right to a third or so, for texts in most languages.

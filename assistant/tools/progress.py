@@ -40,7 +40,7 @@ def progress(text: object, share: float | None = None) -> None:
 
 
 @contextmanager
-def heard_by(listener: Listener) -> Iterator[None]:
+def progress_listener(listener: Listener) -> Iterator[None]:
     """Within this block, on this thread, ``listener`` is told of progress."""
     token = _listener.set(listener)
     try:

@@ -12,9 +12,7 @@
         \"\"\"
         return a + b
 
-Not here: running calls a model asked for (``execute.py``) or a protocol's spelling of a tool.
-
-The one rule: a toolbox is made by its constructor; no function registers itself anywhere.
+``@tool`` does not register a function anywhere: a toolbox holds the tools that its constructor was given.
 """
 
 import asyncio
@@ -36,23 +34,25 @@ from assistant.tools.schema import Json, arguments_model, json_schema, strict_sc
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # the shortest limit of all: that of Chat Completions
-_PLACE = re.compile(r"\{(\w+)\}")  # for an argument, in words
-_PLACE_LENGTH = 40
+MAX_STATUS_ARGUMENT_CHARS = 40
+"""Maximum length of one argument in a status text."""
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # Chat Completions have the shortest limit of all protocols
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class Tool(Generic[P, R]):
-    """A function together with what a model is told about it; calling it calls the function.
+    """A function with its description and schema for a model; calling the tool calls the function.
 
     Attributes:
-        name: What the model calls it by.
-        description: The docstring's text before ``Args:``.
-        parameters: The JSON schema of its arguments, in strict form when ``strict`` is true.
-        strict: Whether a server may hold the model to the schema exactly.
-        timeout: Seconds it may run, or None for the assistant's own limit.
-        approval: Whether a person is asked before each of its calls.
-        doing: What a person reads while it runs, such as "Reading the forecast for {city}".
+        name: The function's name.
+        description: The docstring up to ``Args:``.
+        parameters: The JSON schema of the arguments, in strict form if ``strict`` is true.
+        strict: Whether a server can enforce the schema (strict mode).
+        timeout: Time limit in seconds, or None for the assistant's default.
+        approval: Whether the user has to allow each call.
+        status: The text shown while the function runs, such as "Reading the forecast for {city}".
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Tool(Generic[P, R]):
         *,
         timeout: float | None = None,
         approval: bool = False,
-        doing: str = "",
+        status: str = "",
     ) -> None:
         if inspect.isclass(function) or not hasattr(function, "__name__"):
             raise FunctionError(f"{function!r} is not a function; write one with 'def'.")
@@ -69,23 +69,23 @@ class Tool(Generic[P, R]):
         self.name = function.__name__
         if not _NAME.fullmatch(self.name):
             raise FunctionError(
-                f"{function.__module__}.{self.name}: a function's name may have the letters a-z, digits "
-                "and _, 64 at most; models are given it as it is."
+                f"{function.__module__}.{self.name}: the name of a function may consist of up to 64 letters "
+                "a-z, digits and _, because models receive it unchanged."
             )
         where = f"{function.__module__}.{function.__qualname__}"
         if inspect.isasyncgenfunction(function):
-            raise FunctionError(f"{where}: an async generator has no result; return a list instead.")
+            raise FunctionError(f"{where}: an async generator has no result; return a list.")
         if timeout is not None and not timeout > 0:
             raise FunctionError(f"{where}: the timeout is {timeout!r}; set seconds, more than 0.")
         self.description = summary(function.__doc__ or "")
         self.timeout = timeout
         self.approval = approval
-        self.doing = doing
+        self.status = status
         self._model: type[BaseModel] = arguments_model(function)
         self._schema: Json = json_schema(self._model)
-        for name in _PLACE.findall(doing):
+        for name in _PLACEHOLDER.findall(status):
             if name not in self._schema.get("properties", {}):
-                raise FunctionError(f"{where}: there is no parameter '{name}' for {{{name}}} in 'doing'.")
+                raise FunctionError(f"{where}: there is no parameter '{name}' for {{{name}}} in 'status'.")
         strict = strict_schema(self._schema)
         self.strict = strict is not None
         self.parameters: Json = strict if strict is not None else self._schema
@@ -98,12 +98,12 @@ class Tool(Generic[P, R]):
         return f"<Tool {self.name}{inspect.signature(self.function)}>"
 
     def bind(self, arguments: Any) -> dict[str, Any]:
-        """Keyword arguments for the function, from the JSON value that a model wrote.
+        """Return the keyword arguments for the function from the JSON value that a model wrote.
 
         Raises:
-            pydantic.ValidationError: The value does not fit the parameters.
+            pydantic.ValidationError: The value does not match the parameters.
         """
-        # As JSON, where a date is a text also for types that are strict about it.
+        # Validate JSON rather than Python values: a strict ``date`` accepts a string in JSON only.
         model = self._model.model_validate_json(json.dumps(without_nulls(arguments, self._schema)))
         return {
             field.alias or name: getattr(model, name)
@@ -111,39 +111,40 @@ class Tool(Generic[P, R]):
             if name in model.model_fields_set
         }
 
-    def in_words(self, arguments: str) -> str:
-        """What a call with these arguments, JSON text, does: ``doing`` with the arguments in their places.
+    def status_text(self, arguments: str) -> str:
+        """Return ``status`` with the arguments (JSON text) filled in.
 
-        Where one of them is missing or no simple value, or there is no ``doing``, it is "Running" and the
-        name.
+        Without a ``status``, or if one of its arguments is missing or not a simple value, it is "Running"
+        and the function's name.
         """
         try:
-            given = json.loads(arguments)
+            values = json.loads(arguments)
         except (ValueError, RecursionError):
-            given = None
-        values = given if isinstance(given, dict) else {}
-        words = {name: _short(values.get(name)) for name in _PLACE.findall(self.doing)}
-        if not self.doing or not all(words.values()):
+            values = None
+        if not isinstance(values, dict):
+            values = {}
+        texts = {name: _inline(values.get(name)) for name in _PLACEHOLDER.findall(self.status)}
+        if not self.status or not all(texts.values()):
             return f"Running {self.name}"
-        return _PLACE.sub(lambda place: words[place[1]], self.doing)
+        return _PLACEHOLDER.sub(lambda placeholder: texts[placeholder[1]], self.status)
 
     def run(self, arguments: Mapping[str, Any]) -> Any:
-        """Call the function and wait for what it returns, also when it is ``async``."""
+        """Call the function and return its value; an ``async`` function is awaited."""
         value: Any = self.function(**arguments)  # type: ignore[call-arg]
-        return asyncio.run(_result_of(value)) if inspect.isawaitable(value) else value
+        return asyncio.run(_wait_for(value)) if inspect.isawaitable(value) else value
 
 
-def _short(value: Any) -> str:
-    """An argument in a sentence: one line, and not a long one; nothing, if it is no text or number."""
-    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+def _inline(value: Any) -> str:
+    """Return an argument as part of a one-line text, or "" if it is not a string, number or list of strings."""
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
         value = ", ".join(value)
     if not isinstance(value, str | int | float):
         return ""
     line = " ".join(_UNPRINTABLE.sub(" ", str(value)).split())
-    return line if len(line) <= _PLACE_LENGTH else line[: _PLACE_LENGTH - 1] + "…"
+    return line if len(line) <= MAX_STATUS_ARGUMENT_CHARS else line[: MAX_STATUS_ARGUMENT_CHARS - 1] + "…"
 
 
-async def _result_of(awaitable: Any) -> Any:
+async def _wait_for(awaitable: Any) -> Any:
     return await awaitable
 
 
@@ -151,7 +152,7 @@ async def _result_of(awaitable: Any) -> Any:
 def tool(function: Callable[P, R], /) -> Tool[P, R]: ...
 @overload
 def tool(
-    *, timeout: float | None = None, approval: bool = False, doing: str = ""
+    *, timeout: float | None = None, approval: bool = False, status: str = ""
 ) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
 def tool(
     function: Callable[P, R] | None = None,
@@ -159,37 +160,39 @@ def tool(
     *,
     timeout: float | None = None,
     approval: bool = False,
-    doing: str = "",
+    status: str = "",
 ) -> Any:
-    """Make a function callable by a model: ``@tool``, or ``@tool(timeout=120)``.
+    """Turn a function into a ``Tool`` that a model can call: ``@tool``, or ``@tool(timeout=120)``.
 
-    With ``approval=True``, for functions that change something, a person is asked before each call.
-    ``doing`` is what a person reads while it runs: ``doing="Reading the forecast for {city}"``.
+    Args:
+        timeout: Time limit in seconds; the assistant's default if not given.
+        approval: Whether the user has to allow each call; for functions that change something.
+        status: The text shown while the function runs, such as "Reading the forecast for {city}".
 
     Raises:
-        FunctionError: The signature cannot be offered to a model; the text names the parameter.
+        FunctionError: The signature has no JSON schema; the text names the parameter.
     """
     if function is None:
-        return lambda decorated: Tool(decorated, timeout=timeout, approval=approval, doing=doing)
-    return Tool(function, timeout=timeout, approval=approval, doing=doing)
+        return lambda decorated: Tool(decorated, timeout=timeout, approval=approval, status=status)
+    return Tool(function, timeout=timeout, approval=approval, status=status)
 
 
 class Toolbox(Mapping[str, Tool[..., Any]]):
-    """The functions an assistant has, by name, in the order given."""
+    """The functions of an assistant by name, in the given order."""
 
     def __init__(self, *tools: Tool[..., Any]) -> None:
         self._tools: dict[str, Tool[..., Any]] = {}
-        for each in tools:
-            if each.name in self._tools:
-                raise FunctionError(f"Two functions are called '{each.name}'; rename one of them.")
-            self._tools[each.name] = each
+        for tool in tools:
+            if tool.name in self._tools:
+                raise FunctionError(f"Two functions are called '{tool.name}'; rename one of them.")
+            self._tools[tool.name] = tool
 
     @classmethod
     def from_package(cls, package: ModuleType) -> "Toolbox":
-        """All tools written in the package's modules, in the modules' alphabetical order.
+        """Return all tools defined in the package's modules, in the modules' alphabetical order.
 
         Raises:
-            FunctionError: A module cannot be imported, or holds a function that cannot be offered.
+            FunctionError: A module cannot be imported, or ``@tool`` refuses one of its functions.
         """
         found: list[Tool[..., Any]] = []
         for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda info: info.name):
@@ -203,10 +206,10 @@ class Toolbox(Mapping[str, Tool[..., Any]]):
             found += [
                 value
                 for value in vars(module).values()
-                # A tool imported from a neighbour belongs to the neighbour.
+                # A tool imported from another module belongs to that module.
                 if isinstance(value, Tool) and value.function.__module__ == module.__name__
             ]
-        return cls(*dict.fromkeys(found))  # a second name for the same tool is no second tool
+        return cls(*dict.fromkeys(found))  # a tool can have two names in a module
 
     def __getitem__(self, name: str) -> Tool[..., Any]:
         return self._tools[name]

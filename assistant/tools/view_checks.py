@@ -15,25 +15,25 @@ LONGEST_DIAGRAM = 50_000
 """Characters; Mermaid draws none that is longer."""
 
 
-class Unshown(Exception):
+class ViewError(Exception):
     """Something cannot be shown; the text says what it is and why, in words for the model and the person."""
 
 
-def checked_spec(spec: Any) -> Json:
+def validate_spec(spec: Any) -> Json:
     """The Vega-Lite specification, if a browser loads nothing for it.
 
     Raises:
         Unshown: It is no specification, or names an address: of data, or of images.
     """
     if not isinstance(spec, dict) or not spec:
-        raise Unshown("a chart without a specification.")
+        raise ViewError("a chart without a specification.")
     spec.pop("usermeta", None)  # it may hold options for the program that draws, addresses among them
     rest: list[Any] = [{name: each for name, each in spec.items() if name != "datasets"}]
     while rest:
         part = rest.pop()
         if isinstance(part, dict):
             if "url" in part:
-                raise Unshown("a chart that loads from an address. Put its data into the chart itself.")
+                raise ViewError("a chart that loads from an address. Put its data into the chart itself.")
             data = part.get("data")
             rest += [each for name, each in part.items() if name != "data"]
             rest.append({k: v for k, v in data.items() if k != "values"} if isinstance(data, dict) else data)
@@ -46,16 +46,16 @@ def checked_spec(spec: Any) -> Json:
 _LOADS = re.compile(r"\bimg\b\s*[\"']?\s*:|<\s*img|\bsrc\s*=|url\s*\(|@import", re.IGNORECASE)
 
 
-def checked_diagram(text: str) -> str:
+def validate_diagram(text: str) -> str:
     """The diagram, if a browser loads nothing for it.
 
     Raises:
         Unshown: It does, or Mermaid does not draw it.
     """
     if not text.strip():
-        raise Unshown("a diagram without a word in it.")
+        raise ViewError("a diagram without a word in it.")
     if len(text) > LONGEST_DIAGRAM:
-        raise Unshown(f"a diagram of {len(text):,} characters. Mermaid draws up to {LONGEST_DIAGRAM:,}.")
+        raise ViewError(f"a diagram of {len(text):,} characters. Mermaid draws up to {LONGEST_DIAGRAM:,}.")
     if _LOADS.search(text) or ("@{" in text and "\\" in text):  # a key may be written with escapes
-        raise Unshown("a diagram that loads images or styles from an address. Leave them out.")
+        raise ViewError("a diagram that loads images or styles from an address. Leave them out.")
     return text

@@ -79,7 +79,7 @@ def fitting(cells: Cells) -> str:
     return content
 
 
-def cells_of(table: Any, most_rows: int = MOST_ROWS) -> Cells:
+def read_table(table: Any, most_rows: int = MOST_ROWS) -> Cells:
     """The first rows and columns of a table; an index that is more than numbers of rows comes before."""
     columns, count, width = (
         _of_pandas(table, most_rows) if _is_of_pandas(table) else _of_arrow(table, most_rows)
@@ -194,7 +194,7 @@ def _text(value: Any, longest: int) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def as_csv(cells: Cells) -> str:
+def table_as_csv(cells: Cells) -> str:
     """What a model reads of a table: its columns with their types, and its first rows as CSV."""
     columns = ", ".join(f"{_short(name)} ({of})" for name, of, _ in cells.columns)
     shown = cells.rows[:TOLD_ROWS]

@@ -21,8 +21,8 @@ from typing import Any
 from pydantic_core import to_json
 
 from assistant.events import View
-from assistant.tools.view_checks import Unshown, checked_diagram, checked_spec
-from assistant.tools.view_tables import as_csv, cells_of, fitting, is_table
+from assistant.tools.view_checks import ViewError, validate_diagram, validate_spec
+from assistant.tools.view_tables import fitting, is_table, read_table, table_as_csv
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Diagram:
     text: str
 
 
-def taken_apart(value: Any) -> tuple[list[Any], tuple[View, ...]]:
+def split_result(value: Any) -> tuple[list[Any], tuple[View, ...]]:
     """What the model is told of what a function returned, part by part, and what a person is shown of it.
 
     A value with nothing to show in it, alone or in a tuple or a list, is told as it is.
@@ -84,16 +84,16 @@ def taken_apart(value: Any) -> tuple[list[Any], tuple[View, ...]]:
         try:
             view, what, more = make(part)
             if _size(view) > room:
-                raise Unshown(f"{what}: it is too large. All that a call shows may have 5 MB.{more}")
-        except Unshown as reason:
-            told.append(f"Not shown to the person: {reason}")
+                raise ViewError(f"{what}: it is too large. All that a call shows may have 5 MB.{more}")
+        except ViewError as reason:
+            told.append(f"Not shown to the user: {reason}")
         except Exception:
             log.exception("a %s cannot be shown", type(part).__name__)
             told.append(_in_plain_words(part))
         else:
             room -= _size(view)
             views.append(view)
-            told.append(f"Shown to the person: {what}.{more}")
+            told.append(f"Shown to the user: {what}.{more}")
     return told, tuple(views)
 
 
@@ -142,8 +142,8 @@ def _clean(text: str) -> str:
 
 
 def _table(value: Any) -> Made:
-    cells = cells_of(value)
-    told = as_csv(cells)
+    cells = read_table(value)
+    told = table_as_csv(cells)
     return View("table", "", fitting(cells)), f"a table of {cells.in_words()}", f"\n{told}"
 
 
@@ -155,14 +155,14 @@ def _spec_of(chart: Any) -> Json:
         spec: Json = chart.to_dict()
     except Exception as error:
         if type(error).__name__ == "MaxRowsError":
-            raise Unshown("a chart with too many rows. Aggregate them first.") from error
+            raise ViewError("a chart with too many rows. Aggregate them first.") from error
         raise
     return spec
 
 
 def _chart(spec: Mapping[str, Any]) -> Made:
     content = to_json(spec, inf_nan_mode="null", fallback=_plain).decode()
-    spec = checked_spec(json.loads(content))
+    spec = validate_spec(json.loads(content))
     title = spec.get("title")
     title = title.get("text") if isinstance(title, dict) else title
     title = _clean(" ".join(map(str, title)) if isinstance(title, list) else str(title or ""))
@@ -190,7 +190,7 @@ _LATITUDE, _LONGITUDE = ("latitude", "lat"), ("longitude", "lon", "lng")
 def _map(value: Map) -> Made:
     given: Iterable[Any]
     if is_table(value.points):
-        cells = cells_of(value.points, MOST_POINTS)
+        cells = read_table(value.points, MOST_POINTS)
         names = [name.casefold() for name, _, _ in cells.columns]
         given = [dict(zip(names, row, strict=True)) for row in cells.rows]
         count = cells.count
@@ -199,7 +199,7 @@ def _map(value: Map) -> Made:
         count = len(given)
     points = [point for each in given[:MOST_POINTS] if (point := _point(each))]
     if not points:
-        raise Unshown("a map without a point that has a latitude and a longitude.")
+        raise ViewError("a map without a point that has a latitude and a longitude.")
     left_out = f" ({count - len(points):,} more are left out)" if count > len(points) else ""
     what = f"a map of {len(points):,} point{'s' * (len(points) != 1)}{left_out}"
     return View("map", "", json.dumps(points)), what, ""
@@ -248,7 +248,7 @@ def _file(name: str, data: bytes) -> Made:
     kind = "image" if _IMAGES.match(data) else "file"
     what = f'{"an image" if kind == "image" else "a file"}, "{name}", {_in_units(len(data))}'
     if len(data) > MOST_BYTES:
-        raise Unshown(f"{what}: it is too large. All that a call shows may have 5 MB.")
+        raise ViewError(f"{what}: it is too large. All that a call shows may have 5 MB.")
     return View("image" if kind == "image" else "file", name, base64.b64encode(data).decode()), what, ""
 
 
@@ -259,6 +259,6 @@ def _in_units(size: int) -> str:
 
 
 def _diagram(value: Diagram) -> Made:
-    text = checked_diagram(value.text.encode("utf-8", "replace").decode())
+    text = validate_diagram(value.text.encode("utf-8", "replace").decode())
     lines = len(text.strip().splitlines())
     return View("diagram", "", text), f"a diagram of {lines} line{'s' * (lines != 1)}", ""

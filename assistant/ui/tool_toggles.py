@@ -11,13 +11,13 @@ from assistant.locale.words import say
 from assistant.markdown.escape import plain
 from assistant.markdown.links import host_of
 from assistant.settings import Settings
-from assistant.tools.hosted import Hosted, offered, parse
+from assistant.tools.hosted import HostedTool, offered, parse
 
-DEMO = Hosted("mcp", "https://demo.invalid/mcp", "library")
+DEMO = HostedTool("mcp", "https://demo.invalid/mcp", "library")
 """The remote server that the built-in demo plays."""
 
 
-def switches(settings: Settings) -> tuple[Hosted, ...]:
+def switches(settings: Settings) -> tuple[HostedTool, ...]:
     """The tools that this connection has, as far as anybody knows."""
     speaks = (
         settings.protocol in ("auto", "responses") and not settings.agent_id and not settings.assistant_id
@@ -25,13 +25,13 @@ def switches(settings: Settings) -> tuple[Hosted, ...]:
     if not (speaks or settings.demo) or (settings.demo and settings.protocol == "chat"):
         return ()
     if settings.demo:
-        return (Hosted("web_search"), Hosted("image_generation"), DEMO)
+        return (HostedTool("web_search"), HostedTool("image_generation"), DEMO)
     # What they cost beyond tokens is not counted: where something is, the owner says which of them there are.
     is_counted = bool(settings.limit_person or settings.limit_all)
     return offered(settings.hosted_tools, has_all=not settings.base_url and not is_counted)
 
 
-def switched_on(settings: Settings) -> tuple[Hosted, ...]:
+def switched_on(settings: Settings) -> tuple[HostedTool, ...]:
     """Those that are switched on; before anybody has switched, those in the settings, and all of the demo."""
     return tuple(
         tool
@@ -46,7 +46,7 @@ def is_switched(settings: Settings) -> bool:
     return switched_on(settings) != first
 
 
-def _is_on_at_first(tool: Hosted, settings: Settings) -> bool:
+def _is_on_at_first(tool: HostedTool, settings: Settings) -> bool:
     return settings.demo or tool in parse(settings.hosted_tools)
 
 
@@ -73,18 +73,18 @@ def draw_switches(settings: Settings) -> None:
             st.toggle(plain(_name(tool)), first, key=_switch(tool), help=plain(_help(tool)) or None)
 
 
-def _switch(tool: Hosted) -> str:
+def _switch(tool: HostedTool) -> str:
     return "_".join(filter(None, ["hosted", tool.kind, tool.label or tool.where]))
 
 
-def _help(tool: Hosted) -> str:
+def _help(tool: HostedTool) -> str:
     """Where it is: of an address who is asked alone, for the rest of it may be as good as a key."""
-    if tool == Hosted("file_search"):
+    if tool == HostedTool("file_search"):
         return say("Files that you attach are put in at the server, and searched there.")
     return host_of(tool.where) if tool.kind == "mcp" else tool.where
 
 
-def _name(tool: Hosted) -> str:
+def _name(tool: HostedTool) -> str:
     match tool.kind:
         case "web_search":
             return say("web search")

@@ -312,7 +312,7 @@ def test_a_pause_goes_on_in_another_process_as_a_person_decides(
     assert events[:3] == decisions
     assert sorted(outcome for _, outcome in results(events)) == ["denied", "done", "done"]
     assert (DOUBLED, events[-1], server.refused) == ([7], RunPaused(), [])
-    for words in ("changed the arguments to", "They say: No.", "six"):
+    for words in ("changed the arguments to", "Reason: No.", "six"):
         assert words in str(server.asked), "the model was told"
     server.plays(text("Fine."))
     [last] = again.open_calls()

@@ -18,7 +18,7 @@ from assistant.backends.stream_errors import NoEnding, StreamError
 from assistant.errors import Incomplete
 from assistant.events import Ending, Event, RoundEnded, RunCompleted, RunFailed, TextDelta, ToolCall
 from assistant.messages import Message
-from assistant.tools.execution import valid_arguments
+from assistant.tools.arguments import valid_arguments
 from tests.conftest import Connect, add
 from tests.servers.responses import (
     Conversation,

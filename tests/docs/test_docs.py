@@ -60,7 +60,7 @@ from assistant.recordings.recording import Recording
 from assistant.runs.replay import player
 from assistant.settings import VARIABLES, Settings
 from assistant.storage.store import Store
-from assistant.tools.execution import answer
+from assistant.tools.execution import run_tool
 from assistant.tools.hosted import parse as parse_hosted
 from assistant.tools.lint import lint
 from assistant.transports.fault_spec import FUNCTIONS, STREAM, parse
@@ -500,8 +500,8 @@ TRIES = {
     ],
     "read_note": [
         Try('{"name": "trip"}', "Oslo!"),
-        Try('{"name": "../secret"}', "There is no note '../secret'. There are: trip.", "failed"),
-        Try('{"name": "/etc/passwd"}', "There are: trip.", "failed"),
+        Try('{"name": "../secret"}', "There is no note '../secret'. Available notes: trip.", "failed"),
+        Try('{"name": "/etc/passwd"}', "Available notes: trip.", "failed"),
     ],
     "add_task": [
         Try('{"title": "Pack", "due": "2026-12-01"}', "The task is on the list."),
@@ -561,7 +561,7 @@ def test_a_function_of_the_gallery_is_strict_and_does_what_it_says(
     assert (offered.strict, lint(toolbox)) == (True, [])
     assert offered.approval == ("after asking" in snippet.heading)
     for each in TRIES[offered.name]:
-        result = answer(ToolCall("call_1", offered.name, each.arguments), toolbox)
+        result = run_tool(ToolCall("call_1", offered.name, each.arguments), toolbox)
         assert result.outcome == each.outcome, result
         if each.outcome == "done" and not isinstance(each.output, str):
             assert json.loads(result.output) == each.output
@@ -704,7 +704,7 @@ def test_a_thread_of_echo_goes_on_in_another_process_after_a_pause(
     decisions: list[Decision] = [CallApproved(first), CallDenied(second, "No."), CallAnswered(third, "six")]
     assert list(echo(double).decide(again, decisions))[-1] == RunCompleted()
     said = again.messages[-1].text.splitlines()
-    assert (said[0], "They say: No." in said[1], said[2]) == ("2", True, "six")
+    assert (said[0], "Reason: No." in said[1], said[2]) == ("2", True, "six")
 
 
 def test_two_threads_of_echo_do_not_mix(echo: Callable[..., Assistant]) -> None:

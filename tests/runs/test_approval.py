@@ -33,12 +33,13 @@ from assistant.runs.registry import LiveRuns
 from assistant.settings import Settings
 from assistant.storage.serialization import message_as_json, message_from_json
 from assistant.storage.store import Store
-from assistant.tools.execution import OUTPUT_LIMIT, edited, error_output
+from assistant.tools.arguments import changed_arguments
+from assistant.tools.results import MAX_OUTPUT_CHARS, error_output
 from tests.conftest import Connect, add
 from tests.servers.responses import ModelServer, call, calls, error, text
 
-CHANGED = 'The person changed the arguments to {"room": 3, "guest": "Bo"}.'
-DENIED = "The person did not allow this call, so the function was not run."
+CHANGED = 'The user changed the arguments to {"room": 3, "guest": "Bo"}.'
+DENIED = "The user did not allow this call, so the function was not run."
 
 
 class RecordingList:
@@ -177,10 +178,10 @@ def test_changed_arguments_are_run_and_the_model_is_told_of_them(
         (
             '{"room": 13}',
             "failed",
-            "The person changed the arguments to {\"room\": 13}. The function 'book' ",
+            "The user changed the arguments to {\"room\": 13}. The function 'book' ",
         ),
-        ('{"room": "x"}', "invalid", 'The person changed the arguments to {"room": "x"}. The arguments do '),
-        ("{", "invalid", "The person changed the arguments to {. The arguments are not valid JSON"),
+        ('{"room": "x"}', "invalid", 'The user changed the arguments to {"room": "x"}. The arguments do '),
+        ("{", "invalid", "The user changed the arguments to {. The arguments are not valid JSON"),
     ],
 )
 def test_an_error_with_changed_arguments_stays_an_error(
@@ -208,7 +209,7 @@ def test_a_denied_call_does_not_run_and_the_model_is_told_why(
     events = go_on(assistant, thread, *decisions)
     assert events[:4] == [
         *decisions,
-        ToolResult(first["call_id"], error_output(f"{DENIED} They say: Too dear."), "denied"),
+        ToolResult(first["call_id"], error_output(f"{DENIED} Reason: Too dear."), "denied"),
         ToolResult(second["call_id"], error_output(DENIED), "denied"),
     ]
     assert (desk.booked, events[-1], server.refused) == ([], RunCompleted(), [])
@@ -222,7 +223,7 @@ def test_a_person_can_answer_in_the_functions_place(
     thread = pause(server, assistant, asked)
     server.plays(text("Fine."))
     assert go_on(assistant, thread, CallAnswered(asked["call_id"], output))[-1] == RunCompleted()
-    assert told(server)[0].startswith(output[:OUTPUT_LIMIT].replace("\ud800", "?"))
+    assert told(server)[0].startswith(output[:MAX_OUTPUT_CHARS].replace("\ud800", "?"))
     assert (desk.booked, thread.messages[-1].calls[0].decision) == (
         [],
         CallAnswered(asked["call_id"], output),
@@ -408,7 +409,7 @@ def test_a_pause_survives_the_process(
         ToolCall(asked["call_id"], "book", '{"room": 3}'),
         CallApproved(asked["call_id"], '{"room": 4}'),
         ToolResult(
-            asked["call_id"], 'The person changed the arguments to {"room": 4}.\n\n{"room":4,"guest":"Ada"}'
+            asked["call_id"], 'The user changed the arguments to {"room": 4}.\n\n{"room":4,"guest":"Ada"}'
         ),
     ]
     assert (events[-1], desk.booked, server.refused) == (RunCompleted(), [(4, "Ada")], [])
@@ -527,7 +528,7 @@ def test_a_decision_after_the_result_or_on_no_call_changes_nothing() -> None:
 def test_arguments_are_changed_only_when_they_say_something_else(
     written: str, text: str, expected: str
 ) -> None:
-    assert edited(written, text) == expected
+    assert changed_arguments(written, text) == expected
 
 
 # --- the card ---------------------------------------------------------------------------------------
@@ -594,14 +595,17 @@ def test_run_approves_the_call_with_what_the_person_wrote(desk: RecordingList) -
     ("wrong", "words"),
     [
         ('{"room": 3', "The arguments are not valid JSON: EOF while parsing an object at line 1 column 10."),
-        ("", "The arguments do not fit the function. room: Field required."),
+        ("", "The arguments do not match the function's parameters. room: Field required."),
         (
             '{"room": "x"}',
-            "The arguments do not fit the function. room: Input should be a valid integer, unable to parse "
+            "The arguments do not match the function's parameters. room: Input should be a valid integer, unable to parse "
             "string as an integer.",
         ),
         ("[" * 10_000, "The arguments are not valid JSON: recursion limit exceeded at line 1 column 202."),
-        ('"$`*京"', "The arguments do not fit the function. arguments: Input should be an object."),
+        (
+            '"$`*京"',
+            "The arguments do not match the function's parameters. arguments: Input should be an object.",
+        ),
     ],
 )
 def test_wrong_arguments_are_told_in_a_sentence_and_nothing_is_lost(

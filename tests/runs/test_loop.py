@@ -32,7 +32,7 @@ from assistant.events import (
 from assistant.messages import Call, Message, Text
 from assistant.runs.loop import STOPPED
 from assistant.runs.registry import LiveRuns
-from assistant.tools.execution import stopped
+from assistant.tools.results import stopped_result
 from tests.conftest import Connect, add
 from tests.servers.responses import (
     ModelServer,
@@ -319,7 +319,7 @@ def test_a_function_that_was_never_offered_gets_a_result_that_says_so(
     server.plays(calls(asked), text("Sorry."))
     events = answer(assistant, "Divide")
     assert events[4] == ToolResult(
-        asked["call_id"], '{"error": "There is no function \'divide\'. There are: add."}', "unknown"
+        asked["call_id"], '{"error": "There is no function \'divide\'. Available functions: add."}', "unknown"
     )
 
 
@@ -448,7 +448,7 @@ def test_stop_ends_a_run_at_once_while_its_function_never_returns(
     assert live.of(thread) is None
     assert answer(assistant, "And now?", thread)[-1] == RunCompleted()
     assert server.asked[1]["input"] == [
-        {"type": "function_call_output", "call_id": asked["call_id"], "output": stopped("").output},
+        {"type": "function_call_output", "call_id": asked["call_id"], "output": stopped_result("").output},
         {"type": "message", "role": "user", "content": "And now?"},
     ]
     released.set()

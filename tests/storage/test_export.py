@@ -381,7 +381,7 @@ def test_an_imported_thread_goes_on_in_a_new_conversation_that_is_told_everythin
         assert thread.id != "conv_1"
         given = {"name": "add", "arguments": '{"a": 1, "b": 2}'}
         open_call = {"type": "function_call", "call_id": "c3", "name": "add", "arguments": "{}"}
-        open_output = '{"error": "The answer was stopped or interrupted before this function gave a result."}'
+        open_output = '{"error": "The answer was stopped or interrupted before this function returned."}'
         told = [
             {"type": "message", "role": "user", "content": "京都 *2*?"},
             {"type": "message", "role": "assistant", "content": "Let me see."},

@@ -19,15 +19,14 @@ from pydantic import BaseModel, Field, field_validator
 
 from assistant import Tool, Toolbox, ToolError, progress, tool
 from assistant.events import ToolCall, ToolProgress, ToolResult
-from assistant.tools.execution import (
-    OUTPUT_LIMIT,
-    answer,
-    as_text,
+from assistant.tools.execution import execute, run_tool
+from assistant.tools.results import (
+    MAX_OUTPUT_CHARS,
     error_output,
-    execute,
     is_error_output,
-    stopped,
-    timed_out,
+    stopped_result,
+    timeout_result,
+    to_output,
 )
 
 PATIENCE = 10.0
@@ -170,7 +169,7 @@ def test_two_calls_by_one_id_have_a_result_each(gate: threading.Event) -> None:
 def test_a_function_that_does_not_come_back_is_left_behind(gate: threading.Event) -> None:
     [result] = execute([call("wait")], Toolbox(waiting(gate)), 0.02)
     assert result == ToolResult(
-        "c1", '{"error": "The function gave no result within 0.02 seconds and was given up."}', "timeout"
+        "c1", '{"error": "The function did not return within 0.02 seconds."}', "timeout"
     )
     assert result.seconds == 0.02
 
@@ -185,7 +184,7 @@ def test_the_others_are_waited_for_when_one_is_given_up(gate: threading.Event) -
 
     calls = [call("slow"), call("wait", call_id="c2")]
     results = execute(calls, Toolbox(slow, waiting(gate, timeout=0.01)), PATIENCE)
-    assert next(results) == timed_out("c2", 0.01)
+    assert next(results) == timeout_result("c2", 0.01)
     given_up.set()
     assert list(results) == [ToolResult("c1", "done")]
 
@@ -195,7 +194,7 @@ def test_a_functions_own_limit_comes_before_the_general_one(
     gate: threading.Event, own: float, general: float
 ) -> None:
     box = Toolbox(waiting(gate, timeout=own))
-    assert list(execute([call("wait")], box, general)) == [timed_out("c1", own)]
+    assert list(execute([call("wait")], box, general)) == [timeout_result("c1", own)]
 
 
 @pytest.mark.parametrize("own", [PATIENCE, 1e300, math.inf])
@@ -206,7 +205,7 @@ def test_a_function_may_have_longer_than_the_others(gate: threading.Event, own: 
         return "done"
 
     results = execute([call("slow"), call("wait", call_id="c2")], Toolbox(slow, waiting(gate)), 0.01)
-    assert next(results) == timed_out("c2", 0.01)
+    assert next(results) == timeout_result("c2", 0.01)
     gate.set()
     assert list(results) == [ToolResult("c1", "done")]
 
@@ -214,7 +213,7 @@ def test_a_function_may_have_longer_than_the_others(gate: threading.Event, own: 
 def test_many_that_do_not_come_back_are_all_given_up(gate: threading.Event) -> None:
     calls = [call("wait", call_id=f"c{number}") for number in range(20)]
     results = list(execute(calls, Toolbox(waiting(gate)), 0.01))
-    assert results == [timed_out(f"c{number}", 0.01) for number in range(20)]
+    assert results == [timeout_result(f"c{number}", 0.01) for number in range(20)]
 
 
 def test_what_landed_counts_even_if_it_is_asked_for_after_the_limit() -> None:
@@ -254,11 +253,11 @@ def test_closing_leaves_at_once_and_leaves_everybody_behind(gate: threading.Even
 @pytest.mark.parametrize(
     ("name", "tools", "text"),
     [
-        ("look", (double, count), "There is no function 'look'. There are: double, count."),
-        ("look", (), "There is no function 'look'. There are: none."),
-        ("", (double,), "There is no function ''. There are: double."),
-        ("Double", (double,), "There is no function 'Double'. There are: double."),
-        ("\ud800", (double,), "There is no function '?'. There are: double."),
+        ("look", (double, count), "There is no function 'look'. Available functions: double, count."),
+        ("look", (), "There is no function 'look'. Available functions: none."),
+        ("", (double,), "There is no function ''. Available functions: double."),
+        ("Double", (double,), "There is no function 'Double'. Available functions: double."),
+        ("\ud800", (double,), "There is no function '?'. Available functions: double."),
     ],
 )
 def test_an_unknown_name_is_answered_with_the_known_ones(
@@ -311,13 +310,15 @@ def test_arguments_that_are_no_json_are_answered_with_the_reason(arguments: str,
     ],
 )
 def test_arguments_that_do_not_fit_are_answered_with_every_reason(arguments: str, reasons: str) -> None:
-    assert ran(call("double", arguments)) == [invalid(f"The arguments do not fit the function. {reasons}.")]
+    assert ran(call("double", arguments)) == [
+        invalid(f"The arguments do not match the function's parameters. {reasons}.")
+    ]
 
 
 def test_a_place_deep_inside_the_arguments_is_named() -> None:
     [result] = ran(call("count", '{"items": [1, "two", 3, null]}'), tools=(count,))
     assert result == invalid(
-        "The arguments do not fit the function. items.1: Input should be a valid integer, unable to parse "
+        "The arguments do not match the function's parameters. items.1: Input should be a valid integer, unable to parse "
         "string as an integer; items.3: Input should be a valid integer."
     )
 
@@ -331,9 +332,9 @@ def test_thousands_of_reasons_are_cut_for_the_model_and_whole_for_the_person() -
     [result] = ran(call("count", json.dumps({"items": ["x"] * 5000})), tools=(count,))
     assert result.outcome == "invalid"
     shown = json.loads(result.output)["error"]
-    assert len(shown) < OUTPUT_LIMIT + 200
-    assert shown.startswith("The arguments do not fit the function. items.0: ")
-    assert result.detail.startswith(shown[:OUTPUT_LIMIT])
+    assert len(shown) < MAX_OUTPUT_CHARS + 200
+    assert shown.startswith("The arguments do not match the function's parameters. items.0: ")
+    assert result.detail.startswith(shown[:MAX_OUTPUT_CHARS])
     assert "items.4999: " in result.detail
 
 
@@ -357,12 +358,10 @@ def test_a_tool_error_with_a_cause_keeps_the_cause_to_itself() -> None:
 
 
 def test_a_very_long_tool_error_is_cut() -> None:
-    [result] = ran(call("fail"), tools=(raising(ToolError("x" * (OUTPUT_LIMIT + 1))),))
+    [result] = ran(call("fail"), tools=(raising(ToolError("x" * (MAX_OUTPUT_CHARS + 1))),))
     shown = json.loads(result.output)["error"]
-    assert shown == "x" * OUTPUT_LIMIT + (
-        "\n[cut here: the output has 40,001 characters, these are the first 40,000]"
-    )
-    assert result.detail == "x" * (OUTPUT_LIMIT + 1)
+    assert shown == "x" * MAX_OUTPUT_CHARS + ("\n[truncated: the first 40,000 of 40,001 characters]")
+    assert result.detail == "x" * (MAX_OUTPUT_CHARS + 1)
 
 
 class Unspeakable(Exception):
@@ -422,7 +421,12 @@ class Picky(BaseModel):
 @pytest.mark.parametrize(
     ("number", "result"),
     [
-        (0, invalid("The arguments do not fit the function. choice.number: Value error, zero is no number.")),
+        (
+            0,
+            invalid(
+                "The arguments do not match the function's parameters. choice.number: Value error, zero is no number."
+            ),
+        ),
         (1, ToolResult("c1", '{"error": "One is too few."}', "failed")),
         (2, failed("pick", "LookupError: secret")),
         (3, ToolResult("c1", "3")),
@@ -460,7 +464,7 @@ def test_a_failure_is_logged_with_its_traceback(caplog: pytest.LogCaptureFixture
     ran(call("fail"), tools=(raising(error),))
     [record] = caplog.records
     assert (record.name, record.levelno) == ("assistant.tools.execution", logging.ERROR)
-    assert record.getMessage() == "the function fail failed"
+    assert record.getMessage() == "The function fail failed"
     assert record.exc_info is not None
     assert record.exc_info[1] is error
 
@@ -589,15 +593,15 @@ def test_what_cannot_be_made_text_is_a_failure(value: Any, detail: str) -> None:
     assert ran(call("give"), tools=(giving(value),)) == [failed("give", detail)]
 
 
-@pytest.mark.parametrize("output", ["x" * OUTPUT_LIMIT, "🏨" * OUTPUT_LIMIT])
+@pytest.mark.parametrize("output", ["x" * MAX_OUTPUT_CHARS, "🏨" * MAX_OUTPUT_CHARS])
 def test_an_output_at_the_limit_is_given_whole(output: str) -> None:
     assert ran(call("give"), tools=(giving(output),)) == [ToolResult("c1", output)]
 
 
 @pytest.mark.parametrize("value", ["京" * 1_000_000, ["x" * 1_000_000]])
 def test_a_longer_output_is_cut_for_the_model_and_whole_for_the_person(value: Any) -> None:
-    whole = as_text(value)
-    note = f"\n[cut here: the output has {len(whole):,} characters, these are the first 40,000]"
+    whole = to_output(value)
+    note = f"\n[truncated: the first 40,000 of {len(whole):,} characters]"
     assert ran(call("give"), tools=(giving(value),)) == [
         ToolResult("c1", whole[:40_000] + note, detail=whole)
     ]
@@ -615,29 +619,29 @@ def test_everything_that_reaches_the_model_or_the_person_can_be_sent() -> None:
 
 def test_an_error_output_is_recognised_and_nothing_else_is() -> None:
     assert is_error_output(error_output("Something."))
-    assert is_error_output(stopped("c1").output)
-    assert is_error_output(timed_out("c1", 1).output)
+    assert is_error_output(stopped_result("c1").output)
+    assert is_error_output(timeout_result("c1", 1).output)
     others = ["", "text", "null", "[]", '"error"', "{}", '{"error": 1}', '{"error": null}',
               '{"error": "x", "more": 1}', '{"Error": "x"}', '["error"]', "{", "[" * 100_000]  # fmt: skip
     assert [output for output in others if is_error_output(output)] == []
 
 
 def test_a_call_that_nobody_waits_for_is_stopped() -> None:
-    assert stopped("c1") == ToolResult(
+    assert stopped_result("c1") == ToolResult(
         "c1",
-        '{"error": "The answer was stopped or interrupted before this function gave a result."}',
+        '{"error": "The answer was stopped or interrupted before this function returned."}',
         "stopped",
     )
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(30.0, "30"), (0.5, "0.5"), (3600, "3600")])
 def test_a_timeout_says_its_limit(seconds: float, said: str) -> None:
-    output = f'{{"error": "The function gave no result within {said} seconds and was given up."}}'
-    assert timed_out("c1", seconds) == ToolResult("c1", output, "timeout")
+    output = f'{{"error": "The function did not return within {said} seconds."}}'
+    assert timeout_result("c1", seconds) == ToolResult("c1", output, "timeout")
 
 
 def test_a_call_can_be_answered_here_and_now() -> None:
-    assert answer(call("double", '{"number": 4}'), Toolbox(double)) == ToolResult("c1", "8")
+    assert run_tool(call("double", '{"number": 4}'), Toolbox(double)) == ToolResult("c1", "8")
 
 
 # --- how far they are -------------------------------------------------------------------------------
@@ -697,4 +701,4 @@ def test_who_was_given_up_is_not_heard_any_more() -> None:
         gate.set()
         if isinstance(event, ToolProgress):
             heard_last.set()
-    assert heard == [timed_out("c1", 0.01), ToolProgress("c2", "here"), ToolResult("c2", "last")]
+    assert heard == [timeout_result("c1", 0.01), ToolProgress("c2", "here"), ToolResult("c2", "last")]

@@ -23,7 +23,8 @@ import assistant.functions
 from assistant import Toolbox
 from assistant.events import ToolCall
 from assistant.functions import open_meteo
-from assistant.tools.execution import OUTPUT_LIMIT, answer
+from assistant.tools.execution import run_tool
+from assistant.tools.results import MAX_OUTPUT_CHARS
 from tests.browser.test_page import INPUT, browser, say, serve, wait_for
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, call, calls, text
@@ -171,7 +172,7 @@ def audited() -> None:
     sys.addaudithook(_hear)
     for name, arguments in ARGUMENTS.items():  # what is imported, built and read at first is no news later
         if not name.startswith("get_"):
-            answer(ToolCall("c", name, json.dumps(arguments)), TOOLS)
+            run_tool(ToolCall("c", name, json.dumps(arguments)), TOOLS)
 
 
 def harmless(event: str, what: str, weather: Weather) -> bool:
@@ -194,13 +195,13 @@ def test_no_argument_makes_a_function_reach_for_anything_else(name: str, weather
     tried = [(parameter, value) for parameter in usual for value in HOSTILE]
     with watched() as seen:
         results = [
-            (each, answer(ToolCall("c", name, json.dumps({**usual, each[0]: each[1]})), TOOLS))
+            (each, run_tool(ToolCall("c", name, json.dumps({**usual, each[0]: each[1]})), TOOLS))
             for each in tried
         ]
     for each, result in results:
         assert result.outcome in ("done", "failed", "invalid"), each
         assert result.detail == "", f"an exception that nobody meant, of {each}"
-        assert len(result.output) <= OUTPUT_LIMIT + 1_000
+        assert len(result.output) <= MAX_OUTPUT_CHARS + 1_000
     assert [each for each in seen if not harmless(*each, weather)] == []
     assert {path for path, _ in weather.asked} <= {"/v1/search", "/v1/forecast"}
     for path, query in weather.asked:
@@ -286,7 +287,7 @@ from assistant import Chart, Diagram, File, Map, ToolError, progress, tool
 OUTPUT = {OUTPUT!r}
 
 
-@tool(doing="Reading {{what}}")
+@tool(status="Reading {{what}}")
 def read(what: str) -> dict[str, object]:
     """Read something.
 

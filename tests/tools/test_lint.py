@@ -8,7 +8,7 @@ import pytest
 from pydantic import AnyUrl, BaseModel, ConfigDict
 
 from assistant import Tool, Toolbox, functions, tool
-from assistant.tools.lint import Remark, estimated_tokens, lint, tokens_of_all
+from assistant.tools.lint import Remark, estimate_tokens, estimate_toolbox_tokens, lint
 from tests.conftest import add
 
 pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
@@ -170,13 +170,15 @@ def test_too_many_functions_are_named_once() -> None:
 
 def test_the_size_of_all_schemas_grows_with_each_function() -> None:
     toolbox = Toolbox.from_package(functions)
-    assert tokens_of_all(Toolbox()) == 0
-    assert tokens_of_all(toolbox) == sum(tokens_of_all(Toolbox(each)) for each in toolbox.values())
-    assert 40 < tokens_of_all(Toolbox(add)) < 80
+    assert estimate_toolbox_tokens(Toolbox()) == 0
+    assert estimate_toolbox_tokens(toolbox) == sum(
+        estimate_toolbox_tokens(Toolbox(each)) for each in toolbox.values()
+    )
+    assert 40 < estimate_toolbox_tokens(Toolbox(add)) < 80
 
 
 def test_tokens_are_estimated() -> None:
-    assert [estimated_tokens(each) for each in ("", "a", "four", "fours", "京都へ", "京 都")] == [
+    assert [estimate_tokens(each) for each in ("", "a", "four", "fours", "京都へ", "京 都")] == [
         0,
         1,
         1,
@@ -188,4 +190,4 @@ def test_tokens_are_estimated() -> None:
 
 @given(st.text(), st.text())
 def test_a_longer_text_never_has_fewer_tokens(first: str, second: str) -> None:
-    assert estimated_tokens(first) <= estimated_tokens(first + second)
+    assert estimate_tokens(first) <= estimate_tokens(first + second)

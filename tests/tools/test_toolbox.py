@@ -188,7 +188,7 @@ def named(name: str) -> Callable[..., Any]:
         (Callable_(), "<callable> is not a function; write one with 'def'."),
         (Callable_, f"{Callable_} is not a function; write one with 'def'."),
         (functools.partial(len), f"{functools.partial(len)} is not a function; write one with 'def'."),
-        (stream, f"{__name__}.stream: an async generator has no result; return a list instead."),
+        (stream, f"{__name__}.stream: an async generator has no result; return a list."),
         (len, "builtins.len: parameter 'obj' is positional-only; drop the '/'."),
     ],
 )  # fmt: skip
@@ -203,8 +203,8 @@ def test_a_name_that_a_protocol_does_not_allow_is_refused(name: str) -> None:
     with pytest.raises(FunctionError) as caught:
         tool(named(name))
     assert str(caught.value) == (
-        f"{__name__}.{name}: a function's name may have the letters a-z, digits and _, 64 at most; "
-        "models are given it as it is."
+        f"{__name__}.{name}: the name of a function may consist of up to 64 letters a-z, digits "
+        "and _, because models receive it unchanged."
     )
 
 

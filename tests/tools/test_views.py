@@ -24,9 +24,9 @@ from assistant.messages import Call, Message
 from assistant.storage.export import as_json, as_markdown, from_json
 from assistant.storage.serialization import message_as_json, message_from_json
 from assistant.storage.store import Store
-from assistant.tools.execution import answer
-from assistant.tools.view_checks import Unshown, checked_spec
-from assistant.tools.views import MOST_BYTES, Chart, Diagram, File, Map, taken_apart
+from assistant.tools.execution import run_tool
+from assistant.tools.view_checks import ViewError, validate_spec
+from assistant.tools.views import MOST_BYTES, Chart, Diagram, File, Map, split_result
 from tests.conftest import Connect
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, call, calls, text
@@ -47,7 +47,7 @@ def result_of(value: Any) -> ToolResult:
         """Give it."""
         return value
 
-    return answer(ToolCall("c1", "give", "{}"), Toolbox(give))
+    return run_tool(ToolCall("c1", "give", "{}"), Toolbox(give))
 
 
 def table_of(value: Any) -> dict[str, Any]:
@@ -72,37 +72,37 @@ def png(width: int = 3, height: int = 2) -> bytes:
     [
         (
             pd.DataFrame({"city": ["Oslo", "Rome, Italy"], "low": [-3.5, None]}),
-            "Shown to the person: a table of 2 rows and 2 columns.\nColumns: city (str), low (float64)\n"
+            "Shown to the user: a table of 2 rows and 2 columns.\nColumns: city (str), low (float64)\n"
             'All rows as CSV:\ncity,low\nOslo,-3.5\n"Rome, Italy",',
         ),
         (
             ("The cheapest is 48.", pd.Series([48, 96], name="eur")),
-            "The cheapest is 48.\n\nShown to the person: a table of 2 rows and 1 column.\n"
+            "The cheapest is 48.\n\nShown to the user: a table of 2 rows and 1 column.\n"
             "Columns: eur (int64)\nAll rows as CSV:\neur\n48\n96",
         ),
         (
             pa.table({"a": [1, None], "day": [date(2026, 1, 1), None]}),
-            "Shown to the person: a table of 2 rows and 2 columns.\nColumns: a (int64), day (date32[day])\n"
+            "Shown to the user: a table of 2 rows and 2 columns.\nColumns: a (int64), day (date32[day])\n"
             "All rows as CSV:\na,day\n1,2026-01-01\n,",
         ),
-        (pd.DataFrame(), "Shown to the person: a table of 0 rows and 0 columns.\nColumns: none"),
-        (Chart(LINE), 'Shown to the person: a chart "Growth" of 2 rows of data.'),
+        (pd.DataFrame(), "Shown to the user: a table of 0 rows and 0 columns.\nColumns: none"),
+        (Chart(LINE), 'Shown to the user: a chart "Growth" of 2 rows of data.'),
         (
             alt.Chart(pd.DataFrame({"x": [1]})).mark_bar().encode(x="x"),
-            "Shown to the person: a chart of 1 row of data.",
+            "Shown to the user: a chart of 1 row of data.",
         ),
-        (Map([(59.9, 10.7), {"lat": 48.9, "lon": 2.3}]), "Shown to the person: a map of 2 points."),
+        (Map([(59.9, 10.7), {"lat": 48.9, "lon": 2.3}]), "Shown to the user: a map of 2 points."),
         (
             Map(pd.DataFrame({"Latitude": [1.0, None, 91], "Longitude": [2, 2, 2]})),
-            "Shown to the person: a map of 1 point (2 more are left out).",
+            "Shown to the user: a map of 1 point (2 more are left out).",
         ),
-        (Image.new("RGB", (300, 200)), "Shown to the person: an image, 300 x 200 pixels."),
-        (File("plot.png", png()), f'Shown to the person: an image, "plot.png", {len(png())} bytes.'),
-        (File("a/b.csv", b"x\n" * 1_000), 'Shown to the person: a file, "a_b.csv", 2.0 kB.'),
-        (Diagram("flowchart LR\n  A --> B"), "Shown to the person: a diagram of 2 lines."),
+        (Image.new("RGB", (300, 200)), "Shown to the user: an image, 300 x 200 pixels."),
+        (File("plot.png", png()), f'Shown to the user: an image, "plot.png", {len(png())} bytes.'),
+        (File("a/b.csv", b"x\n" * 1_000), 'Shown to the user: a file, "a_b.csv", 2.0 kB.'),
+        (Diagram("flowchart LR\n  A --> B"), "Shown to the user: a diagram of 2 lines."),
         (
             [{"rows": 2}, Diagram("pie\n  'a': 1"), None],
-            '{"rows":2}\n\nShown to the person: a diagram of 2 lines.\n\nnull',
+            '{"rows":2}\n\nShown to the user: a diagram of 2 lines.\n\nnull',
         ),
     ],
 )
@@ -114,13 +114,13 @@ def test_the_model_reads_a_compact_text_of_what_a_person_is_shown(value: Any, ou
 
 @pytest.mark.parametrize("value", ["text", [1, 2], (1, "a"), {"a": 1}, None, [], [[Map([(1, 2)])]] * 30])
 def test_a_value_with_nothing_to_show_is_told_as_it_is(value: Any) -> None:
-    assert taken_apart(value) == ([value], ())
+    assert split_result(value) == ([value], ())
 
 
 def test_of_a_large_table_the_model_reads_the_shape_and_the_first_rows() -> None:
     output = result_of(pd.DataFrame({"n": np.arange(1_000_000), "half": 0.5})).output
     assert output.splitlines() == [
-        "Shown to the person: a table of 1,000,000 rows and 2 columns.",
+        "Shown to the user: a table of 1,000,000 rows and 2 columns.",
         "Columns: n (int64), half (float64)",
         "The first 20 rows as CSV:",
         "n,half",
@@ -188,7 +188,7 @@ def test_a_table_is_shortened_to_what_a_browser_takes_and_says_how_large_it_is()
     assert (len(wide["columns"]), wide["count"], wide["width"]) == (50, 2, 3_000)
     heavy = result_of(pd.DataFrame({str(number): ["y" * 2_000] * 2_000 for number in range(50)}))
     assert len(heavy.views[0].content) < MOST_BYTES / 2
-    assert heavy.output.startswith("Shown to the person: a table of 2,000 rows and 50 columns.")
+    assert heavy.output.startswith("Shown to the user: a table of 2,000 rows and 50 columns.")
 
 
 # --- what is refused --------------------------------------------------------------------------------
@@ -207,12 +207,12 @@ def test_a_table_is_shortened_to_what_a_browser_takes_and_says_how_large_it_is()
     ],
 )
 def test_a_chart_that_would_load_from_an_address_is_refused(value: dict[str, Any]) -> None:
-    with pytest.raises(Unshown):
-        checked_spec({**LINE, **value})
+    with pytest.raises(ViewError):
+        validate_spec({**LINE, **value})
     result = result_of(Chart({**LINE, **value}))
     assert result.views == ()
     assert result.output == (
-        "Not shown to the person: a chart that loads from an address. Put its data into the chart itself."
+        "Not shown to the user: a chart that loads from an address. Put its data into the chart itself."
     )
 
 
@@ -220,7 +220,7 @@ def test_a_column_of_addresses_is_no_address_that_a_chart_loads() -> None:
     rows = [{"url": "https://example.com", "x": 1}]
     for data in ({"data": {"values": rows}}, {"data": {"name": "d"}, "datasets": {"d": rows}}):
         spec: dict[str, Any] = {"mark": "bar", "usermeta": {"embedOptions": {"patch": "https://x.y"}}} | data
-        assert checked_spec(dict(spec)) == {"mark": "bar"} | data
+        assert validate_spec(dict(spec)) == {"mark": "bar"} | data
 
 
 @pytest.mark.parametrize(
@@ -258,14 +258,14 @@ def test_a_column_of_addresses_is_no_address_that_a_chart_loads() -> None:
 )
 def test_what_cannot_be_shown_is_refused_in_a_sentence_and_the_call_goes_on(value: Any, output: str) -> None:
     result = result_of(value)
-    assert (result.output, result.outcome, result.views) == (f"Not shown to the person: {output}", "done", ())
+    assert (result.output, result.outcome, result.views) == (f"Not shown to the user: {output}", "done", ())
 
 
 def test_all_views_of_a_call_together_have_a_limit() -> None:
     result = result_of([File("a", bytes(3_000_000)), File("b", bytes(3_000_000)), File("c", b"c")])
     assert [view.name for view in result.views] == ["a", "c"]
     assert result.output.split("\n\n")[1] == (
-        'Not shown to the person: a file, "b", 3.0 MB: it is too large. All that a call shows may have 5 MB.'
+        'Not shown to the user: a file, "b", 3.0 MB: it is too large. All that a call shows may have 5 MB.'
     )
 
 
@@ -340,7 +340,7 @@ def test_the_model_is_never_sent_a_view(server: ModelServer, connect_to: Connect
     results = [event for event in assistant.run(thread, "Draw") if isinstance(event, ToolResult)]
     assert [view.content for view in results[0].views] == [base64.b64encode(data).decode()]
     list(assistant.run(thread, "And?"))
-    size = f'Shown to the person: an image, "sea.png", {len(data)} bytes.'
+    size = f'Shown to the user: an image, "sea.png", {len(data)} bytes.'
     assert server.asked[1]["input"] == [
         {
             "type": "function_call_output",
@@ -423,7 +423,7 @@ def test_a_damaged_view_says_so_and_the_rest_is_drawn(view: View) -> None:
 def test_the_table_and_the_chart_of_the_example_are_there_again_after_a_reload(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    result = answer(ToolCall("c1", "hotel_prices", '{"city": "東京"}'), Toolbox.from_package(functions))
+    result = run_tool(ToolCall("c1", "hotel_prices", '{"city": "東京"}'), Toolbox.from_package(functions))
     assert [(view.kind, view.name) for view in result.views] == [
         ("table", ""),
         ("chart", "Hotel prices in Tokyo"),
@@ -455,7 +455,7 @@ def test_the_table_and_the_chart_of_the_example_are_there_again_after_a_reload(
 def test_neither_pandas_nor_altair_is_loaded_before_a_function_asks_for_it() -> None:
     code = (
         "import sys; from assistant import Toolbox, functions; import assistant.tools.execution\n"
-        "Toolbox.from_package(functions); assistant.tools.execution.taken_apart([1, 'a', {}])\n"
+        "Toolbox.from_package(functions); assistant.tools.execution.split_result([1, 'a', {}])\n"
         "print([name for name in ('pandas', 'altair', 'pyarrow', 'PIL', 'numpy') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

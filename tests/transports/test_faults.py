@@ -31,8 +31,8 @@ from assistant.events import (
 from assistant.recordings.recording import Recording
 from assistant.runs.registry import LiveRuns
 from assistant.settings import Settings
-from assistant.tools.execution import error_output
-from assistant.tools.fault_injection import faulty
+from assistant.tools.fault_injection import with_faults
+from assistant.tools.results import error_output
 from assistant.transports.fault_spec import FUNCTIONS, STREAM, Fault, parse
 from assistant.transports.fault_transport import FaultTransport
 from assistant.transports.recorder import RecordTransport, record_run
@@ -59,7 +59,7 @@ def breaking() -> Iterator[Break]:
         assert isinstance(transport, RecordTransport)
         transport.inner = FaultTransport(transport.inner, parse(faults))
         kind = Chat if isinstance(server, ChatServer) else Responses
-        toolbox = faulty(Toolbox(*tools), parse(faults))
+        toolbox = with_faults(Toolbox(*tools), parse(faults))
         return Assistant(kind(client, model="test-model"), toolbox, **options)
 
     yield made
@@ -332,7 +332,7 @@ def test_a_function_that_never_returns_is_given_up(server: ModelServer, breaking
     result = result_of(server, breaking(server, "function.never", add, tool_timeout=0.1))
     assert (result.outcome, result.output) == (
         "timeout",
-        error_output("The function gave no result within 0.1 seconds and was given up."),
+        error_output("The function did not return within 0.1 seconds."),
     )
 
 
@@ -346,7 +346,7 @@ def test_a_huge_output_is_cut_for_the_model_and_kept_for_the_person(
 ) -> None:
     result = result_of(server, breaking(server, "function.huge:add:100000", add))
     assert (result.outcome, len(result.detail)) == ("done", 100_000)
-    assert result.output.endswith("the output has 100,000 characters, these are the first 40,000]")
+    assert result.output.endswith("[truncated: the first 40,000 of 100,000 characters]")
 
 
 def test_other_functions_stay_whole_and_arguments_are_checked_as_ever() -> None:
@@ -359,7 +359,7 @@ def test_other_functions_stay_whole_and_arguments_are_checked_as_ever() -> None:
         """
         return f"Hello {name}"
 
-    broken = faulty(Toolbox(add, greet), parse("function.raise:add, cut:5"))
+    broken = with_faults(Toolbox(add, greet), parse("function.raise:add, cut:5"))
     assert list(broken) == ["add", "greet"]
     assert broken["greet"] is greet
     assert broken["add"].parameters == add.parameters
@@ -369,7 +369,7 @@ def test_other_functions_stay_whole_and_arguments_are_checked_as_ever() -> None:
 
 def test_a_fault_of_a_function_that_is_not_there_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^There is no function 'subtract' to break\. There are: add\.$"):
-        faulty(Toolbox(add), parse("function.raise:subtract"))
+        with_faults(Toolbox(add), parse("function.raise:subtract"))
 
 
 # --- writing ------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from assistant.runs.loop import INTERRUPTED
 from assistant.settings import Settings
 from assistant.storage.export import as_json
 from assistant.storage.store import Store
-from assistant.tools.execution import error_output
+from assistant.tools.results import error_output
 from assistant.ui.chat import failure
 from assistant.ui.chat.tool_call import SHOWN_LENGTH, plain
 from tests.servers.agents import AgentsServer

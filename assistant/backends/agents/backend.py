@@ -29,7 +29,7 @@ from assistant.errors import BackendError, Interrupted, RequestRefused
 from assistant.events import Event, Note, RoundEnded, ThreadOpened, ToolCall, ToolResult
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
-from assistant.tools.execution import stopped
+from assistant.tools.results import stopped_result
 from assistant.tools.toolbox import Toolbox
 
 PENDING_DELAYS = (0.1, 0.3, 0.6)
@@ -202,7 +202,7 @@ class Agents(RemoteBackend):
                 reader = Reader(Round(notes["turn"], answered=set(notes["answered"]), session=session_id))
                 results = memory.results()
                 for call_id in notes["owed"]:
-                    result = results.get(call_id) or stopped(call_id)
+                    result = results.get(call_id) or stopped_result(call_id)
                     self._give(session_id, reader.round, call_id, result)
             else:
                 view = self._sessions.look(session_id, memory)  # from now on nothing is missed

@@ -19,7 +19,7 @@ from assistant.backends.responses.items import messages_of, text_of
 from assistant.events import HostedCall, ToolResult
 from assistant.messages import Attachment, Call, Message, Refusal, Text
 from assistant.threads import Thread
-from assistant.tools.execution import error_output, is_error_output, replace_surrogates
+from assistant.tools.results import error_output, is_error_output, replace_surrogates
 
 FROM_HERE = "[From the application, not from the person] "
 """How a message begins that nobody typed, so that a recalled thread can leave it out."""

@@ -18,7 +18,7 @@ from assistant.backends.responses.stream import usage_of
 from assistant.backends.stream_errors import at_token_limit
 from assistant.errors import Incomplete
 from assistant.events import Event, ReasoningDelta, TextBreak, TextDelta, ToolCall, ToolCallDelta, Usage
-from assistant.tools.execution import replace_surrogates
+from assistant.tools.results import replace_surrogates
 
 Item = dict[str, Any]
 

@@ -33,7 +33,8 @@ from assistant.events import Event, HostedCall, ThreadOpened, ToolCall
 from assistant.messages import Call, Message, Part, Refusal, Text
 from assistant.settings import ProtocolName
 from assistant.threads import Thread, unguessable_id
-from assistant.tools.execution import replace_surrogates, stopped, valid_arguments
+from assistant.tools.arguments import valid_arguments
+from assistant.tools.results import replace_surrogates, stopped_result
 from assistant.tools.toolbox import Toolbox
 
 Json = dict[str, Any]
@@ -187,7 +188,7 @@ def _told(message: Message, by_name: Collection[str]) -> Iterator[Json]:
         elif calls:
             yield _spoken(said) | {"tool_calls": [_call(call) for call in calls]}
             for call in calls:
-                output = (call.result or stopped(call.call_id)).output
+                output = (call.result or stopped_result(call.call_id)).output
                 yield {"role": "tool", "tool_call_id": call.call_id, "content": replace_surrogates(output)}
             said = []
     if said:

@@ -59,7 +59,7 @@ from assistant.events import (
 from assistant.messages import Call, Part, Reasoning, Refusal, Text
 from assistant.settings import ProtocolName
 from assistant.threads import Thread, unguessable_id
-from assistant.tools.hosted import Hosted, as_asked
+from assistant.tools.hosted import HostedTool, request_fields
 from assistant.tools.toolbox import Toolbox
 
 LOCK_DELAYS = (0.5, 1.0, 2.0, 4.0)
@@ -74,7 +74,7 @@ RUNNING = "running_response"
 _NO_CONVERSATIONS = (404, 405, 501)
 _GOING_ON = ("queued", "in_progress")
 
-IN_THREAD = Hosted("file_search")
+IN_THREAD = HostedTool("file_search")
 """File search in what is attached in the thread."""
 
 BIGGEST_FILE = 100_000_000
@@ -106,7 +106,7 @@ class Responses(RemoteBackend):
         background: bool = False,
         context: int = 0,
         effort: str = "",
-        hosted: Iterable[Hosted] = (),
+        hosted: Iterable[HostedTool] = (),
     ) -> None:
         self._client = client
         self._model = model
@@ -155,7 +155,7 @@ class Responses(RemoteBackend):
                     return (yield from _adopt(memory))
                 if (
                     self._context
-                    and memory.shorten(told, self._context * BYTES_PER_TOKEN - size([asked]))
+                    and memory.truncate_output(told, self._context * BYTES_PER_TOKEN - size([asked]))
                     and not shortened
                 ):
                     shortened = True
@@ -172,7 +172,7 @@ class Responses(RemoteBackend):
                     continue
                 if not isinstance(refusal, RequestRefused):
                     raise
-                if refusal.code == "context_length_exceeded" and memory.shorten(told):
+                if refusal.code == "context_length_exceeded" and memory.truncate_output(told):
                     if not shortened:
                         shortened = True
                         yield SHORTENED
@@ -331,7 +331,7 @@ class Responses(RemoteBackend):
         asked: Item = {"model": self._model, "tools": _tools(toolbox), "stream": True}
         if self._instructions:
             asked["instructions"] = self._instructions
-        tools, include = as_asked(
+        tools, include = request_fields(
             replace(tool, where=store) if tool == IN_THREAD else tool
             for tool in self._hosted
             if store or tool != IN_THREAD
@@ -440,7 +440,7 @@ class Responses(RemoteBackend):
     def _listed(self, conversation: str, order: Literal["asc", "desc"]) -> Iterator[Item]:
         """A conversation's items as the server sent them."""
         ask = self._client.conversations.items.with_raw_response.list
-        _, include = as_asked(self._hosted)
+        _, include = request_fields(self._hosted)
         return self._pages(partial(ask, conversation, order=order, include=cast("Any", include) or omit))
 
     def _inputs(self, response_id: str) -> Iterator[Item]:

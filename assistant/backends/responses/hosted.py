@@ -19,8 +19,9 @@ import openai
 from assistant.backends.json_access import Pieces, objects_at, text_at
 from assistant.errors import RequestRefused
 from assistant.events import Citation, Event, HostedCall, HostedDelta, HostedKind, Note, ToolCall, View
-from assistant.tools.execution import shorten, valid_arguments
-from assistant.tools.views import File, taken_apart
+from assistant.tools.arguments import valid_arguments
+from assistant.tools.results import truncate_output
+from assistant.tools.views import File, split_result
 
 Item = dict[str, Any]
 
@@ -128,7 +129,7 @@ def call_of(item: Item) -> HostedCall:
     if error := item.get("error"):
         words = error.get("message") or error.get("content") if isinstance(error, dict) else error
         output = str(words or error)
-    output = shorten(output)[0]
+    output = truncate_output(output)[0]
     return HostedCall(text_at(item, "id"), kind, name, asked, output, "done", views)
 
 
@@ -210,5 +211,5 @@ def _picture(data: object, kind: str) -> tuple[tuple[View, ...], str]:
         content = base64.b64decode(str(data), validate=True)
     except ValueError:
         return (), "The picture came damaged."
-    told, views = taken_apart(File(name, content))
+    told, views = split_result(File(name, content))
     return views, "" if views else str(told[0])

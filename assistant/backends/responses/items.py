@@ -17,13 +17,13 @@ from assistant.backends.json_access import objects_at, text_at
 from assistant.backends.responses.hosted import KINDS, approval_of, call_of, citation_of, is_approval
 from assistant.events import HostedCall, Outcome, RunCompleted, ToolResult
 from assistant.messages import Attachment, Call, Message, Part, Reasoning, Refusal, Text
-from assistant.tools.execution import (
-    ALLOWED,
-    denied,
+from assistant.tools.arguments import valid_arguments
+from assistant.tools.results import (
+    ALLOWED_OUTPUT,
+    denied_result,
     is_error_output,
     replace_surrogates,
-    stopped,
-    valid_arguments,
+    stopped_result,
 )
 
 Item = dict[str, Any]
@@ -55,7 +55,7 @@ def items_of(
             ):
                 call = {"type": "function_call", "call_id": call_id, "name": name}
                 call["arguments"] = valid_arguments(arguments)
-                items += [call, output_of(result or stopped(call_id))]
+                items += [call, output_of(result or stopped_result(call_id))]
     return items
 
 
@@ -166,7 +166,7 @@ def _call(item: Item, round_number: int) -> Call:
 def _result(item: Item) -> ToolResult:
     if item.get("type") == "mcp_approval_response":
         call_id = str(item.get("approval_request_id"))
-        return ToolResult(call_id, ALLOWED) if item.get("approve") else denied(call_id)
+        return ToolResult(call_id, ALLOWED_OUTPUT) if item.get("approve") else denied_result(call_id)
     output = text_of(item.get("output"))
     outcome: Outcome = "failed" if is_error_output(output) else "done"
     return ToolResult(str(item.get("call_id")), output, outcome)

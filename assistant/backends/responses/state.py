@@ -31,7 +31,7 @@ from assistant.errors import BackendError
 from assistant.events import Note, RunCompleted
 from assistant.messages import Message
 from assistant.threads import Thread
-from assistant.tools.execution import stopped
+from assistant.tools.results import stopped_result
 
 
 class Notes(TypedDict):
@@ -109,7 +109,7 @@ class Memory:
         results = {call.call_id: call.result for message in self._thread.messages for call in message.calls}
         leave = {item["id"] for item in self.notes["items"] if is_approval(item)}
         return [
-            (decision_on if call_id in leave else output_of)(results.get(call_id) or stopped(call_id))
+            (decision_on if call_id in leave else output_of)(results.get(call_id) or stopped_result(call_id))
             for call_id in self.notes["owed"]
         ]
 
@@ -133,7 +133,7 @@ class Memory:
         all_told = self.notes["conversation"] is None
         return told_by_name(self._thread, self.notes["by_name"], refusal, all_told=all_told)
 
-    def shorten(self, told: list[Item], most: int | None = None) -> bool:
+    def truncate_output(self, told: list[Item], most: int | None = None) -> bool:
         """Leave the oldest turns out of what the model is told from now on; whether that was possible.
 
         See ``context.shortened``. A server with conversations chooses by itself what to leave out.

@@ -28,7 +28,7 @@ from assistant.events import (
     ToolCallDelta,
     Usage,
 )
-from assistant.tools.execution import valid_arguments
+from assistant.tools.arguments import valid_arguments
 
 Item = dict[str, Any]
 

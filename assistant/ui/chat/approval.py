@@ -15,7 +15,7 @@ from assistant.events import CallAnswered, CallApproved, CallDenied, Decision
 from assistant.locale.words import later, say
 from assistant.messages import Call
 from assistant.threads import Thread
-from assistant.tools.execution import InvalidArguments, edited, fit, parse_arguments
+from assistant.tools.arguments import InvalidArguments, changed_arguments, parse_arguments, validate_arguments
 from assistant.tools.toolbox import Toolbox
 from assistant.ui.chat.tool_call import SHOWN_LENGTH, indented, plain
 
@@ -118,14 +118,14 @@ def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox
         disabled=found is None,
         persist_state="session",
     )
-    changed = edited(call.arguments, text or "")
+    changed = changed_arguments(call.arguments, text or "")
     problem = _problem(call.name, changed or call.arguments, toolbox)
     if problem:
         remedy = "" if changed else say("Correct them here; if you press Run, the model is told.")
         st.error(plain(f"{problem} {remedy}".rstrip()), icon=":material/error:")
 
     def run() -> None:
-        changed = edited(call.arguments, st.session_state[f"{key}-arguments"] or "")
+        changed = changed_arguments(call.arguments, st.session_state[f"{key}-arguments"] or "")
         if not changed or not _problem(call.name, changed, toolbox):
             settle(CallApproved(call.call_id, changed))
 
@@ -177,7 +177,7 @@ def _problem(name: str, arguments: str, toolbox: Toolbox) -> str:
     """Why a function does not take these arguments, in a sentence; nothing if it does."""
     if name in toolbox:
         try:
-            fit(toolbox[name], arguments)
+            validate_arguments(toolbox[name], arguments)
         except InvalidArguments as error:
             return str(error)
     return ""

@@ -451,7 +451,7 @@ class _Answer:
 
     def _words(self, name: str, arguments: str) -> str:
         tool = self._toolbox.get(name)
-        return retell(tool.in_words(arguments) if tool else f"Running {name}")
+        return retell(tool.status_text(arguments) if tool else f"Running {name}")
 
     def _say_what_runs(self) -> None:
         said, self._share = [], None

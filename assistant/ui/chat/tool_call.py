@@ -14,7 +14,7 @@ import streamlit as st
 from assistant.events import CallAnswered, CallApproved, Decision, Outcome, ToolResult
 from assistant.locale.words import later, say
 from assistant.markdown.escape import plain as plain  # also for those who have known it here
-from assistant.tools.execution import is_error_output
+from assistant.tools.results import is_error_output
 from assistant.ui.chat.views import draw_view
 from assistant.ui.expander import Expander
 

@@ -19,7 +19,7 @@ import streamlit as st
 from assistant.events import View
 from assistant.locale.words import later, say
 from assistant.markdown.escape import plain
-from assistant.tools.view_checks import Unshown, checked_diagram, checked_spec
+from assistant.tools.view_checks import ViewError, validate_diagram, validate_spec
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def draw_view(view: View, key: str) -> None:
             case "table":
                 _draw_table(json.loads(view.content))
             case "chart":
-                spec = checked_spec(json.loads(view.content))
+                spec = validate_spec(json.loads(view.content))
                 st.vega_lite_chart(None, spec, width="stretch", alt=view.name or say("A chart"))
             case "map":
                 _draw_map(*zip(*json.loads(view.content), strict=True))
@@ -45,8 +45,8 @@ def draw_view(view: View, key: str) -> None:
             case "file":
                 offer(base64.b64decode(view.content), view.name, key)
             case "diagram":
-                st.mermaid_chart(checked_diagram(view.content), alt=say("A diagram"))
-    except Unshown as reason:
+                st.mermaid_chart(validate_diagram(view.content), alt=say("A diagram"))
+    except ViewError as reason:
         st.caption(plain(say("Not shown: {why}", why=reason)))
     except Exception:  # as many as there are ways to damage what was stored
         log.exception("a view of the kind %s cannot be drawn", view.kind)

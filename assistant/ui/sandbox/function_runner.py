@@ -18,7 +18,7 @@ import streamlit as st
 from assistant.events import ToolCall, ToolResult
 from assistant.locale.words import later, say
 from assistant.tools.execution import execute
-from assistant.tools.lint import Remark, as_sent, estimated_tokens, lint, tokens_of_all
+from assistant.tools.lint import Remark, estimate_tokens, estimate_toolbox_tokens, function_param, lint
 from assistant.tools.toolbox import Tool, Toolbox
 from assistant.ui.chat.tool_call import SHOWN_LENGTH, first_of, indented, plain
 from assistant.ui.chat.views import draw_view
@@ -65,15 +65,15 @@ def draw_workbench(toolbox: Toolbox, time_limit: float) -> None:
 
 
 def _draw_schema(tool: Tool[..., Any], toolbox: Toolbox) -> None:
-    sent = json.dumps(as_sent(tool), ensure_ascii=False)
+    sent = json.dumps(function_param(tool), ensure_ascii=False)
     with st.expander(say("As the model is told of it"), key="bench_schema", icon=":material/data_object:"):
-        st.code(indented(as_sent(tool)), language="json", wrap_lines=True)
+        st.code(indented(function_param(tool)), language="json", wrap_lines=True)
     st.caption(
         say(
             "Every request spends about {tokens} tokens on this function, and about {all} on all {count} "
             "(estimated).",
-            tokens=f"{estimated_tokens(sent):,}",
-            all=f"{tokens_of_all(toolbox):,}",
+            tokens=f"{estimate_tokens(sent):,}",
+            all=f"{estimate_toolbox_tokens(toolbox):,}",
             count=len(toolbox),
         )
     )
@@ -122,7 +122,7 @@ def _draw_result(result: ToolResult) -> None:
         say(
             "What the model gets: {characters} characters, about {tokens} tokens (estimated)",
             characters=f"{len(result.output):,}",
-            tokens=f"{estimated_tokens(result.output):,}",
+            tokens=f"{estimate_tokens(result.output):,}",
         )
     )
     st.code(result.output, language=None, wrap_lines=True)

@@ -18,7 +18,7 @@ from assistant.locale.words import later, say
 from assistant.recordings.check import Finding, check
 from assistant.recordings.diagram import as_mermaid
 from assistant.recordings.recording import Entry, Recording
-from assistant.tools.execution import replace_surrogates
+from assistant.tools.results import replace_surrogates
 from assistant.ui.chat.tool_call import plain
 from assistant.ui.sandbox.inspector_events import draw_events, go_to
 from assistant.ui.sandbox.inspector_timing import draw_timing

@@ -15,7 +15,7 @@ import streamlit as st
 
 from assistant.locale.words import say
 from assistant.recordings.recording import Entry
-from assistant.tools.execution import replace_surrogates
+from assistant.tools.results import replace_surrogates
 from assistant.ui.chat.tool_call import first_of
 from assistant.ui.sandbox.inspector_rows import Row, Rows
 

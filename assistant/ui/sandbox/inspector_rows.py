@@ -13,7 +13,7 @@ from typing import Any
 from assistant.recordings.pieces import Piece, kind_of, pieces_of
 from assistant.recordings.recording import Entry
 from assistant.recordings.streams import get, text
-from assistant.tools.execution import replace_surrogates
+from assistant.tools.results import replace_surrogates
 
 SHOWN = 240
 """Characters of a row's text: what a line of a table can show."""

@@ -12,7 +12,7 @@ import streamlit as st
 
 from assistant.locale.words import later, say
 from assistant.recordings.timeline import Figures, Kind, Span
-from assistant.tools.execution import replace_surrogates
+from assistant.tools.results import replace_surrogates
 from assistant.ui.chat.tool_call import plain
 
 COLOURS = {

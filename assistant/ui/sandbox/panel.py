@@ -17,7 +17,7 @@ from assistant.recordings.recording import Recording, RecordingError
 from assistant.runs.replay import differences
 from assistant.settings import ProtocolName, Settings
 from assistant.threads import Thread
-from assistant.tools.fault_injection import faulty
+from assistant.tools.fault_injection import with_faults
 from assistant.tools.toolbox import Toolbox
 from assistant.transports.fault_spec import FUNCTIONS, STREAM, Fault, parse
 from assistant.transports.replay import address_of, request_of, shipped
@@ -201,7 +201,7 @@ def _draw_faults(sandbox: Sandbox) -> None:
         persist_state="session",
     )
     try:
-        faulty(sandbox.toolbox, faults := parse(text))
+        with_faults(sandbox.toolbox, faults := parse(text))
         for fault in faults:
             _draw_fault(fault)
     except ValueError as error:

@@ -16,7 +16,7 @@ import streamlit as st
 from assistant.locale.words import say
 from assistant.recordings.recording import Entry, Recording
 from assistant.recordings.timeline import Measurement
-from assistant.tools.execution import replace_surrogates
+from assistant.tools.results import replace_surrogates
 from assistant.transports.replay import prompt_of
 from assistant.ui.sandbox.inspector_events import go_to
 from assistant.ui.sandbox.inspector_rows import Rows, mentions

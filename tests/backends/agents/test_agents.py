@@ -208,7 +208,10 @@ def test_a_function_that_is_not_here_is_noted_once_and_the_agent_is_told(
         Note("The agent may call `book-it`, which is not here. Write it in assistant/functions/book_it.py."),
     ]
     given = server.asked[1]["events"][0]
-    assert (given["success"], given["error"]) == (False, "There is no function 'nope'. There are: add.")
+    assert (given["success"], given["error"]) == (
+        False,
+        "There is no function 'nope'. Available functions: add.",
+    )
 
 
 @pytest.mark.parametrize(

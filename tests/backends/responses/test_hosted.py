@@ -38,8 +38,8 @@ from assistant.messages import Call, Message, Text
 from assistant.settings import Settings
 from assistant.storage.export import as_json, as_markdown, as_script, from_json
 from assistant.storage.serialization import message_as_json, message_from_json
-from assistant.tools.execution import denied
-from assistant.tools.hosted import Hosted, as_asked, in_text, offered, parse
+from assistant.tools.hosted import HostedTool, format_hosted_tools, offered, parse, request_fields
+from assistant.tools.results import denied_result
 from tests.servers import hosted
 from tests.servers.hosted import PICTURE, ROUGH
 from tests.servers.responses import ModelServer, Play, calls, error, message, text
@@ -84,13 +84,13 @@ def test_tools_are_named_in_a_text() -> None:
     written = "web_search, file_search:vs_1,file_search:vs_2, mcp:wiki=https://example.com/mcp, web_search,"
     tools = parse(written)
     assert tools == (
-        Hosted("web_search"),
-        Hosted("file_search", "vs_1"),
-        Hosted("file_search", "vs_2"),
-        Hosted("mcp", "https://example.com/mcp", "wiki"),
+        HostedTool("web_search"),
+        HostedTool("file_search", "vs_1"),
+        HostedTool("file_search", "vs_2"),
+        HostedTool("mcp", "https://example.com/mcp", "wiki"),
     )
-    assert parse(in_text(tools)) == tools
-    assert as_asked((*tools, Hosted("code_interpreter"), Hosted("image_generation"))) == (
+    assert parse(format_hosted_tools(tools)) == tools
+    assert request_fields((*tools, HostedTool("code_interpreter"), HostedTool("image_generation"))) == (
         [
             {"type": "web_search"},
             {"type": "file_search", "vector_store_ids": ["vs_1", "vs_2"]},
@@ -105,10 +105,10 @@ def test_tools_are_named_in_a_text() -> None:
         ],
         ["file_search_call.results", "code_interpreter_call.outputs"],
     )
-    assert as_asked(()) == ([], [])
+    assert request_fields(()) == ([], [])
     assert offered("mcp:a=https://example.com, web_search", has_all=False) == (
-        Hosted("mcp", "https://example.com", "a"),
-        Hosted("web_search"),
+        HostedTool("mcp", "https://example.com", "a"),
+        HostedTool("web_search"),
     )
     assert [tool.kind for tool in offered("web_search", has_all=True)] == [
         "web_search",
@@ -299,7 +299,7 @@ def test_a_server_without_conversations_is_told_of_a_picture_in_words() -> None:
         assert told[2] == {
             "type": "message",
             "role": "assistant",
-            "content": "[A picture was made here and shown to the person. A cat.]",
+            "content": "[A picture was made here and shown to the user. A cat.]",
         }
 
 
@@ -422,9 +422,9 @@ def test_a_remote_tool_waits_for_leave_and_is_then_run_there(server: ModelServer
 @pytest.mark.parametrize(
     ("decision", "reason"),
     [
-        (CallDenied("", "Not today."), " They say: Not today."),
+        (CallDenied("", "Not today."), " Reason: Not today."),
         (CallDenied(""), ""),
-        (CallAnswered("", "It is big."), " They say: It is big."),
+        (CallAnswered("", "It is big."), " Reason: It is big."),
     ],
 )
 def test_a_remote_tool_that_is_denied_is_not_run(
@@ -437,13 +437,13 @@ def test_a_remote_tool_that_is_denied_is_not_run(
         first["id"], *([decision.reason] if isinstance(decision, CallDenied) else ["It is big."])
     )
     events = said(assistant.decide(thread, [made, CallApproved(second["id"])]))
-    assert denied(first["id"], reason.removeprefix(" They say: ")) in events
+    assert denied_result(first["id"], reason.removeprefix(" Reason: ")) in events
     assert server.asked[1]["input"] == [
         {
             "type": "mcp_approval_response",
             "approval_request_id": first["id"],
             "approve": False,
-            "reason": f"The person did not allow this call, so the function was not run.{reason}",
+            "reason": f"The user did not allow this call, so the function was not run.{reason}",
         },
         {"type": "mcp_approval_response", "approval_request_id": second["id"], "approve": True},
     ]
@@ -460,7 +460,7 @@ def test_one_who_goes_on_without_deciding_has_denied(server: ModelServer, ask: A
             "approval_request_id": item["id"],
             "approve": False,
             "reason": (
-                "The person was asked to allow this call, and wrote something else instead. It was not run."
+                "The user sent a new message instead of deciding on this call, so the function was not run."
             ),
         },
         {"type": "message", "role": "user", "content": "Never mind."},

@@ -27,7 +27,7 @@ from assistant.runs.registry import LiveRuns
 from assistant.storage.export import as_json, from_json
 from assistant.storage.serialization import message_as_json, message_from_json
 from assistant.storage.store import Store
-from assistant.tools.progress import LENGTH, heard_by, progress
+from assistant.tools.progress import LENGTH, progress, progress_listener
 from assistant.ui.chat.footer import in_full, in_short, in_time
 from tests.conftest import Connect
 from tests.paths import ROOT
@@ -174,8 +174,8 @@ def test_a_time_in_words(seconds: float | None, words: str) -> None:
     assert in_time(seconds) == words
 
 
-def asked(doing: str) -> Any:
-    @tool(doing=doing)
+def asked(status: str) -> Any:
+    @tool(status=status)
     def look(city: str, days: int | None = None, tags: list[str] | None = None, more: Any = None) -> str:
         """Look."""
         return city
@@ -205,20 +205,20 @@ def asked(doing: str) -> Any:
     ],
 )
 def test_what_a_call_does_is_said_with_its_arguments_whatever_they_are(arguments: str, words: str) -> None:
-    assert asked("Looking at {city} for {days} days").in_words(arguments) == words
+    assert asked("Looking at {city} for {days} days").status_text(arguments) == words
 
 
 def test_a_function_without_words_is_running() -> None:
-    assert asked("").in_words('{"city": "Oslo"}') == "Running look"
+    assert asked("").status_text('{"city": "Oslo"}') == "Running look"
 
 
 def test_words_with_a_place_for_no_parameter_are_refused_when_they_are_written() -> None:
-    with pytest.raises(FunctionError, match=r"look: there is no parameter 'town' for {town} in 'doing'\.$"):
+    with pytest.raises(FunctionError, match=r"look: there is no parameter 'town' for {town} in 'status'\.$"):
         asked("Looking at {town}")
 
 
 def test_every_example_says_what_it_does() -> None:
-    assert all(each.doing for each in Toolbox.from_package(functions).values())
+    assert all(each.status for each in Toolbox.from_package(functions).values())
 
 
 # --- progress ---------------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ def test_every_example_says_what_it_does() -> None:
 def test_progress_is_heard_on_its_own_thread_alone() -> None:
     heard: list[tuple[str, float | None]] = []
     other = threading.Thread(target=progress, args=["elsewhere"])
-    with heard_by(lambda text, share: heard.append((text, share))):
+    with progress_listener(lambda text, share: heard.append((text, share))):
         progress("3 of 10", 0.3)
         other.start()
         other.join(10)
@@ -250,7 +250,7 @@ def test_progress_is_heard_on_its_own_thread_alone() -> None:
 )
 def test_nonsense_about_progress_is_no_error(text: Any, share: Any, said: tuple[str, float | None]) -> None:
     heard: list[tuple[str, float | None]] = []
-    with heard_by(lambda text, share: heard.append((text, share))):
+    with progress_listener(lambda text, share: heard.append((text, share))):
         progress(text, share)
     assert heard == [said]
 

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 from assistant import Thread
 from assistant.events import RunCompleted, ToolCall, ToolResult
 from assistant.messages import Message
-from assistant.tools.execution import error_output
+from assistant.tools.results import error_output
 from tests.ui.page import Open
 
 

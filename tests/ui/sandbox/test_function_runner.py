@@ -13,8 +13,8 @@ from pydantic import BaseModel, Field
 from streamlit.testing.v1 import AppTest
 
 from assistant import Tool, Toolbox, ToolError, functions, tool
-from assistant.tools.execution import OUTPUT_LIMIT
-from assistant.tools.lint import as_sent
+from assistant.tools.lint import function_param
+from assistant.tools.results import MAX_OUTPUT_CHARS
 from tests.conftest import add
 
 
@@ -107,7 +107,7 @@ def grumble(how: str) -> str:
         raise RuntimeError("the password is canary")
     if how == "slow":
         time.sleep(30)
-    return "x" * (OUTPUT_LIMIT + 1)
+    return "x" * (MAX_OUTPUT_CHARS + 1)
 
 
 @tool(approval=True)
@@ -148,14 +148,14 @@ def test_a_function_is_run_with_the_arguments_of_the_form_and_shows_what_a_model
             "slow",
             [
                 "It took too long and was left behind",
-                '{"error": "The function gave no result within 0.2 seconds and was given up."}',
+                '{"error": "The function did not return within 0.2 seconds."}',
             ],
         ),
         (
             "long",
             [
                 "It gave its result",
-                "x" * 40_000 + "\n[cut here: the output has 40,001 characters, these are the first 40,000]",
+                "x" * 40_000 + "\n[truncated: the first 40,000 of 40,001 characters]",
                 "x" * 20_000,
             ],
         ),
@@ -176,8 +176,8 @@ def test_bad_arguments_can_be_tried_as_json() -> None:
     assert written.value == '{"a": 4, "b": 0}'
     for arguments, error in [
         ("{", "The arguments are not valid JSON: EOF while parsing an object at line 1 column 1."),
-        ("[]", "The arguments do not fit the function. arguments: Input should be an object."),
-        ('{"a": "x", "b": 1}', "The arguments do not fit the function. " + NO_NUMBER),
+        ("[]", "The arguments do not match the function's parameters. arguments: Input should be an object."),
+        ('{"a": "x", "b": 1}', "The arguments do not match the function's parameters. " + NO_NUMBER),
     ]:
         bench.text_area(key="bench_json_add").set_value(arguments)
         assert result(bench) == [
@@ -319,7 +319,7 @@ def test_the_example_functions_have_forms_that_can_be_filled_in(name: str) -> No
 def test_the_schema_is_shown_as_it_is_sent_with_its_size() -> None:
     bench = open_bench(add)
     [schema] = [each.value for each in bench.code if each.language == "json"]
-    assert json.loads(schema) == as_sent(add)
+    assert json.loads(schema) == function_param(add)
     assert bench.caption[-1].value == (
         "Every request spends about 77 tokens on this function, and about 77 on all 1 (estimated)."
     )

@@ -1,0 +1,81 @@
+"""Parse and validate the arguments that a model wrote for a call."""
+
+import json
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from assistant.tools.results import replace_surrogates
+from assistant.tools.toolbox import Tool
+
+
+class InvalidArguments(Exception):
+    """Arguments do not match a function's parameters; the text names each mismatch."""
+
+
+def validate_arguments(tool: Tool[..., Any], arguments: str) -> dict[str, Any]:
+    """Return the keyword arguments for a function from their JSON text.
+
+    Raises:
+        InvalidArguments: The text is not JSON or does not match the function's parameters.
+    """
+    try:
+        value = parse_arguments(arguments)
+    except ValueError as error:
+        raise InvalidArguments(f"The arguments are not valid JSON: {error}.") from error
+    try:
+        return tool.bind(value)
+    except ValidationError as error:
+        raise InvalidArguments(_describe(error)) from error
+
+
+def parse_arguments(text: str) -> Any:
+    """Return the JSON value of a call's arguments; an empty text and ``null`` mean ``{}``.
+
+    Raises:
+        ValueError: The text is not JSON.
+    """
+    value = from_json(replace_surrogates(text)) if text.strip() else {}
+    return {} if value is None else value
+
+
+def changed_arguments(original: str, edited: str) -> str:
+    """Return the arguments as the user edited them, or "" if they are equal to the original ones."""
+    if edited.strip() == original.strip():
+        return ""
+    try:
+        value = parse_arguments(edited)
+    except ValueError:
+        return edited
+    try:
+        if _canonical(parse_arguments(original)) == _canonical(value):
+            return ""
+    except ValueError:
+        pass
+    return json.dumps(value, ensure_ascii=False)
+
+
+def valid_arguments(arguments: str) -> str:
+    """Return the arguments if they are a JSON object, else ``{}``.
+
+    Some servers (llama.cpp) parse the calls in a history and reject every request that has a broken one.
+    """
+    try:
+        is_object = isinstance(from_json(replace_surrogates(arguments)), dict)
+    except (ValueError, RecursionError):
+        is_object = False
+    return replace_surrogates(arguments) if is_object else "{}"
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _describe(error: ValidationError) -> str:
+    """Return a validation error as one line that a model can act on."""
+    problems = []
+    for detail in error.errors(include_url=False, include_context=False):
+        path = ".".join(map(str, detail["loc"])) or "arguments"
+        problems.append(f"{path}: {detail['msg']}")
+    return f"The arguments do not match the function's parameters. {'; '.join(problems)}."
