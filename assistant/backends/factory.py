@@ -5,7 +5,7 @@ import httpx2
 from assistant.backends.agents.backend import Agents
 from assistant.backends.assistants.backend import Assistants
 from assistant.backends.base import RemoteBackend
-from assistant.backends.chat_completions.backend import Chat
+from assistant.backends.chat_completions.backend import ChatCompletions
 from assistant.backends.client import connect
 from assistant.backends.detect import speaks_responses
 from assistant.backends.responses.backend import Responses
@@ -28,7 +28,7 @@ def create_backend(
         protocol = "responses" if speaks_responses(client) else "chat"
     match protocol:
         case "chat":
-            return Chat(
+            return ChatCompletions(
                 client,
                 model=settings.model,
                 instructions=settings.instructions,

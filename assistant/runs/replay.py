@@ -44,7 +44,7 @@ def player(
     # Loaded with the SDK, which a page at rest does without.
     from assistant.backends.agents.backend import Agents
     from assistant.backends.assistants.backend import Assistants
-    from assistant.backends.chat_completions.backend import Chat
+    from assistant.backends.chat_completions.backend import ChatCompletions
     from assistant.backends.client import connect
     from assistant.backends.responses.backend import Responses
 
@@ -58,7 +58,7 @@ def player(
     backend: RemoteBackend
     match protocol_of(recording):
         case "chat":
-            backend = Chat(client, model=model, effort=effort)
+            backend = ChatCompletions(client, model=model, effort=effort)
         case "agents":
             backend = Agents(client, agent_id="tape", instructions=instructions)
         case "assistants":

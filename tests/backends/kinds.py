@@ -11,7 +11,7 @@ from assistant import Assistant, Tool, Toolbox
 from assistant.backends import RemoteBackend
 from assistant.backends.agents.backend import Agents
 from assistant.backends.assistants.backend import Assistants
-from assistant.backends.chat_completions.backend import Chat
+from assistant.backends.chat_completions.backend import ChatCompletions
 from assistant.backends.client import connect
 from assistant.backends.responses.backend import Responses
 from assistant.settings import Settings
@@ -34,7 +34,7 @@ KINDS = {
     "Responses alone": Kind(
         lambda: ModelServer(conversations=False), lambda client: Responses(client, model="m")
     ),
-    "Chat Completions": Kind(ChatServer, lambda client: Chat(client, model="m")),
+    "Chat Completions": Kind(ChatServer, lambda client: ChatCompletions(client, model="m")),
     "Agents": Kind(AgentsServer, lambda client: Agents(client, agent_id="agent_1")),
     "Assistants": Kind(AssistantsServer, lambda client: Assistants(client, assistant_id="asst_1")),
 }

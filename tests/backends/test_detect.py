@@ -13,7 +13,7 @@ from assistant import Assistant, Thread, Toolbox
 from assistant.backends import open_backend
 from assistant.backends.agents.backend import Agents
 from assistant.backends.assistants.backend import Assistants
-from assistant.backends.chat_completions.backend import Chat
+from assistant.backends.chat_completions.backend import ChatCompletions
 from assistant.backends.responses.backend import Responses
 from assistant.events import Event, RunCompleted, RunFailed
 from assistant.settings import Settings
@@ -51,8 +51,8 @@ def test_a_server_without_responses_is_asked_over_chat_completions() -> None:
         (Settings(api_key="sk-x"), Responses),
         (Settings(), Responses),
         (Settings(base_url="http://x.invalid/v1", protocol="responses"), Responses),
-        (Settings(base_url="http://x.invalid/v1", protocol="chat"), Chat),
-        (Settings(api_key="sk-x", protocol="chat"), Chat),
+        (Settings(base_url="http://x.invalid/v1", protocol="chat"), ChatCompletions),
+        (Settings(api_key="sk-x", protocol="chat"), ChatCompletions),
         (Settings(api_key="sk-x", agent_id="agent_1"), Agents),
         (Settings(api_key="sk-x", assistant_id="asst_1"), Assistants),
         (Settings(base_url="http://x.invalid/v1", assistant_id="asst_1"), Assistants),

@@ -17,7 +17,7 @@ import pytest
 
 from assistant import Assistant, Thread, Toolbox
 from assistant.backends import RemoteBackend
-from assistant.backends.chat_completions.backend import Chat
+from assistant.backends.chat_completions.backend import ChatCompletions
 from assistant.backends.client import connect
 from assistant.backends.context import SHORTENED
 from assistant.backends.responses.backend import Responses
@@ -87,7 +87,7 @@ def connect_to(request: pytest.FixtureRequest) -> Iterator[Connect]:
             instructions = "For every sum, call the function add. Then tell the sum."
             backend: RemoteBackend = Responses(client, model="smollm2", instructions=instructions)
             if request.param == "chat":
-                backend = Chat(client, model="smollm2", instructions=instructions)
+                backend = ChatCompletions(client, model="smollm2", instructions=instructions)
             return Assistant(backend, Toolbox(add))
 
         yield connected

@@ -1,9 +1,4 @@
-"""A loopback server that plays the scripts of ``wire.py`` over Chat Completions, and remembers nothing.
-
-Not here: anything of the application. It refuses what the real service refuses, in its words.
-
-The one rule: what is said is shaped as OpenAI's own chunks; how others deviate is in ``test_chat.py``.
-"""
+"""A loopback server that plays scripts over Chat Completions, refuses what the real service refuses, and stores nothing."""
 
 import json
 import time
@@ -26,9 +21,9 @@ class ChatServer(ModelServer):
     def next_completion(self, request: Json) -> Play:
         with self._lock:
             self.asked.append(request)
-            if words := what_is_wrong(request["messages"]):
-                self.refused.append(words)
-                return error(400, None, words)
+            if reason := refusal_of(request["messages"]):
+                self.refused.append(reason)
+                return error(400, None, reason)
             if not self._script:
                 self.problems.append(f"not in the script: {json.dumps(request, ensure_ascii=False)[:300]}")
                 return error(500, "script_ended", "The script has ended.", x_should_retry="false")
@@ -62,10 +57,10 @@ class ChatHandler(Handler):
 
 
 def stream(play: Play) -> list[bytes]:
-    """What is sent for a play, chunk by chunk."""
+    """Return the chunks that are sent for a play."""
     if play.events is not None:
-        return [each if isinstance(each, bytes) else sse(each) for each in play.events]
-    return [*(sse(each) for each in chunks(play)), *([b"data: [DONE]\n\n"] if play.ending else [])]
+        return [event if isinstance(event, bytes) else sse(event) for event in play.events]
+    return [*map(sse, chunks(play)), *([b"data: [DONE]\n\n"] if play.ending else [])]
 
 
 def sse(chunk: Json) -> bytes:
@@ -86,11 +81,11 @@ def chunks(play: Play) -> Iterator[Json]:
                 for piece in _split(part.get("refusal") or part.get("text", ""), play.pieces):
                     yield chunk({field: piece})
             case "function_call":
-                begun = {"name": item["name"], "arguments": ""}
+                start = {"name": item["name"], "arguments": ""}
                 yield chunk(
                     {
                         "tool_calls": [
-                            {"index": calls, "id": item["call_id"], "type": "function", "function": begun}
+                            {"index": calls, "id": item["call_id"], "type": "function", "function": start}
                         ]
                     }
                 )
@@ -123,26 +118,26 @@ def chunk(delta: Json, finish: str | None = None, **fields: Any) -> Json:
     return {**named, "choices": [choice], **fields}
 
 
-def what_is_wrong(messages: list[Json]) -> str:
-    """What the service would refuse a list of messages for; empty if nothing."""
-    owed: list[str] = []
+def refusal_of(messages: list[Json]) -> str:
+    """Return why the service would refuse a list of messages; empty if it would not."""
+    pending: list[str] = []
     for index, message in enumerate(messages):
         role = message["role"]
         if role == "tool":
-            if message["tool_call_id"] not in owed:
+            if message["tool_call_id"] not in pending:
                 return (
                     f"Invalid parameter: messages with role 'tool' must be a response to a preceeding "
                     f"message with 'tool_calls'. ({index})"
                 )
-            owed.remove(message["tool_call_id"])
+            pending.remove(message["tool_call_id"])
             continue
-        if owed:
+        if pending:
             return (
-                "An assistant message with 'tool_calls' must be followed by tool messages responding to each "
-                f"'tool_call_id'. The following tool_call_ids did not have response messages: {owed}"
+                "An assistant message with 'tool_calls' must be follpending by tool messages responding to each "
+                f"'tool_call_id'. The following tool_call_ids did not have response messages: {pending}"
             )
         if role == "assistant":
             if message["content"] is None and not message.get("tool_calls"):
                 return f"Invalid value for 'content': expected a string, got null. ({index})"
-            owed = [call["id"] for call in message.get("tool_calls", [])]
-    return "" if messages and not owed else "The last calls have no outputs."
+            pending = [call["id"] for call in message.get("tool_calls", [])]
+    return "" if messages and not pending else "The last calls have no outputs."

@@ -10,7 +10,7 @@ import pytest
 from assistant import Assistant, Thread, Toolbox, tool
 from assistant.backends.agents.backend import Agents
 from assistant.backends.assistants.backend import Assistants
-from assistant.backends.chat_completions.backend import Chat
+from assistant.backends.chat_completions.backend import ChatCompletions
 from assistant.backends.client import connect
 from assistant.backends.responses.backend import Responses
 from assistant.demo import DemoTransport
@@ -58,7 +58,7 @@ def breaking() -> Iterator[Break]:
         transport = client._client._transport
         assert isinstance(transport, RecordTransport)
         transport.inner = FaultTransport(transport.inner, parse(faults))
-        kind = Chat if isinstance(server, ChatServer) else Responses
+        kind = ChatCompletions if isinstance(server, ChatServer) else Responses
         toolbox = with_faults(Toolbox(*tools), parse(faults))
         return Assistant(kind(client, model="test-model"), toolbox, **options)
 

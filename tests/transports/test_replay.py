@@ -17,7 +17,7 @@ from assistant import Assistant, Thread, Toolbox, ToolError, tool
 from assistant.backends import open_backend
 from assistant.backends.agents.backend import Agents
 from assistant.backends.assistants.backend import Assistants
-from assistant.backends.chat_completions.backend import Chat
+from assistant.backends.chat_completions.backend import ChatCompletions
 from assistant.backends.client import connect
 from assistant.backends.responses.backend import Responses
 from assistant.demo import DemoTransport
@@ -137,7 +137,7 @@ def on_tape(
         backend: Any
         match server:
             case ChatServer():
-                backend = Chat(client, model="test-model", instructions="Be brief.")
+                backend = ChatCompletions(client, model="test-model", instructions="Be brief.")
             case AgentsServer():
                 backend = Agents(client, agent_id="agent_1")
             case AssistantsServer():

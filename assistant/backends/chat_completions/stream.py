@@ -1,18 +1,14 @@
-"""Reads the chunks of one streamed chat completion, as they come off the wire, into events of a run.
+"""The chunks of one streamed chat completion, translated into events of a run. Pure functions.
 
-Not here: requests and history (``chat.py``). Pure: dictionaries in, events out.
-
-The one rule: nothing a server may send can raise anything but our own errors. The servers differ most in how
-they stream calls (``test_chat_completions.py``), so an id, a name or an index is used where it is there, and
-none is relied on.
+Servers differ most in how they stream calls (see ``test_stream.py``), so an id, a name or an index is used where
+there is one, and none is required. Only ``StreamError``, ``Incomplete`` and ``NoEnding`` are ever raised.
 """
 
 import json
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
-from assistant.backends.json_access import Pieces, count_at, object_at, text_at, whole
+from assistant.backends.json_access import Object, Pieces, count_at, object_at, text_at, whole
 from assistant.backends.stream_errors import NoEnding, StreamError, at_token_limit, filtered
 from assistant.events import (
     Event,
@@ -27,48 +23,46 @@ from assistant.events import (
 from assistant.threads import unguessable_id
 from assistant.transports.sse import events
 
-Chunk = dict[str, Any]
-
 DONE = "[DONE]"
-"""What a server says last, in place of a chunk."""
+"""What a server sends last, in place of a chunk."""
 
 
-def chunks_of(body: Iterable[bytes]) -> Generator[object, None, None]:
-    """The chunks in a streamed answer, then ``DONE`` if the server says it."""
+def parse_chunks(body: Iterable[bytes]) -> Generator[object, None, None]:
+    """Yield the chunks in a streamed response, then ``DONE`` if the server sends it."""
     for _, data in events(body):
         yield DONE if data.strip() == DONE else json.loads(data)
 
 
-def read(chunks: Iterable[object]) -> Generator[Event, None, list[ToolCall]]:
-    """Say a completion's chunks as events of a run, and return its calls.
+def read_completion(chunks: Iterable[object]) -> Generator[Event, None, list[ToolCall]]:
+    """Yield the events of a completion and return its calls.
 
     Raises:
-        StreamError: The server said that it failed.
-        Incomplete: The server cut the answer off, at a limit.
-        NoEnding: The chunks ran out, without a reason to finish and without ``[DONE]``.
+        StreamError: The server reported an error.
+        Incomplete: The server ended the completion early, at a limit.
+        NoEnding: The chunks ended without a finish reason and without ``[DONE]``.
     """
-    reader = _Reader()
+    reader = _CompletionReader()
     for chunk in chunks:
         if chunk == DONE:
-            reader.finish = reader.finish or "stop"
+            reader.finish_reason = reader.finish_reason or "stop"
             break
         if isinstance(chunk, dict):
-            yield from reader.take(chunk)
-    return (yield from reader.end())
+            yield from reader.feed(chunk)
+    return (yield from reader.finish())
 
 
 @dataclass(slots=True)
-class _Slot:
-    """A call that is being written."""
+class _CallDraft:
+    """A call that is being streamed."""
 
-    call_id: str
+    call_id: str  # ours: the server's own id, or a random one if that is missing or taken
     index: object
-    id: str = ""
+    server_id: str = ""
     name: str = ""
     arguments: str = ""
 
-    def is_whole(self) -> bool:
-        """Whether the arguments are complete, so that what comes next is another call."""
+    def has_valid_arguments(self) -> bool:
+        """Return whether the arguments are complete JSON, so that the next piece belongs to another call."""
         try:
             json.loads(self.arguments)
         except (ValueError, RecursionError):
@@ -77,19 +71,20 @@ class _Slot:
 
 
 @dataclass(slots=True)
-class _Reader:
-    """What has been seen of one completion so far."""
+class _CompletionReader:
+    """The state of one completion."""
 
-    finish: str = ""
+    finish_reason: str = ""
     model: str = ""
     usage: Usage | None = None
-    slots: list[_Slot] = field(default_factory=list)
-    thought: "_Thought" = field(default_factory=lambda: _Thought())
+    drafts: list[_CallDraft] = field(default_factory=list)
+    think_tags: "_ThinkTagSplitter" = field(default_factory=lambda: _ThinkTagSplitter())
     pieces: Pieces = field(default_factory=Pieces)
 
-    def take(self, chunk: Chunk) -> Generator[Event, None, None]:
+    def feed(self, chunk: Object) -> Generator[Event, None, None]:
+        """Yield the events of one chunk."""
         if chunk.get("error"):
-            raise _failure(chunk["error"])
+            raise _stream_error(chunk["error"])
         self.model = text_at(chunk, "model") or self.model
         if isinstance(usage := chunk.get("usage"), dict):
             self.usage = _usage(usage)
@@ -97,124 +92,128 @@ class _Reader:
         choice = choices[0] if isinstance(choices, list) and choices else None
         if not isinstance(choice, dict):
             return
-        # Some answer whole where a stream was asked for.
+        # Some servers send a whole message although a stream was requested.
         delta = object_at(choice, "delta") or object_at(choice, "message")
-        thought = delta.get("reasoning_content") or delta.get("reasoning")
-        if text := _words(thought):
+        if text := _text(delta.get("reasoning_content") or delta.get("reasoning")):
             yield ReasoningDelta(text)
-        if text := self.pieces.take("text", _words(delta.get("content"))):
-            yield from self.thought.tell(text)
-        if text := _words(delta.get("refusal")):
+        if text := self.pieces.take("text", _text(delta.get("content"))):
+            yield from self.think_tags.feed(text)
+        if text := _text(delta.get("refusal")):
             yield RefusalDelta(text)
         pieces = delta.get("tool_calls")
         for piece in pieces if isinstance(pieces, list) else []:
             if isinstance(piece, dict):
-                yield from self._write(piece)
-        self.finish = text_at(choice, "finish_reason") or self.finish
+                yield from self._feed_call(piece)
+        self.finish_reason = text_at(choice, "finish_reason") or self.finish_reason
 
-    def end(self) -> Generator[Event, None, list[ToolCall]]:
-        yield from self.thought.end()
-        if not self.finish:
-            raise NoEnding
-        if self.finish == "length":
-            raise at_token_limit()
-        if self.finish == "content_filter":
-            raise filtered()
-        if self.finish == "error":
-            raise StreamError("", "It gave no reason.")
-        calls = [ToolCall(slot.call_id, slot.name, slot.arguments) for slot in self.slots if slot.name]
+    def finish(self) -> Generator[Event, None, list[ToolCall]]:
+        """Yield the last events and return the calls."""
+        yield from self.think_tags.flush()
+        match self.finish_reason:
+            case "":
+                raise NoEnding
+            case "length":
+                raise at_token_limit()
+            case "content_filter":
+                raise filtered()
+            case "error":
+                raise StreamError("", "It gave no reason.")
+        calls = [ToolCall(draft.call_id, draft.name, draft.arguments) for draft in self.drafts if draft.name]
         yield from calls
         yield RoundEnded(self.model, self.usage)
         return calls
 
-    def _write(self, piece: Chunk) -> Generator[Event, None, None]:
-        """Take a piece of a call: a name and an id are set, arguments are appended."""
+    def _feed_call(self, piece: Object) -> Generator[Event, None, None]:
+        """Add a piece of a call: name and id are set once, arguments are appended."""
         function = object_at(piece, "function")
-        name, own_id, arguments = text_at(function, "name"), text_at(piece, "id"), function.get("arguments")
-        slot = self._slot(piece.get("index"), own_id, name)
-        slot.id, slot.name = slot.id or own_id, slot.name or name
+        name, server_id = text_at(function, "name"), text_at(piece, "id")
+        draft = self._draft(piece.get("index"), server_id, name)
+        draft.server_id, draft.name = draft.server_id or server_id, draft.name or name
+        arguments = function.get("arguments")
         if arguments is not None and not isinstance(arguments, str):
             arguments = json.dumps(arguments, ensure_ascii=False)
         text = whole(arguments or "")
-        if text and text == slot.arguments:
-            return  # all of it once more: no arguments go on like that
-        slot.arguments += text
-        yield ToolCallDelta(slot.call_id, slot.name, text)
+        if text and text == draft.arguments:
+            return  # a repetition of the complete arguments
+        draft.arguments += text
+        yield ToolCallDelta(draft.call_id, draft.name, text)
 
-    def _slot(self, index: object, own_id: str, name: str) -> _Slot:
-        """The call that a piece belongs to: the newest of its index, unless it is plainly another one."""
-        slot = next((each for each in reversed(self.slots) if each.index == index), None)
-        if slot is None and index is None and self.slots and not own_id and not name:
-            slot = self.slots[-1]
-        if slot is not None:
-            another_id = own_id and slot.id and own_id != slot.id
-            another_name = name and slot.name and not own_id and slot.is_whole()
-            if not (another_id or another_name):
-                return slot
-        taken = {each.call_id for each in self.slots}
-        call_id = own_id if own_id and own_id not in taken else unguessable_id("call")
-        self.slots.append(_Slot(call_id, index))
-        return self.slots[-1]
+    def _draft(self, index: object, server_id: str, name: str) -> _CallDraft:
+        """Return the call that a piece belongs to: the newest with its index, unless it is clearly a new call."""
+        draft = next((draft for draft in reversed(self.drafts) if draft.index == index), None)
+        if draft is None and index is None and self.drafts and not server_id and not name:
+            draft = self.drafts[-1]
+        if draft is not None:
+            has_other_id = server_id and draft.server_id and server_id != draft.server_id
+            has_other_name = name and draft.name and not server_id and draft.has_valid_arguments()
+            if not (has_other_id or has_other_name):
+                return draft
+        used_ids = {draft.call_id for draft in self.drafts}
+        call_id = server_id if server_id and server_id not in used_ids else unguessable_id("call")
+        self.drafts.append(_CallDraft(call_id, index))
+        return self.drafts[-1]
 
 
-class _Thought:
-    """Tells reasoning from answer where a server leaves both in the text: ``<think>`` … ``</think>``."""
+class _ThinkTagSplitter:
+    """Separates reasoning from the answer in text that begins with ``<think>`` … ``</think>``."""
 
     OPEN, CLOSE = "<think>", "</think>"
 
     def __init__(self) -> None:
-        self._tell = self._before
-        self._held = ""  # may be the beginning of a tag
+        self._handle = self._at_start  # the handler of the next piece
+        self._pending = ""  # may be the beginning of a tag
 
-    def tell(self, text: str) -> Generator[Event, None, None]:
-        text, self._held = self._held + text, ""
-        yield from self._tell(text)
+    def feed(self, text: str) -> Generator[Event, None, None]:
+        """Yield the reasoning and the text in the next piece."""
+        text, self._pending = self._pending + text, ""
+        yield from self._handle(text)
 
-    def end(self) -> Generator[Event, None, None]:
-        if self._held:
-            yield ReasoningDelta(self._held) if self._tell == self._inside else TextDelta(self._held)
+    def flush(self) -> Generator[Event, None, None]:
+        """Yield what was held back as the possible beginning of a tag."""
+        if self._pending:
+            is_reasoning = self._handle == self._in_reasoning
+            yield ReasoningDelta(self._pending) if is_reasoning else TextDelta(self._pending)
 
-    def _before(self, text: str) -> Generator[Event, None, None]:
-        """The beginning of it all, which alone may be reasoning."""
+    def _at_start(self, text: str) -> Generator[Event, None, None]:
         start = text.lstrip()
         if start.startswith(self.OPEN):
-            self._tell = self._inside
-            yield from self._inside(start.removeprefix(self.OPEN).lstrip("\n"))
+            self._handle = self._in_reasoning
+            yield from self._in_reasoning(start.removeprefix(self.OPEN).lstrip("\n"))
         elif self.OPEN.startswith(start):
-            self._held = text
+            self._pending = text
         else:
-            self._tell = self._after
+            self._handle = self._in_answer
             yield TextDelta(text)
 
-    def _inside(self, text: str) -> Generator[Event, None, None]:
-        thought, closed, rest = text.partition(self.CLOSE)
+    def _in_reasoning(self, text: str) -> Generator[Event, None, None]:
+        reasoning, closed, answer = text.partition(self.CLOSE)
         if not closed:
             lengths = range(len(self.CLOSE) - 1, 0, -1)
-            held = next((length for length in lengths if text.endswith(self.CLOSE[:length])), 0)
-            thought, self._held = text[: len(text) - held], text[len(text) - held :]
-        if thought:
-            yield ReasoningDelta(thought)
+            pending = next((length for length in lengths if text.endswith(self.CLOSE[:length])), 0)
+            reasoning, self._pending = text[: len(text) - pending], text[len(text) - pending :]
+        if reasoning:
+            yield ReasoningDelta(reasoning)
         if closed:
-            self._tell = self._between
-            yield from self._between(rest)
+            self._handle = self._before_answer
+            yield from self._before_answer(answer)
 
-    def _between(self, text: str) -> Generator[Event, None, None]:
-        """After the reasoning, where servers leave empty lines."""
+    def _before_answer(self, text: str) -> Generator[Event, None, None]:
+        """Skip the empty lines between the reasoning and the answer."""
         if text := text.lstrip():
-            self._tell = self._after
+            self._handle = self._in_answer
             yield TextDelta(text)
 
-    def _after(self, text: str) -> Generator[Event, None, None]:
+    def _in_answer(self, text: str) -> Generator[Event, None, None]:
         yield TextDelta(text)
 
 
-def _failure(error: object) -> StreamError:
+def _stream_error(error: object) -> StreamError:
     if not isinstance(error, dict):
         return StreamError("", str(error))
     return StreamError(text_at(error, "code") or text_at(error, "type"), text_at(error, "message"))
 
 
-def _usage(usage: Chunk) -> Usage:
+def _usage(usage: Object) -> Usage:
     return Usage(
         input=count_at(usage, "prompt_tokens"),
         cached=count_at(object_at(usage, "prompt_tokens_details"), "cached_tokens"),
@@ -223,8 +222,8 @@ def _usage(usage: Chunk) -> Usage:
     )
 
 
-def _words(content: object) -> str:
-    """A text, in whichever form it comes: some send a list of parts."""
+def _text(content: object) -> str:
+    """Return content as text: a string, or a list of parts with texts."""
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else []

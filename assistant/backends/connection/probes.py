@@ -90,8 +90,10 @@ def _complete(
         request.answered_by(response.http_response)
         refuse_page(response.http_response, client)
         streamed = is_streamed(response.http_response)
-        chunks = chat_stream.chunks_of(response.iter_bytes()) if streamed else [json.loads(response.read())]
-        return ProbeAnswer(_drain(chat_stream.read(chunks), client) or [], streamed)
+        chunks = (
+            chat_stream.parse_chunks(response.iter_bytes()) if streamed else [json.loads(response.read())]
+        )
+        return ProbeAnswer(_drain(chat_stream.read_completion(chunks), client) or [], streamed)
 
 
 def probe_conversations(client: OpenAI, request: Request) -> None:

@@ -1,0 +1,182 @@
+"""The ways in which servers stream a chat completion."""
+
+from typing import Any
+
+import pytest
+
+from assistant.backends.chat_completions.stream import DONE, read_completion
+from assistant.backends.stream_errors import NoEnding, StreamError
+from assistant.errors import Incomplete
+from assistant.events import (
+    Event,
+    ReasoningDelta,
+    RoundEnded,
+    TextDelta,
+    ToolCall,
+)
+from tests.servers.chat_completions import chunk
+from tests.servers.responses import Json
+
+
+def read(*chunks: Any) -> tuple[list[Event], list[ToolCall]]:
+    """Return the events and the calls of these chunks."""
+    events: list[Event] = []
+    stream = read_completion(chunks)
+    while True:
+        try:
+            events.append(next(stream))
+        except StopIteration as end:
+            return events, end.value
+
+
+def piece(name: str | None = None, arguments: Any = None, **fields: Any) -> Json:
+    function = {key: value for key, value in (("name", name), ("arguments", arguments)) if value is not None}
+    return {"tool_calls": [{**fields, "function": function}]}
+
+
+def names_and_arguments(calls: list[ToolCall]) -> list[tuple[str, str]]:
+    return [(call.name, call.arguments) for call in calls]
+
+
+STOP = chunk({}, "stop")
+
+A, B = '{"a": 1}', '{"b": 2}'
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param(
+            [piece("f", "", index=0, id="1"), piece(None, A, index=0), piece("g", B, index=1, id="2")],
+            id="as documented",
+        ),
+        pytest.param([piece("f", A, id="1"), piece("g", B, id="2")], id="no index, whole calls"),
+        pytest.param(
+            [piece("f", A, index=0, id="1"), piece("g", B, index=0, id="2")], id="every index 0 (Ollama)"
+        ),
+        pytest.param([piece("f", A, index=0), piece("g", B, index=0)], id="every index 0, and no ids either"),
+        pytest.param(
+            [piece("f", "", index=1, id="1"), piece(None, A, index=1), piece("g", B, index=2, id="2")],
+            id="indices from 1",
+        ),
+        pytest.param(
+            [
+                piece("f", '{"a"', index=0, id="1"),
+                piece("f", ": 1}", index=0, id="1"),
+                piece("g", B, index=1, id="2"),
+            ],
+            id="id and name in every piece (vLLM)",
+        ),
+        pytest.param(
+            [
+                piece("f", '{"a"', index=0, id="1"),
+                piece("", ": 1}", index=0, id=""),
+                piece("g", B, index=1, id="2"),
+            ],
+            id="empty names and ids (LM Studio)",
+        ),
+        pytest.param([piece("f", {"a": 1}, index=0), piece("g", {"b": 2}, index=1)], id="objects"),
+        pytest.param(
+            [piece("f", A, index=0, id="1"), piece(None, A, index=0), piece("g", B, index=1, id="2")],
+            id="all of it once more",
+        ),
+        pytest.param(
+            [
+                piece("f", '{"a"', index=0, id="1"),
+                piece("g", '{"b"', index=1, id="2"),
+                piece(None, ": 1}", index=0),
+                piece(None, ": 2}", index=1),
+            ],
+            id="interleaved",
+        ),
+        pytest.param([piece("f", A, id="1"), piece(None, None), piece("g", B, id="2")], id="an empty piece"),
+    ],
+)
+def test_two_calls_stay_two_calls_however_they_are_streamed(pieces: list[Json]) -> None:
+    _, calls = read(*map(chunk, pieces), STOP)
+    assert names_and_arguments(calls) == [("f", A), ("g", B)]
+    assert len({call.call_id for call in calls}) == 2
+
+
+def test_two_calls_in_one_chunk_with_the_same_id_get_different_ids() -> None:
+    both = [*piece("f", A, index=0, id="x")["tool_calls"], *piece("g", B, index=1, id="x")["tool_calls"]]
+    _, calls = read(chunk({"tool_calls": both}), DONE)
+    assert names_and_arguments(calls) == [("f", A), ("g", B)]
+    assert len({call.call_id for call in calls}) == 2
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["<think>Hm.</think>Yes."], [ReasoningDelta("Hm."), TextDelta("Yes.")]),
+        (
+            ["\n<th", "ink>\nH", "m.</", "thi", "nk>\n", "\nYes."],
+            [ReasoningDelta("H"), ReasoningDelta("m."), TextDelta("Yes.")],
+        ),
+        (["<think>Never closed </"], [ReasoningDelta("Never closed "), ReasoningDelta("</")]),
+        (["<thin"], [TextDelta("<thin")]),
+        (["<b>bold</b> <think>no</think>"], [TextDelta("<b>bold</b> <think>no</think>")]),
+        (["a < b </think>"], [TextDelta("a < b </think>")]),
+        (["<think></think>", "Yes."], [TextDelta("Yes.")]),
+    ],
+)
+def test_think_tags_separate_reasoning_from_the_answer(texts: list[str], expected: list[Event]) -> None:
+    events, _ = read(*(chunk({"content": text}) for text in texts), STOP)
+    assert events == [*expected, RoundEnded("test-model", None)]
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+def test_reasoning_fields_become_reasoning_events(field: str) -> None:
+    events, _ = read(chunk({field: "Hm."}), chunk({"content": "Yes."}), STOP)
+    assert events[:2] == [ReasoningDelta("Hm."), TextDelta("Yes.")]
+
+
+@pytest.mark.parametrize(
+    ("chunks", "expected"),
+    [
+        ([chunk({"content": "Hi"}, "stop")], "Hi"),
+        ([chunk({"content": "Hi"}), DONE], "Hi"),  # no finish reason at all
+        ([{"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]}], "Hi"),
+        ([chunk({"content": [{"type": "text", "text": "Hi"}]}, "stop")], "Hi"),
+        ([chunk({"content": "\ud83d"}), chunk({"content": "\ude00"}), STOP], "\U0001f600"),
+        ([chunk({"content": "\ud83d"}), chunk({"content": "x"}), STOP], "\ufffdx"),
+    ],
+)
+def test_text_is_read_in_every_form(chunks: list[Json], expected: str) -> None:
+    events, _ = read(*chunks)
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == expected
+
+
+@pytest.mark.parametrize(
+    ("chunks", "error"),
+    [
+        ([], NoEnding),
+        ([chunk({"content": "Hi"})], NoEnding),
+        ([chunk({"content": "Hi"}, "length")], Incomplete),
+        ([chunk({}, "content_filter")], Incomplete),
+        ([chunk({}, "error")], StreamError),
+        ([{"error": {"message": "No.", "code": 500}}], StreamError),
+        ([{"error": "No."}], StreamError),
+        ([{**STOP, "error": {"message": "No."}}], StreamError),
+    ],
+)
+def test_a_completion_that_did_not_end_well_raises_and_returns_no_calls(
+    chunks: list[Json], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        read(chunk(piece("f", A, index=0, id="1")), *chunks)
+
+
+NONSENSE: list[Any] = [
+    *(None, 1, "x", [], {}, {"choices": None}, {"choices": {}}, {"choices": [None]}),
+    {"choices": [{"delta": None}]},
+    chunk({"content": 1, "tool_calls": {}, "refusal": []}),
+    chunk({"tool_calls": [None, 1, {"function": None}, {"index": [], "function": {"arguments": []}}]}),
+    {"choices": [], "usage": {"prompt_tokens": "x", "prompt_tokens_details": []}},
+]
+
+
+def test_malformed_chunks_are_ignored() -> None:
+    events, calls = read(*NONSENSE, chunk({"content": "Hi"}), *NONSENSE, STOP)
+    assert [event for event in events if isinstance(event, TextDelta)] == [TextDelta("Hi")]
+    assert calls == []
