@@ -6,9 +6,6 @@ The one rule: the page never waits for a server without giving Streamlit the cha
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
-from queue import Empty, SimpleQueue
-from threading import Thread
 from typing import Literal
 
 import streamlit as st
@@ -17,6 +14,7 @@ from assistant.backends.connection.override import ConnectionOverride
 from assistant.backends.connection.results import CheckResult
 from assistant.locale.words import say
 from assistant.settings import Settings
+from assistant.ui.background import in_background
 from assistant.ui.chat.tool_call import plain
 
 _ICONS = {
@@ -31,7 +29,7 @@ def try_out(choice: ConnectionOverride, settings: Settings) -> None:
     seen: list[CheckResult] = []
     place, below = st.container(gap="xxsmall"), st.empty()
     below.markdown(f":small[:shimmer[{say('Trying it out …')}]]")
-    for finding in _awake(_findings(choice, settings)):
+    for finding in in_background(_findings(choice, settings)):
         seen.append(finding)
         with place:
             _draw_finding(finding)
@@ -62,24 +60,3 @@ def _findings(choice: ConnectionOverride, settings: Settings) -> Iterator[CheckR
         protocol = wanted.protocol
     with connect(wanted) as client:
         yield from check_connection(client, wanted.model, protocol, choice.effort)
-
-
-def _awake(findings: Iterator[CheckResult]) -> Iterator[CheckResult]:
-    """The same, found on a thread of their own; meanwhile Streamlit gets the chance to end the script."""
-    found = SimpleQueue[CheckResult | None]()
-
-    def work() -> None:
-        try:
-            for finding in findings:
-                found.put(finding)
-        finally:
-            found.put(None)
-
-    Thread(target=work, daemon=True).start()
-    while True:
-        with suppress(Empty):
-            finding = found.get(timeout=0.1)
-            if finding is None:
-                return
-            yield finding
-        st.session_state.get("connection")

@@ -20,7 +20,7 @@ from assistant.runs.queue import Queue
 from assistant.runs.registry import LiveRuns
 from assistant.settings import Settings
 from assistant.transports.recorder import RecordingStore
-from assistant.ui.metrics import offer
+from assistant.ui.metrics import serve_metrics
 
 if TYPE_CHECKING:
     from assistant.demo import DemoTransport
@@ -71,7 +71,7 @@ def recent_tapes(edition: int) -> RecordingStore:
 def metrics_of(settings: Settings, edition: int) -> Metrics:
     """The numbers that the runs of this process come to; their lines go to the log as the settings say."""
     begin_logging(settings.log, settings.secrets)
-    return offer(Metrics())
+    return serve_metrics(Metrics())
 
 
 @st.cache_resource(show_spinner=False)

@@ -230,7 +230,9 @@ def test_the_page_answers_remembers_and_is_found_again_by_its_address(start: Sta
     first = page.say(first, 'calculate(expression="(19.5 + 3) * 4")')
     asked, answer = found(first, "chat_message")
     assert bodies(asked, "text") == ['calculate(expression="(19.5 + 3) * 4")']
-    [step] = found(answer, "expandable")
+    [step] = found(answer, "status")
+    assert step["props"]["label"].startswith("**calculate**\\(expression=")
+    assert step["props"]["state"] == "complete"
     assert [json.loads(bodies(step, "code")[0]), bodies(step, "code")[1]] == [
         {"expression": "(19.5 + 3) * 4"},
         "90.0",
@@ -240,9 +242,9 @@ def test_the_page_answers_remembers_and_is_found_again_by_its_address(start: Sta
     first = page.say(first, "What time is it in Oslo?")
     said = found(first, "chat_message")
     assert said[0] == asked
-    assert found(said[1], "expandable") == found(answer, "expandable")  # below it less is offered now
+    assert found(said[1], "status") == found(answer, "status")  # below it less is offered now
     assert bodies(said[1], "markdown") == bodies(answer, "markdown")
-    assert len(found(said[3], "expandable")) == 1
+    assert len(found(said[3], "status")) == 1
     assert "Oslo" in bodies(said[3], "markdown")[-1]
 
     [thread] = first["query_params"]["thread"]

@@ -34,7 +34,7 @@ from assistant.storage.export import as_json, as_markdown
 from assistant.storage.export import as_script as thread_as_script
 from assistant.storage.store import Store
 from assistant.transports.recorder import record_run
-from assistant.ui.metrics import _Provider as Provider
+from assistant.ui.metrics import collect
 from tests.backends.kinds import KINDS, Kind
 from tests.conftest import need
 from tests.deploy.test_process import Start, found, interrupt, serve, start
@@ -381,10 +381,7 @@ ADA = {"is_logged_in": True, "iss": "https://id.example", "sub": "1", "email": "
 
 def told_of_the_process() -> str:
     """What the metrics tell."""
-    provider, told = Provider(), []
-    for provider.metrics in [each for each in gc.get_objects() if isinstance(each, Metrics)]:
-        told.append(provider.get_stats())
-    return repr(told)
+    return repr([collect(each) for each in gc.get_objects() if isinstance(each, Metrics)])
 
 
 @pytest.mark.parametrize("door", ["password", "sign-in", "half a sign-in"])

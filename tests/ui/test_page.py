@@ -381,19 +381,6 @@ def test_what_a_model_puts_into_arguments_is_shown_as_data(server: ModelServer, 
     )
 
 
-def test_a_callable_given_to_write_stream_is_called_in_its_place() -> None:
-    """The page rests on this undocumented behaviour of Streamlit: see ``ui.chat.chunks``."""
-
-    def script() -> None:
-        import streamlit as st
-
-        st.write_stream(iter(["a", "b", lambda: st.caption("between"), "c", lambda: None, "d"]))
-
-    page = AppTest.from_function(script).run()
-    elements = [seen(element) for element in page.main.children.values()]
-    assert elements == [("markdown", "ab"), ("caption", "between"), ("markdown", "c"), ("markdown", "d")]
-
-
 def test_the_demo_chains_calls_on_the_page_in_both_languages(open_page: Open) -> None:
     page = ask(open_page(), 'calculate(expression="6*7")\nthen\nget_current_time(time_zone="Asia/Tokyo")')
     assert [status.state for status in page.status] == ["complete", "complete"]

@@ -13,8 +13,6 @@ from itertools import groupby
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
-from streamlit.runtime import exists, get_instance
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from assistant.events import (
     CallAnswered,
@@ -57,31 +55,19 @@ from assistant.ui.chat.footer import draw_footer, in_time
 from assistant.ui.chat.hosted import HostedSteps, in_progress
 from assistant.ui.chat.tool_call import ToolCallView, plain
 from assistant.ui.composer import draw_attachments
-from assistant.ui.expander import Expander
-from assistant.ui.rerun_session import rerun_session
-
-Chunk = str | Callable[[], None]
+from assistant.ui.streamlit_private import (
+    Chunk,
+    Chunks,
+    Expander,
+    current_session_id,
+    end_text_block,
+    is_connected,
+    rerun_session,
+    yield_to_streamlit,
+)
 
 GRACE = 0.5
 """Seconds in which a page that left a run may come back before its leaving means Stop."""
-
-
-class Stream(tuple[()]):
-    """Chunks in the one shape that ``st.write_stream`` takes as it is.
-
-    Everything that is no tuple it looks at with pandas first, whether it is a table; pandas alone takes 70 MB
-    of memory, and half a second of the first answer.
-    """
-
-    _chunks: Iterator[Chunk]
-
-    def __new__(cls, chunks: Iterator[Chunk]) -> "Stream":
-        made = super().__new__(cls)
-        made._chunks = chunks
-        return made
-
-    def __iter__(self) -> Iterator[Chunk]:  # type: ignore[override]
-        return self._chunks
 
 
 MOST_WORDS = 3
@@ -192,12 +178,11 @@ def follow(
     the script runs again at once; if it does not, and the browser is still there, the person meant Stop.
     """
     count = visits.count
-    context = get_script_run_ctx()
-    session_id = context.session_id if context else ""
+    session_id = current_session_id()
 
     def sees() -> bool:
         """Whether the browser is connected. One that is gone may come back to this very script."""
-        return not exists() or get_instance().is_active_session(session_id)
+        return is_connected(session_id)
 
     def stop_unless_back() -> None:
         if visits.count == count and sees():
@@ -207,8 +192,8 @@ def follow(
     place = st.chat_message("assistant")
     try:
         with place.container():
-            batches = _awake(_not_first(run.follow(sees), aside or _end_block), watch or _end_block)
-            st.write_stream(Stream(chunks(batches, run.first, cache(place.empty), retry, toolbox)))
+            batches = _awake(_not_first(run.follow(sees), aside or end_text_block), watch or end_text_block)
+            st.write_stream(Chunks(chunks(batches, run.first, cache(place.empty), retry, toolbox)))
         tell_end(run.thread.messages[run.first])
         with place:
             draw_footer(run.thread.messages[run.first], run.first, keep)
@@ -238,7 +223,7 @@ def _awake(batches: Iterator[list[Event]], watch: Callable[[], None]) -> Iterato
     """The same batches; in between, Streamlit gets the chance to end the script, and ``watch`` to draw."""
     due = 0.0
     for batch in batches:
-        st.session_state.get("thread")
+        yield_to_streamlit()
         yield batch
         if time.monotonic() >= due:
             watch()
@@ -254,8 +239,7 @@ def chunks(
 ) -> Iterator[Chunk]:
     """What ``st.write_stream`` takes: text as strings, everything else as a callable that draws itself.
 
-    A callable ends the block of text before it; Streamlit calls it after that block was drawn
-    (undocumented, in every version from 1.54 on, and pinned by a test). A long text is several blocks, for
+    A callable ends the block of text before it. A long text is several blocks, for
     all of a block is sent again when it grows. ``footer`` gives the place below the answer, made when it is
     needed: most stored answers have nothing there.
     """
@@ -270,7 +254,7 @@ def chunks(
                 answer.speak()
                 if kind is not speaking:
                     yield from _rest(sanitizer, blocks, marks)
-                    yield _end_block
+                    yield end_text_block
                     speaking, sanitizer, blocks = kind, MarkdownSanitizer(), BlockSplitter()
                 text = "".join(
                     marks.cite(event) if isinstance(event, Citation) else marks.take(_words(event))
@@ -300,7 +284,7 @@ def _rest(sanitizer: MarkdownSanitizer, blocks: BlockSplitter, marks: Marks) -> 
 def _drawn(pieces: Iterable[str | None]) -> Iterator[Chunk]:
     """The pieces of a text as chunks: a block ends wherever there is none."""
     for piece in pieces:
-        yield _end_block if piece is None else piece
+        yield end_text_block if piece is None else piece
 
 
 def _kind(event: Event) -> type[Event]:
@@ -356,7 +340,7 @@ class _Answer:
             self._end_thought(event.seconds if isinstance(event, ReasoningEnded) else None)
         match event:
             case TextDelta() | RefusalDelta() | TextBreak() | Citation():
-                return _end_block
+                return end_text_block
             case HostedCall():
                 self._doing, self._share = in_progress(event), None
                 return partial(self._hosted.show, event)
@@ -525,10 +509,6 @@ class ReasoningBlock:
             self._block = self._block or self._body.empty()
             self._text += piece
             self._block.markdown(self._text)
-
-
-def _end_block() -> None:
-    """Nothing: that it is called ends the block of text before it."""
 
 
 def _remark(text: str) -> None:

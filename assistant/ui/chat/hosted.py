@@ -16,10 +16,10 @@ from assistant.markdown.escape import plain
 from assistant.markdown.links import host_of
 from assistant.ui.chat.tool_call import LABEL_LENGTH, SHOWN_LENGTH, indented, label_of, newest_of, parsed
 from assistant.ui.chat.views import draw_view
-from assistant.ui.expander import Expander, State
+from assistant.ui.streamlit_private import Expander, ExpanderState
 
 _LANGUAGES: dict[HostedKind, str | None] = {"code_interpreter": "python", "mcp": "json"}
-_STATES: dict[str, State] = {"running": "running", "done": "complete", "failed": "error"}
+_STATES: dict[str, ExpanderState] = {"running": "running", "done": "complete", "failed": "error"}
 
 
 class HostedSteps:

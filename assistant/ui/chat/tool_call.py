@@ -16,7 +16,7 @@ from assistant.locale.words import later, say
 from assistant.markdown.escape import plain as plain  # also for those who have known it here
 from assistant.tools.results import is_error_output
 from assistant.ui.chat.views import draw_view
-from assistant.ui.expander import Expander
+from assistant.ui.streamlit_private import Expander
 
 LABEL_LENGTH = 60
 SHOWN_LENGTH = 20_000

@@ -7,10 +7,7 @@ whatever goes wrong; a person has pressed Run, so nobody is asked for approval a
 """
 
 import json
-from contextlib import suppress
 from datetime import date, datetime
-from queue import Empty, SimpleQueue
-from threading import Thread
 from typing import Any
 
 import streamlit as st
@@ -20,6 +17,7 @@ from assistant.locale.words import later, say
 from assistant.tools.execution import execute
 from assistant.tools.lint import Remark, estimate_tokens, estimate_toolbox_tokens, function_param, lint
 from assistant.tools.toolbox import Tool, Toolbox
+from assistant.ui.background import in_background
 from assistant.ui.chat.tool_call import SHOWN_LENGTH, first_of, indented, plain
 from assistant.ui.chat.views import draw_view
 
@@ -96,19 +94,10 @@ def _draw_remarks(remarks: list[Remark]) -> None:
 
 def run_once(tool: Tool[..., Any], arguments: str, time_limit: float) -> ToolResult:
     """The result of a call that is run here; meanwhile Streamlit gets the chance to end the script."""
-    landed: SimpleQueue[ToolResult] = SimpleQueue()
-
-    def work() -> None:
-        for result in execute([ToolCall("bench", tool.name, arguments)], Toolbox(tool), time_limit):
-            if isinstance(result, ToolResult):  # and not how far it is
-                landed.put(result)
-
-    Thread(target=work, name="bench", daemon=True).start()
+    calls = [ToolCall("bench", tool.name, arguments)]
     with st.spinner(say("It runs …"), show_time=True):
-        while True:
-            with suppress(Empty):
-                return landed.get(timeout=0.1)
-            st.session_state.get("bench_function")
+        events = in_background(execute(calls, Toolbox(tool), time_limit))
+        return next(event for event in events if isinstance(event, ToolResult))  # not its progress
 
 
 def _draw_result(result: ToolResult) -> None:

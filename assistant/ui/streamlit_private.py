@@ -1,0 +1,187 @@
+"""Everything that goes beyond Streamlit's documented interface.
+
+Each use is one function or class that says why the documented interface is not enough, and one test in
+``tests/ui/test_streamlit_private.py`` that fails when Streamlit changes it. No other module imports
+``streamlit.runtime``, ``streamlit.proto`` or ``streamlit.elements``, or calls a private method.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal
+
+import streamlit as st
+from streamlit import runtime
+from streamlit.elements.lib import agent_spec
+from streamlit.proto.Block_pb2 import Block
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.stats import CounterStat as CounterStat
+from streamlit.runtime.stats import GaugeStat as GaugeStat
+from streamlit.runtime.stats import HistogramStat as HistogramStat
+
+log = logging.getLogger(__name__)
+
+# --- streaming --------------------------------------------------------------------------------------
+
+Chunk = str | Callable[[], None]
+"""A piece of an answer for ``st.write_stream``: Markdown, or a function that draws something else.
+
+Calling a function between two texts is undocumented, but it is the only way to draw text, an expander and text
+again with one generator. Streamlit draws the text so far before it calls the function.
+"""
+
+
+def end_text_block() -> None:
+    """End the current block of text: a chunk that draws nothing.
+
+    Streamlit sends the whole block again with every piece of text, so long answers are several blocks.
+    """
+
+
+class Chunks(tuple[()]):
+    """Chunks in the only form that ``st.write_stream`` iterates without loading pandas.
+
+    It tests every other object for being a data frame. Loading pandas takes 70 MB of memory and delays the first
+    answer by half a second.
+    """
+
+    _chunks: Iterator[Chunk]
+
+    def __new__(cls, chunks: Iterator[Chunk]) -> "Chunks":
+        stream = super().__new__(cls)
+        stream._chunks = chunks
+        return stream
+
+    def __iter__(self) -> Iterator[Chunk]:  # type: ignore[override]
+        return self._chunks
+
+
+def yield_to_streamlit() -> None:
+    """Let Streamlit end the script here, if the user pressed Stop or used a widget.
+
+    A script notices either only when it sends something or reads the session state. Call this at least every
+    100 ms while waiting for anything else.
+
+    Raises:
+        BaseException: Streamlit's own, which ends the script.
+    """
+    st.session_state.get("any key")
+
+
+# --- expanders --------------------------------------------------------------------------------------
+
+ExpanderState = Literal["running", "waiting", "complete", "error"]
+
+_ICONS: dict[ExpanderState, str] = {
+    "running": "spinner",
+    "waiting": ":material/pan_tool:",
+    "complete": ":material/check:",
+    "error": ":material/error:",
+}
+
+
+class Expander:
+    """An expander that is drawn on creation, updated in place, and stays open or closed as the user left it.
+
+    ``st.status`` takes no key, so it closes whenever its label changes; it also pauses the script for 50 ms each
+    time. ``st.expander`` takes a key but cannot be updated. This is the same block, sent by the same method.
+
+    Draw its content into ``body``.
+    """
+
+    def __init__(self, key: str, label: str, type: Literal["step", "compact"]) -> None:
+        self._key = key
+        self._type = type
+        self._place = st.empty()
+        self._block = Block(id=key, allow_empty=True)
+        self._block.width_config.use_stretch = True
+        self._block.expandable.type = Block.Expandable.Type.Value(type.upper())
+        self._set(label, "running")
+        self.body = self._place._block(self._block, agent_props=self._description(label, "running"))
+
+    def update(self, label: str, state: ExpanderState) -> None:
+        """Change the label and the icon, and keep the content."""
+        before = self._block.SerializeToString()
+        self._set(label, state)
+        if self._block.SerializeToString() != before:
+            self._place._block(self._block, agent_props=self._description(label, state))
+
+    def _set(self, label: str, state: ExpanderState) -> None:
+        self._block.expandable.label = label
+        self._block.expandable.icon = _ICONS[state]
+        if state == "waiting":  # not a state of Streamlit's; without a state it shows the icon
+            self._block.expandable.ClearField("state")
+        else:
+            self._block.expandable.state = Block.Expandable.State.Value(state.upper())
+
+    def _description(self, label: str, state: ExpanderState) -> str | None:
+        """Describe the expander to readers of the page's tree, as the public methods do (agent API)."""
+        if state == "waiting":
+            return agent_spec.block(
+                "expander", key=self._key, label=label, icon=_ICONS[state], type=self._type
+            )
+        return agent_spec.block("status", key=self._key, label=label, state=state, type=self._type)
+
+
+# --- sessions ---------------------------------------------------------------------------------------
+
+
+def current_session_id() -> str:
+    """Return the id of the browser session whose script calls this; "" outside a script."""
+    context = get_script_run_ctx()
+    return context.session_id if context else ""
+
+
+def is_connected(session_id: str) -> bool:
+    """Return whether the session's browser is connected; it may come back to the same session if not.
+
+    No documented function tells a Stop, after which the browser is still there, from a lost connection.
+    """
+    return not runtime.exists() or runtime.get_instance().is_active_session(session_id)
+
+
+def rerun_session(session_id: str) -> None:
+    """Run the script of a session again with the current state of its widgets; do nothing if it is gone.
+
+    Works from any thread, and for a session whose script is not running; ``st.rerun`` does neither.
+    """
+    session = runtime.get_instance().get_app_session(session_id) if runtime.exists() else None
+    if session is not None:
+        session._call_soon_on_event_loop(lambda: session.request_rerun(session._client_state))
+
+
+# --- metrics ----------------------------------------------------------------------------------------
+
+Stat = CounterStat | GaugeStat | HistogramStat
+Stats = Mapping[str, Sequence[Stat]]
+
+
+class StatsProvider:
+    """What Streamlit's ``StatsManager`` asks for numbers; ``read`` returns the current ones by family."""
+
+    def __init__(self, families: Sequence[str], read: Callable[[], Stats]) -> None:
+        self.stats_families = families
+        self.read = read
+
+    def get_stats(self, family_names: Sequence[str] | None = None) -> Stats:
+        """Return the numbers of these families, or of all; nothing if they cannot be read."""
+        try:
+            stats = self.read()
+        except Exception:  # Streamlit's own numbers are still served
+            log.warning("The metrics cannot be read.", exc_info=True)
+            return {}
+        return {name: found for name, found in stats.items() if family_names is None or name in family_names}
+
+
+def serve_stats(families: Sequence[str], read: Callable[[], Stats]) -> None:
+    """Serve numbers at ``/_stcore/metrics`` beside Streamlit's own, instead of those of an earlier call.
+
+    Streamlit has no documented way to add numbers, or another address. Without a server this does nothing.
+    """
+    if not runtime.exists():
+        return
+    manager = runtime.get_instance().stats_mgr
+    provider = vars(manager).get(__name__)  # registered before Streamlit reloaded this module after an edit
+    if provider is None:
+        vars(manager)[__name__] = provider = StatsProvider(families, read)
+        manager.register_provider(provider)
+    provider.read = read

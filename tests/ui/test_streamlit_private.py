@@ -1,0 +1,252 @@
+"""What the page needs of Streamlit beyond its documentation; each test pins one use in ``streamlit_private``."""
+
+import ast
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.proto.Block_pb2 import Block
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.testing.v1 import AppTest
+
+from assistant.ui import streamlit_private
+from tests.browser.test_page import serve
+from tests.deploy.test_process import found
+from tests.paths import ROOT
+from tests.ui.page import seen
+from tests.ui.test_config import line, session
+
+APP = """
+import threading
+import time
+from pathlib import Path
+
+import streamlit as st
+
+from assistant.ui.streamlit_private import (
+    Expander, GaugeStat, current_session_id, is_connected, rerun_session, serve_stats
+)
+
+GONE = Path(__file__).with_name("gone")
+runs = st.session_state.setdefault("runs", [])
+runs.append(len(runs) + 1)
+st.text(f"run {runs[-1]}")
+call = Expander("call-1", "**add**(…)", "step")
+call.body.text("inside")
+call.update("**add**(1, 2) · 3 ms", "complete")
+Expander("call-2", "**pay**(…)", "step").update("**pay**(9) · needs approval", "waiting")
+serve_stats(["runs"], lambda: {"runs": [GaugeStat("runs", 4711, help="An earlier one.")]})
+serve_stats(["runs"], lambda: {"runs": [GaugeStat("runs", len(runs), help="Runs.")]})
+session_id = current_session_id()
+
+
+def watch():
+    rerun_session(session_id)
+    while is_connected(session_id):
+        time.sleep(0.01)
+    GONE.touch()
+
+
+if runs == [1]:
+    threading.Thread(target=watch, daemon=True).start()
+"""
+SECONDS = 20
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("app")
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path) -> Iterator[str]:
+    """The address of a server that runs ``APP``, with Streamlit's agent API."""
+    (folder / "app.py").write_text(APP)
+    flags = ["--server.enableAgentApi=true"]
+    for url in serve(folder, folder / "app.py", flags, PYTHONPATH=str(ROOT)):
+        yield url.partition("//")[2].rstrip("/")
+
+
+def get(address: str, method: str, path: str) -> str:
+    connection = HTTPConnection(address, timeout=SECONDS)
+    try:
+        connection.request(method, path, "{}", {"content-type": "application/json"})
+        with connection.getresponse() as response:
+            return response.read().decode()
+    finally:
+        connection.close()
+
+
+# --- streaming --------------------------------------------------------------------------------------
+
+
+def test_write_stream_calls_a_function_in_its_place() -> None:
+    def script() -> None:
+        import streamlit as st
+
+        from assistant.ui.streamlit_private import Chunks, end_text_block
+
+        chunks = ["a", "b", lambda: st.caption("between"), "c", end_text_block, "d"]
+        st.write_stream(Chunks(iter(chunks)))
+
+    page = AppTest.from_function(script).run()
+    elements = [seen(element) for element in page.main.children.values()]
+    assert elements == [("markdown", "ab"), ("caption", "between"), ("markdown", "c"), ("markdown", "d")]
+
+
+def test_write_stream_does_not_load_pandas_for_chunks() -> None:
+    script = (
+        "import sys, streamlit as st\n"
+        "from assistant.ui.streamlit_private import Chunks\n"
+        "assert st.write_stream(Chunks(iter(['a', 'b']))) == 'ab'\n"
+        "print('pandas' in sys.modules)\n"
+        "st.write_stream(iter(['a', 'b']))\n"
+        "print('pandas' in sys.modules)\n"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["False", "True"], "the second is why the first is needed"
+
+
+ended = threading.Event()
+
+
+def test_a_waiting_script_can_be_ended_where_it_yields() -> None:
+    def script() -> None:
+        import time
+
+        from assistant.ui.streamlit_private import yield_to_streamlit
+        from tests.ui.test_streamlit_private import ended
+
+        try:
+            while True:
+                time.sleep(0.01)
+                yield_to_streamlit()
+        finally:
+            ended.set()
+
+    ended.clear()
+    with pytest.raises(RuntimeError, match="timed out"):  # AppTest then presses Stop
+        AppTest.from_function(script, default_timeout=0.3).run()
+    assert ended.wait(SECONDS)
+
+
+# --- expanders --------------------------------------------------------------------------------------
+
+
+def test_an_expander_keeps_its_content_when_its_label_changes() -> None:
+    def script() -> None:
+        from assistant.ui.streamlit_private import Expander
+
+        call = Expander("call-1", "**add**(…)", "step")
+        call.body.text("inside")
+        call.update("**add**(1, 2) · 3 ms", "complete")
+
+    [expander] = AppTest.from_function(script).run().status
+    assert (expander.label, expander.state) == ("**add**(1, 2) · 3 ms", "complete")
+    assert [text.value for text in expander.text] == ["inside"]
+
+
+def test_an_expander_never_says_that_it_is_open_or_closed() -> None:
+    """So the browser leaves it as the user did."""
+
+    def script() -> None:
+        from assistant.ui.streamlit_private import Expander
+
+        Expander("call-1", "running", "step")
+        Expander("call-2", "", "step").update("complete", "complete")
+        Expander("call-3", "", "compact").update("error", "error")
+
+    page = AppTest.from_function(script).run()
+    states = [(each.state, each.proto.HasField("expanded")) for each in page.status]
+    assert states == [("running", False), ("complete", False), ("error", False)]
+
+
+def test_an_expander_that_waits_has_an_icon_and_no_state() -> None:
+    def script() -> None:
+        from assistant.ui.streamlit_private import Expander
+
+        Expander("call-1", "", "step").update("needs approval", "waiting")
+
+    page = AppTest.from_function(script).run()
+    assert [each.label for each in page.expander] == ["needs approval"]
+    assert page.expander[0].icon == ":material/pan_tool:"
+
+
+def test_an_expander_has_a_label_and_a_state_for_every_reader_of_the_page(address: str) -> None:
+    page: dict[str, Any] = json.loads(get(address, "POST", "/_stcore/agent/interact"))
+    assert page["status"] == "ready"
+    [call] = found(page, "status")
+    assert (call["key"], call["props"]) == (
+        "call-1",
+        {"label": "**add**(1, 2) · 3 ms", "state": "complete", "type": "step"},
+    )
+    assert [text["props"]["body"] for text in found(call, "text")] == ["inside"]
+    [waiting] = found(page, "expander")
+    assert (waiting["key"], waiting["props"]["label"]) == ("call-2", "**pay**(9) · needs approval")
+    assert found(page, "expandable") == []
+
+
+# --- sessions and metrics -----------------------------------------------------------------------------
+
+
+def test_a_session_reruns_from_a_thread_until_its_browser_has_gone(address: str, folder: Path) -> None:
+    (folder / "gone").unlink(missing_ok=True)
+    texts: list[str] = []
+    expanders: list[Block] = []
+    with line(address) as page:
+        session(page)
+        while True:
+            message = ForwardMsg.FromString(page.recv(SECONDS, decode=False))
+            texts += filter(None, [message.delta.new_element.text.body])
+            if message.delta.add_block.HasField("expandable"):
+                expanders.append(message.delta.add_block)
+            if message.WhichOneof("type") == "script_finished" and "run 2" in texts:
+                break
+        assert not (folder / "gone").exists()
+    wait_for((folder / "gone").exists)
+    assert {block.id for block in expanders} == {"call-1", "call-2"}, "the browser knows it by its id"
+    labels = [block.expandable.label for block in expanders if block.id == "call-1"]
+    assert labels[-2:] == ["**add**(…)", "**add**(1, 2) · 3 ms"]
+
+
+def test_metrics_are_served_beside_those_of_streamlit_and_replace_earlier_ones(address: str) -> None:
+    get(address, "POST", "/_stcore/agent/interact")
+    metrics = get(address, "GET", "/_stcore/metrics")
+    assert "active_sessions" in metrics
+    assert "# HELP runs Runs.\n" in metrics
+    assert "4711" not in metrics
+
+
+# --- one place --------------------------------------------------------------------------------------
+
+PRIVATE = ("streamlit.runtime", "streamlit.proto", "streamlit.elements", "streamlit.web")
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_no_other_module_uses_what_streamlit_does_not_document() -> None:
+    own = Path(streamlit_private.__file__)
+    paths = [ROOT / "streamlit_app.py", *(ROOT / "assistant").rglob("*.py")]
+    users = [path for path in paths if any(name.startswith(PRIVATE) for name in imported(path))]
+    assert users == [own]
