@@ -98,9 +98,9 @@ def test_write_stream_calls_a_function_in_its_place() -> None:
     def script() -> None:
         import streamlit as st
 
-        from assistant.ui.streamlit_private import Chunks, end_text_block
+        from assistant.ui.streamlit_private import Chunk, Chunks, end_text_block
 
-        chunks = ["a", "b", lambda: st.caption("between"), "c", end_text_block, "d"]
+        chunks: list[Chunk] = ["a", "b", lambda: st.caption("between"), "c", end_text_block, "d"]
         st.write_stream(Chunks(iter(chunks)))
 
     page = AppTest.from_function(script).run()
