@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 # --- streaming --------------------------------------------------------------------------------------
 
-Chunk = str | Callable[[], None]
+Chunk = str | Callable[[], object]
 """A piece of an answer for ``st.write_stream``: Markdown, or a function that draws something else.
 
 Calling a function between two texts is undocumented, but it is the only way to draw text, an expander and text
