@@ -1,7 +1,7 @@
 """The page: settings, thread, what was said, the answer being written, the input. Read it top to bottom."""
 
 import os
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -19,12 +19,12 @@ from assistant.backends.base import PROTOCOL_LABELS
 from assistant.backends.connection.override import ConnectionOverride
 from assistant.backends.files import takes
 from assistant.errors import BackendError, FunctionError, LimitReached, StoreError, ThreadBusy, UnknownThread
-from assistant.events import Decision, Event
+from assistant.events import Decision
 from assistant.locale.words import draw_language, retell, say
 from assistant.messages import Message
 from assistant.observability.logs import measured
 from assistant.recordings.recording import Recording
-from assistant.runs.queue import draw_queue
+from assistant.runs.loop import Events, Run
 from assistant.runs.replay import player
 from assistant.settings import Settings
 from assistant.storage.store import Store
@@ -39,6 +39,7 @@ from assistant.ui.chat.approval import draw_approval
 from assistant.ui.chat.branches import Branching
 from assistant.ui.chat.conversation import Visits, draw_message, follow, set_thread_url
 from assistant.ui.chat.history import draw_history, now_stands
+from assistant.ui.chat.queue import draw_queue
 from assistant.ui.chat.rerun_tool import draw_rerun_tool
 from assistant.ui.chat.tool_call import plain
 from assistant.ui.composer import draw_waiting, hold, put_back, release, submitted
@@ -95,16 +96,16 @@ def open_thread(thread_id: str) -> Thread:
     # Whose a thread is that only the server knows, nobody can tell.
     if opened is None and (user.id or (store and store.exists(thread_id))):
         raise UnknownThread("There is no thread by this id.", code="unknown_thread")
-    return live.share(opened or backend.load_thread(thread_id))
+    return live.register(opened or backend.load_thread(thread_id))
 
 
 def catch_up(thread: Thread) -> bool:
     """See what became of the thread in other processes; whether one of them is answering it now."""
-    if live.of(thread):
+    if live.get(thread):
         return False
     with suppress(StoreError):
         if store and (newer := store.newer(thread)):
-            live.renew(thread, newer)
+            live.update(thread, newer)
         if store and store.is_held_elsewhere(thread.id):
             return True
     if thread.is_unfinished:  # nobody is writing this answer any more, but perhaps the server by itself
@@ -114,22 +115,22 @@ def catch_up(thread: Thread) -> bool:
     return False
 
 
-def answer(run: Callable[[], Generator[Event, None, None]], thread: Thread) -> None:
+def answer(run: Callable[[], Run], thread: Thread) -> None:
     """Let a run go, record it, and keep the thread as it grows."""
     before = recordings.of(thread.id)[-1:] if thread.is_paused else []
     recording = before[0] if before else recordings.begin(thread.id)  # what was paused goes on
     st.session_state.recording = recording
 
-    def events() -> Generator[Event, None, None]:
-        return measured(record_run(paid(run(), thread, quota), recording), thread, metrics, toolbox)
+    def wrap(events: Events) -> Events:
+        return measured(record_run(paid(events, thread, quota), recording), thread, metrics, toolbox)
 
-    live.start(thread, events, assistant.cancel, autosaver)
+    live.start(thread, lambda: run().through(wrap), assistant.cancel, autosaver)
 
 
-def ask(run: Callable[[], Generator[Event, None, None]], thread: Thread) -> None:
+def ask(run: Callable[[], Run], thread: Thread) -> None:
     """Answer what a person asks now, if there is room for it within the limits."""
     if quota:
-        if live.of(thread):  # by the time it is started this may have ended, and nobody has paid for it
+        if live.get(thread):  # by the time it is started this may have ended, and nobody has paid for it
             raise ThreadBusy("An answer is still being written here. Wait for it, or stop it.")
         quota.admit()
     answer(run, thread)
@@ -139,11 +140,11 @@ def forget(thread_id: str) -> None:
     """Delete a thread here and at the server, if a person may have it deleted."""
     try:
         if store and (doomed := live.find(thread_id, user.id) or store.load(thread_id)):
-            if run := live.of(doomed):
+            if run := live.get(doomed):
                 run.stop()
                 run.join(1)
             store.delete(thread_id)
-            live.drop(doomed)
+            live.unregister(doomed)
             forget_at_server(doomed)
     except (ThreadBusy, StoreError) as error:
         st.toast(say("It is not deleted. {why}", why=plain(retell(str(error)))), icon=":material/error:")
@@ -166,7 +167,7 @@ def new_chat() -> None:
     set_thread_url("")
 
 
-def go_on(run: Callable[[], Generator[Event, None, None]]) -> None:
+def go_on(run: Callable[[], Run]) -> None:
     """Go on with the thread's answer, unless somebody else does already; a limit is said on the page."""
     try:
         ask(run, thread)
@@ -201,13 +202,20 @@ def replay(recording: Recording, speed: float) -> None:
     played = player(recording, toolbox, speed=speed, again=st.session_state.get("replay_again", False))
     copy = Thread(unguessable_id(), owner=user.id)
 
-    def run() -> Generator[Event, None, None]:
-        yield from played.run(copy, prompt_of(recording))
+    def clear(events: Events) -> Events:
+        yield from events
         copy.backend_state.clear()  # the server that this seems to have talked to knows nothing of it
 
     st.session_state.recording = recordings.begin(copy.id)
-    live.start(copy, lambda: record_run(run(), st.session_state.recording), played.cancel)
-    st.session_state.thread = live.share(copy)
+    made = st.session_state.recording
+    live.start(
+        copy,
+        lambda: played.run(copy, prompt_of(recording)).through(
+            lambda events: record_run(clear(events), made)
+        ),
+        played.cancel,
+    )
+    st.session_state.thread = live.register(copy)
     st.session_state.played = recording if st.session_state.get("replay_again") else None
     set_thread_url(copy.id)
 
@@ -222,12 +230,12 @@ def keep_rating(message: Message) -> None:
     """Keep what a person thinks of an answer, which may have gone from the thread meanwhile."""
     for number, each in enumerate(thread.messages):
         if each is message:
-            autosaver.keep(thread, number, False)
+            autosaver.save(thread, number, backend_state=False)
 
 
 def take_back(text: str) -> None:
     """Take what waits back into the input."""
-    st.session_state.prompt = queue.take(thread, text)
+    st.session_state.prompt = queue.remove(thread, text)
 
 
 def show_earlier() -> None:
@@ -274,8 +282,8 @@ def draw_head() -> str:
         st.warning(
             say("Broken on purpose: {faults}", faults=plain(settings.faults)), icon=":material/bug_report:"
         )
-    if autosaver.problem:
-        words = say("Threads are not kept just now. {why}", why=plain(autosaver.problem))
+    if autosaver.error:
+        words = say("Threads are not kept just now. {why}", why=plain(autosaver.error))
         st.warning(words, icon=":material/database_off:")
     if unknown:
         st.info(say("There is no thread by the id in the address, so this is a new one."))
@@ -290,9 +298,9 @@ def draw_side() -> str:
         st.session_state.choice = chosen
         st.rerun()
     first = thread.id
-    if store and not autosaver.problem and not user.id and not is_localhost():
+    if store and not autosaver.error and not user.id and not is_localhost():
         draw_key()
-    elif store and not autosaver.problem:
+    elif store and not autosaver.error:
         lists = backend.protocol == "agents" and not user.id  # the only servers that list threads
         at_server = partial(backend.list_threads, 50) if lists else None
         try:
@@ -393,7 +401,7 @@ if asked and asked not in (thread.id, st.session_state.get("address")):
         st.button(say("Retry"), key="retry", icon=":material/refresh:")
         st.stop()
 elif thread.id:
-    thread = live.share(thread)
+    thread = live.register(thread)
 if thread is not kept:
     st.session_state.shown = SHOWN
     st.session_state.pop("begin", None)
@@ -403,8 +411,8 @@ elsewhere = catch_up(thread)
 known = len(thread.messages)
 
 # What the person says: typed, waiting since the last answer, or one of the examples.
-waits = live.of(thread) is not None  # what is said now
-if not waits and not elsewhere and (given_back := queue.give_back(thread)):
+waits = live.get(thread) is not None  # what is said now
+if not waits and not elsewhere and (given_back := queue.clear_after_failure(thread)):
     st.session_state.unsent = (
         given_back,
         say("That answer did not end well. What waited is back in the input."),
@@ -433,7 +441,7 @@ if waits and attached:
     hold(attached)
     put_back(prompt, say("Files cannot wait: send them when the answer has come to its end."))
 if waits and prompt.strip():
-    if not queue.put(thread, prompt):
+    if not queue.add(thread, prompt):
         put_back(prompt, say("Too much waits here already. Your message is back in the input."))
     prompt = ""
 left, right = st.columns([5, 4], gap="large") if sandbox else (st.container(), None)
@@ -468,7 +476,7 @@ if prompt.strip() or attached:
         put_back(prompt, say("It is not asked yet: your message is back in the input."))
 elif not waits and not elsewhere:
     try:
-        queue.send(thread, lambda text: ask(partial(assistant.run, thread, text), thread))
+        queue.send_next(thread, lambda text: ask(partial(assistant.run, thread, text), thread))
     except ThreadBusy:
         pass  # it waits on
     except LimitReached as reached:
@@ -480,13 +488,13 @@ with above:
     draw_waiting(voice)
 
 # The conversation: what was said, and the answer that is being written.
-run = live.of(thread)
+run = live.get(thread)
 if waits and not run:
     st.rerun()  # it ended a moment ago, so what waits is due
 can_wait = run is not None and visits.count > 1
 if not can_wait:
     draw_around()
-if run or queue.of(thread):
+if run or queue.waiting(thread):
     with strip.container(gap="xxsmall"):
         draw_queue(queue, thread, take_back)
         if run:
@@ -496,7 +504,7 @@ if run or queue.of(thread):
 if elsewhere and not run:
     with below:
         look_elsewhere()
-end = run.first if run else len(thread.messages)
+end = run.position if run else len(thread.messages)
 first = max(0, end - st.session_state.shown) // 2 * 2  # a question goes with its answer
 begin = min(first, st.session_state.get("begin", first))
 begin = st.session_state.begin = begin if first - begin <= EMPTY else first
@@ -541,14 +549,14 @@ with conversation:
             draw_around()
 
     if run:
-        keep = partial(keep_rating, thread.messages[run.first])
+        keep = partial(keep_rating, thread.messages[run.position])
         follow(run, visits, retry, watch, toolbox, keep, branching, draw_aside)
-        now_stands([*earlier, thread.messages[run.first]], layout)
+        now_stands([*earlier, thread.messages[run.position]], layout)
         strip.empty()
     else:
         draw_aside()
     outdated = sandbox or around != [PROTOCOL_LABELS[backend.protocol], thread.id]
-    waits_on = bool(queue.of(thread)) and not thread.is_paused and not elsewhere
+    waits_on = bool(queue.waiting(thread)) and not thread.is_paused and not elsewhere
     if waits_on or (outdated and (run or len(thread.messages) > known)):
         st.rerun()  # the answer has ended, and what was drawn around it is no longer true
     with st.container():  # one element, whose place the next message takes

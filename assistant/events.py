@@ -6,8 +6,9 @@ number of events, and then exactly one ``Ending``, which is its last.
 The one rule: a new event joins ``Event``, and mypy then names every ``match`` that has to learn it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 Outcome = Literal["done", "failed", "timeout", "invalid", "unknown", "stopped", "denied"]
 """How a call ended: ``done``; ``failed`` (the function raised); ``timeout``; ``invalid`` (arguments it
@@ -283,3 +284,13 @@ Event = (
     | Note
     | Ending
 )
+
+
+class EventStream(Protocol):
+    """Events one after the other, such as a run or a generator; closing it cancels what produces them."""
+
+    def __iter__(self) -> Iterator[Event]: ...
+
+    def __next__(self) -> Event: ...
+
+    def close(self) -> None: ...

@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "attachments": {"messages"},
     "markdown": set(),
     "recordings": {"transports"},
-    "transports": {"recordings"},
+    "transports": {"events", "recordings"},
     "demo": set(),
     "tools": CORE | {"recordings", "transports"},
     "functions": {"ToolError", "tool"},

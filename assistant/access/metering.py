@@ -11,6 +11,7 @@ from contextlib import closing
 
 from assistant.events import (
     Event,
+    EventStream,
     ReasoningDelta,
     RoundEnded,
     RoundStarted,
@@ -30,7 +31,7 @@ FILE_TOKENS = 1500
 
 
 def with_metering(
-    run: Generator[Event, None, None], thread: Thread, charge: Callable[[Usage, str], None]
+    run: EventStream, thread: Thread, charge: Callable[[Usage, str], None]
 ) -> Generator[Event, None, None]:
     """The same run; ``charge`` is called with the tokens of each response, as soon as it is over.
 

@@ -20,6 +20,7 @@ from typing import Any, Literal, TextIO
 
 from assistant.events import (
     Event,
+    EventStream,
     RoundEnded,
     RunCompleted,
     RunFailed,
@@ -42,7 +43,7 @@ _NAME = "assistant"
 
 
 def measured(
-    events: Generator[Event, None, None], thread: Thread, metrics: Metrics, functions: Container[str]
+    events: EventStream, thread: Thread, metrics: Metrics, functions: Container[str]
 ) -> Generator[Event, None, None]:
     """The same run, logged and counted; closing it closes the run.
 

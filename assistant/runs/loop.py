@@ -1,13 +1,12 @@
-"""A run: ask the model, run the functions it asks for, give it the results, until it is done.
+"""The loop: ask the model, run the functions it calls, send their results, until the model is done.
 
-Not here: threads and clocks (``live.py``, ``execute.py``), a protocol (``backends/``), Streamlit.
-
-The one rule: a run is a generator of events with exactly one ending, and closing it cancels it.
+A run is a generator of events with exactly one ending; closing it cancels it. There are no threads and no clocks
+here: ``worker`` drains a run, ``assistant.tools`` runs functions, and a backend speaks to a server.
 """
 
 import logging
 from collections import Counter
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -34,21 +33,61 @@ from assistant.tools.toolbox import Toolbox
 
 log = logging.getLogger(__name__)
 
-MOST_REPEATS = 3
-"""In how many rounds of a run the very same call may be asked for."""
+Events = Generator[Event, None, None]
+
+MAX_REPEATS = 3
+"""Maximum number of rounds in which one run may make the very same call."""
 
 STOPPED = RunStopped("person", "Stopped.")
-"""How a run ends that a person stopped."""
+"""The ending of a run that the user stopped."""
 
 INTERRUPTED = RunFailed("interrupted", "The application ended in the middle of this answer.", retry=True)
-"""How a run ended whose process is gone."""
+"""The ending of a run whose process is gone."""
+
+
+class Run(Iterator[Event]):
+    """The events of one answer. Iterating folds each into the thread; closing cancels the run.
+
+    ``events`` is the generator without the folding, for a consumer that folds by itself (``RunLog``).
+    """
+
+    def __init__(self, thread: Thread, message: Message, events: Events) -> None:
+        self.thread, self.message, self.events = thread, message, events
+
+    def __next__(self) -> Event:
+        event = next(self.events)
+        self.fold(event)
+        return event
+
+    def __iter__(self) -> Iterator[Event]:
+        try:
+            for event in self.events:
+                self.fold(event)
+                yield event
+        finally:
+            self.close()
+
+    def fold(self, event: Event) -> None:
+        """Fold an event into the thread; after the message's ending, events are ignored."""
+        if self.message.ending is None and isinstance(event, ThreadOpened):
+            self.thread.id = event.thread_id
+        self.message.add(event)
+
+    def through(self, wrap: Callable[[Events], Events]) -> "Run":
+        """Return the same run with its events passed through ``wrap``, a generator function."""
+        return Run(self.thread, self.message, wrap(self.events))
+
+    def close(self) -> None:
+        """Cancel the run; an answer without an ending gets ``STOPPED``."""
+        self.events.close()
+        self.message.add(STOPPED)
 
 
 class Assistant:
-    """A model behind a backend, together with the functions it may call.
+    """A model behind a backend, and the functions that it may call.
 
-    A run pauses for a person's decision on calls of functions with ``approval``; with ``approve_all`` on
-    all calls, also of functions that are not written yet.
+    A run pauses for the user's decision on calls of functions with ``approval``; with ``approve_all`` it pauses on
+    every call, including calls of functions that do not exist.
     """
 
     def __init__(
@@ -66,60 +105,53 @@ class Assistant:
         self.tool_timeout = tool_timeout
         self.approve_all = approve_all
 
-    def run(
-        self, thread: Thread, text: str, attachments: Iterable[Attachment] = ()
-    ) -> Generator[Event, None, None]:
-        """Put a person's message into the thread, at once, and return the run that answers it."""
+    def run(self, thread: Thread, text: str, attachments: Iterable[Attachment] = ()) -> Run:
+        """Append the user's message to the thread and return the run that answers it."""
         thread.messages.append(Message.from_user(text, attachments))
         return self.resume(thread)
 
-    def resume(self, thread: Thread) -> Generator[Event, None, None]:
-        """Answer the thread as it stands: the run for a message that has no whole answer yet.
-
-        An answer that was going on in a process that is gone is gone on with.
-        """
-        _close(thread)
+    def resume(self, thread: Thread) -> Run:
+        """Return the run that answers the thread as it stands, or continues an unfinished answer."""
+        _close_calls(thread)
         resumed = thread.is_unfinished
         if not resumed:
             if thread.messages and thread.messages[-1].is_empty:
-                thread.messages.pop()  # an attempt that said nothing leaves nothing
+                thread.messages.pop()  # a failed attempt without content is replaced
             thread.messages.append(Message("assistant"))
-        return self._answer(thread, thread.messages[-1], resumed)
+        return self._answer(thread, resumed)
 
-    def edit(self, thread: Thread, position: int, text: str) -> Generator[Event, None, None]:
-        """Put another text in the place of a person's message, at once, and return the run that answers it.
+    def edit(self, thread: Thread, position: int, text: str) -> Run:
+        """Replace the user's message at this position, in a new branch, and return the run that answers it.
 
-        That begins a branch; what was attached stays. Where there is no message of a person at this position
-        (any more), nothing happens.
+        Attachments stay. If there is no user message at this position, nothing changes.
         """
-        if not _is_by(thread, position, "user"):
-            return _as_it_stands(thread)
+        if not _has_message(thread, position, "user"):
+            return _nothing_to_do(thread)
         attachments = thread.messages[position].attachments
-        _leave(thread, position)
+        _branch(thread, position)
         return self.run(thread, text, attachments)
 
-    def regenerate(self, thread: Thread, position: int) -> Generator[Event, None, None]:
-        """Put the answer at this position aside, at once, and return the run that answers again.
+    def regenerate(self, thread: Thread, position: int) -> Run:
+        """Return the run that answers again in place of the answer at this position, in a new branch.
 
-        That begins a branch. Where there is no answer at this position (any more), nothing happens.
+        If there is no answer at this position, nothing changes.
         """
-        if not _is_by(thread, position, "assistant"):
-            return _as_it_stands(thread)
+        if not _has_message(thread, position, "assistant"):
+            return _nothing_to_do(thread)
         if not thread.messages[-1].is_empty or position < len(thread.messages) - 1:
-            _leave(thread, position)  # else ``resume`` takes away what said nothing
+            _branch(thread, position)  # an empty last answer is replaced by ``resume``
         return self.resume(thread)
 
-    def decide(self, thread: Thread, decisions: Iterable[Decision]) -> Generator[Event, None, None]:
-        """Take a person's decisions on open calls of a paused run, at once, and return the run that goes on.
+    def decide(self, thread: Thread, decisions: Iterable[Decision]) -> Run:
+        """Return the run that applies the user's decisions on open calls and continues the paused answer.
 
-        It carries them out. If calls are left that nobody decided on, it pauses again; else the model is
-        asked for the next round of the same answer. A decision on a call that is not open is passed over:
-        somebody was first.
+        It pauses again while calls are left without a decision. Decisions on calls that are no longer open are
+        ignored.
         """
         if thread.is_unfinished:
-            return self.mark_interrupted(thread)  # who decided before is gone
+            return self.mark_interrupted(thread)  # the process that applied earlier decisions is gone
         if not thread.is_paused:
-            return _as_it_stands(thread)
+            return _nothing_to_do(thread)
         message = thread.messages[-1]
         first: dict[str, Decision] = {}
         for decision in decisions:
@@ -127,91 +159,84 @@ class Assistant:
         decided: list[tuple[ToolCall, Decision]] = []
         for call in message.open_calls:
             if call.call_id in first:
-                taken = first[call.call_id]
-                if isinstance(taken, CallApproved) and taken.arguments:
-                    taken = replace(taken, arguments=changed_arguments(call.arguments, taken.arguments))
-                decided.append((ToolCall(call.call_id, call.name, call.arguments, call.server), taken))
+                decision = first[call.call_id]
+                if isinstance(decision, CallApproved) and decision.arguments:
+                    decision = replace(
+                        decision, arguments=changed_arguments(call.arguments, decision.arguments)
+                    )
+                decided.append((ToolCall(call.call_id, call.name, call.arguments, call.server), decision))
         message.ending = None
-        return self._answer(thread, message, False, decided)
+        return self._answer(thread, False, decided)
 
-    def mark_interrupted(self, thread: Thread) -> Generator[Event, None, None]:
-        """The run that ends an answer whose process is gone: nobody goes on with it."""
-        thread.messages[-1].add(INTERRUPTED)
-        yield INTERRUPTED
+    def mark_interrupted(self, thread: Thread) -> Run:
+        """Return the run that only ends an answer whose process is gone."""
+        return Run(thread, thread.messages[-1], _only(INTERRUPTED))
 
     def cancel(self, thread: Thread) -> None:
-        """Let go of the server at once, although the run itself is blocked in waiting for it."""
+        """Close the thread's open request at once, even while the run waits for it."""
         self.backend.cancel(thread)
 
     def needs_approval(self, name: str) -> bool:
-        """Whether a person decides on calls of the function by this name."""
+        """Return whether the user decides on calls of the function with this name."""
         return self.approve_all or (name in self.toolbox and self.toolbox[name].approval)
 
     def _answer(
-        self,
-        thread: Thread,
-        message: Message,
-        resumed: bool,
-        decided: Sequence[tuple[ToolCall, Decision]] = (),
-    ) -> Generator[Event, None, None]:
-        with closing(self._rounds(thread, message, resumed, decided)) as events:
+        self, thread: Thread, resumed: bool, decided: Sequence[tuple[ToolCall, Decision]] = ()
+    ) -> Run:
+        message = thread.messages[-1]
+        rounds = self._rounds(thread, message, resumed, decided)
+        return Run(thread, message, self._with_ending(thread, rounds))
+
+    def _with_ending(self, thread: Thread, rounds: Events) -> Events:
+        """Yield the rounds' events; an error of theirs becomes the run's ending."""
+        with closing(rounds):
             try:
-                for event in events:
-                    if isinstance(event, ThreadOpened):
-                        if thread.id:
-                            continue  # a thread keeps its first name
-                        thread.id = event.thread_id
-                    message.add(event)
-                    yield event
-            except GeneratorExit:
-                message.add(STOPPED)
-                raise
+                for event in rounds:
+                    if not (isinstance(event, ThreadOpened) and thread.id):  # a thread keeps its first id
+                        yield event
+            except Incomplete as limit:
+                yield RunStopped(limit.reason, str(limit))
+            except BackendError as error:
+                yield RunFailed(error.code, str(error), error.retry, error.retry_after)
+            except Exception as error:
+                log.exception("a run failed unexpectedly")
+                yield RunFailed(
+                    "internal",
+                    f"The application itself failed ({type(error).__name__}). Its log has more.",
+                )
 
     def _rounds(
         self, thread: Thread, message: Message, resumed: bool, decided: Sequence[tuple[ToolCall, Decision]]
-    ) -> Generator[Event, None, None]:
-        try:
-            yield from (decision for _, decision in decided)
-            yield from apply_decisions(decided, self.toolbox, self.tool_timeout)
+    ) -> Events:
+        yield from (decision for _, decision in decided)
+        yield from apply_decisions(decided, self.toolbox, self.tool_timeout)
+        if message.open_calls:
+            yield RunPaused()
+            return
+        earlier = {(call.round, call.name, call.arguments) for call in message.calls}
+        repeats = Counter((name, arguments) for _, name, arguments in earlier)
+        rounds_before = max((number for number, _, _ in earlier), default=0)
+        for number in range(rounds_before + 1, self.max_rounds + 1):
+            yield RoundStarted(number, resumed and number == rounds_before + 1)
+            calls = yield from self.backend.stream(thread, self.toolbox)
+            if not calls:
+                yield RunCompleted()
+                return
+            repeats.update({(call.name, call.arguments) for call in calls})
+            (name, _), times = repeats.most_common(1)[0]
+            if times > MAX_REPEATS:
+                yield RunStopped("repeated_call", f"Stopped: the same call of {name} came again and again.")
+                return
+            free = [call for call in calls if not (call.server or self.needs_approval(call.name))]
+            yield from execute(free, self.toolbox, self.tool_timeout)
             if message.open_calls:
                 yield RunPaused()
                 return
-            earlier = {(call.round, call.name, call.arguments) for call in message.calls}
-            asked = Counter((name, arguments) for _, name, arguments in earlier)
-            before = max((number for number, _, _ in earlier), default=0)
-            for number in range(before + 1, self.max_rounds + 1):
-                yield RoundStarted(number, resumed and number == before + 1)
-                calls = yield from self.backend.stream(thread, self.toolbox)
-                if not calls:
-                    yield RunCompleted()
-                    return
-                asked.update({(call.name, call.arguments) for call in calls})
-                (name, _), times = asked.most_common(1)[0]
-                if times > MOST_REPEATS:
-                    yield RunStopped(
-                        "repeated_call", f"Stopped: the same call of {name} came again and again."
-                    )
-                    return
-                free = [call for call in calls if not (call.server or self.needs_approval(call.name))]
-                yield from execute(free, self.toolbox, self.tool_timeout)
-                if message.open_calls:
-                    yield RunPaused()
-                    return
-            yield RunStopped("max_rounds", f"Stopped after {self.max_rounds} rounds of function calls.")
-        except Incomplete as limit:
-            yield RunStopped(limit.reason, str(limit))
-        except BackendError as error:
-            yield RunFailed(error.code, str(error), error.retry, error.retry_after)
-        except Exception as error:
-            log.exception("a run failed in a way nobody thought of")
-            yield RunFailed(
-                "internal",
-                f"The application itself failed ({type(error).__name__}). Its log has more.",
-            )
+        yield RunStopped("max_rounds", f"Stopped after {self.max_rounds} rounds of function calls.")
 
 
-def _close(thread: Thread) -> None:
-    """Give every call a result that still waits for one, for the person goes on without it."""
+def _close_calls(thread: Thread) -> None:
+    """Give every open call a result, because the user continues without it."""
     for message in thread.messages:
         if isinstance(message.ending, RunPaused):
             message.ending = STOPPED
@@ -220,18 +245,23 @@ def _close(thread: Thread) -> None:
     thread.close_open_calls(stopped_result)
 
 
-def _leave(thread: Thread, position: int) -> None:
-    """Begin a branch at this position; what is left there can be gone on with later."""
-    _close(thread)
-    if thread.is_unfinished:  # in a process that is gone
+def _branch(thread: Thread, position: int) -> None:
+    """Start a branch at this position; the old one stays complete."""
+    _close_calls(thread)
+    if thread.is_unfinished:  # its process is gone
         thread.messages[-1].add(INTERRUPTED)
     thread.branch(position)
 
 
-def _is_by(thread: Thread, position: int, role: str) -> bool:
+def _has_message(thread: Thread, position: int, role: str) -> bool:
     return 0 <= position < len(thread.messages) and thread.messages[position].role == role
 
 
-def _as_it_stands(thread: Thread) -> Generator[Event, None, None]:
-    """The run of an answer that has ended: there is nothing left to do."""
-    yield (thread.messages[-1].ending if thread.messages else None) or INTERRUPTED
+def _nothing_to_do(thread: Thread) -> Run:
+    """Return the run of an answer that has ended: its ending alone."""
+    message = thread.messages[-1] if thread.messages else Message("assistant")
+    return Run(thread, message, _only(message.ending or INTERRUPTED))
+
+
+def _only(event: Event) -> Events:
+    yield event

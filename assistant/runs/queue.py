@@ -1,120 +1,83 @@
-"""What a person says while an answer is being written: it waits its turn.
-
-Not here: the answer that goes on (``live.py``), or the input itself (``streamlit_app.py``).
-
-The one rule: what waits is sent once, by whichever page sees first that the answer ended well; after anything
-else it goes back to the person, for they may mean something else now.
-"""
+"""Messages that the user sends while an answer is being written: they wait their turn."""
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
-from weakref import WeakKeyDictionary
-
-import streamlit as st
+from collections.abc import Callable
+from types import UnionType
+from weakref import WeakKeyDictionary, WeakSet
 
 from assistant.events import RunCompleted, RunFailed, RunStopped
-from assistant.locale.words import say
 from assistant.threads import Thread
 
-MOST = 20
-"""How many may wait in one thread."""
+MAX_MESSAGES = 20
+"""Maximum number of messages that may wait in one thread."""
 
 
-class _Line:
-    """What waits in one thread; the lock is held by whoever looks at it, or sends it."""
+class MessageQueue:
+    """What waits in each thread of a process, oldest first; safe to use from any thread.
 
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.texts: list[str] = []
-
-
-class Queue:
-    """What waits in each thread of a process, the first first; may be used on any thread."""
+    A message is sent once, by the first page that sees that the answer ended well. After any other ending, all of
+    them return to the input, because the user may want something else now.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._lines: WeakKeyDictionary[Thread, _Line] = WeakKeyDictionary()
+        self._waiting: WeakKeyDictionary[Thread, list[str]] = WeakKeyDictionary()
+        self._sending: WeakSet[Thread] = WeakSet()  # a page is starting the run for its next message
 
-    def of(self, thread: Thread) -> list[str]:
-        """What waits in a thread."""
-        with self._of(thread) as waiting:
-            return waiting[:]
+    def waiting(self, thread: Thread) -> list[str]:
+        """Return what waits in a thread."""
+        with self._lock:
+            return list(self._waiting.get(thread, ()))
 
-    def put(self, thread: Thread, text: str) -> bool:
-        """Let a text wait; whether there was room for it."""
-        with self._of(thread) as waiting:
-            if len(waiting) >= MOST:
+    def add(self, thread: Thread, text: str) -> bool:
+        """Append a message. Return False if the queue is full."""
+        with self._lock:
+            texts = self._waiting.setdefault(thread, [])
+            if len(texts) >= MAX_MESSAGES:
                 return False
-            waiting.append(text)
+            texts.append(text)
             return True
 
-    def take(self, thread: Thread, text: str) -> str:
-        """Take a text out, as the one who had it wait; empty if it does not wait any more."""
-        with self._of(thread) as waiting:
-            if text not in waiting:
+    def remove(self, thread: Thread, text: str) -> str:
+        """Remove a message and return it; return an empty text if it no longer waits."""
+        with self._lock:
+            texts = self._waiting.get(thread, [])
+            if text not in texts:
                 return ""
-            waiting.remove(text)
+            texts.remove(text)
             return text
 
-    def send(self, thread: Thread, start: Callable[[str], None]) -> bool:
-        """Have ``start`` send what is to be said next, now that nobody writes in the thread; whether it did.
+    def send_next(self, thread: Thread, start: Callable[[str], object]) -> bool:
+        """Call ``start`` with the next message if the newest answer ended well. Return whether it was called.
 
-        Another page waits meanwhile: when it gets to look, the answer goes on already. What ``start`` raises
-        is raised, and the text waits on.
+        If ``start`` raises, the message is the next one again.
         """
-        with self._of(thread) as waiting:
-            if not waiting or not _ended(thread, RunCompleted):
+        with self._lock:
+            texts = self._waiting.get(thread, [])
+            if not texts or thread in self._sending or not _ending_is(thread, RunCompleted):
                 return False
-            start(waiting[0])
-            del waiting[0]
+            self._sending.add(thread)
+            text = texts.pop(0)
+        try:
+            start(text)
             return True
+        except BaseException:
+            with self._lock:
+                self._waiting.setdefault(thread, []).insert(0, text)
+            raise
+        finally:
+            with self._lock:
+                self._sending.discard(thread)
 
-    def give_back(self, thread: Thread) -> str:
-        """Take out all that waits, if the answer it waited for was stopped or failed; or nothing.
-
-        While that waits for a person's decision, so does all of this.
-        """
-        with self._of(thread) as waiting:
-            return _all_of(waiting) if _ended(thread, RunStopped | RunFailed) else ""
+    def clear_after_failure(self, thread: Thread) -> str:
+        """Remove all messages and return them as one text if the newest answer was stopped or failed."""
+        return self.clear(thread) if _ending_is(thread, RunStopped | RunFailed) else ""
 
     def clear(self, thread: Thread) -> str:
-        """Take out all that waits, as one text."""
-        with self._of(thread) as waiting:
-            return _all_of(waiting)
-
-    @contextmanager
-    def _of(self, thread: Thread) -> Iterator[list[str]]:
-        """What waits in a thread, for as long as nobody else looks at it."""
+        """Remove all messages and return them as one text."""
         with self._lock:
-            line = self._lines.setdefault(thread, _Line())
-        with line.lock:
-            yield line.texts
+            return "\n\n".join(self._waiting.pop(thread, []))
 
 
-def _all_of(waiting: list[str]) -> str:
-    text = "\n\n".join(waiting)
-    waiting.clear()
-    return text
-
-
-def _ended(thread: Thread, how: Any) -> bool:
-    return bool(thread.messages) and isinstance(thread.messages[-1].ending, how)
-
-
-def draw_queue(queue: Queue, thread: Thread, take_back: Callable[[str], None]) -> None:
-    """Draw what waits; ``take_back`` is called with a text that a person takes out again."""
-    for number, text in enumerate(queue.of(thread)):
-        with st.container(horizontal=True, vertical_alignment="center", key=f"waiting-{number}"):
-            st.caption(f":material/schedule: {say('Next')}", width="content")
-            st.text(text if len(text) <= 200 else text[:199] + "…", width="stretch")
-            st.button(
-                "",
-                key=f"take_back_{number}",
-                icon=":material/undo:",
-                type="tertiary",
-                help=say("Take it back into the input"),
-                on_click=take_back,
-                args=[text],
-            )
+def _ending_is(thread: Thread, kind: type | UnionType) -> bool:
+    return bool(thread.messages) and isinstance(thread.messages[-1].ending, kind)

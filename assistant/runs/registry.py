@@ -1,77 +1,77 @@
-"""The threads that are open in this process, and the run that each of them may have.
-
-Not here: one run and its log (``live.py``).
-
-The one rule: a thread has one run at a time, in this process and, where threads are kept, in all of them; and
-nobody is given somebody else's.
-"""
+"""The threads that are open in this process, and the one run that each of them may have."""
 
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from weakref import WeakSet, WeakValueDictionary
 
 from assistant.errors import ThreadBusy
-from assistant.events import Event
-from assistant.runs.live_run import Keeping, LiveRun
+from assistant.runs.autosave import Autosaver, Saver
+from assistant.runs.loop import Run
+from assistant.runs.worker import LiveRun
 from assistant.threads import Thread
 
 
-class LiveRuns:
-    """The threads that are open in this process, and the run each of them may have."""
+class RunRegistry:
+    """Starts runs, one per thread at a time, and finds threads and runs again by id.
+
+    Where threads are saved, one run per thread holds across all processes with the same database. A thread is found
+    only by its owner.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._runs: list[LiveRun] = []
-        self._starting: WeakSet[Thread] = WeakSet()
-        self._threads: WeakValueDictionary[tuple[str, str], Thread] = WeakValueDictionary()  # by owner, id
+        self._reserved: WeakSet[Thread] = WeakSet()  # a run is starting, or the thread is being changed
+        self._threads: WeakValueDictionary[tuple[str, str], Thread] = WeakValueDictionary()  # by owner and id
 
     def start(
         self,
         thread: Thread,
-        run: Callable[[], Generator[Event, None, None]],
+        prepare: Callable[[], Run],
         cancel: Callable[[Thread], None] = lambda thread: None,
-        autosaver: Keeping | None = None,
+        autosaver: Autosaver | None = None,
     ) -> LiveRun:
-        """Call ``run`` and let what it returns go on a thread of its own.
+        """Call ``prepare`` and start the run that it returns on a thread of its own.
 
-        ``cancel`` is called when the run is stopped, to wake it where it waits for a server. The ``autosaver``
-        keeps the answer as it grows, from the message before it on.
+        ``cancel`` is called when the run is stopped, to close its open request. The ``autosaver`` saves the answer
+        as it grows, and the two messages before it.
 
         Raises:
-            ThreadBusy: The thread has a run that has not ended; ``run`` was not called.
+            ThreadBusy: The thread has a run that has not ended; ``prepare`` was not called.
         """
-        with self._alone(thread, autosaver), self._lock:
-            live = LiveRun(thread, run(), cancel, autosaver)
-            live.begin()
+        with self._exclusive(thread, autosaver), self._lock:
+            run = prepare()
+            live = LiveRun(run, cancel, _saver(run, autosaver) if autosaver else None)
+            live.start()
             self._runs.append(live)
             return live
 
-    def change(self, thread: Thread, change: Callable[[], None], autosaver: Keeping | None = None) -> None:
-        """Call ``change``, which changes the thread while nobody can answer it, and keep what came of it.
+    def change(self, thread: Thread, change: Callable[[], None], autosaver: Autosaver | None = None) -> None:
+        """Call ``change`` while the thread has no run and can get none, and save the result.
 
         Raises:
             ThreadBusy: The thread has a run that has not ended; ``change`` was not called.
         """
-        with self._alone(thread, autosaver):
+        with self._exclusive(thread, autosaver):
             with self._lock:
                 change()
             if autosaver:
-                autosaver.keep(thread, len(thread.messages), True)
+                autosaver.save(thread, len(thread.messages), backend_state=True)
                 autosaver.release(thread)
 
     @contextmanager
-    def _alone(self, thread: Thread, autosaver: Keeping | None) -> Iterator[None]:
-        """Within this block the thread, as its newest, is nobody else's; after it too, if it ends well."""
+    def _exclusive(self, thread: Thread, autosaver: Autosaver | None) -> Iterator[None]:
+        """Reserve the thread, brought up to date, for this block; its lease stays if the block ends well."""
         with self._lock:
-            if self.of(thread) is not None or thread in self._starting:
+            if self.get(thread) is not None or thread in self._reserved:
                 raise ThreadBusy("An answer is still being written here. Wait for it, or stop it.")
-            self._starting.add(thread)
+            self._reserved.add(thread)
         try:
-            newer = autosaver.take(thread, lambda: self._stop(thread)) if autosaver else None
+            newer = autosaver.acquire(thread, lambda: self._stop(thread)) if autosaver else None
             if newer is not None:
                 with self._lock:
-                    _renew(thread, newer)
+                    _update(thread, newer)
             yield
         except BaseException:
             if autosaver:
@@ -79,16 +79,16 @@ class LiveRuns:
             raise
         finally:
             with self._lock:
-                self._starting.discard(thread)
+                self._reserved.discard(thread)
 
-    def renew(self, thread: Thread, newer: Thread) -> None:
-        """Bring a thread up to date with what another process has kept, unless it is answered here."""
+    def update(self, thread: Thread, newer: Thread) -> None:
+        """Bring a thread up to date with what another process saved, unless it has a run here."""
         with self._lock:
-            if self.of(thread) is None and thread not in self._starting:
-                _renew(thread, newer)
+            if self.get(thread) is None and thread not in self._reserved:
+                _update(thread, newer)
 
-    def of(self, thread: Thread) -> LiveRun | None:
-        """The run of this thread that has not ended, if there is one."""
+    def get(self, thread: Thread) -> LiveRun | None:
+        """Return the thread's run that has not ended, if there is one."""
         with self._lock:
             self._runs = [run for run in self._runs if not run.ended]
             return next((run for run in self._runs if run.thread is thread), None)
@@ -100,30 +100,42 @@ class LiveRuns:
             return {run.thread.id for run in self._runs if not run.ended}
 
     def find(self, thread_id: str, owner: str = "") -> Thread | None:
-        """This person's thread by this id, if it is open in this process or a run is writing to it."""
+        """Return the owner's thread with this id if it is open or being answered in this process."""
         with self._lock:
-            running = (each.thread for each in self._runs if each.thread.id == thread_id)
-            mine = next((thread for thread in running if thread.owner == owner), None)
-            return mine or self._threads.get((owner, thread_id))
+            running = (run.thread for run in self._runs if run.thread.id == thread_id)
+            own = next((thread for thread in running if thread.owner == owner), None)
+            return own or self._threads.get((owner, thread_id))
 
-    def drop(self, thread: Thread) -> None:
-        """Let a thread go that was deleted: nobody finds it any more."""
-        with self._lock:
-            self._threads.pop((thread.owner, thread.id), None)
-
-    def share(self, thread: Thread) -> Thread:
-        """Make the thread, which has an id, known to the process; a person's first under an id wins."""
+    def register(self, thread: Thread) -> Thread:
+        """Let others find the thread, which has an id. Return the one that was first registered under it."""
         with self._lock:
             found = self.find(thread.id, thread.owner)
             return self._threads.setdefault((thread.owner, thread.id), found or thread)
 
+    def unregister(self, thread: Thread) -> None:
+        """Let nothing find the thread any more, because it was deleted."""
+        with self._lock:
+            self._threads.pop((thread.owner, thread.id), None)
+
     def _stop(self, thread: Thread) -> None:
-        run = self.of(thread)
-        if run is not None:
+        if (run := self.get(thread)) is not None:
             run.stop()
 
 
-def _renew(thread: Thread, newer: Thread) -> None:
+def _saver(run: Run, autosaver: Autosaver) -> Saver:
+    thread = run.thread
+    # The two messages before the answer may change as well: open calls of the answer before it were closed.
+    since = max(0, len(thread.messages) - 3)
+
+    def write(backend_state: bool, last: bool) -> None:
+        autosaver.save(thread, since, backend_state=backend_state)
+        if last:
+            autosaver.release(thread)
+
+    return Saver(write, thread.id)
+
+
+def _update(thread: Thread, newer: Thread) -> None:
     if newer.version > thread.version:
         thread.messages[:], thread.backend_state = newer.messages, newer.backend_state
         thread.branches, thread.dirty_from = newer.branches, None

@@ -10,13 +10,12 @@ import re
 import threading
 from collections.abc import Generator, Iterator
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx2
 
+from assistant.events import Event, EventStream
 from assistant.recordings.recording import How, Recording
-
-E = TypeVar("E")
 
 MOST_BYTES = 32_000_000
 """What all tapes of a process hold together; the oldest go first."""
@@ -32,7 +31,7 @@ _ENDINGS = ("RunCompleted", "RunPaused", "RunStopped", "RunFailed")
 _tape: ContextVar[Recording | None] = ContextVar("tape", default=None)
 
 
-def record_run(events: Generator[E, None, None], recording: Recording) -> Generator[E, None, None]:
+def record_run(events: EventStream, recording: Recording) -> Generator[Event, None, None]:
     """The same run, with what it asks and what it says recorded; closing it closes the run.
 
     Of a run that is closed before its ending the tape says ``RunClosed``.

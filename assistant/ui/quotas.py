@@ -8,7 +8,6 @@ machine itself; for anybody else it is as if it were not there.
 
 import logging
 import time
-from collections.abc import Generator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -21,7 +20,7 @@ from assistant.access.metering import with_metering
 from assistant.access.usage_store import UsageStore
 from assistant.backends.transcription import Voice
 from assistant.errors import LimitReached, RequestRefused, StoreError
-from assistant.events import Event, Usage
+from assistant.events import EventStream, Usage
 from assistant.locale.words import say
 from assistant.markdown.escape import plain
 from assistant.recordings.prices import cost, price_of
@@ -104,9 +103,7 @@ class QuotaGuard:
             log.warning("%d tokens are not counted: %s", tokens, error)
 
 
-def paid(
-    run: Generator[Event, None, None], thread: Thread, quota: QuotaGuard | None
-) -> Generator[Event, None, None]:
+def paid(run: EventStream, thread: Thread, quota: QuotaGuard | None) -> EventStream:
     """The same run; what it takes is counted, where there is a wallet."""
     return with_metering(run, thread, quota.charge) if quota else run
 

@@ -15,9 +15,9 @@ from assistant.backends import LazyBackend, open_backend
 from assistant.backends.transcription import Voice, open_voice
 from assistant.observability.logs import begin_logging
 from assistant.observability.metrics import Metrics
-from assistant.runs.autosaver import Autosaver
-from assistant.runs.queue import Queue
-from assistant.runs.registry import LiveRuns
+from assistant.runs.autosave import Autosaver
+from assistant.runs.queue import MessageQueue
+from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
 from assistant.transports.recorder import RecordingStore
 from assistant.ui.metrics import serve_metrics
@@ -56,9 +56,9 @@ def demo_server() -> "DemoTransport":
 
 
 @st.cache_resource(show_spinner=False)
-def live_runs(edition: int) -> LiveRuns:
+def live_runs(edition: int) -> RunRegistry:
     """The runs of this process. ``edition`` changes when Streamlit reloads the package after an edit."""
-    return LiveRuns()
+    return RunRegistry()
 
 
 @st.cache_resource(show_spinner=False)
@@ -75,9 +75,9 @@ def metrics_of(settings: Settings, edition: int) -> Metrics:
 
 
 @st.cache_resource(show_spinner=False)
-def queued(edition: int) -> Queue:
+def queued(edition: int) -> MessageQueue:
     """What people have said while an answer is being written."""
-    return Queue()
+    return MessageQueue()
 
 
 @st.cache_resource(show_spinner=False, on_release=lambda autosaver: autosaver.close())

@@ -18,8 +18,9 @@ from assistant.errors import ThreadBusy
 from assistant.events import Event, RunCompleted
 from assistant.messages import Attachment, Message, Text
 from assistant.recordings.recording import Recording
-from assistant.runs.autosaver import Autosaver
-from assistant.runs.registry import LiveRuns
+from assistant.runs.autosave import Autosaver
+from assistant.runs.loop import Run
+from assistant.runs.registry import RunRegistry
 from assistant.storage.export import as_json
 from assistant.storage.store import Store
 from tests.conftest import need
@@ -98,13 +99,13 @@ def test_threads_from_before_there_was_sign_in_are_nobodys(store: Store) -> None
 def test_what_grows_in_another_process_is_seen_by_its_person(store: Store, database: str) -> None:
     thread = thread_of("ada")
     autosaver = Autosaver(database)
-    assert autosaver.take(thread, lambda: None) is None
-    autosaver.keep(thread, 0, True)
+    assert autosaver.acquire(thread, lambda: None) is None
+    autosaver.save(thread, 0, backend_state=True)
     mine = store.of("ada").load("conv_1")
     assert mine is not None
     assert store.of("ada").is_held_elsewhere("conv_1")
     thread.messages.append(Message.from_user("More"))
-    autosaver.keep(thread, 2, True)
+    autosaver.save(thread, 2, backend_state=True)
     newer = store.newer(mine)
     assert newer is not None
     assert (len(newer.messages), newer.owner) == (3, "ada")
@@ -113,22 +114,23 @@ def test_what_grows_in_another_process_is_seen_by_its_person(store: Store, datab
 
 
 def test_an_open_thread_is_handed_to_its_own_person_alone() -> None:
-    runs = LiveRuns()
+    runs = RunRegistry()
     adas, bobs = thread_of("ada"), thread_of("bob")
-    assert runs.share(adas) is adas
-    assert runs.share(bobs) is bobs
+    assert runs.register(adas) is adas
+    assert runs.register(bobs) is bobs
     assert [runs.find("conv_1", each) for each in ("ada", "bob", "", "eve")] == [adas, bobs, None, None]
     go_on = threading.Event()
 
-    def run() -> Generator[Event, None, None]:
+    def wait() -> Generator[Event, None, None]:
         go_on.wait(10)
         yield RunCompleted()
 
-    live = runs.start(running := thread_of("ada", "conv_2"), run)
+    running = thread_of("ada", "conv_2")
+    live = runs.start(running, lambda: Run(running, running.messages[-1], wait()))
     assert [runs.find("conv_2", each) for each in ("ada", "bob", "")] == [running, None, None]
     go_on.set()
     assert live.join(10)
-    runs.drop(bobs)
+    runs.unregister(bobs)
     assert [runs.find("conv_1", each) for each in ("ada", "bob")] == [adas, None]
 
 
@@ -215,8 +217,8 @@ def test_an_answer_that_is_being_written_is_its_persons_alone(sign_in: SignIn, t
     autosaver = Autosaver(f"sqlite:///{tmp_path}/threads.sqlite")
     thread = Thread("conv_1", [Message.from_user("Hush"), Message("assistant", [Text("Hm")])])
     thread.owner = id_of(ADA)
-    autosaver.take(thread, lambda: None)
-    autosaver.keep(thread, 0, True)
+    autosaver.acquire(thread, lambda: None)
+    autosaver.save(thread, 0, backend_state=True)
     bob = sign_in(BOB, "conv_1")
     assert is_new(bob)
     assert not [each for each in bob.button if each.key in ("stop", "stop_elsewhere")]

@@ -148,7 +148,7 @@ def test_a_pause_in_a_thread_that_was_imported_is_no_way_round(
 def test_what_waited_for_an_answer_is_not_sent_at_a_limit(server: ModelServer, public: Open) -> None:
     server.plays(text("A."))
     page = ask(public(), "One")
-    queued(id(Thread)).put(page.session_state.thread, "Two")
+    queued(id(Thread)).add(page.session_state.thread, "Two")
     page.run()
     assert SPENT in page.info[0].value
     assert page.chat_input(key="prompt").proto.value == "Two"

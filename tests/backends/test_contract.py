@@ -33,7 +33,7 @@ from assistant.events import (
     ToolResult,
 )
 from assistant.messages import Message, Text
-from assistant.runs.registry import LiveRuns
+from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
 from assistant.storage.store import Store
 from tests.backends.kinds import KINDS, Kind
@@ -212,7 +212,7 @@ def test_after_a_cut_what_was_said_is_kept_and_the_next_message_is_answered(
     first = text("One two three four", pieces=18)
     server.plays(cut(first, 14, how))
     thread = Thread()
-    run = LiveRuns().start(thread, lambda: assistant.run(thread, "Count"), assistant.cancel)
+    run = RunRegistry().start(thread, lambda: assistant.run(thread, "Count"), assistant.cancel)
     if how == "half":
         assert first.reached is not None
     seen: list[Event] = []
@@ -240,7 +240,7 @@ def test_stop_wakes_a_run_that_waits_and_the_next_message_is_answered(
     play = text("One two three four", pieces=18, gate=gate, gate_after=14)
     server.plays(play)
     thread = Thread()
-    run = LiveRuns().start(thread, lambda: assistant.run(thread, "Count"), assistant.cancel)
+    run = RunRegistry().start(thread, lambda: assistant.run(thread, "Count"), assistant.cancel)
     assert play.reached.wait(5)
     run.stop()
     assert run.join(5), "its worker was woken"

@@ -21,7 +21,6 @@ PACKAGE = ROOT / "assistant"
 SHOWN = [
     ROOT / "streamlit_app.py",
     PACKAGE / "access" / "auth.py",
-    PACKAGE / "runs" / "queue.py",
     PACKAGE / "locale" / "words.py",
     *sorted((PACKAGE / "ui").rglob("*.py")),
 ]

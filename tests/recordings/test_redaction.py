@@ -27,8 +27,8 @@ from assistant.errors import StoreError
 from assistant.events import Event, RunCompleted, RunFailed, RunStopped
 from assistant.observability.metrics import Metrics
 from assistant.recordings.recording import Recording
-from assistant.runs.autosaver import Autosaver
-from assistant.runs.registry import LiveRuns
+from assistant.runs.autosave import Autosaver
+from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
 from assistant.storage.export import as_json, as_markdown
 from assistant.storage.export import as_script as thread_as_script
@@ -198,9 +198,9 @@ def test_no_secret_is_in_anything_that_comes_of_a_run(
             assistant = Assistant(kind.backend(client), TOOLBOX)
             server.plays(*script)
             thread, recording = Thread(), Recording()
-            run = LiveRuns().start(
+            run = RunRegistry().start(
                 thread,
-                lambda: record_run(assistant.run(thread, "Hi"), recording),
+                lambda: assistant.run(thread, "Hi").through(lambda events: record_run(events, recording)),
                 assistant.cancel,
                 autosaver,
             )
@@ -290,8 +290,8 @@ def test_a_database_that_cannot_be_used_is_named_without_its_password(
         Store(url)
     with closing(Autosaver(url)) as autosaver:
         assert autosaver.store is None
-        assert leaks({"error": str(caught.value), "problem": autosaver.problem, "log": caplog.text}) == []
-        assert autosaver.problem in caplog.text
+        assert leaks({"error": str(caught.value), "problem": autosaver.error, "log": caplog.text}) == []
+        assert autosaver.error in caplog.text
 
 
 # --- the page ---------------------------------------------------------------------------------------

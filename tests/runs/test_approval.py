@@ -27,9 +27,9 @@ from assistant.events import (
     ToolResult,
 )
 from assistant.messages import Call, Message, Text
-from assistant.runs.autosaver import Autosaver
+from assistant.runs.autosave import Autosaver
 from assistant.runs.loop import INTERRUPTED, STOPPED
-from assistant.runs.registry import LiveRuns
+from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
 from assistant.storage.serialization import message_as_json, message_from_json
 from assistant.storage.store import Store
@@ -289,7 +289,7 @@ def test_a_second_page_that_decides_meanwhile_or_later_changes_nothing(
     asked = call("book", room=3)
     thread = pause(server, assistant, asked)
     server.plays(text("Fine."))
-    live = LiveRuns()
+    live = RunRegistry()
     for _ in range(2):
         run = live.start(thread, lambda: assistant.decide(thread, [CallApproved(asked["call_id"])]))
         batches = list(run.follow())
@@ -388,7 +388,7 @@ def test_a_pause_survives_the_process(
     server.plays(calls(asked))
     thread, autosaver = Thread(), Autosaver(database)
     first = connect_to(server.url, desk.book)
-    run = LiveRuns().start(thread, lambda: first.run(thread, "Book"), first.cancel, autosaver)
+    run = RunRegistry().start(thread, lambda: first.run(thread, "Book"), first.cancel, autosaver)
     assert list(run.follow())[-1][-1] == RunPaused()
     assert run.join(5)
     autosaver.close()
@@ -401,7 +401,7 @@ def test_a_pause_survives_the_process(
     second = connect_to(server.url, desk.book)
     server.plays(text("Booked.", pieces=1))
     decisions = [CallApproved(asked["call_id"], '{"room": 4}')]
-    run = LiveRuns().start(again, lambda: second.decide(again, decisions), second.cancel, autosaver)
+    run = RunRegistry().start(again, lambda: second.decide(again, decisions), second.cancel, autosaver)
     events = [event for batch in run.follow() for event in batch]
     assert run.join(5)
     assert events[:4] == [
@@ -424,7 +424,7 @@ def test_a_pause_survives_the_process(
 def test_a_pause_that_a_person_left_is_kept_as_left(
     server: ModelServer, assistant: Assistant, database: str
 ) -> None:
-    thread, live, autosaver = Thread(), LiveRuns(), Autosaver(database)
+    thread, live, autosaver = Thread(), RunRegistry(), Autosaver(database)
     for words, play in ("Book", calls(call("book", room=3))), ("No.", text("Fine.")):
         server.plays(play)
         run = live.start(thread, partial(assistant.run, thread, words), assistant.cancel, autosaver)
@@ -473,7 +473,7 @@ def test_stop_while_an_approved_call_runs_is_a_stop(server: ModelServer, connect
     assistant = connect_to(server.url, wait)
     asked = call("wait")
     thread = pause(server, assistant, asked)
-    run = LiveRuns().start(thread, lambda: assistant.decide(thread, [CallApproved(asked["call_id"])]))
+    run = RunRegistry().start(thread, lambda: assistant.decide(thread, [CallApproved(asked["call_id"])]))
     assert begun.wait(5)
     run.stop()
     assert list(run.follow())[-1][-1] == STOPPED

@@ -14,8 +14,8 @@ from assistant import Assistant, Thread, Toolbox
 from assistant.errors import ThreadBusy
 from assistant.events import Event, RunCompleted, RunFailed, RunPaused, RunStopped
 from assistant.messages import Attachment, Message, Text
-from assistant.runs.autosaver import Autosaver
-from assistant.runs.registry import LiveRuns
+from assistant.runs.autosave import Autosaver
+from assistant.runs.registry import RunRegistry
 from assistant.storage.export import as_json, as_markdown, from_json
 from assistant.storage.schema import BRANCHES, address_of, engine_for
 from assistant.storage.serialization import branches_as_json, branches_from_json
@@ -440,7 +440,7 @@ def test_branches_that_could_not_be_kept_are_kept_the_next_time(
 
 
 def test_another_process_sees_a_switch_and_a_branch(database: str) -> None:
-    autosaver, live = Autosaver(database), LiveRuns()
+    autosaver, live = Autosaver(database), RunRegistry()
     with closing(autosaver), closing(Store(database)) as there:
         thread = branched()
         there.save(thread)
@@ -449,7 +449,7 @@ def test_another_process_sees_a_switch_and_a_branch(database: str) -> None:
         live.change(here, lambda: here.switch(0, 0), autosaver)
         newer = there.newer(thread)
         assert newer is not None
-        LiveRuns().renew(thread, newer)
+        RunRegistry().update(thread, newer)
         assert (words(thread)[:3], thread.choice(0), thread.choice(3)) == (["Q1", "A1", "Q2"], (0, 2), (1, 2))
         assert thread.branches == here.branches
         there.take(thread)
@@ -463,7 +463,12 @@ def test_nobody_branches_or_switches_while_an_answer_is_written(
 ) -> None:
     gate = threading.Event()
     model.plays(text("A1"), text("A1b one two", gate=gate, gate_after=6), text("A1c"))
-    assistant, thread, live, autosaver = connect_to(model.url, add), Thread(), LiveRuns(), Autosaver(database)
+    assistant, thread, live, autosaver = (
+        connect_to(model.url, add),
+        Thread(),
+        RunRegistry(),
+        Autosaver(database),
+    )
     with closing(autosaver), closing(Store(database)) as store:
         assert live.start(thread, lambda: assistant.run(thread, "Q1"), autosaver=autosaver).join(5)
         run = live.start(thread, lambda: assistant.regenerate(thread, 1), autosaver=autosaver)

@@ -24,12 +24,22 @@ import pytest
 from assistant import Assistant, Thread, tool
 from assistant.backends.responses import backend as responses
 from assistant.backends.responses.backend import Responses
-from assistant.events import Citation, Event, HostedCall, RoundStarted, RunCompleted, RunFailed, RunStopped
+from assistant.events import (
+    Citation,
+    Event,
+    EventStream,
+    HostedCall,
+    RoundStarted,
+    RunCompleted,
+    RunFailed,
+    RunStopped,
+)
 from assistant.messages import Attachment, Call, Message, Part
-from assistant.runs import live_run as live
-from assistant.runs.autosaver import Autosaver
+from assistant.runs import log as log_module
+from assistant.runs import worker
+from assistant.runs.autosave import Autosaver
 from assistant.runs.loop import INTERRUPTED
-from assistant.runs.registry import LiveRuns
+from assistant.runs.registry import RunRegistry
 from tests.conftest import Connect
 from tests.servers import hosted
 from tests.servers.responses import ModelServer, Play, call, calls, message, reasoning, refusal, text
@@ -103,8 +113,8 @@ def test_a_thread_survives_a_cut_before_every_event(
     cuts: Counter[str],
 ) -> None:
     monkeypatch.setattr(responses, "LOCK_DELAYS", (0.01, 0.05, 0.2, 1.0))
-    monkeypatch.setattr(live, "KEEP_EVERY", 0.0)  # so that nothing depends on the moment
-    monkeypatch.setattr(live, "PACE", 0.0)
+    monkeypatch.setattr(worker, "SAVE_SECONDS", 0.0)  # so that nothing depends on the moment
+    monkeypatch.setattr(log_module, "BATCH_SECONDS", 0.0)
     ran: Counter[str] = Counter()
 
     @tool
@@ -168,15 +178,20 @@ class Bench:
         """Run into the cut; gives the thread as it is known afterwards."""
         patience = _backend(self.impatient)._client.timeout
 
-        def go() -> Generator[Event, None, None]:
-            for event in self.impatient.run(thread, "Go"):
+        def impatiently(events: EventStream) -> Generator[Event, None, None]:
+            for event in events:
                 if event == RoundStarted(len(before) + 1) and self.way in ("half", "silence"):
                     _backend(self.impatient)._client.timeout = 0.08  # for the response that is cut
                 yield event
 
         if self.way not in ("stop", "kill"):
             self.server.plays(text("Repeated."))
-        run = LiveRuns().start(thread, go, self.impatient.cancel, self.autosaver)
+        run = RunRegistry().start(
+            thread,
+            lambda: self.impatient.run(thread, "Go").through(impatiently),
+            self.impatient.cancel,
+            self.autosaver,
+        )
         if self.way in ("stop", "kill"):
             assert cut.reached.wait(5)
             dead = self.load(thread) if self.way == "kill" else thread
@@ -196,12 +211,12 @@ class Bench:
         assert dead.messages[0] == Message.from_user("Go"), "(a)"
         assert _is_beginning(dead.messages[1].parts, thread.messages[1].parts), "(a)"
         dead.messages[1].add(INTERRUPTED)
-        self.autosaver.keep(dead, 1, True)
+        self.autosaver.save(dead, 1, backend_state=True)
         return dead
 
     def say(self, thread: Thread, words: str) -> Event:
         """Say something; gives how the run ended."""
-        run = LiveRuns().start(
+        run = RunRegistry().start(
             thread, lambda: self.assistant.run(thread, words), self.assistant.cancel, self.autosaver
         )
         ending = [event for batch in run.follow() for event in batch][-1]

@@ -31,7 +31,7 @@ from assistant.events import (
 )
 from assistant.messages import Call, Message, Text
 from assistant.runs.loop import STOPPED
-from assistant.runs.registry import LiveRuns
+from assistant.runs.registry import RunRegistry
 from assistant.tools.results import stopped_result
 from tests.conftest import Connect, add
 from tests.servers.responses import (
@@ -440,12 +440,12 @@ def test_stop_ends_a_run_at_once_while_its_function_never_returns(
 
     asked = call("hang")
     server.plays(calls(asked), text("Never mind."))
-    assistant, thread, live = connect_to(server.url, hang), Thread(), LiveRuns()
+    assistant, thread, live = connect_to(server.url, hang), Thread(), RunRegistry()
     run = live.start(thread, lambda: assistant.run(thread, "Go"))
     assert started.wait(5)
     run.stop()
     assert [event for batch in run.follow() for event in batch][-1] == STOPPED
-    assert live.of(thread) is None
+    assert live.get(thread) is None
     assert answer(assistant, "And now?", thread)[-1] == RunCompleted()
     assert server.asked[1]["input"] == [
         {"type": "function_call_output", "call_id": asked["call_id"], "output": stopped_result("").output},
@@ -533,7 +533,7 @@ def test_a_run_that_is_stopped_while_it_waits_for_its_turn_asks_nothing_more(
 ) -> None:
     monkeypatch.setattr(responses, "LOCK_DELAYS", (0.2,))
     server.plays(text("One."))
-    thread, live = Thread(), LiveRuns()
+    thread, live = Thread(), RunRegistry()
     answer(assistant, "First", thread)
     server.conversations[thread.id].locked = True
     run = live.start(thread, lambda: assistant.run(thread, "Second"), assistant.cancel)

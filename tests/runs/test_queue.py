@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import weakref
 
 import pytest
 
@@ -10,80 +11,91 @@ from assistant.errors import ThreadBusy
 from assistant.events import Ending, RunCompleted, RunFailed, RunPaused
 from assistant.messages import Message
 from assistant.runs.loop import INTERRUPTED, STOPPED
-from assistant.runs.queue import MOST, Queue
+from assistant.runs.queue import MAX_MESSAGES, MessageQueue
 
 
 def ended(how: Ending | None) -> Thread:
     return Thread("conv_1", [Message.from_user("Hi"), Message("assistant", [], how)])
 
 
-def sent(queue: Queue, thread: Thread) -> str:
+def sent(queue: MessageQueue, thread: Thread) -> str:
     """What is sent next; nothing, if nothing is due."""
     said: list[str] = []
-    assert queue.send(thread, said.append) is bool(said)
+    assert queue.send_next(thread, said.append) is bool(said)
     return "".join(said)
 
 
 def test_what_waits_is_sent_one_by_one_in_its_order_once_the_answer_ended_well() -> None:
-    queue, thread = Queue(), ended(None)
-    assert [queue.put(thread, text) for text in ("one", "two", "one")] == [True] * 3
-    assert (queue.of(thread), sent(queue, thread), queue.give_back(thread)) == (["one", "two", "one"], "", "")
+    queue, thread = MessageQueue(), ended(None)
+    assert [queue.add(thread, text) for text in ("one", "two", "one")] == [True] * 3
+    assert (queue.waiting(thread), sent(queue, thread), queue.clear_after_failure(thread)) == (
+        ["one", "two", "one"],
+        "",
+        "",
+    )
     thread.messages[-1].ending = RunCompleted()
-    assert queue.give_back(thread) == ""
+    assert queue.clear_after_failure(thread) == ""
     assert [sent(queue, thread) for _ in range(4)] == ["one", "two", "one", ""]
 
 
 @pytest.mark.parametrize("how", [STOPPED, INTERRUPTED, RunFailed("rate_limit", "Too many.")])
 def test_what_waited_for_an_answer_that_was_stopped_or_failed_is_given_back_at_once(how: Ending) -> None:
-    queue, thread = Queue(), ended(how)
+    queue, thread = MessageQueue(), ended(how)
     for text in ("one", "two"):
-        queue.put(thread, text)
+        queue.add(thread, text)
     assert sent(queue, thread) == ""
-    assert queue.give_back(thread) == "one\n\ntwo"
-    assert (queue.of(thread), queue.give_back(thread)) == ([], "")
+    assert queue.clear_after_failure(thread) == "one\n\ntwo"
+    assert (queue.waiting(thread), queue.clear_after_failure(thread)) == ([], "")
 
 
 def test_all_waits_while_a_person_has_to_decide() -> None:
-    queue, thread = Queue(), ended(RunPaused())
-    queue.put(thread, "one")
-    assert (sent(queue, thread), queue.give_back(thread), queue.of(thread)) == ("", "", ["one"])
+    queue, thread = MessageQueue(), ended(RunPaused())
+    queue.add(thread, "one")
+    assert (sent(queue, thread), queue.clear_after_failure(thread), queue.waiting(thread)) == (
+        "",
+        "",
+        ["one"],
+    )
 
 
 def test_what_waits_can_be_taken_back_and_only_once() -> None:
-    queue, thread = Queue(), ended(None)
-    queue.put(thread, "one")
-    queue.put(thread, "two")
-    assert [queue.take(thread, "one"), queue.take(thread, "one"), queue.take(thread, "never")] == [
+    queue, thread = MessageQueue(), ended(None)
+    queue.add(thread, "one")
+    queue.add(thread, "two")
+    assert [queue.remove(thread, "one"), queue.remove(thread, "one"), queue.remove(thread, "never")] == [
         "one",
         "",
         "",
     ]
-    assert queue.of(thread) == ["two"]
+    assert queue.waiting(thread) == ["two"]
 
 
 def test_each_thread_has_its_own_and_a_thread_that_is_gone_keeps_nothing() -> None:
-    queue, thread, other = Queue(), ended(RunCompleted()), ended(RunCompleted())
-    queue.put(thread, "one")
-    assert (sent(queue, other), queue.of(other)) == ("", [])
+    queue, thread, other = MessageQueue(), ended(RunCompleted()), ended(RunCompleted())
+    queue.add(thread, "one")
+    assert (sent(queue, other), queue.waiting(other)) == ("", [])
+    gone = weakref.ref(thread)
     del thread
     gc.collect()
-    assert list(queue._lines) == [other]
+    assert gone() is None, "the queue keeps no thread alive"
 
 
 def test_so_many_may_wait_and_no_more() -> None:
-    queue, thread = Queue(), ended(None)
-    assert [queue.put(thread, str(number)) for number in range(MOST + 2)] == [True] * MOST + [False] * 2
-    assert queue.of(thread)[-1] == str(MOST - 1)
+    queue, thread = MessageQueue(), ended(None)
+    assert [queue.add(thread, str(number)) for number in range(MAX_MESSAGES + 2)] == [True] * MAX_MESSAGES + [
+        False
+    ] * 2
+    assert queue.waiting(thread)[-1] == str(MAX_MESSAGES - 1)
 
 
 def test_nothing_is_sent_twice_when_many_pages_see_the_end_at_once() -> None:
-    queue, thread = Queue(), ended(RunCompleted())
-    for number in range(MOST):
-        queue.put(thread, str(number))
+    queue, thread = MessageQueue(), ended(RunCompleted())
+    for number in range(MAX_MESSAGES):
+        queue.add(thread, str(number))
     started: list[str] = []
 
     def look() -> None:
-        while queue.send(thread, started.append):
+        while queue.send_next(thread, started.append):
             pass
 
     pages = [threading.Thread(target=look) for _ in range(8)]
@@ -91,27 +103,27 @@ def test_nothing_is_sent_twice_when_many_pages_see_the_end_at_once() -> None:
         page.start()
     for page in pages:
         page.join(10)
-    assert started == [str(number) for number in range(MOST)]
+    assert started == [str(number) for number in range(MAX_MESSAGES)]
 
 
 def test_what_cannot_be_started_just_now_waits_on_in_its_place() -> None:
-    queue, thread = Queue(), ended(RunCompleted())
-    queue.put(thread, "one")
-    queue.put(thread, "two")
+    queue, thread = MessageQueue(), ended(RunCompleted())
+    queue.add(thread, "one")
+    queue.add(thread, "two")
 
     def start(text: str) -> None:
         raise ThreadBusy(f"Another page answers: {text}")
 
     with pytest.raises(ThreadBusy, match="answers: one"):
-        queue.send(thread, start)
-    assert queue.of(thread) == ["one", "two"]
+        queue.send_next(thread, start)
+    assert queue.waiting(thread) == ["one", "two"]
     assert [sent(queue, thread), sent(queue, thread)] == ["one", "two"]
 
 
 def test_a_second_page_waits_until_the_first_has_started_what_was_due_and_sends_nothing() -> None:
-    queue, thread = Queue(), ended(RunCompleted())
-    queue.put(thread, "one")
-    queue.put(thread, "two")
+    queue, thread = MessageQueue(), ended(RunCompleted())
+    queue.add(thread, "one")
+    queue.add(thread, "two")
     starting, go_on = threading.Event(), threading.Event()
     done: list[object] = []
 
@@ -121,13 +133,15 @@ def test_a_second_page_waits_until_the_first_has_started_what_was_due_and_sends_
         thread.messages.append(Message("assistant"))  # as a run does: nothing is due while it goes on
         done.append(text)
 
-    first = threading.Thread(target=lambda: done.append(queue.send(thread, start)))
+    first = threading.Thread(target=lambda: done.append(queue.send_next(thread, start)))
     first.start()
     assert starting.wait(10)
-    second = threading.Thread(target=lambda: done.append([queue.send(thread, start), queue.of(thread)]))
+    second = threading.Thread(
+        target=lambda: done.append([queue.send_next(thread, start), queue.waiting(thread)])
+    )
     second.start()
     other = ended(RunCompleted())
-    queue.put(other, "elsewhere")  # another thread is not held up
+    queue.add(other, "elsewhere")  # another thread is not held up
     assert sent(queue, other) == "elsewhere"
     go_on.set()
     for page in (first, second):
@@ -136,6 +150,6 @@ def test_a_second_page_waits_until_the_first_has_started_what_was_due_and_sends_
 
 
 def test_a_thread_without_a_message_sends_nothing() -> None:
-    queue, thread = Queue(), Thread()
-    queue.put(thread, "one")
+    queue, thread = MessageQueue(), Thread()
+    queue.add(thread, "one")
     assert sent(queue, thread) == ""

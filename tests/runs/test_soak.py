@@ -16,8 +16,8 @@ import pytest
 from assistant import Assistant, Thread, tool
 from assistant.backends.responses import backend as responses
 from assistant.events import Ending, RunCompleted, RunFailed, RunStopped
-from assistant.runs.live_run import LiveRun
-from assistant.runs.registry import LiveRuns
+from assistant.runs.registry import RunRegistry
+from assistant.runs.worker import LiveRun
 from tests.conftest import Connect, add
 from tests.servers.responses import Conversation, Json, ModelServer, Play, call, calls, cut, error, text
 
@@ -110,7 +110,7 @@ def test_after_a_thousand_runs_nothing_is_left_of_them(
 
     before = set(threading.enumerate()), open_files()
     with Obliging() as server:
-        assistant, live = connect_to(server.url, add, dawdle), LiveRuns()
+        assistant, live = connect_to(server.url, add, dawdle), RunRegistry()
         left = wave(assistant, live, server, released, before[0])  # warms up what is made once
         began, objects = time.perf_counter(), len(gc.get_objects())
         for number in range(WAVES):
@@ -143,7 +143,7 @@ def test_after_a_thousand_runs_nothing_is_left_of_them(
 
 def wave(
     assistant: Assistant,
-    live: LiveRuns,
+    live: RunRegistry,
     server: Obliging,
     released: threading.Event,
     others: set[threading.Thread],
@@ -155,7 +155,7 @@ def wave(
     for kind, ending in ENDINGS.items():
         traces += run_all(assistant, live, threads, kind)
         assert {type(thread.messages[-1].ending) for thread in threads} == {ending}, kind
-        assert not any(live.of(thread) for thread in threads)
+        assert not any(live.get(thread) for thread in threads)
         server.wait_until_idle()
     released.set()
     server.forget()
@@ -170,7 +170,9 @@ def wave(
     return [trace for trace in traces if trace() is not None]
 
 
-def run_all(assistant: Assistant, live: LiveRuns, threads: list[Thread], kind: str) -> list[weakref.ref[Any]]:
+def run_all(
+    assistant: Assistant, live: RunRegistry, threads: list[Thread], kind: str
+) -> list[weakref.ref[Any]]:
     """The same message to all threads, until all have their ending."""
     runs = [live.start(each, partial(assistant.run, each, kind), assistant.cancel) for each in threads]
     if kind in ("silence", "slow call"):

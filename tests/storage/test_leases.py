@@ -14,9 +14,9 @@ from assistant import Thread
 from assistant.errors import ThreadBusy
 from assistant.events import RunCompleted, RunStopped
 from assistant.messages import Message, Text
-from assistant.runs.autosaver import Autosaver
+from assistant.runs.autosave import Autosaver
 from assistant.runs.loop import STOPPED
-from assistant.runs.registry import LiveRuns
+from assistant.runs.registry import RunRegistry
 from assistant.storage.store import ELSEWHERE, Store
 from tests.conftest import Connect, add
 from tests.paths import ROOT
@@ -134,7 +134,7 @@ def test_what_one_process_keeps_another_gets_once(here: Store, there: Store) -> 
     newer = there.newer(same)
     assert newer is not None
     assert newer.messages == thread.messages
-    LiveRuns().renew(same, newer)
+    RunRegistry().update(same, newer)
     assert (same.messages, there.newer(same)) == (thread.messages, None)
     assert here.newer(thread) is None, "who wrote it knows it"
 
@@ -148,7 +148,7 @@ def test_a_run_goes_on_from_what_another_process_has_left(
 
     def say(number: int, words: str) -> None:
         thread = threads[number]
-        run = LiveRuns().start(
+        run = RunRegistry().start(
             thread, partial(assistant.run, thread, words), assistant.cancel, keepers[number]
         )
         assert run.join(5)
@@ -172,7 +172,7 @@ def test_an_answer_is_stopped_from_another_process(
 ) -> None:
     server.plays(text("One two three four", gate=threading.Event(), gate_after=6))
     assistant, thread, autosaver = connect_to(server.url, add), Thread(), Autosaver(database, LEASE)
-    run = LiveRuns().start(thread, partial(assistant.run, thread, "Go"), assistant.cancel, autosaver)
+    run = RunRegistry().start(thread, partial(assistant.run, thread, "Go"), assistant.cancel, autosaver)
     until(lambda: there.is_held_elsewhere(thread.id))
     there.ask_to_stop(thread.id)
     assert [event for batch in run.follow() for event in batch][-1] == STOPPED
@@ -189,7 +189,7 @@ def test_a_long_silence_loses_no_thread(
     gate, before = threading.Event(), threading.enumerate()
     server.plays(text("One two three four", gate=gate, gate_after=6))
     assistant, thread, autosaver = connect_to(server.url, add), Thread(), Autosaver(database, LEASE)
-    run = LiveRuns().start(thread, partial(assistant.run, thread, "Go"), assistant.cancel, autosaver)
+    run = RunRegistry().start(thread, partial(assistant.run, thread, "Go"), assistant.cancel, autosaver)
     until(lambda: there.is_held_elsewhere(thread.id))
     for _ in range(20):
         time.sleep(LEASE / 10)
@@ -207,7 +207,7 @@ PROGRAM = """
 import sys
 from assistant import Thread, Toolbox, Assistant
 from assistant.backends import open_backend
-from assistant.runs.autosaver import Keeper
+from assistant.runs.autosave import Keeper
 from assistant.runs.registry import LiveRuns
 from assistant.settings import Settings
 
@@ -243,18 +243,20 @@ def test_an_answer_in_another_process_is_seen_growing_and_taken_over_when_that_i
             until(lambda: store.newer(thread))
             newer = store.newer(thread)
             assert newer is not None
-            LiveRuns().renew(thread, newer)
+            RunRegistry().update(thread, newer)
             assert words.startswith(thread.messages[-1].text)
             lengths.append(len(thread.messages[-1].text))
         assert lengths == sorted(set(lengths))
         said = len(thread.messages)
         with pytest.raises(ThreadBusy):
-            LiveRuns().start(thread, partial(assistant.run, thread, "And?"), assistant.cancel, autosaver)
+            RunRegistry().start(thread, partial(assistant.run, thread, "And?"), assistant.cancel, autosaver)
         assert len(thread.messages) == said, "a refused message is in no thread"
         process.kill()
     until(lambda: not store.is_held_elsewhere(thread_id))
-    LiveRuns().start(thread, partial(assistant.mark_interrupted, thread), assistant.cancel, autosaver).join(5)
-    run = LiveRuns().start(thread, partial(assistant.run, thread, "And?"), assistant.cancel, autosaver)
+    RunRegistry().start(
+        thread, partial(assistant.mark_interrupted, thread), assistant.cancel, autosaver
+    ).join(5)
+    run = RunRegistry().start(thread, partial(assistant.run, thread, "And?"), assistant.cancel, autosaver)
     assert run.join(5)
     kept = store.load(thread_id)
     assert kept is not None

@@ -13,8 +13,8 @@ import pytest
 from assistant import Thread
 from assistant.events import RunCompleted, RunFailed, RunPaused, RunStopped, TextDelta, ToolResult
 from assistant.messages import Call, Message, Reasoning, Refusal, Remark, Text
-from assistant.runs.autosaver import Autosaver
-from assistant.runs.registry import LiveRuns
+from assistant.runs.autosave import Autosaver
+from assistant.runs.registry import RunRegistry
 from assistant.storage.serialization import message_as_json, message_from_json
 from assistant.storage.store import Store
 from tests.conftest import Connect, add
@@ -121,7 +121,7 @@ def test_an_answer_is_kept_as_it_grows_and_whole_at_its_end(
     gate = threading.Event()
     server.plays(calls(call("add", a=1, b=2)), text("One two three four", gate=gate, gate_after=6))
     assistant, thread = connect_to(server.url, add), Thread()
-    run = LiveRuns().start(thread, lambda: assistant.run(thread, "Go"), assistant.cancel, autosaver)
+    run = RunRegistry().start(thread, lambda: assistant.run(thread, "Go"), assistant.cancel, autosaver)
     for _ in run.follow():
         if thread.messages[-1].text:
             break
@@ -142,7 +142,7 @@ def test_a_stopped_answer_is_kept_as_stopped(
 ) -> None:
     server.plays(text("One two three four", gate=threading.Event(), gate_after=6), text("Fine."))
     assistant, thread = connect_to(server.url, add), Thread()
-    run = LiveRuns().start(thread, lambda: assistant.run(thread, "Go"), assistant.cancel, autosaver)
+    run = RunRegistry().start(thread, lambda: assistant.run(thread, "Go"), assistant.cancel, autosaver)
     for _ in run.follow():
         if thread.messages[-1].text == "One two th":
             break
@@ -158,10 +158,10 @@ PROGRAM = """
 import sys
 from assistant import Thread, Toolbox, Assistant
 from assistant.backends import open_backend
-from assistant.runs.autosaver import Keeper
+from assistant.runs.autosave import Keeper
 from assistant.runs.registry import LiveRuns
 from assistant.settings import Settings
-from assistant.runs.autosaver import Keeper
+from assistant.runs.autosave import Keeper
 
 assistant, thread = Assistant(open_backend(Settings(base_url=sys.argv[1])), Toolbox()), Thread()
 keeper = Keeper(sys.argv[2])

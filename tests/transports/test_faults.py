@@ -29,7 +29,7 @@ from assistant.events import (
     Usage,
 )
 from assistant.recordings.recording import Recording
-from assistant.runs.registry import LiveRuns
+from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
 from assistant.tools.fault_injection import with_faults
 from assistant.tools.results import error_output
@@ -126,7 +126,7 @@ def test_a_fault_of_the_second_round_leaves_the_first_as_it_is(server: ModelServ
 
 def test_a_stall_is_ended_by_stop_at_once(server: ModelServer, breaking: Break) -> None:
     server.plays(text("Hello, world"))
-    assistant, runs, thread = breaking(server, "stall:6"), LiveRuns(), Thread()
+    assistant, runs, thread = breaking(server, "stall:6"), RunRegistry(), Thread()
     live = runs.start(thread, lambda: assistant.run(thread, "Hi"), assistant.cancel)
     for batch in live.follow():
         if TextDelta("lo,") in batch or thread.messages[-1].text == "Hello,":
@@ -141,7 +141,7 @@ def test_a_stall_is_ended_by_stop_at_once(server: ModelServer, breaking: Break) 
 
 def test_a_stall_over_the_demo_is_ended_by_stop_too() -> None:
     client = connect(Settings(), FaultTransport(DemoTransport(0.0), parse("stall:6")))
-    assistant, runs, thread = Assistant(Responses(client, model="demo"), Toolbox()), LiveRuns(), Thread()
+    assistant, runs, thread = Assistant(Responses(client, model="demo"), Toolbox()), RunRegistry(), Thread()
     live = runs.start(thread, lambda: assistant.run(thread, "Hello"), assistant.cancel)
     next(batch for batch in live.follow() if thread.messages[-1].text)
     live.stop()

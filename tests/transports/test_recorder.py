@@ -19,7 +19,7 @@ from assistant.events import Event, RunCompleted, RunFailed, TextDelta, ThreadOp
 from assistant.messages import Attachment
 from assistant.recordings.check import check
 from assistant.recordings.recording import Exchange, Recording
-from assistant.runs.registry import LiveRuns
+from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
 from assistant.tools.toolbox import Toolbox
 from assistant.transports.recorder import RecordingStore, RecordTransport, record_run
@@ -151,8 +151,10 @@ def test_a_run_that_is_stopped_while_the_server_is_silent_has_hung_up(
     play = text("One, two, three.", gate=threading.Event(), gate_after=7)
     server.plays(play)
     recording, thread = Recording(), Thread()
-    run = LiveRuns().start(
-        thread, lambda: record_run(assistant.run(thread, "Count."), recording), assistant.cancel
+    run = RunRegistry().start(
+        thread,
+        lambda: assistant.run(thread, "Count.").through(lambda events: record_run(events, recording)),
+        assistant.cancel,
     )
     assert play.reached.wait(10)
     for batch in run.follow():
@@ -239,11 +241,11 @@ def test_the_demo_is_recorded_like_any_server() -> None:
 def test_a_request_that_sends_a_file_is_recorded_without_it() -> None:
     recording = Recording()
 
-    def upload() -> Generator[None, None, None]:
+    def upload() -> Generator[Event, None, None]:
         with connect(Settings()) as client:
             with pytest.raises(openai.APIStatusError):
                 client.files.create(file=("a.txt", b'{"what": "ever"}'), purpose="user_data")
-            yield
+            yield RunCompleted()
 
     list(record_run(upload(), recording))
     assert [entry.what["body"] for entry in recording.entries() if entry.kind == "request"] == ["[a file]"]

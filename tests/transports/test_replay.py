@@ -32,7 +32,7 @@ from assistant.events import (
     ToolResult,
 )
 from assistant.recordings.recording import Entry, Recording, RecordingError
-from assistant.runs.registry import LiveRuns
+from assistant.runs.registry import RunRegistry
 from assistant.runs.replay import differences, player, replayed_toolbox
 from assistant.settings import Settings
 from assistant.transports.recorder import record_run
@@ -255,7 +255,7 @@ def test_a_tape_is_played_at_its_own_pace_or_faster(server: ModelServer) -> None
 
 def test_stop_ends_a_replay_in_the_middle_of_its_silence() -> None:
     recording = edited(by_hand("Hello", "world"), 5, at=600.0)
-    assistant, runs, thread = player(recording), LiveRuns(), Thread()
+    assistant, runs, thread = player(recording), RunRegistry(), Thread()
     live = runs.start(thread, lambda: assistant.run(thread, "Hi"), assistant.cancel)
     next(batch for batch in live.follow() if thread.messages[-1].text)
     live.stop()

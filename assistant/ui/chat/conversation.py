@@ -45,7 +45,7 @@ from assistant.locale.words import retell, say
 from assistant.markdown.block_splitter import BlockSplitter
 from assistant.markdown.sanitizer import MarkdownSanitizer
 from assistant.messages import Message
-from assistant.runs.live_run import LiveRun
+from assistant.runs.worker import LiveRun
 from assistant.tools.toolbox import Toolbox
 from assistant.ui.accessibility import tell, tell_end
 from assistant.ui.chat.branches import Branching, draw_branches, draw_editor, draw_pencil, is_being_edited
@@ -193,12 +193,12 @@ def follow(
     try:
         with place.container():
             batches = _awake(_not_first(run.follow(sees), aside or end_text_block), watch or end_text_block)
-            st.write_stream(Chunks(chunks(batches, run.first, cache(place.empty), retry, toolbox)))
-        tell_end(run.thread.messages[run.first])
+            st.write_stream(Chunks(chunks(batches, run.position, cache(place.empty), retry, toolbox)))
+        tell_end(run.message)
         with place:
-            draw_footer(run.thread.messages[run.first], run.first, keep)
+            draw_footer(run.message, run.position, keep)
             if branching:
-                draw_branches(branching, run.first)
+                draw_branches(branching, run.position)
     except BaseException:  # Streamlit ends a script with an exception that is no Exception
         timer = threading.Timer(GRACE, stop_unless_back)
         timer.daemon = True

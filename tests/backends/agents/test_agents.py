@@ -44,7 +44,7 @@ from assistant.events import (
 )
 from assistant.messages import Call, Message, Text
 from assistant.runs.loop import INTERRUPTED
-from assistant.runs.registry import LiveRuns
+from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
 from assistant.storage.store import Store
 from tests.conftest import add
@@ -395,7 +395,7 @@ def test_stop_wakes_a_run_that_waits_and_cancels_the_turn(
     plays = [calls(call("add", a=1, b=2)), waits] if round_number == 2 else [waits]
     server.plays(*plays)
     thread = Thread()
-    run = LiveRuns().start(thread, lambda: assistant.run(thread, "Count"), assistant.cancel)
+    run = RunRegistry().start(thread, lambda: assistant.run(thread, "Count"), assistant.cancel)
     assert waits.reached.wait(5)
     run.stop()
     assert run.join(5)
@@ -418,7 +418,7 @@ def test_stop_while_a_function_runs_ends_the_turn_too(server: AgentsServer, made
 
     server.plays(calls(call("slow")))
     assistant, thread = made(slow), Thread()
-    run = LiveRuns().start(thread, lambda: assistant.run(thread, "Go"), assistant.cancel)
+    run = RunRegistry().start(thread, lambda: assistant.run(thread, "Go"), assistant.cancel)
     assert began.wait(5)
     run.stop()
     while not server.cancels:
@@ -531,7 +531,7 @@ def test_a_thread_survives_a_cut_before_every_event(
             if how == "kill":
                 thread = killed(thread, assistant.run(thread, "Go"))
             else:
-                run = LiveRuns().start(thread, partial(assistant.run, thread, "Go"), assistant.cancel)
+                run = RunRegistry().start(thread, partial(assistant.run, thread, "Go"), assistant.cancel)
                 if how == "stop":
                     assert broken.reached.wait(5)
                     run.stop()

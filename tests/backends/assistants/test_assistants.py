@@ -40,7 +40,7 @@ from assistant.events import (
 )
 from assistant.messages import Call, Message, Part, Text
 from assistant.runs.loop import INTERRUPTED, STOPPED
-from assistant.runs.registry import LiveRuns
+from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
 from assistant.storage.store import Store
 from tests.conftest import add
@@ -500,7 +500,7 @@ def test_stop_while_the_server_is_silent_cancels_the_run_there(
     silent = text("Hello, world", gate=threading.Event(), gate_after=8)
     server.plays(silent, text("Fine."))
     thread = Thread()
-    run = LiveRuns().start(thread, lambda: assistant.run(thread, "Hi"), assistant.cancel)
+    run = RunRegistry().start(thread, lambda: assistant.run(thread, "Hi"), assistant.cancel)
     assert silent.reached.wait(5)
     run.stop()
     assert run.join(5)
@@ -788,7 +788,7 @@ def _interrupt_and_go_on(
     patience = _client(impatient).timeout
     if way == "half":
         _client(impatient).timeout = 0.05
-    run = LiveRuns().start(thread, lambda: impatient.run(thread, "Go"), impatient.cancel)
+    run = RunRegistry().start(thread, lambda: impatient.run(thread, "Go"), impatient.cancel)
     if way == "kill":  # who is killed tells nobody
         monkeypatch.setattr(_backend(impatient), "_cancel_run", lambda *_: None)
     if way in ("stop", "kill"):

@@ -14,7 +14,7 @@ from assistant.backends.responses import backend as responses
 from assistant.backends.responses.backend import Responses
 from assistant.events import RoundStarted, RunCompleted, RunFailed, RunStopped, TextDelta
 from assistant.messages import Call, Message, Reasoning, Text
-from assistant.runs.registry import LiveRuns
+from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
 from assistant.storage.serialization import message_as_json, message_from_json
 from tests.conftest import add
@@ -154,7 +154,7 @@ def copied(thread: Thread) -> Thread:
 def test_stop_ends_the_response_at_the_server_too(server: ModelServer, assistant: Assistant) -> None:
     server.plays(text("One two three four", gate=threading.Event(), gate_after=6), text("Fine."))
     thread = Thread()
-    run = LiveRuns().start(thread, lambda: assistant.run(thread, "Count"), assistant.cancel)
+    run = RunRegistry().start(thread, lambda: assistant.run(thread, "Count"), assistant.cancel)
     for _ in run.follow():
         if thread.messages[-1].text == "One two th":
             break

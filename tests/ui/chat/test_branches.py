@@ -6,7 +6,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from tests.runs.test_live_run import settled
+from tests.runs.test_worker import settled
 from tests.servers.responses import ModelServer, call, calls, text
 from tests.ui.page import Open, ask
 

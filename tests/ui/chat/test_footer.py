@@ -23,7 +23,7 @@ from assistant.events import (
 )
 from assistant.messages import Message, Reasoning, Text
 from assistant.run_stats import Feedback, RunStats
-from assistant.runs.registry import LiveRuns
+from assistant.runs.registry import RunRegistry
 from assistant.storage.export import as_json, from_json
 from assistant.storage.serialization import message_as_json, message_from_json
 from assistant.storage.store import Store
@@ -64,7 +64,7 @@ def test_a_run_measures_its_answer_and_its_reasoning(server: ModelServer, connec
     item = reasoning("Hm.")
     server.plays(response(item, *text("Hello.").items))
     assistant, thread = connect_to(server.url), Thread()
-    run = LiveRuns().start(thread, lambda: assistant.run(thread, "Hi"))
+    run = RunRegistry().start(thread, lambda: assistant.run(thread, "Hi"))
     said = [event for batch in run.follow() for event in batch]
     assert run.join(10)
     [ended] = [event for event in said if isinstance(event, ReasoningEnded)]
@@ -88,7 +88,7 @@ def test_the_time_of_an_answer_that_is_gone_on_with_is_added() -> None:
             thread.messages[-1].add(event)
             yield event
 
-    live = LiveRuns().start(thread, run)
+    live = RunRegistry().start(thread, run)
     assert live.join(10)
     seconds = thread.messages[-1].effort.seconds
     assert seconds is not None

@@ -13,9 +13,10 @@ from assistant import Thread
 from assistant.errors import StoreError
 from assistant.events import Event, RunCompleted
 from assistant.messages import Message, Text
-from assistant.runs import autosaver as module
-from assistant.runs.autosaver import Autosaver
-from assistant.runs.registry import LiveRuns
+from assistant.runs import autosave as module
+from assistant.runs.autosave import Autosaver
+from assistant.runs.loop import Run
+from assistant.runs.registry import RunRegistry
 from assistant.storage.store import Store
 from tests.conftest import Connect, add
 from tests.servers.responses import ModelServer, text
@@ -67,7 +68,7 @@ def changed(file: Path) -> Iterator[sqlite3.Connection]:
 )
 def test_a_database_that_cannot_be_opened_is_one_sentence(url: str, sentence: str) -> None:
     autosaver = Autosaver(url)
-    assert (autosaver.store, autosaver.problem) == (None, sentence)
+    assert (autosaver.store, autosaver.error) == (None, sentence)
 
 
 @pytest.mark.parametrize("where", ["me:canary@127.0.0.1:1/none", "127.0.0.1:1/none?password=canary&user=me"])
@@ -84,69 +85,69 @@ def test_a_database_of_a_later_version_is_left_alone(autosaver: Autosaver, file:
         database.execute("UPDATE edition SET number = 99")
     later = Autosaver(f"sqlite:///{file}")
     assert later.store is None
-    assert later.problem == f"sqlite:///{file} was made by a later version of this application."
+    assert later.error == f"sqlite:///{file} was made by a later version of this application."
 
 
 def test_a_database_that_may_only_be_read_is_read(autosaver: Autosaver, file: Path) -> None:
-    autosaver.keep(Thread("conv_1", list(HELLO)), 0, True)
+    autosaver.save(Thread("conv_1", list(HELLO)), 0, backend_state=True)
     autosaver.close()
     with closing(Autosaver(f"sqlite:///file:{file}?mode=ro&uri=true")) as reader:
         loaded = store_of(reader).load("conv_1")
         assert loaded is not None
         assert loaded.messages == HELLO
-        reader.keep(loaded, 0, True)
-        assert reader.problem.endswith("cannot be used: attempt to write a readonly database")
+        reader.save(loaded, 0, backend_state=True)
+        assert reader.error.endswith("cannot be used: attempt to write a readonly database")
 
 
 def test_a_full_disk_loses_nothing_that_was_kept(autosaver: Autosaver) -> None:
     thread = Thread("conv_1", list(HELLO))
-    autosaver.keep(thread, 0, True)
+    autosaver.save(thread, 0, backend_state=True)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
     try:
         thread.messages.append(Message.from_user("x" * 1_000_000))
-        autosaver.keep(thread, 2, True)
-        assert "cannot be used: " in autosaver.problem
+        autosaver.save(thread, 2, backend_state=True)
+        assert "cannot be used: " in autosaver.error
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     kept = store_of(autosaver).load("conv_1")
     assert kept is not None
     assert kept.messages == HELLO
-    autosaver.keep(thread, 2, True)
+    autosaver.save(thread, 2, backend_state=True)
     kept = store_of(autosaver).load("conv_1")
-    assert (autosaver.problem, kept and kept.messages) == ("", thread.messages)
+    assert (autosaver.error, kept and kept.messages) == ("", thread.messages)
 
 
 def test_what_was_missed_while_the_database_was_away_is_kept_when_it_is_back(
     autosaver: Autosaver, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thread, other = Thread("conv_1", list(HELLO)), Thread("conv_2", list(HELLO))
-    autosaver.keep(thread, 0, True)
+    autosaver.save(thread, 0, backend_state=True)
     with changed(file) as database:
         database.execute("ALTER TABLE message RENAME TO away")
     thread.messages += HELLO
-    autosaver.keep(thread, 2, True)
-    assert autosaver.problem == f"The database sqlite:///{file} cannot be used: no such table: message"
+    autosaver.save(thread, 2, backend_state=True)
+    assert autosaver.error == f"The database sqlite:///{file} cannot be used: no such table: message"
     going_on = Thread("conv_3", [Message.from_user("Go"), Message("assistant")])
-    autosaver.keep(going_on, 0, True)  # is not even tried: the database rests
+    autosaver.save(going_on, 0, backend_state=True)  # is not even tried: the database rests
     with changed(file) as database:
         database.execute("ALTER TABLE away RENAME TO message")
-    autosaver.keep(other, 0, True)
+    autosaver.save(other, 0, backend_state=True)
     thread.messages += HELLO
-    autosaver.keep(thread, 4, True)
+    autosaver.save(thread, 4, backend_state=True)
     kept = store_of(autosaver).load("conv_1")
-    assert (autosaver.problem, kept and kept.messages) == ("", HELLO * 3)
+    assert (autosaver.error, kept and kept.messages) == ("", HELLO * 3)
     assert store_of(autosaver).load("conv_3") is None
 
 
 def test_a_database_that_comes_back_is_used_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "AGAIN", 0.0)
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
     with closing(Autosaver(f"sqlite:///{file.parent}/later/threads.sqlite")) as autosaver:
         assert autosaver.store is None
-        assert autosaver.problem
+        assert autosaver.error
         (file.parent / "later").mkdir()
         assert autosaver.store is not None
-        assert autosaver.problem == ""
+        assert autosaver.error == ""
 
 
 def test_a_database_that_is_away_is_not_waited_for_each_time(file: Path) -> None:
@@ -160,7 +161,7 @@ def test_an_answer_comes_although_nothing_can_be_kept(server: ModelServer, conne
     server.plays(text("Fine."))
     assistant, thread = connect_to(server.url, add), Thread()
     autosaver = Autosaver("sqlite:////nowhere/at/all")
-    run = LiveRuns().start(thread, partial(assistant.run, thread, "Go"), assistant.cancel, autosaver)
+    run = RunRegistry().start(thread, partial(assistant.run, thread, "Go"), assistant.cancel, autosaver)
     assert run.join(5)
     assert thread.messages[-1] == Message("assistant", [Text("Fine.")], RunCompleted())
 
@@ -168,12 +169,17 @@ def test_an_answer_comes_although_nothing_can_be_kept(server: ModelServer, conne
 def test_a_database_in_memory_is_the_same_for_every_thread_of_the_process() -> None:
     with closing(Autosaver("sqlite://")) as autosaver:
         threads = [Thread(f"conv_{number}", list(HELLO)) for number in range(20)]
-        for run in [LiveRuns().start(each, partial(nothing, each), autosaver=autosaver) for each in threads]:
+        for run in [
+            RunRegistry().start(each, partial(nothing, each), autosaver=autosaver) for each in threads
+        ]:
             assert run.join(5)
         assert len(store_of(autosaver).entries()) == 20
-        assert autosaver.problem == ""
+        assert autosaver.error == ""
 
 
-def nothing(thread: Thread) -> Generator[Event, None, None]:
+def nothing(thread: Thread) -> Run:
+    def events() -> Generator[Event, None, None]:
+        yield RunCompleted()
+
     thread.messages.append(Message("assistant"))
-    yield RunCompleted()
+    return Run(thread, thread.messages[-1], events())

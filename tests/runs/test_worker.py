@@ -18,7 +18,6 @@ from assistant.errors import BackendError, ThreadBusy
 from assistant.events import (
     Event,
     ReasoningDelta,
-    ReasoningEnded,
     RoundEnded,
     RoundStarted,
     RunCompleted,
@@ -32,10 +31,12 @@ from assistant.events import (
     ToolResult,
 )
 from assistant.messages import Call, Message, Text
-from assistant.runs import live_run as live
-from assistant.runs.live_run import LiveRun
-from assistant.runs.loop import STOPPED
-from assistant.runs.registry import LiveRuns
+from assistant.runs import log as log_module
+from assistant.runs import worker
+from assistant.runs.log import EVENT_CHARS
+from assistant.runs.loop import STOPPED, Run
+from assistant.runs.registry import RunRegistry
+from assistant.runs.worker import LiveRun
 from tests.servers.responses import ModelServer, text
 
 PATIENCE = 10.0
@@ -92,7 +93,7 @@ def said(text: str = "") -> list[Event]:
 
 
 def starting(
-    runs: LiveRuns,
+    runs: RunRegistry,
     *rounds: list[Event | Gate | Exception],
     thread: Thread | None = None,
     box: Toolbox | None = None,
@@ -133,7 +134,7 @@ def settled() -> None:
 
 def test_a_follower_hears_everything_and_the_thread_keeps_it() -> None:
     run, _, thread = starting(
-        LiveRuns(), [ThreadOpened("t1"), TextDelta("A"), TextDelta("B"), RoundEnded("m")]
+        RunRegistry(), [ThreadOpened("t1"), TextDelta("A"), TextDelta("B"), RoundEnded("m")]
     )
     assert heard(run) == [
         RoundStarted(1),
@@ -148,12 +149,12 @@ def test_a_follower_hears_everything_and_the_thread_keeps_it() -> None:
         Message.from_user("Hi"),
         Message("assistant", [Text("AB")], RunCompleted()),
     ]
-    assert run.first == 1
+    assert run.position == 1
 
 
 def test_a_follower_hears_what_there_is_at_once_and_the_rest_as_it_comes() -> None:
     gate = Gate()
-    run, _, _ = starting(LiveRuns(), [TextDelta("A"), gate, TextDelta("B")])
+    run, _, _ = starting(RunRegistry(), [TextDelta("A"), gate, TextDelta("B")])
     gate.reached()
     batches = run.follow()
     assert next(batches) == [RoundStarted(1), TextDelta("A")]
@@ -164,7 +165,7 @@ def test_a_follower_hears_what_there_is_at_once_and_the_rest_as_it_comes() -> No
 
 def test_a_follower_gets_control_while_nothing_happens() -> None:
     gate = Gate()
-    run, _, _ = starting(LiveRuns(), [gate])
+    run, _, _ = starting(RunRegistry(), [gate])
     gate.reached()
     batches = run.follow()
     assert [next(batches) for _ in range(3)] == [[RoundStarted(1)], [], []]
@@ -174,7 +175,7 @@ def test_a_follower_gets_control_while_nothing_happens() -> None:
 
 def test_everybody_hears_everything_from_the_start_whenever_they_come() -> None:
     gate = Gate()
-    run, _, _ = starting(LiveRuns(), [TextDelta("A"), gate, TextDelta("B")])
+    run, _, _ = starting(RunRegistry(), [TextDelta("A"), gate, TextDelta("B")])
     gate.reached()
     early: list[list[Event]] = [[] for _ in range(5)]
     followers = [threading.Thread(target=lambda place=place: place.extend(heard(run))) for place in early]
@@ -193,7 +194,7 @@ def test_everybody_hears_everything_from_the_start_whenever_they_come() -> None:
 
 def test_a_follower_who_leaves_does_not_disturb_the_run() -> None:
     gate = Gate()
-    run, _, _ = starting(LiveRuns(), [TextDelta("A"), gate, TextDelta("B")])
+    run, _, _ = starting(RunRegistry(), [TextDelta("A"), gate, TextDelta("B")])
     batches = run.follow()
     next(batches)
     assert isinstance(batches, Generator)
@@ -203,7 +204,7 @@ def test_a_follower_who_leaves_does_not_disturb_the_run() -> None:
 
 
 def test_nobody_needs_to_follow() -> None:
-    run, _, thread = starting(LiveRuns(), [TextDelta("A")])
+    run, _, thread = starting(RunRegistry(), [TextDelta("A")])
     settled()
     assert run.ended
     assert thread.messages[-1] == Message("assistant", [Text("A")], RunCompleted())
@@ -211,15 +212,15 @@ def test_nobody_needs_to_follow() -> None:
 
 def test_what_piles_up_comes_in_one_batch() -> None:
     texts = [str(number) for number in range(500)]
-    run, _, _ = starting(LiveRuns(), [TextDelta(text) for text in texts])
+    run, _, _ = starting(RunRegistry(), [TextDelta(text) for text in texts])
     settled()
-    assert list(run.follow()) == [said("".join(texts))]
+    assert [whole(batch) for batch in run.follow()] == [said("".join(texts))]
 
 
 def test_a_follower_who_lets_pieces_pile_up_hears_the_end_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "PACE", 3600.0)
+    monkeypatch.setattr(log_module, "BATCH_SECONDS", 3600.0)
     gate = Gate()
-    run, _, _ = starting(LiveRuns(), [TextDelta("A"), gate, TextDelta("B")])
+    run, _, _ = starting(RunRegistry(), [TextDelta("A"), gate, TextDelta("B")])
     gate.reached()
     everything: list[Event] = []
     follower = threading.Thread(target=lambda: everything.extend(heard(run)), daemon=True)
@@ -232,60 +233,19 @@ def test_a_follower_who_lets_pieces_pile_up_hears_the_end_at_once(monkeypatch: p
 # --- the size of the log --------------------------------------------------------------------------------
 
 
-def test_pieces_of_the_same_text_are_joined_until_somebody_has_seen_them() -> None:
-    first, second, third = Gate(), Gate(), Gate()
-    run, _, _ = starting(
-        LiveRuns(),
-        [
-            *(TextDelta("A"), TextDelta("B"), first, TextDelta("C"), TextDelta("D"), second),
-            *(ReasoningDelta("E"), ReasoningDelta("F"), TextDelta("G"), TextBreak(), TextDelta("H"), third),
-            *(ToolCallDelta("c1", "look", "{"), ToolCallDelta("c1", "look", "}")),
-            *(ToolCallDelta("c2", "look", "{"), ToolCallDelta("c2", "look", "}")),
-        ],
-    )
-    first.reached()
-    batches = run.follow()
-    assert next(batches) == [RoundStarted(1), TextDelta("AB")]
-    first.open()
-    second.reached()
-    assert next(batch for batch in batches if batch) == [TextDelta("CD")]
-    second.open()
-    third.reached()
-    assert next(batch for batch in batches if batch) == [
-        *(ReasoningDelta("EF"), ReasoningEnded(0.0), TextDelta("G"), TextBreak(), TextDelta("H"))
-    ]
-    third.open()
-    settled()
-    end = [ToolCallDelta("c1", "look", "{}"), ToolCallDelta("c2", "look", "{}"), RunCompleted()]
-    assert list(batches) == [end]
-    assert list(run.follow()) == [
-        [
-            *(RoundStarted(1), TextDelta("AB"), TextDelta("CD"), ReasoningDelta("EF"), ReasoningEnded(0.0)),
-            *(TextDelta("G"), TextBreak(), TextDelta("H"), *end),
-        ]
-    ]
-
-
-def test_an_entry_of_the_log_does_not_grow_without_bound() -> None:
-    run, _, _ = starting(LiveRuns(), [TextDelta("x" * 600) for _ in range(10)])
-    settled()
-    [[_, *pieces, _]] = list(run.follow())
-    assert pieces == [TextDelta("x" * 1800)] * 3 + [TextDelta("x" * 600)]
-
-
 @pytest.mark.parametrize(
-    ("bound", "most", "event"),
+    ("max_chars", "event"),
     [
-        ("MOST_ENTRIES", 5, TextBreak()),
-        ("MOST_CHARACTERS", 39, ReasoningDelta("x" * 10)),
-        ("MOST_CHARACTERS", 39, ToolCallDelta("c1", "look", "x" * 10)),
+        (5 * EVENT_CHARS - 1, TextBreak()),
+        (5 * EVENT_CHARS + 39, ReasoningDelta("x" * 10)),
+        (5 * EVENT_CHARS + 39, ToolCallDelta("c1", "look", "x" * 10)),
     ],
 )
 def test_an_answer_that_becomes_too_long_is_ended_and_its_request_with_it(
-    monkeypatch: pytest.MonkeyPatch, bound: str, most: int, event: Event
+    monkeypatch: pytest.MonkeyPatch, max_chars: int, event: Event
 ) -> None:
-    monkeypatch.setattr(live, bound, most)
-    run, script, thread = starting(LiveRuns(), [*[event] * 4, *[TextDelta("never")] * 100])
+    monkeypatch.setattr(log_module, "MAX_CHARS", max_chars)
+    run, script, thread = starting(RunRegistry(), [*[event] * 4, *[TextDelta("never")] * 100])
     too_long = RunStopped("unknown", "Stopped: the answer became too long to keep.")
     assert heard(run)[-1] == too_long
     assert thread.messages[-1].ending == too_long
@@ -298,7 +258,7 @@ def test_an_answer_that_becomes_too_long_is_ended_and_its_request_with_it(
 def test_a_long_text_is_heard_whole_by_everybody_while_it_is_written() -> None:
     texts = [f"{number} " for number in range(20_000)]
     gate = Gate()
-    run, _, thread = starting(LiveRuns(), [gate, *map(TextDelta, texts)])
+    run, _, thread = starting(RunRegistry(), [gate, *map(TextDelta, texts)])
     everybody: list[list[Event]] = [[] for _ in range(4)]
     followers = [threading.Thread(target=lambda place=place: place.extend(heard(run))) for place in everybody]
     for follower in followers:
@@ -315,7 +275,7 @@ def test_a_long_text_is_heard_whole_by_everybody_while_it_is_written() -> None:
 
 def test_stop_ends_a_run_at_once_while_the_server_is_silent() -> None:
     gate = Gate()
-    run, script, thread = starting(LiveRuns(), [TextDelta("A"), gate, TextDelta("B"), ThreadOpened("t9")])
+    run, script, thread = starting(RunRegistry(), [TextDelta("A"), gate, TextDelta("B"), ThreadOpened("t9")])
     gate.reached()
     run.stop()
     stopped = [RoundStarted(1), TextDelta("A"), STOPPED]
@@ -341,7 +301,7 @@ def test_stop_ends_a_run_while_a_function_is_busy() -> None:
         return "late"
 
     call = ToolCall("c1", "look", "{}")
-    run, _, thread = starting(LiveRuns(), [call, RoundEnded()], [TextDelta("B")], box=Toolbox(look))
+    run, _, thread = starting(RunRegistry(), [call, RoundEnded()], [TextDelta("B")], box=Toolbox(look))
     busy.reached()
     run.stop()
     assert heard(run) == [RoundStarted(1), call, RoundEnded(), STOPPED]
@@ -354,7 +314,7 @@ def test_stop_ends_a_run_while_a_function_is_busy() -> None:
 
 def test_a_follower_who_waits_hears_the_stop() -> None:
     gate = Gate()
-    run, _, _ = starting(LiveRuns(), [gate, TextDelta("late")])
+    run, _, _ = starting(RunRegistry(), [gate, TextDelta("late")])
     gate.reached()
     batches = run.follow()
     assert next(batches) == [RoundStarted(1)]
@@ -365,7 +325,7 @@ def test_a_follower_who_waits_hears_the_stop() -> None:
 
 
 def test_stop_after_the_end_changes_nothing() -> None:
-    run, _, thread = starting(LiveRuns(), [TextDelta("A")])
+    run, _, thread = starting(RunRegistry(), [TextDelta("A")])
     assert heard(run) == said("A")
     run.stop()
     run.stop()
@@ -375,7 +335,7 @@ def test_stop_after_the_end_changes_nothing() -> None:
 
 def test_stopping_twice_stops_once_also_from_many_threads() -> None:
     gate = Gate()
-    run, _, _ = starting(LiveRuns(), [TextDelta("A"), gate])
+    run, _, _ = starting(RunRegistry(), [TextDelta("A"), gate])
     gate.reached()
     threads = [threading.Thread(target=run.stop) for _ in range(10)]
     for thread in threads:
@@ -388,7 +348,7 @@ def test_stopping_twice_stops_once_also_from_many_threads() -> None:
 
 
 def test_after_a_stop_the_thread_goes_on_while_the_old_worker_still_waits() -> None:
-    gate, runs = Gate(), LiveRuns()
+    gate, runs = Gate(), RunRegistry()
     first, script, thread = starting(runs, [TextDelta("A"), gate, TextDelta("late")])
     gate.reached()
     first.stop()
@@ -410,7 +370,7 @@ def test_after_a_stop_the_thread_goes_on_while_the_old_worker_still_waits() -> N
 
 def test_an_error_of_the_run_is_its_ending() -> None:
     error = BackendError("The server is busy.", code="busy", retry=True, retry_after=2.0)
-    run, _, thread = starting(LiveRuns(), [TextDelta("A"), error])
+    run, _, thread = starting(RunRegistry(), [TextDelta("A"), error])
     failed = RunFailed("busy", "The server is busy.", True, 2.0)
     assert heard(run) == [RoundStarted(1), TextDelta("A"), failed]
     assert thread.messages[-1] == Message("assistant", [Text("A")], failed)
@@ -423,17 +383,18 @@ def test_a_run_that_breaks_has_an_ending_all_the_same(caplog: pytest.LogCaptureF
         yield TextDelta("A")
         raise error
 
-    runs = LiveRuns()
-    run = runs.start(Thread(messages=[Message("assistant")]), broken)
+    runs = RunRegistry()
+    thread = Thread(messages=[Message("assistant")])
+    run = runs.start(thread, lambda: Run(thread, thread.messages[-1], broken()))
     assert heard(run) == [
         TextDelta("A"),
         RunFailed("internal", "The application itself failed (LookupError)."),
     ]
     settled()
-    assert runs.of(run.thread) is None
+    assert runs.get(run.thread) is None
     [record] = caplog.records
     assert (record.name, record.levelno, record.getMessage()) == (
-        "assistant.runs.live_run",
+        "assistant.runs.worker",
         logging.ERROR,
         "a run broke",
     )
@@ -444,15 +405,15 @@ def test_a_run_that_breaks_has_an_ending_all_the_same(caplog: pytest.LogCaptureF
 # --- one run a thread ------------------------------------------------------------------------------------
 
 
-def refuse_to_run() -> Generator[Event, None, None]:
+def refuse_to_run() -> Run:
     pytest.fail("a run was begun")
 
 
 def test_a_thread_has_one_run_at_a_time() -> None:
-    gate, runs = Gate(), LiveRuns()
+    gate, runs = Gate(), RunRegistry()
     run, _, thread = starting(runs, [gate, TextDelta("A")])
-    assert runs.of(thread) is run
-    assert runs.of(Thread()) is None
+    assert runs.get(thread) is run
+    assert runs.get(Thread()) is None
     with pytest.raises(ThreadBusy) as caught:
         runs.start(thread, refuse_to_run)
     assert str(caught.value) == "An answer is still being written here. Wait for it, or stop it."
@@ -460,13 +421,13 @@ def test_a_thread_has_one_run_at_a_time() -> None:
     assert heard(other) == said("B")
     gate.open()
     assert heard(run) == said("A")
-    assert runs.of(thread) is None
+    assert runs.get(thread) is None
     again, _, _ = starting(runs, [TextDelta("C")], thread=thread)
     assert heard(again) == said("C")
 
 
 def test_of_many_who_start_at_once_one_wins() -> None:
-    gate, runs, thread = Gate(), LiveRuns(), Thread()
+    gate, runs, thread = Gate(), RunRegistry(), Thread()
     assistant = Assistant(Script([gate]), Toolbox())
     everybody = threading.Barrier(10)
     outcomes: list[str] = []
@@ -486,30 +447,30 @@ def test_of_many_who_start_at_once_one_wins() -> None:
         each.join(PATIENCE)
     assert sorted(outcomes) == ["busy"] * 9 + ["started"]
     assert [message.role for message in thread.messages] == ["user", "assistant"]
-    run = runs.of(thread)
+    run = runs.get(thread)
     assert run is not None
     gate.open()
     assert heard(run) == said()
 
 
 def test_a_run_that_cannot_begin_leaves_the_thread_free() -> None:
-    runs, thread = LiveRuns(), Thread()
+    runs, thread = RunRegistry(), Thread()
 
-    def fail() -> Generator[Event, None, None]:
+    def fail() -> Run:
         raise LookupError("no run")
 
     with pytest.raises(LookupError, match="no run"):
         runs.start(thread, fail)
-    assert runs.of(thread) is None
+    assert runs.get(thread) is None
 
 
 def test_a_run_that_has_ended_is_let_go() -> None:
-    runs = LiveRuns()
+    runs = RunRegistry()
     run, _, thread = starting(runs, [ThreadOpened("t1"), TextDelta("A")])
     heard(run)
     settled()
     kept = weakref.ref(run), weakref.ref(thread)
-    assert runs.of(Thread()) is None  # anybody's next look lets it go
+    assert runs.get(Thread()) is None  # anybody's next look lets it go
     del run, thread
     gc.collect()
     assert [ref() for ref in kept] == [None, None]
@@ -520,46 +481,46 @@ def test_a_run_that_has_ended_is_let_go() -> None:
 
 
 def test_a_thread_is_found_while_somebody_has_it_open() -> None:
-    runs, thread = LiveRuns(), Thread("t1")
+    runs, thread = RunRegistry(), Thread("t1")
     assert runs.find("t1") is None
-    assert runs.share(thread) is thread
-    assert runs.share(thread) is thread
+    assert runs.register(thread) is thread
+    assert runs.register(thread) is thread
     assert runs.find("t1") is thread
-    assert runs.share(Thread("t1")) is thread
-    assert runs.share(other := Thread("t2")) is other
+    assert runs.register(Thread("t1")) is thread
+    assert runs.register(other := Thread("t2")) is other
     del thread
     gc.collect()
     assert runs.find("t1") is None
-    assert runs.share(again := Thread("t1")) is again
+    assert runs.register(again := Thread("t1")) is again
 
 
 def test_a_thread_is_found_while_a_run_writes_to_it_though_nobody_shared_it() -> None:
-    gate, runs = Gate(), LiveRuns()
+    gate, runs = Gate(), RunRegistry()
     run, _, thread = starting(runs, [ThreadOpened("t1"), gate])
     gate.reached()
     assert runs.find("t1") is thread
-    assert runs.share(Thread("t1")) is thread
+    assert runs.register(Thread("t1")) is thread
     gate.open()
     heard(run)
 
 
 def test_a_thread_that_was_shared_while_a_run_wrote_to_it_is_found_after_the_run() -> None:
-    runs = LiveRuns()
+    runs = RunRegistry()
     run, _, thread = starting(runs, [ThreadOpened("t1")])
     heard(run)
-    assert runs.share(thread) is thread
-    assert runs.of(thread) is None  # lets go of the run
+    assert runs.register(thread) is thread
+    assert runs.get(thread) is None  # lets go of the run
     assert runs.find("t1") is thread
 
 
 def test_of_many_who_share_at_once_all_get_the_same() -> None:
-    runs, everybody = LiveRuns(), threading.Barrier(20)
+    runs, everybody = RunRegistry(), threading.Barrier(20)
     got: list[Thread] = []
 
     def share() -> None:
         thread = Thread("t1")
         everybody.wait(PATIENCE)
-        got.append(runs.share(thread))
+        got.append(runs.register(thread))
 
     threads = [threading.Thread(target=share) for _ in range(20)]
     for each in threads:
@@ -571,7 +532,7 @@ def test_of_many_who_share_at_once_all_get_the_same() -> None:
 
 
 def test_while_many_talk_at_once_nobody_hears_another() -> None:
-    runs = LiveRuns()
+    runs = RunRegistry()
     started = [starting(runs, [TextDelta(str(number)), TextDelta("!")]) for number in range(30)]
     assert [heard(run) for run, _, _ in started] == [said(f"{number}!") for number in range(30)]
 
@@ -582,7 +543,7 @@ def test_a_function_called_in_a_run_is_heard_and_kept() -> None:
         return f"sunny in {city}"
 
     call = ToolCall("c1", "look", '{"city": "Oslo"}')
-    run, _, thread = starting(LiveRuns(), [call, RoundEnded()], [TextDelta("Sunny.")], box=Toolbox(look))
+    run, _, thread = starting(RunRegistry(), [call, RoundEnded()], [TextDelta("Sunny.")], box=Toolbox(look))
     result = ToolResult("c1", "sunny in Oslo")
     assert heard(run) == [
         RoundStarted(1),
@@ -606,17 +567,16 @@ def test_a_function_called_in_a_run_is_heard_and_kept() -> None:
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets a run that nobody follows rest for longer than a test takes, as soon as it waits for text."""
-    monkeypatch.setattr(live, "REST", PATIENCE)
-    monkeypatch.setattr(live, "BETWEEN_RESTS", 0.0)
+    monkeypatch.setattr(worker, "IDLE_SECONDS", PATIENCE)
 
 
 @pytest.mark.usefixtures("alone")
 def test_a_run_that_nobody_follows_lets_text_gather_until_somebody_does(
     server: ModelServer, connect_to: Callable[..., Assistant]
 ) -> None:
-    server.plays(replace(text("One two three four"), pause=2 * live.AT_ONCE))
+    server.plays(replace(text("One two three four"), pause=0.01))
     assistant, thread = connect_to(server.url), Thread()
-    run = LiveRuns().start(thread, partial(assistant.run, thread, "Count"), assistant.cancel)
+    run = RunRegistry().start(thread, partial(assistant.run, thread, "Count"), assistant.cancel)
     while len(thread.messages) < 2 or not thread.messages[-1].text:
         threading.Event().wait(0.01)
     heard = thread.messages[-1].text
@@ -628,20 +588,21 @@ def test_a_run_that_nobody_follows_lets_text_gather_until_somebody_does(
 
 @pytest.mark.usefixtures("alone")
 def test_text_that_is_there_is_read_without_a_rest(
-    server: ModelServer, connect_to: Callable[..., Assistant]
+    server: ModelServer, connect_to: Callable[..., Assistant], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(worker, "READY_SECONDS", PATIENCE)  # however busy the machine
     server.plays(text("One two three four"))
     assistant, thread = connect_to(server.url), Thread()
-    run = LiveRuns().start(thread, partial(assistant.run, thread, "Count"), assistant.cancel)
+    run = RunRegistry().start(thread, partial(assistant.run, thread, "Count"), assistant.cancel)
     assert run.join(PATIENCE / 2)
     assert thread.messages[-1].text == "One two three four"
 
 
 @pytest.mark.usefixtures("alone")
 def test_a_run_is_stopped_while_it_rests(server: ModelServer, connect_to: Callable[..., Assistant]) -> None:
-    server.plays(replace(text("One two three four"), pause=2 * live.AT_ONCE))
+    server.plays(replace(text("One two three four"), pause=0.01))
     assistant, thread = connect_to(server.url), Thread()
-    run = LiveRuns().start(thread, partial(assistant.run, thread, "Count"), assistant.cancel)
+    run = RunRegistry().start(thread, partial(assistant.run, thread, "Count"), assistant.cancel)
     while len(thread.messages) < 2 or not thread.messages[-1].text:
         threading.Event().wait(0.01)
     run.stop()
@@ -653,10 +614,10 @@ def test_a_run_is_stopped_while_it_rests(server: ModelServer, connect_to: Callab
 def test_a_follower_whom_nobody_sees_is_none_and_goes_on_when_somebody_is_back(
     server: ModelServer, connect_to: Callable[..., Assistant], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "ABSENCE", 0.01)
-    server.plays(replace(text("One two three four"), pause=2 * live.AT_ONCE))
+    monkeypatch.setattr(log_module, "IDLE_SECONDS", 0.01)
+    server.plays(replace(text("One two three four"), pause=0.01))
     assistant, thread = connect_to(server.url), Thread()
-    run = LiveRuns().start(thread, partial(assistant.run, thread, "Count"), assistant.cancel)
+    run = RunRegistry().start(thread, partial(assistant.run, thread, "Count"), assistant.cancel)
     seen = threading.Event()
     following = run.follow(seen.is_set)
     while len(thread.messages) < 2 or not thread.messages[-1].text:
@@ -672,6 +633,6 @@ def test_a_follower_whom_nobody_sees_is_none_and_goes_on_when_somebody_is_back(
 
 
 def test_a_follower_whom_nobody_sees_comes_to_the_end_of_a_run_that_has_ended() -> None:
-    run, _, _ = starting(LiveRuns(), [*said("Hello")])
+    run, _, _ = starting(RunRegistry(), [*said("Hello")])
     assert run.join(PATIENCE)
     assert whole(event for batch in run.follow(lambda: False) for event in batch)[-1] == RunCompleted()

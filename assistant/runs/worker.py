@@ -1,0 +1,114 @@
+"""A live run: one worker thread drains a run into its log, and one saver thread saves the answer as it grows.
+
+A page only follows the log. A click, a reload, a second tab or a lost connection ends a follower; only ``stop`` ends
+the run, and it does so at once.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+from assistant.events import Event, RoundEnded, RoundStarted, RunFailed, ThreadOpened, ToolProgress
+from assistant.runs.autosave import Saver
+from assistant.runs.log import DELTAS, IDLE_SECONDS, RunLog
+from assistant.runs.loop import STOPPED, Run
+from assistant.threads import Thread
+
+log = logging.getLogger(__name__)
+
+SAVE_SECONDS = 1.0
+"""Interval at which a growing text is saved. Everything finished is saved at once."""
+
+
+READY_SECONDS = 0.005
+"""An event that comes within this time was there already, and may have more behind it."""
+
+
+class LiveRun:
+    """One run while it goes on, and its log afterwards.
+
+    ``cancel`` closes the thread's open request. ``saver``, if there is one, saves the thread and releases it at the
+    end.
+    """
+
+    def __init__(self, run: Run, cancel: Callable[[Thread], None], saver: Saver | None = None) -> None:
+        self.thread, self.message = run.thread, run.message
+        self.position = len(run.thread.messages) - 1
+        """The position of the message that this run writes."""
+        self._run, self._cancel, self._saver = run, cancel, saver
+        self._log = RunLog(run)
+        self._worker = threading.Thread(target=self._drain, name=f"run {run.thread.id}", daemon=True)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run has its ending."""
+        return self._log.ended
+
+    def start(self) -> None:
+        """Start the worker and the saver."""
+        if self._saver:
+            self._saver.start()
+        self._worker.start()
+
+    def follow(self, is_connected: Callable[[], bool] = lambda: True) -> Iterator[list[Event]]:
+        """Yield the run's events from the first in batches; see ``RunLog.follow``."""
+        return self._log.follow(is_connected)
+
+    def stop(self) -> None:
+        """End the run now, even while it waits for a silent server or a slow function.
+
+        Later events of the worker are dropped; it ends at its next event, or when its request is closed.
+        """
+        if self.ended:
+            return
+        self._log.append(STOPPED)
+        self._cancel(self.thread)
+        if self._saver:
+            self._saver.finish()
+
+    def join(self, seconds: float) -> bool:
+        """Wait up to ``seconds`` for the worker, and return whether it has ended."""
+        self._worker.join(seconds)
+        return not self._worker.is_alive()
+
+    def _drain(self) -> None:
+        reason = "ended without an ending"
+        try:
+            self._append_all()
+        except BaseException as error:  # a run turns its errors into events; this is the safety net
+            log.exception("a run broke")
+            reason = type(error).__name__
+        finally:
+            self._log.append(RunFailed("internal", f"The application itself failed ({reason})."))
+            if self._saver:
+                self._saver.finish()
+            self._run.events.close()
+
+    def _append_all(self) -> None:
+        state_changed = False
+        for event in self._read():
+            if not self._log.append(event):
+                return
+            if not self._saver:
+                continue
+            if isinstance(event, ThreadOpened | RoundStarted | RoundEnded):
+                # A backend changes its state right after one of these events. What led to a request or a function
+                # call is saved before it is made.
+                self._saver.save(backend_state=state_changed)
+                state_changed = True
+            elif not isinstance(event, ToolProgress):
+                self._saver.save_within(SAVE_SECONDS if isinstance(event, DELTAS) else 0.0)
+
+    def _read(self) -> Iterator[Event]:
+        """Yield the run's events; without followers, read text at most once per ``IDLE_SECONDS``.
+
+        Waking up is what costs.
+        """
+        requested = time.monotonic()
+        for event in self._run.events:
+            waited = time.monotonic() - requested > READY_SECONDS
+            yield event
+            if waited and isinstance(event, DELTAS):
+                self._log.wait_for_follower(IDLE_SECONDS)
+            requested = time.monotonic()
