@@ -1,20 +1,107 @@
-"""What a backend notes about a thread, for each server that the thread has been on.
+"""What a server knows of a thread: the base of each protocol's state, kept in ``Thread.backend_state`` as JSON.
 
-Not here: what is noted (``…_memory.py``, ``…_items.py``).
-
-The one rule: notes about one server are never taken for notes about another.
+The transcript decides. What the server lacks is found in it, and counts as known only after a response ended well; so
+a failed attempt needs no undoing: the next one finds the same input again.
 """
 
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, ClassVar, Generic, TypeVar
 
+from assistant.events import ToolCall, ToolResult
+from assistant.messages import Message, Part
 from assistant.threads import Thread
+
+T = TypeVar("T")
+
+
+class Stored(Generic[T]):
+    """A JSON value of a ``SyncState``, declared with a function that returns its default."""
+
+    def __init__(self, default: Callable[[], T]) -> None:
+        self.default = default
+
+    def __set_name__(self, owner: type["SyncState"], name: str) -> None:
+        self._name = name
+
+    def __get__(self, state: "SyncState", owner: type["SyncState"]) -> T:
+        value: T = state.stored[self._name]
+        return value
+
+    def __set__(self, state: "SyncState", value: T) -> None:
+        state.stored[self._name] = value
+
+
+class SyncState:
+    """What one server knows of one thread; the state of another server is never used for it."""
+
+    protocol: ClassVar[str]
+
+    cursor = Stored[list[int]](lambda: [0, 0])
+    """How much of the thread the server knows: the number of messages, and of the parts of the last of them."""
+
+    pending_calls = Stored[list[str]](list)
+    """The ids of the calls whose results the server waits for."""
+
+    uncertain = Stored[bool](bool)
+    """Whether a request did not end well, so that the server may have kept any part of it."""
+
+    def __init__(self, thread: Thread, server: str) -> None:
+        """Read the state of the server with this address, or begin it."""
+        self.thread = thread
+        self.stored: dict[str, Any] = thread.backend_state.setdefault(self.protocol, {}).setdefault(
+            server, {}
+        )
+        for base in type(self).__mro__:
+            for name, value in vars(base).items():
+                if isinstance(value, Stored) and name not in self.stored:
+                    self.stored[name] = value.default()
+
+    @property
+    def is_waiting_for_results(self) -> bool:
+        """Whether the server waits for the results of ``pending_calls``, and for nothing else."""
+        return bool(self.pending_calls) and not self.uncertain and self.cursor == self.thread.cursor
+
+    @property
+    def question_count(self) -> int:
+        """The number of the user's messages in the thread."""
+        return sum(message.role == "user" for message in self.thread.messages)
+
+    @property
+    def last_question(self) -> int:
+        """The position of the user's last message; 0 if there is none."""
+        messages = self.thread.messages
+        return max((index for index, message in enumerate(messages) if message.role == "user"), default=0)
+
+    def results(self) -> dict[str, ToolResult | None]:
+        """Return the result of each call of the thread by its id; the newest where an id was used again."""
+        return {call.call_id: call.result for message in self.thread.messages for call in message.calls}
+
+    def pending_parts(self) -> Iterator[tuple[int, Message, list[Part]]]:
+        """Yield what the server lacks: the position of each message, the message, and its parts after the cursor."""
+        messages, parts = self.cursor
+        for index in range(max(0, messages - 1), len(self.thread.messages)):
+            message = self.thread.messages[index]
+            yield index, message, message.parts[parts:] if index < messages else message.parts
+
+    def commit(self, calls: Iterable[ToolCall]) -> None:
+        """Record that a response ended well: the server knows the whole thread and waits for these calls' results."""
+        self.pending_calls = [call.call_id for call in calls]
+        self.cursor, self.uncertain = self.thread.cursor, False
+
+    def restart(self) -> list[Message]:
+        """Forget the server's copy, and return the messages that a new one must begin with.
+
+        They are those before the user's last message, which is pending again with everything after it.
+        """
+        before = self.thread.messages[: self.last_question]
+        self.cursor = [len(before), len(before[-1].parts) if before else 0]
+        self.pending_calls, self.uncertain = [], False
+        return before
 
 
 def notes_about(thread: Thread, protocol: str, server: str, blank: dict[str, Any]) -> dict[str, Any]:
-    """The notes as they stand in ``thread.backend_state``; those that are missing are as in ``blank``."""
-    notes: dict[str, Any] = thread.backend_state.setdefault(protocol, {})
-    if notes.get("server", server) != server:  # the thread has moved from another one
-        notes = thread.backend_state.setdefault(f"{protocol} {server}", {})
-    for name, value in blank.items():  # notes of an earlier version may lack something
+    """Return the stored values of a state that is not a ``SyncState`` yet."""
+    notes: dict[str, Any] = thread.backend_state.setdefault(protocol, {}).setdefault(server, {})
+    for name, value in blank.items():
         notes.setdefault(name, value)
     return notes

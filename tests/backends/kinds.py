@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from openai import OpenAI
 
-from assistant import Assistant, Tool, Toolbox
+from assistant import Assistant, Thread, Tool, Toolbox
 from assistant.backends import RemoteBackend
 from assistant.backends.agents.backend import Agents
 from assistant.backends.assistants.backend import Assistants
@@ -38,6 +38,13 @@ KINDS = {
     "Agents": Kind(AgentsServer, lambda client: Agents(client, agent_id="agent_1")),
     "Assistants": Kind(AssistantsServer, lambda client: Assistants(client, assistant_id="asst_1")),
 }
+
+
+def state_of(thread: Thread, protocol: str) -> dict[str, Any]:
+    """Return what the backend of a protocol has stored about the only server of a thread."""
+    (state,) = thread.backend_state[protocol].values()
+    found: dict[str, Any] = state
+    return found
 
 
 @pytest.fixture(params=KINDS)

@@ -207,7 +207,13 @@ def server(kind: Kind) -> Iterator[Any]:
 
 def memory(server: Any, thread: Thread) -> Any:
     """All that the model was told for the thread's last answer, and what the server keeps of it."""
-    notes = {name: value for each in thread.backend_state.values() for name, value in each.items()}
+    servers = (
+        state
+        for states in thread.backend_state.values()
+        for state in states.values()
+        if isinstance(state, dict)
+    )
+    notes = {name: value for state in servers for name, value in state.items()}
     if notes.get("conversation"):
         return server.conversations[notes["conversation"]].items
     if notes.get("session"):

@@ -33,6 +33,7 @@ from assistant.messages import Call, Message, Text
 from assistant.runs.loop import STOPPED
 from assistant.runs.registry import RunRegistry
 from assistant.tools.results import stopped_result
+from tests.backends.kinds import state_of
 from tests.conftest import Connect, add
 from tests.servers.responses import (
     ModelServer,
@@ -486,7 +487,7 @@ def test_a_conversation_that_is_gone_is_written_anew_from_the_transcript(
     )
     assert events[-1] == RunCompleted()
     assert thread.id == old, "a thread keeps its address"
-    kept = server.conversations[thread.backend_state["responses"]["conversation"]].items
+    kept = server.conversations[state_of(thread, "responses")["conversation"]].items
     assert [item.get("content", item.get("output", item.get("name"))) for item in kept] == [
         [{"type": "input_text", "text": "1 + 1?"}],
         [{"type": "output_text", "text": "Let me see.", "annotations": [], "logprobs": []}],

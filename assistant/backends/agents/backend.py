@@ -23,7 +23,7 @@ from assistant.backends.agents.items import GO_ON, Memory, message_event, result
 from assistant.backends.agents.state import Lost, Sessions, TurnRequest, View, in_words
 from assistant.backends.agents.stream import Item, NeedsMore, Reader, Round, SessionError, failed, required
 from assistant.backends.base import RemoteBackend, RemoteThread
-from assistant.backends.client import check_id, clean, host, looking_for_a_thread
+from assistant.backends.client import address, check_id, clean, host, looking_for_a_thread
 from assistant.backends.json_access import object_at, text_at
 from assistant.errors import BackendError, Interrupted, RequestRefused
 from assistant.events import Event, Note, RoundEnded, ThreadOpened, ToolCall, ToolResult
@@ -70,7 +70,7 @@ class Agents(RemoteBackend):
 
     def stream(self, thread: Thread, toolbox: Toolbox) -> Generator[Event, None, list[ToolCall]]:
         """One round of the session's turn; see ``Backend``."""
-        memory, request = Memory(thread), TurnRequest()
+        memory, request = Memory(thread, address(self._client)), TurnRequest()
         self._requests[thread] = request
         try:
             calls = yield from self._round(memory, toolbox, request)
@@ -101,7 +101,7 @@ class Agents(RemoteBackend):
             session = self._sessions.retrieve(thread_id)
             items = list(self._sessions.items(thread_id, "asc"))
         thread = Thread(thread_id)
-        Memory(thread).recall(session, items)
+        Memory(thread, address(self._client)).recall(session, items)
         return thread
 
     def delete_thread(self, thread: Thread) -> None:
@@ -110,13 +110,13 @@ class Agents(RemoteBackend):
         Raises:
             BackendError: It is still there.
         """
-        session_id = self._sessions.find(Memory(thread))
+        session_id = self._sessions.find(Memory(thread, address(self._client)))
         if session_id is not None:
             self._sessions.delete(session_id)
 
     def can_resume(self, thread: Thread) -> bool:
         """Whether the server goes by itself on with the answer that this thread lacks."""
-        memory = Memory(thread)
+        memory = Memory(thread, address(self._client))
         with suppress(BackendError, Lost):
             session_id = self._sessions.find(memory)
             if session_id is None:

@@ -16,6 +16,7 @@ from assistant.backends.agents.stream import Item, Round
 from assistant.backends.files import words_for
 from assistant.backends.json_access import text_at
 from assistant.backends.responses.items import messages_of, text_of
+from assistant.backends.sync_state import notes_about
 from assistant.events import HostedCall, ToolResult
 from assistant.messages import Attachment, Call, Message, Refusal, Text
 from assistant.threads import Thread
@@ -54,7 +55,7 @@ class Notes(TypedDict):
 class Memory:
     """The notes about one thread, and what follows from them."""
 
-    def __init__(self, thread: Thread) -> None:
+    def __init__(self, thread: Thread, server: str) -> None:
         self.thread = thread
         blank = Notes(
             session=None,
@@ -68,10 +69,7 @@ class Memory:
             missing=[],
             uncertain=False,
         )
-        # Notes of an earlier version may lack something.
-        self.notes = cast("Notes", thread.backend_state.setdefault("agents", {}))
-        for name, value in blank.items():
-            self.notes.setdefault(name, value)  # type: ignore[misc]
+        self.notes = cast("Notes", notes_about(thread, "agents", server, {**blank}))
 
     @property
     def is_waited_for(self) -> bool:

@@ -47,6 +47,7 @@ from assistant.runs.loop import INTERRUPTED
 from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
 from assistant.storage.store import Store
+from tests.backends.kinds import state_of
 from tests.conftest import add
 from tests.servers.agents import AgentsServer, Session
 from tests.servers.responses import Play, call, calls, cut, error, message, reasoning, refusal, text
@@ -133,7 +134,7 @@ def test_a_session_begins_with_its_first_message_and_its_text_is_streamed(
         "input": [{"role": "user", "content": [{"type": "input_text", "text": "Hi"}]}],
         "stream": True,
     }
-    assert thread.backend_state["agents"]["birth"] == birth
+    assert state_of(thread, "agents")["birth"] == birth
     assert server.requests == ["POST /agents/sessions"]
 
 
@@ -648,7 +649,7 @@ def test_a_session_whose_id_was_never_seen_is_found_by_its_mark(
     assert next(stream) == ThreadOpened(*server.sessions)
     server.wait_until_idle()
     stream = None  # type: ignore[assignment]
-    thread.backend_state["agents"]["session"] = None
+    state_of(thread, "agents")["session"] = None
     thread.messages[-1].add(RunFailed("x", "x"))
     assert list(assistant.resume(thread))[-1] == RunCompleted()
     assert (len(server.sessions), len(server.asked)) == (1, 1)
@@ -781,8 +782,8 @@ def test_a_thread_that_began_elsewhere_is_told_in_words(server: AgentsServer, as
     assert say(assistant, thread, "4?")[-1] == RunCompleted()
     history = "User: 1?\n\nAssistant: One.\n\nAssistant: Two."
     assert told(server) == [[SO_FAR + history, "3?"], ["4?"]]
-    assert (thread.id, list(server.sessions)) == ("thread_x", [thread.backend_state["agents"]["session"]])
-    assert server.sessions[thread.backend_state["agents"]["session"]].metadata["title"] == "1?"
+    assert (thread.id, list(server.sessions)) == ("thread_x", [state_of(thread, "agents")["session"]])
+    assert server.sessions[state_of(thread, "agents")["session"]].metadata["title"] == "1?"
 
 
 def test_results_that_the_session_took_before_the_process_was_killed_are_not_told_again(

@@ -462,7 +462,9 @@ def test_openai_itself_says_that_the_api_ended() -> None:
 
         http = httpx2.Client(transport=Detour())
         with OpenAI(api_key="sk-test", base_url="https://api.openai.com/v1", http_client=http) as client:
-            old = Thread(backend_state={"assistants": {"thread": "thread_old"}})
+            old = Thread(
+                backend_state={"assistants": {"https://api.openai.com/v1/": {"thread": "thread_old"}}}
+            )
             for thread in (Thread(), old):
                 backend = Assistants(client, assistant_id=ASSISTANT)
                 assert answer(Assistant(backend, Toolbox()), "Hi", thread)[-1] == RunFailed(
@@ -918,7 +920,9 @@ def test_a_lost_thread_is_written_anew(server: AssistantsServer, assistant: Assi
 def test_a_thread_of_another_backend_goes_on_here(server: AssistantsServer, assistant: Assistant) -> None:
     done = ToolResult("call_1", "5")
     first: list[Part] = [Call("call_1", "add", '{"a": 2, "b": 3}', 1, True, done), Text("Five.")]
-    thread = Thread("conv_1", backend_state={"responses": {"conversation": "conv_1"}})
+    thread = Thread(
+        "conv_1", backend_state={"responses": {"http://other.invalid/v1/": {"conversation": "conv_1"}}}
+    )
     thread.messages = [Message.from_user("2 + 3?"), Message("assistant", first, RunCompleted())]
     thread.messages += [each for n in range(20) for each in _turn(f"Question {n}", f"Answer {n}")]
     server.plays(text("Fine."))
