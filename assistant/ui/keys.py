@@ -1,0 +1,150 @@
+"""The keys of the page's widgets and styled containers.
+
+A key is an interface: tests and Streamlit's agent API find a widget by it, styles find a container by it, and its
+value is ``st.session_state[key]``.
+"""
+
+# --- the page ---------------------------------------------------------------------------------------
+
+PROMPT = "prompt"
+EXAMPLES = "examples"
+NEW_CHAT = "new_chat"
+SANDBOX = "sandbox"
+LANGUAGE = "language"
+STOP = "stop"
+STOP_ELSEWHERE = "stop_elsewhere"
+EARLIER = "earlier"
+RETRY = "retry"
+STYLES = "styles"
+ANNOUNCEMENTS = "announcements"
+
+
+def example(number: int) -> str:
+    return f"example_{number}"
+
+
+def example_recording(name: str) -> str:
+    return f"example_recording_{name}"
+
+
+# --- login ------------------------------------------------------------------------------------------
+
+LOGIN = "login"
+PASSWORD = "password"
+LOG_IN = "log_in"
+SIGN_OUT = "sign_out"
+
+
+def sign_in(provider: str) -> str:
+    return f"sign_in_{provider}"
+
+
+# --- composer ---------------------------------------------------------------------------------------
+
+TRANSCRIBE_AGAIN = "transcribe_again"
+DISCARD_RECORDING = "discard_recording"
+TOOLS = "hosted_tools"
+
+
+def detach(number: int) -> str:
+    return f"detach_{number}"
+
+
+def tool_toggle(kind: str, name: str) -> str:
+    return f"hosted_{kind}_{name}" if name else f"hosted_{kind}"
+
+
+# --- threads ----------------------------------------------------------------------------------------
+
+SEARCH = "search"
+THREAD_MENU = "thread_menu"
+MORE_THREADS = "more_threads"
+THREADS_AT_SERVER = "at_server"
+IMPORT = "import"
+DELETE = "delete"
+
+
+def threads(group: str) -> str:
+    return f"threads_{group}"
+
+
+def title(thread_id: str) -> str:
+    return f"title_{thread_id}"
+
+
+def export(suffix: str) -> str:
+    return f"export_{suffix}"
+
+
+def confirm_delete(thread_id: str) -> str:
+    return f"sure_{thread_id}"
+
+
+# --- connection -------------------------------------------------------------------------------------
+
+CONNECTION_PANEL = "connection_panel"
+CONNECTION = "connection"
+CONNECTION_API_KEY = "connection_key"
+CONNECTION_URL = "connection_url"
+CONNECTION_URL_API_KEY = "connection_url_key"
+CONNECTION_LOCAL = "connection_local"
+CONNECTION_MODEL = "connection_model"
+CONNECTION_EFFORT = "connection_effort"
+CONNECTION_REFRESH = "connection_refresh"
+CONNECTION_TEST = "connection_test"
+CONNECTION_USE = "connection_use"
+
+# --- sandbox ----------------------------------------------------------------------------------------
+
+SANDBOX_SIDE = "sandbox_side"
+SANDBOX_PANEL = "sandbox_panel"
+APPROVE_ALL = "approve_all"
+OPEN_RECORDING = "open_recording"
+RECORDING_FILE = "recording_file"
+REPLAY_AGAIN = "replay_again"
+FAULTS = "faults"
+FAULTS_STREAM = "fault_stream"
+FAULTS_FUNCTIONS = "fault_functions"
+CLEAR_FAULTS = "clear_faults"
+
+
+def recording(name: str) -> str:
+    return f"recording_{name}"
+
+
+INSPECTOR_RUN = "inspector_run"
+INSPECTOR_VIEW = "inspector_view"
+INSPECTOR_EVENTS = "inspector_events"
+INSPECTOR_TYPES = "inspector_types"
+INSPECTOR_ROUNDS = "inspector_rounds"
+INSPECTOR_SAVE_ENTRY = "inspector_save_entry"
+INSPECTOR_SPANS = "inspector_spans"
+INSPECTOR_WATERFALL = "inspector_waterfall"
+INSPECTOR_FIGURES = "inspector_figures"
+INSPECTOR_MERMAID = "inspector_mermaid"
+INSPECTOR_SAVE = "inspector_save"
+INSPECTOR_SAVE_TEST = "inspector_save_test"
+INSPECTOR_SPEED = "inspector_speed"
+INSPECTOR_REPLAY = "inspector_replay"
+
+
+def inspector_finding(number: int) -> str:
+    return f"inspector_finding_{number}"
+
+
+RUNNER_FUNCTION = "runner_function"
+RUNNER_RUN = "runner_run"
+RUNNER_SCHEMA = "runner_schema"
+RUNNER_AS_JSON = "runner_as_json"
+
+
+def runner_json(function: str) -> str:
+    return f"runner_json_{function}"
+
+
+def runner_argument(function: str, argument: str) -> str:
+    return f"runner_{function}_{argument}"
+
+
+def runner_view(number: int) -> str:
+    return f"runner_view_{number}"
