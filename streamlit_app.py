@@ -20,7 +20,7 @@ from assistant.backends.connection.override import ConnectionOverride
 from assistant.backends.files import takes
 from assistant.errors import BackendError, FunctionError, LimitReached, StoreError, ThreadBusy, UnknownThread
 from assistant.events import Decision
-from assistant.locale.words import draw_language, retell, say
+from assistant.locale import N_
 from assistant.messages import Message
 from assistant.observability.logs import measured
 from assistant.recordings.recording import Recording
@@ -44,6 +44,7 @@ from assistant.ui.chat.rerun_tool import draw_rerun_tool
 from assistant.ui.chat.tool_call import plain
 from assistant.ui.composer import draw_waiting, hold, put_back, release, submitted
 from assistant.ui.connection import draw_connection
+from assistant.ui.language import _, draw_language, translate
 from assistant.ui.login import draw_user, require_user
 from assistant.ui.quotas import (
     draw_demo_notice,
@@ -95,7 +96,7 @@ def open_thread(thread_id: str) -> Thread:
         opened = store.load(thread_id)
     # Whose a thread is that only the server knows, nobody can tell.
     if opened is None and (user.id or (store and store.exists(thread_id))):
-        raise UnknownThread("There is no thread by this id.", code="unknown_thread")
+        raise UnknownThread(N_("There is no thread by this id."), code="unknown_thread")
     return live.register(opened or backend.load_thread(thread_id))
 
 
@@ -131,7 +132,7 @@ def ask(run: Callable[[], Run], thread: Thread) -> None:
     """Answer what a person asks now, if there is room for it within the limits."""
     if quota:
         if live.get(thread):  # by the time it is started this may have ended, and nobody has paid for it
-            raise ThreadBusy("An answer is still being written here. Wait for it, or stop it.")
+            raise ThreadBusy(N_("An answer is still being written here. Wait for it, or stop it."))
         quota.admit()
     answer(run, thread)
 
@@ -147,7 +148,7 @@ def forget(thread_id: str) -> None:
             live.unregister(doomed)
             forget_at_server(doomed)
     except (ThreadBusy, StoreError) as error:
-        st.toast(say("It is not deleted. {why}", why=plain(retell(str(error)))), icon=":material/error:")
+        st.toast(_("It is not deleted. {why}", why=plain(translate(str(error)))), icon=":material/error:")
         return
     new_chat()
 
@@ -158,7 +159,7 @@ def forget_at_server(thread: Thread) -> None:
         try:
             backend.delete_thread(branch)
         except BackendError as error:
-            words = say("It is deleted here, but not at the server. {why}", why=plain(error))
+            words = _("It is deleted here, but not at the server. {why}", why=plain(error))
             st.toast(words, icon=":material/error:")
 
 
@@ -260,33 +261,33 @@ def draw_head() -> str:
     protocol = PROTOCOL_LABELS[backend.protocol]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(settings.name, anchor=False)
-        what = say("What goes over the wire, the functions, the code, and faults")
-        st.toggle(say("Sandbox"), key="sandbox", help=what)
-        st.button(say("New chat"), key="new_chat", icon=":material/edit_square:", on_click=new_chat)
+        what = _("What goes over the wire, the functions, the code, and faults")
+        st.toggle(_("Sandbox"), key="sandbox", help=what)
+        st.button(_("New chat"), key="new_chat", icon=":material/edit_square:", on_click=new_chat)
     if settings.demo and not choice and owners.api_key:
         draw_demo_notice()
     elif settings.demo:
         st.info(
-            say(
+            _(
                 "This is the built-in demo: a stand-in without a model. To connect one, open *Connection* in "
                 "the sidebar, or set `OPENAI_API_KEY` (or `OPENAI_BASE_URL`) in `.env` and reload."
             ),
             icon=":material/science:",
         )
-        st.caption(say("Answers stream in; every function call is shown with what came of it."))
+        st.caption(_("Answers stream in; every function call is shown with what came of it."))
     else:
         model = plain(settings.model)
-        by = say("{model} over {protocol}", model=model, protocol=protocol) if protocol else model
-        st.caption(say("Answers by {by}; every function call is shown with what came of it.", by=by))
+        by = _("{model} over {protocol}", model=model, protocol=protocol) if protocol else model
+        st.caption(_("Answers by {by}; every function call is shown with what came of it.", by=by))
     if settings.faults:
         st.warning(
-            say("Broken on purpose: {faults}", faults=plain(settings.faults)), icon=":material/bug_report:"
+            _("Broken on purpose: {faults}", faults=plain(settings.faults)), icon=":material/bug_report:"
         )
     if autosaver.error:
-        words = say("Threads are not kept just now. {why}", why=plain(autosaver.error))
+        words = _("Threads are not kept just now. {why}", why=plain(autosaver.error))
         st.warning(words, icon=":material/database_off:")
     if unknown:
-        st.info(say("There is no thread by the id in the address, so this is a new one."))
+        st.info(_("There is no thread by the id in the address, so this is a new one."))
     return protocol
 
 
@@ -325,8 +326,8 @@ def look_elsewhere() -> None:
         if store and (store.newer(thread) or not store.is_held_elsewhere(thread.id)):
             st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(say("Another process of this application is writing this answer."))
-        st.button(say("Stop"), key="stop_elsewhere", icon=":material/stop_circle:", on_click=stop_elsewhere)
+        st.caption(_("Another process of this application is writing this answer."))
+        st.button(_("Stop"), key="stop_elsewhere", icon=":material/stop_circle:", on_click=stop_elsewhere)
 
 
 # Settings and functions: what is wrong with them is said on the page, in one sentence.
@@ -398,7 +399,7 @@ if asked and asked not in (thread.id, st.session_state.get("address")):
         with head:
             draw_head()
         st.error(plain(error), icon=":material/error:")
-        st.button(say("Retry"), key="retry", icon=":material/refresh:")
+        st.button(_("Retry"), key="retry", icon=":material/refresh:")
         st.stop()
 elif thread.id:
     thread = live.register(thread)
@@ -415,7 +416,7 @@ waits = live.get(thread) is not None  # what is said now
 if not waits and not elsewhere and (given_back := queue.clear_after_failure(thread)):
     st.session_state.unsent = (
         given_back,
-        say("That answer did not end well. What waited is back in the input."),
+        _("That answer did not end well. What waited is back in the input."),
     )
 if "unsent" in st.session_state:
     st.session_state.prompt, reason = st.session_state.pop("unsent")
@@ -425,7 +426,7 @@ voice = quota.counting(voice) if quota else voice
 with st.bottom:  # just above the input: files and recordings that wait, messages that wait, how to stop
     above, strip, tools = st.container(), st.empty(), st.container()
 said = st.chat_input(
-    say("Ask anything"),
+    _("Ask anything"),
     key="prompt",
     accept_file="multiple",
     max_upload_size=MOST_BYTES // MEGABYTE,
@@ -435,14 +436,14 @@ prompt, attached = submitted(
     said,
     voice,
     takes=takes(backend.protocol, demo=settings.demo),
-    taker=say("the built-in demo") if settings.demo else say("this connection"),
+    taker=N_("the built-in demo") if settings.demo else N_("this connection"),
 )
 if waits and attached:
     hold(attached)
-    put_back(prompt, say("Files cannot wait: send them when the answer has come to its end."))
+    put_back(prompt, _("Files cannot wait: send them when the answer has come to its end."))
 if waits and prompt.strip():
     if not queue.add(thread, prompt):
-        put_back(prompt, say("Too much waits here already. Your message is back in the input."))
+        put_back(prompt, _("Too much waits here already. Your message is back in the input."))
     prompt = ""
 left, right = st.columns([5, 4], gap="large") if sandbox else (st.container(), None)
 with left:
@@ -454,7 +455,7 @@ if not thread.messages and not prompt.strip() and not attached:
                 prompt = example
         for name, path in shipped().items() if settings.demo else ():
             st.button(
-                say("Play a tape: {name}", name=retell(name.replace("_", " "))),
+                _("Play a tape: {name}", name=translate(name.replace("_", " "))),
                 key=f"tape_{name}",
                 icon=":material/play_circle:",
                 type="tertiary",
@@ -469,11 +470,11 @@ if prompt.strip() or attached:
             release()
     except ThreadBusy as busy:
         hold(attached)
-        put_back(prompt, say("{why} Your message is back in the input.", why=retell(str(busy))))
+        put_back(prompt, _("{why} Your message is back in the input.", why=translate(str(busy))))
     except LimitReached as reached:
         hold(attached)
         st.session_state.reached = str(reached)
-        put_back(prompt, say("It is not asked yet: your message is back in the input."))
+        put_back(prompt, _("It is not asked yet: your message is back in the input."))
 elif not waits and not elsewhere:
     try:
         queue.send_next(thread, lambda text: ask(partial(assistant.run, thread, text), thread))
@@ -481,7 +482,7 @@ elif not waits and not elsewhere:
         pass  # it waits on
     except LimitReached as reached:
         st.session_state.reached = str(reached)
-        put_back(queue.clear(thread), say("It is not asked yet: your message is back in the input."))
+        put_back(queue.clear(thread), _("It is not asked yet: your message is back in the input."))
 
 with above:
     draw_limit_notice()
@@ -498,9 +499,7 @@ if run or queue.waiting(thread):
     with strip.container(gap="xxsmall"):
         draw_queue(queue, thread, take_back)
         if run:
-            st.button(
-                say("Stop"), key="stop", icon=":material/stop_circle:", shortcut="Esc", on_click=run.stop
-            )
+            st.button(_("Stop"), key="stop", icon=":material/stop_circle:", shortcut="Esc", on_click=run.stop)
 if elsewhere and not run:
     with below:
         look_elsewhere()
@@ -530,7 +529,7 @@ if right is not None:
 with conversation:
     with st.container():
         if first:
-            words = say("Show earlier messages ({count})", count=first)
+            words = _("Show earlier messages ({count})", count=first)
             st.button(words, key="earlier", type="tertiary", on_click=show_earlier)
     branching = Branching(thread, edit, regenerate, switch)
     earlier, layout = thread.messages[begin:end], (begin, sandbox)

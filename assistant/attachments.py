@@ -11,6 +11,7 @@ import binascii
 import re
 from collections.abc import Collection, Iterable
 
+from assistant.locale import N_
 from assistant.messages import UNSENDABLE, Attachment
 
 MEGABYTE = 1_000_000
@@ -34,7 +35,9 @@ TEXT = "text/plain"
 EVERYTHING = ("image", "application", "text")
 """The kinds of type there are: images, PDF files, and text, which every model reads."""
 
-KINDS = "PNG, JPEG, WebP and GIF images, PDF files, and text files of any kind"
+KINDS = N_("PNG, JPEG, WebP and GIF images, PDF files, and text files of any kind")
+
+THIS_CONNECTION = N_("this connection")
 
 _BEGINNINGS = (
     (re.compile(rb"\x89PNG\r\n\x1a\n"), "image/png"),
@@ -50,7 +53,7 @@ def attach(
     already: Collection[Attachment] = (),
     *,
     takes: Collection[str] = EVERYTHING,
-    taker: str = "this connection",
+    taker: str = THIS_CONNECTION,
 ) -> tuple[list[Attachment], list[str]]:
     """These files, by name and bytes, as attachments; and for each that is none, a sentence why.
 
@@ -63,24 +66,44 @@ def attach(
         name = plain_name(given)
         kind = type_of(content)
         if not content:
-            refused.append(f"{name} is empty.")
+            refused.append(N_("{name} is empty.", name=name))
         elif kind is None:
-            refused.append(f"{name} cannot be read by a model. What can: {KINDS}.")
+            refused.append(N_("{name} cannot be read by a model. What can: {kinds}.", name=name, kinds=KINDS))
         elif kind.split("/")[0] not in takes:
-            what = "PDF files" if kind == PDF else "images"
-            refused.append(f"{name} is not attached: {taker} takes no {what}.")
+            what = N_("PDF files") if kind == PDF else N_("images")
+            refused.append(
+                N_("{name} is not attached: {taker} takes no {kind}.", name=name, taker=taker, kind=what)
+            )
         elif kind == TEXT and len(text := _decoded(content) or "") > MOST_CHARACTERS:
             refused.append(
-                f"{name} is too long: it has {len(text):,} characters, and at most {MOST_CHARACTERS:,} "
-                "can be read as a part of a message."
+                N_(
+                    "{name} is too long: it has {length:,} characters, and at most {most:,} can be read as a part "
+                    "of a message.",
+                    name=name,
+                    length=len(text),
+                    most=MOST_CHARACTERS,
+                )
             )
         elif len(content) > MOST_BYTES:
-            refused.append(f"{name} is too large: it has {_size(len(content))}, at most {_size(MOST_BYTES)}.")
+            refused.append(
+                N_(
+                    "{name} is too large: it has {size}, at most {most}.",
+                    name=name,
+                    size=_size(len(content)),
+                    most=_size(MOST_BYTES),
+                )
+            )
         elif len(attached) >= places:
-            refused.append(f"{name} is one too many: at most {MOST} files go with a message.")
+            refused.append(
+                N_("{name} is one too many: at most {most} files go with a message.", name=name, most=MOST)
+            )
         elif len(content) > room:
             refused.append(
-                f"{name} is too much: all files of a message may have {_size(MOST_BYTES_IN_ALL)} together."
+                N_(
+                    "{name} is too much: all files of a message may have {most} together.",
+                    name=name,
+                    most=_size(MOST_BYTES_IN_ALL),
+                )
             )
         else:
             room -= len(content)

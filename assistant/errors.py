@@ -19,10 +19,18 @@ It never holds a key, and an exception of the SDK never leaves ``backends/``.
 """
 
 from assistant.events import StopReason
+from assistant.locale import UserText
 
 
 class AssistantError(Exception):
-    """The root of this package's exceptions."""
+    """The root of this package's exceptions. ``text`` says what happened and what to do."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text)
+        self.text: UserText = text
+
+    def __str__(self) -> str:
+        return str(self.text)
 
 
 class SettingsError(AssistantError):

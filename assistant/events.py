@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from assistant.locale import UserText
+
 Outcome = Literal["done", "failed", "timeout", "invalid", "unknown", "stopped", "denied"]
 """How a call ended: ``done``; ``failed`` (the function raised); ``timeout``; ``invalid`` (arguments it
 does not take); ``unknown`` (no such function); ``stopped`` (it was never run, or nobody waited); ``denied``
@@ -228,7 +230,7 @@ class RoundEnded:
 class Note:
     """A small remark to the person about the thread itself, such as "the conversation was rebuilt"."""
 
-    text: str
+    text: UserText
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +248,7 @@ class RunStopped:
     """The run ended early, by the person or by a limit; what was said is kept."""
 
     reason: StopReason
-    text: str
+    text: UserText
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +260,7 @@ class RunFailed:
     """
 
     code: str
-    text: str
+    text: UserText
     retry: bool = False
     retry_after: float | None = None
 

@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "threads": {"events", "messages"},
     # Settings are checked by those who know what they mean; these modules are pure.
     "settings": {"access", "errors", "locale", "recordings", "tools", "transports"},
-    "attachments": {"messages"},
+    "attachments": {"locale", "messages"},
     "markdown": set(),
     "recordings": {"transports"},
     "transports": {"events", "recordings"},
@@ -58,7 +58,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 # Libraries that are imported in one place.
 HOMES = {
     "openai": {"backends"},
-    "streamlit": {"ui", "locale", "runs"},
+    "streamlit": {"ui"},
     "sqlalchemy": {"access", "storage"},
     "httpx2": {"backends", "demo", "functions", "recordings", "transports"},
 }

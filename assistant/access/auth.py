@@ -11,8 +11,10 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
+
+from assistant.locale import N_, Sentence
 
 EVERYBODY = "*"
 
@@ -23,17 +25,6 @@ class User:
 
     id: str = ""
     name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """A sentence for the page, and what stands in its braces."""
-
-    text: str
-    parts: dict[str, str] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return self.text.format(**self.parts)
 
 
 # --- sign-in ----------------------------------------------------------------------------------------
@@ -63,20 +54,20 @@ def providers(auth: Mapping[str, Any]) -> list[str]:
 
 def problem(
     password: str, who: Sequence[str], auth: Mapping[str, Any] | None, *, authlib: bool
-) -> Words | None:
+) -> Sentence | None:
     """What is missing in the settings of the door; None if it can be opened to somebody."""
     if password and (who or auth):
-        return Words(
+        return N_(
             "ASSISTANT_PASSWORD is set, and sign-in is too. Nobody can come in until one of them is gone."
         )
     if auth is None and not who:
         return None
     if auth is None:
-        return Words(
+        return N_(
             "ASSISTANT_ALLOWED is set, but nobody can sign in: Streamlit's secrets have no [auth] section."
         )
     if not who:
-        return Words(
+        return N_(
             "Sign-in is set up, but nobody may come in: set ASSISTANT_ALLOWED to addresses or domains, "
             "or to * for everybody who can sign in."
         )
@@ -87,16 +78,16 @@ def problem(
         needed = ("client_id", "client_secret", "server_metadata_url")
         missing += [prefix + name for name in needed if not section.get(name)]
     if missing:
-        return Words(
+        return N_(
             "Nobody can sign in: the [auth] section of Streamlit's secrets lacks {missing}.",
-            {"missing": ", ".join(missing)},
+            missing=", ".join(missing),
         )
     if not authlib:
-        return Words("Nobody can sign in: Authlib is not installed. Run: pip install 'streamlit[auth]'")
+        return N_("Nobody can sign in: Authlib is not installed. Run: pip install 'streamlit[auth]'")
     return None
 
 
-def user(claims: Mapping[str, Any], who: Sequence[str]) -> User | Words:
+def user(claims: Mapping[str, Any], who: Sequence[str]) -> User | Sentence:
     """The person of whom a provider claims this, if they may come in; else why not.
 
     The claims are those of OpenID Connect Core 1.0: ``iss`` and ``sub`` together are the person's, for good
@@ -104,16 +95,16 @@ def user(claims: Mapping[str, Any], who: Sequence[str]) -> User | Words:
     """
     issuer, subject, address = (_text(claims, name) for name in ("iss", "sub", "email"))
     if not issuer or not subject:
-        return Words("The provider does not say who you are, so you cannot come in.")
+        return N_("The provider does not say who you are, so you cannot come in.")
     name = _text(claims, "name") or address or subject
     if EVERYBODY not in who:
         if not address:
-            return Words("The provider does not tell your e-mail address, so you cannot come in.")
+            return N_("The provider does not tell your e-mail address, so you cannot come in.")
         if claims.get("email_verified", True) not in (True, "true"):
-            return Words("{address} is not verified, so you cannot come in.", {"address": address})
+            return N_("{address} is not verified, so you cannot come in.", address=address)
         local, at, domain = _lower(address).rpartition("@")
         if not local or (local + at + domain not in who and at + domain not in who):
-            return Words("{address} is not among those who may come in.", {"address": address})
+            return N_("{address} is not among those who may come in.", address=address)
     identity = json.dumps([issuer, subject]).encode()
     return User(hashlib.sha256(identity).hexdigest(), name)
 

@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 
 from assistant.errors import UnknownThread
 from assistant.events import Event, ToolCall
+from assistant.locale import N_
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
 from assistant.tools.toolbox import Toolbox
@@ -60,7 +61,7 @@ class RemoteBackend(Backend, Protocol):
         Raises:
             UnknownThread: The server has no thread with this id.
         """
-        raise UnknownThread("This server keeps no threads.", code="unknown_thread")
+        raise UnknownThread(N_("This server keeps no threads."), code="unknown_thread")
 
     def delete_thread(self, thread: Thread) -> None:
         """Delete the server's copy of the thread.
@@ -84,7 +85,7 @@ class RemoteBackend(Backend, Protocol):
         Raises:
             BackendError: The file is not available.
         """
-        raise UnknownThread("This server keeps no such files.", code="not_found")
+        raise UnknownThread(N_("This server keeps no such files."), code="not_found")
 
     def close(self) -> None:
         """Close the connections."""

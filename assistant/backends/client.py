@@ -21,6 +21,7 @@ from openai import OpenAI
 
 from assistant.backends.stream_errors import NoEnding, StreamError
 from assistant.errors import BackendError, Interrupted, RequestRefused, ServerFailed, UnknownThread
+from assistant.locale import N_, N_plural, Sentence
 from assistant.recordings.redaction import secrets_of, without_secrets
 from assistant.settings import OPENAI_URL, Settings
 from assistant.transports.disable_retry import disable_retry, seconds_to_wait
@@ -92,7 +93,7 @@ def translate_errors(client: OpenAI) -> Iterator[None]:
         raise _of_status(error, client) from error
     except openai.APITimeoutError as error:
         raise Interrupted(
-            f"{host(client)} was silent for too long. Try again.", code="timeout", retry=True
+            N_("{host} was silent for too long. Try again.", host=host(client)), code="timeout", retry=True
         ) from error
     except openai.APIConnectionError as error:
         raise _of_connection(error, client) from error
@@ -100,13 +101,17 @@ def translate_errors(client: OpenAI) -> Iterator[None]:
         raise failure(_code(error), error.message, client) from error
     except openai.OpenAIError as error:
         raise ServerFailed(
-            f"The request could not be made: {clean(str(error), client)}", code="client"
+            N_("The request could not be made: {message}", message=clean(str(error), client)), code="client"
         ) from error
     except httpx2.HTTPError as error:
         raise _cut(client) from error
     except (ValueError, RecursionError) as error:  # JSON that is none, or that nobody can hold
         raise ServerFailed(
-            f"{host(client)} sent something that is not JSON. Try again, or check OPENAI_BASE_URL.",
+            N_(
+                "{host} sent something that is not JSON. Try again, or check {url_setting}.",
+                host=host(client),
+                url_setting="OPENAI_BASE_URL",
+            ),
             code="not_json",
             retry=True,
         ) from error
@@ -121,7 +126,9 @@ def require_final_event(client: OpenAI) -> Iterator[None]:
         raise failure(error.code, error, client) from error
     except NoEnding as error:
         raise Interrupted(
-            f"{host(client)} stopped in the middle of the answer.", code="interrupted", retry=True
+            N_("{host} stopped in the middle of the answer.", host=host(client)),
+            code="interrupted",
+            retry=True,
         ) from error
 
 
@@ -134,7 +141,9 @@ def looking_for_a_thread(client: OpenAI) -> Iterator[None]:
         except (openai.APIStatusError, ValueError) as error:
             if isinstance(error, openai.APIStatusError) and error.status_code not in _NO_SUCH_THREAD:
                 raise
-            raise UnknownThread(f"{host(client)} has no thread by this id.", code="unknown_thread") from error
+            raise UnknownThread(
+                N_("{host} has no thread by this id.", host=host(client)), code="unknown_thread"
+            ) from error
 
 
 _NO_SUCH_THREAD = (400, 404, 405, 422, 501)
@@ -177,7 +186,7 @@ def clean(text: object, client: OpenAI) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Meaning:
-    """What to say for an error code; ``{host}`` and ``{words}`` are filled in."""
+    """The sentence for an error code. Its parameters are ``host``, ``message`` and the names of settings."""
 
     text: str
     fault: type[BackendError] = RequestRefused
@@ -185,20 +194,26 @@ class _Meaning:
 
 
 _KEY = _Meaning(
-    "{host} does not accept the key. Check OPENAI_API_KEY: it may be mistyped, expired or revoked."
+    N_("{host} does not accept the key. Check {key_setting}: it may be mistyped, expired or revoked.")
 )
 _QUOTA = _Meaning(
-    "The account's quota or credit is used up. Add credit or raise the limit in its billing, then retry."
+    N_("The account's quota or credit is used up. Add credit or raise the limit in its billing, then retry.")
 )
-_RATE = _Meaning("Too many requests just now at {host}.", retry=True)
-_MODEL = _Meaning("{host} does not offer this model to you. Set OPENAI_MODEL to one it has. It says: {words}")
+_RATE = _Meaning(N_("Too many requests just now at {host}. Wait a little and try again."), retry=True)
+_MODEL = _Meaning(
+    N_("{host} does not offer this model to you. Set {model_setting} to one it has. It says: {message}")
+)
 _LONG = _Meaning(
-    "This is more than the model can take in at once. Say it in smaller parts, or start a new chat."
+    N_("This is more than the model can take in at once. Say it in smaller parts, or start a new chat.")
 )
-_BUSY = _Meaning("{host} is overloaded or has an internal error. Try again in a moment.", ServerFailed, True)
+_BUSY = _Meaning(
+    N_("{host} is overloaded or has an internal error. Try again in a moment."), ServerFailed, True
+)
 _POLICY = _Meaning(
-    "{host} refused this message under its usage policy. Word it differently. It says: {words}"
+    N_("{host} refused this message under its usage policy. Word it differently. It says: {message}")
 )
+_FAILED = _Meaning(N_("{host} failed. Try again in a moment. It says: {message}"), ServerFailed, True)
+_REFUSED = _Meaning(N_("{host} refused the request. It says: {message}"))
 
 _MEANINGS = {
     "invalid_api_key": _KEY,
@@ -217,20 +232,27 @@ _MEANINGS = {
     "bio_policy": _POLICY,
     "misalignment_policy_violation": _POLICY,
     "conversation_locked": _Meaning(
-        "Another answer is still being written in this conversation.", retry=True
+        N_("Another answer is still being written in this conversation."), retry=True
     ),
+}
+SETTING_NAMES = {
+    "key_setting": "OPENAI_API_KEY",
+    "url_setting": "OPENAI_BASE_URL",
+    "model_setting": "OPENAI_MODEL",
 }
 _BY_STATUS = {
     401: ("invalid_api_key", _KEY),
     403: (
         "forbidden",
-        _Meaning("{host} does not allow this to your account or project. It says: {words}"),
+        _Meaning(N_("{host} does not allow this to your account or project. It says: {message}")),
     ),
     404: (
         "not_found",
         _Meaning(
-            "{host} does not know this address or model. Check OPENAI_BASE_URL (it usually ends in /v1) "
-            "and OPENAI_MODEL. It says: {words}"
+            N_(
+                "{host} does not know this address or model. Check {url_setting} (it usually ends in /v1) "
+                "and {model_setting}. It says: {message}"
+            )
         ),
     ),
     429: ("rate_limit_exceeded", _RATE),
@@ -247,16 +269,18 @@ def failure(
     if meaning is None and status in _BY_STATUS:
         code, meaning = _BY_STATUS[status]
     if meaning is None and (status >= 500 or status == 0):
-        meaning = _Meaning("{host} failed. Try again in a moment. It says: {words}", ServerFailed, True)
-    if meaning is None:
-        meaning = _Meaning("{host} refused the request. It says: {words}")
-    said = clean(words, client) or "nothing"
-    text = meaning.text.format(host=host(client), words=said)
-    if meaning is _RATE:
-        text += (
-            f" Wait {retry_after:.0f} seconds and try again."
-            if retry_after
-            else " Wait a little and try again."
+        meaning = _FAILED
+    meaning = meaning or _REFUSED
+    text = Sentence(
+        meaning.text,
+        {"host": host(client), "message": clean(words, client) or N_("nothing"), **SETTING_NAMES},
+    )
+    if meaning is _RATE and retry_after:
+        text = N_plural(
+            "Too many requests just now at {host}. Wait {count} second and try again.",
+            "Too many requests just now at {host}. Wait {count} seconds and try again.",
+            round(retry_after),
+            host=host(client),
         )
     return meaning.fault(
         text, code=clean(code, client) or "unknown", retry=meaning.retry, retry_after=retry_after
@@ -296,7 +320,10 @@ def _words(error: openai.APIStatusError) -> object:
 def _of_connection(error: openai.APIConnectionError, client: OpenAI) -> BackendError:
     if isinstance(error.__cause__, (httpx2.ConnectError, httpx2.ConnectTimeout)):
         return ServerFailed(
-            f"{host(client)} cannot be reached. Is the server running, the address right, the network up?",
+            N_(
+                "{host} cannot be reached. Is the server running, the address right, the network up?",
+                host=host(client),
+            ),
             code="unreachable",
             retry=True,
         )
@@ -305,7 +332,7 @@ def _of_connection(error: openai.APIConnectionError, client: OpenAI) -> BackendE
 
 def _cut(client: OpenAI) -> BackendError:
     return Interrupted(
-        f"The connection to {host(client)} was lost in the middle of the answer.",
+        N_("The connection to {host} was lost in the middle of the answer.", host=host(client)),
         code="interrupted",
         retry=True,
     )
@@ -349,13 +376,16 @@ def check_id(thread_id: str) -> None:
         UnknownThread: It can be no id.
     """
     if not 0 < len(thread_id) <= 512 or not thread_id.isprintable() or thread_id.strip(".") == "":
-        raise UnknownThread("This is not the id of a thread.", code="unknown_thread")
+        raise UnknownThread(N_("This is not the id of a thread."), code="unknown_thread")
 
 
 def not_the_api(client: OpenAI) -> BackendError:
     """The error for an address where something other than the API answers."""
     return ServerFailed(
-        f"What answers at {address(client)} is not the API, but something like a web page. "
-        "Check OPENAI_BASE_URL: it usually ends in /v1.",
+        N_(
+            "{address} returned a web page, not an API response. Check {url_setting}: it usually ends in /v1.",
+            address=address(client),
+            url_setting="OPENAI_BASE_URL",
+        ),
         code="not_the_api",
     )

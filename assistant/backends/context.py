@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from assistant.events import Note
+from assistant.locale import N_
 
 BYTES_PER_TOKEN = 3
 """Of UTF-8: English has about 4, Japanese about 3; on the safe side."""
@@ -20,7 +21,7 @@ FILE_TOKENS = 1500
 
 _FILE = re.compile(r'"(?:data:[\w/+.-]+;base64,[A-Za-z0-9+/=]*|attachment:[0-9a-f]{24})"')
 
-SHORTENED = Note("The conversation is too long for the model: it is told only the newest part of it.")
+SHORTENED = Note(N_("The conversation is too long for the model: it is told only the newest part of it."))
 
 
 def shortened(items: list[dict[str, Any]], before: int, most: int | None = None) -> int:

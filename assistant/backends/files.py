@@ -14,6 +14,7 @@ from typing import Any
 from assistant.backends.stream_errors import status_of
 from assistant.errors import BackendError, RequestRefused
 from assistant.events import Note
+from assistant.locale import N_
 from assistant.messages import Attachment, Message, Part, Text
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
@@ -213,8 +214,15 @@ def told_by_name(thread: Thread, by_name: list[str], refusal: BackendError, *, a
         return None
     by_name += [each.digest for each in found]
     names = ", ".join(dict.fromkeys(each.name for each in found))
-    why = f" {refusal}" if isinstance(refusal, RequestRefused) else ""
-    return Note(f"The server did not take {names}: the model is told of it by name only.{why}")
+    if not isinstance(refusal, RequestRefused):
+        return Note(N_("The server did not take {names}: the model is told of it by name only.", names=names))
+    return Note(
+        N_(
+            "The server did not take {names}: the model is told of it by name only. {why}",
+            names=names,
+            why=refusal.text,
+        )
+    )
 
 
 def _whole_ones(messages: list[Message], by_name: Collection[str]) -> list[Attachment]:

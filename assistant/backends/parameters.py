@@ -12,6 +12,7 @@ import openai
 
 from assistant.errors import RequestRefused
 from assistant.events import Note
+from assistant.locale import N_
 
 Request = dict[str, Any]
 
@@ -47,7 +48,7 @@ def without_refused(request: Request, refusal: RequestRefused) -> tuple[Request,
 
 
 def _note(name: str) -> Note:
-    return Note(f"The model does not take the parameter {name}; it was asked without it.")
+    return Note(N_("The model does not take the parameter {name}; it was asked without it.", name=name))
 
 
 def _strict(tool: Request) -> bool:

@@ -11,6 +11,7 @@ import httpx2
 
 from assistant.errors import Interrupted
 from assistant.events import Event
+from assistant.locale import N_
 from assistant.threads import Thread
 
 T = TypeVar("T")
@@ -50,7 +51,7 @@ class Request:
     def check(self) -> None:
         """Raise ``Interrupted`` if the request was cancelled."""
         if self.cancelled:
-            raise Interrupted("Cancelled.", code="cancelled")
+            raise Interrupted(N_("Cancelled."), code="cancelled")
 
     def wait(self, seconds: float) -> None:
         """Wait; raise ``Interrupted`` as soon as the request is cancelled."""

@@ -6,6 +6,7 @@ The one rule: a reader of a stream raises one of these, or the stream ended well
 """
 
 from assistant.errors import BackendError, Incomplete
+from assistant.locale import N_
 
 
 class StreamError(Exception):
@@ -29,10 +30,10 @@ def status_of(error: BackendError) -> int:
 def at_token_limit() -> Incomplete:
     """The answer reached the limit of output tokens."""
     return Incomplete(
-        "The answer was cut off: it reached the limit of output tokens.", reason="max_output_tokens"
+        N_("The answer was cut off: it reached the limit of output tokens."), reason="max_output_tokens"
     )
 
 
 def filtered() -> Incomplete:
     """The server's content filter ended the answer."""
-    return Incomplete("The answer was cut off by the server's content filter.", reason="content_filter")
+    return Incomplete(N_("The answer was cut off by the server's content filter."), reason="content_filter")

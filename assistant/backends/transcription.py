@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from assistant.errors import RequestRefused, ServerFailed
+from assistant.locale import N_, Sentence
 from assistant.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,11 +43,15 @@ class Voice:
             BackendError: There is no text; the sentence says why.
         """
         if not recording:
-            raise RequestRefused("The recording is empty.", code="empty_recording")
+            raise RequestRefused(N_("The recording is empty."), code="empty_recording")
         if len(recording) > MOST_BYTES:
             raise RequestRefused(
-                f"The recording is too long: it has {len(recording) / 1e6:.0f} MB, at most "
-                f"{MOST_BYTES // 1_000_000} can be transcribed. Say it in parts.",
+                N_(
+                    "The recording is too long: it has {size} MB, at most {limit} can be "
+                    "transcribed. Say it in parts.",
+                    size=f"{len(recording) / 1e6:.0f}",
+                    limit=MOST_BYTES // 1_000_000,
+                ),
                 code="too_long",
             )
         from assistant.backends.client import host, translate_errors
@@ -57,13 +62,17 @@ class Voice:
                     model=self._model, file=(name, recording)
                 )
         except RequestRefused as refusal:  # it may be the model, which has a setting of its own here
-            words = str(refusal).replace("OPENAI_MODEL", "ASSISTANT_TRANSCRIBE_MODEL")
-            raise RequestRefused(words, code=refusal.code, retry=refusal.retry) from refusal
-        text = heard if isinstance(heard, str) else getattr(heard, "text", None)
-        if not isinstance(text, str) or text.lstrip()[:1] == "<":
-            raise ServerFailed(f"{host(self._client)} sent no transcription.", code="no_transcription")
+            text = refusal.text
+            if isinstance(text, Sentence):
+                text = text.with_params(model_setting="ASSISTANT_TRANSCRIBE_MODEL")
+            raise RequestRefused(text, code=refusal.code, retry=refusal.retry) from refusal
+        transcript = heard if isinstance(heard, str) else getattr(heard, "text", None)
+        if not isinstance(transcript, str) or transcript.lstrip()[:1] == "<":
+            raise ServerFailed(
+                N_("{host} sent no transcription.", host=host(self._client)), code="no_transcription"
+            )
         if not text.strip():
-            raise RequestRefused("Nothing was heard in the recording.", code="nothing_heard")
+            raise RequestRefused(N_("Nothing was heard in the recording."), code="nothing_heard")
         return text.strip()
 
 

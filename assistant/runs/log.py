@@ -15,6 +15,7 @@ from assistant.events import (
     ToolCallDelta,
     ToolProgress,
 )
+from assistant.locale import N_
 from assistant.runs.loop import Run
 
 BATCH_SECONDS = 0.048
@@ -28,7 +29,7 @@ MAX_CHARS = 20_000_000
 
 EVENT_CHARS = 100
 
-TOO_LONG = RunStopped("unknown", "Stopped: the answer became too long to keep.")
+TOO_LONG = RunStopped("unknown", N_("Stopped: the answer became too long to keep."))
 
 DELTAS = (TextDelta, ReasoningDelta, ToolCallDelta)
 

@@ -24,6 +24,7 @@ from assistant.events import (
     ThreadOpened,
     ToolCall,
 )
+from assistant.locale import N_
 from assistant.messages import Attachment, Message
 from assistant.threads import Thread
 from assistant.tools.arguments import changed_arguments
@@ -38,10 +39,10 @@ Events = Generator[Event, None, None]
 MAX_REPEATS = 3
 """Maximum number of rounds in which one run may make the very same call."""
 
-STOPPED = RunStopped("person", "Stopped.")
+STOPPED = RunStopped("person", N_("Stopped."))
 """The ending of a run that the user stopped."""
 
-INTERRUPTED = RunFailed("interrupted", "The application ended in the middle of this answer.", retry=True)
+INTERRUPTED = RunFailed("interrupted", N_("The application ended in the middle of this answer."), retry=True)
 """The ending of a run whose process is gone."""
 
 
@@ -195,14 +196,17 @@ class Assistant:
                     if not (isinstance(event, ThreadOpened) and thread.id):  # a thread keeps its first id
                         yield event
             except Incomplete as limit:
-                yield RunStopped(limit.reason, str(limit))
+                yield RunStopped(limit.reason, limit.text)
             except BackendError as error:
-                yield RunFailed(error.code, str(error), error.retry, error.retry_after)
+                yield RunFailed(error.code, error.text, error.retry, error.retry_after)
             except Exception as error:
                 log.exception("a run failed unexpectedly")
                 yield RunFailed(
                     "internal",
-                    f"The application itself failed ({type(error).__name__}). Its log has more.",
+                    N_(
+                        "The application itself failed ({reason}). Its log has more.",
+                        reason=type(error).__name__,
+                    ),
                 )
 
     def _rounds(
@@ -225,14 +229,20 @@ class Assistant:
             repeats.update({(call.name, call.arguments) for call in calls})
             (name, _), times = repeats.most_common(1)[0]
             if times > MAX_REPEATS:
-                yield RunStopped("repeated_call", f"Stopped: the same call of {name} came again and again.")
+                yield RunStopped(
+                    "repeated_call",
+                    N_("Stopped: the same call of {function} came again and again.", function=name),
+                )
                 return
             free = [call for call in calls if not (call.server or self.needs_approval(call.name))]
             yield from execute(free, self.toolbox, self.tool_timeout)
             if message.open_calls:
                 yield RunPaused()
                 return
-        yield RunStopped("max_rounds", f"Stopped after {self.max_rounds} rounds of function calls.")
+        yield RunStopped(
+            "max_rounds",
+            N_("Stopped after {count} rounds of function calls.", count=self.max_rounds),
+        )
 
 
 def _close_calls(thread: Thread) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from assistant.events import Event, RoundEnded, RoundStarted, RunFailed, ThreadOpened, ToolProgress
+from assistant.locale import N_
 from assistant.runs.autosave import Saver
 from assistant.runs.log import DELTAS, IDLE_SECONDS, RunLog
 from assistant.runs.loop import STOPPED, Run
@@ -80,7 +81,9 @@ class LiveRun:
             log.exception("a run broke")
             reason = type(error).__name__
         finally:
-            self._log.append(RunFailed("internal", f"The application itself failed ({reason})."))
+            self._log.append(
+                RunFailed("internal", N_("The application itself failed ({reason}).", reason=reason))
+            )
             if self._saver:
                 self._saver.finish()
             self._run.events.close()

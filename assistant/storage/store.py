@@ -23,6 +23,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from assistant.errors import StoreError, ThreadBusy
 from assistant.events import Citation, HostedCall
+from assistant.locale import N_
 from assistant.messages import UNSENDABLE, Call, Message, Reasoning, Refusal, Text
 from assistant.storage.schema import (
     BRANCHES,
@@ -47,7 +48,7 @@ from assistant.threads import Thread
 LEASE = 10.0
 """Seconds for which a process alone may answer a thread before it must say again that it is still there."""
 
-ELSEWHERE = "Another process of this application is answering this thread. Wait for it, or stop it there."
+ELSEWHERE = N_("Another process of this application is answering this thread. Wait for it, or stop it there.")
 
 _MANY = 500  # rows in one statement
 
@@ -82,11 +83,17 @@ class Store:
         try:
             address = address_of(url)
         except ArgumentError as error:
-            raise StoreError("ASSISTANT_DATABASE_URL is not the URL of a database.") from error
+            raise StoreError(N_("ASSISTANT_DATABASE_URL is not the URL of a database.")) from error
         if (kind := address.get_backend_name()) not in KINDS:
-            raise StoreError(f"ASSISTANT_DATABASE_URL is of the kind {kind}; use {' or '.join(KINDS)}.")
+            raise StoreError(
+                N_(
+                    "ASSISTANT_DATABASE_URL is of the kind {kind}; use {kinds}.",
+                    kind=kind,
+                    kinds=" or ".join(KINDS),
+                )
+            )
         if "@" in (address.host or ""):  # the rest of the password
-            raise StoreError("The password in ASSISTANT_DATABASE_URL holds an @. Write it as %40.")
+            raise StoreError(N_("The password in ASSISTANT_DATABASE_URL holds an @. Write it as %40."))
         plainly = address.set(drivername=address.get_backend_name(), query={})  # may hold a password too
         self._shown = plainly.render_as_string(hide_password=True)
         self._seconds = lease
@@ -98,7 +105,9 @@ class Store:
             with self._translated():
                 edition = migrate(self._engine)
             if edition > SCHEMA_VERSION:
-                raise StoreError(f"{self._shown} was made by a later version of this application.")
+                raise StoreError(
+                    N_("{shown} was made by a later version of this application.", shown=self._shown)
+                )
         except StoreError:
             self.close()
             raise
@@ -190,7 +199,9 @@ class Store:
                 thread_id, messages, backend_state, row.title, row.version, branches, owner=self.owner
             )
         except ValueError as error:
-            raise StoreError(f"A thread in {self._shown} cannot be read: {error}") from error
+            raise StoreError(
+                N_("A thread in {shown} cannot be read: {message}", shown=self._shown, message=str(error))
+            ) from error
 
     def exists(self, thread_id: str) -> bool:
         """Whether anybody, this person or another, has a thread by this id here."""
@@ -356,7 +367,9 @@ class Store:
             yield
         except (SQLAlchemyError, ImportError, OSError) as error:
             reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-            raise StoreError(f"The database {self._shown} cannot be used: {reason}") from error
+            raise StoreError(
+                N_("The database {shown} cannot be used: {reason}", shown=self._shown, reason=reason)
+            ) from error
 
 
 def _row(thread: Thread, position: int) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 from pydantic import BaseModel
 
 from assistant.errors import FunctionError
+from assistant.locale import N_, Sentence
 from assistant.tools.schema import Json, arguments_model, json_schema, strict_schema, summary, without_nulls
 
 P = ParamSpec("P")
@@ -125,8 +126,8 @@ class Tool(Generic[P, R]):
             values = {}
         texts = {name: _inline(values.get(name)) for name in _PLACEHOLDER.findall(self.status)}
         if not self.status or not all(texts.values()):
-            return f"Running {self.name}"
-        return _PLACEHOLDER.sub(lambda placeholder: texts[placeholder[1]], self.status)
+            return N_("Running {function}", function=self.name)
+        return Sentence(self.status, texts)
 
     def run(self, arguments: Mapping[str, Any]) -> Any:
         """Call the function and return its value; an ``async`` function is awaited."""

@@ -14,8 +14,8 @@ from collections.abc import Callable
 import streamlit as st
 
 from assistant.events import RunCompleted, RunFailed, RunPaused, RunStopped
-from assistant.locale.words import language, retell, say
 from assistant.messages import Message
+from assistant.ui.language import _, language, translate
 
 BEGINNING = 200
 """Characters of an answer that are spoken when it is complete: the rest is there to be read."""
@@ -62,13 +62,13 @@ def tell_end(message: Message) -> None:
     """Say how an answer ended, and how it begins."""
     match message.ending:
         case RunCompleted() if not message.text.strip():
-            _tell_last(say("The answer is complete."))
+            _tell_last(_("The answer is complete."))
         case RunCompleted():
-            _tell_last(say("The answer is complete: {beginning}", beginning=beginning(message.text)))
+            _tell_last(_("The answer is complete: {beginning}", beginning=beginning(message.text)))
         case RunPaused():
-            _tell_last(say("Waiting for your decision."))
+            _tell_last(_("Waiting for your decision."))
         case RunStopped(_, text) | RunFailed(_, text):
-            _tell_last(retell(text))
+            _tell_last(translate(text))
 
 
 def beginning(text: str) -> str:

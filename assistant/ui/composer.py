@@ -14,12 +14,12 @@ from typing import Any
 import streamlit as st
 from streamlit.typing import ChatInputValue
 
-from assistant.attachments import EVERYTHING, attach
+from assistant.attachments import EVERYTHING, THIS_CONNECTION, attach
 from assistant.backends.transcription import Voice
 from assistant.errors import BackendError
-from assistant.locale.words import retell, say
 from assistant.messages import Attachment, Message
 from assistant.ui.chat.tool_call import plain
+from assistant.ui.language import _, translate
 
 WIDE = 240
 """Pixels that an image takes at most, each way."""
@@ -33,7 +33,7 @@ def submitted(
     voice: Voice | None,
     *,
     takes: Collection[str] = EVERYTHING,
-    taker: str = "this connection",
+    taker: str = THIS_CONNECTION,
 ) -> tuple[str, list[Attachment]]:
     """What is to be sent now: the text, and what goes with it; nothing where it must be looked at first.
 
@@ -53,7 +53,7 @@ def submitted(
     hold(waiting + attached, problems)
     if audio is not None and voice is not None:
         _write_down(audio.getvalue(), text, voice)
-    put_back(text, say("It is not sent yet: see above the input."))
+    put_back(text, _("It is not sent yet: see above the input."))
     return "", []  # the page begins anew
 
 
@@ -77,31 +77,33 @@ def release() -> None:
 def draw_waiting(voice: Voice | None) -> None:
     """Show what goes with the next message, what does not, and a recording that is not written down yet."""
     if problems := st.session_state.get("not_attached"):
-        st.warning("  \n".join(plain(retell(each)) for each in problems), icon=":material/attach_file_off:")
+        st.warning(
+            "  \n".join(plain(translate(each)) for each in problems), icon=":material/attach_file_off:"
+        )
     if voice is not None and (recording := st.session_state.get("recording")):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.audio(recording, format="audio/wav", width=240)
-            if st.button(say("Transcribe again"), key="transcribe_again", icon=":material/refresh:"):
+            if st.button(_("Transcribe again"), key="transcribe_again", icon=":material/refresh:"):
                 _write_down_later(recording, voice)
             st.button(
-                say("Discard"),
+                _("Discard"),
                 key="discard_recording",
                 icon=":material/delete:",
                 on_click=st.session_state.pop,
                 args=["recording"],
             )
     if heard := st.session_state.get("heard"):
-        st.caption(say("This was heard. Copy it into the input."))
+        st.caption(_("This was heard. Copy it into the input."))
         st.code(heard, language=None, wrap_lines=True)
     if waiting := _waiting():
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-            st.caption(say("With your next message:"), width="content")
+            st.caption(_("With your next message:"), width="content")
             for number, attachment in enumerate(waiting):
                 st.button(
                     plain(attachment.name),
                     key=f"detach_{number}",
                     icon=":material/close:",
-                    help=say("Do not send it"),
+                    help=_("Do not send it"),
                     on_click=_detach,
                     args=[number],
                 )
@@ -146,19 +148,19 @@ def _thumbnail(number: int, _attachment: Attachment) -> tuple[bytes, int] | None
 def _write_down(recording: bytes, text: str, voice: Voice) -> None:
     """Put what is said in a recording behind the text in the input; keep it where that fails."""
     try:
-        with st.spinner(say("Writing down what you said …")):
+        with st.spinner(_("Writing down what you said …")):
             heard = voice.transcribe(recording)
     except BackendError as error:
         st.session_state.recording = recording
         hold(_waiting(), [*st.session_state.get("not_attached", []), _not_heard(error)])
-        put_back(text, say("The recording is not written down."))
-    put_back(f"{text.rstrip()} {heard}".strip(), say("This was heard. Change what is wrong, and send it."))
+        put_back(text, _("The recording is not written down."))
+    put_back(f"{text.rstrip()} {heard}".strip(), _("This was heard. Change what is wrong, and send it."))
 
 
 def _write_down_later(recording: bytes, voice: Voice) -> None:
     """The same, for a recording that was kept: shown to be copied, for the input may hold something else."""
     try:
-        with st.spinner(say("Writing down what you said …")):
+        with st.spinner(_("Writing down what you said …")):
             heard = voice.transcribe(recording)
     except BackendError as error:
         hold(_waiting(), [_not_heard(error)])
@@ -170,7 +172,7 @@ def _write_down_later(recording: bytes, voice: Voice) -> None:
 
 
 def _not_heard(error: BackendError) -> str:
-    return say("The recording could not be transcribed. {why}", why=retell(str(error)))
+    return _("The recording could not be transcribed. {why}", why=translate(str(error)))
 
 
 def _waiting() -> list[Attachment]:

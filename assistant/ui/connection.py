@@ -15,18 +15,19 @@ from assistant.backends.connection.local_servers import LocalServer, find_local_
 from assistant.backends.connection.models import ListedModel, reasoning_efforts
 from assistant.backends.connection.override import ConnectionOverride, display_host, form_text
 from assistant.errors import BackendError
-from assistant.locale.words import later, retell, say
+from assistant.locale import N_
 from assistant.settings import Settings
 from assistant.ui import sidebar
 from assistant.ui.chat.tool_call import plain
 from assistant.ui.connection_test import draw_findings, try_out
+from assistant.ui.language import _, translate
 
 KINDS = {
-    "configured": later("As configured"),
-    "demo": later("Demo"),
+    "configured": N_("As configured"),
+    "demo": N_("Demo"),
     "openai": "OpenAI",
-    "local": later("A server on this machine"),
-    "url": later("Another address"),
+    "local": N_("A server on this machine"),
+    "url": N_("Another address"),
 }
 LOOK = 5.0
 """Seconds that the page waits for a list of models."""
@@ -43,7 +44,7 @@ def draw_connection(
     if st.session_state.pop("connection_used", False):
         st.session_state.connection_panel = False
     now = current.settings(settings) if current else settings
-    panel = st.expander(say("Connection"), key="connection_panel", icon=":material/lan:", on_change="rerun")
+    panel = st.expander(_("Connection"), key="connection_panel", icon=":material/lan:", on_change="rerun")
     st.caption(plain(" · ".join(filter(None, [_name(now), found]))))
     if not panel.open:
         return current
@@ -60,8 +61,8 @@ def draw_connection(
 
 def _name(settings: Settings) -> str:
     if settings.demo:
-        return say("Built-in demo")
-    return say("{model} at {address}", model=settings.model, address=display_host(settings.base_url))
+        return _("Built-in demo")
+    return _("{model} at {address}", model=settings.model, address=display_host(settings.base_url))
 
 
 def _draw_form(
@@ -73,7 +74,7 @@ def _draw_form(
     if st.session_state.get("connection") not in kinds:
         kind = _kind_of(settings, current, servers)
         st.session_state.connection = kind if kind in kinds else "configured"
-    kind = st.radio(say("Answers come from"), kinds, format_func=_kind_in_words, key="connection")
+    kind = st.radio(_("Answers come from"), kinds, format_func=_kind_in_words, key="connection")
     choice = _draw_server(kind, settings, current, servers)
     problem = choice.input_error() if choice and kind != "configured" else ""
     if choice and not choice.demo and (kind != "configured" or sidebar.is_localhost()):
@@ -83,7 +84,7 @@ def _draw_form(
     # That costs something each time, which visitors shall not spend of the owner's.
     owners = kind == "configured" and not settings.demo and not sidebar.is_localhost()
     testing = st.button(
-        say("Test"),
+        _("Test"),
         key="connection_test",
         icon=":material/network_check:",
         width="stretch",
@@ -91,7 +92,7 @@ def _draw_form(
     )
     between = st.container(gap="xxsmall")
     using = st.button(
-        say("Use this connection"),
+        _("Use this connection"),
         key="connection_use",
         type="primary",
         width="stretch",
@@ -100,10 +101,10 @@ def _draw_form(
     if choice is None:
         return None
     if not problem and not choice.model and not choice.demo:
-        problem = say("Choose a model, or type the name of one.")
+        problem = _("Choose a model, or type the name of one.")
     with between:
         if problem and (testing or using):
-            st.error(f":small[{plain(retell(problem))}]", icon=":material/error:")
+            st.error(f":small[{plain(translate(problem))}]", icon=":material/error:")
             return None
         if testing:
             try_out(choice, settings)
@@ -113,7 +114,7 @@ def _draw_form(
 
 
 def _kind_in_words(kind: str) -> str:
-    return say(KINDS[kind])
+    return _(KINDS[kind])
 
 
 def _kind_of(settings: Settings, current: ConnectionOverride | None, servers: list[LocalServer]) -> str:
@@ -146,7 +147,7 @@ def _draw_server(
             return _draw_local(current, servers)
     before = current.base_url if current and _kind_of(settings, current, servers) == "url" else ""
     st.session_state.setdefault("connection_url", before)
-    url = st.text_input(say("Base URL"), key="connection_url", placeholder="http://localhost:11434/v1")
+    url = st.text_input(_("Base URL"), key="connection_url", placeholder="http://localhost:11434/v1")
     url = url.strip()
     return ConnectionOverride(url, _draw_key("connection_url_key", url, current))
 
@@ -155,12 +156,12 @@ def _draw_key(key: str, base_url: str, current: ConnectionOverride | None) -> st
     """Draw the input of a key; what is typed, or else the key that is in use with this server."""
     used = current.api_key if current and not current.demo and current.base_url == base_url else ""
     typed = st.text_input(
-        say("Key") if key == "connection_key" else say("Key, if it asks for one"),
+        _("Key") if key == "connection_key" else _("Key, if it asks for one"),
         key=key,
         type="password",
         autocomplete="off",
-        placeholder=say("The one in use") if used else None,
-        help=say("It is kept for this browser session only, and forgotten with it."),
+        placeholder=_("The one in use") if used else None,
+        help=_("It is kept for this browser session only, and forgotten with it."),
     ).strip()
     return typed or used
 
@@ -172,14 +173,14 @@ def _draw_local(current: ConnectionOverride | None, servers: list[LocalServer]) 
             used = (each.name for each in servers if current and each.base_url == current.base_url)
             st.session_state.connection_local = next(used, servers[0].name)
         name = st.selectbox(
-            say("Server"),
+            _("Server"),
             by_name,
             key="connection_local",
             format_func=lambda each: f"{each} ({display_host(by_name[each].base_url)})",
         )
     else:
         st.caption(
-            say("None was found. Ollama, LM Studio, llama.cpp and vLLM are looked for at their usual ports.")
+            _("None was found. Ollama, LM Studio, llama.cpp and vLLM are looked for at their usual ports.")
         )
         name = None
     _draw_again()
@@ -188,7 +189,7 @@ def _draw_local(current: ConnectionOverride | None, servers: list[LocalServer]) 
 
 def _draw_again() -> None:
     st.button(
-        say("Look again"),
+        _("Look again"),
         key="connection_again",
         type="tertiary",
         icon=":material/refresh:",
@@ -219,11 +220,11 @@ def _draw_model(server: ConnectionOverride, now: Settings, listed: bool) -> Conn
             st.session_state.connection_model = chosen
         st.session_state.connection_model_of = server
     model = st.selectbox(
-        say("Model"),
+        _("Model"),
         [*by_id, *([chosen] if chosen and chosen not in by_id else [])],
         key="connection_model",
         accept_new_options=True,
-        placeholder=say("Type the name of a model"),
+        placeholder=_("Type the name of a model"),
     )
     if words:
         st.caption(f":material/warning: {plain(words)}")
@@ -237,10 +238,10 @@ def _draw_model(server: ConnectionOverride, now: Settings, listed: bool) -> Conn
         if st.session_state.get("connection_effort") not in ("", *options):
             st.session_state.connection_effort = effort if effort in options else ""
         effort = st.selectbox(
-            say("Reasoning effort"),
+            _("Reasoning effort"),
             ["", *options],
             key="connection_effort",
-            format_func=lambda each: each or say("The model's own"),
+            format_func=lambda each: each or _("The model's own"),
         )
     return replace(server, model=model, effort=effort)
 
@@ -267,7 +268,7 @@ def _models(server: ConnectionOverride) -> tuple[list[ListedModel], str]:
 
     found: list[ListedModel] = []
     words = ""
-    with st.spinner(say("Looking for models")), connect(server.settings(Settings())) as client:
+    with st.spinner(_("Looking for models")), connect(server.settings(Settings())) as client:
         try:
             found = fetch_models(client, LOOK)
         except BackendError as error:

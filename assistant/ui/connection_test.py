@@ -12,10 +12,10 @@ import streamlit as st
 
 from assistant.backends.connection.override import ConnectionOverride
 from assistant.backends.connection.results import CheckResult
-from assistant.locale.words import say
 from assistant.settings import Settings
 from assistant.ui.background import in_background
 from assistant.ui.chat.tool_call import plain
+from assistant.ui.language import _, translate
 
 _ICONS = {
     True: ":green[:material/check_circle:]",
@@ -28,7 +28,7 @@ def try_out(choice: ConnectionOverride, settings: Settings) -> None:
     """Try the connection out; what is found is drawn as it comes, and kept until something else is chosen."""
     seen: list[CheckResult] = []
     place, below = st.container(gap="xxsmall"), st.empty()
-    below.markdown(f":small[:shimmer[{say('Trying it out …')}]]")
+    below.markdown(f":small[:shimmer[{_('Trying it out …')}]]")
     for finding in in_background(_findings(choice, settings)):
         seen.append(finding)
         with place:
@@ -47,7 +47,7 @@ def draw_findings(choice: ConnectionOverride) -> None:
 
 
 def _draw_finding(finding: CheckResult) -> None:
-    st.markdown(f"{_ICONS[finding.ok]} :small[{plain(finding.text)}]")
+    st.markdown(f"{_ICONS[finding.ok]} :small[{plain(translate(finding.text))}]")
 
 
 def _findings(choice: ConnectionOverride, settings: Settings) -> Iterator[CheckResult]:

@@ -11,10 +11,11 @@ from typing import Any
 
 import streamlit as st
 
-from assistant.access.auth import Lock, User, Words, password_hash, problem, providers, user
-from assistant.locale.words import say
+from assistant.access.auth import Lock, User, password_hash, problem, providers, user
+from assistant.locale import N_, Sentence
 from assistant.markdown.escape import plain
 from assistant.settings import Settings
+from assistant.ui.language import _, translate
 
 
 def require_user(settings: Settings, auth: object) -> User:
@@ -46,7 +47,7 @@ def draw_user(who: User) -> None:
 
 
 def _draw_leave() -> None:
-    st.button(say("Sign out"), key="sign_out", type="tertiary", on_click=st.logout)
+    st.button(_("Sign out"), key="sign_out", type="tertiary", on_click=st.logout)
 
 
 @st.cache_resource(show_spinner=False)
@@ -58,24 +59,22 @@ def _lock() -> Lock:
 def _ask(password: str) -> None:
     """Draw the input of the password; the page begins anew once it was right."""
     with st.form("door", border=False):
-        typed = st.text_input(
-            say("Password"), key="password", type="password", autocomplete="current-password"
-        )
-        if st.form_submit_button(say("Come in"), key="come_in", type="primary"):
+        typed = st.text_input(_("Password"), key="password", type="password", autocomplete="current-password")
+        if st.form_submit_button(_("Come in"), key="come_in", type="primary"):
             match _lock().tried(typed.strip(), password):
                 case "right":
                     st.session_state.entered = password_hash(password)
                     st.rerun()
                 case "wrong":
-                    _tell(Words("This is not the password."))
+                    _tell(N_("This is not the password."))
                 case "later":
-                    _tell(Words("There were too many wrong tries. Wait a few seconds and try again."))
+                    _tell(N_("There were too many wrong tries. Wait a few seconds and try again."))
 
 
 def _signed_in(settings: Settings, auth: Mapping[str, Any]) -> User | None:
     """Who is signed in and may come in; for anybody else, what there is to do is drawn."""
     claims = st.user.to_dict()
-    found: User | Words | None = (
+    found: User | Sentence | None = (
         user(claims, settings.allowed) if claims.get("is_logged_in") is True else None
     )
     if isinstance(found, User):
@@ -86,7 +85,7 @@ def _signed_in(settings: Settings, auth: Mapping[str, Any]) -> User | None:
         _draw_leave()
         return None
     for provider in providers(auth):
-        words = say("Sign in with {provider}", provider=provider) if provider else say("Sign in")
+        words = _("Sign in with {provider}", provider=provider) if provider else _("Sign in")
         if st.button(words, key=f"sign_in_{provider}", type="primary"):
             st.login(provider or None)
     return None
@@ -96,5 +95,5 @@ def _draw_title(settings: Settings) -> None:
     st.title(settings.name, anchor=False)
 
 
-def _tell(words: Words) -> None:
-    st.error(plain(say(words.text, **words.parts)), icon=":material/lock:")
+def _tell(words: Sentence) -> None:
+    st.error(plain(translate(words)), icon=":material/lock:")

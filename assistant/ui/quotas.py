@@ -21,13 +21,14 @@ from assistant.access.usage_store import UsageStore
 from assistant.backends.transcription import Voice
 from assistant.errors import LimitReached, RequestRefused, StoreError
 from assistant.events import EventStream, Usage
-from assistant.locale.words import say
+from assistant.locale import N_, Sentence
 from assistant.markdown.escape import plain
 from assistant.recordings.prices import cost, price_of
 from assistant.recordings.redaction import secrets_of
 from assistant.settings import Settings
 from assistant.storage.store import Store
 from assistant.threads import Thread, unguessable_id
+from assistant.ui.language import _, translate
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ def _has_key(settings: Settings) -> bool:
 def draw_demo_notice() -> None:
     """Say that the demo answers although there is a key, and how its owner opens it."""
     st.info(
-        say(
+        _(
             "The built-in demo answers here: this page has a key, but nothing says who may use it. If you "
             "have a key, open *Connection* in the sidebar. The owner of this page sets `ASSISTANT_PASSWORD`, "
             "`ASSISTANT_ALLOWED` or `ASSISTANT_LIMIT_ALL`."
@@ -58,7 +59,7 @@ def draw_demo_notice() -> None:
 def draw_limit_notice() -> None:
     """Say, once, why nothing was asked just now: what ``st.session_state.reached`` holds."""
     if reached := st.session_state.pop("reached", ""):
-        st.info(plain(reached), icon=":material/hourglass_top:")
+        st.info(plain(translate(reached)), icon=":material/hourglass_top:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +78,12 @@ class QuotaGuard:
         """
         try:
             if self.store is None:
-                raise StoreError("The database cannot be opened.")
+                raise StoreError(N_("The database cannot be opened."))
             full = UsageStore(self.store).admit(self.who, self.settings.limit_person, self.settings.limit_all)
         except StoreError as error:
             log.warning("nothing is spent, for nothing can be counted: %s", error)
             raise LimitReached(
-                say("What is spent cannot be counted just now, so nothing is. Try again in a minute.")
+                N_("What is spent cannot be counted just now, so nothing is. Try again in a minute.")
             ) from error
         if full:
             raise LimitReached(_in_words(full))
@@ -118,7 +119,7 @@ class _CountedVoice(Voice):
         try:
             self._wallet.admit()
         except LimitReached as reached:
-            raise RequestRefused(str(reached), code="limit_reached") from reached
+            raise RequestRefused(reached.text, code="limit_reached") from reached
         self._wallet.charge(Usage(input=len(recording) // BYTES_PER_AUDIO_TOKEN))
         return self._voice.transcribe(recording, name)
 
@@ -141,21 +142,21 @@ def quota_guard_for(owners: Settings, used: Settings, who: User, store: Store | 
     return QuotaGuard(owners, who.id or st.session_state.visitor, store)
 
 
-def _in_words(full: Reached) -> str:
+def _in_words(full: Reached) -> Sentence:
     zone = ZoneInfo(st.context.timezone or "UTC")
     opens = datetime.fromtimestamp(full.opens, zone)
     minutes = max(1, round((full.opens - time.time()) / 60))
-    wait = (
-        say("{minutes} min", minutes=minutes) if minutes < 90 else say("{hours} h", hours=round(minutes / 60))
-    )
+    wait = N_("{hours} h", hours=round(minutes / 60))
+    if minutes < 90:
+        wait = N_("{minutes} min", minutes=minutes)
     at = opens.strftime("%H:%M")
     if full.everybody:
-        return say(
+        return N_(
             "All that may be spent here is spent for now. There is room again at {time}, in {wait}.",
             time=at,
             wait=wait,
         )
-    return say(
+    return N_(
         "You have asked as much as one person may for now. There is room again at {time}, in {wait}.",
         time=at,
         wait=wait,

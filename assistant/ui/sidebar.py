@@ -21,24 +21,25 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from assistant.errors import BackendError, StoreError
-from assistant.locale.words import later, say
+from assistant.locale import N_
 from assistant.runs.loop import INTERRUPTED
 from assistant.storage.export import as_json, as_markdown, as_script, from_json
 from assistant.storage.store import Entry, Store
 from assistant.threads import Thread, unguessable_id
 from assistant.ui.chat.tool_call import plain
+from assistant.ui.language import _
 
 PAGE = 15
 """Threads in the list before more are asked for."""
 AGES = {
-    0: later("Today"),
-    1: later("Yesterday"),
-    7: later("Last 7 days"),
-    30: later("Last 30 days"),
-    math.inf: later("Earlier"),
+    0: N_("Today"),
+    1: N_("Yesterday"),
+    7: N_("Last 7 days"),
+    30: N_("Last 30 days"),
+    math.inf: N_("Earlier"),
 }
 """The lists, by how many days ago at most their threads have changed."""
-AT_SERVER = later("At the server")
+AT_SERVER = N_("At the server")
 MOST_WATCHED = 200
 """Threads, the newest, in which the end of an answer is looked for."""
 
@@ -80,7 +81,7 @@ def _is_of_this_machine(address: str | None) -> bool:
 def draw_key() -> None:
     """Draw, in the place of a list, what has to be known to come back."""
     st.caption(
-        say(
+        _(
             "The address of this page is the only key to this chat: keep it to come back, and give it only "
             "to those who may read it."
         )
@@ -112,34 +113,30 @@ def draw_threads(thread_list: ThreadList) -> str:
         StoreError: The database cannot be read.
     """
     search = st.text_input(
-        say("Search"),
+        _("Search"),
         key="search",
-        placeholder=say("Search all that was said"),
+        placeholder=_("Search all that was said"),
         label_visibility="collapsed",
     )
     most = st.session_state.setdefault("threads_shown", PAGE)
     entries = thread_list.store.entries(search, most + 1)
     for entry in entries[:most]:
         if entry.id == thread_list.here:
-            with st.popover(
-                say("Rename, export, delete"), type="tertiary", width="stretch", key="thread_menu"
-            ):
+            with st.popover(_("Rename, export, delete"), type="tertiary", width="stretch", key="thread_menu"):
                 _draw_menu(thread_list, entry)
     for age, of_age in groupby(entries[:most], _age):
         _draw_list(thread_list, age, list(of_age))
     if len(entries) > most:
-        st.button(say("Show more"), key="more_threads", on_click=_show_more)
+        st.button(_("Show more"), key="more_threads", on_click=_show_more)
     if marked := {entry.id for entry in entries[:most] if _runs_elsewhere(thread_list, entry)}:
         _watch(thread_list.store, marked)
     if not entries:
-        st.caption(
-            say("Nothing found.") if search.strip() else say("What you talk about will be listed here.")
-        )
+        st.caption(_("Nothing found.") if search.strip() else _("What you talk about will be listed here."))
     if thread_list.at_server:
         _draw_those_at_the_server(thread_list, {entry.id for entry in entries})
-    with st.popover(say("Import a thread"), type="tertiary", width="stretch"):
+    with st.popover(_("Import a thread"), type="tertiary", width="stretch"):
         st.file_uploader(
-            say("A thread exported as JSON"),
+            _("A thread exported as JSON"),
             "json",
             key="import",
             on_change=_import,
@@ -151,7 +148,7 @@ def draw_threads(thread_list: ThreadList) -> str:
 def _draw_those_at_the_server(thread_list: ThreadList, known: Container[str]) -> None:
     """Threads that are not kept here: asked for when somebody wants to see them."""
     if thread_list.at_server and st.button(
-        say("Look at the server"),
+        _("Look at the server"),
         key="at_server",
         icon=":material/cloud:",
         type="tertiary",
@@ -187,7 +184,7 @@ def _draw_list(thread_list: ThreadList, name: str, entries: list[Entry]) -> None
     key = f"threads_{name}"
     st.session_state[key] = thread_list.here if thread_list.here in labels else None
     st.radio(
-        say(name),
+        _(name),
         labels,
         index=None,
         format_func=lambda thread_id: labels.get(thread_id, ""),
@@ -215,12 +212,12 @@ def _labels(thread_list: ThreadList, entries: list[Entry]) -> dict[str, str]:
 def _draw_menu(thread_list: ThreadList, entry: Entry) -> None:
     key = f"title_{entry.id}"
     st.text_input(
-        say("Title"), entry.title, key=key, on_change=_rename, args=[thread_list.store, entry.id, key]
+        _("Title"), entry.title, key=key, on_change=_rename, args=[thread_list.store, entry.id, key]
     )
     for name, ending, export in (
         ("Markdown", "md", lambda thread: as_markdown(thread, entry.title)),
-        (say("JSON, to import again"), "json", lambda thread: as_json(thread, entry.title)),
-        (say("Python script"), "py", lambda thread: as_script(thread, thread_list.model)),
+        (_("JSON, to import again"), "json", lambda thread: as_json(thread, entry.title)),
+        (_("Python script"), "py", lambda thread: as_script(thread, thread_list.model)),
     ):
         st.download_button(
             name,
@@ -231,9 +228,9 @@ def _draw_menu(thread_list: ThreadList, entry: Entry) -> None:
             on_click="ignore",
             width="stretch",
         )
-    sure = st.checkbox(say("Delete it for good, here and at the server"), key=f"sure_{entry.id}")
+    sure = st.checkbox(_("Delete it for good, here and at the server"), key=f"sure_{entry.id}")
     st.button(
-        say("Delete"),
+        _("Delete"),
         key="delete",
         icon=":material/delete:",
         disabled=not sure,

@@ -7,11 +7,11 @@ The one rule: what is switched is kept in this browser session, and changes what
 
 import streamlit as st
 
-from assistant.locale.words import say
 from assistant.markdown.escape import plain
 from assistant.markdown.links import host_of
 from assistant.settings import Settings
 from assistant.tools.hosted import HostedTool, offered, parse
+from assistant.ui.language import _
 
 DEMO = HostedTool("mcp", "https://demo.invalid/mcp", "library")
 """The remote server that the built-in demo plays."""
@@ -56,18 +56,16 @@ def draw_switches(settings: Settings) -> None:
     if not tools:
         return
     on = switched_on(settings)
-    label = ", ".join(map(_name, on)) or say("none")
+    label = ", ".join(map(_name, on)) or _("none")
     with st.popover(
-        plain(say("Tools: {names}", names=label)),
+        plain(_("Tools: {names}", names=label)),
         key="hosted_tools",
         type="tertiary",
         icon=":material/build:",
     ):
-        st.caption(say("The server runs these itself. Some of them cost more than the tokens."))
+        st.caption(_("The server runs these itself. Some of them cost more than the tokens."))
         if settings.demo:
-            st.caption(
-                say("Try “Search the web for Kyoto”, “Paint the sea” or “Ask the library about Oslo”.")
-            )
+            st.caption(_("Try “Search the web for Kyoto”, “Paint the sea” or “Ask the library about Oslo”."))
         for tool in tools:
             first = _is_on_at_first(tool, settings)
             st.toggle(plain(_name(tool)), first, key=_switch(tool), help=plain(_help(tool)) or None)
@@ -80,19 +78,19 @@ def _switch(tool: HostedTool) -> str:
 def _help(tool: HostedTool) -> str:
     """Where it is: of an address who is asked alone, for the rest of it may be as good as a key."""
     if tool == HostedTool("file_search"):
-        return say("Files that you attach are put in at the server, and searched there.")
+        return _("Files that you attach are put in at the server, and searched there.")
     return host_of(tool.where) if tool.kind == "mcp" else tool.where
 
 
 def _name(tool: HostedTool) -> str:
     match tool.kind:
         case "web_search":
-            return say("web search")
+            return _("web search")
         case "code_interpreter":
-            return say("code")
+            return _("code")
         case "image_generation":
-            return say("pictures")
+            return _("pictures")
         case "file_search":
-            return say("files {name}", name=tool.where) if tool.where else say("file search")
+            return _("files {name}", name=tool.where) if tool.where else _("file search")
         case "mcp":
             return tool.label

@@ -1,7 +1,5 @@
 """Who may come in: the rules, and the door as it is drawn."""
 
-import ast
-import re
 from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
@@ -11,11 +9,9 @@ import streamlit as st
 
 from assistant.access.auth import EVERY, FREE, Lock, User, allowed, problem, providers, user
 from assistant.errors import SettingsError
-from assistant.locale.words_ja import JAPANESE
 from assistant.settings import Settings
 from assistant.ui.sidebar import is_localhost
 from tests.conftest import need
-from tests.paths import ROOT
 from tests.servers.responses import ModelServer, text
 from tests.ui.page import Open, ask, sent, shown
 
@@ -161,19 +157,6 @@ def test_a_password_that_is_too_short_is_refused_without_being_shown() -> None:
         Settings.load({"ASSISTANT_PASSWORD": "canary"})
     assert str(caught.value) == "ASSISTANT_PASSWORD is too short. Set one of 8 characters or more."
     assert PASSWORD not in repr(Settings.load({"ASSISTANT_PASSWORD": PASSWORD}))
-
-
-def test_every_sentence_of_the_door_and_the_wallet_is_there_in_japanese() -> None:
-    said = []
-    for module in ("access/auth.py", "ui/login.py", "ui/quotas.py"):
-        for node in ast.walk(ast.parse((ROOT / "assistant" / module).read_text())):
-            match node:
-                case ast.Call(func=ast.Name(id="say" | "Words"), args=[ast.Constant(value=str(words)), *_]):
-                    said.append(words)
-    assert len(said) > 20
-    parts = re.compile(r"{\w+}").findall
-    for words in said:
-        assert sorted(parts(words)) == sorted(parts(JAPANESE[words]))
 
 
 # --- at home ----------------------------------------------------------------------------------------

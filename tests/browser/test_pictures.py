@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from assistant.locale.words_ja import JAPANESE
 from tests.browser.test_page import IDLE, INPUT, MESSAGE, browser, one_server, say, serve, wait_for
+from tests.locale import catalogue
 from tests.servers.responses import ModelServer, call, calls, message, reasoning, text
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class Looks:
         name = f"{self.language}-{state}-{look}"
         page.wait_for_timeout(100)  # what is highlighted, or changes its colour, comes a little later
         page.screenshot(path=self.folder / f"{name}.png")
-        english = [english for english, japanese in JAPANESE.items() if english != japanese]
+        english = [str(each.id) for each in catalogue.read("ja") if each.id and each.id != each.string]
         for each in page.evaluate(WHAT_IS_WRONG, [english if self.language == "ja" else [], inside]):
             self.wrong.append((name, each))
 

@@ -237,7 +237,7 @@ def test_a_web_page_is_told_apart_from_the_api(server: ModelServer, breaking: Br
     assert said(list(breaking(server, "html").run(Thread(), "Hi"))) == [
         RunFailed(
             "not_the_api",
-            f"What answers at {server.url}/ is not the API, but something like a web page. "
+            f"{server.url}/ returned a web page, not an API response. "
             "Check OPENAI_BASE_URL: it usually ends in /v1.",
         )
     ]

@@ -27,6 +27,7 @@ from assistant.backends.client import address, check_id, clean, host, looking_fo
 from assistant.backends.json_access import object_at, text_at
 from assistant.errors import BackendError, Interrupted, RequestRefused
 from assistant.events import Event, Note, RoundEnded, ThreadOpened, ToolCall, ToolResult
+from assistant.locale import N_
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
 from assistant.tools.results import stopped_result
@@ -38,7 +39,7 @@ PENDING_DELAYS = (0.1, 0.3, 0.6)
 TITLE_LENGTH = 80
 """Characters of a thread's first message that its session is called by."""
 
-LOST = Note("The server could not go on with its copy of this conversation; it was begun anew.")
+LOST = Note(N_("The server could not go on with its copy of this conversation; it was begun anew."))
 
 
 class Agents(RemoteBackend):
@@ -149,7 +150,7 @@ class Agents(RemoteBackend):
             said = memory.thread.cursor
             try:
                 if request.cancelled:
-                    raise Interrupted("Cancelled.", code="cancelled")
+                    raise Interrupted(N_("Cancelled."), code="cancelled")
                 return (yield from self._attempt(memory, toolbox, request))
             except Lost as lost:
                 if renewed or request.cancelled:
@@ -194,7 +195,7 @@ class Agents(RemoteBackend):
                 told = [GO_ON]
         with self._sessions.heard(session_id, request) as events:
             if request.cancelled:  # while it waited
-                raise Interrupted("Cancelled.", code="cancelled")
+                raise Interrupted(N_("Cancelled."), code="cancelled")
             if told:
                 reader = Reader(Round(session=session_id), others)
                 self._sessions.say(session_id, message_event(told, memory.thread))
@@ -256,7 +257,9 @@ class Agents(RemoteBackend):
                 raise
         if not (reader.ended or reader.is_over):
             raise Interrupted(
-                f"{host(self._client)} stopped in the middle of the answer.", code="interrupted", retry=True
+                N_("{host} stopped in the middle of the answer.", host=host(self._client)),
+                code="interrupted",
+                retry=True,
             )
         return (yield from self._ended(reader.round, memory, toolbox))
 
@@ -277,8 +280,12 @@ class Agents(RemoteBackend):
         for name in missing:
             shown = clean(name, self._client).replace("`", "'")
             yield Note(
-                f"The agent may call `{shown}`, which is not here. "
-                f"Write it in assistant/functions/{file_name(name)}."
+                N_(
+                    "The agent may call `{shown}`, which is not here. Write it in "
+                    "assistant/functions/{file}.",
+                    shown=shown,
+                    file=file_name(name),
+                )
             )
         yield from ended.calls
         yield RoundEnded(ended.model, ended.usage)

@@ -23,6 +23,7 @@ from assistant.backends.agents.stream import Item, NeedsMore, SessionError
 from assistant.backends.client import Request, clean, failure, not_the_api, refuse_page, translate_errors
 from assistant.backends.json_access import object_at, text_at
 from assistant.errors import BackendError, RequestRefused
+from assistant.locale import N_
 
 IDLE_DELAYS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds before each new look whether a cancelled turn has ended."""
@@ -243,16 +244,22 @@ def in_words(error: Exception, client: OpenAI) -> Exception:
     """The exception for what a session said of itself."""
     if isinstance(error, NeedsMore):
         return RequestRefused(
-            f"The agent waits for something that is not a function ({clean(error, client)}), and nothing "
-            "here can give it. Take that tool away from the agent, or let it run without approval.",
+            N_(
+                "The agent waits for something that is not a function ({message}), and nothing "
+                "here can give it. Take that tool away from the agent, or let it run without "
+                "approval.",
+                message=clean(error, client),
+            ),
             code="action_not_supported",
         )
     if not isinstance(error, SessionError):
         return error
     if error.code == "session_budget_exceeded":
         return RequestRefused(
-            "The spending limit of this conversation is reached. "
-            "Raise it at the server, or start a new chat.",
+            N_(
+                "The spending limit of this conversation is reached. Raise it at the server, or "
+                "start a new chat."
+            ),
             code=error.code,
         )
     status = 400 if error.code in _REFUSED else 0

@@ -18,6 +18,7 @@ from assistant.backends.responses.stream import usage_of
 from assistant.backends.stream_errors import at_token_limit
 from assistant.errors import Incomplete
 from assistant.events import Event, ReasoningDelta, TextBreak, TextDelta, ToolCall, ToolCallDelta, Usage
+from assistant.locale import N_
 from assistant.tools.results import replace_surrogates
 
 Item = dict[str, Any]
@@ -141,7 +142,7 @@ class Reader:
             case "failed":
                 raise failed(object_at(event, "turn"))
             case "cancelled":
-                raise Incomplete("The answer was cancelled at the server.", reason="person")
+                raise Incomplete(N_("The answer was cancelled at the server."), reason="person")
 
     def _delta(self, event: Item) -> Generator[Event, None, None]:
         block, delta = _block(event), event.get("delta")

@@ -39,6 +39,7 @@ from assistant.backends.client import (
 from assistant.backends.stream_errors import status_of
 from assistant.errors import BackendError, Interrupted, RequestRefused, UnknownThread
 from assistant.events import Event, Note, ThreadOpened, ToolCall
+from assistant.locale import N_
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
 from assistant.tools.toolbox import Toolbox
@@ -112,7 +113,7 @@ class Assistants(RemoteBackend):
             answer = Answer(memory.notes["missing"])
             try:
                 if request.cancelled:  # while it waited
-                    raise Interrupted("Cancelled.", code="cancelled")
+                    raise Interrupted(N_("Cancelled."), code="cancelled")
                 yield from self._round(memory, answer, toolbox, request, new)
                 break
             except RequestRefused as refusal:
@@ -125,7 +126,9 @@ class Assistants(RemoteBackend):
                     rebuilt = True
                     memory.notes["thread"] = self._create(memory)
                     new = True
-                    yield Note("The server no longer has its copy of this conversation; it was written anew.")
+                    yield Note(
+                        N_("The server no longer has its copy of this conversation; it was written anew.")
+                    )
                     continue
                 delay = next(delays, None)
                 if delay is None or not _OUT_OF_STEP.search(str(refusal)):
@@ -158,7 +161,7 @@ class Assistants(RemoteBackend):
             if status_of(error) not in (400, 422, *_NO_THREADS):
                 raise
             raise UnknownThread(
-                f"{host(self._client)} has no thread by this id.", code="unknown_thread"
+                N_("{host} has no thread by this id.", host=host(self._client)), code="unknown_thread"
             ) from error
         if run is not None and going_on:
             messages = [each for each in messages if each.get("run_id") != run.get("id")]
@@ -248,7 +251,7 @@ class Assistants(RemoteBackend):
             if self._instructions:
                 asked["instructions"] = self._instructions
         if request.cancelled:
-            raise Interrupted("Cancelled.", code="cancelled")
+            raise Interrupted(N_("Cancelled."), code="cancelled")
         try:
             with (
                 require_final_event(self._client),
@@ -286,7 +289,7 @@ class Assistants(RemoteBackend):
                 return run
             time.sleep(delay)
             if request.cancelled:
-                raise Interrupted("Cancelled.", code="cancelled")
+                raise Interrupted(N_("Cancelled."), code="cancelled")
         raise failure("conversation_locked", "", self._client)
 
     def _cancel_run(self, own: str, run: Json) -> None:
@@ -381,25 +384,37 @@ class Assistants(RemoteBackend):
         if status_of(refusal) not in (400, 404) or not _NO_ASSISTANT.search(str(refusal)):
             return refusal
         return RequestRefused(
-            f"{host(self._client)} has no assistant {self._assistant}. "
-            "Set OPENAI_ASSISTANT_ID to the id of one it has.",
+            N_(
+                "{host} has no assistant {assistant}. Set OPENAI_ASSISTANT_ID to the id of one it has.",
+                host=host(self._client),
+                assistant=self._assistant,
+            ),
             code="unknown_assistant",
         )
 
     def _ended(self, status: str) -> Interrupted:
-        words = "took too long and was given up" if status == "expired" else "was cancelled"
-        return Interrupted(f"The answer {words} at {host(self._client)}. Try again.", code=status, retry=True)
+        text = N_("The answer was cancelled at {host}. Try again.", host=host(self._client))
+        if status == "expired":
+            text = N_(
+                "The answer took too long and was given up at {host}. Try again.", host=host(self._client)
+            )
+        return Interrupted(text, code=status, retry=True)
 
     def _over(self) -> BackendError:
         if self._client.base_url.host == "api.openai.com":
             return RequestRefused(
-                "OpenAI's Assistants API ended on 2026-08-26: set OPENAI_AGENT_ID (an agent is its "
-                "successor), or leave OPENAI_ASSISTANT_ID out to use the Responses API.",
+                N_(
+                    "OpenAI's Assistants API ended on 2026-08-26: set OPENAI_AGENT_ID (an agent is "
+                    "its successor), or leave OPENAI_ASSISTANT_ID out to use the Responses API."
+                ),
                 code="assistants_ended",
             )
         return RequestRefused(
-            f"{host(self._client)} does not speak the Assistants API: leave OPENAI_ASSISTANT_ID out, or set "
-            "OPENAI_BASE_URL to a server that does.",
+            N_(
+                "{host} does not speak the Assistants API: leave OPENAI_ASSISTANT_ID out, or set "
+                "OPENAI_BASE_URL to a server that does.",
+                host=host(self._client),
+            ),
             code="no_assistants",
         )
 

@@ -27,6 +27,7 @@ from assistant.events import (
     ToolCallDelta,
     Usage,
 )
+from assistant.locale import N_
 
 Json = dict[str, Any]
 
@@ -197,7 +198,11 @@ def missing(name: str) -> Note:
     if file[0].isdigit() or keyword.iskeyword(file):
         file = f"call_{file}"
     return Note(
-        f"The assistant may call `{shown}`, which is not here. Write it in assistant/functions/{file}.py."
+        N_(
+            "The assistant may call `{shown}`, which is not here. Write it in assistant/functions/{file}.py.",
+            shown=shown,
+            file=file,
+        )
     )
 
 
@@ -206,9 +211,9 @@ def _incomplete(reason: str) -> Incomplete:
         return at_token_limit()
     if reason == "content_filter":
         return filtered()
-    text = f"The server ended the answer early ({reason or 'it did not say why'})."
+    text = N_("The server ended the answer early ({reason}).", reason=reason or N_("it did not say why"))
     if reason == "max_prompt_tokens":
-        text = "The answer was cut off: the conversation reached the limit of tokens that a run may read."
+        text = N_("The answer was cut off: the conversation reached the limit of tokens that a run may read.")
     return Incomplete(text, reason="unknown")
 
 

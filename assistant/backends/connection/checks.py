@@ -32,12 +32,13 @@ from assistant.backends.connection.results import (
 )
 from assistant.backends.stream_errors import status_of
 from assistant.errors import BackendError
+from assistant.locale import N_
 
 ANSWER_SECONDS = 60.0
 """Deadline for a short answer: a local server may have to load the model first."""
 
 Api = Literal["responses", "chat"]
-_API_NAMES = {"responses": "the Responses API", "chat": "Chat Completions"}
+_API_NAMES = {"responses": N_("the Responses API"), "chat": "Chat Completions"}
 _PROBES: dict[Api, Callable[..., ProbeAnswer]] = {
     "responses": probe_responses,
     "chat": probe_chat_completions,
@@ -64,9 +65,9 @@ def check_connection(
         if results[-1].ok is False:
             return
     else:
-        yield CheckResult("Server", True, f"{server} responds.")
+        yield CheckResult("Server", True, N_("{host} responds.", host=server))
         has_key = client.api_key not in ("none", "demo")
-        yield CheckResult("Key", True, "The key is accepted." if has_key else "No key is required.")
+        yield CheckResult("Key", True, N_("The key is accepted.") if has_key else N_("No key is required."))
         yield model_result(model, models)
     try:
         api, answer = _first_answer(client, model, protocol, effort, seconds)
@@ -98,8 +99,8 @@ def _first_answer(
 
 def _streaming_result(api: Api, answer: ProbeAnswer) -> CheckResult:
     if answer.streamed:
-        return CheckResult("Streaming", True, f"Answers stream over {_API_NAMES[api]}.")
-    text = f"The server answers over {_API_NAMES[api]}, but does not stream."
+        return CheckResult("Streaming", True, N_("Answers stream over {api}.", api=_API_NAMES[api]))
+    text = N_("The server answers over {api}, but does not stream.", api=_API_NAMES[api])
     return CheckResult("Streaming", None if api == "chat" else False, text)
 
 
@@ -111,8 +112,8 @@ def _check_functions(client: OpenAI, model: str, api: Api, seconds: float) -> Ch
     except BackendError as error:
         return error_result("Functions", error, _display_name(client), model)
     if any(call.name == PING["name"] for call in answer.calls):
-        return CheckResult("Functions", True, "The model calls functions.")
-    return CheckResult("Functions", None, "The model did not call the test function this time.")
+        return CheckResult("Functions", True, N_("The model calls functions."))
+    return CheckResult("Functions", None, N_("The model did not call the test function this time."))
 
 
 def _check_conversations(client: OpenAI, seconds: float) -> CheckResult:
@@ -121,10 +122,10 @@ def _check_conversations(client: OpenAI, seconds: float) -> CheckResult:
     except BackendError as error:
         if status_of(error) not in NOT_FOUND_STATUSES:
             return error_result("Conversations", error, _display_name(client))
-        text = "The server does not store conversations; every request sends the whole history."
+        text = N_("The server does not store conversations; every request sends the whole history.")
         return CheckResult("Conversations", None, text)
-    return CheckResult("Conversations", True, "The server stores conversations.")
+    return CheckResult("Conversations", True, N_("The server stores conversations."))
 
 
 def _display_name(client: OpenAI) -> str:
-    return "The built-in demo" if host(client) == "demo.invalid" else display_host(str(client.base_url))
+    return N_("The built-in demo") if host(client) == "demo.invalid" else display_host(str(client.base_url))

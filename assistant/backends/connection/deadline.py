@@ -9,6 +9,7 @@ from openai import OpenAI
 
 from assistant.backends.client import Request, host
 from assistant.errors import BackendError, Interrupted, ServerFailed
+from assistant.locale import N_
 
 T = TypeVar("T")
 
@@ -27,7 +28,9 @@ def call_with_deadline(seconds: float, client: OpenAI, call: Callable[[OpenAI, R
         except BackendError as error:
             results.put((None, error))
         except Exception as error:
-            text = f"The request to {host(client)} failed: {type(error).__name__}."
+            text = N_(
+                "The request to {host} failed: {reason}.", host=host(client), reason=type(error).__name__
+            )
             results.put((None, ServerFailed(text, code="client")))
 
     Thread(target=work, daemon=True).start()
@@ -35,7 +38,9 @@ def call_with_deadline(seconds: float, client: OpenAI, call: Callable[[OpenAI, R
         result, error = results.get(timeout=seconds)
     except Empty:
         request.cancel()
-        error = Interrupted(f"{host(client)} was silent for too long. Try again.", code="timeout", retry=True)
+        error = Interrupted(
+            N_("{host} was silent for too long. Try again.", host=host(client)), code="timeout", retry=True
+        )
     if error is not None:
         raise error
     return cast("T", result)

@@ -4,6 +4,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 
+from assistant.locale import N_
+
 MAX_LIST_BYTES = 8_000_000
 """Longest response read as a list of models."""
 
@@ -23,8 +25,16 @@ class ListedModel:
         if self.shutdown is None:
             return ""
         if self.shutdown <= date.today():
-            return f"{self.id} was scheduled to shut down on {self.shutdown}. Choose another model."
-        return f"{self.id} will be shut down on {self.shutdown}. Choose another model before then."
+            return N_(
+                "{model} was scheduled to shut down on {date}. Choose another model.",
+                model=self.id,
+                date=str(self.shutdown),
+            )
+        return N_(
+            "{model} will be shut down on {date}. Choose another model before then.",
+            model=self.id,
+            date=str(self.shutdown),
+        )
 
 
 def parse_models(body: object) -> list[ListedModel] | None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from assistant.errors import BackendError, SettingsError
+from assistant.locale import N_, Sentence
 from assistant.settings import OPENAI_URL, Settings
 
 _SERVER_SETTINGS = (
@@ -53,18 +54,18 @@ class ConnectionOverride:
         if self.demo:
             return ""
         if not self.base_url and not self.api_key:
-            return "Enter your API key."
+            return N_("Enter your API key.")
         try:
             Settings.load({"OPENAI_BASE_URL": self.base_url})
             url = httpx2.URL(self.base_url or OPENAI_URL)
             if url.userinfo or not url.host:
-                return "Remove the user name and password from the address and enter a key instead."
+                return N_("Remove the user name and password from the address and enter a key instead.")
         except (SettingsError, httpx2.InvalidURL, ValueError):
-            return "This is not a valid address. Include the scheme, such as http://localhost:11434/v1."
+            return N_("This is not a valid address. Include the scheme, such as http://localhost:11434/v1.")
         try:
             Settings.load({"OPENAI_API_KEY": self.api_key})
         except SettingsError:
-            return "The key contains a space or an invalid character. Copy it again, without quotes."
+            return N_("The key contains a space or an invalid character. Copy it again, without quotes.")
         return ""
 
 
@@ -73,12 +74,18 @@ def display_host(base_url: str) -> str:
     return urlsplit(base_url or OPENAI_URL).netloc.rpartition("@")[2]
 
 
-_FORM_FIELDS = {"OPENAI_API_KEY": "the key", "OPENAI_BASE_URL": "the address", "OPENAI_MODEL": "the model"}
+_FORM_FIELDS = {
+    "OPENAI_API_KEY": N_("the key"),
+    "OPENAI_BASE_URL": N_("the address"),
+    "OPENAI_MODEL": N_("the model"),
+}
 
 
 def form_text(error: BackendError) -> str:
     """Return an error's text with form fields in place of environment variables."""
-    text = str(error)
-    for variable, label in _FORM_FIELDS.items():
-        text = text.replace(variable, label)
-    return text
+    text = error.text
+    if not isinstance(text, Sentence):
+        return text
+    return text.with_params(
+        **{name: _FORM_FIELDS.get(str(value), value) for name, value in text.params.items()}
+    )

@@ -22,6 +22,7 @@ from assistant.backends.responses import stream as responses_stream
 from assistant.backends.stream_errors import NoEnding, StreamError
 from assistant.errors import BackendError, Incomplete, Interrupted, RequestRefused
 from assistant.events import Event, ToolCall
+from assistant.locale import N_
 
 T = TypeVar("T")
 
@@ -119,5 +120,5 @@ def _drain(events: Generator[Event, None, T], client: OpenAI) -> T | None:
     except StreamError as error:
         raise failure(error.code, error, client) from error
     except NoEnding as error:
-        text = f"{host(client)} ended the stream early."
+        text = N_("{host} ended the stream early.", host=host(client))
         raise Interrupted(text, code="interrupted", retry=True) from error

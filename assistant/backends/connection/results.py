@@ -6,6 +6,7 @@ from assistant.backends.connection.models import ListedModel
 from assistant.backends.connection.override import form_text
 from assistant.backends.stream_errors import status_of
 from assistant.errors import BackendError
+from assistant.locale import N_
 
 NOT_FOUND_STATUSES = (404, 405, 501)
 """HTTP statuses of a server that does not have an endpoint."""
@@ -23,12 +24,13 @@ class CheckResult:
 def error_result(name: str, error: BackendError, host: str, model: str = "") -> CheckResult:
     """Return the result of a failed request; a rejected key or model is reported under its own name."""
     if error.code == "invalid_api_key" or status_of(error) == 401:
-        text = f"{host} rejected the key. It may be mistyped, expired or revoked."
+        text = N_("{host} rejected the key. It may be mistyped, expired or revoked.", host=host)
         return CheckResult("Key", False, text)
     if error.code == "model_not_found":
-        return CheckResult("Model", False, f"{model} is not available at {host}. Choose another model.")
+        text = N_("{model} is not available at {host}. Choose another model.", model=model, host=host)
+        return CheckResult("Model", False, text)
     if error.code == "timeout":
-        return CheckResult(name, False, f"{host} did not respond in time.")
+        return CheckResult(name, False, N_("{host} did not respond in time.", host=host))
     return CheckResult(name, False, form_text(error))
 
 
@@ -37,17 +39,23 @@ def missing_list_results(error: BackendError, host: str, seconds: float) -> list
     status = status_of(error)
     match error.code:
         case "timeout":
-            return [CheckResult("Server", False, f"{host} did not respond within {seconds:g} seconds.")]
+            text = N_("{host} did not respond within {seconds} seconds.", host=host, seconds=f"{seconds:g}")
+            return [CheckResult("Server", False, text)]
         case "not_the_api":
-            text = f"{host} returned a web page, not an API response. "
-            return [CheckResult("Server", False, text + "Check the address: it usually ends in /v1.")]
+            text = N_(
+                "{address} returned a web page, not an API response. Check {url_setting}: it usually ends in /v1.",
+                address=host,
+                url_setting=N_("the address"),
+            )
+            return [CheckResult("Server", False, text)]
         case "interrupted":
-            return [CheckResult("Server", False, f"{host} closed the connection without a response.")]
+            text = N_("{host} closed the connection without a response.", host=host)
+            return [CheckResult("Server", False, text)]
     if status == 0 or status >= 500:
         return [CheckResult("Server", False, form_text(error))]
-    reached = CheckResult("Server", True, f"{host} responds.")
+    reached = CheckResult("Server", True, N_("{host} responds.", host=host))
     if status in NOT_FOUND_STATUSES:
-        return [reached, CheckResult("Model", None, "The server does not list its models.")]
+        return [reached, CheckResult("Model", None, N_("The server does not list its models."))]
     return [reached, error_result("Key" if status == 403 else "Model", error, host)]
 
 
@@ -55,8 +63,8 @@ def model_result(model: str, listed: list[ListedModel]) -> CheckResult:
     """Return whether the server lists the model, with the model's warning if it has one."""
     match = next((entry for entry in listed if entry.id == model), None)
     if match is None:
-        text = f"{model} is not in the server's list of models, but may still work."
+        text = N_("{model} is not in the server's list of models, but may still work.", model=model)
         return CheckResult("Model", None, text)
     if match.warning:
         return CheckResult("Model", None, match.warning)
-    return CheckResult("Model", True, f"The model {model} is available.")
+    return CheckResult("Model", True, N_("The model {model} is available.", model=model))

@@ -56,6 +56,7 @@ from assistant.events import (
     ToolCall,
     ToolCallDelta,
 )
+from assistant.locale import N_
 from assistant.messages import Call, Part, Reasoning, Refusal, Text
 from assistant.settings import ProtocolName
 from assistant.threads import Thread, unguessable_id
@@ -144,7 +145,7 @@ class Responses(RemoteBackend):
             said = thread.cursor
             try:
                 if request.cancelled:  # while it waited
-                    raise Interrupted("Cancelled.", code="cancelled")
+                    raise Interrupted(N_("Cancelled."), code="cancelled")
                 if notes["running"] and memory.is_overtaken:
                     self._end(notes["running"])
                     notes["running"] = None
@@ -241,7 +242,7 @@ class Responses(RemoteBackend):
                     self._client.conversations.items.delete(item["id"], conversation_id=conversation)
                 self._client.conversations.delete(conversation)
             except openai.NotFoundError as error:
-                raise UnknownThread("It is gone already.", code="unknown_thread") from error
+                raise UnknownThread(N_("It is gone already."), code="unknown_thread") from error
 
     def fetch_file(self, container_id: str, file_id: str) -> bytes:
         """A file that the code interpreter made; its container is gone 20 minutes after its last use.
@@ -261,12 +262,12 @@ class Responses(RemoteBackend):
                 for chunk in response.iter_bytes():
                     data += chunk
                     if len(data) > BIGGEST_FILE:
-                        raise ServerFailed("It is larger than 100 MB.", code="too_large")
+                        raise ServerFailed(N_("It is larger than 100 MB."), code="too_large")
         except RequestRefused as refusal:
             if status_of(refusal) != 404:
                 raise
             raise RequestRefused(
-                "Its container is gone; such files are kept for 20 minutes.", code="gone"
+                N_("Its container is gone; such files are kept for 20 minutes."), code="gone"
             ) from refusal
         return data
 
@@ -323,7 +324,7 @@ class Responses(RemoteBackend):
         conversation = self._create(memory.begin_again())
         with translate_errors(self._client):
             kept = list(self._listed(conversation, "asc"))
-        yield Note("The server could not go on with its copy of this conversation; it was written anew.")
+        yield Note(N_("The server could not go on with its copy of this conversation; it was written anew."))
         memory.notes["items"], memory.notes["conversation"] = light(kept), conversation
 
     def _parameters(self, toolbox: Toolbox, store: str = "") -> Item:

@@ -21,6 +21,7 @@ from assistant.backends.responses.items import Item
 from assistant.backends.sync_state import notes_about
 from assistant.errors import BackendError, Interrupted, RequestRefused, ServerFailed
 from assistant.events import Note
+from assistant.locale import N_
 from assistant.messages import Attachment
 from assistant.threads import Thread
 
@@ -163,11 +164,19 @@ class Files:
                 self.notes["files"][digest] = ""
                 self._delete(self._client.files.delete, file_id)
                 why = clean(getattr(fault, "message", ""), self._client)
-                name = names.get(digest, "A file")
-                yield Note(f"{name} cannot be searched; it goes with the message. {why}".rstrip())
+                name = names.get(digest, N_("A file"))
+                text = N_("{name} cannot be searched; it goes with the message.", name=name)
+                if why:
+                    text = N_(
+                        "{name} cannot be searched; it goes with the message. {why}", name=name, why=why
+                    )
+                yield Note(text)
             if waiting and time.monotonic() > deadline:
                 raise ServerFailed(
-                    "The server is still reading the files that are to be searched. Try again in a moment.",
+                    N_(
+                        "The server is still reading the files that are to be searched. Try again in a "
+                        "moment."
+                    ),
                     code="files_in_progress",
                     retry=True,
                 )
@@ -185,7 +194,7 @@ class Files:
         """Put everything that is still in the transcript into a new store."""
         self.forget()
         if self._attached():
-            yield Note("The files to be searched were gone at the server; they were put in again.")
+            yield Note(N_("The files to be searched were gone at the server; they were put in again."))
             yield from self.put_in(request)
 
     def _delete(self, delete: Callable[[str], object], name: str) -> None:
@@ -202,7 +211,7 @@ class Files:
 def _go_on(request: Request) -> None:
     """Make sure that somebody still waits."""
     if request.cancelled:
-        raise Interrupted("Cancelled.", code="cancelled")
+        raise Interrupted(N_("Cancelled."), code="cancelled")
 
 
 def is_searchable(attachment: Attachment) -> bool:

@@ -19,6 +19,7 @@ import openai
 from assistant.backends.json_access import Pieces, objects_at, text_at
 from assistant.errors import RequestRefused
 from assistant.events import Citation, Event, HostedCall, HostedDelta, HostedKind, Note, ToolCall, View
+from assistant.locale import N_
 from assistant.tools.arguments import valid_arguments
 from assistant.tools.results import truncate_output
 from assistant.tools.views import File, split_result
@@ -183,7 +184,13 @@ def without_refused_tool(asked: Item, refusal: RequestRefused) -> tuple[Item, No
             else:
                 rest.pop("include", None)
             what = tool.get("server_label") or tool["type"]
-            return rest, Note(f"The server did not take the tool {what}; it was asked without it. {refusal}")
+            return rest, Note(
+                N_(
+                    "The server did not take the tool {what}; it was asked without it. {refusal}",
+                    what=what,
+                    refusal=refusal.text,
+                )
+            )
     return None
 
 

@@ -28,6 +28,7 @@ from assistant.events import (
     ToolCallDelta,
     Usage,
 )
+from assistant.locale import N_
 from assistant.tools.arguments import valid_arguments
 
 Item = dict[str, Any]
@@ -255,7 +256,8 @@ def _incomplete(response: Item) -> Incomplete:
     if reason == "content_filter":
         return filtered()
     return Incomplete(
-        f"The server ended the answer early ({reason or 'it did not say why'}).", reason="unknown"
+        N_("The server ended the answer early ({reason}).", reason=reason or N_("it did not say why")),
+        reason="unknown",
     )
 
 

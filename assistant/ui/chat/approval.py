@@ -12,12 +12,13 @@ from functools import partial
 import streamlit as st
 
 from assistant.events import CallAnswered, CallApproved, CallDenied, Decision
-from assistant.locale.words import later, say
+from assistant.locale import N_
 from assistant.messages import Call
 from assistant.threads import Thread
 from assistant.tools.arguments import InvalidArguments, changed_arguments, parse_arguments, validate_arguments
 from assistant.tools.toolbox import Toolbox
 from assistant.ui.chat.tool_call import SHOWN_LENGTH, indented, plain
+from assistant.ui.language import _
 
 MOST_LINES = 15
 """Lines of arguments up to which all are in sight; more are scrolled."""
@@ -56,7 +57,7 @@ def draw_approval(
     if len(calls) > 1:
         left = sum(_decision(key) is None for key in keys)
         st.caption(
-            say(
+            _(
                 "The answer goes on when all {count} are decided on; {left} to go.",
                 count=len(calls),
                 left=left,
@@ -66,13 +67,13 @@ def draw_approval(
 
 def _draw_remote(call: Call, key: str, settle: Callable[[Decision], None]) -> None:
     """The card for a remote server's tool: it can be let run there as it was asked for, or be denied."""
-    words = say("{name} of the server {server} waits for your decision", name=call.name, server=call.server)
+    words = _("{name} of the server {server} waits for your decision", name=call.name, server=call.server)
     st.markdown(f":material/pan_tool: **{plain(words)}**")
-    st.caption(say("It is run there, with these arguments. What it gives is read by the model."))
+    st.caption(_("It is run there, with these arguments. What it gives is read by the model."))
     st.code(_shown(call.arguments)[:SHOWN_LENGTH], language="json", wrap_lines=True)
     with st.container(horizontal=True):
         st.button(
-            say("Allow"),
+            _("Allow"),
             key=f"{key}-run",
             type="primary",
             icon=":material/play_arrow:",
@@ -89,29 +90,29 @@ def _draw_denying(
     def deny() -> None:
         settle(CallDenied(call.call_id, st.session_state[f"{key}-reason"] or ""))
 
-    with st.popover(say("Deny"), icon=":material/block:", key=f"{key}-denying"):
+    with st.popover(_("Deny"), icon=":material/block:", key=f"{key}-denying"):
         st.text_input(
-            say("Reason, for the model"),
+            _("Reason, for the model"),
             key=f"{key}-reason",
             placeholder=placeholder,
             persist_state="session",
         )
-        st.button(say("Deny the call"), key=f"{key}-deny", on_click=deny)
+        st.button(_("Deny the call"), key=f"{key}-deny", on_click=deny)
 
 
 def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox: Toolbox) -> None:
     found = toolbox.get(call.name)
-    words = say("**{function}** waits for your decision", function=plain(call.name))
+    words = _("**{function}** waits for your decision", function=plain(call.name))
     st.markdown(f":material/pan_tool: {words}")
     if found is None:
         st.caption(
-            say("There is no function by this name here. You can answer in its place, or deny the call.")
+            _("There is no function by this name here. You can answer in its place, or deny the call.")
         )
     elif found.description:
         st.caption(plain(found.description.split("\n\n")[0]))
     shown = _shown(call.arguments)
     text = st.text_area(
-        say("Arguments"),
+        _("Arguments"),
         shown,
         height="content" if shown.count("\n") < MOST_LINES else 25 * MOST_LINES,
         key=f"{key}-arguments",
@@ -121,7 +122,7 @@ def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox
     changed = changed_arguments(call.arguments, text or "")
     problem = _problem(call.name, changed or call.arguments, toolbox)
     if problem:
-        remedy = "" if changed else say("Correct them here; if you press Run, the model is told.")
+        remedy = "" if changed else _("Correct them here; if you press Run, the model is told.")
         st.error(plain(f"{problem} {remedy}".rstrip()), icon=":material/error:")
 
     def run() -> None:
@@ -134,34 +135,32 @@ def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox
 
     with st.container(horizontal=True):
         st.button(
-            say("Run"),
+            _("Run"),
             key=f"{key}-run",
             type="primary",
             icon=":material/play_arrow:",
             disabled=found is None,
             on_click=run,
         )
-        _draw_denying(call, key, settle, say("optional"))
-        with st.popover(say("Answer myself"), icon=":material/edit:", key=f"{key}-answering"):
-            st.text_area(
-                say("Output, as the model will read it"), key=f"{key}-output", persist_state="session"
-            )
-            st.button(say("Give this answer"), key=f"{key}-answer", on_click=answer)
+        _draw_denying(call, key, settle, _("optional"))
+        with st.popover(_("Answer myself"), icon=":material/edit:", key=f"{key}-answering"):
+            st.text_area(_("Output, as the model will read it"), key=f"{key}-output", persist_state="session")
+            st.button(_("Give this answer"), key=f"{key}-answer", on_click=answer)
 
 
 def _draw_decided(call: Call, key: str, decision: Decision) -> None:
     match decision:
         case CallApproved(_, arguments):
-            words = later("**{function}** will run")
+            words = N_("**{function}** will run")
             if arguments:
-                words = later("**{function}** will run with your arguments")
+                words = N_("**{function}** will run with your arguments")
         case CallDenied():
-            words = later("**{function}** will be denied")
+            words = N_("**{function}** will be denied")
         case CallAnswered():
-            words = later("**{function}** will get your answer")
+            words = N_("**{function}** will get your answer")
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown(f":material/check: {say(words, function=plain(call.name))}")
-        st.button(say("Change"), key=f"{key}-change", type="tertiary", on_click=partial(_take_back, key))
+        st.markdown(f":material/check: {_(words, function=plain(call.name))}")
+        st.button(_("Change"), key=f"{key}-change", type="tertiary", on_click=partial(_take_back, key))
 
 
 def _decision(key: str) -> Decision | None:

@@ -14,9 +14,9 @@ import streamlit as st
 
 from assistant.errors import LimitReached, ThreadBusy
 from assistant.events import RunCompleted, RunStopped
-from assistant.locale.words import retell, say
 from assistant.markdown.escape import plain
 from assistant.threads import Thread
+from assistant.ui.language import _, translate
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def draw_pencil(branching: Branching, number: int) -> None:
     st.button(
         "",
         key=f"edit_{number}",
-        help=say("Edit"),
+        help=_("Edit"),
         icon=":material/edit:",
         type="tertiary",
         on_click=_begin,
@@ -55,7 +55,7 @@ def draw_editor(branching: Branching, number: int) -> None:
     key, before = f"edit_text_{number}", branching.thread.messages[number].text
     st.session_state.setdefault(key, before)
     st.text_area(
-        say("Your message"), key=key, label_visibility="collapsed", height="content", persist_state="session"
+        _("Your message"), key=key, label_visibility="collapsed", height="content", persist_state="session"
     )
 
     def save() -> None:
@@ -68,8 +68,8 @@ def draw_editor(branching: Branching, number: int) -> None:
             _end(key)
 
     with st.container(horizontal=True):
-        st.button(say("Save"), key=f"save_{number}", type="primary", on_click=save)
-        st.button(say("Cancel"), key=f"cancel_{number}", type="tertiary", on_click=_end, args=[key])
+        st.button(_("Save"), key=f"save_{number}", type="primary", on_click=save)
+        st.button(_("Cancel"), key=f"cancel_{number}", type="tertiary", on_click=_end, args=[key])
 
 
 def draw_branches(branching: Branching, number: int) -> None:
@@ -94,7 +94,7 @@ def draw_branches(branching: Branching, number: int) -> None:
     ):
         if again:
             st.button(
-                say("Regenerate"),
+                _("Regenerate"),
                 key=f"regenerate_{number}",
                 icon=":material/refresh:",
                 type="tertiary",
@@ -111,7 +111,7 @@ def _draw_arrow(branching: Branching, number: int, to: int, name: str, way: str,
     st.button(
         "",
         key=f"branch_{name}_{number}",
-        help=say("The version before this one") if way == "left" else say("The version after this one"),
+        help=_("The version before this one") if way == "left" else _("The version after this one"),
         icon=f":material/chevron_{way}:",
         type="tertiary",
         disabled=disabled,
@@ -141,4 +141,4 @@ def _refusal_told() -> Iterator[None]:
     try:
         yield
     except (LimitReached, ThreadBusy) as refusal:
-        st.toast(plain(retell(str(refusal))), icon=":material/hourglass_top:")
+        st.toast(plain(translate(str(refusal))), icon=":material/hourglass_top:")

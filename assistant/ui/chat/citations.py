@@ -12,10 +12,10 @@ import streamlit as st
 
 from assistant.errors import BackendError
 from assistant.events import Citation
-from assistant.locale.words import say
 from assistant.markdown.escape import plain
 from assistant.markdown.links import address_of, host_of
 from assistant.ui.chat.views import offer
+from assistant.ui.language import _, translate
 
 
 class Sources:
@@ -40,7 +40,7 @@ class Sources:
             return
         with st.container(key=self._key, gap="xsmall"):
             lines = [f"{number}. {_line(each)}" for number, each in enumerate(self._found.values(), 1)]
-            st.caption(f"{say('Sources')}\n\n" + "\n".join(lines))
+            st.caption(f"{_('Sources')}\n\n" + "\n".join(lines))
             made = [each for each in self._found.values() if each.container]
             for number, each in enumerate(made):
                 _offer_file(each, f"{self._key}-{number}")
@@ -105,12 +105,12 @@ def _offer_file(citation: Citation, key: str) -> None:
     fetch: Fetch | None = st.session_state.get("fetch_file")
     if fetch is None:
         return
-    if not st.button(say("Fetch {name}", name=plain(name)), key=key, icon=":material/cloud_download:"):
+    if not st.button(_("Fetch {name}", name=plain(name)), key=key, icon=":material/cloud_download:"):
         return
     try:
         data = fetch(citation.container, citation.file_id)
     except BackendError as error:
-        st.error(plain(say("{name} cannot be fetched. {why}", name=name, why=error)))
+        st.error(plain(_("{name} cannot be fetched. {why}", name=name, why=translate(error.text))))
         return
     if data.startswith(_IMAGES):
         st.image(data, alt=name)

@@ -41,7 +41,7 @@ from assistant.events import (
     ToolProgress,
     ToolResult,
 )
-from assistant.locale.words import retell, say
+from assistant.locale import N_
 from assistant.markdown.block_splitter import BlockSplitter
 from assistant.markdown.sanitizer import MarkdownSanitizer
 from assistant.messages import Message
@@ -55,6 +55,7 @@ from assistant.ui.chat.footer import draw_footer, in_time
 from assistant.ui.chat.hosted import HostedSteps, in_progress
 from assistant.ui.chat.tool_call import ToolCallView, plain
 from assistant.ui.composer import draw_attachments
+from assistant.ui.language import _, translate
 from assistant.ui.streamlit_private import (
     Chunk,
     Chunks,
@@ -368,7 +369,7 @@ class _Answer:
                 set_thread_url(thread_id)
             case RoundStarted(number):
                 self._round, self._row, self._steps, self._running = number, None, {}, {}
-                self._doing, self._share, self._progress = say("Thinking"), None, {}
+                self._doing, self._share, self._progress = _("Thinking"), None, {}
             case RoundEnded():
                 self._say_what_runs()
             case RunCompleted():
@@ -378,10 +379,10 @@ class _Answer:
                 for call_id in self._running:
                     self._steps[call_id].wait()
                 self._running = {}
-                self._end(say("Waiting for your decision."))
+                self._end(_("Waiting for your decision."))
                 return self.sources.draw
             case RunStopped(_, text):
-                self._end(f":material/stop_circle: {plain(retell(text))}")
+                self._end(f":material/stop_circle: {plain(translate(text))}")
                 return self.sources.draw
             case RunFailed():
                 self._end()
@@ -417,7 +418,7 @@ class _Answer:
 
     def _write(self, call_id: str, name: str, text: str) -> None:
         self._step(call_id, name).write(text)
-        self._doing, self._share = say("Preparing {function}", function=name), None
+        self._doing, self._share = _("Preparing {function}", function=name), None
 
     def _ask(self, call_id: str, name: str, arguments: str, remote: bool) -> None:
         self._step(call_id, name, arguments).ask(arguments, remote)
@@ -435,22 +436,22 @@ class _Answer:
 
     def _words(self, name: str, arguments: str) -> str:
         tool = self._toolbox.get(name)
-        return retell(tool.status_text(arguments) if tool else f"Running {name}")
+        return translate(tool.status_text(arguments) if tool else N_("Running {function}", function=name))
 
     def _say_what_runs(self) -> None:
         said, self._share = [], None
         for call_id, words in list(self._running.items())[:MOST_WORDS]:
             progress = self._progress.get(call_id)
             said.append(
-                say("{doing}: {how_far}", doing=words, how_far=progress.text)
+                _("{doing}: {how_far}", doing=words, how_far=progress.text)
                 if progress and progress.text
                 else words
             )
             if len(self._running) == 1 and progress:
                 self._share = progress.share
         if (more := len(self._running) - len(said)) > 0:
-            said.append(say("and {count} more", count=more))
-        self._doing = say(", ").join([*said[:1], *(each[:1].lower() + each[1:] for each in said[1:])])
+            said.append(_("and {count} more", count=more))
+        self._doing = _(", ").join([*said[:1], *(each[:1].lower() + each[1:] for each in said[1:])])
 
     def _end(self, remark: str = "") -> None:
         for call_id in self._running:
@@ -483,7 +484,7 @@ class ReasoningBlock:
     """The quiet block that holds what a model shows of its reasoning."""
 
     def __init__(self, key: str) -> None:
-        self._expander = Expander(key, f":shimmer[{say('Reasoning')}]", "compact")
+        self._expander = Expander(key, f":shimmer[{_('Reasoning')}]", "compact")
         self._body = self._expander.body.container()
         self._prose, self._blocks = MarkdownSanitizer(), BlockSplitter()
         self._block: DeltaGenerator | None = None  # the one that grows
@@ -497,9 +498,9 @@ class ReasoningBlock:
         for piece in self._blocks.take(self._prose.rest()):
             self._draw(piece)
         self._draw(self._blocks.rest())
-        took = say("Reasoning")
+        took = _("Reasoning")
         if seconds:
-            took = say("Reasoned for {time}", time=in_time(max(1.0, seconds), tenths=False))
+            took = _("Reasoned for {time}", time=in_time(max(1.0, seconds), tenths=False))
         self._expander.update(took, "complete")
 
     def _draw(self, piece: str | None) -> None:
@@ -512,4 +513,4 @@ class ReasoningBlock:
 
 
 def _remark(text: str) -> None:
-    st.caption(plain(retell(text)))
+    st.caption(plain(translate(text)))

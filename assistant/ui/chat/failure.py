@@ -11,15 +11,15 @@ from collections.abc import Callable
 import streamlit as st
 
 from assistant.events import RunFailed
-from assistant.locale.words import retell, say
 from assistant.ui.chat.tool_call import plain
+from assistant.ui.language import _, translate
 
 clock = time.monotonic
 
 
 def draw_failure(failure: RunFailed, retry: Callable[[], None] | None) -> None:
     """Say what happened; offer ``retry``, where there is one, when the wait is over."""
-    st.error(plain(retell(failure.text)), icon=":material/error:")
+    st.error(plain(translate(failure.text)), icon=":material/error:")
     if retry is None:
         return
     if _seconds_left(failure):
@@ -35,12 +35,12 @@ def _count_down(failure: RunFailed) -> None:
         st.rerun()  # the whole page: so nothing ticks on
     with st.container(horizontal=True, vertical_alignment="center"):
         _draw_button(failure)
-        st.caption(say("You can try again in {time}.", time=_in_words(left)))
+        st.caption(_("You can try again in {time}.", time=_in_words(left)))
 
 
 def _draw_button(failure: RunFailed, retry: Callable[[], None] | None = None) -> None:
     st.button(
-        say("Retry"),
+        _("Retry"),
         key="retry",
         type="primary" if failure.retry else "secondary",
         icon=":material/refresh:",
@@ -64,7 +64,7 @@ def _seconds_left(failure: RunFailed) -> int:
 
 def _in_words(seconds: int) -> str:
     if seconds < 120:
-        return say("{seconds} s", seconds=seconds)
+        return _("{seconds} s", seconds=seconds)
     if seconds < 7200:
-        return say("{minutes} min", minutes=round(seconds / 60))
-    return say("{hours} h", hours=round(seconds / 3600))
+        return _("{minutes} min", minutes=round(seconds / 60))
+    return _("{hours} h", hours=round(seconds / 3600))

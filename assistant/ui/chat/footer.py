@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from assistant.locale.words import say
 from assistant.messages import Message
 from assistant.run_stats import Feedback, RunStats
 from assistant.ui.chat.tool_call import plain
+from assistant.ui.language import _
 
 COMMENT_LENGTH = 2_000
 """Characters of a comment."""
@@ -42,7 +42,7 @@ def _draw_buttons(message: Message, number: int, keep: Callable[[], None]) -> No
             "",
             icon=":material/content_copy:",
             type="tertiary",
-            help=say("Copy the answer"),
+            help=_("Copy the answer"),
             key=f"copy_{number}",
             on_change="rerun",
         )
@@ -54,9 +54,9 @@ def _draw_buttons(message: Message, number: int, keep: Callable[[], None]) -> No
     if message.rating is not None:
         comment = _state(f"comment_{number}", message.rating.comment)
         st.text_input(
-            say("Say why, if you like"),
+            _("Say why, if you like"),
             key=comment,
-            placeholder=say("Say why, if you like"),
+            placeholder=_("Say why, if you like"),
             label_visibility="collapsed",
             max_chars=COMMENT_LENGTH,
             on_change=_comment,
@@ -87,7 +87,7 @@ def _comment(message: Message, key: str, keep: Callable[[], None]) -> None:
 def in_short(effort: RunStats) -> str:
     """``gpt-6-luna · 3.2 s · 1,204 tokens``, in Markdown; what nobody knows is left out."""
     usage = effort.usage
-    tokens = say("{count} tokens", count=f"{usage.input + usage.output:,}") if usage else ""
+    tokens = _("{count} tokens", count=f"{usage.input + usage.output:,}") if usage else ""
     return " · ".join(filter(None, [plain(effort.model), in_time(effort.seconds), tokens]))
 
 
@@ -95,7 +95,7 @@ def in_full(effort: RunStats) -> str:
     """What the tokens were, and in how many responses, in Markdown; empty where nobody counted."""
     if (usage := effort.usage) is None:
         return ""
-    counts = say(
+    counts = _(
         "{input} tokens in, {cached} of them cached; {output} out, {reasoning} of them reasoning",
         input=f"{usage.input:,}",
         cached=f"{usage.cached:,}",
@@ -104,7 +104,7 @@ def in_full(effort: RunStats) -> str:
     )
     if effort.rounds < 2:
         return counts
-    return say("{counts} in {rounds} responses", counts=counts, rounds=effort.rounds)
+    return _("{counts} in {rounds} responses", counts=counts, rounds=effort.rounds)
 
 
 def in_time(seconds: float | None, tenths: bool = True) -> str:
@@ -112,11 +112,11 @@ def in_time(seconds: float | None, tenths: bool = True) -> str:
     if seconds is None:
         return ""
     if tenths and seconds < 9.95:
-        return say("{seconds} s", seconds=f"{seconds:.1f}")
+        return _("{seconds} s", seconds=f"{seconds:.1f}")
     minutes, rest = divmod(round(seconds), 60)
     if not minutes:
-        return say("{seconds} s", seconds=rest)
-    return say("{minutes} min {seconds} s", minutes=minutes, seconds=rest)
+        return _("{seconds} s", seconds=rest)
+    return _("{minutes} min {seconds} s", minutes=minutes, seconds=rest)
 
 
 def _rated(rating: Feedback | None) -> str:

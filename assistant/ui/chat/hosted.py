@@ -11,11 +11,11 @@ import base64
 import streamlit as st
 
 from assistant.events import HostedCall, HostedDelta, HostedKind
-from assistant.locale.words import say
 from assistant.markdown.escape import plain
 from assistant.markdown.links import host_of
 from assistant.ui.chat.tool_call import LABEL_LENGTH, SHOWN_LENGTH, indented, label_of, newest_of, parsed
 from assistant.ui.chat.views import draw_view
+from assistant.ui.language import _
 from assistant.ui.streamlit_private import Expander, ExpanderState
 
 _LANGUAGES: dict[HostedKind, str | None] = {"code_interpreter": "python", "mcp": "json"}
@@ -68,7 +68,7 @@ class HostedStep:
 
     def show(self, call: HostedCall) -> None:
         self._call = call
-        label = _label(call) + (f" · {say('failed')}" if call.state == "failed" else "")
+        label = _label(call) + (f" · {_('failed')}" if call.state == "failed" else "")
         self._expander.update(label, _STATES[call.state])
         self._asked_so_far = call.asked
         if call.asked:
@@ -90,12 +90,12 @@ class HostedStep:
         self._asked.code(newest_of(self._asked_so_far), language=language, wrap_lines=True)
 
     def abandon(self) -> None:
-        self._expander.update(f"{_label(self._call)} · {say('stopped')}", "error")
+        self._expander.update(f"{_label(self._call)} · {_('stopped')}", "error")
 
 
 def in_progress(call: HostedCall) -> str:
     """What happens now, in words; after a call has ended, the model thinks."""
-    return _words(call) if call.state == "running" else say("Thinking")
+    return _words(call) if call.state == "running" else _("Thinking")
 
 
 def _words(call: HostedCall) -> str:
@@ -103,18 +103,18 @@ def _words(call: HostedCall) -> str:
     running = call.state == "running"
     match call.kind, call.name:
         case "web_search", "open_page":
-            return say("Opened {host}", host=host_of(call.asked) or say("a page"))
+            return _("Opened {host}", host=host_of(call.asked) or _("a page"))
         case "web_search", "find_in_page":
-            return say("Looked through a page")
+            return _("Looked through a page")
         case "web_search", _:
-            return say("Searching the web") if running else say("Searched the web")
+            return _("Searching the web") if running else _("Searched the web")
         case "file_search", _:
-            return say("Searching the files") if running else say("Searched the files")
+            return _("Searching the files") if running else _("Searched the files")
         case "code_interpreter", _:
-            return say("Writing and running code") if running else say("Ran code")
+            return _("Writing and running code") if running else _("Ran code")
         case "image_generation", _:
-            return say("Making a picture") if running else say("Made a picture")
-    return say("Asking {server}", server=call.name) if running else call.name
+            return _("Making a picture") if running else _("Made a picture")
+    return _("Asking {server}", server=call.name) if running else call.name
 
 
 def _label(call: HostedCall) -> str:

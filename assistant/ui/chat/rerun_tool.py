@@ -9,11 +9,11 @@ a person who wants another answer has it regenerated.
 import streamlit as st
 
 from assistant.events import ToolResult
-from assistant.locale.words import say
 from assistant.messages import Call
 from assistant.threads import Thread
 from assistant.tools.toolbox import Toolbox
 from assistant.ui.chat.tool_call import draw_output, label_of
+from assistant.ui.language import _
 
 
 def draw_rerun_tool(thread: Thread, toolbox: Toolbox, time_limit: float) -> None:
@@ -33,7 +33,7 @@ def draw_rerun_tool(thread: Thread, toolbox: Toolbox, time_limit: float) -> None
 @st.fragment
 def _draw_call(call: Call, key: str, toolbox: Toolbox, time_limit: float) -> None:
     """One button, and what came of the call. A fragment: the rest of the page need not wait for it."""
-    words = say("Run {function} again", function=label_of(call.name, call.arguments))
+    words = _("Run {function} again", function=label_of(call.name, call.arguments))
     if st.button(words, key=key, type="tertiary", icon=":material/replay:"):
         from assistant.ui.sandbox.function_runner import run_once  # loads the sandbox's
 
@@ -41,5 +41,5 @@ def _draw_call(call: Call, key: str, toolbox: Toolbox, time_limit: float) -> Non
     result = st.session_state.get(f"{key}-result")
     if isinstance(result, ToolResult):  # not, after an edit reloaded the package
         with st.container(border=True):
-            st.caption(say("This is what it gives now. The model was not told."))
+            st.caption(_("This is what it gives now. The model was not told."))
             draw_output(result, f"{call.name} output", f"{key}-output")

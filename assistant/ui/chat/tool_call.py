@@ -12,10 +12,11 @@ from typing import Any
 import streamlit as st
 
 from assistant.events import CallAnswered, CallApproved, Decision, Outcome, ToolResult
-from assistant.locale.words import later, say
+from assistant.locale import N_
 from assistant.markdown.escape import plain as plain  # also for those who have known it here
 from assistant.tools.results import is_error_output
 from assistant.ui.chat.views import draw_view
+from assistant.ui.language import _
 from assistant.ui.streamlit_private import Expander
 
 LABEL_LENGTH = 60
@@ -26,12 +27,12 @@ WRITING_LENGTH = 1_000
 
 _ENDINGS: dict[Outcome, str] = {
     "done": "",
-    "failed": later("failed"),
-    "timeout": later("took too long"),
-    "invalid": later("wrong arguments"),
-    "unknown": later("no such function"),
-    "stopped": later("stopped"),
-    "denied": later("denied"),
+    "failed": N_("failed"),
+    "timeout": N_("took too long"),
+    "invalid": N_("wrong arguments"),
+    "unknown": N_("no such function"),
+    "stopped": N_("stopped"),
+    "denied": N_("denied"),
 }
 
 
@@ -66,24 +67,24 @@ class ToolCallView:
 
     def wait(self) -> None:
         """Show that the call waits for a person's decision."""
-        self._expander.update(f"{label_of(self._name, self._arguments)} · {say('waits for you')}", "waiting")
+        self._expander.update(f"{label_of(self._name, self._arguments)} · {_('waits for you')}", "waiting")
 
     def decide(self, decision: Decision) -> None:
         """Show what a person decided."""
         match decision:
             case CallApproved(_, arguments) if arguments:
-                self._decided = say("arguments changed by you")
+                self._decided = _("arguments changed by you")
                 self.ask(arguments)
             case CallAnswered():
-                self._decided = say("answered by you")
+                self._decided = _("answered by you")
 
     def finish(self, result: ToolResult) -> None:
         """Show the result."""
         label = label_of(self._name, self._arguments)
         allowed = self._remote and result.outcome == "done"
         if allowed:
-            self._decided = say("allowed by you")
-        for remark in (self._decided, say(_ENDINGS[result.outcome]), _time(result.seconds)):
+            self._decided = _("allowed by you")
+        for remark in (self._decided, _(_ENDINGS[result.outcome]), _time(result.seconds)):
             label += f" · {remark}" if remark else ""
         self._expander.update(label, "complete" if result.outcome == "done" else "error")
         with self._expander.body:
@@ -91,7 +92,7 @@ class ToolCallView:
                 draw_output(result, f"{self._name} output", f"{self._key}-output")
             if st.session_state.get("sandbox"):
                 st.button(
-                    say("Its events"),
+                    _("Its events"),
                     key=f"{self._key}-events",
                     type="tertiary",
                     icon=":material/timeline:",
@@ -101,7 +102,7 @@ class ToolCallView:
 
     def abandon(self) -> None:
         """Show that the model never finished this call, or that nobody waits for its result."""
-        self._expander.update(f"{label_of(self._name, self._arguments)} · {say('stopped')}", "error")
+        self._expander.update(f"{label_of(self._name, self._arguments)} · {_('stopped')}", "error")
 
 
 def _inspect(call_id: str) -> None:
@@ -115,7 +116,7 @@ def draw_output(result: ToolResult, name: str, key: str) -> None:
     if result.views:
         for number, view in enumerate(result.views):
             draw_view(view, f"{key}-{number}")
-        st.caption(say("What the model reads"))
+        st.caption(_("What the model reads"))
         _draw_text(text, name, key)
         return
     if is_error_output(result.output):
@@ -148,7 +149,7 @@ def _offer_rest(text: str, name: str, key: str, language: str | None) -> None:
     st.caption(first_of(SHOWN_LENGTH, len(text)))
     ending, mime = ("json", "application/json") if language == "json" else ("txt", "text/plain")
     st.download_button(
-        say("Save all of it"),
+        _("Save all of it"),
         text,
         file_name=re.sub(r"\W+", "_", name) + f".{ending}",
         mime=mime,
@@ -165,7 +166,7 @@ def newest_of(text: str) -> str:
 
 def first_of(shown: int, count: int) -> str:
     """That this is the beginning of a text alone."""
-    return say("These are the first {shown} of {count} characters.", shown=f"{shown:,}", count=f"{count:,}")
+    return _("These are the first {shown} of {count} characters.", shown=f"{shown:,}", count=f"{count:,}")
 
 
 def _table(value: Any) -> list[dict[str, Any]]:
@@ -208,5 +209,5 @@ def _time(seconds: float | None) -> str:
     if seconds is None:
         return ""
     if seconds < 0.0995:
-        return say("{count} ms", count=f"{seconds * 1000:.0f}")
-    return say("{seconds} s", seconds=f"{seconds:.1f}")
+        return _("{count} ms", count=f"{seconds * 1000:.0f}")
+    return _("{seconds} s", seconds=f"{seconds:.1f}")

@@ -16,10 +16,11 @@ from typing import Any
 
 import streamlit as st
 
-from assistant.events import View
-from assistant.locale.words import later, say
+from assistant.events import View, ViewKind
+from assistant.locale import N_
 from assistant.markdown.escape import plain
 from assistant.tools.view_checks import ViewError, validate_diagram, validate_spec
+from assistant.ui.language import _
 
 log = logging.getLogger(__name__)
 
@@ -32,32 +33,32 @@ def draw_view(view: View, key: str) -> None:
                 _draw_table(json.loads(view.content))
             case "chart":
                 spec = validate_spec(json.loads(view.content))
-                st.vega_lite_chart(None, spec, width="stretch", alt=view.name or say("A chart"))
+                st.vega_lite_chart(None, spec, width="stretch", alt=view.name or _("A chart"))
             case "map":
                 _draw_map(*zip(*json.loads(view.content), strict=True))
             case "image":
                 st.image(
                     data := base64.b64decode(view.content),
                     view.name or None,
-                    alt=view.name or say("An image"),
+                    alt=view.name or _("An image"),
                 )
                 offer(data, view.name or "image.png", key)
             case "file":
                 offer(base64.b64decode(view.content), view.name, key)
             case "diagram":
-                st.mermaid_chart(validate_diagram(view.content), alt=say("A diagram"))
+                st.mermaid_chart(validate_diagram(view.content), alt=_("A diagram"))
     except ViewError as reason:
-        st.caption(plain(say("Not shown: {why}", why=reason)))
+        st.caption(plain(_("Not shown: {why}", why=str(reason))))
     except Exception:  # as many as there are ways to damage what was stored
         log.exception("a view of the kind %s cannot be drawn", view.kind)
-        words = say("There is a {kind} here that cannot be shown.", kind=say(view.kind))
+        words = _("There is a {kind} here that cannot be shown.", kind=_(_KINDS[view.kind]))
         st.caption(plain(words))
 
 
 def offer(data: bytes, name: str, key: str) -> None:
     """Draw a button that saves these bytes as a file of this name."""
     st.download_button(
-        say("Save {name}", name=plain(name)),
+        _("Save {name}", name=plain(name)),
         data,
         file_name=name,
         mime="application/octet-stream",  # a browser that is told more might open it
@@ -69,8 +70,17 @@ def offer(data: bytes, name: str, key: str) -> None:
 
 def _draw_map(latitudes: Sequence[float], longitudes: Sequence[float]) -> None:
     points = {"latitude": latitudes, "longitude": longitudes}
-    st.map(points, zoom=_zoom(latitudes, longitudes), height=MAP_HEIGHT, alt=say("A map of points"))
+    st.map(points, zoom=_zoom(latitudes, longitudes), height=MAP_HEIGHT, alt=_("A map of points"))
 
+
+_KINDS: dict[ViewKind, str] = {
+    "table": N_("table"),
+    "chart": N_("chart"),
+    "map": N_("map"),
+    "image": N_("image"),
+    "file": N_("file"),
+    "diagram": N_("diagram"),
+}
 
 MAP_HEIGHT = 300
 
@@ -106,12 +116,12 @@ def _draw_table(table: dict[str, Any]) -> None:
             for (name, kind), column in zip(columns, cells, strict=True)
         },
         hide_index=True,
-        alt=say("A table"),
+        alt=_("A table"),
     )
     if table["count"] > len(rows) or table["width"] > len(columns):
-        words = later(
+        words = N_(
             "The first {rows} rows and {columns} columns of {all_rows} rows and {all_columns} columns."
         )
         counts = len(rows), len(columns), table["count"], table["width"]
         names = "rows", "columns", "all_rows", "all_columns"
-        st.caption(say(words, **{name: f"{each:,}" for name, each in zip(names, counts, strict=True)}))
+        st.caption(_(words, **{name: f"{each:,}" for name, each in zip(names, counts, strict=True)}))

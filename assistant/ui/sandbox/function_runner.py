@@ -13,23 +13,24 @@ from typing import Any
 import streamlit as st
 
 from assistant.events import ToolCall, ToolResult
-from assistant.locale.words import later, say
+from assistant.locale import N_
 from assistant.tools.execution import execute
 from assistant.tools.lint import Remark, estimate_tokens, estimate_toolbox_tokens, function_param, lint
 from assistant.tools.toolbox import Tool, Toolbox
 from assistant.ui.background import in_background
 from assistant.ui.chat.tool_call import SHOWN_LENGTH, first_of, indented, plain
 from assistant.ui.chat.views import draw_view
+from assistant.ui.language import _, ngettext
 
 Json = dict[str, Any]
 
 _OUTCOMES = {
-    "done": (":green[:material/check_circle:]", later("It gave its result, after {time}.")),
-    "failed": (":red[:material/cancel:]", later("It failed, after {time}.")),
-    "timeout": (":red[:material/timer_off:]", later("It took too long and was left behind, after {time}.")),
+    "done": (":green[:material/check_circle:]", N_("It gave its result, after {time}.")),
+    "failed": (":red[:material/cancel:]", N_("It failed, after {time}.")),
+    "timeout": (":red[:material/timer_off:]", N_("It took too long and was left behind, after {time}.")),
     "invalid": (
         ":red[:material/cancel:]",
-        later("It does not take these arguments, and was not run, after {time}."),
+        N_("It does not take these arguments, and was not run, after {time}."),
     ),
 }
 
@@ -37,24 +38,22 @@ _OUTCOMES = {
 def draw_workbench(toolbox: Toolbox, time_limit: float) -> None:
     """Draw the bench; ``time_limit`` is in seconds, for functions without one of their own."""
     if not toolbox:
-        st.info(
-            say("There are no functions. Put one into a file in assistant/functions, and reload the page.")
-        )
+        st.info(_("There are no functions. Put one into a file in assistant/functions, and reload the page."))
         return
     remarks = lint(toolbox)
     names = list(toolbox)
     if st.session_state.get("bench_function") not in names:
         st.session_state.bench_function = names[0]
     name = st.selectbox(
-        say("Function"), names, key="bench_function", format_func=lambda name: _label(name, remarks)
+        _("Function"), names, key="bench_function", format_func=lambda name: _label(name, remarks)
     )
     tool = toolbox[name]
-    st.markdown(plain(tool.description).replace("\n", "  \n") or say("*It has no description.*"))
+    st.markdown(plain(tool.description).replace("\n", "  \n") or _("*It has no description.*"))
     if tool.approval:
-        st.caption(say("A model's call of it waits for a person's approval. From here it is run at once."))
+        st.caption(_("A model's call of it waits for a person's approval. From here it is run at once."))
     _draw_remarks([each for each in remarks if each.function in (name, "")])
     arguments = _draw_arguments(tool)
-    if st.button(say("Run"), key="bench_run", icon=":material/play_arrow:", disabled=arguments is None):
+    if st.button(_("Run"), key="bench_run", icon=":material/play_arrow:", disabled=arguments is None):
         st.session_state.bench_result = name, run_once(tool, arguments or "", time_limit)
     tried, result = st.session_state.get("bench_result", ("", None))
     if tried == name:
@@ -64,10 +63,10 @@ def draw_workbench(toolbox: Toolbox, time_limit: float) -> None:
 
 def _draw_schema(tool: Tool[..., Any], toolbox: Toolbox) -> None:
     sent = json.dumps(function_param(tool), ensure_ascii=False)
-    with st.expander(say("As the model is told of it"), key="bench_schema", icon=":material/data_object:"):
+    with st.expander(_("As the model is told of it"), key="bench_schema", icon=":material/data_object:"):
         st.code(indented(function_param(tool)), language="json", wrap_lines=True)
     st.caption(
-        say(
+        _(
             "Every request spends about {tokens} tokens on this function, and about {all} on all {count} "
             "(estimated).",
             tokens=f"{estimate_tokens(sent):,}",
@@ -81,7 +80,7 @@ def _label(name: str, remarks: list[Remark]) -> str:
     count = sum(each.function == name for each in remarks)
     if not count:
         return name
-    return f"{name} · {say('{count} remarks', count=count) if count > 1 else say('1 remark')}"
+    return f"{name} · {ngettext('{count} remark', '{count} remarks', count)}"
 
 
 def _draw_remarks(remarks: list[Remark]) -> None:
@@ -95,20 +94,20 @@ def _draw_remarks(remarks: list[Remark]) -> None:
 def run_once(tool: Tool[..., Any], arguments: str, time_limit: float) -> ToolResult:
     """The result of a call that is run here; meanwhile Streamlit gets the chance to end the script."""
     calls = [ToolCall("bench", tool.name, arguments)]
-    with st.spinner(say("It runs …"), show_time=True):
+    with st.spinner(_("It runs …"), show_time=True):
         events = in_background(execute(calls, Toolbox(tool), time_limit))
         return next(event for event in events if isinstance(event, ToolResult))  # not its progress
 
 
 def _draw_result(result: ToolResult) -> None:
     seconds = result.seconds or 0.0
-    took = say("{count} ms", count=f"{seconds * 1000:.1f}")
+    took = _("{count} ms", count=f"{seconds * 1000:.1f}")
     if seconds >= 1:
-        took = say("{seconds} s", seconds=f"{seconds:.1f}")
+        took = _("{seconds} s", seconds=f"{seconds:.1f}")
     icon, words = _OUTCOMES.get(result.outcome, ("", plain(result.outcome)))
-    st.markdown(f"{icon} {say(words, time=took)}")
+    st.markdown(f"{icon} {_(words, time=took)}")
     st.caption(
-        say(
+        _(
             "What the model gets: {characters} characters, about {tokens} tokens (estimated)",
             characters=f"{len(result.output):,}",
             tokens=f"{estimate_tokens(result.output):,}",
@@ -118,7 +117,7 @@ def _draw_result(result: ToolResult) -> None:
     for number, view in enumerate(result.views):
         draw_view(view, f"bench_view_{number}")
     if result.detail:
-        st.caption(say("For you alone"))
+        st.caption(_("For you alone"))
         st.code(result.detail[:SHOWN_LENGTH], language=None, wrap_lines=True)
         if len(result.detail) > SHOWN_LENGTH:
             st.caption(first_of(SHOWN_LENGTH, len(result.detail)))
@@ -130,9 +129,9 @@ def _draw_result(result: ToolResult) -> None:
 def _draw_arguments(tool: Tool[..., Any]) -> str | None:
     """Draw what the arguments are given by; the JSON text a model would write, None if it is none yet."""
     last = f"bench_written_{tool.name}"
-    if st.toggle(say("Write the arguments as JSON"), key="bench_raw"):
+    if st.toggle(_("Write the arguments as JSON"), key="bench_raw"):
         written = st.session_state.get(last, "{}")
-        return str(st.text_area(say("Arguments"), written, key=f"bench_json_{tool.name}", height=120))
+        return str(st.text_area(_("Arguments"), written, key=f"bench_json_{tool.name}", height=120))
     schema = tool.parameters
     required, arguments, is_whole = schema.get("required", []), {}, True
     for name, given in schema.get("properties", {}).items():
@@ -180,7 +179,7 @@ def _draw_value(name: str, part: Json, root: Json, optional: bool, key: str) -> 
     given: Json = {"key": key, "help": plain(part["description"]) or None}
     if part.get("type") == "array":
         part = {**part, "items": _plain_part(part.get("items", {}), root)[0]}
-    empty = say("not given") if optional else None
+    empty = _("not given") if optional else None
     match part:
         case {"enum": [*choices]}:
             return st.selectbox(
@@ -206,7 +205,7 @@ def _draw_value(name: str, part: Json, root: Json, optional: bool, key: str) -> 
         case {"type": "array", "items": {"enum": [*choices]}}:
             return st.multiselect(label, choices, format_func=str, **given) or (None if optional else [])
         case {"type": "array", "items": {"type": "string" | "integer" | "number" as kind}}:
-            text = st.text_area(f"{label} :gray[({say('one in each line')})]", placeholder=empty, **given)
+            text = st.text_area(f"{label} :gray[({_('one in each line')})]", placeholder=empty, **given)
             values = [_element(kind, line.strip()) for line in text.splitlines() if line.strip()]
             return values or (None if optional else [])
         case _:
@@ -229,23 +228,23 @@ def _bound(part: Json, kind: type[int] | type[float], name: str) -> Any:
 def _draw_json(label: str, part: Json, root: Json, optional: bool, given: Json) -> Any:
     example = "" if optional else indented(_example(part, root))
     text = st.text_area(
-        f"{label} :gray[(JSON)]", example, placeholder=say("not given") if optional else None, **given
+        f"{label} :gray[(JSON)]", example, placeholder=_("not given") if optional else None, **given
     )
     if optional and not text.strip():
         return None
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(say("this is not JSON. {why}.", why=error)) from error
+        raise ValueError(_("this is not JSON. {why}.", why=str(error))) from error
 
 
 def _element(kind: str, text: str) -> Any:
     try:
         return {"string": str, "integer": int, "number": float}[kind](text)
     except ValueError:
-        words = say("{text} is not a whole number.", text=repr(text))
+        words = _("{text} is not a whole number.", text=repr(text))
         if kind != "integer":
-            words = say("{text} is not a number.", text=repr(text))
+            words = _("{text} is not a number.", text=repr(text))
         raise ValueError(words) from None
 
 

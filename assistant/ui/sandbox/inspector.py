@@ -14,12 +14,13 @@ from typing import Literal
 import streamlit as st
 
 from assistant.codegen.pytest_file import as_test
-from assistant.locale.words import later, say
+from assistant.locale import N_
 from assistant.recordings.check import Finding, check
 from assistant.recordings.diagram import as_mermaid
 from assistant.recordings.recording import Entry, Recording
 from assistant.tools.results import replace_surrogates
 from assistant.ui.chat.tool_call import plain
+from assistant.ui.language import _
 from assistant.ui.sandbox.inspector_events import draw_events, go_to
 from assistant.ui.sandbox.inspector_timing import draw_timing
 from assistant.ui.sandbox.recording_list import RecordingView, desk_for
@@ -27,16 +28,16 @@ from assistant.ui.sandbox.recording_list import RecordingView, desk_for
 View = Literal["Events", "Timing", "Sequence", "Check", "Tape"]
 
 VIEWS: dict[View, str] = {
-    "Events": later("Events"),
-    "Timing": later("Timing"),
-    "Sequence": later("Sequence"),
-    "Check": later("Check"),
-    "Tape": later("Tape"),
+    "Events": N_("Events"),
+    "Timing": N_("Timing"),
+    "Sequence": N_("Sequence"),
+    "Check": N_("Check"),
+    "Tape": N_("Tape"),
 }
 VIEW = "inspector_view"
 
 MOST_FINDINGS = 50
-SPEEDS = {"1×": 1.0, "10×": 10.0, later("At once"): math.inf}
+SPEEDS = {"1×": 1.0, "10×": 10.0, N_("At once"): math.inf}
 
 Replay = Callable[[Recording, float], None]
 
@@ -52,7 +53,7 @@ def draw_inspector(
     desk = desk_for(recordings)
     if not recordings:
         st.caption(
-            say("Nothing has been recorded yet. Send a message, and every event of its answer is shown here.")
+            _("Nothing has been recorded yet. Send a message, and every event of its answer is shown here.")
         )
         return
     if focus and desk.look_for(focus):
@@ -60,7 +61,7 @@ def draw_inspector(
     # Said anew each time: after a run in which it was not drawn, the browser has forgotten it.
     st.session_state[VIEW] = st.session_state.get(VIEW) or "Events"
     view = st.segmented_control(
-        say("View"),
+        _("View"),
         list(VIEWS),
         key=VIEW,
         format_func=_view_in_words,
@@ -87,38 +88,40 @@ def draw_inspector(
 
 
 def _view_in_words(view: View) -> str:
-    return say(VIEWS[view])
+    return _(VIEWS[view])
 
 
 def _draw_sequence(sheet: RecordingView, size: int) -> None:
     drawing = sheet.once(as_mermaid, size)
-    st.mermaid_chart(drawing, alt=say("Sequence diagram of the run"))
-    with st.expander(say("As text"), key="inspector_mermaid", icon=":material/code:"):
+    st.mermaid_chart(drawing, alt=_("Sequence diagram of the run"))
+    with st.expander(_("As text"), key="inspector_mermaid", icon=":material/code:"):
         st.code(drawing, language="mermaid", wrap_lines=True)
 
 
 def _draw_check(sheet: RecordingView, entries: Sequence[Entry], going_on: bool) -> None:
     findings = sheet.once(check, len(entries))
     if not findings:
-        words = later("All {count} entries keep to the protocol.")
+        words = N_("All {count} entries keep to the protocol.")
         if going_on:
-            words = later("All {count} entries so far keep to the protocol.")
-        st.success(say(words, count=f"{len(entries):,}"), icon=":material/check_circle:")
+            words = N_("All {count} entries so far keep to the protocol.")
+        st.success(_(words, count=f"{len(entries):,}"), icon=":material/check_circle:")
         st.caption(
-            say(
+            _(
                 "Each answer ends once and says nothing after; its numbers rise; its pieces make the whole; "
                 "each call is answered once, and nothing else is; functions run only after their round ended "
                 "well."
             )
         )
         return
-    words = say("{count} found that the protocol does not allow.", count=f"{len(findings):,}")
-    st.error(words, icon=":material/error:")
+    st.error(
+        _("{count} found that the protocol does not allow.", count=f"{len(findings):,}"),
+        icon=":material/error:",
+    )
     with st.container(gap="xsmall"):
         for number, finding in enumerate(findings[:MOST_FINDINGS]):
             _draw_finding(finding, number)
     if len(findings) > MOST_FINDINGS:
-        st.caption(say("These are the first {count}.", count=MOST_FINDINGS))
+        st.caption(_("These are the first {count}.", count=MOST_FINDINGS))
 
 
 def _draw_finding(finding: Finding, number: int) -> None:
@@ -130,7 +133,7 @@ def _draw_finding(finding: Finding, number: int) -> None:
                 type="tertiary",
                 on_click=_show_entry,
                 args=[finding.entry],
-                help=say("Show it among the events"),
+                help=_("Show it among the events"),
             )
         st.markdown(f":red[{plain(finding.rule)}] {plain(replace_surrogates(finding.text))}")
 
@@ -142,7 +145,7 @@ def _show_entry(entry: int) -> None:
 
 def _draw_tape(recording: Recording, size: int, going_on: bool, replay: Replay | None) -> None:
     st.caption(
-        say(
+        _(
             "{count} entries, {size} kB. Keys, cookies and authorization are not on it; what was said is.",
             count=f"{size:,}",
             size=f"{recording.size() / 1000:,.0f}",
@@ -151,7 +154,7 @@ def _draw_tape(recording: Recording, size: int, going_on: bool, replay: Replay |
     name = f"tape-{datetime.fromtimestamp(recording.began):%Y%m%d-%H%M%S}"
     with st.container(horizontal=True):
         st.download_button(
-            say("Save the tape"),
+            _("Save the tape"),
             lambda: recording.as_lines().encode(),
             file_name=f"{name}.jsonl",
             mime="application/jsonl",
@@ -160,7 +163,7 @@ def _draw_tape(recording: Recording, size: int, going_on: bool, replay: Replay |
             icon=":material/download:",
         )
         st.download_button(
-            say("Save as a test"),
+            _("Save as a test"),
             partial(as_test, recording),
             file_name=f"{name}.zip",
             mime="application/zip",
@@ -168,17 +171,15 @@ def _draw_tape(recording: Recording, size: int, going_on: bool, replay: Replay |
             on_click="ignore",
             icon=":material/science:",
             disabled=going_on,
-            help=say(
-                "A zip of the tape and a test for pytest that plays it and looks whether all is the same"
-            ),
+            help=_("A zip of the tape and a test for pytest that plays it and looks whether all is the same"),
         )
     if replay is None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.segmented_control(
-            say("Speed"),
+            _("Speed"),
             list(SPEEDS),
-            format_func=say,
+            format_func=_,
             default="1×",
             key="inspector_speed",
             required=True,
@@ -186,12 +187,12 @@ def _draw_tape(recording: Recording, size: int, going_on: bool, replay: Replay |
             persist_state="session",
         )
         st.button(
-            say("Play it again"),
+            _("Play it again"),
             key="inspector_replay",
             icon=":material/replay:",
             on_click=lambda: replay(recording, SPEEDS[st.session_state["inspector_speed"]]),
             disabled=going_on,
-            help=say(
+            help=_(
                 "Through the same client, backend and loop, without a server and without running a function"
             ),
         )

@@ -13,10 +13,10 @@ from typing import Any
 
 import streamlit as st
 
-from assistant.locale.words import say
 from assistant.recordings.recording import Entry
 from assistant.tools.results import replace_surrogates
 from assistant.ui.chat.tool_call import first_of
+from assistant.ui.language import _
 from assistant.ui.sandbox.inspector_rows import Row, Rows
 
 TABLE = "inspector_events"
@@ -58,16 +58,16 @@ def draw_events(entries: Sequence[Entry], rows: Rows) -> None:
         on_select=_choose,
         selection_mode=["single-row", "single-cell"],
         column_config={
-            "#": st.column_config.NumberColumn(width=42, help=say("Its number on the tape")),
+            "#": st.column_config.NumberColumn(width=42, help=_("Its number on the tape")),
             "at": st.column_config.NumberColumn(
-                format="%.3f", width=58, help=say("Seconds since the run began")
+                format="%.3f", width=58, help=_("Seconds since the run began")
             ),
             "+ms": st.column_config.NumberColumn(
-                format="%.0f", width=50, help=say("Milliseconds since the entry before")
+                format="%.0f", width=50, help=_("Milliseconds since the entry before")
             ),
             "type": st.column_config.TextColumn(
                 width=160,
-                help=say("↑ sent, ↓ received, · said by the application itself; × pieces of one text"),
+                help=_("↑ sent, ↓ received, · said by the application itself; × pieces of one text"),
             ),
             "text": st.column_config.TextColumn(width=240),
             "round": st.column_config.NumberColumn(width=52),
@@ -75,7 +75,7 @@ def draw_events(entries: Sequence[Entry], rows: Rows) -> None:
         },
     )
     if row is None:
-        words = say(
+        words = _(
             "{rows} rows of {entries} entries. Click one to see all of it.",
             rows=f"{len(rows.all):,}",
             entries=f"{len(entries):,}",
@@ -88,19 +88,19 @@ def draw_events(entries: Sequence[Entry], rows: Rows) -> None:
 def _filters(rows: Rows) -> tuple[list[str], list[int]]:
     with st.container(horizontal=True, gap="small"):
         types = st.multiselect(
-            say("Types"),
+            _("Types"),
             rows.types,
             key=TYPES,
-            placeholder=say("All types"),
+            placeholder=_("All types"),
             label_visibility="collapsed",
             persist_state="session",
         )
         rounds = st.multiselect(
-            say("Rounds"),
+            _("Rounds"),
             rows.rounds,
             key=ROUNDS,
-            format_func=lambda number: say("Round {number}", number=number) if number else say("Before"),
-            placeholder=say("All rounds"),
+            format_func=lambda number: _("Round {number}", number=number) if number else _("Before"),
+            placeholder=_("All rounds"),
             label_visibility="collapsed",
             width=150,
             persist_state="session",
@@ -146,17 +146,17 @@ def _draw_entry(entries: Sequence[Entry], row: Row, chosen: int) -> None:
     values = [
         {"at": entry.at, "kind": entry.kind, "exchange": entry.exchange, **entry.what} for entry in entries
     ]
-    name, words = f"entry_{row.first}", say("Entry {number}", number=row.first)
+    name, words = f"entry_{row.first}", _("Entry {number}", number=row.first)
     if row.count > 1:
         name = f"entries_{row.first}_to_{row.last}"
-        words = say("Entries {first} to {last}", first=row.first, last=row.last)
+        words = _("Entries {first} to {last}", first=row.first, last=row.last)
     whole = values[0] if len(values) == 1 else values
     shown = replace_surrogates(json.dumps(whole, ensure_ascii=False, indent=1, default=str))
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        exchange = say("of exchange {number}", number=row.exchange)
+        exchange = _("of exchange {number}", number=row.exchange)
         st.markdown(f"**{words}** :small[:gray[{exchange}]]")
         st.download_button(
-            say("Save"),
+            _("Save"),
             shown,
             file_name=f"{name}.json",
             mime="application/json",

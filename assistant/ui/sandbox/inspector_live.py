@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from assistant.locale.words import say
 from assistant.recordings.recording import Recording
+from assistant.ui.language import _
 from assistant.ui.sandbox.inspector_events import columns_of
 from assistant.ui.sandbox.inspector_rows import Rows
 
@@ -26,8 +26,8 @@ def watch(recording: Recording) -> Callable[[], None]:
     def look() -> None:
         entries = recording.entries()
         rows.add(entries)
-        words = say("{count} entries", count=f"{len(entries):,}")
-        caption.caption(f":shimmer[{say('Recording …')}] {words}")
+        words = _("{count} entries", count=f"{len(entries):,}")
+        caption.caption(f":shimmer[{_('Recording …')}] {words}")
         table.dataframe(columns_of(rows.of()[: -NEWEST - 1 : -1]), hide_index=True, row_height=28)
 
     return look

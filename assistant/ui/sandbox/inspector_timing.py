@@ -10,10 +10,11 @@ from typing import Any, get_args
 
 import streamlit as st
 
-from assistant.locale.words import later, say
+from assistant.locale import N_
 from assistant.recordings.timeline import Figures, Kind, Span
 from assistant.tools.results import replace_surrogates
 from assistant.ui.chat.tool_call import plain
+from assistant.ui.language import _
 
 COLOURS = {
     "request": "#64748b",
@@ -38,15 +39,15 @@ def draw_timing(spans: list[Span], figures: Figures) -> None:
         for span in spans
     ]
     if not spans:
-        st.caption(say("Nothing has taken time yet."))
+        st.caption(_("Nothing has taken time yet."))
         return
     _draw_figures(figures)
     st.vega_lite_chart(_waterfall(spans[:MOST]), key="inspector_waterfall")
     if len(spans) > MOST:
-        words = later("These are the first {shown} of {count}; the table has all of them.")
-        st.caption(say(words, shown=MOST, count=len(spans)))
+        words = N_("These are the first {shown} of {count}; the table has all of them.")
+        st.caption(_(words, shown=MOST, count=len(spans)))
     _draw_tokens(figures)
-    with st.expander(say("As a table"), key="inspector_spans"):
+    with st.expander(_("As a table"), key="inspector_spans"):
         st.dataframe(
             {
                 "round": [span.round for span in spans],
@@ -70,15 +71,15 @@ def _draw_figures(figures: Figures) -> None:
     cost = NOTHING if figures.cost is None else f"${figures.cost:.6f}"
     speed = NOTHING if figures.speed is None else f"{figures.speed:.0f}/s"
     shown = [
-        (say("First event"), seconds(figures.first_event), say("Since the run began")),
-        (say("First text"), seconds(figures.first_text), say("Since the run began")),
-        (say("Whole"), seconds(figures.whole), say("From its beginning to the last entry")),
+        (_("First event"), seconds(figures.first_event), _("Since the run began")),
+        (_("First text"), seconds(figures.first_text), _("Since the run began")),
+        (_("Whole"), seconds(figures.whole), _("From its beginning to the last entry")),
         (
-            say("Tokens"),
+            _("Tokens"),
             speed,
-            say("Per second, while text or arguments were being written; without reasoning"),
+            _("Per second, while text or arguments were being written; without reasoning"),
         ),
-        (say("Cost"), cost, figures.cost_note),
+        (_("Cost"), cost, figures.cost_note),
     ]
     with st.container(horizontal=True, gap="medium", key="inspector_figures"):
         for label, value, why in shown:

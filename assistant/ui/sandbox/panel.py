@@ -12,7 +12,7 @@ from pathlib import Path
 import streamlit as st
 
 from assistant.codegen.script import as_curl, as_script
-from assistant.locale.words import later, retell, say
+from assistant.locale import N_
 from assistant.recordings.recording import Recording, RecordingError
 from assistant.runs.replay import differences
 from assistant.settings import ProtocolName, Settings
@@ -23,6 +23,7 @@ from assistant.transports.fault_spec import FUNCTIONS, STREAM, Fault, parse
 from assistant.transports.replay import address_of, request_of, shipped
 from assistant.ui import sidebar
 from assistant.ui.chat.tool_call import plain
+from assistant.ui.language import _, translate
 from assistant.ui.sandbox.function_runner import draw_workbench
 from assistant.ui.sandbox.inspector import Replay, draw_inspector
 from assistant.ui.sandbox.inspector_live import watch
@@ -34,10 +35,10 @@ STAYS = """<style>@media (min-width: 640px) {
 }}</style>"""
 
 PANELS = {
-    "run": later("Run"),
-    "functions": later("Functions"),
-    "code": later("Code"),
-    "faults": later("Faults"),
+    "run": N_("Run"),
+    "functions": N_("Functions"),
+    "code": N_("Code"),
+    "faults": N_("Faults"),
 }
 
 
@@ -70,7 +71,7 @@ def draw_sandbox(sandbox: Sandbox, live: bool) -> Callable[[], None] | None:
 
 
 def _panel_in_words(panel: str) -> str:
-    return say(PANELS[panel])
+    return _(PANELS[panel])
 
 
 def _draw_panel(sandbox: Sandbox, live: bool) -> Callable[[], None] | None:
@@ -80,7 +81,7 @@ def _draw_panel(sandbox: Sandbox, live: bool) -> Callable[[], None] | None:
     chosen = st.session_state.get("sandbox_panel")
     st.session_state.sandbox_panel = chosen if chosen in panels else "run"
     panel = st.segmented_control(
-        say("Sandbox"),
+        _("Sandbox"),
         panels,
         key="sandbox_panel",
         format_func=_panel_in_words,
@@ -100,10 +101,10 @@ def _draw_chosen(panel: str, sandbox: Sandbox, live: bool) -> Callable[[], None]
     match panel:
         case "functions":
             st.toggle(
-                say("Ask me before every call"),
+                _("Ask me before every call"),
                 key="approve_all",
                 persist_state="session",
-                help=say("Then a function need not even exist: its call can be answered by hand."),
+                help=_("Then a function need not even exist: its call can be answered by hand."),
             )
             draw_workbench(sandbox.toolbox, sandbox.settings.tool_timeout)
         case "code":
@@ -128,28 +129,28 @@ def _draw_differences(sandbox: Sandbox) -> None:
         return
     found = differences(sandbox.played, last.events())
     if not found:
-        st.success(say("The functions gave what they gave on the tape."), icon=":material/check_circle:")
+        st.success(_("The functions gave what they gave on the tape."), icon=":material/check_circle:")
     for each in found:
         st.warning(plain(each), icon=":material/difference:")
 
 
 def _draw_tapes(sandbox: Sandbox) -> None:
     """Other tapes than this thread's: one that was saved, or one that comes with the project."""
-    with st.expander(say("Play another tape"), key="sandbox_tapes", icon=":material/play_circle:"):
+    with st.expander(_("Play another tape"), key="sandbox_tapes", icon=":material/play_circle:"):
         for name, path in shipped().items():
             st.button(
-                retell(name.replace("_", " ")).capitalize(),
+                translate(name.replace("_", " ")).capitalize(),
                 key=f"play_{name}",
                 width="stretch",
                 on_click=sandbox.play,
                 args=[path],
             )
-        st.file_uploader(say("A tape that was saved"), "jsonl", key="opened_tape", on_change=_open_tape)
+        st.file_uploader(_("A tape that was saved"), "jsonl", key="opened_tape", on_change=_open_tape)
         st.toggle(
-            say("Run the functions again"),
+            _("Run the functions again"),
             key="replay_again",
             persist_state="session",
-            help=say("Else they give what they gave on the tape. Where they differ now is said above."),
+            help=_("Else they give what they gave on the tape. Where they differ now is said above."),
         )
 
 
@@ -169,32 +170,32 @@ def _open_tape() -> None:
 def _draw_code(sandbox: Sandbox) -> None:
     said = [message.text for message in sandbox.thread.messages if message.role == "user"]
     if not said:
-        st.caption(say("Say something first: the code that says it with the SDK alone is shown here."))
+        st.caption(_("Say something first: the code that says it with the SDK alone is shown here."))
         return
     called = {call.name for message in sandbox.thread.messages[-1:] for call in message.calls}
     toolbox = Toolbox(*(tool for tool in sandbox.toolbox.values() if tool.name in called))
     chat = sandbox.protocol == "chat"
     settings = replace(sandbox.settings, protocol="chat" if chat else "responses")
     st.caption(
-        say(
+        _(
             "The last message, said with the SDK alone: the loop, and the functions that were called. It "
             "runs as it is, with your key in the environment."
         )
     )
     st.code(as_script(settings, toolbox, said[-1]), language="python")
     if sandbox.recordings and (request := request_of(sandbox.recordings[-1])):
-        st.caption(say("One request, as it was sent"))
+        st.caption(_("One request, as it was sent"))
         st.code(as_curl(request, address_of(sandbox.recordings[-1])), language="bash", wrap_lines=True)
 
 
 def _draw_faults(sandbox: Sandbox) -> None:
-    st.caption(say("What is broken on purpose, from the next message on, in this session."))
+    st.caption(_("What is broken on purpose, from the next message on, in this session."))
     st.session_state.setdefault("faults", sandbox.settings.faults)
     text = st.text_input(
-        say("Faults"),
+        _("Faults"),
         key="faults",
         placeholder="cut:5, slow:200, 429:2@2, function.raise:get_weather",
-        help=say(
+        help=_(
             "A kind, and the number of its event or its amount; @2 for the second round alone. "
             "random draws one; seed=7 decides which."
         ),
@@ -207,18 +208,18 @@ def _draw_faults(sandbox: Sandbox) -> None:
     except ValueError as error:
         st.error(plain(error), icon=":material/error:")
     for key, title, kinds in (
-        ("fault_stream", say("On the stream"), STREAM),
-        ("fault_functions", say("On functions"), FUNCTIONS),
+        ("fault_stream", _("On the stream"), STREAM),
+        ("fault_functions", _("On functions"), FUNCTIONS),
     ):
         st.pills(title, list(kinds), key=key, on_change=_add_fault, args=[key])
     if text:
-        st.button(say("Break nothing"), key="faults_off", icon=":material/healing:", on_click=_mend)
+        st.button(_("Break nothing"), key="faults_off", icon=":material/healing:", on_click=_mend)
 
 
 def _draw_fault(fault: Fault) -> None:
     with st.container(border=True, gap="xxsmall"):
         st.markdown(f"**{plain(str(fault))}** {plain(fault.describe())}")
-        st.caption(say("Expected: {outcome}", outcome=plain(fault.expected())))
+        st.caption(_("Expected: {outcome}", outcome=plain(fault.expected())))
 
 
 def _add_fault(key: str) -> None:

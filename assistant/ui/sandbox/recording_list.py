@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from assistant.locale.words import say
 from assistant.recordings.recording import Entry, Recording
 from assistant.recordings.timeline import Measurement
 from assistant.tools.results import replace_surrogates
 from assistant.transports.replay import prompt_of
+from assistant.ui.language import _
 from assistant.ui.sandbox.inspector_events import go_to
 from assistant.ui.sandbox.inspector_rows import Rows, mentions
 
@@ -103,7 +103,7 @@ class RecordingList:
         if len(sheets) == 1:
             return self.sheets[0]
         number = st.selectbox(
-            say("Run"),
+            _("Run"),
             list(sheets),
             key=RUN,
             format_func=lambda number: sheets[number].label if number in sheets else "",

@@ -186,7 +186,7 @@ def test_a_web_page_in_place_of_the_api_is_recognised(server: ModelServer, conne
     thread = Thread()
     assert fail(connect_to(server.url, add), thread) == RunFailed(
         "not_the_api",
-        f"What answers at {server.url}/ is not the API, but something like a web page. "
+        f"{server.url}/ returned a web page, not an API response. "
         "Check OPENAI_BASE_URL: it usually ends in /v1.",
     )
 

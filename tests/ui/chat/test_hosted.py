@@ -2,15 +2,12 @@
 
 import base64
 import re
-from pathlib import Path
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from assistant import ui
 from assistant.events import Citation
-from assistant.locale.words_ja import JAPANESE
 from assistant.ui.chat.citations import Marks, Sources
 from tests.servers import hosted
 from tests.servers.responses import ModelServer, calls, cut, message, text
@@ -218,17 +215,6 @@ def test_without_its_tools_the_demo_has_neither_web_nor_library(open_page: Open)
     ask(ask(page, "Search the web for Kyoto"), "Ask the library about Oslo")
     assert not page.status
     assert not page.exception
-
-
-def test_the_page_says_it_in_japanese_as_well() -> None:
-    folder = Path(ui.__file__).parent
-    sources = [
-        (folder / f"{name}.py").read_text("utf-8")
-        for name in ("chat/hosted", "chat/citations", "tool_toggles")
-    ]
-    said = re.findall(r'\bsay\(\s*"([^"]+)"', "".join(sources))
-    assert len(said) > 20
-    assert [words for words in said if words not in JAPANESE] == []
 
 
 def test_what_was_cut_off_is_shown_as_stopped_and_can_be_asked_again(

@@ -1,0 +1,132 @@
+"""The catalogue has every message of the sources, and no other."""
+
+import ast
+import re
+import string
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from assistant.locale import LANGUAGES
+from tests.locale import catalogue
+from tests.paths import ROOT
+
+JAPANESE = {message.id: message.string for message in catalogue.read("ja") if message.id}
+PAGE = [ROOT / "streamlit_app.py", *sorted((ROOT / "assistant" / "ui").rglob("*.py"))]
+
+ELEMENTS = {
+    *("badge", "button", "caption", "chat_input", "checkbox", "date_input", "datetime_input"),
+    *("download_button", "error", "expander", "file_uploader", "header", "html", "info"),
+    *("link_button", "markdown", "menu_button", "multiselect", "number_input", "pills", "popover"),
+    *("progress", "radio", "segmented_control", "select_slider", "selectbox", "slider", "spinner"),
+    *("status", "subheader", "success", "text", "text_area", "text_input", "title", "toast", "toggle"),
+    *("warning", "write", "dialog", "metric"),
+}
+TEXTS = {"label", "help", "placeholder", "alt", "text", "body", "title"}
+"""The arguments of an element that the user reads."""
+NOT_TEXT = re.compile(
+    r":material/\w+:|:(small|gray|red|green|orange|shimmer|blue)(?=\[)|https?://\S+|\(JSON\)"
+)
+NAMES = {"Assistant", "Markdown"}
+"""What is the same in every language."""
+
+
+def strings(message: object) -> list[str]:
+    """A text, or a singular and a plural, as a list."""
+    return [message] if isinstance(message, str) else [str(text) for text in cast("tuple[str]", message)]
+
+
+def placeholders(template: str) -> list[tuple[str, str]]:
+    return sorted((name, spec or "") for _, name, spec, _ in string.Formatter().parse(template) if name)
+
+
+def test_the_catalogue_has_the_messages_of_the_sources_and_no_others() -> None:
+    messages = {message for message, _ in catalogue.extracted()}
+    assert (messages - set(JAPANESE), set(JAPANESE) - messages) == (set(), set())
+
+
+def test_every_message_is_translated() -> None:
+    assert [message for message, translation in JAPANESE.items() if not translation] == []
+
+
+def test_every_language_has_a_catalogue() -> None:
+    folders = {path.name for path in (ROOT / "assistant" / "locale").iterdir() if path.is_dir()}
+    assert folders - {"__pycache__"} == set(LANGUAGES) - {"en"}
+
+
+def test_a_translation_has_the_placeholders_of_its_message() -> None:
+    for message, translation in JAPANESE.items():
+        templates = strings(message)
+        for template in templates + strings(translation):
+            assert placeholders(template) == placeholders(templates[-1]), message
+
+
+LETTERS = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
+WITHOUT_LETTERS = {
+    ", ",
+    "{doing}: {how_far}",
+    "{count} ms",
+    "{model} over {protocol}",
+    "{model} at {address}",
+}
+
+
+def test_japanese_has_full_width_punctuation() -> None:
+    for message, translation in JAPANESE.items():
+        for text in strings(translation):
+            words = re.sub(r"`[^`]*`", "", text)
+            assert LETTERS.search(words) or message in WITHOUT_LETTERS, message
+            # Full-width marks next to Japanese letters, and none of the half-width ones.
+            assert not re.search(r"[\u3040-\u30ff\u4e00-\u9fff][,.!?;()]", words), text
+            assert not re.search(r"[,.!?;][\u3040-\u30ff\u4e00-\u9fff]", words), text
+
+
+@pytest.mark.parametrize("path", catalogue.SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_message_is_a_literal(path: Path) -> None:
+    """An f-string, a sum or a formatted text cannot be extracted."""
+    wrong = [
+        call.lineno
+        for call in calls(path)
+        if isinstance(call.func, ast.Name)
+        and call.func.id in ("_", "N_", "ngettext", "N_plural")
+        and isinstance(call.args[0], ast.JoinedStr | ast.BinOp)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", PAGE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_element_shows_text_in_one_language_only(path: Path) -> None:
+    found = []
+    for node in calls(path):
+        if not isinstance(node.func, ast.Attribute) or node.func.attr not in ELEMENTS:
+            continue
+        if isinstance(node.func.value, ast.Name) and node.func.value.id == "log":
+            continue
+        texts = [*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg in TEXTS)]
+        found += [(node.lineno, english) for text in texts for english in untranslated(text)]
+    assert found == []
+
+
+def calls(path: Path) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call))
+
+
+def untranslated(node: ast.expr) -> Iterator[str]:
+    """English words in an argument that will be shown as they are."""
+    match node:
+        case ast.Constant(str(text)):
+            left = NOT_TEXT.sub("", text)
+            if re.search(r"[A-Za-z]{2,}", left) and text not in NAMES and "_" not in left:
+                yield text
+        case ast.JoinedStr(values):
+            for value in values:
+                if isinstance(value, ast.Constant):
+                    yield from untranslated(value)
+        case ast.IfExp(_, first, second):
+            yield from untranslated(first)
+            yield from untranslated(second)
+        case ast.BinOp(left, _, right) | ast.BoolOp(_, [left, right]):
+            yield from untranslated(left)
+            yield from untranslated(right)
