@@ -71,9 +71,9 @@ class Voice:
             raise ServerFailed(
                 N_("{host} sent no transcription.", host=host(self._client)), code="no_transcription"
             )
-        if not text.strip():
+        if not transcript.strip():
             raise RequestRefused(N_("Nothing was heard in the recording."), code="nothing_heard")
-        return text.strip()
+        return transcript.strip()
 
 
 def open_voice(settings: Settings) -> Voice | None:

@@ -214,7 +214,7 @@ def test_an_id_that_is_no_thread_is_unknown_whatever_it_looks_like(
 
 def test_a_thread_cannot_be_recalled_from_a_web_page(server: ModelServer, assistant: Assistant) -> None:
     server.pages = True
-    with pytest.raises(ServerFailed, match="is not the API"):
+    with pytest.raises(ServerFailed, match="not an API response"):
         assistant.backend.load_thread("conv_1")  # type: ignore[attr-defined]
 
 
