@@ -34,7 +34,7 @@ from assistant.tools.hosted import format_hosted_tools
 from assistant.transports.fault_spec import parse
 from assistant.transports.recorder import record_run
 from assistant.transports.replay import prompt_of, shipped
-from assistant.ui.accessibility import draw_hearing
+from assistant.ui.accessibility import draw_live_region
 from assistant.ui.chat.approval import draw_approval
 from assistant.ui.chat.branches import Branching
 from assistant.ui.chat.conversation import Visits, draw_message, follow, set_thread_url
@@ -379,7 +379,7 @@ visits: Visits = st.session_state.setdefault("visits", Visits())
 visits.count += 1
 
 # Where things stand. What stands there already is drawn again when an answer has begun; see draw_around.
-introduce_hearing = draw_hearing()
+introduce_hearing = draw_live_region()
 head = st.container()
 around: list[str] = []  # the protocol and the newest thread, as they were named around the answer
 

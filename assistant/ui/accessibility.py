@@ -1,79 +1,90 @@
-"""What a screen reader says of an answer while it is written: what happens, and how it ended; not each word.
+"""What a screen reader says while an answer is written: what is happening, and how the answer ended.
 
-Not here: what is seen (``chat.py``).
-
-The one rule: the place is one for the whole page and stays while the page does. A reader speaks of changes
-inside of a place that it knows; one that comes with its words it passes over. The answer itself is no such
-place: all of its pieces would be spoken.
+A screen reader announces changes inside a live region that it already knows, so the page has one region for as long
+as it is open. The answer itself is not a live region: every piece of it would be read aloud.
 """
 
 import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from assistant.events import RunCompleted, RunFailed, RunPaused, RunStopped
 from assistant.messages import Message
+from assistant.ui import keys
 from assistant.ui.language import _, language, translate
+from assistant.ui.state import state_of
 
-BEGINNING = 200
-"""Characters of an answer that are spoken when it is complete: the rest is there to be read."""
+MAX_SUMMARY_CHARS = 200
+"""Length of a complete answer's beginning that is read aloud."""
 
-# Streamlit gives a container no role, and the page is in English to it, whatever the page says.
+# Streamlit gives containers no role, and declares every page to be in English.
 _SCRIPT = """<script>
-for (const place of document.getElementsByClassName("st-key-hearing")) {
-  place.setAttribute("role", "status")
-  place.setAttribute("aria-live", "polite")
+for (const region of document.getElementsByClassName("st-key-KEY")) {
+  region.setAttribute("role", "status")
+  region.setAttribute("aria-live", "polite")
 }
 document.documentElement.lang = LANGUAGE
 </script>"""
 
 
-def draw_hearing() -> Callable[[], None]:
-    """Make the place; gives what tells the browser that it is one, and which language the page is in.
+@dataclass(slots=True)
+class Announcements:
+    """The live region of this session's page."""
 
-    It is empty, but for how an answer ended a moment ago: the page may be drawn again before that was heard.
+    region: DeltaGenerator | None = None
+    ending: str = ""
+    """How the last answer ended. The script may run again before it has been read aloud."""
+
+
+def draw_live_region() -> Callable[[], None]:
+    """Draw the live region, and return a function that declares it and the page's language to the browser.
+
+    The region is empty, except for the ending of an answer that has just ended.
     """
-    hearing = st.container(key="hearing")
-    st.session_state.hearing = hearing.empty()
-    tell(st.session_state.pop("heard_last", ""))
+    announcements = state_of(Announcements)
+    container = st.container(key=keys.ANNOUNCEMENTS)
+    announcements.region = container.empty()
+    announce(announcements.ending)
+    announcements.ending = ""
 
-    def introduce() -> None:
-        script = _SCRIPT.replace("LANGUAGE", json.dumps(language()))
-        hearing.html(script, unsafe_allow_javascript=True)
+    def declare() -> None:
+        script = _SCRIPT.replace("KEY", keys.ANNOUNCEMENTS).replace("LANGUAGE", json.dumps(language()))
+        container.html(script, unsafe_allow_javascript=True)
 
-    return introduce
-
-
-def tell(words: str) -> None:
-    """Have a screen reader say these words when it has said what it is saying."""
-    place = st.session_state.get("hearing")
-    if place is not None and words:
-        place.text(words)
+    return declare
 
 
-def _tell_last(words: str) -> None:
-    st.session_state.heard_last = words
-    tell(words)
+def announce(text: str) -> None:
+    """Have a screen reader say the text when it has finished what it is saying."""
+    region = state_of(Announcements).region
+    if region is not None and text:
+        region.text(text)
 
 
-def tell_end(message: Message) -> None:
-    """Say how an answer ended, and how it begins."""
+def announce_ending(message: Message) -> None:
+    """Announce how an answer ended, and how it begins."""
     match message.ending:
         case RunCompleted() if not message.text.strip():
-            _tell_last(_("The answer is complete."))
+            text = _("The answer is complete.")
         case RunCompleted():
-            _tell_last(_("The answer is complete: {beginning}", beginning=beginning(message.text)))
+            text = _("The answer is complete: {beginning}", beginning=first_sentence(message.text))
         case RunPaused():
-            _tell_last(_("Waiting for your decision."))
-        case RunStopped(_, text) | RunFailed(_, text):
-            _tell_last(translate(text))
+            text = _("Waiting for your decision.")
+        case RunStopped() | RunFailed() as ending:
+            text = translate(ending.text)
+        case None:
+            return
+    state_of(Announcements).ending = text
+    announce(text)
 
 
-def beginning(text: str) -> str:
-    """The first sentence of an answer, without the marks of Markdown, and not too long."""
-    words = " ".join(re.sub(r"^[#>|\s]+|[*`_]+", "", text[: 10 * BEGINNING]).split())
-    sentence = re.match(r".*?[.!?。！？](?=\s|$|(?<=[。！？]))", words)
-    shown = sentence[0] if sentence else words
-    return shown if len(shown) <= BEGINNING else shown[: BEGINNING - 1] + "…"
+def first_sentence(text: str) -> str:
+    """Return the first sentence of an answer without Markdown, shortened to ``MAX_SUMMARY_CHARS``."""
+    text = " ".join(re.sub(r"^[#>|\s]+|[*`_]+", "", text[: 10 * MAX_SUMMARY_CHARS]).split())
+    sentence = re.match(r".*?[.!?。！？](?=\s|$|(?<=[。！？]))", text)
+    shown = sentence[0] if sentence else text
+    return shown if len(shown) <= MAX_SUMMARY_CHARS else shown[: MAX_SUMMARY_CHARS - 1] + "…"

@@ -4,6 +4,9 @@ A key is an interface: tests and Streamlit's agent API find a widget by it, styl
 value is ``st.session_state[key]``.
 """
 
+PAGE = "page"
+"""Not a widget: the object that holds everything else, see ``assistant.ui.state``."""
+
 # --- the page ---------------------------------------------------------------------------------------
 
 PROMPT = "prompt"

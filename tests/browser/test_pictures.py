@@ -239,7 +239,7 @@ def test_a_screen_reader_hears_what_happens_and_how_the_answer_ends(
     page.wait_for_selector(INPUT)
     page.wait_for_selector(IDLE)
     page.evaluate("""() => {
-        const place = document.querySelector(".st-key-hearing")
+        const place = document.querySelector(".st-key-announcements")
         window.heard = []
         new MutationObserver(() => {
             const words = place.innerText.trim()

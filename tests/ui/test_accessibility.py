@@ -1,13 +1,12 @@
-"""What a screen reader is given of an answer; that it hears it, a browser shows in test_pictures.py."""
+"""What a screen reader announces of an answer; that it is heard, a browser shows in test_pictures.py."""
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from assistant.events import Ending, RunCompleted, RunFailed, RunPaused
 from assistant.messages import Message, Text
 from assistant.runs.loop import STOPPED
-from assistant.ui.accessibility import BEGINNING, beginning, tell
+from assistant.ui.accessibility import MAX_SUMMARY_CHARS, first_sentence
 
 
 @pytest.mark.parametrize(
@@ -20,18 +19,18 @@ from assistant.ui.accessibility import BEGINNING, beginning, tell
         ("No end", "No end"),
         ("> - a\n> - b", "- a > - b"),
         ("", ""),
-        ("a" * 10_000_000, "a" * (BEGINNING - 1) + "…"),
+        ("a" * 10_000_000, "a" * (MAX_SUMMARY_CHARS - 1) + "…"),
     ],
 )
-def test_an_answer_is_known_by_its_first_sentence(text: str, expected: str) -> None:
-    assert beginning(text) == expected
+def test_an_answer_is_announced_by_its_first_sentence(text: str, expected: str) -> None:
+    assert first_sentence(text) == expected
 
 
 def app(message):  # type: ignore[no-untyped-def]
-    from assistant.ui.accessibility import draw_hearing, tell_end
+    from assistant.ui.accessibility import announce_ending, draw_live_region
 
-    draw_hearing()()
-    tell_end(message)
+    draw_live_region()()
+    announce_ending(message)
 
 
 @pytest.mark.parametrize(
@@ -44,12 +43,36 @@ def app(message):  # type: ignore[no-untyped-def]
         ("One.", RunFailed("timeout", "It was **silent**."), "It was **silent**."),
     ],
 )
-def test_how_an_answer_ended_is_told(text: str, ending: Ending, expected: str) -> None:
+def test_the_ending_of_an_answer_is_announced(text: str, ending: Ending, expected: str) -> None:
     page = AppTest.from_function(app, kwargs={"message": Message("assistant", [Text(text)], ending)}).run()
     assert not page.exception
     assert [each.value for each in page.text] == [expected]
 
 
-def test_where_there_is_no_place_nothing_is_told() -> None:
-    st.session_state.pop("hearing", None)
-    tell("Thinking")
+def test_without_a_live_region_nothing_is_announced() -> None:
+    def script() -> None:
+        from assistant.ui.accessibility import announce
+
+        announce("Thinking")
+
+    page = AppTest.from_function(script).run()
+    assert not page.exception
+    assert not page.text
+
+
+def test_an_ending_is_announced_again_when_the_script_runs_again() -> None:
+    def script() -> None:
+        import streamlit as st
+
+        from assistant.events import RunCompleted
+        from assistant.messages import Message, Text
+        from assistant.ui.accessibility import announce_ending, draw_live_region
+
+        draw_live_region()()
+        if st.session_state.setdefault("first", True):
+            announce_ending(Message("assistant", [Text("One.")], RunCompleted()))
+        st.session_state.first = False
+
+    page = AppTest.from_function(script).run().run()
+    assert [each.value for each in page.text] == ["The answer is complete: One."]
+    assert not page.run().text

@@ -47,7 +47,7 @@ from assistant.markdown.sanitizer import MarkdownSanitizer
 from assistant.messages import Message
 from assistant.runs.worker import LiveRun
 from assistant.tools.toolbox import Toolbox
-from assistant.ui.accessibility import tell, tell_end
+from assistant.ui.accessibility import announce, announce_ending
 from assistant.ui.chat.branches import Branching, draw_branches, draw_editor, draw_pencil, is_being_edited
 from assistant.ui.chat.citations import Marks, Sources
 from assistant.ui.chat.failure import draw_failure
@@ -195,7 +195,7 @@ def follow(
         with place.container():
             batches = _awake(_not_first(run.follow(sees), aside or end_text_block), watch or end_text_block)
             st.write_stream(Chunks(chunks(batches, run.position, cache(place.empty), retry, toolbox)))
-        tell_end(run.message)
+        announce_ending(run.message)
         with place:
             draw_footer(run.message, run.position, keep)
             if branching:
@@ -396,7 +396,7 @@ class _Answer:
         if (self._doing, share) == self._shown:
             return
         if self._doing != self._shown[0]:
-            tell(self._doing)
+            announce(self._doing)
         self._shown = self._doing, share
         words = f":shimmer[{plain(self._doing)} …]"
         if share is not None:
