@@ -14,11 +14,13 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitSecretNotFoundError
 
 from assistant import Assistant, SettingsError, Thread, Toolbox, functions
+from assistant.access.metering import with_metering
+from assistant.access.quotas import MeteredTranscriber, Transcriber, quota_guard_for, restrict_credentials
 from assistant.attachments import MEGABYTE, MOST_BYTES
 from assistant.backends.base import PROTOCOL_LABELS
 from assistant.backends.connection.override import ConnectionOverride
 from assistant.backends.files import takes
-from assistant.errors import BackendError, FunctionError, LimitReached, StoreError, ThreadBusy, UnknownThread
+from assistant.errors import BackendError, FunctionError, QuotaError, StoreError, ThreadBusy, UnknownThread
 from assistant.events import Decision
 from assistant.locale import N_
 from assistant.messages import Message
@@ -46,13 +48,7 @@ from assistant.ui.composer import draw_waiting, hold, put_back, release, submitt
 from assistant.ui.connection import draw_connection
 from assistant.ui.language import _, draw_language, translate
 from assistant.ui.login import draw_user, require_user
-from assistant.ui.quotas import (
-    draw_demo_notice,
-    draw_limit_notice,
-    paid,
-    quota_guard_for,
-    restrict_credentials,
-)
+from assistant.ui.quotas import draw_demo_notice, draw_limit_notice
 from assistant.ui.resources import (
     autosaver_for,
     backend_for,
@@ -105,9 +101,9 @@ def catch_up(thread: Thread) -> bool:
     if live.get(thread):
         return False
     with suppress(StoreError):
-        if store and (newer := store.newer(thread)):
+        if store and (newer := store.load_newer(thread)):
             live.update(thread, newer)
-        if store and store.is_held_elsewhere(thread.id):
+        if store and store.leases.is_held_elsewhere(thread):
             return True
     if thread.is_unfinished:  # nobody is writing this answer any more, but perhaps the server by itself
         run = assistant.resume if backend.can_resume(thread) else assistant.mark_interrupted
@@ -123,7 +119,8 @@ def answer(run: Callable[[], Run], thread: Thread) -> None:
     st.session_state.recording = recording
 
     def wrap(events: Events) -> Events:
-        return measured(record_run(paid(events, thread, quota), recording), thread, metrics, toolbox)
+        metered = with_metering(events, thread, quota.charge) if quota else events
+        return measured(record_run(metered, recording), thread, metrics, toolbox)
 
     live.start(thread, lambda: run().through(wrap), assistant.cancel, autosaver)
 
@@ -133,7 +130,7 @@ def ask(run: Callable[[], Run], thread: Thread) -> None:
     if quota:
         if live.get(thread):  # by the time it is started this may have ended, and nobody has paid for it
             raise ThreadBusy(N_("An answer is still being written here. Wait for it, or stop it."))
-        quota.admit()
+        quota.reserve()
     answer(run, thread)
 
 
@@ -172,8 +169,8 @@ def go_on(run: Callable[[], Run]) -> None:
     """Go on with the thread's answer, unless somebody else does already; a limit is said on the page."""
     try:
         ask(run, thread)
-    except LimitReached as reached:
-        st.session_state.reached = str(reached)
+    except QuotaError as error:
+        st.session_state.quota_error = error
     except ThreadBusy:
         pass
 
@@ -316,14 +313,14 @@ def draw_side() -> str:
 def stop_elsewhere() -> None:
     with suppress(StoreError):
         if store:
-            store.ask_to_stop(thread.id)
+            store.leases.request_stop(thread)
 
 
 @st.fragment(run_every=1.0)
 def look_elsewhere() -> None:
     """Draw the page again when another process has kept more of the answer that it is writing."""
     with suppress(StoreError):
-        if store and (store.newer(thread) or not store.is_held_elsewhere(thread.id)):
+        if store and (store.load_newer(thread) or not store.leases.is_held_elsewhere(thread)):
             st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(_("Another process of this application is writing this answer."))
@@ -373,8 +370,13 @@ assistant = Assistant(
 autosaver = autosaver_for(
     settings.database_url or f"sqlite:///{Path(__file__).with_name('threads.sqlite')}", edition
 )
-store: Store | None = autosaver.store.of(user.id) if autosaver.store else None
-quota = quota_guard_for(configured, settings, user, store)  # where answers are at the owner's expense
+store: Store | None = autosaver.store.for_owner(user.id) if autosaver.store else None
+visitor = st.session_state.setdefault(
+    "visitor", unguessable_id("visitor")
+)  # stands for a user who does not sign in
+quota = quota_guard_for(
+    configured, settings, user.id or visitor, store
+)  # where answers are at the owner's expense
 visits: Visits = st.session_state.setdefault("visits", Visits())
 visits.count += 1
 
@@ -421,8 +423,8 @@ if not waits and not elsewhere and (given_back := queue.clear_after_failure(thre
 if "unsent" in st.session_state:
     st.session_state.prompt, reason = st.session_state.pop("unsent")
     st.toast(reason, icon=":material/edit_note:")
-voice = voice_for(settings, edition)
-voice = quota.counting(voice) if quota else voice
+voice: Transcriber | None = voice_for(settings, edition)
+voice = MeteredTranscriber(voice, quota) if voice and quota else voice
 with st.bottom:  # just above the input: files and recordings that wait, messages that wait, how to stop
     above, strip, tools = st.container(), st.empty(), st.container()
 said = st.chat_input(
@@ -471,21 +473,22 @@ if prompt.strip() or attached:
     except ThreadBusy as busy:
         hold(attached)
         put_back(prompt, _("{why} Your message is back in the input.", why=translate(str(busy))))
-    except LimitReached as reached:
+    except QuotaError as error:
         hold(attached)
-        st.session_state.reached = str(reached)
+        st.session_state.quota_error = error
         put_back(prompt, _("It is not asked yet: your message is back in the input."))
 elif not waits and not elsewhere:
     try:
         queue.send_next(thread, lambda text: ask(partial(assistant.run, thread, text), thread))
     except ThreadBusy:
         pass  # it waits on
-    except LimitReached as reached:
-        st.session_state.reached = str(reached)
+    except QuotaError as error:
+        st.session_state.quota_error = error
         put_back(queue.clear(thread), _("It is not asked yet: your message is back in the input."))
 
 with above:
-    draw_limit_notice()
+    if "quota_error" in st.session_state:
+        draw_limit_notice(st.session_state.pop("quota_error"))
     draw_waiting(voice)
 
 # The conversation: what was said, and the answer that is being written.

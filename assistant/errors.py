@@ -5,7 +5,9 @@
     ├── FunctionError          a function that cannot be offered to a model; raised at import
     ├── ToolError              raised *by* a function: its text is for the model
     ├── ThreadBusy             a second run was started on a thread while one is running
-    ├── LimitReached           the owner lets nobody, or not this person, spend more just now
+    ├── QuotaError             the request was not sent, because the owner's account may not be used for it now
+    │   ├── LimitExceeded          a usage limit is reached
+    │   └── UsageUnavailable       usage cannot be counted
     ├── StoreError             the database that keeps threads cannot be used
     ├── Incomplete             nobody's: the server ended a response early, at a limit
     └── BackendError           a request that did not end well
@@ -18,8 +20,10 @@ The one rule: the text of an error is a sentence for the person, saying what hap
 It never holds a key, and an exception of the SDK never leaves ``backends/``.
 """
 
+from typing import Literal
+
 from assistant.events import StopReason
-from assistant.locale import UserText
+from assistant.locale import N_, UserText
 
 
 class AssistantError(Exception):
@@ -49,8 +53,29 @@ class ThreadBusy(AssistantError):
     """The thread has a run already, and a thread has one run at a time."""
 
 
-class LimitReached(AssistantError):
-    """The owner's account is not used for this now; the text says from when on it is again."""
+LimitScope = Literal["user", "everyone"]
+"""Whether a usage limit applies to each user or to all of them together."""
+
+
+class QuotaError(AssistantError):
+    """The owner's account may not be used now. ``ui/quotas.py`` chooses the words."""
+
+
+class LimitExceeded(QuotaError):
+    """A usage limit is reached.
+
+    ``limit`` is the limit as it is written in the settings; ``resets_at`` is in seconds since 1970.
+    """
+
+    def __init__(self, limit: str, scope: LimitScope, *, resets_at: float) -> None:
+        super().__init__(N_("The usage limit of {limit} is reached.", limit=limit))
+        self.limit = limit
+        self.scope: LimitScope = scope
+        self.resets_at = resets_at
+
+
+class UsageUnavailable(QuotaError):
+    """Usage cannot be counted, so nothing may be spent."""
 
 
 class StoreError(AssistantError):

@@ -11,8 +11,7 @@ from typing import Any, Literal, cast, get_args
 from urllib.parse import urlsplit
 
 from assistant.access.auth import allowed
-from assistant.access.limits import Limit
-from assistant.access.limits import parse as limits
+from assistant.access.limits import Limit, parse_limits
 from assistant.errors import SettingsError
 from assistant.recordings.prices import price_of
 from assistant.recordings.redaction import has_secret_query, secrets_of
@@ -54,7 +53,7 @@ VARIABLES: dict[str, str] = {
     "ASSISTANT_HOSTED_TOOLS": "The server's own tools, such as web_search, mcp:wiki=https://… (none).",
     "ASSISTANT_PASSWORD": "What everybody types to come in, 8 characters or more (the page is open).",
     "ASSISTANT_ALLOWED": "Who may sign in, such as ada@example.org, @example.com; * for everybody who can.",
-    "ASSISTANT_LIMIT_PERSON": "What each person may spend: 9 messages/minute, 100000 tokens/day, 1 USD/day.",
+    "ASSISTANT_LIMIT_USER": "What each person may spend: 9 messages/minute, 100000 tokens/day, 1 USD/day.",
     "ASSISTANT_LIMIT_ALL": "What all of them together may spend, written in the same way (no limit).",
     "ASSISTANT_LOG": "text or json: logs a line for each run and each function (warnings alone).",
 }
@@ -83,7 +82,7 @@ class Settings:
     hosted_tools: str = ""
     password: str = field(default="", repr=False)
     allowed: tuple[str, ...] = ()
-    limit_person: tuple[Limit, ...] = ()
+    limit_user: tuple[Limit, ...] = ()
     limit_all: tuple[Limit, ...] = ()
     log: Literal["", "text", "json"] = ""
 
@@ -150,14 +149,14 @@ class Settings:
             hosted_tools=_hosted(text("ASSISTANT_HOSTED_TOOLS")),
             password=_password(text("ASSISTANT_PASSWORD")),
             allowed=_allowed(text("ASSISTANT_ALLOWED")),
-            limit_person=_limits("ASSISTANT_LIMIT_PERSON", text("ASSISTANT_LIMIT_PERSON")),
+            limit_user=_limits("ASSISTANT_LIMIT_USER", text("ASSISTANT_LIMIT_USER")),
             limit_all=_limits("ASSISTANT_LIMIT_ALL", text("ASSISTANT_LIMIT_ALL")),
             log=cast("Any", _one_of(("text", "json"), "ASSISTANT_LOG", text("ASSISTANT_LOG"))),
         )
         for protocol, name in (("agents", "OPENAI_AGENT_ID"), ("assistants", "OPENAI_ASSISTANT_ID")):
             if settings.protocol == protocol and not text(name):
                 raise SettingsError(f"ASSISTANT_PROTOCOL is {protocol!r}, which needs {name} as well.")
-        in_money = any(limit.unit == "USD" for limit in settings.limit_person + settings.limit_all)
+        in_money = any(limit.unit == "USD" for limit in settings.limit_user + settings.limit_all)
         if in_money and not settings.has_price:
             raise SettingsError(
                 f"A limit is in USD, but what {settings.model!r} costs there is not known here. "
@@ -229,7 +228,7 @@ def _allowed(value: str) -> tuple[str, ...]:
 
 def _limits(name: str, value: str) -> tuple[Limit, ...]:
     try:
-        return limits(value)
+        return parse_limits(value)
     except ValueError as error:
         raise SettingsError(f"{name} is {value!r}. {error}") from None
 

@@ -389,7 +389,7 @@ def test_a_message_with_files_is_kept_and_comes_back_equal(tmp_path: Path) -> No
     kept = store.load("thread_1")
     assert kept is not None
     assert kept.messages == [message]
-    assert [entry.id for entry in store.entries(CAT.data[:20])] == []
+    assert [entry.id for entry in store.list_threads(CAT.data[:20])] == []
     store.close()
 
 

@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "functions": {"ToolError", "tool"},
     "backends": CORE | {"demo", "recordings", "tools", "transports"},
     "storage": CORE | {"attachments", "tools"},
-    "access": CORE | {"storage"},
+    "access": CORE | {"recordings", "storage"},
     "observability": CORE,
     "runs": CORE | {"backends", "recordings", "storage", "tools", "transports"},
     "codegen": CORE | {"recordings", "runs", "tools", "transports"},

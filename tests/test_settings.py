@@ -56,7 +56,7 @@ def test_every_variable_sets_its_setting() -> None:
         "ASSISTANT_HOSTED_TOOLS": "web_search,mcp:wiki=https://example.com/mcp ,",
         "ASSISTANT_PASSWORD": "open sesame",
         "ASSISTANT_ALLOWED": "Ada@Example.org, @example.com",
-        "ASSISTANT_LIMIT_PERSON": "9 messages/minute",
+        "ASSISTANT_LIMIT_USER": "9 messages/minute",
         "ASSISTANT_LIMIT_ALL": "500000 tokens/day",
         "ASSISTANT_LOG": "JSON",
     }
@@ -81,7 +81,7 @@ def test_every_variable_sets_its_setting() -> None:
         hosted_tools="web_search, mcp:wiki=https://example.com/mcp",
         password="open sesame",
         allowed=("ada@example.org", "@example.com"),
-        limit_person=(Limit(9, "messages", "minute"),),
+        limit_user=(Limit(9, "messages", "minute"),),
         limit_all=(Limit(500_000, "tokens", "day"),),
         log="json",
     )

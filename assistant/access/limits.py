@@ -1,9 +1,6 @@
-"""Limits on what people may spend of the owner's account: what they are, and which of them is reached.
+"""Usage limits: how they are written, and which of them is exceeded. Pure.
 
-Not here: what was spent (``usage_store.py``), by which answer (``meter.py``), or what a person is told
-(``ui/wallet.py``). Pure.
-
-The one rule: a limit is looked at before something is asked. What is being answered is never cut by one.
+A limit is checked before a request is sent. An answer that has started is never cut off by one.
 """
 
 import re
@@ -11,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, cast
+
+from assistant.errors import LimitExceeded, LimitScope
 
 Unit = Literal["messages", "tokens", "USD"]
 Period = Literal["minute", "day"]
@@ -21,51 +20,42 @@ _SECONDS: dict[Period, int] = {"minute": 60, "day": 86_400}
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So much, of one unit, in each minute or day; both begin and end with those of UTC."""
+    """An amount of one unit per minute or per day; periods start and end in UTC."""
 
-    most: float
+    amount: float
     unit: Unit
     period: Period
 
+    def __str__(self) -> str:
+        return f"{self.amount:.15g} {self.unit}/{self.period}"
+
 
 @dataclass(frozen=True, slots=True)
-class Spent:
-    """What was spent in a period."""
+class UsageTotals:
+    """What was used in one period."""
 
     messages: float = 0.0
     tokens: float = 0.0
     dollars: float = 0.0
 
-    def of(self, unit: Unit) -> float:
-        """How much of this unit."""
+    def amount(self, unit: Unit) -> float:
+        """Return the amount used of one unit."""
         return {"messages": self.messages, "tokens": self.tokens, "USD": self.dollars}[unit]
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """A limit that is reached: whether it is on everybody together, and when there is room again.
-
-    ``opens`` is in seconds since 1970.
-    """
-
-    limit: Limit
-    everybody: bool
-    opens: float
-
-
-def parse(text: str) -> tuple[Limit, ...]:
-    """The limits in a text such as ``20 messages/minute, 500000 tokens/day, 5 USD/day``.
+def parse_limits(text: str) -> tuple[Limit, ...]:
+    """Return the limits in a text such as ``20 messages/minute, 500000 tokens/day, 5 USD/day``.
 
     Raises:
-        ValueError: It is something else; the text says how it is written.
+        ValueError: The text is not a list of limits; the message shows the format.
     """
     limits = []
-    for part in filter(None, map(str.strip, text.split(","))):
-        found = _LIMIT.fullmatch(part)
-        if found is None or not (most := float(found[1])):
+    for item in filter(None, map(str.strip, text.split(","))):
+        match = _LIMIT.fullmatch(item)
+        if match is None or not (amount := float(match[1])):
             raise ValueError("Write limits such as 20 messages/minute, 500000 tokens/day, 5 USD/day.")
-        unit = {"message": "messages", "token": "tokens", "usd": "USD"}[found[2].lower().removesuffix("s")]
-        limits.append(Limit(most, cast("Unit", unit), cast("Period", found[3].lower())))
+        unit = {"message": "messages", "token": "tokens", "usd": "USD"}[match[2].lower().removesuffix("s")]
+        limits.append(Limit(amount, cast("Unit", unit), cast("Period", match[3].lower())))
     return tuple(limits)
 
 
@@ -74,19 +64,22 @@ _LIMIT = re.compile(
 )
 
 
-def name_of(period: Period, moment: float) -> str:
-    """The minute or day of this moment, by its name, such as ``2026-11-23``; names of a kind are in order."""
+def period_key(period: Period, moment: float) -> str:
+    """Return the key of the minute or day of a moment, such as ``2026-11-23``; keys of one kind sort by time."""
     pattern = "%Y-%m-%d" if period == "day" else "%Y-%m-%dT%H:%M"
     return datetime.fromtimestamp(moment, UTC).strftime(pattern)
 
 
-def reached(
-    limits: Iterable[Limit], spent: Mapping[Period, Spent], moment: float, *, everybody: bool
-) -> Reached | None:
-    """The limit that is reached, the last to open where there are several; None where there is room."""
-    full = [limit for limit in limits if spent[limit.period].of(limit.unit) >= limit.most]
-    if not full:
-        return None
-    last = max(full, key=lambda limit: _SECONDS[limit.period])
-    seconds = _SECONDS[last.period]
-    return Reached(last, everybody, (moment // seconds + 1) * seconds)
+def check_limits(
+    limits: Iterable[Limit], totals: Mapping[Period, UsageTotals], moment: float, *, scope: LimitScope
+) -> None:
+    """Check that one more request fits within the limits.
+
+    Raises:
+        LimitExceeded: It does not. If several limits are exceeded, the error names the last one to reset.
+    """
+    exceeded = [limit for limit in limits if totals[limit.period].amount(limit.unit) >= limit.amount]
+    if exceeded:
+        last = max(exceeded, key=lambda limit: _SECONDS[limit.period])
+        seconds = _SECONDS[last.period]
+        raise LimitExceeded(str(last), scope, resets_at=(moment // seconds + 1) * seconds)

@@ -1,9 +1,7 @@
-"""What each person, and everybody together, spent of the owner's account in each minute and day.
+"""Count the usage of each user, and of everyone together, per minute and day.
 
-Not here: the limits (``limits.py``), the table (``tables.py``).
-
-The one rule: whether there is room, and that a message takes it, is decided in one transaction beside which
-there is no other: a limit holds over all threads and processes that share the database.
+A check and its count are one exclusive transaction, so a limit holds across all threads and processes that
+share the database.
 """
 
 import time
@@ -11,77 +9,72 @@ from collections.abc import Callable, Sequence
 
 import sqlalchemy as sql
 
-from assistant.access.limits import PERIODS, Limit, Period, Reached, Spent, name_of, reached
-from assistant.storage.schema import SPENT
-from assistant.storage.store import Store
+from assistant.access.limits import PERIODS, Limit, Period, UsageTotals, check_limits, period_key
+from assistant.storage.database import Database
+from assistant.storage.schema import USAGE
+
+EVERYONE = ""
+"""The user id under which the sum of all users is counted."""
 
 _LOCK = 7_263_415_909
-_EVERYBODY = ""
-_KEPT = 31 * 86_400  # seconds for which days are kept, for whoever wants to look
+_RETENTION_SECONDS = 31 * 86_400  # of the counts per day, for the owner to look at
 
 
 class UsageStore:
-    """Counts what is spent; safe to use from many threads and processes at once.
+    """Counts usage; safe to use from many threads and processes at once.
 
     Every method raises ``StoreError`` when the database cannot be used.
     """
 
-    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
-        self._store, self._clock = store, clock
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._database, self._clock = database, clock
 
-    def admit(self, who: str, each: Sequence[Limit], together: Sequence[Limit]) -> Reached | None:
-        """Count a message of this person, if there is room for it; else the limit that is reached.
+    def reserve(self, user_id: str, user_limits: Sequence[Limit], total_limits: Sequence[Limit]) -> None:
+        """Count one message of a user.
 
-        ``each`` are the limits on every person, ``together`` those on everybody. What is refused does not
-        count.
+        Raises:
+            LimitExceeded: A limit is reached; the message is not counted.
         """
         moment = self._clock()
-        with self._store.alone(_LOCK) as connection:
-            full = reached(
-                together, _spent(connection, _EVERYBODY, moment), moment, everybody=True
-            ) or reached(each, _spent(connection, who, moment), moment, everybody=False)
-            if full is None:
-                _add(connection, who, Spent(messages=1), moment)
-                _clear(connection, moment)
-            return full
+        with self._database.exclusive(_LOCK) as connection:
+            check_limits(total_limits, _totals(connection, EVERYONE, moment), moment, scope="everyone")
+            check_limits(user_limits, _totals(connection, user_id, moment), moment, scope="user")
+            _add(connection, user_id, UsageTotals(messages=1), moment)
+            _delete_expired(connection, moment)
 
-    def charge(self, who: str, tokens: float, dollars: float) -> None:
-        """Count what an answer to this person took."""
-        with self._store.alone(_LOCK) as connection:
-            _add(connection, who, Spent(tokens=tokens, dollars=dollars), self._clock())
-
-    def spent(self, who: str = _EVERYBODY) -> dict[Period, Spent]:
-        """What this person, or everybody, spent in this minute and on this day."""
-        with self._store.alone(_LOCK) as connection:
-            return _spent(connection, who, self._clock())
+    def charge(self, user_id: str, tokens: float, dollars: float) -> None:
+        """Count what an answer to this user used."""
+        with self._database.exclusive(_LOCK) as connection:
+            _add(connection, user_id, UsageTotals(tokens=tokens, dollars=dollars), self._clock())
 
 
-def _spent(connection: sql.Connection, who: str, moment: float) -> dict[Period, Spent]:
-    columns = sql.select(SPENT.c.messages, SPENT.c.tokens, SPENT.c.dollars)
-    found: dict[Period, Spent] = {}
+def _totals(connection: sql.Connection, user_id: str, moment: float) -> dict[Period, UsageTotals]:
+    columns = sql.select(USAGE.c.messages, USAGE.c.tokens, USAGE.c.dollars)
+    totals: dict[Period, UsageTotals] = {}
     for period in PERIODS:
-        row = connection.execute(columns.where(_this(who, period, moment))).first()
-        found[period] = Spent(*row) if row else Spent()
-    return found
+        row = connection.execute(columns.where(_is_row(user_id, period, moment))).first()
+        totals[period] = UsageTotals(*row) if row else UsageTotals()
+    return totals
 
 
-def _add(connection: sql.Connection, who: str, more: Spent, moment: float) -> None:
-    values = {"messages": more.messages, "tokens": more.tokens, "dollars": more.dollars}
-    sums = {name: SPENT.c[name] + value for name, value in values.items()}
-    for each in (who, _EVERYBODY):
+def _add(connection: sql.Connection, user_id: str, usage: UsageTotals, moment: float) -> None:
+    values = {"messages": usage.messages, "tokens": usage.tokens, "dollars": usage.dollars}
+    sums = {name: USAGE.c[name] + value for name, value in values.items()}
+    for counted_id in (user_id, EVERYONE):
         for period in PERIODS:
-            this = _this(each, period, moment)
-            if not connection.execute(sql.update(SPENT).where(this).values(sums)).rowcount:
-                row = {"who": each, "period": name_of(period, moment)} | values
-                connection.execute(sql.insert(SPENT).values(row))
+            where = _is_row(counted_id, period, moment)
+            if not connection.execute(sql.update(USAGE).where(where).values(sums)).rowcount:
+                row = {"user_id": counted_id, "period": period_key(period, moment)} | values
+                connection.execute(sql.insert(USAGE).values(row))
 
 
-def _clear(connection: sql.Connection, moment: float) -> None:
-    """Forget minutes that are over, and days that are long over; the name of a minute is the longer one."""
-    minute = sql.func.length(SPENT.c.period) > len(name_of("day", moment))
-    over = minute & (SPENT.c.period < name_of("minute", moment))
-    connection.execute(sql.delete(SPENT).where(over | (SPENT.c.period < name_of("day", moment - _KEPT))))
+def _delete_expired(connection: sql.Connection, moment: float) -> None:
+    """Delete past minutes and expired days; the key of a minute is longer than that of a day."""
+    is_minute = sql.func.length(USAGE.c.period) > len(period_key("day", moment))
+    past_minute = is_minute & (USAGE.c.period < period_key("minute", moment))
+    expired_day = USAGE.c.period < period_key("day", moment - _RETENTION_SECONDS)
+    connection.execute(sql.delete(USAGE).where(past_minute | expired_day))
 
 
-def _this(who: str, period: Period, moment: float) -> sql.ColumnElement[bool]:
-    return (SPENT.c.who == who) & (SPENT.c.period == name_of(period, moment))
+def _is_row(user_id: str, period: Period, moment: float) -> sql.ColumnElement[bool]:
+    return (USAGE.c.user_id == user_id) & (USAGE.c.period == period_key(period, moment))

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from weakref import WeakSet
 
 from assistant.errors import StoreError, ThreadBusy
-from assistant.storage.store import LEASE, Store
+from assistant.storage.leases import LEASE_SECONDS
+from assistant.storage.store import Store
 from assistant.threads import Thread
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ class Autosaver:
     ``error`` is a sentence for the user that says why the last save failed; it is empty while all is well.
     """
 
-    def __init__(self, url: str, lease: float = LEASE) -> None:
+    def __init__(self, url: str, lease: float = LEASE_SECONDS) -> None:
         self._url, self._lease = url, lease
         self._store: Store | None = None
         self._on_lost: dict[Thread, Callable[[], None]] = {}  # the threads that are answered here
@@ -64,8 +65,8 @@ class Autosaver:
         newer = None
         if (store := self.store) is not None and not self._waiting:
             try:
-                store.take(thread)
-                newer = store.newer(thread)
+                store.leases.acquire(thread)
+                newer = store.load_newer(thread)
             except StoreError as error:
                 self._failed(error)
         with self._changed:
@@ -99,7 +100,7 @@ class Autosaver:
             self._changed.notify_all()
         if self._store is not None and not self._waiting:
             try:
-                self._store.release(thread)
+                self._store.leases.release(thread)
             except StoreError as error:
                 self._failed(error)
 
@@ -124,7 +125,7 @@ class Autosaver:
             if self._store is None or self._waiting:
                 continue
             try:
-                for thread in self._store.renew(on_lost):
+                for thread in self._store.leases.renew(on_lost):
                     on_lost[thread]()
             except StoreError as error:
                 self._failed(error)

@@ -14,12 +14,13 @@ from typing import Any
 import streamlit as st
 from streamlit.typing import ChatInputValue
 
+from assistant.access.quotas import Transcriber
 from assistant.attachments import EVERYTHING, THIS_CONNECTION, attach
-from assistant.backends.transcription import Voice
-from assistant.errors import BackendError
+from assistant.errors import BackendError, QuotaError
 from assistant.messages import Attachment, Message
 from assistant.ui.chat.tool_call import plain
 from assistant.ui.language import _, translate
+from assistant.ui.quotas import limit_text
 
 WIDE = 240
 """Pixels that an image takes at most, each way."""
@@ -30,7 +31,7 @@ MOST_PIXELS = 50_000_000
 
 def submitted(
     value: ChatInputValue | str | None,
-    voice: Voice | None,
+    voice: Transcriber | None,
     *,
     takes: Collection[str] = EVERYTHING,
     taker: str = THIS_CONNECTION,
@@ -74,7 +75,7 @@ def release() -> None:
         st.session_state.pop(name, None)
 
 
-def draw_waiting(voice: Voice | None) -> None:
+def draw_waiting(voice: Transcriber | None) -> None:
     """Show what goes with the next message, what does not, and a recording that is not written down yet."""
     if problems := st.session_state.get("not_attached"):
         st.warning(
@@ -145,24 +146,24 @@ def _thumbnail(number: int, _attachment: Attachment) -> tuple[bytes, int] | None
     return written.getvalue(), shown
 
 
-def _write_down(recording: bytes, text: str, voice: Voice) -> None:
+def _write_down(recording: bytes, text: str, voice: Transcriber) -> None:
     """Put what is said in a recording behind the text in the input; keep it where that fails."""
     try:
         with st.spinner(_("Writing down what you said …")):
             heard = voice.transcribe(recording)
-    except BackendError as error:
+    except (BackendError, QuotaError) as error:
         st.session_state.recording = recording
         hold(_waiting(), [*st.session_state.get("not_attached", []), _not_heard(error)])
         put_back(text, _("The recording is not written down."))
     put_back(f"{text.rstrip()} {heard}".strip(), _("This was heard. Change what is wrong, and send it."))
 
 
-def _write_down_later(recording: bytes, voice: Voice) -> None:
+def _write_down_later(recording: bytes, voice: Transcriber) -> None:
     """The same, for a recording that was kept: shown to be copied, for the input may hold something else."""
     try:
         with st.spinner(_("Writing down what you said …")):
             heard = voice.transcribe(recording)
-    except BackendError as error:
+    except (BackendError, QuotaError) as error:
         hold(_waiting(), [_not_heard(error)])
     else:
         st.session_state.heard = heard
@@ -171,8 +172,9 @@ def _write_down_later(recording: bytes, voice: Voice) -> None:
     st.rerun()
 
 
-def _not_heard(error: BackendError) -> str:
-    return _("The recording could not be transcribed. {why}", why=translate(str(error)))
+def _not_heard(error: BackendError | QuotaError) -> str:
+    why = limit_text(error) if isinstance(error, QuotaError) else translate(str(error))
+    return _("The recording could not be transcribed. {why}", why=why)
 
 
 def _waiting() -> list[Attachment]:

@@ -24,7 +24,8 @@ from assistant.errors import BackendError, StoreError
 from assistant.locale import N_
 from assistant.runs.loop import INTERRUPTED
 from assistant.storage.export import as_json, as_markdown, as_script, from_json
-from assistant.storage.store import Entry, Store
+from assistant.storage.search import ThreadSummary
+from assistant.storage.store import Store
 from assistant.threads import Thread, unguessable_id
 from assistant.ui.chat.tool_call import plain
 from assistant.ui.language import _
@@ -119,7 +120,7 @@ def draw_threads(thread_list: ThreadList) -> str:
         label_visibility="collapsed",
     )
     most = st.session_state.setdefault("threads_shown", PAGE)
-    entries = thread_list.store.entries(search, most + 1)
+    entries = thread_list.store.list_threads(search, most + 1)
     for entry in entries[:most]:
         if entry.id == thread_list.here:
             with st.popover(_("Rename, export, delete"), type="tertiary", width="stretch", key="thread_menu"):
@@ -155,27 +156,27 @@ def _draw_those_at_the_server(thread_list: ThreadList, known: Container[str]) ->
         width="stretch",
     ):
         try:
-            st.session_state.threads_at_server = [Entry(*each) for each in thread_list.at_server()]
+            st.session_state.threads_at_server = [ThreadSummary(*each) for each in thread_list.at_server()]
         except BackendError as error:
             st.caption(plain(error))
     if others := [each for each in st.session_state.get("threads_at_server", []) if each.id not in known]:
         _draw_list(thread_list, AT_SERVER, others)
 
 
-def _runs_elsewhere(thread_list: ThreadList, entry: Entry) -> bool:
+def _runs_elsewhere(thread_list: ThreadList, entry: ThreadSummary) -> bool:
     """Whether an answer is being written in it; in the open one that is seen."""
-    return entry.id != thread_list.here and (entry.held or entry.id in thread_list.running)
+    return entry.id != thread_list.here and (entry.is_answering or entry.id in thread_list.running)
 
 
 @st.fragment(run_every=2.0)
 def _watch(store: Store, marked: set[str]) -> None:
     """Draw the page again when one of the threads that are marked as answered is so no more."""
     with suppress(StoreError):
-        if not marked <= {entry.id for entry in store.entries("", MOST_WATCHED) if entry.held}:
+        if not marked <= {entry.id for entry in store.list_threads("", MOST_WATCHED) if entry.is_answering}:
             st.rerun()
 
 
-def _draw_list(thread_list: ThreadList, name: str, entries: list[Entry]) -> None:
+def _draw_list(thread_list: ThreadList, name: str, entries: list[ThreadSummary]) -> None:
     """Draw threads to choose from, under a name.
 
     As one element, for a browser looks at each element of a page for each message that is sent or answered.
@@ -195,7 +196,7 @@ def _draw_list(thread_list: ThreadList, name: str, entries: list[Entry]) -> None
     )
 
 
-def _labels(thread_list: ThreadList, entries: list[Entry]) -> dict[str, str]:
+def _labels(thread_list: ThreadList, entries: list[ThreadSummary]) -> dict[str, str]:
     """What stands for each thread, by its id; no two alike, for the browser tells by it which was chosen."""
     labels: dict[str, str] = {}
     taken: set[str] = set()
@@ -209,7 +210,7 @@ def _labels(thread_list: ThreadList, entries: list[Entry]) -> dict[str, str]:
     return labels
 
 
-def _draw_menu(thread_list: ThreadList, entry: Entry) -> None:
+def _draw_menu(thread_list: ThreadList, entry: ThreadSummary) -> None:
     key = f"title_{entry.id}"
     st.text_input(
         _("Title"), entry.title, key=key, on_change=_rename, args=[thread_list.store, entry.id, key]
@@ -279,8 +280,8 @@ def _show_more() -> None:
     st.session_state.threads_shown += PAGE
 
 
-def _age(entry: Entry) -> str:
+def _age(entry: ThreadSummary) -> str:
     """When a thread last changed, in whole days by the clock of who looks."""
     zone = ZoneInfo(st.context.timezone or "UTC")
-    day, today = (datetime.fromtimestamp(each, zone).date() for each in (entry.changed, time.time()))
+    day, today = (datetime.fromtimestamp(each, zone).date() for each in (entry.updated_at, time.time()))
     return next(name for days, name in AGES.items() if (today - day).days <= days)

@@ -27,7 +27,7 @@ def switches(settings: Settings) -> tuple[HostedTool, ...]:
     if settings.demo:
         return (HostedTool("web_search"), HostedTool("image_generation"), DEMO)
     # What they cost beyond tokens is not counted: where something is, the owner says which of them there are.
-    is_counted = bool(settings.limit_person or settings.limit_all)
+    is_counted = bool(settings.limit_user or settings.limit_all)
     return offered(settings.hosted_tools, has_all=not settings.base_url and not is_counted)
 
 

@@ -63,37 +63,37 @@ def store(database: str) -> Iterator[Store]:
 
 
 def test_a_thread_is_found_by_its_own_person_alone(store: Store) -> None:
-    ada, bob = store.of("ada"), store.of("bob")
+    ada, bob = store.for_owner("ada"), store.for_owner("bob")
     thread = thread_of("ada")
     store.save(thread)
-    store.take(thread)
+    store.leases.acquire(thread)
     for other in (bob, store):  # another person, and nobody: the page without sign-in
         assert other.load("conv_1") is None
-        assert (other.entries(), other.entries("hush")) == ([], [])
+        assert (other.list_threads(), other.list_threads("hush")) == ([], [])
         other.rename("conv_1", "Mine")
         other.delete("conv_1")
-        other.ask_to_stop("conv_1")
-        assert not other.is_held_elsewhere("conv_1")
+        other.leases.request_stop(thread_of(other.owner))
+        assert not other.leases.is_held_elsewhere(thread_of(other.owner))
         assert other.exists("conv_1")
         assert not other.exists("conv_2")
-        assert other.newer(thread_of(other.owner)) is None
+        assert other.load_newer(thread_of(other.owner)) is None
         with pytest.raises(ThreadBusy):  # nor is it written over by one that has the same id
             other.save(thread_of(other.owner))
-    assert store.renew([thread]) == [], "nobody has stopped it"
-    assert [(each.id, each.title) for each in ada.entries("HUSH")] == [("conv_1", "Hush")]
+    assert store.leases.renew([thread]) == [], "nobody has stopped it"
+    assert [(each.id, each.title) for each in ada.list_threads("HUSH")] == [("conv_1", "Hush")]
     kept = ada.load("conv_1")
     assert kept is not None
     assert (kept.messages, kept.owner) == (thread.messages, "ada")
     ada.rename("conv_1", "Ours")
-    assert [each.title for each in ada.entries()] == ["Ours"]
+    assert [each.title for each in ada.list_threads()] == ["Ours"]
     ada.delete("conv_1")
     assert not store.exists("conv_1")
 
 
 def test_threads_from_before_there_was_sign_in_are_nobodys(store: Store) -> None:
     store.save(thread_of(""))
-    assert [each.id for each in store.entries()] == ["conv_1"]
-    assert (store.of("ada").entries(), store.of("ada").load("conv_1")) == ([], None)
+    assert [each.id for each in store.list_threads()] == ["conv_1"]
+    assert (store.for_owner("ada").list_threads(), store.for_owner("ada").load("conv_1")) == ([], None)
 
 
 def test_what_grows_in_another_process_is_seen_by_its_person(store: Store, database: str) -> None:
@@ -101,12 +101,12 @@ def test_what_grows_in_another_process_is_seen_by_its_person(store: Store, datab
     autosaver = Autosaver(database)
     assert autosaver.acquire(thread, lambda: None) is None
     autosaver.save(thread, 0, backend_state=True)
-    mine = store.of("ada").load("conv_1")
+    mine = store.for_owner("ada").load("conv_1")
     assert mine is not None
-    assert store.of("ada").is_held_elsewhere("conv_1")
+    assert store.leases.is_held_elsewhere(thread_of("ada"))
     thread.messages.append(Message.from_user("More"))
     autosaver.save(thread, 2, backend_state=True)
-    newer = store.newer(mine)
+    newer = store.load_newer(mine)
     assert newer is not None
     assert (len(newer.messages), newer.owner) == (3, "ada")
     autosaver.release(thread)
@@ -316,7 +316,7 @@ def test_an_answer_that_this_process_writes_is_its_persons_alone(
     writing.start()
     try:
         with closing(Store(f"sqlite:///{tmp_path}/threads.sqlite")) as store:
-            theirs, deadline = store.of(id_of(ADA)), time.monotonic() + 10
+            theirs, deadline = store.for_owner(id_of(ADA)), time.monotonic() + 10
             while not (kept := theirs.load(address(ada))) or len(kept.messages) < 4:
                 assert time.monotonic() < deadline
                 time.sleep(0.01)

@@ -103,7 +103,7 @@ def test_the_container_starts_answers_is_healthy_and_ends(tmp_path: Path) -> Non
         finally:
             process.kill()
     store = Store(f"sqlite:///{data}/threads.sqlite")
-    assert [entry.title for entry in store.entries()] == ['calculate(expression="6*7")']
+    assert [entry.title for entry in store.list_threads()] == ['calculate(expression="6*7")']
     store.close()
     assert files() == before, "whoever serves may write in /data alone"
 

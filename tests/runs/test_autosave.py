@@ -58,7 +58,7 @@ def changed(file: Path) -> Iterator[sqlite3.Connection]:
         ),
         (
             "mysql://me:canary@localhost/x",
-            "ASSISTANT_DATABASE_URL is of the kind mysql; use sqlite or postgresql.",
+            "ASSISTANT_DATABASE_URL is for mysql. Use sqlite or postgresql.",
         ),
         (
             "sqlite+nope:///x",
@@ -82,10 +82,10 @@ def test_a_password_is_in_no_error(where: str) -> None:
 def test_a_database_of_a_later_version_is_left_alone(autosaver: Autosaver, file: Path) -> None:
     store_of(autosaver)
     with changed(file) as database:
-        database.execute("UPDATE edition SET number = 99")
+        database.execute("UPDATE schema_version SET number = 99")
     later = Autosaver(f"sqlite:///{file}")
     assert later.store is None
-    assert later.error == f"sqlite:///{file} was made by a later version of this application."
+    assert later.error == f"sqlite:///{file} was created by a later version of this application."
 
 
 def test_a_database_that_may_only_be_read_is_read(autosaver: Autosaver, file: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_database_in_memory_is_the_same_for_every_thread_of_the_process() -> N
             RunRegistry().start(each, partial(nothing, each), autosaver=autosaver) for each in threads
         ]:
             assert run.join(5)
-        assert len(store_of(autosaver).entries()) == 20
+        assert len(store_of(autosaver).list_threads()) == 20
         assert autosaver.error == ""
 
 

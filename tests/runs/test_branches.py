@@ -16,8 +16,9 @@ from assistant.events import Event, RunCompleted, RunFailed, RunPaused, RunStopp
 from assistant.messages import Attachment, Message, Text
 from assistant.runs.autosave import Autosaver
 from assistant.runs.registry import RunRegistry
+from assistant.storage.database import create_engine, parse_url
 from assistant.storage.export import as_json, as_markdown, from_json
-from assistant.storage.schema import BRANCHES, address_of, engine_for
+from assistant.storage.schema import BRANCHES
 from assistant.storage.serialization import branches_as_json, branches_from_json
 from assistant.storage.store import Store
 from assistant.threads import Branch
@@ -398,14 +399,14 @@ def test_branches_come_back_from_the_store_and_go_with_their_thread(store: Store
     assert again is not None
     assert (words(again), again.backend_state) == (["Q1", "A1", "Q2", "A2"], {"notes": "first"})
     assert again.branches == kept.branches
-    assert [each.id for each in store.entries("a1c")] == ["conv_1"], "found in a branch that is not open"
-    assert [each.id for each in store.entries("A2B")] == ["conv_1"]
+    assert [each.id for each in store.list_threads("a1c")] == ["conv_1"], "found in a branch that is not open"
+    assert [each.id for each in store.list_threads("A2B")] == ["conv_1"]
     store.delete("conv_1")
-    assert (store.load("conv_1"), store.entries("a1c"), branch_rows(database)) == (None, [], [])
+    assert (store.load("conv_1"), store.list_threads("a1c"), branch_rows(database)) == (None, [], [])
 
 
 def branch_rows(database: str) -> list[Any]:
-    engine = engine_for(address_of(database))
+    engine = create_engine(parse_url(database))
     with engine.connect() as connection:
         rows = connection.execute(sql.select(BRANCHES).order_by(BRANCHES.c.number)).all()
     engine.dispose()
@@ -415,15 +416,15 @@ def branch_rows(database: str) -> list[Any]:
 def test_an_answer_that_grows_writes_no_branch_again(store: Store, database: str) -> None:
     thread = branched()
     store.save(thread)
-    engine = engine_for(address_of(database))
+    engine = create_engine(parse_url(database))
     with engine.begin() as connection:
-        connection.execute(sql.update(BRANCHES).values(said="untouched"))
+        connection.execute(sql.update(BRANCHES).values(search_text="untouched"))
     thread.messages.append(Message("assistant"))
     for _ in range(3):
         thread.messages[-1].parts.append(Text("more"))
         store.save(thread, 2)
     with engine.connect() as connection:
-        assert [*connection.scalars(sql.select(BRANCHES.c.said))] == ["untouched"] * 2
+        assert [*connection.scalars(sql.select(BRANCHES.c.search_text))] == ["untouched"] * 2
     engine.dispose()
 
 
@@ -453,12 +454,12 @@ def test_another_process_sees_a_switch_and_a_branch(database: str) -> None:
         here = there.load("conv_1")
         assert here is not None
         live.change(here, lambda: here.switch(0, 0), autosaver)
-        newer = there.newer(thread)
+        newer = there.load_newer(thread)
         assert newer is not None
         RunRegistry().update(thread, newer)
         assert (words(thread)[:3], thread.choice(0), thread.choice(3)) == (["Q1", "A1", "Q2"], (0, 2), (1, 2))
         assert thread.branches == here.branches
-        there.take(thread)
+        there.leases.acquire(thread)
         with pytest.raises(ThreadBusy):
             live.change(here, lambda: here.switch(0, 1), autosaver)
         assert words(here) == words(thread)
@@ -493,7 +494,7 @@ def test_nobody_branches_or_switches_while_an_answer_is_written(
             (0, 2),
             thread.backend_state,
         )
-        assert not store.is_held_elsewhere(thread.id)
+        assert not store.leases.is_held_elsewhere(thread)
         assert live.start(thread, lambda: assistant.regenerate(thread, 1), autosaver=autosaver).join(5)
         assert words(thread) == ["Q1", "A1c"]
         kept = store.load(thread.id)

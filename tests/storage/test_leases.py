@@ -17,7 +17,8 @@ from assistant.messages import Message, Text
 from assistant.runs.autosave import Autosaver
 from assistant.runs.loop import STOPPED
 from assistant.runs.registry import RunRegistry
-from assistant.storage.store import ELSEWHERE, Store
+from assistant.storage.leases import ANSWERED_ELSEWHERE
+from assistant.storage.store import Store
 from tests.conftest import Connect, add
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, text
@@ -56,20 +57,20 @@ def test_a_thread_that_is_answered_in_one_process_cannot_be_taken_by_another(
     here: Store, there: Store
 ) -> None:
     thread = asked()
-    here.take(thread)
+    here.leases.acquire(thread)
     here.save(thread)
     same = there.load("conv_1")
     assert same is not None
-    assert (here.is_held_elsewhere("conv_1"), there.is_held_elsewhere("conv_1")) == (False, True)
-    for attempt in (there.take, there.save):
+    assert (here.leases.is_held_elsewhere(thread), there.leases.is_held_elsewhere(thread)) == (False, True)
+    for attempt in (there.leases.acquire, there.save):
         with pytest.raises(ThreadBusy) as caught:
             attempt(same)
-        assert str(caught.value) == ELSEWHERE
+        assert str(caught.value) == ANSWERED_ELSEWHERE
     with pytest.raises(ThreadBusy):
         there.delete("conv_1")
-    here.release(thread)
-    there.take(same)
-    assert here.is_held_elsewhere("conv_1")
+    here.leases.release(thread)
+    there.leases.acquire(same)
+    assert here.leases.is_held_elsewhere(thread)
 
 
 def test_of_many_who_take_a_thread_at_once_one_gets_it(database: str, here: Store) -> None:
@@ -82,7 +83,7 @@ def test_of_many_who_take_a_thread_at_once_one_gets_it(database: str, here: Stor
         assert thread is not None
         everybody.wait()
         try:
-            store.take(thread)
+            store.leases.acquire(thread)
             got.append(store)
         except ThreadBusy:
             pass
@@ -99,25 +100,25 @@ def test_of_many_who_take_a_thread_at_once_one_gets_it(database: str, here: Stor
 
 def test_a_lease_that_is_not_renewed_ends_by_itself(here: Store, there: Store) -> None:
     thread = asked()
-    here.take(thread)
+    here.leases.acquire(thread)
     here.save(thread)
-    assert here.renew([thread]) == []
-    until(lambda: not there.is_held_elsewhere("conv_1"))
+    assert here.leases.renew([thread]) == []
+    until(lambda: not there.leases.is_held_elsewhere(thread))
     same = there.load("conv_1")
     assert same is not None
-    there.take(same)
-    assert here.renew([thread]) == [thread], "it is told that somebody has taken over"
+    there.leases.acquire(same)
+    assert here.leases.renew([thread]) == [thread], "it is told that somebody has taken over"
     with pytest.raises(ThreadBusy):
         here.save(thread)
 
 
 def test_what_is_answered_elsewhere_is_listed_as_such(here: Store, there: Store) -> None:
     thread = asked()
-    here.take(thread)
+    here.leases.acquire(thread)
     here.save(thread)
-    assert [each.held for each in there.entries()] == [True]
-    here.release(thread)
-    assert [each.held for each in there.entries()] == [False]
+    assert [each.is_answering for each in there.list_threads()] == [True]
+    here.leases.release(thread)
+    assert [each.is_answering for each in there.list_threads()] == [False]
 
 
 # --- seen by all --------------------------------------------------------------------------------------
@@ -128,15 +129,15 @@ def test_what_one_process_keeps_another_gets_once(here: Store, there: Store) -> 
     here.save(thread)
     same = there.load("conv_1")
     assert same is not None
-    assert there.newer(same) is None
+    assert there.load_newer(same) is None
     thread.messages[-1] = Message("assistant", [Text("Fine.")], RunCompleted())
     here.save(thread, 1)
-    newer = there.newer(same)
+    newer = there.load_newer(same)
     assert newer is not None
     assert newer.messages == thread.messages
     RunRegistry().update(same, newer)
-    assert (same.messages, there.newer(same)) == (thread.messages, None)
-    assert here.newer(thread) is None, "who wrote it knows it"
+    assert (same.messages, there.load_newer(same)) == (thread.messages, None)
+    assert here.load_newer(thread) is None, "who wrote it knows it"
 
 
 def test_a_run_goes_on_from_what_another_process_has_left(
@@ -173,10 +174,10 @@ def test_an_answer_is_stopped_from_another_process(
     server.plays(text("One two three four", gate=threading.Event(), gate_after=6))
     assistant, thread, autosaver = connect_to(server.url, add), Thread(), Autosaver(database, LEASE)
     run = RunRegistry().start(thread, partial(assistant.run, thread, "Go"), assistant.cancel, autosaver)
-    until(lambda: there.is_held_elsewhere(thread.id))
-    there.ask_to_stop(thread.id)
+    until(lambda: there.leases.is_held_elsewhere(thread))
+    there.leases.request_stop(thread)
     assert [event for batch in run.follow() for event in batch][-1] == STOPPED
-    until(lambda: not there.is_held_elsewhere(thread.id))
+    until(lambda: not there.leases.is_held_elsewhere(thread))
     kept = there.load(thread.id)
     assert kept is not None
     assert kept.messages[-1].ending == RunStopped("person", "Stopped.")
@@ -190,13 +191,13 @@ def test_a_long_silence_loses_no_thread(
     server.plays(text("One two three four", gate=gate, gate_after=6))
     assistant, thread, autosaver = connect_to(server.url, add), Thread(), Autosaver(database, LEASE)
     run = RunRegistry().start(thread, partial(assistant.run, thread, "Go"), assistant.cancel, autosaver)
-    until(lambda: there.is_held_elsewhere(thread.id))
+    until(lambda: there.leases.is_held_elsewhere(thread))
     for _ in range(20):
         time.sleep(LEASE / 10)
-        assert there.is_held_elsewhere(thread.id)
+        assert there.leases.is_held_elsewhere(thread)
     gate.set()
     assert run.join(5)
-    assert not there.is_held_elsewhere(thread.id)
+    assert not there.leases.is_held_elsewhere(thread)
     until(lambda: not any(each.name == "autosaver" for each in {*threading.enumerate()} - {*before}))
     autosaver.close()
 
@@ -240,8 +241,8 @@ def test_an_answer_in_another_process_is_seen_growing_and_taken_over_when_that_i
         assert thread is not None
         lengths: list[int] = []
         while len(lengths) < 3:
-            until(lambda: store.newer(thread))
-            newer = store.newer(thread)
+            until(lambda: store.load_newer(thread))
+            newer = store.load_newer(thread)
             assert newer is not None
             RunRegistry().update(thread, newer)
             assert words.startswith(thread.messages[-1].text)
@@ -252,7 +253,7 @@ def test_an_answer_in_another_process_is_seen_growing_and_taken_over_when_that_i
             RunRegistry().start(thread, partial(assistant.run, thread, "And?"), assistant.cancel, autosaver)
         assert len(thread.messages) == said, "a refused message is in no thread"
         process.kill()
-    until(lambda: not store.is_held_elsewhere(thread_id))
+    until(lambda: not store.leases.is_held_elsewhere(thread))
     RunRegistry().start(
         thread, partial(assistant.mark_interrupted, thread), assistant.cancel, autosaver
     ).join(5)

@@ -212,11 +212,11 @@ def test_text_that_databases_stumble_over_is_kept(store: Store) -> None:
     kept = store.load("conv_1")
     assert kept is not None
     assert (kept.messages, kept.backend_state, kept.title) == (said, {"notes": texts}, "A\ufffdtitle \ufffd")
-    assert [each.id for each in store.entries("\x00")] == ["conv_1"]
-    assert [each.id for each in store.entries("A\x00TITLE")] == ["conv_1"]
-    assert [each.id for each in store.entries("𝄞𝄞")] == ["conv_1"]
+    assert [each.id for each in store.list_threads("\x00")] == ["conv_1"]
+    assert [each.id for each in store.list_threads("A\x00TITLE")] == ["conv_1"]
+    assert [each.id for each in store.list_threads("𝄞𝄞")] == ["conv_1"]
     store.rename("conv_1", "\ud800\x00")
-    assert [each.title for each in store.entries()] == ["\ufffd\ufffd"]
+    assert [each.title for each in store.list_threads()] == ["\ufffd\ufffd"]
     assert (store.load("conv_1\x00"), store.load("\ud800")) == (None, None)
 
 
@@ -224,12 +224,12 @@ def test_threads_are_listed_by_their_last_change_with_the_first_words_as_title(s
     for name in ("a", "b", "c"):
         store.save(Thread(f"conv_{name}", [Message.from_user(f"Question\n{name} " + "x" * 100)]))
     store.save(Thread("conv_a", [Message.from_user("?"), Message("assistant", [Text("!")])]), 1)
-    assert [(each.id, each.title) for each in store.entries()] == [
+    assert [(each.id, each.title) for each in store.list_threads()] == [
         (f"conv_{name}", f"Question {name} " + "x" * 48 + "…") for name in ("a", "c", "b")
     ]
-    assert [each.id for each in store.entries(limit=1, offset=1)] == ["conv_c"]
+    assert [each.id for each in store.list_threads(limit=2)] == ["conv_a", "conv_c"]
     store.rename("conv_b", "  Another\n name ")
-    assert [each.title for each in store.entries("another")] == ["Another name"]
+    assert [each.title for each in store.list_threads("another")] == ["Another name"]
 
 
 @pytest.mark.parametrize("words", ["ÉCLAIR", "東京", "50%", "_x", "under", "get_weather", "sunny", "'; DROP"])
@@ -238,16 +238,16 @@ def test_a_thread_is_found_by_anything_that_was_said_in_it(store: Store, words: 
     asked = Call("c", "get_weather", '{"city": "Oslo"}', 1, result=ToolResult("c", '"Sunny"'))
     store.save(Thread("conv_1", [Message.from_user(spoken), Message("assistant", [asked])]))
     store.save(Thread("conv_2", [Message.from_user("Nothing of the kind: 500, xx")]))
-    assert [each.id for each in store.entries(words)] == ["conv_1"]
+    assert [each.id for each in store.list_threads(words)] == ["conv_1"]
 
 
 @pytest.mark.parametrize("words", ["type", "Message", "RunCompleted", "parts"])
 def test_nobody_finds_a_thread_by_how_it_is_written_down(store: Store, words: str) -> None:
     store.save(Thread("conv_1", [Message.from_user("Hello")]))
-    assert store.entries(words) == []
+    assert store.list_threads(words) == []
 
 
 def test_a_deleted_thread_is_gone(store: Store) -> None:
     store.save(Thread("conv_1", list(MESSAGES)))
     store.delete("conv_1")
-    assert (store.load("conv_1"), store.entries()) == (None, [])
+    assert (store.load("conv_1"), store.list_threads()) == (None, [])

@@ -20,7 +20,7 @@ _SERVER_SETTINGS = (
     "context",
     "background",
     "hosted_tools",
-    "limit_person",
+    "limit_user",
     "limit_all",
 )
 """The settings that belong to one server and are reset when the server changes."""

@@ -12,18 +12,19 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from assistant.errors import LimitReached, ThreadBusy
+from assistant.errors import QuotaError, ThreadBusy
 from assistant.events import RunCompleted, RunStopped
 from assistant.markdown.escape import plain
 from assistant.threads import Thread
 from assistant.ui.language import _, translate
+from assistant.ui.quotas import limit_text
 
 
 @dataclass(frozen=True, slots=True)
 class Branching:
     """A thread, and what can be done at a position of it.
 
-    Each may raise ``ThreadBusy``, and what asks again ``LimitReached``.
+    Each may raise ``ThreadBusy``, and what asks again ``QuotaError``.
     """
 
     thread: Thread
@@ -140,5 +141,6 @@ def _refusal_told() -> Iterator[None]:
     """A person is told why what they wanted cannot be done just now; the rest of this block is left out."""
     try:
         yield
-    except (LimitReached, ThreadBusy) as refusal:
-        st.toast(plain(translate(str(refusal))), icon=":material/hourglass_top:")
+    except (QuotaError, ThreadBusy) as refusal:
+        why = limit_text(refusal) if isinstance(refusal, QuotaError) else translate(str(refusal))
+        st.toast(plain(why), icon=":material/hourglass_top:")

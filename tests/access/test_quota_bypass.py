@@ -1,4 +1,4 @@
-"""Every way to make the owner's key spend: at a limit, none of them reaches the server."""
+"""At a limit, no action on the page sends a request with the owner's key."""
 
 import shutil
 import socket
@@ -12,15 +12,16 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from assistant import Thread
-from assistant.access.limits import parse
+from assistant.access.limits import parse_limits
 from assistant.access.usage_store import UsageStore
 from assistant.backends.connection.override import ConnectionOverride
+from assistant.errors import LimitExceeded
 from assistant.events import RunPaused
 from assistant.messages import Call, Message
 from assistant.recordings.recording import Recording
 from assistant.settings import Settings
+from assistant.storage.database import Database
 from assistant.storage.export import as_json
-from assistant.storage.store import Store
 from assistant.ui.resources import queued
 from assistant.ui.tool_toggles import switches
 from tests.access.test_people import ADA, SignIn, sign_in
@@ -32,31 +33,31 @@ from tests.ui.page import Open, ask
 __all__ = ["sign_in", "start"]  # fixtures
 
 KEY = "sk-of-the-owner"
-MOST = "1 messages/day"
-SPENT = "All that may be spent here is spent for now"
+LIMIT = "1 messages/day"
+AT_LIMIT = "This page has reached its usage limit"
 BOOK: dict[str, Any] = {"hotel_id": 1, "guest": "Ada", "check_in": "2027-01-01", "nights": 1}
 
 
 @pytest.fixture
 def public(open_page: Open, server: ModelServer) -> Open:
-    """Opens the page of somebody who has a key and a limit, from elsewhere."""
+    """Open the page remotely, with a key and a limit of the owner."""
 
     def opened(thread: str = "") -> AppTest:
         return open_page(
             {"thread": thread} if thread else None,
             OPENAI_BASE_URL=server.url,
             OPENAI_API_KEY=KEY,
-            ASSISTANT_LIMIT_ALL=MOST,
+            ASSISTANT_LIMIT_ALL=LIMIT,
         )
 
     return opened
 
 
-def use_up(folder: Path) -> None:
-    """Nothing may be spent any more."""
-    with closing(Store(f"sqlite:///{folder}/threads.sqlite")) as store:
-        while UsageStore(store).admit("somebody", (), parse(MOST)) is None:
-            pass
+def exhaust_limit(folder: Path) -> None:
+    """Use up the limit of the page whose database is in this folder."""
+    with closing(Database(f"sqlite:///{folder}/threads.sqlite")) as database, suppress(LimitExceeded):
+        while True:
+            UsageStore(database).reserve("another user", (), parse_limits(LIMIT))
 
 
 def press(page: AppTest, key: str) -> AppTest:
@@ -79,37 +80,35 @@ WAYS: dict[str, Callable[[AppTest], object]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_at_a_limit_nothing_is_asked(way: str, server: ModelServer, public: Open) -> None:
+def test_at_a_limit_no_request_is_sent(way: str, server: ModelServer, public: Open) -> None:
     server.plays(text("A."))
     page = ask(public(), "One")
     WAYS[way](page)
     assert not page.exception
-    assert SPENT in " ".join(each.value for each in [*page.info, *page.toast])
+    assert AT_LIMIT in " ".join(each.value for each in [*page.info, *page.toast])
     assert len(server.asked) == 1
 
 
-def test_a_failed_answer_is_not_tried_again_at_a_limit(server: ModelServer, public: Open) -> None:
+def test_at_a_limit_a_failed_answer_is_not_retried(server: ModelServer, public: Open) -> None:
     server.plays(error(500, None, "No.", x_should_retry="false"))
     page = ask(public(), "One").run()
     asked = len(server.asked)
     press(page, "retry")
-    assert SPENT in page.info[0].value
+    assert AT_LIMIT in page.info[0].value
     assert len(server.asked) == asked
 
 
 @pytest.mark.parametrize("decision", ["-run", "-deny", "-answer"])
-def test_a_decision_counts_as_a_message_and_waits_for_room(
-    server: ModelServer, public: Open, decision: str
-) -> None:
+def test_a_decision_counts_as_a_message(server: ModelServer, public: Open, decision: str) -> None:
     server.plays(calls(call("book_hotel", **BOOK)))
     page = ask(public(), "Book it").run()
     press(page, decision)
-    assert SPENT in page.info[0].value
+    assert AT_LIMIT in page.info[0].value
     assert len(server.asked) == 1
     assert any(str(each.key).endswith(decision) for each in page.button), "it can be made again"
 
 
-def test_a_pause_on_a_tape_from_anywhere_is_no_way_round(
+def test_a_pause_in_an_opened_recording_does_not_bypass_the_limit(
     server: ModelServer, public: Open, tmp_path: Path
 ) -> None:
     server.plays(calls(call("book_hotel", **BOOK)))
@@ -126,38 +125,36 @@ def test_a_pause_on_a_tape_from_anywhere_is_no_way_round(
     press(page, "inspector_replay").run()
     assert page.session_state.thread.is_paused
     press(page, "-deny")
-    assert SPENT in page.info[0].value
+    assert AT_LIMIT in page.info[0].value
     assert len(server.asked) == 1
     assert server.drop_script() == 1
 
 
-def test_a_pause_in_a_thread_that_was_imported_is_no_way_round(
+def test_a_pause_in_an_imported_thread_does_not_bypass_the_limit(
     server: ModelServer, sign_in: SignIn, tmp_path: Path
 ) -> None:
     waiting = Message("assistant", [Call("c1", "book_hotel", "{}", 1)], RunPaused())
     exported = as_json(Thread("", [Message.from_user("Book it"), waiting]), "Book it")
-    page = sign_in(ADA, OPENAI_API_KEY=KEY, ASSISTANT_LIMIT_ALL=MOST)
-    use_up(tmp_path)
+    page = sign_in(ADA, OPENAI_API_KEY=KEY, ASSISTANT_LIMIT_ALL=LIMIT)
+    exhaust_limit(tmp_path)
     page.file_uploader(key="import").upload("thread.json", exported.encode()).run()
     page.run()
     press(page, "-deny")
-    assert SPENT in page.info[0].value
+    assert AT_LIMIT in page.info[0].value
     assert server.asked == []
 
 
-def test_what_waited_for_an_answer_is_not_sent_at_a_limit(server: ModelServer, public: Open) -> None:
+def test_at_a_limit_a_queued_message_returns_to_the_input(server: ModelServer, public: Open) -> None:
     server.plays(text("A."))
     page = ask(public(), "One")
     queued(id(Thread)).add(page.session_state.thread, "Two")
     page.run()
-    assert SPENT in page.info[0].value
+    assert AT_LIMIT in page.info[0].value
     assert page.chat_input(key="prompt").proto.value == "Two"
     assert len(server.asked) == 1
 
 
-def test_a_visitor_cannot_test_the_owners_connection_whatever_their_browser_sends(
-    server: ModelServer, public: Open
-) -> None:
+def test_a_visitor_cannot_test_the_owners_connection(server: ModelServer, public: Open) -> None:
     page = public()
     page.session_state["connection_panel"] = True
     page.run()
@@ -170,9 +167,9 @@ def test_a_visitor_cannot_test_the_owners_connection_whatever_their_browser_send
     assert server.headers == []
 
 
-def test_tools_that_cost_more_than_tokens_are_the_owners_to_name_where_something_is_counted() -> None:
+def test_where_usage_is_counted_only_the_owner_enables_tools_that_cost_extra() -> None:
     free = Settings(api_key=KEY)
-    counted = Settings(api_key=KEY, limit_all=parse(MOST), hosted_tools="file_search:vs_1")
+    counted = Settings(api_key=KEY, limit_all=parse_limits(LIMIT), hosted_tools="file_search:vs_1")
     assert [each.kind for each in switches(free)] == [
         "web_search",
         "code_interpreter",
@@ -186,7 +183,7 @@ def test_tools_that_cost_more_than_tokens_are_the_owners_to_name_where_something
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_the_owners_key_is_for_the_machine_itself_whatever_a_request_says(
+def test_only_local_requests_use_the_owners_key(
     server: ModelServer, start: Start, tmp_path: Path, host: str
 ) -> None:
     with socket.create_server((host, 0), family=family(host)) as free:

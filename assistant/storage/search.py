@@ -1,0 +1,61 @@
+"""List and search the stored threads of one owner."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sql
+
+from assistant.events import Citation, HostedCall
+from assistant.messages import UNSENDABLE, Call, Message, Reasoning, Refusal, Text
+from assistant.storage.schema import BRANCHES, MESSAGES, THREADS
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadSummary:
+    """A thread in a list; ``updated_at`` is in seconds since 1970."""
+
+    id: str
+    title: str
+    updated_at: float
+    is_answering: bool = False
+
+
+def select_threads(
+    owner: str, search: str, is_active: sql.ColumnElement[bool]
+) -> sql.Select[str, str, float, bool]:
+    """Select the columns of ``ThreadSummary``, newest change first, of threads that contain ``search``.
+
+    Titles and all messages are searched, including arguments and outputs of calls, and closed branches.
+    """
+    query: sql.Select[str, str, float, bool] = sql.select(
+        THREADS.c.id, THREADS.c.title, THREADS.c.updated_at, is_active
+    ).where(THREADS.c.owner == owner)
+    if text := normalize(search.strip()):
+        in_message = MESSAGES.c.search_text.contains(text, autoescape=True)
+        in_branch = BRANCHES.c.search_text.contains(text, autoescape=True)
+        query = query.where(
+            THREADS.c.title_search.contains(text, autoescape=True)
+            | sql.exists().where(MESSAGES.c.thread_id == THREADS.c.id, in_message)
+            | sql.exists().where(BRANCHES.c.thread_id == THREADS.c.id, in_branch)
+        )
+    return query.order_by(THREADS.c.updated_at.desc(), THREADS.c.id)
+
+
+def search_text(message: Message) -> str:
+    """Return everything in a message that a search can find, normalized."""
+    texts: list[str] = []
+    for part in message.parts:
+        match part:
+            case Text(text) | Refusal(text) | Reasoning(text):
+                texts.append(text)
+            case HostedCall(_, _, name, asked, output):
+                texts += [name, asked, output]
+            case Citation(_, title, url):
+                texts += [title, url]
+            case Call(_, name, arguments, result=result):
+                texts += [name, arguments, result.output if result else ""]
+    return normalize("\n".join(texts))
+
+
+def normalize(text: str) -> str:
+    """Return a text in the form that searches compare: case-folded, and without what databases refuse."""
+    return UNSENDABLE.sub("\ufffd", text.casefold())

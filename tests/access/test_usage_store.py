@@ -1,0 +1,114 @@
+"""Usage is counted per user and in total, exactly, whichever process counts it."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+import sqlalchemy as sql
+
+from assistant.access.limits import Limit, Period, UsageTotals, parse_limits, period_key
+from assistant.access.usage_store import EVERYONE, UsageStore
+from assistant.errors import LimitExceeded
+from assistant.storage.database import Database
+from assistant.storage.schema import USAGE
+
+DAY = 1_795_392_000.0  # midnight in UTC
+
+ReserveResult = tuple[str, str, float] | None
+
+
+@pytest.fixture
+def opened(database: str) -> Iterator[Database]:
+    with closing(Database(database)) as opened:
+        yield opened
+
+
+def reserve(
+    usage: UsageStore, user_id: str, user_limits: tuple[Limit, ...], total_limits: tuple[Limit, ...] = ()
+) -> ReserveResult:
+    """Reserve a message; return limit, scope and reset time if one is exceeded, else None."""
+    try:
+        usage.reserve(user_id, user_limits, total_limits)
+    except LimitExceeded as error:
+        return error.limit, error.scope, error.resets_at
+    return None
+
+
+def totals(database: Database, period: Period, moment: float, user_id: str = EVERYONE) -> UsageTotals:
+    """What is counted of a user in the period of this moment."""
+    columns = sql.select(USAGE.c.messages, USAGE.c.tokens, USAGE.c.dollars)
+    where = (USAGE.c.user_id == user_id) & (USAGE.c.period == period_key(period, moment))
+    with database.reading() as connection:
+        row = connection.execute(columns.where(where)).first()
+    return UsageTotals(*row) if row else UsageTotals()
+
+
+def count_rows(database: Database, where: sql.ColumnElement[bool]) -> int:
+    with database.reading() as connection:
+        return connection.execute(sql.select(sql.func.count()).select_from(USAGE).where(where)).scalar_one()
+
+
+def test_each_user_has_a_limit_and_all_together_have_another(opened: Database) -> None:
+    now = [DAY]
+    usage = UsageStore(opened, lambda: now[0])
+    limits = parse_limits("2 messages/minute"), parse_limits("3 messages/minute")
+    assert [reserve(usage, "ada", *limits) for _ in range(2)] == [None, None]
+    resets_at = DAY + 60
+    assert reserve(usage, "ada", *limits) == ("2 messages/minute", "user", resets_at)
+    assert reserve(usage, "bob", *limits) is None
+    assert reserve(usage, "bob", *limits) == ("3 messages/minute", "everyone", resets_at)
+    assert totals(opened, "day", now[0]) == UsageTotals(3), "a refused message is not counted"
+    now[0] = resets_at
+    assert reserve(usage, "ada", *limits) is None
+    assert totals(opened, "minute", now[0]) == UsageTotals(1)
+    assert totals(opened, "day", now[0]) == UsageTotals(4)
+
+
+def test_tokens_and_usd_of_a_day_reset_at_midnight(opened: Database) -> None:
+    now = [DAY + 3600]
+    usage = UsageStore(opened, lambda: now[0])
+    limits = parse_limits("100 tokens/day, 0.5 USD/day")
+    usage.charge("ada", 60, 0.1)
+    assert reserve(usage, "ada", limits) is None
+    usage.charge("ada", 60, 0.1)
+    assert reserve(usage, "ada", limits) == ("100 tokens/day", "user", DAY + 86_400)
+    assert reserve(usage, "bob", limits) is None
+    usage.charge("bob", 1, 0.5)
+    assert reserve(usage, "bob", limits) == ("0.5 USD/day", "user", DAY + 86_400)
+    now[0] = DAY + 86_400
+    assert reserve(usage, "ada", limits, limits) is None
+    assert totals(opened, "day", now[0], "ada") == UsageTotals(1)
+
+
+def test_processes_that_reserve_at_once_never_exceed_a_limit(opened: Database, database: str) -> None:
+    limits, reserved = parse_limits("25 messages/day"), []
+    start = threading.Barrier(8)
+
+    def reserve_often() -> None:
+        with closing(Database(database)) as own:  # as another process has it
+            usage = UsageStore(own, lambda: DAY)
+            start.wait()
+            for _ in range(10):
+                reserved.append(reserve(usage, "ada", limits) is None)
+                usage.charge("ada", 7, 0.0)
+
+    threads = [threading.Thread(target=reserve_often) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (reserved.count(True), reserved.count(False)) == (25, 55)
+    assert totals(opened, "day", DAY, "ada") == UsageTotals(25, 560)
+
+
+def test_past_minutes_and_expired_days_are_deleted(opened: Database) -> None:
+    now = [DAY]
+    usage = UsageStore(opened, lambda: now[0])
+    for _ in range(3):
+        usage.reserve("ada", (), ())
+        now[0] += 60
+    assert count_rows(opened, sql.true()) == 4
+    now[0] += 40 * 86_400
+    usage.reserve("bob", (), ())
+    assert count_rows(opened, USAGE.c.user_id == "ada") == 0
