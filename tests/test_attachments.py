@@ -18,10 +18,11 @@ from assistant.attachments import MOST, MOST_BYTES, MOST_CHARACTERS, attach, is_
 from assistant.backends.client import connect
 from assistant.backends.context import size
 from assistant.backends.files import takes
+from assistant.codegen.script import thread_script
 from assistant.events import Event, Note, RunCompleted, RunFailed
 from assistant.messages import Attachment, Message, Text
 from assistant.settings import ProtocolName, Settings
-from assistant.storage.export import as_json, as_markdown, as_script, from_json
+from assistant.storage.export import as_json, as_markdown, from_json
 from assistant.storage.serialization import message_as_json, message_from_json
 from assistant.storage.store import Store
 from tests.backends.kinds import KINDS
@@ -400,7 +401,7 @@ def test_a_thread_is_exported_with_its_files_and_imported_again() -> None:
     imported, title = from_json(as_json(thread, "Cats"))
     assert (imported.messages, title) == (thread.messages, "Cats")
     assert "**Attached** `cat.png` (`image/png`)" in as_markdown(thread, "Cats")
-    compile(as_script(Thread("t", [Message.from_user("", [CAT])]), "m"), "script", "exec")
+    compile(thread_script(Thread("t", [Message.from_user("", [CAT])]), "m"), "script", "exec")
 
 
 @pytest.mark.parametrize(

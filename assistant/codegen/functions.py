@@ -1,30 +1,27 @@
-"""Functions as they stand in a script: imports, sources or stubs, and how each is called. Pure.
+"""The part of a script that holds an assistant's functions: their source, or a stub that raises.
 
-Not here: the script around them (``script.py``), or how a source is found (``sources.py``).
-
-The one rule: a name means one thing in a script. A function that needs it to mean another becomes a stub.
+A name has one meaning in a script. A function that needs another meaning of a name becomes a stub.
 """
 
 import ast
 import builtins
 import inspect
 import keyword
-from collections.abc import Iterable
 from itertools import groupby
 from string import Template
 from typing import Any
 
-from assistant.codegen.source_code import Definition, Import, NotAlone, source_of
+from assistant.codegen.source_code import Definition, Import, NotSelfContained, collect_source
 from assistant.tools.toolbox import Tool, Toolbox
 
-_OUTPUT_OF = '''
-def output_of(name, arguments):
-    """What the model reads of a call: what the function gave, or what went wrong."""
+_CALL_FUNCTION = '''
+def call_function(name, arguments):
+    """Return the function's output for the model, or an error."""
     try:
-        given = json.loads(arguments or "{}")
-        # In strict mode a null says "use the default".
-        given = {key: value for key, value in given.items() if value is not None$nullable}
-        output = FUNCTIONS[name](**given)
+        values = json.loads(arguments or "{}")
+        # In strict mode null stands for the default.
+        values = {key: value for key, value in values.items() if value is not None$nullable}
+        output = FUNCTIONS[name](**values)
         output = output if isinstance(output, str) else to_json(output, fallback=str).decode()
     except Exception as error:
         output = json.dumps({"error": f"{type(error).__name__}: {error}"})
@@ -32,119 +29,88 @@ def output_of(name, arguments):
     return output
 '''
 
+_IMPORTS = (Import("json"), Import("pydantic_core", "to_json"))
+_OPTIONAL_IMPORTS = (Import("pydantic", "validate_call"), Import("asyncio"))
+_TOOL_ERROR = 'class ToolError(Exception):\n    """An error whose text is for the model."""'
 
-class Functions:
-    """The functions as they stand in a script: what is imported for them, and the blocks of code.
 
-    ``template`` is the code that follows: no function may take a name that is used there.
-    """
+class FunctionCode:
+    """The imports and code blocks for these functions; ``script`` is the code around them."""
 
-    def __init__(self, toolbox: Toolbox, template: str) -> None:
-        self.imports = {Import("openai", "OpenAI")}
-        self.blocks: list[str] = []
-        if not toolbox:
-            return
-        self.imports |= {Import("json"), Import("pydantic_core", "to_json")}
-        code = ast.walk(ast.parse(Template(template + _OUTPUT_OF).substitute(_ANYTHING)))
-        self._taken: dict[str, Import | Definition | None] = dict.fromkeys(
-            [each.id for each in code if isinstance(each, ast.Name)]
-            + [*dir(builtins), "output_of", "FUNCTIONS", "NULLABLE", "TOOLS", "MOST_ROUNDS", "ToolError"]
+    def __init__(self, toolbox: Toolbox, script: str, imports: set[Import]) -> None:
+        self.imports = {*imports, *_IMPORTS}
+        reserved = _names_in(script + Template(_CALL_FUNCTION).substitute(nullable=""))
+        self._names: dict[str, Import | Definition | None] = dict.fromkeys(
+            [*reserved, *dir(builtins), "NULLABLE", "ToolError"]
         )
-        for each in (*self.imports, *_IMPORTS_OF_SOME):
-            self._taken[each.name or each.module] = each
+        for item in (*self.imports, *_OPTIONAL_IMPORTS):
+            self._names[item.name or item.module] = item
         self._stubs: list[str] = []
         rows = [f"    {tool.name!r}: {self._add(tool)},\n" for tool in toolbox.values()]
-        nullable = {(tool.name, name) for tool in toolbox.values() for name in _required_and_nullable(tool)}
+        nullable = {(tool.name, name) for tool in toolbox.values() for name in _required_nullable(tool)}
+        self.blocks = [*self._definitions(), *self._stubs, f"FUNCTIONS = {{\n{''.join(rows)}}}"]
         if nullable:
-            self.blocks.append(f"# Here a null is a value.\nNULLABLE = {literal(sorted(nullable))}")
-        self.blocks += [*self._definitions(), *self._stubs, f"FUNCTIONS = {{\n{''.join(rows)}}}"]
-        kept = " or (name, key) in NULLABLE" if nullable else ""
-        self.blocks.append(Template(_OUTPUT_OF).substitute(nullable=kept))
+            self.blocks.insert(0, f"# Parameters for which null is a value.\nNULLABLE = {sorted(nullable)}")
+        condition = " or (name, key) in NULLABLE" if nullable else ""
+        self.blocks.append(Template(_CALL_FUNCTION).substitute(nullable=condition))
 
     def _add(self, tool: Tool[..., Any]) -> str:
-        """Put the function in; the expression by which it is called."""
+        """Add the function and return the expression that calls it."""
         try:
-            names = source_of(tool)
-            for name, thing in names.items():
-                if self._taken.get(name, thing) != thing:
-                    raise NotAlone(f"it needs the name {name}, which means something else here")
-        except NotAlone as reason:
+            names = collect_source(tool)
+            for name, meaning in names.items():
+                if self._names.get(name, meaning) != meaning:
+                    raise NotSelfContained(f"the name {name} has another meaning in this script")
+        except NotSelfContained as reason:
             return self._add_stub(tool, str(reason))
-        self._taken |= names
-        self.imports |= {each for each in names.values() if isinstance(each, Import)}
-        self.imports.add(Import("pydantic", "validate_call"))  # checks arguments, makes dates of texts …
+        self._names |= names
+        self.imports |= {meaning for meaning in names.values() if isinstance(meaning, Import)}
+        self.imports.add(Import("pydantic", "validate_call"))  # also converts: a date arrives as a string
         if not inspect.iscoroutinefunction(tool.function):
             return f"validate_call({tool.name})"
         self.imports.add(Import("asyncio"))
-        return f"lambda **given: asyncio.run(validate_call({tool.name})(**given))"
+        return f"lambda **values: asyncio.run(validate_call({tool.name})(**values))"
 
     def _add_stub(self, tool: Tool[..., Any], reason: str) -> str:
         name = tool.name
-        if not name.isidentifier() or keyword.iskeyword(name) or name in self._taken:
-            name = f"unwritten_{len(self._stubs) + 1}"
-        self._taken[name] = None
+        if not name.isidentifier() or keyword.iskeyword(name) or name in self._names:
+            name = f"missing_{len(self._stubs) + 1}"
+        self._names[name] = None
         self._stubs.append(
-            f"\ndef {name}(**given):\n"
-            f"    # The source of {tool.name} could not be put here: {reason}.\n"
-            f'    raise NotImplementedError("{tool.name} has to be written here")\n'
+            f"\ndef {name}(**values):\n"
+            f"    # The source of {tool.name} is not included: {reason}.\n"
+            f'    raise NotImplementedError("{tool.name} is not included in this script")\n'
         )
         return name
 
     def _definitions(self) -> list[str]:
-        found = sorted({each for each in self._taken.values() if isinstance(each, Definition)})
-        texts = [each.text for each in found]
+        definitions = sorted({item for item in self._names.values() if isinstance(item, Definition)})
+        texts = [definition.text for definition in definitions]
         if any("ToolError" in text for text in texts):
-            texts.insert(0, 'class ToolError(Exception):\n    """What a function tells the model."""')
+            texts.insert(0, _TOOL_ERROR)
         blocks = []
-        for is_block, group in groupby(texts, lambda text: text.startswith(_BLOCKS)):
+        for is_block, group in groupby(texts, lambda text: text.startswith(_BLOCK_STARTS)):
             lines = list(group)
             blocks += [f"\n{text}\n" for text in lines] if is_block else ["\n".join(lines)]
         return blocks
 
 
-_IMPORTS_OF_SOME = (Import("pydantic", "validate_call"), Import("asyncio"))
-_BLOCKS = ("@", "def ", "async def ", "class ")
-_ANYTHING = {"client": "None", "said": "", "asked": "", "nullable": ""}
+_BLOCK_STARTS = ("@", "def ", "async def ", "class ")
 
 
-def _required_and_nullable(tool: Tool[..., Any]) -> list[str]:
+def _names_in(code: str) -> list[str]:
+    nodes = list(ast.walk(ast.parse(code)))
+    functions = [node.name for node in nodes if isinstance(node, ast.FunctionDef)]
+    return [node.id for node in nodes if isinstance(node, ast.Name)] + functions
+
+
+def _required_nullable(tool: Tool[..., Any]) -> list[str]:
+    """Return the parameters without a default that accept None."""
     parameters = inspect.signature(tool.function).parameters
     return [
         name
-        for name, given in tool.parameters.get("properties", {}).items()
+        for name, schema in tool.parameters.get("properties", {}).items()
         if name in parameters
         and parameters[name].default is inspect.Parameter.empty
-        and ({"type": "null"} in given.get("anyOf", []) or "null" in (given.get("type") or ()))
+        and ({"type": "null"} in schema.get("anyOf", []) or "null" in (schema.get("type") or ()))
     ]
-
-
-def imports_as_text(imports: Iterable[Import]) -> str:
-    """The lines that import all of this."""
-    lines = []
-    for (kind, module), group in groupby(sorted(imports, key=_in_order), lambda each: _in_order(each)[:2]):
-        names = [(each.name or module) + (f" as {each.alias}" if each.alias else "") for each in group]
-        if kind == _PLAIN:
-            lines += [f"import {name}" for name in names]
-        else:
-            lines.append(f"from {module} import {', '.join(names)}")
-    return "\n".join(lines)
-
-
-_FUTURE, _PLAIN, _FROM = range(3)
-
-
-def _in_order(each: Import) -> tuple[int, str, str, str]:
-    return _FUTURE if each.module == "__future__" else _FROM if each.name else _PLAIN, *each
-
-
-def literal(value: Any, depth: int = 0) -> str:
-    """The value as Python writes it, on several lines where one is too short."""
-    line = repr(value)
-    if not isinstance(value, dict | list) or len(line) + 4 * depth < 100:
-        return line
-    if isinstance(value, dict):
-        inside = [f"{name!r}: {literal(each, depth + 1)}" for name, each in value.items()]
-    else:
-        inside = [literal(each, depth + 1) for each in value]
-    indent, (left, right) = "    " * depth, "{}" if isinstance(value, dict) else "[]"
-    return f"{left}\n" + "".join(f"{indent}    {each},\n" for each in inside) + f"{indent}{right}"

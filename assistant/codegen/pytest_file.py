@@ -1,9 +1,7 @@
-"""Saves a tape as a test: a zip with the tape and a small pytest file that plays it.
+"""A recording as a test: a zip with the recording and a small pytest file that replays it.
 
-Not here: playing (``replay.py``).
-
-The one rule: the test passes as it is downloaded, in ``tests/`` or in any other folder of the project; from
-then on it fails where something changes what becomes of the same events.
+The test passes as downloaded, in any folder of the project. It fails if the same events later have another
+result.
 """
 
 import io
@@ -18,19 +16,19 @@ from assistant.runs.replay import player
 from assistant.threads import Thread
 from assistant.transports.replay import prompt_of
 
-_TEST = '''"""Plays {tape_name} and looks whether it says what it said when it was saved."""
+_TEST = '''"""Replays {recording_name} and checks that its answer has not changed."""
 
 import math
 from pathlib import Path
 
 from assistant import Thread
+from assistant.recordings.recording import Recording
 from assistant.runs.replay import player
 from assistant.transports.replay import prompt_of
-from assistant.recordings.recording import Recording
 
 
 def test_{name}() -> None:
-    recording = Recording.from_lines(Path(__file__).with_name("{tape_name}").read_text("utf-8"))
+    recording = Recording.from_lines(Path(__file__).with_name("{recording_name}").read_text("utf-8"))
     thread = Thread()
     list(player(recording, speed=math.inf).run(thread, prompt_of(recording)))
     answer = thread.messages[-1]
@@ -41,42 +39,42 @@ def test_{name}() -> None:
 '''
 
 
-def as_test(recording: Recording) -> bytes:
-    """A zip of two files: the tape, and a test that plays it and asserts the calls, their order and the text.
+def pytest_zip(recording: Recording) -> bytes:
+    """Return a zip with the recording and a test that asserts the answer's calls, outputs, text and ending.
 
-    They are named after the tape's time and what the person had said. The functions are not run; their
-    outputs are the tape's.
+    The files are named after the recording's time and prompt. The test does not run the functions; their
+    outputs come from the recording.
     """
     name = _name(recording)
-    answer = _played(recording)
-    tape_name = f"{name}.jsonl"
+    answer = _replay(recording)
+    recording_name = f"{name}.jsonl"
     test = _TEST.format(
-        tape_name=tape_name,
+        recording_name=recording_name,
         name=name,
-        calls=_listed([ascii((call.name, call.arguments)) for call in answer.calls]),
-        outputs=_listed([ascii(call.result and call.result.output) for call in answer.calls]),
+        calls=_list_literal([ascii((call.name, call.arguments)) for call in answer.calls]),
+        outputs=_list_literal([ascii(call.result and call.result.output) for call in answer.calls]),
         text=ascii(answer.text),
         ending=ascii(type(answer.ending).__name__),
     )
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(f"test_{name}.py", test)
-        archive.writestr(tape_name, recording.as_lines())
+        archive.writestr(recording_name, recording.as_lines())
     return file.getvalue()
 
 
-def _played(recording: Recording) -> Message:
+def _replay(recording: Recording) -> Message:
     thread = Thread()
     list(player(recording, speed=math.inf).run(thread, prompt_of(recording)))
     return thread.messages[-1]
 
 
 def _name(recording: Recording) -> str:
-    """What the files are called: a prompt may hold anything, and may be said again."""
+    """Return a file name from the recording's time and the words of its prompt."""
     words = re.findall("[a-z0-9]+", prompt_of(recording).lower())
     began = datetime.fromtimestamp(recording.began, UTC)
     return "_".join([f"{began:%Y%m%d_%H%M%S}", *words])[:60].rstrip("_")
 
 
-def _listed(values: list[str]) -> str:
-    return "[" + "".join(f"\n        {value}," for value in values) + ("\n    ]" if values else "]")
+def _list_literal(items: list[str]) -> str:
+    return "[" + "".join(f"\n        {item}," for item in items) + ("\n    ]" if items else "]")

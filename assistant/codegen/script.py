@@ -1,122 +1,133 @@
-"""One turn as a Python script that does it with the SDK alone, and one request as a curl command. Pure.
+"""Python scripts that hold a turn or a thread with the OpenAI SDK alone.
 
-Not here: how a function's source is found (``sources.py``), or a whole thread as a script (``export.py``).
-
-The one rule: what is shown runs as it stands; whatever was said is only ever text in it. No key is in it.
+A script runs as it is. Everything that a user, model or function wrote is a literal in it; no key is.
 """
 
 import json
+import re
+from collections.abc import Iterable
 from string import Template
-from urllib.parse import urlsplit
+from textwrap import indent
+from typing import Any
 
-from assistant.codegen.functions import Functions, imports_as_text, literal
+from assistant.codegen.curl import public_address
+from assistant.codegen.functions import FunctionCode
+from assistant.codegen.source_code import Import
 from assistant.messages import UNSENDABLE
-from assistant.settings import OPENAI_URL, Settings
+from assistant.settings import Settings
+from assistant.threads import Thread
 from assistant.tools.lint import function_param
+from assistant.tools.results import stopped_result
 from assistant.tools.schema import Json
 from assistant.tools.toolbox import Toolbox
 
-# --- one request ------------------------------------------------------------------------------------
 
+def turn_script(settings: Settings, toolbox: Toolbox, prompt: str) -> str:
+    """Return a script that sends one message and runs the functions that the model calls.
 
-def as_curl(request: Json, base_url: str = "") -> str:
-    """A command for a shell that sends this request's body and shows the answer as it streams in.
-
-    Which address it goes to is seen from the body. The key is read from the environment.
-    """
-    path = "chat/completions" if "messages" in request else "responses"
-    body = json.dumps(request, ensure_ascii=False, indent=2)
-    # What cannot be seen is escaped, so every line is what it looks like, and none of them is the word JSON.
-    seen = "".join(each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in body)
-    address = f"{_address(base_url) or OPENAI_URL}/{path}".replace("'", "%27")
-    return (
-        f"curl -sSN '{address}' \\\n"
-        '  -H "Authorization: Bearer $OPENAI_API_KEY" \\\n'
-        "  -H 'Content-Type: application/json' \\\n"
-        f"  --data-binary @- <<'JSON'\n{seen}\nJSON\n"
-    )
-
-
-def _address(base_url: str) -> str:
-    """The address without what may be secret in it: a name with a password, a query."""
-    if not base_url:
-        return ""
-    parts = urlsplit(base_url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
-
-
-# --- a whole turn -----------------------------------------------------------------------------------
-
-
-def as_script(settings: Settings, toolbox: Toolbox, prompt: str) -> str:
-    """A Python script that says this to the model, and runs the functions that it asks for.
-
-    It speaks Chat Completions where ``settings.protocol`` is "chat", else the Responses API. The functions'
-    sources are in it; in the place of one that cannot stand by itself is a stub that raises. It is as
-    long as they are: give it those that matter.
+    It uses Chat Completions if ``settings.protocol`` is "chat", else the Responses API. It contains the
+    source of every function of the toolbox, or a stub if a function depends on other files of the project.
     """
     chat = settings.protocol == "chat"
-    said = {"MODEL": settings.model, "INSTRUCTIONS": settings.instructions, "PROMPT": prompt}
-    constants: Json = {name: UNSENDABLE.sub("\ufffd", text) for name, text in said.items() if text}
+    constants: Json = {"MODEL": settings.model, "INSTRUCTIONS": settings.instructions, "PROMPT": prompt}
     messages = ['{"role": "user", "content": PROMPT}']
-    asked = ["model=MODEL"]
+    request = ["model=MODEL"]
     if settings.instructions and chat:
         messages.insert(0, '{"role": "system", "content": INSTRUCTIONS}')
     elif settings.instructions:
-        asked.append("instructions=INSTRUCTIONS")
-    asked.append("messages=said" if chat else "input=said")
+        request.append("instructions=INSTRUCTIONS")
+    request.append("messages=messages" if chat else "input=messages")
     if toolbox:
         tools = [function_param(tool) for tool in toolbox.values()]
-        constants["TOOLS"] = [_nested(each) for each in tools] if chat else tools
-        constants["MOST_ROUNDS"] = settings.max_rounds
-        asked.append("tools=TOOLS")
+        constants["TOOLS"] = [_chat_tool(tool) for tool in tools] if chat else tools
+        constants["MAX_ROUNDS"] = settings.max_rounds
+        request.append("tools=TOOLS")
     if settings.effort:
-        level = json.dumps(settings.effort)
-        asked.append(f"reasoning_effort={level}" if chat else f'reasoning={{"effort": {level}}}')
-    one, loop = (_CHAT, _CHAT_LOOP) if chat else (_RESPONSES, _RESPONSES_LOOP)
-    functions = Functions(toolbox, one + loop)
-    body = Template(loop if toolbox else one).substitute(
-        client=_client(settings), said=", ".join(messages), asked=", ".join([*asked, "stream=True"])
-    )
-    blocks = [
-        _OPENING.format(needs="" if settings.base_url and not settings.api_key else _NEEDS_KEY),
-        imports_as_text(functions.imports),
-        "\n".join(f"{name} = {literal(value)}" for name, value in constants.items()),
-        *functions.blocks,
+        effort = json.dumps(settings.effort)
+        request.append(f"reasoning_effort={effort}" if chat else f'reasoning={{"effort": {effort}}}')
+    respond = Template(_CHAT_RESPOND if chat else _RESPOND).substitute(request=", ".join(request))
+    if not toolbox:
+        loop = "respond(messages)\n"
+    elif chat:
+        loop = _CHAT_LOOP
+    else:
+        loop = _LOOP.replace("$history", "messages += [item.to_dict(exclude_none=True) for item in items]")
+    body = f"{_client(settings)}\nmessages = [{', '.join(messages)}]\n{loop}"
+    imports, functions = {Import("openai", "OpenAI")}, list[str]()
+    if toolbox:
+        code = FunctionCode(toolbox, respond + body, imports)
+        imports, functions = code.imports, code.blocks
+    needs_key = not settings.base_url or settings.api_key
+    return _join(
+        _TURN_DOCSTRING.format(key=", and OPENAI_API_KEY in the environment" if needs_key else "")
+        + _import_lines(imports),
+        "\n".join(f"{name} = {_literal(value)}" for name, value in constants.items() if value != ""),
+        *functions,
+        respond,
         body,
-    ]
-    return "\n\n".join(block.strip("\n") + "\n" for block in blocks)
+    )
 
 
-_OPENING = '''\
+def thread_script(thread: Thread, model: str) -> str:
+    """Return a script that sends the user's messages again, to this model over the Responses API.
+
+    Functions do not run: a call is answered with the outputs recorded in the thread.
+    """
+    prompts = [message.text for message in thread.messages if message.role == "user" and message.text]
+    recorded: dict[str, list[str]] = {}
+    tools: dict[str, Json] = {}
+    for call in (call for message in thread.messages for call in message.calls if not call.server):
+        output = (call.result or stopped_result(call.call_id)).output
+        recorded.setdefault(call.name, []).append(output)
+        if _FUNCTION_NAME.fullmatch(call.name) and call.name not in tools:
+            tools[call.name] = {
+                "type": "function",
+                "name": call.name,
+                "description": f"Arguments such as {call.arguments[:500]}",
+                "parameters": {"type": "object", "properties": {}, "additionalProperties": True},
+                "strict": False,
+            }
+    request = "model=MODEL, conversation=conversation, input=messages, tools=TOOLS"
+    loop = _LOOP.replace("$history", "messages = []  # the conversation holds the others")
+    return _join(
+        _THREAD_DOCSTRING + _import_lines([Import("openai", "OpenAI")]),
+        f"MODEL = {_literal(model)}",
+        f"# The user's messages.\nPROMPTS = {_literal(prompts)}",
+        f"# The recorded outputs of each function, in order.\nRECORDED = {_literal(recorded)}",
+        f"# A thread does not contain the parameters of its functions.\nTOOLS = {_literal(list(tools.values()))}",
+        "MAX_ROUNDS = 20",
+        _CALL_RECORDED,
+        Template(_RESPOND).substitute(request=request),
+        "client = OpenAI()\nconversation = client.conversations.create().id",
+        _EACH_PROMPT + indent(loop, "    "),
+    )
+
+
+_FUNCTION_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+_TURN_DOCSTRING = '''\
 """One turn with a model, with the OpenAI SDK alone.
 
-Needs: pip install openai{needs}
+Needs: pip install openai{key}.
 """
+
 '''
 
-_NEEDS_KEY = ", and OPENAI_API_KEY in the environment."
+_THREAD_DOCSTRING = '''\
+"""The user's messages of a conversation, sent again over the Responses API.
 
-_RESPONSES = """
-client = $client
-said = [$said]
-with client.responses.create($asked) as events:
-    for event in events:
-        if event.type in ("response.output_text.delta", "response.refusal.delta"):
-            print(event.delta, end="", flush=True)
-        elif event.type in ("response.incomplete", "response.failed"):
-            reason = event.response.error or event.response.incomplete_details
-            raise SystemExit(f"The answer ended early: {reason}")
-print()
+Needs: pip install openai, and OPENAI_API_KEY in the environment (OPENAI_BASE_URL for another server).
+The functions do not run: each call gets the next recorded output of its function.
 """
 
-_RESPONSES_LOOP = """
-client = $client
-said = [$said]
-for _ in range(MOST_ROUNDS):
-    items, ending = [], None
+'''
+
+_RESPOND = '''
+def respond(messages):
+    """Print a response as it streams in and return its items."""
+    items, final = [], None
     with client.responses.create(
-        $asked
+        $request, stream=True
     ) as events:
         for event in events:
             if event.type in ("response.output_text.delta", "response.refusal.delta"):
@@ -126,80 +137,120 @@ for _ in range(MOST_ROUNDS):
             elif event.type == "response.output_item.done":
                 items.append(event.item)
             elif event.type in ("response.completed", "response.incomplete", "response.failed"):
-                ending = event
-    # Functions are run only when the response has ended well.
-    if ending is None:
+                final = event
+    # Functions run only after a complete response.
+    if final is None:
         raise SystemExit("The answer was cut off.")
-    if ending.type != "response.completed":
-        reason = ending.response.error or ending.response.incomplete_details
+    if final.type != "response.completed":
+        reason = final.response.error or final.response.incomplete_details
         raise SystemExit(f"The answer ended early: {reason}")
+    return items
+'''
+
+_LOOP = """\
+for _ in range(MAX_ROUNDS):
+    items = respond(messages)
     calls = [item for item in items if item.type == "function_call"]
     if not calls:
         break
-    said += [item.to_dict(exclude_none=True) for item in items]
+    $history
     for call in calls:
-        output = output_of(call.name, call.arguments)
-        said.append({"type": "function_call_output", "call_id": call.call_id, "output": output})
+        output = call_function(call.name, call.arguments)
+        messages.append({"type": "function_call_output", "call_id": call.call_id, "output": output})
 else:
-    raise SystemExit("The model asks for functions again and again.")
+    raise SystemExit("The model keeps calling functions.")
 """
 
-_CHAT = """
-client = $client
-said = [$said]
-with client.chat.completions.create($asked) as chunks:
-    for choice in (choice for chunk in chunks for choice in chunk.choices):
-        print(choice.delta.content or choice.delta.refusal or "", end="", flush=True)
-        if choice.finish_reason not in (None, "stop"):
-            raise SystemExit(f"The answer ended early: {choice.finish_reason}")
-print()
-"""
-
-_CHAT_LOOP = """
-client = $client
-said = [$said]
-for _ in range(MOST_ROUNDS):
+_CHAT_RESPOND = '''
+def respond(messages):
+    """Print an answer as it streams in and return its text and calls."""
     text, calls, ending = "", {}, None
     with client.chat.completions.create(
-        $asked
+        $request, stream=True
     ) as chunks:
         for choice in (choice for chunk in chunks for choice in chunk.choices):
             ending = choice.finish_reason or ending
             piece = choice.delta.content or choice.delta.refusal or ""
             print(piece, end="", flush=True)
             text += piece
-            for piece in choice.delta.tool_calls or []:
-                begun = {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
-                call = calls.setdefault(piece.index, begun)
-                call["id"] = piece.id or call["id"]
-                call["function"]["name"] = piece.function.name or call["function"]["name"]
-                call["function"]["arguments"] += piece.function.arguments or ""
+            for delta in choice.delta.tool_calls or []:
+                empty = {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
+                call = calls.setdefault(delta.index, empty)
+                call["id"] = delta.id or call["id"]
+                call["function"]["name"] = delta.function.name or call["function"]["name"]
+                call["function"]["arguments"] += delta.function.arguments or ""
     if text:
         print()
-    # Functions are run only when the answer has ended well.
+    # Functions run only after a complete answer.
     if ending not in ("stop", "tool_calls"):
         raise SystemExit(f"The answer ended early: {ending or 'it was cut off'}")
+    return text, list(calls.values())
+'''
+
+_CHAT_LOOP = """\
+for _ in range(MAX_ROUNDS):
+    text, calls = respond(messages)
     if not calls:
         break
-    said.append({"role": "assistant", "content": text or None, "tool_calls": list(calls.values())})
-    for call in calls.values():
-        output = output_of(**call["function"])
-        said.append({"role": "tool", "tool_call_id": call["id"], "content": output})
+    messages.append({"role": "assistant", "content": text or None, "tool_calls": calls})
+    for call in calls:
+        output = call_function(**call["function"])
+        messages.append({"role": "tool", "tool_call_id": call["id"], "content": output})
 else:
-    raise SystemExit("The model asks for functions again and again.")
+    raise SystemExit("The model keeps calling functions.")
 """
 
+_EACH_PROMPT = """\
+for prompt in PROMPTS:
+    print(f"> {prompt}")
+    messages = [{"role": "user", "content": prompt}]
+"""
 
-def _nested(tool: Json) -> Json:
-    """A function as Chat Completions are told of it."""
-    return {"type": "function", "function": {name: tool[name] for name in _CHAT_FIELDS}}
+_CALL_RECORDED = '''
+def call_function(name, arguments):
+    """Return the next recorded output of the function."""
+    outputs = RECORDED.get(name)
+    output = outputs.pop(0) if outputs else '{"error": "No further output was recorded."}'
+    print(f"[{name}({arguments}) -> {output}]")
+    return output
+'''
 
 
-_CHAT_FIELDS = ("name", "description", "parameters")
+def _literal(value: Any, depth: int = 0) -> str:
+    """Return a JSON value as a Python literal; characters that cannot be sent become U+FFFD."""
+    match value:
+        case str():
+            return repr(UNSENDABLE.sub("\ufffd", value))
+        case dict():
+            items = [f"{_literal(name)}: {_literal(item, depth + 1)}" for name, item in value.items()]
+        case list():
+            items = [_literal(item, depth + 1) for item in value]
+        case _:
+            return repr(value)
+    left, right = "{}" if isinstance(value, dict) else "[]"
+    line = f"{left}{', '.join(items)}{right}"
+    if len(line) + 4 * depth < 100 and "\n" not in line:
+        return line
+    margin = "    " * depth
+    return f"{left}\n" + "".join(f"{margin}    {item},\n" for item in items) + f"{margin}{right}"
+
+
+def _import_lines(imports: Iterable[Import]) -> str:
+    in_order = sorted(imports, key=lambda item: (item.module != "__future__", bool(item.name), item))
+    return "\n".join(map(str, in_order))
+
+
+def _join(*blocks: str) -> str:
+    return "\n\n".join(block.strip("\n") + "\n" for block in blocks)
+
+
+def _chat_tool(tool: Json) -> Json:
+    function = {name: tool[name] for name in ("name", "description", "parameters")}
+    return {"type": "function", "function": function}
 
 
 def _client(settings: Settings) -> str:
-    given = [f"base_url={_address(settings.base_url)!r}"] if settings.base_url else []
+    arguments = [f"base_url={public_address(settings.base_url)!r}"] if settings.base_url else []
     if settings.base_url and not settings.api_key:
-        given.append('api_key="none"')
-    return f"OpenAI({', '.join(given)})"
+        arguments.append('api_key="none"')
+    return f"client = OpenAI({', '.join(arguments)})"

@@ -1,9 +1,7 @@
-"""The source of a function with all it needs of its module, to be put into a script of its own.
+"""Collect the source of a function and of everything in its module that it uses.
 
-Not here: the script (``script.py``). Nothing is run or imported: it is read.
-
-The one rule: what is given is whole. A function that needs something that cannot be taken along (another
-file of its package, a name that is made while its module is imported) is refused, by the name of that.
+The code is read, not run. A function that uses other files of the project, or a name that the module sets
+in an unclear way, is refused with the reason.
 """
 
 import ast
@@ -16,177 +14,175 @@ from typing import Any, NamedTuple
 
 from assistant.tools.toolbox import Tool
 
-_OURS = __name__.partition(".")[0]
+_OUR_PACKAGE = __name__.partition(".")[0]
 
 
 class Import(NamedTuple):
-    """A name that is imported: ``import module``, or ``from module import name``, and ``as`` what."""
+    """``import module``, or ``from module import name``, and the alias after ``as``."""
 
     module: str
     name: str = ""
     alias: str = ""
 
+    def __str__(self) -> str:
+        """Return the import statement."""
+        statement = f"from {self.module} import {self.name}" if self.name else f"import {self.module}"
+        return f"{statement} as {self.alias}" if self.alias else statement
+
 
 class Definition(NamedTuple):
-    """One statement at the top of a module: where it stands, and its text."""
+    """A top-level statement of a module: its place and text."""
 
     module: str
     line: int
     text: str
 
 
-class NotAlone(Exception):
-    """A function needs what cannot be taken along; the text says what, as "it needs …"."""
+class NotSelfContained(Exception):
+    """A function cannot be copied into a script; the text is the reason."""
 
 
-def source_of(tool: Tool[..., Any]) -> dict[str, Import | Definition]:
-    """What a script needs to have this function: each name with what it stands for, the function's first.
+def collect_source(tool: Tool[..., Any]) -> dict[str, Import | Definition]:
+    """Return what a script needs to contain this function: each name with its import or definition.
 
-    The exception ``ToolError`` is used in it without being among them.
+    ``ToolError`` is not included.
 
     Raises:
-        NotAlone: There is something that cannot be taken along.
+        NotSelfContained: The function uses something that cannot be copied.
     """
     function = tool.function
     code = getattr(function, "__code__", None)
     module = sys.modules.get(function.__module__)
     try:
         text = inspect.getsource(module) if module else ""
-        page = _Page(function.__module__, text, ast.parse(text), frozenset(vars(module)))
+        source = _ModuleSource(function.__module__, text, ast.parse(text), frozenset(vars(module)))
     except (OSError, TypeError, SyntaxError, ValueError) as error:
-        raise NotAlone("its source cannot be read") from error
+        raise NotSelfContained("its source is not available") from error
     first_lines = [
-        min(each.lineno for each in (node, *node.decorator_list))
-        for node in page.bound_by(tool.name)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        min(node.lineno for node in (statement, *statement.decorator_list))
+        for statement in source.statements_for(tool.name)
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
     if code is None or first_lines != [code.co_firstlineno]:
-        raise NotAlone("it is not a plain function at the top of a file")
+        raise NotSelfContained("it is not a plain function at the top level of a module")
     names: dict[str, Import | Definition] = {}
-    todo = [tool.name]
-    while todo:
-        name = todo.pop()
-        if name not in names and (found := page.find(name)):
-            names[name], more = found
-            todo += sorted(more)
-    if (found := page.find("annotations")) and found[0] == Import("__future__", "annotations"):
+    pending = [tool.name]
+    while pending:
+        name = pending.pop()
+        if name not in names and (found := source.find(name)):
+            names[name], used = found
+            pending += sorted(used)
+    if (found := source.find("annotations")) and found[0] == Import("__future__", "annotations"):
         names["annotations"] = found[0]
     return names
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
-    """A module as it is written; ``made`` are the names that it had once it was imported."""
+class _ModuleSource:
+    """A module's source; ``names`` are those it has after its import."""
 
-    name: str
+    module: str
     text: str
     tree: ast.Module
-    made: frozenset[str]
+    names: frozenset[str]
 
-    def bound_by(self, name: str) -> list[ast.stmt]:
-        """The statements at the top that give the name its value, or change it."""
-        return [statement for statement in self.tree.body if name in _bound(statement)]
+    def statements_for(self, name: str) -> list[ast.stmt]:
+        """Return the top-level statements that bind or change the name."""
+        return [statement for statement in self.tree.body if name in _bound_names(statement)]
 
     def find(self, name: str) -> tuple[Import | Definition, set[str]] | None:
-        """What a name stands for, and the names that this needs; None if that is nothing of the module's.
+        """Return what binds a name, and the names which that uses; None if the module does not bind it.
 
         Raises:
-            NotAlone: It cannot be taken along.
+            NotSelfContained: The name cannot be copied.
         """
-        match self.bound_by(name):
+        match self.statements_for(name):
             case []:
-                if name in self.made and name != "__name__":
-                    raise NotAlone(f"it needs {name}, which no plain line of its module makes")
+                if name in self.names and name != "__name__":
+                    raise NotSelfContained(f"it needs {name}, which no statement of its module defines")
                 return None
             case [ast.Import() | ast.ImportFrom() as statement]:
-                imported = self._imported(statement, name)
+                imported = self._import(statement, name)
                 return (imported, set()) if imported else None
             case [statement] if isinstance(statement, _DEFINITIONS):
                 return self._definition(statement)
             case _:
-                raise NotAlone(f"it needs {name}, which several lines of its module make")
+                raise NotSelfContained(f"it needs {name}, which several statements of its module change")
 
-    def _imported(self, statement: ast.Import | ast.ImportFrom, bound: str) -> Import | None:
-        alias = next(each for each in statement.names if _bound_alias(each) == bound)
+    def _import(self, statement: ast.Import | ast.ImportFrom, bound: str) -> Import | None:
+        """Return the import that binds a name; None for ``ToolError``."""
+        alias = next(alias for alias in statement.names if _bound_name(alias) == bound)
         level = statement.level if isinstance(statement, ast.ImportFrom) else 0
         module = (statement.module or "") if isinstance(statement, ast.ImportFrom) else alias.name
-        root = module.partition(".")[0]
-        if level or root == _OURS or not _is_installed(root):
+        package = module.partition(".")[0]
+        if level or package == _OUR_PACKAGE or not _is_installed(package):
             if alias.name == bound == "ToolError":
                 return None
-            raise NotAlone(f"it needs {'.' * level}{module or alias.name}, which is another file")
+            raise NotSelfContained(f"it needs {'.' * level}{module or alias.name} of this project")
         if isinstance(statement, ast.Import):
             return Import(module, "", alias.asname or "")
         return Import(module, alias.name, alias.asname or "")
 
     def _definition(self, statement: ast.stmt) -> tuple[Definition, set[str]]:
-        inside = [each for each in ast.walk(statement) if isinstance(each, ast.Import | ast.ImportFrom)]
-        if not all(self._imported(each, _bound_alias(alias)) for each in inside for alias in each.names):
-            raise NotAlone("it imports ToolError inside a function")
-        kept = [each for each in getattr(statement, "decorator_list", []) if not self._is_tool(each)]
-        texts = [f"@{ast.get_source_segment(self.text, each)}" for each in kept]
-        texts.append(ast.get_source_segment(self.text, statement) or "")
-        needed = {name for each in kept for name in _names(each)}
-        for field, child in ast.iter_fields(statement):
-            if field != "decorator_list":
-                for each in child if isinstance(child, list) else [child]:
-                    needed |= set(_names(each)) if isinstance(each, ast.AST) else set()
-        return Definition(self.name, statement.lineno, "\n".join(texts)), needed
-
-    def _is_tool(self, decorator: ast.expr) -> bool:
-        """Whether this is what makes a function one for models."""
-        called = decorator.func if isinstance(decorator, ast.Call) else decorator
-        return ast.unparse(called) in ("tool", f"{_OURS}.tool")
+        imports = [node for node in ast.walk(statement) if isinstance(node, ast.Import | ast.ImportFrom)]
+        if not all(self._import(node, _bound_name(alias)) for node in imports for alias in node.names):
+            raise NotSelfContained("it imports ToolError inside a function")
+        lines = [ast.get_source_segment(self.text, statement) or ""]
+        if isinstance(statement, _BLOCKS):
+            statement.decorator_list = [node for node in statement.decorator_list if not _is_tool(node)]
+            segments = (ast.get_source_segment(self.text, node) for node in statement.decorator_list)
+            lines = [*(f"@{segment}" for segment in segments), *lines]
+        return Definition(self.module, statement.lineno, "\n".join(lines)), set(_used_names(statement))
 
 
-_TYPE_ALIAS: Any = getattr(ast, "TypeAlias", ast.AnnAssign)  # of Python 3.12
-_DEFINITIONS = (
-    ast.FunctionDef,
-    ast.AsyncFunctionDef,
-    ast.ClassDef,
-    ast.Assign,
-    ast.AnnAssign,
-    _TYPE_ALIAS,
-)
+def _is_tool(decorator: ast.expr) -> bool:
+    target = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return ast.unparse(target) in ("tool", f"{_OUR_PACKAGE}.tool")
 
 
-def _bound(statement: ast.stmt) -> set[str]:
-    """The names that a statement at the top of a module gives a value, or may change."""
+_TYPE_ALIAS: Any = getattr(ast, "TypeAlias", ast.AnnAssign)  # since Python 3.12
+_BLOCKS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_DEFINITIONS = (*_BLOCKS, ast.Assign, ast.AnnAssign, _TYPE_ALIAS)
+
+
+def _bound_names(statement: ast.stmt) -> set[str]:
+    """Return the names that a top-level statement binds, or may change."""
     match statement:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             return {name}
-        case ast.Import(names=names) | ast.ImportFrom(names=names):
-            return {_bound_alias(each) for each in names}
+        case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+            return {_bound_name(alias) for alias in aliases}
         case ast.Assign(targets=targets):
-            return {each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)}
-        case ast.AnnAssign(target=ast.Name(id=name)):
+            return {name for target in targets for name in _plain_names(target)}
+        case ast.AnnAssign(target=ast.Name(id=name)) | _TYPE_ALIAS(name=ast.Name(id=name)):
             return {name}
         case ast.Expr(value=ast.Constant()):
             return set()
-        case _TYPE_ALIAS(name=ast.Name(id=name)):
-            return {name}
         case _:
-            return {each.id for each in ast.walk(statement) if isinstance(each, ast.Name)}
+            return set(_plain_names(statement))
 
 
 def _is_installed(package: str) -> bool:
-    """Whether a script that stands anywhere finds this package, too."""
+    """Return whether the package is in the standard library or in site-packages."""
     module = sys.modules.get(package)
-    places = [getattr(module, "__file__", None) or "", *getattr(module, "__path__", [])]
+    paths = [getattr(module, "__file__", None) or "", *getattr(module, "__path__", [])]
     return package in sys.stdlib_module_names or any(
-        re.search(r"\b(site|dist)-packages\b", each) for each in places
+        re.search(r"\b(site|dist)-packages\b", path) for path in paths
     )
 
 
-def _bound_alias(alias: ast.alias) -> str:
+def _bound_name(alias: ast.alias) -> str:
     return alias.asname or alias.name.partition(".")[0]
 
 
-def _names(node: ast.AST) -> Iterator[str]:
-    """The names that are used in this, and in annotations that are written as texts."""
-    for each in ast.walk(node):
-        if isinstance(each, ast.Name):
-            yield each.id
-        for hint in (getattr(each, "annotation", None), getattr(each, "returns", None)):
+def _plain_names(node: ast.AST) -> Iterator[str]:
+    return (child.id for child in ast.walk(node) if isinstance(child, ast.Name))
+
+
+def _used_names(node: ast.AST) -> Iterator[str]:
+    """Yield the names in a node, and in its annotations that are strings."""
+    yield from _plain_names(node)
+    for child in ast.walk(node):
+        for hint in (getattr(child, "annotation", None), getattr(child, "returns", None)):
             if isinstance(hint, ast.Constant) and isinstance(hint.value, str):
-                yield from _names(ast.parse(hint.value, mode="eval"))
+                yield from _used_names(ast.parse(hint.value, mode="eval"))

@@ -8,7 +8,7 @@ no script, and comes back as whole messages or as one sentence.
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from types import UnionType
@@ -33,7 +33,6 @@ from assistant.storage.serialization import (
     message_from_json,
 )
 from assistant.threads import Branches, Thread
-from assistant.tools.results import stopped_result
 
 FORMAT = "assistant-thread"
 VERSION = 1
@@ -44,7 +43,6 @@ MOST_CHARACTERS = 50_000_000
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _FENCE = re.compile(r"(`{3,})[^`]*$|(~{3,})")
 _OPENER = re.compile(r"[\s>*+\-\d.)]*(?:```|~~~|<[A-Za-z/!?])")
-_FUNCTION_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 # --- Markdown ---------------------------------------------------------------------------------------
@@ -297,113 +295,3 @@ def _fits(value: Any, hint: Any) -> bool:
     if hint is float:
         return type(value) in (int, float) and abs(value) < 1e18  # neither endless nor "not a number"
     return type(value) is hint
-
-
-# --- a script ---------------------------------------------------------------------------------------
-
-_SCRIPT = '''\
-"""Say again what was said in a conversation, to the Responses API.
-
-Needs: pip install openai, and OPENAI_API_KEY in the environment (OPENAI_BASE_URL for another server).
-The functions are not run: the model is given the outputs that were recorded, by name and in their order.
-"""
-
-from openai import OpenAI
-
-MODEL = {model}
-
-# What the person said.
-SAID = [{said}]
-
-# What the functions gave.
-RECORDED = {{{recorded}}}
-
-# Functions as the model is offered them; their true parameters are not part of a conversation.
-TOOLS = [{tools}]
-
-MOST_ROUNDS = 20
-
-client = OpenAI()
-conversation = client.conversations.create().id
-
-
-def ask(told):
-    """Print one response as it streams in; the calls it asks for."""
-    calls = []
-    with client.responses.create(
-        model=MODEL, conversation=conversation, input=told, tools=TOOLS, stream=True
-    ) as events:
-        for event in events:
-            if event.type in ("response.output_text.delta", "response.refusal.delta"):
-                print(event.delta, end="", flush=True)
-            elif event.type in ("response.output_text.done", "response.refusal.done"):
-                print()
-            elif event.type == "response.output_item.done" and event.item.type == "function_call":
-                calls.append(event.item)
-            elif event.type in ("response.failed", "response.incomplete"):
-                response = event.response
-                raise SystemExit(f"The answer ended early: {{response.error or response.incomplete_details}}")
-    return calls
-
-
-def output_of(call):
-    """The next output that was recorded for the function."""
-    outputs = RECORDED.get(call.name)
-    output = outputs.pop(0) if outputs else '{{"error": "No further output was recorded."}}'
-    print(f"[{{call.name}}({{call.arguments}}) -> {{output}}]")
-    return {{"type": "function_call_output", "call_id": call.call_id, "output": output}}
-
-
-for text in SAID:
-    print(f"> {{text}}")
-    told = [{{"role": "user", "content": text}}]
-    for _ in range(MOST_ROUNDS):
-        told = [output_of(call) for call in ask(told)]
-        if not told:
-            break
-    else:
-        raise SystemExit("The model asks for functions again and again.")
-'''
-
-
-def as_script(thread: Thread, model: str) -> str:
-    """A Python script, or a notebook's cell, that says the person's messages again to this model.
-
-    Everything the thread holds stands in it as literals; no key and no address does.
-    """
-    said = [message.text for message in thread.messages if message.role == "user" and message.text]
-    recorded: dict[str, list[str]] = {}
-    tools: dict[str, dict[str, Any]] = {}
-    every = (call for message in thread.messages for call in message.calls)
-    for call in (call for call in every if not call.server):
-        recorded.setdefault(call.name, []).append((call.result or stopped_result(call.call_id)).output)
-        if _FUNCTION_NAME.fullmatch(call.name) and call.name not in tools:
-            tools[call.name] = {
-                "type": "function",
-                "name": call.name,
-                "description": f"Arguments such as {call.arguments[:500]}",
-                "parameters": {"type": "object", "properties": {}, "additionalProperties": True},
-                "strict": False,
-            }
-    outputs = [f"{_literal(name)}: [{_lines(map(_literal, given), 2)}]" for name, given in recorded.items()]
-    return _SCRIPT.format(
-        model=_literal(model),
-        said=_lines(map(_literal, said)),
-        recorded=_lines(outputs),
-        tools=_lines(map(_literal, tools.values())),
-    )
-
-
-def _lines(written: Iterable[str], depth: int = 1) -> str:
-    """The elements of a list, a line each."""
-    lines = [f"\n{'    ' * depth}{each}," for each in written]
-    return "".join(lines) + ("\n" + "    " * (depth - 1) if lines else "")
-
-
-def _literal(value: Any) -> str:
-    """The value as Python writes it, without what could not be sent."""
-    if isinstance(value, str):
-        return repr(UNSENDABLE.sub("\ufffd", value))
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_literal(name)}: {_literal(each)}" for name, each in value.items()) + "}"
-    return repr(value)

@@ -20,10 +20,11 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from assistant.codegen.script import thread_script
 from assistant.errors import BackendError, StoreError
 from assistant.locale import N_
 from assistant.runs.loop import INTERRUPTED
-from assistant.storage.export import as_json, as_markdown, as_script, from_json
+from assistant.storage.export import as_json, as_markdown, from_json
 from assistant.storage.search import ThreadSummary
 from assistant.storage.store import Store
 from assistant.threads import Thread, unguessable_id
@@ -218,7 +219,7 @@ def _draw_menu(thread_list: ThreadList, entry: ThreadSummary) -> None:
     for name, ending, export in (
         ("Markdown", "md", lambda thread: as_markdown(thread, entry.title)),
         (_("JSON, to import again"), "json", lambda thread: as_json(thread, entry.title)),
-        (_("Python script"), "py", lambda thread: as_script(thread, thread_list.model)),
+        (_("Python script"), "py", lambda thread: thread_script(thread, thread_list.model)),
     ):
         st.download_button(
             name,

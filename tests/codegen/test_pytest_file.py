@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.codegen.pytest_file import as_test
+from assistant.codegen.pytest_file import pytest_zip
 from assistant.recordings.recording import Recording
 from assistant.transports.replay import shipped
 from tests.paths import ROOT
@@ -26,7 +26,7 @@ def folder() -> Iterator[Path]:
 
 
 def unzipped(recording: Recording, folder: Path) -> list[str]:
-    with zipfile.ZipFile(io.BytesIO(as_test(recording))) as archive:
+    with zipfile.ZipFile(io.BytesIO(pytest_zip(recording))) as archive:
         archive.extractall(folder)
         return archive.namelist()
 
@@ -58,9 +58,9 @@ def test_a_downloaded_test_fails_where_the_answer_has_changed(folder: Path) -> N
 
 def test_the_files_are_named_after_what_the_person_said() -> None:
     recording = Recording.from_lines(shipped()["weather_then_a_hotel"].read_text("utf-8"))
-    with zipfile.ZipFile(io.BytesIO(as_test(recording))) as archive:
+    with zipfile.ZipFile(io.BytesIO(pytest_zip(recording))) as archive:
         test, played = archive.namelist()
     assert re.fullmatch(r"test_2026\d{4}_\d{6}_what_s_the_weather_in_tokyo_and_paris_an\w*\.py", test)
     assert played == test.removeprefix("test_").replace(".py", ".jsonl")
-    with zipfile.ZipFile(io.BytesIO(as_test(Recording(began=0.0)))) as archive:
+    with zipfile.ZipFile(io.BytesIO(pytest_zip(Recording(began=0.0)))) as archive:
         assert archive.namelist() == ["test_19700101_000000.py", "19700101_000000.jsonl"]

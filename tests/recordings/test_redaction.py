@@ -21,8 +21,9 @@ from streamlit.testing.v1 import AppTest
 from assistant import Assistant, SettingsError, Thread, Toolbox, tool
 from assistant.backends.client import connect
 from assistant.backends.connection.override import ConnectionOverride
-from assistant.codegen.pytest_file import as_test
-from assistant.codegen.script import as_curl, as_script
+from assistant.codegen.curl import curl_command
+from assistant.codegen.pytest_file import pytest_zip
+from assistant.codegen.script import thread_script, turn_script
 from assistant.errors import StoreError
 from assistant.events import Event, RunCompleted, RunFailed, RunStopped
 from assistant.observability.metrics import Metrics
@@ -31,7 +32,6 @@ from assistant.runs.autosave import Autosaver
 from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
 from assistant.storage.export import as_json, as_markdown
-from assistant.storage.export import as_script as thread_as_script
 from assistant.storage.store import Store
 from assistant.transports.recorder import record_run
 from assistant.ui.metrics import collect
@@ -147,8 +147,8 @@ def of_settings(settings: Settings) -> dict[str, str]:
     return {
         "repr(settings)": repr(settings),
         "str(settings)": f"{settings}",
-        "script": as_script(settings, TOOLBOX, "Hi"),
-        "curl": as_curl({"input": "Hi"}, settings.base_url),
+        "script": turn_script(settings, TOOLBOX, "Hi"),
+        "curl": curl_command({"input": "Hi"}, settings.base_url),
     }
 
 
@@ -159,10 +159,10 @@ def of_thread(thread: Thread, recording: Recording, events: list[Event]) -> dict
         "notes": json.dumps(thread.backend_state),
         "Markdown": as_markdown(thread, "A thread"),
         "JSON": as_json(thread, "A thread"),
-        "script of the thread": thread_as_script(thread, "m"),
+        "script of the thread": thread_script(thread, "m"),
         "tape": recording.as_lines(),
-        "test": unpacked(as_test(recording)),
-        "curl of a request": "".join(as_curl(body) for body in requests(recording)),
+        "test": unpacked(pytest_zip(recording)),
+        "curl of a request": "".join(curl_command(body) for body in requests(recording)),
     }
 
 

@@ -2,21 +2,18 @@
 
 import ast
 import json
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from assistant import Thread
+from assistant.codegen.script import thread_script
 from assistant.events import Ending, RunCompleted, RunFailed, RunPaused, RunStopped, ToolResult
 from assistant.messages import Call, Message, Part, Reasoning, Refusal, Remark, Text
-from assistant.storage.export import MOST_CHARACTERS, as_json, as_markdown, as_script, from_json
+from assistant.storage.export import MOST_CHARACTERS, as_json, as_markdown, from_json
 from tests.conftest import Connect
-from tests.servers.responses import ModelServer, call, calls, text
+from tests.servers.responses import ModelServer, text
 
 HOSTILE = (
     "```\n````json\n~~~\n</code></pre><script>alert(1)</script>\n<!-- "
@@ -286,7 +283,7 @@ def test_every_message_comes_back_equal_from_an_export() -> None:
         thread, same = from_json(as_json(Thread("conv_1", given, {"a": 1}), title))
         assert (thread.id, thread.messages, thread.backend_state, same) == ("", given, {}, title)
         as_markdown(thread, title).encode()
-        ast.parse(as_script(thread, title))
+        ast.parse(thread_script(thread, title))
 
     check = hypothesis.given(st.lists(messages, max_size=4), texts)(comes_back)
     hypothesis.settings(max_examples=60, deadline=None, database=None, derandomize=True)(check)()
@@ -405,135 +402,3 @@ def test_an_imported_thread_goes_on_in_a_new_conversation_that_is_told_everythin
             assert server.asked[1]["input"][: len(told)] == told
             assert server.asked[1]["input"][-1] == question
         assert server.refused == []
-
-
-# --- a script ---------------------------------------------------------------------------------------
-
-
-def run_script(script: str, server: ModelServer, tmp_path: Path) -> tuple[str, str]:
-    """What the script prints, and what it says of errors, run against this server."""
-    (tmp_path / "again.py").write_text(script, "utf-8")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI")}
-    done = subprocess.run(
-        [sys.executable, "-X", "utf8", "again.py"],
-        cwd=tmp_path,
-        env=kept | {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "sk-canary"},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
-    return done.stdout, done.stderr
-
-
-def test_a_script_says_it_all_again_and_answers_calls_as_they_were_answered(
-    server: ModelServer, connect_to: Connect, tmp_path: Path
-) -> None:
-    thread = Thread(
-        messages=[
-            Message.from_user("京都?\n'''\"\"\"{x}\\"),
-            said(added("c1", "3"), added("c2", "日本")),
-            Message.from_user("More"),
-            said(Text("Here."), added("c3", "five")),
-        ]
-    )
-    server.plays(
-        calls(call("add", a=1, b=2), call("add", a=3, b=4)),
-        text("Three.", "日本."),
-        calls(call("add", a=5, b=6)),
-        calls(call("add", a=7, b=8), call("other")),
-        text("So."),
-    )
-    script = as_script(thread, "test-model")
-    printed, errors = run_script(script, server, tmp_path)
-    assert errors == ""
-    assert printed == (
-        "> 京都?\n'''\"\"\"{x}\\\n"
-        '[add({"a": 1, "b": 2}) -> 3]\n'
-        '[add({"a": 3, "b": 4}) -> 日本]\n'
-        "Three.\n日本.\n"
-        "> More\n"
-        '[add({"a": 5, "b": 6}) -> five]\n'
-        '[add({"a": 7, "b": 8}) -> {"error": "No further output was recorded."}]\n'
-        '[other({}) -> {"error": "No further output was recorded."}]\n'
-        "So.\n"
-    )
-    assert [asked["model"] for asked in server.asked] == ["test-model"] * 5
-    assert server.asked[0]["tools"] == [
-        {
-            "type": "function",
-            "name": "add",
-            "description": 'Arguments such as {"a": 1, "b": 2}',
-            "parameters": {"type": "object", "properties": {}, "additionalProperties": True},
-            "strict": False,
-        }
-    ]
-    assert len(server.conversations) == 1
-    assert server.refused == []
-
-
-def test_a_script_says_when_an_answer_ended_early(server: ModelServer, tmp_path: Path) -> None:
-    server.plays(
-        text("So", ending="incomplete", details={"incomplete_details": {"reason": "content_filter"}})
-    )
-    script = as_script(Thread(messages=[Message.from_user("Hi")]), "m")
-    assert run_script(script, server, tmp_path) == (
-        "> Hi\nSo\n",
-        "The answer ended early: IncompleteDetails(reason='content_filter')\n",
-    )
-
-
-def test_what_was_said_is_only_ever_text_in_a_script() -> None:
-    thread = Thread(
-        messages=[
-            Message.from_user(HOSTILE),
-            said(Call("c1", HOSTILE, HOSTILE, 1, result=ToolResult("c1", HOSTILE)), added("c2", HOSTILE)),
-        ],
-        backend_state={"responses": {"items": ["sk-secret"]}},
-    )
-    script = as_script(thread, HOSTILE)
-    empty = as_script(Thread(), "")
-
-    def without_literals(source: str) -> str:
-        tree = ast.parse(source)
-        for node in tree.body:
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant | ast.List | ast.Dict):
-                ast.literal_eval(node.value)
-                node.value = ast.Constant(None)
-        return ast.dump(tree)
-
-    assert without_literals(script) == without_literals(empty)
-    assert script.encode().decode() == script
-    assert "sk-secret" not in script
-    assert not re.search("[\x00\x1b\u202e]", script)
-
-
-def test_a_script_of_a_small_thread_begins_like_this() -> None:
-    thread = Thread(messages=[Message.from_user("Hi"), said(added("c1", "3"), added("c2", "4"))])
-    script = as_script(thread, "gpt-6-luna")
-    assert (
-        script[script.index("MODEL") : script.index("MOST_ROUNDS")]
-        == """\
-MODEL = 'gpt-6-luna'
-
-# What the person said.
-SAID = [
-    'Hi',
-]
-
-# What the functions gave.
-RECORDED = {
-    'add': [
-        '3',
-        '4',
-    ],
-}
-
-# Functions as the model is offered them; their true parameters are not part of a conversation.
-TOOLS = [
-    {'type': 'function', 'name': 'add', 'description': 'Arguments such as {"a": 1, "b": 2}', \
-'parameters': {'type': 'object', 'properties': {}, 'additionalProperties': True}, 'strict': False},
-]
-
-"""
-    )

@@ -13,7 +13,7 @@ from typing import Literal
 
 import streamlit as st
 
-from assistant.codegen.pytest_file import as_test
+from assistant.codegen.pytest_file import pytest_zip
 from assistant.locale import N_
 from assistant.recordings.check import Finding, check
 from assistant.recordings.diagram import as_mermaid
@@ -164,7 +164,7 @@ def _draw_tape(recording: Recording, size: int, going_on: bool, replay: Replay |
         )
         st.download_button(
             _("Save as a test"),
-            partial(as_test, recording),
+            partial(pytest_zip, recording),
             file_name=f"{name}.zip",
             mime="application/zip",
             key="inspector_save_test",

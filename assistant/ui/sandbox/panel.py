@@ -11,7 +11,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from assistant.codegen.script import as_curl, as_script
+from assistant.codegen.curl import curl_command
+from assistant.codegen.script import turn_script
 from assistant.locale import N_
 from assistant.recordings.recording import Recording, RecordingError
 from assistant.runs.replay import differences
@@ -182,10 +183,10 @@ def _draw_code(sandbox: Sandbox) -> None:
             "runs as it is, with your key in the environment."
         )
     )
-    st.code(as_script(settings, toolbox, said[-1]), language="python")
+    st.code(turn_script(settings, toolbox, said[-1]), language="python")
     if sandbox.recordings and (request := request_of(sandbox.recordings[-1])):
         st.caption(_("One request, as it was sent"))
-        st.code(as_curl(request, address_of(sandbox.recordings[-1])), language="bash", wrap_lines=True)
+        st.code(curl_command(request, address_of(sandbox.recordings[-1])), language="bash", wrap_lines=True)
 
 
 def _draw_faults(sandbox: Sandbox) -> None:

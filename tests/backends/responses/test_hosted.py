@@ -11,6 +11,7 @@ import pytest
 from assistant import Assistant, SettingsError, Thread, Toolbox
 from assistant.backends.client import connect
 from assistant.backends.responses.backend import Responses
+from assistant.codegen.script import thread_script
 from assistant.errors import RequestRefused, UnknownThread
 from assistant.events import (
     CallAnswered,
@@ -36,7 +37,7 @@ from assistant.events import (
 )
 from assistant.messages import Call, Message, Text
 from assistant.settings import Settings
-from assistant.storage.export import as_json, as_markdown, as_script, from_json
+from assistant.storage.export import as_json, as_markdown, from_json
 from assistant.storage.serialization import message_as_json, message_from_json
 from assistant.tools.hosted import HostedTool, format_hosted_tools, offered, parse, request_fields
 from assistant.tools.results import denied_result
@@ -545,5 +546,5 @@ def test_a_file_that_code_made_is_fetched_by_its_ids(server: ModelServer, ask: A
 
 def test_the_script_of_a_thread_knows_no_tools_of_a_server(server: ModelServer, ask: Ask) -> None:
     thread, _ = paused(server, ask(WIKI), "read")
-    assert "'read'" not in as_script(thread, "m")
-    assert '"read"' not in as_script(thread, "m")
+    assert "'read'" not in thread_script(thread, "m")
+    assert '"read"' not in thread_script(thread, "m")

@@ -185,10 +185,10 @@ def test_a_function_is_tried_without_a_model(open_page: Open) -> None:
 
 
 def test_a_tape_saved_as_a_test_holds_the_tape_and_the_test(server: ModelServer, open_page: Open) -> None:
-    from assistant.codegen.pytest_file import as_test
+    from assistant.codegen.pytest_file import pytest_zip
 
     page = with_sandbox(open_page(OPENAI_BASE_URL=server.url))
     server.plays(text("Hello."))
     ask(page, "Hi")
-    names = zipfile.ZipFile(io.BytesIO(as_test(page.session_state.recording))).namelist()
+    names = zipfile.ZipFile(io.BytesIO(pytest_zip(page.session_state.recording))).namelist()
     assert sorted(name.rpartition(".")[2] for name in names) == ["jsonl", "py"]

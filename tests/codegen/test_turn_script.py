@@ -1,14 +1,13 @@
-"""Code that is shown runs as shown: scripts in processes of their own, and curl through a shell."""
+"""The script of a turn runs as it is, in a process without this project."""
 
 import ast
 import asyncio
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -18,13 +17,12 @@ import pytest
 from pydantic import BaseModel, Field
 
 from assistant import Tool, Toolbox, ToolError, functions, tool
-from assistant.codegen.script import as_curl, as_script
+from assistant.codegen.curl import curl_command
+from assistant.codegen.script import turn_script
 from assistant.settings import Settings
-from tests.conftest import add, need
-from tests.servers.chat_completions import ChatServer
+from tests.codegen.conftest import HOSTILE
+from tests.conftest import add
 from tests.servers.responses import ModelServer, call, calls, refusal, text
-
-HOSTILE = "'''\"\"\"{} {0} $HOME $said `id` \\ \n\r\nJSON\n\x00 \x1b[2J \ud800 \u202e $(id) !! 京都"
 
 # --- functions, with all that they may need of their module -------------------------------------------
 
@@ -113,17 +111,6 @@ def _made() -> Tool[..., Any]:
     return inner
 
 
-@pytest.fixture(params=["responses", "chat"])
-def protocol(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def model(protocol: str) -> Iterator[ModelServer]:
-    with ChatServer() if protocol == "chat" else ModelServer(conversations=False) as server:
-        yield server
-
-
 Script = Callable[..., tuple[str, str]]
 
 
@@ -133,7 +120,7 @@ def run(model: ModelServer, protocol: str, tmp_path: Path) -> Script:
 
     def ran(*tools: Tool[..., Any], prompt: str = "Go", **settings: Any) -> tuple[str, str]:
         given = Settings(model="test-model", instructions="Be brief.", protocol=protocol)  # type: ignore[arg-type]
-        (tmp_path / "turn.py").write_text(as_script(given, Toolbox(*tools), prompt), "utf-8")
+        (tmp_path / "turn.py").write_text(turn_script(given, Toolbox(*tools), prompt), "utf-8")
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("OPENAI", "PYTHON"))
         }
@@ -240,7 +227,7 @@ def test_whatever_a_call_does_wrong_is_told_to_the_model(run: Script, model: Mod
     assert wrong == "AttributeError: 'list' object has no attribute 'items'"
     assert unknown == "KeyError: 'nowhere'"
     assert unfit.startswith("ValidationError: 1 validation error for add")
-    assert missing == "NotImplementedError: served has to be written here"
+    assert missing == "NotImplementedError: served is not included in this script"
 
 
 @pytest.mark.exhaustive
@@ -262,7 +249,7 @@ def test_a_model_that_calls_for_ever_is_left(run: Script, model: ModelServer) ->
     model.plays(*(calls(call("add", a=1, b=2)) for _ in range(10)))
     printed, errors = run(add)
     assert printed.count("-> 3]") == 10
-    assert errors == "The model asks for functions again and again.\n"
+    assert errors == "The model keeps calling functions.\n"
 
 
 @pytest.mark.exhaustive
@@ -276,30 +263,30 @@ def test_a_refusal_is_printed(run: Script, model: ModelServer) -> None:
 @pytest.mark.parametrize(
     ("function", "reason"),
     [
-        (counted, "it needs count, which several lines of its module make"),
-        (served, "it needs tests.servers.responses, which is another file"),
-        (inside, "it needs assistant.settings, which is another file"),
-        (here, "it needs __file__, which no plain line of its module makes"),
-        (print, "it needs the name print, which means something else here"),
-        (_made(), "it is not a plain function at the top of a file"),
-        (tool(os.getcwd), "its source cannot be read"),
+        (counted, "it needs count, which several statements of its module change"),
+        (served, "it needs tests.servers.responses of this project"),
+        (inside, "it needs assistant.settings of this project"),
+        (here, "it needs __file__, which no statement of its module defines"),
+        (print, "the name print has another meaning in this script"),
+        (_made(), "it is not a plain function at the top level of a module"),
+        (tool(os.getcwd), "its source is not available"),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
 def test_a_function_that_cannot_stand_alone_is_a_stub_that_says_why(
     function: Tool[..., Any], reason: str
 ) -> None:
-    script = as_script(Settings(), Toolbox(add, function), "Go")
+    script = turn_script(Settings(), Toolbox(add, function), "Go")
     ast.parse(script)
-    assert f"    # The source of {function.name} could not be put here: {reason}.\n" in script
-    assert f'    raise NotImplementedError("{function.name} has to be written here")\n' in script
+    assert f"    # The source of {function.name} is not included: {reason}.\n" in script
+    assert f'    raise NotImplementedError("{function.name} is not included in this script")\n' in script
     assert "def add(a: int, b: int) -> int:" in script
 
 
 def test_the_example_functions_that_stand_alone_are_in_their_script() -> None:
-    script = as_script(Settings(), Toolbox.from_package(functions), "Go")
+    script = turn_script(Settings(), Toolbox.from_package(functions), "Go")
     compile(script, "turn.py", "exec")
-    stubs = re.findall(r"# The source of (\w+) could", script)
+    stubs = re.findall(r"# The source of (\w+) is not", script)
     hotels = ["find_hotels", "book_hotel", "hotel_prices"]
     assert stubs == ["find_events", *hotels, "get_weather", "get_forecast"]
 
@@ -310,7 +297,7 @@ def test_what_was_said_is_only_ever_text_in_a_script(
 ) -> None:
     def written(words: str) -> str:
         settings = Settings(model=words, instructions=words, protocol=protocol)  # type: ignore[arg-type]
-        return as_script(settings, Toolbox(*tools), words)
+        return turn_script(settings, Toolbox(*tools), words)
 
     def without_literals(script: str) -> str:
         tree = ast.parse(script)
@@ -342,62 +329,15 @@ def test_what_was_said_is_only_ever_text_in_a_script(
     ids=["demo", "key", "local", "both"],
 )
 def test_the_address_is_in_a_script_and_no_key_is(settings: Settings, client: str) -> None:
-    script = as_script(settings, Toolbox(add), "Go")
+    script = turn_script(settings, Toolbox(add), "Go")
     assert client in script
-    assert "canary" not in script + as_curl({}, settings.base_url)
+    assert "canary" not in script + curl_command({}, settings.base_url)
     needs_key = bool(settings.api_key or not settings.base_url)
     assert ("OPENAI_API_KEY" in script) is needs_key
 
 
 def test_the_reasoning_effort_is_asked_for_in_the_protocols_words() -> None:
-    script = as_script(Settings(effort="low"), Toolbox(), "Go")
-    assert 'input=said, reasoning={"effort": "low"}, stream=True' in script
-    script = as_script(Settings(effort="low", protocol="chat"), Toolbox(), "Go")
-    assert 'messages=said, reasoning_effort="low", stream=True' in script
-
-
-# --- curl ---------------------------------------------------------------------------------------------
-
-
-def test_a_request_is_sent_by_curl_as_it_is_whatever_is_in_it(
-    model: ModelServer, protocol: str, tmp_path: Path
-) -> None:
-    need(shutil.which("curl"), "curl")
-    words = HOSTILE.replace("\ud800", "") + "x" * 200_000  # more than one argument of a command may have
-    field = "messages" if protocol == "chat" else "input"
-    request = {"model": "test-model", field: [{"role": "user", "content": words}], "stream": True}
-    model.plays(text("京都"))
-    command = as_curl(request, model.url)
-    done = subprocess.run(
-        ["bash"],
-        input=command,
-        env={"PATH": os.environ["PATH"], "OPENAI_API_KEY": "sk-test-key"},
-        cwd=tmp_path,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=30,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert model.asked == [request]
-    assert done.stdout.count("data: ") > 3
-    if protocol == "responses":
-        assert model.headers[0]["Authorization"] == "Bearer sk-test-key"
-
-
-def test_a_small_request_as_curl_looks_like_this() -> None:
-    assert as_curl({"input": "It's 京都\n\x1b[2J\u202e", "stream": True}) == (
-        "curl -sSN 'https://api.openai.com/v1/responses' \\\n"
-        '  -H "Authorization: Bearer $OPENAI_API_KEY" \\\n'
-        "  -H 'Content-Type: application/json' \\\n"
-        "  --data-binary @- <<'JSON'\n"
-        "{\n"
-        '  "input": "It\'s 京都\\n\\u001b[2J\\u202e",\n'
-        '  "stream": true\n'
-        "}\n"
-        "JSON\n"
-    )
-
-
-def test_an_address_cannot_leave_its_quotes() -> None:
-    assert as_curl({}, "http://host/'$(id)'").startswith("curl -sSN 'http://host/%27$(id)%27/responses' \\\n")
+    script = turn_script(Settings(effort="low"), Toolbox(), "Go")
+    assert 'input=messages, reasoning={"effort": "low"}, stream=True' in script
+    script = turn_script(Settings(effort="low", protocol="chat"), Toolbox(), "Go")
+    assert 'messages=messages, reasoning_effort="low", stream=True' in script
