@@ -1,23 +1,23 @@
 """Everything that can go wrong, split by whose fault it is.
 
     AssistantError
-    ├── SettingsError          the configuration: names the variable, the value and the remedy
-    ├── FunctionError          a function that cannot be offered to a model; raised at import
-    ├── ToolError              raised *by* a function: its text is for the model
-    ├── ThreadBusy             a second run was started on a thread while one is running
-    ├── QuotaError             the request was not sent, because the owner's account may not be used for it now
-    │   ├── LimitExceeded          a usage limit is reached
-    │   └── UsageUnavailable       usage cannot be counted
-    ├── StoreError             the database that keeps threads cannot be used
-    ├── Incomplete             nobody's: the server ended a response early, at a limit
-    └── BackendError           a request that did not end well
-        ├── RequestRefused         the server understood and said no: key, quota, model, length
-        ├── ServerFailed           the server is at fault, or is not the server we think it is
-        ├── Interrupted            the answer was cut: connection lost, silence, no last event
-        └── UnknownThread          no thread by this id on the server
+    ├── SettingsError          a setting has a value that cannot be used
+    ├── FunctionError          a Python function cannot be offered to a model; raised at import
+    ├── ToolError              raised by a function: its text is for the model
+    ├── ThreadBusy             the thread already has a run
+    ├── QuotaError             the owner's account may not be used now
+    │   ├── LimitExceeded      a usage limit was reached
+    │   └── UsageUnavailable   usage cannot be counted
+    ├── StoreError             the database cannot be used
+    ├── Incomplete             the server ended a response early, at a limit
+    └── BackendError           a request did not end well
+        ├── RequestRefused     the server understood the request and refused it: key, quota, model, length
+        ├── ServerFailed       the server failed, was unreachable, or is not the server we think it is
+        ├── Interrupted        the response was cut off: connection lost, silence, no last event
+        └── UnknownThread      the server has no thread with this id
 
-The one rule: the text of an error is a sentence for the person, saying what happened and what to do.
-It never holds a key, and an exception of the SDK never leaves ``backends/``.
+The text of an error tells the user what happened and what to do. It contains no key, and an exception of the SDK
+never leaves ``backends/``.
 """
 
 from typing import Literal
@@ -27,7 +27,7 @@ from assistant.locale import N_, UserText
 
 
 class AssistantError(Exception):
-    """The root of this package's exceptions. ``text`` says what happened and what to do."""
+    """The root of this package's exceptions. ``text`` tells the user what happened and what to do."""
 
     def __init__(self, text: str = "") -> None:
         super().__init__(text)
@@ -50,7 +50,7 @@ class ToolError(AssistantError):
 
 
 class ThreadBusy(AssistantError):
-    """The thread has a run already, and a thread has one run at a time."""
+    """The thread already has a run; a thread has one run at a time."""
 
 
 LimitScope = Literal["user", "everyone"]
@@ -62,7 +62,7 @@ class QuotaError(AssistantError):
 
 
 class LimitExceeded(QuotaError):
-    """A usage limit is reached.
+    """A usage limit was reached.
 
     ``limit`` is the limit as it is written in the settings; ``resets_at`` is in seconds since 1970.
     """
@@ -79,11 +79,11 @@ class UsageUnavailable(QuotaError):
 
 
 class StoreError(AssistantError):
-    """The database that keeps threads cannot be used; without it the application goes on, forgetful."""
+    """The database cannot be used. The application continues without storing threads."""
 
 
 class Incomplete(AssistantError):
-    """The server ended a response early, at a limit; what was said is kept."""
+    """The server ended a response early, at a limit; what arrived is kept."""
 
     def __init__(self, text: str, *, reason: StopReason) -> None:
         super().__init__(text)
@@ -93,9 +93,10 @@ class Incomplete(AssistantError):
 class BackendError(AssistantError):
     """A request to the model's server did not end well.
 
-    ``code`` names the kind for programs (``rate_limit``, ``invalid_key`` …). ``retry`` says whether the
-    same request can succeed later without anybody changing anything; ``retry_after`` is in seconds,
-    where the server told.
+    ``code`` names the kind of error for programs: the server's own code where it sent one
+    (``rate_limit_exceeded``, ``invalid_api_key`` …), else ours (``timeout``, ``unreachable``, ``not_the_api`` …).
+    ``retry`` says whether the same request may succeed later; ``retry_after`` is the wait in seconds that the
+    server asked for.
     """
 
     def __init__(
@@ -112,12 +113,12 @@ class RequestRefused(BackendError):
 
 
 class ServerFailed(BackendError):
-    """The server failed, could not be reached, or answered something that is not the protocol."""
+    """The server failed, could not be reached, or sent something other than the protocol."""
 
 
 class Interrupted(BackendError):
-    """The answer was cut off before its last event."""
+    """The response was cut off before its last event."""
 
 
 class UnknownThread(BackendError):
-    """The server knows no thread by this id."""
+    """The server has no thread with this id."""

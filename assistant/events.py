@@ -1,9 +1,7 @@
-"""What a run says while it goes on: frozen values, in the order in which things happened.
+"""The events of a run: frozen values, in the order in which things happened.
 
-Not here: anything about a server's protocol (``backends/``) or about drawing (``ui/``). A run says any
-number of events, and then exactly one ``Ending``, which is its last.
-
-The one rule: a new event joins ``Event``, and mypy then names every ``match`` that has to learn it.
+A run yields any number of events and then exactly one ``Ending``, which is its last. Events know nothing of a server's
+protocol or of the page. A new event joins the union ``Event``; mypy then reports every ``match`` that must handle it.
 """
 
 from collections.abc import Iterator
@@ -13,28 +11,26 @@ from typing import Literal, Protocol
 from assistant.locale import UserText
 
 Outcome = Literal["done", "failed", "timeout", "invalid", "unknown", "stopped", "denied"]
-"""How a call ended: ``done``; ``failed`` (the function raised); ``timeout``; ``invalid`` (arguments it
-does not take); ``unknown`` (no such function); ``stopped`` (it was never run, or nobody waited); ``denied``
-(a person did not let it run)."""
+"""How a call ended: ``done``; ``failed``: the function raised; ``timeout``; ``invalid``: the arguments do not fit
+the function; ``unknown``: there is no such function; ``stopped``: it was not run, or its result was not awaited;
+``denied``: the user did not allow it."""
 
-StopReason = Literal[
-    "person", "max_output_tokens", "content_filter", "max_rounds", "repeated_call", "unknown"
-]
-"""Why an answer is shorter than the model meant it to be."""
+StopReason = Literal["user", "max_output_tokens", "content_filter", "max_rounds", "repeated_call", "unknown"]
+"""Why an answer ended early."""
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadOpened:
-    """The server gave the thread its id."""
+    """The thread has an id now."""
 
     thread_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class RoundStarted:
-    """A response was asked for; ``number`` counts from 1 within the run.
+    """A response was requested; ``number`` counts from 1 within the run.
 
-    ``resumed`` is true where it goes on with what a process that is gone has begun.
+    ``resumed``: the response continues one that another process has started.
     """
 
     number: int
@@ -50,12 +46,12 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class TextBreak:
-    """Another message of the same answer begins: the text that follows is a block of its own."""
+    """A new message of the same answer begins: the text that follows is a separate block."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalDelta:
-    """The next piece of the model's words on why it will not answer."""
+    """The next piece of the model's refusal."""
 
     text: str
 
@@ -69,14 +65,14 @@ class ReasoningDelta:
 
 @dataclass(frozen=True, slots=True)
 class ReasoningEnded:
-    """The model went on to something else after so many ``seconds``, which take no part in equality."""
+    """The model finished reasoning after this many ``seconds``, which are ignored in comparisons."""
 
     seconds: float = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCallDelta:
-    """The next piece of a call's arguments while the model is writing them."""
+    """The next piece of a call's arguments, while the model is writing them."""
 
     call_id: str
     name: str
@@ -85,10 +81,10 @@ class ToolCallDelta:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A finished call of a round that ended well; ``arguments`` is the JSON text the model wrote.
+    """A complete call; ``arguments`` is the JSON text that the model wrote.
 
-    With a ``server``, it is a call of a remote server's tool, which waits for a person's leave: it is run
-    there and not here, and its result says no more than whether it may be.
+    With a ``server``, it is a call of a remote MCP server's tool that needs approval. It is run there, so its
+    result here says only whether it may run.
     """
 
     call_id: str
@@ -99,7 +95,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class CallApproved:
-    """A person lets a call run; with these ``arguments``, JSON text, where they changed the model's."""
+    """The user allowed a call, with these ``arguments`` (JSON text) if they changed the model's."""
 
     call_id: str
     arguments: str = ""
@@ -107,7 +103,7 @@ class CallApproved:
 
 @dataclass(frozen=True, slots=True)
 class CallDenied:
-    """A person does not let a call run; the model reads the ``reason``, if there is one."""
+    """The user denied a call; the model reads the ``reason``, if any."""
 
     call_id: str
     reason: str = ""
@@ -115,7 +111,7 @@ class CallDenied:
 
 @dataclass(frozen=True, slots=True)
 class CallAnswered:
-    """A person answers a call in the function's place; ``output`` is what the model reads."""
+    """The user provided the result of a call; ``output`` is what the model reads."""
 
     call_id: str
     output: str
@@ -126,7 +122,7 @@ Decision = CallApproved | CallDenied | CallAnswered
 
 @dataclass(frozen=True, slots=True)
 class ToolProgress:
-    """How far a call is that runs, in the function's own words; ``share`` of all, 0 to 1, if it says so."""
+    """The progress of a running call in the function's own words; ``share`` is 0 to 1 if known."""
 
     call_id: str
     text: str
@@ -134,14 +130,13 @@ class ToolProgress:
 
 
 ViewKind = Literal["table", "chart", "map", "image", "file", "diagram"]
-"""What a person is shown. A view's ``content`` is JSON for a ``table`` (its columns and rows), a ``chart`` (a
-Vega-Lite specification) and a ``map`` (its points), base64 for an ``image`` and a ``file``, and a
-``diagram``'s text as it is."""
+"""The kinds of view. The ``content`` is JSON for a ``table`` (columns and rows), a ``chart`` (a Vega-Lite
+specification) and a ``map`` (points), base64 for an ``image`` and a ``file``, and Mermaid text for a ``diagram``."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Something a function made for the person to see: its kind, its name if it has one, and its content."""
+    """A result for the user to see: its kind, its name if it has one, and its content."""
 
     kind: ViewKind
     name: str
@@ -150,11 +145,11 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What came of a call: ``output`` is what the model reads.
+    """The result of a call; ``output`` is what the model reads.
 
-    ``detail`` is for the person alone: the exception's own words, or the whole of an output that was
-    shortened for the model; and so are the ``views``, which are not kept on a tape. ``seconds`` is the
-    function's running time; it takes no part in equality.
+    ``detail`` is only for the user: the exception's text, or the whole of an output that was truncated for the
+    model. So are the ``views``, which are not recorded. ``seconds`` is the function's running time; it is ignored
+    in comparisons.
     """
 
     call_id: str
@@ -166,15 +161,15 @@ class ToolResult:
 
 
 HostedKind = Literal["web_search", "file_search", "code_interpreter", "image_generation", "mcp"]
-"""A tool that the model's own server runs; ``mcp`` stands for those of a remote server that it asks."""
+"""The tools that the model's server runs; ``mcp`` is a tool of a remote MCP server."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostedCall:
-    """What a tool of the server's own does, or did; a later one by the same id takes its place.
+    """The state of a hosted tool's call; a later event with the same id replaces it.
 
-    ``name`` is the remote tool's, for ``mcp``. ``asked`` is what the model wanted: queries, code, a prompt,
-    arguments; ``output`` is what came of it, in words, and the ``views`` are for the person to see.
+    ``name`` is the remote tool's, for ``mcp``. ``asked`` is the input: queries, code, a prompt or arguments.
+    ``output`` is the result as text; the ``views`` are for the user.
     """
 
     call_id: str
@@ -188,7 +183,7 @@ class HostedCall:
 
 @dataclass(frozen=True, slots=True)
 class HostedDelta:
-    """The next piece of what a tool of the server's own is asked, while the model writes it."""
+    """The next piece of a hosted tool's input, while the model is writing it."""
 
     call_id: str
     text: str
@@ -196,9 +191,9 @@ class HostedDelta:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A source of the text just said: it is meant for what stands before its character number ``at``.
+    """A source of the text before character number ``at``.
 
-    It has a ``url``, or a ``file_id``; a file that a tool made is in a ``container``.
+    It has a ``url`` or a ``file_id``; a file that a tool created is in a ``container``.
     """
 
     at: int
@@ -220,7 +215,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class RoundEnded:
-    """A response ended well; the calls it asked for were said just before."""
+    """A response ended well; its calls are the events just before."""
 
     model: str = ""
     usage: Usage | None = None
@@ -228,24 +223,24 @@ class RoundEnded:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A small remark to the person about the thread itself, such as "the conversation was rebuilt"."""
+    """A remark for the user about the thread itself, such as "the conversation was rebuilt"."""
 
     text: UserText
 
 
 @dataclass(frozen=True, slots=True)
 class RunCompleted:
-    """The model has said all it wanted to say."""
+    """The model has finished its answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunPaused:
-    """The run waits for a person's decision on its open calls."""
+    """The run waits for the user's decision on its open calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunStopped:
-    """The run ended early, by the person or by a limit; what was said is kept."""
+    """The user or a limit ended the run early; what arrived is kept."""
 
     reason: StopReason
     text: UserText
@@ -253,10 +248,10 @@ class RunStopped:
 
 @dataclass(frozen=True, slots=True)
 class RunFailed:
-    """The run ended in an error; ``text`` says to the person what happened and what to do.
+    """The run ended in an error; ``text`` tells the user what happened and what to do.
 
-    ``retry`` says whether trying again can help without anybody changing anything; ``retry_after``
-    is the wait in seconds that the server asked for.
+    ``retry`` says whether the same request may succeed later; ``retry_after`` is the wait in seconds that the
+    server asked for.
     """
 
     code: str

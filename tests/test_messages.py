@@ -40,7 +40,7 @@ def fold(events: Iterable[Event]) -> Message:
 ENDINGS: list[Ending] = [
     RunCompleted(),
     RunPaused(),
-    RunStopped("person", "Stopped."),
+    RunStopped("user", "Stopped."),
     RunFailed("server_error", "It failed.", retry=True, retry_after=2.0),
 ]
 DONE = RunCompleted()

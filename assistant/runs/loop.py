@@ -39,7 +39,7 @@ Events = Generator[Event, None, None]
 MAX_REPEATS = 3
 """Maximum number of rounds in which one run may make the very same call."""
 
-STOPPED = RunStopped("person", N_("Stopped."))
+STOPPED = RunStopped("user", N_("Stopped."))
 """The ending of a run that the user stopped."""
 
 INTERRUPTED = RunFailed("interrupted", N_("The application ended in the middle of this answer."), retry=True)

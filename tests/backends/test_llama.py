@@ -231,7 +231,7 @@ def test_a_stopped_answer_ends_at_the_server_too_and_the_next_message_is_answere
     assert llama_server.is_busy(roomy)
     run.close()
     wait_until(lambda: not llama_server.is_busy(roomy), 1.5)  # by itself it would go on for longer
-    assert thread.messages[-1].ending == RunStopped("person", "Stopped.")
+    assert thread.messages[-1].ending == RunStopped("user", "Stopped.")
     assert thread.messages[-1].text == "".join(said)
     events = list(assistant.run(thread, "Thank you. What is the capital of France?"))
     assert is_done_or_at_its_limit(events[-1])

@@ -326,7 +326,7 @@ def test_a_run_that_is_complete_with_an_open_call_is_found() -> None:
         ("answered", f"The run is complete, and the call {each} is not answered.", end)
         for each in sorted(asked)
     ]
-    stopped = end | {"event": "RunStopped", "reason": "person", "text": "Stopped."}
+    stopped = end | {"event": "RunStopped", "reason": "user", "text": "Stopped."}
     assert found([*lines[: lines.index(last) + 1], stopped]) == []
 
 

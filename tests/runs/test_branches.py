@@ -305,7 +305,7 @@ def test_a_paused_answer_that_is_asked_for_again_is_closed_and_can_be_gone_on_wi
     assert list(assistant.regenerate(thread, 1))[-1] == RunCompleted()
     assert (words(thread), heard(server, thread)) == (["Q1", "A1b"], ["Q1"])
     thread.switch(1, 0)
-    assert (thread.messages[1].ending, thread.open_calls()) == (RunStopped("person", "Stopped."), [])
+    assert (thread.messages[1].ending, thread.open_calls()) == (RunStopped("user", "Stopped."), [])
     server.plays(text("A2"))
     assert list(assistant.run(thread, "Q2"))[-1] == RunCompleted()
     assert server.refused == []

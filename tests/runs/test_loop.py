@@ -400,7 +400,7 @@ def test_closing_a_run_keeps_what_was_said_and_marks_it_stopped(
         pass
     run.close()
     gate.set()
-    assert thread.messages[-1] == Message("assistant", [Text("Hello,")], RunStopped("person", "Stopped."))
+    assert thread.messages[-1] == Message("assistant", [Text("Hello,")], RunStopped("user", "Stopped."))
     assert answer(assistant, "Go on", thread)[-1] == RunCompleted()
     assert server.asked[1]["input"] == [
         {"type": "message", "role": "user", "content": "Hi"},

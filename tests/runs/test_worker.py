@@ -279,7 +279,7 @@ def test_stop_ends_a_run_at_once_while_the_server_is_silent() -> None:
     gate.reached()
     run.stop()
     stopped = [RoundStarted(1), TextDelta("A"), STOPPED]
-    kept = Message("assistant", [Text("A")], RunStopped("person", "Stopped."))
+    kept = Message("assistant", [Text("A")], RunStopped("user", "Stopped."))
     assert run.ended
     assert heard(run) == stopped
     assert thread.messages[-1] == kept

@@ -44,7 +44,7 @@ THREAD = Thread(
             Refusal("I will not."),
             Text("Three."),
         ),
-        said(ending=RunStopped("person", "Stopped.")),
+        said(ending=RunStopped("user", "Stopped.")),
         said(ending=RunPaused()),
         said(ending=RunFailed("rate_limit", "Wait.", True, 3.5)),
         Message("assistant", [Text("going on")]),
@@ -268,7 +268,7 @@ def test_every_message_comes_back_equal_from_an_export() -> None:
     parts = st.lists(
         st.one_of(*(st.builds(each, texts) for each in (Text, Refusal, Reasoning, Remark)), made)
     )
-    reasons = st.sampled_from(["person", "max_output_tokens", "content_filter", "max_rounds", "unknown"])
+    reasons = st.sampled_from(["user", "max_output_tokens", "content_filter", "max_rounds", "unknown"])
     endings = st.one_of(
         st.just(RunCompleted()),
         st.just(RunPaused()),

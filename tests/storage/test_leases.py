@@ -180,7 +180,7 @@ def test_an_answer_is_stopped_from_another_process(
     until(lambda: not there.leases.is_held_elsewhere(thread))
     kept = there.load(thread.id)
     assert kept is not None
-    assert kept.messages[-1].ending == RunStopped("person", "Stopped.")
+    assert kept.messages[-1].ending == RunStopped("user", "Stopped.")
     autosaver.close()
 
 

@@ -36,7 +36,7 @@ MESSAGES = [
         ],
         RunFailed("x", "y", True, 3.5),
     ),
-    Message("assistant", [], RunStopped("person", "Stopped.")),
+    Message("assistant", [], RunStopped("user", "Stopped.")),
     Message("assistant", [], RunPaused()),
     Message("assistant", [Text("x" * 1_000_000)], RunCompleted()),
     Message("assistant", [Text("going on")]),
@@ -149,7 +149,7 @@ def test_a_stopped_answer_is_kept_as_stopped(
     run.stop()
     kept = store.load(thread.id)
     assert kept is not None
-    assert kept.messages[-1] == Message("assistant", [Text("One two th")], RunStopped("person", "Stopped."))
+    assert kept.messages[-1] == Message("assistant", [Text("One two th")], RunStopped("user", "Stopped."))
     assert list(assistant.run(kept, "And now?"))[-1] == RunCompleted()
     assert [item["content"] for item in server.asked[-1]["input"]] == ["Go", "One two th", "And now?"]
 

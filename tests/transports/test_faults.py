@@ -135,7 +135,7 @@ def test_a_stall_is_ended_by_stop_at_once(server: ModelServer, breaking: Break) 
     assert live.join(5)
     assert (thread.messages[-1].text, thread.messages[-1].ending) == (
         "Hello,",
-        RunStopped("person", "Stopped."),
+        RunStopped("user", "Stopped."),
     )
 
 

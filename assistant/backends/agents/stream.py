@@ -142,7 +142,7 @@ class Reader:
             case "failed":
                 raise failed(object_at(event, "turn"))
             case "cancelled":
-                raise Incomplete(N_("The answer was cancelled at the server."), reason="person")
+                raise Incomplete(N_("The answer was cancelled at the server."), reason="user")
 
     def _delta(self, event: Item) -> Generator[Event, None, None]:
         block, delta = _block(event), event.get("delta")

@@ -679,7 +679,7 @@ def test_a_turn_that_is_cancelled_elsewhere_ends_the_answer(
     for event in run:
         if isinstance(event, TextDelta) and not server.cancels:
             server.take(server.sessions[thread.id], {"events": [{"type": "agent.session.input.cancel"}]}, "k")
-    assert event == RunStopped("person", "The answer was cancelled at the server.")
+    assert event == RunStopped("user", "The answer was cancelled at the server.")
 
 
 # --- what the server keeps -----------------------------------------------------------------------------

@@ -159,7 +159,7 @@ def test_stop_ends_the_response_at_the_server_too(server: ModelServer, assistant
         if thread.messages[-1].text == "One two th":
             break
     run.stop()
-    assert thread.messages[-1].ending == RunStopped("person", "Stopped.")
+    assert thread.messages[-1].ending == RunStopped("user", "Stopped.")
     assert list(assistant.run(thread, "And now?"))[-1] == RunCompleted()
     assert [running.status for running in server.running.values()] == ["cancelled", "completed"]
 
