@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 from urllib.parse import urlsplit
 
-from assistant.access.auth import allowed
+from assistant.access.auth import parse_allowed
 from assistant.access.limits import Limit, parse_limits
 from assistant.errors import SettingsError
 from assistant.recordings.prices import price_of
@@ -218,7 +218,7 @@ def _password(value: str) -> str:
 
 def _allowed(value: str) -> tuple[str, ...]:
     try:
-        return allowed(value)
+        return parse_allowed(value)
     except ValueError as error:
         raise SettingsError(
             f"ASSISTANT_ALLOWED holds {str(error)!r}. Set addresses and domains with commas between them, "

@@ -1,13 +1,13 @@
-"""Who may come in: the rules for a shared password, and for people who sign in.
+"""Who may use the page: rules for signed-in users, for a shared password, and for local visitors. Pure.
 
-Not here: drawing (``ui/door.py``), or OpenID Connect itself, which is Streamlit's.
-
-The one rule: what is not configured wholly lets nobody in, and says why in one sentence.
+Unless sign-in is completely configured, everyone is kept out.
 """
 
 import hashlib
 import hmac
+import ipaddress
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,12 +16,13 @@ from typing import Any, Literal
 
 from assistant.locale import N_, Sentence
 
-EVERYBODY = "*"
+ANYONE = "*"
+"""Stands for every user who can sign in."""
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who is at the page. ``id`` is empty where nobody signs in: then nobody is told from anybody else."""
+    """The user of the page. Where users do not sign in, ``id`` is empty: they cannot be told apart."""
 
     id: str = ""
     name: str = ""
@@ -30,83 +31,80 @@ class User:
 # --- sign-in ----------------------------------------------------------------------------------------
 
 
-def allowed(text: str) -> tuple[str, ...]:
-    """Addresses, domains and ``*`` from a list such as ``ada@example.org, @example.com``.
+def parse_allowed(text: str) -> tuple[str, ...]:
+    """Return addresses, domains and ``*`` from a list such as ``ada@example.org, @example.com``.
 
     Raises:
-        ValueError: Something in it is neither; it is the error's text.
+        ValueError: An entry is none of them; the message is that entry.
     """
     entries = tuple(_lower(entry.strip()) for entry in text.split(",") if entry.strip())
     for entry in entries:
         name, at, domain = entry.rpartition("@")
-        if entry != EVERYBODY and (
-            not at or not domain or "@" in name or not entry.isprintable() or " " in entry
-        ):
+        is_address = at and domain and "@" not in name and entry.isprintable() and " " not in entry
+        if entry != ANYONE and not is_address:
             raise ValueError(entry)
     return entries
 
 
-def providers(auth: Mapping[str, Any]) -> list[str]:
-    """The providers in Streamlit's ``[auth]``; an empty name is the one that has none."""
+def list_providers(auth: Mapping[str, Any]) -> list[str]:
+    """Return the names of the providers in Streamlit's ``[auth]``; the unnamed provider has an empty name."""
     named = [name for name, value in auth.items() if isinstance(value, Mapping) and name != "client_kwargs"]
     return [""] * ("client_id" in auth or not named) + named
 
 
-def problem(
-    password: str, who: Sequence[str], auth: Mapping[str, Any] | None, *, authlib: bool
+def config_error(
+    password: str, allowed: Sequence[str], auth: Mapping[str, Any] | None, *, authlib: bool
 ) -> Sentence | None:
-    """What is missing in the settings of the door; None if it can be opened to somebody."""
-    if password and (who or auth):
-        return N_(
-            "ASSISTANT_PASSWORD is set, and sign-in is too. Nobody can come in until one of them is gone."
-        )
-    if auth is None and not who:
+    """Return what is wrong with the sign-in settings, or None.
+
+    ``auth`` is the section of this name in Streamlit's secrets; ``authlib`` says whether Authlib is installed.
+    """
+    if password and (allowed or auth):
+        return N_("Both ASSISTANT_PASSWORD and sign-in are set up. Remove one of them.")
+    if auth is None and not allowed:
         return None
     if auth is None:
+        return N_("ASSISTANT_ALLOWED is set, but Streamlit's secrets have no [auth] section to sign in with.")
+    if not allowed:
         return N_(
-            "ASSISTANT_ALLOWED is set, but nobody can sign in: Streamlit's secrets have no [auth] section."
-        )
-    if not who:
-        return N_(
-            "Sign-in is set up, but nobody may come in: set ASSISTANT_ALLOWED to addresses or domains, "
-            "or to * for everybody who can sign in."
+            "Sign-in is set up, but no user is allowed. Set ASSISTANT_ALLOWED to addresses or domains, "
+            "or to * for everyone who can sign in."
         )
     missing = [name for name in ("redirect_uri", "cookie_secret") if not auth.get(name)]
-    for provider in providers(auth):
+    for provider in list_providers(auth):
         section = auth[provider] if provider else auth
         prefix = f"{provider}." if provider else ""
-        needed = ("client_id", "client_secret", "server_metadata_url")
-        missing += [prefix + name for name in needed if not section.get(name)]
+        required = ("client_id", "client_secret", "server_metadata_url")
+        missing += [prefix + name for name in required if not section.get(name)]
     if missing:
         return N_(
-            "Nobody can sign in: the [auth] section of Streamlit's secrets lacks {missing}.",
+            "Sign-in is incomplete: the [auth] section of Streamlit's secrets lacks {missing}.",
             missing=", ".join(missing),
         )
     if not authlib:
-        return N_("Nobody can sign in: Authlib is not installed. Run: pip install 'streamlit[auth]'")
+        return N_("Sign-in needs Authlib, which is not installed. Run: pip install 'streamlit[auth]'")
     return None
 
 
-def user(claims: Mapping[str, Any], who: Sequence[str]) -> User | Sentence:
-    """The person of whom a provider claims this, if they may come in; else why not.
+def authorize(claims: Mapping[str, Any], allowed: Sequence[str]) -> User | Sentence:
+    """Return the user whom these claims identify, or why they may not log in.
 
-    The claims are those of OpenID Connect Core 1.0: ``iss`` and ``sub`` together are the person's, for good
-    (section 5.7); an address may become somebody else's, and is looked at to let them in, no more.
+    Claims are those of OpenID Connect Core 1.0. ``iss`` and ``sub`` together identify a user permanently
+    (section 5.7). An e-mail address may pass to another user, so it decides only whether to let them in.
     """
     issuer, subject, address = (_text(claims, name) for name in ("iss", "sub", "email"))
     if not issuer or not subject:
-        return N_("The provider does not say who you are, so you cannot come in.")
-    name = _text(claims, "name") or address or subject
-    if EVERYBODY not in who:
+        return N_("Your sign-in provider does not say who you are, so you cannot log in.")
+    if ANYONE not in allowed:
         if not address:
-            return N_("The provider does not tell your e-mail address, so you cannot come in.")
+            return N_("Your sign-in provider does not share your e-mail address, so you cannot log in.")
         if claims.get("email_verified", True) not in (True, "true"):
-            return N_("{address} is not verified, so you cannot come in.", address=address)
+            return N_("{address} is not verified, so you cannot log in.", address=address)
         local, at, domain = _lower(address).rpartition("@")
-        if not local or (local + at + domain not in who and at + domain not in who):
-            return N_("{address} is not among those who may come in.", address=address)
+        if not local or (local + at + domain not in allowed and at + domain not in allowed):
+            return N_("{address} is not allowed to log in.", address=address)
     identity = json.dumps([issuer, subject]).encode()
-    return User(hashlib.sha256(identity).hexdigest(), name)
+    return User(hashlib.sha256(identity).hexdigest(), _text(claims, "name") or address or subject)
 
 
 def _text(claims: Mapping[str, Any], name: str) -> str:
@@ -115,42 +113,78 @@ def _text(claims: Mapping[str, Any], name: str) -> str:
 
 
 def _lower(address: str) -> str:
-    """In small letters, of ASCII alone: others may turn into a letter of somebody else's address."""
+    """Return the address with ASCII letters in lower case; others could become a letter of another address."""
     return address.encode("utf-8", "replace").lower().decode()
 
 
-# --- the password -----------------------------------------------------------------------------------
+# --- the shared password ----------------------------------------------------------------------------
 
-FREE, EVERY = 10, 6.0
-"""Wrong tries in a row that cost nothing, and the seconds after which one more may be made."""
+FREE_ATTEMPTS = 10
+"""Wrong passwords in a row before attempts are throttled."""
+
+ATTEMPT_SECONDS = 6.0
+"""How long each further attempt takes to become available."""
 
 
-class Lock:
-    """Compares what people type with the password, so slowly that guessing is hopeless.
+class LoginThrottle:
+    """Verifies passwords so slowly that guessing is hopeless; for use from many threads.
 
-    It counts the wrong tries of everybody together: whoever guesses may have many addresses. Those who are in
-    stay in meanwhile.
+    It counts the wrong attempts of all visitors together, because an attacker may use many addresses. Users who
+    are logged in stay so.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._counting = threading.Lock()
-        self._free, self._since = float(FREE), clock()
+        self._lock = threading.Lock()
+        self._attempts, self._updated_at = float(FREE_ATTEMPTS), clock()
 
-    def tried(self, typed: str, password: str) -> Literal["right", "wrong", "later"]:
-        """What comes of a try; ``later``: too many were wrong, and this one was not looked at."""
-        with self._counting:
+    def verify(self, attempt: str, password: str) -> Literal["accepted", "rejected", "throttled"]:
+        """Compare an attempt with the password; a throttled attempt is not compared."""
+        with self._lock:
             now = self._clock()
-            self._free = min(float(FREE), self._free + (now - self._since) / EVERY)
-            self._since = now
-            if self._free < 1:
-                return "later"
-            if hmac.compare_digest(password_hash(typed), password_hash(password)):
-                return "right"
-            self._free -= 1
-            return "wrong"
+            refill = (now - self._updated_at) / ATTEMPT_SECONDS
+            self._attempts = min(float(FREE_ATTEMPTS), self._attempts + refill)
+            self._updated_at = now
+            if self._attempts < 1:
+                return "throttled"
+            if hmac.compare_digest(password_hash(attempt), password_hash(password)):
+                return "accepted"
+            self._attempts -= 1
+            return "rejected"
 
 
 def password_hash(password: str) -> str:
-    """What may stand for a password where it has been typed; another password has another."""
+    """Return a hash that a session keeps in place of the password."""
     return hashlib.sha256(password.encode("utf-8", "replace")).hexdigest()
+
+
+# --- local visitors ---------------------------------------------------------------------------------
+
+
+def is_localhost(headers: Mapping[str, str], address: str | None) -> bool:
+    """Return whether a request comes from the machine that serves the page, and from no proxy on it.
+
+    ``address`` is the peer's, None for the usual loopback addresses, as Streamlit has it. A client can send any
+    ``Host``, so the connection must be local as well. A local proxy may use a local ``Host`` of its own, but it
+    passes on the browser's ``Origin``.
+    """
+    hosts = [headers.get("Host") or ""]
+    if (origin := headers.get("Origin")) is not None:
+        hosts.append(origin.partition("//")[2])
+    if any(_PORT.sub("", host) not in _LOCAL_HOSTS for host in hosts):
+        return False
+    return not any(name.lower().startswith(_PROXY_HEADERS) for name in headers) and _is_loopback(address)
+
+
+_LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+_PORT = re.compile(":[0-9]{1,5}$")
+_PROXY_HEADERS = ("forwarded", "x-forwarded-", "x-real-ip", "via", "cf-", "true-client-ip", "x-client-ip")
+"""Prefixes of headers that proxies and tunnels add."""
+
+
+def _is_loopback(address: str | None) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address or "::1")
+    except ValueError:
+        return False
+    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback

@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from assistant.access.auth import Lock, User, password_hash, problem, providers, user
+from assistant.access.auth import LoginThrottle, User, authorize, config_error, list_providers, password_hash
 from assistant.locale import N_, Sentence
 from assistant.markdown.escape import plain
 from assistant.settings import Settings
@@ -22,7 +22,7 @@ def require_user(settings: Settings, auth: object) -> User:
     """Who is at the page, once they may be; ``auth`` is the section of this name in Streamlit's secrets."""
     section = auth if isinstance(auth, Mapping) else None if auth is None else {}
     installed = not settings.allowed or find_spec("authlib") is not None
-    if wrong := problem(settings.password, settings.allowed, section, authlib=installed):
+    if wrong := config_error(settings.password, settings.allowed, section, authlib=installed):
         _draw_title(settings)
         _tell(wrong)
         st.stop()
@@ -51,9 +51,9 @@ def _draw_leave() -> None:
 
 
 @st.cache_resource(show_spinner=False)
-def _lock() -> Lock:
+def _throttle() -> LoginThrottle:
     """One for the whole process, that it may count everybody's tries."""
-    return Lock()
+    return LoginThrottle()
 
 
 def _ask(password: str) -> None:
@@ -61,13 +61,13 @@ def _ask(password: str) -> None:
     with st.form("door", border=False):
         typed = st.text_input(_("Password"), key="password", type="password", autocomplete="current-password")
         if st.form_submit_button(_("Come in"), key="come_in", type="primary"):
-            match _lock().tried(typed.strip(), password):
-                case "right":
+            match _throttle().verify(typed.strip(), password):
+                case "accepted":
                     st.session_state.entered = password_hash(password)
                     st.rerun()
-                case "wrong":
+                case "rejected":
                     _tell(N_("This is not the password."))
-                case "later":
+                case "throttled":
                     _tell(N_("There were too many wrong tries. Wait a few seconds and try again."))
 
 
@@ -75,7 +75,7 @@ def _signed_in(settings: Settings, auth: Mapping[str, Any]) -> User | None:
     """Who is signed in and may come in; for anybody else, what there is to do is drawn."""
     claims = st.user.to_dict()
     found: User | Sentence | None = (
-        user(claims, settings.allowed) if claims.get("is_logged_in") is True else None
+        authorize(claims, settings.allowed) if claims.get("is_logged_in") is True else None
     )
     if isinstance(found, User):
         return found
@@ -84,7 +84,7 @@ def _signed_in(settings: Settings, auth: Mapping[str, Any]) -> User | None:
         _tell(found)
         _draw_leave()
         return None
-    for provider in providers(auth):
+    for provider in list_providers(auth):
         words = _("Sign in with {provider}", provider=provider) if provider else _("Sign in")
         if st.button(words, key=f"sign_in_{provider}", type="primary"):
             st.login(provider or None)

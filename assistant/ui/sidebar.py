@@ -6,9 +6,7 @@ The one rule: a list of everybody's threads is for the machine's owner alone; se
 sign in have a list each.
 """
 
-import ipaddress
 import math
-import re
 import time
 from collections.abc import Callable, Container, Iterable
 from contextlib import suppress
@@ -20,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from assistant.access import auth
 from assistant.codegen.script import thread_script
 from assistant.errors import BackendError, StoreError
 from assistant.locale import N_
@@ -47,37 +46,11 @@ MOST_WATCHED = 200
 
 
 def is_localhost() -> bool:
-    """Whether the page is seen on the machine that serves it.
+    """Return whether the page is viewed on the machine that serves it.
 
-    Only there everybody who sees the list may see it: elsewhere a thread's address is the key to it. A host's
-    name can be made up by whoever asks, so the connection has to come from this machine as well, and not by
-    way of a proxy on it.
+    Only there may a visitor see the list of all threads: elsewhere a thread's address is its only key.
     """
-    headers = st.context.headers
-    # A proxy on this machine may ask by a name of its own; what a browser calls its page comes through.
-    origin = headers.get("Origin")
-    named = [headers.get("Host") or "", *([] if origin is None else [origin.partition("//")[2]])]
-    if any(_PORT.sub("", each) not in _OF_THIS_MACHINE for each in named):
-        return False
-    told = [name.lower() for name in headers]
-    return not any(name.startswith(_OF_A_PROXY) for name in told) and _is_of_this_machine(
-        st.context.ip_address
-    )
-
-
-_OF_THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
-_PORT = re.compile(":[0-9]{1,5}$")
-_OF_A_PROXY = ("forwarded", "x-forwarded-", "x-real-ip", "via", "cf-", "true-client-ip", "x-client-ip")
-"""How headers begin that proxies and tunnels add."""
-
-
-def _is_of_this_machine(address: str | None) -> bool:
-    """Whether a connection comes from here; Streamlit says None of the usual addresses of this machine."""
-    try:
-        found = ipaddress.ip_address(address or "::1")
-    except ValueError:
-        return False
-    return (getattr(found, "ipv4_mapped", None) or found).is_loopback
+    return auth.is_localhost(st.context.headers, st.context.ip_address)
 
 
 def draw_key() -> None:

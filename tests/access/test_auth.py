@@ -1,4 +1,4 @@
-"""Who may come in: the rules, and the door as it is drawn."""
+"""Who may use the page: the rules, and the login as it is drawn."""
 
 from importlib.util import find_spec
 from types import SimpleNamespace
@@ -7,10 +7,20 @@ from typing import Any
 import pytest
 import streamlit as st
 
-from assistant.access.auth import EVERY, FREE, Lock, User, allowed, problem, providers, user
+from assistant.access.auth import (
+    ATTEMPT_SECONDS,
+    FREE_ATTEMPTS,
+    LoginThrottle,
+    User,
+    authorize,
+    config_error,
+    is_localhost,
+    list_providers,
+    parse_allowed,
+)
 from assistant.errors import SettingsError
 from assistant.settings import Settings
-from assistant.ui.sidebar import is_localhost
+from assistant.ui import sidebar
 from tests.conftest import need
 from tests.servers.responses import ModelServer, text
 from tests.ui.page import Open, ask, sent, shown
@@ -30,7 +40,7 @@ ADA = {"iss": "https://id.example", "sub": "1", "email": "ada@example.org", "ema
 
 
 @pytest.mark.parametrize(
-    ("claims", "who"),
+    ("claims", "allowed"),
     [
         ({}, ["ada@example.org"]),
         ({}, ["@example.org"]),
@@ -40,57 +50,61 @@ ADA = {"iss": "https://id.example", "sub": "1", "email": "ada@example.org", "ema
         ({"email": "", "email_verified": False}, ["*"]),
     ],
 )
-def test_who_is_on_the_list_comes_in(claims: dict[str, Any], who: list[str]) -> None:
-    assert isinstance(user(ADA | claims, who), User)
+def test_an_allowed_user_may_log_in(claims: dict[str, Any], allowed: list[str]) -> None:
+    assert isinstance(authorize(ADA | claims, allowed), User)
 
 
-def test_a_provider_that_says_nothing_of_verification_is_believed() -> None:
-    assert isinstance(user({"iss": "i", "sub": "s", "email": "ada@example.org"}, ["ada@example.org"]), User)
+def test_an_address_without_a_verification_claim_is_accepted() -> None:
+    assert isinstance(
+        authorize({"iss": "i", "sub": "s", "email": "ada@example.org"}, ["ada@example.org"]), User
+    )
 
 
 @pytest.mark.parametrize(
-    ("claims", "words"),
+    ("claims", "message"),
     [
-        ({"email": "eve@example.org"}, "eve@example.org is not among those who may come in."),
+        ({"email": "eve@example.org"}, "eve@example.org is not allowed to log in."),
         ({"email": "ada@example.org.evil.example"}, None),
         ({"email": "ada@example.com@evil.example"}, None),
         ({"email": "ada@evil.example@example.net"}, None),
         ({"email": "ada@sub.example.com"}, None),
         ({"email": "ada@example.org "}, None),
         ({"email": "ada@EXAMPLE.COM\n"}, None),
-        ({"email": "\u212aai@\u212a.example"}, None),  # the Kelvin sign is no K of an address
+        ({"email": "\u212aai@\u212a.example"}, None),  # the Kelvin sign is not the letter K
         ({"email": "example.com"}, None),
         ({"email": "@example.com"}, None),
         ({"email": "*"}, None),
         ({"email": "@example.com\ud800"}, None),
-        ({"email": None}, "The provider does not tell your e-mail address, so you cannot come in."),
+        ({"email": None}, "Your sign-in provider does not share your e-mail address, so you cannot log in."),
         ({"email": ["ada@example.org"]}, None),
-        ({"email_verified": False}, "ada@example.org is not verified, so you cannot come in."),
-        ({"email_verified": "false"}, "ada@example.org is not verified, so you cannot come in."),
-        ({"email_verified": None}, "ada@example.org is not verified, so you cannot come in."),
-        ({"sub": ""}, "The provider does not say who you are, so you cannot come in."),
-        ({"iss": 7}, "The provider does not say who you are, so you cannot come in."),
+        ({"email_verified": False}, "ada@example.org is not verified, so you cannot log in."),
+        ({"email_verified": "false"}, "ada@example.org is not verified, so you cannot log in."),
+        ({"email_verified": None}, "ada@example.org is not verified, so you cannot log in."),
+        ({"sub": ""}, "Your sign-in provider does not say who you are, so you cannot log in."),
+        ({"iss": 7}, "Your sign-in provider does not say who you are, so you cannot log in."),
     ],
 )  # fmt: skip
-def test_who_is_not_stays_out_and_is_told_why(claims: dict[str, Any], words: str | None) -> None:
-    found = user(ADA | claims, allowed("ada@example.org, @example.com, @k.example"))
-    assert not isinstance(found, User)
-    assert words is None or str(found) == words
+def test_any_other_user_is_refused_with_a_reason(claims: dict[str, Any], message: str | None) -> None:
+    result = authorize(ADA | claims, parse_allowed("ada@example.org, @example.com, @k.example"))
+    assert not isinstance(result, User)
+    assert message is None or str(result) == message
 
 
-def test_a_person_is_the_same_for_good_whatever_their_name_and_another_with_another_issuer() -> None:
-    found = user(ADA, ["*"])
+def test_issuer_and_subject_identify_a_user() -> None:
+    found = authorize(ADA, ["*"])
     assert isinstance(found, User)
     assert (len(found.id), found.name) == (64, "ada@example.org")
-    named = user(ADA | {"email": "lovelace@example.org", "name": "Ada"}, ["*"])
+    named = authorize(ADA | {"email": "lovelace@example.org", "name": "Ada"}, ["*"])
     assert named == User(found.id, "Ada")
-    others = [user(ADA | other, ["*"]) for other in ({"iss": "https://id.example1", "sub": ""}, {"sub": "2"})]
-    others.append(user(ADA | {"iss": "https://id.exampl", "sub": "e1"}, ["*"]))
+    others = [
+        authorize(ADA | other, ["*"]) for other in ({"iss": "https://id.example1", "sub": ""}, {"sub": "2"})
+    ]
+    others.append(authorize(ADA | {"iss": "https://id.exampl", "sub": "e1"}, ["*"]))
     assert found.id not in [getattr(other, "id", "") for other in others]
 
 
 @pytest.mark.parametrize("entry", ["example.com", "ada@", "@", "a@b@c", "ada @example.org", "**", "a@b\x00"])
-def test_a_list_with_something_else_on_it_is_refused(entry: str) -> None:
+def test_a_list_of_allowed_users_with_anything_else_is_refused(entry: str) -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.load({"ASSISTANT_ALLOWED": f"ada@example.org, {entry}"})
     assert str(caught.value) == (
@@ -100,87 +114,93 @@ def test_a_list_with_something_else_on_it_is_refused(entry: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("password", "who", "auth", "authlib", "words"),
+    ("password", "allowed", "auth", "authlib", "message"),
     [
         ("", (), None, False, None),
         (PASSWORD, (), None, False, None),
         ("", ("*",), AUTH, True, None),
         ("", ("*",), {**AUTH, "client_id": "", "okta": AUTH}, True, "lacks client_id."),
         ("", ("*",), {"redirect_uri": "x", "cookie_secret": "y", "okta": AUTH}, True, None),
-        ("", ("*",), AUTH, False, "Authlib is not installed"),
+        ("", ("*",), AUTH, False, "needs Authlib, which is not installed"),
         ("", ("*",), None, True, "have no [auth] section"),
-        ("", (), AUTH, True, "set ASSISTANT_ALLOWED"),
-        ("", (), {}, True, "set ASSISTANT_ALLOWED"),
+        ("", (), AUTH, True, "Set ASSISTANT_ALLOWED"),
+        ("", (), {}, True, "Set ASSISTANT_ALLOWED"),
         ("", ("*",), {}, True, "redirect_uri, cookie_secret, client_id, client_secret, server_metadata_url."),
         ("", ("*",), {**AUTH, "okta": {}}, True, "lacks okta.client_id, okta.client_secret, okta.server_"),
-        (PASSWORD, ("*",), AUTH, True, "one of them is gone"),
-        (PASSWORD, (), AUTH, True, "one of them is gone"),
-        (PASSWORD, ("*",), None, True, "one of them is gone"),
+        (PASSWORD, ("*",), AUTH, True, "Remove one of them"),
+        (PASSWORD, (), AUTH, True, "Remove one of them"),
+        (PASSWORD, ("*",), None, True, "Remove one of them"),
     ],
 )  # fmt: skip
-def test_what_is_not_configured_wholly_is_one_sentence(
-    password: str, who: tuple[str, ...], auth: dict[str, Any] | None, authlib: bool, words: str | None
+def test_an_incomplete_configuration_is_explained_in_one_sentence(
+    password: str,
+    allowed: tuple[str, ...],
+    auth: dict[str, Any] | None,
+    authlib: bool,
+    message: str | None,
 ) -> None:
-    found = problem(password, who, auth, authlib=authlib)
-    assert found is None if words is None else words in str(found)
+    error = config_error(password, allowed, auth, authlib=authlib)
+    assert error is None if message is None else message in str(error)
 
 
-def test_the_providers_are_those_of_streamlits_section() -> None:
-    assert providers(AUTH) == [""]
-    assert providers({**AUTH, "client_kwargs": {"prompt": "login"}}) == [""]
-    assert providers({"okta": AUTH, "google": AUTH}) == ["okta", "google"]
-    assert providers({}) == [""]
+def test_providers_are_listed_as_streamlit_names_them() -> None:
+    assert list_providers(AUTH) == [""]
+    assert list_providers({**AUTH, "client_kwargs": {"prompt": "login"}}) == [""]
+    assert list_providers({"okta": AUTH, "google": AUTH}) == ["okta", "google"]
+    assert list_providers({}) == [""]
 
 
 # --- the password -----------------------------------------------------------------------------------
 
 
-def test_a_password_is_right_or_wrong_and_guesses_have_to_wait() -> None:
+def test_wrong_passwords_are_throttled() -> None:
     now = [0.0]
-    lock = Lock(lambda: now[0])
-    assert lock.tried(PASSWORD, PASSWORD) == "right"
+    throttle = LoginThrottle(lambda: now[0])
+    assert throttle.verify(PASSWORD, PASSWORD) == "accepted"
     for guess in ["", PASSWORD[:-1], PASSWORD + " ", PASSWORD.upper(), "\x00", "\ud800", "x" * 1_000_000]:
-        assert lock.tried(guess, PASSWORD) == "wrong"
-    tried = [lock.tried("guess", PASSWORD) for _ in range(100)]
-    assert tried.count("wrong") == FREE - 7
-    assert set(tried[FREE - 7 :]) == {"later"}
-    assert lock.tried(PASSWORD, PASSWORD) == "later", "or a guess could be told by its answer"
-    now[0] += EVERY
-    assert lock.tried(PASSWORD, PASSWORD) == "right"
-    assert [lock.tried("guess", PASSWORD) for _ in range(2)] == ["wrong", "later"]
+        assert throttle.verify(guess, PASSWORD) == "rejected"
+    results = [throttle.verify("guess", PASSWORD) for _ in range(100)]
+    assert results.count("rejected") == FREE_ATTEMPTS - 7
+    assert set(results[FREE_ATTEMPTS - 7 :]) == {"throttled"}
+    assert throttle.verify(PASSWORD, PASSWORD) == "throttled", "or the answer would reveal a correct guess"
+    now[0] += ATTEMPT_SECONDS
+    assert throttle.verify(PASSWORD, PASSWORD) == "accepted"
+    assert [throttle.verify("guess", PASSWORD) for _ in range(2)] == ["rejected", "throttled"]
     now[0] += 1e9
-    assert [lock.tried("guess", PASSWORD) for _ in range(FREE + 1)].count("wrong") == FREE
+    assert [throttle.verify("guess", PASSWORD) for _ in range(FREE_ATTEMPTS + 1)].count(
+        "rejected"
+    ) == FREE_ATTEMPTS
 
 
-def test_a_password_that_is_too_short_is_refused_without_being_shown() -> None:
+def test_a_short_password_is_refused_without_showing_it() -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.load({"ASSISTANT_PASSWORD": "canary"})
     assert str(caught.value) == "ASSISTANT_PASSWORD is too short. Set one of 8 characters or more."
     assert PASSWORD not in repr(Settings.load({"ASSISTANT_PASSWORD": PASSWORD}))
 
 
-# --- at home ----------------------------------------------------------------------------------------
+# --- local visitors ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("host", "peer", "more", "at_home"),
+    ("host", "address", "more", "expected"),
     [
-        ("localhost:8501", None, {}, True),  # Streamlit has None for 127.0.0.1 and ::1
+        ("localhost:8501", None, {}, True),  # Streamlit reports None for 127.0.0.1 and ::1
         ("[::1]:8501", "127.0.0.2", {}, True),
         ("127.0.0.1:8501", "::ffff:127.0.0.1", {}, True),
-        ("localhost:8501", "203.0.113.9", {}, False),  # anybody can ask for a host by this name
+        ("localhost:8501", "203.0.113.9", {}, False),  # any client can send this host
         ("localhost:8501", "172.17.0.1", {}, False),
         ("localhost:8501", "what", {}, False),
         ("localhost:8501", None, {"X-Forwarded-For": "203.0.113.9"}, False),
         ("localhost:8501", None, {"Forwarded": "for=203.0.113.9"}, False),
-        ("localhost:8501", None, {"x-forwarded-for": ""}, False),  # a proxy all the same
-        ("localhost:8501", None, {"X-Forwarded-For": "127.0.0.1"}, False),  # who asks may have written it
+        ("localhost:8501", None, {"x-forwarded-for": ""}, False),  # still a proxy
+        ("localhost:8501", None, {"X-Forwarded-For": "127.0.0.1"}, False),  # the client may have written it
         ("localhost:8501", None, {"X-Forwarded-Proto": "https"}, False),
         ("localhost:8501", None, {"Cf-Connecting-Ip": "203.0.113.9"}, False),
         ("localhost:8501", None, {"Origin": "http://localhost:8501"}, True),
         ("localhost", None, {"Origin": "http://localhost"}, True),
         ("[::1]:8501", "::1", {"Origin": "http://[::1]:8501"}, True),
-        # Many a proxy asks by the name that it knows the page by, and adds nothing (nginx, as it comes).
+        # Some proxies send a local host and add no header (nginx by default).
         ("localhost:8501", None, {"Origin": "https://chat.example"}, False),
         ("localhost:8501", None, {"Origin": "null"}, False),
         ("localhost:8501", None, {"Origin": "https://localhost.example"}, False),
@@ -194,18 +214,23 @@ def test_a_password_that_is_too_short_is_refused_without_being_shown() -> None:
         ("", None, {}, False),
     ],
 )
-def test_at_home_is_who_sits_at_the_machine_whatever_their_browser_says(
-    monkeypatch: pytest.MonkeyPatch, host: str, peer: str | None, more: dict[str, str], at_home: bool
+def test_only_a_direct_local_connection_is_localhost(
+    monkeypatch: pytest.MonkeyPatch,
+    host: str,
+    address: str | None,
+    more: dict[str, str],
+    expected: bool,
 ) -> None:
-    seen = SimpleNamespace(headers={"Host": host, **more}, ip_address=peer)
-    monkeypatch.setattr(st, "context", seen)
-    assert is_localhost() is at_home
+    headers = {"Host": host, **more}
+    assert is_localhost(headers, address) is expected
+    monkeypatch.setattr(st, "context", SimpleNamespace(headers=headers, ip_address=address))
+    assert sidebar.is_localhost() is expected
 
 
-# --- the door on the page ---------------------------------------------------------------------------
+# --- the login on the page ---------------------------------------------------------------------------
 
 
-def test_with_a_password_nothing_but_the_door_is_drawn_until_it_is_typed(
+def test_nothing_but_the_login_is_drawn_until_the_password_is_entered(
     server: ModelServer, open_page: Open
 ) -> None:
     page = open_page(OPENAI_BASE_URL=server.url, ASSISTANT_PASSWORD=PASSWORD)
@@ -222,15 +247,15 @@ def test_with_a_password_nothing_but_the_door_is_drawn_until_it_is_typed(
     assert shown(ask(page, "Hi"))[1] == ("assistant", [("markdown", "Hello.")])
     assert PASSWORD not in sent(page)
     assert "password" not in page.session_state
-    # Another session has typed nothing, and another password shuts the door again.
+    # Another session is not logged in, and another password logs everyone out.
     assert not open_page().chat_input
     assert open_page(ASSISTANT_PASSWORD="another password").text_input
     assert not page.run().chat_input
 
 
-def test_too_many_wrong_tries_shut_the_door_for_a_while(open_page: Open) -> None:
+def test_too_many_wrong_passwords_block_the_login_for_a_while(open_page: Open) -> None:
     page = open_page(ASSISTANT_PASSWORD=PASSWORD)
-    for _ in range(FREE + 1):
+    for _ in range(FREE_ATTEMPTS + 1):
         page.text_input(key="password").set_value("guess")
         page.button(key="come_in").click().run()
     assert [each.value for each in page.error] == [
@@ -248,14 +273,14 @@ def test_too_many_wrong_tries_shut_the_door_for_a_while(open_page: Open) -> None
         {"ASSISTANT_ALLOWED": "*", "secrets": {"auth": "on"}},
     ],
 )
-def test_a_door_that_is_half_configured_stays_shut(open_page: Open, settings: dict[str, Any]) -> None:
+def test_an_incomplete_configuration_keeps_everyone_out(open_page: Open, settings: dict[str, Any]) -> None:
     page = open_page(user={"is_logged_in": True, **ADA}, **settings)
     assert len(page.error) == 1
     assert not page.chat_input
     assert not page.exception
 
 
-def test_who_is_not_signed_in_is_asked_to_and_who_is_not_on_the_list_stays_out(open_page: Open) -> None:
+def test_a_visitor_is_asked_to_sign_in_and_let_in_if_allowed(open_page: Open) -> None:
     need(find_spec("authlib"), "Authlib (.ci/requirements.txt)")
     sign_in: dict[str, Any] = {"ASSISTANT_ALLOWED": "ada@example.org", "secrets": {"auth": AUTH}}
     page = open_page(**sign_in)
@@ -263,7 +288,7 @@ def test_who_is_not_signed_in_is_asked_to_and_who_is_not_on_the_list_stays_out(o
     page = open_page(user={"is_logged_in": False, **ADA}, **sign_in)
     assert [each.key for each in page.button] == ["sign_in_"]
     page = open_page(user={"is_logged_in": True, **ADA, "email": "eve@example.org"}, **sign_in)
-    assert [each.value for each in page.error] == ["eve@example\\.org is not among those who may come in\\."]
+    assert [each.value for each in page.error] == ["eve@example\\.org is not allowed to log in\\."]
     assert [each.key for each in page.button] == ["sign_out"]
     page = open_page(user={"is_logged_in": True, **ADA, "name": "Ada *"}, **sign_in)
     assert page.chat_input

@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from assistant import Thread
-from assistant.access.auth import User, user
+from assistant.access.auth import User, authorize
 from assistant.backends.connection.override import ConnectionOverride
 from assistant.errors import ThreadBusy
 from assistant.events import Event, RunCompleted
@@ -41,9 +41,9 @@ UNKNOWN = "There is no thread by the id in the address, so this is a new one."
 
 
 def id_of(claims: dict[str, Any]) -> str:
-    found = user(claims, ["*"])
-    assert isinstance(found, User)
-    return found.id
+    user = authorize(claims, ["*"])
+    assert isinstance(user, User)
+    return user.id
 
 
 def thread_of(owner: str, name: str = "conv_1") -> Thread:

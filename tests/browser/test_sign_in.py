@@ -93,8 +93,8 @@ def test_two_people_sign_in_and_nothing_crosses_over(browser: "Browser", app: Ap
 
 def test_who_is_not_on_the_list_or_not_verified_stays_out(browser: "Browser", app: App) -> None:
     for name, words in (
-        ("eve", "eve@example.net is not among those who may come in."),
-        ("mallory", "ada@example.org is not verified, so you cannot come in."),
+        ("eve", "eve@example.net is not allowed to log in."),
+        ("mallory", "ada@example.org is not verified, so you cannot log in."),
     ):
         page = sign_in(browser, app.url, name)
         page.get_by_text(words).wait_for()
