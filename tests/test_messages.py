@@ -277,6 +277,7 @@ def test_a_message_says_itself_again_as_events_that_fold_to_the_same(events: lis
     says_itself_again(events)
 
 
+@pytest.mark.exhaustive
 def test_so_does_a_message_of_any_events_at_all() -> None:
     hypothesis = pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
     from hypothesis import strategies as st

@@ -108,6 +108,7 @@ def test_the_demo_answers_without_a_key_and_says_what_it_is_beside_the_answer(ru
     )
 
 
+@pytest.mark.exhaustive
 def test_text_goes_to_standard_output_and_calls_go_beside_it(
     run: Run, server: ModelServer, model: dict[str, str]
 ) -> None:

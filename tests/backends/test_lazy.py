@@ -25,6 +25,7 @@ print(before, "openai" in sys.modules, [message.name for message in page.chat_me
 """
 
 
+@pytest.mark.exhaustive
 def test_the_sdk_is_loaded_with_the_first_question(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PAGE, ROOT / "streamlit_app.py"],

@@ -38,6 +38,7 @@ def run_pytest(folder: Path) -> tuple[int, str]:
     return run.returncode, run.stdout + run.stderr
 
 
+@pytest.mark.exhaustive
 def test_downloaded_tests_pass_as_they_are(folder: Path) -> None:
     odd = 'quotes """ \\ {braces} \n\u2028 東京 \x00 \U0001f31e'
     recordings = [Recording.from_lines(path.read_text("utf-8")) for path in shipped().values()]
@@ -47,6 +48,7 @@ def test_downloaded_tests_pass_as_they_are(folder: Path) -> None:
     assert (status, re.findall(r"\d+ passed", output)) == (0, ["5 passed"]), output
 
 
+@pytest.mark.exhaustive
 def test_a_downloaded_test_fails_where_the_answer_has_changed(folder: Path) -> None:
     _, tape_name = unzipped(by_hand("Hello"), folder)
     file = folder / tape_name

@@ -150,6 +150,7 @@ def outputs(model: ModelServer) -> list[Any]:
 # --- the script ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.exhaustive
 def test_a_turn_without_functions_is_a_few_lines(run: Script, model: ModelServer, protocol: str) -> None:
     model.plays(text("京都 is in Japan."))
     assert run(prompt="Where is 京都?\n'''") == ("京都 is in Japan.\n", "")

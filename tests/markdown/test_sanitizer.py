@@ -211,6 +211,7 @@ def drawn(text: str, cuts: list[int], least: int, pauses: bool) -> list[str]:
     return [*states, block + blocks.rest(), whole]
 
 
+@pytest.mark.exhaustive
 def test_whatever_a_text_is_made_of_no_image_comes_out_of_it() -> None:
     assert tried(["A paragraph.\n\n- a list\n"], 700, seed=1) > 200
 
@@ -322,6 +323,7 @@ def test_what_is_not_certainly_a_diagram_is_not_drawn(before: str) -> None:
 # --- while it comes -----------------------------------------------------------------------------------
 
 
+@pytest.mark.exhaustive
 def test_a_text_is_the_same_however_it_is_cut() -> None:
     pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
     from hypothesis import given, settings

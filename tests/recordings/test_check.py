@@ -491,6 +491,7 @@ def places(value: Any) -> Iterator[Callable[[Any], None]]:
             yield from places(each)
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_no_tape_makes_it_raise(data: st.DataObject) -> None:
@@ -513,6 +514,7 @@ def test_no_tape_makes_it_raise(data: st.DataObject) -> None:
         assert finding.text.endswith(".")
 
 
+@pytest.mark.exhaustive
 @given(
     st.lists(
         st.builds(
@@ -530,6 +532,7 @@ def test_no_nonsense_makes_it_raise(entries: list[Entry]) -> None:
     check(Recording(entries=entries))
 
 
+@pytest.mark.exhaustive
 def test_a_long_answer_is_checked_in_no_time() -> None:
     play = text("word " * 4_000, pieces=8_000)
     recording, _ = tape_of(KINDS[ALONE], play)

@@ -100,6 +100,7 @@ def assert_sound(diagram: str) -> None:
         assert "wrap:" not in words
 
 
+@pytest.mark.exhaustive
 @given(st.data())
 def test_no_tape_is_too_strange_to_be_drawn(data: st.DataObject) -> None:
     assert_sound(as_mermaid(mutated_tape(data)))

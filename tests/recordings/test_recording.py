@@ -259,6 +259,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.exhaustive
 @given(st.lists(VALUES, max_size=4))
 def test_whatever_json_was_said_is_read_as_it_was(values: list[Any]) -> None:
     recording = Recording("t", [Entry(0.5, "event", 1, {"event": "e", "data": value}) for value in values])
@@ -316,6 +317,7 @@ def test_what_is_no_tape_is_refused_in_a_sentence_that_names_the_line(lines: str
     assert str(refused.value) == words
 
 
+@pytest.mark.exhaustive
 @given(st.text() | VALUES.map(lambda value: HEAD + json.dumps(value)))
 def test_no_text_raises_anything_else(text: str) -> None:
     with suppress(RecordingError):

@@ -324,6 +324,7 @@ def mutated_tape(data: st.DataObject) -> Recording:
     return Recording.from_lines("\n".join([head, *lines]))
 
 
+@pytest.mark.exhaustive
 @given(st.data())
 def test_no_tape_is_too_strange_to_be_measured(data: st.DataObject) -> None:
     recording = mutated_tape(data)

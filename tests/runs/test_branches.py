@@ -96,6 +96,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=200, deadline=None)
 @given(STEPS)
 def test_whatever_is_done_every_branch_ever_written_can_be_opened_again_as_it_was(

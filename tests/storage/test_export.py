@@ -247,6 +247,7 @@ def test_raw_that_is_nested_too_deeply_is_left_out() -> None:
     assert from_json(written)[0].messages == [Message.from_user("Hi")]
 
 
+@pytest.mark.exhaustive
 def test_every_message_comes_back_equal_from_an_export() -> None:
     hypothesis = pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
     from hypothesis import strategies as st

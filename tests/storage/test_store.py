@@ -202,6 +202,7 @@ def test_what_was_kept_when_a_process_is_killed_is_whole_and_the_thread_goes_on(
     assert events[-1] == RunCompleted()
 
 
+@pytest.mark.exhaustive
 def test_text_that_databases_stumble_over_is_kept(store: Store) -> None:
     texts = ["a\x00b", "\ud800", "𝄞" * 10, "'; --", "\x1b[2J", "x" * 10_000_000]
     result = ToolResult("c", texts[0], "failed", texts[1])

@@ -188,6 +188,7 @@ def test_tokens_are_estimated() -> None:
     ]
 
 
+@pytest.mark.exhaustive
 @given(st.text(), st.text())
 def test_a_longer_text_never_has_fewer_tokens(first: str, second: str) -> None:
     assert estimate_tokens(first) <= estimate_tokens(first + second)

@@ -637,6 +637,7 @@ def unsaid(sent: Any, bound: Any) -> list[str]:
     ]
 
 
+@pytest.mark.exhaustive
 def test_whatever_a_strict_schema_allows_is_taken() -> None:
     pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
     from hypothesis import given, settings

@@ -181,6 +181,7 @@ def test_columns_of_the_same_name_are_told_apart_and_an_index_with_a_meaning_is_
     assert table_of(filtered[filtered.a > 1])["rows"] == [[2], [3]]
 
 
+@pytest.mark.exhaustive
 def test_a_table_is_shortened_to_what_a_browser_takes_and_says_how_large_it_is() -> None:
     tall = table_of(pd.DataFrame({"n": np.arange(20_000)}))
     assert (len(tall["rows"]), tall["count"], tall["width"]) == (5_000, 20_000, 1)
@@ -452,6 +453,7 @@ def test_the_table_and_the_chart_of_the_example_are_there_again_after_a_reload(
 # --- start ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.exhaustive
 def test_neither_pandas_nor_altair_is_loaded_before_a_function_asks_for_it() -> None:
     code = (
         "import sys; from assistant import Toolbox, functions; import assistant.tools.execution\n"

@@ -488,6 +488,7 @@ def distort(random: Random, values: list[Any]) -> None:
                 return
 
 
+@pytest.mark.exhaustive
 def test_any_run_is_played_as_it_was(model: ModelServer, caplog: pytest.LogCaptureFixture) -> None:
     for seed in range(15):
         random, plays = Random(seed), list[Play]()

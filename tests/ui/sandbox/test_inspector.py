@@ -224,6 +224,7 @@ def test_a_tape_of_thousands_of_events_is_shown_quickly() -> None:
     assert len(rows_of(at)) == 104
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=15, deadline=None)
 @given(st.data())
 def test_no_tape_is_too_strange_to_be_looked_at(data: st.DataObject) -> None:
