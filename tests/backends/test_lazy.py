@@ -6,6 +6,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from assistant import Assistant, Thread, Toolbox
 from assistant.backends import RemoteBackend, open_backend
 from assistant.events import RunCompleted, RunFailed

@@ -10,7 +10,7 @@ from tests.servers.responses import ModelServer
 HOSTILE = "'''\"\"\"{} {0} $HOME $messages `id` \\ \n\r\nJSON\n\x00 \x1b[2J \ud800 \u202e $(id) !! 京都"
 
 
-@pytest.fixture(params=["responses", "chat"])
+@pytest.fixture(params=["responses", pytest.param("chat", marks=pytest.mark.exhaustive)])
 def protocol(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

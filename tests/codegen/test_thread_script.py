@@ -85,6 +85,7 @@ def test_the_script_sends_all_messages_and_answers_calls_with_recorded_outputs(
     assert server.refused == []
 
 
+@pytest.mark.exhaustive
 def test_the_script_reports_an_answer_that_ended_early(server: ModelServer, tmp_path: Path) -> None:
     server.plays(
         text("So", ending="incomplete", details={"incomplete_details": {"reason": "content_filter"}})

@@ -78,6 +78,7 @@ def tried(texts: list[str], times: int, seed: int) -> int:
     return count
 
 
+@pytest.mark.exhaustive
 def test_blocks_drawn_one_after_the_other_are_what_the_whole_would_be() -> None:
     assert tried(HARD, 1000, seed=1) > 2000
 

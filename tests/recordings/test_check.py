@@ -2,10 +2,10 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from copy import deepcopy
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import pytest
@@ -22,10 +22,6 @@ from tests.backends.test_contract import fail
 from tests.conftest import add
 from tests.servers.chat_completions import chunk, chunks
 from tests.servers.responses import Play, call, calls, cut, error, message, reasoning, refusal, text
-
-pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 STOPPED = "The answer stopped without its last event."
 TOO_LATE = "This came after the end of the answer."
@@ -472,64 +468,6 @@ def test_a_session_of_the_agents_api_is_held_to_the_same() -> None:
 
 
 # --- it never raises ---
-
-JUNK = st.recursive(
-    st.none() | st.booleans() | st.integers(-3, 3) | st.just(10**50) | st.floats() | st.text(max_size=3),
-    lambda inner: (
-        st.lists(inner, max_size=2)
-        | st.dictionaries(st.sampled_from(["type", "item", "choices", "delta", "call_id"]), inner, max_size=2)
-    ),
-    max_leaves=5,
-)
-
-
-def places(value: Any) -> Iterator[Callable[[Any], None]]:
-    """Every place in a JSON value, as a function that puts something else there."""
-    for key, each in value.items() if isinstance(value, dict) else enumerate(value):
-        yield partial(value.__setitem__, key)
-        if isinstance(each, (dict, list)):
-            yield from places(each)
-
-
-@pytest.mark.exhaustive
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.data())
-def test_no_tape_makes_it_raise(data: st.DataObject) -> None:
-    recording = Recording.from_lines(good(data.draw(st.sampled_from(list(KINDS)))))
-    entries = deepcopy(recording.entries())
-    for _ in range(data.draw(st.integers(1, 4))):
-        position = data.draw(st.integers(0, len(entries) - 1))
-        match data.draw(st.sampled_from(["drop", "twice", "move", "junk", "junk", "junk"])):
-            case "drop" if len(entries) > 1:
-                del entries[position]
-            case "twice":
-                entries.insert(data.draw(st.integers(0, len(entries))), entries[position])
-            case "move":
-                entries.insert(data.draw(st.integers(0, len(entries) - 1)), entries.pop(position))
-            case _:
-                put = data.draw(st.sampled_from(list(places(entries[position].what)) or [lambda _: None]))
-                put(data.draw(JUNK))
-    for finding in check(Recording(entries=entries)):
-        assert 0 <= finding.entry < len(entries)
-        assert finding.text.endswith(".")
-
-
-@pytest.mark.exhaustive
-@given(
-    st.lists(
-        st.builds(
-            Entry,
-            st.floats(0, 9),
-            st.sampled_from(["request", "response", "event", "body", "end", "run"]),
-            st.integers(-1, 2),
-            st.dictionaries(
-                st.sampled_from(["method", "url", "body", "status", "event", "data", "how", "call_id"]), JUNK
-            ),
-        )
-    )
-)
-def test_no_nonsense_makes_it_raise(entries: list[Entry]) -> None:
-    check(Recording(entries=entries))
 
 
 @pytest.mark.exhaustive

@@ -3,15 +3,9 @@
 import re
 from typing import Any
 
-import pytest
-
 from assistant.recordings.diagram import MOST_STEPS, as_mermaid
 from assistant.recordings.recording import Entry, Recording
-from tests.recordings.test_timeline import TWO_ROUNDS, asked, delta, mutated_tape, run
-
-pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
-from hypothesis import given
-from hypothesis import strategies as st
+from tests.recordings.test_timeline import TWO_ROUNDS, asked, delta, run
 
 HEAD = as_mermaid(Recording()).partition("participant Server")[0]
 
@@ -98,12 +92,6 @@ def assert_sound(diagram: str) -> None:
         assert not set(words) & set("#;<>&%$\\`"), line
         assert words.isprintable()
         assert "wrap:" not in words
-
-
-@pytest.mark.exhaustive
-@given(st.data())
-def test_no_tape_is_too_strange_to_be_drawn(data: st.DataObject) -> None:
-    assert_sound(as_mermaid(mutated_tape(data)))
 
 
 def test_a_long_run_is_drawn_as_far_as_anybody_looks() -> None:

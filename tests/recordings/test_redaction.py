@@ -42,6 +42,7 @@ from tests.paths import ROOT
 from tests.servers.responses import ModelServer, Play, call, calls, cut, error, text
 from tests.ui.page import Open, ask
 from tests.ui.page import sent as all_sent
+from tests.variants import quick_first
 
 __all__ = ["start"]  # a fixture
 
@@ -176,8 +177,8 @@ def problems(settings: dict[str, str]) -> Iterable[str]:
 # --- runs -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("where", ["key", "password"])
-@pytest.mark.parametrize("play", PLAYS)
+@pytest.mark.parametrize("where", quick_first(["key", "password"]))
+@pytest.mark.parametrize("play", quick_first(PLAYS, 2))
 @pytest.mark.parametrize("name", KINDS)
 def test_no_secret_is_in_anything_that_comes_of_a_run(
     name: str,
@@ -304,7 +305,7 @@ def sent(page: AppTest) -> dict[str, str]:
 PANELS = ("run", "functions", "code", "faults")
 
 
-@pytest.mark.parametrize("where", ["key", "password"])
+@pytest.mark.parametrize("where", quick_first(["key", "password"]))
 def test_no_secret_is_on_the_page(
     server: ModelServer,
     open_page: Open,
@@ -384,7 +385,7 @@ def told_of_the_process() -> str:
     return repr([collect(each) for each in gc.get_objects() if isinstance(each, Metrics)])
 
 
-@pytest.mark.parametrize("door", ["password", "sign-in", "half a sign-in"])
+@pytest.mark.parametrize("door", quick_first(["password", "sign-in", "half a sign-in"]))
 def test_no_secret_of_a_door_and_no_key_typed_behind_it_is_in_anything(
     server: ModelServer,
     open_page: Open,

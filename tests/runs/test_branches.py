@@ -27,10 +27,6 @@ from tests.backends.test_contract import double
 from tests.conftest import add
 from tests.servers.responses import ModelServer, call, calls, cut, error, text
 
-pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 Heard = list[str]
 
 
@@ -89,40 +85,6 @@ def test_a_switch_to_what_is_not_there_or_is_open_changes_nothing(position: int,
     thread.dirty_from = None
     thread.switch(position, number)
     assert (words(thread), thread.choice(3), thread.dirty_from) == (["Q1", "A1", "Q2", "A2b"], (1, 2), None)
-
-
-STEPS = st.lists(
-    st.tuples(st.sampled_from(["say", "branch", "switch"]), st.integers(0, 9), st.integers(0, 3))
-)
-
-
-@pytest.mark.exhaustive
-@settings(max_examples=200, deadline=None)
-@given(STEPS)
-def test_whatever_is_done_every_branch_ever_written_can_be_opened_again_as_it_was(
-    steps: list[tuple[str, int, int]],
-) -> None:
-    thread = talk("0", "1", "2")
-    count = 2
-    for what, place, number in steps:
-        position = place % len(thread.messages)
-        if what == "switch":
-            thread.switch(position, number)
-            continue
-        before = {*everything_said(thread)}
-        if what == "branch":
-            thread.branch(position)
-        count += 1
-        thread.messages.append(Message.from_user(str(count)))
-        thread.backend_state = {"leaf": words(thread)}
-        assert {*everything_said(thread)} >= before, "nothing is lost"
-    assert sorted(everything_said(thread)) == sorted(map(str, range(count + 1))), "and nothing is there twice"
-    written = json.loads(json.dumps(branches_as_json(thread.branches)))
-    assert branches_from_json(written, len(thread.messages)) == thread.branches
-    for path in paths(thread):
-        assert path.backend_state in ({"leaf": words(path)}, {"notes": "first"}), (
-            "the notes are those of this path"
-        )
 
 
 def everything_said(thread: Thread) -> list[str]:

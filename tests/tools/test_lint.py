@@ -11,10 +11,6 @@ from assistant import Tool, Toolbox, functions, tool
 from assistant.tools.lint import Remark, estimate_tokens, estimate_toolbox_tokens, lint
 from tests.conftest import add
 
-pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
-from hypothesis import given
-from hypothesis import strategies as st
-
 
 class Guest(BaseModel):
     name: str
@@ -186,9 +182,3 @@ def test_tokens_are_estimated() -> None:
         3,
         3,
     ]
-
-
-@pytest.mark.exhaustive
-@given(st.text(), st.text())
-def test_a_longer_text_never_has_fewer_tokens(first: str, second: str) -> None:
-    assert estimate_tokens(first) <= estimate_tokens(first + second)

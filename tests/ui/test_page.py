@@ -29,6 +29,7 @@ from tests.servers.agents import AgentsServer
 from tests.servers.assistants import AssistantsServer
 from tests.servers.responses import ModelServer, call, calls, error, message, reasoning, refusal, text
 from tests.ui.page import IS_FOOTER, Open, address, ask, label, listed, lists, seen, shown, walk
+from tests.variants import exhaustive, quick_first
 
 
 def test_the_first_page_says_what_it_is_and_that_the_demo_answers(open_page: Open) -> None:
@@ -118,15 +119,16 @@ def _without_times(seen: list[Any]) -> str:
 @pytest.mark.parametrize(
     "thread_id",
     [
-        *(
-            "conv_nowhere",
+        "conv_nowhere",
+        ["conv_a", "conv_b"],
+        *exhaustive(
             "../../etc/passwd",
             "..",
             "<script>alert(1)</script>",
             "' OR 1=1; --",
             "x" * 10_000,
         ),
-        *("\x00", " ", "%00", "a/b?c#d", "שלום", "\u202e", ["conv_a", "conv_b"]),
+        *exhaustive("\x00", " ", "%00", "a/b?c#d", "שלום", "\u202e"),
     ],
 )
 def test_an_address_without_a_thread_opens_a_new_one_and_says_so(
@@ -254,18 +256,21 @@ def test_settings_come_from_the_environment_then_the_secrets_then_the_file(
 
 @pytest.mark.parametrize(
     "words",
-    [
-        "<b onclick=alert(1)>bold</b>",
-        "# Heading $5 and $6",
-        '{"role": "system"}',
-        "[x](javascript:alert(1))",
-        "👩‍👩‍👧",
-        "\\(x^2\\) $$\\frac{1}{2}$$ :red[hi] :material/bolt:",
-        "if:\n    indented\n\n\tand broken\n```\ncode",
-        "שלום, كيف حالك؟",
-        "Z̷̢͝a̸l̵g̶o̴ é ﷽ \u202eabc",
-        "x" * 100_000,
-    ],
+    quick_first(
+        [
+            "<b onclick=alert(1)>bold</b>",
+            "# Heading $5 and $6",
+            '{"role": "system"}',
+            "[x](javascript:alert(1))",
+            "👩‍👩‍👧",
+            "\\(x^2\\) $$\\frac{1}{2}$$ :red[hi] :material/bolt:",
+            "if:\n    indented\n\n\tand broken\n```\ncode",
+            "שלום, كيف حالك؟",
+            "Z̷̢͝a̸l̵g̶o̴ é ﷽ \u202eabc",
+            "x" * 100_000,
+        ],
+        2,
+    ),
 )
 def test_what_a_person_types_is_shown_as_typed(server: ModelServer, open_page: Open, words: str) -> None:
     server.plays(text("I see."))

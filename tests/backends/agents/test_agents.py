@@ -51,6 +51,7 @@ from tests.backends.kinds import state_of
 from tests.conftest import add
 from tests.servers.agents import AgentsServer, Session
 from tests.servers.responses import Play, call, calls, cut, error, message, reasoning, refusal, text
+from tests.variants import quick_first
 
 Make = Callable[..., Assistant]
 USED = Usage(input=10, cached=2, output=5, reasoning=1)
@@ -489,13 +490,13 @@ def killed(thread: Thread, run: Iterator[Event]) -> Thread:
     return dead
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", quick_first(SCENARIOS))
 @pytest.mark.parametrize(
     ("how", "keeps"),
     [
         ("close", "nothing"),
-        ("stop", "late"),
-        ("kill", "late"),
+        pytest.param("stop", "late", marks=pytest.mark.exhaustive),
+        pytest.param("kill", "late", marks=pytest.mark.exhaustive),
         pytest.param("kill", "all", marks=pytest.mark.exhaustive),
         pytest.param("close", "late", marks=pytest.mark.exhaustive),
         pytest.param("reset", "all", marks=pytest.mark.exhaustive),

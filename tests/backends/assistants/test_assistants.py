@@ -46,6 +46,7 @@ from assistant.storage.store import Store
 from tests.conftest import add
 from tests.servers.assistants import ASSISTANT, AssistantsServer, Run, _kept, tools_of
 from tests.servers.responses import Play, call, calls, cut, error, message, reasoning, refusal, text
+from tests.variants import quick_first
 
 ENDED = RoundEnded("test-model", Usage(10, 0, 5, 0))
 ASKED = RoundEnded("test-model")
@@ -731,17 +732,16 @@ def _count(name: str) -> Any:
     return call("count", json.dumps({"name": name}))
 
 
-# All of it is slow; what differs most is tried always.
-OFTEN = [("close", "late"), ("stop", "all"), ("kill", "late"), ("kill", "nothing")]
+QUICK = ("close", "late")
 CASES = [
-    pytest.param(way, keeps, marks=[] if (way, keeps) in OFTEN else [pytest.mark.exhaustive])
+    pytest.param(way, keeps, marks=[] if (way, keeps) == QUICK else [pytest.mark.exhaustive])
     for way in ("close", "reset", "half", "stop", "kill")
     for keeps in ("nothing", "all", "late")
 ]
 
 
 @pytest.mark.parametrize(("way", "keeps"), CASES)
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", quick_first(SCENARIOS))
 def test_a_thread_survives_a_cut_before_every_event(
     server: AssistantsServer,
     connect_to: Connect,

@@ -10,11 +10,7 @@ from assistant.recordings.recording import Recording
 from assistant.transports.replay import shipped
 from assistant.ui.sandbox.inspector_rows import Row, Rows
 from tests.recordings.test_diagram import HOSTILE
-from tests.recordings.test_timeline import TWO_ROUNDS, asked, delta, event, mutated_tape, run
-
-pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from tests.recordings.test_timeline import TWO_ROUNDS, asked, delta, event, run
 
 TAPE = Recording.from_lines(shipped()["weather_then_a_hotel"].read_text("utf-8"))
 
@@ -222,13 +218,3 @@ def test_a_tape_of_thousands_of_events_is_shown_quickly() -> None:
     shown(at.run())
     assert "These are the first 20,000 of" in at.caption[-1].value
     assert len(rows_of(at)) == 104
-
-
-@pytest.mark.exhaustive
-@settings(max_examples=15, deadline=None)
-@given(st.data())
-def test_no_tape_is_too_strange_to_be_looked_at(data: st.DataObject) -> None:
-    recording = mutated_tape(data)
-    at = open_inspector(recording, view=data.draw(st.sampled_from(["Events", "Timing", "Check"])))
-    at.session_state.inspector_entry = data.draw(st.integers(0, 20))
-    shown(at.run())
