@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from assistant import Thread
 from assistant.codegen.script import thread_script
 from assistant.events import RunCompleted, ToolResult
