@@ -44,7 +44,15 @@ from assistant.ui.chat.history import draw_history, now_stands
 from assistant.ui.chat.queue import draw_queue
 from assistant.ui.chat.rerun_tool import draw_rerun_tool
 from assistant.ui.chat.tool_call import plain
-from assistant.ui.composer import draw_waiting, hold, put_back, release, submitted
+from assistant.ui.composer import (
+    Draft,
+    clear_draft,
+    draw_draft,
+    draw_returned_text,
+    keep_attachments,
+    read_input,
+    return_text,
+)
 from assistant.ui.connection import draw_connection
 from assistant.ui.language import _, draw_language, translate
 from assistant.ui.login import draw_user, require_user
@@ -61,6 +69,7 @@ from assistant.ui.resources import (
     voice_for,
 )
 from assistant.ui.sidebar import ThreadList, draw_key, draw_threads, is_localhost
+from assistant.ui.state import state_of
 from assistant.ui.styles import draw_styles
 from assistant.ui.tool_toggles import draw_switches, is_switched, switched_on
 
@@ -416,13 +425,11 @@ known = len(thread.messages)
 # What the person says: typed, waiting since the last answer, or one of the examples.
 waits = live.get(thread) is not None  # what is said now
 if not waits and not elsewhere and (given_back := queue.clear_after_failure(thread)):
-    st.session_state.unsent = (
+    state_of(Draft).returned = (
         given_back,
         _("That answer did not end well. What waited is back in the input."),
     )
-if "unsent" in st.session_state:
-    st.session_state.prompt, reason = st.session_state.pop("unsent")
-    st.toast(reason, icon=":material/edit_note:")
+draw_returned_text()
 voice: Transcriber | None = voice_for(settings, edition)
 voice = MeteredTranscriber(voice, quota) if voice and quota else voice
 with st.bottom:  # just above the input: files and recordings that wait, messages that wait, how to stop
@@ -434,18 +441,18 @@ said = st.chat_input(
     max_upload_size=MOST_BYTES // MEGABYTE,
     accept_audio=voice is not None,
 )
-prompt, attached = submitted(
+prompt, attached = read_input(
     said,
     voice,
-    takes=takes(backend.protocol, demo=settings.demo),
-    taker=N_("the built-in demo") if settings.demo else N_("this connection"),
+    accepted=takes(backend.protocol, demo=settings.demo),
+    receiver=N_("the built-in demo") if settings.demo else N_("this connection"),
 )
 if waits and attached:
-    hold(attached)
-    put_back(prompt, _("Files cannot wait: send them when the answer has come to its end."))
+    keep_attachments(attached)
+    return_text(prompt, _("Files cannot wait: send them when the answer has come to its end."))
 if waits and prompt.strip():
     if not queue.add(thread, prompt):
-        put_back(prompt, _("Too much waits here already. Your message is back in the input."))
+        return_text(prompt, _("Too much waits here already. Your message is back in the input."))
     prompt = ""
 left, right = st.columns([5, 4], gap="large") if sandbox else (st.container(), None)
 with left:
@@ -469,14 +476,14 @@ if prompt.strip() or attached:
     try:
         ask(partial(assistant.run, thread, prompt, attached), thread)
         if said:  # what waits does not go with an example
-            release()
+            clear_draft()
     except ThreadBusy as busy:
-        hold(attached)
-        put_back(prompt, _("{why} Your message is back in the input.", why=translate(str(busy))))
+        keep_attachments(attached)
+        return_text(prompt, _("{why} Your message is back in the input.", why=translate(str(busy))))
     except QuotaError as error:
-        hold(attached)
+        keep_attachments(attached)
         st.session_state.quota_error = error
-        put_back(prompt, _("It is not asked yet: your message is back in the input."))
+        return_text(prompt, _("It is not asked yet: your message is back in the input."))
 elif not waits and not elsewhere:
     try:
         queue.send_next(thread, lambda text: ask(partial(assistant.run, thread, text), thread))
@@ -484,12 +491,12 @@ elif not waits and not elsewhere:
         pass  # it waits on
     except QuotaError as error:
         st.session_state.quota_error = error
-        put_back(queue.clear(thread), _("It is not asked yet: your message is back in the input."))
+        return_text(queue.clear(thread), _("It is not asked yet: your message is back in the input."))
 
 with above:
     if "quota_error" in st.session_state:
         draw_limit_notice(st.session_state.pop("quota_error"))
-    draw_waiting(voice)
+    draw_draft(voice)
 
 # The conversation: what was said, and the answer that is being written.
 run = live.get(thread)

@@ -1,15 +1,10 @@
-"""Attachments on the page: what waits above the input, what goes with a message, and how a message shows it.
+"""The input and what waits above it: attachments, refused files, and recordings that are not transcribed yet.
 
-Not here: what can be attached (``attachments.py``), what a recording says (``backends/voice.py``).
-
-The one rule: what was typed, attached or spoken and is not sent yet is never lost; it goes back to the input,
-or waits above it.
+What the user typed, attached or recorded is never lost: until it is sent, it is in the input or waits above it.
 """
 
-import io
-import math
 from collections.abc import Collection
-from typing import Any
+from dataclasses import dataclass, field
 
 import streamlit as st
 from streamlit.typing import ChatInputValue
@@ -17,174 +12,158 @@ from streamlit.typing import ChatInputValue
 from assistant.access.quotas import Transcriber
 from assistant.attachments import EVERYTHING, THIS_CONNECTION, attach
 from assistant.errors import BackendError, QuotaError
-from assistant.messages import Attachment, Message
-from assistant.ui.chat.tool_call import plain
+from assistant.markdown.escape import plain
+from assistant.messages import Attachment
+from assistant.ui import keys
 from assistant.ui.language import _, translate
 from assistant.ui.quotas import limit_text
-
-WIDE = 240
-"""Pixels that an image takes at most, each way."""
-
-MOST_PIXELS = 50_000_000
-"""Of the largest image that is opened to be shown."""
+from assistant.ui.state import state_of
 
 
-def submitted(
+@dataclass(slots=True)
+class Draft:
+    """What waits for the next message in this session."""
+
+    attachments: list[Attachment] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    """Why files were refused or a recording was not transcribed."""
+    recording: bytes = b""
+    """A recording that could not be transcribed."""
+    transcript: str = ""
+    """Its text after another try; the user copies it, for the input may hold something else by then."""
+    returned: tuple[str, str] | None = None
+    """A text for the input, and why it was not sent."""
+
+
+def read_input(
     value: ChatInputValue | str | None,
-    voice: Transcriber | None,
+    transcriber: Transcriber | None,
     *,
-    takes: Collection[str] = EVERYTHING,
-    taker: str = THIS_CONNECTION,
+    accepted: Collection[str] = EVERYTHING,
+    receiver: str = THIS_CONNECTION,
 ) -> tuple[str, list[Attachment]]:
-    """What is to be sent now: the text, and what goes with it; nothing where it must be looked at first.
+    """Return the text and the attachments to send now.
 
-    What was refused, or spoken, begins the page anew: with the text in the input, what can be sent above it,
-    and what is to be said of it.
+    A recording, or a file that ``receiver`` does not accept, ends the script: it runs again with the text in the
+    input, and the rest above it.
     """
+    draft = state_of(Draft)
     if value is None or isinstance(value, str):
-        return value or "", _waiting() if value else []
-    text, waiting = value.text, _waiting()
+        return value or "", draft.attachments if value else []
+    text = value.text
     files = value.files if "files" in value else []
     attached, problems = attach(
-        ((file.name, file.getvalue()) for file in files), waiting, takes=takes, taker=taker
+        ((file.name, file.getvalue()) for file in files),
+        draft.attachments,
+        takes=accepted,
+        taker=receiver,
     )
     audio = value.audio if "audio" in value else None
     if audio is None and not problems:
-        return text, waiting + attached
-    hold(waiting + attached, problems)
-    if audio is not None and voice is not None:
-        _write_down(audio.getvalue(), text, voice)
-    put_back(text, _("It is not sent yet: see above the input."))
-    return "", []  # the page begins anew
+        return text, draft.attachments + attached
+    keep_attachments(draft.attachments + attached, problems)
+    if audio is not None and transcriber is not None:
+        _transcribe_into_input(audio.getvalue(), text, transcriber)
+    return_text(text, _("Not sent yet: see above the input."))
+    return "", []  # not reached: the script runs again
 
 
-def put_back(text: str, reason: str) -> None:
-    """Begin the page anew with this text in the input, and say why."""
-    st.session_state.unsent = text, reason
+def return_text(text: str, reason: str) -> None:
+    """Run the script again with this text in the input, and show why it was not sent."""
+    state_of(Draft).returned = text, reason
     st.rerun()
 
 
-def hold(attachments: list[Attachment], problems: Collection[str] = ()) -> None:
-    """Keep these for the next message, and what is to be said of others."""
-    st.session_state.attached, st.session_state.not_attached = attachments, list(problems)
+def draw_returned_text() -> None:
+    """Put a returned text into the input, and show why. Call it before the input is drawn."""
+    draft = state_of(Draft)
+    if draft.returned:
+        st.session_state[keys.PROMPT], reason = draft.returned
+        draft.returned = None
+        st.toast(reason, icon=":material/edit_note:")
 
 
-def release() -> None:
-    """Forget what waited: it is sent. A recording that nobody has read yet still waits."""
-    for name in ("attached", "not_attached", "heard"):
-        st.session_state.pop(name, None)
+def keep_attachments(attachments: list[Attachment], problems: Collection[str] = ()) -> None:
+    """Keep attachments for the next message, and the reasons why others were refused."""
+    draft = state_of(Draft)
+    draft.attachments, draft.problems = attachments, list(problems)
 
 
-def draw_waiting(voice: Transcriber | None) -> None:
-    """Show what goes with the next message, what does not, and a recording that is not written down yet."""
-    if problems := st.session_state.get("not_attached"):
-        st.warning(
-            "  \n".join(plain(translate(each)) for each in problems), icon=":material/attach_file_off:"
-        )
-    if voice is not None and (recording := st.session_state.get("recording")):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.audio(recording, format="audio/wav", width=240)
-            if st.button(_("Transcribe again"), key="transcribe_again", icon=":material/refresh:"):
-                _write_down_later(recording, voice)
-            st.button(
-                _("Discard"),
-                key="discard_recording",
-                icon=":material/delete:",
-                on_click=st.session_state.pop,
-                args=["recording"],
-            )
-    if heard := st.session_state.get("heard"):
-        st.caption(_("This was heard. Copy it into the input."))
-        st.code(heard, language=None, wrap_lines=True)
-    if waiting := _waiting():
+def clear_draft() -> None:
+    """Forget what has been sent. A recording without a transcript still waits."""
+    draft = state_of(Draft)
+    draft.attachments, draft.problems, draft.transcript = [], [], ""
+
+
+def draw_draft(transcriber: Transcriber | None) -> None:
+    """Draw the attachments of the next message, refused files, and a recording that is not transcribed yet."""
+    draft = state_of(Draft)
+    if draft.problems:
+        problems = "  \n".join(plain(translate(problem)) for problem in draft.problems)
+        st.warning(problems, icon=":material/attach_file_off:")
+    if transcriber is not None and draft.recording:
+        _draw_recording(draft, transcriber)
+    if draft.transcript:
+        st.caption(_("Transcribed. Copy the text into the input."))
+        st.code(draft.transcript, language=None, wrap_lines=True)
+    if draft.attachments:
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
             st.caption(_("With your next message:"), width="content")
-            for number, attachment in enumerate(waiting):
+            for number, attachment in enumerate(draft.attachments):
                 st.button(
                     plain(attachment.name),
-                    key=f"detach_{number}",
+                    key=keys.detach(number),
                     icon=":material/close:",
-                    help=_("Do not send it"),
+                    help=_("Remove"),
                     on_click=_detach,
                     args=[number],
                 )
 
 
-def draw_attachments(message: Message) -> None:
-    """Show a message's images, small, and the names of its files."""
-    shown = [(each, _thumbnail(hash(each.data), each)) for each in message.attachments if each.is_image]
-    if any(small for _, small in shown):
-        with st.container(horizontal=True, gap="small"):
-            for attachment, small in shown:
-                if small:
-                    st.image(small[0], width=small[1], caption=None, alt=attachment.name)
-    files = [each for each in message.attachments if not each.is_image]
-    if names := [each for each, small in shown if not small] + files:
-        with st.container(horizontal=True, gap="small"):
-            for each in names:
-                size = _size(len(each.data) * 3 // 4)
-                st.caption(f":material/description: {plain(each.name)} · {size}", width="content")
+def _detach(number: int) -> None:
+    attachments = state_of(Draft).attachments
+    keep_attachments(attachments[:number] + attachments[number + 1 :])
 
 
-@st.cache_data(show_spinner=False, max_entries=200)
-def _thumbnail(number: int, _attachment: Attachment) -> tuple[bytes, int] | None:
-    """The image, small, and how wide it is shown; None if it is damaged. ``number`` stands for its bytes."""
-    from PIL import Image, ImageOps  # not before there is an image: it takes memory
+def _draw_recording(draft: Draft, transcriber: Transcriber) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.audio(draft.recording, format="audio/wav", width=240)
+        if st.button(_("Transcribe again"), key=keys.TRANSCRIBE_AGAIN, icon=":material/refresh:"):
+            _transcribe_again(draft, transcriber)
+        st.button(
+            _("Discard"), key=keys.DISCARD_RECORDING, icon=":material/delete:", on_click=_discard_recording
+        )
 
+
+def _discard_recording() -> None:
+    state_of(Draft).recording = b""
+
+
+def _transcribe_into_input(recording: bytes, text: str, transcriber: Transcriber) -> None:
+    """Add what was said to the text in the input; keep the recording if that fails."""
+    draft = state_of(Draft)
     try:
-        image: Any = Image.open(io.BytesIO(_attachment.content))
-        if math.prod(image.size) > MOST_PIXELS:
-            return None
-        image.draft("RGB", (2 * WIDE, 2 * WIDE))
-        image.thumbnail((2 * WIDE, 2 * WIDE))
-        image = ImageOps.exif_transpose(image).convert("RGBA")
-    except Exception:  # whatever is wrong with it: it is a stranger's
-        return None
-    shown = max(1, round(image.width * min(1.0, WIDE / max(image.size))))
-    written = io.BytesIO()
-    image.save(written, "WEBP")
-    return written.getvalue(), shown
-
-
-def _write_down(recording: bytes, text: str, voice: Transcriber) -> None:
-    """Put what is said in a recording behind the text in the input; keep it where that fails."""
-    try:
-        with st.spinner(_("Writing down what you said …")):
-            heard = voice.transcribe(recording)
+        with st.spinner(_("Transcribing…")):
+            transcript = transcriber.transcribe(recording)
     except (BackendError, QuotaError) as error:
-        st.session_state.recording = recording
-        hold(_waiting(), [*st.session_state.get("not_attached", []), _not_heard(error)])
-        put_back(text, _("The recording is not written down."))
-    put_back(f"{text.rstrip()} {heard}".strip(), _("This was heard. Change what is wrong, and send it."))
+        draft.recording = recording
+        keep_attachments(draft.attachments, [*draft.problems, _transcription_problem(error)])
+        return_text(text, _("Your recording was not transcribed."))
+    return_text(f"{text.rstrip()} {transcript}".strip(), _("Transcribed. Check the text and send it."))
 
 
-def _write_down_later(recording: bytes, voice: Transcriber) -> None:
-    """The same, for a recording that was kept: shown to be copied, for the input may hold something else."""
+def _transcribe_again(draft: Draft, transcriber: Transcriber) -> None:
     try:
-        with st.spinner(_("Writing down what you said …")):
-            heard = voice.transcribe(recording)
+        with st.spinner(_("Transcribing…")):
+            draft.transcript = transcriber.transcribe(draft.recording)
     except (BackendError, QuotaError) as error:
-        hold(_waiting(), [_not_heard(error)])
+        keep_attachments(draft.attachments, [_transcription_problem(error)])
     else:
-        st.session_state.heard = heard
-        hold(_waiting())
-        st.session_state.pop("recording", None)
+        keep_attachments(draft.attachments)
+        draft.recording = b""
     st.rerun()
 
 
-def _not_heard(error: BackendError | QuotaError) -> str:
+def _transcription_problem(error: BackendError | QuotaError) -> str:
     why = limit_text(error) if isinstance(error, QuotaError) else translate(str(error))
     return _("The recording could not be transcribed. {why}", why=why)
-
-
-def _waiting() -> list[Attachment]:
-    """What goes with the next message; nothing after an edit reloaded the package."""
-    return [each for each in st.session_state.get("attached", []) if isinstance(each, Attachment)]
-
-
-def _detach(number: int) -> None:
-    hold(_waiting()[:number] + _waiting()[number + 1 :])
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{max(1, round(count / 1000))} kB"

@@ -23,6 +23,8 @@ from assistant.runs.loop import Run
 from assistant.runs.registry import RunRegistry
 from assistant.storage.export import as_json
 from assistant.storage.store import Store
+from assistant.ui import keys
+from assistant.ui.composer import Draft
 from tests.conftest import need
 from tests.servers.agents import AgentsServer
 from tests.servers.responses import ModelServer, call, calls, text
@@ -262,12 +264,15 @@ def test_a_session_in_which_somebody_else_signs_in_keeps_nothing_of_the_first(
     server.plays(text("Hush A."))
     page = ask(sign_in(ADA), "Hush")
     own = ConnectionOverride(server.url, "sk-of-ada", "hush-model")
+    draft = Draft(
+        [Attachment("hush.txt", "text/plain", "SHVzaA==")],
+        ["hush.zip cannot be sent."],
+        b"Hush",
+        "Hush, said aloud",
+    )
+    page.session_state[keys.PAGE].states[Draft] = draft
     held = {
         "choice": own,
-        "attached": [Attachment("hush.txt", "text/plain", "SHVzaA==")],
-        "not_attached": ["hush.zip cannot be sent."],
-        "heard": "Hush, said aloud",
-        "recording": b"Hush",
         "bench_result": ("calculate", "Hush"),
         "threads_at_server": ["Hush"],
         "opened_tapes": [Recording("conv_hush")],
@@ -280,6 +285,7 @@ def test_a_session_in_which_somebody_else_signs_in_keeps_nothing_of_the_first(
     page.run()
     assert not page.exception
     assert [name for name in (*held, "recording") if name in page.session_state] == []
+    assert page.session_state[keys.PAGE].states[Draft] == Draft()
     assert "hush" not in sent(page).lower()
     page.toggle(key="sandbox").set_value(True).run()
     assert "Nothing has been recorded yet" in sent(page)

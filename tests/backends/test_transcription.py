@@ -10,6 +10,8 @@ from streamlit.testing.v1 import AppTest
 from assistant.backends.transcription import MOST_BYTES, Voice, open_voice
 from assistant.errors import BackendError
 from assistant.settings import Settings
+from assistant.ui import keys
+from assistant.ui.composer import Draft
 from tests.servers.responses import Handler, ModelServer
 
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
@@ -140,12 +142,14 @@ def page() -> None:
     import streamlit as st
     from streamlit.typing import ChatInputValue
 
-    from assistant.ui.composer import draw_waiting, release, submitted
+    from assistant.ui.composer import Draft, clear_draft, draw_draft, read_input
+    from assistant.ui.state import state_of
 
     voice = st.session_state.voice
-    unsent = st.session_state.pop("unsent", None)
-    if unsent:
-        st.text(f"back in the input: {unsent[0]!r}, {unsent[1]}")
+    draft = state_of(Draft)
+    if draft.returned:
+        st.text(f"back in the input: {draft.returned[0]!r}, {draft.returned[1]}")
+        draft.returned = None
     value = None
     if given := st.session_state.pop("given", None):
         words, files, audio = given
@@ -162,11 +166,11 @@ def page() -> None:
             _include_files=True,
             _include_audio=True,
         )
-    words, attached = submitted(value, voice)
+    words, attached = read_input(value, voice)
     if words or attached:
         st.text(f"sent: {words!r}, {[each.name for each in attached]}")
-        release()
-    draw_waiting(voice)
+        clear_draft()
+    draw_draft(voice)
 
 
 @pytest.fixture
@@ -186,7 +190,7 @@ def says(app: AppTest, words: str, files: list[tuple[str, bytes]], audio: bytes 
 def test_what_was_heard_goes_behind_what_was_typed_and_files_wait(server: EarServer, app: AppTest) -> None:
     server.heard = [(200, {"text": "what is this?"})]
     assert says(app, "Look,", [("a.txt", b"a")], WAV) == [
-        "back in the input: 'Look, what is this?', This was heard. Change what is wrong, and send it."
+        "back in the input: 'Look, what is this?', Transcribed. Check the text and send it."
     ]
     assert [each.label for each in app.button] == ["a\\.txt"]
     assert says(app, "Look, what is that?", []) == ["sent: 'Look, what is that?', ['a.txt']"]
@@ -198,7 +202,7 @@ def test_a_recording_that_was_not_heard_is_kept_and_can_be_tried_again(
 ) -> None:
     broken = (400, {"error": {"message": "No."}})
     server.heard = [broken, broken, (200, {"text": "hello"})]
-    assert says(app, "Typed", [], WAV) == ["back in the input: 'Typed', The recording is not written down."]
+    assert says(app, "Typed", [], WAV) == ["back in the input: 'Typed', Your recording was not transcribed."]
     refused = f"{server.url.split('/')[2]} refused the request. It says: No."
     assert [each.value.replace("\\", "") for each in app.warning] == [
         f"The recording could not be transcribed. {refused}"
@@ -222,7 +226,7 @@ def test_a_recording_can_be_thrown_away(server: EarServer, app: AppTest) -> None
 
 def test_files_that_are_not_taken_hold_a_message_back_and_lose_nothing(app: AppTest) -> None:
     files = [("a.txt", b"a"), ("b.zip", b"PK\xff\xff"), ("c.txt", b"c")]
-    assert says(app, "See", files) == ["back in the input: 'See', It is not sent yet: see above the input."]
+    assert says(app, "See", files) == ["back in the input: 'See', Not sent yet: see above the input."]
     assert [each.value.replace("\\", "") for each in app.warning] == [
         "b.zip cannot be read by a model. What can: PNG, JPEG, WebP and GIF images, PDF files, and text "
         "files of any kind."
@@ -231,4 +235,4 @@ def test_files_that_are_not_taken_hold_a_message_back_and_lose_nothing(app: AppT
     assert not app.warning
     assert says(app, "See", []) == ["sent: 'See', ['c.txt']"]
     assert says(app, "More", [("d.txt", b"d")]) == ["sent: 'More', ['d.txt']"]
-    assert "attached" not in app.session_state
+    assert app.session_state[keys.PAGE].states[Draft].attachments == []

@@ -48,13 +48,13 @@ from assistant.messages import Message
 from assistant.runs.worker import LiveRun
 from assistant.tools.toolbox import Toolbox
 from assistant.ui.accessibility import announce, announce_ending
+from assistant.ui.attachments import draw_attachments
 from assistant.ui.chat.branches import Branching, draw_branches, draw_editor, draw_pencil, is_being_edited
 from assistant.ui.chat.citations import Marks, Sources
 from assistant.ui.chat.failure import draw_failure
 from assistant.ui.chat.footer import draw_footer, in_time
 from assistant.ui.chat.hosted import HostedSteps, in_progress
 from assistant.ui.chat.tool_call import ToolCallView, plain
-from assistant.ui.composer import draw_attachments
 from assistant.ui.language import _, translate
 from assistant.ui.streamlit_private import (
     Chunk,
