@@ -486,7 +486,7 @@ def test_threads_are_listed_by_their_age_and_those_of_one_title_told_apart(
         ):
             store.save(Thread(name, [Message.from_user(title), Message("assistant", [], RunCompleted())]))
             changed = datetime.now(UTC).replace(hour=12).timestamp() - days * 86_400 - ord(name)
-            file.execute("update thread set changed = ? where id = ?", [changed, name])
+            file.execute("update thread set updated_at = ? where id = ?", [changed, name])
             file.commit()
     page.run()
     assert [(each.label, each.options) for each in lists(page)] == [
