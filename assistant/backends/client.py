@@ -142,7 +142,7 @@ def looking_for_a_thread(client: OpenAI) -> Iterator[None]:
             if isinstance(error, openai.APIStatusError) and error.status_code not in _NO_SUCH_THREAD:
                 raise
             raise UnknownThread(
-                N_("{host} has no thread by this id.", host=host(client)), code="unknown_thread"
+                N_("{host} has no thread with this id.", host=host(client)), code="unknown_thread"
             ) from error
 
 

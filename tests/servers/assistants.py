@@ -1,14 +1,12 @@
-"""A loopback server that plays scripts over the wire of the Assistants API.
+"""A loopback server that plays scripts over the Assistants API.
 
     with AssistantsServer() as server:
         server.plays(calls(call("add", a=1, b=2)), text("Three."))
         ...point the SDK at server.url...
         assert server.asked[1]["tool_outputs"] == [...]
 
-Not here: anything of the application. It keeps threads, messages and runs, and refuses what the real service
-refused, in its words: a message while a run is active, half of the outputs, outputs nobody waits for.
-
-The one rule: a play that is left over when the server closes is an error.
+It stores threads, messages and runs, and refuses what the real service refused, in its words: a message while a run
+is active, a part of the outputs, outputs that no run waits for. A script that is left over fails the test.
 """
 
 import json
@@ -32,49 +30,51 @@ class Run:
     thread: str
     status: str = "queued"
     required: list[Json] = field(default_factory=list)
-    looks: int = 0  # how often it is still seen as it was, before what was asked of it has happened
-    late: Callable[[], None] | None = None  # what is still to happen, at the next look
-    writing: bool = False  # whether a connection is being written to
+    delay: int = 0  # how many more requests see its status unchanged
+    finish: Callable[[], None] | None = None  # called by the request after those
+    is_streaming: bool = False
 
 
 class AssistantsServer(ModelServer):
     """Plays its scripts on a free port of this machine; use it in a ``with`` block.
 
-    What a cut run leaves behind is said by ``Play.keeps``: ``nothing`` (the run failed), ``all`` (it went on
-    and ended well) or ``late`` (it goes on, and ends well after it was looked at).
+    ``Play.keeps`` defines what a cut run leaves behind: ``nothing`` (the run failed), ``all`` (it ended well) or
+    ``late`` (it continues, and ends well after its status was requested).
     """
 
     def __init__(self, *, speaks: bool = True) -> None:
         super().__init__()
-        self.speaks = speaks  # whether it speaks the Assistants API at all
+        self.speaks = speaks  # whether it has the Assistants API at all
         self.threads: dict[str, list[Json]] = {}  # their messages
         self.runs: dict[str, list[Run]] = {}  # by thread, oldest first
         self.tools: list[Json] = []  # the assistant's functions
-        self.cancelled: list[str] = []  # the runs that were asked to be cancelled
+        self.cancelled: list[str] = []  # the ids of the runs that were cancelled
         self.posted: list[Json] = []  # the messages that were added one by one
-        self.slow_cancel = 1  # how often a run is seen to be still cancelling
-        self.lost_receipts = 0  # how many of the next messages are kept, and the connection is lost then
-        self.nameless = False  # whether the events come without names
+        self.slow_cancel = 1  # how many requests still see the status "cancelling"
+        self.lost_receipts = 0  # how many of the next messages are stored without a response
+        self.nameless = False  # whether the events are sent without names
+        self.ignores_cancel = False  # whether requests to cancel a run fail
+        self.surprise_run = ""  # the id of a run that starts just before the next message is posted
 
     def handler(self) -> type[Handler]:
         return AssistantsHandler
 
     def wait_until_idle(self) -> None:
-        """Until no run is being written, but for what ends late."""
+        """Wait until no run is being streamed."""
         deadline = time.monotonic() + 5
-        while any(run.writing for runs in self.runs.values() for run in runs):
-            assert time.monotonic() < deadline, "a run is still being written"
+        while any(run.is_streaming for runs in self.runs.values() for run in runs):
+            assert time.monotonic() < deadline, "a run is still being streamed"
             time.sleep(0.001)
 
     def said(self, thread: str) -> list[tuple[str, str]]:
-        """The messages of a thread, as roles and texts."""
-        return [(each["role"], each["content"][0]["text"]["value"]) for each in self.threads[thread]]
+        """Return the messages of a thread as roles and texts."""
+        return [(item["role"], item["content"][0]["text"]["value"]) for item in self.threads[thread]]
 
     def length(self, play: Play, begins: bool = True) -> int:
-        """How many events a round of this play makes, up to the one that ends it."""
+        """Return the number of events of a round of this play, including the one that ends it."""
         return len(list(self.events(play, Run("run_x", "thread_x"), begins))) - 1
 
-    # What follows runs on the connections' threads.
+    # The methods below run on the connections' threads.
 
     def refuse(self, status: int, words: str, code: str | None = None) -> Play:
         self.refused.append(words)
@@ -84,38 +84,38 @@ class AssistantsServer(ModelServer):
         runs = self.runs[thread]
         return runs[-1] if runs and runs[-1].status in ACTIVE else None
 
-    def look(self, run: Run) -> None:
-        """Let what happens to a run by itself happen."""
-        if run.looks:
-            run.looks -= 1
+    def advance(self, run: Run) -> None:
+        """Advance a run whose status is requested."""
+        if run.delay:
+            run.delay -= 1
         elif run.status == "cancelling":
-            run.status, run.late = "cancelled", None
-        elif run.late is not None:
-            run.late()
+            run.status, run.finish = "cancelled", None
+        elif run.finish is not None:
+            run.finish()
 
-    def take(self, asked: Json) -> Play:
-        """The script's next play."""
-        self.asked.append(asked)
+    def play_for(self, body: Json) -> Play:
+        """Return the script's next play."""
+        self.asked.append(body)
         if not self._script:
-            self.problems.append(f"not in the script: {json.dumps(asked, ensure_ascii=False)[:300]}")
+            self.problems.append(f"not in the script: {json.dumps(body, ensure_ascii=False)[:300]}")
             return error(500, "script_ended", "The script has ended.", x_should_retry="false")
         return self._script.popleft()
 
     def events(self, play: Play, run: Run, begins: bool) -> Iterator[tuple[str, Json | str]]:
-        """The events of a round, in the documented order, and the run's own last among them."""
+        """Yield the events of a round in the documented order; the run's own comes last."""
         if begins:
             yield "thread.run.created", self.run_object(run, "queued")
             yield "thread.run.queued", self.run_object(run, "queued")
         yield "thread.run.in_progress", self.run_object(run, "in_progress")
-        asked = [item for item in play.items if item["type"] == "function_call"]
+        function_calls = [item for item in play.items if item["type"] == "function_call"]
         for item in play.items:
             if item["type"] == "message":
                 yield from self._message(play, run, item)
-        if asked:
+        if function_calls:
             step = self._step(run, "tool_calls", {"type": "tool_calls", "tool_calls": []})
             yield "thread.run.step.created", step
             yield "thread.run.step.in_progress", step
-            for index, item in enumerate(asked):
+            for index, item in enumerate(function_calls):
                 pieces = ["", *_split(item["arguments"], play.pieces)]
                 for number, piece in enumerate(pieces):
                     head = {"id": item["call_id"]} if number == 0 else {}
@@ -124,8 +124,8 @@ class AssistantsServer(ModelServer):
                     details = {"type": "tool_calls", "tool_calls": [call]}
                     delta = {"object": "thread.run.step.delta", "delta": {"step_details": details}}
                     yield "thread.run.step.delta", {"id": step["id"], **delta}
-        if play.ending == "completed" and asked:
-            required = [_required(item) for item in asked]
+        if play.ending == "completed" and function_calls:
+            required = [_required(item) for item in function_calls]
             yield (
                 "thread.run.requires_action",
                 self.run_object(run, "requires_action", required) | play.details,
@@ -142,16 +142,16 @@ class AssistantsServer(ModelServer):
             {"type": "message_creation", "message_creation": {"message_id": item["id"]}},
         )
         whole = _message_object(run.thread, "assistant", item["content"], item["id"], run.id)
-        begun = {**whole, "content": [], "status": "in_progress"}
+        started = {**whole, "content": [], "status": "in_progress"}
         yield "thread.run.step.created", step
         yield "thread.run.step.in_progress", step
-        yield "thread.message.created", begun
-        yield "thread.message.in_progress", begun
+        yield "thread.message.created", started
+        yield "thread.message.in_progress", started
         for index, part in enumerate(item["content"]):
             refusal = part["type"] == "refusal"
             for piece in _split(part["refusal" if refusal else "text"], play.pieces):
-                said: Json = {"type": "refusal", "refusal": piece} if refusal else _text_part(piece)
-                delta = {"content": [{"index": index, **said}]}
+                content: Json = {"type": "refusal", "refusal": piece} if refusal else _text_part(piece)
+                delta = {"content": [{"index": index, **content}]}
                 yield (
                     "thread.message.delta",
                     {"id": item["id"], "object": "thread.message.delta", "delta": delta},
@@ -173,31 +173,32 @@ class AssistantsServer(ModelServer):
         }
 
     def finish(self, play: Play, conversation: Any, request: Json, whole: bool) -> None:
-        """Nothing: a run is finished by ``end``."""
+        """Do nothing: ``end`` finishes a run."""
 
     def end(self, play: Play, run: Run, whole: bool) -> None:
-        """The round is over: keep what is to be kept."""
+        """End a round and store what it leaves behind."""
         with self._lock:
-            run.late = None
+            run.finish = None
             if run.status == "cancelling":
                 return
             if not whole and play.keeps == "late":
-                run.late, run.looks = lambda: self.end(play, run, whole=True), 1
+                run.finish, run.delay = lambda: self.end(play, run, whole=True), 1
                 return
             if not whole and play.keeps == "nothing":
                 run.status = "failed"
                 return
-            asked = [_required(item) for item in play.items if item["type"] == "function_call"]
+            required = [_required(item) for item in play.items if item["type"] == "function_call"]
             run.status = play.details.get("status", play.ending) or "failed"
-            if run.status == "completed" and asked:
-                run.status, run.required = "requires_action", asked
-            kept = [item for item in play.items if item["type"] == "message"]
+            if run.status == "completed" and required:
+                run.status, run.required = "requires_action", required
+            messages = [item for item in play.items if item["type"] == "message"]
             self.threads[run.thread] += [
-                _message_object(run.thread, "assistant", item["content"], item["id"], run.id) for item in kept
+                _message_object(run.thread, "assistant", item["content"], item["id"], run.id)
+                for item in messages
             ]
 
     def run_object(self, run: Run, status: str = "", required: list[Json] | None = None) -> Json:
-        """A whole run, as the SDK's own model demands it."""
+        """Return a complete run as the SDK's own model requires it."""
         status = status or run.status
         needs = required if required is not None else run.required
         action = {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": needs}}
@@ -232,10 +233,10 @@ class AssistantsHandler(Handler):
                 self._page(list(self.model.threads[thread]), query)
             case ["threads", thread, "runs"]:
                 for run in self.model.runs[thread]:
-                    self.model.look(run)
+                    self.model.advance(run)
                 self._page([self.model.run_object(run) for run in self.model.runs[thread]], query)
             case ["threads", thread, "runs", name] if (found := self._run(thread, name)) is not None:
-                self.model.look(found)
+                self.model.advance(found)
                 self._send(200, self.model.run_object(found))
             case ["models"]:
                 self._send(200, {"object": "list", "data": []})
@@ -249,14 +250,16 @@ class AssistantsHandler(Handler):
                 self._post_message(thread, body)
             case ["threads", thread, "runs"]:
                 self._begin_run(thread, body)
+            case ["threads", _, "runs", _, "cancel"] if self.model.ignores_cancel:
+                self._refuse(error(500, "server_error"))
             case ["threads", thread, "runs", name, "cancel"] if run := self._run(thread, name):
                 self.model.cancelled.append(run.id)
                 if run.status not in ACTIVE:
-                    # Nobody could have known better: no mistake of the one who asked.
+                    # Not a mistake of the client, which could not know.
                     words = f"Cannot cancel run with status '{run.status}'."
                     self._refuse(error(400, None, words))
                     return
-                run.status, run.looks = "cancelling", self.model.slow_cancel
+                run.status, run.delay = "cancelling", self.model.slow_cancel
                 self._send(200, self.model.run_object(run))
             case ["threads", thread, "runs", name, "submit_tool_outputs"] if run := self._run(thread, name):
                 self._submit(run, body)
@@ -268,8 +271,8 @@ class AssistantsHandler(Handler):
                 self._send(200, {"id": thread, "object": "thread.deleted", "deleted": True})
 
     def _place(self, path: str) -> list[str]:
-        """The path's parts; none, and an answer, where there is nothing."""
-        place = [unquote(each) for each in path.removeprefix("/v1/").split("/")]
+        """Return the parts of the path; an empty list, after a response, if there is nothing at that path."""
+        place = [unquote(part) for part in path.removeprefix("/v1/").split("/")]
         if self.headers.get("openai-beta") != "assistants=v2":
             self.model.problems.append(f"no OpenAI-Beta header: {path}")
         if self.model.pages:
@@ -295,11 +298,16 @@ class AssistantsHandler(Handler):
             self._refuse(self.model.refuse(400, "Invalid 'messages': array too long."))
             return
         thread = _id("thread")
-        self.model.threads[thread] = [_kept(thread, each) for each in messages]
+        self.model.threads[thread] = [
+            message_object(thread, message["role"], message["content"]) for message in messages
+        ]
         self.model.runs[thread] = []
         self._send(200, _thread_object(thread))
 
     def _post_message(self, thread: str, body: Json) -> None:
+        if self.model.surprise_run:
+            self.model.runs[thread].append(Run(self.model.surprise_run, thread, "in_progress"))
+            self.model.surprise_run = ""
         run = self.model.active(thread)
         if run is not None:
             words = f"Can't add messages to {thread} while a run {run.id} is active."
@@ -308,7 +316,7 @@ class AssistantsHandler(Handler):
             self._refuse(self.model.refuse(400, "Message content must be non-empty."))
         else:
             self.model.posted.append(body)
-            self.model.threads[thread].append(_kept(thread, body))
+            self.model.threads[thread].append(message_object(thread, body["role"], body["content"]))
             if self.model.lost_receipts:
                 self.model.lost_receipts -= 1
                 self._cut("reset", b"")
@@ -323,19 +331,19 @@ class AssistantsHandler(Handler):
         elif run is not None:
             self._refuse(self.model.refuse(400, f"Thread {thread} already has an active run {run.id}."))
         else:
-            self._play(self.model.take(body), Run(_id("run"), thread), begins=True)
+            self._play(self.model.play_for(body), Run(_id("run"), thread), begins=True)
 
     def _submit(self, run: Run, body: Json) -> None:
-        wanted = [call["id"] for call in run.required]
-        given = [output["tool_call_id"] for output in body["tool_outputs"]]
+        expected = [call["id"] for call in run.required]
+        received = [output["tool_call_id"] for output in body["tool_outputs"]]
         if run.status != "requires_action":
             words = f'Runs in status "{run.status}" do not accept tool outputs.'
             self._refuse(self.model.refuse(400, words))
-        elif sorted(wanted) != sorted(given):
-            words = f"Expected tool outputs for call_ids {wanted}, got {given}"
+        elif sorted(expected) != sorted(received):
+            words = f"Expected tool outputs for call_ids {expected}, got {received}"
             self._refuse(self.model.refuse(400, words))
         else:
-            self._play(self.model.take(body), run, begins=False)
+            self._play(self.model.play_for(body), run, begins=False)
 
     def _play(self, play: Play, run: Run, begins: bool) -> None:
         if play.status != 200:
@@ -343,7 +351,7 @@ class AssistantsHandler(Handler):
             return
         if begins:
             self.model.runs[run.thread].append(run)
-        run.status, run.required, run.writing, whole = "in_progress", [], True, False
+        run.status, run.required, run.is_streaming, whole = "in_progress", [], True, False
         try:
             self._begin_stream()
             events: list[Any] = list(
@@ -361,13 +369,15 @@ class AssistantsHandler(Handler):
                     return
                 if not whole and index >= len(events) - 2:
                     whole = bool(play.ending)
-                    self.model.end(play, run, whole)  # what a round leaves is there before it is said
+                    self.model.end(
+                        play, run, whole
+                    )  # what a round leaves behind is stored before it is announced
                 self._chunk(data)
             self._chunk(b"")
         finally:
             if not whole:
                 self.model.end(play, run, whole=False)
-            run.writing = False
+            run.is_streaming = False
 
     def _sse(self, name: str, data: Json | str) -> bytes:
         text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
@@ -388,9 +398,9 @@ def _thread_object(thread: str) -> Json:
     return {"id": thread, "object": "thread", "created_at": 1, "metadata": {}, "tool_resources": {}}
 
 
-def _kept(thread: str, message: Json) -> Json:
-    part = {"type": "text", "text": message["content"]}
-    return _message_object(thread, message["role"], [part], _id("msg"), None)
+def message_object(thread: str, role: str, text: str) -> Json:
+    """Return a message as the server stores it."""
+    return _message_object(thread, role, [{"type": "text", "text": text}], _id("msg"), None)
 
 
 def _message_object(thread: str, role: str, content: list[Json], name: str, run: str | None) -> Json:
@@ -414,12 +424,12 @@ def _usage() -> Json:
 
 
 def tools_of(*names: str) -> list[Json]:
-    """The functions of an assistant, by their names."""
+    """Return the functions of an assistant with these names."""
     return [{"type": "function", "function": {"name": name, "parameters": {}}} for name in names]
 
 
 def _details(play: Play) -> Json:
-    """What is told of a run's end; this protocol has a name of its own for the limit of tokens."""
+    """Return the details of a run's end; this protocol has its own name for the token limit."""
     if play.details.get("incomplete_details") == {"reason": "max_output_tokens"}:
         return {"incomplete_details": {"reason": "max_completion_tokens"}}
     return play.details

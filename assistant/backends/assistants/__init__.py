@@ -1,1 +1,4 @@
-"""The Assistants API, for servers that still speak it."""
+"""The Assistants protocol, for gateways and self-hosted servers that still offer it; OpenAI ended it in August 2026.
+
+The rest of the package imports ``backend`` (the class ``Assistants``).
+"""

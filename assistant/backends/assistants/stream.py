@@ -1,24 +1,19 @@
-"""Reads the events of one streamed run, as they come off the wire, into events of ours.
+"""The events of one streamed run, translated into events of ours. Pure functions.
 
-Not here: requests and threads (``assistants.py``). Pure: names and dictionaries in, events out.
-
-The one rule: nothing a server may send can raise anything but our own errors; so each field is looked for and
-none is relied on (the names of the events: ``openai.types.beta.AssistantStreamEvent``).
+No field is required (the names of the events: ``openai.types.beta.AssistantStreamEvent``). Only ``StreamError``,
+``Incomplete``, ``RunEnded`` and ``NoEnding`` are ever raised.
 """
 
 import json
-import keyword
-import re
 from collections.abc import Container, Generator, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
-from assistant.backends.json_access import Pieces, count_at, object_at, objects_at, text_at, whole
+from assistant.backends.json_access import Object, Pieces, count_at, object_at, objects_at, text_at, whole
+from assistant.backends.missing_functions import missing_function_note
 from assistant.backends.stream_errors import NoEnding, StreamError, at_token_limit, filtered
 from assistant.errors import Incomplete
 from assistant.events import (
     Event,
-    Note,
     RefusalDelta,
     RoundEnded,
     TextBreak,
@@ -29,11 +24,9 @@ from assistant.events import (
 )
 from assistant.locale import N_
 
-Json = dict[str, Any]
 
-
-class Ended(Exception):
-    """The run was ended at the server before its answer was whole: ``expired`` or ``cancelled``."""
+class RunEnded(Exception):
+    """The server ended the run before its answer was complete: it ``expired`` or was ``cancelled``."""
 
     def __init__(self, status: str) -> None:
         super().__init__(status)
@@ -41,60 +34,62 @@ class Ended(Exception):
 
 
 @dataclass(slots=True)
-class Answer:
+class RunProgress:
     """What is known of a run so far."""
 
-    missing: list[str]  # functions that the person was told to be missing; grows
-    run: str = ""  # its id
-    newest: str = ""  # the id of the last message it wrote
-    calls: list[ToolCall] = field(default_factory=list)  # what it waits for, once it has ended its round
-    spoke: bool = False  # whether anything of it was said
-    ended: bool = False  # whether it goes on no more by itself
+    missing_functions: list[str]  # the functions that were noted as missing; grows
+    run_id: str = ""
+    newest_item: str = ""  # the id of the last message that the run wrote
+    calls: list[ToolCall] = field(default_factory=list)  # what the run waits for after its round
+    has_ended: bool = False  # whether the round is over
 
 
-def read(
-    events: Iterable[tuple[str, Json]], answer: Answer, toolbox: Container[str]
+def read_run(
+    events: Iterable[tuple[str, Object]], progress: RunProgress, toolbox: Container[str]
 ) -> Generator[Event, None, None]:
-    """Say a run's events as events of ours, until its round has ended; ``answer`` learns of it.
+    """Translate a run's named events until its round is over, and update ``progress``.
 
     Raises:
-        StreamError: The server said ``error`` or that the run failed.
+        StreamError: The server reported an error, or the run failed.
         Incomplete: The run reached a limit.
-        Ended: The run expired or was cancelled.
-        NoEnding: The events ran out.
+        RunEnded: The run expired or was cancelled.
+        NoEnding: The events ended before the round.
     """
-    reader = _Reader(answer, toolbox)
+    reader = _RunReader(progress, toolbox)
     for name, data in events:
-        yield from reader.take(name or _name(data), data)
-        if answer.ended:
+        yield from reader.feed(name or _event_name(data), data)
+        if progress.has_ended:
             return
     raise NoEnding
 
 
-class _Reader:
-    """What has been seen of one run so far."""
+def _event_name(data: Object) -> str:
+    """Return the name of an event that came without one, from the object in it."""
+    kind, status = text_at(data, "object"), text_at(data, "status")
+    return kind if kind.endswith(".delta") or not status else f"{kind}.{status}"
 
-    def __init__(self, answer: Answer, toolbox: Container[str]) -> None:
-        self._answer = answer
+
+class _RunReader:
+    """The state of one run's stream."""
+
+    def __init__(self, progress: RunProgress, toolbox: Container[str]) -> None:
+        self._progress = progress
         self._toolbox = toolbox
-        self._block: object = None  # which text block the last text belonged to
-        self._spoken: set[str] = set()  # the messages of which something was said
-        self._drafts: dict[object, tuple[str, str]] = {}  # place -> (call id, name), being written
+        self._block: object = None  # the text block of the last text
+        self._streamed: set[str] = set()  # the ids of the messages of which text was streamed
+        self._drafts: dict[object, tuple[str, str]] = {}  # place -> (call id, name) of a call being written
         self._pieces = Pieces()
-        self._filtered = False
+        self._is_filtered = False
 
-    def take(self, name: str, data: Json) -> Generator[Event, None, None]:
+    def feed(self, name: str, data: Object) -> Generator[Event, None, None]:
+        """Translate one event."""
         match name.removeprefix("thread."):
             case "message.created" | "message.in_progress":
-                self._answer.newest = text_at(data, "id") or self._answer.newest
+                self._progress.newest_item = text_at(data, "id") or self._progress.newest_item
             case "message.delta":
-                yield from self._say(data, objects_at(object_at(data, "delta"), "content"))
+                yield from self._text(data, objects_at(object_at(data, "delta"), "content"))
             case "message.completed" | "message.incomplete":
-                self._filtered |= text_at(object_at(data, "incomplete_details"), "reason") == "content_filter"
-                if text_at(data, "id") not in self._spoken:
-                    whole = data.get("content")
-                    text = [{"text": {"value": whole}}] if isinstance(whole, str) else []
-                    yield from self._say(data, text or objects_at(data, "content"))
+                yield from self._message(data)
             case "run.step.delta":
                 details = object_at(object_at(data, "delta"), "step_details")
                 for position, call in enumerate(objects_at(details, "tool_calls")):
@@ -102,34 +97,49 @@ class _Reader:
                         (text_at(data, "id"), text_at(call, "index") or str(position)), call
                     )
             case "run.created" | "run.queued" | "run.in_progress":
-                self._answer.run = text_at(data, "id") or self._answer.run
-                yield from self._miss(objects_at(data, "tools"))
-            case "run.requires_action" | "run.completed" as kind:
-                yield from self._end(kind == "run.requires_action", data)
-            case "run.incomplete" | "run.failed" | "run.expired" | "run.cancelled" as kind:
-                self._answer.ended = True
-                raise self._broken(kind, data)
+                self._progress.run_id = text_at(data, "id") or self._progress.run_id
+                yield from self._note_missing(objects_at(data, "tools"))
+            case "run.requires_action":
+                yield from self._calls(data)
+                yield from self._end(data)
+            case "run.completed":
+                yield from self._end(data)
+            case "run.incomplete":
+                raise self._incomplete(text_at(object_at(data, "incomplete_details"), "reason"))
+            case "run.failed":
+                self._progress.has_ended = True
+                raise _stream_error(object_at(data, "last_error"))
+            case "run.expired" | "run.cancelled":
+                self._progress.has_ended = True
+                raise RunEnded(name.removeprefix("thread.run."))
             case "error":
-                error = object_at(data, "error") or data
-                raise StreamError(text_at(error, "code"), text_at(error, "message"))
+                raise _stream_error(object_at(data, "error") or data)
 
-    def _say(self, message: Json, content: list[Json]) -> Generator[Event, None, None]:
-        own_id = text_at(message, "id")
-        self._answer.newest = own_id or self._answer.newest
+    def _text(self, message: Object, content: list[Object]) -> Generator[Event, None, None]:
+        message_id = text_at(message, "id")
+        self._progress.newest_item = message_id or self._progress.newest_item
         for position, part in enumerate(content):
-            text, refusal = object_at(part, "text").get("value"), part.get("refusal")
-            block = (own_id, text_at(part, "index") or str(position))
-            words = self._pieces.take(block, refusal if text is None else text)
-            if not words:
+            value, refusal = object_at(part, "text").get("value"), part.get("refusal")
+            block = (message_id, text_at(part, "index") or str(position))
+            text = self._pieces.take(block, refusal if value is None else value)
+            if not text:
                 continue
             if self._block not in (None, block):
                 yield TextBreak()
             self._block = block
-            self._spoken.add(own_id)
-            self._answer.spoke = True
-            yield TextDelta(words) if text is not None else RefusalDelta(words)
+            self._streamed.add(message_id)
+            yield TextDelta(text) if value is not None else RefusalDelta(text)
 
-    def _draft(self, place: object, call: Json) -> Generator[Event, None, None]:
+    def _message(self, message: Object) -> Generator[Event, None, None]:
+        """Translate a complete message, unless its text was streamed."""
+        reason = text_at(object_at(message, "incomplete_details"), "reason")
+        self._is_filtered |= reason == "content_filter"
+        if text_at(message, "id") not in self._streamed:
+            content = message.get("content")
+            parts = [{"text": {"value": content}}] if isinstance(content, str) else []
+            yield from self._text(message, parts or objects_at(message, "content"))
+
+    def _draft(self, place: object, call: Object) -> Generator[Event, None, None]:
         if call.get("type", "function") != "function":
             return
         function = object_at(call, "function")
@@ -137,87 +147,68 @@ class _Reader:
             self._drafts[place] = (call_id, text_at(function, "name"))
         text = self._pieces.take(place, function.get("arguments"))
         if place in self._drafts and (call_id or text):
-            self._answer.spoke = True
             yield ToolCallDelta(*self._drafts[place], text)
 
-    def _miss(self, tools: list[Json]) -> Generator[Event, None, None]:
-        """Tell the person, once, of each function that these tools name and that is not here."""
-        for each in tools:
-            name = text_at(object_at(each, "function"), "name")
-            if name and name not in self._toolbox and name not in self._answer.missing:
-                yield missing(name)
-                self._answer.missing.append(name)
+    def _note_missing(self, tools: list[Object]) -> Generator[Event, None, None]:
+        """Yield a note for each function that these tools name and that is not defined here, once."""
+        for tool in tools:
+            name = text_at(object_at(tool, "function"), "name")
+            if name and name not in self._toolbox and name not in self._progress.missing_functions:
+                yield missing_function_note(name)
+                self._progress.missing_functions.append(name)
 
-    def _end(self, wants_outputs: bool, run: Json) -> Generator[Event, None, None]:
-        self._answer.run = text_at(run, "id") or self._answer.run
-        if wants_outputs:
-            yield from self._miss(asked_of(run))
-            calls = calls_of(run)
-            if not calls:
-                raise StreamError("", "The run waits for functions that it does not name.")
-            for call in calls:
-                self._answer.calls.append(call)
-                self._answer.spoke = True
-                yield call
+    def _calls(self, run: Object) -> Generator[Event, None, None]:
+        self._progress.run_id = text_at(run, "id") or self._progress.run_id
+        yield from self._note_missing(_required_calls(run))
+        calls = calls_of(run)
+        if not calls:
+            raise StreamError("", "The run waits for functions that it does not name.")
+        for call in calls:
+            self._progress.calls.append(call)
+            yield call
+
+    def _end(self, run: Object) -> Generator[Event, None, None]:
+        self._progress.run_id = text_at(run, "id") or self._progress.run_id
         yield RoundEnded(text_at(run, "model"), _usage(object_at(run, "usage")))
-        self._answer.ended = True
+        self._progress.has_ended = True
 
-    def _broken(self, kind: str, run: Json) -> Exception:
-        if kind == "run.failed":
-            error = object_at(run, "last_error")
-            return StreamError(text_at(error, "code"), text_at(error, "message"))
-        if kind == "run.incomplete":
-            reason = text_at(object_at(run, "incomplete_details"), "reason")
-            return _incomplete("content_filter" if self._filtered else reason)
-        return Ended(kind.removeprefix("run."))
-
-
-def asked_of(run: Json) -> list[Json]:
-    """The calls that a run waits for, as the server wrote them."""
-    action = object_at(run, "required_action")
-    return objects_at(object_at(action, "submit_tool_outputs"), "tool_calls")
+    def _incomplete(self, reason: str) -> Incomplete:
+        self._progress.has_ended = True
+        if self._is_filtered or reason == "content_filter":
+            return filtered()
+        if reason == "max_completion_tokens":
+            return at_token_limit()
+        text = N_("The server ended the answer early ({reason}).", reason=reason or N_("no reason given"))
+        if reason == "max_prompt_tokens":
+            text = N_(
+                "The answer was cut off: the conversation reached the limit of tokens that a run may read."
+            )
+        return Incomplete(text, reason="unknown")
 
 
-def calls_of(run: Json) -> list[ToolCall]:
-    """The calls that a run waits for."""
+def calls_of(run: Object) -> list[ToolCall]:
+    """Return the calls that a run waits for."""
     calls: dict[str, ToolCall] = {}
-    for each in asked_of(run):
-        function, call_id = object_at(each, "function"), text_at(each, "id")
+    for item in _required_calls(run):
+        function, call_id = object_at(item, "function"), text_at(item, "id")
         arguments = function.get("arguments")
         if not isinstance(arguments, str):
             arguments = "" if arguments is None else json.dumps(arguments, ensure_ascii=False)
-        if call_id:  # without it, no output can be given
+        if call_id:  # a call without an id cannot be answered
             calls.setdefault(call_id, ToolCall(call_id, text_at(function, "name"), whole(arguments)))
     return list(calls.values())
 
 
-def missing(name: str) -> Note:
-    """The remark about a function that the assistant has and this application has not."""
-    shown = re.sub(r"[^\w.-]+", "_", name)[:64]
-    file = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower()[:64] or "new_function"
-    if file[0].isdigit() or keyword.iskeyword(file):
-        file = f"call_{file}"
-    return Note(
-        N_(
-            "The assistant may call `{shown}`, which is not here. Write it in assistant/functions/{file}.py.",
-            shown=shown,
-            file=file,
-        )
-    )
+def _required_calls(run: Object) -> list[Object]:
+    action = object_at(run, "required_action")
+    return objects_at(object_at(action, "submit_tool_outputs"), "tool_calls")
 
 
-def _incomplete(reason: str) -> Incomplete:
-    if reason == "max_completion_tokens":
-        return at_token_limit()
-    if reason == "content_filter":
-        return filtered()
-    text = N_("The server ended the answer early ({reason}).", reason=reason or N_("it did not say why"))
-    if reason == "max_prompt_tokens":
-        text = N_("The answer was cut off: the conversation reached the limit of tokens that a run may read.")
-    return Incomplete(text, reason="unknown")
+def _stream_error(error: Object) -> StreamError:
+    return StreamError(text_at(error, "code"), text_at(error, "message"))
 
 
-def _usage(usage: Json) -> Usage | None:
+def _usage(usage: Object) -> Usage | None:
     if not usage:
         return None
     return Usage(
@@ -226,9 +217,3 @@ def _usage(usage: Json) -> Usage | None:
         output=count_at(usage, "completion_tokens"),
         reasoning=count_at(object_at(usage, "completion_tokens_details"), "reasoning_tokens"),
     )
-
-
-def _name(data: Json) -> str:
-    """What an event would be called that came without a name, by the object it brings."""
-    kind, status = text_at(data, "object"), text_at(data, "status")
-    return kind if kind.endswith(".delta") or not status else f"{kind}.{status}"

@@ -256,7 +256,7 @@ def _incomplete(response: Item) -> Incomplete:
     if reason == "content_filter":
         return filtered()
     return Incomplete(
-        N_("The server ended the answer early ({reason}).", reason=reason or N_("it did not say why")),
+        N_("The server ended the answer early ({reason}).", reason=reason or N_("no reason given")),
         reason="unknown",
     )
 

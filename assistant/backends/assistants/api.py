@@ -1,0 +1,244 @@
+"""The requests of the Assistants API, as plain dictionaries.
+
+They are made by path (the SDK's README, "Undocumented endpoints"): the SDK's methods for this API warn with every
+call, and such warnings cannot be silenced for one thread alone.
+"""
+
+import json
+import re
+from collections.abc import Generator, Iterator
+from contextlib import closing, suppress
+from typing import Any, Literal
+from urllib.parse import quote
+
+from openai import OpenAI, Stream
+
+from assistant.backends.assistants.stream import RunProgress
+from assistant.backends.client import failure, host, not_the_api, refuse_page, translate_errors
+from assistant.backends.json_access import Object, text_at
+from assistant.backends.requests import Request
+from assistant.backends.stream_errors import status_of
+from assistant.errors import BackendError, Interrupted, RequestRefused
+from assistant.locale import N_
+from assistant.transports.sse import events
+
+CANCEL_SECONDS = 3.0
+"""Timeout of the request that cancels a run."""
+
+MAX_NEW_THREAD_ITEMS = 32
+"""Maximum number of messages that a thread can be created with."""
+
+ENDPOINT_MISSING = (404, 405, 410, 501)
+"""HTTP statuses of a server without the Assistants API."""
+
+_HEADERS = {"OpenAI-Beta": "assistants=v2"}
+_UNKNOWN_ASSISTANT = re.compile("no assistant|assistant .*(not found|not exist)", re.IGNORECASE | re.DOTALL)
+
+
+class AssistantsApi:
+    """The threads, messages and runs of one assistant's server."""
+
+    def __init__(self, client: OpenAI, assistant_id: str) -> None:
+        self._client = client
+        self._assistant_id = assistant_id
+
+    def create_thread(self, items: list[Object]) -> str:
+        """Create a thread with these messages and return its id.
+
+        Raises:
+            BackendError: The server has no Assistants API, or refused.
+        """
+        try:
+            body = {"messages": items[:MAX_NEW_THREAD_ITEMS]} if items else {}
+            thread = self._json("post", "/threads", body)
+        except BackendError as error:
+            if status_of(error) in ENDPOINT_MISSING:
+                raise self._no_assistants_api() from error
+            raise
+        thread_id = thread.get("id")
+        if not isinstance(thread_id, str) or not thread_id:
+            raise not_the_api(self._client)
+        for item in items[MAX_NEW_THREAD_ITEMS:]:
+            self._json("post", _path(thread_id, "messages"), item)
+        return thread_id
+
+    def delete_thread(self, thread_id: str) -> None:
+        """Delete a thread."""
+        with translate_errors(self._client):
+            self._client.delete(_path(thread_id), cast_to=object, options={"headers": _HEADERS})
+
+    def has_thread(self, thread_id: str) -> bool:
+        """Return whether the server still has a thread; true if it refuses to say."""
+        try:
+            next(self.messages(thread_id, "desc", 1), None)
+        except RequestRefused as refusal:
+            return status_of(refusal) != 404
+        return True
+
+    def messages(
+        self, thread_id: str, order: Literal["asc", "desc"], page_size: int = 100
+    ) -> Iterator[Object]:
+        """Yield the messages of a thread, fetched page by page."""
+        params: Object = {"order": order, "limit": page_size}
+        while True:
+            page = self._json("get", _path(thread_id, "messages"), params=params)
+            items = self._listed(page)
+            yield from items
+            if not items or not page.get("has_more"):
+                return
+            params = params | {"after": page.get("last_id") or items[-1].get("id")}
+
+    def messages_after(self, thread_id: str, item_id: str) -> list[Object]:
+        """Return the messages of a thread after this one, oldest first."""
+        items: list[Object] = []
+        for item in self.messages(thread_id, "desc", 20):
+            if item.get("id") == item_id:
+                break
+            items.append(item)
+        return items[::-1]
+
+    def newest_message(self, thread_id: str) -> str:
+        """Return the id of a thread's last message; empty if it has none."""
+        return text_at(next(self.messages(thread_id, "desc", 1), {}), "id")
+
+    def post_message(self, thread_id: str, item: Object) -> str:
+        """Add a message to a thread and return its id."""
+        # The SDK must not repeat this: a message whose confirmation was lost would be there twice.
+        return text_at(self._json("post", _path(thread_id, "messages"), item, max_retries=0), "id")
+
+    def last_run(self, thread_id: str) -> Object:
+        """Return the newest run of a thread; an empty object if there is none."""
+        page = self._json("get", _path(thread_id, "runs"), params={"limit": 1, "order": "desc"})
+        return next(iter(self._listed(page)), {})
+
+    def wait_for_run(
+        self,
+        thread_id: str,
+        run: Object,
+        statuses: tuple[str, ...],
+        delays: tuple[float, ...],
+        request: Request,
+    ) -> Object:
+        """Return the run as soon as its status is none of these; ``delays`` are the seconds between requests.
+
+        Raises:
+            BackendError: The status did not change in time, or the request was cancelled.
+        """
+        for delay in delays:
+            run = self._json("get", _path(thread_id, "runs", text_at(run, "id")))
+            if run.get("status") not in statuses:
+                return run
+            request.wait(delay)
+        raise failure("conversation_locked", "", self._client)
+
+    def cancel_run(self, thread_id: str, run_id: str) -> None:
+        """Ask the server to cancel a run; a refusal is ignored."""
+        with suppress(BackendError):
+            path = _path(thread_id, "runs", run_id, "cancel")
+            self._json("post", path, {}, max_retries=0, timeout=CANCEL_SECONDS)
+
+    def start_run(
+        self, thread_id: str, instructions: str, progress: RunProgress, request: Request
+    ) -> Generator[tuple[str, Object], None, None]:
+        """Start a run and yield its named events; empty ``instructions`` leave the assistant's own."""
+        body: Object = {"assistant_id": self._assistant_id, "stream": True}
+        if instructions:
+            body["instructions"] = instructions
+        return self._events(thread_id, ["runs"], body, progress, request)
+
+    def submit_outputs(
+        self, thread_id: str, outputs: list[Object], progress: RunProgress, request: Request
+    ) -> Generator[tuple[str, Object], None, None]:
+        """Submit the outputs that ``progress.run_id`` waits for, and yield the named events that follow."""
+        path = ["runs", progress.run_id, "submit_tool_outputs"]
+        return self._events(thread_id, path, {"tool_outputs": outputs, "stream": True}, progress, request)
+
+    def explained(self, refusal: RequestRefused) -> RequestRefused:
+        """Return the refusal, with a sentence of our own if the server does not know the assistant."""
+        if status_of(refusal) not in (400, 404) or not _UNKNOWN_ASSISTANT.search(str(refusal)):
+            return refusal
+        return RequestRefused(
+            N_(
+                "{host} has no assistant {assistant}. Set OPENAI_ASSISTANT_ID to the id of one it has.",
+                host=host(self._client),
+                assistant=self._assistant_id,
+            ),
+            code="unknown_assistant",
+        )
+
+    def run_ended(self, status: str) -> Interrupted:
+        """Return the error for a run that the server ended: ``expired`` or ``cancelled``."""
+        text = N_("The answer was cancelled at {host}. Try again.", host=host(self._client))
+        if status == "expired":
+            text = N_("The answer took too long and expired at {host}. Try again.", host=host(self._client))
+        return Interrupted(text, code=status, retry=True)
+
+    def _events(
+        self, thread_id: str, path: list[str], body: Object, progress: RunProgress, request: Request
+    ) -> Generator[tuple[str, Object], None, None]:
+        """Yield the named events of one round; if the request is cancelled, the run is cancelled at the server."""
+        try:
+            with translate_errors(self._client):
+                # The SDK would create models of the events, so it only opens the stream.
+                stream: Stream[object] = self._client.post(
+                    _path(thread_id, *path),
+                    body=body,
+                    cast_to=object,
+                    options={"headers": _HEADERS},
+                    stream=True,
+                    stream_cls=Stream[object],
+                )
+                with closing(stream):
+                    request.attach(stream.response)
+                    refuse_page(stream.response, self._client)
+                    for name, text in events(stream.response.iter_bytes()):
+                        if text.strip() == "[DONE]":
+                            return
+                        data = json.loads(text)
+                        if isinstance(data, dict):
+                            yield name, data
+        finally:
+            if request.cancelled and progress.run_id and not progress.has_ended:
+                self.cancel_run(thread_id, progress.run_id)
+
+    def _json(
+        self, method: Literal["get", "post"], path: str, body: Object | None = None, **options: Any
+    ) -> Object:
+        """Return the object that the server answers; ``options`` are the SDK's."""
+        request_options: Any = {"headers": _HEADERS, **options}
+        with translate_errors(self._client):
+            if method == "get":
+                answer = self._client.get(path, cast_to=object, options=request_options)
+            else:
+                answer = self._client.post(path, cast_to=object, body=body, options=request_options)
+        if not isinstance(answer, dict):
+            raise not_the_api(self._client)
+        return answer
+
+    def _listed(self, page: Object) -> list[Object]:
+        items = page.get("data")
+        if not isinstance(items, list):
+            raise not_the_api(self._client)
+        return [item for item in items if isinstance(item, dict)]
+
+    def _no_assistants_api(self) -> RequestRefused:
+        if self._client.base_url.host == "api.openai.com":
+            return RequestRefused(
+                N_(
+                    "OpenAI's Assistants API ended on 2026-08-26. Set OPENAI_AGENT_ID to use an agent, its "
+                    "successor, or unset OPENAI_ASSISTANT_ID to use the Responses API."
+                ),
+                code="assistants_ended",
+            )
+        return RequestRefused(
+            N_(
+                "{host} has no Assistants API. Unset OPENAI_ASSISTANT_ID, or set OPENAI_BASE_URL to a server that "
+                "has it.",
+                host=host(self._client),
+            ),
+            code="no_assistants",
+        )
+
+
+def _path(thread_id: str, *parts: str) -> str:
+    return "/".join(["/threads", *(quote(part, safe="") for part in (thread_id, *parts))])

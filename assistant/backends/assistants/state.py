@@ -1,0 +1,162 @@
+"""What the server's thread and its last run know of a thread."""
+
+from collections.abc import Iterable
+
+from assistant.backends.assistants.items import (
+    answers_of,
+    item_text,
+    message_text,
+    sendable,
+    transcript_of,
+)
+from assistant.backends.assistants.stream import RunProgress
+from assistant.backends.json_access import Object, text_at
+from assistant.backends.sync_state import Stored, SyncState
+from assistant.events import ToolCall
+from assistant.messages import Message, Part, Text
+from assistant.threads import Thread
+
+
+class AssistantsState(SyncState):
+    """What the server knows of one thread."""
+
+    protocol = "assistants"
+
+    server_thread = Stored[str](str)
+    """The id of the server's thread; empty while there is none."""
+
+    newest_item = Stored[str](str)
+    """The id of the newest message of the server's thread that is in the transcript."""
+
+    waiting_run = Stored[str](str)
+    """The id of the run that waits for the outputs of ``pending_calls``."""
+
+    finished_run = Stored[str](str)
+    """The id of the last run whose end was received."""
+
+    missing_functions = Stored[list[str]](list)
+    """The assistant's functions that the user was told are not defined here."""
+
+    def __init__(self, thread: Thread, server: str) -> None:
+        super().__init__(thread, server)
+        self.is_new = False  # whether the server's thread was created for this request
+
+    @property
+    def is_in_sync(self) -> bool:
+        """Whether nothing can have happened at the server that is not in the transcript."""
+        return self.is_waiting_for_results or (self.is_new and not self.uncertain)
+
+    def has_question(self, news: Iterable[Object] = ()) -> bool:
+        """Return whether the server lacks a message of the user, although its thread has these new messages."""
+        later = self.thread.messages[self._cursor_after(news)[0] :]
+        return any(message.role == "user" for message in later)
+
+    def pending_items(self) -> list[tuple[Object, list[int]]]:
+        """Return the messages that the server lacks, each with the cursor once it has been posted."""
+        items: list[tuple[Object, list[int]]] = []
+        for index in range(max(0, self.cursor[0] - 1), len(self.thread.messages)):
+            message = self.thread.messages[index]
+            if text := self._pending_text(index, self.cursor):
+                items.append(({"role": message.role, "content": text}, [index + 1, len(message.parts)]))
+        return items
+
+    def record_posted(self, item_id: str, cursor: list[int]) -> None:
+        """Record that the server has this message, and thereby the thread up to the cursor."""
+        self.newest_item = item_id or self.newest_item
+        self.cursor, self.pending_calls = cursor, []
+
+    def record_news(self, news: list[Object]) -> None:
+        """Record new messages of the server's thread, oldest first."""
+        cursor = self._cursor_after(news)
+        if cursor != self.cursor:
+            self.cursor, self.pending_calls = cursor, []
+        if news:
+            self.newest_item = text_at(news[-1], "id") or self.newest_item
+
+    def record_run(self, progress: RunProgress) -> None:
+        """Record that a round of a run ended well: the server knows the whole thread."""
+        self.commit(progress.calls)
+        self.newest_item = progress.newest_item or self.newest_item
+        if progress.calls:
+            self.waiting_run = progress.run_id
+        else:
+            self.waiting_run, self.finished_run = "", progress.run_id or self.finished_run
+
+    def record_loaded(self, thread_id: str, items: list[Object], run: Object, is_running: bool) -> None:
+        """Fill the transcript with the messages of a server's thread and its last run."""
+        self.thread.messages[:] = transcript_of(items)
+        self.server_thread, self.cursor = thread_id, self.thread.cursor
+        self.newest_item = text_at(items[-1], "id") if items else ""
+        if is_running:
+            self.thread.messages.append(Message("assistant"))
+        else:
+            self.finished_run = text_at(run, "id")
+
+    def restart(self) -> list[Message]:
+        """Forget the server's thread, and return the messages that a new one must begin with."""
+        self.newest_item = self.waiting_run = self.finished_run = ""
+        self.is_new = True
+        return super().restart()
+
+    def missed_answers(self, run: Object, news: list[Object]) -> list[Object]:
+        """Return the new messages of a run without the text that the transcript already has."""
+        last = len(self.thread.messages) - 1
+        messages, parts = self.cursor
+        shown = self.thread.messages[last].parts[parts if last < messages else 0 :]
+        known = "\n\n".join(part.text for part in shown if isinstance(part, Text))
+        missed: list[Object] = []
+        for item in answers_of(run, news):
+            text = item_text(item)
+            if known.startswith(text):
+                known = known.removeprefix(text).lstrip("\n")
+                continue
+            if known and text.startswith(known):
+                item, known = {**item, "content": text.removeprefix(known)}, ""
+            missed.append(item)
+        return missed
+
+    def tool_outputs(self, call_ids: list[str]) -> list[Object]:
+        """Return the outputs of these calls, in this order."""
+        results = self.results()
+        found = ((call_id, results.get(call_id)) for call_id in call_ids)
+        return [
+            {"tool_call_id": call_id, "output": sendable(result.output)}
+            for call_id, result in found
+            if result is not None
+        ]
+
+    def answered_calls(self, calls: list[ToolCall]) -> list[ToolCall]:
+        """Return those of the calls that have results since the user's last message."""
+        answered: set[str] = set()
+        for message in reversed(self.thread.messages):
+            if message.role == "user":
+                break
+            answered |= {call.call_id for call in message.calls if call.result is not None}
+        return [call for call in calls if call.call_id in answered]
+
+    def _pending_text(self, index: int, cursor: list[int]) -> str:
+        """Return the text of a message after a cursor; it begins with the pending calls, if their run is lost."""
+        message = self.thread.messages[index]
+        if index >= cursor[0]:
+            return message_text(message.parts)
+        calls: list[Part] = []
+        if cursor == self.cursor:
+            calls = [call for call in message.calls if call.call_id in self.pending_calls]
+        return message_text([*calls, *message.parts[cursor[1] :]])
+
+    def _cursor_after(self, news: Iterable[Object]) -> list[int]:
+        """Return the cursor after those messages of the transcript that are among the news."""
+        cursor = self.cursor
+        for item in news:
+            role = item.get("role")
+            for index in range(max(0, cursor[0] - 1), len(self.thread.messages)):
+                message = self.thread.messages[index]
+                text = self._pending_text(index, cursor)
+                if role == "assistant" and message.role == "user" and index >= cursor[0]:
+                    break  # it answers an earlier message
+                # An answer matches with any text: the server may have kept more or less of it than was shown.
+                is_same = role == "assistant" or text == message_text([Text(item_text(item))])
+                if message.role == role and text and is_same and message.ending is not None:
+                    cursor = [index + 1, len(message.parts)]
+                    break
+        return cursor

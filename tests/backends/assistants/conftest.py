@@ -1,0 +1,86 @@
+"""Assistants that are connected to a scripted server of the Assistants API."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from assistant import Assistant, Thread, Tool, Toolbox
+from assistant.backends.assistants import backend as assistants
+from assistant.backends.assistants.backend import Assistants
+from assistant.backends.client import connect
+from assistant.events import (
+    Event,
+    RoundEnded,
+    ToolCallDelta,
+    Usage,
+)
+from assistant.settings import Settings
+from tests.conftest import add
+from tests.servers.assistants import ASSISTANT, AssistantsServer
+
+ENDED = RoundEnded("test-model", Usage(10, 0, 5, 0))
+
+ASKED = RoundEnded("test-model")
+
+
+@pytest.fixture
+def server() -> Iterator[AssistantsServer]:
+    with AssistantsServer() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assistants, "LOCK_DELAYS", (0.01, 0.01, 0.05, 0.5))
+    monkeypatch.setattr(assistants, "CANCEL_DELAYS", (0.001, 0.01, 0.05, 0.5))
+    monkeypatch.setattr(assistants, "ANSWER_DELAYS", (0.001, 0.01, 0.05, 0.5))
+
+
+class Connect:
+    """Creates assistants that are connected to an address."""
+
+    def __init__(self, clients: ExitStack) -> None:
+        self._clients = clients
+
+    def __call__(
+        self,
+        url: str,
+        *tools: Tool[..., Any],
+        max_retries: int | None = None,
+        timeout: float | None = None,
+        **options: Any,
+    ) -> Assistant:
+        client = self._clients.enter_context(connect(Settings(api_key="sk-test-key", base_url=url)))
+        if max_retries is not None:
+            client.max_retries = max_retries
+        if timeout is not None:
+            client.timeout = timeout
+        options = {"assistant_id": ASSISTANT} | options
+        return Assistant(Assistants(client, **options), Toolbox(*tools))
+
+
+@pytest.fixture
+def connect_to() -> Iterator[Connect]:
+    with ExitStack() as clients:
+        yield Connect(clients)
+
+
+@pytest.fixture
+def assistant(server: AssistantsServer, connect_to: Connect) -> Assistant:
+    return connect_to(server.url, add)
+
+
+def answer(assistant: Assistant, question: str, thread: Thread | None = None) -> list[Event]:
+    """Return the events of a run without the pieces of arguments."""
+    return without_deltas(assistant.run(thread or Thread(), question))
+
+
+def without_deltas(events: Iterator[Event]) -> list[Event]:
+    return [event for event in events if not isinstance(event, ToolCallDelta)]
+
+
+def backend_of(assistant: Assistant) -> Assistants:
+    assert isinstance(assistant.backend, Assistants)
+    return assistant.backend
