@@ -351,9 +351,8 @@ def test_two_threads_on_one_backend_do_not_mix(server: Any, assistant: Assistant
     server.plays(text("One two three four", pieces=18, gate=gate, gate_after=14), text("Other."))
     first, second = Thread(), Thread()
     run = assistant.run(first, "Count")
-    for event in run:
-        if isinstance(event, TextDelta):
-            break
+    while not isinstance(next(run), TextDelta):
+        pass
     assert said(list(assistant.run(second, "Else?"))) == "Other."
     gate.set()
     assert list(run)[-1] == RunCompleted()

@@ -13,7 +13,7 @@ from typing import Any, get_args
 import pytest
 
 from assistant import Thread
-from assistant.backends.responses.stream import Answer, read
+from assistant.backends.responses.stream import CompletedResponse, read
 from assistant.backends.stream_errors import NoEnding, StreamError
 from assistant.errors import Incomplete
 from assistant.events import Ending, Event, RoundEnded, RunCompleted, RunFailed, TextDelta, ToolCall
@@ -136,7 +136,7 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
 # --- the reader ---------------------------------------------------------------------------------------
 
 
-def hear(events: list[Any]) -> tuple[list[Event], Answer | None]:
+def hear(events: list[Any]) -> tuple[list[Event], CompletedResponse | None]:
     """What the reader says, and the answer if the response ended well; it may raise its own errors only."""
     said: list[Event] = []
     reading = read(iter(events))
@@ -149,7 +149,7 @@ def hear(events: list[Any]) -> tuple[list[Event], Answer | None]:
         return said, None
 
 
-def sensible(said: list[Event], answer: Answer | None) -> None:
+def sensible(said: list[Event], answer: CompletedResponse | None) -> None:
     """What is true of everything that the reader says."""
     ended = [event for event in said if isinstance(event, RoundEnded)]
     asked = [event for event in said if isinstance(event, ToolCall)]
@@ -201,7 +201,7 @@ def test_what_is_said_of_a_text_is_its_deltas_joined(events: list[Any]) -> None:
     kinds = ("response.output_text.delta", "response.function_call_arguments.delta")
     streamed = [event for event in events if isinstance(event, dict) and event.get("type") in kinds]
     said, answer = hear([*streamed, {"type": "response.completed"}])
-    assert answer == Answer()
+    assert answer == CompletedResponse()
     words = "".join(event.text for event in said if isinstance(event, TextDelta))
     joined = "".join(_deltas(streamed))
     assert words == joined or not joined.isascii()

@@ -1,231 +1,245 @@
-"""The files of a thread that file search looks through: put in at the server, and taken out again.
+"""Files at the server: the attachments that file search looks through, and the files that the code interpreter creates.
 
-Not here: vector stores that somebody else made (``hosted.py``), or what a search found
-(``responses_hosted.py``).
-
-The one rule: a file is in the search, or it goes with its message as ever; and what is at the server is
-noted before anything else is asked, so that it can be deleted.
+An attachment is either found by file search or sent with its message. What was uploaded is recorded before the next
+request, so that it can be deleted.
 """
 
 import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from pathlib import PurePath
-from typing import TypedDict, cast
 
 import openai
 from openai import OpenAI
 
-from assistant.backends.client import Request, address, clean, not_the_api, translate_errors
+from assistant.backends.client import check_id, clean, not_the_api, translate_errors
+from assistant.backends.requests import Request
 from assistant.backends.responses.items import Item
-from assistant.backends.sync_state import notes_about
-from assistant.errors import BackendError, Interrupted, RequestRefused, ServerFailed
+from assistant.backends.responses.state import ResponsesState
+from assistant.backends.stream_errors import status_of
+from assistant.errors import BackendError, RequestRefused, ServerFailed
 from assistant.events import Note
 from assistant.locale import N_
 from assistant.messages import Attachment
-from assistant.threads import Thread
+from assistant.tools.hosted import HostedTool
 
-TEXTS = (
-    ".c",
-    ".cpp",
-    ".cs",
-    ".css",
-    ".go",
-    ".html",
-    ".java",
-    ".js",
-    ".json",
-    ".md",
-    ".php",
-    ".py",
-    ".rb",
-    ".sh",
-    ".tex",
-    ".ts",
-    ".txt",
-)
-"""How the names of text files end that file search takes (OpenAI's guide, "Supported files"); and PDF."""
+THREAD_FILES = HostedTool("file_search")
+"""File search in the attachments of the thread."""
 
-KEPT_DAYS = 7
-"""How long a vector store is kept after its last use; beyond the first gigabyte a day of it costs money."""
+_CODE = (".c", ".cpp", ".cs", ".css", ".go", ".java", ".js", ".php", ".py", ".rb", ".sh", ".ts")
+SEARCHABLE_TEXTS = (*_CODE, ".html", ".json", ".md", ".tex", ".txt")
+"""The suffixes of text files that file search accepts (OpenAI's guide, "Supported files"); besides PDF."""
 
-PATIENCE = 30.0
-"""Seconds that files may take until they can be searched."""
+STORE_DAYS = 7
+"""How long a vector store is kept after its last use; each day beyond the first gigabyte costs money."""
 
-PAUSE = 0.25
-"""Seconds between two looks, and at most until a stop is heard."""
+INDEX_SECONDS = 30.0
+"""Maximum time until uploaded files can be searched."""
+
+POLL_SECONDS = 0.25
+"""Time between two requests for a file's status."""
+
+MAX_FILE_BYTES = 100_000_000
+"""Maximum size of a file that the code interpreter created."""
 
 
-class Notes(TypedDict):
-    """What a server keeps of a thread's files, as it stands in ``thread.backend_state``; JSON-able."""
+class ThreadFiles:
+    """The attachments of one thread in a vector store at one server."""
 
-    server: str
-    store: str | None  # the vector store
-    files: dict[str, str]  # file ids by the digests of attachments; empty for one that cannot be searched
-    added: list[str]  # the digests of those that are in the store
-    ready: list[str]  # the digests of those that can be searched by now
-
-
-class Files:
-    """The files of one thread at one server."""
-
-    def __init__(self, client: OpenAI, thread: Thread) -> None:
+    def __init__(self, client: OpenAI, state: ResponsesState) -> None:
         self._client = client
-        self._thread = thread
-        blank = Notes(server=address(client), store=None, files={}, added=[], ready=[])
-        self.notes = cast("Notes", notes_about(thread, "responses_files", address(client), {**blank}))
+        self._state = state
         self._renewed = False
 
     @property
-    def store(self) -> str:
-        """The vector store to search in; empty where nothing can be found."""
-        return self.notes["store"] or "" if self.notes["ready"] else ""
+    def searchable_store(self) -> str:
+        """The id of the vector store; "" while no file in it can be searched."""
+        return self._state.vector_store or "" if self._state.indexed_files else ""
 
-    def put_in(self, request: Request) -> Generator[Note, None, None]:
-        """Put in what is attached and not there yet, and wait until it can be searched.
+    def upload(self, request: Request) -> Generator[Note, None, None]:
+        """Upload the attachments that are not at the server yet, and wait until they can be searched.
 
         Raises:
-            BackendError: It was refused, takes too long, or nobody waits any more. What is there is noted.
+            BackendError: An upload was refused, takes too long, or was cancelled. What was uploaded is recorded.
         """
-        for attached in self._attached():
-            if attached.digest not in self.notes["files"]:
-                _go_on(request)
+        state = self._state
+        for attachment in self._attachments():
+            if attachment.digest not in state.file_ids:
+                request.check()
                 with translate_errors(self._client):
-                    upload = (attached.name, attached.content, attached.media_type)
-                    made = self._client.files.create(file=upload, purpose="assistants")
-                self.notes["files"][attached.digest] = self._id(made)
-        waiting = {digest: each for digest, each in self.notes["files"].items() if each}
-        for digest in self.notes["ready"]:
-            waiting.pop(digest, None)
-        if waiting:
-            yield from self._make_ready(waiting, request)
+                    content = (attachment.name, attachment.content, attachment.media_type)
+                    created = self._client.files.create(file=content, purpose="assistants")
+                state.file_ids[attachment.digest] = self._id_of(created)
+        missing = {
+            digest: file_id
+            for digest, file_id in state.file_ids.items()
+            if file_id and digest not in state.indexed_files
+        }
+        if missing:
+            yield from self._index(missing, request)
+        state.searchable = state.indexed_files
 
-    def renew(self, refusal: BackendError, request: Request) -> Generator[Note, None, bool]:
-        """Make anew what is gone, if that is what the refusal is about; whether it was that."""
-        store = self.notes["store"]
-        if self._renewed or not store or store not in str(refusal.__cause__ or refusal):
-            return False
-        self._renewed = True
-        yield from self._begin_again(request)
-        return bool(self.store)
+    def renew(
+        self, refusal: BackendError, request: Request, parameters: Item
+    ) -> Generator[Note, None, Item | None]:
+        """Upload everything again if the refusal is about the vector store.
 
-    def forget(self) -> None:
-        """Delete all of it at the server.
+        Return the request's parameters with the new store, or None if that does not help.
+        """
+        old = self._state.vector_store
+        if (
+            self._renewed
+            or not old
+            or not self.searchable_store
+            or old not in str(refusal.__cause__ or refusal)
+        ):
+            return None
+        yield from self._upload_again(request)
+        return _with_store(parameters, old, self.searchable_store) if self.searchable_store else None
+
+    def delete(self) -> None:
+        """Delete the files and the vector store at the server.
 
         Raises:
-            BackendError: Something of it is still there.
+            BackendError: Some of them could not be deleted.
         """
-        for digest, file_id in list(self.notes["files"].items()):
+        state = self._state
+        for digest, file_id in list(state.file_ids.items()):
             if file_id:
                 self._delete(self._client.files.delete, file_id)
-            del self.notes["files"][digest]
-        if self.notes["store"]:
-            self._delete(self._client.vector_stores.delete, self.notes["store"])
-        self.notes["store"] = None
-        self.notes["added"].clear()
-        self.notes["ready"].clear()
+            del state.file_ids[digest]
+        if state.vector_store:
+            self._delete(self._client.vector_stores.delete, state.vector_store)
+        state.vector_store = None
+        state.stored_files.clear()
+        state.indexed_files.clear()
 
-    def _attached(self) -> list[Attachment]:
-        """What file search can take, each once."""
-        found = (each for message in self._thread.messages for each in message.attachments)
+    def _attachments(self) -> list[Attachment]:
+        """Return the attachments of the thread that file search accepts, each once."""
+        found = (each for message in self._state.thread.messages for each in message.attachments)
         return list({each.digest: each for each in found if is_searchable(each)}.values())
 
-    def _make_ready(self, waiting: dict[str, str], request: Request) -> Generator[Note, None, None]:
-        """Put uploaded files into the store, and wait for them."""
-        _go_on(request)
-        stores, is_new = self._client.vector_stores, not self.notes["store"]
+    def _index(self, missing: dict[str, str], request: Request) -> Generator[Note, None, None]:
+        """Add uploaded files to the vector store, and wait until they can be searched."""
+        state, is_new = self._state, not self._state.vector_store
+        request.check()
         try:
             with translate_errors(self._client):
-                store = self.notes["store"] or self._make_store()
-                for digest in [each for each in waiting if each not in self.notes["added"]]:
-                    _go_on(request)
-                    stores.files.create(store, file_id=waiting[digest])
-                    self.notes["added"].append(digest)
+                store = state.vector_store or self._create_store()
+                for digest, file_id in missing.items():
+                    if digest not in state.stored_files:
+                        request.check()
+                        self._client.vector_stores.files.create(store, file_id=file_id)
+                        state.stored_files.append(digest)
         except RequestRefused as refusal:
             if is_new or self._renewed or not isinstance(refusal.__cause__, openai.NotFoundError):
                 raise
-            self._renewed = True
-            yield from self._begin_again(request)
+            yield from self._upload_again(request)
             return
-        names = {each.digest: each.name for each in self._attached()}
-        deadline = time.monotonic() + PATIENCE
-        while waiting:
-            for digest, file_id in list(waiting.items()):
-                _go_on(request)
+        yield from self._wait_until_indexed(store, missing, request)
+
+    def _wait_until_indexed(
+        self, store: str, missing: dict[str, str], request: Request
+    ) -> Generator[Note, None, None]:
+        names = {attachment.digest: attachment.name for attachment in self._attachments()}
+        deadline = time.monotonic() + INDEX_SECONDS
+        while True:
+            for digest, file_id in list(missing.items()):
+                request.check()
                 with translate_errors(self._client):
-                    file: object = stores.files.retrieve(file_id, vector_store_id=store)
-                status, fault = getattr(file, "status", ""), getattr(file, "last_error", None)
+                    file: object = self._client.vector_stores.files.retrieve(file_id, vector_store_id=store)
+                status, error = getattr(file, "status", ""), getattr(file, "last_error", None)
                 if status == "in_progress":
                     continue
-                del waiting[digest]
+                del missing[digest]
                 if status == "completed":
-                    self.notes["ready"].append(digest)
+                    self._state.indexed_files.append(digest)
                     continue
-                self.notes["files"][digest] = ""
+                self._state.file_ids[digest] = ""
                 self._delete(self._client.files.delete, file_id)
-                why = clean(getattr(fault, "message", ""), self._client)
+                reason = clean(getattr(error, "message", ""), self._client)
                 name = names.get(digest, N_("A file"))
                 text = N_("{name} cannot be searched; it goes with the message.", name=name)
-                if why:
+                if reason:
                     text = N_(
-                        "{name} cannot be searched; it goes with the message. {why}", name=name, why=why
+                        "{name} cannot be searched; it goes with the message. {why}", name=name, why=reason
                     )
                 yield Note(text)
-            if waiting and time.monotonic() > deadline:
+            if not missing:
+                return
+            if time.monotonic() > deadline:
                 raise ServerFailed(
                     N_(
-                        "The server is still reading the files that are to be searched. Try again in a "
-                        "moment."
+                        "The server is still reading the files that are to be searched. Try again in a moment."
                     ),
                     code="files_in_progress",
                     retry=True,
                 )
-            if waiting:
-                time.sleep(PAUSE)
+            request.wait(POLL_SECONDS)
 
-    def _make_store(self) -> str:
-        made = self._client.vector_stores.create(
-            name="Files of a chat", expires_after={"anchor": "last_active_at", "days": KEPT_DAYS}
+    def _create_store(self) -> str:
+        created = self._client.vector_stores.create(
+            name="Files of a chat", expires_after={"anchor": "last_active_at", "days": STORE_DAYS}
         )
-        store = self.notes["store"] = self._id(made)
+        store = self._state.vector_store = self._id_of(created)
         return store
 
-    def _begin_again(self, request: Request) -> Generator[Note, None, None]:
-        """Put everything that is still in the transcript into a new store."""
-        self.forget()
-        if self._attached():
+    def _upload_again(self, request: Request) -> Generator[Note, None, None]:
+        """Put all attachments into a new vector store."""
+        self._renewed = True
+        self.delete()
+        if self._attachments():
             yield Note(N_("The files to be searched were gone at the server; they were put in again."))
-            yield from self.put_in(request)
+            yield from self.upload(request)
 
-    def _delete(self, delete: Callable[[str], object], name: str) -> None:
+    def _delete(self, delete: Callable[[str], object], object_id: str) -> None:
         with translate_errors(self._client), suppress(openai.NotFoundError):
-            delete(name)
+            delete(object_id)
 
-    def _id(self, made: object) -> str:
-        found = getattr(made, "id", None)
+    def _id_of(self, created: object) -> str:
+        found = getattr(created, "id", None)
         if not isinstance(found, str) or not found:
             raise not_the_api(self._client)
         return found
 
 
-def _go_on(request: Request) -> None:
-    """Make sure that somebody still waits."""
-    if request.cancelled:
-        raise Interrupted(N_("Cancelled."), code="cancelled")
-
-
 def is_searchable(attachment: Attachment) -> bool:
-    """Whether file search takes such a file."""
-    ending = PurePath(attachment.name).suffix.lower()
-    return ending in TEXTS if attachment.is_text else ending == ".pdf" and not attachment.is_image
+    """Return whether file search accepts such a file."""
+    suffix = PurePath(attachment.name).suffix.lower()
+    return suffix in SEARCHABLE_TEXTS if attachment.is_text else suffix == ".pdf" and not attachment.is_image
 
 
-def in_store(asked: Item, old: str, new: str) -> Item:
-    """The request with another vector store in the place of one."""
+def download(client: OpenAI, container_id: str, file_id: str) -> bytes:
+    """Return a file of the code interpreter, whose container is deleted 20 minutes after its last use.
+
+    Raises:
+        BackendError: The file is not available, or is larger than ``MAX_FILE_BYTES``.
+    """
+    data = b""
+    files = client.containers.files.content.with_streaming_response
+    for name in (container_id, file_id):
+        check_id(name)
+    try:
+        with translate_errors(client), files.retrieve(file_id, container_id=container_id) as response:
+            for chunk in response.iter_bytes():
+                data += chunk
+                if len(data) > MAX_FILE_BYTES:
+                    raise ServerFailed(N_("It is larger than 100 MB."), code="too_large")
+    except RequestRefused as refusal:
+        if status_of(refusal) != 404:
+            raise
+        raise RequestRefused(
+            N_("Its container is gone; such files are kept for 20 minutes."), code="gone"
+        ) from refusal
+    return data
+
+
+def _with_store(parameters: Item, old: str, new: str) -> Item:
+    """Return the request's parameters with another vector store."""
     tools = [
-        {**tool, "vector_store_ids": [new if each == old else each for each in tool["vector_store_ids"]]}
+        {**tool, "vector_store_ids": [new if store == old else store for store in tool["vector_store_ids"]]}
         if tool["type"] == "file_search"
         else tool
-        for tool in asked["tools"]
+        for tool in parameters["tools"]
     ]
-    return {**asked, "tools": tools}
+    return {**parameters, "tools": tools}

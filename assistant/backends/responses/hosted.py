@@ -136,13 +136,13 @@ def call_of(item: Item) -> HostedCall:
 
 def approval_of(item: Item) -> ToolCall | None:
     """The call of a remote server's tool that an item asks a person's leave for."""
-    if not is_approval(item):
+    if not is_approval_request(item):
         return None
     arguments = valid_arguments(text_at(item, "arguments"))
     return ToolCall(item["id"], text_at(item, "name"), arguments, text_at(item, "server_label") or "?")
 
 
-def is_approval(item: Item) -> bool:
+def is_approval_request(item: Item) -> bool:
     """Whether an item asks for a person's leave."""
     return item.get("type") == "mcp_approval_request" and isinstance(item.get("id"), str)
 

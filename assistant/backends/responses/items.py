@@ -14,7 +14,7 @@ from typing import Any
 from assistant.backends.files import attachments_in, content_of
 from assistant.backends.hosted_summary import told
 from assistant.backends.json_access import objects_at, text_at
-from assistant.backends.responses.hosted import KINDS, approval_of, call_of, citation_of, is_approval
+from assistant.backends.responses.hosted import KINDS, approval_of, call_of, citation_of, is_approval_request
 from assistant.events import HostedCall, Outcome, RunCompleted, ToolResult
 from assistant.messages import Attachment, Call, Message, Part, Reasoning, Refusal, Text
 from assistant.tools.arguments import valid_arguments
@@ -25,24 +25,25 @@ from assistant.tools.results import (
     replace_surrogates,
     stopped_result,
 )
+from assistant.tools.toolbox import Toolbox
 
 Item = dict[str, Any]
 
 
-def items_of(
+def message_items(
     role: str,
     parts: list[Part],
     known_calls: Container[str] = (),
-    by_name: Collection[str] = (),
-    put_in: Collection[str] = (),
+    named_only: Collection[str] = (),
+    searchable: Collection[str] = (),
 ) -> list[Item]:
     """What a message, or the rest of one, says to a server that has not heard it.
 
     A call goes with its output at once; those in ``known_calls`` the server has already. Attachments whose
-    digest is in ``by_name`` are told by their names, and those in ``put_in`` as what can be searched.
+    digest is in ``named_only`` are told by their names, and those in ``searchable`` as what can be searched.
     """
     if any(isinstance(part, Attachment) for part in parts):
-        return [{"type": "message", "role": role, "content": content_of(parts, by_name, put_in)}]
+        return [{"type": "message", "role": role, "content": content_of(parts, named_only, searchable)}]
     items: list[Item] = []
     for part in parts:
         match part:
@@ -55,7 +56,7 @@ def items_of(
             ):
                 call = {"type": "function_call", "call_id": call_id, "name": name}
                 call["arguments"] = valid_arguments(arguments)
-                items += [call, output_of(result or stopped_result(call_id))]
+                items += [call, output_item(result or stopped_result(call_id))]
     return items
 
 
@@ -72,8 +73,8 @@ def dedupe_call_ids(items: list[Item]) -> list[Item]:
     return told
 
 
-def output_of(result: ToolResult) -> Item:
-    """The item that answers a call."""
+def output_item(result: ToolResult) -> Item:
+    """The item that answered_id a call."""
     return {
         "type": "function_call_output",
         "call_id": result.call_id,
@@ -81,8 +82,8 @@ def output_of(result: ToolResult) -> Item:
     }
 
 
-def decision_on(result: ToolResult) -> Item:
-    """The item that answers a call of a remote server's tool, which waited for a person's leave."""
+def approval_item(result: ToolResult) -> Item:
+    """The item that answered_id a call of a remote server's tool, which waited for a person's leave."""
     decided: Item = {"type": "mcp_approval_response", "approval_request_id": result.call_id}
     if result.outcome == "done":
         return {**decided, "approve": True}
@@ -92,23 +93,37 @@ def decision_on(result: ToolResult) -> Item:
     return {**decided, "approve": False, "reason": reason[:1_000]}
 
 
+def tool_definitions(toolbox: Toolbox) -> list[Item]:
+    """Return the functions of a toolbox as a request offers them."""
+    return [
+        {
+            "type": "function",
+            "name": tool.name,
+            "description": tool.description,
+            "parameters": tool.parameters,
+            "strict": tool.strict,
+        }
+        for tool in toolbox.values()
+    ]
+
+
 def is_output(item: Item) -> bool:
-    """Whether this item answers a call."""
+    """Whether this item answered_id a call."""
     return item.get("type") in ("function_call_output", "mcp_approval_response")
 
 
 def is_call(item: Item) -> bool:
-    """Whether this item asks for a function."""
+    """Whether this item pending_id for a function."""
     return item.get("type") == "function_call" and isinstance(item.get("call_id"), str)
 
 
-def asks(item: Item) -> str:
-    """The id of what an item asks for, a function or a person's leave; empty if it asks for nothing."""
-    return item["call_id"] if is_call(item) else item["id"] if is_approval(item) else ""
+def pending_id(item: Item) -> str:
+    """The id of what an item pending_id for, a function or a person's leave; empty if it pending_id for nothing."""
+    return item["call_id"] if is_call(item) else item["id"] if is_approval_request(item) else ""
 
 
-def answers(item: Item) -> object:
-    """The id of what an item answers; none if it answers nothing."""
+def answered_id(item: Item) -> object:
+    """The id of what an item answered_id; none if it answered_id nothing."""
     return item.get("call_id") or item.get("approval_request_id") if is_output(item) else None
 
 
@@ -134,7 +149,7 @@ def messages_of(items: list[Item]) -> list[Message]:
         elif kind in _OF_ANSWERS or (kind == "message" and role == "assistant"):
             if not messages or messages[-1].role == "user":
                 messages.append(Message("assistant", ending=RunCompleted()))
-            if asks(item):
+            if pending_id(item):
                 # The first call after an answered one belongs to the next round.
                 round_number, answered = round_number + answered, False
                 messages[-1].parts.append(_call(item, round_number))

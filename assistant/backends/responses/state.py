@@ -1,240 +1,316 @@
-"""What a server that speaks the Responses API has heard of a thread, and what it has said.
+"""What a server that speaks the Responses API knows of a thread, and the conversation that it keeps."""
 
-Not here: asking the server anything (``responses.py``).
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any, Literal, cast
 
-The one rule: what the server has not heard is found in the transcript, and is noted as heard only after a
-response ended well. So an attempt that failed needs no undoing: the next one finds the same again.
-"""
+import openai
+from openai import Omit, OpenAI, omit
 
-from collections.abc import Iterable
-from typing import TypedDict, cast
-
+from assistant.backends.client import not_the_api, translate_errors
 from assistant.backends.context import shortened
 from assistant.backends.files import content_of, light, told_by_name, whole
-from assistant.backends.responses.hosted import is_approval
+from assistant.backends.responses.hosted import is_approval_request
 from assistant.backends.responses.items import (
     Item,
-    answers,
-    asks,
-    decision_on,
+    answered_id,
+    approval_item,
     dedupe_call_ids,
     is_call,
     is_output,
-    items_of,
+    message_items,
     messages_of,
-    output_of,
+    output_item,
+    pending_id,
     text_of,
 )
-from assistant.backends.responses.stream import Answer
-from assistant.backends.sync_state import notes_about
-from assistant.errors import BackendError
+from assistant.backends.responses.stream import CompletedResponse
+from assistant.backends.sync_state import Stored, SyncState
+from assistant.errors import BackendError, RequestRefused
 from assistant.events import Note, RunCompleted
 from assistant.messages import Message
-from assistant.threads import Thread
 from assistant.tools.results import stopped_result
 
+PAGE_ITEMS = 20
+"""Maximum items that one request may add to a conversation (API reference, "Create items")."""
 
-class Notes(TypedDict):
-    """The notes about one thread, as they stand in ``thread.backend_state["responses"]``; JSON-able."""
-
-    server: str  # the address of the server that all this is about
-    conversation: str | None  # the server's conversation; None while there is none, or can be none
-    stateless: bool  # the server has no conversations: it is told everything each time
-    items: list[Item]  # all the server has heard and said, verbatim, in order
-    owed: list[str]  # the ids of the calls whose outputs it waits for
-    heard: list[int]  # how many messages it knows, and how many parts of the last of them
-    uncertain: bool  # something was asked and did not end well: who knows what the server kept of it
-    running: str | None  # a response that runs at the server by itself (background mode)
-    asked: int  # how many messages of the person it answers
-    by_name: list[str]  # the digests of the attachments that it does not take, and is told the names of
-    left_out: (
-        int  # how many items, the oldest, it is not told any more; or 1: a conversation's server chooses
-    )
+RUNNING_KEY = "running_response"
+"""The key in a conversation's metadata under which the id of its running background response stands."""
 
 
-class Memory:
-    """The notes about one thread, and what follows from them."""
+class ResponsesState(SyncState):
+    """What one server knows of one thread."""
 
-    def __init__(self, thread: Thread, server: str) -> None:
-        """The notes about what this server, named by its address, knows of the thread."""
-        self._thread = thread
-        self.put_in: list[str] = []  # the digests of the attachments that it can search
-        blank = Notes(
-            server=server,
-            conversation=None,
-            stateless=False,
-            items=[],
-            owed=[],
-            heard=[0, 0],
-            uncertain=False,
-            running=None,
-            asked=0,
-            by_name=[],
-            left_out=0,
-        )
-        self.notes = cast("Notes", notes_about(thread, "responses", server, {**blank}))
+    protocol = "responses"
+
+    conversation = Stored[str | None](lambda: None)
+    """The id of the server's conversation."""
+
+    stateless = Stored[bool](bool)
+    """Whether the server has no conversations, so that every request carries the full history."""
+
+    items = Stored[list[Item]](list)
+    """All items that the server was sent and has sent, in order, without the bytes of files."""
+
+    running = Stored[str | None](lambda: None)
+    """The id of a background response that is still running at the server."""
+
+    running_question = Stored[int](int)
+    """``question_count`` when the running response was requested."""
+
+    named_only = Stored[list[str]](list)
+    """The digests of the attachments that the server does not accept, so that only their names are sent."""
+
+    left_out = Stored[int](int)
+    """How many of the oldest items are no longer sent; with a conversation 1: the server chooses which."""
+
+    vector_store = Stored[str | None](lambda: None)
+    """The id of the vector store with the thread's attachments."""
+
+    file_ids = Stored[dict[str, str]](dict)
+    """The ids of uploaded attachments by their digests; "" for one that cannot be searched."""
+
+    stored_files = Stored[list[str]](list)
+    """The digests of the attachments in the vector store."""
+
+    indexed_files = Stored[list[str]](list)
+    """The digests of the attachments that file search finds."""
+
+    searchable: tuple[str, ...] | list[str] = ()
+    """The digests of the attachments that the model finds by file search in this request."""
 
     @property
-    def is_blank(self) -> bool:
-        """Whether nothing was said yet, and what the server can keep is not known."""
-        return not (self.notes["conversation"] or self.notes["items"] or self.notes["stateless"])
+    def is_new(self) -> bool:
+        """Whether nothing was sent yet, so that it is unknown whether the server has conversations."""
+        return not (self.conversation or self.items or self.stateless)
 
     @property
-    def is_uncertain(self) -> bool:
-        """Whether the server may keep something of what was asked and did not end well."""
-        later = self._thread.messages[max(0, self.notes["heard"][0] - 1) :]
+    def needs_reconciling(self) -> bool:
+        """Whether the server may keep something of a request that did not end well."""
+        later = self.thread.messages[max(0, self.cursor[0] - 1) :]
         failed = any(not isinstance(message.ending, RunCompleted | None) for message in later)
-        return self.notes["uncertain"] or failed
+        return self.uncertain or failed
 
     @property
-    def is_overtaken(self) -> bool:
-        """Whether a response is still running that the person does not wait for: they said more since."""
-        return self.notes["running"] is not None and self.notes["asked"] != self._questions()
+    def is_superseded(self) -> bool:
+        """Whether the running response answers an earlier message than the user's last."""
+        return self.running is not None and self.running_question != self.question_count
 
-    def unheard(self) -> list[Item]:
-        """What the server must be told: the outputs it waits for, then what was said since."""
-        items = self._owed()
-        known_calls = {item["call_id"] for item in self.notes["items"] if is_call(item)}
-        messages, parts = self.notes["heard"]
-        first, later = max(0, messages - 1), []
-        for index, message in enumerate(self._thread.messages[first:], first):
-            rest = message.parts[parts:] if index < messages else message.parts
-            later += items_of(message.role, rest, known_calls, self.notes["by_name"], self.put_in)
-        return items + dedupe_call_ids(later)
+    def pending_input(self) -> list[Item]:
+        """Return what the server lacks: the results it waits for, then what was said since."""
+        known_calls = {item["call_id"] for item in self.items if is_call(item)}
+        later: list[Item] = []
+        for _, message, parts in self.pending_parts():
+            later += message_items(message.role, parts, known_calls, self.named_only, self.searchable)
+        return self._pending_results() + dedupe_call_ids(later)
 
-    def _owed(self) -> list[Item]:
-        """The outputs and decisions that the server waits for."""
-        if not self.notes["owed"]:
+    def _pending_results(self) -> list[Item]:
+        if not self.pending_calls:
             return []
-        results = {call.call_id: call.result for message in self._thread.messages for call in message.calls}
-        leave = {item["id"] for item in self.notes["items"] if is_approval(item)}
+        results = self.results()
+        approvals = {item["id"] for item in self.items if is_approval_request(item)}
         return [
-            (decision_on if call_id in leave else output_of)(results.get(call_id) or stopped_result(call_id))
-            for call_id in self.notes["owed"]
+            (approval_item if call_id in approvals else output_item)(
+                results.get(call_id) or stopped_result(call_id)
+            )
+            for call_id in self.pending_calls
         ]
 
-    def runs(self, response_id: str) -> None:
-        """Note that this response answers the person's last message, whoever listens."""
-        self.notes["running"], self.notes["asked"] = response_id, self._questions()
+    def full_history(self) -> list[Item]:
+        """Return all items so far, as a server without conversations is sent them again."""
+        return whole(self.items, self.thread, self.named_only)
 
-    def commit(self, told: list[Item], answer: Answer) -> None:
-        """Note that the server has heard these items and that its answer ended well."""
-        self.notes["items"] += light(told + answer.items)
-        self.notes["owed"] = [call.call_id for call in answer.calls]
-        self.notes["heard"] = self._thread.cursor
-        self.notes["uncertain"], self.notes["running"] = False, None
+    def set_running(self, response_id: str) -> None:
+        """Record that this background response answers the user's last message."""
+        self.running, self.running_question = response_id, self.question_count
 
-    def told_again(self) -> list[Item]:
-        """All that a server without conversations has heard and said, as it is told once more."""
-        return whole(self.notes["items"], self._thread, self.notes["by_name"])
+    def commit_response(self, sent: list[Item], response: CompletedResponse) -> None:
+        """Record that a response ended well, and what was sent for it."""
+        self.items += light(sent + response.items)
+        self.running = None
+        self.commit(response.calls)
 
-    def tell_by_name(self, refusal: BackendError) -> Note | None:
-        """Tell attachments that the server refused by their names from now on; what to say of it."""
-        all_told = self.notes["conversation"] is None
-        return told_by_name(self._thread, self.notes["by_name"], refusal, all_told=all_told)
+    def name_attachments(self, refusal: BackendError) -> Note | None:
+        """Send the refused attachments by name from now on; return a note, or None if there are none."""
+        return told_by_name(self.thread, self.named_only, refusal, all_told=self.conversation is None)
 
-    def truncate_output(self, told: list[Item], most: int | None = None) -> bool:
-        """Leave the oldest turns out of what the model is told from now on; whether that was possible.
+    def shorten(self, sent: list[Item], max_bytes: int | None = None) -> bool:
+        """Leave out the oldest turns from now on; return whether that was possible. See ``context.shortened``."""
+        before = self.left_out
+        if not self.conversation:
+            self.left_out = shortened(self.items + sent, before, max_bytes)
+        elif self.items and max_bytes is None:
+            self.left_out = 1
+        return self.left_out > before
 
-        See ``context.shortened``. A server with conversations chooses by itself what to leave out.
-        """
-        before = self.notes["left_out"]
-        if self.notes["conversation"]:
-            self.notes["left_out"] = 1 if self.notes["items"] and most is None else before
-            return self.notes["left_out"] > before
-        self.notes["left_out"] = shortened(self.notes["items"] + told, before, most)
-        return self.notes["left_out"] > before
-
-    def learn(self, news: list[Item]) -> None:
-        """Note items that turned up in the server's conversation after those known of."""
-        answered = {answers(item) for item in news}
-        owed = self.notes["owed"] + [asks(item) for item in news if asks(item)]
-        self.notes["items"] += light(news)
-        self.notes["owed"] = [call_id for call_id in owed if call_id not in answered]
-        self.notes["heard"] = self._heard_with(news)
-
-    def news(self, newest_first: Iterable[Item]) -> list[Item]:
-        """Those items of the server's conversation that were not known of, oldest first."""
-        news: list[Item] = []
+    def new_items(self, newest_first: Iterable[Item]) -> list[Item]:
+        """Return the items of the server's conversation that are not known yet, oldest first."""
+        found: list[Item] = []
         for item in newest_first:
             if self.knows(item):
-                return news[::-1]
-            news.append(item)
-        # None was recognised, and some servers give items new ids: leave out as many questions as are known.
-        known = sum(item.get("role") == "user" for item in self.notes["items"])
-        while news and known:
-            known -= news.pop().get("role") == "user"
-        while news and known == 0 and self.notes["items"] and news[-1].get("role") != "user":
-            news.pop()
-        return news[::-1]
+                return found[::-1]
+            found.append(item)
+        # Nothing was recognised, and some servers give items new ids: skip as many questions as are known.
+        known = sum(item.get("role") == "user" for item in self.items)
+        while found and known:
+            known -= found.pop().get("role") == "user"
+        while found and known == 0 and self.items and found[-1].get("role") != "user":
+            found.pop()
+        return found[::-1]
 
     def knows(self, item: Item) -> bool:
-        """Whether an item of the server's conversation was known of before."""
+        """Return whether an item of the server's conversation is known."""
         return any(
             known.get("type") == item.get("type") and known.get("call_id") == item.get("call_id")
             if "call_id" in known
             else known.get("id", "") == item.get("id")
-            for known in self.notes["items"]
+            for known in self.items
         )
 
-    def recall(self, conversation: str, items: list[Item]) -> None:
-        """Note a conversation of the server, whose items the thread's messages are made of."""
-        answered = {answers(item) for item in items}
-        owed = [asks(item) for item in items if asks(item) and asks(item) not in answered]
-        self.notes["conversation"], self.notes["items"], self.notes["owed"] = conversation, light(items), owed
-        self._thread.messages[:] = messages_of(items)
-        self.notes["heard"] = self._thread.cursor
+    def add_items(self, items: list[Item]) -> None:
+        """Record items that were found at the end of the server's conversation."""
+        answered = {"", *map(answered_id, items)}
+        pending = self.pending_calls + [pending_id(item) for item in items]
+        self.items += light(items)
+        self.pending_calls = [call_id for call_id in pending if call_id not in answered]
+        self.cursor = self._cursor_after(items)
 
-    def go_on_with(self, response_id: str, told: list[Item]) -> None:
-        """Note that these items were told by somebody who is gone, and that the response to them runs."""
-        messages = messages_of(self.told_again() + told)
+    def load(self, conversation: str, items: list[Item]) -> None:
+        """Fill the thread and the state from a conversation of the server."""
+        answered = {"", *map(answered_id, items)}
+        self.conversation, self.items = conversation, light(items)
+        self.pending_calls = [pending_id(item) for item in items if pending_id(item) not in answered]
+        self.thread.messages[:] = messages_of(items)
+        self.cursor = self.thread.cursor
+
+    def adopt_running(self, response_id: str, sent: list[Item]) -> None:
+        """Continue a running response that another process requested with these items."""
+        messages = messages_of(self.full_history() + sent)
         if not messages or messages[-1].role == "user":
             messages.append(Message("assistant"))
         messages[-1].ending = None
-        self._thread.messages[:] = messages
-        self.runs(response_id)
+        self.thread.messages[:] = messages
+        self.set_running(response_id)
 
-    def begin_again(self) -> list[Item]:
-        """Forget what the server had; gives what a new conversation must hold.
+    def restart_items(self) -> list[Item]:
+        """Forget the server's copy, and return the items that a new conversation must begin with."""
+        items = [
+            item
+            for message in self.restart()
+            for item in message_items(message.role, message.parts, (), self.named_only, self.searchable)
+        ]
+        self.items, self.left_out, self.running = [], 0, None
+        return dedupe_call_ids(items)
 
-        That is the transcript before the person's last message; what comes after is unheard again.
-        """
-        last = max(index for index, each in enumerate(self._thread.messages) if each.role == "user")
-        before = self._thread.messages[:last]
-        self.notes["heard"] = [last, len(before[-1].parts) if before else 0]
-        self.notes["items"], self.notes["owed"], self.notes["left_out"] = [], [], 0
-        self.notes["uncertain"], self.notes["running"] = False, None
-        told = [items_of(each.role, each.parts, (), self.notes["by_name"], self.put_in) for each in before]
-        return dedupe_call_ids([item for items in told for item in items])
-
-    def last_said(self) -> list[str]:
-        """The texts that the server has said since it was last told anything."""
+    def last_texts(self) -> list[str]:
+        """Return the texts that the server has sent since its last input."""
         texts: list[str] = []
-        for item in reversed(self.notes["items"]):
+        for item in reversed(self.items):
             if item.get("role") == "user" or is_output(item):
                 break
             if item.get("role") == "assistant":
                 texts.append(text_of(item.get("content")))
         return texts[::-1]
 
-    def _questions(self) -> int:
-        return sum(message.role == "user" for message in self._thread.messages)
-
-    def _words(self, message: Message) -> str:
-        """The text of a person's message as the server has it: text files are a part of it."""
-        return text_of(content_of(message.parts, self.notes["by_name"], self.put_in))
-
-    def _heard_with(self, news: list[Item]) -> list[int]:
-        """The mark after those messages of the transcript that turn up among the news."""
-        heard = self.notes["heard"]
-        for item in news:
+    def _cursor_after(self, items: list[Item]) -> list[int]:
+        """Return the cursor after those messages of the transcript that are among these items."""
+        cursor = self.cursor
+        for item in items:
             role = item.get("role")
-            for index in range(heard[0], len(self._thread.messages)):
-                message = self._thread.messages[index]
+            for index in range(cursor[0], len(self.thread.messages)):
+                message = self.thread.messages[index]
                 if message.ending is None:
-                    continue  # the answer that is being asked for now
-                same = role == "assistant" or self._words(message) == text_of(item.get("content"))
+                    continue  # the answer that is being requested now
+                same = role == "assistant" or self._text_at_server(message) == text_of(item.get("content"))
                 if message.role == role and same:
-                    heard = [index + 1, len(message.parts)]
+                    cursor = [index + 1, len(message.parts)]
                     break
-        return heard
+        return cursor
+
+    def _text_at_server(self, message: Message) -> str:
+        """Return the text of a user's message as the server has it: with the attached text files."""
+        return text_of(content_of(message.parts, self.named_only, self.searchable))
+
+
+class Conversations:
+    """Requests about the conversations that a server keeps; their items are plain dictionaries, as the server sent them."""
+
+    def __init__(self, client: OpenAI, include: list[str]) -> None:
+        self._client = client
+        self._include = cast("Any", include) or omit
+
+    def create(self, items: list[Item]) -> str:
+        """Create a conversation with these items, and return its id."""
+        with translate_errors(self._client):
+            conversation: Any = self._client.conversations.create(
+                items=cast("Any", items[:PAGE_ITEMS]) or omit
+            )
+            conversation_id = getattr(conversation, "id", None)
+            if not isinstance(conversation_id, str) or not conversation_id:
+                raise not_the_api(self._client)
+            for start in range(PAGE_ITEMS, len(items), PAGE_ITEMS):
+                batch = cast("Any", items[start : start + PAGE_ITEMS])
+                self._client.conversations.items.create(conversation_id, items=batch)
+        return conversation_id
+
+    def items(self, conversation_id: str, order: Literal["asc", "desc"]) -> Iterator[Item]:
+        """Yield the items of a conversation; the SDK's exceptions are not translated."""
+        request = self._client.conversations.items.with_raw_response.list
+        return self._pages(partial(request, conversation_id, order=order, include=self._include))
+
+    def exists(self, conversation_id: str) -> bool:
+        """Return whether the server has this conversation."""
+        try:
+            with translate_errors(self._client):
+                next(self.items(conversation_id, "desc"), None)
+        except RequestRefused as refusal:
+            return not isinstance(refusal.__cause__, openai.NotFoundError)
+        return True
+
+    def delete(self, conversation_id: str) -> None:
+        """Delete a conversation and its items; nothing happens if it does not exist.
+
+        Raises:
+            BackendError: Part of it could not be deleted.
+        """
+        with translate_errors(self._client):
+            try:
+                # Deleting a conversation does not delete its items.
+                for item in list(self.items(conversation_id, "asc")):
+                    self._client.conversations.items.delete(item["id"], conversation_id=conversation_id)
+                self._client.conversations.delete(conversation_id)
+            except openai.NotFoundError:
+                return
+
+    def set_running(self, conversation_id: str, response_id: str) -> None:
+        """Record in the conversation's metadata which background response is running, for other processes."""
+        self._client.conversations.update(conversation_id, metadata={RUNNING_KEY: response_id})
+
+    def running(self, conversation_id: str) -> str | None:
+        """Return the id of the background response that was last started in this conversation."""
+        conversation: Any = self._client.conversations.retrieve(conversation_id)
+        running: str | None = (conversation.metadata or {}).get(RUNNING_KEY)
+        return running
+
+    def response_input(self, response_id: str) -> Iterator[Item]:
+        """Yield the items that a response was requested with."""
+        request = self._client.responses.input_items.with_raw_response.list
+        return self._pages(partial(request, response_id, order="asc"))
+
+    def _pages(self, request: Callable[..., Any]) -> Iterator[Item]:
+        after: str | Omit = omit
+        while True:
+            answer = request(limit=100, after=after)
+            try:
+                page: Any = answer.http_response.json()
+            except ValueError:
+                page = None
+            items = page.get("data") if isinstance(page, dict) else None
+            if not isinstance(items, list):
+                raise not_the_api(self._client)
+            for item in items:
+                # Some fields may not be sent back as null.
+                yield {name: value for name, value in item.items() if value is not None}
+            if not items or not page.get("has_more"):
+                return
+            after = page.get("last_id") or items[-1]["id"]

@@ -8,7 +8,9 @@ looked for and none is relied on.
 """
 
 import json
+from collections import Counter
 from collections.abc import Generator, Iterable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +21,8 @@ from assistant.errors import Incomplete
 from assistant.events import (
     Citation,
     Event,
+    HostedCall,
+    HostedDelta,
     ReasoningDelta,
     RefusalDelta,
     RoundEnded,
@@ -29,6 +33,7 @@ from assistant.events import (
     Usage,
 )
 from assistant.locale import N_
+from assistant.messages import Call, Part, Reasoning, Refusal, Text
 from assistant.tools.arguments import valid_arguments
 
 Item = dict[str, Any]
@@ -43,14 +48,14 @@ _LAST = ("response.completed", "response.done", "response.incomplete", "response
 
 
 @dataclass(slots=True)
-class Answer:
+class CompletedResponse:
     """A response that ended well: its items as they came, and the calls among them."""
 
     items: list[Item] = field(default_factory=list)
     calls: list[ToolCall] = field(default_factory=list)
 
 
-def read(events: Iterable[object]) -> Generator[Event, None, Answer]:
+def read(events: Iterable[object]) -> Generator[Event, None, CompletedResponse]:
     """Say a response's events as events of a run, and return the whole answer.
 
     Raises:
@@ -67,11 +72,53 @@ def read(events: Iterable[object]) -> Generator[Event, None, Answer]:
     raise NoEnding
 
 
+def skip_shown(
+    shown: list[Part], events: Generator[Event, None, CompletedResponse]
+) -> Generator[Event, None, CompletedResponse]:
+    """Yield a response's events without those of these parts: a response that is followed again begins at its start."""
+    known: Counter[object] = Counter()
+    for part in shown:
+        match part:
+            case Text(text):
+                known[TextDelta] += len(text)
+            case Refusal(text):
+                known[RefusalDelta] += len(text)
+            case Reasoning(text):
+                known[ReasoningDelta] += len(text)
+            case Call(call_id, arguments=arguments):
+                known[call_id] += len(arguments)
+            case HostedCall(call_id, state=state):
+                known["hosted", call_id] += state != "running"
+            case Citation():
+                known[part] = 1
+    with closing(events):
+        while True:
+            try:
+                event = next(events)
+            except StopIteration as end:
+                response: CompletedResponse = end.value
+                return response
+            if isinstance(event, TextDelta | RefusalDelta | ReasoningDelta | ToolCallDelta):
+                kind = event.call_id if isinstance(event, ToolCallDelta) else type(event)
+                old = min(known[kind], len(event.text))
+                known[kind] -= old
+                if old and old == len(event.text):
+                    continue
+                event = replace(event, text=event.text[old:])
+            elif (
+                (isinstance(event, TextBreak) and known[TextDelta])
+                or (isinstance(event, HostedCall | HostedDelta) and known["hosted", event.call_id])
+                or (isinstance(event, Citation) and known[event])
+            ):
+                continue
+            yield event
+
+
 class _Reader:
     """What has been seen of one response so far."""
 
     def __init__(self) -> None:
-        self.answer = Answer()
+        self.answer = CompletedResponse()
         self.ended = False
         self._block: object = None  # which text block the last text belonged to
         self._words: list[str] = []  # what was said of that block

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from assistant import Assistant, Thread
-from assistant.backends.responses.stream import Answer, read
+from assistant.backends.responses.stream import CompletedResponse, read
 from assistant.backends.stream_errors import NoEnding, StreamError
 from assistant.errors import Incomplete
 from assistant.events import (
@@ -33,7 +33,7 @@ from tests.servers.responses import ModelServer, Play, text
 Json = dict[str, Any]
 
 
-def heard(*events: object) -> tuple[list[Event], Answer]:
+def heard(*events: object) -> tuple[list[Event], CompletedResponse]:
     """What a run says of a response's events, and the answer that is kept of them."""
     reading, said = read(events), []
     while True:
@@ -164,7 +164,7 @@ def test_an_older_llama_cpp_gives_its_calls_no_item_id() -> None:
         ToolCall("fc_y", "add", '{"a": 2}'),
         RoundEnded(),
     ]
-    assert answer == Answer(
+    assert answer == CompletedResponse(
         [one, two], [ToolCall("fc_x", "add", '{"a": 1}'), ToolCall("fc_y", "add", '{"a": 2}')]
     )
 
@@ -218,7 +218,7 @@ def test_ollama_gives_a_whole_call_in_one_delta_and_thinks_without_parts() -> No
         ADD,
         RoundEnded(),
     ]
-    assert answer == Answer([{**thought, "encrypted_content": "Hmm."}, item], [ADD])
+    assert answer == CompletedResponse([{**thought, "encrypted_content": "Hmm."}, item], [ADD])
 
 
 # --- vLLM ---------------------------------------------------------------------------------------------
@@ -233,7 +233,7 @@ def test_vllm_gives_other_ids_in_the_end_than_in_the_stream() -> None:
     )
     call = ToolCall("call_stream", "add", '{"a": 1, "b": 1}')
     assert events[1:] == [call, RoundEnded()]
-    assert answer == Answer([streamed], [call])
+    assert answer == CompletedResponse([streamed], [call])
 
 
 def test_vllm_sends_arguments_with_the_item_and_again_as_deltas() -> None:
@@ -462,7 +462,7 @@ def test_arguments_may_come_as_an_object_as_nothing_or_cut_off(written: Any, rea
     call = ToolCall("call_1", "add", read_as)
     # What goes back to the server is JSON in any case: told anything else, llama.cpp fails for ever.
     told = read_as if isinstance(written, dict) else "{}"
-    assert heard(done(item), completed())[1] == Answer([{**item, "arguments": told}], [call])
+    assert heard(done(item), completed())[1] == CompletedResponse([{**item, "arguments": told}], [call])
 
 
 def test_a_call_without_a_call_id_goes_by_its_item_id_and_one_without_any_gets_one() -> None:

@@ -264,7 +264,7 @@ def test_stop_is_heard_while_files_are_read(files: FileServer, ask: Ask) -> None
 def test_files_that_are_read_for_too_long_end_the_run(
     files: FileServer, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(responses_files, "PATIENCE", 0.0)
+    monkeypatch.setattr(responses_files, "INDEX_SECONDS", 0.0)
     files.status = "in_progress"
     *_, last = ask().run(Thread(), "How much?", attached(rent_txt="It is 900."))
     assert isinstance(last, RunFailed)
