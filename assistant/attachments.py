@@ -39,12 +39,11 @@ KINDS = N_("PNG, JPEG, WebP and GIF images, PDF files, and text files of any kin
 
 THIS_CONNECTION = N_("this connection")
 
-_BEGINNINGS = (
+_IMAGE_SIGNATURES = (
     (re.compile(rb"\x89PNG\r\n\x1a\n"), "image/png"),
     (re.compile(rb"\xff\xd8\xff"), "image/jpeg"),
     (re.compile(rb"RIFF....WEBP", re.DOTALL), "image/webp"),
     (re.compile(rb"GIF8[79]a"), "image/gif"),
-    (re.compile(rb"%PDF-"), PDF),
 )
 
 
@@ -115,10 +114,16 @@ def attach(
 
 def type_of(content: bytes) -> str | None:
     """What these bytes are, of the types that can be attached; None for any other."""
-    for beginning, kind in _BEGINNINGS:
-        if beginning.match(content):
-            return kind
+    if kind := image_type(content):
+        return kind
+    if content.startswith(b"%PDF-"):
+        return PDF
     return None if _decoded(content) is None else TEXT
+
+
+def image_type(content: bytes) -> str:
+    """Return the MIME type of a PNG, JPEG, WebP or GIF image by its signature, else ""."""
+    return next((kind for signature, kind in _IMAGE_SIGNATURES if signature.match(content)), "")
 
 
 def plain_name(name: str) -> str:

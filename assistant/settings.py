@@ -205,7 +205,7 @@ def _url(name: str, value: str) -> str:
 
 def _hosted(value: str) -> str:
     try:
-        return hosted.format_hosted_tools(hosted.parse(value))
+        return hosted.format_hosted_tools(hosted.parse_hosted_tools(value))
     except ValueError as error:
         raise SettingsError(f"ASSISTANT_HOSTED_TOOLS cannot be used. {error}") from None
 

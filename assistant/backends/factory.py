@@ -10,7 +10,7 @@ from assistant.backends.client import connect
 from assistant.backends.detect import speaks_responses
 from assistant.backends.responses.backend import Responses
 from assistant.settings import INSTRUCTIONS, ProtocolName, Settings
-from assistant.tools.hosted import parse
+from assistant.tools.hosted import parse_hosted_tools
 
 
 def create_backend(
@@ -47,5 +47,5 @@ def create_backend(
                 background=settings.background and not settings.demo,
                 context=settings.context,
                 effort=settings.effort,
-                hosted=parse(settings.hosted_tools),
+                hosted=parse_hosted_tools(settings.hosted_tools),
             )

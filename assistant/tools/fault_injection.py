@@ -1,9 +1,7 @@
-"""Breaks functions on purpose: a toolbox whose functions fail as a fault says.
+"""A toolbox whose functions fail as the given faults say.
 
-Not here: faults of the stream (``wire/faults.py``), and what faults there are (``wire/fault.py``).
-
-The one rule: a model is told of the same functions, and arguments are checked as ever; only what happens
-when a function is called is another.
+Names, schemas and the validation of arguments stay as they are. Faults of the stream are in
+``transports/fault_transport.py``.
 """
 
 import threading
@@ -12,38 +10,44 @@ from collections.abc import Callable, Iterable
 from copy import copy
 from typing import Any
 
+from assistant.locale import N_
 from assistant.tools.toolbox import Tool, Toolbox
 from assistant.transports.fault_spec import Fault
 
 
 def with_faults(toolbox: Toolbox, faults: Iterable[Fault]) -> Toolbox:
-    """The toolbox with those functions broken that the faults name; faults of the stream are passed over.
+    """Return the toolbox with the function faults applied; other faults are ignored.
 
     Raises:
-        ValueError: A fault names a function that is not there.
+        ValueError: A fault names a function that the toolbox does not have.
     """
-    broken = dict(toolbox)
+    tools = dict(toolbox)
     for fault in faults:
         if fault.function and fault.function not in toolbox:
-            names = ", ".join(toolbox) or "none"
-            raise ValueError(f"There is no function {fault.function!r} to break. There are: {names}.")
-        for name in broken if fault.is_of_functions else ():
+            raise ValueError(
+                N_(
+                    "There is no function '{name}' to break. Available functions: {names}.",
+                    name=fault.function,
+                    names=", ".join(toolbox) or "–",
+                )
+            )
+        for name in tools if fault.is_of_functions else ():
             if fault.function in ("", name):
-                broken[name] = _broken(broken[name], fault)
-    return Toolbox(*broken.values())
+                tools[name] = _with_fault(tools[name], fault)
+    return Toolbox(*tools.values())
 
 
-def _broken(tool: Tool[..., Any], fault: Fault) -> Tool[..., Any]:
-    worse = copy(tool)
-    worse.function = _function(tool.function, fault)
-    return worse
+def _with_fault(tool: Tool[..., Any], fault: Fault) -> Tool[..., Any]:
+    faulty = copy(tool)
+    faulty.function = _faulty_function(tool.function, fault)
+    return faulty
 
 
-def _function(function: Callable[..., Any], fault: Fault) -> Callable[..., Any]:
-    def instead(**arguments: Any) -> Any:
+def _faulty_function(function: Callable[..., Any], fault: Fault) -> Callable[..., Any]:
+    def faulty(**arguments: Any) -> Any:
         match fault.kind:
             case "function.raise":
-                raise RuntimeError("This was broken on purpose.")
+                raise RuntimeError("An injected fault.")
             case "function.delay":
                 time.sleep(fault.at)
             case "function.never":
@@ -54,11 +58,11 @@ def _function(function: Callable[..., Any], fault: Fault) -> Callable[..., Any]:
                 return "x" * int(fault.at)
         return function(**arguments)
 
-    return instead
+    return faulty
 
 
 class _NotJson:
-    """A value that JSON has no word for."""
+    """A value that cannot be converted to JSON."""
 
     def __repr__(self) -> str:
-        return "<something that is not JSON>"
+        return "<not JSON>"

@@ -1,8 +1,6 @@
-"""What a model could stumble over in functions, judged by how they are described. Pure.
+"""Warn about descriptions and schemas of functions that a model is likely to misunderstand.
 
-Not here: what is refused at import (``schema.py``, ``tools.py``), or running anything.
-
-The one rule: no false alarms. A remark names what is there to see, and what to write instead.
+There are no false alarms: a warning names what is visible in the function, and what to write instead.
 """
 
 import json
@@ -10,41 +8,46 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from assistant.locale import N_
 from assistant.tools.schema import Json, strict_schema
 from assistant.tools.toolbox import Tool, Toolbox
 
-MOST_FUNCTIONS = 19
+MAX_FUNCTIONS = 19
 """OpenAI's guide to function calling: "aim for fewer than 20 functions available at the start of a turn"."""
 
-MOST_CHARACTERS = 1024
-"""Of a function's description; Chat Completions refuse more ("string_above_max_length")."""
+MAX_DESCRIPTION_CHARS = 1024
+"""Chat Completions refuse longer descriptions of functions ("string_above_max_length")."""
 
-_VAGUE = frozenset(
+_VAGUE_NAMES = frozenset(
     {"call", "data", "do", "exec", "execute", "foo", "func", "function", "get", "go", "handle", "helper"}
     | {"main", "process", "query", "run", "set", "test", "tool", "util"}
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
-    """One thing to better: the function's name, empty where all together are meant; what; and the remedy."""
+class LintWarning:
+    """A problem and a suggestion; ``function`` is empty if they concern the whole toolbox."""
 
     function: str
-    what: str
-    remedy: str
+    problem: str
+    suggestion: str
 
 
-def lint(toolbox: Toolbox) -> list[Remark]:
-    """Everything in these functions that a model could stumble over, in their order."""
-    remarks = [remark for tool in toolbox.values() for remark in _remarks(tool)]
-    if len(toolbox) > MOST_FUNCTIONS:
-        what = f"There are {len(toolbox)} functions; a model chooses better among fewer than 20."
-        remarks.append(Remark("", what, "Put together what is always used together, or offer fewer."))
-    return remarks
+def lint(toolbox: Toolbox) -> list[LintWarning]:
+    """Return the warnings about these functions, in the functions' order."""
+    warnings = [warning for tool in toolbox.values() for warning in _warnings(tool)]
+    if len(toolbox) > MAX_FUNCTIONS:
+        problem = N_(
+            "There are {count} functions; a model chooses better among fewer than 20.", count=len(toolbox)
+        )
+        warnings.append(
+            LintWarning("", problem, N_("Merge functions that are used together, or offer fewer."))
+        )
+    return warnings
 
 
 def function_param(tool: Tool[..., Any]) -> Json:
-    """The function as the Responses API is given it."""
+    """Return the function as a tool of a request to the Responses API."""
     return {
         "type": "function",
         "name": tool.name,
@@ -55,87 +58,97 @@ def function_param(tool: Tool[..., Any]) -> Json:
 
 
 def estimate_toolbox_tokens(toolbox: Toolbox) -> int:
-    """About how many tokens every request spends on these functions."""
+    """Return about how many tokens these functions add to every request."""
     return sum(
         estimate_tokens(json.dumps(function_param(tool), ensure_ascii=False)) for tool in toolbox.values()
     )
 
 
 def estimate_tokens(text: str) -> int:
-    """About how many tokens a text has: one for four characters of ASCII, or for one other character.
+    """Return about how many tokens a text has: one per four ASCII characters, one per other character.
 
-    Every model counts in its own way; this is right to a third or so, for texts in most languages.
+    Tokenizers differ; the estimate is within about a third for texts in most languages.
     """
-    ascii_only = sum(character.isascii() for character in text)
-    return -(-ascii_only // 4) + len(text) - ascii_only
+    ascii_count = sum(character.isascii() for character in text)
+    return -(-ascii_count // 4) + len(text) - ascii_count
 
 
-def _remarks(tool: Tool[..., Any]) -> Iterator[Remark]:
-    if len(tool.name) < 3 or tool.name.strip("_").lower() in _VAGUE:
-        what = "The name does not say what the function does."
-        yield Remark(tool.name, what, "Use a verb and what it is about, such as find_hotels.")
+def _warnings(tool: Tool[..., Any]) -> Iterator[LintWarning]:
+    if len(tool.name) < 3 or tool.name.strip("_").lower() in _VAGUE_NAMES:
+        problem = N_("The name does not say what the function does.")
+        yield LintWarning(tool.name, problem, N_("Use a verb and an object, such as find_hotels."))
     if not tool.description:
-        yield Remark(tool.name, "There is no description.", "Begin its docstring with what it does.")
-    elif len(tool.description) > MOST_CHARACTERS:
-        what = f"The description has {len(tool.description):,} characters; some servers take 1,024 at most."
-        yield Remark(tool.name, what, "Say less, or say it at the parameters.")
+        problem = N_("There is no description.")
+        yield LintWarning(tool.name, problem, N_("Begin the docstring with what the function does."))
+    elif len(tool.description) > MAX_DESCRIPTION_CHARS:
+        problem = N_(
+            "The description has {count:,} characters; some servers accept at most 1,024.",
+            count=len(tool.description),
+        )
+        yield LintWarning(tool.name, problem, N_("Shorten it, or move details to the parameters."))
     properties: Json = tool.parameters.get("properties", {})
-    if silent := [name for name, given in properties.items() if not given.get("description")]:
-        what = f"There is no description of {_listed(silent)}."
-        yield Remark(tool.name, what, "Add a line for each under Args: in its docstring.")
+    if undescribed := [name for name, schema in properties.items() if not schema.get("description")]:
+        problem = N_("No description: {parameters}.", parameters=", ".join(undescribed))
+        yield LintWarning(tool.name, problem, N_("Add a line per parameter under Args: in the docstring."))
     if not tool.strict:
-        for name, given in properties.items():
-            if strict_schema(_alone(name, given, tool.parameters)) is None:
-                reason, remedy = _not_strict(given, tool.parameters.get("$defs", {}))
-                yield Remark(tool.name, f"It is not strict: {name} {reason}.", remedy)
+        for name, schema in properties.items():
+            if strict_schema(_object_with(name, schema, tool.parameters)) is None:
+                reason = _why_not_strict(name, schema, tool.parameters.get("$defs", {}))
+                yield LintWarning(tool.name, *reason)
 
 
-def _listed(names: list[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+def _object_with(name: str, schema: Json, root: Json) -> Json:
+    """Return the schema of a function that has this parameter only."""
+    used = {key: root["$defs"][key] for key in sorted(_definitions(schema, root.get("$defs", {})))}
+    result = {
+        "type": "object",
+        "properties": {name: schema},
+        "required": [name],
+        "additionalProperties": False,
+    }
+    return result | ({"$defs": used} if used else {})
 
 
-def _alone(name: str, given: Json, whole: Json) -> Json:
-    """The schema of a function that has this parameter only."""
-    used = {each: whole["$defs"][each] for each in sorted(_definitions(given, whole.get("$defs", {})))}
-    alone = {"type": "object", "properties": {name: given}, "required": [name], "additionalProperties": False}
-    return alone | ({"$defs": used} if used else {})
+def _definitions(schema: Any, definitions: Json) -> set[str]:
+    """Return the names of all definitions that a schema refers to, directly or not."""
+    names: set[str] = set()
+    pending = [schema]
+    while pending:
+        for node in _nodes(pending.pop()):
+            name = str(node.get("$ref", "")).rpartition("/")[2]
+            if name in definitions and name not in names:
+                names.add(name)
+                pending.append(definitions[name])
+    return names
 
 
-def _definitions(node: Any, definitions: Json) -> set[str]:
-    """The names of all definitions that this part of a schema leads to."""
-    found: set[str] = set()
-    todo = [node]
-    while todo:
-        for each in _parts(todo.pop()):
-            name = str(each.get("$ref", "")).rpartition("/")[2]
-            if name in definitions and name not in found:
-                found.add(name)
-                todo.append(definitions[name])
-    return found
+def _nodes(schema: Any) -> Iterator[Json]:
+    """Yield every object within a schema, the schema itself first."""
+    if isinstance(schema, dict):
+        yield schema
+    for child in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        yield from _nodes(child)
 
 
-def _parts(node: Any) -> Iterator[Json]:
-    """Every object within a part of a schema, the part itself first."""
-    if isinstance(node, dict):
-        yield node
-    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
-        yield from _parts(child)
-
-
-def _not_strict(given: Json, definitions: Json) -> tuple[str, str]:
-    """Why strict mode has no words for a parameter, and what to write instead."""
-    nodes = [given, *(definitions[name] for name in sorted(_definitions(given, definitions)))]
-    for node in (part for each in nodes for part in _parts(each)):
+def _why_not_strict(name: str, schema: Json, definitions: Json) -> tuple[str, str]:
+    """Return why strict mode cannot express a parameter, and what to write instead."""
+    schemas = [schema, *(definitions[key] for key in sorted(_definitions(schema, definitions)))]
+    for node in (node for each in schemas for node in _nodes(each)):
         if "uniqueItems" in node:
-            return "is a set", "Write a list instead."
+            return N_("Not strict: {name} is a set.", name=name), N_("Use a list.")
         if "prefixItems" in node:
-            return "is a tuple", "Write a list, or a class with a field for each."
+            problem = N_("Not strict: {name} is a tuple.", name=name)
+            return problem, N_("Use a list, or a class with a field for each item.")
         if node.get("type") == "object" and "properties" not in node:
-            return "is a dictionary whose keys the model chooses", "Write a class with a field for each key."
+            problem = N_("Not strict: {name} is a dictionary with arbitrary keys.", name=name)
+            return problem, N_("Use a class with a field for each key.")
         if node.get("additionalProperties", False) is not False:
-            return "is a class that takes any other fields too", "Forbid them in its configuration."
+            problem = N_("Not strict: {name} is a class that allows extra fields.", name=name)
+            return problem, N_("Forbid extra fields in its configuration.")
         if "format" in node and strict_schema({"type": "string", "format": node["format"]}) is None:
-            return f"has the format {node['format']!r}", "Write str, and check it in the function."
+            problem = N_("Not strict: {name} has the format “{format}”.", name=name, format=node["format"])
+            return problem, N_("Use str, and check it in the function.")
         if "enum" in node and "type" not in node:
-            return "has values of several types", "Write all of them as texts, or all as numbers."
-    return "has a type that can be nearly anything", "Write a narrower type."
+            problem = N_("Not strict: {name} has values of several types.", name=name)
+            return problem, N_("Make all values strings, or all numbers.")
+    return N_("Not strict: {name} can be almost anything.", name=name), N_("Use a narrower type.")

@@ -1,9 +1,7 @@
-"""A table as plain cells: what a DataFrame of whatever kind becomes. Pure.
+"""Convert tables of pandas or Arrow to plain cells.
 
-Not here: what else a function may return (``views.py``). Of libraries that make tables only pyarrow is
-imported here, for a table that is none of pandas'.
-
-The one rule: any cell becomes one of JSON's values, and any table a small one; neither is an error.
+Every cell becomes a JSON value, and every table is cut to a size that a browser can show. Pyarrow is imported
+only for tables that are not of pandas.
 """
 
 import csv
@@ -16,158 +14,190 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-MOST_ROWS = 5_000
-MOST_COLUMNS = 50
-MOST_CHARACTERS = 2_500_000
-LONGEST_CELL, SHORTEST_CELL = 1_000, 50
-"""The characters that a cell's text is cut to: fewer in a table of many cells."""
-TOLD_ROWS = 20
-"""Rows that the model reads; what it reads of a cell is shorter, too."""
-TOLD_CELL = 200
+from assistant.tools.results import replace_surrogates
 
-Kind = Literal["number", "bool", "date", "datetime", "text"]
+MAX_ROWS = 5_000
+MAX_COLUMNS = 50
+MAX_TABLE_CHARS = 2_500_000
+"""Maximum length of a table as JSON."""
+
+MAX_CELL_CHARS, MIN_CELL_CHARS = 1_000, 50
+"""Limits of the length to which cells are cut: the more cells, the shorter they are."""
+
+MAX_MODEL_ROWS = 20
+"""Maximum number of rows that the model reads."""
+
+MAX_MODEL_CELL_CHARS = 200
+"""Maximum length of a cell that the model reads."""
+
+ColumnKind = Literal["number", "bool", "date", "datetime", "text"]
 Cell = str | int | float | bool | None
 
 
+class Column(NamedTuple):
+    """A column: its name, its type as pandas or Arrow call it, and the kind of its cells."""
+
+    name: str
+    dtype: str
+    kind: ColumnKind
+
+
 @dataclass(slots=True)
-class Cells:
-    """The beginning of a table: its columns (name, type in its library's words, kind) and rows.
+class Table:
+    """The first columns and rows of a table, and the full number of rows and columns."""
 
-    ``count`` and ``width`` are the rows and columns of all of it.
-    """
-
-    columns: list[tuple[str, str, Kind]]
+    columns: list[Column]
     rows: list[tuple[Cell, ...]]
-    count: int
-    width: int
+    row_count: int
+    column_count: int
 
     def as_json(self) -> str:
-        """The table as ``ui/views.py`` draws it."""
-        columns = [[name, kind] for name, _, kind in self.columns]
+        """Return the table for ``ui/chat/views.py``, with as many rows as fit."""
+        columns = [[column.name, column.kind] for column in self.columns]
         rows = [list(row) for row in self.rows]
-        return json.dumps({"columns": columns, "rows": rows, "count": self.count, "width": self.width})
+        while True:
+            fields = {"columns": columns, "rows": rows, "count": self.row_count, "width": self.column_count}
+            content = json.dumps(fields)
+            if len(content) <= MAX_TABLE_CHARS or not rows:
+                return content
+            rows = rows[: len(rows) // 2]
 
-    def in_words(self) -> str:
-        """Its shape."""
-        return f"{_number(self.count, 'row')} and {_number(self.width, 'column')}"
+    def as_csv(self) -> str:
+        """Return the table for the model: the columns with their types, and the first rows as CSV."""
+        columns = ", ".join(f"{_cut(column.name)} ({column.dtype})" for column in self.columns)
+        rows = self.rows[:MAX_MODEL_ROWS]
+        if self.column_count > len(self.columns):
+            columns += f" and {self.column_count - len(self.columns):,} more"
+        if not rows:
+            return f"Columns: {columns or 'none'}"
+        file = io.StringIO()
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([_cut(column.name) for column in self.columns])
+        writer.writerows([[_cut(cell) for cell in row] for row in rows])
+        part = "All rows" if self.row_count == len(rows) else f"The first {_count(len(rows), 'row')}"
+        return f"Columns: {columns}\n{part} as CSV:\n{file.getvalue()}".rstrip("\n")
+
+    def shape(self) -> str:
+        """Return for example "2 rows and 1 column"."""
+        return f"{_count(self.row_count, 'row')} and {_count(self.column_count, 'column')}"
 
 
-def _number(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _cut(cell: Cell) -> Cell:
+    return _text(cell, MAX_MODEL_CELL_CHARS) if isinstance(cell, str) else cell
 
 
 def is_table(value: Any) -> bool:
-    """Whether this is a table or a column of pandas, or something that Arrow can take as one."""
-    return _is_of_pandas(value) or hasattr(type(value), "__arrow_c_stream__")
+    """Return whether this is a DataFrame or Series of pandas, or a table that Arrow can read."""
+    return _is_pandas(value) or hasattr(type(value), "__arrow_c_stream__")
 
 
-def _is_of_pandas(value: Any) -> bool:
+def _is_pandas(value: Any) -> bool:
     return any(
-        each.__name__ in ("DataFrame", "Series") and str(each.__module__).partition(".")[0] == "pandas"
-        for each in type(value).__mro__
+        base.__name__ in ("DataFrame", "Series") and str(base.__module__).partition(".")[0] == "pandas"
+        for base in type(value).__mro__
     )
 
 
-def fitting(cells: Cells) -> str:
-    """The table as JSON, with as many of its rows as are not too many."""
-    content = cells.as_json()
-    while len(content) > MOST_CHARACTERS and cells.rows:
-        cells.rows = cells.rows[: len(cells.rows) // 2]
-        content = cells.as_json()
-    return content
+def read_table(table: Any, max_rows: int = MAX_ROWS) -> Table:
+    """Return the first rows and columns; a pandas index with a name or other than integers comes first."""
+    read = _read_pandas if _is_pandas(table) else _read_arrow
+    columns, row_count, column_count = read(table, max_rows)
+    names = _unique([column.name for column in columns])
+    cell_count = sum(len(column.values) for column in columns)
+    max_chars = max(MIN_CELL_CHARS, min(MAX_CELL_CHARS, MAX_TABLE_CHARS // max(1, cell_count)))
+    converted = [_convert(column.values, max_chars) for column in columns]
+    rows = list(zip(*(cells for _, cells in converted), strict=True))
+    described = [
+        Column(name, column.dtype, kind)
+        for name, column, (kind, _) in zip(names, columns, converted, strict=True)
+    ]
+    return Table(described, rows, row_count, column_count)
 
 
-def read_table(table: Any, most_rows: int = MOST_ROWS) -> Cells:
-    """The first rows and columns of a table; an index that is more than numbers of rows comes before."""
-    columns, count, width = (
-        _of_pandas(table, most_rows) if _is_of_pandas(table) else _of_arrow(table, most_rows)
-    )
-    names = _unique([name for name, _, _ in columns])
-    count_of_cells = sum(len(values) for _, _, values in columns)
-    longest = max(SHORTEST_CELL, min(LONGEST_CELL, MOST_CHARACTERS // max(1, count_of_cells)))
-    cells = [_column(values, longest) for _, _, values in columns]
-    rows = list(zip(*(values for _, values in cells), strict=True))
-    kinds = [(name, of, kind) for name, (_, of, _), (kind, _) in zip(names, columns, cells, strict=True)]
-    return Cells(kinds, rows, count, width)
+class _RawColumn(NamedTuple):
+    name: str
+    dtype: str
+    values: list[Any]
 
 
-Columns = list[tuple[str, str, list[Any]]]
-
-
-def _of_pandas(table: Any, most_rows: int) -> tuple[Columns, int, int]:
+def _read_pandas(table: Any, max_rows: int) -> tuple[list[_RawColumn], int, int]:
     frame = table.to_frame() if hasattr(table, "to_frame") else table
-    count, width = frame.shape
-    head = frame.iloc[:most_rows, :MOST_COLUMNS]
-    columns: Columns = []
+    row_count, column_count = frame.shape
+    head = frame.iloc[:max_rows, :MAX_COLUMNS]
+    columns: list[_RawColumn] = []
     if frame.index.nlevels > 1 or frame.index.name is not None or frame.index.dtype.kind not in "iu":
         for level in range(frame.index.nlevels):
             values = head.index.get_level_values(level)
             name = values.name if values.name is not None else "index"
-            columns.append((_text(name, LONGEST_CELL), str(values.dtype), values.tolist()))
-            width += 1
-    for position, name in enumerate(head.columns):
-        words = " / ".join(map(str, name)) if isinstance(name, tuple) else name
+            columns.append(_RawColumn(_text(name, MAX_CELL_CHARS), str(values.dtype), values.tolist()))
+            column_count += 1
+    for position, label in enumerate(head.columns):
+        name = " / ".join(map(str, label)) if isinstance(label, tuple) else label
         values = head.iloc[:, position]
-        columns.append((_text(words, LONGEST_CELL), str(values.dtype), values.tolist()))
-    return columns[:MOST_COLUMNS], count, width
+        columns.append(_RawColumn(_text(name, MAX_CELL_CHARS), str(values.dtype), values.tolist()))
+    return columns[:MAX_COLUMNS], row_count, column_count
 
 
-def _of_arrow(table: Any, most_rows: int) -> tuple[Columns, int, int]:
+def _read_arrow(table: Any, max_rows: int) -> tuple[list[_RawColumn], int, int]:
     import pyarrow  # type: ignore[import-untyped]
 
     whole: Any = pyarrow.table(table)
-    head = whole.slice(0, most_rows)
+    head = whole.slice(0, max_rows)
     columns = [
-        (_text(each.name, LONGEST_CELL), str(each.type), head.column(position).to_pylist())
-        for position, each in enumerate(islice(whole.schema, MOST_COLUMNS))
+        _RawColumn(_text(field.name, MAX_CELL_CHARS), str(field.type), head.column(position).to_pylist())
+        for position, field in enumerate(islice(whole.schema, MAX_COLUMNS))
     ]
     return columns, whole.num_rows, whole.num_columns
 
 
 def _unique(names: list[str]) -> list[str]:
-    """The names, those that come again with a number behind."""
-    taken, times = set(names), Counter[str]()
-    found = []
+    """Return the names; a repeated one gets a number."""
+    used, seen = set(names), Counter[str]()
+    result = []
     for name in names:
-        times[name] += 1
-        shown = name
-        while times[name] > 1 and shown in taken:
-            shown = f"{name} ({times[name]})"
-            times[name] += shown in taken
-        taken.add(shown)
-        found.append(shown)
-    return found
+        seen[name] += 1
+        unique = name
+        while seen[name] > 1 and unique in used:
+            unique = f"{name} ({seen[name]})"
+            seen[name] += unique in used
+        used.add(unique)
+        result.append(unique)
+    return result
 
 
 # --- cells ------------------------------------------------------------------------------------------
 
 
-def _column(values: list[Any], longest: int) -> tuple[Kind, list[Cell]]:
-    """The kind of a column, and its cells so that all are of it."""
-    values = [_plain(value) for value in values]
+def _convert(values: list[Any], max_chars: int) -> tuple[ColumnKind, list[Cell]]:
+    """Return the kind of a column and its cells; a column of mixed kinds becomes text."""
+    values = [_python_value(value) for value in values]
     kinds = {_kind(value) for value in values if value is not None}
-    kind: Kind = kinds.pop() if len(kinds) == 1 else "text"
+    kind: ColumnKind = kinds.pop() if len(kinds) == 1 else "text"
     if kind == "text":
-        return kind, [None if value is None else _text(value, longest) for value in values]
-    return kind, [value.isoformat() if isinstance(value, date) else _finite(value) for value in values]
+        return kind, [None if value is None else _text(value, max_chars) for value in values]
+    return kind, [value.isoformat() if isinstance(value, date) else _json_value(value) for value in values]
 
 
-def _plain(value: Any) -> Any:
-    """The value as Python's own, None where there is none."""
+def _python_value(value: Any) -> Any:
+    """Return the value as a Python number, date or string if it is one, and None for a missing value."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return None
     if isinstance(value, bool | str | datetime | date):
         return value
     if isinstance(value, numbers.Integral):
-        return int(value) if abs(int(value)) < 2**53 else str(int(value))  # a browser has no larger ones
+        return int(value) if abs(int(value)) < 2**53 else str(int(value))  # JavaScript is exact below 2**53
     if isinstance(value, numbers.Real | Decimal):
         return None if math.isnan(value) else float(value)
     return value
 
 
-def _kind(value: Any) -> Kind:
+def _kind(value: Any) -> ColumnKind:
     match value:
         case bool():
             return "bool"
@@ -180,35 +210,14 @@ def _kind(value: Any) -> Kind:
     return "text"
 
 
-def _finite(value: Any) -> Any:
-    """What JSON does not have as a text: ``inf`` and ``-inf``."""
+def _json_value(value: Any) -> Any:
+    """Return infinity as "inf" or "-inf", because JSON has none."""
     return str(value) if isinstance(value, float) and math.isinf(value) else value
 
 
-def _text(value: Any, longest: int) -> str:
+def _text(value: Any, max_chars: int) -> str:
     try:
         text = value if isinstance(value, str) else str(value)
-    except Exception:  # whatever an object's own code does
+    except Exception:  # ``__str__`` of any object can fail
         text = f"<{type(value).__name__}>"
-    text = text if len(text) <= longest else text[: longest - 1] + "…"
-    return text.encode("utf-8", "replace").decode()
-
-
-def table_as_csv(cells: Cells) -> str:
-    """What a model reads of a table: its columns with their types, and its first rows as CSV."""
-    columns = ", ".join(f"{_short(name)} ({of})" for name, of, _ in cells.columns)
-    shown = cells.rows[:TOLD_ROWS]
-    if cells.width > len(cells.columns):
-        columns += f" and {cells.width - len(cells.columns):,} more"
-    if not shown:
-        return f"Columns: {columns or 'none'}"
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([_short(name) for name, _, _ in cells.columns])
-    writer.writerows([[_short(cell) for cell in row] for row in shown])
-    which = "All rows" if cells.count == len(shown) else f"The first {_number(len(shown), 'row')}"
-    return f"Columns: {columns}\n{which} as CSV:\n{file.getvalue()}".rstrip("\n")
-
-
-def _short(cell: Cell) -> Cell:
-    return _text(cell, TOLD_CELL) if isinstance(cell, str) else cell
+    return replace_surrogates(text if len(text) <= max_chars else text[: max_chars - 1] + "…")

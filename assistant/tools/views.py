@@ -1,59 +1,60 @@
-"""What a function returns besides text: tables, charts, maps, images, files and diagrams. Pure.
+"""Views: tables, charts, maps, images, files and diagrams that a function returns for the user to see.
 
     return hotels, alt.Chart(hotels).mark_bar().encode(x="price", y="hotel")
 
-DataFrames of pandas (and whatever else speaks Arrow), Altair's charts and Pillow's images are known by
-their types' names; ``Chart``, ``Map``, ``File`` and ``Diagram`` are for what a type alone does not say.
-
-Not here: drawing (``ui/views.py``). No library is imported here that the function has not imported itself.
-
-The one rule: whatever it is, it is shortened or refused in words; no function's answer fails by its size.
+Pandas and Arrow tables, Altair charts and Pillow images are recognised by the names of their types, so no
+library is imported that the function has not imported itself. ``Chart``, ``Map``, ``File`` and ``Diagram``
+are for values whose type does not tell. A view that is too large is cut or refused; it is never an error.
 """
 
 import base64
 import json
 import logging
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import to_json
 
+from assistant.attachments import image_type
 from assistant.events import View
+from assistant.tools.results import replace_surrogates
+from assistant.tools.schema import Json
 from assistant.tools.view_checks import ViewError, validate_diagram, validate_spec
-from assistant.tools.view_tables import fitting, is_table, read_table, table_as_csv
+from assistant.tools.view_tables import is_table, read_table
 
 log = logging.getLogger(__name__)
 
-Json = dict[str, Any]
+MAX_VIEW_BYTES = 5_000_000
+"""Maximum size of all views of one call together."""
 
-MOST_BYTES = 5_000_000
-"""What the views of one call hold together."""
+MAX_PARTS = 20
+"""A longer list is data; it is not searched for views."""
 
-MOST_PARTS = 20
-"""A longer list is data, and is not looked through for things to show."""
+MAX_POINTS = 10_000
+"""Maximum number of points on a map."""
 
-MOST_POINTS = 10_000
+MAX_IMAGE_PIXELS = 2_000
+"""Maximum width and height of a Pillow image; a larger image is scaled down."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart to show: a Vega-Lite specification, with its data in it."""
+    """A chart: a Vega-Lite specification with inline data."""
 
     spec: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """Points to show on a map: pairs of latitude and longitude, or rows or a table with columns named so."""
+    """A map of points: pairs of latitude and longitude, or rows or a table with columns of these names."""
 
     points: Any
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file to save; one that is a PNG, a JPEG, a GIF or a WebP is shown as the image it is."""
+    """A file to download; a PNG, JPEG, GIF or WebP is shown as an image."""
 
     name: str
     data: bytes
@@ -61,48 +62,61 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Diagram:
-    """A diagram to show, in the words of Mermaid (https://mermaid.js.org/intro/syntax-reference.html)."""
+    """A Mermaid diagram (https://mermaid.js.org/intro/syntax-reference.html)."""
 
     text: str
 
 
-def split_result(value: Any) -> tuple[list[Any], tuple[View, ...]]:
-    """What the model is told of what a function returned, part by part, and what a person is shown of it.
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """A view, what it is in words, and what else the model reads about it."""
 
-    A value with nothing to show in it, alone or in a tuple or a list, is told as it is.
+    view: View
+    description: str
+    details: str = ""
+
+    @property
+    def size(self) -> int:
+        is_base64 = self.view.kind in ("image", "file")
+        return len(self.view.content) * 3 // 4 if is_base64 else len(self.view.content)
+
+
+def split_result(value: Any) -> tuple[list[Any], tuple[View, ...]]:
+    """Split a function's return value into the parts for the model and the views for the user.
+
+    A view may be the value itself or part of a tuple or list. A value without views is returned as it is.
     """
-    parts = list(value) if type(value) in (tuple, list) and len(value) <= MOST_PARTS else [value]
-    if not any(_maker(part) for part in parts):
+    parts = list(value) if type(value) in (tuple, list) and len(value) <= MAX_PARTS else [value]
+    if not any(_builder(part) for part in parts):
         return [value], ()
-    told: list[Any] = []
+    for_model: list[Any] = []
     views: list[View] = []
-    room = MOST_BYTES
+    remaining = MAX_VIEW_BYTES
     for part in parts:
-        if (make := _maker(part)) is None:
-            told.append(part)
+        if (build := _builder(part)) is None:
+            for_model.append(part)
             continue
         try:
-            view, what, more = make(part)
-            if _size(view) > room:
-                raise ViewError(f"{what}: it is too large. All that a call shows may have 5 MB.{more}")
-        except ViewError as reason:
-            told.append(f"Not shown to the user: {reason}")
+            built = build(part)
+            if built.size > remaining:
+                raise ViewError(f"{built.description}: it is too large. {_LIMIT}{built.details}")
+        except ViewError as error:
+            for_model.append(f"Not shown to the user: {error}")
         except Exception:
-            log.exception("a %s cannot be shown", type(part).__name__)
-            told.append(_in_plain_words(part))
+            log.exception("A %s cannot be shown", type(part).__name__)
+            for_model.append(_fallback_text(part))
         else:
-            room -= _size(view)
-            views.append(view)
-            told.append(f"Shown to the user: {what}.{more}")
-    return told, tuple(views)
+            remaining -= built.size
+            views.append(built.view)
+            for_model.append(f"Shown to the user: {built.description}.{built.details}")
+    return for_model, tuple(views)
 
 
-Made = tuple[View, str, str]
-"""A view, what it is in words, and what else the model reads of it."""
+_LIMIT = "The views of one call can have 5 MB."
 
 
-def _maker(value: Any) -> Callable[[Any], Made] | None:
-    """What makes a view of this value, if it is something to show."""
+def _builder(value: Any) -> Callable[[Any], _Built] | None:
+    """Return the function that builds a view of this value, or None if the value is not a view."""
     match value:
         case None | str() | bytes() | bool() | int() | float() | dict():
             return None
@@ -116,41 +130,36 @@ def _maker(value: Any) -> Callable[[Any], Made] | None:
             return _diagram
     if is_table(value):
         return _table
-    origins = {str(each.__module__).partition(".")[0] for each in type(value).__mro__}
-    if "altair" in origins and hasattr(type(value), "to_dict"):
-        return lambda chart: _chart(_spec_of(chart))
-    return _picture if "PIL" in origins and hasattr(type(value), "save") else None
+    packages = {str(base.__module__).partition(".")[0] for base in type(value).__mro__}
+    if "altair" in packages and hasattr(type(value), "to_dict"):
+        return lambda chart: _chart(_altair_spec(chart))
+    return _image if "PIL" in packages and hasattr(type(value), "save") else None
 
 
-def _size(view: View) -> int:
-    return len(view.content) * 3 // 4 if view.kind in ("image", "file") else len(view.content)
-
-
-def _in_plain_words(value: Any) -> str:
+def _fallback_text(value: Any) -> str:
     try:
         return str(value)
     except Exception:
         return f"A {type(value).__name__}, which cannot be shown."
 
 
-def _clean(text: str) -> str:
-    """The text without halves of surrogate pairs, which no connection carries, on one line."""
-    return " ".join(text.encode("utf-8", "replace").decode().split())[:200]
+def _one_line(text: str) -> str:
+    return " ".join(replace_surrogates(text).split())[:200]
 
 
 # --- tables -----------------------------------------------------------------------------------------
 
 
-def _table(value: Any) -> Made:
-    cells = read_table(value)
-    told = table_as_csv(cells)
-    return View("table", "", fitting(cells)), f"a table of {cells.in_words()}", f"\n{told}"
+def _table(value: Any) -> _Built:
+    table = read_table(value)
+    csv = table.as_csv()
+    return _Built(View("table", "", table.as_json()), f"a table of {table.shape()}", f"\n{csv}")
 
 
 # --- charts -----------------------------------------------------------------------------------------
 
 
-def _spec_of(chart: Any) -> Json:
+def _altair_spec(chart: Any) -> Json:
     try:
         spec: Json = chart.to_dict()
     except Exception as error:
@@ -160,23 +169,24 @@ def _spec_of(chart: Any) -> Json:
     return spec
 
 
-def _chart(spec: Mapping[str, Any]) -> Made:
-    content = to_json(spec, inf_nan_mode="null", fallback=_plain).decode()
+def _chart(spec: Mapping[str, Any]) -> _Built:
+    content = to_json(spec, inf_nan_mode="null", fallback=_python_value).decode()
     spec = validate_spec(json.loads(content))
     title = spec.get("title")
     title = title.get("text") if isinstance(title, dict) else title
-    title = _clean(" ".join(map(str, title)) if isinstance(title, list) else str(title or ""))
-    count = max((len(rows) for rows in _data_of(spec) if isinstance(rows, list)), default=0)
-    named = f' "{title}"' if title else ""
-    return View("chart", title, content), f"a chart{named} of {count:,} row{'s' * (count != 1)} of data", ""
+    title = _one_line(" ".join(map(str, title)) if isinstance(title, list) else str(title or ""))
+    count = max((len(rows) for rows in _inline_data(spec) if isinstance(rows, list)), default=0)
+    quoted = f' "{title}"' if title else ""
+    description = f"a chart{quoted} of {count:,} row{'s' * (count != 1)} of data"
+    return _Built(View("chart", title, content), description)
 
 
-def _plain(value: Any) -> Any:
-    """A number of numpy as Python's; everything else that JSON does not have as text."""
+def _python_value(value: Any) -> Any:
+    """Return a NumPy scalar as a Python value, and any other value as text."""
     return value.item() if hasattr(value, "item") else str(value)
 
 
-def _data_of(spec: Json) -> Iterator[Any]:
+def _inline_data(spec: Json) -> Iterator[Any]:
     yield from (spec["datasets"].values() if isinstance(spec.get("datasets"), dict) else ())
     if isinstance(data := spec.get("data"), dict):
         yield data.get("values")
@@ -187,31 +197,31 @@ def _data_of(spec: Json) -> Iterator[Any]:
 _LATITUDE, _LONGITUDE = ("latitude", "lat"), ("longitude", "lon", "lng")
 
 
-def _map(value: Map) -> Made:
-    given: Iterable[Any]
+def _map(value: Map) -> _Built:
+    rows: Iterable[Any]
     if is_table(value.points):
-        cells = read_table(value.points, MOST_POINTS)
-        names = [name.casefold() for name, _, _ in cells.columns]
-        given = [dict(zip(names, row, strict=True)) for row in cells.rows]
-        count = cells.count
+        table = read_table(value.points, MAX_POINTS)
+        names = [column.name.casefold() for column in table.columns]
+        rows = [dict(zip(names, row, strict=True)) for row in table.rows]
+        count = table.row_count
     else:
-        given = list(value.points)
-        count = len(given)
-    points = [point for each in given[:MOST_POINTS] if (point := _point(each))]
+        rows = list(value.points)
+        count = len(rows)
+    points = [point for row in rows[:MAX_POINTS] if (point := _point(row))]
     if not points:
         raise ViewError("a map without a point that has a latitude and a longitude.")
     left_out = f" ({count - len(points):,} more are left out)" if count > len(points) else ""
-    what = f"a map of {len(points):,} point{'s' * (len(points) != 1)}{left_out}"
-    return View("map", "", json.dumps(points)), what, ""
+    description = f"a map of {len(points):,} point{'s' * (len(points) != 1)}{left_out}"
+    return _Built(View("map", "", json.dumps(points)), description)
 
 
 def _point(value: Any) -> list[float] | None:
-    """The point as latitude and longitude, if it lies on earth."""
+    """Return latitude and longitude, or None if the value is not a place on earth."""
     try:
         if isinstance(value, Mapping):
-            named = {str(name).casefold(): each for name, each in value.items()}
-            latitude = next(named[name] for name in _LATITUDE if name in named)
-            longitude = next(named[name] for name in _LONGITUDE if name in named)
+            fields = {str(name).casefold(): item for name, item in value.items()}
+            latitude = next(fields[name] for name in _LATITUDE if name in fields)
+            longitude = next(fields[name] for name in _LONGITUDE if name in fields)
         else:
             latitude, longitude = value
         point = [float(latitude), float(longitude)]
@@ -222,43 +232,39 @@ def _point(value: Any) -> list[float] | None:
 
 # --- images, files and diagrams ---------------------------------------------------------------------
 
-_IMAGES = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP", re.DOTALL)
 
-WIDEST = 2_000
-"""Pixels of an image's longer side; a larger one of Pillow is made smaller."""
-
-
-def _picture(image: Any) -> Made:
+def _image(image: Any) -> _Built:
     from io import BytesIO
 
     width, height = image.size
-    if max(width, height) > WIDEST:
+    if max(width, height) > MAX_IMAGE_PIXELS:
         image = image.copy()
-        image.thumbnail((WIDEST, WIDEST))
+        image.thumbnail((MAX_IMAGE_PIXELS, MAX_IMAGE_PIXELS))
     if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
         image = image.convert("RGB")
     file = BytesIO()
     image.save(file, "PNG")
     content = base64.b64encode(file.getvalue()).decode()
-    return View("image", "", content), f"an image, {width} x {height} pixels", ""
+    return _Built(View("image", "", content), f"an image, {width} x {height} pixels")
 
 
-def _file(name: str, data: bytes) -> Made:
-    name = _clean(name).replace("/", "_").replace("\\", "_") or "file"
-    kind = "image" if _IMAGES.match(data) else "file"
-    what = f'{"an image" if kind == "image" else "a file"}, "{name}", {_in_units(len(data))}'
-    if len(data) > MOST_BYTES:
-        raise ViewError(f"{what}: it is too large. All that a call shows may have 5 MB.")
-    return View("image" if kind == "image" else "file", name, base64.b64encode(data).decode()), what, ""
+def _file(name: str, data: bytes) -> _Built:
+    name = _one_line(name).replace("/", "_").replace("\\", "_") or "file"
+    is_image = bool(image_type(data))
+    description = f'{"an image" if is_image else "a file"}, "{name}", {_format_size(len(data))}'
+    if len(data) > MAX_VIEW_BYTES:
+        raise ViewError(f"{description}: it is too large. {_LIMIT}")
+    content = base64.b64encode(data).decode()
+    return _Built(View("image" if is_image else "file", name, content), description)
 
 
-def _in_units(size: int) -> str:
+def _format_size(size: int) -> str:
     if size < 1_000:
         return f"{size} bytes"
     return f"{size / 1_000:.1f} kB" if size < 999_950 else f"{size / 1_000_000:.1f} MB"
 
 
-def _diagram(value: Diagram) -> Made:
-    text = validate_diagram(value.text.encode("utf-8", "replace").decode())
+def _diagram(value: Diagram) -> _Built:
+    text = validate_diagram(replace_surrogates(value.text))
     lines = len(text.strip().splitlines())
-    return View("diagram", "", text), f"a diagram of {lines} line{'s' * (lines != 1)}", ""
+    return _Built(View("diagram", "", text), f"a diagram of {lines} line{'s' * (lines != 1)}")

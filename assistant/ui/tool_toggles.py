@@ -10,7 +10,7 @@ import streamlit as st
 from assistant.markdown.escape import plain
 from assistant.markdown.links import host_of
 from assistant.settings import Settings
-from assistant.tools.hosted import HostedTool, offered, parse
+from assistant.tools.hosted import HostedTool, available_tools, parse_hosted_tools
 from assistant.ui.language import _
 
 DEMO = HostedTool("mcp", "https://demo.invalid/mcp", "library")
@@ -28,7 +28,7 @@ def switches(settings: Settings) -> tuple[HostedTool, ...]:
         return (HostedTool("web_search"), HostedTool("image_generation"), DEMO)
     # What they cost beyond tokens is not counted: where something is, the owner says which of them there are.
     is_counted = bool(settings.limit_user or settings.limit_all)
-    return offered(settings.hosted_tools, has_all=not settings.base_url and not is_counted)
+    return available_tools(settings.hosted_tools, all_built_in=not settings.base_url and not is_counted)
 
 
 def switched_on(settings: Settings) -> tuple[HostedTool, ...]:
@@ -47,7 +47,7 @@ def is_switched(settings: Settings) -> bool:
 
 
 def _is_on_at_first(tool: HostedTool, settings: Settings) -> bool:
-    return settings.demo or tool in parse(settings.hosted_tools)
+    return settings.demo or tool in parse_hosted_tools(settings.hosted_tools)
 
 
 def draw_switches(settings: Settings) -> None:

@@ -61,7 +61,7 @@ from assistant.runs.replay import player
 from assistant.settings import VARIABLES, Settings
 from assistant.storage.store import Store
 from assistant.tools.execution import run_tool
-from assistant.tools.hosted import parse as parse_hosted
+from assistant.tools.hosted import parse_hosted_tools
 from assistant.tools.lint import lint
 from assistant.transports.fault_spec import FUNCTIONS, STREAM, parse
 from assistant.transports.replay import prompt_of
@@ -361,7 +361,7 @@ def test_the_events_of_a_protocol_are_those_that_its_reader_knows(heading: str) 
 
 def test_the_tools_of_the_servers_own_are_those_that_can_be_set_and_read() -> None:
     set_as = [codes(name)[0] for name, *_ in rows("hosted-tools.md", "Tools of the server's own")]
-    assert len(parse_hosted(",".join(set_as).replace("…", "example.com"))) == len(set_as) == 6
+    assert len(parse_hosted_tools(",".join(set_as).replace("…", "example.com"))) == len(set_as) == 6
     read = "".join(path.read_text("utf-8") for path in (ROOT / "assistant/backends/responses").glob("*.py"))
     for theirs, said in rows("hosted-tools.md", "In the stream"):
         for name in codes(theirs):

@@ -1,4 +1,4 @@
-"""What a model could stumble over in a function is named, and nothing else is."""
+"""Lint warns about what a model is likely to misunderstand, and about nothing else."""
 
 from enum import Enum
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from pydantic import AnyUrl, BaseModel, ConfigDict
 
 from assistant import Tool, Toolbox, functions, tool
-from assistant.tools.lint import Remark, estimate_tokens, estimate_toolbox_tokens, lint
+from assistant.tools.lint import LintWarning, estimate_tokens, estimate_toolbox_tokens, lint
 from tests.conftest import add
 
 
@@ -31,11 +31,11 @@ class Colour(Enum):
     RED = "red"
 
 
-KEYS = ("is a dictionary whose keys the model chooses", "Write a class with a field for each key.")
+KEYS = ("is a dictionary with arbitrary keys", "Use a class with a field for each key.")
 
 
 def described(hint: Any) -> Tool[..., Any]:
-    """A function with one parameter of this type, about which all is said."""
+    """Return a fully described function with one parameter of this type."""
 
     def find_it(what: Any) -> None:
         """Find it.
@@ -48,54 +48,56 @@ def described(hint: Any) -> Tool[..., Any]:
     return tool(find_it)
 
 
-def test_there_is_nothing_to_say_about_the_example_functions() -> None:
+def test_the_example_functions_have_no_warnings() -> None:
     assert lint(Toolbox.from_package(functions)) == []
 
 
 @pytest.mark.parametrize("hint", [str, list[Guest], Guest | None, Colour, Literal["a", "b"], int | str])
-def test_there_is_nothing_to_say_about_what_strict_mode_has_words_for(hint: Any) -> None:
+def test_types_that_strict_mode_can_express_have_no_warnings(hint: Any) -> None:
     assert lint(Toolbox(described(hint))) == []
 
 
 @pytest.mark.parametrize(
-    ("hint", "reason", "remedy"),
+    ("hint", "reason", "suggestion"),
     [
         (dict[str, int], *KEYS),
         (list[dict[str, Guest]], *KEYS),
         (Party, *KEYS),
-        (Open, "is a class that takes any other fields too", "Forbid them in its configuration."),
-        (set[str], "is a set", "Write a list instead."),
-        (tuple[int, str], "is a tuple", "Write a list, or a class with a field for each."),
-        (AnyUrl, "has the format 'uri'", "Write str, and check it in the function."),
-        (Path | None, "has the format 'path'", "Write str, and check it in the function."),
-        (Literal[1, "one"], "has values of several types", "Write all of them as texts, or all as numbers."),
-        (Any, "has a type that can be nearly anything", "Write a narrower type."),
-        (list, "has a type that can be nearly anything", "Write a narrower type."),
+        (Open, "is a class that allows extra fields", "Forbid extra fields in its configuration."),
+        (set[str], "is a set", "Use a list."),
+        (tuple[int, str], "is a tuple", "Use a list, or a class with a field for each item."),
+        (AnyUrl, "has the format “uri”", "Use str, and check it in the function."),
+        (Path | None, "has the format “path”", "Use str, and check it in the function."),
+        (Literal[1, "one"], "has values of several types", "Make all values strings, or all numbers."),
+        (Any, "can be almost anything", "Use a narrower type."),
+        (list, "can be almost anything", "Use a narrower type."),
     ],
     ids=str,
 )
-def test_why_a_function_is_not_strict_is_said_by_parameter(hint: Any, reason: str, remedy: str) -> None:
-    assert lint(Toolbox(described(hint))) == [Remark("find_it", f"It is not strict: what {reason}.", remedy)]
+def test_a_warning_says_why_a_parameter_is_not_strict(hint: Any, reason: str, suggestion: str) -> None:
+    assert lint(Toolbox(described(hint))) == [
+        LintWarning("find_it", f"Not strict: what {reason}.", suggestion)
+    ]
 
 
-def test_only_the_parameters_that_are_at_fault_are_named() -> None:
+def test_only_the_parameters_that_are_not_strict_are_named() -> None:
     @tool
     def find_rooms(guests: list[Guest], extras: dict[str, int], place: Open) -> None:
         """Find rooms.
 
         Args:
-            guests: Who comes.
-            extras: What else.
-            place: Where.
+            guests: The guests.
+            extras: The extras.
+            place: The place.
         """
 
-    assert [remark.what for remark in lint(Toolbox(find_rooms))] == [
-        "It is not strict: extras is a dictionary whose keys the model chooses.",
-        "It is not strict: place is a class that takes any other fields too.",
+    assert [warning.problem for warning in lint(Toolbox(find_rooms))] == [
+        "Not strict: extras is a dictionary with arbitrary keys.",
+        "Not strict: place is a class that allows extra fields.",
     ]
 
 
-def test_missing_descriptions_and_names_that_say_nothing_are_named() -> None:
+def test_missing_descriptions_and_vague_names_have_warnings() -> None:
     @tool
     def do(a: int, b: int, c: int) -> None:
         pass
@@ -114,36 +116,36 @@ def test_missing_descriptions_and_names_that_say_nothing_are_named() -> None:
 
     name = (
         "The name does not say what the function does.",
-        "Use a verb and what it is about, such as find_hotels.",
+        "Use a verb and an object, such as find_hotels.",
     )
-    line = "Add a line for each under Args: in its docstring."
+    line = "Add a line per parameter under Args: in the docstring."
     assert lint(Toolbox(do, x, find_it)) == [
-        Remark("do", *name),
-        Remark("do", "There is no description.", "Begin its docstring with what it does."),
-        Remark("do", "There is no description of a, b and c.", line),
-        Remark("x", *name),
-        Remark("find_it", "There is no description of b.", line),
+        LintWarning("do", *name),
+        LintWarning("do", "There is no description.", "Begin the docstring with what the function does."),
+        LintWarning("do", "No description: a, b, c.", line),
+        LintWarning("x", *name),
+        LintWarning("find_it", "No description: b.", line),
     ]
 
 
-def test_a_description_that_some_servers_refuse_is_named() -> None:
-    def told(length: int) -> list[Remark]:
+def test_a_description_that_is_too_long_for_some_servers_has_a_warning() -> None:
+    def warnings(length: int) -> list[LintWarning]:
         def find_it() -> None: ...
 
         find_it.__doc__ = "a" * length
         return lint(Toolbox(tool(find_it)))
 
-    assert told(1024) == []
-    assert told(1025) == [
-        Remark(
+    assert warnings(1024) == []
+    assert warnings(1025) == [
+        LintWarning(
             "find_it",
-            "The description has 1,025 characters; some servers take 1,024 at most.",
-            "Say less, or say it at the parameters.",
+            "The description has 1,025 characters; some servers accept at most 1,024.",
+            "Shorten it, or move details to the parameters.",
         )
     ]
 
 
-def test_too_many_functions_are_named_once() -> None:
+def test_too_many_functions_have_one_warning() -> None:
     def numbered(count: int) -> Toolbox:
         def one(number: int) -> Tool[..., Any]:
             def find() -> None:
@@ -156,10 +158,10 @@ def test_too_many_functions_are_named_once() -> None:
 
     assert lint(numbered(19)) == []
     assert lint(numbered(20)) == [
-        Remark(
+        LintWarning(
             "",
             "There are 20 functions; a model chooses better among fewer than 20.",
-            "Put together what is always used together, or offer fewer.",
+            "Merge functions that are used together, or offer fewer.",
         )
     ]
 

@@ -26,7 +26,7 @@ from assistant.storage.serialization import message_as_json, message_from_json
 from assistant.storage.store import Store
 from assistant.tools.execution import run_tool
 from assistant.tools.view_checks import ViewError, validate_spec
-from assistant.tools.views import MOST_BYTES, Chart, Diagram, File, Map, split_result
+from assistant.tools.views import MAX_VIEW_BYTES, Chart, Diagram, File, Map, split_result
 from tests.conftest import Connect
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, call, calls, text
@@ -188,7 +188,7 @@ def test_a_table_is_shortened_to_what_a_browser_takes_and_says_how_large_it_is()
     wide = table_of(pd.DataFrame(np.zeros((2, 3_000))))
     assert (len(wide["columns"]), wide["count"], wide["width"]) == (50, 2, 3_000)
     heavy = result_of(pd.DataFrame({str(number): ["y" * 2_000] * 2_000 for number in range(50)}))
-    assert len(heavy.views[0].content) < MOST_BYTES / 2
+    assert len(heavy.views[0].content) < MAX_VIEW_BYTES / 2
     assert heavy.output.startswith("Shown to the user: a table of 2,000 rows and 50 columns.")
 
 
@@ -236,7 +236,7 @@ def test_a_column_of_addresses_is_no_address_that_a_chart_loads() -> None:
             Map([(100, 0), (float("nan"), 1), "ab", None, {"lat": 1}]),
             "a map without a point that has a latitude and a longitude.",
         ),
-        (Diagram(" \n"), "a diagram without a word in it."),
+        (Diagram(" \n"), "an empty diagram."),
         (Diagram("x" * 50_001), "a diagram of 50,001 characters. Mermaid draws up to 50,000."),
         *(
             (
@@ -252,8 +252,8 @@ def test_a_column_of_addresses_is_no_address_that_a_chart_loads() -> None:
             )
         ),
         (
-            File("film.mp4", bytes(MOST_BYTES + 1)),
-            'a file, "film.mp4", 5.0 MB: it is too large. All that a call shows may have 5 MB.',
+            File("film.mp4", bytes(MAX_VIEW_BYTES + 1)),
+            'a file, "film.mp4", 5.0 MB: it is too large. The views of one call can have 5 MB.',
         ),
     ],
 )
@@ -266,7 +266,7 @@ def test_all_views_of_a_call_together_have_a_limit() -> None:
     result = result_of([File("a", bytes(3_000_000)), File("b", bytes(3_000_000)), File("c", b"c")])
     assert [view.name for view in result.views] == ["a", "c"]
     assert result.output.split("\n\n")[1] == (
-        'Not shown to the user: a file, "b", 3.0 MB: it is too large. All that a call shows may have 5 MB.'
+        'Not shown to the user: a file, "b", 3.0 MB: it is too large. The views of one call can have 5 MB.'
     )
 
 

@@ -317,7 +317,7 @@ def test_a_function_that_raises_does_not_tell_the_model_how(
     assert (result.outcome, result.output, result.detail) == (
         "failed",
         error_output("The function 'add' failed. It may work with other arguments, or not at all."),
-        "RuntimeError: This was broken on purpose.",
+        "RuntimeError: An injected fault.",
     )
 
 
@@ -338,7 +338,7 @@ def test_a_function_that_never_returns_is_given_up(server: ModelServer, breaking
 
 def test_what_is_not_json_is_read_as_text(server: ModelServer, breaking: Break) -> None:
     result = result_of(server, breaking(server, "function.type", add))
-    assert (result.outcome, result.output) == ("done", '"<something that is not JSON>"')
+    assert (result.outcome, result.output) == ("done", '"<not JSON>"')
 
 
 def test_a_huge_output_is_cut_for_the_model_and_kept_for_the_person(
@@ -368,7 +368,9 @@ def test_other_functions_stay_whole_and_arguments_are_checked_as_ever() -> None:
 
 
 def test_a_fault_of_a_function_that_is_not_there_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^There is no function 'subtract' to break\. There are: add\.$"):
+    with pytest.raises(
+        ValueError, match=r"^There is no function 'subtract' to break\. Available functions: add\.$"
+    ):
         with_faults(Toolbox(add), parse("function.raise:subtract"))
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from assistant.attachments import image_type
 from assistant.errors import BackendError
 from assistant.events import Citation
 from assistant.markdown.escape import plain
@@ -53,8 +54,6 @@ def _line(citation: Citation) -> str:
         return f"[{title or host}]({address}) · {host}"
     return title or plain(citation.file_id or citation.url)
 
-
-_IMAGES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"RIFF")
 
 _OPEN = frozenset("`~|$\\")
 """After these a mark might become a part of what they begin or end."""
@@ -112,6 +111,6 @@ def _offer_file(citation: Citation, key: str) -> None:
     except BackendError as error:
         st.error(plain(_("{name} cannot be fetched. {why}", name=name, why=translate(error.text))))
         return
-    if data.startswith(_IMAGES):
+    if image_type(data):
         st.image(data, alt=name)
     offer(data, name, key)

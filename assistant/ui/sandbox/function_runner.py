@@ -15,12 +15,12 @@ import streamlit as st
 from assistant.events import ToolCall, ToolResult
 from assistant.locale import N_
 from assistant.tools.execution import execute
-from assistant.tools.lint import Remark, estimate_tokens, estimate_toolbox_tokens, function_param, lint
+from assistant.tools.lint import LintWarning, estimate_tokens, estimate_toolbox_tokens, function_param, lint
 from assistant.tools.toolbox import Tool, Toolbox
 from assistant.ui.background import in_background
 from assistant.ui.chat.tool_call import SHOWN_LENGTH, first_of, indented, plain
 from assistant.ui.chat.views import draw_view
-from assistant.ui.language import _, ngettext
+from assistant.ui.language import _, ngettext, translate
 
 Json = dict[str, Any]
 
@@ -76,16 +76,18 @@ def _draw_schema(tool: Tool[..., Any], toolbox: Toolbox) -> None:
     )
 
 
-def _label(name: str, remarks: list[Remark]) -> str:
+def _label(name: str, remarks: list[LintWarning]) -> str:
     count = sum(each.function == name for each in remarks)
     if not count:
         return name
     return f"{name} · {ngettext('{count} remark', '{count} remarks', count)}"
 
 
-def _draw_remarks(remarks: list[Remark]) -> None:
+def _draw_remarks(remarks: list[LintWarning]) -> None:
     for each in remarks:
-        st.markdown(f":orange[:material/lightbulb:] :small[{plain(each.what)} {plain(each.remedy)}]")
+        st.markdown(
+            f":orange[:material/lightbulb:] :small[{plain(translate(each.problem))} {plain(translate(each.suggestion))}]"
+        )
 
 
 # --- running ----------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from assistant.backends.responses.files import is_searchable
 from assistant.events import Event, HostedCall, Note, RunCompleted, RunFailed
 from assistant.messages import Attachment
 from assistant.settings import Settings
-from assistant.tools.hosted import parse
+from assistant.tools.hosted import parse_hosted_tools
 from tests.servers import hosted
 from tests.servers.responses import Handler, ModelServer, calls, error, message, text
 
@@ -110,7 +110,9 @@ def ask(files: FileServer) -> Iterator[Ask]:
 
         def made(named: str = "file_search") -> Assistant:
             client = clients.enter_context(connect(Settings(api_key="sk-test", base_url=files.url)))
-            return Assistant(Responses(client, model="test-model", hosted=parse(named)), Toolbox())
+            return Assistant(
+                Responses(client, model="test-model", hosted=parse_hosted_tools(named)), Toolbox()
+            )
 
         yield made
 

@@ -39,7 +39,13 @@ from assistant.messages import Call, Message, Text
 from assistant.settings import Settings
 from assistant.storage.export import as_json, as_markdown, from_json
 from assistant.storage.serialization import message_as_json, message_from_json
-from assistant.tools.hosted import HostedTool, format_hosted_tools, offered, parse, request_fields
+from assistant.tools.hosted import (
+    HostedTool,
+    available_tools,
+    format_hosted_tools,
+    parse_hosted_tools,
+    request_fields,
+)
 from assistant.tools.results import denied_result
 from tests.servers import hosted
 from tests.servers.hosted import PICTURE, ROUGH
@@ -56,7 +62,9 @@ def ask(server: ModelServer) -> Iterator[Ask]:
 
         def made(named: str, url: str = "") -> Assistant:
             client = clients.enter_context(connect(Settings(api_key="sk-test", base_url=url or server.url)))
-            return Assistant(Responses(client, model="test-model", hosted=parse(named)), Toolbox())
+            return Assistant(
+                Responses(client, model="test-model", hosted=parse_hosted_tools(named)), Toolbox()
+            )
 
         yield made
 
@@ -83,14 +91,14 @@ def is_kept(thread: Thread) -> bool:
 
 def test_tools_are_named_in_a_text() -> None:
     written = "web_search, file_search:vs_1,file_search:vs_2, mcp:wiki=https://example.com/mcp, web_search,"
-    tools = parse(written)
+    tools = parse_hosted_tools(written)
     assert tools == (
         HostedTool("web_search"),
         HostedTool("file_search", "vs_1"),
         HostedTool("file_search", "vs_2"),
         HostedTool("mcp", "https://example.com/mcp", "wiki"),
     )
-    assert parse(format_hosted_tools(tools)) == tools
+    assert parse_hosted_tools(format_hosted_tools(tools)) == tools
     assert request_fields((*tools, HostedTool("code_interpreter"), HostedTool("image_generation"))) == (
         [
             {"type": "web_search"},
@@ -107,11 +115,11 @@ def test_tools_are_named_in_a_text() -> None:
         ["file_search_call.results", "code_interpreter_call.outputs"],
     )
     assert request_fields(()) == ([], [])
-    assert offered("mcp:a=https://example.com, web_search", has_all=False) == (
+    assert available_tools("mcp:a=https://example.com, web_search", all_built_in=False) == (
         HostedTool("mcp", "https://example.com", "a"),
         HostedTool("web_search"),
     )
-    assert [tool.kind for tool in offered("web_search", has_all=True)] == [
+    assert [tool.kind for tool in available_tools("web_search", all_built_in=True)] == [
         "web_search",
         "code_interpreter",
         "image_generation",
@@ -135,9 +143,9 @@ def test_what_is_no_tool_is_said_in_one_sentence(written: str, shown: str) -> No
     with pytest.raises(SettingsError) as caught:
         Settings.load({"ASSISTANT_HOSTED_TOOLS": f"web_search, {written}"})
     assert str(caught.value) == (
-        f"ASSISTANT_HOSTED_TOOLS cannot be used. {shown} is no such tool, or lacks something. Name tools "
-        "with commas between them: web_search, code_interpreter, image_generation, file_search, "
-        "file_search:ID-OF-A-VECTOR-STORE, mcp:NAME=https://…"
+        f"ASSISTANT_HOSTED_TOOLS cannot be used. {shown} is not a hosted tool, or it is "
+        "incomplete. Separate the tools with commas: web_search, code_interpreter, image_generation, "
+        "file_search, file_search:VECTOR-STORE-ID, mcp:NAME=https://…"
     )
 
 
@@ -284,7 +292,9 @@ def test_a_server_without_conversations_is_told_of_a_picture_in_words() -> None:
     with ModelServer(conversations=False) as server, connect(Settings(base_url=server.url)) as client:
         search = hosted.web_search("cats")
         server.plays(calls(search, hosted.picture("A cat."), message("Here."), pieces=1), text("Yes."))
-        assistant = Assistant(Responses(client, model="m", hosted=parse("image_generation")), Toolbox())
+        assistant = Assistant(
+            Responses(client, model="m", hosted=parse_hosted_tools("image_generation")), Toolbox()
+        )
         thread = Thread()
         said(assistant.run(thread, "Draw."))
         said(assistant.run(thread, "Nice."))

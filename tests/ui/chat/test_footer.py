@@ -27,7 +27,7 @@ from assistant.runs.registry import RunRegistry
 from assistant.storage.export import as_json, from_json
 from assistant.storage.serialization import message_as_json, message_from_json
 from assistant.storage.store import Store
-from assistant.tools.progress import LENGTH, progress, progress_listener
+from assistant.tools.progress import MAX_PROGRESS_CHARS, progress, progress_listener
 from assistant.ui.chat.footer import in_full, in_short, in_time
 from tests.conftest import Connect
 from tests.paths import ROOT
@@ -239,7 +239,7 @@ def test_progress_is_heard_on_its_own_thread_alone() -> None:
     ("text", "share", "said"),
     [
         ("  a\n\x00b\ud800 ", None, ("a b", None)),
-        ("x" * 1000, 2, ("x" * (LENGTH - 1) + "…", 1.0)),
+        ("x" * 1000, 2, ("x" * (MAX_PROGRESS_CHARS - 1) + "…", 1.0)),
         (12, -1, ("12", 0.0)),
         ("", float("nan"), ("", None)),
         ("", float("inf"), ("", 1.0)),

@@ -332,10 +332,10 @@ def test_remarks_are_shown_with_the_function_and_their_number_in_the_list() -> N
     run(bench.selectbox(key="bench_function").set_value("buy"))
     assert [each.value.replace("\\", "") for each in bench.markdown] == [
         "Buy *it*.",
-        ":orange[:material/lightbulb:] :small[There is no description of what. "
-        "Add a line for each under Args: in its docstring.]",
-        ":orange[:material/lightbulb:] :small[It is not strict: what is a dictionary whose keys the model "
-        "chooses. Write a class with a field for each key.]",
+        ":orange[:material/lightbulb:] :small[No description: what. "
+        "Add a line per parameter under Args: in the docstring.]",
+        ":orange[:material/lightbulb:] :small[Not strict: what is a dictionary with arbitrary "
+        "keys. Use a class with a field for each key.]",
     ]
 
 
