@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "recordings": {"transports"},
     "transports": {"events", "recordings"},
     "demo": set(),
-    "tools": CORE | {"recordings", "transports"},
+    "tools": CORE | {"attachments", "recordings", "transports"},
     "functions": {"ToolError", "tool"},
     "backends": CORE | {"demo", "recordings", "tools", "transports"},
     "storage": CORE | {"attachments", "tools"},
