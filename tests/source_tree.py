@@ -30,6 +30,11 @@ def folders() -> list[Path]:
     return sorted({path.parent for path in modules()})
 
 
+def children(folder: Path) -> set[str]:
+    """Return the names of the modules that lie directly in a folder."""
+    return {path.stem for path in folder.glob("*.py")} - {"__init__"}
+
+
 def dotted(path: Path) -> str:
     """Return the name that a module is imported by."""
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
@@ -40,25 +45,36 @@ def dotted_modules() -> frozenset[str]:
     return frozenset(map(dotted, modules()))
 
 
-def imported_names(path: Path) -> Iterator[str]:
-    """Yield what a file imports, with full dotted names: ``assistant.events.RunCompleted``."""
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(tree(path)))
+
+
+@cache
+def imported_names(path: Path) -> frozenset[str]:
+    """Return what a file imports, with full dotted names: ``assistant.events.RunCompleted``."""
+    found: set[str] = set()
     package = list(path.relative_to(ROOT).parent.parts)
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             origin = ".".join(base + ([node.module] if node.module else []))
-            yield from (f"{origin}.{alias.name}" for alias in node.names)
+            found.update(f"{origin}.{alias.name}" for alias in node.names)
+    return frozenset(found)
 
 
-def imported_modules(path: Path) -> Iterator[str]:
-    """Yield the modules of the package that a file imports from."""
+@cache
+def imported_modules(path: Path) -> frozenset[str]:
+    """Return the modules of the package that a file imports from."""
+    found: set[str] = set()
     for name in imported_names(path):
         while name and name not in dotted_modules():
             name = name.rpartition(".")[0]
         if name:
-            yield name
+            found.add(name)
+    return frozenset(found)
 
 
 def part_of(module: str) -> str:
@@ -67,9 +83,14 @@ def part_of(module: str) -> str:
     return inside.partition(".")[0] or "__init__"
 
 
-def defined_names(path: Path) -> Iterator[str]:
-    """Yield every name that a file gives to something: functions, classes, arguments, variables, attributes."""
-    for node in ast.walk(tree(path)):
+@cache
+def defined_names(path: Path) -> frozenset[str]:
+    """Return every name that a file gives to something: functions, classes, arguments, variables, attributes."""
+    return frozenset(_defined_names(path))
+
+
+def _defined_names(path: Path) -> Iterator[str]:
+    for node in nodes(path):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.arg):
@@ -93,8 +114,8 @@ def is_private(name: str) -> bool:
 
 def private_uses(path: Path) -> Iterator[str]:
     """Yield where a file uses a private name that it does not define itself."""
-    own = set(defined_names(path))
-    for node in ast.walk(tree(path)):
+    own = defined_names(path)
+    for node in nodes(path):
         if isinstance(node, ast.Attribute):
             on_self = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
             if is_private(node.attr) and node.attr not in own and not on_self:
