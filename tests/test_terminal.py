@@ -90,7 +90,7 @@ def events(printed: str) -> list[dict[str, Any]]:
     ]
 
 
-def test_the_demo_answers_without_a_key_and_says_what_it_is_beside_the_answer(run: Run) -> None:
+def test_without_a_key_the_demo_answers_and_standard_error_says_so(run: Run) -> None:
     status, printed, beside = run('calculate("2*3") then calculate("1/0")')
     first, second, *rest = printed.split("\n\n", 4)
     assert (status, first, second) == (0, '`calculate(expression="2*3")`', "6"), beside
@@ -109,7 +109,7 @@ def test_the_demo_answers_without_a_key_and_says_what_it_is_beside_the_answer(ru
 
 
 @pytest.mark.exhaustive
-def test_text_goes_to_standard_output_and_calls_go_beside_it(
+def test_text_goes_to_standard_output_and_calls_to_standard_error(
     run: Run, server: ModelServer, model: dict[str, str]
 ) -> None:
     server.plays(
@@ -137,7 +137,7 @@ def test_text_goes_to_standard_output_and_calls_go_beside_it(
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("arguments", [["-"], []], ids=["-", "nothing"])
-def test_a_prompt_is_read_from_what_is_piped_in(
+def test_a_prompt_is_read_from_standard_input(
     run: Run, server: ModelServer, model: dict[str, str], arguments: list[str]
 ) -> None:
     server.plays(text("Yes."))
@@ -146,7 +146,7 @@ def test_a_prompt_is_read_from_what_is_piped_in(
 
 
 @pytest.mark.exhaustive
-def test_as_json_every_event_is_a_line(run: Run, server: ModelServer, model: dict[str, str]) -> None:
+def test_json_prints_one_event_per_line(run: Run, server: ModelServer, model: dict[str, str]) -> None:
     asked = call("calculate", expression="1+1")
     server.plays(calls(asked), text("Two."))
     status, printed, beside = run("--json", "How much?", **model)
@@ -181,7 +181,7 @@ def test_as_json_every_event_is_a_line(run: Run, server: ModelServer, model: dic
 
 
 @pytest.mark.exhaustive
-def test_a_tape_is_played_without_a_key_without_its_server_and_without_its_functions(
+def test_a_recording_is_replayed_without_key_server_and_functions(
     run: Run, server: ModelServer, model: dict[str, str], tmp_path: Path
 ) -> None:
     server.plays(calls(call("get_current_time", time_zone="Asia/Tokyo")), text("It is late."))
@@ -223,7 +223,7 @@ def test_a_tape_is_played_without_a_key_without_its_server_and_without_its_funct
     ],
     ids=["refused", "cut", "limit", "paused"],
 )
-def test_the_exit_status_says_how_it_ended(
+def test_the_exit_status_tells_how_the_run_ended(
     run: Run, server: ModelServer, model: dict[str, str], play: Play, status: int, said: str, tmp_path: Path
 ) -> None:
     server.plays(play)
@@ -263,7 +263,7 @@ def test_the_exit_status_says_how_it_ended(
     ],
     ids=["nothing", "blank", "setting", "no tape", "other text", "bytes", "nowhere", "option"],
 )
-def test_what_cannot_be_done_is_said_in_one_sentence(
+def test_a_usage_error_is_one_sentence(
     run: Run, arguments: list[str], settings: dict[str, str], said: str, tmp_path: Path
 ) -> None:
     (tmp_path / "text").write_text("{}")
@@ -275,7 +275,7 @@ def test_what_cannot_be_done_is_said_in_one_sentence(
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("way", ["silent server", "slow function"])
-def test_ctrl_c_ends_it_promptly_and_the_tape_is_written(
+def test_ctrl_c_ends_the_run_promptly_and_writes_the_recording(
     started: Callable[..., subprocess.Popen[str]],
     server: ModelServer,
     model: dict[str, str],
@@ -303,7 +303,7 @@ def test_ctrl_c_ends_it_promptly_and_the_tape_is_written(
 
 
 @pytest.mark.exhaustive
-def test_who_closes_the_pipe_ends_it_without_a_traceback(
+def test_a_closed_pipe_ends_the_run_without_a_traceback(
     started: Callable[..., subprocess.Popen[str]], server: ModelServer, model: dict[str, str]
 ) -> None:
     play = text("So far, so good", pieces=15, pause=0.01)

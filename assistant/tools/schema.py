@@ -1,11 +1,9 @@
-"""From a function's signature and docstring to a model of its arguments and a JSON schema.
+"""Derive a model of a function's arguments, and its JSON schema, from signature and docstring.
 
-Not here: running anything (``execute.py``) or a protocol's way to wrap a schema (``backends/``).
+A signature that has no clear JSON schema is refused at import, with the name of the parameter.
 
-The one rule: what a function cannot say clearly to a model is refused at import, by parameter name.
-
-Strict mode (OpenAI's guide to function calling) wants every object closed and every property required, so an
-optional parameter is offered as nullable and a ``null`` that comes back means "use the default".
+Strict mode (OpenAI's guide to function calling) requires closed objects with all properties required. So an
+optional parameter becomes nullable, and ``null`` stands for the default.
 """
 
 import inspect
@@ -25,7 +23,7 @@ Json = dict[str, Any]
 
 _SECTION = re.compile(r"^(Args|Arguments|Parameters|Returns?|Raises|Yields|Examples?|Notes?):\s*$")
 _ENTRY = re.compile(r"^\*{0,2}(\w+)\s*(?:\(.*?\))?\s*:\s*(.*)$")
-# Keywords with no place in the strict subset that change which values are allowed: not strict then.
+# Keywords outside the strict subset that restrict values: a schema with one of them cannot be strict.
 _NEVER_STRICT = frozenset(
     {"allOf", "oneOf", "not", "if", "then", "else", "contains", "prefixItems", "uniqueItems"}
     | {"patternProperties", "propertyNames", "dependentRequired", "dependentSchemas"}
@@ -33,7 +31,7 @@ _NEVER_STRICT = frozenset(
 _STRICT_FORMATS = frozenset(
     {"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"}
 )
-# All others (such as "title", "default", "maxLength") are left out; our own validation still holds them.
+# Other keywords (such as "title", "default", "maxLength") are dropped; ``Tool.bind`` still validates them.
 _STRICT_KEYWORDS = frozenset(
     {"type", "description", "enum", "const", "anyOf", "$ref", "$defs", "pattern", "format"}
     | {"properties", "required", "additionalProperties", "items", "minItems", "maxItems"}
@@ -42,12 +40,12 @@ _STRICT_KEYWORDS = frozenset(
 
 
 def arguments_model(function: Callable[..., Any]) -> type[BaseModel]:
-    """A pydantic model with one field for each parameter of the function.
+    """Return a pydantic model with one field for each parameter of the function.
 
     Raises:
-        FunctionError: A parameter that cannot be offered to a model: without a type hint, ``*args``,
-            ``**kwargs``, positional-only, with a type that has no JSON schema, or with a default that
-            its own type refuses or hides; or the docstring describes a parameter that does not exist.
+        FunctionError: A parameter has no type hint, no fixed name (``*args``, ``**kwargs``), is
+            positional-only, has a type without a JSON schema or an invalid default; or the docstring
+            describes a parameter that does not exist.
     """
     where = f"{function.__module__}.{function.__qualname__}"
     try:
@@ -68,24 +66,24 @@ def arguments_model(function: Callable[..., Any]) -> type[BaseModel]:
         text = texts.pop(name, None)
         hint = Annotated[hints[name], Field(description=text)] if text else hints[name]
         fields[name] = (hint, default)
-        _check(where, name, hints[name], default)
+        _check_parameter(where, name, hints[name], default)
     for name in texts:
         raise FunctionError(f"{where}: the docstring describes '{name}', which is not a parameter.")
     return create_model(
         function.__name__,
         __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=False),
-        **_without_clashes(fields),
+        **_neutral_names(fields),
     )
 
 
-def _check(where: str, name: str, hint: Any, default: Any) -> None:
-    """Try one parameter by itself, so that the error can name it."""
+def _check_parameter(where: str, name: str, hint: Any, default: Any) -> None:
+    """Build a model of one parameter, so that an error can name it."""
     try:
         model = create_model("Parameter", __config__=ConfigDict(validate_default=True), value=(hint, default))
         json_schema(model)
         required = model.model_fields["value"].is_required()
         if isinstance(default, FieldInfo) or (default is ... and not required):
-            # Calling the function would not find that default.
+            # Python does not use such a default when the function is called.
             raise FunctionError(
                 f"{where}: parameter '{name}' hides its default in a Field(); write it after a plain '='."
             )
@@ -94,21 +92,21 @@ def _check(where: str, name: str, hint: Any, default: Any) -> None:
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
         raise FunctionError(
-            f"{where}: the default {default!r} of parameter '{name}' does not fit its type: {reason}."
+            f"{where}: the default {default!r} of parameter '{name}' does not match its type: {reason}."
         ) from None
     except SchemaError as error:
         reason = str(error).strip().splitlines()[-1].strip()
         raise FunctionError(f"{where}: the type of parameter '{name}' cannot be used: {reason}.") from None
     except (PydanticUserError, PydanticSerializationError):
         raise FunctionError(
-            f"{where}: parameter '{name}' has a type that JSON cannot carry: {hint}."
+            f"{where}: parameter '{name}' has a type without a JSON schema: {hint}."
         ) from None
 
 
-def _without_clashes(fields: dict[str, Any]) -> dict[str, Any]:
-    """Give every field a neutral name and the parameter's name as alias.
+def _neutral_names(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields under neutral names, with the parameters' names as aliases.
 
-    A parameter may be called ``copy``, ``json``, ``schema`` or ``_x``, which pydantic keeps for itself.
+    Pydantic reserves names such as ``copy``, ``json``, ``schema`` and ``_x``, which a parameter may have.
     """
     return {
         f"p{index}_": (Annotated[hint, Field(alias=name)], default)
@@ -117,12 +115,12 @@ def _without_clashes(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _lines(docstring: str) -> list[str]:
-    # Line ends first: Python 3.13 would not see the indentation behind a "\r".
+    # Normalise line ends first: Python 3.13 does not see the indentation after "\r".
     return inspect.cleandoc("\n".join(docstring.splitlines())).splitlines()
 
 
 def summary(docstring: str) -> str:
-    """The docstring's text up to its first section (``Args:`` …)."""
+    """Return the docstring up to its first section (``Args:`` …)."""
     lines = []
     for line in _lines(docstring):
         if _SECTION.match(line):
@@ -132,7 +130,7 @@ def summary(docstring: str) -> str:
 
 
 def parameter_texts(docstring: str) -> dict[str, str]:
-    """What a Google-style docstring says about each parameter."""
+    """Return the description of each parameter from a Google-style docstring."""
     texts: dict[str, str] = {}
     inside, name, indent = False, "", 0
     for line in _lines(docstring):
@@ -154,54 +152,54 @@ def parameter_texts(docstring: str) -> dict[str, str]:
     return texts
 
 
-class _Quietly(GenerateJsonSchema):
-    """Says nothing about a default that JSON cannot carry: only Python ever uses it."""
+class _QuietSchema(GenerateJsonSchema):
+    """Does not warn about a default that JSON cannot express, because only Python uses it."""
 
     ignored_warning_kinds = frozenset({"skipped-choice", "non-serializable-default"})  # type: ignore[assignment]
 
 
 def json_schema(model: type[BaseModel]) -> Json:
-    """The model's JSON schema as pydantic makes it, with the parameters' own names."""
-    schema = model.model_json_schema(by_alias=True, schema_generator=_Quietly)
+    """Return the model's JSON schema with the parameters' names."""
+    schema = model.model_json_schema(by_alias=True, schema_generator=_QuietSchema)
     schema.pop("title", None)
-    # JSON has no infinity; as a default it becomes null, which means "use the default" anyway.
+    # JSON has no infinity; as a default it becomes null, which stands for the default anyway.
     plain: Json = json.loads(json.dumps(schema), parse_constant=lambda _: None)
     return plain
 
 
 def strict_schema(schema: Json) -> Json | None:
-    """The schema rewritten for strict mode, or None where strict mode cannot say the same."""
+    """Return the schema rewritten for strict mode, or None if strict mode cannot express it."""
     try:
         return _strict(schema, schema)
-    except (_NotStrict, RecursionError):  # a reference with neighbours, to what contains it, never ends
+    except (_NotStrict, RecursionError):  # inlining a recursive reference never ends
         return None
 
 
 class _NotStrict(Exception):
-    """Strict mode has no words for this part of the schema."""
+    """Strict mode cannot express this part of the schema."""
 
 
 def _strict(node: Any, root: Json) -> Json:
     if not isinstance(node, dict) or not isinstance(node.get("type", ""), str):
-        raise _NotStrict  # written by hand: pydantic says neither "true" nor lists of types
-    if "discriminator" in node:  # pydantic's tagged union: exactly one fits, so "any of" says the same
+        raise _NotStrict  # "true" or a list of types, which only a hand-written schema contains
+    if "discriminator" in node:  # a tagged union of pydantic: at most one matches, so "anyOf" is equivalent
         node = {**node, "anyOf": node["oneOf"]}
         del node["oneOf"], node["discriminator"]
     if _NEVER_STRICT & node.keys() or node.get("format", "date") not in _STRICT_FORMATS:
         raise _NotStrict
     if not {"$ref", "type", "anyOf"} & node.keys():
-        raise _NotStrict  # "anything at all", or values of several types
+        raise _NotStrict  # any value, or values of several types
     result = {key: value for key, value in node.items() if key in _STRICT_KEYWORDS}
     if "$ref" in result and len(result) > 1:
-        # A reference may have no neighbours in strict mode: put what it points to in its place.
-        neighbours = {key: value for key, value in result.items() if key != "$ref"}
-        return _strict({**_target(node, root), **neighbours}, root)
+        # Strict mode allows no keywords beside a reference, so inline the definition.
+        siblings = {key: value for key, value in result.items() if key != "$ref"}
+        return _strict({**_target(node, root), **siblings}, root)
     if node.get("type") == "object":
         if "properties" not in node or node.get("additionalProperties", False) is not False:
-            raise _NotStrict  # a dictionary with keys of the model's choice
+            raise _NotStrict  # a dictionary with arbitrary keys
         required = node.get("required", [])
         result["properties"] = {
-            # What has one value only, such as the tag of a tagged union, needs no way to leave it out.
+            # A constant, such as the tag of a tagged union, need not be nullable.
             name: strict if name in required or "const" in strict else _nullable(strict)
             for name, strict in ((name, _strict(child, root)) for name, child in node["properties"].items())
         }
@@ -219,7 +217,7 @@ def _strict(node: Any, root: Json) -> Json:
 
 
 def _target(node: Json, root: Json) -> Json:
-    """The definition a ``$ref`` points to."""
+    """Return the definition that a ``$ref`` points to."""
     definition: Json = root["$defs"][node["$ref"].rpartition("/")[2]]
     return definition
 
@@ -235,12 +233,12 @@ def _nullable(schema: Json) -> Json:
 
 
 def without_nulls(value: Any, schema: Json, root: Json | None = None) -> Any:
-    """The arguments without the nulls that only say "use the default".
+    """Return the arguments without the nulls that stand for a default.
 
-    ``schema`` is the one *before* strict mode: it knows which properties may be absent.
+    ``schema`` is the schema before strict mode, which tells the optional properties.
     """
     root = schema if root is None else root
-    schema = _describing(value, schema, root)
+    schema = _resolve(value, schema, root)
     if isinstance(value, list) and "items" in schema:
         return [without_nulls(item, schema["items"], root) for item in value]
     if not isinstance(value, dict):
@@ -254,22 +252,22 @@ def without_nulls(value: Any, schema: Json, root: Json | None = None) -> Any:
     }
 
 
-def _describing(value: Any, schema: Json, root: Json) -> Json:
-    """The part of the schema that describes this value: at a union, the first branch it can belong to."""
+def _resolve(value: Any, schema: Json, root: Json) -> Json:
+    """Follow references, and unions to the first branch that the value can belong to."""
     while "$ref" in schema:
         schema = _target(schema, root)
     branches: list[Json] = schema.get("anyOf") or schema.get("oneOf") or []
     for branch in branches:
-        candidate = _describing(value, branch, root)
+        candidate = _resolve(value, branch, root)
         if isinstance(value, list) and "items" in candidate:
             return candidate
-        if isinstance(value, dict) and _has_shape(value, candidate):
+        if isinstance(value, dict) and _matches(value, candidate):
             return candidate
     return schema
 
 
-def _has_shape(value: Json, schema: Json) -> bool:
-    """Whether an object has this schema's properties, and the values of those that have but one."""
+def _matches(value: Json, schema: Json) -> bool:
+    """Return whether an object has the properties and constants of this schema."""
     properties: Json = schema.get("properties", {})
     if not set(schema.get("required", [])) <= value.keys() <= properties.keys():
         return False

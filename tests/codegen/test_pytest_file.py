@@ -39,7 +39,7 @@ def run_pytest(folder: Path) -> tuple[int, str]:
 
 
 @pytest.mark.exhaustive
-def test_downloaded_tests_pass_as_they_are(folder: Path) -> None:
+def test_downloaded_tests_pass_unchanged(folder: Path) -> None:
     odd = 'quotes """ \\ {braces} \n\u2028 東京 \x00 \U0001f31e'
     recordings = [Recording.from_lines(path.read_text("utf-8")) for path in shipped().values()]
     for recording in [*recordings, by_hand(odd), Recording(began=0.0)]:
@@ -49,7 +49,7 @@ def test_downloaded_tests_pass_as_they_are(folder: Path) -> None:
 
 
 @pytest.mark.exhaustive
-def test_a_downloaded_test_fails_where_the_answer_has_changed(folder: Path) -> None:
+def test_a_downloaded_test_fails_if_the_answer_has_changed(folder: Path) -> None:
     _, tape_name = unzipped(by_hand("Hello"), folder)
     file = folder / tape_name
     file.write_text(file.read_text("utf-8").replace("Hello", "Goodbye"), "utf-8")
@@ -58,7 +58,7 @@ def test_a_downloaded_test_fails_where_the_answer_has_changed(folder: Path) -> N
     assert "assert 'Goodbye' == 'Hello'" in output
 
 
-def test_the_files_are_named_after_what_the_person_said() -> None:
+def test_the_files_are_named_after_the_prompt() -> None:
     recording = Recording.from_lines(shipped()["weather_then_a_hotel"].read_text("utf-8"))
     with zipfile.ZipFile(io.BytesIO(pytest_zip(recording))) as archive:
         test, played = archive.namelist()

@@ -151,7 +151,7 @@ def outputs(model: ModelServer) -> list[Any]:
 
 
 @pytest.mark.exhaustive
-def test_a_turn_without_functions_is_a_few_lines(run: Script, model: ModelServer, protocol: str) -> None:
+def test_a_turn_without_functions_sends_one_request(run: Script, model: ModelServer, protocol: str) -> None:
     model.plays(text("京都 is in Japan."))
     assert run(prompt="Where is 京都?\n'''") == ("京都 is in Japan.\n", "")
     question = {"role": "user", "content": "Where is 京都?\n'''"}
@@ -163,9 +163,7 @@ def test_a_turn_without_functions_is_a_few_lines(run: Script, model: ModelServer
         assert model.asked == [asked]
 
 
-def test_single_parallel_and_chained_calls_are_made_and_answered(
-    run: Script, model: ModelServer, protocol: str
-) -> None:
+def test_single_parallel_and_chained_calls_run(run: Script, model: ModelServer, protocol: str) -> None:
     model.plays(
         calls(call("add", a=1, b=2)),
         calls(*text("So far.").items, call("add", a=3, b=4), call("add", a=5, b=6)),
@@ -191,7 +189,7 @@ def test_single_parallel_and_chained_calls_are_made_and_answered(
 
 
 @pytest.mark.exhaustive
-def test_functions_are_taken_along_with_what_they_need(run: Script, model: ModelServer) -> None:
+def test_functions_are_copied_with_everything_they_use(run: Script, model: ModelServer) -> None:
     model.plays(
         calls(
             call("leave", arrival="2026-12-30", nights=3, guests=[{"name": "Ōe", "born": "1990-01-02"}]),
@@ -216,7 +214,7 @@ def test_functions_are_taken_along_with_what_they_need(run: Script, model: Model
 
 
 @pytest.mark.exhaustive
-def test_whatever_a_call_does_wrong_is_told_to_the_model(run: Script, model: ModelServer) -> None:
+def test_every_failure_of_a_call_reaches_the_model(run: Script, model: ModelServer) -> None:
     model.plays(
         calls(call("add", "{"), call("add", "[]"), call("nowhere"), call("add", a="x", b=1), call("served")),
         text("Sorry."),
@@ -232,7 +230,7 @@ def test_whatever_a_call_does_wrong_is_told_to_the_model(run: Script, model: Mod
 
 
 @pytest.mark.exhaustive
-def test_an_answer_that_ends_early_runs_nothing_and_is_said(run: Script, model: ModelServer) -> None:
+def test_an_answer_that_ends_early_is_reported_and_runs_nothing(run: Script, model: ModelServer) -> None:
     limit = {"incomplete_details": {"reason": "max_output_tokens"}}
     for play in (
         text("So", ending="incomplete", details=limit),
@@ -246,7 +244,7 @@ def test_an_answer_that_ends_early_runs_nothing_and_is_said(run: Script, model: 
 
 
 @pytest.mark.exhaustive
-def test_a_model_that_calls_for_ever_is_left(run: Script, model: ModelServer) -> None:
+def test_the_number_of_rounds_is_limited(run: Script, model: ModelServer) -> None:
     model.plays(*(calls(call("add", a=1, b=2)) for _ in range(10)))
     printed, errors = run(add)
     assert printed.count("-> 3]") == 10
@@ -274,7 +272,7 @@ def test_a_refusal_is_printed(run: Script, model: ModelServer) -> None:
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-def test_a_function_that_cannot_stand_alone_is_a_stub_that_says_why(
+def test_a_function_that_is_not_self_contained_becomes_a_stub_with_the_reason(
     function: Tool[..., Any], reason: str
 ) -> None:
     script = turn_script(Settings(), Toolbox(add, function), "Go")
@@ -284,7 +282,7 @@ def test_a_function_that_cannot_stand_alone_is_a_stub_that_says_why(
     assert "def add(a: int, b: int) -> int:" in script
 
 
-def test_the_example_functions_that_stand_alone_are_in_their_script() -> None:
+def test_self_contained_example_functions_are_copied() -> None:
     script = turn_script(Settings(), Toolbox.from_package(functions), "Go")
     compile(script, "turn.py", "exec")
     stubs = re.findall(r"# The source of (\w+) is not", script)
@@ -293,7 +291,7 @@ def test_the_example_functions_that_stand_alone_are_in_their_script() -> None:
 
 
 @pytest.mark.parametrize("tools", [(), (add,)], ids=["text", "functions"])
-def test_what_was_said_is_only_ever_text_in_a_script(
+def test_settings_and_prompt_are_only_literals_in_the_script(
     tools: tuple[Tool[..., Any], ...], protocol: str
 ) -> None:
     def written(words: str) -> str:
@@ -329,7 +327,7 @@ def test_what_was_said_is_only_ever_text_in_a_script(
     ],
     ids=["demo", "key", "local", "both"],
 )
-def test_the_address_is_in_a_script_and_no_key_is(settings: Settings, client: str) -> None:
+def test_the_script_contains_the_address_but_no_key(settings: Settings, client: str) -> None:
     script = turn_script(settings, Toolbox(add), "Go")
     assert client in script
     assert "canary" not in script + curl_command({}, settings.base_url)
@@ -337,7 +335,7 @@ def test_the_address_is_in_a_script_and_no_key_is(settings: Settings, client: st
     assert ("OPENAI_API_KEY" in script) is needs_key
 
 
-def test_the_reasoning_effort_is_asked_for_in_the_protocols_words() -> None:
+def test_the_reasoning_effort_is_sent_as_the_protocol_defines_it() -> None:
     script = turn_script(Settings(effort="low"), Toolbox(), "Go")
     assert 'input=messages, reasoning={"effort": "low"}, stream=True' in script
     script = turn_script(Settings(effort="low", protocol="chat"), Toolbox(), "Go")

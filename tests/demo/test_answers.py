@@ -57,13 +57,13 @@ def hotels(city: str, max_price: int | None = None, min_stars: int | None = None
         ("天気はf(1)で", {"a": 1, "b": None}),
     ],
 )
-def test_a_written_call_is_made_as_written(text: str, arguments: Json) -> None:
+def test_a_written_call_is_made_with_its_arguments(text: str, arguments: Json) -> None:
     text = text.replace("１", "1")
     tool = function("f", a={"type": ["integer"]}, b=MAYBE_TEXT)
     assert answer(text, [], False, [tool]) == Reply("", (Call("f", arguments),))
 
 
-def test_what_is_not_given_is_left_out_unless_the_schema_is_strict() -> None:
+def test_missing_arguments_are_left_out_unless_the_schema_is_strict() -> None:
     lenient = function("f", strict=False, a=TEXT, b=MAYBE_TEXT)
     assert answer("f('x')", [], False, [lenient]).calls == (Call("f", {"a": "x"}),)
 
@@ -71,13 +71,13 @@ def test_what_is_not_given_is_left_out_unless_the_schema_is_strict() -> None:
 @pytest.mark.parametrize(
     "text", ["f(1)\nf(2)\nthen\ng(3)", "f(1); f(2) then g(3)", "f(1) and f(2) → g(3)", "f(1)とf(2)、次にg(3)"]
 )
-def test_written_calls_run_side_by_side_and_then_begins_the_next_round(text: str) -> None:
+def test_written_calls_are_parallel_until_a_then(text: str) -> None:
     tools = [function("f", a=WHOLE), function("g", a=WHOLE)]
     rounds, _ = chain(text, {"f": 1, "g": 2}, tools)
     assert rounds == [[Call("f", {"a": 1}), Call("f", {"a": 2})], [Call("g", {"a": 3})]]
 
 
-def test_a_function_that_does_not_exist_is_said_to_be_missing() -> None:
+def test_a_written_call_of_an_unknown_function_is_reported() -> None:
     assert answer("nope(1)", [], False, [WEATHER]).text == (
         "There is no function by the name of `nope`. There are these:\n\n"
         "- `get_weather`: Get the weather in a city."
@@ -85,7 +85,7 @@ def test_a_function_that_does_not_exist_is_said_to_be_missing() -> None:
 
 
 @pytest.mark.parametrize("arguments", ["Oslo", "b'x'", "{1, 2}", "open('x')", "1e999", "*[1]", "lambda: 0"])
-def test_arguments_that_are_no_literals_are_not_guessed_at(arguments: str) -> None:
+def test_arguments_that_are_not_literals_are_not_guessed(arguments: str) -> None:
     assert answer(f"get_weather({arguments})", [], False, [WEATHER]) == Reply(
         'I could not read the arguments of `get_weather`. Write them like this: `get_weather(city="…")`'
     )
@@ -116,7 +116,7 @@ def test_outputs_become_short_markdown() -> None:
     assert len(said("x" * 50_000)) == 1_000
 
 
-def test_of_an_error_only_what_went_wrong_is_said() -> None:
+def test_only_the_first_sentence_of_an_error_is_shown() -> None:
     output = json.dumps({"error": "There is no hotel 9. Use a hotel_id that find_hotels gives."})
     assert answer("f(1)", [(Call("f", {"a": 1}), output)], False, [function("f", a=WHOLE)]).text == (
         "`f(a=1)`\n\nThis did not work: There is no hotel 9."
@@ -126,7 +126,7 @@ def test_of_an_error_only_what_went_wrong_is_said() -> None:
 # Plain questions
 
 
-def test_a_hotel_is_looked_for_in_the_warmer_city() -> None:
+def test_a_hotel_is_searched_in_the_warmer_city() -> None:
     rounds, text = chain(
         "What's the weather in Tokyo and Paris, and then find me a hotel in the warmer one",
         {
@@ -144,7 +144,7 @@ def test_a_hotel_is_looked_for_in_the_warmer_city() -> None:
     )
 
 
-def test_the_same_in_japanese_is_answered_in_japanese() -> None:
+def test_a_japanese_question_is_answered_in_japanese() -> None:
     rounds, text = chain(
         "東京とパリの天気を教えて。それから暖かい方のホテルを探して",
         {
@@ -172,12 +172,12 @@ def test_the_same_in_japanese_is_answered_in_japanese() -> None:
         "東京とパリの天気と、涼しいほうのホテル",
     ],
 )
-def test_the_colder_city_can_be_asked_for(question: str) -> None:
+def test_the_colder_city_can_be_chosen(question: str) -> None:
     outputs = {"get_weather Tokyo": {"temperature": 10}, "get_weather Paris": {"temperature": 2}}
     assert chain(question, outputs)[0] == [[weather("Tokyo"), weather("Paris")], [hotels("Paris")]]
 
 
-def test_without_the_weather_the_first_city_is_taken_and_it_is_said_why() -> None:
+def test_without_temperatures_the_first_city_is_chosen_and_the_answer_says_why() -> None:
     error = {"error": "The weather service cannot be reached right now."}
     rounds, text = chain(
         "weather in Tokyo and Paris, then a hotel in the warmer one",
@@ -232,12 +232,12 @@ def test_without_the_weather_the_first_city_is_taken_and_it_is_said_why() -> Non
         ),
     ],
 )
-def test_a_plain_question_is_answered_by_functions(question: str, calls: list[Call]) -> None:
+def test_a_question_leads_to_calls(question: str, calls: list[Call]) -> None:
     language = "調べてみます。" if re.search("[ぁ-龠]", question) else "Let me look that up."
     assert answer(question, [], True, TRIP) == Reply(language, tuple(calls))
 
 
-def test_a_city_that_is_missing_is_asked_for() -> None:
+def test_the_demo_asks_for_a_missing_city() -> None:
     assert answer("How is the weather?", [], False, TRIP) == Reply(
         "Which city do you mean? For example: “What's the weather in Oslo?”"
     )
@@ -253,7 +253,7 @@ def test_only_functions_of_the_request_are_called() -> None:
 # Everything else
 
 
-def test_a_greeting_says_what_can_be_asked_and_what_this_is() -> None:
+def test_a_greeting_explains_the_demo_and_what_to_ask() -> None:
     assert answer("Hello", [], True, [WEATHER, HOTELS]).text == (
         "Hello! Good to see you. I can call functions for you and tell you what they gave.\n\n"
         "There are these:\n\n"
@@ -283,7 +283,7 @@ def test_small_talk_is_answered_in_the_language_of_the_question(text: str, begin
     assert reply.text.startswith(begins)
 
 
-def test_every_example_that_the_demo_gives_works_as_it_is() -> None:
+def test_every_example_of_the_demo_works_unchanged() -> None:
     for language in ("hello", "こんにちは"):
         examples = re.findall("^- `(.{20,})`$", answer(language, [], False, TRIP).text, re.MULTILINE)
         assert len(examples) == 2 if language == "hello" else examples
@@ -321,7 +321,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
-def test_no_text_is_too_much(text: str) -> None:
+def test_no_text_takes_too_long(text: str) -> None:
     began = time.perf_counter()
     calls = answer(text, [], True, TRIP).calls
     assert len(calls) <= 20
@@ -333,7 +333,7 @@ def test_no_text_is_too_much(text: str) -> None:
     "output",
     ["", "null", "NaN", "[" * 100_000, "{" * 50, "9" * 5_000, '{"error": {}}', "[[1], {}]", "x" * 10**6],
 )
-def test_no_output_is_too_much(output: str) -> None:
+def test_no_output_makes_the_answer_too_long(output: str) -> None:
     for question in ("get_weather('Oslo')", "weather in Oslo and Paris, then a hotel in the warmer one"):
         done = [(call, output) for call in (weather("Oslo"), weather("Paris"), hotels("Oslo"))]
         for count in range(1, 4):

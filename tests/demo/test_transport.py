@@ -130,7 +130,7 @@ def test_a_call_streams_in_the_documented_order_with_its_arguments_in_pieces(cli
     assert not any("Reykjavik" in delta for delta in deltas)
 
 
-def test_parallel_calls_come_with_a_word_before_them_in_one_response(client: OpenAI) -> None:
+def test_parallel_calls_and_a_preface_come_in_one_response(client: OpenAI) -> None:
     events = stream(client, input="weather in Tokyo and Paris", tools=TRIP)
     output = events[-1]["response"]["output"]
     assert [item["type"] for item in output] == ["message", "function_call", "function_call"]
@@ -144,7 +144,7 @@ def test_parallel_calls_come_with_a_word_before_them_in_one_response(client: Ope
     ]
 
 
-def test_without_parallel_calls_they_come_one_by_one(client: OpenAI) -> None:
+def test_without_parallel_calls_each_response_has_one_call(client: OpenAI) -> None:
     conversation = client.conversations.create().id
     request: Json = {"conversation": conversation, "tools": TRIP, "parallel_tool_calls": False}
     (first,) = calls_of(stream(client, input="weather in Tokyo and Paris", **request))
@@ -164,7 +164,7 @@ def test_a_response_that_is_not_streamed_is_the_same_object(client: OpenAI) -> N
         client.responses.retrieve(response.id)
 
 
-def test_store_false_keeps_no_response(client: OpenAI) -> None:
+def test_store_false_stores_no_response(client: OpenAI) -> None:
     response = client.responses.create(model="demo", input="thanks", store=False)
     with pytest.raises(openai.NotFoundError):
         client.responses.retrieve(response.id)
@@ -194,7 +194,7 @@ def test_there_is_one_model(client: OpenAI) -> None:
 # Conversations
 
 
-def test_a_conversation_keeps_input_and_output_once_the_response_has_completed(client: OpenAI) -> None:
+def test_a_completed_response_adds_input_and_output_to_the_conversation(client: OpenAI) -> None:
     conversation = client.conversations.create(metadata={"title": "a trip"})
     Conversation.model_validate(conversation.to_dict())
     with client.responses.create(
@@ -215,7 +215,7 @@ def test_a_conversation_keeps_input_and_output_once_the_response_has_completed(c
     ]
 
 
-def test_a_stream_closed_early_leaves_nothing_and_frees_the_conversation(client: OpenAI) -> None:
+def test_a_stream_closed_early_stores_nothing_and_unlocks_the_conversation(client: OpenAI) -> None:
     conversation = client.conversations.create().id
     create: Any = client.responses.create
     events = create(model="demo", conversation=conversation, input="hi", stream=True)
@@ -229,7 +229,7 @@ def test_a_stream_closed_early_leaves_nothing_and_frees_the_conversation(client:
     assert len(items_of(client, conversation)) == 2
 
 
-def test_a_second_response_on_a_conversation_is_refused_while_one_is_written(client: OpenAI) -> None:
+def test_a_conversation_is_locked_while_a_response_streams(client: OpenAI) -> None:
     conversation = client.conversations.create().id
     with client.responses.create(model="demo", input="hi", conversation=conversation, stream=True) as events:
         next(iter(events))
@@ -243,7 +243,7 @@ def test_a_second_response_on_a_conversation_is_refused_while_one_is_written(cli
     )
 
 
-def test_a_conversation_is_made_read_changed_and_deleted(client: OpenAI) -> None:
+def test_a_conversation_is_created_read_updated_and_deleted(client: OpenAI) -> None:
     conversation = client.conversations.create(items=[{"role": "user", "content": "hi"}])
     assert client.conversations.retrieve(conversation.id) == conversation
     assert client.conversations.update(conversation.id, metadata={"a": "b"}).metadata == {"a": "b"}
@@ -257,7 +257,7 @@ def test_a_conversation_is_made_read_changed_and_deleted(client: OpenAI) -> None
     assert refusal(error) == (404, f"Conversation with id '{conversation.id}' not found.", None, None)
 
 
-def test_items_are_listed_in_pages_the_newest_first(client: OpenAI) -> None:
+def test_items_are_listed_in_pages_newest_first(client: OpenAI) -> None:
     conversation = client.conversations.create().id
     for begin in (0, 20):
         messages: Any = [{"role": "user", "content": str(n)} for n in range(begin, begin + 20)]
@@ -271,7 +271,7 @@ def test_items_are_listed_in_pages_the_newest_first(client: OpenAI) -> None:
         client.conversations.items.list(conversation, limit=101)
 
 
-def test_only_the_newest_conversations_are_kept(client: OpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_newest_conversations_are_stored(client: OpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "MOST_KEPT", 2)
     oldest, *newest = [client.conversations.create().id for _ in range(3)]
     with pytest.raises(openai.NotFoundError):
@@ -308,7 +308,7 @@ def test_an_output_without_its_call_is_refused(client: OpenAI) -> None:
     assert refusal(error) == (400, message, "input", None)
 
 
-def test_a_call_left_without_output_is_refused_until_it_has_one(client: OpenAI) -> None:
+def test_a_call_without_an_output_is_refused(client: OpenAI) -> None:
     conversation = client.conversations.create().id
     (call,) = calls_of(stream(client, input="weather in Oslo", conversation=conversation, tools=TRIP))
     with pytest.raises(openai.BadRequestError) as error:
@@ -391,7 +391,7 @@ def test_any_other_address_is_not_found(path: str) -> None:
     assert (answered.status_code, answered.json()) == (404, {"error": error})
 
 
-def test_more_than_twenty_items_and_an_item_twice_are_refused(client: OpenAI) -> None:
+def test_more_than_twenty_items_and_duplicate_items_are_refused(client: OpenAI) -> None:
     conversation = client.conversations.create().id
     one: Any = {"id": "msg_1", "type": "message", "role": "user", "content": "hi"}
     with pytest.raises(openai.BadRequestError) as error:
@@ -405,7 +405,7 @@ def test_more_than_twenty_items_and_an_item_twice_are_refused(client: OpenAI) ->
 # Without a conversation
 
 
-def test_a_previous_response_is_gone_on_from(client: OpenAI) -> None:
+def test_previous_response_id_continues_a_response(client: OpenAI) -> None:
     first = client.responses.create(model="demo", input="weather in Oslo", tools=TRIP)  # type: ignore
     (call,) = [item.to_dict() for item in first.output if item.type == "function_call"]
     second = client.responses.create(
@@ -416,7 +416,7 @@ def test_a_previous_response_is_gone_on_from(client: OpenAI) -> None:
     assert second.output_text == f"**Weather in Oslo**\n\n- **temperature**: 4\n\n{NOTE}"
 
 
-def test_the_whole_history_may_be_sent_each_time(client: OpenAI) -> None:
+def test_the_full_history_can_be_sent_each_time(client: OpenAI) -> None:
     history: list[Json] = [
         {"role": "system", "content": "Be brief."},
         {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]},
@@ -440,10 +440,10 @@ def test_outputs_in_parts_are_read(client: OpenAI) -> None:
     )
 
 
-def test_without_a_choice_of_tools_nothing_is_called(client: OpenAI) -> None:
+def test_tool_choice_none_calls_nothing(client: OpenAI) -> None:
     assert calls_of(stream(client, input="weather in Oslo", tools=TRIP, tool_choice="none")) == []
 
 
 @pytest.mark.parametrize("text", ["", "\x00\x1b[31m\u202e", "get_weather('\\ud800')", "東" * 100_000])
-def test_any_text_goes_over_the_wire(client: OpenAI, text: str) -> None:
+def test_any_text_survives_the_round_trip(client: OpenAI, text: str) -> None:
     assert stream(client, input=text, tools=TRIP)[-1]["response"]["status"] == "completed"

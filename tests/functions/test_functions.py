@@ -62,7 +62,7 @@ EXAMPLES = {
 }
 
 
-def test_every_example_is_found_by_itself_and_strict_and_explains_every_parameter() -> None:
+def test_every_example_is_discovered_strict_and_documented() -> None:
     tools = Toolbox.from_package(assistant.functions)
     assert set(tools) >= EXAMPLES
     for tool in (tools[name] for name in EXAMPLES):
@@ -162,7 +162,7 @@ NOT_ARITHMETIC = (
         ("min(1)", NOT_ARITHMETIC),
     ],
 )
-def test_what_has_no_bounded_answer_is_refused_in_plain_words(expression: str, text: str) -> None:
+def test_an_expression_without_a_bounded_value_is_refused(expression: str, text: str) -> None:
     assert refusal(calculate, expression) == text
 
 
@@ -186,7 +186,7 @@ def test_code_is_not_arithmetic(expression: str) -> None:
     assert "is not something I calculate" in refusal(calculate, expression)
 
 
-def test_nesting_too_deep_for_the_parser_or_for_us_is_refused(
+def test_nesting_that_is_too_deep_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert refusal(calculate, "(" * 249 + "1" + ")" * 249) == NOT_ARITHMETIC
@@ -216,7 +216,7 @@ def in_days(days: int) -> date:
 
 
 @pytest.mark.usefixtures("bookings")
-def test_first_calls_side_by_side_build_one_database() -> None:
+def test_parallel_first_calls_build_one_database() -> None:
     together = Barrier(4)
 
     def find(city: str) -> int:
@@ -262,13 +262,13 @@ def test_hotels_are_found_cheapest_first() -> None:
         ("Ｌｉｓｂｏａ", "Lisbon"),
     ],
 )
-def test_a_city_has_many_names(name: str, city: str) -> None:
+def test_a_city_is_found_under_many_names(name: str, city: str) -> None:
     assert {hotel["city"] for hotel in find_hotels(name)} == {city}
     assert {event["city"] for event in find_events(name)} == {city}
 
 
 @pytest.mark.parametrize("name", ["Atlantis", *HOSTILE])
-def test_an_unknown_city_is_refused_with_the_cities_there_are(name: str) -> None:
+def test_an_unknown_city_is_refused_with_the_available_cities(name: str) -> None:
     assert refusal(find_hotels, name) == NO_SUCH_CITY
     assert refusal(find_events, name) == NO_SUCH_CITY
     assert rows("SELECT count(*) FROM hotel") == [(40,)]
@@ -280,7 +280,7 @@ def test_every_city_has_hotels_and_events() -> None:
         assert len(find_events(city)) == 4
 
 
-def test_events_come_again_every_week() -> None:
+def test_events_repeat_every_week() -> None:
     monday = in_days(7 - in_days(0).weekday())
     concert = {
         "starts_at": "19:00",
@@ -303,7 +303,7 @@ def test_events_begin_today_even_when_asked_for_earlier_ones() -> None:
 
 
 @pytest.mark.usefixtures("bookings")
-def test_a_booking_is_confirmed_and_kept() -> None:
+def test_a_booking_is_confirmed_and_stored() -> None:
     assert book_hotel(23, "Ada 🌸 O'Neil", in_days(10), 3) == {
         "confirmation": "TRIP-0001",
         "hotel": "Hotel Paper Maple",
@@ -331,7 +331,7 @@ def test_a_room_is_free_again_on_the_day_of_departure() -> None:
 
 
 @pytest.mark.usefixtures("bookings")
-def test_two_threads_want_the_last_room_and_exactly_one_gets_it() -> None:
+def test_only_one_of_two_threads_gets_the_last_room() -> None:
     together = Barrier(2)
 
     def book(guest: str) -> str:
@@ -347,7 +347,7 @@ def test_two_threads_want_the_last_room_and_exactly_one_gets_it() -> None:
 
 
 @pytest.mark.usefixtures("bookings")
-def test_a_booking_that_cannot_be_is_refused_and_leaves_nothing() -> None:
+def test_an_impossible_booking_is_refused_and_stores_nothing() -> None:
     times = f"Check-in can be from today, {in_days(0)}, to a year ahead."
     assert refusal(book_hotel, 999, "Ada", in_days(10), 1) == (
         "There is no hotel 999. Use a hotel_id that find_hotels gives."
@@ -544,7 +544,7 @@ def test_the_forecast_has_a_row_for_each_day(open_meteo: OpenMeteo) -> None:
         ("ＴＯＫＹＯ".title(), "Tokyo", ["en"]),
     ],
 )
-def test_a_city_is_asked_for_in_its_own_language(
+def test_a_city_is_searched_in_the_language_of_its_letters(
     open_meteo: OpenMeteo, name: str, found: str, languages: list[str]
 ) -> None:
     assert get_weather(name)["city"] == found
@@ -574,7 +574,7 @@ UNREADABLE = "answered something that cannot be read"
         (200, '{"results": "none"}', UNREADABLE),
     ],
 )
-def test_a_service_that_fails_is_one_sentence_for_the_model(
+def test_a_failing_service_becomes_one_sentence_for_the_model(
     open_meteo: OpenMeteo, status: int, body: str, problem: str
 ) -> None:
     open_meteo.broken = (status, body)
@@ -583,7 +583,7 @@ def test_a_service_that_fails_is_one_sentence_for_the_model(
     assert len(open_meteo.asked) == 1  # no second try, and no redirect followed
 
 
-def test_a_connection_that_breaks_off_is_told_as_such(open_meteo: OpenMeteo) -> None:
+def test_a_broken_connection_has_its_own_sentence(open_meteo: OpenMeteo) -> None:
     open_meteo.silent = True
     open_meteo.over.set()
     assert refusal(get_forecast, "Tokyo") == (
@@ -591,7 +591,7 @@ def test_a_connection_that_breaks_off_is_told_as_such(open_meteo: OpenMeteo) -> 
     )
 
 
-def test_a_silent_service_is_given_up_on(
+def test_a_silent_service_times_out(
     open_meteo: OpenMeteo,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -602,7 +602,7 @@ def test_a_silent_service_is_given_up_on(
     )
 
 
-def test_without_a_network_the_model_is_told_to_go_on(
+def test_without_a_network_the_model_learns_that_the_weather_is_unknown(
     open_meteo: OpenMeteo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with OpenMeteo() as closed:

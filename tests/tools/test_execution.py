@@ -104,18 +104,18 @@ def invalid(text: str) -> ToolResult:
 # --- side by side -----------------------------------------------------------------------------------
 
 
-def test_no_calls_have_no_results() -> None:
+def test_no_calls_yield_no_results() -> None:
     assert ran() == []
 
 
-def test_one_call_has_one_result_with_its_running_time() -> None:
+def test_one_call_yields_one_result_with_its_running_time() -> None:
     [result] = ran(call("double", '{"number": 21}'))
     assert result == ToolResult("c1", "42")
     assert result.seconds is not None
     assert result.seconds >= 0
 
 
-def test_results_come_as_they_land_whatever_the_order_of_the_calls() -> None:
+def test_results_arrive_in_order_of_completion() -> None:
     turns = [threading.Event() for _ in range(3)]
 
     @tool
@@ -131,7 +131,7 @@ def test_results_come_as_they_land_whatever_the_order_of_the_calls() -> None:
     assert list(results) == []
 
 
-def test_two_hundred_calls_run_at_the_same_time() -> None:
+def test_two_hundred_calls_run_in_parallel() -> None:
     everybody = threading.Barrier(200)
 
     @tool
@@ -146,7 +146,7 @@ def test_two_hundred_calls_run_at_the_same_time() -> None:
     ]
 
 
-def test_functions_run_on_threads_that_do_not_keep_the_application_from_ending() -> None:
+def test_functions_run_on_daemon_threads() -> None:
     @tool
     def who() -> list[Any]:
         thread = threading.current_thread()
@@ -155,7 +155,7 @@ def test_functions_run_on_threads_that_do_not_keep_the_application_from_ending()
     assert ran(call("who"), tools=(who,)) == [ToolResult("c1", '["function who",true,false]')]
 
 
-def test_two_calls_by_one_id_have_a_result_each(gate: threading.Event) -> None:
+def test_two_calls_with_the_same_id_have_a_result_each(gate: threading.Event) -> None:
     same = [call("double", '{"number": 1}', "same"), call("double", '{"number": 2}', "same")]
     assert sorted(result.output for result in ran(*same)) == ["2", "4"]
     calls = [call("wait", call_id="same"), call("double", '{"number": 1}', "same")]
@@ -166,7 +166,7 @@ def test_two_calls_by_one_id_have_a_result_each(gate: threading.Event) -> None:
 # --- time limits ------------------------------------------------------------------------------------
 
 
-def test_a_function_that_does_not_come_back_is_left_behind(gate: threading.Event) -> None:
+def test_a_function_that_does_not_return_times_out(gate: threading.Event) -> None:
     [result] = execute([call("wait")], Toolbox(waiting(gate)), 0.02)
     assert result == ToolResult(
         "c1", '{"error": "The function did not return within 0.02 seconds."}', "timeout"
@@ -174,7 +174,7 @@ def test_a_function_that_does_not_come_back_is_left_behind(gate: threading.Event
     assert result.seconds == 0.02
 
 
-def test_the_others_are_waited_for_when_one_is_given_up(gate: threading.Event) -> None:
+def test_a_timeout_does_not_end_the_other_calls(gate: threading.Event) -> None:
     given_up = threading.Event()
 
     @tool
@@ -190,7 +190,7 @@ def test_the_others_are_waited_for_when_one_is_given_up(gate: threading.Event) -
 
 
 @pytest.mark.parametrize(("own", "general"), [(0.01, PATIENCE), (0.01, 1e300), (0.01, math.inf)])
-def test_a_functions_own_limit_comes_before_the_general_one(
+def test_a_function_can_have_a_shorter_timeout_than_the_default(
     gate: threading.Event, own: float, general: float
 ) -> None:
     box = Toolbox(waiting(gate, timeout=own))
@@ -198,7 +198,7 @@ def test_a_functions_own_limit_comes_before_the_general_one(
 
 
 @pytest.mark.parametrize("own", [PATIENCE, 1e300, math.inf])
-def test_a_function_may_have_longer_than_the_others(gate: threading.Event, own: float) -> None:
+def test_a_function_can_have_a_longer_timeout_than_the_default(gate: threading.Event, own: float) -> None:
     @tool(timeout=own)
     def slow() -> str:
         assert gate.wait(PATIENCE)
@@ -210,13 +210,13 @@ def test_a_function_may_have_longer_than_the_others(gate: threading.Event, own: 
     assert list(results) == [ToolResult("c1", "done")]
 
 
-def test_many_that_do_not_come_back_are_all_given_up(gate: threading.Event) -> None:
+def test_many_functions_can_time_out_together(gate: threading.Event) -> None:
     calls = [call("wait", call_id=f"c{number}") for number in range(20)]
     results = list(execute(calls, Toolbox(waiting(gate)), 0.01))
     assert results == [timeout_result(f"c{number}", 0.01) for number in range(20)]
 
 
-def test_what_landed_counts_even_if_it_is_asked_for_after_the_limit() -> None:
+def test_a_result_within_the_limit_counts_even_if_it_is_read_later() -> None:
     landing = threading.Event()
 
     @tool(timeout=0.05)
@@ -234,7 +234,7 @@ def test_what_landed_counts_even_if_it_is_asked_for_after_the_limit() -> None:
     assert list(results) == [ToolResult("c2", "late")]
 
 
-def test_closing_leaves_at_once_and_leaves_everybody_behind(gate: threading.Event) -> None:
+def test_closing_returns_at_once_and_abandons_running_functions(gate: threading.Event) -> None:
     results = execute(
         [call("double", '{"number": 1}'), call("wait", call_id="c2")],
         Toolbox(double, waiting(gate)),
@@ -260,7 +260,7 @@ def test_closing_leaves_at_once_and_leaves_everybody_behind(gate: threading.Even
         ("\ud800", (double,), "There is no function '?'. Available functions: double."),
     ],
 )
-def test_an_unknown_name_is_answered_with_the_known_ones(
+def test_an_unknown_function_results_in_the_available_names(
     name: str, tools: tuple[Tool[..., Any], ...], text: str
 ) -> None:
     assert ran(call(name), tools=tools) == [ToolResult("c1", json.dumps({"error": text}), "unknown")]
@@ -282,7 +282,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones(
         ('{"number": "\\ud800"}', "unexpected end of hex escape at line 1 column 19"),
     ],
 )
-def test_arguments_that_are_no_json_are_answered_with_the_reason(arguments: str, reason: str) -> None:
+def test_arguments_that_are_not_json_result_in_the_reason(arguments: str, reason: str) -> None:
     text = f"The arguments are not valid JSON: {reason}."
     assert ran(call("double", arguments)) == [invalid(text)]
 
@@ -309,13 +309,13 @@ def test_arguments_that_are_no_json_are_answered_with_the_reason(arguments: str,
         ('{"Number": 1}', "number: Field required; Number: Extra inputs are not permitted"),
     ],
 )
-def test_arguments_that_do_not_fit_are_answered_with_every_reason(arguments: str, reasons: str) -> None:
+def test_invalid_arguments_result_in_every_mismatch(arguments: str, reasons: str) -> None:
     assert ran(call("double", arguments)) == [
         invalid(f"The arguments do not match the function's parameters. {reasons}.")
     ]
 
 
-def test_a_place_deep_inside_the_arguments_is_named() -> None:
+def test_a_mismatch_deep_inside_the_arguments_is_named_by_its_path() -> None:
     [result] = ran(call("count", '{"items": [1, "two", 3, null]}'), tools=(count,))
     assert result == invalid(
         "The arguments do not match the function's parameters. items.1: Input should be a valid integer, unable to parse "
@@ -323,12 +323,12 @@ def test_a_place_deep_inside_the_arguments_is_named() -> None:
     )
 
 
-def test_no_arguments_at_all_are_enough_for_a_function_that_needs_none() -> None:
+def test_empty_arguments_are_enough_for_a_function_without_parameters() -> None:
     for arguments in ("", " ", "null", "{}"):
         assert ran(call("give", arguments), tools=(giving("done"),)) == [ToolResult("c1", "done")]
 
 
-def test_thousands_of_reasons_are_cut_for_the_model_and_whole_for_the_person() -> None:
+def test_thousands_of_mismatches_are_truncated_for_the_model_and_complete_for_the_user() -> None:
     [result] = ran(call("count", json.dumps({"items": ["x"] * 5000})), tools=(count,))
     assert result.outcome == "invalid"
     shown = json.loads(result.output)["error"]
@@ -341,12 +341,12 @@ def test_thousands_of_reasons_are_cut_for_the_model_and_whole_for_the_person() -
 # --- functions that fail ------------------------------------------------------------------------------
 
 
-def test_the_text_of_a_tool_error_is_for_the_model() -> None:
+def test_the_model_reads_the_text_of_a_tool_error() -> None:
     result = ToolResult("c1", '{"error": "「京都」 is \\"full\\"."}', "failed")
     assert ran(call("fail"), tools=(raising(ToolError('「京都」 is "full".')),)) == [result]
 
 
-def test_a_tool_error_with_a_cause_keeps_the_cause_to_itself() -> None:
+def test_the_model_does_not_read_the_cause_of_a_tool_error() -> None:
     @tool
     def fail() -> None:
         try:
@@ -357,7 +357,7 @@ def test_a_tool_error_with_a_cause_keeps_the_cause_to_itself() -> None:
     assert ran(call("fail"), tools=(fail,)) == [ToolResult("c1", '{"error": "Try again."}', "failed")]
 
 
-def test_a_very_long_tool_error_is_cut() -> None:
+def test_a_very_long_tool_error_is_truncated() -> None:
     [result] = ran(call("fail"), tools=(raising(ToolError("x" * (MAX_OUTPUT_CHARS + 1))),))
     shown = json.loads(result.output)["error"]
     assert shown == "x" * MAX_OUTPUT_CHARS + ("\n[truncated: the first 40,000 of 40,001 characters]")
@@ -384,13 +384,11 @@ class Unspeakable(Exception):
         (Unspeakable(), f"{__name__}.Unspeakable: <exception str() failed>"),
     ],
 )
-def test_of_any_other_exception_the_model_hears_nothing_and_the_person_everything(
-    error: BaseException, detail: str
-) -> None:
+def test_only_the_user_sees_the_text_of_any_other_exception(error: BaseException, detail: str) -> None:
     assert ran(call("fail"), tools=(raising(error),)) == [failed("fail", detail)]
 
 
-def test_an_error_of_an_async_function_is_no_different() -> None:
+def test_errors_of_async_functions_are_treated_the_same() -> None:
     @tool
     async def fail(kind: str) -> None:
         raise {"told": ToolError("Told."), "quiet": ValueError("secret")}[kind]
@@ -432,7 +430,7 @@ class Picky(BaseModel):
         (3, ToolResult("c1", "3")),
     ],
 )
-def test_a_type_that_checks_its_values_itself_cannot_lose_a_call(number: int, result: ToolResult) -> None:
+def test_an_exception_in_a_validator_ends_in_a_result(number: int, result: ToolResult) -> None:
     @tool
     def pick(choice: Picky) -> int:
         return choice.number
@@ -440,7 +438,7 @@ def test_a_type_that_checks_its_values_itself_cannot_lose_a_call(number: int, re
     assert ran(call("pick", f'{{"choice": {{"number": {number}}}}}'), tools=(pick,)) == [result]
 
 
-def test_a_constraint_that_makes_no_sense_cannot_lose_a_call() -> None:
+def test_an_impossible_constraint_ends_in_a_result() -> None:
     @tool
     def look(city: Annotated[str, Field(ge=3)]) -> str:
         return city
@@ -449,7 +447,7 @@ def test_a_constraint_that_makes_no_sense_cannot_lose_a_call() -> None:
     assert result == failed("look", "TypeError: Unable to apply constraint 'ge' to supplied value Oslo")
 
 
-def test_a_value_error_of_the_function_is_no_fault_of_the_arguments() -> None:
+def test_a_value_error_of_the_function_is_not_an_argument_error() -> None:
     @tool
     def parse(text: str) -> int:
         return int(text)
@@ -469,7 +467,7 @@ def test_a_failure_is_logged_with_its_traceback(caplog: pytest.LogCaptureFixture
     assert record.exc_info[1] is error
 
 
-def test_what_is_told_to_the_model_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_tool_errors_and_invalid_arguments_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     ran(call("fail"), tools=(raising(ToolError("Told.")),))
     ran(call("double", "{"), call("nothing", "{}", "c2"))
     assert caplog.records == []
@@ -538,11 +536,11 @@ def _numbers() -> Iterator[int]:
         (ValueError("text"), '"text"'),
     ],
 )  # fmt: skip
-def test_the_model_reads_text_as_it_is_and_everything_else_as_json(value: Any, output: str) -> None:
+def test_the_model_reads_strings_unchanged_and_other_values_as_json(value: Any, output: str) -> None:
     assert ran(call("give"), tools=(giving(value),)) == [ToolResult("c1", output)]
 
 
-def test_what_a_generator_yields_is_a_list_and_what_it_raises_is_raised() -> None:
+def test_a_generator_becomes_a_list_and_its_exception_a_failure() -> None:
     @tool
     def rows(last: int) -> Iterator[int]:
         yield from _numbers()
@@ -589,17 +587,17 @@ def _deep() -> list[Any]:
     ],
     ids=["object", "list", "cycle", "deep", "bytes"],
 )
-def test_what_cannot_be_made_text_is_a_failure(value: Any, detail: str) -> None:
+def test_a_value_that_cannot_be_converted_is_a_failure(value: Any, detail: str) -> None:
     assert ran(call("give"), tools=(giving(value),)) == [failed("give", detail)]
 
 
 @pytest.mark.parametrize("output", ["x" * MAX_OUTPUT_CHARS, "🏨" * MAX_OUTPUT_CHARS])
-def test_an_output_at_the_limit_is_given_whole(output: str) -> None:
+def test_an_output_at_the_limit_is_not_truncated(output: str) -> None:
     assert ran(call("give"), tools=(giving(output),)) == [ToolResult("c1", output)]
 
 
 @pytest.mark.parametrize("value", ["京" * 1_000_000, ["x" * 1_000_000]])
-def test_a_longer_output_is_cut_for_the_model_and_whole_for_the_person(value: Any) -> None:
+def test_a_longer_output_is_truncated_for_the_model_and_complete_for_the_user(value: Any) -> None:
     whole = to_output(value)
     note = f"\n[truncated: the first 40,000 of {len(whole):,} characters]"
     assert ran(call("give"), tools=(giving(value),)) == [
@@ -607,7 +605,7 @@ def test_a_longer_output_is_cut_for_the_model_and_whole_for_the_person(value: An
     ]
 
 
-def test_everything_that_reaches_the_model_or_the_person_can_be_sent() -> None:
+def test_all_texts_of_a_result_can_be_encoded() -> None:
     tools = (double, giving("\ud800"), raising(ToolError("\udfff")))
     for each in [call("\ud800"), call("give"), call("fail"), call("double", '{"\ud800": 1}')]:
         [result] = ran(each, tools=tools)
@@ -617,7 +615,7 @@ def test_everything_that_reaches_the_model_or_the_person_can_be_sent() -> None:
 # --- the texts themselves -------------------------------------------------------------------------------
 
 
-def test_an_error_output_is_recognised_and_nothing_else_is() -> None:
+def test_only_error_outputs_are_recognised_as_errors() -> None:
     assert is_error_output(error_output("Something."))
     assert is_error_output(stopped_result("c1").output)
     assert is_error_output(timeout_result("c1", 1).output)
@@ -626,7 +624,7 @@ def test_an_error_output_is_recognised_and_nothing_else_is() -> None:
     assert [output for output in others if is_error_output(output)] == []
 
 
-def test_a_call_that_nobody_waits_for_is_stopped() -> None:
+def test_an_interrupted_call_has_the_outcome_stopped() -> None:
     assert stopped_result("c1") == ToolResult(
         "c1",
         '{"error": "The answer was stopped or interrupted before this function returned."}',
@@ -635,19 +633,19 @@ def test_a_call_that_nobody_waits_for_is_stopped() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(30.0, "30"), (0.5, "0.5"), (3600, "3600")])
-def test_a_timeout_says_its_limit(seconds: float, said: str) -> None:
+def test_the_result_of_a_timeout_names_the_limit(seconds: float, said: str) -> None:
     output = f'{{"error": "The function did not return within {said} seconds."}}'
     assert timeout_result("c1", seconds) == ToolResult("c1", output, "timeout")
 
 
-def test_a_call_can_be_answered_here_and_now() -> None:
+def test_run_tool_runs_a_call_on_the_same_thread() -> None:
     assert run_tool(call("double", '{"number": 4}'), Toolbox(double)) == ToolResult("c1", "8")
 
 
 # --- how far they are -------------------------------------------------------------------------------
 
 
-def test_what_running_functions_say_of_how_far_they_are_is_heard_the_newest_of_each() -> None:
+def test_the_latest_progress_of_each_running_function_is_yielded() -> None:
     gates = [threading.Event() for _ in range(2)]
 
     @tool
@@ -675,7 +673,7 @@ def test_what_running_functions_say_of_how_far_they_are_is_heard_the_newest_of_e
     ]
 
 
-def test_who_was_given_up_is_not_heard_any_more() -> None:
+def test_a_function_that_timed_out_yields_no_more_progress() -> None:
     gate, said, heard_last = threading.Event(), threading.Event(), threading.Event()
 
     @tool

@@ -189,7 +189,7 @@ def harmless(event: str, what: str, weather: Weather) -> bool:
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)
-def test_no_argument_makes_a_function_reach_for_anything_else(name: str, weather: Weather) -> None:
+def test_no_argument_makes_a_function_access_anything_else(name: str, weather: Weather) -> None:
     usual = ARGUMENTS[name]
     assert set(usual) == set(TOOLS[name].parameters["properties"])
     tried = [(parameter, value) for parameter in usual for value in HOSTILE]
@@ -220,7 +220,7 @@ def test_no_argument_makes_a_function_reach_for_anything_else(name: str, weather
         )
 
 
-def test_what_is_reached_for_would_be_seen(weather: Weather) -> None:
+def test_the_watch_notices_an_access(weather: Weather) -> None:
     with watched() as seen:
         Path("/etc/hostname").exists()
         with open("/etc/passwd"):
@@ -228,7 +228,7 @@ def test_what_is_reached_for_would_be_seen(weather: Weather) -> None:
     assert [each for each in seen if not harmless(*each, weather)] == [("open", "/etc/passwd")]
 
 
-def test_every_example_function_is_tried() -> None:
+def test_every_example_function_is_tested() -> None:
     ours = {name for name in TOOLS if TOOLS[name].function.__module__.startswith("assistant.functions")}
     assert ours == set(ARGUMENTS)
 
@@ -346,7 +346,7 @@ STRANGE = """() => ({
 
 @pytest.mark.browser
 @pytest.mark.exhaustive
-def test_no_output_makes_a_browser_ask_any_other_host(
+def test_no_output_makes_a_browser_contact_another_host(
     browser: "Browser", server: ModelServer, tmp_path: Path
 ) -> None:
     shutil.copytree(ROOT / "assistant", tmp_path / "assistant")

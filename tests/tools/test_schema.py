@@ -195,7 +195,7 @@ OSLO = {"city": "Oslo", "zip": None, "floors": None}
         (Annotated[int, Field(json_schema_extra={"x-unit": "m"})], {"type": "integer"}),
     ],
 )
-def test_a_type_is_offered_strictly(hint: Any, schema: Json) -> None:
+def test_a_type_has_this_strict_schema(hint: Any, schema: Json) -> None:
     each = offered(hint)
     assert each.strict
     assert each.parameters == closed({"x": schema})
@@ -271,9 +271,7 @@ def test_a_type_is_offered_strictly(hint: Any, schema: Json) -> None:
         ),
     ],
 )
-def test_a_type_with_parts_is_defined_once_and_referred_to(
-    hint: Any, schema: Json, definitions: Json
-) -> None:
+def test_a_class_is_defined_once_and_referenced(hint: Any, schema: Json, definitions: Json) -> None:
     if hint is Colour:
         definitions = {"Colour": {"type": "string", "enum": ["red", "green"], "description": "A colour."}}
     each = offered(hint)
@@ -313,7 +311,7 @@ def test_a_type_with_parts_is_defined_once_and_referred_to(
         ),
     ],
 )
-def test_what_strict_mode_cannot_say_is_offered_without_it(hint: Any, schema: Json) -> None:
+def test_a_type_that_strict_mode_cannot_express_is_not_strict(hint: Any, schema: Json) -> None:
     each = offered(hint)
     assert not each.strict
     assert each.parameters == {
@@ -325,11 +323,11 @@ def test_what_strict_mode_cannot_say_is_offered_without_it(hint: Any, schema: Js
 
 
 @pytest.mark.parametrize("hint", [Open, Mixed, Described, list[Open | None], dict[str, Place] | None])
-def test_one_part_that_is_not_strict_makes_the_whole_function_not_strict(hint: Any) -> None:
+def test_one_parameter_that_is_not_strict_makes_the_function_not_strict(hint: Any) -> None:
     assert not offered(hint).strict
 
 
-def test_a_function_without_parameters_takes_an_empty_object() -> None:
+def test_a_function_without_parameters_has_an_empty_object_schema() -> None:
     @tool
     def now() -> str:
         return "now"
@@ -339,7 +337,7 @@ def test_a_function_without_parameters_takes_an_empty_object() -> None:
     assert now.bind({}) == {}
 
 
-def test_a_description_beside_a_reference_puts_the_definition_in_its_place() -> None:
+def test_a_reference_with_a_description_is_inlined() -> None:
     @tool
     def go(to: Place, home: Home, pet: Pet) -> None:
         """Go.
@@ -387,7 +385,7 @@ def test_a_description_beside_a_reference_puts_the_definition_in_its_place() -> 
         (float, math.inf, {"type": ["number", "null"]}),
     ],
 )
-def test_an_optional_parameter_is_offered_as_nullable_and_null_means_the_default(
+def test_an_optional_parameter_is_nullable_and_null_means_the_default(
     hint: Any, default: Any, schema: Json
 ) -> None:
     each = offered(hint, default)
@@ -398,7 +396,7 @@ def test_an_optional_parameter_is_offered_as_nullable_and_null_means_the_default
     assert each.run(each.bind({"x": None})) == default
 
 
-def test_a_default_that_json_cannot_carry_is_nobodys_trouble() -> None:
+def test_a_default_that_json_cannot_express_is_no_problem() -> None:
     @tool
     def look(options: dict[str, int], sentinel: Any = NOTHING, limit: float = math.inf) -> bool:
         return sentinel is NOTHING and limit == math.inf
@@ -408,7 +406,7 @@ def test_a_default_that_json_cannot_carry_is_nobodys_trouble() -> None:
     assert look.run(look.bind({"options": {}, "limit": None})) is True
 
 
-def test_a_null_that_is_a_value_stays_one() -> None:
+def test_null_stays_a_value_where_the_type_allows_it() -> None:
     @tool
     def book(room: int | None, note: str | None = "none") -> tuple[int | None, str | None]:
         return room, note
@@ -458,7 +456,7 @@ def test_a_null_that_is_a_value_stays_one() -> None:
         (Any, {"a": None}, {"a": None}),
     ],
 )
-def test_what_a_strict_model_sends_arrives_as_the_type_says(hint: Any, sent: Any, bound: Any) -> None:
+def test_strict_arguments_are_converted_to_the_type(hint: Any, sent: Any, bound: Any) -> None:
     assert offered(hint).bind({"x": sent}) == {"x": bound}
 
 
@@ -473,13 +471,13 @@ def test_what_a_strict_model_sends_arrives_as_the_type_says(hint: Any, sent: Any
         (1, [()]),
     ],
 )
-def test_what_does_not_fit_is_refused_by_the_parameters_own_name(sent: Any, places: list[Any]) -> None:
+def test_a_validation_error_names_the_parameter(sent: Any, places: list[Any]) -> None:
     with pytest.raises(ValidationError) as caught:
         offered(int).bind(sent)
     assert [error["loc"] for error in caught.value.errors()] == places
 
 
-def test_a_parameter_may_have_any_name_that_python_allows() -> None:
+def test_a_parameter_can_have_any_python_name() -> None:
     def odd(
         self: int,
         cls: int,
@@ -612,7 +610,7 @@ def allowed(schema: Json, root: Json, depth: int = 0) -> "st.SearchStrategy[Any]
 
 @pytest.mark.parametrize("hint", [*SCALARS, *CONSTRAINED, *MODELS, None, list[Pet] | None])
 @pytest.mark.parametrize("default", [NOTHING, None])
-def test_a_strict_schema_obeys_every_rule(hint: Any, default: Any) -> None:
+def test_a_strict_schema_follows_all_rules_of_strict_mode(hint: Any, default: Any) -> None:
     each = offered(hint if default is NOTHING else hint | None if hint else hint, default)
     assert each.strict
     assert breaches(each.parameters, each.parameters) == []
@@ -638,7 +636,7 @@ def unsaid(sent: Any, bound: Any) -> list[str]:
 
 
 @pytest.mark.exhaustive
-def test_whatever_a_strict_schema_allows_is_taken() -> None:
+def test_everything_that_a_strict_schema_allows_is_valid() -> None:
     pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
     from hypothesis import given, settings
     from hypothesis import strategies as st
@@ -685,7 +683,7 @@ class SimpleTree(BaseModel):
 
 
 @pytest.mark.parametrize("model", [Simple, SimpleTree.__mro__[0], Exact])
-def test_the_sdk_makes_the_same_of_a_simple_model(model: type[BaseModel]) -> None:
+def test_the_sdk_builds_the_same_schema_for_a_simple_model(model: type[BaseModel]) -> None:
     if model is SimpleTree:  # a model that contains itself is a reference at the root; ours never is
         model = create_model("Around", tree=(SimpleTree, ...))
     assert strict_schema(json_schema(model)) == _untitled(to_strict_json_schema(model))
@@ -756,24 +754,24 @@ def docs_without_parameters() -> None:
         (unresolved, "a type hint cannot be resolved: name 'Nowhere' is not defined"),
         (
             callback,
-            "parameter 'then' has a type that JSON cannot carry: collections.abc.Callable[[int], int].",
+            "parameter 'then' has a type without a JSON schema: collections.abc.Callable[[int], int].",
         ),
-        (custom, f"parameter 'city' has a type that JSON cannot carry: {Custom}."),
-        (customs, f"parameter 'cities' has a type that JSON cannot carry: {list[Custom] | None}."),
-        (no_hint_at_all, "parameter 'city' has a type that JSON cannot carry: 3."),
-        (no_literal, f"parameter 'city' has a type that JSON cannot carry: {Literal[NOTHING]}."),
+        (custom, f"parameter 'city' has a type without a JSON schema: {Custom}."),
+        (customs, f"parameter 'cities' has a type without a JSON schema: {list[Custom] | None}."),
+        (no_hint_at_all, "parameter 'city' has a type without a JSON schema: 3."),
+        (no_literal, f"parameter 'city' has a type without a JSON schema: {Literal[NOTHING]}."),
         (
             wrong_default,
-            "the default 'many' of parameter 'days' does not fit its type: "
+            "the default 'many' of parameter 'days' does not match its type: "
             "Input should be a valid integer, unable to parse string as an integer.",
         ),
         (
             none_default,
-            "the default None of parameter 'days' does not fit its type: Input should be a valid integer.",
+            "the default None of parameter 'days' does not match its type: Input should be a valid integer.",
         ),
         (
             out_of_range,
-            "the default 0 of parameter 'days' does not fit its type: Input should be greater than 0.",
+            "the default 0 of parameter 'days' does not match its type: Input should be greater than 0.",
         ),
         (field_default, "parameter 'days' hides its default in a Field(); write it after a plain '='."),
         (
@@ -792,15 +790,13 @@ def docs_without_parameters() -> None:
     ],
     ids=lambda each: getattr(each, "__name__", ""),
 )
-def test_a_parameter_that_cannot_be_offered_is_refused_by_name(
-    function: Callable[..., Any], sentence: str
-) -> None:
+def test_a_parameter_without_a_schema_is_refused_by_name(function: Callable[..., Any], sentence: str) -> None:
     with pytest.raises(FunctionError) as caught:
         tool(function)
     assert str(caught.value) == f"{function.__module__}.{function.__qualname__}: {sentence}"
 
 
-def test_a_method_is_refused_because_of_its_self() -> None:
+def test_an_unbound_method_is_refused_because_of_self() -> None:
     with pytest.raises(FunctionError, match=r"test_schema\.Custom\.visit: parameter 'self' has no type hint"):
         tool(_visit)
 
@@ -868,14 +864,14 @@ ODD = {"city": "A city.", "Returns": "day: A day."}
         ("Look at the Args: city.", "Look at the Args: city.", {}),
     ],
 )
-def test_a_docstring_tells_what_a_function_does_and_what_each_parameter_means(
+def test_a_docstring_is_parsed_into_summary_and_parameters(
     docstring: str, told: str, texts: dict[str, str]
 ) -> None:
     assert summary(docstring) == told
     assert parameter_texts(docstring) == texts
 
 
-def test_what_the_docstring_says_is_offered_and_wins_over_the_hint() -> None:
+def test_the_docstring_takes_precedence_over_the_type_hint() -> None:
     @tool
     def look(city: str, day: Annotated[date | None, Field(description="From the hint.")] = None) -> None:
         """Look at a city.

@@ -54,7 +54,7 @@ def test_a_decorated_function_is_still_that_function() -> None:
     assert repr(decorated) == "<Tool add(a: int, b: int = 1) -> int>"
 
 
-def test_a_model_is_told_the_name_the_summary_and_the_parameters() -> None:
+def test_a_tool_has_the_functions_name_summary_and_parameters() -> None:
     decorated = tool(add)
     assert decorated.name == "add"
     assert decorated.description == ("Add two whole numbers.\n\nThe second is 1 unless told otherwise.")
@@ -85,7 +85,7 @@ def test_a_function_without_a_docstring_has_an_empty_description() -> None:
         (tool(timeout=math.inf), math.inf),
     ],
 )
-def test_the_decorator_works_bare_called_and_with_a_timeout(
+def test_the_decorator_works_with_and_without_arguments(
     decorate: Callable[[Callable[..., Any]], Tool[..., Any]], timeout: float | None
 ) -> None:
     decorated = decorate(add)
@@ -93,7 +93,7 @@ def test_the_decorator_works_bare_called_and_with_a_timeout(
     assert decorated.timeout == timeout
 
 
-def test_a_function_asks_first_only_if_it_says_so() -> None:
+def test_approval_is_off_by_default() -> None:
     def book(room: int) -> None:
         """Book a room."""
 
@@ -102,7 +102,7 @@ def test_a_function_asks_first_only_if_it_says_so() -> None:
 
 
 @pytest.mark.parametrize("timeout", [0, -1, -0.5, math.nan, -math.inf])
-def test_a_timeout_in_which_nothing_can_happen_is_refused(timeout: float) -> None:
+def test_a_timeout_that_is_not_positive_is_refused(timeout: float) -> None:
     with pytest.raises(FunctionError) as caught:
         tool(timeout=timeout)(add)
     assert str(caught.value) == f"{__name__}.add: the timeout is {timeout!r}; set seconds, more than 0."
@@ -118,7 +118,7 @@ def test_attributes_of_the_function_do_not_change_the_tool() -> None:
     assert decorated("Oslo") == "Oslo"
 
 
-def test_a_function_that_another_decorator_wrapped_keeps_its_own_signature() -> None:
+def test_a_wrapped_function_keeps_its_signature() -> None:
     @functools.wraps(add)
     def loud(*args: Any, **kwargs: Any) -> int:
         return add(*args, **kwargs) * 10
@@ -128,7 +128,7 @@ def test_a_function_that_another_decorator_wrapped_keeps_its_own_signature() -> 
     assert decorated.run(decorated.bind({"a": 1, "b": None})) == 20
 
 
-def test_a_method_of_an_object_is_offered_without_its_self() -> None:
+def test_a_bound_method_is_a_tool_without_self() -> None:
     class Clock:
         zone = "Oslo"
 
@@ -140,7 +140,7 @@ def test_a_method_of_an_object_is_offered_without_its_self() -> None:
     assert decorated.run({"precise": True}) == "Oslo True"
 
 
-def test_an_async_function_is_awaited_for_a_model_and_stays_async_for_python() -> None:
+def test_run_awaits_an_async_function_and_a_call_returns_a_coroutine() -> None:
     @tool
     async def wait(text: str) -> str:
         await asyncio.sleep(0)
@@ -150,7 +150,7 @@ def test_an_async_function_is_awaited_for_a_model_and_stays_async_for_python() -
     assert asyncio.run(wait("now")) == "NOW"
 
 
-def test_what_an_async_function_raises_is_raised() -> None:
+def test_run_raises_the_exception_of_an_async_function() -> None:
     @tool
     async def fail() -> None:
         raise LookupError("nowhere")
@@ -192,14 +192,14 @@ def named(name: str) -> Callable[..., Any]:
         (len, "builtins.len: parameter 'obj' is positional-only; drop the '/'."),
     ],
 )  # fmt: skip
-def test_what_is_no_plain_function_is_refused(function: Any, sentence: str) -> None:
+def test_anything_but_a_plain_function_is_refused(function: Any, sentence: str) -> None:
     with pytest.raises(FunctionError) as caught:
         tool(function)
     assert str(caught.value) == sentence
 
 
 @pytest.mark.parametrize("name", ["<lambda>", "天気", "get weather", "a" * 65, "naïve", "a.b", "a\n", ""])
-def test_a_name_that_a_protocol_does_not_allow_is_refused(name: str) -> None:
+def test_a_name_that_one_protocol_forbids_is_refused(name: str) -> None:
     with pytest.raises(FunctionError) as caught:
         tool(named(name))
     assert str(caught.value) == (
@@ -209,11 +209,11 @@ def test_a_name_that_a_protocol_does_not_allow_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a", "a" * 64, "get_weather", "_private", "x2", "ALL"])
-def test_a_name_that_every_protocol_allows_is_kept(name: str) -> None:
+def test_a_name_that_all_protocols_allow_is_accepted(name: str) -> None:
     assert tool(named(name)).name == name
 
 
-def test_a_refused_function_is_a_type_error_and_one_of_ours() -> None:
+def test_a_function_error_is_a_type_error_and_an_assistant_error() -> None:
     assert issubclass(FunctionError, TypeError)
     assert issubclass(FunctionError, AssistantError)
 
@@ -221,7 +221,7 @@ def test_a_refused_function_is_a_type_error_and_one_of_ours() -> None:
 # --- the box ----------------------------------------------------------------------------------------
 
 
-def test_a_toolbox_holds_tools_by_name_in_the_order_given() -> None:
+def test_a_toolbox_maps_names_to_tools_in_the_given_order() -> None:
     first, second = tool(say), tool(add)
     box = Toolbox(first, second)
     assert list(box.items()) == [("say", first), ("add", second)]
@@ -234,7 +234,7 @@ def test_a_toolbox_holds_tools_by_name_in_the_order_given() -> None:
         box["nothing"]
 
 
-def test_two_functions_of_one_name_are_refused() -> None:
+def test_two_functions_with_the_same_name_are_refused() -> None:
     with pytest.raises(FunctionError) as caught:
         Toolbox(tool(add), tool(say), tool(add))
     assert str(caught.value) == "Two functions are called 'add'; rename one of them."
@@ -275,7 +275,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package
             del sys.modules[name]
 
 
-def test_tools_are_found_by_module_in_alphabetical_order_and_then_as_written(package: Package) -> None:
+def test_tools_are_ordered_by_module_and_then_as_written(package: Package) -> None:
     found = Toolbox.from_package(
         package(
             b=TOOL.format(name="third"),
@@ -287,14 +287,14 @@ def test_tools_are_found_by_module_in_alphabetical_order_and_then_as_written(pac
     assert found["third"].run({"city": "Oslo"}) == "Oslo"
 
 
-def test_helpers_classes_and_data_in_a_module_are_no_tools(package: Package) -> None:
+def test_other_names_in_a_module_are_ignored(package: Package) -> None:
     text = (
         "import json\nfrom assistant import Tool\nLIMIT = 3\ndef helper(): ...\nclass Row: ...\nalso = Tool\n"
     )
     assert list(Toolbox.from_package(package(a=text + TOOL.format(name="look"), b=text))) == ["look"]
 
 
-def test_a_tool_imported_from_a_neighbour_belongs_to_the_neighbour(package: Package) -> None:
+def test_an_imported_tool_belongs_to_its_own_module(package: Package) -> None:
     found = Toolbox.from_package(
         package(
             a="from .b import look\nfrom . import b\n" + TOOL.format(name="near"),
@@ -304,7 +304,7 @@ def test_a_tool_imported_from_a_neighbour_belongs_to_the_neighbour(package: Pack
     assert list(found) == ["near", "look"]
 
 
-def test_a_second_name_for_a_tool_is_no_second_tool(package: Package) -> None:
+def test_a_second_name_for_a_tool_is_ignored(package: Package) -> None:
     found = Toolbox.from_package(package(a=TOOL.format(name="look") + "\nfind = look\n"))
     assert list(found) == ["look"]
 
@@ -336,7 +336,7 @@ def test_an_empty_package_has_no_tools(package: Package) -> None:
         ),
     ],
 )
-def test_a_module_that_cannot_be_used_is_named_with_the_reason(
+def test_a_module_that_cannot_be_imported_is_named_with_the_reason(
     package: Package, text: str, sentence: str
 ) -> None:
     with pytest.raises(FunctionError) as caught:
@@ -344,7 +344,7 @@ def test_a_module_that_cannot_be_used_is_named_with_the_reason(
     assert str(caught.value) == sentence
 
 
-def test_a_module_is_found_again_after_it_was_mended(package: Package, tmp_path: Path) -> None:
+def test_a_repaired_module_is_imported(package: Package, tmp_path: Path) -> None:
     folder = package(bad="1 / 0")
     with pytest.raises(FunctionError):
         Toolbox.from_package(folder)
@@ -353,7 +353,7 @@ def test_a_module_is_found_again_after_it_was_mended(package: Package, tmp_path:
     assert list(Toolbox.from_package(folder)) == ["look"]
 
 
-def test_our_own_functions_can_be_loaded() -> None:
+def test_the_example_functions_can_be_loaded() -> None:
     found = Toolbox.from_package(assistant.functions)
     assert found
     assert all(each.name == name for name, each in found.items())

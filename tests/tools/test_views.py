@@ -106,18 +106,18 @@ def png(width: int = 3, height: int = 2) -> bytes:
         ),
     ],
 )
-def test_the_model_reads_a_compact_text_of_what_a_person_is_shown(value: Any, output: str) -> None:
+def test_the_model_reads_a_short_description_of_each_view(value: Any, output: str) -> None:
     result = result_of(value)
     assert (result.output, result.outcome, result.detail) == (output, "done", "")
     assert len(result.views) == 1
 
 
 @pytest.mark.parametrize("value", ["text", [1, 2], (1, "a"), {"a": 1}, None, [], [[Map([(1, 2)])]] * 30])
-def test_a_value_with_nothing_to_show_is_told_as_it_is(value: Any) -> None:
+def test_a_value_without_views_is_returned_unchanged(value: Any) -> None:
     assert split_result(value) == ([value], ())
 
 
-def test_of_a_large_table_the_model_reads_the_shape_and_the_first_rows() -> None:
+def test_the_model_reads_the_shape_and_first_rows_of_a_large_table() -> None:
     output = result_of(pd.DataFrame({"n": np.arange(1_000_000), "half": 0.5})).output
     assert output.splitlines() == [
         "Shown to the user: a table of 1,000,000 rows and 2 columns.",
@@ -136,7 +136,7 @@ class Awkward:
         raise RuntimeError("no words")
 
 
-def test_any_cell_becomes_one_that_can_be_kept_and_columns_are_of_one_kind() -> None:
+def test_every_cell_becomes_a_json_value_and_every_column_has_one_kind() -> None:
     frame = pd.DataFrame(
         {
             "whole": [1, 2**70],
@@ -169,7 +169,7 @@ def test_any_cell_becomes_one_that_can_be_kept_and_columns_are_of_one_kind() -> 
     ]
 
 
-def test_columns_of_the_same_name_are_told_apart_and_an_index_with_a_meaning_is_a_column() -> None:
+def test_repeated_column_names_are_numbered_and_a_meaningful_index_is_a_column() -> None:
     twins = pd.DataFrame([[1, 2, 3, 4]], columns=["a", "a", "a (2)", "a"])
     assert [name for name, _ in table_of(twins)["columns"]] == ["a", "a (3)", "a (2)", "a (4)"]
     index = pd.MultiIndex.from_tuples([("x", 1), ("y", 2)], names=["k", None])
@@ -182,7 +182,7 @@ def test_columns_of_the_same_name_are_told_apart_and_an_index_with_a_meaning_is_
 
 
 @pytest.mark.exhaustive
-def test_a_table_is_shortened_to_what_a_browser_takes_and_says_how_large_it_is() -> None:
+def test_a_large_table_is_cut_and_its_full_size_is_kept() -> None:
     tall = table_of(pd.DataFrame({"n": np.arange(20_000)}))
     assert (len(tall["rows"]), tall["count"], tall["width"]) == (5_000, 20_000, 1)
     wide = table_of(pd.DataFrame(np.zeros((2, 3_000))))
@@ -217,7 +217,7 @@ def test_a_chart_that_would_load_from_an_address_is_refused(value: dict[str, Any
     )
 
 
-def test_a_column_of_addresses_is_no_address_that_a_chart_loads() -> None:
+def test_a_chart_can_have_a_column_of_addresses() -> None:
     rows = [{"url": "https://example.com", "x": 1}]
     for data in ({"data": {"values": rows}}, {"data": {"name": "d"}, "datasets": {"d": rows}}):
         spec: dict[str, Any] = {"mark": "bar", "usermeta": {"embedOptions": {"patch": "https://x.y"}}} | data
@@ -257,12 +257,12 @@ def test_a_column_of_addresses_is_no_address_that_a_chart_loads() -> None:
         ),
     ],
 )
-def test_what_cannot_be_shown_is_refused_in_a_sentence_and_the_call_goes_on(value: Any, output: str) -> None:
+def test_a_view_that_is_refused_does_not_fail_the_call(value: Any, output: str) -> None:
     result = result_of(value)
     assert (result.output, result.outcome, result.views) == (f"Not shown to the user: {output}", "done", ())
 
 
-def test_all_views_of_a_call_together_have_a_limit() -> None:
+def test_the_views_of_a_call_have_a_common_size_limit() -> None:
     result = result_of([File("a", bytes(3_000_000)), File("b", bytes(3_000_000)), File("c", b"c")])
     assert [view.name for view in result.views] == ["a", "c"]
     assert result.output.split("\n\n")[1] == (
@@ -270,7 +270,7 @@ def test_all_views_of_a_call_together_have_a_limit() -> None:
     )
 
 
-def test_what_nobody_can_make_a_view_of_is_told_as_text() -> None:
+def test_a_view_that_cannot_be_built_becomes_text() -> None:
     loop: dict[str, Any] = {"mark": "bar"}
     loop["layer"] = [loop]
     unfit: Any = 7
@@ -279,7 +279,7 @@ def test_what_nobody_can_make_a_view_of_is_told_as_text() -> None:
         assert (result.output, result.outcome, result.views) == (str(value), "done", ())
 
 
-def test_a_large_image_is_made_smaller_and_one_of_an_unusual_mode_is_shown() -> None:
+def test_a_large_image_is_scaled_down_and_an_unusual_mode_is_converted() -> None:
     (view,) = result_of(Image.new("CMYK", (4_000, 1_000))).views
     with Image.open(BytesIO(base64.b64decode(view.content))) as image:
         assert (image.format, image.mode, image.size) == ("PNG", "RGB", (2_000, 500))
@@ -305,7 +305,7 @@ def kept(views: tuple[View, ...]) -> Message:
     return Message("assistant", [Call("c1", "give", "{}", 1, result=result)])
 
 
-def test_views_come_back_from_a_store_and_from_an_exported_thread(tmp_path: Path) -> None:
+def test_views_are_stored_and_exported_with_a_thread(tmp_path: Path) -> None:
     thread = Thread("t1", [Message.from_user("Give"), kept(VIEWS)])
     store = Store(f"sqlite:///{tmp_path}/threads.sqlite")
     store.save(thread)
@@ -327,7 +327,7 @@ def test_a_result_that_was_kept_before_there_were_views_is_read_and_a_damaged_on
         from_json(damaged)
 
 
-def test_the_model_is_never_sent_a_view(server: ModelServer, connect_to: Connect) -> None:
+def test_views_are_never_sent_to_the_model(server: ModelServer, connect_to: Connect) -> None:
     data = png(200, 100)
 
     @tool
@@ -374,7 +374,7 @@ def drawn(page: AppTest) -> list[str]:
     return [element.type for element in answered]
 
 
-def test_each_view_is_drawn_as_what_it_is_with_what_the_model_reads_below() -> None:
+def test_each_view_is_drawn_with_the_models_text_below() -> None:
     page = draw(VIEWS)
     assert not page.exception
     assert drawn(page) == [
@@ -414,14 +414,14 @@ def test_each_view_is_drawn_as_what_it_is_with_what_the_model_reads_below() -> N
         View("diagram", "", 'flowchart LR\n  A@{ img: "https://example.com/a.png" }'),
     ],
 )
-def test_a_damaged_view_says_so_and_the_rest_is_drawn(view: View) -> None:
+def test_a_damaged_view_shows_an_error_and_the_rest_is_drawn(view: View) -> None:
     page = draw((view, VIEWS[5]))
     assert not page.exception
     assert drawn(page)[-4:] == ["caption", "download_button", "caption", "code"]
     assert len(drawn(page)) == 4
 
 
-def test_the_table_and_the_chart_of_the_example_are_there_again_after_a_reload(
+def test_the_examples_table_and_chart_survive_a_reload(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     result = run_tool(ToolCall("c1", "hotel_prices", '{"city": "東京"}'), Toolbox.from_package(functions))
@@ -454,7 +454,7 @@ def test_the_table_and_the_chart_of_the_example_are_there_again_after_a_reload(
 
 
 @pytest.mark.exhaustive
-def test_neither_pandas_nor_altair_is_loaded_before_a_function_asks_for_it() -> None:
+def test_pandas_and_altair_are_loaded_only_by_a_function_that_uses_them() -> None:
     code = (
         "import sys; from assistant import Toolbox, functions; import assistant.tools.execution\n"
         "Toolbox.from_package(functions); assistant.tools.execution.split_result([1, 'a', {}])\n"
