@@ -55,7 +55,7 @@ from assistant.ui.composer import (
 )
 from assistant.ui.connection import draw_connection
 from assistant.ui.language import _, draw_language, translate
-from assistant.ui.login import draw_user, require_user
+from assistant.ui.login import draw_user, is_localhost, require_user
 from assistant.ui.quotas import draw_demo_notice, draw_limit_notice
 from assistant.ui.resources import (
     autosaver_for,
@@ -68,7 +68,7 @@ from assistant.ui.resources import (
     settle,
     voice_for,
 )
-from assistant.ui.sidebar import ThreadList, draw_key, draw_threads, is_localhost
+from assistant.ui.sidebar import ThreadList, draw_link_notice, draw_threads
 from assistant.ui.state import state_of
 from assistant.ui.styles import draw_styles
 from assistant.ui.tool_toggles import draw_switches, is_switched, switched_on
@@ -300,13 +300,13 @@ def draw_head() -> str:
 def draw_side() -> str:
     """Who is here, what answers, the threads, and the language; gives the first of the threads."""
     draw_user(user)
-    chosen = draw_connection(configured, choice, PROTOCOL_LABELS[backend.protocol])
+    chosen = draw_connection(configured, choice, PROTOCOL_LABELS[backend.protocol], localhost=localhost)
     if chosen != choice:
         st.session_state.choice = chosen
         st.rerun()
     first = thread.id
-    if store and not autosaver.error and not user.id and not is_localhost():
-        draw_key()
+    if store and not autosaver.error and not user.id and not localhost:
+        draw_link_notice()
     elif store and not autosaver.error:
         lists = backend.protocol == "agents" and not user.id  # the only servers that list threads
         at_server = partial(backend.list_threads, 50) if lists else None
@@ -346,7 +346,8 @@ except (SettingsError, FunctionError) as error:
     st.error(plain(error), icon=":material/error:")
     st.stop()
 
-owners, configured = configured, restrict_credentials(configured, is_localhost())
+localhost = is_localhost()
+owners, configured = configured, restrict_credentials(configured, localhost)
 metrics = metrics_of(owners, id(Thread))
 broken = st.session_state.get("faults", configured.faults)  # on purpose, for this session alone
 with suppress(ValueError):
@@ -533,6 +534,7 @@ if right is not None:
                 replay,
                 play,
                 st.session_state.get("played"),
+                localhost,
             ),
             live=run is not None,
         )

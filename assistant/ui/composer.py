@@ -165,5 +165,5 @@ def _transcribe_again(draft: Draft, transcriber: Transcriber) -> None:
 
 
 def _transcription_problem(error: BackendError | QuotaError) -> str:
-    why = limit_text(error) if isinstance(error, QuotaError) else translate(str(error))
+    why = limit_text(error) if isinstance(error, QuotaError) else translate(error.text)
     return _("The recording could not be transcribed. {why}", why=why)

@@ -1,13 +1,10 @@
-"""The connection, in the sidebar: what answers, and the choice of something else for this browser session.
+"""The connection panel in the sidebar: what is connected, and another connection for this browser session.
 
-Not here: what there is to choose (``backends/connection``) and whether it works (``findings.py``).
-
-The one rule: a key that is typed here stays in this session: it is in no text, no address, and it is never
-sent back to the browser. Only on the machine that serves the page a person may send that machine to an
-address of their own; see ``sidebar.is_localhost``.
+An API key that is entered here stays in this session: it appears in no text and no address, and is never sent back
+to the browser. Only users on the machine that serves the page may connect it to an address of their own.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import streamlit as st
 
@@ -16,262 +13,315 @@ from assistant.backends.connection.models import ListedModel, reasoning_efforts
 from assistant.backends.connection.override import ConnectionOverride, display_host, form_text
 from assistant.errors import BackendError
 from assistant.locale import N_
+from assistant.markdown.escape import plain
 from assistant.settings import Settings
-from assistant.ui import sidebar
-from assistant.ui.chat.tool_call import plain
-from assistant.ui.connection_test import draw_findings, try_out
+from assistant.ui import keys
+from assistant.ui.connection_test import draw_last_test, run_test
 from assistant.ui.language import _, translate
+from assistant.ui.state import state_of
 
-KINDS = {
-    "configured": N_("As configured"),
+PROVIDERS = {
+    "configured": N_("From .env"),
     "demo": N_("Demo"),
     "openai": "OpenAI",
-    "local": N_("A server on this machine"),
-    "url": N_("Another address"),
+    "local": N_("Local server"),
+    "url": N_("Custom URL"),
 }
-LOOK = 5.0
-"""Seconds that the page waits for a list of models."""
+LIST_SECONDS = 5.0
+"""How long the page waits for a list of models."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelList:
+    """The models of a server, or why there are none."""
+
+    server: ConnectionOverride
+    models: list[ListedModel]
+    error: str = ""
+
+
+@dataclass(slots=True)
+class ConnectionState:
+    """What the panel remembers in this session."""
+
+    local_servers: list[LocalServer] | None = None
+    models: ModelList | None = None
+    model_of: ConnectionOverride | None = None
+    """The server that the selected model was suggested for."""
+    close: bool = False
+    """Whether to close the panel in the next run, after a connection was chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What the panel is drawn from; ``localhost`` says that the user is on the machine that serves the page."""
+
+    configured: Settings
+    current: ConnectionOverride | None
+    localhost: bool
+    local_servers: list[LocalServer] = field(default_factory=list)
+
+    @property
+    def connected(self) -> Settings:
+        return self.current.settings(self.configured) if self.current else self.configured
+
+    def provider_of_current(self) -> str:
+        current = self.current
+        if current is None or (current.has_same_server(self.configured) and not current.demo):
+            return "configured"
+        if current.demo:
+            return "demo"
+        if not current.base_url:
+            return "openai"
+        is_local = any(server.base_url == current.base_url for server in self.local_servers)
+        return "local" if is_local and not current.api_key else "url"
 
 
 def draw_connection(
-    settings: Settings, current: ConnectionOverride | None, found: str
+    settings: Settings, current: ConnectionOverride | None, protocol: str, *, localhost: bool
 ) -> ConnectionOverride | None:
-    """Draw the panel; the choice that holds from now on, None for the settings as they are.
+    """Draw the panel, and return the connection to use from now on; None for that of the settings.
 
-    ``found`` says in a few words how the server that is connected is spoken to. The caller keeps the choice,
-    in the session's state and nowhere else, and draws the page again when it is another one.
+    ``protocol`` is the label of the connected server's protocol. The caller keeps the connection in the session
+    only, and runs the script again if it has changed.
     """
-    if st.session_state.pop("connection_used", False):
-        st.session_state.connection_panel = False
-    now = current.settings(settings) if current else settings
-    panel = st.expander(_("Connection"), key="connection_panel", icon=":material/lan:", on_change="rerun")
-    st.caption(plain(" · ".join(filter(None, [_name(now), found]))))
+    state = state_of(ConnectionState)
+    if state.close:
+        st.session_state[keys.CONNECTION_PANEL] = False
+        state.close = False
+    form = _Form(settings, current, localhost)
+    panel = st.expander(_("Connection"), key=keys.CONNECTION_PANEL, icon=":material/lan:", on_change="rerun")
+    st.caption(plain(" · ".join(filter(None, [_describe(form.connected), protocol]))))
     if not panel.open:
         return current
     with panel, st.container(gap="small"):
-        choice = _draw_form(settings, current, now)
-    if choice is None:
+        chosen = _draw_form(form)
+    if chosen is None:
         return current
-    st.session_state.connection_used = True
-    chosen = None if choice.settings(settings) == settings else choice
-    if chosen == current:
-        st.rerun()  # there is nothing to do but to close the panel
-    return chosen
+    state.close = True
+    connection = None if chosen.settings(settings) == settings else chosen
+    if connection == current:
+        st.rerun()  # only the panel has to be closed
+    return connection
 
 
-def _name(settings: Settings) -> str:
+def _describe(settings: Settings) -> str:
     if settings.demo:
         return _("Built-in demo")
     return _("{model} at {address}", model=settings.model, address=display_host(settings.base_url))
 
 
-def _draw_form(
-    settings: Settings, current: ConnectionOverride | None, now: Settings
-) -> ConnectionOverride | None:
-    """Draw what can be chosen; the choice, once the person wants to use it."""
-    kinds = [kind for kind in KINDS if sidebar.is_localhost() or kind not in ("local", "url")]
-    servers = _local_servers() if "local" in kinds else []
-    if st.session_state.get("connection") not in kinds:
-        kind = _kind_of(settings, current, servers)
-        st.session_state.connection = kind if kind in kinds else "configured"
-    kind = st.radio(_("Answers come from"), kinds, format_func=_kind_in_words, key="connection")
-    choice = _draw_server(kind, settings, current, servers)
-    problem = choice.input_error() if choice and kind != "configured" else ""
-    if choice and not choice.demo and (kind != "configured" or sidebar.is_localhost()):
-        choice = _draw_model(choice, now, listed=not problem)
-    elif choice and kind == "configured":
-        choice = replace(choice, model=settings.model, effort=_effort(settings))
-    # That costs something each time, which visitors shall not spend of the owner's.
-    owners = kind == "configured" and not settings.demo and not sidebar.is_localhost()
-    testing = st.button(
+def _draw_form(form: _Form) -> ConnectionOverride | None:
+    """Draw the choice of a connection, and return it once the user wants to use it."""
+    if form.localhost:
+        form = replace(form, local_servers=_local_servers())
+    provider = _draw_provider(form)
+    server = _draw_server(provider, form)
+    problem = server.input_error() if server and provider != "configured" else ""
+    connection = server
+    if server and not server.demo and (provider != "configured" or form.localhost):
+        connection = _draw_model(server, form.connected, provider, listed=not problem)
+    elif server and provider == "configured":
+        connection = replace(server, model=form.configured.model, effort=form.configured.effort)
+    # Each test costs the owner something, so visitors may not test the owner's connection.
+    is_owners = provider == "configured" and not form.configured.demo and not form.localhost
+    tested = st.button(
         _("Test"),
-        key="connection_test",
+        key=keys.CONNECTION_TEST,
         icon=":material/network_check:",
         width="stretch",
-        disabled=not choice or owners,
+        disabled=not connection or is_owners,
     )
-    between = st.container(gap="xxsmall")
-    using = st.button(
+    results = st.container(gap="xxsmall")
+    used = st.button(
         _("Use this connection"),
-        key="connection_use",
+        key=keys.CONNECTION_USE,
         type="primary",
         width="stretch",
-        disabled=not choice,
+        disabled=not connection,
     )
-    if choice is None:
+    if connection is None:
         return None
-    if not problem and not choice.model and not choice.demo:
-        problem = _("Choose a model, or type the name of one.")
-    with between:
-        if problem and (testing or using):
+    if not problem and not connection.model and not connection.demo:
+        problem = N_("Choose or enter a model.")
+    with results:
+        if problem and (tested or used):
             st.error(f":small[{plain(translate(problem))}]", icon=":material/error:")
             return None
-        if testing:
-            try_out(choice, settings)
+        if tested:
+            run_test(connection, form.configured)
         else:
-            draw_findings(choice)
-    return choice if using else None
+            draw_last_test(connection)
+    return connection if used else None
 
 
-def _kind_in_words(kind: str) -> str:
-    return _(KINDS[kind])
+def _draw_provider(form: _Form) -> str:
+    providers = [name for name in PROVIDERS if form.localhost or name not in ("local", "url")]
+    if st.session_state.get(keys.CONNECTION) not in providers:
+        provider = form.provider_of_current()
+        st.session_state[keys.CONNECTION] = provider if provider in providers else "configured"
+    return st.radio(
+        _("Provider"), providers, format_func=lambda name: translate(PROVIDERS[name]), key=keys.CONNECTION
+    )
 
 
-def _kind_of(settings: Settings, current: ConnectionOverride | None, servers: list[LocalServer]) -> str:
-    """The option that a choice is one of."""
-    if current is None:
-        return "configured"
-    if current.demo:
-        return "demo"
-    if current.has_same_server(settings):
-        return "configured"
-    if not current.base_url:
-        return "openai"
-    local = any(each.base_url == current.base_url for each in servers) and not current.api_key
-    return "local" if local else "url"
+# --- the server -------------------------------------------------------------------------------------
 
 
-def _draw_server(
-    kind: str, settings: Settings, current: ConnectionOverride | None, servers: list[LocalServer]
-) -> ConnectionOverride | None:
-    """Draw what one option needs; the server that is meant by it, without a model yet."""
-    match kind:
+def _draw_server(provider: str, form: _Form) -> ConnectionOverride | None:
+    """Draw the inputs of one provider, and return its server, still without a model."""
+    match provider:
         case "demo":
             return ConnectionOverride(demo=True)
         case "configured":
-            st.caption(plain(_name(settings)))
-            return ConnectionOverride(settings.base_url, settings.api_key, demo=settings.demo)
+            st.caption(plain(_describe(form.configured)))
+            return ConnectionOverride(
+                form.configured.base_url, form.configured.api_key, demo=form.configured.demo
+            )
         case "openai":
-            return ConnectionOverride(api_key=_draw_key("connection_key", "", current))
+            key = _draw_api_key(_("API key"), keys.CONNECTION_API_KEY, "", form.current)
+            return ConnectionOverride(api_key=key)
         case "local":
-            return _draw_local(current, servers)
-    before = current.base_url if current and _kind_of(settings, current, servers) == "url" else ""
-    st.session_state.setdefault("connection_url", before)
-    url = st.text_input(_("Base URL"), key="connection_url", placeholder="http://localhost:11434/v1")
-    url = url.strip()
-    return ConnectionOverride(url, _draw_key("connection_url_key", url, current))
+            return _draw_local_server(form)
+    entered = form.current.base_url if form.current and form.provider_of_current() == "url" else ""
+    st.session_state.setdefault(keys.CONNECTION_URL, entered)
+    url = st.text_input(
+        _("Base URL"), key=keys.CONNECTION_URL, placeholder="http://localhost:11434/v1"
+    ).strip()
+    key = _draw_api_key(_("API key (optional)"), keys.CONNECTION_URL_API_KEY, url, form.current)
+    return ConnectionOverride(url, key)
 
 
-def _draw_key(key: str, base_url: str, current: ConnectionOverride | None) -> str:
-    """Draw the input of a key; what is typed, or else the key that is in use with this server."""
+def _draw_api_key(label: str, key: str, base_url: str, current: ConnectionOverride | None) -> str:
+    """Draw the input of an API key, and return the entered key, else the one in use with this server."""
     used = current.api_key if current and not current.demo and current.base_url == base_url else ""
-    typed = st.text_input(
-        _("Key") if key == "connection_key" else _("Key, if it asks for one"),
+    entered = st.text_input(
+        label,
         key=key,
         type="password",
         autocomplete="off",
-        placeholder=_("The one in use") if used else None,
-        help=_("It is kept for this browser session only, and forgotten with it."),
+        placeholder=_("The key in use") if used else None,
+        help=_("Kept only for this browser session."),
     ).strip()
-    return typed or used
+    return entered or used
 
 
-def _draw_local(current: ConnectionOverride | None, servers: list[LocalServer]) -> ConnectionOverride | None:
-    by_name = {each.name: each for each in servers}
-    if by_name:
-        if st.session_state.get("connection_local") not in by_name:
-            used = (each.name for each in servers if current and each.base_url == current.base_url)
-            st.session_state.connection_local = next(used, servers[0].name)
-        name = st.selectbox(
-            _("Server"),
-            by_name,
-            key="connection_local",
-            format_func=lambda each: f"{each} ({display_host(by_name[each].base_url)})",
-        )
-    else:
-        st.caption(
-            _("None was found. Ollama, LM Studio, llama.cpp and vLLM are looked for at their usual ports.")
-        )
-        name = None
-    _draw_again()
-    return ConnectionOverride(by_name[name].base_url) if name else None
+def _draw_local_server(form: _Form) -> ConnectionOverride | None:
+    servers = {server.name: server for server in form.local_servers}
+    if not servers:
+        st.caption(_("No local server found on the default ports of Ollama, LM Studio, llama.cpp and vLLM."))
+        _draw_refresh()
+        return None
+    if st.session_state.get(keys.CONNECTION_LOCAL) not in servers:
+        used = [
+            name
+            for name, server in servers.items()
+            if form.current and server.base_url == form.current.base_url
+        ]
+        st.session_state[keys.CONNECTION_LOCAL] = [*used, *servers][0]
+    name = st.selectbox(
+        _("Server"),
+        servers,
+        key=keys.CONNECTION_LOCAL,
+        format_func=lambda name: f"{name} ({display_host(servers[name].base_url)})",
+    )
+    _draw_refresh()
+    return ConnectionOverride(servers[name].base_url)
 
 
-def _draw_again() -> None:
+def _draw_refresh() -> None:
     st.button(
-        _("Look again"),
-        key="connection_again",
+        _("Refresh"),
+        key=keys.CONNECTION_REFRESH,
         type="tertiary",
         icon=":material/refresh:",
-        on_click=_forget,
+        on_click=_forget_lists,
     )
 
 
-def _forget() -> None:
-    """Forget what was found, so that it is looked for again."""
-    for name in ("connection_servers", "connection_models"):
-        st.session_state.pop(name, None)
+def _forget_lists() -> None:
+    """Forget the servers and models that were found, so that they are looked up again."""
+    state = state_of(ConnectionState)
+    state.local_servers = state.models = None
 
 
-def _draw_model(server: ConnectionOverride, now: Settings, listed: bool) -> ConnectionOverride:
-    """Draw the choice of a model of this server; the choice with it."""
-    same = server.has_same_server(now) and not now.demo
-    with st.container(gap=None):  # one place in any case, so that the list below stays where somebody types
-        found, words = _models(server) if listed else ([], "")
-    by_id = {model.id: model for model in found}
-    chosen: str | None = st.session_state.get("connection_model")
-    if not chosen or st.session_state.get("connection_model_of") != server:
-        usual = Settings().model
-        likely = [now.model if same else "", *(each for each in (chosen, now.model, usual) if each in by_id)]
-        likely += [*by_id] or ([] if server.base_url else [usual])
-        chosen = next(filter(None, likely), None)
-        # Setting what is set already would take away what is being typed.
-        if chosen != st.session_state.get("connection_model"):
-            st.session_state.connection_model = chosen
-        st.session_state.connection_model_of = server
+def _local_servers() -> list[LocalServer]:
+    """Return the servers on this machine, looked up once in a session until a refresh."""
+    state = state_of(ConnectionState)
+    if state.local_servers is None:
+        state.local_servers = find_local_servers()
+    return state.local_servers
+
+
+# --- the model --------------------------------------------------------------------------------------
+
+
+def _draw_model(
+    server: ConnectionOverride, connected: Settings, provider: str, listed: bool
+) -> ConnectionOverride:
+    """Draw the choice of a model and its reasoning effort, and return the server with both."""
+    is_same_server = server.has_same_server(connected) and not connected.demo
+    with st.container(gap=None):  # always one element, so that the list below does not move while typing
+        found = _models(server) if listed else ModelList(server, [])
+    models = {model.id: model for model in found.models}
+    selected = _suggest_model(server, list(models), connected, is_same_server)
     model = st.selectbox(
         _("Model"),
-        [*by_id, *([chosen] if chosen and chosen not in by_id else [])],
-        key="connection_model",
+        [*models, *([selected] if selected and selected not in models else [])],
+        key=keys.CONNECTION_MODEL,
         accept_new_options=True,
-        placeholder=_("Type the name of a model"),
+        placeholder=_("Enter a model name"),
     )
-    if words:
-        st.caption(f":material/warning: {plain(words)}")
-        if st.session_state.connection != "local":
-            _draw_again()
-    if model in by_id and (warning := by_id[model].warning):
-        st.warning(f":small[{plain(warning)}]", icon=":material/event_busy:")
+    if found.error:
+        st.caption(f":material/warning: {plain(translate(found.error))}")
+        if provider != "local":
+            _draw_refresh()
+    if model in models and (warning := models[model].warning):
+        st.warning(f":small[{plain(translate(warning))}]", icon=":material/event_busy:")
     model = (model or "").strip()
-    effort = _effort(now) if same and model == now.model else ""
+    effort = connected.effort if is_same_server and model == connected.model else ""
     if options := reasoning_efforts(model):
-        if st.session_state.get("connection_effort") not in ("", *options):
-            st.session_state.connection_effort = effort if effort in options else ""
+        if st.session_state.get(keys.CONNECTION_EFFORT) not in ("", *options):
+            st.session_state[keys.CONNECTION_EFFORT] = effort if effort in options else ""
         effort = st.selectbox(
             _("Reasoning effort"),
             ["", *options],
-            key="connection_effort",
-            format_func=lambda each: each or _("The model's own"),
+            key=keys.CONNECTION_EFFORT,
+            format_func=lambda option: option or _("Model default"),
         )
     return replace(server, model=model, effort=effort)
 
 
-def _effort(settings: Settings) -> str:
-    return str(getattr(settings, "effort", ""))
+def _suggest_model(
+    server: ConnectionOverride, listed: list[str], connected: Settings, is_same_server: bool
+) -> str | None:
+    """Select a likely model after the server has changed; return the selected one."""
+    state = state_of(ConnectionState)
+    selected: str | None = st.session_state.get(keys.CONNECTION_MODEL)
+    if selected and state.model_of == server:
+        return selected
+    default = Settings().model
+    likely = [connected.model] if is_same_server else []
+    likely += [model for model in (selected, connected.model, default) if model in listed]
+    likely += listed or ([] if server.base_url else [default])
+    suggested = next(filter(None, likely), None)
+    if suggested != selected:  # assigning the same value again would discard what is being typed
+        st.session_state[keys.CONNECTION_MODEL] = suggested
+    state.model_of = server
+    return suggested
 
 
-def _local_servers() -> list[LocalServer]:
-    """The servers of this machine, looked for once in a session until somebody asks to look again."""
-    if "connection_servers" not in st.session_state:
-        st.session_state.connection_servers = find_local_servers()
-    servers: list[LocalServer] = st.session_state.connection_servers
-    return servers
-
-
-def _models(server: ConnectionOverride) -> tuple[list[ListedModel], str]:
-    """A server's models, or none and why; asked once, until another server or somebody asks to look again."""
-    kept = st.session_state.get("connection_models")
-    if kept and kept[0] == server:
-        return kept[1], kept[2]
+def _models(server: ConnectionOverride) -> ModelList:
+    """Return a server's models, fetched once until the server changes or a refresh."""
+    state = state_of(ConnectionState)
+    if state.models and state.models.server == server:
+        return state.models
     from assistant.backends.client import connect  # loads the SDK
     from assistant.backends.connection.model_list import fetch_models
 
-    found: list[ListedModel] = []
-    words = ""
-    with st.spinner(_("Looking for models")), connect(server.settings(Settings())) as client:
+    with st.spinner(_("Loading models…")), connect(server.settings(Settings())) as client:
         try:
-            found = fetch_models(client, LOOK)
+            state.models = ModelList(server, fetch_models(client, LIST_SECONDS))
         except BackendError as error:
-            words = form_text(error)
-    st.session_state.connection_models = server, found, words
-    return found, words
+            state.models = ModelList(server, [], form_text(error))
+    return state.models

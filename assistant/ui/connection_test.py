@@ -1,21 +1,18 @@
-"""What came of trying a connection out, as a person sees it: one finding after the other.
-
-Not here: trying it out (``backends/connection/checks.py``).
-
-The one rule: the page never waits for a server without giving Streamlit the chance to end the script.
-"""
+"""Test a connection and draw the result of each check."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Literal
 
 import streamlit as st
 
 from assistant.backends.connection.override import ConnectionOverride
 from assistant.backends.connection.results import CheckResult
+from assistant.markdown.escape import plain
 from assistant.settings import Settings
 from assistant.ui.background import in_background
-from assistant.ui.chat.tool_call import plain
 from assistant.ui.language import _, translate
+from assistant.ui.state import state_of
 
 _ICONS = {
     True: ":green[:material/check_circle:]",
@@ -24,39 +21,48 @@ _ICONS = {
 }
 
 
-def try_out(choice: ConnectionOverride, settings: Settings) -> None:
-    """Try the connection out; what is found is drawn as it comes, and kept until something else is chosen."""
-    seen: list[CheckResult] = []
-    place, below = st.container(gap="xxsmall"), st.empty()
-    below.markdown(f":small[:shimmer[{_('Trying it out …')}]]")
-    for finding in in_background(_findings(choice, settings)):
-        seen.append(finding)
+@dataclass(slots=True)
+class LastTest:
+    """The connection that was tested last in this session, and the results."""
+
+    connection: ConnectionOverride | None = None
+    results: list[CheckResult] = field(default_factory=list)
+
+
+def run_test(connection: ConnectionOverride, settings: Settings) -> None:
+    """Test the connection, draw each result as it comes, and keep them for ``draw_last_test``."""
+    results: list[CheckResult] = []
+    place, progress = st.container(gap="xxsmall"), st.empty()
+    progress.markdown(f":small[:shimmer[{_('Testing…')}]]")
+    for result in in_background(_check(connection, settings)):
+        results.append(result)
         with place:
-            _draw_finding(finding)
-    below.empty()
-    st.session_state.connection_tested = choice, seen
+            _draw_result(result)
+    progress.empty()
+    last = state_of(LastTest)
+    last.connection, last.results = connection, results
 
 
-def draw_findings(choice: ConnectionOverride) -> None:
-    """Draw what was found when this very choice was tried out last, if it was."""
-    tested, seen = st.session_state.get("connection_tested", (None, []))
-    if tested == choice:
+def draw_last_test(connection: ConnectionOverride) -> None:
+    """Draw the results of the last test if it was of exactly this connection."""
+    last = state_of(LastTest)
+    if last.connection == connection:
         with st.container(gap="xxsmall"):
-            for finding in seen:
-                _draw_finding(finding)
+            for result in last.results:
+                _draw_result(result)
 
 
-def _draw_finding(finding: CheckResult) -> None:
-    st.markdown(f"{_ICONS[finding.ok]} :small[{plain(translate(finding.text))}]")
+def _draw_result(result: CheckResult) -> None:
+    st.markdown(f"{_ICONS[result.ok]} :small[{plain(translate(result.text))}]")
 
 
-def _findings(choice: ConnectionOverride, settings: Settings) -> Iterator[CheckResult]:
+def _check(connection: ConnectionOverride, settings: Settings) -> Iterator[CheckResult]:
     from assistant.backends.client import connect  # loads the SDK
     from assistant.backends.connection.checks import check_connection
 
-    wanted = choice.settings(settings)
+    connected = connection.settings(settings)
     protocol: Literal["auto", "responses", "chat"] = "auto"
-    if wanted.protocol == "responses" or wanted.protocol == "chat":
-        protocol = wanted.protocol
-    with connect(wanted) as client:
-        yield from check_connection(client, wanted.model, protocol, choice.effort)
+    if connected.protocol == "responses" or connected.protocol == "chat":
+        protocol = connected.protocol
+    with connect(connected) as client:
+        yield from check_connection(client, connected.model, protocol, connection.effort)

@@ -62,7 +62,7 @@ def tool_toggle(kind: str, name: str) -> str:
 SEARCH = "search"
 THREAD_MENU = "thread_menu"
 MORE_THREADS = "more_threads"
-THREADS_AT_SERVER = "at_server"
+THREADS_ON_SERVER = "at_server"
 IMPORT = "import"
 DELETE = "delete"
 

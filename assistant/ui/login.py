@@ -1,92 +1,109 @@
-"""The door: what a person sees who is not in yet, and who is in.
-
-Not here: the rules (``access.py``), or signing in itself (Streamlit's ``st.login``).
-
-The one rule: a person comes out of ``require_user`` only if they may; for everybody else the script ends there.
-"""
+"""The login page: a password, or sign-in with a provider (``st.login``)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
 import streamlit as st
 
+from assistant.access import auth as access
 from assistant.access.auth import LoginThrottle, User, authorize, config_error, list_providers, password_hash
 from assistant.locale import N_, Sentence
 from assistant.markdown.escape import plain
 from assistant.settings import Settings
+from assistant.ui import keys
 from assistant.ui.language import _, translate
+from assistant.ui.state import state_of
+
+
+@dataclass(slots=True)
+class Login:
+    """The password that was entered in this session, as a hash."""
+
+    password_hash: str = ""
+
+
+def is_localhost() -> bool:
+    """Return whether the page is viewed on the machine that serves it.
+
+    Only there may a visitor see all threads, choose a server by its address, and inject faults.
+    """
+    return access.is_localhost(st.context.headers, st.context.ip_address)
 
 
 def require_user(settings: Settings, auth: object) -> User:
-    """Who is at the page, once they may be; ``auth`` is the section of this name in Streamlit's secrets."""
+    """Return the user; for visitors who are not logged in, draw the login page and end the script.
+
+    ``auth`` is the ``[auth]`` section of Streamlit's secrets, or None.
+    """
     section = auth if isinstance(auth, Mapping) else None if auth is None else {}
     installed = not settings.allowed or find_spec("authlib") is not None
-    if wrong := config_error(settings.password, settings.allowed, section, authlib=installed):
+    if error := config_error(settings.password, settings.allowed, section, authlib=installed):
         _draw_title(settings)
-        _tell(wrong)
+        _draw_error(error)
         st.stop()
-    who: User | None = User()
-    if settings.password and st.session_state.get("entered") != password_hash(settings.password):
+    if settings.password and state_of(Login).password_hash != password_hash(settings.password):
         _draw_title(settings)
-        _ask(settings.password)
-        who = None
-    elif settings.allowed and section is not None:
-        who = _signed_in(settings, section)
-    if who is None:
+        _draw_password_form(settings.password)
         st.stop()
-    return who
+    if not settings.allowed or section is None:
+        return User()
+    signed_in = _signed_in_user(settings, section)
+    if signed_in is None:
+        st.stop()
+    return signed_in
 
 
-def draw_user(who: User) -> None:
-    """Draw who is signed in, and how to leave; nothing where nobody signs in."""
-    if who.id:
+def draw_user(user: User) -> None:
+    """Draw who is signed in and the button to sign out; nothing where users do not sign in."""
+    if user.id:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f":material/person: {plain(who.name)}", width="stretch")
-            _draw_leave()
+            st.caption(f":material/person: {plain(user.name)}", width="stretch")
+            _draw_sign_out()
 
 
-def _draw_leave() -> None:
-    st.button(_("Sign out"), key="sign_out", type="tertiary", on_click=st.logout)
+def _draw_sign_out() -> None:
+    st.button(_("Sign out"), key=keys.SIGN_OUT, type="tertiary", on_click=st.logout)
 
 
 @st.cache_resource(show_spinner=False)
 def _throttle() -> LoginThrottle:
-    """One for the whole process, that it may count everybody's tries."""
+    """One for the whole process, so that it counts every visitor's attempts."""
     return LoginThrottle()
 
 
-def _ask(password: str) -> None:
-    """Draw the input of the password; the page begins anew once it was right."""
-    with st.form("door", border=False):
-        typed = st.text_input(_("Password"), key="password", type="password", autocomplete="current-password")
-        if st.form_submit_button(_("Come in"), key="come_in", type="primary"):
-            match _throttle().verify(typed.strip(), password):
+def _draw_password_form(password: str) -> None:
+    """Draw the form, and run the script again once the password is correct."""
+    with st.form(keys.LOGIN, border=False):
+        entered = st.text_input(
+            _("Password"), key=keys.PASSWORD, type="password", autocomplete="current-password"
+        )
+        if st.form_submit_button(_("Log in"), key=keys.LOG_IN, type="primary"):
+            match _throttle().verify(entered.strip(), password):
                 case "accepted":
-                    st.session_state.entered = password_hash(password)
+                    state_of(Login).password_hash = password_hash(password)
                     st.rerun()
                 case "rejected":
-                    _tell(N_("This is not the password."))
+                    _draw_error(N_("Wrong password."))
                 case "throttled":
-                    _tell(N_("There were too many wrong tries. Wait a few seconds and try again."))
+                    _draw_error(N_("Too many wrong attempts. Wait a few seconds and try again."))
 
 
-def _signed_in(settings: Settings, auth: Mapping[str, Any]) -> User | None:
-    """Who is signed in and may come in; for anybody else, what there is to do is drawn."""
+def _signed_in_user(settings: Settings, auth: Mapping[str, Any]) -> User | None:
+    """Return the signed-in user; draw the sign-in buttons, or why this user has no access, and return None."""
     claims = st.user.to_dict()
-    found: User | Sentence | None = (
-        authorize(claims, settings.allowed) if claims.get("is_logged_in") is True else None
-    )
-    if isinstance(found, User):
-        return found
+    result = authorize(claims, settings.allowed) if claims.get("is_logged_in") is True else None
+    if isinstance(result, User):
+        return result
     _draw_title(settings)
-    if found is not None:
-        _tell(found)
-        _draw_leave()
+    if result is not None:
+        _draw_error(result)
+        _draw_sign_out()
         return None
     for provider in list_providers(auth):
-        words = _("Sign in with {provider}", provider=provider) if provider else _("Sign in")
-        if st.button(words, key=f"sign_in_{provider}", type="primary"):
+        label = _("Sign in with {provider}", provider=provider) if provider else _("Sign in")
+        if st.button(label, key=keys.sign_in(provider), type="primary"):
             st.login(provider or None)
     return None
 
@@ -95,5 +112,5 @@ def _draw_title(settings: Settings) -> None:
     st.title(settings.name, anchor=False)
 
 
-def _tell(words: Sentence) -> None:
-    st.error(plain(translate(words)), icon=":material/lock:")
+def _draw_error(text: Sentence) -> None:
+    st.error(plain(translate(text)), icon=":material/lock:")

@@ -20,7 +20,7 @@ from assistant.access.auth import (
 )
 from assistant.errors import SettingsError
 from assistant.settings import Settings
-from assistant.ui import sidebar
+from assistant.ui import login
 from tests.conftest import need
 from tests.servers.responses import ModelServer, text
 from tests.ui.page import Open, ask, sent, shown
@@ -224,7 +224,7 @@ def test_only_a_direct_local_connection_is_localhost(
     headers = {"Host": host, **more}
     assert is_localhost(headers, address) is expected
     monkeypatch.setattr(st, "context", SimpleNamespace(headers=headers, ip_address=address))
-    assert sidebar.is_localhost() is expected
+    assert login.is_localhost() is expected
 
 
 # --- the login on the page ---------------------------------------------------------------------------
@@ -237,11 +237,11 @@ def test_nothing_but_the_login_is_drawn_until_the_password_is_entered(
     assert not page.chat_input
     assert not page.sidebar.children
     page.text_input(key="password").set_value("guess")
-    page.button(key="come_in").click().run()
-    assert [each.value for each in page.error] == ["This is not the password\\."]
+    page.button(key="log_in").click().run()
+    assert [each.value for each in page.error] == ["Wrong password\\."]
     assert not page.chat_input
     page.text_input(key="password").set_value(PASSWORD)
-    page.button(key="come_in").click().run()
+    page.button(key="log_in").click().run()
     assert not page.text_input
     server.plays(text("Hello."))
     assert shown(ask(page, "Hi"))[1] == ("assistant", [("markdown", "Hello.")])
@@ -257,9 +257,9 @@ def test_too_many_wrong_passwords_block_the_login_for_a_while(open_page: Open) -
     page = open_page(ASSISTANT_PASSWORD=PASSWORD)
     for _ in range(FREE_ATTEMPTS + 1):
         page.text_input(key="password").set_value("guess")
-        page.button(key="come_in").click().run()
+        page.button(key="log_in").click().run()
     assert [each.value for each in page.error] == [
-        "There were too many wrong tries\\. Wait a few seconds and try again\\."
+        "Too many wrong attempts\\. Wait a few seconds and try again\\."
     ]
     assert not page.chat_input
 

@@ -22,9 +22,11 @@ from assistant.runs.autosave import Autosaver
 from assistant.runs.loop import Run
 from assistant.runs.registry import RunRegistry
 from assistant.storage.export import as_json
+from assistant.storage.search import ThreadSummary
 from assistant.storage.store import Store
 from assistant.ui import keys
 from assistant.ui.composer import Draft
+from assistant.ui.sidebar import ThreadListState
 from tests.conftest import need
 from tests.servers.agents import AgentsServer
 from tests.servers.responses import ModelServer, call, calls, text
@@ -254,7 +256,7 @@ def test_a_session_in_which_somebody_else_signs_in_begins_anew(server: ModelServ
 
 def test_without_sign_in_the_page_says_what_the_key_to_a_chat_is(open_page: Open) -> None:
     page = open_page()
-    assert "The address of this page is the only key to this chat" in page.sidebar.caption[-1].value
+    assert "Only the address of this page leads back to this chat" in page.sidebar.caption[-1].value
     assert id_of(ADA) != id_of(BOB)
 
 
@@ -270,11 +272,12 @@ def test_a_session_in_which_somebody_else_signs_in_keeps_nothing_of_the_first(
         b"Hush",
         "Hush, said aloud",
     )
-    page.session_state[keys.PAGE].states[Draft] = draft
+    states = page.session_state[keys.PAGE].states
+    states[Draft] = draft
+    states[ThreadListState].on_server = [ThreadSummary("hush", "Hush", 0.0)]
     held = {
         "choice": own,
         "bench_result": ("calculate", "Hush"),
-        "threads_at_server": ["Hush"],
         "opened_tapes": [Recording("conv_hush")],
     }
     for name, value in held.items():
@@ -285,7 +288,8 @@ def test_a_session_in_which_somebody_else_signs_in_keeps_nothing_of_the_first(
     page.run()
     assert not page.exception
     assert [name for name in (*held, "recording") if name in page.session_state] == []
-    assert page.session_state[keys.PAGE].states[Draft] == Draft()
+    states = page.session_state[keys.PAGE].states
+    assert (states[Draft], states[ThreadListState]) == (Draft(), ThreadListState())
     assert "hush" not in sent(page).lower()
     page.toggle(key="sandbox").set_value(True).run()
     assert "Nothing has been recorded yet" in sent(page)

@@ -346,7 +346,7 @@ def test_a_key_that_was_typed_is_sent_back_to_no_browser(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     caplog.set_level("DEBUG", "assistant")
-    monkeypatch.setattr("assistant.ui.sidebar.is_localhost", lambda: True)
+    monkeypatch.setattr("assistant.ui.login.is_localhost", lambda: True)
     server.models.append("m")
     page = open_page()
     page.session_state["connection_panel"] = True
@@ -407,7 +407,7 @@ def test_no_secret_of_a_door_and_no_key_typed_behind_it_is_in_anything(
     if door == "password":
         for typed in ("canary-of-a-guess", DOOR):
             page.text_input(key="password").set_value(typed)
-            seen.append(sent(page.button(key="come_in").click().run()))
+            seen.append(sent(page.button(key="log_in").click().run()))
         # What was typed last goes back to the browser while it is asked for, as in any form.
         assert leaks(seen.pop(1)) in ([], ["page"])
     if door != "half a sign-in":

@@ -9,7 +9,7 @@ from assistant.backends.connection.local_servers import LocalServer, find_local_
 from assistant.backends.connection.override import ConnectionOverride, display_host
 from assistant.settings import Settings
 from assistant.ui import connection
-from assistant.ui.connection import KINDS
+from assistant.ui.connection import PROVIDERS
 from tests.servers.listing import KEY, ListingServer, closed_port, port_of
 from tests.servers.responses import error, text
 from tests.ui.page import sent
@@ -28,7 +28,12 @@ def _app() -> None:
 
     before = st.session_state.get("choice")
     with st.sidebar:
-        chosen = draw_connection(st.session_state["settings"], before, "Responses")
+        chosen = draw_connection(
+            st.session_state["settings"],
+            before,
+            "Responses",
+            localhost=st.session_state["localhost"],
+        )
     if chosen != before:
         st.session_state["choice"] = chosen
         st.rerun()
@@ -42,11 +47,11 @@ Panel = Callable[..., AppTest]
 def panel(monkeypatch: pytest.MonkeyPatch) -> Panel:
     """Opens the panel on the machine that serves it, where no local server is running but those given."""
 
-    def opened(settings: Settings, at_home: bool = True, **ports: int) -> AppTest:
-        monkeypatch.setattr("assistant.ui.sidebar.is_localhost", lambda: at_home)
+    def opened(settings: Settings, localhost: bool = True, **ports: int) -> AppTest:
         monkeypatch.setattr(connection, "find_local_servers", lambda: find_local_servers(5, ports))
         page = AppTest.from_function(_app, default_timeout=20)
         page.session_state["settings"] = settings
+        page.session_state["localhost"] = localhost
         return open_again(page)
 
     return opened
@@ -97,16 +102,16 @@ def test_nothing_is_looked_for_before_the_panel_is_opened(monkeypatch: pytest.Mo
         looked.append("here")
         return []
 
-    monkeypatch.setattr("assistant.ui.sidebar.is_localhost", lambda: True)
     monkeypatch.setattr(connection, "find_local_servers", look)
     page = AppTest.from_function(_app)
     page.session_state["settings"] = Settings()
+    page.session_state["localhost"] = True
     page.run().run()
     assert looked == []
     open_again(page)
     choose(page, "local")
     assert looked == ["here"]
-    press(page, "again")
+    press(page, "refresh")
     assert looked == ["here", "here"]
 
 
@@ -139,7 +144,7 @@ def test_another_address_is_chosen_with_a_model_of_its_list(server: ListingServe
     assert page.radio(key="connection").value == "url"
     assert page.text_input(key="connection_url").value == server.url
     assert page.text_input(key="connection_url_key").value == ""
-    assert page.text_input(key="connection_url_key").placeholder == "The one in use"
+    assert page.text_input(key="connection_url_key").placeholder == "The key in use"
     assert page.selectbox(key="connection_effort").value == "high"
     page.selectbox(key="connection_model").set_value("gpt-4o").run()
     assert page.warning[0].value.replace("\\", "") == (
@@ -195,7 +200,7 @@ def test_a_server_of_this_machine_is_chosen(server: ListingServer, panel: Panel)
 
 def test_where_no_server_is_found_there_is_nothing_to_test_or_use(panel: Panel) -> None:
     page = choose(panel(Settings()), "local")
-    assert page.caption[0].value.startswith("None was found.")
+    assert page.caption[0].value.startswith("No local server found")
     assert [page.button(key=f"connection_{each}").disabled for each in ("test", "use")] == [True, True]
 
 
@@ -246,13 +251,15 @@ def test_an_address_that_is_none_is_told_and_a_model_is_asked_for(panel: Panel) 
     page.text_input(key="connection_url").set_value(f"http://127.0.0.1:{closed_port()}/v1").run()
     assert "cannot be reached" in page.caption[0].value
     press(page, "test")
-    assert page.error[0].value == ":small[Choose a model, or type the name of one\\.]"
+    assert page.error[0].value == ":small[Choose or enter a model\\.]"
     assert choice_of(page) is None
 
 
 def test_elsewhere_nobody_sends_this_machine_to_an_address_of_their_own(panel: Panel) -> None:
-    page = panel(Settings(api_key=KEY, model="gpt-6-luna"), at_home=False)
-    assert page.radio(key="connection").options == [KINDS[kind] for kind in ("configured", "demo", "openai")]
+    page = panel(Settings(api_key=KEY, model="gpt-6-luna"), localhost=False)
+    assert page.radio(key="connection").options == [
+        PROVIDERS[kind] for kind in ("configured", "demo", "openai")
+    ]
     assert not page.selectbox, "the owner pays for the model"
     press(page, "use")
     assert choice_of(page) is None

@@ -22,7 +22,6 @@ from assistant.tools.fault_injection import with_faults
 from assistant.tools.toolbox import Toolbox
 from assistant.transports.fault_spec import FUNCTIONS, STREAM, Fault, parse
 from assistant.transports.replay import address_of, request_of, shipped
-from assistant.ui import sidebar
 from assistant.ui.chat.tool_call import plain
 from assistant.ui.language import _, translate
 from assistant.ui.sandbox.function_runner import draw_workbench
@@ -59,6 +58,7 @@ class Sandbox:
     replay: Replay
     play: Callable[[Path], None]
     played: Recording | None = None
+    localhost: bool = False
 
 
 def draw_sandbox(sandbox: Sandbox, live: bool) -> Callable[[], None] | None:
@@ -78,7 +78,7 @@ def _panel_in_words(panel: str) -> str:
 def _draw_panel(sandbox: Sandbox, live: bool) -> Callable[[], None] | None:
     st.html(STAYS)
     # From elsewhere nobody breaks anything: a function that never returns costs the host a thread.
-    panels = [each for each in PANELS if each != "faults" or sidebar.is_localhost()]
+    panels = [each for each in PANELS if each != "faults" or sandbox.localhost]
     chosen = st.session_state.get("sandbox_panel")
     st.session_state.sandbox_panel = chosen if chosen in panels else "run"
     panel = st.segmented_control(

@@ -108,7 +108,7 @@ def test_a_tape_that_comes_with_the_project_is_one_click_away(open_page: Open) -
 def test_what_is_broken_on_purpose_is_said_and_happens_in_this_session_alone(
     server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assistant.ui.sidebar.is_localhost", lambda: True)
+    monkeypatch.setattr("assistant.ui.login.is_localhost", lambda: True)
     page, other = with_sandbox(open_page(OPENAI_BASE_URL=server.url)), open_page()
     panel(page, "faults")
     page.text_input(key="faults").set_value("cut:5").run()
@@ -133,7 +133,7 @@ def test_who_comes_from_elsewhere_breaks_nothing(open_page: Open) -> None:
 def test_a_fault_that_there_is_not_is_told_and_breaks_nothing(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assistant.ui.sidebar.is_localhost", lambda: True)
+    monkeypatch.setattr("assistant.ui.login.is_localhost", lambda: True)
     page = panel(with_sandbox(open_page()), "faults")
     page.text_input(key="faults").set_value("explode").run()
     assert page.error[0].value.startswith("There is no fault")
