@@ -8,7 +8,7 @@ The one rule: what is asked to find out costs no tokens and holds no field that 
 import openai
 from openai import OpenAI
 
-from assistant.backends.client import not_the_api, translate_errors
+from assistant.backends.error_translation import translate_errors, wrong_api_error
 
 PATIENCE = 10.0
 """Seconds to wait for the answer to a question that costs a server nothing."""
@@ -32,6 +32,6 @@ def speaks_responses(client: OpenAI) -> bool:
         except openai.APIStatusError as error:
             return error.status_code not in _NOT_THERE
     if isinstance(answer, str):
-        raise not_the_api(client)
+        raise wrong_api_error(client)
     # Some answer every address, and say in the answer that they do not know it.
     return isinstance(answer, dict) and "error" not in answer

@@ -54,7 +54,8 @@ class Voice:
                 ),
                 code="too_long",
             )
-        from assistant.backends.client import host, translate_errors
+        from assistant.backends.client import host
+        from assistant.backends.error_translation import translate_errors
 
         try:
             with translate_errors(self._client):

@@ -171,19 +171,14 @@ def server(kind: Kind) -> Iterator[Any]:
 
 def memory(server: Any, thread: Thread) -> Any:
     """All that the model was told for the thread's last answer, and what the server keeps of it."""
-    servers = (
-        state
-        for states in thread.backend_state.values()
-        for state in states.values()
-        if isinstance(state, dict)
-    )
+    servers = (state for states in thread.backend_state.values() for state in states.values())
     notes = {name: value for state in servers for name, value in state.items()}
     if notes.get("conversation"):
         return server.conversations[notes["conversation"]].items
     if notes.get("session"):
         return server.sessions[notes["session"]].items
-    if notes.get("thread"):
-        return server.threads[notes["thread"]]
+    if notes.get("server_thread"):
+        return server.threads[notes["server_thread"]]
     return server.asked[-1].get("input") or server.asked[-1]["messages"]
 
 

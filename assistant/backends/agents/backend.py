@@ -23,7 +23,8 @@ from assistant.backends.agents.items import GO_ON, Memory, message_event, result
 from assistant.backends.agents.state import Lost, Sessions, TurnRequest, View, in_words
 from assistant.backends.agents.stream import Item, NeedsMore, Reader, Round, SessionError, failed, required
 from assistant.backends.base import RemoteBackend, RemoteThread
-from assistant.backends.client import address, check_id, clean, host, looking_for_a_thread
+from assistant.backends.client import address, host
+from assistant.backends.error_translation import safe_text, translate_lookup_errors, validate_id
 from assistant.backends.json_access import object_at, text_at
 from assistant.errors import BackendError, Interrupted, RequestRefused
 from assistant.events import Event, Note, RoundEnded, ThreadOpened, ToolCall, ToolResult
@@ -77,7 +78,7 @@ class Agents(RemoteBackend):
             calls = yield from self._round(memory, toolbox, request)
         except (GeneratorExit, BackendError) as end:
             if request.cancelled or isinstance(end, GeneratorExit):
-                request.cancelled = True
+                request.cancel()
                 if memory.notes["session"]:
                     self._sessions.end_turn(memory.notes["session"])
             raise
@@ -97,8 +98,8 @@ class Agents(RemoteBackend):
         Raises:
             UnknownThread: There is none by this id.
         """
-        check_id(thread_id)
-        with looking_for_a_thread(self._client):
+        validate_id(thread_id)
+        with translate_lookup_errors(self._client):
             session = self._sessions.retrieve(thread_id)
             items = list(self._sessions.items(thread_id, "asc"))
         thread = Thread(thread_id)
@@ -278,7 +279,7 @@ class Agents(RemoteBackend):
         wanted = [*(call.name for call in ended.calls), *ended.declared]
         missing = [name for name in dict.fromkeys(wanted) if name not in toolbox and name not in noted]
         for name in missing:
-            shown = clean(name, self._client).replace("`", "'")
+            shown = safe_text(name, self._client).replace("`", "'")
             yield Note(
                 N_(
                     "The agent may call `{shown}`, which is not here. Write it in "

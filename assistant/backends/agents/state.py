@@ -20,8 +20,15 @@ from openai import Omit, OpenAI, Stream, omit
 
 from assistant.backends.agents.items import ACTIVE, Memory
 from assistant.backends.agents.stream import Item, NeedsMore, SessionError
-from assistant.backends.client import Request, clean, failure, not_the_api, refuse_page, translate_errors
+from assistant.backends.error_translation import (
+    error_for_code,
+    refuse_web_page,
+    safe_text,
+    translate_errors,
+    wrong_api_error,
+)
 from assistant.backends.json_access import object_at, text_at
+from assistant.backends.requests import Request
 from assistant.errors import BackendError, RequestRefused
 from assistant.locale import N_
 
@@ -93,7 +100,7 @@ class Sessions:
                     break
                 news.append(item)
         if session.get("status") == "failed":
-            raise Lost(failure("server_error", text_at(session, "error"), self._client))
+            raise Lost(error_for_code("server_error", text_at(session, "error"), self._client))
         if session.get("status") == "budget_reached":
             raise in_words(SessionError("session_budget_exceeded", ""), self._client)
         return View(session, news[::-1])
@@ -150,7 +157,7 @@ class Sessions:
                 if self.retrieve(session_id).get("status") not in ACTIVE:
                     return
             time.sleep(delay)
-        raise failure("conversation_locked", "", self._client)
+        raise error_for_code("conversation_locked", "", self._client)
 
     def delete(self, session_id: str) -> None:
         """Delete a session; a turn of it that is under way is cancelled first."""
@@ -185,8 +192,8 @@ class Sessions:
     def _events(self, open_stream: Callable[..., Any], request: TurnRequest) -> Generator[object, None, None]:
         """First nothing, as soon as the server has answered; then its events."""
         with translate_errors(self._client), open_stream() as response:
-            request.answered_by(response.http_response)
-            refuse_page(response.http_response, self._client)
+            request.attach(response.http_response)
+            refuse_web_page(response.http_response, self._client)
             yield None
             yield from cast("Stream[object]", response.parse(to=Stream[object]))
 
@@ -196,7 +203,7 @@ class Sessions:
             page = self._object(ask(limit=size, after=after))
             items = page.get("data")
             if not isinstance(items, list):
-                raise not_the_api(self._client)
+                raise wrong_api_error(self._client)
             yield from (item for item in items if isinstance(item, dict))
             last = page.get("last_id") or (items and object_at({"": items[-1]}, "").get("id"))
             if not last or not page.get("has_more"):
@@ -209,7 +216,7 @@ class Sessions:
         except ValueError:
             value = None
         if not isinstance(value, dict):
-            raise not_the_api(self._client)
+            raise wrong_api_error(self._client)
         return value
 
     @contextmanager
@@ -248,7 +255,7 @@ def in_words(error: Exception, client: OpenAI) -> Exception:
                 "The agent waits for something that is not a function ({message}), and nothing "
                 "here can give it. Take that tool away from the agent, or let it run without "
                 "approval.",
-                message=clean(error, client),
+                message=safe_text(error, client),
             ),
             code="action_not_supported",
         )
@@ -263,4 +270,4 @@ def in_words(error: Exception, client: OpenAI) -> Exception:
             code=error.code,
         )
     status = 400 if error.code in _REFUSED else 0
-    return failure(_SAME.get(error.code, error.code), error, client, status)
+    return error_for_code(_SAME.get(error.code, error.code), error, client, status)

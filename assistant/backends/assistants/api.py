@@ -14,7 +14,13 @@ from urllib.parse import quote
 from openai import OpenAI, Stream
 
 from assistant.backends.assistants.stream import RunProgress
-from assistant.backends.client import failure, host, not_the_api, refuse_page, translate_errors
+from assistant.backends.client import host
+from assistant.backends.error_translation import (
+    error_for_code,
+    refuse_web_page,
+    translate_errors,
+    wrong_api_error,
+)
 from assistant.backends.json_access import Object, text_at
 from assistant.backends.requests import Request
 from assistant.backends.stream_errors import status_of
@@ -57,7 +63,7 @@ class AssistantsApi:
             raise
         thread_id = thread.get("id")
         if not isinstance(thread_id, str) or not thread_id:
-            raise not_the_api(self._client)
+            raise wrong_api_error(self._client)
         for item in items[MAX_NEW_THREAD_ITEMS:]:
             self._json("post", _path(thread_id, "messages"), item)
         return thread_id
@@ -129,7 +135,7 @@ class AssistantsApi:
             if run.get("status") not in statuses:
                 return run
             request.wait(delay)
-        raise failure("conversation_locked", "", self._client)
+        raise error_for_code("conversation_locked", "", self._client)
 
     def cancel_run(self, thread_id: str, run_id: str) -> None:
         """Ask the server to cancel a run; a refusal is ignored."""
@@ -190,7 +196,7 @@ class AssistantsApi:
                 )
                 with closing(stream):
                     request.attach(stream.response)
-                    refuse_page(stream.response, self._client)
+                    refuse_web_page(stream.response, self._client)
                     for name, text in events(stream.response.iter_bytes()):
                         if text.strip() == "[DONE]":
                             return
@@ -212,13 +218,13 @@ class AssistantsApi:
             else:
                 answer = self._client.post(path, cast_to=object, body=body, options=request_options)
         if not isinstance(answer, dict):
-            raise not_the_api(self._client)
+            raise wrong_api_error(self._client)
         return answer
 
     def _listed(self, page: Object) -> list[Object]:
         items = page.get("data")
         if not isinstance(items, list):
-            raise not_the_api(self._client)
+            raise wrong_api_error(self._client)
         return [item for item in items if isinstance(item, dict)]
 
     def _no_assistants_api(self) -> RequestRefused:

@@ -17,7 +17,8 @@ from assistant.backends.assistants.items import answers_of, message_items
 from assistant.backends.assistants.state import AssistantsState
 from assistant.backends.assistants.stream import RunEnded, RunProgress, calls_of, read_run
 from assistant.backends.base import RemoteBackend
-from assistant.backends.client import address, check_id, host, require_final_event
+from assistant.backends.client import address, host
+from assistant.backends.error_translation import require_final_event, validate_id
 from assistant.backends.json_access import Object, text_at
 from assistant.backends.requests import Request, RequestRegistry, repeat_once
 from assistant.backends.stream_errors import status_of
@@ -101,7 +102,7 @@ class Assistants(RemoteBackend):
 
     def load_thread(self, thread_id: str) -> Thread:
         """Return the server's thread with this id, without calls; see ``RemoteBackend``."""
-        check_id(thread_id)
+        validate_id(thread_id)
         thread = Thread(thread_id)
         try:
             run = self._api.last_run(thread_id)

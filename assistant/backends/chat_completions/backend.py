@@ -3,8 +3,8 @@
 import json
 from collections.abc import Generator
 from contextlib import closing
+from functools import partial
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from openai import OpenAI
 
@@ -12,18 +12,13 @@ from assistant.backends.base import RemoteBackend
 from assistant.backends.chat_completions.items import chat_tools
 from assistant.backends.chat_completions.state import ChatState
 from assistant.backends.chat_completions.stream import DONE, parse_chunks, read_completion
-from assistant.backends.client import (
-    Request,
-    address,
-    is_streamed,
-    refuse_page,
-    require_final_event,
-    translate_errors,
-)
+from assistant.backends.client import address, is_streamed
 from assistant.backends.context import BYTES_PER_TOKEN, SHORTENED, size
+from assistant.backends.error_translation import refuse_web_page, require_final_event, translate_errors
 from assistant.backends.json_access import Object
 from assistant.backends.parameters import without_refused
-from assistant.errors import Interrupted, RequestRefused, ServerFailed
+from assistant.backends.requests import Request, RequestRegistry, repeat_once
+from assistant.errors import RequestRefused, ServerFailed
 from assistant.events import Event, ThreadOpened, ToolCall
 from assistant.settings import ProtocolName
 from assistant.threads import Thread, unguessable_id
@@ -47,7 +42,7 @@ class ChatCompletions(RemoteBackend):
         self._instructions = instructions
         self._context = context
         self._effort = effort
-        self._requests: WeakKeyDictionary[Thread, Request] = WeakKeyDictionary()
+        self._requests = RequestRegistry()
 
     def close(self) -> None:
         """Close the connections."""
@@ -55,25 +50,24 @@ class ChatCompletions(RemoteBackend):
 
     def cancel(self, thread: Thread) -> None:
         """Close the connection of the completion for this thread; see ``Backend``."""
-        request = self._requests.pop(thread, None)
-        if request is not None:
-            request.cancel()
+        self._requests.cancel(thread)
 
     def stream(self, thread: Thread, toolbox: Toolbox) -> Generator[Event, None, list[ToolCall]]:
         """Request one completion of the thread; see ``Backend``."""
         if not thread.id:
             yield ThreadOpened(unguessable_id())
-        request = self._requests[thread] = Request()
-        state = ChatState(thread, address(self._client), self._model)
+        request = self._requests.open(thread)
+        state = ChatState(thread, f"{address(self._client)} {self._model}")
         parameters = self._parameters(toolbox)
-        was_shortened = was_repeated = False
+        was_shortened = False
         if self._context and state.shorten(self._context * BYTES_PER_TOKEN - size([parameters])):
             was_shortened = True
             yield SHORTENED
         while True:
             cursor = thread.cursor
             try:
-                return (yield from self._complete(parameters, state.messages(), request))
+                complete = partial(self._complete, parameters, state.messages(), request)
+                return (yield from repeat_once(complete, thread, request))
             except (RequestRefused, ServerFailed) as refusal:
                 if thread.cursor == cursor and (note := state.name_attachments(refusal)):
                     yield note
@@ -88,12 +82,6 @@ class ChatCompletions(RemoteBackend):
                     yield note
                 else:
                     raise
-            except Interrupted as error:
-                # Repeated once, if the connection was lost before any event.
-                is_lost = error.code == "interrupted" and thread.cursor == cursor
-                if request.cancelled or was_repeated or not is_lost:
-                    raise
-                was_repeated = True
 
     def _parameters(self, toolbox: Toolbox) -> Object:
         """Return the request's body without the messages."""
@@ -120,14 +108,10 @@ class ChatCompletions(RemoteBackend):
         # So the real body is passed as the extra body.
         known = {"model": self._model, "messages": [], "stream": True}
         with translate_errors(self._client), api.create(**known, extra_body=body) as response:
-            request.answered_by(response.http_response)
-            refuse_page(response.http_response, self._client)
+            request.attach(response.http_response)
+            refuse_web_page(response.http_response, self._client)
             if not is_streamed(response.http_response):
                 yield json.loads(response.read())
                 yield DONE
                 return
-            try:
-                yield from parse_chunks(response.iter_bytes())
-            except GeneratorExit:
-                request.cancelled = True
-                raise
+            yield from parse_chunks(response.iter_bytes())

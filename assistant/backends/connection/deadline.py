@@ -7,7 +7,8 @@ from typing import TypeVar, cast
 
 from openai import OpenAI
 
-from assistant.backends.client import Request, host
+from assistant.backends.client import host
+from assistant.backends.requests import Request
 from assistant.errors import BackendError, Interrupted, ServerFailed
 from assistant.locale import N_
 

@@ -4,9 +4,10 @@ import json
 
 from openai import OpenAI
 
-from assistant.backends.client import Request, not_the_api, translate_errors
 from assistant.backends.connection.deadline import call_with_deadline
 from assistant.backends.connection.models import MAX_LIST_BYTES, ListedModel, parse_models
+from assistant.backends.error_translation import translate_errors, wrong_api_error
+from assistant.backends.requests import Request
 
 LOOKUP_SECONDS = 10.0
 """Deadline for requests that need no model."""
@@ -24,15 +25,15 @@ def fetch_models(client: OpenAI, seconds: float = LOOKUP_SECONDS) -> list[Listed
 def _fetch(client: OpenAI, request: Request) -> list[ListedModel]:
     body = b""
     with translate_errors(client), client.models.with_streaming_response.list() as response:
-        request.answered_by(response.http_response)
+        request.attach(response.http_response)
         for chunk in response.iter_bytes():
             body += chunk
             if len(body) > MAX_LIST_BYTES:
-                raise not_the_api(client)
+                raise wrong_api_error(client)
     try:
         models = parse_models(json.loads(body))
     except (ValueError, RecursionError):
         models = None
     if models is None:
-        raise not_the_api(client)
+        raise wrong_api_error(client)
     return models

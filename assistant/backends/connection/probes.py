@@ -9,15 +9,14 @@ from typing import Any, TypeVar, cast
 from openai import OpenAI, Stream
 
 from assistant.backends.chat_completions import stream as chat_stream
-from assistant.backends.client import (
-    Request,
-    failure,
-    host,
-    is_streamed,
-    not_the_api,
-    refuse_page,
+from assistant.backends.client import host, is_streamed
+from assistant.backends.error_translation import (
+    error_for_code,
+    refuse_web_page,
     translate_errors,
+    wrong_api_error,
 )
+from assistant.backends.requests import Request
 from assistant.backends.responses import stream as responses_stream
 from assistant.backends.stream_errors import NoEnding, StreamError
 from assistant.errors import BackendError, Incomplete, Interrupted, RequestRefused
@@ -59,8 +58,8 @@ def probe_responses(
     if ping:
         body["tools"] = [{"type": "function", "strict": True, **PING}]
     with translate_errors(client), client.responses.with_streaming_response.create(**body) as response:
-        request.answered_by(response.http_response)
-        refuse_page(response.http_response, client)
+        request.attach(response.http_response)
+        refuse_web_page(response.http_response, client)
         if not is_streamed(response.http_response):
             return ProbeAnswer(streamed=False)
         answer = _drain(responses_stream.read(response.parse(to=Stream[object])), client)
@@ -88,8 +87,8 @@ def _complete(
         body["tools"] = [{"type": "function", "function": PING}]
     create = client.chat.completions.with_streaming_response.create
     with translate_errors(client), create(**body) as response:
-        request.answered_by(response.http_response)
-        refuse_page(response.http_response, client)
+        request.attach(response.http_response)
+        refuse_web_page(response.http_response, client)
         streamed = is_streamed(response.http_response)
         chunks = (
             chat_stream.parse_chunks(response.iter_bytes()) if streamed else [json.loads(response.read())]
@@ -103,7 +102,7 @@ def probe_conversations(client: OpenAI, request: Request) -> None:
         created: Any = client.conversations.create()
     conversation = getattr(created, "id", None)
     if not isinstance(conversation, str) or not conversation:
-        raise not_the_api(client)
+        raise wrong_api_error(client)
     with suppress(BackendError), translate_errors(client):
         client.conversations.delete(conversation)
 
@@ -118,7 +117,7 @@ def _drain(events: Generator[Event, None, T], client: OpenAI) -> T | None:
     except Incomplete:
         return None
     except StreamError as error:
-        raise failure(error.code, error, client) from error
+        raise error_for_code(error.code, error, client) from error
     except NoEnding as error:
         text = N_("{host} ended the stream early.", host=host(client))
         raise Interrupted(text, code="interrupted", retry=True) from error

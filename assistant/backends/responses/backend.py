@@ -15,15 +15,15 @@ import openai
 from openai import OpenAI, Stream
 
 from assistant.backends.base import RemoteBackend
-from assistant.backends.client import (
-    address,
-    check_id,
-    looking_for_a_thread,
-    refuse_page,
+from assistant.backends.client import address
+from assistant.backends.context import BYTES_PER_TOKEN, SHORTENED, size
+from assistant.backends.error_translation import (
+    refuse_web_page,
     require_final_event,
     translate_errors,
+    translate_lookup_errors,
+    validate_id,
 )
-from assistant.backends.context import BYTES_PER_TOKEN, SHORTENED, size
 from assistant.backends.files import light
 from assistant.backends.parameters import without_refused
 from assistant.backends.requests import Request, RequestRegistry, repeat_once
@@ -212,7 +212,7 @@ class Responses(RemoteBackend):
                     try:
                         with translate_errors(self._client), connect() as response:
                             request.attach(response.http_response)
-                            refuse_page(response.http_response, self._client)
+                            refuse_web_page(response.http_response, self._client)
                             for event in cast("Stream[object]", response.parse(to=Stream[object])):
                                 if body.get("background") and isinstance(event, dict):
                                     self._note_running(event, state)
@@ -326,8 +326,8 @@ class Responses(RemoteBackend):
 
     def load_thread(self, thread_id: str) -> Thread:
         """Return the thread of a conversation; see ``RemoteBackend``."""
-        check_id(thread_id)
-        with looking_for_a_thread(self._client):
+        validate_id(thread_id)
+        with translate_lookup_errors(self._client):
             items = list(self._conversations.items(thread_id, "asc"))
         thread = Thread(thread_id)
         state = self._state(thread)

@@ -12,7 +12,7 @@ from pathlib import PurePath
 import openai
 from openai import OpenAI
 
-from assistant.backends.client import check_id, clean, not_the_api, translate_errors
+from assistant.backends.error_translation import safe_text, translate_errors, validate_id, wrong_api_error
 from assistant.backends.requests import Request
 from assistant.backends.responses.items import Item
 from assistant.backends.responses.state import ResponsesState
@@ -157,7 +157,7 @@ class ThreadFiles:
                     continue
                 self._state.file_ids[digest] = ""
                 self._delete(self._client.files.delete, file_id)
-                reason = clean(getattr(error, "message", ""), self._client)
+                reason = safe_text(getattr(error, "message", ""), self._client)
                 name = names.get(digest, N_("A file"))
                 text = N_("{name} cannot be searched; it goes with the message.", name=name)
                 if reason:
@@ -199,7 +199,7 @@ class ThreadFiles:
     def _id_of(self, created: object) -> str:
         found = getattr(created, "id", None)
         if not isinstance(found, str) or not found:
-            raise not_the_api(self._client)
+            raise wrong_api_error(self._client)
         return found
 
 
@@ -218,7 +218,7 @@ def download(client: OpenAI, container_id: str, file_id: str) -> bytes:
     data = b""
     files = client.containers.files.content.with_streaming_response
     for name in (container_id, file_id):
-        check_id(name)
+        validate_id(name)
     try:
         with translate_errors(client), files.retrieve(file_id, container_id=container_id) as response:
             for chunk in response.iter_bytes():

@@ -7,8 +7,8 @@ from typing import Any, Literal, cast
 import openai
 from openai import Omit, OpenAI, omit
 
-from assistant.backends.client import not_the_api, translate_errors
 from assistant.backends.context import shortened
+from assistant.backends.error_translation import translate_errors, wrong_api_error
 from assistant.backends.files import content_of, light, told_by_name, whole
 from assistant.backends.responses.hosted import is_approval_request
 from assistant.backends.responses.items import (
@@ -247,7 +247,7 @@ class Conversations:
             )
             conversation_id = getattr(conversation, "id", None)
             if not isinstance(conversation_id, str) or not conversation_id:
-                raise not_the_api(self._client)
+                raise wrong_api_error(self._client)
             for start in range(PAGE_ITEMS, len(items), PAGE_ITEMS):
                 batch = cast("Any", items[start : start + PAGE_ITEMS])
                 self._client.conversations.items.create(conversation_id, items=batch)
@@ -307,7 +307,7 @@ class Conversations:
                 page = None
             items = page.get("data") if isinstance(page, dict) else None
             if not isinstance(items, list):
-                raise not_the_api(self._client)
+                raise wrong_api_error(self._client)
             for item in items:
                 # Some fields may not be sent back as null.
                 yield {name: value for name, value in item.items() if value is not None}

@@ -16,15 +16,15 @@ def thread_of(*questions: str) -> Thread:
 
 def test_whole_turns_are_left_out_and_stay_left_out() -> None:
     thread = thread_of("1?", "2?", "3?")
-    state = ChatState(thread, "server", "model")
+    state = ChatState(thread, "server model")
     assert len(state.messages()) == 6
     assert state.shorten()
     assert state.messages()[0]["content"] in ("2?", "3?")
-    assert ChatState(thread, "server", "model").messages() == state.messages()
+    assert ChatState(thread, "server model").messages() == state.messages()
 
 
 def test_the_last_turn_is_never_left_out() -> None:
-    state = ChatState(thread_of("1?"), "server", "model")
+    state = ChatState(thread_of("1?"), "server model")
     assert not state.shorten()
     assert not state.shorten(max_bytes=1)
     assert len(state.messages()) == 2
@@ -32,8 +32,8 @@ def test_the_last_turn_is_never_left_out() -> None:
 
 def test_attachments_refused_by_one_model_are_sent_to_another() -> None:
     thread = thread_of("1?")
-    state = ChatState(thread, "server", "model")
-    state.notes["named_only"].append("digest")
-    assert ChatState(thread, "server", "model").notes["named_only"] == ["digest"]
-    assert ChatState(thread, "server", "other").notes["named_only"] == []
-    assert ChatState(thread, "elsewhere", "other").notes["named_only"] == []
+    state = ChatState(thread, "server model")
+    state.named_only.append("digest")
+    assert ChatState(thread, "server model").named_only == ["digest"]
+    assert ChatState(thread, "server other").named_only == []
+    assert ChatState(thread, "elsewhere other").named_only == []

@@ -1,0 +1,283 @@
+"""Translate what the SDK, the network and a server report into the errors of ``assistant.errors``.
+
+An exception of the SDK, or of the network below it, never leaves ``backends/``; no error's text contains the key.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import openai
+from openai import OpenAI
+
+from assistant.backends.client import address, host
+from assistant.backends.stream_errors import NoEnding, StreamError
+from assistant.errors import BackendError, Interrupted, RequestRefused, ServerFailed, UnknownThread
+from assistant.locale import N_, N_plural, Sentence
+from assistant.recordings.redaction import secrets_of
+from assistant.transports.disable_retry import seconds_to_wait
+
+
+@contextmanager
+def translate_errors(client: OpenAI) -> Iterator[None]:
+    """Within this block, every exception of the SDK and the network becomes a ``BackendError``."""
+    try:
+        yield
+    except openai.APIStatusError as error:
+        raise _of_status(error, client) from error
+    except openai.APITimeoutError as error:
+        raise Interrupted(
+            N_("{host} was silent for too long. Try again.", host=host(client)), code="timeout", retry=True
+        ) from error
+    except openai.APIConnectionError as error:
+        raise _of_connection(error, client) from error
+    except openai.APIError as error:  # an error in the middle of a stream
+        raise error_for_code(_code(error), error.message, client) from error
+    except openai.OpenAIError as error:
+        raise ServerFailed(
+            N_("The request could not be made: {message}", message=safe_text(str(error), client)),
+            code="client",
+        ) from error
+    except httpx2.HTTPError as error:
+        raise _cut(client) from error
+    except (ValueError, RecursionError) as error:  # JSON that is none, or that nobody can hold
+        raise ServerFailed(
+            N_(
+                "{host} sent something that is not JSON. Try again, or check {url_setting}.",
+                host=host(client),
+                url_setting="OPENAI_BASE_URL",
+            ),
+            code="not_json",
+            retry=True,
+        ) from error
+
+
+@contextmanager
+def require_final_event(client: OpenAI) -> Iterator[None]:
+    """Within this block, a stream that did not end well becomes a ``BackendError``."""
+    try:
+        yield
+    except StreamError as error:
+        raise error_for_code(error.code, error, client) from error
+    except NoEnding as error:
+        raise Interrupted(
+            N_("{host} stopped in the middle of the answer.", host=host(client)),
+            code="interrupted",
+            retry=True,
+        ) from error
+
+
+@contextmanager
+def translate_lookup_errors(client: OpenAI) -> Iterator[None]:
+    """Like ``translate_errors``; and what a server says of an id that it does not know is ``UnknownThread``."""
+    with translate_errors(client):
+        try:
+            yield
+        except (openai.APIStatusError, ValueError) as error:
+            if isinstance(error, openai.APIStatusError) and error.status_code not in _NO_SUCH_THREAD:
+                raise
+            raise UnknownThread(
+                N_("{host} has no thread with this id.", host=host(client)), code="unknown_thread"
+            ) from error
+
+
+_NO_SUCH_THREAD = (400, 404, 405, 422, 501)
+
+
+def refuse_web_page(response: httpx2.Response, client: OpenAI) -> None:
+    """Make sure that an answer is none of a web server.
+
+    Raises:
+        ServerFailed: It is a web page.
+    """
+    if "text/html" in response.headers.get("content-type", ""):
+        raise wrong_api_error(client)
+
+
+def safe_text(text: object, client: OpenAI) -> str:
+    """A server's own words: one line, not too long, and without the key or what is secret in the address."""
+    words = " ".join(str(text).split())
+    secrets = secrets_of(str(client.base_url), {"authorization": f"Bearer {client.api_key}"})
+    for secret in sorted(secrets, key=len, reverse=True):
+        words = words.replace(secret, "…")
+    words = re.sub(r"\bsk-[\w*-]{6,}", "sk-…", words)
+    return words if len(words) <= 300 else words[:300] + " …"
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """The sentence for an error code. Its parameters are ``host``, ``message`` and the names of settings."""
+
+    text: str
+    fault: type[BackendError] = RequestRefused
+    retry: bool = False
+
+
+_KEY = _Meaning(
+    N_("{host} does not accept the key. Check {key_setting}: it may be mistyped, expired or revoked.")
+)
+_QUOTA = _Meaning(
+    N_("The account's quota or credit is used up. Add credit or raise the limit in its billing, then retry.")
+)
+_RATE = _Meaning(N_("Too many requests just now at {host}. Wait a little and try again."), retry=True)
+_MODEL = _Meaning(
+    N_("{host} does not offer this model to you. Set {model_setting} to one it has. It says: {message}")
+)
+_LONG = _Meaning(
+    N_("This is more than the model can take in at once. Say it in smaller parts, or start a new chat.")
+)
+_BUSY = _Meaning(
+    N_("{host} is overloaded or has an internal error. Try again in a moment."), ServerFailed, True
+)
+_POLICY = _Meaning(
+    N_("{host} refused this message under its usage policy. Word it differently. It says: {message}")
+)
+_FAILED = _Meaning(N_("{host} failed. Try again in a moment. It says: {message}"), ServerFailed, True)
+_REFUSED = _Meaning(N_("{host} refused the request. It says: {message}"))
+
+_MEANINGS = {
+    "invalid_api_key": _KEY,
+    "insufficient_quota": _QUOTA,
+    "credit_balance_exhausted": _QUOTA,
+    "project_spend_limit_exceeded": _QUOTA,
+    "organization_spend_limit_exceeded": _QUOTA,
+    "organization_usage_limit_exceeded": _QUOTA,
+    "rate_limit_exceeded": _RATE,
+    "slow_down": _RATE,
+    "model_not_found": _MODEL,
+    "context_length_exceeded": _LONG,
+    "server_error": _BUSY,
+    "server_is_overloaded": _BUSY,
+    "invalid_prompt": _POLICY,
+    "bio_policy": _POLICY,
+    "misalignment_policy_violation": _POLICY,
+    "conversation_locked": _Meaning(
+        N_("Another answer is still being written in this conversation."), retry=True
+    ),
+}
+SETTING_NAMES = {
+    "key_setting": "OPENAI_API_KEY",
+    "url_setting": "OPENAI_BASE_URL",
+    "model_setting": "OPENAI_MODEL",
+}
+_BY_STATUS = {
+    401: ("invalid_api_key", _KEY),
+    403: (
+        "forbidden",
+        _Meaning(N_("{host} does not allow this to your account or project. It says: {message}")),
+    ),
+    404: (
+        "not_found",
+        _Meaning(
+            N_(
+                "{host} does not know this address or model. Check {url_setting} (it usually ends in /v1) "
+                "and {model_setting}. It says: {message}"
+            )
+        ),
+    ),
+    429: ("rate_limit_exceeded", _RATE),
+}
+
+
+def error_for_code(
+    code: str, words: object, client: OpenAI, status: int = 0, retry_after: float | None = None
+) -> BackendError:
+    """The exception for an error that a server named, by its code, else by its status."""
+    meaning = _MEANINGS.get(code)
+    if meaning is None and _TOO_LONG.search(f"{words} {code}"):
+        code, meaning = "context_length_exceeded", _LONG
+    if meaning is None and status in _BY_STATUS:
+        code, meaning = _BY_STATUS[status]
+    if meaning is None and (status >= 500 or status == 0):
+        meaning = _FAILED
+    meaning = meaning or _REFUSED
+    text = Sentence(
+        meaning.text,
+        {"host": host(client), "message": safe_text(words, client) or N_("nothing"), **SETTING_NAMES},
+    )
+    if meaning is _RATE and retry_after:
+        text = N_plural(
+            "Too many requests just now at {host}. Wait {count} second and try again.",
+            "Too many requests just now at {host}. Wait {count} seconds and try again.",
+            round(retry_after),
+            host=host(client),
+        )
+    return meaning.fault(
+        text, code=safe_text(code, client) or "unknown", retry=meaning.retry, retry_after=retry_after
+    )
+
+
+def _of_status(error: openai.APIStatusError, client: OpenAI) -> BackendError:
+    return error_for_code(
+        _code(error),
+        _words(error),
+        client,
+        error.status_code,
+        seconds_to_wait(error.response) or None,
+    )
+
+
+def _code(error: openai.APIError) -> str:
+    """``code``, or ``type`` where a spent quota is only named there."""
+    for name in (error.code, error.type):
+        if isinstance(name, str) and name in _MEANINGS:
+            return name
+    return str(error.code or error.type or "")
+
+
+_TOO_LONG = re.compile(r"context (length|size|window)|prompt (is )?too long|exceed_context", re.IGNORECASE)
+"""How servers say it that have no code for it: vLLM, llama.cpp, Ollama, LM Studio and OpenRouter."""
+
+
+def _words(error: openai.APIStatusError) -> object:
+    """The server's message, from wherever this server puts it."""
+    body: Any = error.body
+    if isinstance(body, dict):
+        return body.get("message") or body.get("detail") or body.get("error") or error.message
+    return error.message
+
+
+def _of_connection(error: openai.APIConnectionError, client: OpenAI) -> BackendError:
+    if isinstance(error.__cause__, (httpx2.ConnectError, httpx2.ConnectTimeout)):
+        return ServerFailed(
+            N_(
+                "{host} cannot be reached. Is the server running, the address right, the network up?",
+                host=host(client),
+            ),
+            code="unreachable",
+            retry=True,
+        )
+    return _cut(client)
+
+
+def _cut(client: OpenAI) -> BackendError:
+    return Interrupted(
+        N_("The connection to {host} was lost in the middle of the answer.", host=host(client)),
+        code="interrupted",
+        retry=True,
+    )
+
+
+def validate_id(thread_id: str) -> None:
+    """Make sure that a server can be asked for this: it comes from an address that anybody may type.
+
+    Raises:
+        UnknownThread: It can be no id.
+    """
+    if not 0 < len(thread_id) <= 512 or not thread_id.isprintable() or thread_id.strip(".") == "":
+        raise UnknownThread(N_("This is not the id of a thread."), code="unknown_thread")
+
+
+def wrong_api_error(client: OpenAI) -> BackendError:
+    """The error for an address where something other than the API answers."""
+    return ServerFailed(
+        N_(
+            "{address} returned a web page, not an API response. Check {url_setting}: it usually ends in /v1.",
+            address=address(client),
+            url_setting="OPENAI_BASE_URL",
+        ),
+        code="not_the_api",
+    )
