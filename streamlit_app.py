@@ -25,17 +25,17 @@ from assistant.events import Decision
 from assistant.locale import N_
 from assistant.messages import Message
 from assistant.observability.logs import measured
-from assistant.recordings.recording import Recording
+from assistant.recordings.recording import Recording, sample_files
+from assistant.recordings.requests import prompt_of
 from assistant.runs.loop import Events, Run
-from assistant.runs.replay import player
+from assistant.runs.replay import replay_assistant
 from assistant.settings import Settings
 from assistant.storage.store import Store
 from assistant.threads import unguessable_id
 from assistant.tools.fault_injection import with_faults
 from assistant.tools.hosted import format_hosted_tools
-from assistant.transports.fault_spec import parse
+from assistant.transports.fault_spec import parse_faults
 from assistant.transports.recorder import record_run
-from assistant.transports.replay import prompt_of, shipped
 from assistant.ui.accessibility import draw_live_region
 from assistant.ui.chat.approval import draw_approval
 from assistant.ui.chat.branches import Branching
@@ -123,8 +123,8 @@ def catch_up(thread: Thread) -> bool:
 
 def answer(run: Callable[[], Run], thread: Thread) -> None:
     """Let a run go, record it, and keep the thread as it grows."""
-    before = recordings.of(thread.id)[-1:] if thread.is_paused else []
-    recording = before[0] if before else recordings.begin(thread.id)  # what was paused goes on
+    before = recordings.for_thread(thread.id)[-1:] if thread.is_paused else []
+    recording = before[0] if before else recordings.start(thread.id)  # what was paused goes on
     st.session_state.recording = recording
 
     def wrap(events: Events) -> Events:
@@ -206,14 +206,16 @@ def switch(position: int, number: int) -> None:
 
 def replay(recording: Recording, speed: float) -> None:
     """Play a tape in a thread of its own, which is not kept: it was no conversation."""
-    played = player(recording, toolbox, speed=speed, again=st.session_state.get("replay_again", False))
+    played = replay_assistant(
+        recording, toolbox, speed=speed, run_functions=st.session_state.get("replay_again", False)
+    )
     copy = Thread(unguessable_id(), owner=user.id)
 
     def clear(events: Events) -> Events:
         yield from events
         copy.backend_state.clear()  # the server that this seems to have talked to knows nothing of it
 
-    st.session_state.recording = recordings.begin(copy.id)
+    st.session_state.recording = recordings.start(copy.id)
     made = st.session_state.recording
     live.start(
         copy,
@@ -351,7 +353,7 @@ owners, configured = configured, restrict_credentials(configured, localhost)
 metrics = metrics_of(owners, id(Thread))
 broken = st.session_state.get("faults", configured.faults)  # on purpose, for this session alone
 with suppress(ValueError):
-    toolbox = with_faults(toolbox, parse(broken))
+    toolbox = with_faults(toolbox, parse_faults(broken))
     configured = replace(configured, faults=broken)
 chosen = st.session_state.get("choice")  # another connection, for this session alone
 choice = chosen if isinstance(chosen, ConnectionOverride) else None  # not, after an edit reloaded the package
@@ -463,7 +465,7 @@ if not thread.messages and not prompt.strip() and not attached:
         for number, example in enumerate(EXAMPLES):
             if st.button(example, key=f"example_{number}"):
                 prompt = example
-        for name, path in shipped().items() if settings.demo else ():
+        for name, path in sample_files().items() if settings.demo else ():
             st.button(
                 _("Play a tape: {name}", name=translate(name.replace("_", " "))),
                 key=f"tape_{name}",
@@ -522,7 +524,7 @@ watch = None
 if right is not None:
     from assistant.ui.sandbox.panel import Sandbox, draw_sandbox  # much to load, and most never look
 
-    recorded_here = recordings.of(thread.id) or ([st.session_state.recording] if run else [])
+    recorded_here = recordings.for_thread(thread.id) or ([st.session_state.recording] if run else [])
     with right:
         watch = draw_sandbox(
             Sandbox(

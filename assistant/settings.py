@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 from assistant.access.auth import parse_allowed
 from assistant.access.limits import Limit, parse_limits
 from assistant.errors import SettingsError
-from assistant.recordings.prices import price_of
+from assistant.recordings.prices import has_price
 from assistant.recordings.redaction import has_secret_query, secrets_of
 from assistant.tools import hosted
-from assistant.transports.fault_spec import parse
+from assistant.transports.fault_spec import parse_faults
 
 OPENAI_URL = "https://api.openai.com/v1"
 
@@ -168,7 +168,7 @@ class Settings:
     def has_price(self) -> bool:
         """Whether it is known what an answer costs: a model of OpenAI's, asked at OpenAI."""
         of_its_own = self.agent_id or self.assistant_id
-        return price_of(self.model) is not None and not of_its_own and self.base_url in ("", OPENAI_URL)
+        return has_price(self.model) and not of_its_own and self.base_url in ("", OPENAI_URL)
 
 
 def _key(value: str) -> str:
@@ -235,7 +235,7 @@ def _limits(name: str, value: str) -> tuple[Limit, ...]:
 
 def _faults(value: str) -> str:
     try:
-        parse(value)
+        parse_faults(value)
     except ValueError as error:
         raise SettingsError(f"ASSISTANT_FAULTS cannot be used. {error}") from None
     return value

@@ -1,6 +1,6 @@
 """One turn in a terminal: the same assistant, settings and events as on the page, for scripts and CI.
 
-Not here: anything of Streamlit. The thread is not kept; a tape of the run can be.
+Not here: anything of Streamlit. The thread is not kept; a recording of the run can be.
 
 The one rule: the answer's text alone goes to standard output, so that it can be piped; all else goes to
 standard error. With ``--json`` every event goes to standard output instead, a JSON object in each line.
@@ -40,15 +40,16 @@ from assistant.events import (
     ToolResult,
 )
 from assistant.recordings.recording import Recording, RecordingError
+from assistant.recordings.requests import prompt_of
 from assistant.runs.loop import STOPPED, Assistant
-from assistant.runs.replay import player
+from assistant.runs.replay import replay_assistant
 from assistant.settings import Settings
 from assistant.threads import Thread
 from assistant.tools.fault_injection import with_faults
 from assistant.tools.toolbox import Toolbox
-from assistant.transports.fault_spec import parse
+from assistant.transports.fault_spec import parse_faults
+from assistant.transports.live_recording import LiveRecording
 from assistant.transports.recorder import record_run
-from assistant.transports.replay import prompt_of
 
 COMPLETED, FAILED, USAGE, LIMITED, PAUSED, INTERRUPTED, UNHEARD = 0, 1, 2, 3, 4, 130, 141
 """The exit statuses. The last two are those of a process that Ctrl-C or a closed pipe has ended."""
@@ -72,17 +73,17 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     try:
         played = Recording.from_lines(asked.replay.read_text("utf-8")) if asked.replay else None
         prompt = _prompt(asked.prompt, played)
-        assistant = player(played, speed=math.inf) if played else _assistant(environment)
+        assistant = replay_assistant(played, speed=math.inf) if played else _assistant(environment)
         file = asked.record.open("w", encoding="utf-8") if asked.record else None
     except (SettingsError, FunctionError, _UsageError) as error:
         return _refuse(str(error))
     except UnicodeDecodeError:
-        return _refuse(f"{asked.replay} is no tape: it is not text.")
+        return _refuse(f"{asked.replay} is not a recording: it is not text.")
     except RecordingError as error:
-        return _refuse(f"{asked.replay} is no tape. {error}")
+        return _refuse(f"{asked.replay} is not a recording. {error}")
     except OSError as error:
         return _refuse(f"{error.filename} cannot be used: {error.strerror}.")
-    thread, recording = Thread(), Recording()
+    thread, recording = Thread(), LiveRecording()
     show = _show_as_json if asked.json else _Printer(sys.stdout, thread).show
     try:
         return _answer(record_run(assistant.run(thread, prompt), recording), show)
@@ -103,7 +104,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print every event, a JSON object in each line")
     parser.add_argument("--record", type=Path, metavar="FILE", help="write a recording of the run")
     parser.add_argument(
-        "--replay", type=Path, metavar="FILE", help="play a tape, without a key and without its functions"
+        "--replay",
+        type=Path,
+        metavar="FILE",
+        help="replay a recording, without a key and without running its functions",
     )
     return parser
 
@@ -113,7 +117,7 @@ class _UsageError(Exception):
 
 
 def _prompt(given: str | None, played: Recording | None) -> str:
-    """What is said: as an argument, on the tape, or through standard input."""
+    """What is said: as an argument, in the recording, or through standard input."""
     if given is None and played:
         prompt = prompt_of(played)
     elif given == "-" or (given is None and not sys.stdin.isatty()):
@@ -130,7 +134,7 @@ def _assistant(environment: Mapping[str, str]) -> Assistant:
     settings = Settings.load(environment, dotenv_values(Path(__file__).parent.with_name(".env")))
     toolbox = Toolbox.from_package(functions)
     try:
-        toolbox = with_faults(toolbox, parse(settings.faults))
+        toolbox = with_faults(toolbox, parse_faults(settings.faults))
     except ValueError as error:
         raise SettingsError(f"ASSISTANT_FAULTS cannot be used. {error}") from None
     if settings.demo:

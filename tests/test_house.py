@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"access", "errors", "locale", "recordings", "tools", "transports"},
     "attachments": {"locale", "messages"},
     "markdown": set(),
-    "recordings": {"transports"},
+    "recordings": {"events"},
     "transports": {"events", "recordings"},
     "demo": set(),
     "tools": CORE | {"attachments", "recordings", "transports"},
@@ -102,6 +102,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 LIBRARIES = {
     "openai": {"backends"},
     "streamlit": {"ui"},
+    "genai_prices": {"recordings"},
     "sqlalchemy": {"access", "storage"},
     "httpx2": {"backends", "demo", "functions", "recordings", "transports"},
 }

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from assistant.recordings.entries import RunClosed
 from assistant.recordings.recording import Recording
 from assistant.settings import VARIABLES
 from assistant.terminal import DEMO
@@ -185,16 +186,16 @@ def test_a_recording_is_replayed_without_key_server_and_functions(
     run: Run, server: ModelServer, model: dict[str, str], tmp_path: Path
 ) -> None:
     server.plays(calls(call("get_current_time", time_zone="Asia/Tokyo")), text("It is late."))
-    _, first, _ = run("What time is it?", "--record", "run.jsonl", "--json", **model)
-    kept = (tmp_path / "run.jsonl").read_text("utf-8")
+    _, first, _ = run("What time is it?", "--record", "run.recording.jsonl", "--json", **model)
+    kept = (tmp_path / "run.recording.jsonl").read_text("utf-8")
     assert "sk-test-key" not in kept
-    assert [
-        each.response and each.response.what["status"] for each in Recording.from_lines(kept).exchanges()
-    ] == [200] * 3
+    assert [each.response and each.response.status for each in Recording.from_lines(kept).exchanges()] == [
+        200
+    ] * 3
     server.end_script()
     asked = len(server.asked)
     time.sleep(1.1)  # so that the function itself would tell another time
-    status, again, _ = run("--replay", "run.jsonl", "--json")
+    status, again, _ = run("--replay", "run.recording.jsonl", "--json")
     assert (status, events(again)) == (0, events(first))
     assert len(server.asked) == asked
 
@@ -227,11 +228,11 @@ def test_the_exit_status_tells_how_the_run_ended(
     run: Run, server: ModelServer, model: dict[str, str], play: Play, status: int, said: str, tmp_path: Path
 ) -> None:
     server.plays(play)
-    exited, _, beside = run("Go", "--record", "run.jsonl", **model)
+    exited, _, beside = run("Go", "--record", "run.recording.jsonl", **model)
     port = server.url.rpartition(":")[2].partition("/")[0]
     assert (exited, beside.splitlines()[-1]) == (status, said.format(port=port))
-    last = Recording.from_lines((tmp_path / "run.jsonl").read_text("utf-8")).entries()[-1]
-    assert last.what["event"] == {1: "RunFailed", 3: "RunStopped", 4: "RunPaused"}[status]
+    last = Recording.from_lines((tmp_path / "run.recording.jsonl").read_text("utf-8")).run_events()[-1]
+    assert type(last).__name__ == {1: "RunFailed", 3: "RunStopped", 4: "RunPaused"}[status]
 
 
 @pytest.mark.exhaustive
@@ -250,10 +251,10 @@ def test_the_exit_status_tells_how_the_run_ended(
         (
             ["--replay", "text"],
             {},
-            "text is no tape. Line 1 is not the beginning of a tape: "
-            'it must be like {"tape": 1, "began": …}.',
+            "text is not a recording. Line 1 is not the header of a recording: "
+            '{"recording": 1, "began": …} is expected.',
         ),
-        (["--replay", "bytes"], {}, "bytes is no tape: it is not text."),
+        (["--replay", "bytes"], {}, "bytes is not a recording: it is not text."),
         (
             ["Hi", "--record", "no/where"],
             {"OPENAI_BASE_URL": "http://localhost:9/v1"},
@@ -261,7 +262,7 @@ def test_the_exit_status_tells_how_the_run_ended(
         ),
         (["--what"], {}, "assistant: error: unrecognized arguments: --what"),
     ],
-    ids=["nothing", "blank", "setting", "no tape", "other text", "bytes", "nowhere", "option"],
+    ids=["nothing", "blank", "setting", "no recording", "other text", "bytes", "nowhere", "option"],
 )
 def test_a_usage_error_is_one_sentence(
     run: Run, arguments: list[str], settings: dict[str, str], said: str, tmp_path: Path
@@ -286,7 +287,7 @@ def test_ctrl_c_ends_the_run_promptly_and_writes_the_recording(
     (tmp_path / "more" / "wait.py").write_text(WAIT)
     silence = text("So far, so good", cut=6, how="silence")
     server.plays(silence if way == "silent server" else calls(*text("So").items, call("wait")))
-    with started("Go", "--record", "run.jsonl", **model) as process:
+    with started("Go", "--record", "run.recording.jsonl", **model) as process:
         assert process.stdout
         assert process.stderr
         assert process.stdout.read(2) == "So"
@@ -298,8 +299,8 @@ def test_ctrl_c_ends_the_run_promptly_and_writes_the_recording(
         printed, beside = process.communicate(timeout=10)
     assert (process.returncode, beside) == (130, "Stopped.\n")
     assert printed.endswith("\n")
-    entries = Recording.from_lines((tmp_path / "run.jsonl").read_text("utf-8")).entries()
-    assert [each.what for each in entries if each.kind == "run"][-1] == {"event": "RunClosed"}
+    recording = Recording.from_lines((tmp_path / "run.recording.jsonl").read_text("utf-8"))
+    assert recording.run_events()[-1] == RunClosed()
 
 
 @pytest.mark.exhaustive

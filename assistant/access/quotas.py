@@ -12,7 +12,7 @@ from assistant.access.usage_store import UsageStore
 from assistant.errors import StoreError, UsageUnavailable
 from assistant.events import Usage
 from assistant.locale import N_
-from assistant.recordings.prices import cost, price_of
+from assistant.recordings.prices import cost_of
 from assistant.recordings.redaction import secrets_of
 from assistant.settings import Settings
 from assistant.storage.store import Store
@@ -68,8 +68,10 @@ class QuotaGuard:
         A model without a known price costs what the configured model costs.
         """
         tokens, dollars = usage.input + usage.output, 0.0
-        if self.settings.has_price and (price := price_of(model) or price_of(self.settings.model)):
-            dollars = cost(price, input=usage.input, cached=usage.cached, written=0, output=usage.output)
+        if self.settings.has_price:
+            tokens_by_kind = {"input": usage.input, "cached": usage.cached, "output": usage.output}
+            costs = (cost_of(name, **tokens_by_kind) for name in (model, self.settings.model))
+            dollars = next((cost for cost in costs if cost is not None), 0.0)
         try:
             if self.store is not None:
                 UsageStore(self.store.database).charge(self.user_id, tokens, dollars)

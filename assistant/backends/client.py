@@ -7,10 +7,10 @@ from functools import cache
 import httpx2
 from openai import OpenAI
 
-from assistant.recordings.redaction import without_secrets
+from assistant.recordings.redaction import redact_url
 from assistant.settings import OPENAI_URL, Settings
 from assistant.transports.disable_retry import disable_retry
-from assistant.transports.fault_spec import Fault, parse
+from assistant.transports.fault_spec import Fault, parse_faults
 from assistant.transports.fault_transport import FaultTransport
 from assistant.transports.recorder import RecordTransport
 from assistant.transports.throttle import ThrottleTransport
@@ -48,7 +48,7 @@ def connect(settings: Settings, demo: httpx2.BaseTransport | None = None) -> Ope
         )
         # The SDK insists on a key; a local server ignores it.
         key, url = settings.api_key or "none", settings.base_url or OPENAI_URL
-    faults = [fault for fault in parse(settings.faults) if not fault.is_of_functions]
+    faults = [fault for fault in parse_faults(settings.faults) if not fault.is_of_functions]
     # Wrapped from within: a client that is given a transport forgets the proxies of the environment.
     client._transport = _wrapped(client._transport, faults)
     client._mounts = {
@@ -76,7 +76,7 @@ def host(client: OpenAI) -> str:
 
 def address(client: OpenAI) -> str:
     """The server's address, without a password or a key that may stand in it."""
-    return without_secrets(str(client.base_url))
+    return redact_url(str(client.base_url))
 
 
 def is_streamed(response: httpx2.Response) -> bool:

@@ -11,10 +11,10 @@ import zipfile
 from datetime import UTC, datetime
 
 from assistant.messages import Message
-from assistant.recordings.recording import Recording
-from assistant.runs.replay import player
+from assistant.recordings.recording import FILE_ENDING, Recording
+from assistant.recordings.requests import prompt_of
+from assistant.runs.replay import replay_assistant
 from assistant.threads import Thread
-from assistant.transports.replay import prompt_of
 
 _TEST = '''"""Replays {recording_name} and checks that its answer has not changed."""
 
@@ -23,14 +23,14 @@ from pathlib import Path
 
 from assistant import Thread
 from assistant.recordings.recording import Recording
-from assistant.runs.replay import player
-from assistant.transports.replay import prompt_of
+from assistant.recordings.requests import prompt_of
+from assistant.runs.replay import replay_assistant
 
 
 def test_{name}() -> None:
     recording = Recording.from_lines(Path(__file__).with_name("{recording_name}").read_text("utf-8"))
     thread = Thread()
-    list(player(recording, speed=math.inf).run(thread, prompt_of(recording)))
+    list(replay_assistant(recording, speed=math.inf).run(thread, prompt_of(recording)))
     answer = thread.messages[-1]
     assert [(call.name, call.arguments) for call in answer.calls] == {calls}
     assert [call.result and call.result.output for call in answer.calls] == {outputs}
@@ -47,7 +47,7 @@ def pytest_zip(recording: Recording) -> bytes:
     """
     name = _name(recording)
     answer = _replay(recording)
-    recording_name = f"{name}.jsonl"
+    recording_name = name + FILE_ENDING
     test = _TEST.format(
         recording_name=recording_name,
         name=name,
@@ -65,7 +65,7 @@ def pytest_zip(recording: Recording) -> bytes:
 
 def _replay(recording: Recording) -> Message:
     thread = Thread()
-    list(player(recording, speed=math.inf).run(thread, prompt_of(recording)))
+    list(replay_assistant(recording, speed=math.inf).run(thread, prompt_of(recording)))
     return thread.messages[-1]
 
 

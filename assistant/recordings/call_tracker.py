@@ -1,142 +1,164 @@
-"""The calls of a run along its tape: who asked for them, who answered them, and who still waits.
+"""Follow the calls of a run along its recording: which were requested, answered, and still wait.
 
-Not here: one answer by itself (``check.py``), or how a protocol says things (``streams.py``).
-
-The one rule: a request that carries all that came before is judged by itself; one to a server that remembers
-is judged by what is known, and what may have been asked for in an earlier run is not held against it.
+A request that carries the whole conversation is judged by itself. One to a server that keeps the conversation
+is judged by what is known; calls that may be from an earlier run are not reported.
 """
 
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Literal, assert_never
 
-from assistant.recordings.recording import Entry
-from assistant.recordings.streams import calls_in, get, outputs_in, rows, text
+from assistant.events import (
+    CallAnswered,
+    CallApproved,
+    CallDenied,
+    Citation,
+    HostedCall,
+    HostedDelta,
+    Note,
+    ReasoningEnded,
+    RoundEnded,
+    RoundStarted,
+    RunCompleted,
+    RunFailed,
+    RunPaused,
+    RunStopped,
+    TextBreak,
+    ThreadOpened,
+    ToolCall,
+    ToolProgress,
+    ToolResult,
+)
+from assistant.recordings.entries import (
+    BodyEntry,
+    EndEntry,
+    Entry,
+    EventEntry,
+    RecordedEvent,
+    RecordingFull,
+    RequestEntry,
+    ResponseEntry,
+    RunClosed,
+    RunEntry,
+)
+from assistant.recordings.requests import Protocol, summarize_request
+from assistant.recordings.wire_events import CallListed
+from assistant.recordings.wire_reader import WireReader
+
+CallRule = Literal["answered", "orphan", "functions"]
 
 
 @dataclass(slots=True)
-class Round:
-    """What came of one request, by positions on the tape."""
+class AnswerOutcome:
+    """What one exchange came to, by positions in the recording."""
 
-    protocol: str = ""
-    well: set[int] = field(default_factory=set)  # where it, or a part of it, ended well
-    calls: dict[str, int] = field(default_factory=dict)  # a call's id -> where it was asked for
+    protocol: Protocol = ""
+    ended_well: set[int] = field(default_factory=set)  # where it, or a part of it, ended well
+    calls: dict[str, int] = field(default_factory=dict)  # call id -> where it was requested
 
 
-class Course:
-    """How far the calls of a run have come; is told of every entry in turn."""
+class CallTracker:
+    """Judges the calls of a run; ``add`` takes every entry in order."""
 
-    def __init__(self, rounds: Mapping[int, Round], find: Callable[[int, Any, str], None]) -> None:
-        self._rounds = rounds
-        self._find = find
-        self._known: set[str] = set()  # every call that anybody has told of
+    def __init__(
+        self, outcomes: Mapping[int, AnswerOutcome], report: Callable[[int, CallRule, str], None]
+    ) -> None:
+        self._outcomes = outcomes
+        self._report = report
+        self._reader = WireReader()
+        self._known: set[str] = set()  # every call that was seen
         self._open: set[str] = set()  # calls of finished responses that wait for their output
-        self._sent: dict[int, list[str]] = {}  # exchange -> the outputs that only it carries
-        self._taken: set[str] = set()  # the outputs that the server has taken
-        self._status: dict[int, Any] = {}
-        self._last = Round()  # the newest that asked the model
-        self._finished = False  # whether any response has ended well, or has asked for anything
+        self._sent: dict[int, list[str]] = {}  # exchange -> the outputs that it carries as news
+        self._accepted: set[str] = set()  # the outputs that the server has accepted
+        self._status: dict[int, int] = {}
+        self._latest = AnswerOutcome()  # of the newest request to the model
+        self._has_finished = False  # whether any response has ended well, or has requested anything
 
-    def take(self, position: int, entry: Entry) -> None:
+    def add(self, position: int, entry: Entry) -> None:
         """Judge an entry."""
-        came = self._rounds.get(entry.exchange, _NONE)
-        match entry.kind:
-            case "request":
-                self._request(position, entry, came)
-            case "response":
-                self._status[entry.exchange] = entry.what.get("status")
-            case "body":
-                # What the server tells of itself is known as well: a conversation's items, a whole response.
-                for name in ("data", "output", "required_actions"):
-                    self._known |= set(calls_in(get(entry.what.get("body"), name)))
-            case "end" if not came.protocol and self._status.get(entry.exchange) in (200, 201, 202):
-                self._taken |= set(self._sent.pop(entry.exchange, []))
-            case "run":
-                self._said(position, entry.what)
-        if position in came.well:
-            self._finished = True
-            self._taken |= set(self._sent.pop(entry.exchange, []))
-        for call in [call for call, since in came.calls.items() if since == position]:
-            if came.protocol != "agents" or call not in self._known:  # its server may list a call again
-                self._open.add(call)
-                self._taken.discard(call)  # a careless server has one id for all its calls
-            self._known.add(call)
-            self._finished = True
+        outcome = self._outcomes.get(entry.exchange, AnswerOutcome())
+        match entry:
+            case RequestEntry():
+                self._add_request(position, entry, outcome)
+            case ResponseEntry():
+                self._status[entry.exchange] = entry.status
+            case BodyEntry():
+                parts = self._reader.read(entry).parts
+                self._known |= {part.call_id for part in parts if isinstance(part, CallListed)}
+            case EndEntry():
+                if not outcome.protocol and self._status.get(entry.exchange) in (200, 201, 202):
+                    self._accept_outputs(entry.exchange)
+            case RunEntry():
+                self._add_event(position, entry.event)
+            case EventEntry():
+                pass
+            case _:
+                assert_never(entry)
+        if position in outcome.ended_well:
+            self._has_finished = True
+            self._accept_outputs(entry.exchange)
+        for call_id, requested_at in outcome.calls.items():
+            if requested_at == position:
+                self._add_call(call_id, outcome.protocol)
 
-    def _request(self, position: int, entry: Entry, came: Round) -> None:
-        asked = _Asked(entry)
-        self._known |= set(asked.calls)
-        for call, times in Counter(asked.outputs).items():
-            if times > max(1, asked.calls.count(call)):
-                self._find(position, "answered", f"The call {call} is answered {times} times.")
-            elif not asked.whole and call in self._taken:
-                self._find(position, "answered", f"The call {call} was answered before.")
-            if call not in self._known and (asked.whole or self._finished):
-                self._find(position, "orphan", f"There is an output for {call}, a call that nobody made.")
-        owed = self._open | set(asked.calls if asked.whole else []) if asked.asks else set()
-        for call in sorted(owed - set(asked.outputs)):
-            self._find(position, "answered", f"The call {call} is not answered.")
-        self._open -= {*asked.outputs, *owed}
-        if asked.cancels:
+    def _accept_outputs(self, exchange: int) -> None:
+        self._accepted |= set(self._sent.pop(exchange, []))
+
+    def _add_call(self, call_id: str, protocol: Protocol) -> None:
+        if protocol != "agents" or call_id not in self._known:  # that server may list a call again
+            self._open.add(call_id)
+            self._accepted.discard(call_id)  # some servers use one id for all calls
+        self._known.add(call_id)
+        self._has_finished = True
+
+    def _add_request(self, position: int, entry: RequestEntry, outcome: AnswerOutcome) -> None:
+        request = summarize_request(entry)
+        self._known |= set(request.calls)
+        for call_id, times in Counter(request.outputs).items():
+            if times > max(1, request.calls.count(call_id)):
+                self._report(position, "answered", f"The call {call_id} is answered {times} times.")
+            elif not request.has_history and call_id in self._accepted:
+                self._report(position, "answered", f"The call {call_id} was answered before.")
+            if call_id not in self._known and (request.has_history or self._has_finished):
+                self._report(position, "orphan", f"There is an output for {call_id}, which was never called.")
+        due: set[str] = set()
+        if request.asks_model:
+            due = self._open | set(request.calls if request.has_history else [])
+        for call_id in sorted(due - set(request.outputs)):
+            self._report(position, "answered", f"The call {call_id} is not answered.")
+        self._open -= {*request.outputs, *due}
+        if request.cancels:
             self._open.clear()
-        if not asked.whole:
-            self._sent[entry.exchange] = asked.outputs
-        if asked.asks or came.protocol:
-            self._last = came
+        if not request.has_history:
+            self._sent[entry.exchange] = request.outputs
+        if request.asks_model or outcome.protocol:
+            self._latest = outcome
 
-    def _said(self, position: int, what: dict[str, Any]) -> None:
-        """Judge what our own loop said."""
-        event, call = text(what.get("event")), text(what.get("call_id"))
-        if event in ("ToolCall", "ToolResult") and self._last.protocol:
-            well = any(each < position for each in self._last.well)
-            if not well and not (self._last.protocol == "agents" and call in self._known):
-                self._find(position, "functions", f"{event} of {call}, though no round has ended well.")
-        if event == "RunCompleted":
-            for call in sorted(self._open):
-                self._find(position, "answered", f"The run is complete, and the call {call} is not answered.")
-            self._open.clear()
-
-
-_NONE = Round()
-
-
-class _Asked:
-    """What a request says: ``whole`` if it carries all that came before, ``asks`` if it asks the model."""
-
-    def __init__(self, entry: Entry) -> None:
-        path = text(entry.what.get("url")).partition("?")[0]
-        body = entry.what.get("body")
-        self.calls: list[str] = []
-        self.outputs: list[str] = []
-        self.asks = self.whole = self.cancels = False
-        if entry.what.get("method") != "POST":
-            return
-        match path.rpartition("/")[2]:
-            case "responses":
-                self._items(get(body, "input"))
-                self.asks = True
-                self.whole = not get(body, "conversation") and not get(body, "previous_response_id")
-            case "conversations" | "items":
-                self._items(get(body, "items"))
-            case "completions":
-                for message in rows(get(body, "messages")):
-                    self.calls += [text(get(each, "id")) for each in rows(message.get("tool_calls"))]
-                    if message.get("role") == "tool":
-                        self.outputs.append(text(message.get("tool_call_id")))
-                self.asks = self.whole = True
-            case "submit_tool_outputs" | "runs":
-                self.outputs = [text(get(each, "tool_call_id")) for each in rows(get(body, "tool_outputs"))]
-                self.asks = True
-            case "events":
-                for event in rows(get(body, "events")):
-                    kind = text(event.get("type"))
-                    self.outputs += [text(event.get("call_id"))] if kind.endswith(".tool_result") else []
-                    self.cancels |= kind.endswith(".cancel")
-            case "cancel":
-                self.cancels = True
-        # Where a server gives no ids, there is nothing to go by.
-        self.calls, self.outputs = list(filter(None, self.calls)), list(filter(None, self.outputs))
-
-    def _items(self, items: Any) -> None:
-        self.calls, self.outputs = calls_in(items), outputs_in(items)
+    def _add_event(self, position: int, event: RecordedEvent) -> None:
+        match event:
+            case ToolCall(call_id=call_id) | ToolResult(call_id=call_id):
+                latest = self._latest
+                ended_well = any(earlier < position for earlier in latest.ended_well)
+                is_listed = latest.protocol == "agents" and call_id in self._known
+                if latest.protocol and not ended_well and not is_listed:
+                    name = type(event).__name__
+                    self._report(
+                        position, "functions", f"{name} of {call_id}, although no round has ended well."
+                    )
+            case RunCompleted():
+                for call_id in sorted(self._open):
+                    self._report(
+                        position, "answered", f"The run is complete, but the call {call_id} is not answered."
+                    )
+                self._open.clear()
+            case RunPaused() | RunStopped() | RunFailed() | RunClosed() | RecordingFull():
+                pass
+            case ThreadOpened() | RoundStarted() | RoundEnded() | TextBreak() | ReasoningEnded() | Citation():
+                pass
+            case CallApproved() | CallDenied() | CallAnswered() | ToolProgress() | Note():
+                pass
+            case HostedCall() | HostedDelta():
+                pass
+            case _:
+                assert_never(event)

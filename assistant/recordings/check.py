@@ -1,27 +1,42 @@
-"""The checker: whether what is on a tape keeps to what the protocols promise.
+"""Check a recording against what the protocols promise.
 
-Not here: how a protocol says things (``streams.py``), how calls and their outputs go together (``calls.py``).
-
-The one rule: it says nothing of what it does not understand, and no tape makes it raise.
+What is not understood is not reported, and no recording raises.
 """
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, assert_never
 
-from assistant.recordings.call_tracker import Course, Round
-from assistant.recordings.recording import Entry, Exchange, Recording
+from assistant.recordings.call_tracker import AnswerOutcome, CallTracker
+from assistant.recordings.entries import BodyEntry, Entry, EventEntry
+from assistant.recordings.json_values import get, is_integer
+from assistant.recordings.recording import Exchange, Recording
 from assistant.recordings.redaction import REMOVED
-from assistant.recordings.streams import Said, calls_in, entries_of, get, is_number, reader_of, text
+from assistant.recordings.wire_events import (
+    AgentModel,
+    CallListed,
+    CallRequested,
+    Ended,
+    EventSummary,
+    Failed,
+    ItemDone,
+    ItemStarted,
+    TextDone,
+    TextPiece,
+    TokensCounted,
+    WirePart,
+)
+from assistant.recordings.wire_reader import WireReader
 
 Rule = Literal["one ending", "after the end", "sequence", "deltas", "answered", "orphan", "functions"]
-"""An answer has one ending; nothing comes after it; numbers rise by one; the pieces are the whole; each call
-of a finished response is answered once; nothing else is answered; functions only after a round ended well."""
+"""An answer has one ending; nothing follows it; sequence numbers rise by one; the pieces of a text make the
+whole; each call of a finished response is answered once; no other call is answered; functions run only after
+their round ended well."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A promise that is broken, and the position on the tape of the entry that breaks it."""
+    """A broken rule; ``entry`` is the position in the recording of the entry that breaks it."""
 
     entry: int
     rule: Rule
@@ -29,117 +44,133 @@ class Finding:
 
 
 def check(recording: Recording) -> list[Finding]:
-    """What is wrong on a tape, in its order; an empty list if nothing is."""
+    """Return what is wrong in a recording, in its order; an empty list if nothing is."""
     entries = recording.entries()
     positions = {id(entry): position for position, entry in enumerate(entries)}
-    found: dict[Finding, None] = {}  # in order, and each once
+    found: dict[Finding, None] = {}  # in order, without repetition
 
-    def find(position: int, rule: Rule, words: str) -> None:
-        found[Finding(position, rule, words)] = None
+    def report(position: int, rule: Rule, text: str) -> None:
+        found[Finding(position, rule, text)] = None
 
-    rounds: dict[int, Round] = {}
+    outcomes: dict[int, AnswerOutcome] = {}
     for exchange in Recording(entries=entries).exchanges():
-        answer = _Answer(exchange, positions, found)
-        rounds[exchange.number] = answer.judge()
-    course = Course(rounds, find)
+        outcomes[exchange.number] = _AnswerChecker(exchange, positions, found).check()
+    tracker = CallTracker(outcomes, report)
     for position, entry in enumerate(entries):
-        course.take(position, entry)
-    return sorted(found, key=lambda each: each.entry)
+        tracker.add(position, entry)
+    return sorted(found, key=lambda finding: finding.entry)
 
 
-class _Answer:
-    """One answer, judged by itself."""
+class _AnswerChecker:
+    """Checks one answer by itself."""
 
     def __init__(self, exchange: Exchange, positions: dict[int, int], found: dict[Finding, None]) -> None:
         self._exchange = exchange
         self._positions = positions
         self._found = found
-        self._round = Round(reader_of(exchange)[0])
-        self._ends: dict[Hashable, Said] = {}  # what has ended, and by what
-        self._begun: set[Hashable] = set()
+        self._outcome = AnswerOutcome()
+        self._endings: dict[Hashable, Ended] = {}  # by scope
+        self._scopes: set[Hashable] = set()
         self._pieces: dict[Hashable, list[str]] = {}
-        self._asked: list[str] = []  # calls
-        # An answer that is taken up in its middle does not say again what came before.
-        self._resumed = "starting_after" in text(exchange.request.what.get("url"))
+        self._calls: list[str] = []
+        # A response that is resumed in its middle does not repeat what came before.
+        self._is_resumed = "starting_after" in exchange.request.url
 
-    def judge(self) -> Round:
-        """Find what is wrong; gives what came of it."""
-        for entry, said in entries_of(self._exchange):
-            self._order(entry, said)
-            self._calls(entry, said)
-            self._sums(entry, said)
-        self._numbers(self._exchange.events)
-        self._ending()
-        self._whole()
-        return self._round
+    def check(self) -> AnswerOutcome:
+        """Report what is wrong, and return what the answer came to."""
+        reader = WireReader()
+        reader.read(self._exchange.request)
+        for entry in self._exchange.events:
+            event = reader.read(entry)
+            self._outcome.protocol = event.protocol
+            self._check_order(entry, event)
+            self._collect_calls(entry, event)
+            for part in event.parts:
+                self._check_text(entry, part)
+        self._outcome.protocol = reader.protocol(self._exchange.number)
+        self._check_sequence(self._exchange.events)
+        self._check_ending()
+        if self._exchange.body is not None:
+            self._read_body(self._exchange.body, reader)
+        return self._outcome
 
-    def _find(self, entry: Entry, rule: Rule, words: str) -> None:
-        self._found[Finding(self._positions[id(entry)], rule, words)] = None
+    def _report(self, entry: Entry, rule: Rule, text: str) -> None:
+        self._found[Finding(self._positions[id(entry)], rule, text)] = None
 
-    def _order(self, entry: Entry, said: Said) -> None:
-        if said.about or not said.late:
-            self._begun.add(said.about)
-        over = self._ends.get(said.about)
-        if over and said.end:
-            if not over.error:
-                self._find(entry, "one ending", "The answer had ended before, and ends once more.")
+    def _check_order(self, entry: EventEntry, event: EventSummary) -> None:
+        if not event.protocol:
             return
-        if "stream" in self._ends or (over and not said.late):
-            self._find(entry, "after the end", "This came after the end of the answer.")
-        elif said.end:
-            self._ends[said.about] = said
-            if self._round.protocol == "agents" or all(each.end == "well" for each in self._ends.values()):
-                self._round.well.add(self._positions[id(entry)])
+        if event.scope or not event.may_follow_end:
+            self._scopes.add(event.scope)
+        earlier = self._endings.get(event.scope)
+        ended = next((part for part in event.parts if isinstance(part, Ended)), None)
+        if earlier and ended:
+            if not earlier.is_error:
+                self._report(entry, "one ending", "The answer had ended before, and ends once more.")
+            return
+        if "stream" in self._endings or (earlier and not event.may_follow_end):
+            self._report(entry, "after the end", "This came after the end of the answer.")
+        elif ended:
+            self._endings[event.scope] = ended
+            if event.protocol == "agents" or all(each.ended_well for each in self._endings.values()):
+                self._outcome.ended_well.add(self._positions[id(entry)])
 
-    def _calls(self, entry: Entry, said: Said) -> None:
-        """A call holds from the end of its response on; the Agents API asks for it while it goes on."""
-        own = said.end and self._round.protocol != "chat"
-        if not (own and self._asked):  # what an ending lists has been said before, where it is said at all
-            self._asked += filter(None, said.calls)
-        if self._round.protocol == "agents" or self._positions[id(entry)] in self._round.well:
-            for call in self._asked:
-                self._round.calls.setdefault(call, self._positions[id(entry)])
+    def _collect_calls(self, entry: EventEntry, event: EventSummary) -> None:
+        """A call is valid from the end of its response on; in the Agents API at once."""
+        position = self._positions[id(entry)]
+        calls = [part.call_id for part in event.parts if isinstance(part, CallRequested) and part.call_id]
+        has_ended = any(isinstance(part, Ended) for part in event.parts)
+        # An ending repeats the calls of the response, except in Chat Completions.
+        if not (has_ended and event.protocol != "chat" and self._calls):
+            self._calls += calls
+        if event.protocol == "agents" or position in self._outcome.ended_well:
+            for call_id in self._calls:
+                self._outcome.calls.setdefault(call_id, position)
 
-    def _sums(self, entry: Entry, said: Said) -> None:
-        for key, piece in said.pieces:
-            self._pieces.setdefault(key, []).append(piece)
-        for key, whole in said.wholes:
-            if self._resumed or key not in self._pieces or REMOVED in whole:
-                continue
-            self._pieces[key] = [pieces := "".join(self._pieces[key])]
-            if pieces != whole:
-                self._find(
-                    entry,
-                    "deltas",
-                    f"The pieces make {len(pieces)} characters, which are not the {len(whole)} of the whole.",
-                )
+    def _check_text(self, entry: EventEntry, part: WirePart) -> None:
+        match part:
+            case TextPiece(key=key, text=piece):
+                self._pieces.setdefault(key, []).append(piece)
+            case TextDone(key=key, text=str(whole)):
+                if self._is_resumed or key not in self._pieces or REMOVED in whole:
+                    return
+                self._pieces[key] = [pieces := "".join(self._pieces[key])]
+                if pieces != whole:
+                    sizes = f"{len(pieces)} characters, which are not the {len(whole)} of the whole"
+                    self._report(entry, "deltas", f"The pieces make {sizes}.")
+            case TextDone() | ItemStarted() | ItemDone() | CallRequested() | CallListed():
+                pass
+            case Ended() | Failed() | TokensCounted() | AgentModel():
+                pass
+            case _:
+                assert_never(part)
 
-    def _numbers(self, events: Iterable[Entry]) -> None:
-        before: int | None = None
+    def _check_sequence(self, events: Iterable[EventEntry]) -> None:
+        previous: int | None = None
         for entry in events:
-            number = get(entry.what.get("data"), "sequence_number")
-            if not is_number(number):
+            number = get(entry.data, "sequence_number")
+            if not is_integer(number):
                 continue
-            if before is not None and number != before + 1:
-                self._find(entry, "sequence", f"Number {before} is followed by number {number}.")
-            before = number
+            if previous is not None and number != previous + 1:
+                self._report(entry, "sequence", f"Number {previous} is followed by number {number}.")
+            previous = number
 
-    def _ending(self) -> None:
-        """Find an answer that nobody hung up on, and that has come to no end."""
+    def _check_ending(self) -> None:
+        """Report an answer that stopped before its ending, unless we closed the connection."""
         end, response = self._exchange.end, self._exchange.response
-        if end is None or end.what.get("how") == "hung up" or self._exchange.body is not None:
+        if end is None or end.how == "hung up" or self._exchange.body is not None:
             return
-        if response is None or response.what.get("status") != 200 or not self._round.protocol:
+        if response is None or response.status != 200 or not self._outcome.protocol:
             return
-        open_ones = self._begun - set(self._ends) if self._round.protocol == "agents" else not self._ends
-        if open_ones:
-            self._find(end, "one ending", "The answer stopped without its last event.")
+        is_unfinished = not self._endings
+        if self._outcome.protocol == "agents":
+            is_unfinished = bool(self._scopes - set(self._endings))
+        if is_unfinished:
+            self._report(end, "one ending", "The answer stopped without its last event.")
 
-    def _whole(self) -> None:
-        """Take up a response that came in one piece."""
-        body = self._exchange.body
-        value = body and body.what.get("body")
-        if body is not None and get(value, "object") == "response" and get(value, "status") == "completed":
-            position = self._positions[id(body)]
-            calls = dict.fromkeys(filter(None, calls_in(get(value, "output"))), position)
-            self._round = Round("responses", {position}, calls)
+    def _read_body(self, body: BodyEntry, reader: WireReader) -> None:
+        """Read a response that came in one piece."""
+        parts, position = reader.read(body).parts, self._positions[id(body)]
+        if any(isinstance(part, Ended) and part.ended_well for part in parts):
+            calls = [part.call_id for part in parts if isinstance(part, CallRequested) and part.call_id]
+            self._outcome = AnswerOutcome("responses", {position}, dict.fromkeys(calls, position))

@@ -1,28 +1,72 @@
-"""Draws a tape as a sequence diagram: who told whom what, in the language of Mermaid (https://mermaid.js.org).
+"""Draw a recording as a sequence diagram in the language of Mermaid (https://mermaid.js.org).
 
-Not here: how long things took (``measure.py``), or whether they were right (``check.py``).
-
-The one rule: whatever a model, a server or a function said is written so that it cannot be read as Mermaid.
+Whatever a model, a server or a function wrote is escaped, so that none of it is read as Mermaid.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from textwrap import wrap
-from typing import Any
+from typing import assert_never
 
-from assistant.recordings.pieces import Piece, Speech, kind_of, pieces_of
-from assistant.recordings.recording import Entry, Recording
-from assistant.recordings.streams import get, text
-from assistant.transports.replay import prompt_of
+from assistant.events import (
+    CallAnswered,
+    CallApproved,
+    CallDenied,
+    Citation,
+    HostedCall,
+    HostedDelta,
+    Note,
+    ReasoningEnded,
+    RoundEnded,
+    RoundStarted,
+    RunCompleted,
+    RunFailed,
+    RunPaused,
+    RunStopped,
+    TextBreak,
+    ThreadOpened,
+    ToolCall,
+    ToolProgress,
+    ToolResult,
+)
+from assistant.recordings.entries import (
+    BodyEntry,
+    EndEntry,
+    Entry,
+    EventEntry,
+    RecordedEvent,
+    RecordingFull,
+    RequestEntry,
+    ResponseEntry,
+    RunClosed,
+    RunEntry,
+)
+from assistant.recordings.recording import Recording
+from assistant.recordings.requests import prompt_of, split_url
+from assistant.recordings.wire_events import (
+    AgentModel,
+    CallListed,
+    CallRequested,
+    Ended,
+    Failed,
+    ItemDone,
+    ItemStarted,
+    Speech,
+    SpeechPart,
+    TextDone,
+    TextPiece,
+    TokensCounted,
+)
+from assistant.recordings.wire_reader import WireReader
 
-WORDS = 48
-"""Characters shown of what was said."""
+MAX_TEXT_CHARS = 48
+"""Maximum length of a quoted text."""
 
-WIDTH = 18
-"""Characters of a line. Mermaid itself would break lines in the middle of a character."""
+MAX_LINE_CHARS = 18
+"""Maximum length of a line. Mermaid itself would break lines in the middle of a character."""
 
-MOST_STEPS = 150
-"""Steps drawn: longer ones are more than a person, or Mermaid, wants to look at."""
+MAX_STEPS = 150
+"""Maximum number of steps drawn."""
 
 _HEAD = """\
 ---
@@ -36,7 +80,7 @@ config:
     mirrorActors: false
 ---
 sequenceDiagram
-participant Person
+participant User
 participant App as Page
 """
 
@@ -44,44 +88,44 @@ _SYNTAX = frozenset("#;<>&%$\\`")
 
 
 def as_mermaid(recording: Recording) -> str:
-    """The sequence diagram of a tape, as far as it goes; calls of one round stand side by side."""
-    course = _Course(prompt_of(recording))
+    """Return the sequence diagram of a recording so far; calls of one round stand side by side."""
+    builder = _DiagramBuilder(prompt_of(recording))
     for entry in recording.entries():
-        course.take(entry)
-    lines = [line for step in course.steps[:MOST_STEPS] for line in step.lines()]
-    if (more := len(course.steps) - MOST_STEPS) > 0:
-        lines.append(f"Note over App: {_safe(f'and {more} more')}")
-    head = [f"participant Server as {_name(course.host) or 'Server'}"]
-    head += ["participant Functions"] if any(isinstance(step, _Calls) for step in course.steps) else []
+        builder.add(entry)
+    lines = [line for step in builder.steps[:MAX_STEPS] for line in step.lines()]
+    if (omitted := len(builder.steps) - MAX_STEPS) > 0:
+        lines.append(f"Note over App: {_escape(f'and {omitted} more')}")
+    head = [f"participant Server as {_escape_name(builder.host) or 'Server'}"]
+    head += ["participant Functions"] if any(isinstance(step, _Calls) for step in builder.steps) else []
     return _HEAD + "\n".join([*head, *lines]) + "\n"
 
 
 @dataclass(slots=True)
 class _Arrow:
-    """Somebody tells somebody something, or answers."""
+    """A message from one participant to another; ``direction`` is Mermaid's, such as ``App->>Server``."""
 
-    way: str
-    words: str
-    quoted: bool = False  # whether the words are somebody's own
+    direction: str
+    text: str
+    is_quoted: bool = False
 
     def lines(self) -> Iterator[str]:
-        words = " ".join(self.words.split())
-        words = words if len(words) <= WORDS else words[: WORDS - 1] + "…"
-        broken = wrap(f"“{words}”" if self.quoted else words, WIDTH) or ["…"]
-        yield f"{self.way}: {'<br/>'.join(map(_safe, broken))}"
+        text = " ".join(self.text.split())
+        text = text if len(text) <= MAX_TEXT_CHARS else text[: MAX_TEXT_CHARS - 1] + "…"
+        wrapped = wrap(f"“{text}”" if self.is_quoted else text, MAX_LINE_CHARS) or ["…"]
+        yield f"{self.direction}: {'<br/>'.join(map(_escape, wrapped))}"
 
 
 @dataclass(slots=True)
 class _Note:
-    words: str
+    text: str
 
     def lines(self) -> Iterator[str]:
-        yield f"Note over App,Server: {_safe(self.words)}"
+        yield f"Note over App,Server: {_escape(self.text)}"
 
 
 @dataclass(slots=True)
 class _Calls:
-    """The calls of one round: their ids, and what is told to their functions and by them."""
+    """The calls of one round: their ids, and the arrows to and from each function."""
 
     ids: list[str] = field(default_factory=list)
     arrows: list[list[_Arrow]] = field(default_factory=list)
@@ -91,114 +135,136 @@ class _Calls:
             yield from _indented(self.arrows[0], "")
             return
         for number, arrows in enumerate(self.arrows):
-            yield f"{'and' if number else 'par'} {_safe(arrows[0].words.partition('(')[0])}"
+            yield f"{'and' if number else 'par'} {_escape(arrows[0].text.partition('(')[0])}"
             yield from _indented(arrows, "  ")
         yield "end"
 
 
-class _Course:
-    """The steps of a run, as its entries come."""
+class _DiagramBuilder:
+    """Collects the steps of a run from its entries."""
 
     def __init__(self, prompt: str) -> None:
         self.host = ""
         self.steps: list[_Arrow | _Note | _Calls] = []
+        self._reader = WireReader()
         self._texts: dict[tuple[int, Speech, str], _Arrow] = {}
         self._calls: _Calls | None = None  # of this round
         if prompt:
-            self._tell("Person->>App", prompt, quoted=True)
+            self._add_arrow("User->>App", prompt, is_quoted=True)
 
-    def take(self, entry: Entry) -> None:
-        what = entry.what
-        match entry.kind:
-            case "request":
-                url = text(what.get("url")).partition("?")[0]
-                host, slash, path = url.rpartition("://")[2].partition("/")
+    def add(self, entry: Entry) -> None:
+        """Add an entry."""
+        parts = self._reader.read(entry).parts
+        match entry:
+            case RequestEntry():
+                host, path = split_url(entry.url)
                 self.host = self.host or host
-                self._tell("App->>Server", f"{text(what.get('method'))} {slash}{path}")
-            case "response" if what.get("type") != "text/event-stream" or what.get("status") != 200:
-                self._tell("Server-->>App", text(what.get("status")))
-            case "event":
-                for piece in pieces_of(entry):
-                    self._piece(entry, piece)
-                if kind_of(entry).endswith((".failed", ".incomplete", "error", ".cancelled", ".expired")):
-                    self._tell("Server--xApp", kind_of(entry))
-            case "end" if what.get("how") == "lost":
-                self._tell("Server--xApp", text(what.get("text")) or "The connection was lost.")
-            case "run":
-                self._own(what)
+                self._add_arrow("App->>Server", f"{entry.method} {path}")
+            case ResponseEntry():
+                if entry.type != "text/event-stream" or entry.status != 200:
+                    self._add_arrow("Server-->>App", str(entry.status))
+            case EventEntry():
+                for part in parts:
+                    match part:
+                        case ItemStarted() | TextPiece() | TextDone() | ItemDone():
+                            self._add_speech(entry.exchange, part)
+                        case Failed():
+                            self._add_arrow("Server--xApp", part.type)
+                        case Ended() | CallRequested() | CallListed() | TokensCounted() | AgentModel():
+                            pass
+                        case _:
+                            assert_never(part)
+            case EndEntry():
+                if entry.how == "lost":
+                    self._add_arrow("Server--xApp", entry.text or "The connection was lost.")
+            case RunEntry():
+                self._add_event(entry.event)
+            case BodyEntry():
+                pass
+            case _:
+                assert_never(entry)
 
-    def _tell(self, way: str, words: str, quoted: bool = False) -> _Arrow:
-        arrow = _Arrow(way, words, quoted)
+    def _add_arrow(self, direction: str, text: str, is_quoted: bool = False) -> _Arrow:
+        arrow = _Arrow(direction, text, is_quoted)
         self.steps.append(arrow)
         return arrow
 
-    def _piece(self, entry: Entry, piece: Piece) -> None:
-        place = entry.exchange, piece.speech, piece.item
-        arrow = self._texts.get(place)
-        if arrow is None or (piece.name and arrow.words):
-            arrow = self._tell("Server-->>App", "", piece.speech == "text")
-            self._texts[place] = arrow
-            if piece.speech == "arguments":
-                arrow.words = f"calls {piece.name or '…'}"
-            elif piece.speech == "reasoning":
-                arrow.words = "reasons"
-        if piece.speech == "text" and len(arrow.words) <= WORDS:
-            arrow.words += piece.text[: 2 * WORDS]
+    def _add_speech(self, exchange: int, part: SpeechPart) -> None:
+        if part.speech is None:
+            return
+        name = part.name if isinstance(part, ItemStarted) else ""
+        arrow = self._texts.get((exchange, part.speech, part.item))
+        if arrow is None or (name and arrow.text):
+            arrow = self._add_arrow("Server-->>App", "", is_quoted=part.speech == "text")
+            self._texts[exchange, part.speech, part.item] = arrow
+            if part.speech == "arguments":
+                arrow.text = f"calls {name or '…'}"
+            elif part.speech == "reasoning":
+                arrow.text = "reasons"
+        if part.speech == "text" and isinstance(part, TextPiece) and len(arrow.text) <= MAX_TEXT_CHARS:
+            arrow.text += part.text[: 2 * MAX_TEXT_CHARS]
 
-    def _own(self, what: dict[str, Any]) -> None:
-        event, call_id = text(what.get("event")), text(what.get("call_id"))
+    def _add_event(self, event: RecordedEvent) -> None:
         match event:
-            case "RoundStarted":
+            case RoundStarted(number=number):
                 self._calls = None
-                self.steps.append(_Note(f"Round {text(what.get('number'))}"))
-            case "ToolCall":
+                self.steps.append(_Note(f"Round {number}"))
+            case ToolCall():
                 if self._calls is None:
                     self._calls = _Calls()
                     self.steps.append(self._calls)
-                words = f"{text(what.get('name'))}({text(what.get('arguments'))})"
-                self._calls.ids.append(call_id)
-                self._calls.arrows.append([_Arrow("App->>Functions", words)])
-            case "ToolResult":
-                outcome, output = text(what.get("outcome")), text(what.get("output"))
-                words = output if outcome == "done" else f"{outcome}, {output}"
-                self._result(call_id, _Arrow("Functions-->>App", words))
-            case "CallApproved" | "CallDenied" | "CallAnswered":
-                self._tell("Person->>App", event.removeprefix("Call").lower())
-            case "RunCompleted":
-                self._tell("App-->>Person", "the answer")
-            case "RunPaused":
-                self._tell("App-->>Person", "asks for a decision")
-            case "RunStopped" | "RunFailed" | "RunClosed":
-                self._tell("App--xPerson", text(get(what, "text")) or "stopped")
+                self._calls.ids.append(event.call_id)
+                self._calls.arrows.append([_Arrow("App->>Functions", f"{event.name}({event.arguments})")])
+            case ToolResult(outcome=outcome, output=output):
+                text = output if outcome == "done" else f"{outcome}, {output}"
+                self._add_result(event.call_id, _Arrow("Functions-->>App", text))
+            case CallApproved():
+                self._add_arrow("User->>App", "approved")
+            case CallDenied():
+                self._add_arrow("User->>App", "denied")
+            case CallAnswered():
+                self._add_arrow("User->>App", "answered")
+            case RunCompleted():
+                self._add_arrow("App-->>User", "the answer")
+            case RunPaused():
+                self._add_arrow("App-->>User", "asks for a decision")
+            case RunStopped() | RunFailed():
+                self._add_arrow("App--xUser", event.text or "stopped")
+            case RunClosed():
+                self._add_arrow("App--xUser", "stopped")
+            case ThreadOpened() | RoundEnded() | TextBreak() | ReasoningEnded() | Citation() | Note():
+                pass
+            case ToolProgress() | HostedCall() | HostedDelta() | RecordingFull():
+                pass
+            case _:
+                assert_never(event)
 
-    def _result(self, call_id: str, arrow: _Arrow) -> None:
-        if self._calls is None:  # it was asked for in an earlier run, which waited for a person
+    def _add_result(self, call_id: str, arrow: _Arrow) -> None:
+        if self._calls is None:  # it was requested in an earlier run, which waited for the user
             self.steps.append(_Calls([call_id], [[arrow]]))
             return
-        open_ones = [
-            number
-            for number, each in enumerate(self._calls.ids)
-            if each == call_id and len(self._calls.arrows[number]) == 1
-        ]
-        if open_ones:
-            self._calls.arrows[open_ones[0]].append(arrow)
-        else:
-            self._calls.ids.append(call_id)
-            self._calls.arrows.append([arrow])
+        for other_id, arrows in zip(self._calls.ids, self._calls.arrows, strict=True):
+            if other_id == call_id and len(arrows) == 1:
+                arrows.append(arrow)
+                return
+        self._calls.ids.append(call_id)
+        self._calls.arrows.append([arrow])
 
 
-def _indented(arrows: list[_Arrow], by: str) -> Iterator[str]:
-    return (by + line for arrow in arrows for line in arrow.lines())
+def _indented(arrows: list[_Arrow], indent: str) -> Iterator[str]:
+    return (indent + line for arrow in arrows for line in arrow.lines())
 
 
-def _safe(words: str) -> str:
-    """Words as the text of a step: what ends one, or is markup, is written by its number."""
-    shown = (each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in " ".join(words.split()))
-    written = "".join(f"#{ord(each)};" if each in _SYNTAX else each for each in shown)
-    return written.replace("wrap:", "wrap#58;")  # which would be an order at the beginning of a text
+def _escape(text: str) -> str:
+    """Return a text for a step: what would end the step, or is markup, becomes a character code."""
+    printable = (
+        char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in " ".join(text.split())
+    )
+    escaped = "".join(f"#{ord(char)};" if char in _SYNTAX else char for char in printable)
+    return escaped.replace("wrap:", "wrap#58;")  # a directive at the beginning of a text
 
 
-def _name(words: str) -> str:
-    """Words as the name of a participant, in which more is syntax."""
-    words = words.encode("ascii", "replace").decode()[:40]
-    return "".join(each if each.isalnum() or each in ".-_" else f"#{ord(each)};" for each in words)
+def _escape_name(text: str) -> str:
+    """Return a text for a participant's name, in which more characters are syntax."""
+    text = text.encode("ascii", "replace").decode()[:40]
+    return "".join(char if char.isalnum() or char in ".-_" else f"#{ord(char)};" for char in text)

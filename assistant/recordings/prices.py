@@ -1,55 +1,62 @@
-"""What tokens cost: OpenAI's standard list prices, in USD per million tokens, as they stood on ``AS_OF``.
+"""What tokens cost at OpenAI, in USD by its list prices.
 
-From OpenAI's pages on each model and on pricing (https://developers.openai.com/api/docs/pricing and
-https://developers.openai.com/api/docs/models/, by the model's name), and for the cached input of
-gpt-6.2-astra, "60% cheaper" than that of gpt-6-astra, from https://github.com/BerriAI/litellm/discussions/52347.
-Writing to the cache costs 1.25 times the input; a request of more than 272,000 input tokens costs twice as
-much for its input, and 1.5 times for its output.
-
-Not here: what hosted tools, other processing tiers, or other vendors charge.
-
-The one rule: a price is looked up, never guessed; what is not in the table is not known.
+The prices are those of the genai-prices library, which ships them: nothing is downloaded. A table of our own
+has the models that the library does not know. A price that is in neither is unknown and never guessed; hosted
+tools are not included.
 """
 
 import re
-from dataclasses import dataclass
 
 AS_OF = "2026-11-23"
+"""Date of our own table."""
 
-LONG = 272_000
-"""Input tokens up to which a request is not a long one."""
+_OWN_PRICES = {"gpt-6.2-astra": (8.00, 0.40, 40.00), "gpt-6.2-sol": (2.00, 0.10, 10.00)}
+"""Input, cached input and output in USD per million tokens, from https://developers.openai.com/api/docs/pricing
+and, for the cached input of gpt-6.2-astra, https://github.com/BerriAI/litellm/discussions/52347."""
 
+_LONG_INPUT_TOKENS = 272_000
+"""A request with more input tokens costs twice as much for its input and 1.5 times for its output."""
 
-@dataclass(frozen=True, slots=True)
-class Price:
-    """USD per million tokens."""
-
-    input: float
-    cached: float
-    output: float
+_DEFAULT_TIERS = ("", "auto", "default")
 
 
-_PRICES = {
-    "gpt-6.2-astra": Price(8.00, 0.40, 40.00),
-    "gpt-6.2-sol": Price(2.00, 0.10, 10.00),
-    "gpt-6.1-sol": Price(2.00, 0.10, 10.00),
-    "gpt-6.1-terra": Price(1.00, 0.05, 5.00),
-    "gpt-6-astra": Price(10.00, 1.00, 50.00),
-    "gpt-6-sol": Price(2.00, 0.20, 10.00),
-    "gpt-6-luna": Price(0.10, 0.01, 0.50),
-    "gpt-5.6-terra": Price(2.00, 0.20, 12.00),
-    "gpt-5.6-luna": Price(0.20, 0.02, 1.20),
-}
+def cost_of(
+    model: str, *, input: int = 0, cached: int = 0, written: int = 0, output: int = 0, tier: str = ""
+) -> float | None:
+    """Return what one response costs; None where the price of the model or its processing tier is unknown.
+
+    ``cached`` and ``written`` (to the cache) are parts of ``input``. A dated snapshot costs what
+    its model costs.
+    """
+    cached = min(cached, input)
+    written = min(written, input - cached)
+    own = _OWN_PRICES.get(re.sub(r"-\d{4}-\d{2}-\d{2}$", "", model))
+    if own is None:
+        return _library_cost(model, input, cached, written, output, tier)
+    if tier not in _DEFAULT_TIERS:
+        return None
+    input_price, cached_price, output_price = own
+    fresh = input - cached - written
+    input_cost = fresh * input_price + cached * cached_price + written * input_price * 1.25
+    input_factor, output_factor = (2.0, 1.5) if input > _LONG_INPUT_TOKENS else (1.0, 1.0)
+    return (input_cost * input_factor + output * output_price * output_factor) / 1_000_000
 
 
-def price_of(model: str) -> Price | None:
-    """The price of a model, also by the name of a dated snapshot of it; None where it is not known."""
-    return _PRICES.get(re.sub(r"-\d{4}-\d{2}-\d{2}$", "", model))
+def has_price(model: str) -> bool:
+    """Return whether the price of a model is known."""
+    return cost_of(model) is not None
 
 
-def cost(price: Price, *, input: int, cached: int, written: int, output: int) -> float:
-    """What one response costs in USD; ``cached`` and ``written`` are parts of its ``input``."""
-    fresh = max(0, input - cached - written)
-    sent = fresh * price.input + cached * price.cached + written * price.input * 1.25
-    times_in, times_out = (2.0, 1.5) if input > LONG else (1.0, 1.0)
-    return (sent * times_in + output * price.output * times_out) / 1_000_000
+def _library_cost(model: str, input: int, cached: int, written: int, output: int, tier: str) -> float | None:
+    from genai_prices import Usage, calc_price  # 60 ms and 11 MB
+
+    usage = Usage(
+        input_tokens=input, cache_read_tokens=cached, cache_write_tokens=written, output_tokens=output
+    )
+    context = {} if tier in _DEFAULT_TIERS else {"service_tier": tier}
+    try:
+        price = calc_price(usage, model, provider_id="openai", price_context=context)
+    except (LookupError, ValueError):
+        return None
+    tiers = [variant.when.get("service_tier") for variant in price.model.price_variants or ()]
+    return None if context and tier not in tiers else float(price.total_price)

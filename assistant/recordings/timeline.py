@@ -1,27 +1,75 @@
-"""Measures a tape: what took how long, and the figures of the whole run.
+"""Measure a recording: what took how long, and the figures of the whole run.
 
-Not here: what an event adds (``pieces.py``), tokens and what they cost (``tokens.py``), or any picture.
-
-The one rule: nothing is estimated. What the tape does not tell is None, and the reason is said.
+Nothing is estimated. What the recording does not tell is None.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, assert_never
 
-from assistant.recordings.pieces import Speech, pieces_of
-from assistant.recordings.recording import Entry, Recording
-from assistant.recordings.streams import get, text
-from assistant.recordings.tokens import Counter, Response, Tokens, number, total
+from assistant.events import (
+    CallAnswered,
+    CallApproved,
+    CallDenied,
+    Citation,
+    HostedCall,
+    HostedDelta,
+    Note,
+    ReasoningEnded,
+    RoundEnded,
+    RoundStarted,
+    RunCompleted,
+    RunFailed,
+    RunPaused,
+    RunStopped,
+    TextBreak,
+    ThreadOpened,
+    ToolCall,
+    ToolProgress,
+    ToolResult,
+)
+from assistant.recordings.entries import (
+    BodyEntry,
+    EndEntry,
+    Entry,
+    EventEntry,
+    RecordedEvent,
+    RecordingFull,
+    RequestEntry,
+    ResponseEntry,
+    RunClosed,
+    RunEntry,
+)
+from assistant.recordings.json_values import get, number, text
+from assistant.recordings.recording import Recording
+from assistant.recordings.requests import split_url
+from assistant.recordings.tokens import ResponseTokens, TokenCounter, total
+from assistant.recordings.wire_events import (
+    AgentModel,
+    CallListed,
+    CallRequested,
+    Ended,
+    Failed,
+    ItemDone,
+    ItemStarted,
+    Speech,
+    SpeechPart,
+    TextDone,
+    TextPiece,
+    Tokens,
+    TokensCounted,
+    WirePart,
+)
+from assistant.recordings.wire_reader import WireReader
 
 Kind = Literal["request", "waiting", "reasoning", "arguments", "function", "text"]
-"""Until an answer's head; until its first event that says something; a text's pieces; a function's run."""
+"""``request`` lasts until the response's head, ``waiting`` from there to the first word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Something that took from ``begin`` to ``end``, in seconds since the tape began."""
+    """Something that took from ``begin`` to ``end``, in seconds since the recording began."""
 
     name: str
     kind: Kind
@@ -35,55 +83,55 @@ class Span:
 class Figures:
     """The run in numbers; times are in seconds since it began.
 
-    ``speed`` is in tokens per second while text or arguments were being written, reasoning left out.
-    ``cost`` is in USD for all responses, or None; ``cost_note`` says by which prices, or why it is not known.
+    ``speed`` is in tokens per second while text or arguments were written, without reasoning. ``cost`` is in
+    USD for all responses; ``cost_note`` tells by which prices, or why it is unknown.
     """
 
     first_event: float | None
     first_text: float | None
-    whole: float
+    duration: float
     speed: float | None
     model: str
     tokens: Tokens | None
-    responses: tuple[Response, ...]
+    responses: tuple[ResponseTokens, ...]
     cost: float | None
     cost_note: str
 
 
 def spans(recording: Recording) -> list[Span]:
-    """What took time on a tape, by its beginning; what has not ended lasts until the last entry."""
+    """Return what took time, by its beginning; what has not ended lasts until the last entry."""
     return Measurement(recording.entries()).spans()
 
 
 def figures(recording: Recording) -> Figures:
-    """The figures of a tape, as far as it goes."""
+    """Return the figures of a recording so far."""
     return Measurement(recording.entries()).figures()
 
 
 @dataclass(slots=True)
-class _Answer:
-    """The answer to one request, as far as it came."""
-
-    label: str
-    round: int
-    sent: float
-    head: float | None = None
-    stream: bool = False
-    status: str = ""
-    said: float | None = None  # when something was said first
-    end: float | None = None
-    texts: "dict[tuple[Speech, str], _Text]" = field(default_factory=dict)
-
-
-@dataclass(slots=True)
 class _Text:
-    """A text while it is written, or the last of those in one place."""
+    """A text while it is written, or the last one in its place."""
 
     speech: Speech
     name: str
     round: int
     begin: float
     end: float
+
+
+@dataclass(slots=True)
+class _Answer:
+    """The answer to one request so far."""
+
+    label: str
+    round: int
+    sent: float
+    head: float | None = None
+    is_stream: bool = False
+    status: str = ""
+    first_word: float | None = None
+    end: float | None = None
+    texts: dict[tuple[Speech, str], _Text] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -97,48 +145,55 @@ class _Call:
 
 
 class Measurement:
-    """Measures entries as they come; give it each of them once, in order."""
+    """Measures entries as they come; ``add`` takes each of them once, in order."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self._reader = WireReader()
         self._answers: dict[int, _Answer] = {}
         self._texts: list[_Text] = []
         self._calls: list[_Call] = []
         self._round = 0
-        self._counter = Counter()
+        self._counter = TokenCounter()
         self._first_event: float | None = None
         self._first_text: float | None = None
         self._last = 0.0
         self.add(entries)
 
     def add(self, entries: Iterable[Entry]) -> None:
-        """Take up more entries."""
+        """Measure more entries."""
         for entry in entries:
-            if entry.at < self._last:  # on the tape of a strange clock; here, time does not go back
+            if entry.at < self._last:  # the recording was edited, or its clock was set back
                 entry = replace(entry, at=self._last)
             self._last = entry.at
             answer = self._answers.get(entry.exchange)
-            match entry.kind:
-                case "request":
-                    self._answers[entry.exchange] = self._sent(entry)
-                case "run":
-                    self._own(entry)
-                case "response" if answer:
-                    answer.head, answer.status = entry.at, text(entry.what.get("status"))
-                    answer.stream = entry.what.get("type") == "text/event-stream"
-                case "event" if answer:
-                    self._event(entry, answer)
-                case "body" if answer:
-                    self._counter.take(entry.what.get("body"), entry.exchange, self._round)
-                case "end" if answer:
+            parts = self._reader.read(entry).parts
+            match entry:
+                case RequestEntry():
+                    self._answers[entry.exchange] = self._add_request(entry)
+                case RunEntry():
+                    self._add_event(entry.at, entry.event)
+                case ResponseEntry() if answer:
+                    answer.head, answer.status = entry.at, str(entry.status)
+                    answer.is_stream = entry.type == "text/event-stream"
+                case EventEntry() if answer:
+                    if self._first_event is None:
+                        self._first_event = entry.at
+                    self._add_parts(entry, answer, parts)
+                case BodyEntry() if answer:
+                    self._add_parts(entry, answer, parts)
+                case EndEntry() if answer:
                     answer.end = entry.at
+                case ResponseEntry() | EventEntry() | BodyEntry() | EndEntry():
+                    pass  # of a request that is not in the recording
+                case _:
+                    assert_never(entry)
 
     def spans(self) -> list[Span]:
-        """What took time so far."""
-        found = [span for answer in self._answers.values() for span in self._of(answer)]
-        found += [
-            Span(each.name or each.speech, each.speech, each.begin, each.end, each.round)
-            for each in self._texts
-        ]
+        """Return what took time so far."""
+        found = [span for answer in self._answers.values() for span in self._request_spans(answer)]
+        for written in self._texts:
+            name = written.name or written.speech
+            found.append(Span(name, written.speech, written.begin, written.end, written.round))
         for call in self._calls:
             end = self._last if call.end is None else call.end
             outcome = call.outcome or "no result"
@@ -146,89 +201,105 @@ class Measurement:
         return sorted(found, key=lambda span: span.begin)
 
     def figures(self) -> Figures:
-        """The figures so far."""
+        """Return the figures so far."""
         responses = self._counter.responses()
-        costs = [each.cost for each in responses if each.cost is not None]
+        costs = [response.cost for response in responses if response.cost is not None]
         return Figures(
             first_event=self._first_event,
             first_text=self._first_text,
-            whole=self._last,
+            duration=self._last,
             speed=self._speed(),
             model=responses[-1].model if responses else "",
-            tokens=total(each.tokens for each in responses) if responses else None,
+            tokens=total(response.tokens for response in responses) if responses else None,
             responses=responses,
             cost=sum(costs) if responses and len(costs) == len(responses) else None,
-            cost_note=self._counter.note(),
+            cost_note=self._counter.cost_note(),
         )
 
-    def _sent(self, entry: Entry) -> _Answer:
-        url = text(entry.what.get("url")).partition("?")[0]
-        host, slash, path = url.rpartition("://")[2].partition("/")
-        label = f"{text(entry.what.get('method'))} {slash}{path}"
-        self._counter.asked(entry.exchange, host, text(get(entry.what.get("body"), "model")))
-        return _Answer(label, self._round, entry.at)
+    def _add_request(self, entry: RequestEntry) -> _Answer:
+        host, path = split_url(entry.url)
+        self._counter.add_request(entry.exchange, host, text(get(entry.body, "model")))
+        return _Answer(f"{entry.method} {path}", self._round, entry.at)
 
-    def _event(self, entry: Entry, answer: _Answer) -> None:
-        if self._first_event is None:
-            self._first_event = entry.at
-        for piece in pieces_of(entry):
-            if answer.said is None:
-                answer.said = entry.at
-            if self._first_text is None and piece.speech == "text" and piece.text:
-                self._first_text = entry.at
-            place = piece.speech, piece.item
-            written = answer.texts.get(place)
-            if written is None or (piece.name and written.name):
-                written = _Text(piece.speech, "", self._round, entry.at, entry.at)
-                answer.texts[place] = written
-                self._texts.append(written)
-            written.name = written.name or piece.name
-            written.end = entry.at
-        self._counter.take(entry.what.get("data"), entry.exchange, self._round)
+    def _add_parts(self, entry: EventEntry | BodyEntry, answer: _Answer, parts: Sequence[WirePart]) -> None:
+        for part in parts:
+            match part:
+                case ItemStarted() | TextPiece() | TextDone() | ItemDone():
+                    self._add_speech(entry.at, answer, part)
+                case TokensCounted() | AgentModel():
+                    self._counter.add(part, entry.exchange, self._round)
+                case CallRequested() | CallListed() | Ended() | Failed():
+                    pass
+                case _:
+                    assert_never(part)
 
-    def _own(self, entry: Entry) -> None:
-        what, call_id = entry.what, text(entry.what.get("call_id"))
-        match what.get("event"):
-            case "RoundStarted":
-                self._round = int(number(what.get("number")) or self._round + 1)
-            case "ToolCall":
-                name = text(what.get("name")) or "?"
-                self._calls.append(_Call(call_id, name, self._round, entry.at))
-            case "ToolResult":
-                call = next(
-                    (each for each in self._calls if (each.call_id, each.end) == (call_id, None)), None
-                )
-                seconds = number(what.get("seconds"))
-                if call is None:  # it was asked for in an earlier run, which waited for a person
-                    call = _Call(
-                        call_id, call_id or "?", self._round, max(0.0, round(entry.at - (seconds or 0), 6))
-                    )
-                    self._calls.append(call)
-                elif seconds is not None:
-                    call.begin = max(call.begin, round(entry.at - seconds, 6))
-                call.end, call.outcome = entry.at, text(what.get("outcome"))
-            case "RunPaused":  # what has no result has not been run
-                self._calls = [each for each in self._calls if each.end is not None]
+    def _add_speech(self, at: float, answer: _Answer, part: SpeechPart) -> None:
+        if part.speech is None:
+            return
+        if answer.first_word is None:
+            answer.first_word = at
+        if self._first_text is None and part.speech == "text" and isinstance(part, TextPiece) and part.text:
+            self._first_text = at
+        name = part.name if isinstance(part, ItemStarted) else ""
+        written = answer.texts.get((part.speech, part.item))
+        if written is None or (name and written.name):
+            written = _Text(part.speech, "", self._round, at, at)
+            answer.texts[part.speech, part.item] = written
+            self._texts.append(written)
+        written.name = written.name or name
+        written.end = at
 
-    def _of(self, answer: _Answer) -> list[Span]:
-        """The spans of a request itself."""
-        over = self._last if answer.end is None else answer.end
-        # An answer that is no stream is there when all of it is.
-        head = answer.head if answer.stream and answer.head is not None else over
+    def _add_event(self, at: float, event: RecordedEvent) -> None:
+        match event:
+            case RoundStarted(number=number):
+                self._round = number
+            case ToolCall():
+                self._calls.append(_Call(event.call_id, event.name or "?", self._round, at))
+            case ToolResult():
+                self._add_result(at, event)
+            case RunPaused():  # a call without a result has not been run
+                self._calls = [call for call in self._calls if call.end is not None]
+            case ThreadOpened() | RoundEnded() | TextBreak() | ReasoningEnded() | Citation() | Note():
+                pass
+            case CallApproved() | CallDenied() | CallAnswered() | ToolProgress():
+                pass
+            case HostedCall() | HostedDelta():
+                pass
+            case RunCompleted() | RunStopped() | RunFailed() | RunClosed() | RecordingFull():
+                pass
+            case _:
+                assert_never(event)
+
+    def _add_result(self, at: float, result: ToolResult) -> None:
+        unfinished = (call for call in self._calls if (call.call_id, call.end) == (result.call_id, None))
+        call, seconds = next(unfinished, None), number(result.seconds)
+        if call is None:  # it was requested in an earlier run, which waited for the user
+            begin = max(0.0, round(at - (seconds or 0), 6))
+            call = _Call(result.call_id, result.call_id or "?", self._round, begin)
+            self._calls.append(call)
+        elif seconds is not None:
+            call.begin = max(call.begin, round(at - seconds, 6))
+        call.end, call.outcome = at, result.outcome
+
+    def _request_spans(self, answer: _Answer) -> list[Span]:
+        end = self._last if answer.end is None else answer.end
+        # A response that is not a stream has arrived when all of it has.
+        head = answer.head if answer.is_stream and answer.head is not None else end
         found = [Span(answer.label, "request", answer.sent, head, answer.round, answer.status)]
-        if answer.stream:
-            said = over if answer.said is None else answer.said
-            found.append(Span("waiting", "waiting", head, max(head, said), answer.round))
+        if answer.is_stream:
+            first_word = end if answer.first_word is None else answer.first_word
+            found.append(Span("waiting", "waiting", head, max(head, first_word), answer.round))
         return found
 
     def _speed(self) -> float | None:
-        seconds, until = dict.fromkeys(range(self._round + 1), 0.0), -math.inf
-        for each in sorted(self._texts, key=lambda each: each.begin):
-            if each.speech != "reasoning":
-                more = max(0.0, each.end - max(each.begin, until))
-                seconds[each.round] = seconds.get(each.round, 0.0) + more
-                until = max(until, each.end)
-        # Where all came at once, nobody saw how fast it was written.
-        timed = [each for each in self._counter.responses() if seconds.get(each.round)]
-        tokens = sum(each.tokens.output - each.tokens.reasoning for each in timed)
-        return tokens / sum(seconds[each] for each in {each.round for each in timed}) if tokens > 0 else None
+        seconds, until = dict[int, float](), -math.inf
+        for written in sorted(self._texts, key=lambda written: written.begin):
+            if written.speech != "reasoning":
+                added = max(0.0, written.end - max(written.begin, until))
+                seconds[written.round] = seconds.get(written.round, 0.0) + added
+                until = max(until, written.end)
+        # A round whose text came all at once tells nothing about the speed.
+        timed = [response for response in self._counter.responses() if seconds.get(response.round)]
+        tokens = sum(response.tokens.output - response.tokens.reasoning for response in timed)
+        duration = sum(seconds[round] for round in {response.round for response in timed})
+        return tokens / duration if tokens > 0 else None

@@ -1,8 +1,6 @@
-"""Plays a tape through the real SDK, backend and loop: the assistant that answers as the tape's did.
+"""Replay a recording through the real SDK, backend and loop.
 
-Not here: the wire (``wire/replay.py``).
-
-The one rule: a function of a tape is not run again unless somebody asks for it; its output is the tape's.
+The functions of a recording are not run again unless that is asked for: their results are the recorded ones.
 """
 
 import json
@@ -15,33 +13,93 @@ from typing import Any
 
 from assistant.backends import RemoteBackend
 from assistant.errors import ToolError
-from assistant.events import Event, ToolCall, ToolResult
+from assistant.events import Event, RoundStarted, RunPaused, RunStopped, ToolCall, ToolResult
+from assistant.recordings.json_values import get
 from assistant.recordings.recording import Recording
+from assistant.recordings.requests import answer_request_of, base_url_of, protocol_of
 from assistant.runs.loop import Assistant
 from assistant.settings import Settings
 from assistant.tools.arguments import parse_arguments
 from assistant.tools.toolbox import Tool, Toolbox
-from assistant.transports.replay import ReplayTransport, address_of, protocol_of, request_of
+from assistant.transports.replay import ReplayTransport
 
-MOST_ROUNDS = 100
-"""The most rounds that a run may have by its settings, and so a tape."""
+MAX_ROUNDS = 100
+"""Maximum that the settings allow for a run, and so for a recording."""
 
-LONGEST = 3600.0
-"""The most seconds that a function may take by its settings, and so one on a tape."""
+MAX_FUNCTION_SECONDS = 3600.0
+"""Maximum that the settings allow for a function, and so for a recorded one."""
+
+MAX_SHOWN_CHARS = 200
 
 
-def player(
-    recording: Recording, toolbox: Toolbox | None = None, *, speed: float = 1.0, again: bool = False
+def replay_assistant(
+    recording: Recording,
+    toolbox: Toolbox | None = None,
+    *,
+    speed: float = 1.0,
+    run_functions: bool = False,
 ) -> Assistant:
-    """An assistant that answers once, as on the tape; run it on a new thread with ``prompt_of(tape)``.
+    """Return an assistant that answers once, as recorded; run it on a new thread with ``prompt_of(recording)``.
 
-    ``speed`` is that of ``ReplayTransport``. With ``again`` the functions of the toolbox are run, whatever
-    they did on the tape; see ``differences``.
+    ``speed`` is that of ``ReplayTransport``. With ``run_functions`` the toolbox's functions are run, whatever
+    they returned in the recording; ``differences`` compares the results.
 
     Raises:
         ValueError: The speed is not above 0.
     """
-    # Loaded with the SDK, which a page at rest does without.
+    functions = toolbox or Toolbox()
+    max_rounds, events = MAX_ROUNDS, recording.run_events()
+    if events and isinstance(events[-1], RunStopped) and events[-1].reason == "max_rounds":
+        max_rounds = sum(isinstance(event, RoundStarted) for event in events)
+    if not run_functions:
+        functions = replayed_toolbox(recording, functions, speed)
+    timeout = 30.0 if run_functions else 2 * MAX_FUNCTION_SECONDS
+    return Assistant(_backend(recording, speed), functions, max_rounds=max_rounds, tool_timeout=timeout)
+
+
+def replayed_toolbox(recording: Recording, toolbox: Toolbox, speed: float = math.inf) -> Toolbox:
+    """Return the toolbox with functions that return the recorded results, after the recorded time.
+
+    Recorded functions that the toolbox lacks are added. A call is recognised by its function and arguments;
+    the results of equal calls are returned in the recorded order.
+    """
+    results = _RecordedResults(recording)
+    names = dict.fromkeys([*toolbox, *results.names()])
+    return Toolbox(*(_ReplayedTool(name, toolbox.get(name), results, speed) for name in names))
+
+
+def differences(recording: Recording, events: Iterable[Event]) -> list[str]:
+    """Return where the functions' results in a run differ from the recorded ones, a sentence for each."""
+    recorded = {event.call_id: event for event in recording.run_events() if isinstance(event, ToolResult)}
+    names = {event.call_id: event.name for event in recording.run_events() if isinstance(event, ToolCall)}
+    calls: dict[str, ToolCall] = {}
+    found, seen = [], set()
+    for event in events:
+        if isinstance(event, ToolCall):
+            calls[event.call_id] = event
+        elif isinstance(event, ToolResult):
+            seen.add(event.call_id)
+            call, earlier = calls.get(event.call_id), recorded.get(event.call_id)
+            name = f"{call.name}({_shorten(call.arguments)})" if call else f"The call {event.call_id}"
+            now = _shorten(event.output)
+            if earlier is None:
+                found.append(f"{name} has no result in the recording and now returns {now}.")
+            elif (earlier.output, earlier.outcome) != (event.output, event.outcome):
+                found.append(
+                    f"{name} returned {_shorten(earlier.output)} ({earlier.outcome}) in the recording, "
+                    f"and now returns {now} ({event.outcome})."
+                )
+    found += [
+        f"{names.get(call_id, 'A call')} returned {_shorten(earlier.output)} in the recording and has no "
+        "result now."
+        for call_id, earlier in recorded.items()
+        if call_id not in seen
+    ]
+    return found
+
+
+def _backend(recording: Recording, speed: float) -> RemoteBackend:
+    # These load the SDK, which an idle page does without.
     from assistant.backends.agents.backend import Agents
     from assistant.backends.assistants.backend import Assistants
     from assistant.backends.chat_completions.backend import ChatCompletions
@@ -49,153 +107,93 @@ def player(
     from assistant.backends.responses.backend import Responses
 
     client = connect(Settings(), ReplayTransport(recording, speed))
-    client.base_url = address_of(recording) or client.base_url  # for errors name the server
-    asked = request_of(recording)
-    model, instructions = str(asked.get("model") or "tape"), str(asked.get("instructions") or "")
-    reasoning = asked.get("reasoning")
-    effort = reasoning.get("effort") if isinstance(reasoning, dict) else asked.get("reasoning_effort")
-    effort = str(effort or "")
-    backend: RemoteBackend
+    client.base_url = base_url_of(recording) or client.base_url  # error messages name the server
+    request = answer_request_of(recording)
+    model, instructions = str(request.get("model") or "recording"), str(request.get("instructions") or "")
+    effort = str(get(request.get("reasoning"), "effort") or request.get("reasoning_effort") or "")
     match protocol_of(recording):
         case "chat":
-            backend = ChatCompletions(client, model=model, effort=effort)
+            return ChatCompletions(client, model=model, effort=effort)
         case "agents":
-            backend = Agents(client, agent_id="tape", instructions=instructions)
+            return Agents(client, agent_id="recording", instructions=instructions)
         case "assistants":
-            backend = Assistants(client, assistant_id="tape", instructions=instructions)
-        case _:
-            background = bool(asked.get("background"))
-            backend = Responses(
+            return Assistants(client, assistant_id="recording", instructions=instructions)
+        case "responses" | "":
+            background = bool(request.get("background"))
+            return Responses(
                 client, model=model, instructions=instructions, effort=effort, background=background
             )
-    functions = toolbox or Toolbox()
-    rounds = MOST_ROUNDS
-    said = _said(recording)
-    if said and said[-1].get("reason") == "max_rounds":
-        rounds = sum(each["event"] == "RoundStarted" for each in said)
-    if not again:
-        functions = replayed_toolbox(recording, functions, speed)
-    return Assistant(backend, functions, max_rounds=rounds, tool_timeout=30.0 if again else 2 * LONGEST)
 
 
-def replayed_toolbox(recording: Recording, toolbox: Toolbox, speed: float = math.inf) -> Toolbox:
-    """The toolbox with functions that give the tape's outputs, after as long as it took then.
-
-    Functions that the tape has and the toolbox has not are added. A call is known by its function and its
-    arguments; the same one more than once has its results in the tape's order.
-    """
-    results = _Results(recording)
-    names = dict.fromkeys([*toolbox, *results.names()])
-    return Toolbox(*(_Replayed(name, toolbox.get(name), results, speed) for name in names))
-
-
-def differences(recording: Recording, events: Iterable[Event]) -> list[str]:
-    """Where the functions' results in a run differ from the tape's, a sentence for each."""
-    kept = {each["call_id"]: each for each in _said(recording) if each["event"] == "ToolResult"}
-    calls: dict[str, ToolCall] = {}
-    told, seen = [], set()
-    for event in events:
-        if isinstance(event, ToolCall):
-            calls[event.call_id] = event
-        elif isinstance(event, ToolResult):
-            seen.add(event.call_id)
-            call = calls.get(event.call_id)
-            name = f"{call.name}({_shown(call.arguments)})" if call else f"The call {event.call_id}"
-            known = kept.get(event.call_id)
-            if known is None:
-                told.append(f"{name} has no result on the tape; it now gives {_shown(event.output)}.")
-            elif (known["output"], known["outcome"]) != (event.output, event.outcome):
-                told.append(
-                    f"{name} gave {_shown(known['output'])} ({known['outcome']}) on the tape, "
-                    f"and now gives {_shown(event.output)} ({event.outcome})."
-                )
-    named = {each["call_id"]: each["name"] for each in _said(recording) if each["event"] == "ToolCall"}
-    told += [
-        f"{named.get(call_id, 'A call')} gave {_shown(each['output'])} on the tape and has no result now."
-        for call_id, each in kept.items()
-        if call_id not in seen
-    ]
-    return told
-
-
-class _Results:
-    """The results of a tape's calls, handed out once each."""
+class _RecordedResults:
+    """The results of a recording's calls; each is returned once."""
 
     def __init__(self, recording: Recording) -> None:
         self._lock = threading.Lock()
-        self._left: dict[str, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
+        self._unused: dict[str, list[tuple[str, ToolResult]]] = defaultdict(list)
         self.undecided: set[str] = set()
-        """The functions on which the tape's run waits for a person's decision."""
-        said = _said(recording)
-        paused = bool(said) and said[-1]["event"] == "RunPaused"
-        results = [each for each in said if each["event"] == "ToolResult"]
-        for call in said:
-            if call["event"] == "ToolCall":
-                result = next((each for each in results if each["call_id"] == call["call_id"]), None)
-                if result is not None:
-                    results.remove(result)  # an id may come again in a later round
-                    self._left[call["name"]].append((_canonical(call["arguments"]), result))
-                elif paused:
-                    self.undecided.add(call["name"])
+        """The functions for which the recorded run waits for the user's decision."""
+        events = recording.run_events()
+        is_paused = bool(events) and isinstance(events[-1], RunPaused)
+        results = [event for event in events if isinstance(event, ToolResult)]
+        for call in events:
+            if not isinstance(call, ToolCall):
+                continue
+            result = next((result for result in results if result.call_id == call.call_id), None)
+            if result is not None:
+                results.remove(result)  # a later round may use the id again
+                self._unused[call.name].append((_canonical(call.arguments), result))
+            elif is_paused:
+                self.undecided.add(call.name)
 
     def names(self) -> list[str]:
-        """The functions that were there when the tape was recorded, and were called."""
-        known = [name for name, left in self._left.items() if any(_was_there(each) for _, each in left)]
+        """Return the functions that were called and existed when the run was recorded."""
+        known = [
+            name
+            for name, results in self._unused.items()
+            if any(result.outcome != "unknown" for _, result in results)
+        ]
         return [*known, *self.undecided]
 
-    def take(self, name: str, value: Any) -> dict[str, Any] | None:
-        """The result of the next call of this function with these arguments, else of its next call."""
+    def next_result(self, name: str, arguments: Any) -> ToolResult | None:
+        """Return the result of the function's next call with these arguments, else of its next call."""
         with self._lock:
-            left = self._left[name]
-            wanted = json.dumps(value, sort_keys=True)
-            found = next((each for each in left if each[0] == wanted), left[0] if left else None)
+            unused = self._unused[name]
+            expected = json.dumps(arguments, sort_keys=True)
+            found = next((item for item in unused if item[0] == expected), unused[0] if unused else None)
             if found is None:
                 return None
-            left.remove(found)
+            unused.remove(found)
             return found[1]
 
 
-class _Replayed(Tool[..., Any]):
-    """A function of a tape."""
+class _ReplayedTool(Tool[..., Any]):
+    """A function of a recording."""
 
-    def __init__(self, name: str, like: Tool[..., Any] | None, results: _Results, speed: float) -> None:
+    def __init__(
+        self, name: str, original: Tool[..., Any] | None, results: _RecordedResults, speed: float
+    ) -> None:
         self.name = name
-        self.description = like.description if like else "A function of the tape."
-        self.parameters = like.parameters if like else {"type": "object", "properties": {}}
-        self.strict = like.strict if like else False
+        self.description = original.description if original else "A function of the recording."
+        self.parameters = original.parameters if original else {"type": "object", "properties": {}}
+        self.strict = original.strict if original else False
         self.timeout = None
         self.approval = self.name in results.undecided
         self._results, self._speed = results, speed
 
     def __repr__(self) -> str:
-        return f"<Tool {self.name} of a tape>"
+        return f"<Tool {self.name} of a recording>"
 
     def bind(self, arguments: Any) -> dict[str, Any]:
-        return {"result": self._results.take(self.name, arguments)}
+        return {"result": self._results.next_result(self.name, arguments)}
 
     def run(self, arguments: Any) -> ToolResult:
-        result = arguments["result"]
+        result: ToolResult | None = arguments["result"]
         if result is None:
-            raise ToolError(f"The tape has no result of '{self.name}' here.")
-        took = result.get("seconds")
-        if isinstance(took, (int, float)) and took > 0:
-            time.sleep(min(took, LONGEST) / self._speed)
-        return ToolResult("", str(result["output"]), result["outcome"], str(result["detail"]))
-
-
-def _said(recording: Recording) -> list[dict[str, Any]]:
-    """What the run said, in order, as far as it makes sense."""
-    fields = {"ToolCall": ("call_id", "name", "arguments"), "ToolResult": ("call_id", "output", "outcome")}
-    said = (entry.what for entry in recording.entries() if entry.kind == "run")
-    return [
-        {"detail": "", **each}
-        for each in said
-        if all(isinstance(each.get(name), str) for name in fields.get(each["event"], ()))
-    ]
-
-
-def _was_there(result: dict[str, Any]) -> bool:
-    return bool(result["outcome"] != "unknown")
+            raise ToolError(f"The recording has no result of '{self.name}' here.")
+        if result.seconds is not None and result.seconds > 0:
+            time.sleep(min(result.seconds, MAX_FUNCTION_SECONDS) / self._speed)
+        return ToolResult("", result.output, result.outcome, result.detail)
 
 
 def _canonical(arguments: str) -> str:
@@ -205,5 +203,5 @@ def _canonical(arguments: str) -> str:
         return arguments
 
 
-def _shown(text: str) -> str:
-    return text if len(text) <= 200 else f"{text[:200]} …"
+def _shorten(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN_CHARS else f"{text[:MAX_SHOWN_CHARS]} …"

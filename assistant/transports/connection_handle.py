@@ -1,9 +1,6 @@
-"""A connection, as whoever waits on it sees it: the wait ends when somebody lets go of it.
+"""A connection that another thread can close while this one waits on it.
 
-Not here: what is waited for (``replay.py``, ``faults.py``).
-
-The one rule: a wait can be ended from another thread in either of the ways in which a client lets go of an
-answer, by closing it and by shutting its socket down.
+A client lets go of a response either by closing it or by shutting down its socket. Both end the wait.
 """
 
 import socket
@@ -11,30 +8,30 @@ import threading
 import time
 from typing import Any
 
-STEP = 0.02
-"""Seconds between two looks whether anybody has let go."""
+POLL_SECONDS = 0.02
+"""Interval between two checks for a socket that was shut down."""
 
 
 class ConnectionHandle:
-    """Stands in an answer's extensions as ``network_stream``, where there is no real connection below."""
+    """The ``network_stream`` of a response whose transport has no connection, or waits beside one."""
 
-    def __init__(self, below: Any = None) -> None:
-        """``below`` is the real connection, where there is one."""
+    def __init__(self, connection: Any = None) -> None:
+        """``connection`` is the real ``network_stream``, where there is one."""
         self._closed = threading.Event()
-        connection = below.get_extra_info("socket") if below is not None else None
+        found = connection.get_extra_info("socket") if connection is not None else None
         self._own: list[socket.socket] = []
-        if not isinstance(connection, socket.socket):
+        if not isinstance(found, socket.socket):
             self._own += socket.socketpair()
-            connection = self._own[0]
-        self._socket: socket.socket = connection
+            found = self._own[0]
+        self._socket: socket.socket = found
 
     def get_extra_info(self, info: str) -> object:
-        """The socket, under this name; as a network stream has it."""
+        """Return the socket for "socket", as a network stream does; None for any other name."""
         return self._socket if info == "socket" else None
 
     @property
     def is_open(self) -> bool:
-        """Whether nobody has let go of it."""
+        """Whether the connection was neither closed nor shut down."""
         if self._closed.is_set():
             return False
         try:
@@ -44,16 +41,16 @@ class ConnectionHandle:
         return True
 
     def wait(self, seconds: float) -> bool:
-        """Wait so long; false as soon as somebody lets go."""
+        """Wait, and return whether the connection is still open; return early when it is not."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             if not self.is_open:
                 return False
-            self._closed.wait(min(left, STEP))
+            self._closed.wait(min(left, POLL_SECONDS))
         return self.is_open
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the connection and end every wait."""
         self._closed.set()
-        for each in self._own:
-            each.close()
+        for own in self._own:
+            own.close()

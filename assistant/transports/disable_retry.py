@@ -1,16 +1,14 @@
-"""Keeps the SDK from waiting in silence where a person should be told instead.
+"""Keep the SDK from waiting silently where the user should see an error instead.
 
-Not here: retrying. The SDK does that, for what is worth it, with its own delays.
-
-The one rule: a spent quota, or a wait of more than a few seconds, goes to the person at once.
+The SDK retries, with its own delays. A used-up quota, or a wait of more than a few seconds, is shown at once.
 """
 
 import httpx2
 
-LONGEST_SILENT_WAIT = 5.0
-"""Seconds of ``Retry-After`` that may pass without a word."""
+MAX_SILENT_WAIT_SECONDS = 5.0
+"""Maximum ``Retry-After`` that the SDK may wait."""
 
-_SPENT = (
+_QUOTA_CODES = (
     b"insufficient_quota",
     b"credit_balance_exhausted",
     b"spend_limit_exceeded",
@@ -19,19 +17,20 @@ _SPENT = (
 
 
 def disable_retry(response: httpx2.Response) -> None:
-    """Mark an answer that is not worth waiting for with ``x-should-retry: false``; a response hook.
+    """Mark a response that is not worth retrying with ``x-should-retry: false``; a response hook.
 
-    The SDK obeys that header, and would otherwise repeat a request on a spent quota twice and sleep
-    through a ``Retry-After`` of up to two minutes.
+    The SDK obeys that header. It would otherwise repeat a request twice although the quota is used up, and
+    sleep through a ``Retry-After`` of up to two minutes.
     """
     if response.status_code in (429, 503) and "x-should-retry" not in response.headers:
         body = response.read()
-        if seconds_to_wait(response) > LONGEST_SILENT_WAIT or any(mark in body for mark in _SPENT):
+        is_long = seconds_to_wait(response) > MAX_SILENT_WAIT_SECONDS
+        if is_long or any(code in body for code in _QUOTA_CODES):
             response.headers["x-should-retry"] = "false"
 
 
 def seconds_to_wait(response: httpx2.Response) -> float:
-    """The seconds that a response asks to wait, 0 where it does not say."""
+    """Return the wait that a response asks for; 0 where it asks for none."""
     for name, factor in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         try:
             return max(0.0, float(response.headers[name]) * factor)

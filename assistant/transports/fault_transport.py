@@ -1,8 +1,6 @@
-"""Breaks answers on purpose: a transport that wraps another and spoils what asks for an answer.
+"""Inject faults into responses: a transport that wraps another one.
 
-Not here: how faults are written and told of (``fault.py``), or of functions (``tools/fault_injection.py``).
-
-The one rule: only requests that ask for an answer are touched, and of an answer only what the fault names.
+Only requests for an answer are affected, and of their responses only what the faults name.
 """
 
 import json
@@ -13,25 +11,25 @@ from typing import Any
 
 import httpx2
 
+from assistant.recordings.requests import Protocol, protocol_at
 from assistant.transports import sse
 from assistant.transports.connection_handle import ConnectionHandle
 from assistant.transports.fault_spec import Fault
-from assistant.transports.replay import protocol_at
 
-WORDS = "This was broken on purpose."
-LONGEST_STALL = 600.0
-"""Seconds of silence, where the request sets no limit of its own."""
+ERROR_MESSAGE = "This was broken on purpose."
+MAX_STALL_SECONDS = 600.0
+"""Duration of a stall where the request has no timeout."""
 
 _PAGE = "<!doctype html><title>Welcome</title><h1>It works!</h1>"
 
 
 class FaultTransport(httpx2.BaseTransport):
-    """Another transport with faults; ``faults`` may be changed at any time, for the next request."""
+    """Wraps a transport; ``faults`` may be changed at any time, for the next request."""
 
     def __init__(self, inner: httpx2.BaseTransport, faults: Iterable[Fault] = ()) -> None:
         self.inner = inner
         self.faults = tuple(faults)
-        self._here = threading.local()  # a run asks on one thread: the number of its round
+        self._thread = threading.local()  # a run sends its requests on one thread: its round
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         body = request.read()
@@ -39,66 +37,66 @@ class FaultTransport(httpx2.BaseTransport):
         if not protocol:
             return self.inner.handle_request(request)
         number = self._round(request.url.path, body)
-        faults = [each for each in self.faults if each.round in (0, number)]
+        faults = [fault for fault in self.faults if fault.round in (0, number)]
         for fault in faults:
             if fault.kind in ("429", "500", "html"):
-                return _in_place_of_the_server(fault)
+                return _error_response(fault)
         response = self.inner.handle_request(request)
         if not faults or response.status_code != 200 or "json" in response.headers.get("content-type", ""):
             return response
-        spoilt = _Spoilt(response, faults, protocol, request)
+        stream = _FaultyStream(response, faults, protocol, request)
         headers = {
             name: value
             for name, value in response.headers.items()
             if name not in ("content-encoding", "content-length", "transfer-encoding")
         }
-        extensions = response.extensions | {"network_stream": spoilt.line}
-        return httpx2.Response(200, headers=headers, stream=spoilt, extensions=extensions)
+        extensions = response.extensions | {"network_stream": stream.connection}
+        return httpx2.Response(200, headers=headers, stream=stream, extensions=extensions)
 
     def close(self) -> None:
         self.inner.close()
 
     def _round(self, path: str, body: bytes) -> int:
-        """Which round of its run a request asks for; one that is tried again is of the same round."""
-        before, number = getattr(self._here, "last", (b"", 0))
-        if (path, body) != before:
-            number = 1 if _asks_first(path, body) else number + 1
-        self._here.last = (path, body), number
+        """Return the round of its run that a request belongs to; a retry belongs to the same round."""
+        previous, number = getattr(self._thread, "last", (b"", 0))
+        if (path, body) != previous:
+            number = 1 if _starts_run(path, body) else number + 1
+        self._thread.last = (path, body), number
         return number
 
 
-class _Spoilt(httpx2.SyncByteStream):
-    """The events of one answer, with its faults."""
+class _FaultyStream(httpx2.SyncByteStream):
+    """The events of one response, with its faults."""
 
     def __init__(
-        self, response: httpx2.Response, faults: list[Fault], protocol: str, request: httpx2.Request
+        self, response: httpx2.Response, faults: list[Fault], protocol: Protocol, request: httpx2.Request
     ) -> None:
         self._response, self._faults, self._request = response, faults, request
-        self._ends = _Ends(protocol)
-        self.line = ConnectionHandle(response.extensions.get("network_stream"))
+        self._endings = _Endings(protocol)
+        self.connection = ConnectionHandle(response.extensions.get("network_stream"))
 
     def __iter__(self) -> Iterator[bytes]:
         pause = sum(fault.at for fault in self._faults if fault.kind == "slow") / 1000
-        at_start: list[tuple[str, str] | None] = [None]
-        for number, event in enumerate(chain(at_start, sse.events(self._response.iter_bytes()))):
-            here = [fault.kind for fault in self._faults if fault.kind != "slow" and fault.at == number]
+        before_first: list[tuple[str, str] | None] = [None]
+        for number, event in enumerate(chain(before_first, sse.events(self._response.iter_bytes()))):
+            kinds = [fault.kind for fault in self._faults if fault.kind != "slow" and fault.at == number]
             if event is not None:
-                if not self.line.wait(pause):
+                if not self.connection.wait(pause):
                     raise self._lost()
-                data = _sse(*event)
-                self._ends.learn(event[1])
-                if "half" in here:
+                data = sse.encode(*event)
+                self._endings.add(event[1])
+                if "half" in kinds:
                     yield data[: len(data) // 2]
                     raise self._lost()
                 yield data
-                if "twice" in here:
+                if "twice" in kinds:
                     yield data
-            for kind in here:
+            for kind in kinds:
                 match kind:
                     case "unknown":
-                        yield self._ends.unknown()
+                        yield self._endings.unknown_event()
                     case "failed" | "incomplete":
-                        yield self._ends.of(kind)
+                        yield self._endings.last_event(kind)
                         return
                     case "cut":
                         raise self._lost()
@@ -107,29 +105,29 @@ class _Spoilt(httpx2.SyncByteStream):
 
     def close(self) -> None:
         self._response.close()
-        self.line.close()
+        self.connection.close()
 
     def _stall(self) -> None:
-        limits = self._request.extensions.get("timeout") or {}
-        if self.line.wait(limits.get("read") or LONGEST_STALL):
-            raise httpx2.ReadTimeout("The answer stood still, on purpose.", request=self._request)
+        timeouts = self._request.extensions.get("timeout") or {}
+        if self.connection.wait(timeouts.get("read") or MAX_STALL_SECONDS):
+            raise httpx2.ReadTimeout("The answer stalled on purpose.", request=self._request)
         raise self._lost()
 
     def _lost(self) -> httpx2.ReadError:
-        return httpx2.ReadError("The connection was cut, on purpose.", request=self._request)
+        return httpx2.ReadError("The connection was cut on purpose.", request=self._request)
 
 
-class _Ends:
-    """How an answer ends before its time, in the words of its protocol."""
+class _Endings:
+    """Builds the events that end an answer early in its protocol."""
 
-    def __init__(self, protocol: str) -> None:
+    def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
         self._sequence: int | None = None
-        self._begun: dict[str, Any] = {}  # the response or run, as it was last told
+        self._response: dict[str, Any] = {}  # the response or run, as the server last sent it
         self._turn: Any = None
 
-    def learn(self, data: str) -> None:
-        """Take note of an event that has passed."""
+    def add(self, data: str) -> None:
+        """Remember what the ending has to repeat of an event."""
         try:
             event = json.loads(data)
         except (ValueError, RecursionError):
@@ -139,18 +137,18 @@ class _Ends:
         if isinstance(event.get("sequence_number"), int):
             self._sequence = event["sequence_number"]
         self._turn = event.get("turn_id") or self._turn
-        for told in (event.get("response"), event if event.get("object") == "thread.run" else None):
-            self._begun = told if isinstance(told, dict) else self._begun
+        for response in (event.get("response"), event if event.get("object") == "thread.run" else None):
+            self._response = response if isinstance(response, dict) else self._response
 
-    def unknown(self) -> bytes:
-        """An event that no protocol has."""
+    def unknown_event(self) -> bytes:
+        """Return an event of a type that does not exist."""
         names = {"responses": "response.hologram", "agents": "agent.session.hologram"}
         name = names.get(self._protocol, "thread.hologram")
         return self._event("" if self._protocol == "chat" else name, {"type": name, "object": name})
 
-    def of(self, kind: str) -> bytes:
-        """The last event of an answer that ``failed`` or is ``incomplete``."""
-        error = {"code": "server_error", "message": WORDS}
+    def last_event(self, kind: str) -> bytes:
+        """Return the last event of an answer that ``failed`` or is ``incomplete``."""
+        error = {"code": "server_error", "message": ERROR_MESSAGE}
         has_failed = kind == "failed"
         match self._protocol:
             case "chat" if has_failed:
@@ -159,50 +157,44 @@ class _Ends:
                 return self._event("", {"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]})
             case "assistants":
                 reason = {"incomplete_details": {"reason": "max_completion_tokens"}}
-                run = {**self._begun, "status": kind, **({"last_error": error} if has_failed else reason)}
+                run = {**self._response, "status": kind, **({"last_error": error} if has_failed else reason)}
                 return self._event(f"thread.run.{kind}", run)
             case "agents":
-                code = error if has_failed else {"code": "max_output_tokens", "message": WORDS}
-                name, turn = "agent.session.turn.failed", {"id": self._turn, "error": code}
+                cause = error if has_failed else {"code": "max_output_tokens", "message": ERROR_MESSAGE}
+                name, turn = "agent.session.turn.failed", {"id": self._turn, "error": cause}
                 return self._event(name, {"type": name, "turn_id": self._turn, "turn": turn})
             case _:
                 reason = {"incomplete_details": {"reason": "max_output_tokens"}}
-                response = {**self._begun, "status": kind, **({"error": error} if has_failed else reason)}
+                response = {**self._response, "status": kind, **({"error": error} if has_failed else reason)}
                 return self._event(f"response.{kind}", {"type": f"response.{kind}", "response": response})
 
     def _event(self, name: str, data: dict[str, Any]) -> bytes:
         if self._sequence is not None:
             self._sequence += 1
             data["sequence_number"] = self._sequence
-        return _sse(name, json.dumps(data))
+        return sse.encode(name, json.dumps(data))
 
 
-def _in_place_of_the_server(fault: Fault) -> httpx2.Response:
+def _error_response(fault: Fault) -> httpx2.Response:
     if fault.kind == "html":
         return httpx2.Response(200, html=_PAGE)
     if fault.kind == "429":
-        error = {"message": WORDS, "type": "requests", "param": None, "code": "rate_limit_exceeded"}
+        error = {"message": ERROR_MESSAGE, "type": "requests", "param": None, "code": "rate_limit_exceeded"}
         return httpx2.Response(429, headers={"retry-after": f"{fault.at:g}"}, json={"error": error})
-    error = {"message": WORDS, "type": "server_error", "param": None, "code": "server_error"}
+    error = {"message": ERROR_MESSAGE, "type": "server_error", "param": None, "code": "server_error"}
     return httpx2.Response(500, json={"error": error})
 
 
-def _asks_first(path: str, body: bytes) -> bool:
-    """Whether a request is the first of its run: what it tells last is a person's message."""
+def _starts_run(path: str, body: bytes) -> bool:
+    """Return whether a request is the first of its run: its last item is a message of the user."""
     if path.endswith(("/runs", "/agents/sessions")):
         return True
     try:
-        asked = json.loads(body or b"null")
+        value = json.loads(body or b"null")
     except (ValueError, RecursionError):
         return False
-    if not isinstance(asked, dict):
+    if not isinstance(value, dict):
         return False
-    told = asked.get("input") or asked.get("messages")
-    last = told[-1] if isinstance(told, list) and told else told
+    items = value.get("input") or value.get("messages")
+    last = items[-1] if isinstance(items, list) and items else items
     return isinstance(last, str) or (isinstance(last, dict) and last.get("role") == "user")
-
-
-def _sse(name: str, data: str) -> bytes:
-    lines = [f"event: {name}"] if name else []
-    lines += [f"data: {line}" for line in data.split("\n")]
-    return ("\n".join(lines) + "\n\n").encode()

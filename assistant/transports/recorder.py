@@ -1,98 +1,102 @@
-"""Recording: a transport that puts what passes through it on the tape of the run that is asking.
+"""Record a run at the wire: a transport that adds what passes through it to the recording of the current run.
 
-Not here: the tape itself (``recording.py``). A run's requests are known by the thread that makes them, so one
-client serves every run, and what is asked outside of any run is not recorded.
-
-The one rule: whoever is recorded notices nothing; requests, answers and errors pass as they are.
+The run is found by its thread, so one client serves every run, and a request outside of any run is not
+recorded. Requests, responses and errors pass unchanged.
 """
 
 import re
-import threading
 from collections.abc import Generator, Iterator
 from contextvars import ContextVar
 from typing import Any
 
 import httpx2
 
-from assistant.events import Event, EventStream
-from assistant.recordings.recording import How, Recording
-
-MOST_BYTES = 32_000_000
-"""What all tapes of a process hold together; the oldest go first."""
+from assistant.events import (
+    Event,
+    EventStream,
+    ReasoningDelta,
+    RefusalDelta,
+    RunCompleted,
+    RunFailed,
+    RunPaused,
+    RunStopped,
+    TextDelta,
+    ThreadOpened,
+    ToolCallDelta,
+)
+from assistant.recordings.entries import How, RunClosed
+from assistant.transports.live_recording import LiveRecording
 
 _FILE = re.compile(rb"(data:[\w/+.-]+;base64,)[A-Za-z0-9+/=]{100,}")
-"""A file inside of a request (RFC 2397): it would fill the tape, above all where it is sent in each round."""
+"""A file inside a request (RFC 2397), which would fill the recording if it is sent in each round."""
 
-_PIECES = ("TextDelta", "RefusalDelta", "ReasoningDelta", "ToolCallDelta")
-"""What a run says that the wire has said already."""
-
-_ENDINGS = ("RunCompleted", "RunPaused", "RunStopped", "RunFailed")
-
-_tape: ContextVar[Recording | None] = ContextVar("tape", default=None)
+_current: ContextVar[LiveRecording | None] = ContextVar("recording", default=None)
 
 
-def record_run(events: EventStream, recording: Recording) -> Generator[Event, None, None]:
-    """The same run, with what it asks and what it says recorded; closing it closes the run.
+def record_run(events: EventStream, recording: LiveRecording) -> Generator[Event, None, None]:
+    """Yield the events of a run and record its requests and events; closing this closes the run.
 
-    Of a run that is closed before its ending the tape says ``RunClosed``.
+    A run that is closed before its ending is recorded with ``RunClosed``.
     """
-    ended = False
+    has_ended = False
     try:
         while True:
-            # Not across a ``yield``: whoever takes the next event may have a tape of their own in between.
-            token = _tape.set(recording)
+            # Reset before each ``yield``: the consumer may be another run with a recording of its own.
+            token = _current.set(recording)
             try:
                 event = next(events, None)
             finally:
-                _tape.reset(token)
+                _current.reset(token)
             if event is None:
                 return
-            name = type(event).__name__
-            if name not in _PIECES:
-                recording.say(event)
-                ended = ended or name in _ENDINGS
-                recording.thread = getattr(event, "thread_id", recording.thread)
+            match event:
+                case TextDelta() | RefusalDelta() | ReasoningDelta() | ToolCallDelta():
+                    pass  # the wire's events have them
+                case ThreadOpened(thread_id=thread_id):
+                    recording.add_event(event)
+                    recording.thread = thread_id
+                case RunCompleted() | RunPaused() | RunStopped() | RunFailed():
+                    recording.add_event(event)
+                    has_ended = True
+                case _:
+                    recording.add_event(event)
             yield event
     finally:
-        token = _tape.set(recording)
+        token = _current.set(recording)
         try:
             events.close()
         finally:
-            _tape.reset(token)
-        if not ended:
-            recording.say(RunClosed())
-
-
-class RunClosed:
-    """What a tape says at the end of a run whose rest nobody wanted."""
+            _current.reset(token)
+        if not has_ended:
+            recording.add_event(RunClosed())
 
 
 class RecordTransport(httpx2.BaseTransport):
-    """Another transport, whose exchanges go on the tape of the run that makes them."""
+    """Wraps a transport and records the exchanges of the current run."""
 
     def __init__(self, inner: httpx2.BaseTransport) -> None:
         self.inner = inner
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        recording = _tape.get()
+        recording = _current.get()
         if recording is None:
             return self.inner.handle_request(request)
-        # A body that is not in memory is a file on its way up.
+        # A body that is not in memory is an upload.
         body = b"".join(request.stream) if isinstance(request.stream, httpx2.ByteStream) else b"[a file]"
         body = _FILE.sub(rb"\1[a file]", body)
-        number = recording.request(request.method, str(request.url), request.headers, body)
+        exchange = recording.add_request(request.method, str(request.url), request.headers, body)
         try:
             response = self.inner.handle_request(request)
         except BaseException as error:
-            recording.end(number, "lost", _words(error))
+            recording.add_end(exchange, "lost", _describe(error))
             raise
-        recording.response(number, response.status_code, response.headers)
-        line = _Line(response.extensions.get("network_stream"))
-        if line.inner is not None:
-            response.extensions["network_stream"] = line
-        stream = _Recorded(response.stream, line, recording, number)
+        recording.add_response(exchange, response.status_code, response.headers)
+        connection = _Connection(response.extensions.get("network_stream"))
+        if connection.inner is not None:
+            response.extensions["network_stream"] = connection
+        stream = _RecordedStream(response.stream, connection, recording, exchange)
         if isinstance(response.stream, httpx2.ByteStream):
-            for _ in stream:  # it is here already, and nobody will read the stream
+            for _ in stream:  # the body is in memory, and its stream will not be read again
                 pass
         else:
             response.stream = stream
@@ -102,25 +106,27 @@ class RecordTransport(httpx2.BaseTransport):
         self.inner.close()
 
 
-class _Recorded(httpx2.SyncByteStream):
-    """The bytes of an answer, each put on the tape as it passes."""
+class _RecordedStream(httpx2.SyncByteStream):
+    """The bytes of a response, recorded as they pass."""
 
-    def __init__(self, inner: Any, line: "_Line", recording: Recording, number: int) -> None:
+    def __init__(
+        self, inner: Any, connection: "_Connection", recording: LiveRecording, exchange: int
+    ) -> None:
         self._inner = inner
-        self._line = line
-        self._tape = recording
-        self._number = number
-        self._ended = False
+        self._connection = connection
+        self._recording = recording
+        self._exchange = exchange
+        self._has_ended = False
 
     def __iter__(self) -> Iterator[bytes]:
         try:
             for chunk in self._inner:
-                self._tape.chunk(self._number, chunk)
+                self._recording.add_chunk(self._exchange, chunk)
                 yield chunk
         except GeneratorExit:
-            raise  # who reads no further closes it, too
+            raise  # the consumer will call ``close``
         except BaseException as error:
-            self._end("lost", _words(error))
+            self._end("lost", _describe(error))
             raise
         self._end("complete")
 
@@ -131,48 +137,26 @@ class _Recorded(httpx2.SyncByteStream):
             self._end("hung up")
 
     def _end(self, how: How, text: str = "") -> None:
-        if not self._ended:
-            self._ended = True
-            self._tape.end(self._number, "hung up" if self._line.taken else how, text)
+        if not self._has_ended:
+            self._has_ended = True
+            how = "hung up" if self._connection.socket_was_used else how
+            self._recording.add_end(self._exchange, how, text)
 
 
-class _Line:
-    """An answer's connection; knows whether somebody took its socket, to hang up on who waits on it."""
+class _Connection:
+    """Wraps a response's connection; a stop takes its socket to shut it down."""
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
-        self.taken = False
+        self.socket_was_used = False
 
     def get_extra_info(self, info: str) -> Any:
-        self.taken |= info == "socket"
+        self.socket_was_used |= info == "socket"
         return self.inner.get_extra_info(info)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
 
-def _words(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".removesuffix(": ")
-
-
-class RecordingStore:
-    """The newest tapes of a process, by thread; may be used on any thread."""
-
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
-        self._most = most_bytes
-        self._tapes: list[tuple[str, Recording]] = []
-        self._lock = threading.Lock()
-
-    def begin(self, key: str) -> Recording:
-        """A new tape for a thread, known by its id or, while it has none, by any name of its own."""
-        with self._lock:
-            sizes = [recording.size() for _, recording in self._tapes]
-            while sum(sizes) > self._most:
-                del self._tapes[0], sizes[0]
-            self._tapes.append((key, recording := Recording(key)))
-            return recording
-
-    def of(self, key: str) -> list[Recording]:
-        """The tapes of a thread, the oldest first; by its id, or by the name under which they began."""
-        with self._lock:
-            return [recording for name, recording in self._tapes if key and key in (name, recording.thread)]

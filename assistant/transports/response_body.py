@@ -1,8 +1,6 @@
-"""An answer's bytes, as they come from the network, made into events or into a body.
+"""Split the bytes of a response into server-sent events, or join them into a body.
 
-Not here: what they mean; the parsing of events (``sse.py``).
-
-The one rule: what an answer is, is told by its bytes; its header is believed where they do not tell.
+The bytes decide which of the two it is; the ``content-type`` header decides only where they do not.
 """
 
 import zlib
@@ -11,49 +9,48 @@ from typing import Any
 
 from assistant.transports import sse
 
-MOST_AT_ONCE = 32_000_000
-"""Bytes that one piece may become when it is unpacked: a few bytes can be made to fill any memory."""
+MAX_UNPACKED_BYTES = 32_000_000
+"""Maximum size of one chunk after unpacking: a few packed bytes could otherwise fill the memory."""
 
 
-class Answer:
-    """The bytes of one answer while they come, unpacked: a stream's events, or a body."""
+class ResponseBody:
+    """Parses the bytes of one response as they arrive."""
 
     def __init__(self) -> None:
         self.type = ""
-        self._unpack: Any = None
-        self._reader: sse.Reader | None = None
+        self._decompressor: Any = None
+        self._parser: sse.Parser | None = None
         self._body: list[bytes] = []
 
-    def begin(self, headers: Mapping[str, str]) -> None:
-        """Its head is here."""
+    def start(self, headers: Mapping[str, str]) -> None:
+        """Read the response's headers."""
         self.type = headers.get("content-type", "").partition(";")[0].strip().lower()
         if headers.get("content-encoding", "").lower() in ("gzip", "deflate"):
-            self._unpack = zlib.decompressobj(zlib.MAX_WBITS | 32)  # either, told by its first bytes
+            self._decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32)  # detects which of the two
 
     def feed(self, data: bytes) -> list[tuple[str, str]]:
-        """The events that these bytes complete, by name and data."""
-        if self._unpack is not None:
+        """Return the events that these bytes complete, as name and data."""
+        if self._decompressor is not None:
             try:
-                data = self._unpack.decompress(data, MOST_AT_ONCE)
+                data = self._decompressor.decompress(data, MAX_UNPACKED_BYTES)
             except zlib.error:
-                self._unpack = None  # it is packed in no way that we know
+                self._decompressor = None  # the header is wrong: keep the bytes as they are
         if not data:
             return []
-        if self._reader is None and not self._body and self._is_stream(data):
-            self._reader = sse.Reader()
-        if self._reader is not None:
-            return list(self._reader.feed(data))
+        if self._parser is None and not self._body and self._is_event_stream(data):
+            self._parser = sse.Parser()
+        if self._parser is not None:
+            return list(self._parser.feed(data))
         self._body.append(data)
         return []
 
-    def end(self, whole: bool) -> tuple[list[tuple[str, str]], bytes]:
-        """The last event, if the end makes it whole, and the body, if it was no stream."""
-        events = list(self._reader.end()) if self._reader is not None and whole else []
-        body, self._body, self._reader = b"".join(self._body), [], None
+    def end(self, is_complete: bool) -> tuple[list[tuple[str, str]], bytes]:
+        """Return the last event, if a complete response ends with an unterminated one, and the body."""
+        events = list(self._parser.end()) if self._parser is not None and is_complete else []
+        body, self._body, self._parser = b"".join(self._body), [], None
         return events, body
 
-    def _is_stream(self, data: bytes) -> bool:
-        """By what it is, for a server may name its type wrongly, and the SDK does not look at it."""
+    def _is_event_stream(self, data: bytes) -> bool:
         if data.lstrip()[:1] in (b"{", b"[", b"<"):
             return False
         return self.type == "text/event-stream" or data.startswith((b"event:", b"data:"))

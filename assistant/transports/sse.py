@@ -1,56 +1,54 @@
-"""Server-sent events, as they come off the wire, for protocols whose last event the SDK swallows.
+"""Parse server-sent events, for protocols whose last event the SDK swallows.
 
-Not here: what the events mean. Pure: bytes in, texts out.
-
-The one rule: only CR, LF and CRLF end a line (HTML standard, "Parsing an event stream"); a model's text may
-hold any other line separator.
+Only CR, LF and CRLF end a line (HTML standard, "Parsing an event stream"): a model's text may contain any
+other line separator.
 """
 
 from collections.abc import Iterable, Iterator
 
 
 def events(chunks: Iterable[bytes]) -> Iterator[tuple[str, str]]:
-    """Each event's name (empty where it has none) and its data, as soon as it is whole.
+    """Yield each event's name ("" where it has none) and data as soon as it is complete.
 
-    An event at the end that is not followed by an empty line counts, for some servers forget it.
+    A last event without a blank line after it counts too, because some servers omit that line.
     """
-    reader = Reader()
+    parser = Parser()
     for chunk in chunks:
-        yield from reader.feed(chunk)
-    yield from reader.end()
+        yield from parser.feed(chunk)
+    yield from parser.end()
 
 
-class Reader:
-    """The same for whoever is handed the bytes piece by piece."""
+class Parser:
+    """Parses events from bytes that arrive in pieces."""
 
     def __init__(self) -> None:
-        self._rest: list[bytes] = []  # of a line whose end has not come; in pieces, for it may be long
+        self._unfinished: list[bytes] = []  # the pieces of a line, which may be long
         self._name = ""
         self._data: list[str] = []
 
     def feed(self, chunk: bytes) -> Iterator[tuple[str, str]]:
-        """The events that these bytes complete."""
+        """Yield the events that these bytes complete."""
         # A CR at the end may be the first half of CRLF.
-        ended = bool(self._rest) and self._rest[-1].endswith(b"\r")
+        ends_with_cr = bool(self._unfinished) and self._unfinished[-1].endswith(b"\r")
         if chunk:
-            self._rest.append(chunk)
-        if not ended and b"\n" not in chunk and b"\r" not in chunk:
+            self._unfinished.append(chunk)
+        if not ends_with_cr and b"\n" not in chunk and b"\r" not in chunk:
             return
-        *lines, rest = b"".join(self._rest).splitlines(keepends=True) or [b""]
-        if rest.endswith(b"\n"):
-            lines.append(rest)
-            rest = b""
-        self._rest = [rest] if rest else []
+        *lines, last = b"".join(self._unfinished).splitlines(keepends=True) or [b""]
+        if last.endswith(b"\n"):
+            lines.append(last)
+            last = b""
+        self._unfinished = [last] if last else []
         for line in lines:
             yield from self._line(line)
 
     def end(self) -> Iterator[tuple[str, str]]:
-        """The event that was not followed by an empty line, if there is one."""
-        if self._rest:
-            yield from self._line(b"".join(self._rest))
+        """Yield the event that was not followed by a blank line, if there is one."""
+        if self._unfinished:
+            yield from self._line(b"".join(self._unfinished))
         if self._data:
             yield self._name, "\n".join(self._data)
-        self._rest, self._name, self._data = [], "", []
+        self._unfinished, self._name, self._data = [], "", []
 
     def _line(self, line: bytes) -> Iterator[tuple[str, str]]:
         text = line.rstrip(b"\r\n").decode("utf-8", "replace")
@@ -65,3 +63,10 @@ class Reader:
             self._data.append(value)
         elif field == "event":
             self._name = value
+
+
+def encode(name: str, data: str) -> bytes:
+    """Return one event as bytes."""
+    lines = [f"event: {name}"] if name else []
+    lines += [f"data: {line}" for line in data.split("\n")]
+    return ("\n".join(lines) + "\n\n").encode("utf-8", "replace")

@@ -19,7 +19,7 @@ from assistant.runs.autosave import Autosaver
 from assistant.runs.queue import MessageQueue
 from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
-from assistant.transports.recorder import RecordingStore
+from assistant.transports.recording_store import RecordingStore
 from assistant.ui.metrics import serve_metrics
 
 if TYPE_CHECKING:

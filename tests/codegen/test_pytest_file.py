@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from assistant.codegen.pytest_file import pytest_zip
-from assistant.recordings.recording import Recording
-from assistant.transports.replay import shipped
+from assistant.recordings.recording import Recording, sample_files
 from tests.paths import ROOT
 from tests.transports.test_replay import by_hand
 
@@ -41,7 +40,7 @@ def run_pytest(folder: Path) -> tuple[int, str]:
 @pytest.mark.exhaustive
 def test_downloaded_tests_pass_unchanged(folder: Path) -> None:
     odd = 'quotes """ \\ {braces} \n\u2028 東京 \x00 \U0001f31e'
-    recordings = [Recording.from_lines(path.read_text("utf-8")) for path in shipped().values()]
+    recordings = [Recording.from_lines(path.read_text("utf-8")) for path in sample_files().values()]
     for recording in [*recordings, by_hand(odd), Recording(began=0.0)]:
         unzipped(recording, folder)
     status, output = run_pytest(folder)
@@ -59,10 +58,10 @@ def test_a_downloaded_test_fails_if_the_answer_has_changed(folder: Path) -> None
 
 
 def test_the_files_are_named_after_the_prompt() -> None:
-    recording = Recording.from_lines(shipped()["weather_then_a_hotel"].read_text("utf-8"))
+    recording = Recording.from_lines(sample_files()["weather_then_a_hotel"].read_text("utf-8"))
     with zipfile.ZipFile(io.BytesIO(pytest_zip(recording))) as archive:
         test, played = archive.namelist()
     assert re.fullmatch(r"test_2026\d{4}_\d{6}_what_s_the_weather_in_tokyo_and_paris_an\w*\.py", test)
-    assert played == test.removeprefix("test_").replace(".py", ".jsonl")
+    assert played == test.removeprefix("test_").replace(".py", ".recording.jsonl")
     with zipfile.ZipFile(io.BytesIO(pytest_zip(Recording(began=0.0)))) as archive:
-        assert archive.namelist() == ["test_19700101_000000.py", "19700101_000000.jsonl"]
+        assert archive.namelist() == ["test_19700101_000000.py", "19700101_000000.recording.jsonl"]

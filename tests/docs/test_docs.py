@@ -55,16 +55,16 @@ from assistant.events import (
 )
 from assistant.messages import Message, Text
 from assistant.recordings import check as checker
-from assistant.recordings import recording as recordings
-from assistant.recordings.recording import Recording
-from assistant.runs.replay import player
+from assistant.recordings.entries import FIELD_TYPES
+from assistant.recordings.recording import VERSION, Recording
+from assistant.recordings.requests import prompt_of
+from assistant.runs.replay import replay_assistant
 from assistant.settings import VARIABLES, Settings
 from assistant.storage.store import Store
 from assistant.tools.execution import run_tool
 from assistant.tools.hosted import parse_hosted_tools
 from assistant.tools.lint import lint
-from assistant.transports.fault_spec import FUNCTIONS, STREAM, parse
-from assistant.transports.replay import prompt_of
+from assistant.transports.fault_spec import FUNCTIONS, STREAM, parse_faults
 from tests.conftest import add
 from tests.paths import ROOT
 from tests.servers.agents import AgentsServer
@@ -570,14 +570,14 @@ def test_a_function_of_the_gallery_is_strict_and_does_what_it_says(
         assert "Secret." not in result.output
 
 
-# --- tapes ------------------------------------------------------------------------------------------
+# --- recordings ------------------------------------------------------------------------------------------
 
 
-def test_the_tape_on_the_page_is_one_that_plays_and_keeps_every_promise() -> None:
-    recording = Recording.from_lines(snippet("tapes.md", "The format, version 1").code)
-    assert (recordings.VERSION, checker.check(recording), prompt_of(recording)) == (1, [], "Hello?")
+def test_the_recording_on_the_page_replays_and_keeps_every_promise() -> None:
+    recording = Recording.from_lines(snippet("recordings.md", "The format, version 1").code)
+    assert (VERSION, checker.check(recording), prompt_of(recording)) == (1, [], "Hello?")
     thread = Thread()
-    assistant = player(recording, speed=float("inf"))
+    assistant = replay_assistant(recording, speed=float("inf"))
     assert list(assistant.run(thread, prompt_of(recording)))[-1] == RunCompleted()
     assistant.backend.close()  # type: ignore[attr-defined]
     assert (thread.id, thread.messages[-1].text) == ("conv_1", "Hi there.")
@@ -585,19 +585,21 @@ def test_the_tape_on_the_page_is_one_that_plays_and_keeps_every_promise() -> Non
 
 
 def test_the_kinds_of_entries_and_the_rules_and_the_faults_are_all_of_them() -> None:
-    kinds = {codes(kind)[0]: codes(has) for kind, has, _ in rows("tapes.md", "The format, version 1")}
-    assert kinds == {kind: list(fields) for kind, fields in recordings._FIELDS.items()}
-    assert [codes(rule)[0] for rule, _ in rows("tapes.md", "The checker")] == list(get_args(checker.Rule))
-    faults = [fault for kind in STREAM | FUNCTIONS for fault in parse(kind)]
-    told = [[codes(fault)[0], does] for fault, does in rows("tapes.md", "Faults")]
+    kinds = {codes(kind)[0]: codes(has) for kind, has, _ in rows("recordings.md", "The format, version 1")}
+    assert kinds == {kind: list(fields) for kind, fields in FIELD_TYPES.items()}
+    assert [codes(rule)[0] for rule, _ in rows("recordings.md", "The checker")] == list(
+        get_args(checker.Rule)
+    )
+    faults = [fault for kind in STREAM | FUNCTIONS for fault in parse_faults(kind)]
+    told = [[codes(fault)[0], does] for fault, does in rows("recordings.md", "Faults")]
     assert told == [*([str(fault), fault.describe()] for fault in faults), ["random", "Any one of them."]]
 
 
 def test_the_faults_that_the_page_writes_are_understood() -> None:
-    written = snippet("tapes.md", "Faults", 1).code
+    written = snippet("recordings.md", "Faults", 1).code
     found = [each for line in written.splitlines()[1:] for each in line.split("]")[-1].split()]
-    assert [str(fault) for each in found for fault in parse(each)] == found
-    assert parse("seed=7,random") == parse("random,seed=7")
+    assert [str(fault) for each in found for fault in parse_faults(each)] == found
+    assert parse_faults("seed=7,random") == parse_faults("random,seed=7")
 
 
 # --- a backend of one's own -------------------------------------------------------------------------

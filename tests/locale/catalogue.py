@@ -13,7 +13,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
 from assistant.locale.catalogues import DOMAIN, catalogue_path
-from assistant.transports.replay import shipped
+from assistant.recordings.recording import sample_files
 from tests.paths import ROOT
 
 SOURCES = [ROOT / "streamlit_app.py", *sorted((ROOT / "assistant").rglob("*.py"))]
@@ -28,7 +28,7 @@ def extracted() -> Iterator[tuple[Message, str]]:
     for path in SOURCES:
         for message in messages(path):
             yield message, path.relative_to(ROOT).as_posix()
-    for recording in shipped():
+    for recording in sample_files():
         yield recording.replace("_", " "), "assistant/recordings"
 
 

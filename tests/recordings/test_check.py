@@ -12,10 +12,14 @@ import pytest
 
 from assistant import Assistant, Thread, Toolbox
 from assistant.backends.client import connect
-from assistant.events import Ending, Event, RunCompleted, RunFailed, TextDelta
+from assistant.events import Ending, Event, RunCompleted, RunFailed, TextDelta, ToolResult
 from assistant.recordings.check import Finding, check
-from assistant.recordings.recording import Entry, Recording
+from assistant.recordings.entries import (
+    RunEntry,
+)
+from assistant.recordings.recording import Recording
 from assistant.settings import Settings
+from assistant.transports.live_recording import LiveRecording
 from assistant.transports.recorder import record_run
 from tests.backends.kinds import KINDS, Kind
 from tests.backends.test_contract import fail
@@ -29,7 +33,7 @@ TOO_LATE = "This came after the end of the answer."
 
 def tape_of(kind: Kind, *plays: Play, before: tuple[Play, ...] = ()) -> tuple[Recording, list[Event]]:
     """A recorded run, with a person's message and these answers; ``before`` is what the thread has said."""
-    recording, thread = Recording(), Thread()
+    recording, thread = LiveRecording(), Thread()
     with kind.server() as server, connect(Settings(api_key="sk-test", base_url=server.url)) as client:
         assistant = Assistant(kind.backend(client), Toolbox(add, fail), max_rounds=4)
         for play in before:
@@ -97,7 +101,7 @@ def test_a_later_run_of_a_thread_has_no_findings(kind: Kind) -> None:
 
 
 def test_a_run_that_was_stopped_and_the_next_one_have_no_findings(kind: Kind) -> None:
-    recordings, thread = [Recording(), Recording()], Thread()
+    recordings, thread = [LiveRecording(), LiveRecording()], Thread()
     play = text("One, two, three.", gate=threading.Event(), gate_after=12)
     with kind.server() as server, connect(Settings(api_key="sk-test", base_url=server.url)) as client:
         assistant = Assistant(kind.backend(client), Toolbox(add))
@@ -129,13 +133,13 @@ def test_a_tape_that_is_still_being_written_has_no_findings() -> None:
 
 
 def test_a_stream_that_nobody_knows_has_no_findings() -> None:
-    recording = Recording()
-    number = recording.request("POST", "http://models.example/v1/speech", {}, b'{"stream": true}')
-    recording.response(number, 200, {"content-type": "text/event-stream"})
-    recording.chunk(
+    recording = LiveRecording()
+    number = recording.add_request("POST", "http://models.example/v1/speech", {}, b'{"stream": true}')
+    recording.add_response(number, 200, {"content-type": "text/event-stream"})
+    recording.add_chunk(
         number, b'data: {"n": 1}\n\ndata: what\n\nevent: end\ndata: {"type": "end"}\n\ndata: 1\n\n'
     )
-    recording.end(number, "lost")
+    recording.add_end(number, "lost")
     assert check(recording) == []
 
 
@@ -163,7 +167,7 @@ def found(lines: Lines) -> list[tuple[str, str, dict[str, Any]]]:
 
 def event(lines: Lines, kind: str, nth: int = 0) -> dict[str, Any]:
     """The line of the nth event of a type."""
-    named = [line for line in lines if line["tape" if "tape" in line else "kind"] == "event"]
+    named = [line for line in lines if line.get("kind") == "event"]
     return [line for line in named if kind in (line["event"], type_of(line))][nth]
 
 
@@ -201,12 +205,12 @@ def test_an_answer_without_an_ending_is_found() -> None:
 
 
 def test_a_stream_without_any_event_is_found() -> None:
-    recording = Recording()
-    number = recording.request(
+    recording = LiveRecording()
+    number = recording.add_request(
         "POST", "http://models.example/v1/responses", {}, b'{"stream": true, "input": []}'
     )
-    recording.response(number, 200, {"content-type": "text/event-stream"})
-    recording.end(number, "complete")
+    recording.add_response(number, 200, {"content-type": "text/event-stream"})
+    recording.add_end(number, "complete")
     assert check(recording) == [Finding(2, "one ending", STOPPED)]
 
 
@@ -316,13 +320,13 @@ def test_a_run_that_is_complete_with_an_open_call_is_found() -> None:
     lines = lines_of(RESPONSES)
     last = event(lines, "response.completed")
     asked = [item["call_id"] for item in last["data"]["response"]["output"]]
-    end = {"at": 9, "kind": "run", "exchange": 0, "event": "RunCompleted"}
+    end = {"at": 9, "kind": "run", "exchange": 0, "event": "RunCompleted", "data": {}}
     findings = found([*lines[: lines.index(last) + 1], end])
     assert findings == [
-        ("answered", f"The run is complete, and the call {each} is not answered.", end)
+        ("answered", f"The run is complete, but the call {each} is not answered.", end)
         for each in sorted(asked)
     ]
-    stopped = end | {"event": "RunStopped", "reason": "user", "text": "Stopped."}
+    stopped = end | {"event": "RunStopped", "data": {"reason": "user", "text": "Stopped."}}
     assert found([*lines[: lines.index(last) + 1], stopped]) == []
 
 
@@ -331,7 +335,7 @@ def test_an_output_that_nobody_asked_for_is_found(name: str) -> None:
     lines = lines_of(name)
     asking = request(lines, -1)
     asking["body"]["input"].append({"type": "function_call_output", "call_id": "call_x", "output": "3"})
-    words = "There is an output for call_x, a call that nobody made."
+    words = "There is an output for call_x, which was never called."
     assert found(lines) == [("orphan", words, asking)]
 
 
@@ -339,9 +343,10 @@ def test_an_output_that_nobody_asked_for_is_found(name: str) -> None:
 def test_a_function_that_runs_before_its_round_has_ended_is_found(kind: str) -> None:
     lines = lines_of(RESPONSES)
     last = event(lines, "response.completed")
-    early = {"at": 0, "kind": "run", "exchange": 0, "event": kind, "call_id": "call_1"}
+    early = {"at": 0, "kind": "run", "exchange": 0, "event": kind}
+    early["data"] = {"call_id": "call_1", "name": "add", "arguments": "{}", "output": "3"}
     lines.insert(lines.index(last), early)
-    words = f"{kind} of call_1, though no round has ended well."
+    words = f"{kind} of call_1, although no round has ended well."
     assert found(lines) == [("functions", words, early)]
 
 
@@ -387,14 +392,16 @@ def test_chat_ends_by_its_reason_or_by_done_and_must_do_so_by_one() -> None:
 
 def chat_tape(events: list[Any]) -> Recording:
     """The tape of an answer that was read to its very end."""
-    recording = Recording()
-    number = recording.request("POST", "http://models.example/v1/chat/completions", {}, b'{"stream": true}')
-    recording.response(number, 200, {"content-type": "text/event-stream"})
+    recording = LiveRecording()
+    number = recording.add_request(
+        "POST", "http://models.example/v1/chat/completions", {}, b'{"stream": true}'
+    )
+    recording.add_response(number, 200, {"content-type": "text/event-stream"})
     for each in events:
-        recording.chunk(
+        recording.add_chunk(
             number, each if isinstance(each, bytes) else b"data: " + json.dumps(each).encode() + b"\n\n"
         )
-    recording.end(number, "complete")
+    recording.add_end(number, "complete")
     return recording
 
 
@@ -403,8 +410,8 @@ def test_chat_that_breaks_and_says_that_it_is_done_has_not_ended_well() -> None:
     recording = chat_tape([*said, {"error": {"message": "It broke."}}, b"data: [DONE]\n\n"])
     assert check(recording) == []
     entries = recording.entries()
-    ran = Entry(9.0, "run", 0, {"event": "ToolResult", "call_id": "call_1"})
-    words = "ToolResult of call_1, though no round has ended well."
+    ran = RunEntry(9.0, ToolResult("call_1", "3"))
+    words = "ToolResult of call_1, although no round has ended well."
     assert check(Recording(entries=[*entries, ran])) == [Finding(len(entries), "functions", words)]
 
 
@@ -417,7 +424,7 @@ def test_messages_of_chat_answer_each_call_once_and_nothing_else() -> None:
     assert sorted(found(lines), key=lambda each: each[1]) == [
         ("answered", f"The call {one['tool_call_id']} is not answered.", asking),
         ("answered", f"The call {two['tool_call_id']} is answered 2 times.", asking),
-        ("orphan", "There is an output for call_x, a call that nobody made.", asking),
+        ("orphan", "There is an output for call_x, which was never called.", asking),
     ]
 
 
@@ -457,11 +464,11 @@ def test_a_session_of_the_agents_api_is_held_to_the_same() -> None:
     end = lines[-1]
     assert sorted(found(lines), key=lambda each: lines.index(each[2])) == sorted(
         [
-            ("orphan", "There is an output for call_x, a call that nobody made.", sent[-1]),
+            ("orphan", "There is an output for call_x, which was never called.", sent[-1]),
             ("deltas", words, done),
             ("deltas", words, item),
             ("one ending", "The answer had ended before, and ends once more.", again),
-            ("answered", f"The run is complete, and the call {missing['call_id']} is not answered.", end),
+            ("answered", f"The run is complete, but the call {missing['call_id']} is not answered.", end),
         ],
         key=lambda each: lines.index(each[2]),
     )

@@ -3,8 +3,10 @@
 import re
 from typing import Any
 
-from assistant.recordings.diagram import MOST_STEPS, as_mermaid
-from assistant.recordings.recording import Entry, Recording
+from assistant.events import CallDenied, RoundStarted, RunFailed, ToolCall, ToolResult
+from assistant.recordings.diagram import MAX_STEPS, as_mermaid
+from assistant.recordings.entries import EndEntry, Entry
+from assistant.recordings.recording import Recording
 from tests.recordings.test_timeline import TWO_ROUNDS, asked, delta, run
 
 HEAD = as_mermaid(Recording()).partition("participant Server")[0]
@@ -15,13 +17,13 @@ def drawn(*entries: Entry) -> str:
 
 
 def test_two_rounds_with_two_calls_side_by_side() -> None:
-    assert HEAD.endswith("---\nsequenceDiagram\nparticipant Person\nparticipant App as Page\n")
+    assert HEAD.endswith("---\nsequenceDiagram\nparticipant User\nparticipant App as Page\n")
     assert (
         drawn(*TWO_ROUNDS)
         == """\
 participant Server as api.openai.com
 participant Functions
-Person->>App: “Hello”
+User->>App: “Hello”
 Note over App,Server: Round 1
 App->>Server: POST /v1/responses
 Server-->>App: reasons
@@ -37,24 +39,24 @@ end
 Note over App,Server: Round 2
 App->>Server: POST /v1/responses
 Server-->>App: “It rains.”
-App-->>Person: the answer
+App-->>User: the answer
 """
     )
 
 
 def test_an_answer_that_fails_is_seen_to_fail() -> None:
-    lost = Entry(1.0, "end", 1, {"how": "lost", "text": "ReadError: gone"})
-    failed = run(1.0, "RunFailed", code="lost", text="The connection was lost.")
+    lost = EndEntry(1.0, 1, "lost", "ReadError: gone")
+    failed = run(1.0, RunFailed(code="lost", text="The connection was lost."))
     assert drawn(*asked(0.0), lost, failed).splitlines()[-2:] == [
         "Server--xApp: ReadError: gone",
-        "App--xPerson: The connection was<br/>lost.",
+        "App--xUser: The connection was<br/>lost.",
     ]
 
 
 def test_what_a_person_decides_is_theirs() -> None:
-    result = run(0.2, "ToolResult", call_id="c", output="No.", outcome="denied")
-    assert drawn(run(0.1, "CallDenied", call_id="c", reason=""), result).splitlines()[2:] == [
-        "Person->>App: denied",
+    result = run(0.2, ToolResult(call_id="c", output="No.", outcome="denied"))
+    assert drawn(run(0.1, CallDenied(call_id="c", reason="")), result).splitlines()[2:] == [
+        "User->>App: denied",
         "Functions-->>App: denied, No.",
     ]
 
@@ -69,15 +71,15 @@ def test_words_of_others_are_words() -> None:
     entries = [
         *asked(0.0, url=f"https://{HOSTILE}/v1"),
         delta(1.0, "output_text", "m", "wrap: " + HOSTILE),
-        run(1.1, "ToolCall", **hostile("a", HOSTILE)),
-        run(1.1, "ToolCall", **hostile("b", "wrap:")),
-        run(1.2, "ToolResult", call_id="a", output=HOSTILE, outcome="done"),
-        run(1.3, "RunFailed", code="", text=HOSTILE),
+        run(1.1, ToolCall(**hostile("a", HOSTILE))),
+        run(1.1, ToolCall(**hostile("b", "wrap:"))),
+        run(1.2, ToolResult(call_id="a", output=HOSTILE, outcome="done")),
+        run(1.3, RunFailed(code="", text=HOSTILE)),
     ]
     assert_sound(as_mermaid(Recording(entries=entries)))
 
 
-WHO = "(Person|App|Server|Functions)"
+WHO = "(User|App|Server|Functions)"
 STEP = re.compile(
     rf"(  )?({WHO}--?(>>|x){WHO}: |Note over App(,Server)?: |par |and |end$|participant (Server as )?)"
 )
@@ -95,6 +97,6 @@ def assert_sound(diagram: str) -> None:
 
 
 def test_a_long_run_is_drawn_as_far_as_anybody_looks() -> None:
-    steps = [run(0.0, "RoundStarted", number=number) for number in range(MOST_STEPS + 7)]
+    steps = [run(0.0, RoundStarted(number=number)) for number in range(MAX_STEPS + 7)]
     lines = drawn(*steps).splitlines()
-    assert (len(lines), lines[-1]) == (MOST_STEPS + 2, "Note over App: and 7 more")
+    assert (len(lines), lines[-1]) == (MAX_STEPS + 2, "Note over App: and 7 more")

@@ -28,13 +28,14 @@ from assistant.events import (
     ToolResult,
     Usage,
 )
-from assistant.recordings.recording import Recording
+from assistant.recordings.entries import EventEntry, ResponseEntry
 from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
 from assistant.tools.fault_injection import with_faults
 from assistant.tools.results import error_output
-from assistant.transports.fault_spec import FUNCTIONS, STREAM, Fault, parse
+from assistant.transports.fault_spec import FUNCTIONS, STREAM, Fault, parse_faults
 from assistant.transports.fault_transport import FaultTransport
+from assistant.transports.live_recording import LiveRecording
 from assistant.transports.recorder import RecordTransport, record_run
 from tests.conftest import add
 from tests.servers.agents import AgentsServer
@@ -57,9 +58,9 @@ def breaking() -> Iterator[Break]:
         clients.append(client)
         transport = client._client._transport
         assert isinstance(transport, RecordTransport)
-        transport.inner = FaultTransport(transport.inner, parse(faults))
+        transport.inner = FaultTransport(transport.inner, parse_faults(faults))
         kind = ChatCompletions if isinstance(server, ChatServer) else Responses
-        toolbox = with_faults(Toolbox(*tools), parse(faults))
+        toolbox = with_faults(Toolbox(*tools), parse_faults(faults))
         return Assistant(kind(client, model="test-model"), toolbox, **options)
 
     yield made
@@ -140,7 +141,7 @@ def test_a_stall_is_ended_by_stop_at_once(server: ModelServer, breaking: Break) 
 
 
 def test_a_stall_over_the_demo_is_ended_by_stop_too() -> None:
-    client = connect(Settings(), FaultTransport(DemoTransport(0.0), parse("stall:6")))
+    client = connect(Settings(), FaultTransport(DemoTransport(0.0), parse_faults("stall:6")))
     assistant, runs, thread = Assistant(Responses(client, model="demo"), Toolbox()), RunRegistry(), Thread()
     live = runs.start(thread, lambda: assistant.run(thread, "Hello"), assistant.cancel)
     next(batch for batch in live.follow() if thread.messages[-1].text)
@@ -194,11 +195,11 @@ def test_an_event_comes_twice(server: ModelServer, breaking: Break) -> None:
 def test_an_unknown_event_is_passed_over_wherever_it_comes(server: ModelServer, breaking: Break) -> None:
     for number in range(10):
         server.plays(text("Hello, world"))
-        recording = Recording()
+        recording = LiveRecording()
         run = breaking(server, f"unknown:{number}").run(Thread(), "Hi")
         assert said(list(record_run(run, recording)))[-2:] == [ENDED, RunCompleted()]
-        told = [entry.what["event"] for entry in recording.entries() if entry.kind == "event"]
-        assert told[number] == "response.hologram"
+        names = [entry.event for entry in recording.entries() if isinstance(entry, EventEntry)]
+        assert names[number] == "response.hologram"
 
 
 def test_too_many_requests_are_told_of_at_once(server: ModelServer, breaking: Break) -> None:
@@ -210,7 +211,7 @@ def test_too_many_requests_are_told_of_at_once(server: ModelServer, breaking: Br
 
 
 def test_a_failing_server_is_tried_again_and_then_told_of(server: ModelServer, breaking: Break) -> None:
-    assistant, recording = breaking(server, "500"), Recording()
+    assistant, recording = breaking(server, "500"), LiveRecording()
     assert isinstance(assistant.backend, Responses)
     assistant.backend._client.max_retries = 1
     assert said(list(record_run(assistant.run(Thread(), "Hi"), recording))) == [
@@ -220,7 +221,7 @@ def test_a_failing_server_is_tried_again_and_then_told_of(server: ModelServer, b
             retry=True,
         )
     ]
-    statuses = [entry.what["status"] for entry in recording.entries() if entry.kind == "response"]
+    statuses = [entry.status for entry in recording.entries() if isinstance(entry, ResponseEntry)]
     assert statuses == [200, 500, 500]
 
 
@@ -245,11 +246,11 @@ def test_a_web_page_is_told_apart_from_the_api(server: ModelServer, breaking: Br
 
 def test_the_fault_shows_on_the_tape(server: ModelServer, breaking: Break) -> None:
     server.plays(text("Hello, world"))
-    recording = Recording()
+    recording = LiveRecording()
     list(record_run(breaking(server, "failed:6").run(Thread(), "Hi"), recording))
-    last = [entry.what for entry in recording.entries() if entry.kind == "event"][-1]
-    assert last["event"] == "response.failed"
-    assert (last["data"]["sequence_number"], last["data"]["response"]["status"]) == (6, "failed")
+    last = [entry for entry in recording.entries() if isinstance(entry, EventEntry)][-1]
+    assert last.event == "response.failed"
+    assert (last.data["sequence_number"], last.data["response"]["status"]) == (6, "failed")
 
 
 @pytest.mark.parametrize(
@@ -289,7 +290,7 @@ def test_agents_and_assistants_are_broken_in_their_own_words(
     with kind() as server, connect(Settings(api_key="sk-test-key", base_url=server.url)) as client:
         transport = client._client._transport
         assert isinstance(transport, RecordTransport)
-        transport.inner = FaultTransport(transport.inner, parse(fault))
+        transport.inner = FaultTransport(transport.inner, parse_faults(fault))
         backend: Agents | Assistants = Assistants(client, assistant_id=ASSISTANT)
         if kind is AgentsServer:
             backend = Agents(client, agent_id="agent_1")
@@ -359,7 +360,7 @@ def test_other_functions_stay_whole_and_arguments_are_checked_as_ever() -> None:
         """
         return f"Hello {name}"
 
-    broken = with_faults(Toolbox(add, greet), parse("function.raise:add, cut:5"))
+    broken = with_faults(Toolbox(add, greet), parse_faults("function.raise:add, cut:5"))
     assert list(broken) == ["add", "greet"]
     assert broken["greet"] is greet
     assert broken["add"].parameters == add.parameters
@@ -371,14 +372,16 @@ def test_a_fault_of_a_function_that_is_not_there_is_refused() -> None:
     with pytest.raises(
         ValueError, match=r"^There is no function 'subtract' to break\. Available functions: add\.$"
     ):
-        with_faults(Toolbox(add), parse("function.raise:subtract"))
+        with_faults(Toolbox(add), parse_faults("function.raise:subtract"))
 
 
 # --- writing ------------------------------------------------------------------------------------------
 
 
 def test_faults_are_read_from_one_line() -> None:
-    assert parse(" cut:5,slow:200, 429:20@2 ,function.raise:get_weather, function.delay:*:0.5, html,") == [
+    assert parse_faults(
+        " cut:5,slow:200, 429:20@2 ,function.raise:get_weather, function.delay:*:0.5, html,"
+    ) == [
         Fault("cut", 5),
         Fault("slow", 200),
         Fault("429", 20, round=2),
@@ -386,20 +389,20 @@ def test_faults_are_read_from_one_line() -> None:
         Fault("function.delay", 0.5),
         Fault("html"),
     ]
-    assert parse("") == []
+    assert parse_faults("") == []
 
 
 def test_the_seed_picks_what_is_random() -> None:
-    assert parse("random, random, seed=7") == parse("seed=7, random, random")
-    assert len({fault.kind for seed in range(200) for fault in parse(f"random, seed={seed}")}) == len(
+    assert parse_faults("random, random, seed=7") == parse_faults("seed=7, random, random")
+    assert len({fault.kind for seed in range(200) for fault in parse_faults(f"random, seed={seed}")}) == len(
         STREAM | FUNCTIONS
     )
 
 
 @pytest.mark.parametrize("kind", STREAM | FUNCTIONS)
 def test_a_fault_says_what_it_does_and_is_read_as_it_is_written(kind: str) -> None:
-    (fault,) = parse(kind)
-    assert parse(str(fault)) == [fault]
+    (fault,) = parse_faults(kind)
+    assert parse_faults(str(fault)) == [fault]
     assert fault.describe().endswith(".")
     assert "{" not in fault.describe() + fault.expected()
 
@@ -418,16 +421,16 @@ def test_a_fault_says_what_it_does_and_is_read_as_it_is_written(kind: str) -> No
         ("seed=1,seed=2", "The seed is one whole number, such as seed=7."),
         (
             "function.raise:a@2",
-            "'function.raise:a@2' names a round, and faults of functions are in all. Leave it out.",
+            "'function.raise:a@2' names a round, but faults of functions are in every round. Leave it out.",
         ),
     ],
 )
 def test_what_is_not_understood_is_told_in_a_sentence(line: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
-        parse(line)
+        parse_faults(line)
 
 
 @pytest.mark.parametrize("line", ["bang", "cut 5", "@", "CUT:5", "x" * 100_000, "cut:5;slow:3", "\x00"])
 def test_an_unknown_fault_is_told_with_those_that_there_are(line: str) -> None:
-    with pytest.raises(ValueError, match=r"^There is no fault .{1,70}\. There are: cut, stall, .*, random; "):
-        parse(line)
+    with pytest.raises(ValueError, match=r"^There is no fault .{1,70}\. Available: cut, stall, .*, random; "):
+        parse_faults(line)

@@ -5,7 +5,6 @@ import socket
 import threading
 from collections.abc import Generator
 from contextlib import closing
-from typing import Any
 
 import httpx2
 import openai
@@ -15,14 +14,27 @@ from assistant import Assistant, Thread
 from assistant.backends.client import TIMEOUT, connect
 from assistant.backends.responses.backend import Responses
 from assistant.demo import DemoTransport
-from assistant.events import Event, RunCompleted, RunFailed, TextDelta, ThreadOpened, ToolCall, ToolResult
+from assistant.events import (
+    Event,
+    RoundEnded,
+    RunCompleted,
+    RunFailed,
+    TextDelta,
+    ThreadOpened,
+    ToolCall,
+    ToolResult,
+    Usage,
+)
 from assistant.messages import Attachment
 from assistant.recordings.check import check
+from assistant.recordings.entries import RunClosed
 from assistant.recordings.recording import Exchange, Recording
 from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
 from assistant.tools.toolbox import Toolbox
-from assistant.transports.recorder import RecordingStore, RecordTransport, record_run
+from assistant.transports.live_recording import LiveRecording
+from assistant.transports.recorder import RecordTransport, record_run
+from assistant.transports.recording_store import RecordingStore
 from assistant.transports.throttle import ThrottleTransport
 from tests.conftest import Connect, add
 from tests.servers.responses import ModelServer, call, calls, cut, error, message, text
@@ -32,22 +44,18 @@ def ends(recording: Recording) -> list[tuple[str, int | None, str | None]]:
     """Each exchange: what was asked, the status, and how it ended."""
 
     def brief(each: Exchange) -> tuple[str, int | None, str | None]:
-        path = each.request.what["url"].partition("/v1")[2]
-        status = each.response.what["status"] if each.response else None
-        return f"{each.request.what['method']} {path}", status, each.end.what["how"] if each.end else None
+        path = each.request.url.partition("/v1")[2]
+        status = each.response.status if each.response else None
+        return f"{each.request.method} {path}", status, each.end.how if each.end else None
 
     return [brief(each) for each in recording.exchanges()]
-
-
-def said(recording: Recording) -> list[dict[str, Any]]:
-    return [entry.what for entry in recording.entries() if entry.kind == "run"]
 
 
 def test_a_run_puts_what_it_asks_hears_and_says_on_its_tape(
     server: ModelServer, assistant: Assistant
 ) -> None:
     server.plays(calls(call("add", a=1, b=2)), text("Three."))
-    recording = Recording()
+    recording = LiveRecording()
     events = list(record_run(assistant.run(Thread(), "1 + 2?"), recording))
     assert ends(recording) == [
         ("POST /conversations", 200, "complete"),
@@ -55,12 +63,12 @@ def test_a_run_puts_what_it_asks_hears_and_says_on_its_tape(
         ("POST /responses", 200, "hung up"),
     ]
     first, second = recording.exchanges()[1:]
-    assert [first.request.what["body"], second.request.what["body"]] == server.asked
-    assert [entry.what["data"]["sequence_number"] for entry in first.events] == list(range(10))
-    assert first.events[-1].what["data"]["type"] == "response.completed"
+    assert [first.request.body, second.request.body] == server.asked
+    assert [entry.data["sequence_number"] for entry in first.events] == list(range(10))
+    assert first.events[-1].data["type"] == "response.completed"
     asked = next(event for event in events if isinstance(event, ToolCall))
     result = next(event for event in events if isinstance(event, ToolResult))
-    assert [what["event"] for what in said(recording)] == [
+    assert [type(event).__name__ for event in recording.run_events()] == [
         "RoundStarted",
         "ThreadOpened",
         "ToolCall",
@@ -70,28 +78,14 @@ def test_a_run_puts_what_it_asks_hears_and_says_on_its_tape(
         "RoundEnded",
         "RunCompleted",
     ]
-    assert said(recording)[2:5] == [
-        {
-            "event": "ToolCall",
-            "call_id": asked.call_id,
-            "name": "add",
-            "arguments": '{"a": 1, "b": 2}',
-            "server": "",
-        },
-        {
-            "event": "RoundEnded",
-            "model": "test-model",
-            "usage": {"input": 10, "cached": 2, "output": 5, "reasoning": 1},
-        },
-        {
-            "event": "ToolResult",
-            "call_id": asked.call_id,
-            "output": "3",
-            "outcome": "done",
-            "detail": "",
-            "seconds": result.seconds,
-        },
+    assert recording.run_events()[2:5] == [
+        ToolCall(asked.call_id, "add", '{"a": 1, "b": 2}'),
+        RoundEnded("test-model", Usage(input=10, cached=2, output=5, reasoning=1)),
+        ToolResult(asked.call_id, "3"),
     ]
+    recorded = recording.run_events()[4]
+    assert isinstance(recorded, ToolResult)
+    assert recorded.seconds == result.seconds
     assert recording.thread == next(iter(server.conversations))
     assert check(recording) == []
 
@@ -100,7 +94,7 @@ def test_a_recorded_run_says_what_it_says_unrecorded(server: ModelServer, assist
     script = calls(message("So."), call("add", a=1, b=2)), text("Three.", "Really.")
     server.plays(*script, *script)
     plain = list(assistant.run(Thread(), "1 + 2?"))
-    recorded = list(record_run(assistant.run(Thread(), "1 + 2?"), Recording()))
+    recorded = list(record_run(assistant.run(Thread(), "1 + 2?"), LiveRecording()))
     assert [event for event in recorded if not isinstance(event, ThreadOpened)] == [
         event for event in plain if not isinstance(event, ThreadOpened)
     ]
@@ -108,7 +102,7 @@ def test_a_recorded_run_says_what_it_says_unrecorded(server: ModelServer, assist
 
 def test_what_is_asked_outside_of_a_run_is_on_no_tape(server: ModelServer, assistant: Assistant) -> None:
     server.plays(text("One."), text("Two."))
-    recording = Recording()
+    recording = LiveRecording()
     run = record_run(assistant.run(Thread(), "Hi"), recording)
     next(run)
     list(assistant.run(Thread(), "Hi"))  # on the same thread, while the other one stands still
@@ -119,7 +113,7 @@ def test_what_is_asked_outside_of_a_run_is_on_no_tape(server: ModelServer, assis
 def test_two_runs_that_take_turns_have_each_their_own_tape(server: ModelServer, connect_to: Connect) -> None:
     server.plays(text("One."), text("Two."))
     assistant = connect_to(server.url)
-    recordings = Recording(), Recording()
+    recordings = LiveRecording(), LiveRecording()
     runs = [
         record_run(assistant.run(Thread(), f"To {number}"), recording)
         for number, recording in enumerate(recordings)
@@ -127,9 +121,9 @@ def test_two_runs_that_take_turns_have_each_their_own_tape(server: ModelServer, 
     while runs:
         runs = [run for run in runs if next(run, None) is not None]
     for number, recording in enumerate(recordings):
-        body = recording.exchanges()[1].request.what["body"]
+        body = recording.exchanges()[1].request.body
         assert body["input"][0]["content"] == f"To {number}"
-        assert said(recording)[-1] == {"event": "RunCompleted"}
+        assert recording.run_events()[-1] == RunCompleted()
         assert check(recording) == []
 
 
@@ -137,10 +131,10 @@ def test_closing_the_recorded_run_closes_the_run_and_the_tape_says_so(
     server: ModelServer, assistant: Assistant
 ) -> None:
     server.plays(text("One, two, three.", gate=threading.Event(), gate_after=7))
-    recording = Recording()
+    recording = LiveRecording()
     with closing(record_run(assistant.run(Thread(), "Count."), recording)) as run:
         assert any(isinstance(event, TextDelta) for event in run)
-    assert said(recording)[-1] == {"event": "RunClosed"}
+    assert recording.run_events()[-1] == RunClosed()
     assert ends(recording)[-1] == ("POST /responses", 200, "hung up")
     assert check(recording) == []
 
@@ -150,7 +144,7 @@ def test_a_run_that_is_stopped_while_the_server_is_silent_has_hung_up(
 ) -> None:
     play = text("One, two, three.", gate=threading.Event(), gate_after=7)
     server.plays(play)
-    recording, thread = Recording(), Thread()
+    recording, thread = LiveRecording(), Thread()
     run = RunRegistry().start(
         thread,
         lambda: assistant.run(thread, "Count.").through(lambda events: record_run(events, recording)),
@@ -170,14 +164,14 @@ def test_a_connection_that_is_lost_is_recorded_with_what_the_network_said(
     server: ModelServer, assistant: Assistant
 ) -> None:
     server.plays(cut(text("One, two, three."), 7, "reset"))
-    recording = Recording()
+    recording = LiveRecording()
     *_, last = record_run(assistant.run(Thread(), "Count."), recording)
     assert isinstance(last, RunFailed)
     exchange = recording.exchanges()[-1]
     assert len(exchange.events) == 7
     assert exchange.end is not None
-    assert exchange.end.what["how"] == "lost"
-    assert exchange.end.what["text"].startswith("Re")  # ReadError, or RemoteProtocolError
+    assert exchange.end.how == "lost"
+    assert exchange.end.text.startswith("Re")  # ReadError, or RemoteProtocolError
 
 
 def test_a_server_that_is_not_there_leaves_requests_without_an_answer(
@@ -189,31 +183,31 @@ def test_a_server_that_is_not_there_leaves_requests_without_an_answer(
     assistant = connect_to(url)
     assert isinstance(assistant.backend, Responses)
     assistant.backend._client.max_retries = 0
-    recording = Recording()
+    recording = LiveRecording()
     list(record_run(assistant.run(Thread(), "Hi"), recording))
     assert ends(recording) == [("POST /conversations", None, "lost")]
-    assert said(recording)[-1]["event"] == "RunFailed"
+    assert isinstance(recording.run_events()[-1], RunFailed)
 
 
 def test_what_the_sdk_tries_again_is_an_exchange_of_its_own(
     server: ModelServer, assistant: Assistant
 ) -> None:
     server.plays(error(429, "rate_limit_exceeded", retry_after_ms="1"), text("Hi."))
-    recording = Recording()
+    recording = LiveRecording()
     list(record_run(assistant.run(Thread(), "Hi"), recording))
     assert ends(recording)[1:] == [("POST /responses", 429, "complete"), ("POST /responses", 200, "hung up")]
     refused = recording.exchanges()[1]
     assert refused.response is not None
-    assert refused.response.what["headers"] == {"retry-after-ms": "1"}
+    assert refused.response.headers == {"retry-after-ms": "1"}
     assert refused.body is not None
-    assert refused.body.what["body"]["error"]["code"] == "rate_limit_exceeded"
+    assert refused.body.body["error"]["code"] == "rate_limit_exceeded"
 
 
 def test_the_key_is_not_on_the_tape_even_where_the_server_says_it(
     server: ModelServer, connect_to: Connect
 ) -> None:
     server.plays(text("Your key is sk-very-secret-1."), error(401, "invalid_api_key", "No: sk-very-secret-1"))
-    assistant, recording = connect_to(server.url, key="sk-very-secret-1"), Recording()
+    assistant, recording = connect_to(server.url, key="sk-very-secret-1"), LiveRecording()
     for _ in range(2):
         list(record_run(assistant.run(Thread(), "My key is sk-very-secret-1."), recording))
     assert "My key is [removed]." in recording.as_lines()
@@ -225,7 +219,7 @@ def test_the_key_is_not_on_the_tape_even_where_the_server_says_it(
 def test_the_demo_is_recorded_like_any_server() -> None:
     with connect(Settings(), DemoTransport(0.0)) as client:
         assistant = Assistant(Responses(client, model="demo"), Toolbox(add))
-        recording = Recording()
+        recording = LiveRecording()
         *_, last = record_run(assistant.run(Thread(), "Hello!"), recording)
     assert last == RunCompleted()
     assert ends(recording) == [
@@ -234,12 +228,12 @@ def test_the_demo_is_recorded_like_any_server() -> None:
     ]
     body = recording.exchanges()[0].body
     assert body is not None
-    assert body.what["body"]["object"] == "conversation"
+    assert body.body["object"] == "conversation"
     assert check(recording) == []
 
 
 def test_a_request_that_sends_a_file_is_recorded_without_it() -> None:
-    recording = Recording()
+    recording = LiveRecording()
 
     def upload() -> Generator[Event, None, None]:
         with connect(Settings()) as client:
@@ -248,7 +242,7 @@ def test_a_request_that_sends_a_file_is_recorded_without_it() -> None:
             yield RunCompleted()
 
     list(record_run(upload(), recording))
-    assert [entry.what["body"] for entry in recording.entries() if entry.kind == "request"] == ["[a file]"]
+    assert [exchange.request.body for exchange in recording.exchanges()] == ["[a file]"]
 
 
 # --- what the client does by itself is not lost ---
@@ -277,10 +271,10 @@ def test_a_proxy_of_the_environment_is_used_and_recorded(
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", server.url.removesuffix("/v1"))
     server.plays(text("Hi."))
-    recording = Recording()
+    recording = LiveRecording()
     *_, last = record_run(connect_to("http://models.invalid/v1").run(Thread(), "Hi"), recording)
     assert last == RunCompleted()
-    assert recording.exchanges()[1].request.what["url"] == "http://models.invalid/v1/responses"
+    assert recording.exchanges()[1].request.url == "http://models.invalid/v1/responses"
 
 
 def test_closing_the_client_closes_what_is_recorded(server: ModelServer) -> None:
@@ -316,10 +310,10 @@ def test_connections_are_closed_when_nobody_has_the_client_or_a_copy_of_it_any_m
 
 def test_tapes_are_found_by_thread_oldest_first() -> None:
     recordings = RecordingStore()
-    first, other, second = recordings.begin("one"), recordings.begin("two"), recordings.begin("one")
-    assert recordings.of("one") == [first, second]
-    assert recordings.of("two") == [other]
-    assert recordings.of("three") == []
+    first, other, second = recordings.start("one"), recordings.start("two"), recordings.start("one")
+    assert recordings.for_thread("one") == [first, second]
+    assert recordings.for_thread("two") == [other]
+    assert recordings.for_thread("three") == []
 
 
 def test_a_tape_that_began_before_its_thread_had_an_id_is_found_by_both_names(
@@ -327,40 +321,40 @@ def test_a_tape_that_began_before_its_thread_had_an_id_is_found_by_both_names(
 ) -> None:
     server.plays(text("Hi."))
     recordings, thread = RecordingStore(), Thread()
-    recording = recordings.begin("a new one")
+    recording = recordings.start("a new one")
     list(record_run(assistant.run(thread, "Hi"), recording))
-    assert recordings.of(thread.id) == recordings.of("a new one") == [recording]
+    assert recordings.for_thread(thread.id) == recordings.for_thread("a new one") == [recording]
     assert recording.thread == thread.id
-    assert recordings.of("") == []
+    assert recordings.for_thread("") == []
 
 
 def test_a_tape_of_a_thread_that_has_its_id_is_of_that_thread() -> None:
-    assert RecordingStore().begin("thread_1").thread == "thread_1"
+    assert RecordingStore().start("thread_1").thread == "thread_1"
 
 
 def test_the_oldest_tapes_go_when_all_together_are_too_large() -> None:
-    recordings = RecordingStore(most_bytes=100)
-    kept: list[Recording] = []
+    recordings = RecordingStore(max_bytes=100)
+    kept: list[LiveRecording] = []
     for _ in range(5):
-        kept.append(recordings.begin("one"))
-        kept[-1].chunk(1, b"x" * 40)
-    assert recordings.of("one") == kept[2:]
+        kept.append(recordings.start("one"))
+        kept[-1].add_chunk(1, b"x" * 40)
+    assert recordings.for_thread("one") == kept[2:]
 
 
 def test_many_threads_may_begin_tapes_at_once() -> None:
-    recordings = RecordingStore(most_bytes=10_000)
+    recordings = RecordingStore(max_bytes=10_000)
 
     def begin(number: int) -> None:
         for _ in range(50):
-            recordings.begin(str(number)).chunk(1, b"x" * 10)
-            assert recordings.of(str(number))
+            recordings.start(str(number)).add_chunk(1, b"x" * 10)
+            assert recordings.for_thread(str(number))
 
     workers = [threading.Thread(target=begin, args=[number]) for number in range(8)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join(10)
-    assert sum(len(recordings.of(str(number))) for number in range(8)) == 400
+    assert sum(len(recordings.for_thread(str(number))) for number in range(8)) == 400
 
 
 def test_a_run_that_breaks_is_recorded_up_to_there() -> None:
@@ -368,18 +362,18 @@ def test_a_run_that_breaks_is_recorded_up_to_there() -> None:
         yield ThreadOpened("thread_1")
         raise KeyError("x")
 
-    recording = Recording()
+    recording = LiveRecording()
     with pytest.raises(KeyError):
         list(record_run(broken(), recording))
-    assert said(recording) == [{"event": "ThreadOpened", "thread_id": "thread_1"}, {"event": "RunClosed"}]
+    assert recording.run_events() == [ThreadOpened("thread_1"), RunClosed()]
 
 
 def test_a_file_that_is_sent_does_not_fill_the_tape(server: ModelServer, assistant: Assistant) -> None:
     server.plays(text("A cat."))
     cat = Attachment("cat.png", "image/png", "iVBO" * 1_000_000)
-    recording = Recording()
+    recording = LiveRecording()
     list(record_run(assistant.run(Thread(), "What is this?", [cat]), recording))
-    (told,) = recording.exchanges()[1].request.what["body"]["input"]
+    (told,) = recording.exchanges()[1].request.body["input"]
     assert told["content"][1]["image_url"] == "data:image/png;base64,[a file]"
     assert recording.size() < 10_000
     assert server.asked[0]["input"][0]["content"][1]["image_url"] == cat.url

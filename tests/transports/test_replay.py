@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -29,14 +30,26 @@ from assistant.events import (
     RunStopped,
     TextDelta,
     ThreadOpened,
+    ToolCall,
     ToolResult,
 )
-from assistant.recordings.recording import Entry, Recording, RecordingError
+from assistant.recordings.entries import (
+    EndEntry,
+    Entry,
+    EventEntry,
+    How,
+    RequestEntry,
+    ResponseEntry,
+    RunEntry,
+)
+from assistant.recordings.recording import Recording, RecordingError, sample_files
+from assistant.recordings.requests import base_url_of, prompt_of, protocol_of
 from assistant.runs.registry import RunRegistry
-from assistant.runs.replay import differences, player, replayed_toolbox
+from assistant.runs.replay import differences, replay_assistant, replayed_toolbox
 from assistant.settings import Settings
+from assistant.transports.live_recording import LiveRecording
 from assistant.transports.recorder import record_run
-from assistant.transports.replay import ReplayTransport, address_of, prompt_of, protocol_of, shipped
+from assistant.transports.replay import ReplayTransport
 from tests.conftest import add
 from tests.servers.agents import AgentsServer
 from tests.servers.assistants import ASSISTANT, AssistantsServer
@@ -144,14 +157,14 @@ def on_tape(
                 backend = Assistants(client, assistant_id=ASSISTANT)
             case _:
                 backend = Responses(client, model="test-model", instructions="Be brief.")
-        recording, assistant = Recording(), Assistant(backend, toolbox)
+        recording, assistant = LiveRecording(), Assistant(backend, toolbox)
         events = list(record_run(assistant.run(Thread() if thread is None else thread, prompt), recording))
     return Recording.from_lines(recording.as_lines()), events
 
 
 def played(recording: Recording, toolbox: Toolbox = TOOLBOX, **options: Any) -> list[Event]:
     """What a tape's run says when it is played."""
-    assistant = player(recording, toolbox, speed=options.pop("speed", math.inf), **options)
+    assistant = replay_assistant(recording, toolbox, speed=options.pop("speed", math.inf), **options)
     try:
         return list(assistant.run(Thread(), prompt_of(recording)))
     finally:
@@ -215,10 +228,10 @@ def test_a_run_of_an_agent_or_an_assistant_is_played_as_it_was(
 def test_a_run_of_the_demo_is_played_as_it_was(prompt: str) -> None:
     toolbox = Toolbox.from_package(examples)
     backend = open_backend(Settings(), DemoTransport(0.0))
-    recording = Recording()
-    events = list(record_run(Assistant(backend, toolbox).run(Thread(), prompt), recording))
+    live = LiveRecording()
+    events = list(record_run(Assistant(backend, toolbox).run(Thread(), prompt), live))
     backend.close()
-    recording = Recording.from_lines(recording.as_lines())
+    recording = Recording.from_lines(live.as_lines())
     assert prompt_of(recording) == prompt
     assert in_order(played(recording, toolbox)) == in_order(events)
     assert in_order(played(recording, Toolbox())) == in_order(events)  # nothing of the functions is needed
@@ -236,7 +249,7 @@ def test_a_later_message_of_a_thread_is_played_by_itself(model: ModelServer) -> 
 def test_the_tape_is_told_by_whom_it_was_recorded(model: ModelServer) -> None:
     model.plays(text("Hello"))
     recording, _ = on_tape(model)
-    assert address_of(recording) == model.url
+    assert base_url_of(recording) == model.url
     assert protocol_of(recording) == ("chat" if isinstance(model, ChatServer) else "responses")
 
 
@@ -255,7 +268,7 @@ def test_a_tape_is_played_at_its_own_pace_or_faster(server: ModelServer) -> None
 
 def test_stop_ends_a_replay_in_the_middle_of_its_silence() -> None:
     recording = edited(by_hand("Hello", "world"), 5, at=600.0)
-    assistant, runs, thread = player(recording), RunRegistry(), Thread()
+    assistant, runs, thread = replay_assistant(recording), RunRegistry(), Thread()
     live = runs.start(thread, lambda: assistant.run(thread, "Hi"), assistant.cancel)
     next(batch for batch in live.follow() if thread.messages[-1].text)
     live.stop()
@@ -265,11 +278,9 @@ def test_stop_ends_a_replay_in_the_middle_of_its_silence() -> None:
 
 def test_functions_take_as_long_as_they_took() -> None:
     recording = by_hand("Hello")
-    told: list[dict[str, Any]] = [
-        {"event": "ToolCall", "call_id": "c1", "name": "add", "arguments": '{"a": 1, "b": 2}'},
-        {"event": "ToolResult", "call_id": "c1", "output": "3", "outcome": "done", "seconds": 0.2},
-    ]
-    recording = Recording(entries=[*recording.entries(), *(Entry(1.0, "run", 0, each) for each in told)])
+    call, result = ToolCall("c1", "add", '{"a": 1, "b": 2}'), ToolResult("c1", "3", seconds=0.2)
+    entries = [*recording.entries(), RunEntry(1.0, call), RunEntry(1.0, result)]
+    recording = Recording(entries=entries)
     function = replayed_toolbox(recording, TOOLBOX, 2.0)["add"]
     began = time.monotonic()
     assert function.run(function.bind({"b": 2, "a": 1})).output == "3"
@@ -285,7 +296,7 @@ def test_a_speed_that_is_none_is_refused(speed: float) -> None:
 # --- tapes that are not as they were recorded -----------------------------------------------------------
 
 
-def by_hand(*pieces: str, ended: str = "complete") -> Recording:
+def by_hand(*pieces: str, ended: How = "complete") -> Recording:
     """A short tape, written by hand: a text in these pieces."""
     begun = {"id": "resp_1", "object": "response", "status": "in_progress", "output": []}
     events: list[dict[str, Any]] = [{"type": "response.created", "response": begun}]
@@ -302,11 +313,11 @@ def by_hand(*pieces: str, ended: str = "complete") -> Recording:
     events += [{"type": "response.completed", "response": {**begun, "status": "completed", "model": "m"}}]
     url = "https://example.com/v1/responses"
     asked = {"model": "m", "input": [{"role": "user", "content": "Hi"}], "conversation": "conv_1"}
-    entries = [
-        Entry(0.0, "request", 1, {"method": "POST", "url": url, "body": asked}),
-        Entry(0.1, "response", 1, {"status": 200, "type": "text/event-stream", "headers": {}}),
-        *(Entry(0.1, "event", 1, {"event": event["type"], "data": event}) for event in events),
-        Entry(0.1, "end", 1, {"how": ended, "text": ""}),
+    entries: list[Entry] = [
+        RequestEntry(0.0, 1, "POST", url, asked),
+        ResponseEntry(0.1, 1, 200, "text/event-stream", {}),
+        *(EventEntry(0.1, 1, event["type"], event) for event in events),
+        EndEntry(0.1, 1, ended),
     ]
     return Recording(entries=entries)
 
@@ -317,9 +328,7 @@ def edited(recording: Recording, number: int, at: float | None = None) -> Record
     if at is None:
         del entries[number]
     else:
-        entries[number - 1 :] = [
-            Entry(at, each.kind, each.exchange, each.what) for each in entries[number - 1 :]
-        ]
+        entries[number - 1 :] = [replace(entry, at=at) for entry in entries[number - 1 :]]
     return Recording(entries=entries)
 
 
@@ -355,22 +364,23 @@ def test_a_tape_that_is_still_being_recorded_ends_where_it_is() -> None:
     assert events[-2] == TextDelta("Hello")
 
 
-def test_a_request_that_is_not_on_the_tape_is_told_plainly(server: ModelServer) -> None:
+def test_a_request_that_is_not_in_the_recording_is_told_plainly(server: ModelServer) -> None:
     server.plays(calls(call("add", a=2, b=3)), text("Five."))
     recording, _ = on_tape(server)
     rest = Recording(entries=[entry for entry in recording.entries() if entry.exchange != 3])
     assert played(rest)[-1] == RunFailed(
-        "not_on_the_tape",
-        f"{server.url[7:-3]} refused the request. It says: The tape has no POST /responses here: it has 1 of "
+        "not_in_the_recording",
+        f"{server.url[7:-3]} refused the request. It says: The recording has no POST /responses here: it has 1 of "
         "them, and this is one more.",
     )
 
 
 def test_an_empty_tape_plays_nothing() -> None:
     recording = Recording.from_lines(Recording().as_lines())
-    assert (prompt_of(recording), protocol_of(recording), address_of(recording)) == ("", "", "")
+    assert (prompt_of(recording), protocol_of(recording), base_url_of(recording)) == ("", "", "")
     assert played(recording)[-1] == RunFailed(
-        "not_on_the_tape", "demo.invalid refused the request. It says: The tape has no POST /responses here."
+        "not_in_the_recording",
+        "demo.invalid refused the request. It says: The recording has no POST /responses here.",
     )
 
 
@@ -385,28 +395,28 @@ def test_an_output_that_was_changed_by_hand_is_what_the_function_gives(server: M
 def test_what_gives_another_output_now_is_told(server: ModelServer) -> None:
     server.plays(calls(call("add", a=2, b=3), call("fail", how="politely")), text("Five."))
     recording, _ = on_tape(server)
-    assert differences(recording, played(recording, again=True)) == []
+    assert differences(recording, played(recording, run_functions=True)) == []
     changed = Recording.from_lines(recording.as_lines().replace('"output": "5"', '"output": "6"'))
-    assert differences(changed, played(changed, again=True)) == [
-        'add({"a": 2, "b": 3}) gave 6 (done) on the tape, and now gives 5 (done).'
+    assert differences(changed, played(changed, run_functions=True)) == [
+        'add({"a": 2, "b": 3}) returned 6 (done) in the recording, and now returns 5 (done).'
     ]
     assert differences(recording, []) == [
-        "add gave 5 on the tape and has no result now.",
-        'fail gave {"error": "Not today."} on the tape and has no result now.',
+        "add returned 5 in the recording and has no result now.",
+        'fail returned {"error": "Not today."} in the recording and has no result now.',
     ]
-    assert differences(Recording(), played(recording, again=True)) == [
-        'add({"a": 2, "b": 3}) has no result on the tape; it now gives 5.',
-        'fail({"how": "politely"}) has no result on the tape; it now gives {"error": "Not today."}.',
+    assert differences(Recording(), played(recording, run_functions=True)) == [
+        'add({"a": 2, "b": 3}) has no result in the recording and now returns 5.',
+        'fail({"how": "politely"}) has no result in the recording and now returns {"error": "Not today."}.',
     ]
 
 
 def test_a_call_without_a_result_on_the_tape_is_told_so(server: ModelServer) -> None:
     server.plays(calls(call("add", a=2, b=3)), text("Five."))
     recording, _ = on_tape(server)
-    bare = Recording(entries=[entry for entry in recording.entries() if entry.kind != "run"])
+    bare = Recording(entries=[entry for entry in recording.entries() if not isinstance(entry, RunEntry)])
     results = [event for event in played(bare) if isinstance(event, ToolResult)]
     assert [(result.output, result.outcome) for result in results] == [
-        (json.dumps({"error": "The tape has no result of 'add' here."}), "failed")
+        (json.dumps({"error": "The recording has no result of 'add' here."}), "failed")
     ]
 
 
@@ -414,7 +424,7 @@ def test_a_run_that_was_stopped_is_played_up_to_there(server: ModelServer) -> No
     gate = threading.Event()
     server.plays(text("Hello, world", gate=gate, gate_after=6))
     with connect(Settings(api_key="sk-test-key", base_url=server.url)) as client:
-        recording = Recording()
+        recording = LiveRecording()
         run = record_run(Assistant(Responses(client, model="m"), Toolbox()).run(Thread(), "Hi"), recording)
         while next(run) != TextDelta("lo,"):
             pass
@@ -449,7 +459,7 @@ def test_whatever_was_done_to_a_tape_it_plays_to_one_ending(
     seed: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     random, caught = Random(seed), 0
-    lines = shipped()["a_function_that_fails"].read_text("utf-8").splitlines()
+    lines = sample_files()["a_function_that_fails"].read_text("utf-8").splitlines()
     for _ in range(12):
         values = [json.loads(line) for line in lines]
         for _ in range(random.randint(1, 8)):
@@ -509,7 +519,7 @@ def test_any_run_is_played_as_it_was(model: ModelServer, caplog: pytest.LogCaptu
 def test_an_answer_in_the_background_that_was_cut_is_played_as_it_was(server: ModelServer) -> None:
     server.plays(cut(text("Hello, world"), 6, "reset"))
     with connect(Settings(api_key="sk-test-key", base_url=server.url)) as client:
-        recording = Recording()
+        recording = LiveRecording()
         backend = Responses(client, model="test-model", background=True)
         events = list(record_run(Assistant(backend, Toolbox()).run(Thread(), "Hi"), recording))
     assert events[-1] == RunCompleted()
@@ -519,14 +529,14 @@ def test_an_answer_in_the_background_that_was_cut_is_played_as_it_was(server: Mo
 # --- what ships -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", shipped().values(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sample_files().values(), ids=lambda path: path.stem)
 def test_a_shipped_tape_is_sound_and_plays(path: Path) -> None:
     from assistant.recordings.check import check
 
     assert path.stat().st_size < 100_000
     recording = Recording.from_lines(path.read_text("utf-8"))
     assert check(recording) == []
-    said = [entry.what["event"] for entry in recording.entries() if entry.kind == "run"]
+    said = [type(event).__name__ for event in recording.run_events()]
     pieces = ("TextDelta", "ToolCallDelta")
     events = [type(event).__name__ for event in played(recording, Toolbox())]
     assert [name for name in events if name not in pieces] == said
@@ -534,14 +544,14 @@ def test_a_shipped_tape_is_sound_and_plays(path: Path) -> None:
 
 
 def test_three_tapes_ship() -> None:
-    assert list(shipped()) == ["a_function_that_fails", "in_Japanese", "weather_then_a_hotel"]
+    assert list(sample_files()) == ["a_function_that_fails", "in_Japanese", "weather_then_a_hotel"]
 
 
 def test_a_limit_of_rounds_is_played_as_a_limit() -> None:
     with ModelServer() as server:
         server.plays(*(calls(call("add", a=number, b=3)) for number in range(3)))
         with connect(Settings(api_key="sk-test-key", base_url=server.url)) as client:
-            recording = Recording()
+            recording = LiveRecording()
             assistant = Assistant(Responses(client, model="m"), TOOLBOX, max_rounds=3)
             events = list(record_run(assistant.run(Thread(), "Hi"), recording))
     assert events[-1] == RunStopped("max_rounds", "Stopped after 3 rounds of function calls.")

@@ -9,7 +9,7 @@ import pytest
 
 from assistant.backends.client import connect
 from assistant.settings import Settings
-from assistant.transports import throttle as pace
+from assistant.transports import throttle
 from assistant.transports.throttle import ThrottleTransport
 from tests.servers.responses import ModelServer, text
 
@@ -48,8 +48,8 @@ def asked(client: httpx2.Client, server: ModelServer) -> Iterator[httpx2.Respons
 def test_answers_that_are_read_at_once_are_read_less_often_and_whole(
     server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pace, "EACH", 0.5)
-    monkeypatch.setattr(pace, "LONGEST", 0.5)
+    monkeypatch.setattr(throttle, "READER_SECONDS", 0.5)
+    monkeypatch.setattr(throttle, "MAX_SECONDS", 0.5)
     slow = text(WORDS, pieces=30, pause=0.005)
     server.plays(slow, slow, slow)
     below = Counting()

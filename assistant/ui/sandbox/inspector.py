@@ -17,7 +17,8 @@ from assistant.codegen.pytest_file import pytest_zip
 from assistant.locale import N_
 from assistant.recordings.check import Finding, check
 from assistant.recordings.diagram import as_mermaid
-from assistant.recordings.recording import Entry, Recording
+from assistant.recordings.entries import Entry
+from assistant.recordings.recording import Recording
 from assistant.tools.results import replace_surrogates
 from assistant.ui.chat.tool_call import plain
 from assistant.ui.language import _

@@ -13,7 +13,7 @@ from typing import Any
 
 import streamlit as st
 
-from assistant.recordings.recording import Entry
+from assistant.recordings.entries import Entry, entry_as_json
 from assistant.tools.results import replace_surrogates
 from assistant.ui.chat.tool_call import first_of
 from assistant.ui.language import _
@@ -143,9 +143,7 @@ def _choose() -> None:
 
 
 def _draw_entry(entries: Sequence[Entry], row: Row, chosen: int) -> None:
-    values = [
-        {"at": entry.at, "kind": entry.kind, "exchange": entry.exchange, **entry.what} for entry in entries
-    ]
+    values = [entry_as_json(entry) for entry in entries]
     name, words = f"entry_{row.first}", _("Entry {number}", number=row.first)
     if row.count > 1:
         name = f"entries_{row.first}_to_{row.last}"

@@ -8,11 +8,23 @@ The one rule: a tape only grows, so what was folded once is not looked at again.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, assert_never
 
-from assistant.recordings.pieces import Piece, kind_of, pieces_of
-from assistant.recordings.recording import Entry
-from assistant.recordings.streams import get, text
+from assistant.events import RoundStarted
+from assistant.recordings.entries import (
+    BodyEntry,
+    EndEntry,
+    Entry,
+    EventEntry,
+    RequestEntry,
+    ResponseEntry,
+    RunEntry,
+    entry_as_json,
+    event_fields,
+)
+from assistant.recordings.json_values import get, text
+from assistant.recordings.wire_events import ItemStarted, SpeechPart, TextPiece
+from assistant.recordings.wire_reader import WireReader, event_type
 from assistant.tools.results import replace_surrogates
 
 SHOWN = 240
@@ -47,6 +59,7 @@ class Rows:
         self.all: list[Row] = []
         self.types: list[str] = []
         """The types there are, in the order in which they came."""
+        self._reader = WireReader()
         self._taken = 0
         self._round = 0
         self._last = 0.0
@@ -77,21 +90,21 @@ class Rows:
         return next((row for row in self.all if row.first <= number <= row.last), None)
 
     def _fold(self, number: int, entry: Entry) -> None:
-        if entry.kind == "run" and entry.what.get("event") == "RoundStarted":
+        if isinstance(entry, RunEntry) and isinstance(entry.event, RoundStarted):
             self._round += 1
-        kind = replace_surrogates(kind_of(entry))
+        kind = replace_surrogates(_type_of(entry))
         if kind not in self.types:
             self.types.append(kind)
-        pieces = pieces_of(entry)
-        piece = pieces[0] if len(pieces) == 1 and pieces[0].text and not pieces[0].name else None
-        place = (entry.exchange, kind, piece.speech, piece.item) if piece else None
+        parts = self._reader.read(entry).speech
+        piece = parts[0] if len(parts) == 1 and isinstance(parts[0], TextPiece) and parts[0].text else None
+        place = (entry.exchange, kind, piece.speech or "", piece.item) if piece else None
         row = self.all[-1] if self.all else None
         if piece and row and row.place == place:
             row.last, row.count = number, row.count + 1
             if len(row.text) < SHOWN:
                 row.text = _line(row.text + piece.text)
         else:
-            self.all.append(self._row(number, entry, kind, pieces, place))
+            self.all.append(self._row(number, entry, kind, parts, place))
         self._last = entry.at
 
     def _row(
@@ -99,10 +112,10 @@ class Rows:
         number: int,
         entry: Entry,
         kind: str,
-        pieces: list[Piece],
+        parts: list[SpeechPart],
         place: tuple[int, str, str, str] | None,
     ) -> Row:
-        said = "".join(piece.name + piece.text for piece in pieces)
+        said = "".join(map(_text_of, parts))
         return Row(
             number,
             number,
@@ -112,7 +125,7 @@ class Rows:
             self._round,
             entry.exchange,
             kind,
-            replace_surrogates(_item(entry.what)),
+            replace_surrogates(_item(entry)),
             _line(said or _words(entry)),
             place=place,
         )
@@ -120,37 +133,60 @@ class Rows:
 
 def mentions(entry: Entry, name: str) -> bool:
     """Whether a name, such as a call's id, is anywhere in an entry."""
-    return name in json.dumps(entry.what, ensure_ascii=False, default=str)
+    return name in json.dumps(entry_as_json(entry), ensure_ascii=False, default=str)
 
 
-def _item(what: dict[str, Any]) -> str:
+def _type_of(entry: Entry) -> str:
+    """The type of an entry: a wire event's, the name of a run's event, or its kind."""
+    match entry:
+        case EventEntry():
+            return event_type(entry)
+        case RunEntry(event=event):
+            return type(event).__name__
+    return entry.kind
+
+
+def _text_of(part: SpeechPart) -> str:
+    match part:
+        case ItemStarted(name=name):
+            return name
+        case TextPiece(text=piece):
+            return piece
+    return ""
+
+
+def _item(entry: Entry) -> str:
     """The id of the item that an entry is about."""
-    data = what.get("data")
-    item = get(data, "item")
-    found = text(get(item, "call_id")) or text(get(item, "id")) or text(get(data, "item_id"))
-    return found or text(what.get("call_id"))
+    match entry:
+        case EventEntry(data=data):
+            item = get(data, "item")
+            return text(get(item, "call_id")) or text(get(item, "id")) or text(get(data, "item_id"))
+        case RunEntry(event=event):
+            return text(event_fields(event).get("call_id"))
+    return ""
 
 
 def _words(entry: Entry) -> str:
     """An entry in a line, where it adds nothing to a text."""
-    what = entry.what
-    match entry.kind:
-        case "request":
-            return f"{text(what.get('method'))} {text(what.get('url')).rpartition('://')[2]}"
-        case "response":
-            return f"{text(what.get('status'))} {text(what.get('type'))}"
-        case "end":
-            return f"{text(what.get('how'))} {text(what.get('text'))}"
-        case "body":
-            return _short(what.get("body"))
-        case "run":
-            told = {name: each for name, each in what.items() if name not in ("event", "call_id")}
-            return ", ".join(f"{name}={_short(each)}" for name, each in told.items())
-    data = what.get("data")
-    for name in ("error", "item", "part", "delta", "text", "arguments", "response"):
-        if value := get(data, name):
-            return _short(value)
-    return _short(data)
+    match entry:
+        case RequestEntry():
+            return f"{entry.method} {entry.url.rpartition('://')[2]}"
+        case ResponseEntry():
+            return f"{entry.status} {entry.type}"
+        case EndEntry():
+            return f"{entry.how} {entry.text}"
+        case BodyEntry():
+            return _short(entry.body)
+        case RunEntry():
+            fields = {name: value for name, value in event_fields(entry.event).items() if name != "call_id"}
+            return ", ".join(f"{name}={_short(value)}" for name, value in fields.items())
+        case EventEntry(data=data):
+            for name in ("error", "item", "part", "delta", "text", "arguments", "response"):
+                if value := get(data, name):
+                    return _short(value)
+            return _short(data)
+        case _:
+            assert_never(entry)
 
 
 def _short(value: Any) -> str:

@@ -73,7 +73,7 @@ def _draw_figures(figures: Figures) -> None:
     shown = [
         (_("First event"), seconds(figures.first_event), _("Since the run began")),
         (_("First text"), seconds(figures.first_text), _("Since the run began")),
-        (_("Whole"), seconds(figures.whole), _("From its beginning to the last entry")),
+        (_("Whole"), seconds(figures.duration), _("From its beginning to the last entry")),
         (
             _("Tokens"),
             speed,

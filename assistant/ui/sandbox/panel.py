@@ -14,14 +14,14 @@ import streamlit as st
 from assistant.codegen.curl import curl_command
 from assistant.codegen.script import turn_script
 from assistant.locale import N_
-from assistant.recordings.recording import Recording, RecordingError
+from assistant.recordings.recording import Recording, RecordingError, sample_files
+from assistant.recordings.requests import answer_request_of, base_url_of
 from assistant.runs.replay import differences
 from assistant.settings import ProtocolName, Settings
 from assistant.threads import Thread
 from assistant.tools.fault_injection import with_faults
 from assistant.tools.toolbox import Toolbox
-from assistant.transports.fault_spec import FUNCTIONS, STREAM, Fault, parse
-from assistant.transports.replay import address_of, request_of, shipped
+from assistant.transports.fault_spec import FUNCTIONS, STREAM, Fault, parse_faults
 from assistant.ui.chat.tool_call import plain
 from assistant.ui.language import _, translate
 from assistant.ui.sandbox.function_runner import draw_workbench
@@ -138,7 +138,7 @@ def _draw_differences(sandbox: Sandbox) -> None:
 def _draw_tapes(sandbox: Sandbox) -> None:
     """Other tapes than this thread's: one that was saved, or one that comes with the project."""
     with st.expander(_("Play another tape"), key="sandbox_tapes", icon=":material/play_circle:"):
-        for name, path in shipped().items():
+        for name, path in sample_files().items():
             st.button(
                 translate(name.replace("_", " ")).capitalize(),
                 key=f"play_{name}",
@@ -184,9 +184,9 @@ def _draw_code(sandbox: Sandbox) -> None:
         )
     )
     st.code(turn_script(settings, toolbox, said[-1]), language="python")
-    if sandbox.recordings and (request := request_of(sandbox.recordings[-1])):
+    if sandbox.recordings and (request := answer_request_of(sandbox.recordings[-1])):
         st.caption(_("One request, as it was sent"))
-        st.code(curl_command(request, address_of(sandbox.recordings[-1])), language="bash", wrap_lines=True)
+        st.code(curl_command(request, base_url_of(sandbox.recordings[-1])), language="bash", wrap_lines=True)
 
 
 def _draw_faults(sandbox: Sandbox) -> None:
@@ -203,7 +203,7 @@ def _draw_faults(sandbox: Sandbox) -> None:
         persist_state="session",
     )
     try:
-        with_faults(sandbox.toolbox, faults := parse(text))
+        with_faults(sandbox.toolbox, faults := parse_faults(text))
         for fault in faults:
             _draw_fault(fault)
     except ValueError as error:

@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from assistant.recordings.recording import Entry, Recording
+from assistant.recordings.entries import Entry
+from assistant.recordings.recording import Recording
+from assistant.recordings.requests import prompt_of
 from assistant.recordings.timeline import Measurement
 from assistant.tools.results import replace_surrogates
-from assistant.transports.replay import prompt_of
 from assistant.ui.language import _
 from assistant.ui.sandbox.inspector_events import go_to
 from assistant.ui.sandbox.inspector_rows import Rows, mentions

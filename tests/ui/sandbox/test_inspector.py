@@ -6,13 +6,23 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from assistant.recordings.recording import Recording
-from assistant.transports.replay import shipped
+from assistant.events import RoundStarted, RunFailed, ToolCall, ToolResult
+from assistant.recordings.entries import Entry
+from assistant.recordings.recording import Recording, sample_files
 from assistant.ui.sandbox.inspector_rows import Row, Rows
 from tests.recordings.test_diagram import HOSTILE
 from tests.recordings.test_timeline import TWO_ROUNDS, asked, delta, event, run
 
-TAPE = Recording.from_lines(shipped()["weather_then_a_hotel"].read_text("utf-8"))
+TAPE = Recording.from_lines(sample_files()["weather_then_a_hotel"].read_text("utf-8"))
+
+
+class GrowingRecording(Recording):
+    """A recording of which only the first entries are there yet."""
+
+    length = 0
+
+    def entries(self) -> list[Entry]:
+        return super().entries()[: self.length]
 
 
 def page() -> None:
@@ -55,7 +65,7 @@ def rows_of(at: AppTest) -> list[dict[str, Any]]:
 def long_tape(count: int) -> Recording:
     """A tape of two texts that were written in turns of a hundred pieces, and so many events."""
     pieces = [delta(n / 1000, "output_text", f"m{n // 100 % 2}", f"w{n} ") for n in range(count)]
-    return Recording(entries=[run(0.0, "RoundStarted", number=1), *asked(0.0), *pieces])
+    return Recording(entries=[run(0.0, RoundStarted(number=1)), *asked(0.0), *pieces])
 
 
 def test_pieces_of_one_text_are_one_row() -> None:
@@ -104,13 +114,15 @@ def test_the_events_of_a_run_are_listed_and_one_of_them_is_shown() -> None:
 
 def test_filters_and_what_was_chosen_stay_while_the_tape_grows() -> None:
     entries = TAPE.entries()
-    at = open_inspector(grown := Recording(entries=entries[:60]), live=True)
+    grown = GrowingRecording(entries=entries)
+    grown.length = 60
+    at = open_inspector(grown, live=True)
     at.multiselect(key="inspector_types").select("response.output_item.done")
     shown(at.run())
     chosen = rows_of(at)[0]["#"]
     at.session_state.inspector_entry = chosen
     before = len(rows_of(shown(at.run())))
-    grown._entries.extend(entries[60:])
+    grown.length = len(entries)
     shown(at.run())
     assert len(rows_of(at)) > before
     assert {row["type"] for row in rows_of(at)} == {"↓ output_item.done"}
@@ -134,8 +146,8 @@ def test_a_new_run_is_shown_when_it_begins_and_older_ones_can_be_chosen() -> Non
 
 
 def test_a_call_leads_to_its_first_event() -> None:
-    calls = [entry.what for entry in TAPE.entries() if entry.what.get("event") == "ToolCall"]
-    call_id = calls[1]["call_id"]
+    calls = [event for event in TAPE.run_events() if isinstance(event, ToolCall)]
+    call_id = calls[1].call_id
     at = open_inspector(TAPE, Recording(entries=TWO_ROUNDS), view="Check", focus=call_id)
     assert at.session_state.inspector_view == "Events"
     entry = json.loads(at.json[0].value)
@@ -188,16 +200,16 @@ def test_a_tape_can_be_played_again_when_its_run_has_ended() -> None:
 def test_words_of_others_are_shown_as_they_are() -> None:
     words = f"**bold** :red[x] {HOSTILE}"
     entries = [
-        run(0.0, "RoundStarted", number=1),
+        run(0.0, RoundStarted(number=1)),
         *asked(0.0, url=f"http://{words}/v1/responses", model=words),
         delta(0.5, "output_text", words, words),
         event(0.6, words, item={"type": "function_call", "id": words, "call_id": words, "name": words}),
-        run(1.0, "ToolCall", call_id=words, name=words, arguments=words),
-        run(2.0, "ToolResult", call_id=words, output=words, outcome=words, seconds=0.5),
+        run(1.0, ToolCall(call_id=words, name=words, arguments=words)),
+        run(2.0, ToolResult(call_id=words, output=words, outcome="failed", seconds=0.5)),
         event(
             3.0, "response.completed", response={"id": words, "model": words, "usage": {"input_tokens": 1}}
         ),
-        run(4.0, "RunFailed", code=words, text=words),
+        run(4.0, RunFailed(code=words, text=words)),
     ]
     recordings = Recording(entries=TWO_ROUNDS), Recording(entries=entries)
     for view in ("Events", "Timing", "Sequence", "Check", "Tape"):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from assistant.recordings.entries import entry_as_json
 from tests.servers.responses import ModelServer, call, calls, text
 from tests.ui.page import Open, ask, label, shown
 
@@ -66,7 +67,7 @@ def test_from_a_call_it_is_one_click_to_its_events(server: ModelServer, open_pag
     assert not page.exception
     assert page.segmented_control(key="sandbox_panel").value == "run"
     entry = page.session_state.recording.entries()[page.session_state["inspector_entry"]]
-    assert "calculate" in json.dumps(entry.what)
+    assert "calculate" in json.dumps(entry_as_json(entry))
 
 
 def test_each_thread_has_its_own_tapes(server: ModelServer, open_page: Open) -> None:

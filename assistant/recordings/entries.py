@@ -1,0 +1,224 @@
+"""The entries of a recording, one class for each kind of thing that happens, and their JSON form."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import Field, asdict, dataclass, fields, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, get_args
+
+from assistant.events import (
+    Citation,
+    Decision,
+    Ending,
+    HostedCall,
+    HostedDelta,
+    Note,
+    ReasoningEnded,
+    RoundEnded,
+    RoundStarted,
+    TextBreak,
+    ThreadOpened,
+    ToolCall,
+    ToolProgress,
+    ToolResult,
+)
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+How = Literal["complete", "hung up", "lost"]
+"""How a response ended: it arrived whole; we closed the connection; the network or the server did."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunClosed:
+    """The run was closed before its ending."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFull:
+    """The recording reached its maximum size; later entries are missing."""
+
+
+RecordedEvent = (
+    ThreadOpened
+    | RoundStarted
+    | TextBreak
+    | ReasoningEnded
+    | ToolCall
+    | RoundEnded
+    | Decision
+    | ToolProgress
+    | ToolResult
+    | HostedCall
+    | HostedDelta
+    | Citation
+    | Note
+    | Ending
+    | RunClosed
+    | RecordingFull
+)
+"""The events of a run that are recorded: all but the pieces of text, which are in the wire's events."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestEntry:
+    """A request as it was sent; ``body`` is None where it has none."""
+
+    kind: ClassVar[str] = "request"
+    at: float
+    exchange: int
+    method: str
+    url: str
+    body: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseEntry:
+    """The head of a response; ``headers`` holds those about waiting and the request's id."""
+
+    kind: ClassVar[str] = "response"
+    at: float
+    exchange: int
+    status: int
+    type: str
+    headers: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EventEntry:
+    """A server-sent event: its name, which may be empty, and its data, parsed where it is JSON."""
+
+    kind: ClassVar[str] = "event"
+    at: float
+    exchange: int
+    event: str
+    data: Any
+
+
+@dataclass(frozen=True, slots=True)
+class BodyEntry:
+    """The body of a response that is not a stream, parsed where it is JSON."""
+
+    kind: ClassVar[str] = "body"
+    at: float
+    exchange: int
+    body: Any
+
+
+@dataclass(frozen=True, slots=True)
+class EndEntry:
+    """The end of a response; ``text`` is the network's error message where it was lost."""
+
+    kind: ClassVar[str] = "end"
+    at: float
+    exchange: int
+    how: How
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunEntry:
+    """An event of our own run."""
+
+    kind: ClassVar[str] = "run"
+    at: float
+    event: RecordedEvent
+    exchange: int = 0
+
+
+WireEntry = RequestEntry | ResponseEntry | EventEntry | BodyEntry | EndEntry
+Entry = WireEntry | RunEntry
+"""``at`` is in seconds since the recording began; ``exchange`` counts requests from 1, and is 0 for none."""
+
+
+class EntryError(ValueError):
+    """A JSON object is not an entry; the text completes the sentence "Line 7 of the recording …"."""
+
+
+def entry_as_json(entry: Entry) -> dict[str, Any]:
+    """Return the entry as a JSON object; a run's event is written by its class name and its fields."""
+    head = {"at": entry.at, "kind": entry.kind, "exchange": entry.exchange}
+    if isinstance(entry, RunEntry):
+        return head | {"event": type(entry.event).__name__, "data": event_fields(entry.event)}
+    names = [field.name for field in fields(entry) if field.name not in head]
+    return head | {name: getattr(entry, name) for name in names}
+
+
+def entry_from_json(value: Mapping[str, Any]) -> Entry:
+    """Return the entry that ``entry_as_json`` wrote.
+
+    Raises:
+        EntryError: The object is not an entry of this version.
+    """
+    kind, at, exchange = value.get("kind"), value.get("at"), value.get("exchange")
+    if not isinstance(kind, str) or kind not in FIELD_TYPES:
+        raise EntryError("has a kind that this version does not know.")
+    if not isinstance(at, (int, float)) or not math.isfinite(at) or type(exchange) is not int:
+        raise EntryError('lacks "at" or "exchange", or one of them is not a number.')
+    for name, expected in FIELD_TYPES[kind].items():
+        if name not in value or not isinstance(value[name], expected):
+            raise EntryError(f'has the kind "{kind}", and "{name}" is missing or has the wrong type.')
+    if kind == "end" and value["how"] not in get_args(How):
+        raise EntryError('has the kind "end", and "how" is missing or has the wrong type.')
+    if kind == "run":
+        return RunEntry(float(at), _event_from_json(value["event"], value["data"]), exchange)
+    return _CLASSES[kind](float(at), exchange, *(value[name] for name in FIELD_TYPES[kind]))
+
+
+def event_fields(event: RecordedEvent) -> dict[str, Any]:
+    """Return an event's recorded fields by name."""
+    values = asdict(event)
+    return {field.name: values[field.name] for field in fields(event) if _is_recorded(field)}
+
+
+def as_recorded(event: RecordedEvent) -> RecordedEvent:
+    """Return the event without what is not recorded, such as a result's views."""
+    defaults = {field.name: field.default for field in fields(event) if not _is_recorded(field)}
+    recorded: RecordedEvent = replace(cast(Any, event), **defaults) if defaults else event
+    return recorded
+
+
+def _is_recorded(field: Field[Any]) -> bool:
+    return bool(field.metadata.get("recorded", True))
+
+
+def _event_from_json(name: str, data: Mapping[str, Any]) -> RecordedEvent:
+    event_class = _EVENTS.get(name)
+    if event_class is None:
+        raise EntryError('has the kind "run", and an "event" that this version does not know.')
+    recorded = {field.name for field in fields(event_class) if _is_recorded(field)}
+    try:
+        return _adapter(name).validate_python({key: data[key] for key in recorded & data.keys()})
+    except ValueError as error:
+        raise EntryError(f"is not a valid {name}: {_first_problem(error)}.") from None
+
+
+@cache
+def _adapter(event: str) -> "TypeAdapter[RecordedEvent]":
+    from pydantic import TypeAdapter  # not needed until a recording is loaded
+
+    return TypeAdapter(_EVENTS[event])
+
+
+def _first_problem(error: ValueError) -> str:
+    from pydantic import ValidationError
+
+    assert isinstance(error, ValidationError)
+    problem = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+
+
+_EVENTS: dict[str, type[Any]] = {each.__name__: each for each in get_args(RecordedEvent)}
+
+_CLASSES: dict[str, type[WireEntry]] = {each.kind: each for each in get_args(WireEntry)}
+
+FIELD_TYPES: dict[str, dict[str, type]] = {
+    "request": {"method": str, "url": str, "body": object},
+    "response": {"status": int, "type": str, "headers": dict},
+    "event": {"event": str, "data": object},
+    "body": {"body": object},
+    "end": {"how": str, "text": str},
+    "run": {"event": str, "data": dict},
+}
+"""The fields of each kind of entry beside ``at``, ``kind`` and ``exchange``."""

@@ -1,0 +1,33 @@
+"""Safe access to JSON from a server: a missing field or one of another type is an empty value."""
+
+from collections.abc import Iterator
+from typing import Any
+
+Json = dict[str, Any]
+
+
+def get(value: Any, name: str) -> Any:
+    """Return a field of an object; None where there is no object or no such field."""
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def objects(value: Any) -> Iterator[Json]:
+    """Return the objects in an array; none where there is no array."""
+    return (item for item in (value if isinstance(value, list) else []) if isinstance(item, dict))
+
+
+def text(value: Any) -> str:
+    """Return a string as it is and an integer as digits; "" for anything else."""
+    return value if isinstance(value, str) else str(value) if is_integer(value) else ""
+
+
+def is_integer(value: Any) -> bool:
+    """Return whether the value is an integer of at most 64 bits, and not a bool."""
+    return type(value) is int and abs(value) < 1 << 63
+
+
+def number(value: Any) -> float | None:
+    """Return a number of seconds or tokens; None unless it is between 0 and 1e9."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if 0 <= value < 1e9 else None
