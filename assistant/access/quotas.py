@@ -69,8 +69,10 @@ class QuotaGuard:
         """
         tokens, dollars = usage.input + usage.output, 0.0
         if self.settings.has_price:
-            tokens_by_kind = {"input": usage.input, "cached": usage.cached, "output": usage.output}
-            costs = (cost_of(name, **tokens_by_kind) for name in (model, self.settings.model))
+            costs = (
+                cost_of(name, input=usage.input, cached=usage.cached, output=usage.output)
+                for name in (model, self.settings.model)
+            )
             dollars = next((cost for cost in costs if cost is not None), 0.0)
         try:
             if self.store is not None:
