@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from assistant.access.auth import parse_allowed
 from assistant.access.limits import Limit, parse_limits
 from assistant.errors import SettingsError
-from assistant.recordings.prices import has_price
+from assistant.recordings.costs import has_price
 from assistant.recordings.redaction import has_secret_query, secrets_of
 from assistant.tools import hosted
 from assistant.transports.fault_spec import parse_faults

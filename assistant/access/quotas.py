@@ -12,7 +12,7 @@ from assistant.access.usage_store import UsageStore
 from assistant.errors import StoreError, UsageUnavailable
 from assistant.events import Usage
 from assistant.locale import N_
-from assistant.recordings.prices import cost_of
+from assistant.recordings.costs import cost_of
 from assistant.recordings.redaction import secrets_of
 from assistant.settings import Settings
 from assistant.storage.store import Store

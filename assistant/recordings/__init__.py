@@ -1,1 +1,6 @@
-"""Recordings of runs as they went over the wire: format, redaction, checks, timing, tokens, cost."""
+"""One run as it went over the wire: its file format, its secrets removed, checked, measured and drawn.
+
+A ``recording`` has typed ``entries``; ``requests`` tells what was asked, and ``wire_reader`` reads the events
+of the four protocols as the types in ``wire_events``. On these build ``check``, ``timeline``, ``costs`` and
+``diagram``. ``redaction`` finds and removes secrets; ``json_values`` reads JSON from a server safely.
+"""

@@ -29,6 +29,7 @@ from assistant.events import (
     ToolProgress,
     ToolResult,
 )
+from assistant.recordings.costs import ResponseTokens, TokenCounter, total
 from assistant.recordings.entries import (
     BodyEntry,
     EndEntry,
@@ -44,7 +45,6 @@ from assistant.recordings.entries import (
 from assistant.recordings.json_values import get, number, text
 from assistant.recordings.recording import Recording
 from assistant.recordings.requests import split_url
-from assistant.recordings.tokens import ResponseTokens, TokenCounter, total
 from assistant.recordings.wire_events import (
     AgentModel,
     CallListed,

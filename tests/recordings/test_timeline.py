@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from assistant.events import RoundEnded, RoundStarted, RunCompleted, RunPaused, ToolCall, ToolResult
+from assistant.recordings.costs import ResponseTokens
 from assistant.recordings.entries import (
     EndEntry,
     Entry,
@@ -18,7 +19,6 @@ from assistant.recordings.entries import (
 )
 from assistant.recordings.recording import Recording, sample_files
 from assistant.recordings.timeline import Figures, Span, figures, spans
-from assistant.recordings.tokens import ResponseTokens
 from assistant.recordings.wire_events import Tokens
 
 OPENAI = "https://api.openai.com/v1/responses"

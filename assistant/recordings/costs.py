@@ -1,13 +1,54 @@
-"""Add up the tokens of a recording's responses, and what they cost.
+"""What the tokens of responses cost at OpenAI, in USD by its list prices.
 
-The server counts. It may report the same response several times; the last report holds.
+The server counts the tokens. The prices are those of the genai-prices library, which ships them: nothing is
+downloaded. A table of our own has the models that the library does not know. A price that is in neither is
+unknown and never guessed; hosted tools are not included.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
-from assistant.recordings.prices import cost_of
 from assistant.recordings.wire_events import AgentModel, Tokens, TokensCounted
+
+AS_OF = "2026-11-23"
+"""Date of our own table."""
+
+_OWN_PRICES = {"gpt-6.2-astra": (8.00, 0.40, 40.00), "gpt-6.2-sol": (2.00, 0.10, 10.00)}
+"""Input, cached input and output in USD per million tokens, from https://developers.openai.com/api/docs/pricing
+and, for the cached input of gpt-6.2-astra, https://github.com/BerriAI/litellm/discussions/52347."""
+
+_LONG_INPUT_TOKENS = 272_000
+"""A request with more input tokens costs twice as much for its input and 1.5 times for its output."""
+
+_DEFAULT_TIERS = ("", "auto", "default")
+
+
+def cost_of(
+    model: str, *, input: int = 0, cached: int = 0, written: int = 0, output: int = 0, tier: str = ""
+) -> float | None:
+    """Return what one response costs; None where the price of the model or its processing tier is unknown.
+
+    ``cached`` and ``written`` (to the cache) are parts of ``input``. A dated snapshot costs what
+    its model costs.
+    """
+    cached = min(cached, input)
+    written = min(written, input - cached)
+    own = _OWN_PRICES.get(re.sub(r"-\d{4}-\d{2}-\d{2}$", "", model))
+    if own is None:
+        return _library_cost(model, input, cached, written, output, tier)
+    if tier not in _DEFAULT_TIERS:
+        return None
+    input_price, cached_price, output_price = own
+    fresh = input - cached - written
+    input_cost = fresh * input_price + cached * cached_price + written * input_price * 1.25
+    input_factor, output_factor = (2.0, 1.5) if input > _LONG_INPUT_TOKENS else (1.0, 1.0)
+    return (input_cost * input_factor + output * output_price * output_factor) / 1_000_000
+
+
+def has_price(model: str) -> bool:
+    """Return whether the price of a model is known."""
+    return cost_of(model) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +68,7 @@ def total(tokens: Iterable[Tokens]) -> Tokens:
 
 
 class TokenCounter:
-    """Collects what servers report about tokens."""
+    """Collects the tokens that servers report; the last report about a response holds."""
 
     def __init__(self) -> None:
         self._requests: dict[int, tuple[str, str]] = {}  # exchange -> host, model
@@ -61,6 +102,21 @@ class TokenCounter:
             return "The server has counted no tokens."
         notes = (note for _, note in self._responses.values() if note)
         return next(notes, "By OpenAI's list prices, for tokens alone.")
+
+
+def _library_cost(model: str, input: int, cached: int, written: int, output: int, tier: str) -> float | None:
+    from genai_prices import Usage, calc_price  # 60 ms and 11 MB
+
+    usage = Usage(
+        input_tokens=input, cache_read_tokens=cached, cache_write_tokens=written, output_tokens=output
+    )
+    context = {} if tier in _DEFAULT_TIERS else {"service_tier": tier}
+    try:
+        price = calc_price(usage, model, provider_id="openai", price_context=context)
+    except (LookupError, ValueError):
+        return None
+    tiers = [variant.when.get("service_tier") for variant in price.model.price_variants or ()]
+    return None if context and tier not in tiers else float(price.total_price)
 
 
 def _cost(host: str, model: str, tier: str, tokens: Tokens) -> tuple[float | None, str]:

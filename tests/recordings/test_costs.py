@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from assistant.recordings.prices import cost_of, has_price
+from assistant.recordings.costs import cost_of, has_price
 
 
 @pytest.mark.parametrize(
