@@ -170,7 +170,7 @@ class AgentsServer(ModelServer):
         self._begin_turn(session, asked["input"], play)
         return session
 
-    def take(self, session: Session, body: Json, key: str) -> Play | None:
+    def receive(self, session: Session, body: Json, key: str) -> Play | None:
         """Take input; gives the refusal if there is one."""
         if key in self._keys:
             assert self._keys[key] == body, "a key was used for something else"
@@ -464,7 +464,7 @@ class _Agents(Handler):
                     self._listen(begun, 0)
             case [name, "events"] if session := self.model.sessions.get(name):
                 with self.model.lock:
-                    refusal = self.model.take(session, body, self.headers["Idempotency-Key"])
+                    refusal = self.model.receive(session, body, self.headers["Idempotency-Key"])
                 if refusal is not None:
                     self._send(refusal.status, refusal.body, refusal.headers)
                 else:

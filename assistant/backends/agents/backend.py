@@ -1,31 +1,34 @@
-"""The Agents API: an agent that is kept at the server, with a session for each thread.
+"""The backend for the Agents API.
 
-Not here: the loop (``run.py``), what a session's events mean (``agents_stream.py``), what a session has heard
-(``agents_items.py``).
-
-The one rule: a turn goes on at the server whoever listens (the SDK's ``AgentSessionStream``: "closing the
-stream does not cancel the backend turn"). So before anything is said in a session one looks how it stands,
-and whoever wants to hear listens before they speak, for events are not repeated.
+A turn continues at the server when its connection is lost, and its events are not repeated (the SDK's
+``AgentSessionStream``: "closing the stream does not cancel the backend turn"). So after an uncertain request the session
+is examined before anything is sent, and the events are listened to before an input is sent.
 """
 
-import re
-import threading
-import time
 from collections.abc import Generator, Iterator
 from contextlib import suppress
-from keyword import iskeyword
+from functools import partial
 from uuid import uuid4
-from weakref import WeakKeyDictionary
 
 from openai import OpenAI
 
-from assistant.backends.agents.items import GO_ON, Memory, message_event, result_event
-from assistant.backends.agents.state import Lost, Sessions, TurnRequest, View, in_words
-from assistant.backends.agents.stream import Item, NeedsMore, Reader, Round, SessionError, failed, required
+from assistant.backends.agents.api import AgentsApi, ResultRefused, SessionLost, SessionSnapshot
+from assistant.backends.agents.items import CONTINUE_TEXT, message_event, result_event
+from assistant.backends.agents.state import AgentsState
+from assistant.backends.agents.stream import (
+    SessionReader,
+    SessionRound,
+    UnsupportedAction,
+    required_actions,
+    turn_error,
+)
 from assistant.backends.base import RemoteBackend, RemoteThread
 from assistant.backends.client import address, host
-from assistant.backends.error_translation import safe_text, translate_lookup_errors, validate_id
-from assistant.backends.json_access import object_at, text_at
+from assistant.backends.error_translation import translate_lookup_errors, validate_id
+from assistant.backends.json_access import Object, object_at, text_at
+from assistant.backends.missing_functions import missing_function_note
+from assistant.backends.requests import Request, RequestRegistry, repeat_once
+from assistant.backends.stream_errors import StreamError
 from assistant.errors import BackendError, Interrupted, RequestRefused
 from assistant.events import Event, Note, RoundEnded, ThreadOpened, ToolCall, ToolResult
 from assistant.locale import N_
@@ -34,331 +37,274 @@ from assistant.threads import Thread
 from assistant.tools.results import stopped_result
 from assistant.tools.toolbox import Toolbox
 
-PENDING_DELAYS = (0.1, 0.3, 0.6)
-"""Seconds before each new try to give a result to a call that the session does not know of yet."""
+MAX_TITLE_CHARS = 80
+"""Maximum length of a session's title: the beginning of the thread's first message."""
 
-TITLE_LENGTH = 80
-"""Characters of a thread's first message that its session is called by."""
+RESTARTED = Note(N_("The server could not continue its copy of this conversation. A new one was created."))
 
-LOST = Note(N_("The server could not go on with its copy of this conversation; it was begun anew."))
+Calls = Generator[Event, None, list[ToolCall]]
 
 
 class Agents(RemoteBackend):
-    """A backend for servers that speak the Agents API.
+    """A backend for servers that implement the Agents API.
 
-    The agent's model and functions are those it was made with; ``instructions``, where there are any, take
-    the place of its own. Its functions are looked up in the toolbox by name.
+    The model and the functions are those of the agent; functions are looked up in the toolbox by name.
+    ``instructions`` replace the agent's own unless they are empty.
     """
 
     protocol: ProtocolName = "agents"
 
     def __init__(self, client: OpenAI, *, agent_id: str, instructions: str = "") -> None:
         self._client = client
-        self._sessions = Sessions(client, agent_id)
+        self._api = AgentsApi(client, agent_id)
         self._instructions = instructions
-        self._requests: WeakKeyDictionary[Thread, TurnRequest] = WeakKeyDictionary()
+        self._requests = RequestRegistry()
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._client.close()
 
     def cancel(self, thread: Thread) -> None:
-        """Hang up on the server and end its turn; see ``Backend``."""
-        request = self._requests.pop(thread, None)
-        if request is not None:
-            request.cancel()
-            if request.waiting:  # nobody is reading who could end it; and the caller must not wait
-                threading.Thread(target=self._sessions.end_turn, args=[request.waiting], daemon=True).start()
+        """Close the connection of the turn for this thread, and cancel the turn; see ``Backend``."""
+        self._requests.cancel(thread)
 
-    def stream(self, thread: Thread, toolbox: Toolbox) -> Generator[Event, None, list[ToolCall]]:
-        """One round of the session's turn; see ``Backend``."""
-        memory, request = Memory(thread, address(self._client)), TurnRequest()
-        self._requests[thread] = request
+    def stream(self, thread: Thread, toolbox: Toolbox) -> Calls:
+        """Request one round of the session's turn; see ``Backend``."""
+        state, request = self._state(thread), self._requests.open(thread)
         try:
-            calls = yield from self._round(memory, toolbox, request)
-        except (GeneratorExit, BackendError) as end:
-            if request.cancelled or isinstance(end, GeneratorExit):
-                request.cancel()
-                if memory.notes["session"]:
-                    self._sessions.end_turn(memory.notes["session"])
+            with request.cancelled_on_close():
+                calls = yield from self._round(state, toolbox, request)
+        except (GeneratorExit, KeyboardInterrupt, BackendError):
+            if request.cancelled and state.session_id:
+                self._api.cancel_turn(state.session_id)
             raise
         if not calls:
-            self._requests.pop(thread, None)
-        elif session_id := memory.notes["session"]:
-            request.waiting = session_id
-            if request.cancelled:  # a moment ago, when nobody was reading any more
-                self._sessions.end_turn(session_id)
+            self._requests.close(thread)
+            return []
+        # The turn waits while functions run, and no reader is left to cancel it.
+        request.on_cancel = partial(self._api.cancel_turn, state.session_id)
+        if request.cancelled:
+            self._api.cancel_turn(state.session_id)
         return calls
 
     def load_thread(self, thread_id: str) -> Thread:
-        """The thread that the server keeps as this session, with its history.
-
-        Where a turn of it is under way, its last message is one without an ending.
-
-        Raises:
-            UnknownThread: There is none by this id.
-        """
+        """Return the thread of the session with this id; see ``RemoteBackend``."""
         validate_id(thread_id)
         with translate_lookup_errors(self._client):
-            session = self._sessions.retrieve(thread_id)
-            items = list(self._sessions.items(thread_id, "asc"))
+            session = self._api.session(thread_id)
+            items = list(self._api.items(thread_id, "asc"))
         thread = Thread(thread_id)
-        Memory(thread, address(self._client)).recall(session, items)
+        self._state(thread).record_loaded(session, items)
         return thread
 
     def delete_thread(self, thread: Thread) -> None:
-        """Delete the server's session, where there is one; a turn of it that is under way is cancelled.
-
-        Raises:
-            BackendError: It is still there.
-        """
-        session_id = self._sessions.find(Memory(thread, address(self._client)))
-        if session_id is not None:
-            self._sessions.delete(session_id)
+        """Delete the thread's session and cancel its turn; see ``RemoteBackend``."""
+        if session_id := self._api.find_session(self._state(thread)):
+            self._api.delete_session(session_id)
 
     def can_resume(self, thread: Thread) -> bool:
-        """Whether the server goes by itself on with the answer that this thread lacks."""
-        memory = Memory(thread, address(self._client))
-        with suppress(BackendError, Lost):
-            session_id = self._sessions.find(memory)
-            if session_id is None:
-                return False
-            view = self._sessions.look(session_id, memory)
-            if memory.unheard(view.items):
-                return False
-            return view.is_active or (
-                bool(view.items) and self._sessions.last_turn(session_id).get("status") == "completed"
-            )
+        """Return whether a turn continues, or has completed, the answer that this thread lacks."""
+        state = self._state(thread)
+        with suppress(BackendError, SessionLost):
+            if session_id := self._api.find_session(state):
+                snapshot = self._api.snapshot(session_id, state)
+                if state.pending_texts(snapshot.items):
+                    return False
+                return snapshot.is_active or (bool(snapshot.items) and self._is_completed(session_id))
         return False
 
     def list_threads(self, limit: int) -> list[RemoteThread]:
-        """The agent's newest sessions: each one's id, what it is called, and when it last changed."""
+        """Return the agent's newest sessions."""
         return [
             RemoteThread(
-                text_at(session, "id"),
-                text_at(object_at(session, "metadata"), "title"),
-                _seconds(session),
+                text_at(session, "id"), text_at(object_at(session, "metadata"), "title"), _changed(session)
             )
-            for session in self._sessions.newest(limit)
+            for session in self._api.newest_sessions(limit)
         ]
 
-    def _round(
-        self, memory: Memory, toolbox: Toolbox, request: TurnRequest
-    ) -> Generator[Event, None, list[ToolCall]]:
-        """One round, tried again where that can help without anybody having noticed anything."""
-        renewed = repeated = looked = False
+    def _state(self, thread: Thread) -> AgentsState:
+        return AgentsState(thread, address(self._client))
+
+    def _round(self, state: AgentsState, toolbox: Toolbox, request: Request) -> Calls:
+        """Request one round; restart a lost session, and examine the session again if it refuses a result."""
+        was_restarted = was_refused = False
+        attempt = partial(self._attempt, state, toolbox, request)
         while True:
-            said = memory.thread.cursor
             try:
-                if request.cancelled:
-                    raise Interrupted(N_("Cancelled."), code="cancelled")
-                return (yield from self._attempt(memory, toolbox, request))
-            except Lost as lost:
-                if renewed or request.cancelled:
+                return (yield from repeat_once(attempt, state.thread, request))
+            except SessionLost as lost:
+                if was_restarted or request.cancelled:
                     raise lost.error from lost
-                renewed = True
-                memory.begin_again()
-                yield LOST
-            except _NotPending as late:
-                if looked:
-                    raise late.error from late
-                looked = True  # it has the result perhaps: look how the session stands
-            except Interrupted as cut:
-                # Once, where nothing was said, one listens again, or takes up what the server has.
-                nothing_said = cut.code == "interrupted" and memory.thread.cursor == said
-                if request.cancelled or repeated or not nothing_said:
-                    raise
-                repeated = True
+                was_restarted = True
+                state.restart()
+                yield RESTARTED
+            except ResultRefused as refused:
+                if was_refused:
+                    raise refused.error from refused
+                was_refused = True
 
-    def _attempt(
-        self, memory: Memory, toolbox: Toolbox, request: TurnRequest
-    ) -> Generator[Event, None, list[ToolCall]]:
-        notes = memory.notes
-        waited_for, notes["uncertain"] = memory.is_waited_for, True
-        session_id = self._sessions.find(memory)
-        if session_id is None:
-            return (yield from self._begin(memory, toolbox, request))
-        if notes["session"] is None:
-            notes["session"] = session_id
+    def _attempt(self, state: AgentsState, toolbox: Toolbox, request: Request) -> Calls:
+        """Send what the session lacks and read the round that follows, or adopt a round that it has already."""
+        request.check()
+        is_waiting, state.uncertain = state.is_waiting_for_results, True
+        session_id = self._api.find_session(state)
+        if not session_id:
+            return (yield from self._create_session(state, toolbox, request))
+        if not state.session_id:
+            state.session_id = session_id
             yield ThreadOpened(session_id)
-        told, others = list[str](), set[str]()
-        if not waited_for:
-            view = self._sessions.look(session_id, memory)
-            told, others = memory.unheard(view.items), view.turns | {notes["turn"] or ""}
-            if view.is_active and told:
-                told = memory.owed_in_words() + told
-                self._sessions.end_turn(session_id)
-                self._sessions.wait_until_idle(session_id)
-            elif not view.is_active and not told:
-                turn = self._sessions.last_turn(session_id)
-                if turn.get("status") == "completed":
-                    return (yield from self._adopt(view, text_at(turn, "id"), memory, toolbox))
-                told = [GO_ON]
-        with self._sessions.heard(session_id, request) as events:
-            if request.cancelled:  # while it waited
-                raise Interrupted(N_("Cancelled."), code="cancelled")
-            if told:
-                reader = Reader(Round(session=session_id), others)
-                self._sessions.say(session_id, message_event(told, memory.thread))
-            elif waited_for:
-                reader = Reader(Round(notes["turn"], answered=set(notes["answered"]), session=session_id))
-                results = memory.results()
-                for call_id in notes["owed"]:
-                    result = results.get(call_id) or stopped_result(call_id)
-                    self._give(session_id, reader.round, call_id, result)
-            else:
-                view = self._sessions.look(session_id, memory)  # from now on nothing is missed
-                turn = self._sessions.last_turn(session_id)
-                if not view.is_active and turn.get("status") != "completed":
-                    raise in_words(failed(turn), self._client)
-                if not view.is_active:
-                    return (yield from self._adopt(view, text_at(turn, "id"), memory, toolbox))
-                reader = self._joined(view, text_at(turn, "id"), memory)
-                yield from reader.catch_up(view.new(reader.round.turn))
-                yield from self._answer(session_id, view.session, reader, memory)
-            return (yield from self._read(events, reader, memory, toolbox))
+        if is_waiting:
+            return (yield from self._send_results(state, toolbox, request))
+        snapshot = self._api.snapshot(session_id, state)
+        texts = state.pending_texts(snapshot.items)
+        if snapshot.is_active and not texts:
+            return (yield from self._join_turn(state, toolbox, request))
+        if snapshot.is_active:
+            texts = state.pending_results() + texts
+            self._api.cancel_turn(session_id)
+            self._api.wait_until_idle(session_id)
+        elif not texts:
+            turn = self._api.last_turn(session_id)
+            if turn.get("status") == "completed":
+                return (yield from self._adopt(snapshot, turn, state, toolbox))
+            texts = [CONTINUE_TEXT]
+        return (yield from self._send_texts(texts, snapshot.turn_ids, state, toolbox, request))
 
-    def _begin(
-        self, memory: Memory, toolbox: Toolbox, request: TurnRequest
-    ) -> Generator[Event, None, list[ToolCall]]:
-        """The first round of a new session, which is told the whole thread."""
-        birth = memory.notes["birth"] = uuid4().hex
-        first = next(message.text for message in memory.thread.messages if message.role == "user")
-        asked: Item = {
-            "input": message_event(memory.retold(), memory.thread)["input"],
-            "metadata": {"birth": birth, "title": " ".join(first.split())[:TITLE_LENGTH]},
-            "extra_headers": {"Idempotency-Key": birth},
+    def _create_session(self, state: AgentsState, toolbox: Toolbox, request: Request) -> Calls:
+        """Create a session that begins with the whole thread, and read its first round."""
+        key = state.creation_key = uuid4().hex
+        first = next(message.text for message in state.thread.messages if message.role == "user")
+        body: Object = {
+            "input": message_event(state.first_texts(), state.thread)["input"],
+            "metadata": {"creation_key": key, "title": " ".join(first.split())[:MAX_TITLE_CHARS]},
+            "extra_headers": {"Idempotency-Key": key},
         }
         if self._instructions:
-            asked["agent"] = {"instructions": self._instructions}
+            body["agent"] = {"instructions": self._instructions}
         try:
-            with self._sessions.begun(asked, request) as events:
-                return (yield from self._read(events, Reader(Round()), memory, toolbox))
+            with self._api.create_session(body, request) as events:
+                return (yield from self._read(events, SessionReader(SessionRound()), state, toolbox))
         except RequestRefused:
-            if memory.notes["session"] is None:
-                memory.notes["birth"] = None  # there is none
+            if not state.session_id:
+                state.creation_key = ""  # no session was created
             raise
 
-    def _read(
-        self, events: Iterator[object], reader: Reader, memory: Memory, toolbox: Toolbox
-    ) -> Generator[Event, None, list[ToolCall]]:
-        """Say the events up to the round's end."""
-        try:
-            for event in events if not reader.ended else ():
-                said = list(reader.take(event)) if isinstance(event, dict) else []
-                if opened := self._opened(reader, memory):
-                    yield opened
-                yield from said
-                if reader.ended:
-                    break
-        except (SessionError, NeedsMore) as error:
-            raise in_words(error, self._client) from error
-        except Interrupted:
-            if not reader.is_over:
-                raise
-        if not (reader.ended or reader.is_over):
-            raise Interrupted(
-                N_("{host} stopped in the middle of the answer.", host=host(self._client)),
-                code="interrupted",
-                retry=True,
-            )
-        return (yield from self._ended(reader.round, memory, toolbox))
+    def _send_texts(
+        self,
+        texts: list[str],
+        turn_ids: set[str],
+        state: AgentsState,
+        toolbox: Toolbox,
+        request: Request,
+    ) -> Calls:
+        """Send messages, which start a turn, and read its first round; ``turn_ids`` are earlier turns."""
+        reader = SessionReader(SessionRound(session_id=state.session_id), {*turn_ids, state.turn_id})
+        with self._api.listen(state.session_id, request) as events:
+            request.check()
+            self._api.send(state.session_id, message_event(texts, state.thread))
+            return (yield from self._read(events, reader, state, toolbox))
 
-    def _opened(self, reader: Reader, memory: Memory) -> ThreadOpened | None:
-        """The session's id, when it is seen for the first time."""
-        if memory.notes["session"] or not reader.round.session:
-            return None
-        memory.notes["session"] = reader.round.session
-        return ThreadOpened(reader.round.session)
+    def _send_results(self, state: AgentsState, toolbox: Toolbox, request: Request) -> Calls:
+        """Send the results that the session waits for, and read the next round of its turn."""
+        reader = SessionReader(
+            SessionRound(state.turn_id, state.session_id, answered_calls=set(state.answered_calls))
+        )
+        results = state.results()
+        with self._api.listen(state.session_id, request) as events:
+            request.check()
+            for call_id in state.pending_calls:
+                self._send_result(reader.round, call_id, results.get(call_id) or stopped_result(call_id))
+            return (yield from self._read(events, reader, state, toolbox))
 
-    def _ended(
-        self, ended: Round, memory: Memory, toolbox: Toolbox
-    ) -> Generator[Event, None, list[ToolCall]]:
-        """Say how a round ended that ended well, and note it."""
-        noted = memory.notes["missing"]
-        wanted = [*(call.name for call in ended.calls), *ended.declared]
-        missing = [name for name in dict.fromkeys(wanted) if name not in toolbox and name not in noted]
-        for name in missing:
-            shown = safe_text(name, self._client).replace("`", "'")
-            yield Note(
-                N_(
-                    "The agent may call `{shown}`, which is not here. Write it in "
-                    "assistant/functions/{file}.",
-                    shown=shown,
-                    file=file_name(name),
-                )
-            )
-        yield from ended.calls
-        yield RoundEnded(ended.model, ended.usage)
-        memory.notes["missing"] = [*noted, *missing]
-        memory.commit(ended)
-        return ended.calls
+    def _join_turn(self, state: AgentsState, toolbox: Toolbox, request: Request) -> Calls:
+        """Read the round of a turn that is already running."""
+        session_id = state.session_id
+        with self._api.listen(session_id, request) as events:
+            request.check()
+            snapshot = self._api.snapshot(session_id, state)  # from now on no event is missed
+            turn = self._api.last_turn(session_id)
+            if not snapshot.is_active:
+                if turn.get("status") == "completed":
+                    return (yield from self._adopt(snapshot, turn, state, toolbox))
+                error = turn_error(turn)
+                raise self._api.explained(error) if isinstance(error, StreamError) else error
+            reader = _joined_reader(snapshot, turn, state)
+            yield from reader.catch_up(snapshot.items)
+            yield from self._send_known_results(snapshot.session, reader, state)
+            return (yield from self._read(events, reader, state, toolbox))
 
-    def _adopt(
-        self, view: View, turn_id: str, memory: Memory, toolbox: Toolbox
-    ) -> Generator[Event, None, list[ToolCall]]:
-        """Say what the agent answered while nobody listened: there is nothing left to ask."""
-        reader = self._joined(view, turn_id, memory)
-        yield from reader.catch_up(view.new(turn_id))
-        return (yield from self._ended(reader.round, memory, toolbox))
+    def _adopt(self, snapshot: SessionSnapshot, turn: Object, state: AgentsState, toolbox: Toolbox) -> Calls:
+        """Yield the answer of a turn that was completed while there was no listener."""
+        reader = _joined_reader(snapshot, turn, state)
+        yield from reader.catch_up(snapshot.items)
+        return (yield from self._end_round(reader.round, state, toolbox))
 
-    def _joined(self, view: View, turn_id: str, memory: Memory) -> Reader:
-        """A reader for a turn that began before anybody listened."""
-        agent = object_at(view.session, "agent")
-        begun = Round(turn_id, session=text_at(view.session, "id"), model=text_at(agent, "model"))
-        return Reader(begun, said=memory.said_since(), joined=True)
-
-    def _answer(
-        self, session_id: str, session: Item, reader: Reader, memory: Memory
+    def _send_known_results(
+        self, session: Object, reader: SessionReader, state: AgentsState
     ) -> Generator[Event, None, None]:
-        """Give those results that a session waits for and that are here; take up the other calls."""
-        results = memory.results()
-        for action in required(session):
+        """Send the results that the session waits for and the thread has; read the other calls as new ones."""
+        results = state.results()
+        for action in required_actions(session):
             call_id = text_at(action, "call_id")
-            if action.get("type") == "function_call" and call_id in results:
-                self._give(session_id, reader.round, call_id, results[call_id])
+            if action.get("type") == "function_call" and (result := results.get(call_id)):
+                self._send_result(reader.round, call_id, result)
         if session.get("status") == "requires_action":
             try:
-                yield from reader.take({"type": "agent.session.requires_action", "session": session})
-            except NeedsMore as error:
-                raise in_words(error, self._client) from error
+                yield from reader.feed({"type": "agent.session.requires_action", "session": session})
+            except UnsupportedAction as error:
+                raise self._api.explained(error) from error
 
-    def _give(self, session_id: str, to: Round, call_id: str, result: ToolResult) -> None:
-        """Give a call its result; the session may know of the call a moment later than we do."""
-        if call_id in to.answered or to.turn is None:
-            return
-        key, delays = str(uuid4()), iter(PENDING_DELAYS)
-        while True:
-            try:
-                self._sessions.say(session_id, result_event(to.turn, call_id, result), key)
-                to.answered.add(call_id)
-                return
-            except RequestRefused as refusal:
-                if "Unknown pending tool call" not in str(refusal):
-                    raise
-                delay = next(delays, None)
-                if delay is None:
-                    raise _NotPending(refusal) from refusal
-                time.sleep(delay)
+    def _send_result(self, to: SessionRound, call_id: str, result: ToolResult) -> None:
+        if to.turn_id and call_id not in to.answered_calls:
+            self._api.send_result(to.session_id, result_event(to.turn_id, call_id, result))
+            to.answered_calls.add(call_id)
+
+    def _read(
+        self, events: Iterator[object], reader: SessionReader, state: AgentsState, toolbox: Toolbox
+    ) -> Calls:
+        """Translate the events up to the end of the round."""
+        try:
+            for event in events if not reader.has_ended else ():
+                translated = list(reader.feed(event)) if isinstance(event, dict) else []
+                if not state.session_id and reader.round.session_id:
+                    state.session_id = reader.round.session_id
+                    yield ThreadOpened(state.session_id)
+                yield from translated
+                if reader.has_ended:
+                    break
+        except (StreamError, UnsupportedAction) as error:
+            raise self._api.explained(error) from error
+        except Interrupted:
+            if not reader.is_turn_complete:
+                raise
+        if not (reader.has_ended or reader.is_turn_complete):
+            text = N_("{host} stopped in the middle of the answer.", host=host(self._client))
+            raise Interrupted(text, code="interrupted", retry=True)
+        return (yield from self._end_round(reader.round, state, toolbox))
+
+    def _end_round(self, ended: SessionRound, state: AgentsState, toolbox: Toolbox) -> Calls:
+        """Yield the last events of a round that ended well, and record it."""
+        names = dict.fromkeys([*(call.name for call in ended.calls), *ended.declared_functions])
+        missing = [name for name in names if name not in toolbox and name not in state.missing_functions]
+        yield from map(missing_function_note, missing)
+        yield from ended.calls
+        yield RoundEnded(ended.model, ended.usage)
+        state.missing_functions += missing
+        state.record_round(ended)
+        return ended.calls
+
+    def _is_completed(self, session_id: str) -> bool:
+        return self._api.last_turn(session_id).get("status") == "completed"
 
 
-def _seconds(session: Item) -> float:
-    """When something last happened in a session."""
+def _joined_reader(snapshot: SessionSnapshot, turn: Object, state: AgentsState) -> SessionReader:
+    """Return a reader for a turn that began before its events were listened to."""
+    model = text_at(object_at(snapshot.session, "agent"), "model")
+    started = SessionRound(text_at(turn, "id"), text_at(snapshot.session, "id"), model=model)
+    return SessionReader(started, known_text=state.text_since_cursor(), joined=True)
+
+
+def _changed(session: Object) -> float:
+    """Return when a session last changed, in seconds since 1970."""
     times = (session.get("last_active_at"), session.get("created_at"))
     return next((float(time) for time in times if isinstance(time, int | float)), 0.0)
-
-
-class _NotPending(Exception):
-    """The session does not wait for this result."""
-
-    def __init__(self, error: BackendError) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
-def file_name(function: str) -> str:
-    """The file in which a function by this name belongs; a name that any disk takes."""
-    safe = re.sub(r"\W+", "_", function, flags=re.ASCII).strip("_")[:60]
-    if not safe or safe[0].isdigit() or iskeyword(safe):
-        safe = f"function_{safe}".rstrip("_")
-    return f"{safe}.py"

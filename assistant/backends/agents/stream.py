@@ -1,171 +1,155 @@
-"""Reads the events of a session of the Agents API into events of a run.
+"""The events of a session, translated into events of a run. Pure functions.
 
-Not here: requests and sessions (``agents.py``), what a session has heard (``agents_items.py``). Pure:
-dictionaries in, events out.
-
-The one rule: only what belongs to our own turn counts. A session also tells of its subagents and of turns
-that were cancelled, and tells some things twice; and nothing that it may send can raise anything but our
-own errors.
+Only what belongs to our own turn counts: a session also reports its subagents and cancelled turns, and some things
+twice. Only ``StreamError``, ``UnsupportedAction`` and ``Incomplete`` are ever raised.
 """
 
 import json
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
-from assistant.backends.json_access import Pieces, object_at, text_at
+from assistant.backends.json_access import Object, Pieces, object_at, objects_at, text_at
 from assistant.backends.responses.stream import usage_of
-from assistant.backends.stream_errors import at_token_limit
+from assistant.backends.stream_errors import StreamError, at_token_limit
 from assistant.errors import Incomplete
 from assistant.events import Event, ReasoningDelta, TextBreak, TextDelta, ToolCall, ToolCallDelta, Usage
 from assistant.locale import N_
 from assistant.tools.results import replace_surrogates
 
-Item = dict[str, Any]
 
-
-class SessionError(Exception):
-    """The session reported an error; the backend knows how to put it into words."""
-
-    def __init__(self, code: str, words: str) -> None:
-        super().__init__(words)
-        self.code = code
-
-
-class NeedsMore(Exception):
-    """The session waits for something that no function can give it; the text names the kind."""
+class UnsupportedAction(Exception):
+    """The session waits for something that no function can provide; the text names its type."""
 
 
 @dataclass(slots=True)
-class Round:
-    """What is known of a round, and of the session it belongs to.
+class SessionRound:
+    """What is known of a round: the part of a turn until it waits for calls, or ends."""
 
-    A round is the part of a turn up to where it waits for calls, or to its end.
-    """
-
-    turn: str | None = None
-    known: list[str] = field(default_factory=list)  # the ids of its items
-    answered: set[str] = field(default_factory=set)  # the ids of the turn's calls that have their results
+    turn_id: str = ""
+    session_id: str = ""
+    known_items: list[str] = field(default_factory=list)  # ids of its items
+    answered_calls: set[str] = field(default_factory=set)  # ids of the turn's calls that have their results
     calls: list[ToolCall] = field(default_factory=list)
-    declared: list[str] = field(default_factory=list)  # the functions that the agent may call
+    declared_functions: list[str] = field(
+        default_factory=list
+    )  # names of the functions that the agent may call
     model: str = ""
     usage: Usage | None = None
-    session: str = ""
 
 
-class Reader:
-    """Takes a session's events one by one.
+class SessionReader:
+    """Translates a session's events one by one.
 
-    ``ended`` is set when the round ended well, and ``is_over`` as soon as its whole turn is complete.
-    ``others`` are turns that are not meant. A reader that joins a turn in its middle (``joined``) says a text
-    whose beginning it missed when the whole of it comes, without what was said already (``said``).
+    ``has_ended`` is set when the round ended well, and ``is_turn_complete`` as soon as its whole turn is complete.
+    Events of ``other_turns`` are ignored. With ``joined``, the turn began before the events did: a text whose
+    beginning was missed is yielded when the whole of it arrives, without the ``known_text`` of the transcript.
     """
 
-    def __init__(self, begun: Round, others: Iterable[str] = (), *, said: str = "", joined: bool = False):
-        self.round = begun
-        self.ended = False
-        self.is_over = False
-        self._others = set(others)
-        self._seen: set[str] = set()  # the ids of events
-        self._said = said
+    def __init__(
+        self,
+        started: SessionRound,
+        other_turns: Iterable[str] = (),
+        *,
+        known_text: str = "",
+        joined: bool = False,
+    ) -> None:
+        self.round = started
+        self.has_ended = False
+        self.is_turn_complete = False
+        self._other_turns = set(other_turns)
+        self._event_ids: set[str] = set()
+        self._known_text = known_text
         self._joined = joined
-        self._block: object = None  # which text block the last text belonged to
-        self._texts: dict[object, str] = {}  # block -> what was said of it
-        self._whole_ones: set[object] = set()  # the blocks of which all was said
+        self._block: object = None  # the block of the last text
+        self._texts: dict[object, str] = {}  # block -> its text so far
+        self._complete_blocks: set[object] = set()
         self._pieces = Pieces()
         self._summaries: set[object] = set()
         self._drafts: set[str] = set()
 
-    def take(self, event: Item) -> Generator[Event, None, None]:
-        """Say what this event means."""
+    def feed(self, event: Object) -> Generator[Event, None, None]:
+        """Translate one event."""
         event_id = text_at(event, "event_id")
-        if event_id in self._seen:
+        if event_id in self._event_ids:
             return
-        self._seen |= {event_id} if event_id else set()
-        self.round.session = self.round.session or text_at(event, "session_id")
+        self._event_ids |= {event_id} if event_id else set()
+        self.round.session_id = self.round.session_id or text_at(event, "session_id")
         kind = text_at(event, "type").removeprefix("agent.session.")
         if session := object_at(event, "session"):
-            self._learn(session)
-        if kind.startswith("turn."):
-            if self._is_ours(event):
-                yield from self._of_turn(kind.removeprefix("turn."), event)
+            self._read_session(session)
+        if kind.startswith("turn.") and not self._is_own_turn(event):
             return
         match kind:
+            case "turn.output_text.delta":
+                yield from self._text_delta(event)
+            case "turn.output_text.done":
+                yield from self._complete_text(_block(event), text_at(event, "text"))
+            case "turn.content_part.added":
+                self._texts.setdefault(_block(event), "")
+            case "turn.reasoning_summary_text.delta":
+                yield from self._reasoning(event)
+            case "turn.item.added":
+                yield from self._item_added(object_at(event, "item"))
+            case "turn.item.done":
+                yield from self._item_done(object_at(event, "item"))
+            case "turn.completed":
+                turn = object_at(event, "turn")
+                self.round.usage = usage_of(object_at(event, "usage") or object_at(turn, "usage"))
+                self.is_turn_complete = True
+            case "turn.failed":
+                raise turn_error(object_at(event, "turn"))
+            case "turn.cancelled":
+                raise Incomplete(N_("The answer was cancelled at the server."), reason="user")
             case "requires_action":
-                self._require(session)
-            case "idle" | "budget_reached" if self.is_over:
-                self.ended = True
+                self._read_required_calls(session)
+            case "idle" | "budget_reached" if self.is_turn_complete:
+                self.has_ended = True
             case "budget_reached":
-                raise SessionError("session_budget_exceeded", "")
+                raise StreamError("session_budget_exceeded", "")
             case "failed":
-                raise SessionError("server_error", text_at(session, "error"))
+                raise StreamError("server_error", text_at(session, "error"))
             case "error":
                 error = object_at(event, "error")
-                raise SessionError(text_at(error, "code"), text_at(error, "message"))
+                raise StreamError(text_at(error, "code"), text_at(error, "message"))
 
-    def catch_up(self, items: Iterable[Item]) -> Generator[Event, None, None]:
-        """Say those finished items of our turn that were written before anybody listened, oldest first."""
+    def catch_up(self, items: Iterable[Object]) -> Generator[Event, None, None]:
+        """Translate the finished items of our turn from before the events, oldest first."""
         for item in items:
-            if item.get("turn_id") == self.round.turn and item.get("status") != "in_progress":
-                yield from self._finished(item)
+            if item.get("turn_id") == self.round.turn_id and item.get("status") != "in_progress":
+                yield from self._item_done(item)
 
-    def _is_ours(self, event: Item) -> bool:
-        """Whether this event of a turn belongs to ours; the first that is not another's is ours."""
+    def _is_own_turn(self, event: Object) -> bool:
+        """Return whether an event belongs to our turn; the first turn that is not another's is ours."""
         turn = object_at(event, "turn")
         turn_id = text_at(event, "turn_id") or text_at(turn, "id")
         if turn.get("subagent_id") is not None:
-            self._others.add(turn_id)
-        if not turn_id or turn_id in self._others:
+            self._other_turns.add(turn_id)
+        if not turn_id or turn_id in self._other_turns:
             return False
-        if self.round.turn is None:
-            self.round.turn = turn_id
-        return turn_id == self.round.turn
+        self.round.turn_id = self.round.turn_id or turn_id
+        return turn_id == self.round.turn_id
 
-    def _of_turn(self, kind: str, event: Item) -> Generator[Event, None, None]:
-        match kind:
-            case "output_text.delta":
-                yield from self._delta(event)
-            case "output_text.done":
-                yield from self._whole(_block(event), text_at(event, "text"))
-            case "content_part.added":
-                self._texts.setdefault(_block(event), "")
-            case "reasoning_summary_text.delta":
-                yield from self._reasoning(event)
-            case "item.added":
-                yield from self._added(object_at(event, "item"))
-            case "item.done":
-                yield from self._finished(object_at(event, "item"))
-            case "completed":
-                turn = object_at(event, "turn")
-                self.round.usage = usage_of(object_at(event, "usage") or object_at(turn, "usage"))
-                self.is_over = True
-            case "failed":
-                raise failed(object_at(event, "turn"))
-            case "cancelled":
-                raise Incomplete(N_("The answer was cancelled at the server."), reason="user")
-
-    def _delta(self, event: Item) -> Generator[Event, None, None]:
+    def _text_delta(self, event: Object) -> Generator[Event, None, None]:
         block, delta = _block(event), event.get("delta")
-        missed = self._joined and block not in self._texts
-        if not isinstance(delta, str) or missed or block in self._whole_ones:
-            return
-        yield from self._say(block, self._pieces.take(block, delta))
+        missed_start = self._joined and block not in self._texts
+        if isinstance(delta, str) and not missed_start and block not in self._complete_blocks:
+            yield from self._text(block, self._pieces.take(block, delta))
 
-    def _whole(self, block: object, text: str) -> Generator[Event, None, None]:
-        """Say of a whole text what was not said yet."""
+    def _complete_text(self, block: object, text: str) -> Generator[Event, None, None]:
+        """Yield the part of a complete text that is new."""
         self._pieces.drop(block)
-        self._whole_ones.add(block)
-        if block not in self._texts and self._said:
-            known, self._said = self._said, ""
+        self._complete_blocks.add(block)
+        if block not in self._texts and self._known_text:
+            known, self._known_text = self._known_text, ""
             if known.startswith(text):
-                self._texts[block], self._said = text, known[len(text) :]
+                self._texts[block], self._known_text = text, known[len(text) :]
             elif text.startswith(known):
                 self._texts[block] = known
-        said = self._texts.get(block, "")
-        if text.startswith(said):
-            yield from self._say(block, text[len(said) :])
+        so_far = self._texts.get(block, "")
+        if text.startswith(so_far):
+            yield from self._text(block, text[len(so_far) :])
 
-    def _say(self, block: object, text: str) -> Generator[Event, None, None]:
+    def _text(self, block: object, text: str) -> Generator[Event, None, None]:
         if not text:
             return
         if self._block is not None and self._block != block:
@@ -174,92 +158,90 @@ class Reader:
         self._texts[block] = self._texts.get(block, "") + text
         yield TextDelta(text)
 
-    def _reasoning(self, event: Item) -> Generator[Event, None, None]:
+    def _reasoning(self, event: Object) -> Generator[Event, None, None]:
         index, delta = event.get("summary_index"), event.get("delta")
         block = text_at(event, "item_id"), index if isinstance(index, int) else 0
         if isinstance(delta, str) and delta:
-            another = bool(self._summaries) and block not in self._summaries
+            is_next = bool(self._summaries) and block not in self._summaries
             self._summaries.add(block)
-            yield ReasoningDelta(("\n\n" if another else "") + replace_surrogates(delta))
+            yield ReasoningDelta(("\n\n" if is_next else "") + replace_surrogates(delta))
 
-    def _added(self, item: Item) -> Generator[Event, None, None]:
+    def _item_added(self, item: Object) -> Generator[Event, None, None]:
         call_id = text_at(item, "call_id")
         if item.get("type") == "function_call" and call_id and call_id not in self._drafts:
             self._drafts.add(call_id)
-            self._know(item)
+            self._add_known(item)
             yield ToolCallDelta(call_id, text_at(item, "name"), _arguments(item))
 
-    def _finished(self, item: Item) -> Generator[Event, None, None]:
-        self._know(item)
+    def _item_done(self, item: Object) -> Generator[Event, None, None]:
+        self._add_known(item)
         if item.get("type") != "message" or item.get("role") != "assistant":
             return
         content = item.get("content")
         for index, part in enumerate(content if isinstance(content, list) else []):
             if isinstance(part, dict):
-                yield from self._whole((text_at(item, "id"), index), text_at(part, "text"))
+                yield from self._complete_text((text_at(item, "id"), index), text_at(part, "text"))
 
-    def _know(self, item: Item) -> None:
-        if (item_id := text_at(item, "id")) and item_id not in self.round.known:
-            self.round.known.append(item_id)
+    def _add_known(self, item: Object) -> None:
+        if (item_id := text_at(item, "id")) and item_id not in self.round.known_items:
+            self.round.known_items.append(item_id)
 
-    def _learn(self, session: Item) -> None:
-        self.round.session = text_at(session, "id") or self.round.session
+    def _read_session(self, session: Object) -> None:
         agent = object_at(session, "agent")
+        self.round.session_id = text_at(session, "id") or self.round.session_id
         self.round.model = text_at(agent, "model") or self.round.model
-        self.round.declared = declared(agent) or self.round.declared
+        self.round.declared_functions = _function_names(agent) or self.round.declared_functions
 
-    def _require(self, session: Item) -> None:
-        """Take up the calls that the session waits for; what has its result is listed once more at times."""
+    def _read_required_calls(self, session: Object) -> None:
+        """Set the calls that the session waits for; some that have their results may be listed again."""
         calls: dict[str, ToolCall] = {}
-        for action in required(session):
-            kind, turn = text_at(action, "type"), action.get("turn_id")
-            if turn is not None and turn != self.round.turn:
+        for action in required_actions(session):
+            kind, turn_id = text_at(action, "type"), action.get("turn_id")
+            if turn_id is not None and turn_id != self.round.turn_id:
                 continue
             if kind != "function_call":
-                raise NeedsMore(kind)
+                raise UnsupportedAction(kind)
             call_id = text_at(action, "call_id")
-            if call_id and call_id not in self.round.answered:
+            if call_id and call_id not in self.round.answered_calls:
                 calls.setdefault(call_id, ToolCall(call_id, text_at(action, "name"), _arguments(action)))
         self.round.calls = list(calls.values())
-        self.ended = bool(calls)
+        self.has_ended = bool(calls)
 
 
-def failed(turn: Item) -> Exception:
-    """What a failed turn raises."""
+def is_active(session: Object) -> bool:
+    """Return whether a turn of the session is running or waits for calls."""
+    return session.get("status") in ("in_progress", "requires_action")
+
+
+def turn_error(turn: Object) -> StreamError | Incomplete:
+    """Return the error of a failed turn."""
     error = object_at(turn, "error")
     if text_at(error, "code") == "max_output_tokens":
         return at_token_limit()
-    return SessionError(text_at(error, "code") or "server_error", text_at(error, "message"))
+    return StreamError(text_at(error, "code") or "server_error", text_at(error, "message"))
 
 
-def required(session: Item) -> list[Item]:
-    """The actions that a session waits for."""
-    actions = session.get("required_actions")
-    return [each for each in actions if isinstance(each, dict)] if isinstance(actions, list) else []
+def required_actions(session: Object) -> list[Object]:
+    """Return the actions that a session waits for."""
+    return objects_at(session, "required_actions")
 
 
-def declared(agent: Item) -> list[str]:
-    """The names of the functions that an agent may call."""
-    tools = agent.get("tools")
-    functions = tools if isinstance(tools, list) else []
-    return [text_at(each, "name") for each in functions if isinstance(each, dict) and _is_function(each)]
+def _function_names(agent: Object) -> list[str]:
+    names = (text_at(tool, "name") for tool in objects_at(agent, "tools") if tool.get("type") == "function")
+    return [name for name in names if name]
 
 
-def _is_function(tool: Item) -> bool:
-    return tool.get("type") == "function" and bool(text_at(tool, "name"))
-
-
-def _arguments(call: Item) -> str:
-    """A call's arguments as JSON text: they come as an object or as text."""
+def _arguments(call: Object) -> str:
+    """Return a call's arguments as JSON text; they arrive as an object or as text."""
     value = call.get("arguments")
     if isinstance(value, str):
         return replace_surrogates(value)
     try:
         return "" if value is None else replace_surrogates(json.dumps(value, ensure_ascii=False))
     except RecursionError as error:
-        raise SessionError("", "arguments that are nested too deeply") from error
+        raise StreamError("", "arguments that are nested too deeply") from error
 
 
-def _block(event: Item) -> object:
+def _block(event: Object) -> object:
     index = event.get("content_index")
     return text_at(event, "item_id"), index if isinstance(index, int) else 0

@@ -1,0 +1,161 @@
+"""A turn that is cut off before any of its events."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assistant import Assistant, Thread, tool
+from assistant.events import (
+    Event,
+    ReasoningDelta,
+    RunCompleted,
+    RunFailed,
+    RunStopped,
+    TextDelta,
+    ToolCallDelta,
+)
+from assistant.runs.loop import INTERRUPTED
+from assistant.runs.registry import RunRegistry
+from assistant.storage.store import Store
+from tests.backends.agents.conftest import Create, answer, sent_texts
+from tests.servers.agents import AgentsServer, Session
+from tests.servers.responses import Play, call, calls, cut, message, reasoning, text
+from tests.variants import quick_first
+
+SCENARIOS: dict[str, Callable[[], list[Play]]] = {
+    "text": lambda: [text("Hello, world.", pieces=2)],
+    "one call": lambda: [calls(counted("a"), pieces=1), text("Done.", pieces=1)],
+    "parallel calls, and another": lambda: [
+        calls(message("First."), counted("a"), counted("b"), pieces=1),
+        calls(reasoning("Hm."), counted("c"), pieces=1),
+        text("Done.", pieces=1),
+    ],
+}
+
+
+def counted(name: str) -> Any:
+    return call("count", json.dumps({"name": name}))
+
+
+def length(play: Play, first: bool) -> int:
+    """How many events a play has."""
+    with AgentsServer() as server:
+        session = Session(server, {})
+        session.items = [{"turn_id": "turn"}] if first else []
+        return len(server.steps(session, {"id": "turn"}, play, first))
+
+
+def killed(thread: Thread, run: Iterator[Event]) -> Thread:
+    """The thread as the store has it whose process was killed when the connection was cut."""
+    kept = deepcopy((thread.id, thread.messages, thread.backend_state))
+    for event in run:
+        if not isinstance(event, TextDelta | ToolCallDelta | ReasoningDelta | RunFailed | RunCompleted):
+            kept = deepcopy((thread.id, thread.messages, thread.backend_state))
+    dead = Thread(*kept)
+    dead.messages[-1].add(INTERRUPTED)
+    return dead
+
+
+@pytest.mark.parametrize("scenario", quick_first(SCENARIOS))
+@pytest.mark.parametrize(
+    ("how", "keeps"),
+    [
+        ("close", "nothing"),
+        pytest.param("stop", "late", marks=pytest.mark.exhaustive),
+        pytest.param("kill", "late", marks=pytest.mark.exhaustive),
+        pytest.param("kill", "all", marks=pytest.mark.exhaustive),
+        pytest.param("close", "late", marks=pytest.mark.exhaustive),
+        pytest.param("reset", "all", marks=pytest.mark.exhaustive),
+    ],
+)
+def test_a_thread_survives_a_cut_before_every_event(
+    server: AgentsServer, create: Create, tmp_path: Path, scenario: str, how: Any, keeps: Any
+) -> None:
+    ran: Counter[str] = Counter()
+
+    @tool
+    def count(name: str) -> str:
+        """Count.
+
+        Args:
+            name: What.
+        """
+        ran[name] += 1
+        return name
+
+    server.functions = ("count",)
+    assistant, other = create(count), create(count)
+    store = Store(f"sqlite:///{tmp_path}/threads.sqlite")
+    lengths = [length(play, not index) for index, play in enumerate(SCENARIOS[scenario]())]
+    for position, events in enumerate(lengths):
+        for index in range(events):
+            ran.clear()
+            plays = SCENARIOS[scenario]()
+            way = {"stop": "silence", "kill": "close"}.get(how, how)
+            broken = replace(plays[position], cut=index, how=way, keeps=keeps)
+            # Where nothing was said, one listens again by oneself, and then all may come.
+            server.plays(*plays[:position], broken, *(plays[position + 1 :] or [text("Repeated.")]))
+            thread = Thread()
+            if how == "kill":
+                thread = killed(thread, assistant.run(thread, "Go"))
+            else:
+                run = RunRegistry().start(thread, partial(assistant.run, thread, "Go"), assistant.cancel)
+                if how == "stop":
+                    assert broken.reached.wait(5)
+                    run.stop()
+                assert run.join(5)
+            server.wait_until_idle()
+            server.drop_script()
+            assert set(ran.values()) <= {1}, "no function ran twice"
+            ending = thread.messages[-1].ending
+            assert isinstance(ending, RunStopped if how == "stop" else RunFailed | RunCompleted)
+            store.save(thread)
+            loaded = store.load(thread.id) if thread.id else thread
+            assert loaded is not None
+            assert (loaded.messages, loaded.backend_state) == (thread.messages, thread.backend_state)
+            server.plays(text("Fine."))
+            assert answer(other, loaded, "And now?")[-1] == RunCompleted()
+            assert loaded.messages[-1].text == "Fine."
+            server.plays(text("Still fine."))
+            assert answer(assistant, loaded, "Still there?")[-1] == RunCompleted()
+            assert server.refused == []
+            texts = [each for heard in sent_texts(server) for each in heard]
+            assert Counter(texts)["Go"] == Counter(texts)["And now?"] == 1, "nothing is said twice"
+            server.asked.clear()
+    store.close()
+
+
+@pytest.mark.parametrize("keeps", ["nothing", "all", "late"])
+def test_retrying_after_a_cut_gets_the_answer_without_asking_again(
+    server: AgentsServer, assistant: Assistant, keeps: Any
+) -> None:
+    for position in (0, 1):
+        for index in range(11):
+            server.asked.clear()
+            plays = [calls(call("add", a=1, b=2)), text("Hello, world.", pieces=2)]
+            plays[position] = cut(plays[position], index, "close", keeps=keeps)
+            server.plays(*plays, text("Gone on."))
+            thread = Thread()
+            ending = answer(assistant, thread, "Go")[-1]
+            tries = 0
+            while isinstance(ending, RunFailed):
+                assert ending.retry
+                assert (tries := tries + 1) < 3
+                server.wait_until_idle()
+                ending = list(assistant.resume(thread))[-1]
+            assert ending == RunCompleted()
+            last = thread.messages[-1].text
+            assert last in ("Hello, world.", "Gone on."), (position, index)
+            assert keeps == "nothing" or last == "Hello, world."
+            texts = [each for heard in sent_texts(server) for each in heard]
+            assert Counter(texts)["Go"] == 1
+            assert texts.count("3") == 1 or keeps == "nothing"
+            assert server.refused == []
+            server.drop_script()
