@@ -563,7 +563,7 @@ def test_an_assistant_of_the_old_protocol_answers_with_its_functions(open_page: 
         page = ask(open_page(OPENAI_BASE_URL=server.url, OPENAI_ASSISTANT_ID="asst_1"), "6*7?")
         words = [value for _, value in shown(page)[1][1]]
         assert words[-1] == "It is 42."
-        assert any("Write it in assistant/functions/gone.py" in each.replace("\\", "") for each in words)
+        assert any("Define it in assistant/functions/gone.py" in each.replace("\\", "") for each in words)
         assert len(page.status) == 2
 
 

@@ -1,6 +1,5 @@
 """What the page needs of Streamlit beyond its documentation; each test pins one use in ``streamlit_private``."""
 
-import ast
 import json
 import subprocess
 import sys
@@ -16,7 +15,6 @@ from streamlit.proto.Block_pb2 import Block
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.testing.v1 import AppTest
 
-from assistant.ui import streamlit_private
 from tests.browser.test_page import serve
 from tests.deploy.test_process import found
 from tests.paths import ROOT
@@ -230,23 +228,3 @@ def test_metrics_are_served_beside_those_of_streamlit_and_replace_earlier_ones(a
     assert "active_sessions" in metrics
     assert "# HELP runs Runs.\n" in metrics
     assert "4711" not in metrics
-
-
-# --- one place --------------------------------------------------------------------------------------
-
-PRIVATE = ("streamlit.runtime", "streamlit.proto", "streamlit.elements", "streamlit.web")
-
-
-def imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def test_no_other_module_uses_what_streamlit_does_not_document() -> None:
-    own = Path(streamlit_private.__file__)
-    paths = [ROOT / "streamlit_app.py", *(ROOT / "assistant").rglob("*.py")]
-    users = [path for path in paths if any(name.startswith(PRIVATE) for name in imported(path))]
-    assert users == [own]
