@@ -71,7 +71,7 @@ from assistant.ui.resources import (
 from assistant.ui.sidebar import ThreadList, draw_link_notice, draw_threads
 from assistant.ui.state import state_of
 from assistant.ui.styles import draw_styles
-from assistant.ui.tool_toggles import draw_switches, is_switched, switched_on
+from assistant.ui.tool_toggles import draw_tool_toggles, enabled_tools, has_changed_tools
 
 EXAMPLES = [
     "What's the weather in Tokyo and Paris, and then find me a hotel in the warmer one",
@@ -257,7 +257,7 @@ def draw_around() -> None:
         protocol = draw_head()
     with tools:
         if backend.protocol in ("auto", "responses"):
-            draw_switches(connected)
+            draw_tool_toggles(connected)
     with st.sidebar:
         around[:] = protocol, draw_side()
 
@@ -358,7 +358,7 @@ with suppress(ValueError):
 chosen = st.session_state.get("choice")  # another connection, for this session alone
 choice = chosen if isinstance(chosen, ConnectionOverride) else None  # not, after an edit reloaded the package
 connected = choice.settings(configured) if choice else configured
-settings = replace(connected, hosted_tools=format_hosted_tools(switched_on(connected)))
+settings = replace(connected, hosted_tools=format_hosted_tools(enabled_tools(connected)))
 sandbox = st.session_state.get("sandbox", False)
 st.set_page_config(page_title=settings.name, layout="wide" if sandbox else "centered")
 user = require_user(configured, secret.get("auth"))  # whoever may not come in comes no further than this line
@@ -366,7 +366,7 @@ if st.session_state.setdefault("person", user.id) != user.id:
     st.session_state.clear()  # somebody else's: drafts, files, a key, tapes
     st.rerun()
 edition = id(Thread)
-own = choice or settings.faults or is_switched(connected)  # such a backend is this session's alone
+own = choice or settings.faults or has_changed_tools(connected)  # such a backend is this session's alone
 backend = chosen_backend(settings, edition) if own else backend_for(settings, edition)
 st.session_state.fetch_file = backend.fetch_file  # for what the server's own tools make
 live = live_runs(edition)

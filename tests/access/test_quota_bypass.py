@@ -23,7 +23,7 @@ from assistant.settings import Settings
 from assistant.storage.database import Database
 from assistant.storage.export import as_json
 from assistant.ui.resources import queued
-from assistant.ui.tool_toggles import switches
+from assistant.ui.tool_toggles import list_tools
 from tests.access.test_people import ADA, SignIn, sign_in
 from tests.deploy.test_process import Start, interrupt, start, until
 from tests.paths import ROOT
@@ -170,15 +170,15 @@ def test_a_visitor_cannot_test_the_owners_connection(server: ModelServer, public
 def test_where_usage_is_counted_only_the_owner_enables_tools_that_cost_extra() -> None:
     free = Settings(api_key=KEY)
     counted = Settings(api_key=KEY, limit_all=parse_limits(LIMIT), hosted_tools="file_search:vs_1")
-    assert [each.kind for each in switches(free)] == [
+    assert [each.kind for each in list_tools(free)] == [
         "web_search",
         "code_interpreter",
         "image_generation",
         "file_search",
     ]
-    assert [each.kind for each in switches(counted)] == ["file_search"]
+    assert [each.kind for each in list_tools(counted)] == ["file_search"]
     own = ConnectionOverride(api_key="sk-of-a-visitor", model="m").settings(counted)
-    assert switches(own) == switches(free)
+    assert list_tools(own) == list_tools(free)
 
 
 @pytest.mark.exhaustive

@@ -155,7 +155,7 @@ def test_a_card_asks_leave_for_a_remote_tool(
     assert marks(page) == ["Well."]
 
 
-def test_switches_decide_what_is_asked_for(server: ModelServer, open_page: Open) -> None:
+def test_toggles_decide_which_tools_are_requested(server: ModelServer, open_page: Open) -> None:
     server.plays(text("One."), text("Two."), text("Three."))
     tools = f"web_search, {WIKI}"
     page = ask(open_page(OPENAI_BASE_URL=server.url, ASSISTANT_HOSTED_TOOLS=tools), "1")
@@ -171,22 +171,23 @@ def test_switches_decide_what_is_asked_for(server: ModelServer, open_page: Open)
     assert len(conversations) == 1
 
 
-def test_where_a_connection_has_no_such_tools_there_are_no_switches(
-    server: ModelServer, open_page: Open
-) -> None:
+def test_a_connection_without_hosted_tools_has_no_toggles(server: ModelServer, open_page: Open) -> None:
     page = open_page(OPENAI_BASE_URL=server.url)
     assert not [each for each in page.toggle if str(each.key).startswith("hosted_")]
     page = open_page(OPENAI_BASE_URL=server.url, ASSISTANT_PROTOCOL="chat", ASSISTANT_HOSTED_TOOLS=WIKI)
     assert not [each for each in page.toggle if str(each.key).startswith("hosted_")]
 
 
-def test_search_in_attached_files_and_in_a_store_are_two_switches(
+def test_file_search_in_attachments_and_in_a_store_are_two_toggles(
     server: ModelServer, open_page: Open
 ) -> None:
     page = open_page(OPENAI_BASE_URL=server.url, ASSISTANT_HOSTED_TOOLS="file_search, file_search:vs_1")
     assert [
         (each.key, each.label, each.value) for each in page.toggle if str(each.key).startswith("hosted_")
-    ] == [("hosted_file_search", "file search", True), ("hosted_file_search_vs_1", "files vs\\_1", True)]
+    ] == [
+        ("hosted_file_search", "File search", True),
+        ("hosted_file_search_vs_1", "File search in vs\\_1", True),
+    ]
 
 
 def test_the_demo_shows_all_of_it_without_a_key(open_page: Open) -> None:
