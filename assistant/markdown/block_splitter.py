@@ -1,14 +1,12 @@
-"""Where a text that is being written may be cut into blocks that are drawn one by one.
+"""Split Markdown that is being written into blocks that can be drawn one by one.
 
-A page that draws a growing text draws all of its block again for every piece. So a block is ended as soon as
-that changes nothing of what is seen: after an empty line, before a paragraph, a heading, a table or a fence.
+The page draws its last block again for every piece of text. So a block ends as soon as that changes nothing on the
+page: after an empty line, before a paragraph, a heading, a table or a fence.
 
-Not here: drawing. Pure; each character is looked at a few times, however long the text grows.
-
-The one rule: blocks drawn one after the other are what the whole would be, drawn as one, and stand where it
-would. Where that is in doubt, the block goes on: inside a fence, a formula, a list or HTML, after anything
-that may be defined elsewhere (``[…]`` of a link or a footnote), and before what brings a margin of its own
-(a list, a quote, a formula, a rule).
+Drawn one after the other, the blocks look like the whole text, and stand where it would stand. In doubt a block
+continues: inside a fence, a formula, a list or HTML, after anything that may be defined elsewhere (``[…]`` of a link or
+a footnote), and before anything with a margin of its own (a list, a quote, a formula, a rule). Each character is looked
+at a few times, however long the text grows.
 """
 
 import re
@@ -27,60 +25,60 @@ _LINK = re.compile(r"\[[^\[\]\\`]*\]\([^()\s\\<>]*\)")
 _TASK = re.compile(r"^\s*" + _MARKER + r"[ \t]+\[[ xX]\](?=[ \t])", re.MULTILINE)
 
 
-LEAST = 200
-"""Characters that a block has at least: each one costs an element of the page."""
+MIN_BLOCK_CHARS = 200
+"""Minimum length of a block: each one costs an element of the page."""
 
 
 class BlockSplitter:
-    """One text, cut while it comes: ``take`` its pieces, then ``rest``."""
+    """Splits one text: ``feed`` its pieces, then ``flush``."""
 
-    def __init__(self, least: int = LEAST) -> None:
-        self._least = least
-        self._length = 0  # of this block, in whole lines
-        self._held = ""  # the beginning of a line, not given out yet
-        self._line: list[str] = []  # the line that is being written, as far as it was given out
+    def __init__(self, min_chars: int = MIN_BLOCK_CHARS) -> None:
+        self._min_chars = min_chars
+        self._length = 0  # of this block, in complete lines
+        self._held = ""  # the beginning of a line, not yielded yet
+        self._line: list[str] = []  # the line that is being written, as far as it was yielded
         self._paragraph: list[str] = []  # the lines since the last empty one
-        self._may_end = False  # whether the line before is empty, and a block before that
+        self._may_end = False  # whether the line before is empty
         self._in_list = False
         self._open = ""  # what closes the fence or the formula that is open
-        self._indent: int | None = None  # of that, where it stands inside of something else
-        self._endless = False  # whether the rest must stay in one block
+        self._indent: int | None = None  # of that, if it stands inside of a list
+        self._unsplittable = False  # whether the rest must stay in one block
 
-    def take(self, text: str) -> Iterator[str | None]:
-        """The text in pieces, with None wherever the block before it may be ended.
+    def feed(self, text: str) -> Iterator[str | None]:
+        """Yield the text in pieces, and None where a new block begins.
 
-        The first characters of a line are held back while it is not clear whether it begins a block.
+        The first characters of a line are held back until it is clear whether it begins a block.
         """
         if not text:
             return
-        if self._endless:
-            yield self.rest() + text
+        if self._unsplittable:
+            yield self.flush() + text
             return
         text, self._held = self._held + text, ""
-        given: list[str] = []
+        pieces: list[str] = []
         for part in re.findall(r"[^\n]*\n|[^\n]+", text):
-            if self._may_end and not self._line and self._length >= self._least:
+            if self._may_end and not self._line and self._length >= self._min_chars:
                 begins = self._begins_block(part)
                 if begins is None:
                     self._held = part
                     break
-                if begins and not self._endless:
-                    if given:
-                        yield "".join(given)
-                    given, self._length = [], 0
+                if begins and not self._unsplittable:
+                    if pieces:
+                        yield "".join(pieces)
+                    pieces, self._length = [], 0
                     yield None
                     self._may_end = self._in_list = False
-            given.append(part)
+            pieces.append(part)
             self._line.append(part)
             if part.endswith("\n"):
                 self._length += sum(map(len, self._line))
                 self._end_line("".join(self._line).rstrip("\n"))
                 self._line = []
-        if given:
-            yield "".join(given)
+        if pieces:
+            yield "".join(pieces)
 
-    def rest(self) -> str:
-        """What was held back, for when the text has ended or pauses; no block is ended before it."""
+    def flush(self) -> str:
+        """Return what was held back, at the end or a pause of the text; it belongs to the open block."""
         held, self._held = self._held, ""
         if held:
             self._line.append(held)
@@ -88,13 +86,13 @@ class BlockSplitter:
         return held
 
     def _begins_block(self, part: str) -> bool | None:
-        """Whether a line after an empty one begins a new block; None while that cannot be told."""
+        """Return whether a line after an empty one begins a new block; None if more text is needed to tell."""
         if _UNCLEAR.fullmatch(part):
             return None
         return not part[0].isspace() and not _WITH_MARGIN.match(part)
 
     def _end_line(self, line: str) -> None:
-        """Note what a whole line opens, closes or goes on with."""
+        """Note what a complete line opens, closes or continues."""
         words = line.strip(" \t")
         if self._open:
             self._end_line_inside(line, words)
@@ -107,7 +105,7 @@ class BlockSplitter:
 
     def _begin(self, line: str, words: str) -> None:
         if not self._in_list and _indent(line) > 3:
-            return  # code, or more of a paragraph
+            return  # code, or the continuation of a paragraph
         if _LIST.match(words):
             self._in_list = True
         inside = bool(_CONTAINER.match(line)) or (self._in_list and line[0].isspace())
@@ -116,19 +114,19 @@ class BlockSplitter:
             return  # what a quote opens ends with it
         if opened := _FENCE.fullmatch(bare) or _FORMULA.fullmatch(bare):
             self._open = next(each for each in opened.groups() if each)
-            before = line.rstrip(" \t").removesuffix(bare)  # a marker stands there as well
+            before = line.rstrip(" \t").removesuffix(bare)  # including a marker
             self._indent = len(before.expandtabs(4)) if inside else None
         elif _RAW.match(bare) or bare.startswith(":::"):
-            self._endless = True
+            self._unsplittable = True
 
     def _end_line_inside(self, line: str, words: str) -> None:
-        """A line of a fence or a formula."""
+        """Note what a line inside of a fence or a formula does."""
         closes = len(words) >= len(self._open) and set(words) == {self._open[0]}
         if self._indent is None:
             closes = closes and _indent(line) <= 3
         elif (words and _indent(line) < self._indent) or (closes and _indent(line) != self._indent):
-            # What it stands in may have ended here, and it with that: no telling from here on.
-            self._endless = True
+            # The list may have ended here, and the fence with it: from here on, that cannot be told.
+            self._unsplittable = True
         if closes:
             self._open, self._paragraph = "", []
 
@@ -137,7 +135,7 @@ class BlockSplitter:
         self._may_end = True
         plain = _LINK.sub("", _TASK.sub("", _CODE.sub("", paragraph)))
         if "[" in plain:
-            self._endless = True
+            self._unsplittable = True
 
 
 def _indent(line: str) -> int:

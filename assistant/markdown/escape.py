@@ -1,14 +1,8 @@
-"""Text as it is, in elements that read Markdown.
-
-Not here: Markdown that is meant (``blocks.py``).
-
-The one rule: whatever the text, it comes out as its own letters.
-"""
-
-
-def plain(text: object) -> str:
-    """Text for an element that reads Markdown, with nothing in it that Markdown knows."""
-    return "".join(f"\\{character}" if character in _SPECIAL else character for character in str(text))
-
+"""Show text as it is in elements that read Markdown."""
 
 _SPECIAL = frozenset("\\`*_{}[]()#+-.!|<>~$:&")
+
+
+def escape_markdown(text: object) -> str:
+    """Return the text with every character escaped that means something in Markdown."""
+    return "".join(f"\\{character}" if character in _SPECIAL else character for character in str(text))

@@ -1,22 +1,23 @@
-"""Addresses of the web that strangers wrote, as links that show whose they are. Pure.
+"""Web addresses that came from outside, as links that show their host.
 
-Not here: addresses inside of a model's Markdown (``sanitizer.py``).
-
-The one rule: what is no plain address of the web, or is disguised, is no link.
+An address that is not a plain web address, or disguises its host, does not become a link.
 """
 
 from urllib.parse import quote, urlsplit
 
 
-def address_of(url: str) -> str:
-    """An address of the web as it can stand in Markdown; empty for any other."""
-    if not host_of(url):
-        return ""
+def markdown_url(url: str) -> str:
+    """Return a web address as it can stand in Markdown; empty for any other text."""
+    return quote_url(url) if url_host(url) else ""
+
+
+def quote_url(url: str) -> str:
+    """Return an address quoted so that Markdown reads nothing else in it."""
     return quote(url, safe=":/?#@&=+,;%~.-_", errors="replace").replace("&", "&amp;")
 
 
-def host_of(url: str) -> str:
-    """Who is asked when a person follows an address of the web; empty for what is none, or is disguised."""
+def url_host(url: str) -> str:
+    """Return the host that following this web address asks; empty if it is not one or disguises its host."""
     try:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or parts.username is not None or not url.isprintable():

@@ -1,0 +1,89 @@
+"""Code in Markdown: fences and Mermaid diagrams.
+
+A diagram is source code that the page draws. Its images and icons are loaded while it is drawn, so what could be an
+address in it is broken up.
+"""
+
+import re
+from dataclasses import dataclass
+
+from assistant.markdown.scan import Step, is_letter, match_end
+
+FENCE = re.compile(r"`{3,99}|~{3,99}")
+
+_BLANKS = re.compile(r"[^\S\n]{0,99}")
+_MARKS = re.compile("`{1,99}|~{1,99}")
+PLAIN = re.compile(r"[^\n!`~]+")
+_PLAIN_IN_DIAGRAM = re.compile(r"[^\n\\/:&\t!]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """An open fence. ``certain``: every line with its indent is code until one closes it. ``drawn``: a diagram."""
+
+    mark: str
+    indent: int
+    quoted: bool
+    certain: bool
+    drawn: bool
+
+
+def is_diagram(text: str, at: int, ended: bool) -> bool | None:
+    """Return whether the page draws a fence with this info string; None if more text is needed to tell."""
+    at = match_end(_BLANKS, text, at)
+    for letter in "mermaid":
+        if at == len(text):
+            return True if ended else None  # the rest of the word may follow
+        if text[at] == "&":  # a reference may stand for any letter
+            return True
+        if text[at].lower() != letter:
+            return False
+        at += 1
+    return True
+
+
+def read_diagram(text: str, at: int, ended: bool, before: str) -> Step:
+    """Read Mermaid source; whatever could be an address in it, in any notation, is broken up."""
+    end = match_end(_PLAIN_IN_DIAGRAM, text, at)
+    if end > at:
+        return end, text[at:end]
+    after = text[at + 1 : at + 2]
+    if not after and not ended:
+        return None
+    match text[at]:
+        case "\\" if after == "n":
+            return at + 2, "<br/>"
+        case "\\" if after not in (")", "]"):
+            return at + 1, "\\ "
+        case "/" if after in ("", "/", "\\", "\n", "\t"):
+            return at + 1, "/ "
+        case "&" if after in ("", "#") or is_letter(after):
+            return at + 1, "& "
+        case ":" if before.rstrip().lower().endswith(("http", "https")):
+            return at + 1, " :"
+        case "!" if after == "[":  # after a pause, this may not be a diagram for the page
+            return at + 1, "! "
+        case "\t":
+            return at + 1, " "
+    return at + 1, text[at]
+
+
+def read_possible_code(text: str, at: int, ended: bool) -> Step:
+    """Read text that may or may not be code: neither an image nor a diagram comes out of it in either case."""
+    end = match_end(PLAIN, text, at)
+    if end > at:
+        return end, text[at:end]
+    if text[at] == "!":
+        if at + 1 == len(text) and not ended:
+            return None
+        return at + 1, "! " if text.startswith("![", at) else "!"
+    return read_marks(text, at, ended)
+
+
+def read_marks(text: str, at: int, ended: bool) -> Step:
+    """Read backticks or tildes that may open a fence that is not known here."""
+    end = match_end(_MARKS, text, at)
+    if end == len(text) and not ended and end - at < 99:
+        return None
+    drawn = end - at > 2 and is_diagram(text, end, ended)
+    return None if drawn is None else (end, text[at:end] + "." * drawn)
