@@ -23,6 +23,7 @@ from assistant.backends.files import takes
 from assistant.errors import BackendError, FunctionError, QuotaError, StoreError, ThreadBusy, UnknownThread
 from assistant.events import Decision
 from assistant.locale import N_
+from assistant.markdown.escape import escape_markdown
 from assistant.messages import Message
 from assistant.observability.logs import measured
 from assistant.recordings.recording import Recording, sample_files
@@ -43,7 +44,6 @@ from assistant.ui.chat.conversation import Visits, draw_message, follow, set_thr
 from assistant.ui.chat.history import draw_history, now_stands
 from assistant.ui.chat.queue import draw_queue
 from assistant.ui.chat.rerun_tool import draw_rerun_tool
-from assistant.ui.chat.tool_call import plain
 from assistant.ui.composer import (
     Draft,
     clear_draft,
@@ -154,7 +154,9 @@ def forget(thread_id: str) -> None:
             live.unregister(doomed)
             forget_at_server(doomed)
     except (ThreadBusy, StoreError) as error:
-        st.toast(_("It is not deleted. {why}", why=plain(translate(str(error)))), icon=":material/error:")
+        st.toast(
+            _("It is not deleted. {why}", why=escape_markdown(translate(str(error)))), icon=":material/error:"
+        )
         return
     new_chat()
 
@@ -165,7 +167,7 @@ def forget_at_server(thread: Thread) -> None:
         try:
             backend.delete_thread(branch)
         except BackendError as error:
-            words = _("It is deleted here, but not at the server. {why}", why=plain(error))
+            words = _("It is deleted here, but not at the server. {why}", why=escape_markdown(error))
             st.toast(words, icon=":material/error:")
 
 
@@ -284,15 +286,16 @@ def draw_head() -> str:
         )
         st.caption(_("Answers stream in; every function call is shown with what came of it."))
     else:
-        model = plain(settings.model)
+        model = escape_markdown(settings.model)
         by = _("{model} over {protocol}", model=model, protocol=protocol) if protocol else model
         st.caption(_("Answers by {by}; every function call is shown with what came of it.", by=by))
     if settings.faults:
         st.warning(
-            _("Broken on purpose: {faults}", faults=plain(settings.faults)), icon=":material/bug_report:"
+            _("Broken on purpose: {faults}", faults=escape_markdown(settings.faults)),
+            icon=":material/bug_report:",
         )
     if autosaver.error:
-        words = _("Threads are not kept just now. {why}", why=plain(autosaver.error))
+        words = _("Threads are not kept just now. {why}", why=escape_markdown(autosaver.error))
         st.warning(words, icon=":material/database_off:")
     if unknown:
         st.info(_("There is no thread by the id in the address, so this is a new one."))
@@ -316,7 +319,7 @@ def draw_side() -> str:
             thread_list = ThreadList(store, thread.id, live.running, settings.model, forget, at_server)
             first = draw_threads(thread_list)
         except StoreError as error:
-            st.caption(plain(error))
+            st.caption(escape_markdown(error))
     draw_language()
     return first
 
@@ -345,7 +348,7 @@ try:
     toolbox = Toolbox.from_package(functions)
 except (SettingsError, FunctionError) as error:
     st.set_page_config(page_title="Assistant")
-    st.error(plain(error), icon=":material/error:")
+    st.error(escape_markdown(error), icon=":material/error:")
     st.stop()
 
 localhost = is_localhost()
@@ -412,7 +415,7 @@ if asked and asked not in (thread.id, st.session_state.get("address")):
     except (BackendError, StoreError) as error:
         with head:
             draw_head()
-        st.error(plain(error), icon=":material/error:")
+        st.error(escape_markdown(error), icon=":material/error:")
         st.button(_("Retry"), key="retry", icon=":material/refresh:")
         st.stop()
 elif thread.id:

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from assistant.markdown.escape import plain
+from assistant.markdown.escape import escape_markdown
 from assistant.messages import Attachment, Message
 
 THUMBNAIL_PIXELS = 240
@@ -29,7 +29,7 @@ def draw_attachments(message: Message) -> None:
         with st.container(horizontal=True, gap="small"):
             for file in named:
                 size = _size_text(len(file.data) * 3 // 4)
-                st.caption(f":material/description: {plain(file.name)} · {size}", width="content")
+                st.caption(f":material/description: {escape_markdown(file.name)} · {size}", width="content")
 
 
 @st.cache_data(show_spinner=False, max_entries=200)

@@ -12,7 +12,7 @@ from streamlit.typing import ChatInputValue
 from assistant.access.quotas import Transcriber
 from assistant.attachments import EVERYTHING, THIS_CONNECTION, attach
 from assistant.errors import BackendError, QuotaError
-from assistant.markdown.escape import plain
+from assistant.markdown.escape import escape_markdown
 from assistant.messages import Attachment
 from assistant.ui import keys
 from assistant.ui.language import _, translate
@@ -99,7 +99,7 @@ def draw_draft(transcriber: Transcriber | None) -> None:
     """Draw the attachments of the next message, refused files, and a recording that is not transcribed yet."""
     draft = state_of(Draft)
     if draft.problems:
-        problems = "  \n".join(plain(translate(problem)) for problem in draft.problems)
+        problems = "  \n".join(escape_markdown(translate(problem)) for problem in draft.problems)
         st.warning(problems, icon=":material/attach_file_off:")
     if transcriber is not None and draft.recording:
         _draw_recording(draft, transcriber)
@@ -111,7 +111,7 @@ def draw_draft(transcriber: Transcriber | None) -> None:
             st.caption(_("With your next message:"), width="content")
             for number, attachment in enumerate(draft.attachments):
                 st.button(
-                    plain(attachment.name),
+                    escape_markdown(attachment.name),
                     key=keys.detach(number),
                     icon=":material/close:",
                     help=_("Remove"),

@@ -13,7 +13,7 @@ from assistant.backends.connection.models import ListedModel, reasoning_efforts
 from assistant.backends.connection.override import ConnectionOverride, display_host, form_text
 from assistant.errors import BackendError
 from assistant.locale import N_
-from assistant.markdown.escape import plain
+from assistant.markdown.escape import escape_markdown
 from assistant.settings import Settings
 from assistant.ui import keys
 from assistant.ui.connection_test import draw_last_test, run_test
@@ -91,7 +91,7 @@ def draw_connection(
         state.close = False
     form = _Form(settings, current, localhost)
     panel = st.expander(_("Connection"), key=keys.CONNECTION_PANEL, icon=":material/lan:", on_change="rerun")
-    st.caption(plain(" · ".join(filter(None, [_describe(form.connected), protocol]))))
+    st.caption(escape_markdown(" · ".join(filter(None, [_describe(form.connected), protocol]))))
     if not panel.open:
         return current
     with panel, st.container(gap="small"):
@@ -146,7 +146,7 @@ def _draw_form(form: _Form) -> ConnectionOverride | None:
         problem = N_("Choose or enter a model.")
     with results:
         if problem and (tested or used):
-            st.error(f":small[{plain(translate(problem))}]", icon=":material/error:")
+            st.error(f":small[{escape_markdown(translate(problem))}]", icon=":material/error:")
             return None
         if tested:
             run_test(connection, form.configured)
@@ -174,7 +174,7 @@ def _draw_server(provider: str, form: _Form) -> ConnectionOverride | None:
         case "demo":
             return ConnectionOverride(demo=True)
         case "configured":
-            st.caption(plain(_describe(form.configured)))
+            st.caption(escape_markdown(_describe(form.configured)))
             return ConnectionOverride(
                 form.configured.base_url, form.configured.api_key, demo=form.configured.demo
             )
@@ -273,11 +273,11 @@ def _draw_model(
         placeholder=_("Enter a model name"),
     )
     if found.error:
-        st.caption(f":material/warning: {plain(translate(found.error))}")
+        st.caption(f":material/warning: {escape_markdown(translate(found.error))}")
         if provider != "local":
             _draw_refresh()
     if model in models and (warning := models[model].warning):
-        st.warning(f":small[{plain(translate(warning))}]", icon=":material/event_busy:")
+        st.warning(f":small[{escape_markdown(translate(warning))}]", icon=":material/event_busy:")
     model = (model or "").strip()
     effort = connected.effort if is_same_server and model == connected.model else ""
     if options := reasoning_efforts(model):

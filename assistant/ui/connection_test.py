@@ -8,7 +8,7 @@ import streamlit as st
 
 from assistant.backends.connection.override import ConnectionOverride
 from assistant.backends.connection.results import CheckResult
-from assistant.markdown.escape import plain
+from assistant.markdown.escape import escape_markdown
 from assistant.settings import Settings
 from assistant.ui.background import in_background
 from assistant.ui.language import _, translate
@@ -53,7 +53,7 @@ def draw_last_test(connection: ConnectionOverride) -> None:
 
 
 def _draw_result(result: CheckResult) -> None:
-    st.markdown(f"{_ICONS[result.ok]} :small[{plain(translate(result.text))}]")
+    st.markdown(f"{_ICONS[result.ok]} :small[{escape_markdown(translate(result.text))}]")
 
 
 def _check(connection: ConnectionOverride, settings: Settings) -> Iterator[CheckResult]:

@@ -10,7 +10,7 @@ import streamlit as st
 from assistant.access import auth as access
 from assistant.access.auth import LoginThrottle, User, authorize, config_error, list_providers, password_hash
 from assistant.locale import N_, Sentence
-from assistant.markdown.escape import plain
+from assistant.markdown.escape import escape_markdown
 from assistant.settings import Settings
 from assistant.ui import keys
 from assistant.ui.language import _, translate
@@ -59,7 +59,7 @@ def draw_user(user: User) -> None:
     """Draw who is signed in and the button to sign out; nothing where users do not sign in."""
     if user.id:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f":material/person: {plain(user.name)}", width="stretch")
+            st.caption(f":material/person: {escape_markdown(user.name)}", width="stretch")
             _draw_sign_out()
 
 
@@ -113,4 +113,4 @@ def _draw_title(settings: Settings) -> None:
 
 
 def _draw_error(text: Sentence) -> None:
-    st.error(plain(translate(text)), icon=":material/lock:")
+    st.error(escape_markdown(translate(text)), icon=":material/lock:")

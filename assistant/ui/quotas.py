@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from assistant.errors import LimitExceeded, QuotaError
-from assistant.markdown.escape import plain
+from assistant.markdown.escape import escape_markdown
 from assistant.ui.language import _
 
 
@@ -25,7 +25,7 @@ def draw_demo_notice() -> None:
 
 def draw_limit_notice(error: QuotaError) -> None:
     """Draw why a request was not sent."""
-    st.info(plain(limit_text(error)), icon=":material/hourglass_top:")
+    st.info(escape_markdown(limit_text(error)), icon=":material/hourglass_top:")
 
 
 def limit_text(error: QuotaError) -> str:

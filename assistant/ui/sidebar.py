@@ -19,7 +19,7 @@ import streamlit as st
 from assistant.codegen.script import thread_script
 from assistant.errors import BackendError, StoreError
 from assistant.locale import N_, Sentence
-from assistant.markdown.escape import plain
+from assistant.markdown.escape import escape_markdown
 from assistant.runs.loop import INTERRUPTED
 from assistant.storage.export import as_json, as_markdown, from_json
 from assistant.storage.search import ThreadSummary
@@ -134,7 +134,7 @@ def _draw_threads_on_server(
         try:
             state.on_server = [ThreadSummary(*summary) for summary in load()]
         except BackendError as error:
-            st.caption(plain(translate(error.text)))
+            st.caption(escape_markdown(translate(error.text)))
     if others := [thread for thread in state.on_server if thread.id not in known]:
         _draw_group(thread_list, ON_SERVER, others)
 
@@ -183,7 +183,7 @@ def _labels(thread_list: ThreadList, threads: list[ThreadSummary]) -> dict[str, 
         title = next(candidate for candidate in numbered if candidate not in used)
         used.add(title)
         icon = ":material/hourglass_top: " if _answers_elsewhere(thread_list, thread) else ""
-        labels[thread.id] = icon + plain(title)
+        labels[thread.id] = icon + escape_markdown(title)
     return labels
 
 
@@ -262,6 +262,6 @@ def _import(store: Store) -> None:
             thread.messages[-1].add(INTERRUPTED)
         store.save(thread)
     except (ValueError, StoreError) as error:
-        st.toast(plain(translate(error.args[0])), icon=":material/error:")
+        st.toast(escape_markdown(translate(error.args[0])), icon=":material/error:")
     else:
         _open(thread.id)

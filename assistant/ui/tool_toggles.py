@@ -3,8 +3,8 @@
 import streamlit as st
 
 from assistant.locale import N_, Sentence
-from assistant.markdown.escape import plain
-from assistant.markdown.links import host_of
+from assistant.markdown.escape import escape_markdown
+from assistant.markdown.links import url_host
 from assistant.settings import Settings
 from assistant.tools.hosted import HostedTool, available_tools, parse_hosted_tools
 from assistant.ui import keys
@@ -64,16 +64,16 @@ def draw_tool_toggles(settings: Settings) -> None:
     if enabled:
         names = ", ".join(map(_name, enabled))
         label = _("Tools · {count} on ({names})", count=len(enabled), names=names)
-    with st.popover(plain(label), key=keys.TOOLS, type="tertiary", icon=":material/build:"):
+    with st.popover(escape_markdown(label), key=keys.TOOLS, type="tertiary", icon=":material/build:"):
         st.caption(_("These tools run on the server. Some cost extra on top of tokens."))
         if settings.demo:
             st.caption(_("Try “Search the web for Kyoto”, “Paint the sea” or “Ask the library about Oslo”."))
         for tool in tools:
             st.toggle(
-                plain(_name(tool)),
+                escape_markdown(_name(tool)),
                 _is_on_by_default(tool, settings),
                 key=_key(tool),
-                help=plain(_help(tool)) or None,
+                help=escape_markdown(_help(tool)) or None,
             )
 
 
@@ -93,4 +93,4 @@ def _help(tool: HostedTool) -> str:
     """Say where a tool works; of an address only the host, for the rest of it may be as good as a key."""
     if tool == HostedTool("file_search"):
         return _("Files you attach are uploaded to the server and searched there.")
-    return host_of(tool.where) if tool.kind == "mcp" else tool.where
+    return url_host(tool.where) if tool.kind == "mcp" else tool.where

@@ -55,12 +55,12 @@ def blocks_of(text: str, cuts: list[int], least: int) -> list[str]:
     """The text as blocks, when it comes in pieces that end at these places."""
     blocks, found = BlockSplitter(least), [""]
     for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
-        for piece in blocks.take(text[start:end]):
+        for piece in blocks.feed(text[start:end]):
             if piece is None:
                 found.append("")
             else:
                 found[-1] += piece
-    found[-1] += blocks.rest()
+    found[-1] += blocks.flush()
     return found
 
 
@@ -118,11 +118,11 @@ def test_a_block_has_a_few_characters_at_least() -> None:
 
 def test_what_is_unclear_at_the_beginning_of_a_line_is_held_back_until_it_is_clear() -> None:
     blocks = BlockSplitter(0)
-    assert list(blocks.take("One\n\n*")) == ["One\n\n"]
-    assert list(blocks.take("*bold**")) == [None, "**bold**"]
-    assert list(blocks.take("\n\n-")) == ["\n\n"]
-    assert blocks.rest() == "-"
-    assert list(blocks.take("- -\n\nTwo")) == ["- -\n\n", None, "Two"]
+    assert list(blocks.feed("One\n\n*")) == ["One\n\n"]
+    assert list(blocks.feed("*bold**")) == [None, "**bold**"]
+    assert list(blocks.feed("\n\n-")) == ["\n\n"]
+    assert blocks.flush() == "-"
+    assert list(blocks.feed("- -\n\nTwo")) == ["- -\n\n", None, "Two"]
 
 
 def test_however_long_a_text_is_each_character_is_given_once() -> None:

@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 
 from assistant.markdown.block_splitter import BlockSplitter
-from assistant.markdown.sanitizer import LONGEST, PRICE, MarkdownSanitizer
+from assistant.markdown.formulas import MAX_PRICE_CHARS
+from assistant.markdown.sanitizer import MarkdownSanitizer
+from assistant.markdown.scan import MAX_SPAN_CHARS
 from tests.conftest import need
 from tests.markdown.test_block_splitter import DOWNLOADS, parser
 
@@ -82,7 +84,7 @@ def shown(text: str, *cuts: int) -> str:
     """What of a text is shown that comes in pieces which end at these places."""
     sanitizer = MarkdownSanitizer()
     pieces = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
-    return "".join(map(sanitizer.take, pieces)) + sanitizer.rest()
+    return "".join(map(sanitizer.feed, pieces)) + sanitizer.flush()
 
 
 # --- images -------------------------------------------------------------------------------------------
@@ -199,16 +201,16 @@ def drawn(text: str, cuts: list[int], least: int, pauses: bool) -> list[str]:
     """What the page draws one after the other: the whole so far, and each of its blocks."""
     sanitizer, blocks, states, block, whole = MarkdownSanitizer(), BlockSplitter(least), [], "", ""
     for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
-        new = sanitizer.take(text[start:end])
+        new = sanitizer.feed(text[start:end])
         if end == len(text) or pauses:
-            new += sanitizer.rest()
+            new += sanitizer.flush()
         whole += new
-        for piece in blocks.take(new):
+        for piece in blocks.feed(new):
             if piece is None:
                 states.append(block)
             block = "" if piece is None else block + piece
         states.append(whole)
-    return [*states, block + blocks.rest(), whole]
+    return [*states, block + blocks.flush(), whole]
 
 
 @pytest.mark.exhaustive
@@ -358,25 +360,29 @@ def test_a_text_is_the_same_however_it_is_cut() -> None:
 )
 def test_little_is_held_back(text: str, held: str) -> None:
     sanitizer = MarkdownSanitizer()
-    given = sanitizer.take(text)
+    given = sanitizer.feed(text)
     assert given == text.removesuffix(held).replace("$", "\\$")
-    assert sanitizer.rest() == {"$5": "\\$5", "![a](http://h.io/x": "&#33;[a](http://h.io/x"}.get(held, held)
-    assert sanitizer.rest() == ""
+    assert sanitizer.flush() == {"$5": "\\$5", "![a](http://h.io/x": "&#33;[a](http://h.io/x"}.get(held, held)
+    assert sanitizer.flush() == ""
 
 
 def test_what_never_ends_is_not_waited_for() -> None:
-    for text, longest in (("![" + "a" * LONGEST, LONGEST), ("$5" + "0" * 40, PRICE), (":" + "a" * 99, 30)):
-        assert len(MarkdownSanitizer().take("b " + text)) > len(text) - longest
+    for text, longest in (
+        ("![" + "a" * MAX_SPAN_CHARS, MAX_SPAN_CHARS),
+        ("$5" + "0" * 40, MAX_PRICE_CHARS),
+        (":" + "a" * 99, 30),
+    ):
+        assert len(MarkdownSanitizer().feed("b " + text)) > len(text) - longest
 
 
 def test_half_an_image_at_a_pause_is_none_when_its_other_half_comes() -> None:
     for place in range(1, len(IMAGE)):
         sanitizer = MarkdownSanitizer()
         whole = (
-            sanitizer.take(IMAGE[:place])
-            + sanitizer.rest()
-            + sanitizer.take(IMAGE[place:])
-            + sanitizer.rest()
+            sanitizer.feed(IMAGE[:place])
+            + sanitizer.flush()
+            + sanitizer.feed(IMAGE[place:])
+            + sanitizer.flush()
         )
         assert "![" not in whole
 
@@ -384,8 +390,8 @@ def test_half_an_image_at_a_pause_is_none_when_its_other_half_comes() -> None:
 def test_a_long_text_takes_no_longer_a_character_than_a_short_one() -> None:
     paragraph = "Words and `code`, $5, $x^2$, ![a](http://h.io/x) and 12:30.\n\n```\ncode\n```\n"
     text, sanitizer, began = paragraph * 2500, MarkdownSanitizer(), time.perf_counter()
-    size = sum(len(sanitizer.take(text[at : at + 5])) for at in range(0, len(text), 5)) + len(
-        sanitizer.rest()
+    size = sum(len(sanitizer.feed(text[at : at + 5])) for at in range(0, len(text), 5)) + len(
+        sanitizer.flush()
     )
     assert size == len(shown(paragraph)) * 2500
     assert time.perf_counter() - began < 5  # a third of a second; what is not linear takes minutes

@@ -17,6 +17,7 @@ from assistant import Assistant, Thread, Toolbox
 from assistant.backends import open_backend
 from assistant.events import RunCompleted, TextDelta, ToolResult
 from assistant.functions.calculator import calculate
+from assistant.markdown.escape import escape_markdown
 from assistant.messages import Message, Text
 from assistant.runs.loop import INTERRUPTED
 from assistant.settings import Settings
@@ -24,7 +25,7 @@ from assistant.storage.export import as_json
 from assistant.storage.store import Store
 from assistant.tools.results import error_output
 from assistant.ui.chat import failure
-from assistant.ui.chat.tool_call import SHOWN_LENGTH, plain
+from assistant.ui.chat.tool_call import SHOWN_LENGTH
 from tests.servers.agents import AgentsServer
 from tests.servers.assistants import AssistantsServer
 from tests.servers.responses import ModelServer, call, calls, error, message, reasoning, refusal, text
@@ -317,7 +318,7 @@ def test_a_refusal_is_one_paragraph_of_plain_text_while_it_comes_and_afterwards(
 ) -> None:
     server.plays(refusal("I will *not* do that, and this is why."))
     page = ask(open_page(OPENAI_BASE_URL=server.url), "Go")
-    refused = ("assistant", [("markdown", plain("I will *not* do that, and this is why."))])
+    refused = ("assistant", [("markdown", escape_markdown("I will *not* do that, and this is why."))])
     assert shown(page)[1] == refused
     assert shown(page.run())[1] == refused
 
@@ -382,7 +383,7 @@ def test_what_a_model_puts_into_arguments_is_shown_as_data(server: ModelServer, 
     server.plays(calls(call(hostile, note=hostile)), text("Done."))
     page = ask(open_page(OPENAI_BASE_URL=server.url), "Go")
     assert page.status[0].label == (
-        f"**{plain(hostile)}**{plain('(note=' + json.dumps(hostile) + ')')} · no such function · 0 ms"
+        f"**{escape_markdown(hostile)}**{escape_markdown('(note=' + json.dumps(hostile) + ')')} · no such function · 0 ms"
     )
 
 

@@ -13,11 +13,12 @@ import streamlit as st
 
 from assistant.events import CallAnswered, CallApproved, CallDenied, Decision
 from assistant.locale import N_
+from assistant.markdown.escape import escape_markdown
 from assistant.messages import Call
 from assistant.threads import Thread
 from assistant.tools.arguments import InvalidArguments, changed_arguments, parse_arguments, validate_arguments
 from assistant.tools.toolbox import Toolbox
-from assistant.ui.chat.tool_call import SHOWN_LENGTH, indented, plain
+from assistant.ui.chat.tool_call import SHOWN_LENGTH, indented
 from assistant.ui.language import _
 
 MOST_LINES = 15
@@ -68,7 +69,7 @@ def draw_approval(
 def _draw_remote(call: Call, key: str, settle: Callable[[Decision], None]) -> None:
     """The card for a remote server's tool: it can be let run there as it was asked for, or be denied."""
     words = _("{name} of the server {server} waits for your decision", name=call.name, server=call.server)
-    st.markdown(f":material/pan_tool: **{plain(words)}**")
+    st.markdown(f":material/pan_tool: **{escape_markdown(words)}**")
     st.caption(_("It is run there, with these arguments. What it gives is read by the model."))
     st.code(_shown(call.arguments)[:SHOWN_LENGTH], language="json", wrap_lines=True)
     with st.container(horizontal=True):
@@ -102,14 +103,14 @@ def _draw_denying(
 
 def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox: Toolbox) -> None:
     found = toolbox.get(call.name)
-    words = _("**{function}** waits for your decision", function=plain(call.name))
+    words = _("**{function}** waits for your decision", function=escape_markdown(call.name))
     st.markdown(f":material/pan_tool: {words}")
     if found is None:
         st.caption(
             _("There is no function by this name here. You can answer in its place, or deny the call.")
         )
     elif found.description:
-        st.caption(plain(found.description.split("\n\n")[0]))
+        st.caption(escape_markdown(found.description.split("\n\n")[0]))
     shown = _shown(call.arguments)
     text = st.text_area(
         _("Arguments"),
@@ -123,7 +124,7 @@ def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox
     problem = _problem(call.name, changed or call.arguments, toolbox)
     if problem:
         remedy = "" if changed else _("Correct them here; if you press Run, the model is told.")
-        st.error(plain(f"{problem} {remedy}".rstrip()), icon=":material/error:")
+        st.error(escape_markdown(f"{problem} {remedy}".rstrip()), icon=":material/error:")
 
     def run() -> None:
         changed = changed_arguments(call.arguments, st.session_state[f"{key}-arguments"] or "")
@@ -159,7 +160,7 @@ def _draw_decided(call: Call, key: str, decision: Decision) -> None:
         case CallAnswered():
             words = N_("**{function}** will get your answer")
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown(f":material/check: {_(words, function=plain(call.name))}")
+        st.markdown(f":material/check: {_(words, function=escape_markdown(call.name))}")
         st.button(_("Change"), key=f"{key}-change", type="tertiary", on_click=partial(_take_back, key))
 
 

@@ -14,7 +14,7 @@ import streamlit as st
 
 from assistant.errors import QuotaError, ThreadBusy
 from assistant.events import RunCompleted, RunStopped
-from assistant.markdown.escape import plain
+from assistant.markdown.escape import escape_markdown
 from assistant.threads import Thread
 from assistant.ui.language import _, translate
 from assistant.ui.quotas import limit_text
@@ -143,4 +143,4 @@ def _refusal_told() -> Iterator[None]:
         yield
     except (QuotaError, ThreadBusy) as refusal:
         why = limit_text(refusal) if isinstance(refusal, QuotaError) else translate(str(refusal))
-        st.toast(plain(why), icon=":material/hourglass_top:")
+        st.toast(escape_markdown(why), icon=":material/hourglass_top:")

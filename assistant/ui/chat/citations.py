@@ -13,8 +13,8 @@ import streamlit as st
 from assistant.attachments import image_type
 from assistant.errors import BackendError
 from assistant.events import Citation
-from assistant.markdown.escape import plain
-from assistant.markdown.links import address_of, host_of
+from assistant.markdown.escape import escape_markdown
+from assistant.markdown.links import markdown_url, url_host
 from assistant.ui.chat.views import offer
 from assistant.ui.language import _, translate
 
@@ -31,7 +31,7 @@ class Sources:
         known = (citation.url, citation.file_id)
         self._found.setdefault(known, citation)
         number = list(self._found).index(known) + 1
-        address = address_of(citation.url)
+        address = markdown_url(citation.url)
         # A narrow space: right after a bracket it would be taken for a part of that link.
         return "\u202f" + (f"[\\[{number}\\]]({address})" if address else f"\\[{number}\\]")
 
@@ -48,11 +48,11 @@ class Sources:
 
 
 def _line(citation: Citation) -> str:
-    title = plain(" ".join(citation.title.split()))
-    if address := address_of(citation.url):
-        host = plain(host_of(citation.url))
+    title = escape_markdown(" ".join(citation.title.split()))
+    if address := markdown_url(citation.url):
+        host = escape_markdown(url_host(citation.url))
         return f"[{title or host}]({address}) · {host}"
-    return title or plain(citation.file_id or citation.url)
+    return title or escape_markdown(citation.file_id or citation.url)
 
 
 _OPEN = frozenset("`~|$\\")
@@ -104,12 +104,14 @@ def _offer_file(citation: Citation, key: str) -> None:
     fetch: Fetch | None = st.session_state.get("fetch_file")
     if fetch is None:
         return
-    if not st.button(_("Fetch {name}", name=plain(name)), key=key, icon=":material/cloud_download:"):
+    if not st.button(
+        _("Fetch {name}", name=escape_markdown(name)), key=key, icon=":material/cloud_download:"
+    ):
         return
     try:
         data = fetch(citation.container, citation.file_id)
     except BackendError as error:
-        st.error(plain(_("{name} cannot be fetched. {why}", name=name, why=translate(error.text))))
+        st.error(escape_markdown(_("{name} cannot be fetched. {why}", name=name, why=translate(error.text))))
         return
     if image_type(data):
         st.image(data, alt=name)

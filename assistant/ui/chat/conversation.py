@@ -43,6 +43,7 @@ from assistant.events import (
 )
 from assistant.locale import N_
 from assistant.markdown.block_splitter import BlockSplitter
+from assistant.markdown.escape import escape_markdown
 from assistant.markdown.sanitizer import MarkdownSanitizer
 from assistant.messages import Message
 from assistant.runs.worker import LiveRun
@@ -54,7 +55,7 @@ from assistant.ui.chat.citations import Marks, Sources
 from assistant.ui.chat.failure import draw_failure
 from assistant.ui.chat.footer import draw_footer, in_time
 from assistant.ui.chat.hosted import HostedSteps, in_progress
-from assistant.ui.chat.tool_call import ToolCallView, plain
+from assistant.ui.chat.tool_call import ToolCallView
 from assistant.ui.language import _, translate
 from assistant.ui.streamlit_private import (
     Chunk,
@@ -248,7 +249,7 @@ def chunks(
     speaking: type[Event] | None = None  # what the block of text at the end is, if there is one
     sanitizer, blocks, marks = MarkdownSanitizer(), BlockSplitter(), Marks(answer.sources)
     for batch in batches:
-        if not batch and (held := blocks.rest()):
+        if not batch and (held := blocks.flush()):
             yield held
         for kind, events in groupby(batch, _kind):
             if kind is TextDelta or kind is RefusalDelta:
@@ -261,7 +262,7 @@ def chunks(
                     marks.cite(event) if isinstance(event, Citation) else marks.take(_words(event))
                     for event in events
                 )
-                yield from _drawn(blocks.take(sanitizer.take(text) if kind is TextDelta else text))
+                yield from _drawn(blocks.feed(sanitizer.feed(text) if kind is TextDelta else text))
                 continue
             yield from _rest(sanitizer, blocks, marks)
             for event in events:
@@ -276,9 +277,9 @@ def chunks(
 def _rest(sanitizer: MarkdownSanitizer, blocks: BlockSplitter, marks: Marks) -> Iterator[Chunk]:
     """What was held back of a text that goes no further."""
     if held := marks.rest():
-        yield from _drawn(blocks.take(sanitizer.take(held)))
-    yield from _drawn(blocks.take(sanitizer.rest()))
-    if held := blocks.rest():
+        yield from _drawn(blocks.feed(sanitizer.feed(held)))
+    yield from _drawn(blocks.feed(sanitizer.flush()))
+    if held := blocks.flush():
         yield held
 
 
@@ -299,7 +300,7 @@ def _words(event: Event) -> str:
         case TextDelta(text):
             return text
         case RefusalDelta(text):
-            return plain(text)
+            return escape_markdown(text)
     return ""
 
 
@@ -382,7 +383,7 @@ class _Answer:
                 self._end(_("Waiting for your decision."))
                 return self.sources.draw
             case RunStopped(_, text):
-                self._end(f":material/stop_circle: {plain(translate(text))}")
+                self._end(f":material/stop_circle: {escape_markdown(translate(text))}")
                 return self.sources.draw
             case RunFailed():
                 self._end()
@@ -398,7 +399,7 @@ class _Answer:
         if self._doing != self._shown[0]:
             announce(self._doing)
         self._shown = self._doing, share
-        words = f":shimmer[{plain(self._doing)} …]"
+        words = f":shimmer[{escape_markdown(self._doing)} …]"
         if share is not None:
             self._footer().progress(share, words)
         elif self._doing:
@@ -491,13 +492,13 @@ class ReasoningBlock:
         self._text = ""  # of that block
 
     def add(self, text: str) -> None:
-        for piece in self._blocks.take(self._prose.take(text)):
+        for piece in self._blocks.feed(self._prose.feed(text)):
             self._draw(piece)
 
     def end(self, seconds: float | None) -> None:
-        for piece in self._blocks.take(self._prose.rest()):
+        for piece in self._blocks.feed(self._prose.flush()):
             self._draw(piece)
-        self._draw(self._blocks.rest())
+        self._draw(self._blocks.flush())
         took = _("Reasoning")
         if seconds:
             took = _("Reasoned for {time}", time=in_time(max(1.0, seconds), tenths=False))
@@ -513,4 +514,4 @@ class ReasoningBlock:
 
 
 def _remark(text: str) -> None:
-    st.caption(plain(translate(text)))
+    st.caption(escape_markdown(translate(text)))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from assistant.events import RunFailed
-from assistant.ui.chat.tool_call import plain
+from assistant.markdown.escape import escape_markdown
 from assistant.ui.language import _, translate
 
 clock = time.monotonic
@@ -19,7 +19,7 @@ clock = time.monotonic
 
 def draw_failure(failure: RunFailed, retry: Callable[[], None] | None) -> None:
     """Say what happened; offer ``retry``, where there is one, when the wait is over."""
-    st.error(plain(translate(failure.text)), icon=":material/error:")
+    st.error(escape_markdown(translate(failure.text)), icon=":material/error:")
     if retry is None:
         return
     if _seconds_left(failure):

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from assistant.markdown.escape import escape_markdown
 from assistant.messages import Message
 from assistant.run_stats import Feedback, RunStats
-from assistant.ui.chat.tool_call import plain
 from assistant.ui.language import _
 
 COMMENT_LENGTH = 2_000
@@ -88,7 +88,7 @@ def in_short(effort: RunStats) -> str:
     """``gpt-6-luna · 3.2 s · 1,204 tokens``, in Markdown; what nobody knows is left out."""
     usage = effort.usage
     tokens = _("{count} tokens", count=f"{usage.input + usage.output:,}") if usage else ""
-    return " · ".join(filter(None, [plain(effort.model), in_time(effort.seconds), tokens]))
+    return " · ".join(filter(None, [escape_markdown(effort.model), in_time(effort.seconds), tokens]))
 
 
 def in_full(effort: RunStats) -> str:
@@ -124,4 +124,6 @@ def _rated(rating: Feedback | None) -> str:
         return ""
     comment = " ".join(rating.comment.split())
     shown = comment if len(comment) <= 80 else comment[:79] + "…"
-    return f":material/thumb_{'up' if rating.good else 'down'}:" + (f" {plain(shown)}" if shown else "")
+    return f":material/thumb_{'up' if rating.good else 'down'}:" + (
+        f" {escape_markdown(shown)}" if shown else ""
+    )

@@ -11,8 +11,8 @@ import base64
 import streamlit as st
 
 from assistant.events import HostedCall, HostedDelta, HostedKind
-from assistant.markdown.escape import plain
-from assistant.markdown.links import host_of
+from assistant.markdown.escape import escape_markdown
+from assistant.markdown.links import url_host
 from assistant.ui.chat.tool_call import LABEL_LENGTH, SHOWN_LENGTH, indented, label_of, newest_of, parsed
 from assistant.ui.chat.views import draw_view
 from assistant.ui.language import _
@@ -103,7 +103,7 @@ def _words(call: HostedCall) -> str:
     running = call.state == "running"
     match call.kind, call.name:
         case "web_search", "open_page":
-            return _("Opened {host}", host=host_of(call.asked) or _("a page"))
+            return _("Opened {host}", host=url_host(call.asked) or _("a page"))
         case "web_search", "find_in_page":
             return _("Looked through a page")
         case "web_search", _:
@@ -127,7 +127,7 @@ def _label(call: HostedCall) -> str:
     inside = " ".join(inside.split())
     if len(inside) > LABEL_LENGTH:
         inside = inside[: LABEL_LENGTH - 1] + "…"
-    return f"**{plain(_words(call))}**" + (f" {plain(inside)}" if inside else "")
+    return f"**{escape_markdown(_words(call))}**" + (f" {escape_markdown(inside)}" if inside else "")
 
 
 def _shown(call: HostedCall) -> str:
@@ -138,7 +138,7 @@ def _shown(call: HostedCall) -> str:
 
 def _draw_output(call: HostedCall) -> None:
     if call.state == "failed":
-        st.error(plain(call.output[:SHOWN_LENGTH]))
+        st.error(escape_markdown(call.output[:SHOWN_LENGTH]))
         return
     value = parsed(call.output)
     is_json = isinstance(value, dict | list)

@@ -13,7 +13,7 @@ import streamlit as st
 
 from assistant.events import CallAnswered, CallApproved, Decision, Outcome, ToolResult
 from assistant.locale import N_
-from assistant.markdown.escape import plain as plain  # also for those who have known it here
+from assistant.markdown.escape import escape_markdown
 from assistant.tools.results import is_error_output
 from assistant.ui.chat.views import draw_view
 from assistant.ui.language import _
@@ -122,7 +122,7 @@ def draw_output(result: ToolResult, name: str, key: str) -> None:
     if is_error_output(result.output):
         words = json.loads(result.output)["error"]
         if len(words) <= SHOWN_LENGTH:
-            st.error(plain(words))
+            st.error(escape_markdown(words))
             if not result.detail:
                 return
         else:
@@ -202,7 +202,7 @@ def label_of(name: str, arguments: str) -> str:
     inside = " ".join(inside.split())
     if len(inside) > LABEL_LENGTH:
         inside = inside[: LABEL_LENGTH - 1] + "…"
-    return f"**{plain(name)}**{plain(f'({inside})')}"
+    return f"**{escape_markdown(name)}**{escape_markdown(f'({inside})')}"
 
 
 def _time(seconds: float | None) -> str:

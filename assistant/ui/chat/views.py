@@ -18,7 +18,7 @@ import streamlit as st
 
 from assistant.events import View, ViewKind
 from assistant.locale import N_
-from assistant.markdown.escape import plain
+from assistant.markdown.escape import escape_markdown
 from assistant.tools.view_checks import ViewError, validate_diagram, validate_spec
 from assistant.ui.language import _
 
@@ -48,17 +48,17 @@ def draw_view(view: View, key: str) -> None:
             case "diagram":
                 st.mermaid_chart(validate_diagram(view.content), alt=_("A diagram"))
     except ViewError as reason:
-        st.caption(plain(_("Not shown: {why}", why=str(reason))))
+        st.caption(escape_markdown(_("Not shown: {why}", why=str(reason))))
     except Exception:  # as many as there are ways to damage what was stored
         log.exception("a view of the kind %s cannot be drawn", view.kind)
         words = _("There is a {kind} here that cannot be shown.", kind=_(_KINDS[view.kind]))
-        st.caption(plain(words))
+        st.caption(escape_markdown(words))
 
 
 def offer(data: bytes, name: str, key: str) -> None:
     """Draw a button that saves these bytes as a file of this name."""
     st.download_button(
-        _("Save {name}", name=plain(name)),
+        _("Save {name}", name=escape_markdown(name)),
         data,
         file_name=name,
         mime="application/octet-stream",  # a browser that is told more might open it

@@ -14,11 +14,12 @@ import streamlit as st
 
 from assistant.events import ToolCall, ToolResult
 from assistant.locale import N_
+from assistant.markdown.escape import escape_markdown
 from assistant.tools.execution import execute
 from assistant.tools.lint import LintWarning, estimate_tokens, estimate_toolbox_tokens, function_param, lint
 from assistant.tools.toolbox import Tool, Toolbox
 from assistant.ui.background import in_background
-from assistant.ui.chat.tool_call import SHOWN_LENGTH, first_of, indented, plain
+from assistant.ui.chat.tool_call import SHOWN_LENGTH, first_of, indented
 from assistant.ui.chat.views import draw_view
 from assistant.ui.language import _, ngettext, translate
 
@@ -48,7 +49,7 @@ def draw_workbench(toolbox: Toolbox, time_limit: float) -> None:
         _("Function"), names, key="bench_function", format_func=lambda name: _label(name, remarks)
     )
     tool = toolbox[name]
-    st.markdown(plain(tool.description).replace("\n", "  \n") or _("*It has no description.*"))
+    st.markdown(escape_markdown(tool.description).replace("\n", "  \n") or _("*It has no description.*"))
     if tool.approval:
         st.caption(_("A model's call of it waits for a person's approval. From here it is run at once."))
     _draw_remarks([each for each in remarks if each.function in (name, "")])
@@ -85,9 +86,8 @@ def _label(name: str, remarks: list[LintWarning]) -> str:
 
 def _draw_remarks(remarks: list[LintWarning]) -> None:
     for each in remarks:
-        st.markdown(
-            f":orange[:material/lightbulb:] :small[{plain(translate(each.problem))} {plain(translate(each.suggestion))}]"
-        )
+        text = escape_markdown(f"{translate(each.problem)} {translate(each.suggestion)}")
+        st.markdown(f":orange[:material/lightbulb:] :small[{text}]")
 
 
 # --- running ----------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ def _draw_result(result: ToolResult) -> None:
     took = _("{count} ms", count=f"{seconds * 1000:.1f}")
     if seconds >= 1:
         took = _("{seconds} s", seconds=f"{seconds:.1f}")
-    icon, words = _OUTCOMES.get(result.outcome, ("", plain(result.outcome)))
+    icon, words = _OUTCOMES.get(result.outcome, ("", escape_markdown(result.outcome)))
     st.markdown(f"{icon} {_(words, time=took)}")
     st.caption(
         _(
@@ -142,7 +142,7 @@ def _draw_arguments(tool: Tool[..., Any]) -> str | None:
         try:
             value = _draw_value(name, part, schema, optional, f"bench_{tool.name}_{name}")
         except ValueError as error:
-            st.error(plain(f"{name}: {error}"), icon=":material/error:")
+            st.error(escape_markdown(f"{name}: {error}"), icon=":material/error:")
             is_whole = False
         else:
             if value is not None or name in required:  # strict mode knows a null only
@@ -177,8 +177,8 @@ def _draw_value(name: str, part: Json, root: Json, optional: bool, key: str) -> 
     Raises:
         ValueError: What stands in it is no value; the text says why.
     """
-    label = plain(name)
-    given: Json = {"key": key, "help": plain(part["description"]) or None}
+    label = escape_markdown(name)
+    given: Json = {"key": key, "help": escape_markdown(part["description"]) or None}
     if part.get("type") == "array":
         part = {**part, "items": _plain_part(part.get("items", {}), root)[0]}
     empty = _("not given") if optional else None

@@ -15,12 +15,12 @@ import streamlit as st
 
 from assistant.codegen.pytest_file import pytest_zip
 from assistant.locale import N_
+from assistant.markdown.escape import escape_markdown
 from assistant.recordings.check import Finding, check
 from assistant.recordings.diagram import as_mermaid
 from assistant.recordings.entries import Entry
 from assistant.recordings.recording import Recording
 from assistant.tools.results import replace_surrogates
-from assistant.ui.chat.tool_call import plain
 from assistant.ui.language import _
 from assistant.ui.sandbox.inspector_events import draw_events, go_to
 from assistant.ui.sandbox.inspector_timing import draw_timing
@@ -136,7 +136,9 @@ def _draw_finding(finding: Finding, number: int) -> None:
                 args=[finding.entry],
                 help=_("Show it among the events"),
             )
-        st.markdown(f":red[{plain(finding.rule)}] {plain(replace_surrogates(finding.text))}")
+        st.markdown(
+            f":red[{escape_markdown(finding.rule)}] {escape_markdown(replace_surrogates(finding.text))}"
+        )
 
 
 def _show_entry(entry: int) -> None:

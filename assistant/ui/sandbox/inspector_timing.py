@@ -11,9 +11,9 @@ from typing import Any, get_args
 import streamlit as st
 
 from assistant.locale import N_
+from assistant.markdown.escape import escape_markdown
 from assistant.recordings.timeline import Figures, Kind, Span
 from assistant.tools.results import replace_surrogates
-from assistant.ui.chat.tool_call import plain
 from assistant.ui.language import _
 
 COLOURS = {
@@ -84,13 +84,13 @@ def _draw_figures(figures: Figures) -> None:
     with st.container(horizontal=True, gap="medium", key="inspector_figures"):
         for label, value, why in shown:
             with st.container(width="content", gap=None):
-                st.caption(label, help=plain(replace_surrogates(why)))
-                st.markdown(f"**{plain(value)}**")
+                st.caption(label, help=escape_markdown(replace_surrogates(why)))
+                st.markdown(f"**{escape_markdown(value)}**")
 
 
 def _draw_tokens(figures: Figures) -> None:
     if figures.tokens is None:
-        st.caption(plain(replace_surrogates(figures.cost_note)))
+        st.caption(escape_markdown(replace_surrogates(figures.cost_note)))
         return
     each = [(f"{one.round}", one.model, one.tokens, one.cost) for one in figures.responses]
     if len(each) > 1:
@@ -108,7 +108,7 @@ def _draw_tokens(figures: Figures) -> None:
         hide_index=True,
         row_height=28,
     )
-    st.caption(plain(replace_surrogates(figures.cost_note)))
+    st.caption(escape_markdown(replace_surrogates(figures.cost_note)))
 
 
 def _waterfall(spans: list[Span]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import streamlit as st
 from assistant.codegen.curl import curl_command
 from assistant.codegen.script import turn_script
 from assistant.locale import N_
+from assistant.markdown.escape import escape_markdown
 from assistant.recordings.recording import Recording, RecordingError, sample_files
 from assistant.recordings.requests import answer_request_of, base_url_of
 from assistant.runs.replay import differences
@@ -22,7 +23,6 @@ from assistant.threads import Thread
 from assistant.tools.fault_injection import with_faults
 from assistant.tools.toolbox import Toolbox
 from assistant.transports.fault_spec import FUNCTIONS, STREAM, Fault, parse_faults
-from assistant.ui.chat.tool_call import plain
 from assistant.ui.language import _, translate
 from assistant.ui.sandbox.function_runner import draw_workbench
 from assistant.ui.sandbox.inspector import Replay, draw_inspector
@@ -132,7 +132,7 @@ def _draw_differences(sandbox: Sandbox) -> None:
     if not found:
         st.success(_("The functions gave what they gave on the tape."), icon=":material/check_circle:")
     for each in found:
-        st.warning(plain(each), icon=":material/difference:")
+        st.warning(escape_markdown(each), icon=":material/difference:")
 
 
 def _draw_tapes(sandbox: Sandbox) -> None:
@@ -163,7 +163,7 @@ def _open_tape() -> None:
     try:
         recording = Recording.from_lines(file.getvalue().decode("utf-8", "replace"))
     except RecordingError as error:
-        st.toast(plain(error), icon=":material/error:")
+        st.toast(escape_markdown(error), icon=":material/error:")
         return
     st.session_state.opened_tapes.append(recording)
 
@@ -207,7 +207,7 @@ def _draw_faults(sandbox: Sandbox) -> None:
         for fault in faults:
             _draw_fault(fault)
     except ValueError as error:
-        st.error(plain(error), icon=":material/error:")
+        st.error(escape_markdown(error), icon=":material/error:")
     for key, title, kinds in (
         ("fault_stream", _("On the stream"), STREAM),
         ("fault_functions", _("On functions"), FUNCTIONS),
@@ -219,8 +219,8 @@ def _draw_faults(sandbox: Sandbox) -> None:
 
 def _draw_fault(fault: Fault) -> None:
     with st.container(border=True, gap="xxsmall"):
-        st.markdown(f"**{plain(str(fault))}** {plain(fault.describe())}")
-        st.caption(_("Expected: {outcome}", outcome=plain(fault.expected())))
+        st.markdown(f"**{escape_markdown(str(fault))}** {escape_markdown(fault.describe())}")
+        st.caption(_("Expected: {outcome}", outcome=escape_markdown(fault.expected())))
 
 
 def _add_fault(key: str) -> None:
