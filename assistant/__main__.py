@@ -1,9 +1,9 @@
-"""``python -m assistant "a prompt"``: one turn in the terminal; see ``terminal.py``."""
+"""``python -m assistant "a prompt"``: one turn in a terminal; see ``cli``."""
 
 import os
 import sys
 
-from assistant.terminal import main
+from assistant.cli import main
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:], os.environ))

@@ -52,8 +52,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "observability": CORE,
     "runs": CORE | {"backends", "recordings", "storage", "tools", "transports"},
     "codegen": CORE | {"recordings", "runs", "tools", "transports"},
-    "terminal": CORE | {"backends", "functions", "recordings", "runs", "tools", "transports"},
-    "__main__": {"terminal"},
+    "cli": CORE | {"backends", "functions", "recordings", "runs", "tools", "transports"},
+    "__main__": {"cli"},
     "__init__": {"errors", "runs", "threads", "tools"},
     "application": CORE
     | {

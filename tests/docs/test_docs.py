@@ -31,9 +31,8 @@ import openai
 import pytest
 from pydantic import BaseModel, Field
 
-from assistant import Assistant, Thread, Tool, Toolbox, ToolError, tool
+from assistant import Assistant, Thread, Tool, Toolbox, ToolError, cli, tool
 from assistant import events as said_events
-from assistant import terminal as terminal_module
 from assistant.backends import Backend, RemoteBackend, open_backend
 from assistant.demo import transport as demo
 from assistant.errors import AssistantError
@@ -190,9 +189,7 @@ def test_a_command_is_one(
     snippet: Snippet, nowhere: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     subprocess.run(["bash", "-n"], input=snippet.code, text=True, check=True, timeout=10)
-    monkeypatch.setattr(
-        terminal_module, "dotenv_values", lambda path: {}
-    )  # who develops may have a key in it
+    monkeypatch.setattr(cli, "dotenv_values", lambda path: {})  # who develops may have a key in it
     for line in snippet.code.splitlines():
         words = shlex.split(line)
         settings = dict(words.pop(0).split("=", 1) for word in words.copy() if re.match("[A-Z_]+=", word))
@@ -205,8 +202,8 @@ def test_a_command_is_one(
             continue
         assert words[:2] == ["python", "-m"]
         if words[2] == "assistant":
-            status = terminal_module.main(words[3:], settings)
-            assert status == (terminal_module.FAILED if settings else terminal_module.COMPLETED)
+            status = cli.main(words[3:], settings)
+            assert status == (cli.FAILED if settings else cli.COMPLETED)
             assert settings or capsys.readouterr().out
         else:
             assert (words[2], (ROOT / words[3]).is_file()) == ("pytest", True)

@@ -1,4 +1,4 @@
-"""One turn in a terminal, as real processes: what is printed, what is kept, and how it exits."""
+"""The command line in real processes: its output, recordings and exit statuses."""
 
 import json
 import os
@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
+from assistant.cli import DEMO_NOTICE
 from assistant.recordings.entries import RunClosed
 from assistant.recordings.recording import Recording
 from assistant.settings import VARIABLES
-from assistant.terminal import DEMO
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, Play, call, calls, error, text
 
-Told = tuple[int, str, str]
-Run = Callable[..., Told]
+Outcome = tuple[int, str, str]
+Run = Callable[..., Outcome]
 
 MAIN = """
 import runpy, signal, sys
@@ -45,7 +45,7 @@ def wait() -> str:
 
 @pytest.fixture
 def started(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
-    """Starts it with nothing set but what is given, and where there is no ``.env``."""
+    """Start the command line with the given settings only, in a folder without ``.env``."""
     (tmp_path / "assistant").symlink_to(ROOT / "assistant")
     kept = {name: value for name, value in os.environ.items() if name not in VARIABLES}
 
@@ -65,43 +65,43 @@ def started(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
 
 @pytest.fixture
 def run(started: Callable[..., subprocess.Popen[str]]) -> Run:
-    """Runs it to its end; gives its status, what it printed, and what it said beside that without times."""
+    """Run the command line; return exit status, standard output, and standard error without times."""
 
-    def ran(*arguments: str, piped: str = "", **settings: str) -> Told:
+    def ran(*arguments: str, piped: str = "", **settings: str) -> Outcome:
         with started(*arguments, **settings) as process:
-            printed, beside = process.communicate(piped, timeout=60)
-        return process.returncode, printed, re.sub(r" \(\d+\.\d{3} s\)", " (…)", beside)
+            printed, errors = process.communicate(piped, timeout=60)
+        return process.returncode, printed, re.sub(r" \(\d+\.\d{3} s\)", " (…)", errors)
 
     return ran
 
 
 @pytest.fixture
 def model(server: ModelServer) -> dict[str, str]:
-    """The settings by which the model server is used."""
+    """Return the settings that connect to the model server."""
     return {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "sk-test-key", "ASSISTANT_PROTOCOL": "responses"}
 
 
 def events(printed: str) -> list[dict[str, Any]]:
-    """The events in lines of JSON, without those of text, and without times."""
-    told = [json.loads(line) for line in printed.splitlines()]
+    """Return the events in lines of JSON, without text events and times."""
+    parsed = [json.loads(line) for line in printed.splitlines()]
     return [
         {name: value for name, value in each.items() if name != "seconds"}
-        for each in told
+        for each in parsed
         if not each["event"].endswith("Delta")
     ]
 
 
 def test_without_a_key_the_demo_answers_and_standard_error_says_so(run: Run) -> None:
-    status, printed, beside = run('calculate("2*3") then calculate("1/0")')
+    status, printed, errors = run('calculate("2*3") then calculate("1/0")')
     first, second, *rest = printed.split("\n\n", 4)
-    assert (status, first, second) == (0, '`calculate(expression="2*3")`', "6"), beside
+    assert (status, first, second) == (0, '`calculate(expression="2*3")`', "6"), errors
     assert rest[:2] == [
         '`calculate(expression="1/0")`',
         "This did not work: This divides by zero, which has no answer.",
     ]
     assert printed.endswith(".\n")
-    assert beside == (
-        f"{DEMO}\n"
+    assert errors == (
+        f"{DEMO_NOTICE}\n"
         'call calculate {"expression": "2*3"}\n'
         "done calculate (…) 6\n"
         'call calculate {"expression": "1/0"}\n'
@@ -121,10 +121,10 @@ def test_text_goes_to_standard_output_and_calls_to_standard_error(
         ),
         text("Two.", "京都\x1b[2J\n"),
     )
-    status, printed, beside = run("How much\nis it?", **model)
+    status, printed, errors = run("How much\nis it?", **model)
     assert (status, printed) == (0, "Let me see.\n\nTwo.\n\n京都\ufffd[2J\n")
-    head, *results = beside.splitlines()[1:]
-    assert (beside.splitlines()[0], head) == (
+    head, *results = errors.splitlines()[1:]
+    assert (errors.splitlines()[0], head) == (
         'call calculate {"expression": "1+1"}',
         'call nowhere {"a": "\\n京都"',
     )
@@ -150,11 +150,11 @@ def test_a_prompt_is_read_from_standard_input(
 def test_json_prints_one_event_per_line(run: Run, server: ModelServer, model: dict[str, str]) -> None:
     asked = call("calculate", expression="1+1")
     server.plays(calls(asked), text("Two."))
-    status, printed, beside = run("--json", "How much?", **model)
+    status, printed, errors = run("--json", "How much?", **model)
     name = next(iter(server.conversations))
     usage = {"input": 10, "cached": 2, "output": 5, "reasoning": 1}
     ended = {"event": "RoundEnded", "model": "gpt-6-luna", "usage": usage}
-    assert (status, beside) == (0, "")
+    assert (status, errors) == (0, "")
     assert events(printed) == [
         {"event": "RoundStarted", "number": 1, "resumed": False},
         {"event": "ThreadOpened", "thread_id": name},
@@ -219,7 +219,7 @@ def test_a_recording_is_replayed_without_key_server_and_functions(
         (
             calls(call("book_hotel", hotel_id=1, guest="A", check_in="2030-01-01", nights=1)),
             4,
-            "Paused: a person has to decide on book_hotel. The page can ask one.",
+            "Paused for approval of book_hotel, which only the page can ask for.",
         ),
     ],
     ids=["refused", "cut", "limit", "paused"],
@@ -228,9 +228,9 @@ def test_the_exit_status_tells_how_the_run_ended(
     run: Run, server: ModelServer, model: dict[str, str], play: Play, status: int, said: str, tmp_path: Path
 ) -> None:
     server.plays(play)
-    exited, _, beside = run("Go", "--record", "run.recording.jsonl", **model)
+    exited, _, errors = run("Go", "--record", "run.recording.jsonl", **model)
     port = server.url.rpartition(":")[2].partition("/")[0]
-    assert (exited, beside.splitlines()[-1]) == (status, said.format(port=port))
+    assert (exited, errors.splitlines()[-1]) == (status, said.format(port=port))
     last = Recording.from_lines((tmp_path / "run.recording.jsonl").read_text("utf-8")).run_events()[-1]
     assert type(last).__name__ == {1: "RunFailed", 3: "RunStopped", 4: "RunPaused"}[status]
 
@@ -239,8 +239,8 @@ def test_the_exit_status_tells_how_the_run_ended(
 @pytest.mark.parametrize(
     ("arguments", "settings", "said"),
     [
-        ([], {}, "There is no prompt. Give one as an argument, or through standard input."),
-        (["  "], {}, "There is no prompt. Give one as an argument, or through standard input."),
+        ([], {}, "There is no prompt. Pass it as an argument or through standard input."),
+        (["  "], {}, "There is no prompt. Pass it as an argument or through standard input."),
         (
             ["Hi"],
             {"OPENAI_BASE_URL": "x"},
@@ -269,9 +269,9 @@ def test_a_usage_error_is_one_sentence(
 ) -> None:
     (tmp_path / "text").write_text("{}")
     (tmp_path / "bytes").write_bytes(b"\xff\xfe")
-    status, printed, beside = run(*arguments, **settings)
+    status, printed, errors = run(*arguments, **settings)
     assert (status, printed) == (2, "")
-    assert beside.splitlines()[-1].removeprefix("python -m ") == said
+    assert errors.splitlines()[-1].removeprefix("python -m ") == said
 
 
 @pytest.mark.exhaustive
@@ -296,8 +296,8 @@ def test_ctrl_c_ends_the_run_promptly_and_writes_the_recording(
         else:
             assert process.stderr.readline() == "call wait {}\n"
         process.send_signal(signal.SIGINT)
-        printed, beside = process.communicate(timeout=10)
-    assert (process.returncode, beside) == (130, "Stopped.\n")
+        printed, errors = process.communicate(timeout=10)
+    assert (process.returncode, errors) == (130, "Stopped.\n")
     assert printed.endswith("\n")
     recording = Recording.from_lines((tmp_path / "run.recording.jsonl").read_text("utf-8"))
     assert recording.run_events()[-1] == RunClosed()
@@ -320,7 +320,7 @@ def test_a_closed_pipe_ends_the_run_without_a_traceback(
 
 @pytest.mark.exhaustive
 def test_streamlit_is_not_imported() -> None:
-    code = "import sys, assistant.terminal; print('streamlit' in sys.modules)"
+    code = "import sys, assistant.cli; print('streamlit' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     )

@@ -1,0 +1,242 @@
+"""The command line: one turn with the same assistant, settings and events as on the page.
+
+Standard output has the answer's text and nothing else, so that it can be piped; calls and notes go to standard
+error. With ``--json`` standard output has every event, one JSON object per line. The thread is not stored;
+``--record`` writes a recording of the run.
+"""
+
+import argparse
+import json
+import math
+import os
+import re
+import sys
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TextIO
+
+from dotenv import dotenv_values
+
+from assistant import functions
+from assistant.backends import open_backend
+from assistant.errors import FunctionError, SettingsError
+from assistant.events import (
+    Citation,
+    Event,
+    HostedCall,
+    Note,
+    RefusalDelta,
+    RoundStarted,
+    RunCompleted,
+    RunFailed,
+    RunPaused,
+    RunStopped,
+    TextBreak,
+    TextDelta,
+    ToolCall,
+    ToolResult,
+)
+from assistant.recordings.recording import Recording, RecordingError
+from assistant.recordings.requests import prompt_of
+from assistant.runs.loop import STOPPED, Assistant
+from assistant.runs.replay import replay_assistant
+from assistant.settings import Settings
+from assistant.threads import Thread
+from assistant.tools.fault_injection import with_faults
+from assistant.tools.toolbox import Toolbox
+from assistant.transports.fault_spec import parse_faults
+from assistant.transports.live_recording import LiveRecording
+from assistant.transports.recorder import record_run
+
+COMPLETED, FAILED, USAGE, STOPPED_EARLY, PAUSED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 4, 130, 141
+"""The exit statuses; the last two are 128 plus the number of SIGINT or SIGPIPE."""
+
+MAX_LINE_CHARS = 200
+"""Maximum length of a line on standard error."""
+
+DEMO_NOTICE = "Demo mode: scripted replies, no model. Set OPENAI_API_KEY to connect to a model."
+
+ShowEvent = Callable[[Event], None]
+
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run the command line and return the exit status."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        with suppress(AttributeError):  # the stream is missing or replaced
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    options = _parser().parse_args(arguments)
+    try:
+        replayed = Recording.from_lines(options.replay.read_text("utf-8")) if options.replay else None
+        prompt = _prompt(options.prompt, replayed)
+        assistant = replay_assistant(replayed, speed=math.inf) if replayed else _assistant(environment)
+        file = options.record.open("w", encoding="utf-8") if options.record else None
+    except (SettingsError, FunctionError, _UsageError) as error:
+        return _usage_error(str(error))
+    except UnicodeDecodeError:
+        return _usage_error(f"{options.replay} is not a recording: it is not text.")
+    except RecordingError as error:
+        return _usage_error(f"{options.replay} is not a recording. {error}")
+    except OSError as error:
+        return _usage_error(f"{error.filename} cannot be used: {error.strerror}.")
+    thread, recording = Thread(), LiveRecording()
+    show = _print_json if options.json else _Printer(sys.stdout, thread).show
+    try:
+        return _show_run(record_run(assistant.run(thread, prompt), recording), show)
+    finally:
+        if file:
+            with file:
+                file.write(recording.as_lines())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m assistant",
+        description="Send one message and print the answer as it streams in. The settings are those of the page.",
+        epilog=f"Exit status: {COMPLETED} completed, {FAILED} failed, {USAGE} wrong usage or settings, "
+        f"{STOPPED_EARLY} stopped by a limit, {PAUSED} paused for approval, {INTERRUPTED} interrupted.",
+    )
+    parser.add_argument("prompt", nargs="?", help="the message; - or nothing reads it from standard input")
+    parser.add_argument("--json", action="store_true", help="print every event, one JSON object per line")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write a recording of the run")
+    parser.add_argument(
+        "--replay", type=Path, metavar="FILE", help="replay a recording, without a key and without functions"
+    )
+    return parser
+
+
+class _UsageError(Exception):
+    """The arguments are incomplete; the text says what is missing."""
+
+
+def _prompt(argument: str | None, replayed: Recording | None) -> str:
+    """Return the message: the argument, the recorded prompt or standard input."""
+    if argument is None and replayed:
+        prompt = prompt_of(replayed)
+    elif argument == "-" or (argument is None and not sys.stdin.isatty()):
+        prompt = sys.stdin.read()
+    else:
+        prompt = argument or ""
+    if not prompt.strip():
+        raise _UsageError("There is no prompt. Pass it as an argument or through standard input.")
+    return prompt.strip()
+
+
+def _assistant(environment: Mapping[str, str]) -> Assistant:
+    """Return the assistant for the settings in the environment and ``.env``."""
+    settings = Settings.load(environment, dotenv_values(Path(__file__).parent.with_name(".env")))
+    toolbox = Toolbox.from_package(functions)
+    try:
+        toolbox = with_faults(toolbox, parse_faults(settings.faults))
+    except ValueError as error:
+        raise SettingsError(f"ASSISTANT_FAULTS cannot be used. {error}") from None
+    if settings.demo:
+        print(DEMO_NOTICE, file=sys.stderr)
+    return Assistant(
+        open_backend(settings), toolbox, max_rounds=settings.max_rounds, tool_timeout=settings.tool_timeout
+    )
+
+
+def _usage_error(text: str) -> int:
+    print(_one_line(text), file=sys.stderr)
+    return USAGE
+
+
+def _show_run(run: Generator[Event, None, None], show: ShowEvent) -> int:
+    """Show the run to its end and return the exit status."""
+    status = COMPLETED
+    try:
+        with closing(run) as events:
+            for event in events:
+                show(event)
+                match event:
+                    case RunFailed():
+                        status = FAILED
+                    case RunStopped():
+                        status = STOPPED_EARLY
+                    case RunPaused():
+                        status = PAUSED
+    except KeyboardInterrupt:
+        show(STOPPED)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Otherwise Python reports the closed pipe again when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    return status
+
+
+def _print_json(event: Event) -> None:
+    names = {field.name for field in fields(event) if field.metadata.get("recorded", True)}  # without files
+    values = {name: value for name, value in asdict(event).items() if name in names}
+    print(json.dumps({"event": type(event).__name__, **values}), flush=True)
+
+
+class _Printer:
+    """Prints a run for people to read."""
+
+    def __init__(self, answer: TextIO, thread: Thread) -> None:
+        self._answer = answer
+        self._thread = thread
+        self._last_kind: type[Event] | None = None  # of the last text: an answer or a refusal
+        self._needs_break = False
+        self._in_line = False
+
+    def show(self, event: Event) -> None:
+        """Print the event if it is worth a line."""
+        match event:
+            case TextDelta(text) | RefusalDelta(text):
+                self._print_text(type(event), text)
+            case RoundStarted(resumed=resumed):
+                self._needs_break = not resumed
+            case TextBreak():
+                self._needs_break = True
+            case ToolCall(_, name, arguments):
+                self._print_line(f"call {name} {arguments}")
+            case ToolResult(call_id, output, outcome, detail, seconds):
+                names_by_id = {call.call_id: call.name for call in self._thread.messages[-1].calls}
+                duration = "" if seconds is None else f" ({seconds:.3f} s)"
+                text = detail if outcome == "failed" and detail else output
+                self._print_line(f"{outcome} {names_by_id.get(call_id, call_id)}{duration} {text}")
+            case HostedCall(_, kind, name, arguments, output, "done" | "failed" as state):
+                self._print_line(f"{state} {name or kind} {arguments} {output}")
+            case Citation(_, title, url):
+                self._print_line(f"source {title} {url}")
+            case Note(text):
+                self._print_line(text)
+            case RunPaused():
+                names = ", ".join(call.name for call in self._thread.open_calls())
+                self._print_line(f"Paused for approval of {names}, which only the page can ask for.")
+            case RunStopped(_, text) | RunFailed(_, text):
+                self._print_line(text)
+            case RunCompleted():
+                self._end_line()
+
+    def _print_text(self, kind: type[Event], text: str) -> None:
+        if not text:
+            return
+        if self._last_kind and (self._needs_break or kind is not self._last_kind):
+            self._end_line()
+            self._answer.write("\n")
+        self._last_kind, self._needs_break = kind, False
+        self._in_line = not text.endswith("\n")
+        self._answer.write(_UNPRINTABLE.sub("\ufffd", text))
+        self._answer.flush()
+
+    def _print_line(self, text: str) -> None:
+        self._end_line()
+        print(_one_line(text), file=sys.stderr, flush=True)
+
+    def _end_line(self) -> None:
+        if self._in_line:
+            self._in_line = False
+            self._answer.write("\n")
+            self._answer.flush()
+
+
+def _one_line(text: str) -> str:
+    line = _UNPRINTABLE.sub("\ufffd", " ".join(text.split()))
+    return line if len(line) <= MAX_LINE_CHARS else f"{line[:MAX_LINE_CHARS]} …"
