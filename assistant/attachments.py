@@ -133,7 +133,7 @@ def plain_name(name: str) -> str:
     return line if len(line) <= 80 else f"{line[:60]}…{line[-19:]}"
 
 
-def is_sound(attachment: Attachment) -> bool:
+def is_valid_attachment(attachment: Attachment) -> bool:
     """Whether an attachment that came from outside is one that could have been made here."""
     try:
         content = base64.b64decode(attachment.data, validate=True)

@@ -9,6 +9,7 @@
     │   ├── LimitExceeded      a usage limit was reached
     │   └── UsageUnavailable   usage cannot be counted
     ├── StoreError             the database cannot be used
+    ├── ThreadImportError      a file is not a chat that can be imported
     ├── Incomplete             the server ended a response early, at a limit
     └── BackendError           a request did not end well
         ├── RequestRefused     the server understood the request and refused it: key, quota, model, length
@@ -80,6 +81,10 @@ class UsageUnavailable(QuotaError):
 
 class StoreError(AssistantError):
     """The database cannot be used. The application continues without storing threads."""
+
+
+class ThreadImportError(AssistantError, ValueError):
+    """A file is not a chat that can be imported."""
 
 
 class Incomplete(AssistantError):

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
-from typing import Literal, cast
+from typing import Annotated, Literal, cast
 
 from assistant.events import (
     CallAnswered,
@@ -42,7 +42,8 @@ from assistant.events import (
     ToolProgress,
     ToolResult,
 )
-from assistant.run_stats import Feedback, RunStats
+from assistant.run_stats import RunStats
+from assistant.tagged_union import TaggedUnion
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ class Call:
     round: int
     asked: bool = True
     result: ToolResult | None = None
-    decision: Decision | None = None
+    decision: Annotated[Decision, TaggedUnion] | None = None
     server: str = field(default="", metadata={"sparse": True})
 
 
@@ -139,18 +140,26 @@ UNSENDABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 Part = Text | Attachment | Refusal | Reasoning | Remark | Call | HostedCall | Citation
 
 
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """The user's rating of an answer."""
+
+    good: bool
+    comment: str = ""
+
+
 @dataclass(slots=True)
 class Message:
     """One side's turn: a person's text, or everything an answer was made of, over all its rounds.
 
-    ``effort`` and ``rating`` are about the message and no part of it: they take no part in equality.
+    ``stats`` and ``feedback`` are about the message, not part of it; they are ignored in comparisons.
     """
 
     role: Literal["user", "assistant"]
-    parts: list[Part] = field(default_factory=list)
-    ending: Ending | None = None
-    effort: RunStats = field(default=RunStats(), compare=False)
-    rating: Feedback | None = field(default=None, compare=False)
+    parts: list[Annotated[Part, TaggedUnion]] = field(default_factory=list)
+    ending: Annotated[Ending, TaggedUnion] | None = None
+    stats: RunStats = field(default=RunStats(), compare=False)
+    feedback: Feedback | None = field(default=None, compare=False)
     _round: int = field(default=0, repr=False, compare=False)
     _break: bool = field(default=False, repr=False, compare=False)
 
@@ -232,7 +241,7 @@ class Message:
             case RoundStarted(number, resumed):
                 self._round, self._break = number, not resumed
             case RoundEnded(model, usage):
-                self.effort = self.effort.and_response(model, usage)
+                self.stats = self.stats.with_response(model, usage)
                 # What was being written but is not among the finished calls was not meant to be asked.
                 self.parts = [p for p in self.parts if not isinstance(p, Call) or p.asked]
             case Note(text):

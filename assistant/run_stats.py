@@ -1,9 +1,4 @@
-"""What an answer took, and what a person thinks of it: facts about a message that are no part of it.
-
-Not here: a clock (``live.py``), or how it is shown (``ui/footer.py``).
-
-The one rule: a figure that nobody gave is None, never 0.
-"""
+"""Statistics of an answer: model, responses, tokens and time. A value that is unknown is None, never 0."""
 
 from dataclasses import dataclass, replace
 
@@ -12,9 +7,9 @@ from assistant.events import Usage
 
 @dataclass(frozen=True, slots=True)
 class RunStats:
-    """What an answer took: who wrote it, in how many responses, their tokens in all, and the time.
+    """What an answer used in all its responses.
 
-    ``seconds`` is the time in which the answer was worked at, without waiting for a person.
+    ``rounds`` is the number of responses; ``seconds`` is the time without waiting for the user.
     """
 
     model: str = ""
@@ -22,8 +17,8 @@ class RunStats:
     usage: Usage | None = None
     seconds: float | None = None
 
-    def and_response(self, model: str, usage: Usage | None) -> "RunStats":
-        """This effort and that of one more response."""
+    def with_response(self, model: str, usage: Usage | None) -> "RunStats":
+        """Return the statistics with one more response."""
         before = self.usage
         if usage is not None and before is not None:
             usage = Usage(
@@ -34,14 +29,6 @@ class RunStats:
             )
         return replace(self, model=model or self.model, rounds=self.rounds + 1, usage=usage or before)
 
-    def and_seconds(self, seconds: float) -> "RunStats":
-        """This effort and so much more time."""
+    def with_seconds(self, seconds: float) -> "RunStats":
+        """Return the statistics with more time."""
         return replace(self, seconds=(self.seconds or 0.0) + seconds)
-
-
-@dataclass(frozen=True, slots=True)
-class Feedback:
-    """What a person thinks of an answer."""
-
-    good: bool
-    comment: str = ""

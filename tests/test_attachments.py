@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from streamlit.testing.v1 import AppTest
 
 from assistant import Assistant, Thread, Toolbox
-from assistant.attachments import MOST, MOST_BYTES, MOST_CHARACTERS, attach, is_sound, plain_name
+from assistant.attachments import MOST, MOST_BYTES, MOST_CHARACTERS, attach, is_valid_attachment, plain_name
 from assistant.backends.client import connect
 from assistant.backends.context import size
 from assistant.backends.files import takes
@@ -22,7 +22,8 @@ from assistant.codegen.script import thread_script
 from assistant.events import Event, Note, RunCompleted, RunFailed
 from assistant.messages import Attachment, Message, Text
 from assistant.settings import ProtocolName, Settings
-from assistant.storage.export import as_json, as_markdown, from_json
+from assistant.storage.json_export import export_json, import_json
+from assistant.storage.markdown_export import export_markdown
 from assistant.storage.serialization import message_as_json, message_from_json
 from assistant.storage.store import Store
 from tests.backends.kinds import KINDS
@@ -79,7 +80,7 @@ def test_a_file_is_what_its_bytes_are_whatever_its_name_says() -> None:
         "text/plain",
     ]
     assert [each.content.decode() for each in attached[-3:]] == ["fn main() {} // é", "a;ü", "with a mark"]
-    assert all(is_sound(each) for each in attached)
+    assert all(is_valid_attachment(each) for each in attached)
 
 
 def test_what_cannot_be_taken_is_named_with_the_reason() -> None:
@@ -398,9 +399,9 @@ def test_a_thread_is_exported_with_its_files_and_imported_again() -> None:
     thread = Thread(
         "t", [Message.from_user("See", [CAT]), Message("assistant", [Text("A cat.")], RunCompleted())]
     )
-    imported, title = from_json(as_json(thread, "Cats"))
+    imported, title = import_json(export_json(thread, "Cats"))
     assert (imported.messages, title) == (thread.messages, "Cats")
-    assert "**Attached** `cat.png` (`image/png`)" in as_markdown(thread, "Cats")
+    assert "**Attached** `cat.png` (`image/png`)" in export_markdown(thread, "Cats")
     compile(thread_script(Thread("t", [Message.from_user("", [CAT])]), "m"), "script", "exec")
 
 
@@ -416,15 +417,15 @@ def test_a_thread_is_exported_with_its_files_and_imported_again() -> None:
     ],
 )
 def test_a_file_that_could_not_have_been_attached_is_not_imported(hostile: Attachment) -> None:
-    written = as_json(Thread("t", [Message.from_user("See", [hostile])]), "x")
+    written = export_json(Thread("t", [Message.from_user("See", [hostile])]), "x")
     with pytest.raises(ValueError, match="its message 1 cannot be read"):
-        from_json(written)
+        import_json(written)
 
 
 def test_a_file_of_an_answer_is_not_imported() -> None:
     thread = Thread("t", [Message("assistant", [CAT], RunCompleted())])
     with pytest.raises(ValueError, match="its message 1 cannot be read"):
-        from_json(as_json(thread, "x"))
+        import_json(export_json(thread, "x"))
 
 
 def test_an_image_counts_as_its_tokens_and_not_as_its_bytes() -> None:

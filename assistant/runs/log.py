@@ -67,8 +67,8 @@ class RunLog:
             if not self.ended and self._chars > MAX_CHARS:
                 self._add(TOO_LONG)
             if self.ended:
-                stats = self._run.message.effort
-                self._run.message.effort = stats.and_seconds(time.monotonic() - self._started)
+                stats = self._run.message.stats
+                self._run.message.stats = stats.with_seconds(time.monotonic() - self._started)
                 self._has_ended.notify_all()
                 self._followed.notify_all()
             self._appended.notify_all()

@@ -1,168 +1,134 @@
-"""Messages as JSON, and back: what a store keeps and an export holds.
+"""Convert messages and branches to JSON values and back.
 
-Not here: where the JSON is kept (``store.py``).
-
-The one rule: what was written comes back equal; each value is an object that names its ``type``.
+A field that equals its default is left out, so the defaults of stored types are part of the format.
 """
 
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from assistant.events import (
-    CallAnswered,
-    CallApproved,
-    CallDenied,
-    Citation,
-    HostedCall,
-    RunCompleted,
-    RunFailed,
-    RunPaused,
-    RunStopped,
-    ToolResult,
-    Usage,
-    View,
-)
-from assistant.messages import Attachment, Call, Message, Reasoning, Refusal, Remark, Text
-from assistant.run_stats import Feedback, RunStats
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import CoreConfig, SchemaValidator
+
+from assistant.messages import Message
 from assistant.threads import Branch, Branches
 
 Json = dict[str, Any]
 
-_TYPES: dict[str, type] = {
-    each.__name__: each
-    for each in (
-        Attachment,
-        Call,
-        CallAnswered,
-        CallApproved,
-        CallDenied,
-        Citation,
-        RunStats,
-        HostedCall,
-        Message,
-        Feedback,
-        Reasoning,
-        Refusal,
-        Remark,
-        RunCompleted,
-        RunFailed,
-        RunPaused,
-        RunStopped,
-        Text,
-        ToolResult,
-        Usage,
-        View,
-    )
-}
+_STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+_CORE_STRICT = CoreConfig(strict=True, extra_fields_behavior="forbid", allow_inf_nan=False)
+_EXCLUDED = {"__all__": {"_round", "_break"}}  # only used while a message grows
 
 
 def message_as_json(message: Message) -> Json:
-    """The message as objects, lists, texts and numbers."""
-    written: Json = _write(message)
-    return written
+    """Return the message as a JSON object."""
+    values: list[Json] = _adapter(Message).dump_python([message], exclude_defaults=True, exclude=_EXCLUDED)
+    return values[0]
 
 
 def message_from_json(value: Json) -> Message:
-    """The message that ``message_as_json`` wrote.
+    """Return the message that ``message_as_json`` converted.
 
     Raises:
-        ValueError: The value was not written by it, or by a later version of it.
+        ValueError: The value is not a message of this version.
     """
-    try:
-        message = _read(value)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"This is not a message: {error}") from error
-    if not isinstance(message, Message):
-        raise ValueError("This is not a message.")
+    message: Message = _load(Message, [value], "message")[0]
     return message
 
 
-def branches_as_json(branches: Branches) -> list[Json]:
-    """All branches that are not open, one object each, in a flat list: they may be inside one another.
+@dataclass(frozen=True, slots=True)
+class _StoredBranch:
+    """A closed branch, in a flat list.
 
-    within    the place in the list of the branch in which this one begins; null for the thread itself
-    position  the position of its first message in the thread, as if it were open
-    number    which of the ways on at that position it is; the number that is missing there is the open one's
-    messages  what was said in it, from there on, as it was when it was last open
-    backend_state  the backend's own notes and items
+    within         index of the branch in which this one starts; None for the thread itself
+    position       position of its first message in the thread, as if it were open
+    number         its number among the branches at that position; the missing number is the open branch's
+    messages       its messages from that position on, as they were when it was last open
+    backend_state  the backend's data
     """
-    written: list[Json] = []
-    waiting: list[tuple[int | None, Branches]] = [(None, branches)]
-    for within, inside in waiting:
-        for position, number, branch in _placed(inside):
-            waiting.append((len(written), branch.branches))
-            written.append(
-                {
-                    "within": within,
-                    "position": position,
-                    "number": number,
-                    "messages": [message_as_json(message) for message in branch.messages],
-                    "backend_state": branch.backend_state,
-                }
-            )
-    return written
+
+    within: int | None
+    position: int
+    number: int
+    messages: list[Message]
+    backend_state: dict[str, Any]
+
+
+def branches_as_json(branches: Branches) -> list[Json]:
+    """Return all closed branches as a flat list of JSON objects, see ``_StoredBranch``."""
+    values: list[Json] = []
+    pending: list[tuple[int | None, Branches]] = [(None, branches)]
+    for within, level in pending:
+        for position, siblings in level.items():
+            for number, branch in siblings.items():
+                pending.append((len(values), branch.branches))
+                values.append(
+                    {
+                        "within": within,
+                        "position": position,
+                        "number": number,
+                        "messages": [message_as_json(message) for message in branch.messages],
+                        "backend_state": branch.backend_state,
+                    }
+                )
+    return values
 
 
 def branches_from_json(values: list[Json], length: int) -> Branches:
-    """The branches that ``branches_as_json`` wrote, of a thread with so many messages.
+    """Return the branches that ``branches_as_json`` converted, of a thread with ``length`` messages.
 
     Raises:
-        ValueError: The values were not written by it, or belong to another thread.
+        ValueError: The values are not branches of such a thread.
     """
+    stored: list[_StoredBranch] = _load(_StoredBranch, values, "branch")
     branches: Branches = {}
-    read: list[tuple[int, int, Branch]] = []  # each with the positions that others may begin at inside
-    try:
-        for value in values:
-            within, position, number = value["within"], value["position"], value["number"]
-            messages = [message_from_json(each) for each in value["messages"]]
-            branch = Branch(messages, value.get("backend_state") or {})
-            first, end, inside = 0, length, branches
-            if within is not None:
-                first, end, parent = read[_whole(within, len(read))]
-                inside = parent.branches
-            if _whole(position, end) < first or not messages:
-                raise ValueError("This is not a branch of this thread.")
-            inside.setdefault(position, {})[_whole(number, len(values) + 1)] = branch
-            read.append((position + 1, position + len(messages), branch))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"This is not a branch: {error}") from error
-    everywhere = [branches, *(branch.branches for _, _, branch in read)]
-    places = [others for inside in everywhere for others in inside.values()]
-    if sum(map(len, places)) < len(values) or any(max(others) > len(others) for others in places):
-        raise ValueError("These are not all the branches that there were.")
+    levels = [branches]
+    parents: list[tuple[int, int, Branch]] = []  # a branch, and the range of positions inside it
+    for each in stored:
+        first, end, level = 0, length, branches
+        if each.within is not None:
+            if not 0 <= each.within < len(parents):
+                raise ValueError("A branch starts in an unknown branch.")
+            first, end, parent = parents[each.within]
+            level = parent.branches
+        if not first <= each.position < end or not each.messages:
+            raise ValueError("A branch is not of this thread.")
+        branch = Branch(each.messages, each.backend_state)
+        level.setdefault(each.position, {})[each.number] = branch
+        levels.append(branch.branches)
+        parents.append((each.position + 1, each.position + len(each.messages), branch))
+    siblings = [group for level in levels for group in level.values()]
+    is_numbered = all(min(group) >= 0 and max(group) <= len(group) for group in siblings)
+    if sum(map(len, siblings)) < len(stored) or not is_numbered:
+        raise ValueError("A branch is missing or occurs twice.")
     return branches
 
 
-def _placed(branches: Branches) -> list[tuple[int, int, Branch]]:
-    return [(place, number, each) for place in branches for number, each in branches[place].items()]
+def _load(kind: Any, values: Any, name: str) -> list[Any]:
+    try:
+        loaded: list[Any] = _adapter(kind).validate_python(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = "".join(f"{part}: " for part in first["loc"][1:])
+        raise ValueError(f"This is not a {name}: {place}{first['msg']}") from error
+    return loaded
 
 
-def _whole(value: Any, end: int) -> int:
-    """The value, if it is a whole number from 0 up to, but not including, ``end``."""
-    if type(value) is not int or not 0 <= value < end:
-        raise ValueError("This is not a branch: a number is missing or out of range.")
-    return value
+@cache
+def _adapter(kind: Any) -> TypeAdapter[list[Any]]:
+    """Return the adapter of a list. It is strict about values, but takes objects and lists as JSON has them."""
+    adapter = TypeAdapter(list[kind], config=_STRICT)
+    _relax_containers(adapter.core_schema)
+    adapter.validator = SchemaValidator(adapter.core_schema, _CORE_STRICT)
+    return adapter
 
 
-def _write(value: Any) -> Any:
-    if is_dataclass(value):
-        # What is about a value, and no part of it, is written where there is something.
-        given = [
-            f
-            for f in fields(value)
-            if f.repr and ((f.compare and "sparse" not in f.metadata) or getattr(value, f.name) != f.default)
-        ]
-        named = {field.name: _write(getattr(value, field.name)) for field in given}
-        return {"type": type(value).__name__, **named}
-    return [_write(each) for each in value] if isinstance(value, list | tuple) else value
-
-
-def _read(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_read(each) for each in value]
-    if isinstance(value, dict):
-        named = {name: _read(each) for name, each in value.items() if name != "type"}
-        if "views" in named:  # what is frozen has no lists
-            named["views"] = tuple(named["views"])
-        return _TYPES[value["type"]](**named)
-    return value
+def _relax_containers(schema: Any) -> None:
+    """Let strict validation accept an object for a dataclass and a list for a tuple."""
+    if isinstance(schema, dict):
+        if schema.get("type") in ("dataclass", "tuple"):
+            schema["strict"] = False
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for item in schema:
+            _relax_containers(item)

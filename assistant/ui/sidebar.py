@@ -17,11 +17,12 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from assistant.codegen.script import thread_script
-from assistant.errors import BackendError, StoreError
+from assistant.errors import BackendError, StoreError, ThreadImportError
 from assistant.locale import N_, Sentence
 from assistant.markdown.escape import escape_markdown
 from assistant.runs.loop import INTERRUPTED
-from assistant.storage.export import as_json, as_markdown, from_json
+from assistant.storage.json_export import export_json, import_json
+from assistant.storage.markdown_export import export_markdown
 from assistant.storage.search import ThreadSummary
 from assistant.storage.store import Store
 from assistant.threads import Thread, unguessable_id
@@ -213,8 +214,8 @@ def _draw_menu(thread_list: ThreadList, thread: ThreadSummary) -> None:
             _("Title"), thread.title, key=key, on_change=_rename, args=[thread_list.store, thread.id, key]
         )
         for label, suffix, export in (
-            ("Markdown", "md", lambda exported: as_markdown(exported, thread.title)),
-            (_("JSON (can be imported)"), "json", lambda exported: as_json(exported, thread.title)),
+            ("Markdown", "md", lambda exported: export_markdown(exported, thread.title)),
+            (_("JSON (can be imported)"), "json", lambda exported: export_json(exported, thread.title)),
             (_("Python script"), "py", lambda exported: thread_script(exported, thread_list.model)),
         ):
             st.download_button(
@@ -255,13 +256,13 @@ def _import(store: Store) -> None:
     if file is None:
         return
     try:
-        thread, title = from_json(file.getvalue().decode("utf-8", "replace"))
+        thread, title = import_json(file.getvalue().decode("utf-8", "replace"))
         thread.title = title
         thread.id, thread.owner = unguessable_id(), store.owner
         if thread.is_unfinished:
             thread.messages[-1].add(INTERRUPTED)
         store.save(thread)
-    except (ValueError, StoreError) as error:
-        st.toast(escape_markdown(translate(error.args[0])), icon=":material/error:")
+    except (ThreadImportError, StoreError) as error:
+        st.toast(escape_markdown(translate(error.text)), icon=":material/error:")
     else:
         _open(thread.id)

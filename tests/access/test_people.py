@@ -21,7 +21,7 @@ from assistant.recordings.recording import Recording
 from assistant.runs.autosave import Autosaver
 from assistant.runs.loop import Run
 from assistant.runs.registry import RunRegistry
-from assistant.storage.export import as_json
+from assistant.storage.json_export import export_json
 from assistant.storage.search import ThreadSummary
 from assistant.storage.store import Store
 from assistant.ui import keys
@@ -236,7 +236,7 @@ def test_an_answer_that_is_being_written_is_its_persons_alone(sign_in: SignIn, t
 
 def test_what_one_imports_is_theirs(sign_in: SignIn) -> None:
     page = sign_in(ADA)
-    exported = as_json(thread_of("eve"), "Hush").encode()
+    exported = export_json(thread_of("eve"), "Hush").encode()
     assert b"eve" not in exported
     page.file_uploader(key="import").upload("thread.json", exported).run()
     assert listed(page) == ["Hush"]

@@ -21,7 +21,7 @@ from assistant.messages import Call, Message
 from assistant.recordings.recording import Recording
 from assistant.settings import Settings
 from assistant.storage.database import Database
-from assistant.storage.export import as_json
+from assistant.storage.json_export import export_json
 from assistant.ui.resources import queued
 from assistant.ui.tool_toggles import list_tools
 from tests.access.test_people import ADA, SignIn, sign_in
@@ -134,7 +134,7 @@ def test_a_pause_in_an_imported_thread_does_not_bypass_the_limit(
     server: ModelServer, sign_in: SignIn, tmp_path: Path
 ) -> None:
     waiting = Message("assistant", [Call("c1", "book_hotel", "{}", 1)], RunPaused())
-    exported = as_json(Thread("", [Message.from_user("Book it"), waiting]), "Book it")
+    exported = export_json(Thread("", [Message.from_user("Book it"), waiting]), "Book it")
     page = sign_in(ADA, OPENAI_API_KEY=KEY, ASSISTANT_LIMIT_ALL=LIMIT)
     exhaust_limit(tmp_path)
     page.file_uploader(key="import").upload("thread.json", exported.encode()).run()

@@ -31,7 +31,8 @@ from assistant.recordings.recording import Recording
 from assistant.runs.autosave import Autosaver
 from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
-from assistant.storage.export import as_json, as_markdown
+from assistant.storage.json_export import export_json
+from assistant.storage.markdown_export import export_markdown
 from assistant.storage.store import Store
 from assistant.transports.live_recording import LiveRecording
 from assistant.transports.recorder import record_run
@@ -157,8 +158,8 @@ def of_thread(thread: Thread, recording: Recording, events: list[Event]) -> dict
         "events": repr(events),
         "messages": repr(thread.messages),
         "notes": json.dumps(thread.backend_state),
-        "Markdown": as_markdown(thread, "A thread"),
-        "JSON": as_json(thread, "A thread"),
+        "Markdown": export_markdown(thread, "A thread"),
+        "JSON": export_json(thread, "A thread"),
         "script of the thread": thread_script(thread, "m"),
         "tape": recording.as_lines(),
         "test": unpacked(pytest_zip(recording)),

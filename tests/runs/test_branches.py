@@ -17,7 +17,8 @@ from assistant.messages import Attachment, Message, Text
 from assistant.runs.autosave import Autosaver
 from assistant.runs.registry import RunRegistry
 from assistant.storage.database import create_engine, parse_url
-from assistant.storage.export import as_json, as_markdown, from_json
+from assistant.storage.json_export import export_json, import_json
+from assistant.storage.markdown_export import export_markdown
 from assistant.storage.schema import BRANCHES
 from assistant.storage.serialization import branches_as_json, branches_from_json
 from assistant.storage.store import Store
@@ -472,9 +473,9 @@ def test_what_is_attached_to_a_message_stays_when_its_text_is_edited() -> None:
 
 def test_branches_are_exported_without_notes_and_imported_again() -> None:
     thread = branched()
-    written = as_json(thread, "T")
+    written = export_json(thread, "T")
     assert '"notes": "first"' not in written
-    imported, _ = from_json(written)
+    imported, _ = import_json(written)
     assert imported.messages == thread.messages
     assert [(each.messages, each.backend_state) for each in imported.each_branch()] == [
         (each.messages, {}) for each in thread.each_branch()
@@ -482,32 +483,34 @@ def test_branches_are_exported_without_notes_and_imported_again() -> None:
     imported.switch(0, 0)
     imported.switch(3, 0)
     assert words(imported) == ["Q1", "A1", "Q2", "A2"]
-    assert "Q2" not in as_markdown(thread, "T"), "what is read is the open branch"
+    assert "Q2" not in export_markdown(thread, "T"), "what is read is the open branch"
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_file_with_damaged_branches_is_refused_in_a_sentence(damage: str) -> None:
     thread = deep(4)
-    value = json.loads(as_json(thread, "T"))
+    value = json.loads(export_json(thread, "T"))
     DAMAGE[damage](value["branches"])
-    with pytest.raises(
-        ValueError, match=r"^This thread is damaged: (its|a message in its) branches cannot be"
-    ):
-        from_json(json.dumps(value))
+    with pytest.raises(ValueError, match=r"^This chat is damaged: (its|a message in its) branches cannot be"):
+        import_json(json.dumps(value))
 
 
 @pytest.mark.parametrize("value", [1, "x", {"a": 1}, [1], [None], True])
 def test_branches_that_are_no_list_of_objects_are_refused(value: object) -> None:
-    written = json.loads(as_json(talk("Q1", "A1"), "T")) | {"branches": value}
-    with pytest.raises(ValueError, match="This thread is damaged"):
-        from_json(json.dumps(written))
+    written = json.loads(export_json(talk("Q1", "A1"), "T")) | {"branches": value}
+    with pytest.raises(ValueError, match="This chat is damaged"):
+        import_json(json.dumps(written))
 
 
 def test_an_import_believes_no_notes_and_takes_no_message_that_makes_no_sense() -> None:
-    value = json.loads(as_json(branched(), "T"))
+    value = json.loads(export_json(branched(), "T"))
     value["branches"][0]["backend_state"] = {"responses": {"conversation": "conv_of_somebody_else"}}
-    imported, _ = from_json(json.dumps(value))
+    imported, _ = import_json(json.dumps(value))
     assert [each.backend_state for each in imported.each_branch()] == [{}, {}, {}]
-    value["branches"][0]["messages"][0]["role"] = "system"
+    message = value["branches"][0]["messages"][0]
+    del message["ending"]  # a user's message has one
     with pytest.raises(ValueError, match="a message in its branches"):
-        from_json(json.dumps(value))
+        import_json(json.dumps(value))
+    message["role"] = "system"
+    with pytest.raises(ValueError, match="its branches cannot be read"):
+        import_json(json.dumps(value))

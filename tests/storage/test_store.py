@@ -64,9 +64,9 @@ def test_every_message_comes_back_equal_from_json() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [{}, [], None, {"type": "Text", "text": "x"}, {"type": "Nope"}, {"type": "Message", "more": 1}]
+    "value", [{}, [], None, {"type": "Text", "text": "x"}, {"type": "Nope"}, {"role": "user", "more": 1}]
 )
-def test_what_is_no_message_is_refused(value: object) -> None:
+def test_a_value_that_is_not_a_message_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="This is not a message"):
         message_from_json(value)  # type: ignore[arg-type]
 

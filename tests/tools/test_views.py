@@ -21,7 +21,8 @@ from streamlit.testing.v1 import AppTest
 from assistant import Thread, Toolbox, functions, tool
 from assistant.events import ToolCall, ToolResult, View
 from assistant.messages import Call, Message
-from assistant.storage.export import as_json, as_markdown, from_json
+from assistant.storage.json_export import export_json, import_json
+from assistant.storage.markdown_export import export_markdown
 from assistant.storage.serialization import message_as_json, message_from_json
 from assistant.storage.store import Store
 from assistant.tools.execution import run_tool
@@ -313,18 +314,18 @@ def test_views_are_stored_and_exported_with_a_thread(tmp_path: Path) -> None:
     store.close()
     assert again is not None
     assert again.messages == thread.messages
-    imported, _ = from_json(as_json(thread, "Things"))
+    imported, _ = import_json(export_json(thread, "Things"))
     assert imported.messages == thread.messages
-    assert "**Shown** to the person: file `data.csv`" in as_markdown(thread, "Things")
+    assert "**Shown** to the user: file `data.csv`" in export_markdown(thread, "Things")
 
 
-def test_a_result_that_was_kept_before_there_were_views_is_read_and_a_damaged_one_is_not() -> None:
-    written = message_as_json(kept(()))
-    del written["parts"][0]["result"]["views"]
-    assert message_from_json(written) == kept(())
-    damaged = as_json(Thread(messages=[kept(VIEWS[:1])]), "").replace('"kind": "table"', '"kind": "song"')
+def test_a_stored_result_without_views_is_loaded_and_a_damaged_view_is_refused() -> None:
+    stored = message_as_json(kept(()))
+    assert "views" not in stored["parts"][0]["result"]
+    assert message_from_json(stored) == kept(())
+    damaged = export_json(Thread(messages=[kept(VIEWS[:1])]), "").replace('"kind": "table"', '"kind": "song"')
     with pytest.raises(ValueError, match="its message 1 cannot be read"):
-        from_json(damaged)
+        import_json(damaged)
 
 
 def test_views_are_never_sent_to_the_model(server: ModelServer, connect_to: Connect) -> None:

@@ -21,7 +21,7 @@ from assistant.markdown.escape import escape_markdown
 from assistant.messages import Message, Text
 from assistant.runs.loop import INTERRUPTED
 from assistant.settings import Settings
-from assistant.storage.export import as_json
+from assistant.storage.json_export import export_json
 from assistant.storage.store import Store
 from assistant.tools.results import error_output
 from assistant.ui.chat import failure
@@ -522,7 +522,7 @@ def test_a_thread_is_taken_away_and_brought_back_and_goes_on(
     kept = store.load(address(page))
     assert kept is not None
     page.button(key="new_chat").click().run()
-    page.file_uploader(key="import").upload("thread.json", as_json(kept, "Mine").encode()).run()
+    page.file_uploader(key="import").upload("thread.json", export_json(kept, "Mine").encode()).run()
     assert shown(page) == before
     assert address(page).startswith("thread_")
     assert (listed(page)[0], lists(page)[0].value) == ("Mine", address(page))

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import streamlit as st
 
 from assistant.markdown.escape import escape_markdown
-from assistant.messages import Message
-from assistant.run_stats import Feedback, RunStats
+from assistant.messages import Feedback, Message
+from assistant.run_stats import RunStats
 from assistant.ui.language import _
 
 COMMENT_LENGTH = 2_000
@@ -22,22 +22,22 @@ COMMENT_LENGTH = 2_000
 def draw_footer(message: Message, number: int, keep: Callable[[], None] | None = None) -> None:
     """Draw the line of an answer, the thread's message of this number, if it has ended and says anything.
 
-    ``keep`` is given for the newest alone, which has buttons; it is called when ``message.rating`` changed.
+    ``keep`` is given for the newest alone, which has buttons; it is called when ``message.feedback`` changed.
     """
     if message.role == "user" or message.ending is None or message.is_empty:
         return
     if keep and message.text:
         _draw_buttons(message, number, keep)
-    elif words := " · ".join(filter(None, [in_short(message.effort), _rated(message.rating)])):
-        st.caption(words, help=in_full(message.effort) or None)
+    elif words := " · ".join(filter(None, [in_short(message.stats), _rated(message.feedback)])):
+        st.caption(words, help=in_full(message.stats) or None)
 
 
 @st.fragment
 def _draw_buttons(message: Message, number: int, keep: Callable[[], None]) -> None:
     """The newest answer's line. A fragment: what is pressed here draws nothing but this line again."""
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key=f"footer_{number}"):
-        if words := in_short(message.effort):
-            st.caption(words, width="content", help=in_full(message.effort) or None)
+        if words := in_short(message.stats):
+            st.caption(words, width="content", help=in_full(message.stats) or None)
         copy = st.popover(
             "",
             icon=":material/content_copy:",
@@ -49,10 +49,10 @@ def _draw_buttons(message: Message, number: int, keep: Callable[[], None]) -> No
         if copy.open:
             with copy:
                 st.code(message.text, language=None, wrap_lines=True, height=300)
-        thumbs = _state(f"thumbs_{number}", None if message.rating is None else int(message.rating.good))
+        thumbs = _state(f"thumbs_{number}", None if message.feedback is None else int(message.feedback.good))
         st.feedback("thumbs", key=thumbs, on_change=_rate, args=[message, thumbs, keep])
-    if message.rating is not None:
-        comment = _state(f"comment_{number}", message.rating.comment)
+    if message.feedback is not None:
+        comment = _state(f"comment_{number}", message.feedback.comment)
         st.text_input(
             _("Say why, if you like"),
             key=comment,
@@ -73,14 +73,14 @@ def _state(key: str, value: object) -> str:
 
 def _rate(message: Message, key: str, keep: Callable[[], None]) -> None:
     given = st.session_state[key]  # None: pressed a second time, which takes it back
-    comment = message.rating.comment if message.rating else ""
-    message.rating = None if given is None else Feedback(bool(given), comment)
+    comment = message.feedback.comment if message.feedback else ""
+    message.feedback = None if given is None else Feedback(bool(given), comment)
     keep()
 
 
 def _comment(message: Message, key: str, keep: Callable[[], None]) -> None:
-    if message.rating is not None:
-        message.rating = Feedback(message.rating.good, st.session_state[key].strip())
+    if message.feedback is not None:
+        message.feedback = Feedback(message.feedback.good, st.session_state[key].strip())
         keep()
 
 

@@ -37,7 +37,8 @@ from assistant.events import (
 )
 from assistant.messages import Call, Message, Text
 from assistant.settings import Settings
-from assistant.storage.export import as_json, as_markdown, from_json
+from assistant.storage.json_export import export_json, import_json
+from assistant.storage.markdown_export import export_markdown
 from assistant.storage.serialization import message_as_json, message_from_json
 from assistant.tools.hosted import (
     HostedTool,
@@ -81,8 +82,8 @@ def is_kept(thread: Thread) -> bool:
     for event in answer.events():
         folded.add(event)
     stored = json.loads(json.dumps(message_as_json(answer)))
-    exported, _ = from_json(as_json(thread, "A thread"))
-    assert as_markdown(thread, "A thread")
+    exported, _ = import_json(export_json(thread, "A thread"))
+    assert export_markdown(thread, "A thread")
     return folded == answer == message_from_json(stored) and exported.messages == thread.messages
 
 

@@ -21,10 +21,10 @@ from assistant.events import (
     TextDelta,
     Usage,
 )
-from assistant.messages import Message, Reasoning, Text
-from assistant.run_stats import Feedback, RunStats
+from assistant.messages import Feedback, Message, Reasoning, Text
+from assistant.run_stats import RunStats
 from assistant.runs.registry import RunRegistry
-from assistant.storage.export import as_json, from_json
+from assistant.storage.json_export import export_json, import_json
 from assistant.storage.serialization import message_as_json, message_from_json
 from assistant.storage.store import Store
 from assistant.tools.progress import MAX_PROGRESS_CHARS, progress, progress_listener
@@ -52,7 +52,7 @@ def test_the_tokens_of_all_responses_are_summed_up() -> None:
         RoundEnded("luna-2", Usage(1, 1, 1, 1)),
     ):
         message.add(event)
-    assert message.effort == RunStats("luna-2", 3, Usage(11, 3, 6, 2))
+    assert message.stats == RunStats("luna-2", 3, Usage(11, 3, 6, 2))
 
 
 def test_effort_and_rating_are_no_part_of_a_message() -> None:
@@ -71,17 +71,17 @@ def test_a_run_measures_its_answer_and_its_reasoning(server: ModelServer, connec
     assert said.index(ended) < said.index(next(each for each in said if isinstance(each, TextDelta)))
     answer = thread.messages[-1]
     assert answer == Message("assistant", [Reasoning("Hm."), Text("Hello.")], RunCompleted())
-    assert answer.effort.rounds == 1
+    assert answer.stats.rounds == 1
     thought = answer.parts[0]
     assert isinstance(thought, Reasoning)
     assert thought.seconds == ended.seconds
-    assert answer.effort.seconds is not None
-    assert 0 < ended.seconds <= answer.effort.seconds < 10
+    assert answer.stats.seconds is not None
+    assert 0 < ended.seconds <= answer.stats.seconds < 10
     assert ReasoningEnded(0.0) in list(answer.events())  # drawn again as it was drawn live
 
 
 def test_the_time_of_an_answer_that_is_gone_on_with_is_added() -> None:
-    thread = Thread("conv_1", [Message.from_user("Hi"), Message("assistant", effort=RunStats(seconds=100.0))])
+    thread = Thread("conv_1", [Message.from_user("Hi"), Message("assistant", stats=RunStats(seconds=100.0))])
 
     def run() -> Any:
         for event in (RoundStarted(1), TextDelta("Hello."), RunCompleted()):
@@ -90,7 +90,7 @@ def test_the_time_of_an_answer_that_is_gone_on_with_is_added() -> None:
 
     live = RunRegistry().start(thread, run)
     assert live.join(10)
-    seconds = thread.messages[-1].effort.seconds
+    seconds = thread.messages[-1].stats.seconds
     assert seconds is not None
     assert 100 < seconds < 110
 
@@ -119,38 +119,42 @@ def test_the_time_of_reasoning_belongs_to_the_newest(events: list[Event], parts:
 
 def test_what_is_known_about_an_answer_comes_back_from_json() -> None:
     again = message_from_json(json.loads(json.dumps(message_as_json(rated()))))
-    assert (again, again.effort, again.rating) == (rated(), EFFORT, Feedback(False, "Too short"))
+    assert (again, again.stats, again.feedback) == (rated(), EFFORT, Feedback(False, "Too short"))
 
 
-def test_an_earlier_version_of_a_message_is_read_and_written_as_it_was() -> None:
-    old = {"type": "Message", "role": "assistant", "parts": [{"type": "Reasoning", "text": "Hm."}]}
-    message = message_from_json({**old, "ending": {"type": "RunCompleted"}})
-    assert (message.effort, message.rating) == (RunStats(), None)
-    assert message_as_json(message) == {**old, "ending": {"type": "RunCompleted"}}
+def test_a_message_without_statistics_is_stored_without_them() -> None:
+    stored = {
+        "role": "assistant",
+        "parts": [{"type": "Reasoning", "text": "Hm."}],
+        "ending": {"type": "RunCompleted"},
+    }
+    message = message_from_json(stored)
+    assert (message.stats, message.feedback) == (RunStats(), None)
+    assert message_as_json(message) == stored
 
 
 def test_a_thumb_is_exported_and_imported() -> None:
-    thread, _ = from_json(as_json(Thread("conv_1", [Message.from_user("Hi"), rated()]), "Hi"))
-    assert (thread.messages[1].effort, thread.messages[1].rating) == (EFFORT, Feedback(False, "Too short"))
+    thread, _ = import_json(export_json(Thread("conv_1", [Message.from_user("Hi"), rated()]), "Hi"))
+    assert (thread.messages[1].stats, thread.messages[1].feedback) == (EFFORT, Feedback(False, "Too short"))
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("effort", None),
-        ("effort", {"type": "Text", "text": "x"}),
-        ("effort", {"type": "Effort", "seconds": "long"}),
-        ("effort", {"type": "Effort", "seconds": 1e300}),
-        ("effort", {"type": "Effort", "usage": {"type": "Usage", "input": "1"}}),
-        ("rating", {"type": "Rating", "good": "yes"}),
-        ("rating", 1),
+        ("stats", None),
+        ("stats", {"text": "x"}),
+        ("stats", {"seconds": "long"}),
+        ("stats", {"seconds": 1e300}),
+        ("stats", {"usage": {"input": "1"}}),
+        ("feedback", {"good": "yes"}),
+        ("feedback", 1),
     ],
 )
 def test_a_file_with_nonsense_about_an_answer_is_refused(name: str, value: Any) -> None:
-    written = json.loads(as_json(Thread("conv_1", [Message.from_user("Hi"), rated()]), "Hi"))
+    written = json.loads(export_json(Thread("conv_1", [Message.from_user("Hi"), rated()]), "Hi"))
     written["messages"][1][name] = value
-    with pytest.raises(ValueError, match="This thread is damaged: its message 2 cannot be read"):
-        from_json(json.dumps(written))
+    with pytest.raises(ValueError, match="This chat is damaged: its message 2 cannot be read"):
+        import_json(json.dumps(written))
 
 
 # --- in words ---------------------------------------------------------------------------------------
@@ -290,7 +294,7 @@ def kept(path: Path) -> Feedback | None:
     thread = store.load("conv_1")
     store.close()
     assert thread is not None
-    return thread.messages[1].rating
+    return thread.messages[1].feedback
 
 
 def test_a_thumb_and_its_comment_are_kept_at_once_and_can_be_taken_back(tmp_path: Path) -> None:
