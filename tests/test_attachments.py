@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from assistant import Assistant, Thread, Toolbox
 from assistant.attachments import MOST, MOST_BYTES, MOST_CHARACTERS, attach, is_valid_attachment, plain_name
 from assistant.backends.client import connect
-from assistant.backends.context import size
+from assistant.backends.context import count_tokens
 from assistant.backends.files import takes
 from assistant.codegen.script import thread_script
 from assistant.events import Event, Note, RunCompleted, RunFailed
@@ -432,8 +432,8 @@ def test_an_image_counts_as_its_tokens_and_not_as_its_bytes() -> None:
     large = Attachment("x.png", "image/png", "A" * 5_000_000)
     part = {"type": "input_image", "image_url": large.url}
     noted = {"type": "input_image", "image_url": f"attachment:{large.digest}"}
-    assert 4_500 < size([{"role": "user", "content": [part]}]) < 4_700
-    assert 4_500 < size([{"role": "user", "content": [noted]}]) < 4_700
+    assert 1_500 < count_tokens([{"role": "user", "content": [part]}]) < 1_567
+    assert 1_500 < count_tokens([{"role": "user", "content": [noted]}]) < 1_567
 
 
 def test_a_file_says_little_of_itself_where_it_is_printed() -> None:

@@ -1,9 +1,7 @@
-"""What a run takes, as it goes: the tokens of each response.
+"""Report the tokens of each response of a run, as soon as it is over.
 
-Not here: where they are counted (``usage_store.py``), or what they cost (``wire/prices.py``).
-
-The one rule: whatever a server may ask money for is counted, also when the answer failed or was stopped. What
-nobody said is estimated, rather too high than too low.
+Whatever a server may charge for is counted, also if the answer failed or was stopped. Tokens that the server does not
+report are estimated, rather too high than too low.
 """
 
 from collections.abc import Callable, Generator
@@ -22,57 +20,52 @@ from assistant.events import (
 )
 from assistant.messages import Attachment, Call, Reasoning, Refusal, Text
 from assistant.threads import Thread
-
-BYTES_PER_TOKEN = 3
-"""Of UTF-8: English has about 4, Japanese about 3; on the safe side."""
-
-FILE_TOKENS = 1500
-"""Of an image or a file that is no text."""
+from assistant.token_estimate import FILE_TOKENS, estimate_tokens
 
 
 def with_metering(
     run: EventStream, thread: Thread, charge: Callable[[Usage, str], None]
 ) -> Generator[Event, None, None]:
-    """The same run; ``charge`` is called with the tokens of each response, as soon as it is over.
+    """Yield the events of a run, and call ``charge`` with the tokens and the model of each response.
 
-    And with the model that answered, where the server told.
+    The model is "" if the server does not report it.
     """
-    asked, said = False, 0
+    is_open, output = False, list[str]()
     with closing(run) as events:
         try:
             for event in events:
                 match event:
                     case RoundStarted():
-                        asked, said = True, 0
+                        is_open, output = True, []
                     case TextDelta(text) | ReasoningDelta(text) | ToolCallDelta(_, _, text):
-                        said += _bytes(text)
+                        output.append(text)
                     case RoundEnded(model, usage):
-                        charge(usage or _estimated(thread, said), model)
-                        asked = False
-                    case RunFailed() if not said:
-                        asked = False  # it was refused, or never heard
+                        charge(usage or _estimate(thread, output), model)
+                        is_open = False
+                    case RunFailed() if not output:
+                        is_open = False  # the request was refused, or never arrived
                     case _:
                         pass
                 yield event
         finally:
-            if asked:
-                charge(_estimated(thread, said), "")
+            if is_open:
+                charge(_estimate(thread, output), "")
 
 
-def _estimated(thread: Thread, said: int) -> Usage:
-    """As if all of the thread had been sent once."""
-    size = 0
+def _estimate(thread: Thread, output: list[str]) -> Usage:
+    """Return the usage as if all of the thread had been sent once."""
+    texts: list[str] = []
+    files = 0
     for message in thread.messages:
         for part in message.parts:
             match part:
                 case Text(text) | Refusal(text) | Reasoning(text):
-                    size += _bytes(text)
+                    texts.append(text)
                 case Call(_, name, arguments, result=result):
-                    size += _bytes(name + arguments + (result.output if result else ""))
+                    texts += [name, arguments, result.output if result else ""]
+                case Attachment() if part.is_text:
+                    texts.append(part.content.decode("utf-8", "replace"))
                 case Attachment():
-                    size += len(part.content) if part.is_text else FILE_TOKENS * BYTES_PER_TOKEN
-    return Usage(input=-(-size // BYTES_PER_TOKEN), output=-(-said // BYTES_PER_TOKEN))
-
-
-def _bytes(text: str) -> int:
-    return len(text.encode("utf-8", "replace"))
+                    files += 1
+    tokens = estimate_tokens("".join(texts), cautious=True) + files * FILE_TOKENS
+    return Usage(input=tokens, output=estimate_tokens("".join(output), cautious=True))

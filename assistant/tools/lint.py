@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from assistant.locale import N_
+from assistant.token_estimate import estimate_tokens
 from assistant.tools.schema import Json, strict_schema
 from assistant.tools.toolbox import Tool, Toolbox
 
@@ -62,15 +63,6 @@ def estimate_toolbox_tokens(toolbox: Toolbox) -> int:
     return sum(
         estimate_tokens(json.dumps(function_param(tool), ensure_ascii=False)) for tool in toolbox.values()
     )
-
-
-def estimate_tokens(text: str) -> int:
-    """Return about how many tokens a text has: one per four ASCII characters, one per other character.
-
-    Tokenizers differ; the estimate is within about a third for texts in most languages.
-    """
-    ascii_count = sum(character.isascii() for character in text)
-    return -(-ascii_count // 4) + len(text) - ascii_count
 
 
 def _warnings(tool: Tool[..., Any]) -> Iterator[LintWarning]:

@@ -8,7 +8,7 @@ import pytest
 from pydantic import AnyUrl, BaseModel, ConfigDict
 
 from assistant import Tool, Toolbox, functions, tool
-from assistant.tools.lint import LintWarning, estimate_tokens, estimate_toolbox_tokens, lint
+from assistant.tools.lint import LintWarning, estimate_toolbox_tokens, lint
 from tests.conftest import add
 
 
@@ -173,14 +173,3 @@ def test_the_size_of_all_schemas_grows_with_each_function() -> None:
         estimate_toolbox_tokens(Toolbox(each)) for each in toolbox.values()
     )
     assert 40 < estimate_toolbox_tokens(Toolbox(add)) < 80
-
-
-def test_tokens_are_estimated() -> None:
-    assert [estimate_tokens(each) for each in ("", "a", "four", "fours", "京都へ", "京 都")] == [
-        0,
-        1,
-        1,
-        2,
-        3,
-        3,
-    ]

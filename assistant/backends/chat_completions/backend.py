@@ -13,7 +13,7 @@ from assistant.backends.chat_completions.items import chat_tools
 from assistant.backends.chat_completions.state import ChatState
 from assistant.backends.chat_completions.stream import DONE, parse_chunks, read_completion
 from assistant.backends.client import address, is_streamed
-from assistant.backends.context import BYTES_PER_TOKEN, SHORTENED, size
+from assistant.backends.context import SHORTENED, count_tokens
 from assistant.backends.error_translation import refuse_web_page, require_final_event, translate_errors
 from assistant.backends.json_access import Object
 from assistant.backends.parameters import without_refused
@@ -60,7 +60,7 @@ class ChatCompletions(RemoteBackend):
         state = ChatState(thread, f"{address(self._client)} {self._model}")
         parameters = self._parameters(toolbox)
         was_shortened = False
-        if self._context and state.shorten(self._context * BYTES_PER_TOKEN - size([parameters])):
+        if self._context and state.shorten(self._context - count_tokens([parameters])):
             was_shortened = True
             yield SHORTENED
         while True:

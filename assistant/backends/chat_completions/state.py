@@ -5,7 +5,7 @@ model does not accept.
 """
 
 from assistant.backends.chat_completions.items import chat_messages
-from assistant.backends.context import shortened
+from assistant.backends.context import items_to_leave_out
 from assistant.backends.files import told_by_name
 from assistant.backends.json_access import Object
 from assistant.backends.sync_state import Stored, SyncState
@@ -33,13 +33,13 @@ class ChatState(SyncState):
         """Return the messages to send."""
         return self._messages[self.left_out :]
 
-    def shorten(self, max_bytes: int | None = None) -> bool:
+    def shorten(self, max_tokens: int | None = None) -> bool:
         """Leave out the oldest turns from now on; return whether there was anything to leave out.
 
-        With ``max_bytes``, only as much as necessary; otherwise about half of the history.
+        With ``max_tokens``, only as much as necessary; otherwise about half of the history.
         """
         before = self.left_out
-        self.left_out = shortened(self._messages, before, max_bytes)
+        self.left_out = items_to_leave_out(self._messages, before, max_tokens)
         return self.left_out > before
 
     def name_attachments(self, refusal: BackendError) -> Note | None:

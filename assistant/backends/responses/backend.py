@@ -16,7 +16,7 @@ from openai import OpenAI, Stream
 
 from assistant.backends.base import RemoteBackend
 from assistant.backends.client import address
-from assistant.backends.context import BYTES_PER_TOKEN, SHORTENED, size
+from assistant.backends.context import SHORTENED, count_tokens
 from assistant.backends.error_translation import (
     refuse_web_page,
     require_final_event,
@@ -64,9 +64,9 @@ class _Exchange:
     rebuilt: bool = False
     shortened: bool = False
 
-    def shorten(self, sent: list[Item], max_bytes: int | None = None) -> Generator[Event, None, bool]:
+    def shorten(self, sent: list[Item], max_tokens: int | None = None) -> Generator[Event, None, bool]:
         """Leave out the oldest turns, with one note for the user; return whether that was possible."""
-        shortened = self.state.shorten(sent, max_bytes)
+        shortened = self.state.shorten(sent, max_tokens)
         if shortened and not self.shortened:
             self.shortened = True
             yield SHORTENED
@@ -172,7 +172,7 @@ class Responses(RemoteBackend):
         if state.conversation and not sent:
             return (yield from _adopt_answer(state))
         if self._context:
-            yield from exchange.shorten(sent, self._context * BYTES_PER_TOKEN - size([exchange.parameters]))
+            yield from exchange.shorten(sent, self._context - count_tokens([exchange.parameters]))
         state.uncertain = True
         shown = state.thread.messages[-1].unfinished if state.running else []
         response = yield from skip_shown(shown, self._read(exchange, sent))

@@ -7,7 +7,7 @@ from typing import Any, Literal, cast
 import openai
 from openai import Omit, OpenAI, omit
 
-from assistant.backends.context import shortened
+from assistant.backends.context import items_to_leave_out
 from assistant.backends.error_translation import translate_errors, wrong_api_error
 from assistant.backends.files import content_of, light, told_by_name, whole
 from assistant.backends.responses.hosted import is_approval_request
@@ -134,12 +134,12 @@ class ResponsesState(SyncState):
         """Send the refused attachments by name from now on; return a note, or None if there are none."""
         return told_by_name(self.thread, self.named_only, refusal, all_told=self.conversation is None)
 
-    def shorten(self, sent: list[Item], max_bytes: int | None = None) -> bool:
-        """Leave out the oldest turns from now on; return whether that was possible. See ``context.shortened``."""
+    def shorten(self, sent: list[Item], max_tokens: int | None = None) -> bool:
+        """Leave out the oldest turns from now on; return whether that was possible. See ``items_to_leave_out``."""
         before = self.left_out
         if not self.conversation:
-            self.left_out = shortened(self.items + sent, before, max_bytes)
-        elif self.items and max_bytes is None:
+            self.left_out = items_to_leave_out(self.items + sent, before, max_tokens)
+        elif self.items and max_tokens is None:
             self.left_out = 1
         return self.left_out > before
 

@@ -15,8 +15,9 @@ import streamlit as st
 from assistant.events import ToolCall, ToolResult
 from assistant.locale import N_
 from assistant.markdown.escape import escape_markdown
+from assistant.token_estimate import estimate_tokens
 from assistant.tools.execution import execute
-from assistant.tools.lint import LintWarning, estimate_tokens, estimate_toolbox_tokens, function_param, lint
+from assistant.tools.lint import LintWarning, estimate_toolbox_tokens, function_param, lint
 from assistant.tools.toolbox import Tool, Toolbox
 from assistant.ui.background import in_background
 from assistant.ui.chat.tool_call import SHOWN_LENGTH, first_of, indented

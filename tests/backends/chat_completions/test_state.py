@@ -26,7 +26,7 @@ def test_whole_turns_are_left_out_and_stay_left_out() -> None:
 def test_the_last_turn_is_never_left_out() -> None:
     state = ChatState(thread_of("1?"), "server model")
     assert not state.shorten()
-    assert not state.shorten(max_bytes=1)
+    assert not state.shorten(max_tokens=1)
     assert len(state.messages()) == 2
 
 
