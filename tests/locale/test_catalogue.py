@@ -80,8 +80,8 @@ def test_japanese_has_full_width_punctuation() -> None:
             words = re.sub(r"`[^`]*`", "", text)
             assert LETTERS.search(words) or message in WITHOUT_LETTERS, message
             # Full-width marks next to Japanese letters, and none of the half-width ones.
-            assert not re.search(r"[\u3040-\u30ff\u4e00-\u9fff][,.!?;()]", words), text
-            assert not re.search(r"[,.!?;][\u3040-\u30ff\u4e00-\u9fff]", words), text
+            assert not re.search(r"[\u3040-\u30ff\u4e00-\u9fff][,.!?:;()]", words), text
+            assert not re.search(r"[,.!?:;][\u3040-\u30ff\u4e00-\u9fff]", words), text
 
 
 @pytest.mark.parametrize("path", catalogue.SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

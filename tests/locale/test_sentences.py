@@ -33,7 +33,7 @@ def test_the_plural_is_used_unless_the_count_is_one(count: int, expected: str) -
 
 def test_a_sentence_is_translated_with_its_parameters() -> None:
     assert translate(BUSY, "ja") == (
-        "localhost でエラーが起きました。少し待って、もう一度お試しください。サーバーの応答: no {0}"
+        "localhost でエラーが起きました。少し待って、もう一度お試しください。サーバーの応答：no {0}"
     )
     assert translate(NESTED, "ja") == "a.png は添付できません。Xでは画像を扱えません。"
     assert translate(BUSY, "en") == str(BUSY)
