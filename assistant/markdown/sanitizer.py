@@ -17,13 +17,13 @@ from collections.abc import Callable
 
 from assistant.markdown.code import (
     FENCE,
-    PLAIN,
     Fence,
     is_diagram,
     read_diagram,
     read_marks,
     read_possible_code,
 )
+from assistant.markdown.code_span import CodeSpan
 from assistant.markdown.directives import read_colon
 from assistant.markdown.formulas import FormulaReader, read_dollar
 from assistant.markdown.images import Image, parse_image
@@ -37,7 +37,6 @@ _RAW_HTML = re.compile(r"<(?:script|pre|style|textarea|!|\?)", re.IGNORECASE)
 _SPACES = re.compile(r"[ \t]{0,99}")
 _QUOTED = re.compile(r"(?:[ \t]{0,99}>){1,9}[ \t]{0,99}")
 _CLOSES = {mark: re.compile(mark + r"{1,99}[ \t]{0,99}") for mark in "`~"}
-_TICKS = re.compile("`{1,99}")
 
 # Words, and what of a paragraph leaves no doubt that a backtick after it opens code.
 _WORDS = re.compile(r"[^\n\\`~!$:]+")
@@ -50,38 +49,36 @@ _HTML_LINE = re.compile(r"\n[ \t]*<")
 
 
 class MarkdownSanitizer:
-    """One text, made fit for Streamlit while it comes: ``take`` its pieces, then ``rest``."""
+    """Sanitizes one text while it arrives: ``feed`` its pieces, then ``flush``."""
 
     def __init__(self) -> None:
-        self._held = ""  # not given out yet
-        self._offset = 0  # of that in the text
+        self._held = ""  # not returned yet
+        self._offset = 0  # where that begins in the text
         self._before = ""  # the last few characters before that
-        self._flushed_end = ""  # what was given out in need: its last character, or "closed" for a fence
+        self._flushed_end = ""  # the last character of a flush, or "closed" if it closed a fence
         self._ended_with_return = False
         self._read: Callable[[str, int, bool], Step] = self._begin_line
-        # Of the line
-        self._first = True  # whether nothing but empty lines was read
-        self._prefix: str | None = None  # what stands before the first word, until that was read
-        self._after_empty = True  # or after a line of indented code
+        # The line
+        self._first = True  # only empty lines were read
+        self._prefix: str | None = None  # what stands before the first word; None after that word
+        self._after_empty = True  # the line follows an empty one, or indented code
         self._in_list = False
         self._fence: Fence | None = None
-        # Of the paragraph
-        self._words: list[str] = []  # as given out, since its beginning or its last code
-        self._clear = True  # whether a backtick after all of it opens code for certain
+        # The paragraph
+        self._words: list[str] = []  # the text since its beginning or its last code
+        self._clear = True  # a backtick after all of it certainly opens code
         self._has_html = False
-        self._ticks = 0  # that opened the code that is open
-        self._ticks_clear = False
-        self._has_bar = False  # whether there is a bar in that, which may be the end of a table's cell
-        # Of the text
+        self._span = CodeSpan(0, certain=False)
+        # The text
         self._formulas = FormulaReader()
-        self._doubt = False  # whether there may be other fences, or fewer, than are known here
-        self._no_image_before = 0  # the position up to which no image ends
+        self._doubt = False  # there may be other fences than the known ones
+        self._no_image_before = 0  # the position before which no image begins
 
     def feed(self, text: str) -> str:
-        """What of the text so far can be shown and was not yet.
+        """Add a piece of text; return what can be shown now.
 
-        A few characters are held back while it is not clear what they are; of an image, a formula or code
-        with ``![`` in it, all until its end.
+        A few characters are held back until it is clear what they are, and an image, a formula or code with ``![``
+        until its end.
         """
         if not text:
             return ""
@@ -97,9 +94,9 @@ class MarkdownSanitizer:
         return " " * joins + self._advance(text, ended=False)
 
     def flush(self) -> str:
-        """What was held back, for when the text has ended.
+        """Return what was held back, at the end of the text or at a pause.
 
-        Text may follow, but what was held back is then not joined with it: half an image is none.
+        Text that follows is not joined with it: half an image stays text.
         """
         if not self._held:
             return ""
@@ -144,7 +141,7 @@ class MarkdownSanitizer:
             return None
         first, self._first = self._first, False
         if first and text[end : end + 1].isspace():
-            self._doubt = True  # Streamlit strips a text of every kind of space
+            self._doubt = True  # Streamlit strips every kind of space
         indent = len(prefix.expandtabs(4))
         if bare and indent >= 4 and self._after_empty and not (self._in_list or first):
             self._clear, self._read = False, self._read_code
@@ -155,13 +152,13 @@ class MarkdownSanitizer:
             self._in_list = False
         self._after_empty = False
         if opens:
-            # Streamlit strips a text: the indent of its first line is none, or not there.
+            # Streamlit strips the text, so the indent of its first line may disappear.
             self._doubt = self._doubt or self._has_html or len(opens[0]) == 99 or (first and indent > 3)
-            sure = bare and indent <= 3 and "\t" not in prefix
-            self._clear = self._clear and sure
-            self._fence = Fence(opens[0], 0 if first and sure else indent, ">" in prefix, sure, drawn)
+            certain = bare and indent <= 3 and "\t" not in prefix
+            self._clear = self._clear and certain
+            self._fence = Fence(opens[0], 0 if first and certain else indent, ">" in prefix, certain, drawn)
             self._read = self._read_info
-            return opens.end(), text[at : opens.end()] + "." * (drawn and not sure)
+            return opens.end(), text[at : opens.end()] + "." * (drawn and not certain)
         if text.startswith("<", end):
             self._has_html = True
             self._doubt = self._doubt or _RAW_HTML.match(text, end) is not None
@@ -180,7 +177,7 @@ class MarkdownSanitizer:
         if text.startswith("\n", end) and not fence.quoted:
             return end + 1, text[at : end + 1]
         if not inside or (not indent and fence.indent and not fence.certain):
-            self._fence = None  # what it stands in has ended, if it was a fence at all
+            self._fence = None  # its list or quote has ended, if it was a fence at all
             return at, ""
         if indent < fence.indent:
             self._doubt = True
@@ -203,16 +200,11 @@ class MarkdownSanitizer:
         return end, text[at:end]
 
     def _read_info(self, text: str, at: int, ended: bool) -> Step:
-        """After the mark of a fence; with a backtick in it, it was none."""
+        """Read the info string of a fence; with a backtick in it, the mark opened a code span instead."""
         fence = self._fence
         if fence and fence.mark[0] == "`" and text[at] == "`":
-            self._fence, self._ticks, self._ticks_clear, self._clear = (
-                None,
-                len(fence.mark),
-                False,
-                False,
-            )
-            self._read = self._read_ticks
+            self._fence, self._clear = None, False
+            self._span, self._read = CodeSpan(len(fence.mark), certain=False), self._read_code_span
             return at, ""
         if text[at] == "\n":
             self._read = self._begin_line
@@ -220,7 +212,7 @@ class MarkdownSanitizer:
         return read_possible_code(text, at, ended)
 
     def _read_code(self, text: str, at: int, ended: bool) -> Step:
-        """A line of a fence, or of indented code."""
+        """Read a line of a fence or of indented code."""
         if text[at] == "\n":
             self._read = self._begin_line
             self._after_empty = self._after_empty or self._fence is None
@@ -232,46 +224,15 @@ class MarkdownSanitizer:
             return end, text[at:end]
         return read_possible_code(text, at, ended)
 
-    def _read_ticks(self, text: str, at: int, ended: bool) -> Step:
-        """Inside of code in a line."""
-        end = match_end(PLAIN, text, at)
-        if end > at:
-            self._has_bar = self._has_bar or "|" in text[at:end]
-            return end, text[at:end]
+    def _read_code_span(self, text: str, at: int, ended: bool) -> Step:
         if text[at] == "\n":
             self._clear, self._read = False, self._begin_line
             return at + 1, "\n"
-        if text[at] == "!" and self._ticks_clear and not (self._has_bar or self._doubt):
-            return self._read_certain_ticks(text, at, ended)
-        if text[at] != "`":
-            return read_possible_code(text, at, ended)
-        end = match_end(_TICKS, text, at)
-        if end == len(text) and not ended and end - at < 99:
-            return None
-        if end - at == self._ticks:
+        step = self._span.read(text, at, ended, self._doubt)
+        if self._span.closed:
             self._read = self._read_words
-            self._clear = self._clear and not self._has_bar
-            return end, text[at:end]
-        return read_marks(text, at, ended)
-
-    def _read_certain_ticks(self, text: str, at: int, ended: bool) -> Step:
-        """An exclamation mark in code that is certainly code if it ends in the same line and cell."""
-        if not text.startswith("![", at):
-            return (at + 1, "!") if ended or at + 1 < len(text) else None
-        limit = at + MAX_SPAN_CHARS
-        line_end = text.find("\n", at, limit)
-        for run in _TICKS.finditer(text, at, limit if line_end < 0 else line_end):
-            if len(run[0]) == self._ticks and run.end() < limit:
-                if run.end() == len(text) and not ended:
-                    return None
-                if "|" in text[at : run.start()]:
-                    break
-                return run.start(), text[at : run.start()]
-        else:
-            if line_end < 0 and len(text) < limit and not ended:
-                return None
-        self._ticks_clear = False
-        return at + 1, "! "
+            self._clear = self._clear and not self._span.has_bar
+        return step
 
     # --- words ----------------------------------------------------------------------------------------
 
@@ -309,7 +270,7 @@ class MarkdownSanitizer:
                 return self._read_formula("\\(", "\\)", text, at, ended)
             case "[":
                 return self._read_formula("\\[", "\\]", text, at, ended)
-            case ":":  # Streamlit has commands that it finds after Markdown took the backslash away
+            case ":":  # Streamlit looks for some commands after Markdown has removed the backslash
                 step = self._read_colon(text, at + 1, ended)
                 plainly = step is not None and step[1][0] == ":" and "&#" not in step[1]
                 return (step[0], "\\" + step[1]) if step and plainly else step
@@ -324,8 +285,7 @@ class MarkdownSanitizer:
         end = step[0]
         self._clear = self._clear and end - at < 99 and _CLEAR.fullmatch("".join(self._words)) is not None
         self._words = []
-        self._ticks, self._ticks_clear, self._has_bar = end - at, self._clear, False
-        self._read = self._read_ticks
+        self._span, self._read = CodeSpan(end - at, certain=self._clear), self._read_code_span
         return step
 
     def _read_colon(self, text: str, at: int, ended: bool) -> Step:
@@ -335,7 +295,7 @@ class MarkdownSanitizer:
         return step
 
     def _read_address(self, text: str, at: int, ended: bool) -> Step:
-        """Inside of an address, nothing is changed."""
+        """Read the rest of a web address unchanged."""
         end = match_end(_URL, text, at)
         if end == at:
             self._read = self._read_words
@@ -383,9 +343,10 @@ class MarkdownSanitizer:
             window = text[at : at + MAX_SPAN_CHARS]
             try:
                 image = parse_image(window)
-                is_link = image is not None and self._before.endswith("[")
                 is_badge = (
-                    is_link and image is not None and window[image.length] + window[image.length + 1] == "]("
+                    image is not None
+                    and self._before.endswith("[")
+                    and window[image.length] + window[image.length + 1] == "]("
                 )
             except IndexError:
                 if len(window) < MAX_SPAN_CHARS and not ended:
