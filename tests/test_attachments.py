@@ -262,7 +262,7 @@ def test_an_agent_is_told_of_images_and_of_other_files_by_name(
     words = (
         f"What is this?\n\n[Image cat.png]\n\n[File ticket.pdf, which cannot be shown to you]\n\n{NOTES_TOLD}"
     )
-    begun = {"type": "agent.session.input.message", "input": session.asked["input"]}
+    begun = {"type": "agent.session.input.message", "input": session.body["input"]}
     assert checked(AgentSessionInputParam, [begun])[0]["input"] == [
         {
             "role": "user",
@@ -287,7 +287,7 @@ def test_an_assistant_is_told_of_text_files_and_of_others_by_name(
     thread = Thread()
     list(assistant.run(thread, "What is this?", [CAT, NOTES]))
     (told,) = server.threads
-    assert server.said(told)[0] == ("user", f"What is this?\n\n{UNSEEN}\n\n{NOTES_TOLD}")
+    assert server.transcript(told)[0] == ("user", f"What is this?\n\n{UNSEEN}\n\n{NOTES_TOLD}")
 
 
 def test_a_message_may_be_a_file_alone(server: Any, assistant: Assistant) -> None:

@@ -139,8 +139,6 @@ NOT_YET_SMALL = listed("assistant/backends assistant/demo assistant/ui ")
 NOT_YET_DESCRIBED = listed(
     "assistant/access "
     "assistant/backends "
-    "assistant/backends/agents "
-    "assistant/backends/assistants "
     "assistant/backends/responses "
     "assistant/demo "
     "assistant/markdown "
@@ -154,8 +152,6 @@ NOT_YET_DESCRIBED = listed(
 )
 NOT_YET_UNIQUE = listed("attachments events files ")
 NOT_YET_PUBLIC = listed(
-    "tests/backends/agents/test_agents.py "
-    "tests/backends/assistants/test_assistants.py "
     "tests/backends/responses/test_background.py "
     "tests/backends/test_context.py "
     "tests/backends/test_contract.py "
@@ -165,9 +161,6 @@ NOT_YET_PUBLIC = listed(
     "tests/docs/test_docs.py "
     "tests/runs/test_branches.py "
     "tests/runs/test_cuts.py "
-    "tests/servers/agents.py "
-    "tests/servers/assistants.py "
-    "tests/servers/chat_completions.py "
     "tests/tools/test_hostile.py "
     "tests/transports/test_faults.py "
     "tests/transports/test_recorder.py "

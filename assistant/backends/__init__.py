@@ -2,7 +2,7 @@
 
 ``open_backend`` returns the backend for some settings. The rest of the package may import this module,
 ``base`` (the interfaces), ``lazy``, ``files`` (which attachments a protocol takes), ``transcription``,
-``client``, ``connection.choices``, ``connection.models`` and ``connection.checks``, and the four
+``client``, the modules of ``connection`` that its docstring names, and the four
 ``<protocol>.backend`` modules where a recording is replayed.
 """
 

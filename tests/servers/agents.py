@@ -1,14 +1,14 @@
-"""A loopback server that plays the scripts of ``wire.py`` over the wire of the Agents API.
+"""A loopback server that plays scripts over the Agents API.
 
     with AgentsServer() as server:
         server.plays(calls(call("add", a=1, b=2)), text("Three."))
         ...point the SDK at server.url...
 
-Not here: anything of the application. It keeps sessions and refuses what the real service refuses, in its
-words: a result that no call waits for, a session that is unknown, or that cannot be deleted yet.
+It stores sessions and refuses what the real service refuses, in its words: a result that no call waits for, an unknown
+session, a session that cannot be deleted yet.
 
-The one rule: a turn goes on whoever listens. What a cut play ``keeps`` says how: it fails (``nothing``), it
-is finished at once (``all``), or when somebody has looked at the session (``late``).
+A turn continues without a listener. ``Play.keeps`` defines how a turn ends whose connections were cut: it fails
+(``nothing``), is completed at once (``all``), or as soon as the session has been retrieved (``late``).
 """
 
 import json
@@ -18,19 +18,12 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.servers.responses import Handler, Json, ModelServer, Play, _id, _split, _sse, error
-
-USAGE = {
-    "input_tokens": 10,
-    "input_tokens_details": {"cached_tokens": 2},
-    "output_tokens": 5,
-    "output_tokens_details": {"reasoning_tokens": 1},
-    "total_tokens": 15,
-}
+from tests.servers.agents_turn import USAGE, turn_events
+from tests.servers.responses import Handler, Json, ModelServer, Play, error, new_id, sse_event
 
 
 class Cut:
-    """In a session's log: here the connections are cut."""
+    """An entry of a session's log at which the connections are cut."""
 
     def __init__(self, play: Play, event: Json) -> None:
         self.play, self.event = play, event
@@ -39,30 +32,30 @@ class Cut:
 class Session:
     """A session: its items, its turns, and the log of its events."""
 
-    def __init__(self, server: "AgentsServer", asked: Json) -> None:
+    def __init__(self, server: "AgentsServer", body: Json) -> None:
         self.server = server
-        self.id = _id("sess")
-        self.asked = asked
-        self.metadata = asked.get("metadata") or {}
+        self.id = new_id("sess")
+        self.body = body
+        self.metadata = body.get("metadata") or {}
         self.items: list[Json] = []
         self.turns: list[Json] = []
         self.status = "idle"
         self.actions: list[Json] = []
-        self.given: list[Json] = []  # the results since the session waits
+        self.results: list[Json] = []  # those received since the session waits for results
         self.log: list[Json | Cut] = []
-        self.news = threading.Condition(server.lock)
-        self.stop = threading.Event()  # the running turn is to be cancelled
-        self.looked = threading.Event()  # somebody has retrieved it
-        self.answered: list[Json] = []  # the actions that have their results
-        self.playing = False  # a play is being played
+        self.changed = threading.Condition(server.lock)
+        self.stop = threading.Event()  # set to cancel the running turn
+        self.retrieved = threading.Event()
+        self.answered: list[Json] = []  # the actions whose results were received
+        self.is_playing = False
 
     def object(self) -> Json:
-        overrides = self.asked.get("agent") or {}
+        overrides = self.body.get("agent") or {}
         return {
             "id": self.id,
             "object": "agent.session",
             "agent": {
-                "id": self.asked["agent_id"],
+                "id": self.body["agent_id"],
                 "model": "test-model",
                 "multi_agent": {"enabled": False},
                 "instructions": overrides.get("instructions", "Answer."),
@@ -92,11 +85,11 @@ class Session:
             "vault_ids": [],
         }
 
-    def say(self, kind: str, **fields: Any) -> None:
-        """Put an event into the log."""
+    def emit(self, kind: str, **fields: Any) -> None:
+        """Append an event to the log."""
         prefix = "" if kind == "error" else "agent.session."
-        event: Json = {"type": prefix + kind, "event_id": _id("evt"), **fields}
-        with self.news:
+        event: Json = {"type": prefix + kind, "event_id": new_id("evt"), **fields}
+        with self.changed:
             if kind in ("created", "in_progress", "idle", "requires_action", "failed", "budget_reached"):
                 if kind != "created":
                     self.status = kind
@@ -105,16 +98,16 @@ class Session:
                 event["session_id"] = self.id
             self.log.append(event)
             if self.server.noisy:
-                self.log += [event, {"type": "agent.session.unheard_of", "event_id": _id("evt"), "x": [1]}]
-            self.news.notify_all()
+                self.log += [event, {"type": "agent.session.unknown", "event_id": new_id("evt"), "x": [1]}]
+            self.changed.notify_all()
 
     def listen(self, position: int) -> Iterator[Json | Cut]:
         while True:
-            with self.news:
+            with self.changed:
                 while position >= len(self.log):
                     if self.server.closing.is_set():
                         return
-                    self.news.wait(0.05)
+                    self.changed.wait(0.05)
                 entry = self.log[position]
             yield entry
             position += 1
@@ -127,9 +120,9 @@ class Session:
 class AgentsServer(ModelServer):
     """Plays its scripts as an agent's turns; ``functions`` are those that the agent declares.
 
-    ``noisy`` says every event twice and others between them, ``stale`` lists calls again that have their
-    result, ``slow`` is how many results are refused because the call is not known yet, and ``objects`` says
-    whether arguments are sent as objects.
+    ``noisy`` sends every event twice and unrelated events between them. ``stale`` lists calls again that have their
+    results. ``slow`` is how many results are refused because the call is not known yet. ``objects`` sends arguments as
+    objects.
     """
 
     def __init__(self, functions: tuple[str, ...] = ("add",)) -> None:
@@ -138,40 +131,40 @@ class AgentsServer(ModelServer):
         self.functions = functions
         self.sessions: dict[str, Session] = {}
         self.requests: list[str] = []  # "GET /agents/sessions/…", in order
-        self.cancels: list[str] = []  # the sessions whose turn was to be cancelled
-        self.sent: list[Json] = []  # every event that was put into a log
+        self.cancels: list[str] = []  # the ids of the sessions whose turn was cancelled
+        self.sent: list[Json] = []  # every event that was sent
         self.noisy = self.stale = self.objects = False
         self.slow = 0
         self._keys: dict[str, Json] = {}
 
     def handler(self) -> type[Handler]:
-        """What answers each connection: the protocol."""
+        """Return the class that handles connections."""
         return _Agents
 
     def wait_until_idle(self) -> None:
-        """Until no play is being played, but for those that stand still until they are cancelled."""
+        """Wait until no play is being played."""
         deadline = time.monotonic() + 5
-        while any(session.playing for session in self.sessions.values()):
+        while any(session.is_playing for session in self.sessions.values()):
             assert time.monotonic() < deadline, "a turn is still under way"
             time.sleep(0.001)
 
-    def begin(self, asked: Json) -> Session | Play:
-        """A new session, with its first turn."""
-        if asked.get("agent_id") != "agent_1":
-            return self.refuse(404, f"Agent with id '{asked.get('agent_id')}' not found.")
-        if not asked.get("input"):
+    def create_session(self, body: Json) -> Session | Play:
+        """Return a new session with its first turn, or the refusal."""
+        if body.get("agent_id") != "agent_1":
+            return self.refuse(404, f"Agent with id '{body.get('agent_id')}' not found.")
+        if not body.get("input"):
             return self.refuse(400, "Missing required parameter: 'input'.")
-        play = self._next(asked)
+        play = self._next(body)
         if play.status != 200:
             return play
-        session = Session(self, asked)
+        session = Session(self, body)
         self.sessions[session.id] = session
-        session.say("created")
-        self._begin_turn(session, asked["input"], play)
+        session.emit("created")
+        self._start_turn(session, body["input"], play)
         return session
 
     def receive(self, session: Session, body: Json, key: str) -> Play | None:
-        """Take input; gives the refusal if there is one."""
+        """Handle an input; return the refusal if there is one."""
         if key in self._keys:
             assert self._keys[key] == body, "a key was used for something else"
             return None
@@ -183,7 +176,7 @@ class AgentsServer(ModelServer):
                     play = self._next(body)
                     if play.status != 200:
                         return play
-                    self._begin_turn(session, event["input"], play)
+                    self._start_turn(session, event["input"], play)
                 case "tool_result":
                     if refusal := self._result(session, event):
                         return refusal
@@ -193,20 +186,20 @@ class AgentsServer(ModelServer):
         self._keys[key] = body
         return None
 
-    def refuse(self, status: int, words: str) -> Play:
-        self.refused.append(words)
-        return error(status, "invalid_request_error", words)
+    def refuse(self, status: int, reason: str) -> Play:
+        self.refused.append(reason)
+        return error(status, "invalid_request_error", reason)
 
-    def _next(self, asked: Json) -> Play:
-        self.asked.append(asked)
+    def _next(self, body: Json) -> Play:
+        self.asked.append(body)
         if not self._script:
-            self.problems.append(f"not in the script: {json.dumps(asked, ensure_ascii=False)[:300]}")
+            self.problems.append(f"not in the script: {json.dumps(body, ensure_ascii=False)[:300]}")
             return error(500, "script_ended", "The script has ended.", x_should_retry="false")
         return self._script.popleft()
 
-    def _begin_turn(self, session: Session, given: Any, play: Play) -> None:
+    def _start_turn(self, session: Session, messages: Any, play: Play) -> None:
         turn = {
-            "id": _id("turn"),
+            "id": new_id("turn"),
             "object": "agent.session.turn",
             "agent_id": "agent_1",
             "session_id": session.id,
@@ -215,9 +208,9 @@ class AgentsServer(ModelServer):
             "error": None,
         }
         session.turns.append(turn)
-        for message in given:
+        for message in messages:
             item = {
-                "id": _id("msg"),
+                "id": new_id("msg"),
                 "type": "message",
                 "status": "completed",
                 "turn_id": turn["id"],
@@ -228,19 +221,19 @@ class AgentsServer(ModelServer):
         self._play(session, turn, play, first=True)
 
     def _result(self, session: Session, event: Json) -> Play | None:
-        pending = [each for each in session.actions if each.get("call_id") == event["call_id"]]
+        pending = [action for action in session.actions if action.get("call_id") == event["call_id"]]
         if self.slow or not pending or pending[0]["turn_id"] != event["turn_id"]:
             self.slow = max(0, self.slow - 1)
             return self.refuse(400, f"Unknown pending tool call: {event['call_id']}")
         if len(session.actions) == 1:
-            play = self._next({"events": [*session.given, event]})
+            play = self._next({"events": [*session.results, event]})
             if play.status != 200:
                 return play
         session.actions.remove(pending[0])
         session.answered.append(pending[0])
-        session.given.append(event)
+        session.results.append(event)
         output = {
-            "id": _id("fco"),
+            "id": new_id("fco"),
             "type": "function_call_output",
             "turn_id": event["turn_id"],
             "call_id": event["call_id"],
@@ -250,9 +243,9 @@ class AgentsServer(ModelServer):
         }
         session.items.append(output)
         if session.actions:
-            session.say("requires_action")
+            session.emit("requires_action")
         else:
-            session.given = []
+            session.results = []
             self._play(session, session.turns[-1], play, first=False)
         return None
 
@@ -265,19 +258,19 @@ class AgentsServer(ModelServer):
 
     def _end(self, session: Session, turn: Json, status: str, **fields: Any) -> None:
         turn |= {"status": status, **fields}
-        session.say(f"turn.{status}", turn=dict(turn), turn_id=turn["id"], usage=None)
-        session.say("idle")
-        session.playing = False
+        session.emit(f"turn.{status}", turn=dict(turn), turn_id=turn["id"], usage=None)
+        session.emit("idle")
+        session.is_playing = False
 
     def _play(self, session: Session, turn: Json, play: Play, first: bool) -> None:
         session.stop = threading.Event()
-        session.status, session.playing = "in_progress", True
+        session.status, session.is_playing = "in_progress", True
         threading.Thread(target=self._go, args=[session, turn, play, first], daemon=True).start()
 
     def _go(self, session: Session, turn: Json, play: Play, first: bool) -> None:
-        """Play the play: every step of it puts one event into the log."""
+        """Play a play: append its events to the log one by one."""
         index = 0
-        for index, (kind, fields, kept) in enumerate(self.steps(session, turn, play, first)):
+        for index, (kind, fields, item) in enumerate(turn_events(session, turn, play, first)):
             if play.gate is not None and index == play.gate_after:
                 play.reached.set()
                 while not (play.gate.wait(0.002) or session.stop.is_set() or self.closing.is_set()):
@@ -292,8 +285,8 @@ class AgentsServer(ModelServer):
                 if session.stop.is_set():
                     self._end(session, turn, "cancelled")
                     return
-                if kept is not None:
-                    session.items.append(kept)
+                if item is not None:
+                    session.items.append(item)
                 if kind == "turn.completed":
                     turn |= {"status": "completed", "usage": USAGE}
                     fields["turn"] = dict(turn)
@@ -302,114 +295,26 @@ class AgentsServer(ModelServer):
                     fields["turn"] = dict(turn)
                 if kind == "requires_action":
                     session.actions = fields.pop("actions")
-                    session.playing = False
+                    session.is_playing = False
                 if kind in ("idle", "budget_reached", "failed"):
-                    session.playing = False
-                session.say(kind, **fields)
+                    session.is_playing = False
+                session.emit(kind, **fields)
         with self.lock:
-            session.playing = False
+            session.is_playing = False
             if play.ending == "":
                 session.status = "idle"
 
     def _cut(self, session: Session, play: Play, kind: str, fields: Json) -> bool:
-        """Cut the connections; true if the turn dies with them."""
-        with session.news:
+        """Cut the connections; return whether the turn fails with them."""
+        with session.changed:
             session.log.append(Cut(play, {"type": f"agent.session.{kind}", **fields}))
-            session.news.notify_all()
-            session.looked = threading.Event()
-            session.playing = play.keeps != "late"
+            session.changed.notify_all()
+            session.retrieved = threading.Event()
+            session.is_playing = play.keeps != "late"
         while play.keeps == "late" and not (session.stop.is_set() or self.closing.is_set()):
-            if session.looked.wait(0.002):
+            if session.retrieved.wait(0.002):
                 break
         return play.keeps == "nothing"
-
-    def steps(
-        self, session: Session, turn: Json, play: Play, first: bool
-    ) -> list[tuple[str, Json, Json | None]]:
-        """The events of a play: the kind and the fields of each, and the item that is kept with it."""
-        return list(self._steps(session, turn, play, first))
-
-    def _steps(
-        self, session: Session, turn: Json, play: Play, first: bool
-    ) -> Iterator[tuple[str, Json, Json | None]]:
-        in_turn = {"turn_id": turn["id"]}
-        if first:
-            yield "turn.created", {"turn": dict(turn), **in_turn}, None
-            for item in session.items:
-                if item["turn_id"] == turn["id"]:
-                    yield "turn.item.added", {"item": item, **in_turn}, None
-        yield "in_progress", {}, None
-        if self.stale and session.answered:
-            yield "requires_action", {"actions": list(session.answered)}, None
-        if self.noisy:
-            other = {**turn, "id": _id("turn"), "subagent_id": "sub_1"}
-            whose = {"turn_id": other["id"]}
-            place = {"item_id": "msg_x", "output_index": 0, "content_index": 0}
-            yield "turn.created", {"turn": other, **whose}, None
-            yield "turn.output_text.delta", {"delta": "Not me.", **place, **whose}, None
-            yield "turn.completed", {"turn": {**other, "status": "completed"}, **whose, "usage": None}, None
-        actions: list[Json] = []
-        for index, each in enumerate(play.items):
-            place = {"output_index": index, **in_turn}
-            at = {"item_id": each["id"], **place}
-            match each["type"]:
-                case "message":
-                    parts = [{"type": "output_text", "text": _words(part)} for part in each["content"]]
-                    item = {**each, "content": parts, **in_turn}
-                    begun = {**item, "status": "in_progress", "content": []}
-                    yield "turn.item.added", {"item": begun, **place}, None
-                    for number, part in enumerate(parts):
-                        where = {**at, "content_index": number}
-                        yield "turn.content_part.added", {"part": {**part, "text": ""}, **where}, None
-                        for piece in _split(part["text"], play.pieces):
-                            yield "turn.output_text.delta", {"delta": piece, **where}, None
-                        yield "turn.output_text.done", {"text": part["text"], **where}, None
-                        yield "turn.content_part.done", {"part": part, **where}, None
-                    yield "turn.item.done", {"item": item, **place}, item
-                case "function_call":
-                    arguments = json.loads(each["arguments"]) if self.objects else each["arguments"]
-                    item = {**each, "arguments": arguments, "status": "in_progress", **in_turn}
-                    names = ("call_id", "name", "arguments", "turn_id", "type")
-                    actions.append({name: item[name] for name in names})
-                    yield "turn.item.added", {"item": item, **place}, item
-                case "reasoning":
-                    item = {"id": each["id"], "type": "reasoning", "summary": each["summary"], **in_turn}
-                    yield "turn.item.added", {"item": {**item, "summary": []}, **place}, None
-                    for number, part in enumerate(each["summary"]):
-                        where = {**at, "summary_index": number}
-                        yield (
-                            "turn.reasoning_summary_part.added",
-                            {"part": {**part, "text": ""}, **where},
-                            None,
-                        )
-                        for piece in _split(part["text"], play.pieces):
-                            yield "turn.reasoning_summary_text.delta", {"delta": piece, **where}, None
-                        yield "turn.reasoning_summary_text.done", {"text": part["text"], **where}, None
-                        yield "turn.reasoning_summary_part.done", {"part": part, **where}, None
-                    yield "turn.item.done", {"item": item, **place}, item
-        actions += play.details.get("actions", [])
-        match play.ending:
-            case "completed" if actions:
-                yield "requires_action", {"actions": [{**in_turn, **action} for action in actions]}, None
-            case "completed":
-                yield "turn.completed", {"turn": turn, **in_turn, "usage": USAGE}, None
-                yield "idle", {}, None
-            case "incomplete":
-                play.details["error"] = {"code": "max_output_tokens", "message": "Too long."}
-                yield "turn.failed", {"turn": turn, **in_turn, "usage": None}, None
-                yield "idle", {}, None
-            case "failed" if "session" in play.details:
-                yield play.details["session"], {}, None
-            case "failed" if "words" in play.details:
-                yield "error", {"error": play.details["words"]}, None
-                yield "idle", {}, None
-            case "failed":
-                yield "turn.failed", {"turn": turn, **in_turn, "usage": None}, None
-                yield "idle", {}, None
-
-
-def _words(part: Json) -> str:
-    return str(part.get("text") or part.get("refusal") or "")
 
 
 class _Agents(Handler):
@@ -427,9 +332,9 @@ class _Agents(Handler):
             case []:
                 with self.model.lock:
                     sessions = [
-                        each.object()
-                        for each in self.model.sessions.values()
-                        if each.asked["agent_id"] == query.get("agent_id")
+                        session.object()
+                        for session in self.model.sessions.values()
+                        if session.body["agent_id"] == query.get("agent_id")
                     ]
                 self._page(sessions, query)
             case [name, *rest] if session := self.model.sessions.get(name):
@@ -437,7 +342,7 @@ class _Agents(Handler):
                     case []:
                         with self.model.lock:
                             body = session.object()
-                            session.looked.set()
+                            session.retrieved.set()
                         self._send(200, body)
                     case ["events"]:
                         self._listen(session, len(session.log))
@@ -457,11 +362,11 @@ class _Agents(Handler):
         match self._place("POST"):
             case []:
                 with self.model.lock:
-                    begun = self.model.begin(body)
-                if isinstance(begun, Play):
-                    self._send(begun.status, begun.body, begun.headers)
+                    created = self.model.create_session(body)
+                if isinstance(created, Play):
+                    self._send(created.status, created.body, created.headers)
                 else:
-                    self._listen(begun, 0)
+                    self._listen(created, 0)
             case [name, "events"] if session := self.model.sessions.get(name):
                 with self.model.lock:
                     refusal = self.model.receive(session, body, self.headers["Idempotency-Key"])
@@ -491,15 +396,15 @@ class _Agents(Handler):
         return [unquote(step) for step in steps] if root == "sessions" else None
 
     def _unknown(self) -> None:
-        words = "The requested session was not found."
-        self._send(404, {"error": {"message": words, "code": "not_found", "type": "invalid_request_error"}})
+        message = "The requested session was not found."
+        self._send(404, {"error": {"message": message, "code": "not_found", "type": "invalid_request_error"}})
 
     def _listen(self, session: Session, position: int) -> None:
         self._begin_stream()
         for entry in session.listen(position):
             if isinstance(entry, Cut):
                 entry.play.reached.set()
-                self._cut(entry.play.how, _sse(entry.event))
+                self._cut(entry.play.how, sse_event(entry.event))
                 return
             self.model.sent.append(entry)
-            self._chunk(_sse(entry))
+            self._chunk(sse_event(entry))

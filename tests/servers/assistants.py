@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.servers.responses import Handler, Json, ModelServer, Play, _id, _split, error
+from tests.servers.responses import Handler, Json, ModelServer, Play, error, new_id, split_text
 
 ASSISTANT = "asst_1"
 ACTIVE = ("queued", "in_progress", "requires_action", "cancelling")
@@ -66,7 +66,7 @@ class AssistantsServer(ModelServer):
             assert time.monotonic() < deadline, "a run is still being streamed"
             time.sleep(0.001)
 
-    def said(self, thread: str) -> list[tuple[str, str]]:
+    def transcript(self, thread: str) -> list[tuple[str, str]]:
         """Return the messages of a thread as roles and texts."""
         return [(item["role"], item["content"][0]["text"]["value"]) for item in self.threads[thread]]
 
@@ -76,9 +76,9 @@ class AssistantsServer(ModelServer):
 
     # The methods below run on the connections' threads.
 
-    def refuse(self, status: int, words: str, code: str | None = None) -> Play:
-        self.refused.append(words)
-        return error(status, code, words)
+    def refuse(self, status: int, reason: str, code: str | None = None) -> Play:
+        self.refused.append(reason)
+        return error(status, code, reason)
 
     def active(self, thread: str) -> Run | None:
         runs = self.runs[thread]
@@ -116,7 +116,7 @@ class AssistantsServer(ModelServer):
             yield "thread.run.step.created", step
             yield "thread.run.step.in_progress", step
             for index, item in enumerate(function_calls):
-                pieces = ["", *_split(item["arguments"], play.pieces)]
+                pieces = ["", *split_text(item["arguments"], play.pieces)]
                 for number, piece in enumerate(pieces):
                     head = {"id": item["call_id"]} if number == 0 else {}
                     function = {"arguments": piece} | ({"name": item["name"]} if number == 0 else {})
@@ -149,7 +149,7 @@ class AssistantsServer(ModelServer):
         yield "thread.message.in_progress", started
         for index, part in enumerate(item["content"]):
             refusal = part["type"] == "refusal"
-            for piece in _split(part["refusal" if refusal else "text"], play.pieces):
+            for piece in split_text(part["refusal" if refusal else "text"], play.pieces):
                 content: Json = {"type": "refusal", "refusal": piece} if refusal else _text_part(piece)
                 delta = {"content": [{"index": index, **content}]}
                 yield (
@@ -161,7 +161,7 @@ class AssistantsServer(ModelServer):
 
     def _step(self, run: Run, kind: str, details: Json) -> Json:
         return {
-            "id": _id("step"),
+            "id": new_id("step"),
             "object": "thread.run.step",
             "created_at": 1,
             "run_id": run.id,
@@ -256,8 +256,8 @@ class AssistantsHandler(Handler):
                 self.model.cancelled.append(run.id)
                 if run.status not in ACTIVE:
                     # Not a mistake of the client, which could not know.
-                    words = f"Cannot cancel run with status '{run.status}'."
-                    self._refuse(error(400, None, words))
+                    reason = f"Cannot cancel run with status '{run.status}'."
+                    self._refuse(error(400, None, reason))
                     return
                 run.status, run.delay = "cancelling", self.model.slow_cancel
                 self._send(200, self.model.run_object(run))
@@ -297,7 +297,7 @@ class AssistantsHandler(Handler):
         if len(messages) > 32:
             self._refuse(self.model.refuse(400, "Invalid 'messages': array too long."))
             return
-        thread = _id("thread")
+        thread = new_id("thread")
         self.model.threads[thread] = [
             message_object(thread, message["role"], message["content"]) for message in messages
         ]
@@ -310,8 +310,8 @@ class AssistantsHandler(Handler):
             self.model.surprise_run = ""
         run = self.model.active(thread)
         if run is not None:
-            words = f"Can't add messages to {thread} while a run {run.id} is active."
-            self._refuse(self.model.refuse(400, words))
+            reason = f"Can't add messages to {thread} while a run {run.id} is active."
+            self._refuse(self.model.refuse(400, reason))
         elif not body["content"] or "\0" in body["content"]:
             self._refuse(self.model.refuse(400, "Message content must be non-empty."))
         else:
@@ -326,22 +326,22 @@ class AssistantsHandler(Handler):
     def _begin_run(self, thread: str, body: Json) -> None:
         run = self.model.active(thread)
         if body["assistant_id"] != ASSISTANT:
-            words = f"No assistant found with id '{body['assistant_id']}'."
-            self._refuse(self.model.refuse(404, words))
+            reason = f"No assistant found with id '{body['assistant_id']}'."
+            self._refuse(self.model.refuse(404, reason))
         elif run is not None:
             self._refuse(self.model.refuse(400, f"Thread {thread} already has an active run {run.id}."))
         else:
-            self._play(self.model.play_for(body), Run(_id("run"), thread), begins=True)
+            self._play(self.model.play_for(body), Run(new_id("run"), thread), begins=True)
 
     def _submit(self, run: Run, body: Json) -> None:
         expected = [call["id"] for call in run.required]
         received = [output["tool_call_id"] for output in body["tool_outputs"]]
         if run.status != "requires_action":
-            words = f'Runs in status "{run.status}" do not accept tool outputs.'
-            self._refuse(self.model.refuse(400, words))
+            reason = f'Runs in status "{run.status}" do not accept tool outputs.'
+            self._refuse(self.model.refuse(400, reason))
         elif sorted(expected) != sorted(received):
-            words = f"Expected tool outputs for call_ids {expected}, got {received}"
-            self._refuse(self.model.refuse(400, words))
+            reason = f"Expected tool outputs for call_ids {expected}, got {received}"
+            self._refuse(self.model.refuse(400, reason))
         else:
             self._play(self.model.play_for(body), run, begins=False)
 
@@ -362,7 +362,7 @@ class AssistantsHandler(Handler):
                     play.reached.set()
                     self._wait(play.gate)
                 time.sleep(play.pause)
-                data = event if isinstance(event, bytes) else self._sse(*event)
+                data = event if isinstance(event, bytes) else self.sse_event(*event)
                 if index == play.cut:
                     play.reached.set()
                     self._cut(play.how, data)
@@ -379,7 +379,7 @@ class AssistantsHandler(Handler):
                 self.model.end(play, run, whole=False)
             run.is_streaming = False
 
-    def _sse(self, name: str, data: Json | str) -> bytes:
+    def sse_event(self, name: str, data: Json | str) -> bytes:
         text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
         head = "" if self.model.nameless else f"event: {name}\n"
         return f"{head}data: {text}\n\n".encode("utf-8", "surrogatepass")
@@ -390,8 +390,8 @@ def _required(item: Json) -> Json:
     return {"id": item["call_id"], "type": "function", "function": function}
 
 
-def _text_part(words: str) -> Json:
-    return {"type": "text", "text": {"value": words, "annotations": []}}
+def _text_part(reason: str) -> Json:
+    return {"type": "text", "text": {"value": reason, "annotations": []}}
 
 
 def _thread_object(thread: str) -> Json:
@@ -400,7 +400,7 @@ def _thread_object(thread: str) -> Json:
 
 def message_object(thread: str, role: str, text: str) -> Json:
     """Return a message as the server stores it."""
-    return _message_object(thread, role, [{"type": "text", "text": text}], _id("msg"), None)
+    return _message_object(thread, role, [{"type": "text", "text": text}], new_id("msg"), None)
 
 
 def _message_object(thread: str, role: str, content: list[Json], name: str, run: str | None) -> Json:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.servers.responses import Handler, Json, ModelServer, Play, _split, error
+from tests.servers.responses import Handler, Json, ModelServer, Play, error, split_text
 
 
 class ChatServer(ModelServer):
@@ -73,12 +73,12 @@ def chunks(play: Play) -> Iterator[Json]:
     for item in play.items:
         match item["type"]:
             case "reasoning":
-                for piece in _split(item["summary"][0]["text"], play.pieces):
+                for piece in split_text(item["summary"][0]["text"], play.pieces):
                     yield chunk({"reasoning_content": piece})
             case "message":
                 part = item["content"][0]
                 field = "refusal" if part["type"] == "refusal" else "content"
-                for piece in _split(part.get("refusal") or part.get("text", ""), play.pieces):
+                for piece in split_text(part.get("refusal") or part.get("text", ""), play.pieces):
                     yield chunk({field: piece})
             case "function_call":
                 start = {"name": item["name"], "arguments": ""}
@@ -89,7 +89,7 @@ def chunks(play: Play) -> Iterator[Json]:
                         ]
                     }
                 )
-                for piece in _split(item["arguments"], play.pieces):
+                for piece in split_text(item["arguments"], play.pieces):
                     yield chunk({"tool_calls": [{"index": calls, "function": {"arguments": piece}}]})
                 calls += 1
     match play.ending:

@@ -76,8 +76,8 @@ class _Listing(Handler):
         elif server.key and self.headers.get("authorization") != f"Bearer {server.key}":
             sent = self.headers.get("authorization", "")
             self.rfile.read(int(self.headers.get("content-length", 0)))
-            words = f"Incorrect API key provided: {sent.removeprefix('Bearer ')}."
-            self._send(401, {"error": {"message": words, "code": "invalid_api_key"}})
+            reason = f"Incorrect API key provided: {sent.removeprefix('Bearer ')}."
+            self._send(401, {"error": {"message": reason, "code": "invalid_api_key"}})
         else:
             return True
         return False
@@ -98,13 +98,13 @@ class _Listing(Handler):
             except TimeoutError:
                 continue
 
-    def _complete(self, answer: Any) -> None:
-        if isinstance(answer, tuple):
-            self._send(*answer)
-        elif isinstance(answer, dict):
-            self._send(200, answer)
+    def _complete(self, reply: Any) -> None:
+        if isinstance(reply, tuple):
+            self._send(*reply)
+        elif isinstance(reply, dict):
+            self._send(200, reply)
         else:
-            body = b"".join(f"data: {json.dumps(each)}\n\n".encode() for each in answer)
+            body = b"".join(f"data: {json.dumps(item)}\n\n".encode() for item in reply)
             self._send(200, body + b"data: [DONE]\n\n", (("content-type", "text/event-stream"),))
 
 

@@ -31,7 +31,7 @@ Json = dict[str, Any]
 _number = count(1)
 
 
-def _id(prefix: str) -> str:
+def new_id(prefix: str) -> str:
     return f"{prefix}_{next(_number):06d}"
 
 
@@ -101,7 +101,7 @@ def error(status: int, code: str | None, words: str = "No.", **headers: str) -> 
 def message(words: str) -> Json:
     part = {"type": "output_text", "text": words, "annotations": [], "logprobs": []}
     return {
-        "id": _id("msg"),
+        "id": new_id("msg"),
         "type": "message",
         "role": "assistant",
         "status": "completed",
@@ -113,10 +113,10 @@ def call(name: str, arguments: str | None = None, **values: Any) -> Json:
     """A function call; its arguments as keywords, or as the very text the model wrote."""
     written = json.dumps(values, ensure_ascii=False) if arguments is None else arguments
     return {
-        "id": _id("fc"),
+        "id": new_id("fc"),
         "type": "function_call",
         "status": "completed",
-        "call_id": _id("call"),
+        "call_id": new_id("call"),
         "name": name,
         "arguments": written,
     }
@@ -124,14 +124,14 @@ def call(name: str, arguments: str | None = None, **values: Any) -> Json:
 
 def reasoning(words: str) -> Json:
     return {
-        "id": _id("rs"),
+        "id": new_id("rs"),
         "type": "reasoning",
         "summary": [{"type": "summary_text", "text": words}],
         "encrypted_content": "c2VjcmV0",
     }
 
 
-def _split(words: str, pieces: int) -> list[str]:
+def split_text(words: str, pieces: int) -> list[str]:
     size = max(1, -(-len(words) // pieces))
     return [words[at : at + size] for at in range(0, len(words), size)]
 
@@ -163,7 +163,7 @@ def _events(play: Play, response_id: str, request: Json) -> Iterator[Json]:
                     empty: Json = {"annotations": []} if key == "text" else {}
                     yield event("content_part.added", **place, part={**part, key: "", **empty})
                     said, sources = 0, list(enumerate(part.get("annotations", [])))
-                    for piece in _split(part[key], play.pieces):
+                    for piece in split_text(part[key], play.pieces):
                         yield event(f"{kind}.delta", **place, delta=piece, **extra)
                         said += len(piece)
                         while sources and sources[0][1].get("end_index", said) <= said:
@@ -178,7 +178,7 @@ def _events(play: Play, response_id: str, request: Json) -> Iterator[Json]:
                     output_index=index,
                     item={**item, "status": "in_progress", "arguments": ""},
                 )
-                for piece in _split(item["arguments"], play.pieces):
+                for piece in split_text(item["arguments"], play.pieces):
                     yield event("function_call_arguments.delta", **at, delta=piece)
                 yield event(
                     "function_call_arguments.done",
@@ -192,13 +192,13 @@ def _events(play: Play, response_id: str, request: Json) -> Iterator[Json]:
                 for part_index, part in enumerate(item["summary"]):
                     place = {**at, "summary_index": part_index}
                     yield event("reasoning_summary_part.added", **place, part={**part, "text": ""})
-                    for piece in _split(part["text"], play.pieces):
+                    for piece in split_text(part["text"], play.pieces):
                         yield event("reasoning_summary_text.delta", **place, delta=piece)
                     yield event("reasoning_summary_text.done", **place, text=part["text"])
                     yield event("reasoning_summary_part.done", **place, part=part)
             case _:
                 written = item.get("code") or item.get("arguments") or ""
-                yield from wire_hosted.events_of(item, index, event, _split(written, play.pieces))
+                yield from wire_hosted.events_of(item, index, event, split_text(written, play.pieces))
         yield event("output_item.done", output_index=index, item=item)
     if play.ending:
         final = response_object(response_id, request, play.ending, list(play.items)) | play.details
@@ -244,7 +244,7 @@ class Running:
 
     def __init__(self, response_id: str, given: list[Json]) -> None:
         self.id = response_id
-        self.given = [{"id": _id("item"), **item} for item in given]
+        self.given = [{"id": new_id("item"), **item} for item in given]
         self.status = "in_progress"
         self.events: list[Json | bytes] = []
         self.news = threading.Condition()
@@ -392,12 +392,12 @@ class ModelServer:
                 return
             if whole or play.keeps == "all":
                 for item in as_items(request["input"]) + [dict(item) for item in play.items]:
-                    conversation.items.append({"id": _id("item"), **item})
+                    conversation.items.append({"id": new_id("item"), **item})
             conversation.locked, conversation.late = False, None
 
     def run(self, play: Play, conversation: Conversation | None, request: Json) -> Running:
         """Let a play go on by itself, as a response in background mode does."""
-        running = Running(_id("resp"), as_items(request["input"]))
+        running = Running(new_id("resp"), as_items(request["input"]))
         self.running[running.id] = running
 
         def go_on() -> None:
@@ -420,9 +420,9 @@ class ModelServer:
         return running
 
     def begin_conversation(self, items: list[Json]) -> str:
-        name = _id("conv")
+        name = new_id("conv")
         with self._lock:
-            kept = [{"id": _id("item"), **item} for item in as_items(items)]
+            kept = [{"id": new_id("item"), **item} for item in as_items(items)]
             self.conversations[name] = Conversation(kept)
         return name
 
@@ -456,7 +456,7 @@ def what_is_wrong(items: list[Json]) -> str:
                 f"Duplicate item found with id {item['id']}. "
                 "Remove duplicate items from your input and try again."
             )
-        seen.add(item.get("id") or _id("none"))
+        seen.add(item.get("id") or new_id("none"))
         if item["type"] == "mcp_approval_response" and item["approval_request_id"] not in seen:
             return f"No approval request found with id {item['approval_request_id']}."
         if item["type"] == "function_call":
@@ -503,7 +503,7 @@ class Handler(BaseHTTPRequestHandler):
                 after = parse_qs(parts.query).get("starting_after", ["-1"])[0]
                 self._begin_stream()
                 for event in running.follow(int(after) + 1):
-                    self._chunk(event if isinstance(event, bytes) else _sse(event))
+                    self._chunk(event if isinstance(event, bytes) else sse_event(event))
                 self._chunk(b"")
             case ["responses", name, "input_items"] if name in self.model.running:
                 self._page(self.model.running[name].given, {"order": "asc"})
@@ -535,7 +535,7 @@ class Handler(BaseHTTPRequestHandler):
                 if len(body["items"]) > 20:
                     self._send(400, {"error": {"message": "Too many items.", "code": None}})
                     return
-                kept = [{"id": _id("item"), **item} for item in as_items(body["items"])]
+                kept = [{"id": new_id("item"), **item} for item in as_items(body["items"])]
                 self.model.conversations[name].items += kept
                 self._page(kept, {"order": "asc", "limit": "20"})
             case ["conversations", name] if name in self.model.conversations:
@@ -597,7 +597,7 @@ class Handler(BaseHTTPRequestHandler):
         if request.get("background"):
             self._begin_stream()
             for index, event in enumerate(self.model.run(play, conversation, request).follow(0)):
-                data = event if isinstance(event, bytes) else _sse(event)
+                data = event if isinstance(event, bytes) else sse_event(event)
                 if index == play.cut:
                     self._cut(play.how, data)
                     return
@@ -616,12 +616,12 @@ class Handler(BaseHTTPRequestHandler):
     def _stream(self, play: Play, request: Json, finish: Callable[[], None]) -> bool:
         """Write the events; true when they were written to the end."""
         self._begin_stream()
-        events = play.stream(_id("resp"), request)
+        events = play.stream(new_id("resp"), request)
         for index, event in enumerate(events):
             if play.gate is not None and index == play.gate_after:
                 play.reached.set()
                 self._wait(play.gate)
-            data = event if isinstance(event, bytes) else _sse(event)
+            data = event if isinstance(event, bytes) else sse_event(event)
             time.sleep(play.pause)
             if index == play.cut:
                 play.reached.set()
@@ -685,7 +685,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
 
-def _sse(event: Json) -> bytes:
+def sse_event(event: Json) -> bytes:
     return f"event: {event['type']}\ndata: {json.dumps(event, ensure_ascii=False)}\n\n".encode()
 
 

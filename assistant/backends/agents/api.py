@@ -96,18 +96,18 @@ class AgentsApi:
             SessionLost: The server does not have the session, or it has failed.
             BackendError: The session's spending limit is reached, or the request failed.
         """
-        news: list[Object] = []
+        new_items: list[Object] = []
         with self._translate_errors():
             session = self.session(session_id)
             for item in self.items(session_id, "desc"):
                 if state.knows(item):
                     break
-                news.append(item)
+                new_items.append(item)
         if session.get("status") == "failed":
             raise SessionLost(error_for_code("server_error", text_at(session, "error"), self._client))
         if session.get("status") == "budget_reached":
             raise self.explained(StreamError("session_budget_exceeded", ""))
-        return SessionSnapshot(session, news[::-1])
+        return SessionSnapshot(session, new_items[::-1])
 
     def last_turn(self, session_id: str) -> Object:
         """Return the newest turn of the agent itself; an empty object if there is none."""

@@ -214,12 +214,12 @@ class AssistantsApi:
         request_options: Any = {"headers": _HEADERS, **options}
         with translate_errors(self._client):
             if method == "get":
-                answer = self._client.get(path, cast_to=object, options=request_options)
+                value = self._client.get(path, cast_to=object, options=request_options)
             else:
-                answer = self._client.post(path, cast_to=object, body=body, options=request_options)
-        if not isinstance(answer, dict):
+                value = self._client.post(path, cast_to=object, body=body, options=request_options)
+        if not isinstance(value, dict):
             raise wrong_api_error(self._client)
-        return answer
+        return value
 
     def _listed(self, page: Object) -> list[Object]:
         items = page.get("data")

@@ -160,10 +160,10 @@ class Assistants(RemoteBackend):
         progress = RunProgress(state.missing_functions)
         run_id, call_ids = state.waiting_run, state.pending_calls
         if not state.is_in_sync:
-            run, news = self._settle(state, request)
+            run, new_items = self._settle(state, request)
             calls = calls_of(run) if run.get("status") == "requires_action" else []
             is_answered = bool(state.answered_calls(calls))
-            if missed := _missed_events(state, run, news, has_new_calls=bool(calls) and not is_answered):
+            if missed := _missed_events(state, run, new_items, has_new_calls=bool(calls) and not is_answered):
                 yield from read_run(missed, progress, toolbox)
                 state.record_run(progress)
                 return progress.calls
@@ -190,28 +190,28 @@ class Assistants(RemoteBackend):
         thread_id = state.server_thread
         run = self._api.last_run(thread_id)
         if run.get("status") in _ACTIVE:
-            if not state.has_question(self._news(state)):
+            if not state.has_question(self._new_items(state)):
                 run = self._api.wait_for_run(thread_id, run, _BUSY, ANSWER_DELAYS, request)
             calls = calls_of(run)
             is_unclear = not calls or 0 < len(state.answered_calls(calls)) < len(calls)
-            if run.get("status") in _ACTIVE and (is_unclear or state.has_question(self._news(state))):
+            if run.get("status") in _ACTIVE and (is_unclear or state.has_question(self._new_items(state))):
                 self._api.cancel_run(thread_id, text_at(run, "id"))
                 run = self._api.wait_for_run(thread_id, run, _ACTIVE, CANCEL_DELAYS, request)
-        news = self._news(state)
-        state.record_news(news)
-        return run, news
+        new_items = self._new_items(state)
+        state.record_new_items(new_items)
+        return run, new_items
 
-    def _news(self, state: AssistantsState) -> list[Object]:
+    def _new_items(self, state: AssistantsState) -> list[Object]:
         return self._api.messages_after(state.server_thread, state.newest_item)
 
 
 def _missed_events(
-    state: AssistantsState, run: Object, news: list[Object], *, has_new_calls: bool
+    state: AssistantsState, run: Object, new_items: list[Object], *, has_new_calls: bool
 ) -> list[tuple[str, Object]]:
     """Return the events of an answer that was completed, or of calls that were made, without a listener."""
     is_new_run = run.get("status") == "completed" and run.get("id") != state.finished_run
-    has_new_answer = is_new_run and bool(answers_of(run, news))
+    has_new_answer = is_new_run and bool(answers_of(run, new_items))
     if state.has_question() or not (has_new_calls or has_new_answer):
         return []
-    messages = [("thread.message.completed", item) for item in state.missed_answers(run, news)]
+    messages = [("thread.message.completed", item) for item in state.missed_answers(run, new_items)]
     return [*messages, (f"thread.run.{run['status']}", run)]

@@ -46,9 +46,9 @@ class AssistantsState(SyncState):
         """Whether nothing can have happened at the server that is not in the transcript."""
         return self.is_waiting_for_results or (self.is_new and not self.uncertain)
 
-    def has_question(self, news: Iterable[Object] = ()) -> bool:
+    def has_question(self, new_items: Iterable[Object] = ()) -> bool:
         """Return whether the server lacks a message of the user, although its thread has these new messages."""
-        later = self.thread.messages[self._cursor_after(news)[0] :]
+        later = self.thread.messages[self._cursor_after(new_items)[0] :]
         return any(message.role == "user" for message in later)
 
     def pending_items(self) -> list[tuple[Object, list[int]]]:
@@ -65,13 +65,13 @@ class AssistantsState(SyncState):
         self.newest_item = item_id or self.newest_item
         self.cursor, self.pending_calls = cursor, []
 
-    def record_news(self, news: list[Object]) -> None:
+    def record_new_items(self, new_items: list[Object]) -> None:
         """Record new messages of the server's thread, oldest first."""
-        cursor = self._cursor_after(news)
+        cursor = self._cursor_after(new_items)
         if cursor != self.cursor:
             self.cursor, self.pending_calls = cursor, []
-        if news:
-            self.newest_item = text_at(news[-1], "id") or self.newest_item
+        if new_items:
+            self.newest_item = text_at(new_items[-1], "id") or self.newest_item
 
     def record_run(self, progress: RunProgress) -> None:
         """Record that a round of a run ended well: the server knows the whole thread."""
@@ -98,14 +98,14 @@ class AssistantsState(SyncState):
         self.is_new = True
         return super().restart()
 
-    def missed_answers(self, run: Object, news: list[Object]) -> list[Object]:
+    def missed_answers(self, run: Object, new_items: list[Object]) -> list[Object]:
         """Return the new messages of a run without the text that the transcript already has."""
         last = len(self.thread.messages) - 1
         messages, parts = self.cursor
         shown = self.thread.messages[last].parts[parts if last < messages else 0 :]
         known = "\n\n".join(part.text for part in shown if isinstance(part, Text))
         missed: list[Object] = []
-        for item in answers_of(run, news):
+        for item in answers_of(run, new_items):
             text = item_text(item)
             if known.startswith(text):
                 known = known.removeprefix(text).lstrip("\n")
@@ -144,10 +144,10 @@ class AssistantsState(SyncState):
             calls = [call for call in message.calls if call.call_id in self.pending_calls]
         return message_text([*calls, *message.parts[cursor[1] :]])
 
-    def _cursor_after(self, news: Iterable[Object]) -> list[int]:
-        """Return the cursor after those messages of the transcript that are among the news."""
+    def _cursor_after(self, new_items: Iterable[Object]) -> list[int]:
+        """Return the cursor after those messages of the transcript that are among the new_items."""
         cursor = self.cursor
-        for item in news:
+        for item in new_items:
             role = item.get("role")
             for index in range(max(0, cursor[0] - 1), len(self.thread.messages)):
                 message = self.thread.messages[index]

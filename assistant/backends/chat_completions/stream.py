@@ -186,7 +186,7 @@ class _ThinkTagSplitter:
             yield TextDelta(text)
 
     def _in_reasoning(self, text: str) -> Generator[Event, None, None]:
-        reasoning, closed, answer = text.partition(self.CLOSE)
+        reasoning, closed, after = text.partition(self.CLOSE)
         if not closed:
             lengths = range(len(self.CLOSE) - 1, 0, -1)
             pending = next((length for length in lengths if text.endswith(self.CLOSE[:length])), 0)
@@ -195,7 +195,7 @@ class _ThinkTagSplitter:
             yield ReasoningDelta(reasoning)
         if closed:
             self._handle = self._before_answer
-            yield from self._before_answer(answer)
+            yield from self._before_answer(after)
 
     def _before_answer(self, text: str) -> Generator[Event, None, None]:
         """Skip the empty lines between the reasoning and the answer."""

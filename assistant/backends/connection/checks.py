@@ -18,7 +18,7 @@ from assistant.backends.connection.probes import (
     CALL_PROMPT,
     HELLO_PROMPT,
     PING,
-    ProbeAnswer,
+    ProbeReply,
     probe_chat_completions,
     probe_conversations,
     probe_responses,
@@ -39,7 +39,7 @@ ANSWER_SECONDS = 60.0
 
 Api = Literal["responses", "chat"]
 _API_NAMES = {"responses": N_("the Responses API"), "chat": "Chat Completions"}
-_PROBES: dict[Api, Callable[..., ProbeAnswer]] = {
+_PROBES: dict[Api, Callable[..., ProbeReply]] = {
     "responses": probe_responses,
     "chat": probe_chat_completions,
 }
@@ -70,21 +70,21 @@ def check_connection(
         yield CheckResult("Key", True, N_("The key is accepted.") if has_key else N_("No key is required."))
         yield model_result(model, models)
     try:
-        api, answer = _first_answer(client, model, protocol, effort, seconds)
+        api, reply = _first_reply(client, model, protocol, effort, seconds)
     except BackendError as error:
         yield error_result("Streaming", error, server, model)
         return
-    yield _streaming_result(api, answer)
-    if api == "responses" and not answer.streamed:
+    yield _streaming_result(api, reply)
+    if api == "responses" and not reply.streamed:
         return
     yield _check_functions(client, model, api, seconds)
     if api == "responses":
         yield _check_conversations(client, lookup_seconds)
 
 
-def _first_answer(
+def _first_reply(
     client: OpenAI, model: str, protocol: str, effort: str, seconds: float
-) -> tuple[Api, ProbeAnswer]:
+) -> tuple[Api, ProbeReply]:
     """Return a short answer and the API that it came over."""
     options: dict[str, Any] = {"model": model, "effort": effort, "prompt": HELLO_PROMPT}
     if protocol != "chat":
@@ -97,8 +97,8 @@ def _first_answer(
     return "chat", call_with_deadline(seconds, client, partial(probe_chat_completions, **options))
 
 
-def _streaming_result(api: Api, answer: ProbeAnswer) -> CheckResult:
-    if answer.streamed:
+def _streaming_result(api: Api, reply: ProbeReply) -> CheckResult:
+    if reply.streamed:
         return CheckResult("Streaming", True, N_("Answers stream over {api}.", api=_API_NAMES[api]))
     text = N_("The server answers over {api}, but does not stream.", api=_API_NAMES[api])
     return CheckResult("Streaming", None if api == "chat" else False, text)
@@ -108,10 +108,10 @@ def _check_functions(client: OpenAI, model: str, api: Api, seconds: float) -> Ch
     lowest = next(iter(reasoning_efforts(model)), "")  # reasoning must not use up the few tokens
     probe = partial(_PROBES[api], model=model, effort=lowest, prompt=CALL_PROMPT, ping=True)
     try:
-        answer = call_with_deadline(seconds, client, probe)
+        reply = call_with_deadline(seconds, client, probe)
     except BackendError as error:
         return error_result("Functions", error, _display_name(client), model)
-    if any(call.name == PING["name"] for call in answer.calls):
+    if any(call.name == PING["name"] for call in reply.calls):
         return CheckResult("Functions", True, N_("The model calls functions."))
     return CheckResult("Functions", None, N_("The model did not call the test function this time."))
 

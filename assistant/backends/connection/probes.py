@@ -36,7 +36,7 @@ PING = {
 
 
 @dataclass(frozen=True, slots=True)
-class ProbeAnswer:
+class ProbeReply:
     """A short answer: its function calls, and whether it was streamed."""
 
     calls: list[ToolCall] = field(default_factory=list)
@@ -45,7 +45,7 @@ class ProbeAnswer:
 
 def probe_responses(
     client: OpenAI, request: Request, *, model: str, effort: str, prompt: str, ping: bool = False
-) -> ProbeAnswer:
+) -> ProbeReply:
     """Return a short answer over the Responses API; ``ping`` offers the function ``ping``."""
     body: dict[str, Any] = {
         "model": model,
@@ -61,12 +61,12 @@ def probe_responses(
         request.attach(response.http_response)
         refuse_web_page(response.http_response, client)
         if not is_streamed(response.http_response):
-            return ProbeAnswer(streamed=False)
-        answer = _drain(responses_stream.read(response.parse(to=Stream[object])), client)
-        return ProbeAnswer(answer.calls if answer else [])
+            return ProbeReply(streamed=False)
+        result = _drain(responses_stream.read(response.parse(to=Stream[object])), client)
+        return ProbeReply(result.calls if result else [])
 
 
-def probe_chat_completions(client: OpenAI, request: Request, **options: Any) -> ProbeAnswer:
+def probe_chat_completions(client: OpenAI, request: Request, **options: Any) -> ProbeReply:
     """Return a short answer over Chat Completions; the options are those of ``probe_responses``."""
     try:
         return _complete(client, request, "max_tokens", **options)
@@ -78,7 +78,7 @@ def probe_chat_completions(client: OpenAI, request: Request, **options: Any) -> 
 
 def _complete(
     client: OpenAI, request: Request, limit: str, *, model: str, effort: str, prompt: str, ping: bool = False
-) -> ProbeAnswer:
+) -> ProbeReply:
     body: dict[str, Any] = {"model": model, "stream": True, limit: MAX_OUTPUT_TOKENS}
     body["messages"] = [{"role": "user", "content": prompt}]
     if effort:
@@ -93,7 +93,7 @@ def _complete(
         chunks = (
             chat_stream.parse_chunks(response.iter_bytes()) if streamed else [json.loads(response.read())]
         )
-        return ProbeAnswer(_drain(chat_stream.read_completion(chunks), client) or [], streamed)
+        return ProbeReply(_drain(chat_stream.read_completion(chunks), client) or [], streamed)
 
 
 def probe_conversations(client: OpenAI, request: Request) -> None:

@@ -57,7 +57,7 @@ def backend_of(assistant: Assistant) -> Agents:
     return assistant.backend
 
 
-def answer(assistant: Assistant, thread: Thread, question: str) -> list[Event]:
+def ask(assistant: Assistant, thread: Thread, question: str) -> list[Event]:
     return list(assistant.run(thread, question))
 
 

@@ -20,7 +20,7 @@ from assistant.events import (
     ToolCallDelta,
     ToolResult,
 )
-from tests.backends.agents.conftest import USED, Create, answer, sent_texts
+from tests.backends.agents.conftest import USED, Create, ask, sent_texts
 from tests.backends.kinds import state_of
 from tests.conftest import add
 from tests.servers.agents import AgentsServer
@@ -32,7 +32,7 @@ def test_a_session_begins_with_its_first_message_and_its_text_is_streamed(
 ) -> None:
     server.plays(text("Hello, world.", "Bye.", pieces=2))
     thread = Thread()
-    assert answer(create(add, instructions="Be brief."), thread, "Hi") == [
+    assert ask(create(add, instructions="Be brief."), thread, "Hi") == [
         RoundStarted(1),
         ThreadOpened(*server.sessions),
         TextDelta("Hello, "),
@@ -43,9 +43,9 @@ def test_a_session_begins_with_its_first_message_and_its_text_is_streamed(
         RoundEnded("test-model", USED),
         RunCompleted(),
     ]
-    asked = dict(server.asked[0])
-    key = asked.pop("metadata").pop("creation_key")
-    assert asked == {
+    request = dict(server.asked[0])
+    key = request.pop("metadata").pop("creation_key")
+    assert request == {
         "agent_id": "agent_1",
         "agent": {"instructions": "Be brief."},
         "environment": {"type": "none"},
@@ -61,9 +61,9 @@ def test_a_later_message_is_sent_after_listening_to_the_idle_session(
 ) -> None:
     server.plays(text("One."), text("Two."))
     thread = Thread()
-    answer(assistant, thread, "1?")
+    ask(assistant, thread, "1?")
     server.requests.clear()
-    assert answer(assistant, thread, "2?")[-1] == RunCompleted()
+    assert ask(assistant, thread, "2?")[-1] == RunCompleted()
     session = f"/agents/sessions/{thread.id}"
     assert server.requests == [
         f"GET {session}",
@@ -87,21 +87,23 @@ def test_single_parallel_and_chained_calls_are_run_and_answered(
         text("Done.", pieces=1),
     )
     thread = Thread()
-    events = answer(assistant, thread, "Add")
-    asked = [ToolCall(each["call_id"], "add", each["arguments"]) for each in (one, two, three)]
-    drafts = [ToolCallDelta(each.call_id, each.name, each.arguments) for each in asked]
-    results = [ToolResult(each.call_id, output) for each, output in zip(asked, ("3", "7", "11"), strict=True)]
+    events = ask(assistant, thread, "Add")
+    tool_calls = [ToolCall(item["call_id"], "add", item["arguments"]) for item in (one, two, three)]
+    drafts = [ToolCallDelta(item.call_id, item.name, item.arguments) for item in tool_calls]
+    results = [
+        ToolResult(item.call_id, output) for item, output in zip(tool_calls, ("3", "7", "11"), strict=True)
+    ]
     assert [event for event in events if not isinstance(event, ToolResult)] == [
         RoundStarted(1),
         ThreadOpened(thread.id),
         ReasoningDelta("Hm."),
         *drafts[:2],
-        *asked[:2],
+        *tool_calls[:2],
         RoundEnded("test-model"),
         RoundStarted(2),
         TextDelta("And"),
         drafts[2],
-        asked[2],
+        tool_calls[2],
         RoundEnded("test-model"),
         RoundStarted(3),
         TextDelta("Done."),
@@ -120,36 +122,36 @@ def test_a_missing_function_is_noted_once_and_reported_to_the_agent(
     server.functions = ("add", "book-it")
     server.plays(calls(call("nope")), calls(call("nope")), text("Well."), text("Yes."))
     thread = Thread()
-    notes = [event for event in answer(assistant, thread, "Go") if isinstance(event, Note)]
-    notes += [event for event in answer(assistant, thread, "And now?") if isinstance(event, Note)]
+    notes = [event for event in ask(assistant, thread, "Go") if isinstance(event, Note)]
+    notes += [event for event in ask(assistant, thread, "And now?") if isinstance(event, Note)]
     assert notes == [
         Note("The function `nope` is not defined here. Define it in assistant/functions/nope.py."),
         Note("The function `book-it` is not defined here. Define it in assistant/functions/book_it.py."),
     ]
-    given = server.asked[1]["events"][0]
-    assert (given["success"], given["error"]) == (
+    result = server.asked[1]["events"][0]
+    assert (result["success"], result["error"]) == (
         False,
         "There is no function 'nope'. Available functions: add.",
     )
 
 
 @pytest.mark.parametrize(
-    "words",
+    "content",
     ["東京の天気は？🌧👩‍👩‍👧", "a\x00b\x1f\x7f", "\u2028$5 <b>&amp;", '{"a": "\\u0000"}', "x" * 100_000],
 )
-def test_any_text_arrives_unchanged(server: AgentsServer, assistant: Assistant, words: str) -> None:
-    server.plays(calls(call("add", a=1, b=1, c=words)), text(words), text("Fine."))
+def test_any_text_arrives_unchanged(server: AgentsServer, assistant: Assistant, content: str) -> None:
+    server.plays(calls(call("add", a=1, b=1, c=content)), text(content), text("Fine."))
     thread = Thread()
-    assert answer(assistant, thread, words)[-1] == RunCompleted()
-    assert thread.messages[-1].text == words
-    assert answer(assistant, thread, "And now?")[-1] == RunCompleted()
+    assert ask(assistant, thread, content)[-1] == RunCompleted()
+    assert thread.messages[-1].text == content
+    assert ask(assistant, thread, "And now?")[-1] == RunCompleted()
     assert (server.refused, sent_texts(server)[0]) == ([], [thread.messages[0].text])
 
 
 def test_a_refusal_arrives_as_text(server: AgentsServer, assistant: Assistant) -> None:
     server.plays(refusal("I must not."))
     thread = Thread()
-    assert answer(assistant, thread, "Go")[-1] == RunCompleted()
+    assert ask(assistant, thread, "Go")[-1] == RunCompleted()
     assert thread.messages[-1].text == "I must not."
 
 
@@ -158,7 +160,7 @@ def test_a_result_for_a_call_that_is_not_known_yet_is_sent_again(
 ) -> None:
     server.plays(calls(call("add", a=1, b=2)), text("Three."))
     server.slow = 3
-    assert answer(assistant, Thread(), "Add")[-1] == RunCompleted()
+    assert ask(assistant, Thread(), "Add")[-1] == RunCompleted()
     assert len(server.refused) == 3
     assert sent_texts(server) == [["Add"], ["3"]]
 
@@ -178,7 +180,12 @@ def test_a_result_for_a_call_that_is_not_known_yet_is_sent_again(
         ({"error": {"code": "invalid_request", "message": "x"}}, RunFailed, "invalid_request", False),
         ({"error": {"code": "max_output_tokens", "message": "x"}}, RunStopped, "max_output_tokens", None),
         ({"error": None}, RunFailed, "server_error", True),
-        ({"words": {"code": "server_error", "message": "Oh.", "type": "x"}}, RunFailed, "server_error", True),
+        (
+            {"error_event": {"code": "server_error", "message": "Oh.", "type": "x"}},
+            RunFailed,
+            "server_error",
+            True,
+        ),
         ({"session": "failed"}, RunFailed, "server_error", True),
         ({"session": "budget_reached"}, RunFailed, "session_budget_exceeded", False),
     ],
@@ -188,17 +195,17 @@ def test_a_failed_turn_is_explained(
 ) -> None:
     server.plays(text("One", ending="failed", details=details))
     thread = Thread()
-    ending: Any = answer(assistant, thread, "Count")[-1]
+    ending: Any = ask(assistant, thread, "Count")[-1]
     assert isinstance(ending, kind)
     assert thread.messages[-1].text == "One"
     assert getattr(ending, "code", "") == code or getattr(ending, "reason", "") == code
     assert getattr(ending, "retry", None) == retry
     if details.get("session") == "budget_reached":
-        again: Any = answer(assistant, thread, "And now?")[-1]
+        again: Any = ask(assistant, thread, "And now?")[-1]
         assert again.code == "session_budget_exceeded"
         return
     server.plays(text("Fine."))
-    assert answer(assistant, thread, "And now?")[-1] == RunCompleted()
+    assert ask(assistant, thread, "And now?")[-1] == RunCompleted()
     assert thread.messages[-1].text == "Fine."
 
 
@@ -206,16 +213,16 @@ def test_an_action_that_no_function_can_provide_is_named(server: AgentsServer, a
     action = {"type": "mcp_approval_request", "request_id": "r", "request": {}}
     server.plays(calls(details={"actions": [action]}), text("Fine."))
     thread = Thread()
-    ending = answer(assistant, thread, "Go")[-1]
+    ending = ask(assistant, thread, "Go")[-1]
     assert isinstance(ending, RunFailed)
     assert (ending.code, ending.retry) == ("action_not_supported", False)
     assert "mcp_approval_request" in ending.text
-    assert answer(assistant, thread, "And now?")[-1] == RunCompleted()
+    assert ask(assistant, thread, "And now?")[-1] == RunCompleted()
     assert server.cancels == [thread.id]
 
 
 def test_an_unknown_agent_is_named_in_the_error(server: AgentsServer, create: Create) -> None:
-    ending = answer(create(agent_id="agent_x"), Thread(), "Hi")[-1]
+    ending = ask(create(agent_id="agent_x"), Thread(), "Hi")[-1]
     assert isinstance(ending, RunFailed)
     assert (ending.code, server.sessions) == ("not_found", {})
     assert "agent_x" in ending.text
@@ -240,6 +247,6 @@ def test_two_simultaneous_answers_do_not_mix(server: AgentsServer, assistant: As
 
 def test_a_web_page_is_not_taken_for_the_api(server: AgentsServer, assistant: Assistant) -> None:
     server.pages = True
-    ending = answer(assistant, Thread(), "Hi")[-1]
+    ending = ask(assistant, Thread(), "Hi")[-1]
     assert isinstance(ending, RunFailed)
     assert ending.code == "not_the_api"

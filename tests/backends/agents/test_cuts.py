@@ -24,8 +24,9 @@ from assistant.events import (
 from assistant.runs.loop import INTERRUPTED
 from assistant.runs.registry import RunRegistry
 from assistant.storage.store import Store
-from tests.backends.agents.conftest import Create, answer, sent_texts
+from tests.backends.agents.conftest import Create, ask, sent_texts
 from tests.servers.agents import AgentsServer, Session
+from tests.servers.agents_turn import turn_events
 from tests.servers.responses import Play, call, calls, cut, message, reasoning, text
 from tests.variants import quick_first
 
@@ -45,20 +46,20 @@ def counted(name: str) -> Any:
 
 
 def length(play: Play, first: bool) -> int:
-    """How many events a play has."""
+    """Return the number of events of a play."""
     with AgentsServer() as server:
         session = Session(server, {})
         session.items = [{"turn_id": "turn"}] if first else []
-        return len(server.steps(session, {"id": "turn"}, play, first))
+        return len(list(turn_events(session, {"id": "turn"}, play, first)))
 
 
 def killed(thread: Thread, run: Iterator[Event]) -> Thread:
-    """The thread as the store has it whose process was killed when the connection was cut."""
-    kept = deepcopy((thread.id, thread.messages, thread.backend_state))
+    """Return the thread as it was stored when its process was killed during the cut."""
+    stored = deepcopy((thread.id, thread.messages, thread.backend_state))
     for event in run:
         if not isinstance(event, TextDelta | ToolCallDelta | ReasoningDelta | RunFailed | RunCompleted):
-            kept = deepcopy((thread.id, thread.messages, thread.backend_state))
-    dead = Thread(*kept)
+            stored = deepcopy((thread.id, thread.messages, thread.backend_state))
+    dead = Thread(*stored)
     dead.messages[-1].add(INTERRUPTED)
     return dead
 
@@ -100,7 +101,7 @@ def test_a_thread_survives_a_cut_before_every_event(
             plays = SCENARIOS[scenario]()
             way = {"stop": "silence", "kill": "close"}.get(how, how)
             broken = replace(plays[position], cut=index, how=way, keeps=keeps)
-            # Where nothing was said, one listens again by oneself, and then all may come.
+            # A connection that broke before any output is repeated, so that the answer may be complete.
             server.plays(*plays[:position], broken, *(plays[position + 1 :] or [text("Repeated.")]))
             thread = Thread()
             if how == "kill":
@@ -121,13 +122,13 @@ def test_a_thread_survives_a_cut_before_every_event(
             assert loaded is not None
             assert (loaded.messages, loaded.backend_state) == (thread.messages, thread.backend_state)
             server.plays(text("Fine."))
-            assert answer(other, loaded, "And now?")[-1] == RunCompleted()
+            assert ask(other, loaded, "And now?")[-1] == RunCompleted()
             assert loaded.messages[-1].text == "Fine."
             server.plays(text("Still fine."))
-            assert answer(assistant, loaded, "Still there?")[-1] == RunCompleted()
+            assert ask(assistant, loaded, "Still there?")[-1] == RunCompleted()
             assert server.refused == []
-            texts = [each for heard in sent_texts(server) for each in heard]
-            assert Counter(texts)["Go"] == Counter(texts)["And now?"] == 1, "nothing is said twice"
+            texts = [content for texts in sent_texts(server) for content in texts]
+            assert Counter(texts)["Go"] == Counter(texts)["And now?"] == 1, "nothing is sent twice"
             server.asked.clear()
     store.close()
 
@@ -143,7 +144,7 @@ def test_retrying_after_a_cut_gets_the_answer_without_asking_again(
             plays[position] = cut(plays[position], index, "close", keeps=keeps)
             server.plays(*plays, text("Gone on."))
             thread = Thread()
-            ending = answer(assistant, thread, "Go")[-1]
+            ending = ask(assistant, thread, "Go")[-1]
             tries = 0
             while isinstance(ending, RunFailed):
                 assert ending.retry
@@ -154,7 +155,7 @@ def test_retrying_after_a_cut_gets_the_answer_without_asking_again(
             last = thread.messages[-1].text
             assert last in ("Hello, world.", "Gone on."), (position, index)
             assert keeps == "nothing" or last == "Hello, world."
-            texts = [each for heard in sent_texts(server) for each in heard]
+            texts = [content for texts in sent_texts(server) for content in texts]
             assert Counter(texts)["Go"] == 1
             assert texts.count("3") == 1 or keeps == "nothing"
             assert server.refused == []

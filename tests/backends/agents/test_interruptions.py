@@ -20,7 +20,7 @@ from assistant.events import (
 from assistant.messages import Message, Text
 from assistant.runs.registry import RunRegistry
 from assistant.storage.store import Store
-from tests.backends.agents.conftest import Create, answer, backend_of, sent_texts
+from tests.backends.agents.conftest import Create, ask, backend_of, sent_texts
 from tests.backends.kinds import state_of
 from tests.conftest import add
 from tests.servers.agents import AgentsServer
@@ -36,7 +36,7 @@ def test_closing_a_run_cancels_the_turn(server: AgentsServer, assistant: Assista
     run.close()
     server.wait_until_idle()
     assert [turn["status"] for turn in server.sessions[thread.id].turns] == ["cancelled"]
-    assert answer(assistant, thread, "And now?")[-1] == RunCompleted()
+    assert ask(assistant, thread, "And now?")[-1] == RunCompleted()
     assert (thread.messages[-1].text, server.refused) == ("Fine.", [])
     assert sent_texts(server) == [["Count"], ["And now?"]]
 
@@ -56,7 +56,7 @@ def test_stop_ends_a_waiting_run_and_cancels_the_turn(
     server.wait_until_idle()
     assert server.sessions[thread.id].turns[-1]["status"] == "cancelled"
     server.plays(text("Fine."))
-    assert answer(assistant, thread, "And now?")[-1] == RunCompleted()
+    assert ask(assistant, thread, "And now?")[-1] == RunCompleted()
     assert (thread.messages[-1].text, server.refused) == ("Fine.", [])
 
 
@@ -80,7 +80,7 @@ def test_stop_while_a_function_runs_cancels_the_turn(server: AgentsServer, creat
     go_on.set()
     assert run.join(5)
     server.plays(text("Fine."))
-    assert answer(assistant, thread, "And now?")[-1] == RunCompleted()
+    assert ask(assistant, thread, "And now?")[-1] == RunCompleted()
     assert (thread.messages[-1].text, server.refused) == ("Fine.", [])
     assert sent_texts(server)[-1] == ["And now?"]
 
@@ -90,9 +90,9 @@ def test_after_the_last_allowed_round_the_results_are_sent_with_the_next_message
 ) -> None:
     server.plays(calls(call("add", a=1, b=2)), text("Fine."))
     assistant, thread = create(add, max_rounds=1), Thread()
-    ending = answer(assistant, thread, "Add")[-1]
+    ending = ask(assistant, thread, "Add")[-1]
     assert isinstance(ending, RunStopped)
-    assert answer(assistant, thread, "And now?")[-1] == RunCompleted()
+    assert ask(assistant, thread, "And now?")[-1] == RunCompleted()
     line = 'Assistant called add({"a": 1, "b": 2}), which gave: 3'
     assert sent_texts(server)[-1] == [RESULTS_TEXT + line, "And now?"]
     assert server.cancels == [thread.id]
@@ -103,7 +103,7 @@ def test_continuing_after_the_last_allowed_round_sends_the_results(
 ) -> None:
     server.plays(calls(call("add", a=1, b=2)), text("Three."))
     assistant, thread = create(add, max_rounds=1), Thread()
-    answer(assistant, thread, "Add")
+    ask(assistant, thread, "Add")
     assert list(assistant.resume(thread))[-1] == RunCompleted()
     assert (sent_texts(server), server.cancels) == ([["Add"], ["3"]], [])
 
@@ -111,7 +111,7 @@ def test_continuing_after_the_last_allowed_round_sends_the_results(
 def test_an_answer_completed_after_a_cut_is_adopted(server: AgentsServer, assistant: Assistant) -> None:
     server.plays(cut(text("Hello, world.", "Bye.", pieces=2), 6, "close", keeps="all"))
     thread = Thread()
-    assert isinstance(answer(assistant, thread, "Hi")[-1], RunFailed)
+    assert isinstance(ask(assistant, thread, "Hi")[-1], RunFailed)
     assert thread.messages[-1].text == "Hello, "
     server.wait_until_idle()
     assert list(assistant.resume(thread)) == [
@@ -152,9 +152,9 @@ def test_another_process_continues_a_running_answer(
         "One two three four",
         "Seven.",
     ]
-    assert [each.result.output for each in loaded.messages[1].calls if each.result] == ["3", "7"]
+    assert [item.result.output for item in loaded.messages[1].calls if item.result] == ["3", "7"]
     assert not backend_of(other).can_resume(loaded)
-    assert answer(other, loaded, "Sure?")[-1] == RunCompleted()
+    assert ask(other, loaded, "Sure?")[-1] == RunCompleted()
     assert (sent_texts(server), server.refused, server.cancels) == (
         [["Count"], ["3"], ["7"], ["Sure?"]],
         [],
@@ -189,8 +189,8 @@ def test_a_cancelled_turn_is_continued_on_retry(server: AgentsServer, assistant:
     server.wait_until_idle()
     assert list(assistant.resume(thread))[-1] == RunCompleted()
     assert sent_texts(server) == [["Count"], [CONTINUE_TEXT]]
-    recalled = backend_of(assistant).load_thread(thread.id)
-    assert [message.text for message in recalled.messages] == ["Count", "Fine."]
+    loaded = backend_of(assistant).load_thread(thread.id)
+    assert [message.text for message in loaded.messages] == ["Count", "Fine."]
 
 
 def test_a_turn_cancelled_by_another_client_ends_the_answer(

@@ -16,7 +16,7 @@ from assistant.events import (
     ToolResult,
 )
 from assistant.messages import Call, Message, Text
-from tests.backends.agents.conftest import Create, answer, backend_of, sent_texts
+from tests.backends.agents.conftest import Create, ask, backend_of, sent_texts
 from tests.backends.kinds import state_of
 from tests.conftest import add
 from tests.servers.agents import AgentsServer
@@ -29,14 +29,14 @@ def test_a_loaded_thread_has_its_calls_and_can_be_continued(
     server.objects = True
     server.plays(calls(call("add", a=1, b=2), call("add", a="x", b=2)), text("Three."), text("Yes."))
     thread = Thread()
-    answer(assistant, thread, "1 + 2?")
-    recalled = backend_of(assistant).load_thread(thread.id)
-    assert [message.role for message in recalled.messages] == ["user", "assistant"]
-    assert recalled.messages[1].parts[0] == thread.messages[1].parts[0]
-    results = [each.result for each in recalled.messages[1].calls]
+    ask(assistant, thread, "1 + 2?")
+    loaded = backend_of(assistant).load_thread(thread.id)
+    assert [message.role for message in loaded.messages] == ["user", "assistant"]
+    assert loaded.messages[1].parts[0] == thread.messages[1].parts[0]
+    results = [item.result for item in loaded.messages[1].calls]
     assert [result and result.outcome for result in results] == ["done", "failed"]
-    assert (recalled.messages[1].text, recalled.messages[1].ending) == ("Three.", RunCompleted())
-    assert answer(assistant, recalled, "Sure?")[-1] == RunCompleted()
+    assert (loaded.messages[1].text, loaded.messages[1].ending) == ("Three.", RunCompleted())
+    assert ask(assistant, loaded, "Sure?")[-1] == RunCompleted()
     assert sent_texts(server)[-1] == ["Sure?"]
     for name in ("sess_x", "..", "a/b", "", "\n"):
         with pytest.raises(UnknownThread):
@@ -51,12 +51,12 @@ def test_a_loaded_thread_with_unanswered_calls_can_be_continued(
     run = assistant.run(thread, "Add")
     while not isinstance(next(run), ToolResult):
         pass
-    recalled = backend_of(assistant).load_thread(thread.id)
-    assert recalled.is_unfinished
-    assert backend_of(assistant).can_resume(recalled)
+    loaded = backend_of(assistant).load_thread(thread.id)
+    assert loaded.is_unfinished
+    assert backend_of(assistant).can_resume(loaded)
     server.plays(text("I see."))
-    assert list(assistant.resume(recalled))[-1] == RunCompleted()
-    assert recalled.messages[-1].text == "I see."
+    assert list(assistant.resume(loaded))[-1] == RunCompleted()
+    assert loaded.messages[-1].text == "I see."
     assert server.asked[-1]["events"][0]["success"] is False
     run.close()
 
@@ -66,7 +66,7 @@ def test_deleting_a_thread_deletes_its_session_and_cancels_its_turn(
 ) -> None:
     server.plays(text("One."), text("Two three", gate=threading.Event(), gate_after=6))
     first, second = Thread(), Thread()
-    answer(assistant, first, "1?")
+    ask(assistant, first, "1?")
     run = assistant.run(second, "2?")
     while not isinstance(next(run), TextDelta):
         pass
@@ -79,8 +79,8 @@ def test_deleting_a_thread_deletes_its_session_and_cancels_its_turn(
 def test_the_agents_sessions_are_listed_as_threads(server: AgentsServer, assistant: Assistant) -> None:
     server.plays(text("One."), text("Two."))
     first, second = Thread(), Thread()
-    answer(assistant, first, "What is\none? " + "x" * 100)
-    answer(assistant, second, "東京?")
+    ask(assistant, first, "What is\none? " + "x" * 100)
+    ask(assistant, second, "東京?")
     newest, oldest = backend_of(assistant).list_threads(10)
     assert newest[:2] == (second.id, "東京?")
     assert oldest[:2] == (first.id, ("What is one? " + "x" * 100)[:80])
@@ -91,9 +91,9 @@ def test_the_agents_sessions_are_listed_as_threads(server: AgentsServer, assista
 def test_a_lost_session_is_replaced_from_the_transcript(server: AgentsServer, assistant: Assistant) -> None:
     server.plays(calls(call("add", a=1, b=2)), text("Three."), text("Yes."))
     thread = Thread()
-    answer(assistant, thread, "1 + 2?")
+    ask(assistant, thread, "1 + 2?")
     server.sessions.clear()
-    events = answer(assistant, thread, "Sure?")
+    events = ask(assistant, thread, "Sure?")
     assert (events[1], events[-1]) == (RESTARTED, RunCompleted())
     history = 'User: 1 + 2?\n\nAssistant called add({"a": 1, "b": 2}), which gave: 3\n\nAssistant: Three.'
     assert sent_texts(server)[-1] == [HISTORY_TEXT + history, "Sure?"]
@@ -114,10 +114,10 @@ def test_a_session_lost_during_an_answer_loses_no_result(server: AgentsServer, a
 
 def test_a_thread_of_another_backend_is_sent_as_text(server: AgentsServer, assistant: Assistant) -> None:
     server.plays(text("Three."), text("Four."))
-    said = Message("assistant", [Text("One."), Text("Two.")], RunCompleted())
-    thread = Thread("thread_x", [Message.from_user("1?"), said], {"responses": {"items": []}})
-    assert answer(assistant, thread, "3?")[-1] == RunCompleted()
-    assert answer(assistant, thread, "4?")[-1] == RunCompleted()
+    first_answer = Message("assistant", [Text("One."), Text("Two.")], RunCompleted())
+    thread = Thread("thread_x", [Message.from_user("1?"), first_answer], {"responses": {"items": []}})
+    assert ask(assistant, thread, "3?")[-1] == RunCompleted()
+    assert ask(assistant, thread, "4?")[-1] == RunCompleted()
     history = "User: 1?\n\nAssistant: One.\n\nAssistant: Two."
     assert sent_texts(server) == [[HISTORY_TEXT + history, "3?"], ["4?"]]
     assert (thread.id, list(server.sessions)) == ("thread_x", [state_of(thread, "agents")["session_id"]])
@@ -138,7 +138,7 @@ def test_results_accepted_before_the_process_was_killed_are_not_sent_again(
     assert backend_of(other).can_resume(dead)
     assert list(other.resume(dead))[-1] == RunCompleted()
     assert (dead.messages[-1].text, len(server.asked)) == ("Three.", 2)
-    assert len(server.refused) == 4, "it was tried, until the session was looked at"
+    assert len(server.refused) == 4, "the results were refused until the session was examined"
 
 
 def test_a_session_receives_what_it_missed_while_another_backend_answered(
@@ -146,7 +146,7 @@ def test_a_session_receives_what_it_missed_while_another_backend_answered(
 ) -> None:
     server.plays(text("One."), text("Three."), text("Four."))
     thread = Thread()
-    answer(assistant, thread, "1?")
+    ask(assistant, thread, "1?")
     thread.messages += [
         Message.from_user("2?"),
         Message(
@@ -155,19 +155,19 @@ def test_a_session_receives_what_it_missed_while_another_backend_answered(
             RunCompleted(),
         ),
     ]
-    assert answer(assistant, thread, "3?")[-1] == RunCompleted()
+    assert ask(assistant, thread, "3?")[-1] == RunCompleted()
     missed = "User: 2?\n\nAssistant called add({}), which gave: 2\n\nAssistant: Two."
     assert sent_texts(server)[-1] == [HISTORY_TEXT + missed, "3?"]
-    assert answer(assistant, thread, "4?")[-1] == RunCompleted()
+    assert ask(assistant, thread, "4?")[-1] == RunCompleted()
     assert sent_texts(server)[-1] == ["4?"]
 
 
 def test_a_refused_message_is_sent_with_the_next_one(server: AgentsServer, assistant: Assistant) -> None:
     server.plays(text("One."), error(429, "rate_limit_exceeded"), text("Two."))
     thread = Thread()
-    answer(assistant, thread, "1?")
-    ending = answer(assistant, thread, "2?")[-1]
+    ask(assistant, thread, "1?")
+    ending = ask(assistant, thread, "2?")[-1]
     assert isinstance(ending, RunFailed)
     assert ending.code == "rate_limit_exceeded"
-    assert answer(assistant, thread, "Please")[-1] == RunCompleted()
+    assert ask(assistant, thread, "Please")[-1] == RunCompleted()
     assert sent_texts(server)[-1] == ["2?", "Please"]

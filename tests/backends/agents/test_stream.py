@@ -13,7 +13,7 @@ from assistant import Assistant, Thread
 from assistant.backends.agents.stream import SessionReader, SessionRound, UnsupportedAction
 from assistant.backends.stream_errors import StreamError
 from assistant.errors import Incomplete
-from tests.backends.agents.conftest import answer
+from tests.backends.agents.conftest import ask
 from tests.servers.agents import AgentsServer
 from tests.servers.responses import call, calls, message, reasoning, text
 
@@ -24,10 +24,10 @@ def test_the_test_servers_events_match_the_sdks_types(server: AgentsServer, assi
         calls(reasoning("Hm."), message("So."), call("add", a=1, b=2), call("add", a=2, b=2)),
         text("One", "Two"),
         text("Three", ending="failed", details={"error": {"code": "server_error", "message": "x"}}),
-        text("Four", ending="failed", details={"words": {"code": None, "message": "x", "type": "y"}}),
+        text("Four", ending="failed", details={"error_event": {"code": None, "message": "x", "type": "y"}}),
     )  # but for a limit that is reached: from 3.57 on it is in the SDK's helpers, and not in its types
-    for words in ("1", "2", "3"):
-        answer(assistant, thread, words)
+    for question in ("1", "2", "3"):
+        ask(assistant, thread, question)
     events: TypeAdapter[Any] = TypeAdapter(AgentSessionEvent)
     assert {events.validate_python(event).type for event in server.sent} == {
         event["type"] for event in server.sent
@@ -43,7 +43,7 @@ def test_the_test_servers_events_match_the_sdks_types(server: AgentsServer, assi
 
 def test_malformed_events_raise_only_our_own_errors(server: AgentsServer, assistant: Assistant) -> None:
     server.plays(calls(reasoning("Hm."), message("So."), call("add", a=1, b=2)), text("One", "Two"))
-    answer(assistant, Thread(), "1")
+    ask(assistant, Thread(), "1")
     chance = random.Random(1)
     odd: list[Any] = [None, [], {}, [[]], [None], 0, -1.5, True, "", "\ud83d", {"type": {}}, "x" * 99]
 
@@ -51,14 +51,14 @@ def test_malformed_events_raise_only_our_own_errors(server: AgentsServer, assist
         if chance.random() < 0.06:
             return chance.choice(odd)
         if isinstance(value, dict):
-            return {name: spoil(each) for name, each in value.items() if chance.random() > 0.03}
-        return [spoil(each) for each in value] if isinstance(value, list) else value
+            return {name: spoil(item) for name, item in value.items() if chance.random() > 0.03}
+        return [spoil(item) for item in value] if isinstance(value, list) else value
 
     for joined in (False, True):
         for _ in range(200):
             reader = SessionReader(SessionRound(), joined=joined)
             for event in server.sent:
-                spoilt = spoil(event)
+                spoiled = spoil(event)
                 with suppress(StreamError, UnsupportedAction, Incomplete):
-                    for said in reader.feed(spoilt if isinstance(spoilt, dict) else {}):
-                        json.dumps(getattr(said, "text", ""), ensure_ascii=False).encode()
+                    for translated in reader.feed(spoiled if isinstance(spoiled, dict) else {}):
+                        json.dumps(getattr(translated, "text", ""), ensure_ascii=False).encode()

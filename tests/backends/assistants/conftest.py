@@ -22,7 +22,7 @@ from tests.servers.assistants import ASSISTANT, AssistantsServer
 
 ENDED = RoundEnded("test-model", Usage(10, 0, 5, 0))
 
-ASKED = RoundEnded("test-model")
+CALLED = RoundEnded("test-model")
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def assistant(server: AssistantsServer, connect_to: Connect) -> Assistant:
     return connect_to(server.url, add)
 
 
-def answer(assistant: Assistant, question: str, thread: Thread | None = None) -> list[Event]:
+def ask(assistant: Assistant, question: str, thread: Thread | None = None) -> list[Event]:
     """Return the events of a run without the pieces of arguments."""
     return without_deltas(assistant.run(thread or Thread(), question))
 

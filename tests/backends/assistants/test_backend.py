@@ -20,39 +20,39 @@ from assistant.events import (
     ToolResult,
 )
 from assistant.messages import Call, Text
-from tests.backends.assistants.conftest import ASKED, ENDED, Connect, answer, without_deltas
+from tests.backends.assistants.conftest import CALLED, ENDED, Connect, ask, without_deltas
 from tests.servers.assistants import ASSISTANT, AssistantsServer, tools_of
 from tests.servers.responses import Play, call, calls, message, text
 
 
 def test_instructions_replace_those_of_the_assistant(server: AssistantsServer, connect_to: Connect) -> None:
     server.plays(text("Hi."))
-    answer(connect_to(server.url, instructions="Be brief."), "Hi")
+    ask(connect_to(server.url, instructions="Be brief."), "Hi")
     assert server.asked == [{"assistant_id": ASSISTANT, "stream": True, "instructions": "Be brief."}]
 
 
 def test_a_call_is_run_and_its_result_continues_the_run(
     server: AssistantsServer, assistant: Assistant
 ) -> None:
-    asked = call("add", a=2, b=3)
-    server.plays(calls(asked, pieces=2), text("Five.", pieces=1))
+    add_call = call("add", a=2, b=3)
+    server.plays(calls(add_call, pieces=2), text("Five.", pieces=1))
     thread = Thread()
     assert list(assistant.run(thread, "2 + 3?")) == [
         RoundStarted(1),
         ThreadOpened(thread.id),
-        ToolCallDelta(asked["call_id"], "add", ""),
-        ToolCallDelta(asked["call_id"], "add", '{"a": 2,'),
-        ToolCallDelta(asked["call_id"], "add", ' "b": 3}'),
-        ToolCall(asked["call_id"], "add", '{"a": 2, "b": 3}'),
-        ASKED,
-        ToolResult(asked["call_id"], "5"),
+        ToolCallDelta(add_call["call_id"], "add", ""),
+        ToolCallDelta(add_call["call_id"], "add", '{"a": 2,'),
+        ToolCallDelta(add_call["call_id"], "add", ' "b": 3}'),
+        ToolCall(add_call["call_id"], "add", '{"a": 2, "b": 3}'),
+        CALLED,
+        ToolResult(add_call["call_id"], "5"),
         RoundStarted(2),
         TextDelta("Five."),
         ENDED,
         RunCompleted(),
     ]
     assert server.asked[1:] == [
-        {"tool_outputs": [{"tool_call_id": asked["call_id"], "output": "5"}], "stream": True}
+        {"tool_outputs": [{"tool_call_id": add_call["call_id"], "output": "5"}], "stream": True}
     ]
 
 
@@ -62,7 +62,7 @@ def test_parallel_calls_are_answered_in_one_request_and_rounds_follow_each_other
     one, two, three = call("add", a=1, b=1), call("add", a=2, b=2), call("add", a=2, b=4)
     server.plays(calls(message("Let me see."), one, two), calls(three), text("Six."))
     thread = Thread()
-    assert answer(assistant, "Add it all up", thread)[-1] == RunCompleted()
+    assert ask(assistant, "Add it all up", thread)[-1] == RunCompleted()
     assert server.asked[1:] == [
         {
             "tool_outputs": [
@@ -84,9 +84,9 @@ def test_parallel_calls_are_answered_in_one_request_and_rounds_follow_each_other
 def test_the_next_message_goes_into_the_same_thread(server: AssistantsServer, assistant: Assistant) -> None:
     server.plays(calls(call("add", a=1, b=1)), text("Two."), text("Four."))
     thread = Thread()
-    answer(assistant, "1 + 1?", thread)
-    assert answer(assistant, "And 2 + 2?", thread)[-1] == RunCompleted()
-    assert server.said(thread.id) == [
+    ask(assistant, "1 + 1?", thread)
+    assert ask(assistant, "And 2 + 2?", thread)[-1] == RunCompleted()
+    assert server.transcript(thread.id) == [
         ("user", "1 + 1?"),
         ("assistant", "Two."),
         ("user", "And 2 + 2?"),
@@ -97,10 +97,10 @@ def test_the_next_message_goes_into_the_same_thread(server: AssistantsServer, as
 
 def test_each_missing_function_is_noted_once(server: AssistantsServer, assistant: Assistant) -> None:
     server.tools = [{"type": "file_search"}, *tools_of("add", "get-Rain/../x", "class")]
-    asked = call("other", "{}")
-    server.plays(calls(asked), text("No."), text("No."))
+    add_call = call("other", "{}")
+    server.plays(calls(add_call), text("No."), text("No."))
     thread = Thread()
-    events = answer(assistant, "Hi", thread) + answer(assistant, "And?", thread)
+    events = ask(assistant, "Hi", thread) + ask(assistant, "And?", thread)
     where = "is not defined here. Define it in assistant/functions"
     assert [event.text for event in events if isinstance(event, Note)] == [
         f"The function `get-Rain_.._x` {where}/get_rain_x.py.",
@@ -140,9 +140,9 @@ def test_a_limit_ends_the_run_with_what_waswithout_deltas(
     thread = Thread()
     for reason, ending in limits.items():
         server.plays(text("Half", ending="incomplete", details={"incomplete_details": {"reason": reason}}))
-        assert answer(assistant, "Go", thread)[-1] == ending
+        assert ask(assistant, "Go", thread)[-1] == ending
     server.plays(text("Whole."))
-    assert answer(assistant, "And?", thread)[-1] == RunCompleted()
+    assert ask(assistant, "And?", thread)[-1] == RunCompleted()
     assert server.refused == []
 
 
@@ -160,12 +160,12 @@ def test_a_failed_run_is_explained_and_can_be_retried(
     details = {"last_error": {"code": code, "message": "Oh no."}}
     server.plays(Play(ending="failed", details=details), text("Fine."))
     thread = Thread()
-    ending = answer(assistant, "Hi", thread)[-1]
+    ending = ask(assistant, "Hi", thread)[-1]
     assert isinstance(ending, RunFailed)
     assert (ending.code, ending.retry) == (code, retry)
     assert shown in ending.text
     assert without_deltas(assistant.resume(thread))[-1] == RunCompleted()
-    assert server.said(thread.id) == [("user", "Hi"), ("assistant", "Fine.")]
+    assert server.transcript(thread.id) == [("user", "Hi"), ("assistant", "Fine.")]
 
 
 @pytest.mark.parametrize("status", ["expired", "cancelled"])
@@ -174,7 +174,7 @@ def test_a_run_that_the_server_ended_can_be_retried(
 ) -> None:
     server.plays(Play(details={"status": status}), text("Fine."))
     thread = Thread()
-    ending = answer(assistant, "Hi", thread)[-1]
+    ending = ask(assistant, "Hi", thread)[-1]
     assert isinstance(ending, RunFailed)
     assert (ending.code, ending.retry) == (status, True)
     assert without_deltas(assistant.resume(thread))[-1] == RunCompleted()
@@ -183,14 +183,14 @@ def test_a_run_that_the_server_ended_can_be_retried(
 
 def test_a_web_page_is_recognised(server: AssistantsServer, assistant: Assistant) -> None:
     server.pages = True
-    ending = answer(assistant, "Hi")[-1]
+    ending = ask(assistant, "Hi")[-1]
     assert isinstance(ending, RunFailed)
     assert ending.code == "not_the_api"
 
 
 def test_an_unknown_assistant_is_named_in_the_error(server: AssistantsServer, connect_to: Connect) -> None:
     other = connect_to(server.url, assistant_id="asst_gone")
-    ending = answer(other, "Hi")[-1]
+    ending = ask(other, "Hi")[-1]
     assert isinstance(ending, RunFailed)
     assert (ending.code, ending.text.split(": ")[-1]) == (
         "unknown_assistant",
@@ -201,7 +201,7 @@ def test_an_unknown_assistant_is_named_in_the_error(server: AssistantsServer, co
 
 def test_a_server_without_this_api_is_named_in_the_error(connect_to: Connect) -> None:
     with AssistantsServer(speaks=False) as server:
-        ending = answer(connect_to(server.url), "Hi")[-1]
+        ending = ask(connect_to(server.url), "Hi")[-1]
     assert ending == RunFailed(
         "no_assistants",
         f"{server.url.split('/')[2]} has no Assistants API. Unset OPENAI_ASSISTANT_ID, or set "
@@ -226,7 +226,7 @@ def test_the_error_for_openai_says_that_the_api_ended() -> None:
             )
             for thread in (Thread(), old):
                 backend = Assistants(client, assistant_id=ASSISTANT)
-                assert answer(Assistant(backend, Toolbox()), "Hi", thread)[-1] == RunFailed(
+                assert ask(Assistant(backend, Toolbox()), "Hi", thread)[-1] == RunFailed(
                     "assistants_ended",
                     "OpenAI's Assistants API ended on 2026-08-26. Set OPENAI_AGENT_ID to use an agent, its "
                     "successor, or unset OPENAI_ASSISTANT_ID to use the Responses API.",

@@ -15,7 +15,7 @@ from assistant.events import (
 from assistant.runs.loop import INTERRUPTED
 from assistant.runs.registry import RunRegistry
 from assistant.storage.store import Store
-from tests.backends.assistants.conftest import Connect, answer
+from tests.backends.assistants.conftest import Connect, ask
 from tests.servers.assistants import AssistantsServer
 from tests.servers.responses import Play, call, calls, cut, message, text
 from tests.variants import quick_first
@@ -106,14 +106,14 @@ def _interrupt_and_go_on(
             thread.messages[-1].add(INTERRUPTED)
     seen = thread.messages[-1].text
     server.plays(text("Fine."))
-    assert answer(assistant, "And now?", thread)[-1] == RunCompleted()
+    assert ask(assistant, "And now?", thread)[-1] == RunCompleted()
     server.plays(text("Still fine."))
     store.save(thread)
     again = store.load(thread.id)
     assert again is not None
-    assert answer(assistant, "Still there?", again)[-1] == RunCompleted()
+    assert ask(assistant, "Still there?", again)[-1] == RunCompleted()
     assert again.messages[1].text == seen
-    messages = server.said(again.id)
+    messages = server.transcript(again.id)
     assert [content for role, content in messages if role == "user"] == ["Go", "And now?", "Still there?"]
     assert messages[-4:] == [
         ("user", "And now?"),

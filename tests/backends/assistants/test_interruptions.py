@@ -18,7 +18,7 @@ from assistant.events import (
 from assistant.messages import Message, Text
 from assistant.runs.loop import INTERRUPTED, STOPPED
 from assistant.runs.registry import RunRegistry
-from tests.backends.assistants.conftest import ASKED, ENDED, Connect, answer, backend_of, without_deltas
+from tests.backends.assistants.conftest import CALLED, ENDED, Connect, ask, backend_of, without_deltas
 from tests.servers.assistants import AssistantsServer, Run, message_object
 from tests.servers.responses import call, calls, cut, message, text
 
@@ -32,8 +32,8 @@ def test_closing_the_generator_cancels_the_run(server: AssistantsServer, assista
     run.close()
     assert server.cancelled == [server.runs[thread.id][0].id]
     assert thread.messages[-1] == Message("assistant", [Text("Hel")], STOPPED)
-    assert answer(assistant, "And?", thread)[-1] == RunCompleted()
-    assert server.said(thread.id) == [
+    assert ask(assistant, "And?", thread)[-1] == RunCompleted()
+    assert server.transcript(thread.id) == [
         ("user", "Hi"),
         ("assistant", "Hel"),
         ("user", "And?"),
@@ -53,21 +53,21 @@ def test_stop_while_the_server_is_silent_cancels_the_run(
     run.stop()
     assert run.join(5)
     assert server.cancelled == [server.runs[thread.id][0].id]
-    assert answer(assistant, "And?", thread)[-1] == RunCompleted()
+    assert ask(assistant, "And?", thread)[-1] == RunCompleted()
     assert server.refused == []
 
 
 def test_stopped_calls_do_not_block_the_thread(server: AssistantsServer, assistant: Assistant) -> None:
-    asked = call("add", a=1, b=2)
-    server.plays(calls(asked), text("Fine."))
+    add_call = call("add", a=1, b=2)
+    server.plays(calls(add_call), text("Fine."))
     thread = Thread()
     run = assistant.run(thread, "Hi")
-    while next(run) != ASKED:
+    while next(run) != CALLED:
         pass
     next(run, None)  # the result is there; it never gets to the server
     run.close()
-    assert answer(assistant, "And?", thread)[-1] == RunCompleted()
-    assert server.said(thread.id) == [
+    assert ask(assistant, "And?", thread)[-1] == RunCompleted()
+    assert server.transcript(thread.id) == [
         ("user", "Hi"),
         ("assistant", '(Function add was called with {"a": 1, "b": 2} and gave: 3)'),
         ("user", "And?"),
@@ -79,17 +79,17 @@ def test_stopped_calls_do_not_block_the_thread(server: AssistantsServer, assista
 def test_retry_after_a_stop_during_calls_continues_the_same_run(
     server: AssistantsServer, assistant: Assistant
 ) -> None:
-    asked = call("add", a=1, b=2)
-    server.plays(calls(asked), text("Three."))
+    add_call = call("add", a=1, b=2)
+    server.plays(calls(add_call), text("Three."))
     thread = Thread()
     run = assistant.run(thread, "Hi")
-    while next(run) != ASKED:
+    while next(run) != CALLED:
         pass
     next(run, None)
     run.close()
     assert without_deltas(assistant.resume(thread))[-2:] == [ENDED, RunCompleted()]
     assert server.asked[1] == {
-        "tool_outputs": [{"tool_call_id": asked["call_id"], "output": "3"}],
+        "tool_outputs": [{"tool_call_id": add_call["call_id"], "output": "3"}],
         "stream": True,
     }
     assert (thread.messages[-1].text, len(server.runs[thread.id])) == ("Three.", 1)
@@ -99,7 +99,7 @@ def test_an_answer_completed_after_a_cut_is_adopted(server: AssistantsServer, as
     whole = text("Hello, world", pieces=2)
     server.plays(cut(whole, 8, "close", keeps="late"))
     thread = Thread()
-    ending = answer(assistant, "Hi", thread)[-1]
+    ending = ask(assistant, "Hi", thread)[-1]
     assert isinstance(ending, RunFailed)
     assert thread.messages[-1].text == "Hello,"
     assert without_deltas(assistant.resume(thread)) == [
@@ -110,19 +110,19 @@ def test_an_answer_completed_after_a_cut_is_adopted(server: AssistantsServer, as
     ]
     assert len(server.asked) == 1
     server.plays(text("Fine."))
-    assert answer(assistant, "And?", thread)[-1] == RunCompleted()
-    assert [text for _, text in server.said(thread.id)] == ["Hi", "Hello, world", "And?", "Fine."]
+    assert ask(assistant, "And?", thread)[-1] == RunCompleted()
+    assert [text for _, text in server.transcript(thread.id)] == ["Hi", "Hello, world", "And?", "Fine."]
 
 
 def test_calls_made_after_a_cut_are_adopted(server: AssistantsServer, assistant: Assistant) -> None:
-    asked = call("add", a=1, b=2)
-    server.plays(cut(calls(message("Well."), asked), 1, "close", keeps="late"), text("Three.", pieces=1))
+    add_call = call("add", a=1, b=2)
+    server.plays(cut(calls(message("Well."), add_call), 1, "close", keeps="late"), text("Three.", pieces=1))
     thread = Thread()
-    assert answer(assistant, "1 + 2?", thread)[2:] == [
+    assert ask(assistant, "1 + 2?", thread)[2:] == [
         TextDelta("Well."),
-        ToolCall(asked["call_id"], "add", '{"a": 1, "b": 2}'),
-        ASKED,
-        ToolResult(asked["call_id"], "3"),
+        ToolCall(add_call["call_id"], "add", '{"a": 1, "b": 2}'),
+        CALLED,
+        ToolResult(add_call["call_id"], "3"),
         RoundStarted(2),
         TextDelta("Three."),
         ENDED,
@@ -131,14 +131,14 @@ def test_calls_made_after_a_cut_are_adopted(server: AssistantsServer, assistant:
     assert (len(server.asked), server.refused, server.cancelled) == (2, [], [])
 
 
-def test_a_run_of_somebody_else_is_cancelled_before_anything_iswithout_deltas(
+def test_a_foreign_run_is_cancelled_before_a_message_is_posted(
     server: AssistantsServer, assistant: Assistant
 ) -> None:
     server.plays(text("One."), text("Two."))
     thread = Thread()
-    answer(assistant, "Hi", thread)
+    ask(assistant, "Hi", thread)
     server.runs[thread.id].append(Run("run_other", thread.id, "in_progress"))
-    assert answer(assistant, "And?", thread)[-1] == RunCompleted()
+    assert ask(assistant, "And?", thread)[-1] == RunCompleted()
     assert (server.cancelled, server.refused) == (["run_other"], [])
 
 
@@ -147,11 +147,11 @@ def test_a_foreign_run_that_starts_late_is_cancelled_after_the_refusal(
 ) -> None:
     server.plays(text("One."), text("Two."))
     thread = Thread()
-    answer(assistant, "Hi", thread)
+    ask(assistant, "Hi", thread)
     server.surprise_run = "run_other"
-    assert answer(assistant, "And?", thread)[-1] == RunCompleted()
+    assert ask(assistant, "And?", thread)[-1] == RunCompleted()
     assert server.refused == [f"Can't add messages to {thread.id} while a run run_other is active."]
-    assert [text for _, text in server.said(thread.id)] == ["Hi", "One.", "And?", "Two."]
+    assert [text for _, text in server.transcript(thread.id)] == ["Hi", "One.", "And?", "Two."]
 
 
 def test_outputs_that_are_too_late_are_described_to_a_new_run(
@@ -165,9 +165,9 @@ def test_outputs_that_are_too_late_are_described_to_a_new_run(
 
     server.plays(calls(call("slow")), text("Fine."))
     thread = Thread()
-    assert answer(connect_to(server.url, slow), "Go", thread)[-1] == RunCompleted()
+    assert ask(connect_to(server.url, slow), "Go", thread)[-1] == RunCompleted()
     assert server.refused == ['Runs in status "expired" do not accept tool outputs.']
-    assert server.said(thread.id) == [
+    assert server.transcript(thread.id) == [
         ("user", "Go"),
         ("assistant", "(Function slow was called with {} and gave: at last)"),
         ("assistant", "Fine."),
@@ -179,13 +179,13 @@ def test_a_partial_answer_that_the_server_kept_is_not_sent_again(
 ) -> None:
     server.plays(cut(text("Hello, world", pieces=2), 8, "close"), text("Fine."))
     thread = Thread()
-    answer(assistant, "Hi", thread)
+    ask(assistant, "Hi", thread)
     (run,) = server.runs[thread.id]
     part = {"type": "text", "text": {"value": "Hello, wo", "annotations": []}}
     half = {"id": "msg_half", "role": "assistant", "run_id": run.id, "content": [part]}
     server.threads[thread.id].append({**half, "status": "incomplete"})
-    assert answer(assistant, "And?", thread)[-1] == RunCompleted()
-    assert [text for _, text in server.said(thread.id)] == ["Hi", "Hello, wo", "And?", "Fine."]
+    assert ask(assistant, "And?", thread)[-1] == RunCompleted()
+    assert [text for _, text in server.transcript(thread.id)] == ["Hi", "Hello, wo", "And?", "Fine."]
 
 
 def test_a_message_whose_confirmation_was_lost_is_not_posted_twice(
@@ -193,10 +193,10 @@ def test_a_message_whose_confirmation_was_lost_is_not_posted_twice(
 ) -> None:
     server.plays(text("One."), text("Two."))
     thread = Thread()
-    for words in ("Hi", "Hi"):
+    for question in ("Hi", "Hi"):
         server.lost_receipts = 1
-        assert answer(assistant, words, thread)[-1] == RunCompleted()
-    assert [text for _, text in server.said(thread.id)] == ["Hi", "One.", "Hi", "Two."]
+        assert ask(assistant, question, thread)[-1] == RunCompleted()
+    assert [text for _, text in server.transcript(thread.id)] == ["Hi", "One.", "Hi", "Two."]
 
 
 def test_a_message_posted_before_the_process_was_killed_is_not_posted_twice(
@@ -204,14 +204,14 @@ def test_a_message_posted_before_the_process_was_killed_is_not_posted_twice(
 ) -> None:
     server.plays(text("One."), text("Two."))
     thread = Thread()
-    answer(assistant, "Hi", thread)
+    ask(assistant, "Hi", thread)
     server.threads[thread.id].append(message_object(thread.id, "user", "And?"))
     thread.messages += [Message.from_user("And?"), Message("assistant", [], INTERRUPTED)]
     assert without_deltas(assistant.resume(thread))[-1] == RunCompleted()
-    assert [text for _, text in server.said(thread.id)] == ["Hi", "One.", "And?", "Two."]
+    assert [text for _, text in server.transcript(thread.id)] == ["Hi", "One.", "And?", "Two."]
 
 
-def test_a_new_process_yields_the_rest_of_a_running_answer(
+def test_a_new_process_continues_a_running_answer(
     server: AssistantsServer, assistant: Assistant, connect_to: Connect
 ) -> None:
     server.plays(cut(text("First.", "Hello, world", pieces=2), 17, "close", keeps="late"))
@@ -219,19 +219,19 @@ def test_a_new_process_yields_the_rest_of_a_running_answer(
     run = assistant.run(thread, "Hi")
     while not thread.messages[-1].text.endswith("Hello,"):
         next(run)
-    store = Thread(thread.id, [*thread.messages], json.loads(json.dumps(thread.backend_state)))
-    store.messages[-1] = Message("assistant", [*thread.messages[-1].parts])
+    stored = Thread(thread.id, [*thread.messages], json.loads(json.dumps(thread.backend_state)))
+    stored.messages[-1] = Message("assistant", [*thread.messages[-1].parts])
     assert list(run)[-1] == thread.messages[-1].ending
     other = connect_to(server.url)
     server.runs[thread.id][0].delay = 3
-    assert backend_of(other).can_resume(store)
-    assert without_deltas(other.resume(store)) == [
+    assert backend_of(other).can_resume(stored)
+    assert without_deltas(other.resume(stored)) == [
         RoundStarted(1, resumed=True),
         TextDelta(" world"),
         ENDED,
         RunCompleted(),
     ]
-    assert not backend_of(other).can_resume(store)
+    assert not backend_of(other).can_resume(stored)
 
 
 def test_a_run_that_never_ends_is_an_error(
@@ -240,10 +240,10 @@ def test_a_run_that_never_ends_is_an_error(
     monkeypatch.setattr(assistants, "CANCEL_DELAYS", (0.0, 0.0))
     server.plays(text("One."))
     thread = Thread()
-    answer(assistant, "Hi", thread)
+    ask(assistant, "Hi", thread)
     server.runs[thread.id].append(Run("run_other", thread.id, "in_progress"))
     server.slow_cancel = 100
-    assert answer(assistant, "And?", thread)[-1] == RunFailed(
+    assert ask(assistant, "And?", thread)[-1] == RunFailed(
         "conversation_locked",
         "Another answer is still being written in this conversation.",
         retry=True,

@@ -24,7 +24,7 @@ from assistant.events import (
     Usage,
 )
 from assistant.messages import Message, Text
-from tests.backends.assistants.conftest import ENDED, Connect, answer, without_deltas
+from tests.backends.assistants.conftest import ENDED, Connect, ask, without_deltas
 from tests.servers.assistants import ASSISTANT, AssistantsServer, Run, tools_of
 from tests.servers.responses import Play, call, calls, error, message, reasoning, refusal, text
 
@@ -36,7 +36,7 @@ def test_text_streams_and_the_run_ends_once(
     server.nameless = nameless
     server.plays(text("Hello, world"))
     thread = Thread()
-    assert answer(assistant, "Hi", thread) == [
+    assert ask(assistant, "Hi", thread) == [
         RoundStarted(1),
         ThreadOpened(thread.id),
         TextDelta("Hel"),
@@ -47,7 +47,7 @@ def test_text_streams_and_the_run_ends_once(
         RunCompleted(),
     ]
     assert thread.messages[-1] == Message("assistant", [Text("Hello, world")], RunCompleted())
-    assert server.said(thread.id) == [("user", "Hi"), ("assistant", "Hello, world")]
+    assert server.transcript(thread.id) == [("user", "Hi"), ("assistant", "Hello, world")]
     assert server.asked == [{"assistant_id": ASSISTANT, "stream": True}]
 
 
@@ -72,7 +72,7 @@ def test_several_messages_and_parts_are_blocks_of_their_own(
             (message("First."), {**second, "content": [{"type": "text", "text": "Second."}, part]}), pieces=1
         )
     )
-    assert answer(assistant, "Hi")[2:-2] == [
+    assert ask(assistant, "Hi")[2:-2] == [
         TextDelta("First."),
         TextBreak(),
         TextDelta("Second."),
@@ -83,7 +83,7 @@ def test_several_messages_and_parts_are_blocks_of_their_own(
 
 def test_a_refusal_is_an_answer(server: AssistantsServer, assistant: Assistant) -> None:
     server.plays(refusal("I can't.", pieces=1))
-    assert answer(assistant, "Do it")[2:] == [RefusalDelta("I can't."), ENDED, RunCompleted()]
+    assert ask(assistant, "Do it")[2:] == [RefusalDelta("I can't."), ENDED, RunCompleted()]
 
 
 def test_a_text_without_deltas_is_yielded_once(server: AssistantsServer, assistant: Assistant) -> None:
@@ -95,7 +95,7 @@ def test_a_text_without_deltas_is_yielded_once(server: AssistantsServer, assista
     server.plays(
         Play(events=(_raw("thread.message.completed", whole), _raw("thread.run.completed", run), b""))
     )
-    assert answer(assistant, "Hi")[2:] == [TextDelta("All at once."), RoundEnded(), RunCompleted()]
+    assert ask(assistant, "Hi")[2:] == [TextDelta("All at once."), RoundEnded(), RunCompleted()]
 
 
 def test_malformed_events_are_ignored(server: AssistantsServer, assistant: Assistant) -> None:
@@ -105,7 +105,7 @@ def test_malformed_events_are_ignored(server: AssistantsServer, assistant: Assis
     junk = tuple(_raw(name, data) for name in names for data in odd)
     run = _raw("thread.run.completed", {"id": 7, "usage": {"prompt_tokens": "many"}})
     server.plays(Play(events=(*junk, run, b"")))
-    assert answer(assistant, "Hi")[2:] == [RoundEnded("", Usage()), RunCompleted()]
+    assert ask(assistant, "Hi")[2:] == [RoundEnded("", Usage()), RunCompleted()]
 
 
 def _raw(name: str, data: Any) -> bytes:
@@ -116,16 +116,16 @@ def test_text_in_any_script_survives_being_split_anywhere(
     server: AssistantsServer, connect_to: Connect
 ) -> None:
     @tool
-    def echo(words: str) -> str:
+    def echo(content: str) -> str:
         """Say it again.
 
         Args:
-            words: What to say.
+            content: What to say.
         """
-        return words
+        return content
 
-    words = "東京は👩‍👩‍👧晴れ ½ \u2028عربى"
-    asked = call("echo", words=words)
+    content = "東京は👩‍👩‍👧晴れ ½ \u2028عربى"
+    add_call = call("echo", content=content)
     halves = [{"content": [{"index": 0, "type": "text", "text": {"value": half}}]} for half in "\ud83d\udc4b"]
     data = b"".join(
         [
@@ -134,15 +134,15 @@ def test_text_in_any_script_survives_being_split_anywhere(
         ]
     )
     server.plays(
-        calls(message(words), asked, pieces=23),
+        calls(message(content), add_call, pieces=23),
         Play(events=tuple(data[at : at + 1] for at in range(len(data)))),
     )
     thread = Thread()
-    events = answer(connect_to(server.url, echo), "NUL \0 and half \ud83d of " + words, thread)
-    assert server.posted[0]["content"] == "NUL \ufffd and half \ufffd of " + words
-    assert server.asked[1]["tool_outputs"] == [{"tool_call_id": asked["call_id"], "output": words}]
+    events = ask(connect_to(server.url, echo), "NUL \0 and half \ud83d of " + content, thread)
+    assert server.posted[0]["content"] == "NUL \ufffd and half \ufffd of " + content
+    assert server.asked[1]["tool_outputs"] == [{"tool_call_id": add_call["call_id"], "output": content}]
     assert TextDelta("👋") in events
-    assert thread.messages[-1].text == words + "\n\n👋"
+    assert thread.messages[-1].text == content + "\n\n👋"
 
 
 def test_the_test_servers_events_match_the_sdks_types() -> None:
@@ -166,8 +166,8 @@ def test_the_test_servers_events_match_the_sdks_types() -> None:
         assert last == ("done", "[DONE]")
         server.threads["thread_1"] = []
         server.end(play, run, whole=True)
-        for kept in server.threads["thread_1"]:
-            ServerMessage.model_validate(kept)
+        for stored in server.threads["thread_1"]:
+            ServerMessage.model_validate(stored)
         ServerRun.model_validate(server.run_object(run))
 
 
@@ -175,9 +175,9 @@ def test_reasoning_is_ignored_and_a_refused_request_fails_the_run(
     server: AssistantsServer, assistant: Assistant
 ) -> None:
     server.plays(calls(reasoning("Hm."), message("Yes."), pieces=1))
-    assert answer(assistant, "Hi")[2:] == [TextDelta("Yes."), ENDED, RunCompleted()]
+    assert ask(assistant, "Hi")[2:] == [TextDelta("Yes."), ENDED, RunCompleted()]
     server.plays(error(429, "insufficient_quota"))
-    ending = answer(assistant, "Hi")[-1]
+    ending = ask(assistant, "Hi")[-1]
     assert isinstance(ending, RunFailed)
     assert ending.code == "insufficient_quota"
 
@@ -185,13 +185,13 @@ def test_reasoning_is_ignored_and_a_refused_request_fails_the_run(
 def test_an_error_event_fails_the_run(server: AssistantsServer, assistant: Assistant) -> None:
     for body in ({"code": "server_error", "message": "Oh"}, {"error": {"code": "server_error"}}):
         server.plays(Play(events=(_raw("error", body), b"", b"")))
-        ending = answer(assistant, "Hi")[-1]
+        ending = ask(assistant, "Hi")[-1]
         assert isinstance(ending, RunFailed)
         assert ending.code == "server_error"
 
 
 def test_invalid_json_fails_the_run(server: AssistantsServer, assistant: Assistant) -> None:
     server.plays(Play(events=(b"event: thread.run.created\ndata: {oops\n\n", b"", b"")))
-    ending = answer(assistant, "Hi")[-1]
+    ending = ask(assistant, "Hi")[-1]
     assert isinstance(ending, RunFailed)
     assert ending.code == "not_json"

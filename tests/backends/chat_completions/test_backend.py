@@ -94,11 +94,11 @@ def test_calls_are_run_and_sent_with_their_outputs(server: ChatServer, assistant
     def tool_calls(*calls: Json) -> list[Json]:
         return [
             {
-                "id": each["call_id"],
+                "id": item["call_id"],
                 "type": "function",
-                "function": {"name": "add", "arguments": each["arguments"]},
+                "function": {"name": "add", "arguments": item["arguments"]},
             }
-            for each in calls
+            for item in calls
         ]
 
     assert server.asked[-1]["messages"][1:] == [
@@ -115,8 +115,8 @@ def test_calls_are_run_and_sent_with_their_outputs(server: ChatServer, assistant
 
 def test_the_test_servers_chunks_match_the_sdks_types() -> None:
     for play in (text("Hi"), calls(call("add", a=1, b=2)), text("x", ending="incomplete")):
-        for each in chunks(play):
-            ChatCompletionChunk.model_validate(each, strict=True)
+        for item in chunks(play):
+            ChatCompletionChunk.model_validate(item, strict=True)
 
 
 @pytest.mark.parametrize(
@@ -141,8 +141,8 @@ def test_a_refused_parameter_is_left_out_with_a_note(
 def test_reasoning_is_turned_off_for_a_model_that_only_then_accepts_functions(
     server: ChatServer, assistant: Assistant
 ) -> None:
-    words = "Function tools with reasoning_effort are not supported for this model in /v1/chat/completions."
-    server.plays(error(400, None, words), text("Fine."))
+    reason = "Function tools with reasoning_effort are not supported for this model in /v1/chat/completions."
+    server.plays(error(400, None, reason), text("Fine."))
     assert list(assistant.run(Thread(), "Hi"))[-1] == RunCompleted()
     assert (server.asked[1]["reasoning_effort"], len(server.asked[1]["tools"])) == ("none", 1)
 

@@ -9,8 +9,8 @@ from assistant.messages import Message, Text
 def thread_of(*questions: str) -> Thread:
     thread = Thread()
     for question in questions:
-        answer = Message("assistant", [Text(f"Answer to {question}")], RunCompleted())
-        thread.messages += [Message.from_user(question), answer]
+        reply = Message("assistant", [Text(f"Answer to {question}")], RunCompleted())
+        thread.messages += [Message.from_user(question), reply]
     return thread
 
 

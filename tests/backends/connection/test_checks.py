@@ -87,16 +87,16 @@ def test_a_key_that_the_server_checks_late_is_reported_as_wrong(
 
 
 def test_an_unreachable_server_ends_the_test(client_for: ClientFactory) -> None:
-    words = "HOST cannot be reached. Is the server running, the address right, the network up?"
+    reason = "HOST cannot be reached. Is the server running, the address right, the network up?"
     client = client_for(f"http://127.0.0.1:{closed_port()}/v1")
-    assert results(client, "gpt-6-luna") == [("Server", False, words)]
+    assert results(client, "gpt-6-luna") == [("Server", False, reason)]
 
 
 def test_a_web_page_is_not_taken_for_the_api(server: ListingServer, client_for: ClientFactory) -> None:
     server.pages = True
-    words = "HOST returned a web page, not an API response. "
-    words += "Check the address: it usually ends in /v1."
-    assert results(client_for(server.url), "gpt-6-luna") == [("Server", False, words)]
+    reason = "HOST returned a web page, not an API response. "
+    reason += "Check the address: it usually ends in /v1."
+    assert results(client_for(server.url), "gpt-6-luna") == [("Server", False, reason)]
 
 
 def test_an_unknown_model_ends_the_test(server: ListingServer, client_for: ClientFactory) -> None:
@@ -124,11 +124,11 @@ def test_a_stream_that_ends_early_is_reported(server: ListingServer, client_for:
     ]
 
 
-def test_a_refusal_of_functions_is_reported_in_the_servers_words(
+def test_a_refusal_of_functions_is_reported_in_the_servers_wording(
     server: ListingServer, client_for: ClientFactory
 ) -> None:
-    words = f'"auto" tool choice requires --enable-auto-tool-choice, says {KEY}'
-    server.plays(text("Hello."), error(400, None, words))
+    reason = f'"auto" tool choice requires --enable-auto-tool-choice, says {KEY}'
+    server.plays(text("Hello."), error(400, None, reason))
     assert results(client_for(server.url), "gpt-6-luna")[4] == (
         "Functions",
         False,
@@ -138,7 +138,7 @@ def test_a_refusal_of_functions_is_reported_in_the_servers_words(
 
 
 @pytest.mark.parametrize(
-    ("status", "words"),
+    ("status", "expected"),
     [
         (
             403,
@@ -148,10 +148,10 @@ def test_a_refusal_of_functions_is_reported_in_the_servers_words(
     ],
 )
 def test_a_refused_list_of_models_ends_the_test(
-    client_for: ClientFactory, status: int, words: list[Any]
+    client_for: ClientFactory, status: int, expected: list[Any]
 ) -> None:
     with ListingServer({"error": {"message": "no"}}, status=status) as server:
-        assert results(client_for(server.url), "gpt-6-luna") == words
+        assert results(client_for(server.url), "gpt-6-luna") == expected
 
 
 def test_a_server_without_a_list_of_models_is_tested_further(client_for: ClientFactory) -> None:
@@ -210,8 +210,8 @@ def test_chat_completions_is_the_fallback(
 def test_the_newer_name_of_the_token_limit_is_tried_when_the_older_is_refused(
     server: ListingServer, client_for: ClientFactory
 ) -> None:
-    words = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
-    refused = (400, {"error": {"message": words, "code": "unsupported_parameter"}})
+    reason = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
+    refused = (400, {"error": {"message": reason, "code": "unsupported_parameter"}})
     whole = {"choices": [{"message": {"role": "assistant", "content": "Hello."}, "finish_reason": "stop"}]}
     server.chat = [refused, whole, refused, PING]
     assert results(client_for(server.url), "gpt-6-luna", "chat")[3:] == [
