@@ -54,18 +54,16 @@ class Run(Iterator[Event]):
 
     def __init__(self, thread: Thread, message: Message, events: Events) -> None:
         self.thread, self.message, self.events = thread, message, events
+        self._started = False
 
     def __next__(self) -> Event:
+        self._started = True
         event = next(self.events)
         self.fold(event)
         return event
 
-    def __iter__(self) -> Iterator[Event]:
-        try:
-            for event in self.events:
-                self.fold(event)
-                yield event
-        finally:
+    def __del__(self) -> None:
+        if self._started:  # a run that is dropped halfway is cancelled, as a generator is
             self.close()
 
     def fold(self, event: Event) -> None:
@@ -75,8 +73,9 @@ class Run(Iterator[Event]):
         self.message.add(event)
 
     def through(self, wrap: Callable[[Events], Events]) -> "Run":
-        """Return the same run with its events passed through ``wrap``, a generator function."""
-        return Run(self.thread, self.message, wrap(self.events))
+        """Pass the events through ``wrap``, a generator function, and return the run."""
+        self.events = wrap(self.events)
+        return self
 
     def close(self) -> None:
         """Cancel the run; an answer without an ending gets ``STOPPED``."""

@@ -6,7 +6,6 @@ as it is open. The answer itself is not a live region: every piece of it would b
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
@@ -40,8 +39,8 @@ class Announcements:
     """How the last answer ended. The script may run again before it has been read aloud."""
 
 
-def draw_live_region() -> Callable[[], None]:
-    """Draw the live region, and return a function that declares it and the page's language to the browser.
+def draw_live_region() -> None:
+    """Draw the live region, and declare it and the page's language to the browser.
 
     The region is empty, except for the ending of an answer that has just ended.
     """
@@ -50,12 +49,8 @@ def draw_live_region() -> Callable[[], None]:
     announcements.region = container.empty()
     announce(announcements.ending)
     announcements.ending = ""
-
-    def declare() -> None:
-        script = _SCRIPT.replace("KEY", keys.ANNOUNCEMENTS).replace("LANGUAGE", json.dumps(language()))
-        container.html(script, unsafe_allow_javascript=True)
-
-    return declare
+    script = _SCRIPT.replace("KEY", keys.ANNOUNCEMENTS).replace("LANGUAGE", json.dumps(language()))
+    container.html(script, unsafe_allow_javascript=True)
 
 
 def announce(text: str) -> None:

@@ -21,13 +21,16 @@ from assistant.errors import BackendError, StoreError, ThreadImportError
 from assistant.locale import N_, Sentence
 from assistant.markdown.escape import escape_markdown
 from assistant.runs.loop import INTERRUPTED
+from assistant.session import ChatSession
 from assistant.storage.json_export import export_json, import_json
 from assistant.storage.markdown_export import export_markdown
 from assistant.storage.search import ThreadSummary
 from assistant.storage.store import Store
 from assistant.threads import Thread, unguessable_id
 from assistant.ui import keys
-from assistant.ui.language import _, translate
+from assistant.ui.connection import draw_connection
+from assistant.ui.language import _, draw_language, translate
+from assistant.ui.login import draw_user
 from assistant.ui.state import state_of
 
 PAGE_SIZE = 15
@@ -266,3 +269,35 @@ def _import(store: Store) -> None:
         st.toast(escape_markdown(translate(error.text)), icon=":material/error:")
     else:
         _open(thread.id)
+
+
+def draw_sidebar(session: ChatSession) -> None:
+    """Draw who is signed in, the connection, the user's chats, and the language."""
+    with st.sidebar:
+        draw_user(session.user)
+        chosen = draw_connection(
+            session.configured, session.override, session.protocol_label, localhost=session.is_localhost
+        )
+        if chosen != session.override:
+            session.override = chosen
+            st.rerun()
+        session.outside = session.backend.protocol, _draw_chats(session)
+        draw_language()
+
+
+def _draw_chats(session: ChatSession) -> str:
+    """Draw the list of chats, if this visitor may see one, and return the id of the newest."""
+    store = session.store
+    if store is None or session.app.autosaver.error:
+        return session.thread.id
+    if not session.user.id and not session.is_localhost:
+        draw_link_notice()
+        return session.thread.id
+    has_list = session.backend.protocol == "agents" and not session.user.id  # no other server lists threads
+    at_server = partial(session.backend.list_threads, 50) if has_list else None
+    running, model = session.app.runs.running, session.settings.model
+    try:
+        return draw_threads(ThreadList(store, session.thread.id, running, model, session.delete, at_server))
+    except StoreError as error:
+        st.caption(escape_markdown(translate(error.text)))
+        return session.thread.id

@@ -1,34 +1,52 @@
-"""What the page remembers of one browser session besides the values of its widgets.
+"""What the page keeps of one browser session besides the values of its widgets: one object in ``st.session_state``.
 
-Everything hangs on one object in ``st.session_state``. A module keeps its own values in a class of its own, and
-gets this session's instance with ``state_of(TheClass)``; what it needs of another module it takes as an argument.
+It holds the user's open chat: the id of the thread, and its messages as the history. A module of the page that has to
+remember something keeps it in a class of its own and gets this session's instance with ``state_of(TheClass)``.
 """
 
 from typing import Any, TypeVar
 
 import streamlit as st
 
+from assistant.access.auth import User
+from assistant.application import Application
+from assistant.session import ChatSession
 from assistant.ui import keys
 
 T = TypeVar("T")
 
 
 class PageState:
-    """The states of this session by their class."""
+    """The chat of this browser session, and the states of the page's modules by their class."""
 
     def __init__(self) -> None:
+        self.session: ChatSession | None = None
         self.states: dict[type[Any], Any] = {}
 
 
-def state_of(kind: type[T]) -> T:
-    """Return this session's instance of a class, created without arguments on first use.
-
-    After an edit has reloaded the package, its classes are others, and so the states are new.
-    """
+def page_state() -> PageState:
+    """Return this session's state, created on first use, and again after an edit has reloaded the package."""
     page = st.session_state.get(keys.PAGE)
     if not isinstance(page, PageState):
         st.session_state[keys.PAGE] = page = PageState()
-    if kind not in page.states:
-        page.states[kind] = kind()
-    state: T = page.states[kind]
+    return page
+
+
+def state_of(kind: type[T]) -> T:
+    """Return this session's instance of a class, created without arguments on first use."""
+    states = page_state().states
+    if kind not in states:
+        states[kind] = kind()
+    state: T = states[kind]
     return state
+
+
+def chat_session(app: Application, user: User) -> ChatSession:
+    """Return the user's open chat; nothing stays of another user's page."""
+    session = page_state().session
+    if session is not None and session.user.id != user.id:
+        st.session_state.clear()  # drafts, files, a key, recordings
+        session = None
+    if session is None or session.app is not app:
+        session = page_state().session = ChatSession(app, user)
+    return session

@@ -149,6 +149,16 @@ def rerun_session(session_id: str) -> None:
         session._call_soon_on_event_loop(lambda: session.request_rerun(session._client_state))
 
 
+def rerun_fragment() -> None:
+    """Run the current fragment again; the whole page if the fragment runs as part of it.
+
+    ``st.rerun(scope="fragment")`` raises an error where the fragment runs as part of the page, and nothing documented
+    tells which is the case.
+    """
+    context = get_script_run_ctx()
+    st.rerun(scope="fragment" if context and context.fragment_ids_this_run else "app")
+
+
 # --- metrics ----------------------------------------------------------------------------------------
 
 Stat = CounterStat | GaugeStat | HistogramStat

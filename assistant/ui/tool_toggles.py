@@ -1,17 +1,14 @@
-"""Toggles beside the input for the tools that the model's server runs itself; each holds for this browser session."""
+"""Toggles above the input for the tools that the model's server runs itself; each holds for this browser session."""
 
 import streamlit as st
 
 from assistant.locale import N_, Sentence
 from assistant.markdown.escape import escape_markdown
 from assistant.markdown.links import url_host
-from assistant.settings import Settings
-from assistant.tools.hosted import HostedTool, available_tools, parse_hosted_tools
+from assistant.session import ChatSession, connection_tools
+from assistant.tools.hosted import HostedTool
 from assistant.ui import keys
 from assistant.ui.language import _, translate
-
-DEMO_LIBRARY = HostedTool("mcp", "https://demo.invalid/mcp", "library")
-"""The remote server that the built-in demo plays."""
 
 _NAMES: dict[str, Sentence] = {
     "web_search": N_("Web search"),
@@ -21,64 +18,35 @@ _NAMES: dict[str, Sentence] = {
 }
 
 
-def list_tools(settings: Settings) -> tuple[HostedTool, ...]:
-    """Return the tools that this connection has, as far as is known."""
-    has_responses = (
-        settings.protocol in ("auto", "responses") and not settings.agent_id and not settings.assistant_id
-    )
-    if not (has_responses or settings.demo) or (settings.demo and settings.protocol == "chat"):
-        return ()
-    if settings.demo:
-        return (HostedTool("web_search"), HostedTool("image_generation"), DEMO_LIBRARY)
-    # Limits count tokens only, so where there are limits, users get only the tools that the owner names.
-    is_limited = bool(settings.limit_user or settings.limit_all)
-    return available_tools(settings.hosted_tools, all_built_in=not settings.base_url and not is_limited)
-
-
-def enabled_tools(settings: Settings) -> tuple[HostedTool, ...]:
-    """Return the tools that are on; until the user changes it, those in the settings, and all of the demo's."""
-    return tuple(
-        tool
-        for tool in list_tools(settings)
-        if st.session_state.get(_key(tool), _is_on_by_default(tool, settings))
-    )
-
-
-def has_changed_tools(settings: Settings) -> bool:
-    """Return whether other tools are on than by default."""
-    default = tuple(tool for tool in list_tools(settings) if _is_on_by_default(tool, settings))
-    return enabled_tools(settings) != default
-
-
-def _is_on_by_default(tool: HostedTool, settings: Settings) -> bool:
-    return settings.demo or tool in parse_hosted_tools(settings.hosted_tools)
-
-
-def draw_tool_toggles(settings: Settings) -> None:
-    """Draw a toggle for each tool; nothing if there are none."""
-    tools = list_tools(settings)
-    if not tools:
+def draw_tool_toggles(session: ChatSession) -> None:
+    """Draw a toggle for each tool that the connection has; nothing if there are none."""
+    tools = connection_tools(session.connected)
+    if not tools or session.backend.protocol not in ("auto", "responses"):
         return
-    enabled = enabled_tools(settings)
+    enabled = session.enabled_tools
     label = _("Tools · none on")
     if enabled:
         names = ", ".join(map(_name, enabled))
         label = _("Tools · {count} on ({names})", count=len(enabled), names=names)
     with st.popover(escape_markdown(label), key=keys.TOOLS, type="tertiary", icon=":material/build:"):
         st.caption(_("These tools run on the server. Some cost extra on top of tokens."))
-        if settings.demo:
+        if session.settings.demo:
             st.caption(_("Try “Search the web for Kyoto”, “Paint the sea” or “Ask the library about Oslo”."))
         for tool in tools:
+            key = keys.tool_toggle(tool.kind, tool.label or tool.where)
             st.toggle(
                 escape_markdown(_name(tool)),
-                _is_on_by_default(tool, settings),
-                key=_key(tool),
+                tool in enabled,
+                key=key,
                 help=escape_markdown(_help(tool)) or None,
+                on_change=_switch,
+                args=[session, tool, key],
             )
 
 
-def _key(tool: HostedTool) -> str:
-    return keys.tool_toggle(tool.kind, tool.label or tool.where)
+def _switch(session: ChatSession, tool: HostedTool, key: str) -> None:
+    session.tool_choices[str(tool)] = st.session_state[key]
+    session.configure(is_localhost=session.is_localhost)
 
 
 def _name(tool: HostedTool) -> str:

@@ -25,12 +25,11 @@ from assistant.storage.json_export import export_json
 from assistant.storage.search import ThreadSummary
 from assistant.storage.store import Store
 from assistant.ui import keys
-from assistant.ui.composer import Draft
 from assistant.ui.sidebar import ThreadListState
 from tests.conftest import need
 from tests.servers.agents import AgentsServer
 from tests.servers.responses import ModelServer, call, calls, text
-from tests.ui.page import Open, address, ask, listed, sent, shown
+from tests.ui.page import Open, address, ask, listed, sent, session_of, shown
 
 ADA = {"is_logged_in": True, "iss": "https://id.example", "sub": "1", "email": "ada@example.org"}
 BOB = {"is_logged_in": True, "iss": "https://id.example", "sub": "2", "email": "bob@example.org"}
@@ -41,7 +40,7 @@ AUTH = {
     "client_secret": "secret",
     "server_metadata_url": "https://id.example/.well-known/openid-configuration",
 }
-UNKNOWN = "There is no thread by the id in the address, so this is a new one."
+UNKNOWN = "That chat doesn't exist. Started a new one."
 
 
 def id_of(claims: dict[str, Any]) -> str:
@@ -265,31 +264,22 @@ def test_a_session_in_which_somebody_else_signs_in_keeps_nothing_of_the_first(
 ) -> None:
     server.plays(text("Hush A."))
     page = ask(sign_in(ADA), "Hush")
-    own = ConnectionOverride(server.url, "sk-of-ada", "hush-model")
-    draft = Draft(
-        [Attachment("hush.txt", "text/plain", "SHVzaA==")],
-        ["hush.zip cannot be sent."],
-        b"Hush",
-        "Hush, said aloud",
-    )
-    states = page.session_state[keys.PAGE].states
-    states[Draft] = draft
-    states[ThreadListState].on_server = [ThreadSummary("hush", "Hush", 0.0)]
-    held = {
-        "choice": own,
-        "bench_result": ("calculate", "Hush"),
-        "opened_tapes": [Recording("conv_hush")],
-    }
-    for name, value in held.items():
-        page.session_state[name] = value
+    chat = session_of(page)
+    chat.override = ConnectionOverride(server.url, "sk-of-ada", "hush-model")
+    chat.attachments = [Attachment("hush.txt", "text/plain", "SHVzaA==")]
+    chat.attachment_problems = ["hush.zip cannot be sent."]
+    chat.audio, chat.transcript = b"Hush", "Hush, said aloud"
+    chat.opened_recordings = [Recording("conv_hush")]
+    page.session_state["bench_result"] = ("calculate", "Hush")
+    page.session_state[keys.PAGE].states[ThreadListState].on_server = [ThreadSummary("hush", "Hush", 0.0)]
     page.run()
     assert "hush" in sent(page).lower()
     page.user = BOB
     page.run()
     assert not page.exception
-    assert [name for name in (*held, "recording") if name in page.session_state] == []
-    states = page.session_state[keys.PAGE].states
-    assert (states[Draft], states[ThreadListState]) == (Draft(), ThreadListState())
+    assert "bench_result" not in page.session_state
+    assert page.session_state[keys.PAGE].states[ThreadListState] == ThreadListState()
+    assert session_of(page) is not chat
     assert "hush" not in sent(page).lower()
     page.toggle(key="sandbox").set_value(True).run()
     assert "Nothing has been recorded yet" in sent(page)

@@ -19,16 +19,15 @@ from assistant.errors import LimitExceeded
 from assistant.events import RunPaused
 from assistant.messages import Call, Message
 from assistant.recordings.recording import Recording
+from assistant.session import connection_tools
 from assistant.settings import Settings
 from assistant.storage.database import Database
 from assistant.storage.json_export import export_json
-from assistant.ui.resources import queued
-from assistant.ui.tool_toggles import list_tools
 from tests.access.test_people import ADA, SignIn, sign_in
 from tests.deploy.test_process import Start, interrupt, start, until
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, call, calls, error, text
-from tests.ui.page import Open, ask
+from tests.ui.page import Open, ask, recording_of, session_of
 
 __all__ = ["sign_in", "start"]  # fixtures
 
@@ -113,17 +112,15 @@ def test_a_pause_in_an_opened_recording_does_not_bypass_the_limit(
 ) -> None:
     server.plays(calls(call("book_hotel", **BOOK)))
     page = ask(public(), "Book it")
-    recording = Recording.from_lines(
-        page.session_state.recording.as_lines()
-    )  # as a file that somebody has written
+    recording = Recording.from_lines(recording_of(page).as_lines())  # as a file that somebody has written
     server.plays(text("A."))
-    page.session_state["opened_tapes"] = [recording]
+    session_of(page).opened_recordings.append(recording)
     page.toggle(key="sandbox").set_value(True).run()
     press(page, "new_chat")
     page.segmented_control(key="inspector_view").set_value("Tape").run()
     page.segmented_control(key="inspector_speed").set_value("At once").run()
     press(page, "inspector_replay").run()
-    assert page.session_state.thread.is_paused
+    assert session_of(page).thread.is_paused
     press(page, "-deny")
     assert AT_LIMIT in page.info[0].value
     assert len(server.asked) == 1
@@ -147,7 +144,7 @@ def test_a_pause_in_an_imported_thread_does_not_bypass_the_limit(
 def test_at_a_limit_a_queued_message_returns_to_the_input(server: ModelServer, public: Open) -> None:
     server.plays(text("A."))
     page = ask(public(), "One")
-    queued(id(Thread)).add(page.session_state.thread, "Two")
+    session_of(page).app.queue.add(session_of(page).thread, "Two")
     page.run()
     assert AT_LIMIT in page.info[0].value
     assert page.chat_input(key="prompt").proto.value == "Two"
@@ -170,15 +167,15 @@ def test_a_visitor_cannot_test_the_owners_connection(server: ModelServer, public
 def test_where_usage_is_counted_only_the_owner_enables_tools_that_cost_extra() -> None:
     free = Settings(api_key=KEY)
     counted = Settings(api_key=KEY, limit_all=parse_limits(LIMIT), hosted_tools="file_search:vs_1")
-    assert [each.kind for each in list_tools(free)] == [
+    assert [each.kind for each in connection_tools(free)] == [
         "web_search",
         "code_interpreter",
         "image_generation",
         "file_search",
     ]
-    assert [each.kind for each in list_tools(counted)] == ["file_search"]
+    assert [each.kind for each in connection_tools(counted)] == ["file_search"]
     own = ConnectionOverride(api_key="sk-of-a-visitor", model="m").settings(counted)
-    assert list_tools(own) == list_tools(free)
+    assert connection_tools(own) == connection_tools(free)
 
 
 @pytest.mark.exhaustive

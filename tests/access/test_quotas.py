@@ -19,7 +19,7 @@ from assistant.storage.store import Store
 from tests.access.test_usage_store import totals
 from tests.backends.test_transcription import EarServer
 from tests.servers.responses import ModelServer, text
-from tests.ui.page import Open, ask, sent, shown
+from tests.ui.page import Open, ask, sent, session_of, shown
 
 KEY = "sk-canary-of-the-owner"
 
@@ -54,7 +54,7 @@ def test_a_public_page_with_a_key_and_nothing_else_runs_the_demo_and_says_so(
 ) -> None:
     page = open_page(OPENAI_BASE_URL=server.url, OPENAI_API_KEY=KEY)
     assert "nothing says who may use it" in page.info[0].value
-    assert [each.key for each in page.button if "tape_" in str(each.key)], "recorded tapes are there"
+    assert [each.key for each in page.button if "recording_" in str(each.key)], "recorded tapes are there"
     ask(page, 'calculate(expression="6*7")')
     assert server.asked == []
     page.session_state["connection_panel"] = True
@@ -83,7 +83,7 @@ def test_at_a_limit_the_page_says_so_and_keeps_the_message(server: ModelServer, 
         "You have reached your usage limit"
     ]
     assert first.chat_input(key="prompt").proto.value == "Two"
-    assert [each.value for each in first.toast] == ["It is not asked yet: your message is back in the input."]
+    assert [each.value for each in first.toast] == ["Not sent. Your message is back in the input."]
     assert len(shown(first)) == 2
     first.button(key="regenerate_1").click().run()
     assert "reached your usage limit" in first.toast[0].value
@@ -109,7 +109,7 @@ def test_tokens_are_counted_but_a_visitors_own_key_has_no_limits(
         assert totals(database, "day", time.time()).tokens > 0
     ask(page, "Two")
     assert "reached its usage limit" in page.info[0].value
-    page.session_state["choice"] = ConnectionOverride(server.url, "sk-canary-of-a-visitor", "test-model")
+    session_of(page).override = ConnectionOverride(server.url, "sk-canary-of-a-visitor", "test-model")
     ask(page, "Two")
     assert shown(page)[-1] == ("assistant", [("markdown", "B.")])
     assert [each.value for each in page.info] == []

@@ -10,9 +10,8 @@ from streamlit.testing.v1 import AppTest
 from assistant.backends.transcription import MOST_BYTES, Voice, open_voice
 from assistant.errors import BackendError
 from assistant.settings import Settings
-from assistant.ui import keys
-from assistant.ui.composer import Draft
 from tests.servers.responses import Handler, ModelServer
+from tests.ui.page import chat_of
 
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
 
@@ -142,14 +141,9 @@ def page() -> None:
     import streamlit as st
     from streamlit.typing import ChatInputValue
 
-    from assistant.ui.composer import Draft, clear_draft, draw_draft, read_input
-    from assistant.ui.state import state_of
+    from assistant.ui.composer import draw_unsent, read_submission
 
-    voice = st.session_state.voice
-    draft = state_of(Draft)
-    if draft.returned:
-        st.text(f"back in the input: {draft.returned[0]!r}, {draft.returned[1]}")
-        draft.returned = None
+    session = st.session_state.session
     value = None
     if given := st.session_state.pop("given", None):
         words, files, audio = given
@@ -166,17 +160,20 @@ def page() -> None:
             _include_files=True,
             _include_audio=True,
         )
-    words, attached = read_input(value, voice)
+    words, attached = read_submission(session, value)
+    if draft := session.take_draft():
+        st.text(f"back in the input: {draft.text!r}, {draft.reason}")
     if words or attached:
         st.text(f"sent: {words!r}, {[each.name for each in attached]}")
-        clear_draft()
-    draw_draft(voice)
+        session.clear_draft()
+    draw_unsent(session)
 
 
 @pytest.fixture
 def app(voice: Voice) -> AppTest:
     app = AppTest.from_function(page)
-    app.session_state.voice = voice
+    app.session_state.session = chat_of([])
+    app.session_state.session.transcriber = voice
     return app
 
 
@@ -190,7 +187,7 @@ def says(app: AppTest, words: str, files: list[tuple[str, bytes]], audio: bytes 
 def test_what_was_heard_goes_behind_what_was_typed_and_files_wait(server: EarServer, app: AppTest) -> None:
     server.heard = [(200, {"text": "what is this?"})]
     assert says(app, "Look,", [("a.txt", b"a")], WAV) == [
-        "back in the input: 'Look, what is this?', Transcribed. Check the text and send it."
+        "back in the input: 'Look, what is this?', Transcribed. Check the text, then send it."
     ]
     assert [each.label for each in app.button] == ["a\\.txt"]
     assert says(app, "Look, what is that?", []) == ["sent: 'Look, what is that?', ['a.txt']"]
@@ -202,10 +199,10 @@ def test_a_recording_that_was_not_heard_is_kept_and_can_be_tried_again(
 ) -> None:
     broken = (400, {"error": {"message": "No."}})
     server.heard = [broken, broken, (200, {"text": "hello"})]
-    assert says(app, "Typed", [], WAV) == ["back in the input: 'Typed', Your recording was not transcribed."]
+    assert says(app, "Typed", [], WAV) == ["back in the input: 'Typed', The audio was not transcribed."]
     refused = f"{server.url.split('/')[2]} refused the request. It says: No."
     assert [each.value.replace("\\", "") for each in app.warning] == [
-        f"The recording could not be transcribed. {refused}"
+        f"The audio could not be transcribed. {refused}"
     ]
     app.button(key="transcribe_again").click().run()
     assert len(app.warning) == 1
@@ -235,4 +232,4 @@ def test_files_that_are_not_taken_hold_a_message_back_and_lose_nothing(app: AppT
     assert not app.warning
     assert says(app, "See", []) == ["sent: 'See', ['c.txt']"]
     assert says(app, "More", [("d.txt", b"d")]) == ["sent: 'More', ['d.txt']"]
-    assert app.session_state[keys.PAGE].states[Draft].attachments == []
+    assert app.session_state.session.attachments == []

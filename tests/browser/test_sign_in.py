@@ -78,7 +78,7 @@ def test_two_people_sign_in_and_nothing_crosses_over(browser: "Browser", app: Ap
     bob = sign_in(browser, app.url, "bob")
     bob.wait_for_selector(INPUT)
     bob.goto(ada.url)
-    bob.get_by_text("There is no thread by the id in the address, so this is a new one.").wait_for()
+    bob.get_by_text("That chat doesn't exist. Started a new one.").wait_for()
     assert "Hush" not in bob.content()
     assert "For Ada alone." not in bob.content()
 

@@ -42,7 +42,7 @@ from tests.conftest import need
 from tests.deploy.test_process import Start, found, interrupt, serve, start
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, Play, call, calls, cut, error, text
-from tests.ui.page import Open, ask
+from tests.ui.page import Open, ask, recording_of, session_of
 from tests.ui.page import sent as all_sent
 from tests.variants import quick_first
 
@@ -330,7 +330,7 @@ def test_no_secret_is_on_the_page(
     output = capfd.readouterr()
     seen.append({"log": caplog.text, "output": output.out + output.err})
     assert [where for each in seen for where in leaks(each)] == []
-    assert "Threads are not kept" in seen[0]["page"]
+    assert "Chats are not being saved" in seen[0]["page"]
 
 
 def test_a_key_that_was_typed_is_sent_back_to_no_browser(
@@ -405,17 +405,17 @@ def test_no_secret_of_a_door_and_no_key_typed_behind_it_is_in_anything(
         # What was typed last goes back to the browser while it is asked for, as in any form.
         assert leaks(seen.pop(1)) in ([], ["page"])
     if door != "half a sign-in":
-        page.session_state["choice"] = ConnectionOverride(server.url, TYPED, "m")
+        session_of(page).override = ConnectionOverride(server.url, TYPED, "m")
         page.toggle(key="sandbox").set_value(True).run()
         for script, _ in plays(echo(TYPED)).values():
             server.plays(*script)
             seen.append(sent(ask(page, "Hi")))
             server.drop_script()
         assert any(each["authorization"] == f"Bearer {TYPED}" for each in server.headers), "it was used"
-        del page.session_state["choice"]
+        session_of(page).override = None
         server.plays(text("Hello."))
         seen.append(sent(ask(page, "Hi")))  # at the owner's expense
-        recording = page.session_state["recording"].as_lines()
+        recording = recording_of(page).as_lines()
         seen.append({"tape": recording, "rows": rows(f"sqlite:///{tmp_path}/threads.sqlite")})
         assert ("visitor_" in seen[-1]["rows"]) is (door == "password"), "it was counted"
     server.problems.clear()

@@ -16,9 +16,14 @@ from streamlit.components.v2.manifest_scanner import scan_component_manifests
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Radio
 
+from assistant import Thread
+from assistant.application import Application
 from assistant.demo import transport as demo
+from assistant.messages import Message
+from assistant.recordings.recording import Recording
+from assistant.session import ChatSession
 from assistant.settings import VARIABLES
-from assistant.ui.chat import conversation as chat
+from assistant.ui import keys
 from tests.paths import ROOT
 
 PAGE = ROOT / "streamlit_app.py"
@@ -42,7 +47,6 @@ def open_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, component_manifes
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(gc, "collect", lambda: 0)  # a tenth of a second for each page
     monkeypatch.setattr(demo, "PACE", 0)
-    monkeypatch.setattr(chat, "SEEN_AFTER", 0)
 
     def opened(
         address: dict[str, str | list[str]] | None = None,
@@ -66,6 +70,33 @@ def ask(page: AppTest, words: str) -> AppTest:
     page.chat_input(key="prompt").set_value(words).run()
     assert not page.exception
     return page
+
+
+def chat_of(messages: list[Message], url: str = "sqlite://") -> ChatSession:
+    """A chat with these messages, for a test that draws a part of the page by itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in VARIABLES:
+            patch.delenv(name, raising=False)
+        patch.setenv("ASSISTANT_DATABASE_URL", url)
+        app = Application(Path("/nowhere"))
+        app.configure({})
+    chat = ChatSession(app)
+    chat.thread = Thread("conv_1", messages)
+    return chat
+
+
+def session_of(page: AppTest) -> ChatSession:
+    """The chat that the page has open."""
+    session = page.session_state[keys.PAGE].session
+    assert isinstance(session, ChatSession)
+    return session
+
+
+def recording_of(page: AppTest) -> Recording:
+    """The recording of the newest run."""
+    recording = session_of(page).recording
+    assert recording is not None
+    return recording
 
 
 def lists(page: AppTest) -> list[Radio[str]]:

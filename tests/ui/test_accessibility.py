@@ -29,7 +29,7 @@ def test_an_answer_is_announced_by_its_first_sentence(text: str, expected: str) 
 def app(message):  # type: ignore[no-untyped-def]
     from assistant.ui.accessibility import announce_ending, draw_live_region
 
-    draw_live_region()()
+    draw_live_region()
     announce_ending(message)
 
 
@@ -68,7 +68,7 @@ def test_an_ending_is_announced_again_when_the_script_runs_again() -> None:
         from assistant.messages import Message, Text
         from assistant.ui.accessibility import announce_ending, draw_live_region
 
-        draw_live_region()()
+        draw_live_region()
         if st.session_state.setdefault("first", True):
             announce_ending(Message("assistant", [Text("One.")], RunCompleted()))
         st.session_state.first = False

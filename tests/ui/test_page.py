@@ -29,15 +29,18 @@ from assistant.ui.chat.tool_call import SHOWN_LENGTH
 from tests.servers.agents import AgentsServer
 from tests.servers.assistants import AssistantsServer
 from tests.servers.responses import ModelServer, call, calls, error, message, reasoning, refusal, text
-from tests.ui.page import IS_FOOTER, Open, address, ask, label, listed, lists, seen, shown, walk
+from tests.ui.page import IS_FOOTER, Open, address, ask, label, listed, lists, seen, session_of, shown, walk
 from tests.variants import exhaustive, quick_first
 
 
 def test_the_first_page_says_what_it_is_and_that_the_demo_answers(open_page: Open) -> None:
     page = open_page()
     assert [title.value for title in page.title] == ["Trip planner"]
-    assert page.info[0].value.startswith("This is the built-in demo: a stand-in without a model.")
-    assert len([button for button in page.button if str(button.key).startswith("example_")]) == 4
+    assert page.info[0].value.startswith("Demo mode: scripted replies, no model.")
+    examples = [str(button.key) for button in page.button if str(button.key).startswith("example_")]
+    assert examples[:4] == [f"example_{number}" for number in range(4)]
+    assert [key for key in examples[4:] if not key.startswith("example_recording_")] == []
+    assert len(examples) == 7
     assert not page.exception
 
 
@@ -54,7 +57,7 @@ def test_an_answer_streams_into_the_page_and_into_the_session(server: ModelServe
     server.plays(text("Hello there."))
     page = ask(open_page(OPENAI_BASE_URL=server.url), "Hi")
     assert shown(page) == [("user", [("text", "Hi")]), ("assistant", [("markdown", "Hello there.")])]
-    thread = page.session_state["thread"]
+    thread = session_of(page).thread
     assert address(page) == thread.id
     assert [(each.role, each.text) for each in thread.messages] == [
         ("user", "Hi"),
@@ -110,7 +113,7 @@ def test_a_reload_shows_the_thread_as_it_was(server: ModelServer, open_page: Ope
     st.cache_resource.clear()  # nor does the server, but for the times
     reopened = open_page({"thread": thread_id}, ASSISTANT_DATABASE_URL="sqlite://")
     assert _without_times(shown(reopened)) == _without_times(before)
-    assert reopened.session_state["thread"].id == thread_id
+    assert session_of(reopened).thread.id == thread_id
 
 
 def _without_times(seen: list[Any]) -> str:
@@ -136,9 +139,7 @@ def test_an_address_without_a_thread_opens_a_new_one_and_says_so(
     server: ModelServer, open_page: Open, thread_id: str | list[str]
 ) -> None:
     page = open_page({"thread": thread_id}, OPENAI_BASE_URL=server.url)
-    assert [info.value for info in page.info] == [
-        "There is no thread by the id in the address, so this is a new one."
-    ]
+    assert [info.value for info in page.info] == ["That chat doesn't exist. Started a new one."]
     assert "thread" not in page.query_params
     server.plays(text("Hello."))
     ask(page, "Hi")
@@ -362,15 +363,14 @@ def test_of_an_output_everything_can_be_had_and_nothing_is_shown_twice(
     result: ToolResult, inside: list[tuple[str, str]]
 ) -> None:
     def script(result: "ToolResult") -> None:
-        import streamlit as st
-
         from assistant.events import RunCompleted
         from assistant.messages import Call, Message
-        from assistant.ui.chat.conversation import draw_message
+        from assistant.ui.chat.message import draw_message
+        from tests.ui.page import chat_of
 
         twice = [Call("c1", "look", "{}", number, result=result) for number in (1, 2)]
         answer = Message("assistant", [*twice], RunCompleted())
-        draw_message(st.chat_message("assistant"), answer, 0)  # keys that meet would fail here
+        draw_message(chat_of([answer]), 0)  # keys that meet would fail here
 
     page = AppTest.from_function(script, args=(result,)).run()
     assert not page.exception
@@ -441,7 +441,7 @@ def test_a_database_that_cannot_be_used_is_told_and_the_page_goes_on(
 ) -> None:
     (tmp_path / "broken.sqlite").write_text("This is no database. " * 100)
     page = open_page(OPENAI_BASE_URL=server.url, ASSISTANT_DATABASE_URL=f"sqlite:///{tmp_path}/broken.sqlite")
-    assert page.warning[0].value.startswith("Threads are not kept just now.")
+    assert page.warning[0].value.startswith("Chats are not being saved.")
     assert "file is not a database" in page.warning[0].value
     server.plays(text("Hello."))
     assert shown(ask(page, "Hi"))[1] == ("assistant", [("markdown", "Hello.")])
@@ -582,18 +582,19 @@ def test_a_file_that_is_no_thread_is_refused_in_a_sentence(
     assert not page.exception
 
 
-def test_of_a_long_thread_the_newest_messages_are_shown_at_each_turn(open_page: Open, tmp_path: Path) -> None:
-    file = tmp_path / "streamlit_app.py"
-    page_as_it_is = file.read_text("utf-8")
-    shorter = page_as_it_is.replace("SHOWN = 8 ", "SHOWN = 4 ").replace("EMPTY = 40 ", "EMPTY = 4 ")
-    assert shorter != page_as_it_is
-    file.write_text(shorter, "utf-8")
+def test_the_newest_messages_of_a_long_thread_are_drawn(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.session.SHOWN_MESSAGES", 4)
     page = open_page()
     questions: list[str] = []
-    for number in range(8):  # after the sixth there are no more empty places, and all are drawn in new ones
+    for number in range(8):
         questions.append(f"Hello {number}")
         ask(page, questions[-1])
-        assert [each.text[0].value for each in page.chat_message if each.name == "user"] == questions[-3:]
+        drawn = [each.text[0].value for each in page.chat_message if each.name == "user"]
+        assert drawn == questions[-4:], "two turns before the conversation's fragment, and two in it"
+    page.button(key="earlier").click().run()
+    assert [each.text[0].value for each in page.chat_message if each.name == "user"] == questions
 
 
 def test_what_is_around_an_answer_is_there_when_it_has_ended(open_page: Open) -> None:

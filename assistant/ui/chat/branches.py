@@ -1,146 +1,121 @@
-"""Edit a message, ask for an answer again, and switch between the branches that this makes.
+"""Edit a message, regenerate an answer, and switch between the branches that this creates.
 
-Not here: what a branch is (``threads.py``) or the messages themselves (``chat.py``).
-
-The one rule: nothing is lost. What is left is kept as a branch, and what was typed stays when it cannot be
-taken just now.
+Nothing is lost: the old branch stays, and typed text stays when it cannot be sent now.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import streamlit as st
 
 from assistant.errors import QuotaError, ThreadBusy
 from assistant.events import RunCompleted, RunStopped
 from assistant.markdown.escape import escape_markdown
-from assistant.threads import Thread
+from assistant.session import ChatSession
 from assistant.ui.language import _, translate
 from assistant.ui.quotas import limit_text
 
 
-@dataclass(frozen=True, slots=True)
-class Branching:
-    """A thread, and what can be done at a position of it.
+def draw_edit_button(session: ChatSession, position: int) -> None:
+    """Draw the button that opens the editor of the user's message at this position."""
 
-    Each may raise ``ThreadBusy``, and what asks again ``QuotaError``.
-    """
+    def open_editor() -> None:
+        session.editing = session.thread.id, position
+        st.session_state[f"edit_text_{position}"] = session.history[position].text
 
-    thread: Thread
-    edit: Callable[[int, str], None]
-    regenerate: Callable[[int], None]
-    switch: Callable[[int, int], None]
-
-
-def is_being_edited(thread: Thread, number: int) -> bool:
-    """Whether the thread's message of this number is to be drawn by ``draw_editor``."""
-    return "editing" in st.session_state and st.session_state.editing == (thread.id, number)
-
-
-def draw_pencil(branching: Branching, number: int) -> None:
-    """Draw the button that lets a person edit their message of this number; it goes beside the message."""
     st.button(
         "",
-        key=f"edit_{number}",
+        key=f"edit_{position}",
         help=_("Edit"),
         icon=":material/edit:",
         type="tertiary",
-        on_click=_begin,
-        args=[branching.thread, number],
+        on_click=open_editor,
     )
 
 
-def draw_editor(branching: Branching, number: int) -> None:
-    """Draw the person's message of this number to be edited, in the place of the message."""
-    key, before = f"edit_text_{number}", branching.thread.messages[number].text
+def draw_editor(session: ChatSession, position: int) -> None:
+    """Draw the editor in place of the user's message at this position."""
+    key, before = f"edit_text_{position}", session.history[position].text
     st.session_state.setdefault(key, before)
     st.text_area(
         _("Your message"), key=key, label_visibility="collapsed", height="content", persist_state="session"
     )
 
+    def close_editor() -> None:
+        session.editing = None
+        st.session_state.pop(key, None)
+
     def save() -> None:
         text = st.session_state[key] or ""
         if not text.strip():
             return
-        with _refusal_told():
+        with _show_refusal():
             if text != before:
-                branching.edit(number, text)
-            _end(key)
+                session.edit(position, text)
+            close_editor()
 
     with st.container(horizontal=True):
-        st.button(_("Save"), key=f"save_{number}", type="primary", on_click=save)
-        st.button(_("Cancel"), key=f"cancel_{number}", type="tertiary", on_click=_end, args=[key])
+        st.button(_("Save"), key=f"save_{position}", type="primary", on_click=save)
+        st.button(_("Cancel"), key=f"cancel_{position}", type="tertiary", on_click=close_editor)
 
 
-def draw_branches(branching: Branching, number: int) -> None:
-    """Draw what belongs below the thread's message of this number: nothing, for most.
+def draw_branches(session: ChatSession, position: int) -> None:
+    """Draw, below a message, Regenerate for the newest answer and arrows where there are several branches.
 
-    The newest answer can be had again (one that failed has a button for that already); where there are
-    several branches one can switch.
+    A failed answer has a retry button instead of Regenerate.
     """
-    thread = branching.thread
-    opened, count = thread.choice(number)
-    message = thread.messages[number]
-    mine, newest = message.role == "user", number == len(thread.messages) - 1
-    again = newest and not mine and isinstance(message.ending, RunCompleted | RunStopped)
-    if count == 1 and not again:
+    opened, count = session.thread.choice(position)
+    message = session.history[position]
+    is_user, is_newest = message.role == "user", position == len(session.history) - 1
+    can_regenerate = is_newest and not is_user and isinstance(message.ending, RunCompleted | RunStopped)
+    if count == 1 and not can_regenerate:
         return
     with st.container(
         horizontal=True,
-        horizontal_alignment="right" if mine else "left",
+        horizontal_alignment="right" if is_user else "left",
         vertical_alignment="center",
         gap="small",
-        key=f"branches_{number}",
+        key=f"branches_{position}",
     ):
-        if again:
+        if can_regenerate:
             st.button(
                 _("Regenerate"),
-                key=f"regenerate_{number}",
+                key=f"regenerate_{position}",
                 icon=":material/refresh:",
                 type="tertiary",
-                on_click=_do,
-                args=[branching.regenerate, number],
+                on_click=_try,
+                args=[session.regenerate, position],
             )
         if count > 1:
-            _draw_arrow(branching, number, opened - 1, "before", "left", disabled=opened == 0)
+            _draw_arrow(session, position, opened - 1, "before", disabled=opened == 0)
             st.caption(f"{opened + 1}/{count}", width="content")
-            _draw_arrow(branching, number, opened + 1, "after", "right", disabled=opened == count - 1)
+            _draw_arrow(session, position, opened + 1, "after", disabled=opened == count - 1)
 
 
-def _draw_arrow(branching: Branching, number: int, to: int, name: str, way: str, *, disabled: bool) -> None:
+def _draw_arrow(session: ChatSession, position: int, number: int, name: str, *, disabled: bool) -> None:
+    is_before = name == "before"
     st.button(
         "",
-        key=f"branch_{name}_{number}",
-        help=_("The version before this one") if way == "left" else _("The version after this one"),
-        icon=f":material/chevron_{way}:",
+        key=f"branch_{name}_{position}",
+        help=_("Previous version") if is_before else _("Next version"),
+        icon=f":material/chevron_{'left' if is_before else 'right'}:",
         type="tertiary",
         disabled=disabled,
-        on_click=_do,
-        args=[branching.switch, number, to],
+        on_click=_try,
+        args=[session.switch, position, number],
     )
 
 
-def _begin(thread: Thread, number: int) -> None:
-    st.session_state.editing = thread.id, number
-    st.session_state[f"edit_text_{number}"] = thread.messages[number].text
-
-
-def _end(key: str) -> None:
-    st.session_state.pop("editing", None)
-    st.session_state.pop(key, None)
-
-
-def _do(act: Callable[..., None], *values: int) -> None:
-    with _refusal_told():
-        act(*values)
+def _try(action: Callable[..., None], *arguments: int) -> None:
+    with _show_refusal():
+        action(*arguments)
 
 
 @contextmanager
-def _refusal_told() -> Iterator[None]:
-    """A person is told why what they wanted cannot be done just now; the rest of this block is left out."""
+def _show_refusal() -> Iterator[None]:
+    """Show why an action is not possible now, instead of the rest of the block."""
     try:
         yield
-    except (QuotaError, ThreadBusy) as refusal:
-        why = limit_text(refusal) if isinstance(refusal, QuotaError) else translate(str(refusal))
-        st.toast(escape_markdown(why), icon=":material/hourglass_top:")
+    except (QuotaError, ThreadBusy) as error:
+        text = limit_text(error) if isinstance(error, QuotaError) else translate(error.text)
+        st.toast(escape_markdown(text), icon=":material/hourglass_top:")

@@ -18,12 +18,15 @@ from assistant.markdown.links import markdown_url, url_host
 from assistant.ui.chat.views import offer
 from assistant.ui.language import _, translate
 
+Fetch = Callable[[str, str], bytes]
+"""Fetches a file by the ids of its container and of itself."""
+
 
 class Sources:
     """The sources of one answer, numbered as they come."""
 
-    def __init__(self, key: str) -> None:
-        self._key = key
+    def __init__(self, key: str, fetch: Fetch | None = None) -> None:
+        self._key, self._fetch = key, fetch
         self._found: dict[tuple[str, str], Citation] = {}
 
     def mark(self, citation: Citation) -> str:
@@ -44,7 +47,7 @@ class Sources:
             st.caption(f"{_('Sources')}\n\n" + "\n".join(lines))
             made = [each for each in self._found.values() if each.container]
             for number, each in enumerate(made):
-                _offer_file(each, f"{self._key}-{number}")
+                _offer_file(each, f"{self._key}-{number}", self._fetch)
 
 
 def _line(citation: Citation) -> str:
@@ -69,7 +72,7 @@ class Marks:
         self._tail = ""
         self._waiting = ""
 
-    def take(self, text: str) -> str:
+    def feed(self, text: str) -> str:
         """The next piece of the text, with the marks that waited for it."""
         if not text:
             return ""
@@ -77,7 +80,7 @@ class Marks:
         if self._waiting:
             end = _WORD.match(text).end()  # type: ignore[union-attr]  # it matches nothing as well
             if end < len(text):
-                return text[:end] + self.rest() + text[end:]
+                return text[:end] + self.flush() + text[end:]
         return text
 
     def cite(self, citation: Citation) -> str:
@@ -86,22 +89,17 @@ class Marks:
         if self._tail in _OPEN:
             return ""
         self._waiting += mark
-        return "" if _WORD.match(self._tail)[0] else self.rest()  # type: ignore[index]
+        return "" if _WORD.match(self._tail)[0] else self.flush()  # type: ignore[index]
 
-    def rest(self) -> str:
+    def flush(self) -> str:
         """The marks that wait, where the text goes no further."""
         waiting, self._waiting = self._waiting, ""
         return waiting
 
 
-Fetch = Callable[[str, str], bytes]
-"""Fetches a file by the ids of its container and of itself."""
-
-
-def _offer_file(citation: Citation, key: str) -> None:
+def _offer_file(citation: Citation, key: str, fetch: Fetch | None) -> None:
     """Offer a file that a tool made; it is fetched when a person asks for it."""
     name = " ".join(citation.title.split()) or "file"
-    fetch: Fetch | None = st.session_state.get("fetch_file")
     if fetch is None:
         return
     if not st.button(

@@ -1,98 +1,90 @@
-"""The quiet line below an answer: who wrote it, its time and tokens; copy it, and say what it is worth.
+"""The line below an answer: model, time and tokens, a copy button, and a rating.
 
-Not here: the answer (``chat.py``), or what is known of its effort (``effort.py``).
-
-The one rule: an older answer has one element here, for all of a thread is drawn at each turn. The newest
-alone has buttons, and what they show is sent when it is asked for.
+Only the newest answer has buttons; older ones are one element, because all messages of a thread are drawn together.
 """
-
-from collections.abc import Callable
 
 import streamlit as st
 
 from assistant.markdown.escape import escape_markdown
 from assistant.messages import Feedback, Message
 from assistant.run_stats import RunStats
+from assistant.session import ChatSession
 from assistant.ui.language import _
 
-COMMENT_LENGTH = 2_000
-"""Characters of a comment."""
+MAX_COMMENT_CHARS = 2_000
 
 
-def draw_footer(message: Message, number: int, keep: Callable[[], None] | None = None) -> None:
-    """Draw the line of an answer, the thread's message of this number, if it has ended and says anything.
-
-    ``keep`` is given for the newest alone, which has buttons; it is called when ``message.feedback`` changed.
-    """
+def draw_footer(session: ChatSession, position: int) -> None:
+    """Draw the line of the answer at this position, if it has ended and is not empty."""
+    message = session.history[position]
     if message.role == "user" or message.ending is None or message.is_empty:
         return
-    if keep and message.text:
-        _draw_buttons(message, number, keep)
-    elif words := " · ".join(filter(None, [in_short(message.stats), _rated(message.feedback)])):
-        st.caption(words, help=in_full(message.stats) or None)
+    is_newest = position == len(session.history) - 1
+    if is_newest and message.text and not session.runs_elsewhere:
+        _draw_buttons(session, message, position)
+    elif text := " · ".join(filter(None, [in_short(message.stats), _rated(message.feedback)])):
+        st.caption(text, help=in_full(message.stats) or None)
 
 
 @st.fragment
-def _draw_buttons(message: Message, number: int, keep: Callable[[], None]) -> None:
-    """The newest answer's line. A fragment: what is pressed here draws nothing but this line again."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key=f"footer_{number}"):
-        if words := in_short(message.stats):
-            st.caption(words, width="content", help=in_full(message.stats) or None)
+def _draw_buttons(session: ChatSession, message: Message, position: int) -> None:
+    """Draw the line with buttons. As a fragment of its own, it reruns alone."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key=f"footer_{position}"):
+        if text := in_short(message.stats):
+            st.caption(text, width="content", help=in_full(message.stats) or None)
         copy = st.popover(
             "",
             icon=":material/content_copy:",
             type="tertiary",
             help=_("Copy the answer"),
-            key=f"copy_{number}",
+            key=f"copy_{position}",
             on_change="rerun",
         )
         if copy.open:
             with copy:
                 st.code(message.text, language=None, wrap_lines=True, height=300)
-        thumbs = _state(f"thumbs_{number}", None if message.feedback is None else int(message.feedback.good))
-        st.feedback("thumbs", key=thumbs, on_change=_rate, args=[message, thumbs, keep])
+        key = _widget(f"thumbs_{position}", None if message.feedback is None else int(message.feedback.good))
+        st.feedback("thumbs", key=key, on_change=_rate, args=[session, message, key])
     if message.feedback is not None:
-        comment = _state(f"comment_{number}", message.feedback.comment)
+        key = _widget(f"comment_{position}", message.feedback.comment)
         st.text_input(
-            _("Say why, if you like"),
-            key=comment,
-            placeholder=_("Say why, if you like"),
+            _("Add a comment (optional)"),
+            key=key,
+            placeholder=_("Add a comment (optional)"),
             label_visibility="collapsed",
-            max_chars=COMMENT_LENGTH,
+            max_chars=MAX_COMMENT_CHARS,
             on_change=_comment,
-            args=[message, comment, keep],
+            args=[session, message, key],
         )
 
 
-def _state(key: str, value: object) -> str:
-    """The key of a widget that shows this: another message, or another page, may have left something else."""
+def _widget(key: str, value: object) -> str:
+    """Set a widget's value and return its key: another message or page may have left another value."""
     if key not in st.session_state or st.session_state[key] != value:
         st.session_state[key] = value
     return key
 
 
-def _rate(message: Message, key: str, keep: Callable[[], None]) -> None:
-    given = st.session_state[key]  # None: pressed a second time, which takes it back
+def _rate(session: ChatSession, message: Message, key: str) -> None:
+    value = st.session_state[key]  # None: a second press removes the rating
     comment = message.feedback.comment if message.feedback else ""
-    message.feedback = None if given is None else Feedback(bool(given), comment)
-    keep()
+    session.rate(message, None if value is None else Feedback(bool(value), comment))
 
 
-def _comment(message: Message, key: str, keep: Callable[[], None]) -> None:
+def _comment(session: ChatSession, message: Message, key: str) -> None:
     if message.feedback is not None:
-        message.feedback = Feedback(message.feedback.good, st.session_state[key].strip())
-        keep()
+        session.rate(message, Feedback(message.feedback.good, st.session_state[key].strip()))
 
 
 def in_short(effort: RunStats) -> str:
-    """``gpt-6-luna · 3.2 s · 1,204 tokens``, in Markdown; what nobody knows is left out."""
+    """``gpt-6-luna · 3.2 s · 1,204 tokens``, in Markdown; unknown figures are left out."""
     usage = effort.usage
     tokens = _("{count} tokens", count=f"{usage.input + usage.output:,}") if usage else ""
     return " · ".join(filter(None, [escape_markdown(effort.model), in_time(effort.seconds), tokens]))
 
 
 def in_full(effort: RunStats) -> str:
-    """What the tokens were, and in how many responses, in Markdown; empty where nobody counted."""
+    """Return the tokens and the number of responses in Markdown; empty if the server counted none."""
     if (usage := effort.usage) is None:
         return ""
     counts = _(
@@ -108,7 +100,7 @@ def in_full(effort: RunStats) -> str:
 
 
 def in_time(seconds: float | None, tenths: bool = True) -> str:
-    """``3.2 s``, ``48 s`` or ``2 min 5 s``; empty where nobody measured."""
+    """Return ``3.2 s``, ``48 s`` or ``2 min 5 s``; empty if unknown."""
     if seconds is None:
         return ""
     if tenths and seconds < 9.95:

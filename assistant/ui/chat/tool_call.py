@@ -14,7 +14,9 @@ import streamlit as st
 from assistant.events import CallAnswered, CallApproved, Decision, Outcome, ToolResult
 from assistant.locale import N_
 from assistant.markdown.escape import escape_markdown
+from assistant.session import ChatSession
 from assistant.tools.results import is_error_output
+from assistant.ui import keys
 from assistant.ui.chat.views import draw_view
 from assistant.ui.language import _
 from assistant.ui.streamlit_private import Expander
@@ -39,8 +41,9 @@ _ENDINGS: dict[Outcome, str] = {
 class ToolCallView:
     """The expander of one call; drawn where it is made, and updated in place."""
 
-    def __init__(self, name: str, key: str, arguments: str = "") -> None:
+    def __init__(self, name: str, key: str, arguments: str = "", session: ChatSession | None = None) -> None:
         self._name = name
+        self._session = session
         self._key = key
         self._arguments = ""
         self._decided = ""  # by a person, in words
@@ -90,14 +93,14 @@ class ToolCallView:
         with self._expander.body:
             if not allowed:  # what came of it is shown when the remote server has run it
                 draw_output(result, f"{self._name} output", f"{self._key}-output")
-            if st.session_state.get("sandbox"):
+            if self._session and self._session.inspector_open:
                 st.button(
                     _("Its events"),
                     key=f"{self._key}-events",
                     type="tertiary",
                     icon=":material/timeline:",
                     on_click=_inspect,
-                    args=[result.call_id],
+                    args=[self._session, result.call_id],
                 )
 
     def abandon(self) -> None:
@@ -105,9 +108,11 @@ class ToolCallView:
         self._expander.update(f"{label_of(self._name, self._arguments)} · {_('stopped')}", "error")
 
 
-def _inspect(call_id: str) -> None:
-    """Have the sandbox show what went over the wire for a call; see ``sandbox.py``."""
-    st.session_state.sandbox_panel, st.session_state.inspect = "run", call_id
+def _inspect(session: ChatSession, call_id: str) -> None:
+    """Show the events of a call in the inspector."""
+    st.session_state[keys.SANDBOX_PANEL] = "run"
+    session.inspected_call = call_id
+    session.page_outdated = True
 
 
 def draw_output(result: ToolResult, name: str, key: str) -> None:

@@ -5,8 +5,9 @@ Not here: each of these (``inspector.py``, ``workbench.py``, ``script.py``, ``wi
 The one rule: what is set here holds for this browser session alone, and from the next message on.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -18,14 +19,14 @@ from assistant.markdown.escape import escape_markdown
 from assistant.recordings.recording import Recording, RecordingError, sample_files
 from assistant.recordings.requests import answer_request_of, base_url_of
 from assistant.runs.replay import differences
-from assistant.settings import ProtocolName, Settings
-from assistant.threads import Thread
+from assistant.session import ChatSession
 from assistant.tools.fault_injection import with_faults
 from assistant.tools.toolbox import Toolbox
 from assistant.transports.fault_spec import FUNCTIONS, STREAM, Fault, parse_faults
+from assistant.ui import keys
 from assistant.ui.language import _, translate
 from assistant.ui.sandbox.function_runner import draw_workbench
-from assistant.ui.sandbox.inspector import Replay, draw_inspector
+from assistant.ui.sandbox.inspector import draw_inspector
 from assistant.ui.sandbox.inspector_live import watch
 
 # Beside the chat, not below it: it stays in view while the chat is scrolled.
@@ -42,43 +43,23 @@ PANELS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Sandbox:
-    """What the panels are about, and what they can do.
+def draw_sandbox(session: ChatSession) -> Callable[[], None] | None:
+    """Draw the panel that the user chose.
 
-    ``recordings`` are those of the open thread, the oldest first, and ``played`` is the one that the thread is a
-    replay of, with its functions run again. ``replay`` plays a tape in a new thread, ``play`` one of a file.
+    While an answer is being recorded, its panel has no widgets, and the returned function brings it up to date.
     """
-
-    thread: Thread
-    recordings: Sequence[Recording]
-    toolbox: Toolbox
-    settings: Settings
-    protocol: ProtocolName
-    replay: Replay
-    play: Callable[[Path], None]
-    played: Recording | None = None
-    localhost: bool = False
-
-
-def draw_sandbox(sandbox: Sandbox, live: bool) -> Callable[[], None] | None:
-    """Draw the panel that a person chose.
-
-    While the newest tape is being recorded (``live``), its panel has nothing to click, and what is given
-    back brings it up to date.
-    """
-    with st.container(key="sandbox_side"):
-        return _draw_panel(sandbox, live)
+    with st.container(key=keys.SANDBOX_SIDE):
+        return _draw_panel(session)
 
 
 def _panel_in_words(panel: str) -> str:
     return _(PANELS[panel])
 
 
-def _draw_panel(sandbox: Sandbox, live: bool) -> Callable[[], None] | None:
+def _draw_panel(session: ChatSession) -> Callable[[], None] | None:
     st.html(STAYS)
     # From elsewhere nobody breaks anything: a function that never returns costs the host a thread.
-    panels = [each for each in PANELS if each != "faults" or sandbox.localhost]
+    panels = [each for each in PANELS if each != "faults" or session.is_localhost]
     chosen = st.session_state.get("sandbox_panel")
     st.session_state.sandbox_panel = chosen if chosen in panels else "run"
     panel = st.segmented_control(
@@ -95,69 +76,73 @@ def _draw_panel(sandbox: Sandbox, live: bool) -> Callable[[], None] | None:
     panel = panel or "run"
     places = {each: st.container() if each == panel else st.empty() for each in panels}
     with places[panel]:
-        return _draw_chosen(panel, sandbox, live)
+        return _draw_chosen(panel, session)
 
 
-def _draw_chosen(panel: str, sandbox: Sandbox, live: bool) -> Callable[[], None] | None:
+def _draw_chosen(panel: str, session: ChatSession) -> Callable[[], None] | None:
     match panel:
         case "functions":
             st.toggle(
                 _("Ask me before every call"),
-                key="approve_all",
-                persist_state="session",
+                session.approve_all,
+                key=keys.APPROVE_ALL,
+                on_change=_set_approve_all,
+                args=[session],
                 help=_("Then a function need not even exist: its call can be answered by hand."),
             )
-            draw_workbench(sandbox.toolbox, sandbox.settings.tool_timeout)
+            draw_workbench(session.toolbox, session.settings.tool_timeout)
         case "code":
-            _draw_code(sandbox)
+            _draw_code(session)
         case "faults":
-            _draw_faults(sandbox)
-        case _ if live:
-            return watch(sandbox.recordings[-1])
+            _draw_faults(session)
+        case _ if session.live_run and session.recordings:
+            return watch(session.recordings[-1])
         case _:
-            _draw_differences(sandbox)
-            opened = st.session_state.setdefault("opened_tapes", [])
-            focus = st.session_state.pop("inspect", "")
-            draw_inspector([*opened, *sandbox.recordings], focus=focus, replay=sandbox.replay)
-            _draw_tapes(sandbox)
+            _draw_differences(session)
+            focus, session.inspected_call = session.inspected_call, ""
+            recordings = [*session.opened_recordings, *session.recordings]
+            draw_inspector(recordings, focus=focus, replay=partial(_replay, session))
+            _draw_tapes(session)
     return None
 
 
-def _draw_differences(sandbox: Sandbox) -> None:
+def _draw_differences(session: ChatSession) -> None:
     """Where functions that were run again gave something else than on the tape."""
-    last = sandbox.thread.messages[-1] if sandbox.thread.messages else None
-    if sandbox.played is None or last is None or last.ending is None:
+    last = session.thread.messages[-1] if session.thread.messages else None
+    if session.replayed is None or last is None or last.ending is None:
         return
-    found = differences(sandbox.played, last.events())
+    found = differences(session.replayed, last.events())
     if not found:
         st.success(_("The functions gave what they gave on the tape."), icon=":material/check_circle:")
     for each in found:
         st.warning(escape_markdown(each), icon=":material/difference:")
 
 
-def _draw_tapes(sandbox: Sandbox) -> None:
+def _draw_tapes(session: ChatSession) -> None:
     """Other tapes than this thread's: one that was saved, or one that comes with the project."""
-    with st.expander(_("Play another tape"), key="sandbox_tapes", icon=":material/play_circle:"):
+    with st.expander(_("Play another tape"), key=keys.OPEN_RECORDING, icon=":material/play_circle:"):
         for name, path in sample_files().items():
             st.button(
                 translate(name.replace("_", " ")).capitalize(),
-                key=f"play_{name}",
+                key=keys.recording(name),
                 width="stretch",
-                on_click=sandbox.play,
-                args=[path],
+                on_click=_play,
+                args=[session, path],
             )
-        st.file_uploader(_("A tape that was saved"), "jsonl", key="opened_tape", on_change=_open_tape)
+        st.file_uploader(
+            _("A tape that was saved"), "jsonl", key=keys.RECORDING_FILE, on_change=_open_tape, args=[session]
+        )
         st.toggle(
             _("Run the functions again"),
-            key="replay_again",
+            key=keys.REPLAY_AGAIN,
             persist_state="session",
             help=_("Else they give what they gave on the tape. Where they differ now is said above."),
         )
 
 
-def _open_tape() -> None:
+def _open_tape(session: ChatSession) -> None:
     """Lay a tape from a file beside those of the thread."""
-    file = st.session_state.opened_tape
+    file = st.session_state[keys.RECORDING_FILE]
     if file is None:
         return
     try:
@@ -165,18 +150,30 @@ def _open_tape() -> None:
     except RecordingError as error:
         st.toast(escape_markdown(error), icon=":material/error:")
         return
-    st.session_state.opened_tapes.append(recording)
+    session.opened_recordings.append(recording)
 
 
-def _draw_code(sandbox: Sandbox) -> None:
-    said = [message.text for message in sandbox.thread.messages if message.role == "user"]
+def _replay(session: ChatSession, recording: Recording, speed: float) -> None:
+    session.replay(recording, speed, run_functions=st.session_state.get(keys.REPLAY_AGAIN, False))
+
+
+def _play(session: ChatSession, path: Path) -> None:
+    _replay(session, Recording.from_lines(path.read_text("utf-8")), 1.0)
+
+
+def _set_approve_all(session: ChatSession) -> None:
+    session.approve_all = st.session_state[keys.APPROVE_ALL]
+
+
+def _draw_code(session: ChatSession) -> None:
+    said = [message.text for message in session.thread.messages if message.role == "user"]
     if not said:
         st.caption(_("Say something first: the code that says it with the SDK alone is shown here."))
         return
-    called = {call.name for message in sandbox.thread.messages[-1:] for call in message.calls}
-    toolbox = Toolbox(*(tool for tool in sandbox.toolbox.values() if tool.name in called))
-    chat = sandbox.protocol == "chat"
-    settings = replace(sandbox.settings, protocol="chat" if chat else "responses")
+    called = {call.name for message in session.thread.messages[-1:] for call in message.calls}
+    toolbox = Toolbox(*(tool for tool in session.toolbox.values() if tool.name in called))
+    chat = session.backend.protocol == "chat"
+    settings = replace(session.settings, protocol="chat" if chat else "responses")
     st.caption(
         _(
             "The last message, said with the SDK alone: the loop, and the functions that were called. It "
@@ -184,17 +181,19 @@ def _draw_code(sandbox: Sandbox) -> None:
         )
     )
     st.code(turn_script(settings, toolbox, said[-1]), language="python")
-    if sandbox.recordings and (request := answer_request_of(sandbox.recordings[-1])):
+    if session.recordings and (request := answer_request_of(session.recordings[-1])):
         st.caption(_("One request, as it was sent"))
-        st.code(curl_command(request, base_url_of(sandbox.recordings[-1])), language="bash", wrap_lines=True)
+        st.code(curl_command(request, base_url_of(session.recordings[-1])), language="bash", wrap_lines=True)
 
 
-def _draw_faults(sandbox: Sandbox) -> None:
+def _draw_faults(session: ChatSession) -> None:
     st.caption(_("What is broken on purpose, from the next message on, in this session."))
-    st.session_state.setdefault("faults", sandbox.settings.faults)
+    st.session_state.setdefault(keys.FAULTS, session.settings.faults)
     text = st.text_input(
         _("Faults"),
-        key="faults",
+        key=keys.FAULTS,
+        on_change=_set_faults,
+        args=[session],
         placeholder="cut:5, slow:200, 429:2@2, function.raise:get_weather",
         help=_(
             "A kind, and the number of its event or its amount; @2 for the second round alone. "
@@ -203,18 +202,24 @@ def _draw_faults(sandbox: Sandbox) -> None:
         persist_state="session",
     )
     try:
-        with_faults(sandbox.toolbox, faults := parse_faults(text))
+        with_faults(session.toolbox, faults := parse_faults(text))
         for fault in faults:
             _draw_fault(fault)
     except ValueError as error:
         st.error(escape_markdown(error), icon=":material/error:")
     for key, title, kinds in (
-        ("fault_stream", _("On the stream"), STREAM),
-        ("fault_functions", _("On functions"), FUNCTIONS),
+        (keys.FAULTS_STREAM, _("On the stream"), STREAM),
+        (keys.FAULTS_FUNCTIONS, _("On functions"), FUNCTIONS),
     ):
-        st.pills(title, list(kinds), key=key, on_change=_add_fault, args=[key])
+        st.pills(title, list(kinds), key=key, on_change=_add_fault, args=[session, key])
     if text:
-        st.button(_("Break nothing"), key="faults_off", icon=":material/healing:", on_click=_mend)
+        st.button(
+            _("Break nothing"),
+            key=keys.CLEAR_FAULTS,
+            icon=":material/healing:",
+            on_click=_clear_faults,
+            args=[session],
+        )
 
 
 def _draw_fault(fault: Fault) -> None:
@@ -223,10 +228,17 @@ def _draw_fault(fault: Fault) -> None:
         st.caption(_("Expected: {outcome}", outcome=escape_markdown(fault.expected())))
 
 
-def _add_fault(key: str) -> None:
+def _set_faults(session: ChatSession) -> None:
+    session.faults = st.session_state[keys.FAULTS]
+
+
+def _add_fault(session: ChatSession, key: str) -> None:
     kind, st.session_state[key] = st.session_state[key], None
-    st.session_state.faults = ", ".join(filter(None, [st.session_state.faults.strip(" ,"), kind]))
+    faults = st.session_state[keys.FAULTS].strip(" ,")
+    st.session_state[keys.FAULTS] = ", ".join(filter(None, [faults, kind]))
+    _set_faults(session)
 
 
-def _mend() -> None:
-    st.session_state.faults = ""
+def _clear_faults(session: ChatSession) -> None:
+    st.session_state[keys.FAULTS] = ""
+    _set_faults(session)

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.runs.test_worker import settled
 from tests.servers.responses import ModelServer, call, calls, text
-from tests.ui.page import Open, ask
+from tests.ui.page import Open, ask, session_of
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_message_is_edited_and_the_thread_goes_on_from_there_and_is_found_agai
     assert keys(page) == ["save_0", "cancel_0", "edit_2", "regenerate_3"], "a rerun leaves it open"
     press(page, "save_0")
     assert (said(page), versions(page)) == (["Q1b", "A1b"], ["2/2"])
-    thread_id = page.session_state["thread"].id
+    thread_id = session_of(page).thread.id
     st.cache_resource.clear()  # the process forgets; the database does not
     again = open_page({"thread": thread_id}, OPENAI_BASE_URL=server.url)
     assert (said(again), versions(again)) == (["Q1b", "A1b"], ["2/2"])
@@ -105,8 +105,8 @@ def test_what_was_typed_stays_while_another_answer_is_written_and_is_saved_after
     server.plays(text("A3 one two three four five", pieces=26, gate=gate, gate_after=12), text("A1b"))
     press(page, "edit_0")
     page.text_area(key="edit_text_0").set_value("Q1b").run()
-    other = open_page({"thread": page.session_state["thread"].id}, OPENAI_BASE_URL=server.url)
-    thread = other.session_state["thread"]
+    other = open_page({"thread": session_of(page).thread.id}, OPENAI_BASE_URL=server.url)
+    thread = session_of(other).thread
     waiting = threading.Thread(target=lambda: ask(other, "Q3"))
     waiting.start()
     while len(thread.messages) < 6:
@@ -126,7 +126,7 @@ def test_what_was_typed_stays_while_another_answer_is_written_and_is_saved_after
 def test_what_was_typed_into_one_thread_is_not_seen_in_another(page: AppTest) -> None:
     press(page, "edit_0")
     page.text_area(key="edit_text_0").set_value("Q1b").run()
-    thread_id = page.session_state["thread"].id
+    thread_id = session_of(page).thread.id
     press(page, "new_chat")
     assert keys(page) == []
     page.query_params["thread"] = thread_id
@@ -143,7 +143,7 @@ def test_an_answer_that_waits_for_a_decision_is_not_asked_for_again(
         calls(call("book_hotel", hotel_id=1, guest="Ada", check_in="2027-01-01", nights=1)),
     )
     page = ask(open_page(OPENAI_BASE_URL=server.url), "Book")
-    assert page.session_state["thread"].is_paused
+    assert session_of(page).thread.is_paused
     assert keys(page) == ["edit_0"]
 
 
@@ -154,7 +154,7 @@ def test_all_branches_go_when_their_thread_is_deleted(
     server.plays(text("A2b"))
     press(page, "regenerate_3")
     assert len(server.conversations) == 2
-    thread_id = page.session_state["thread"].id
+    thread_id = session_of(page).thread.id
     page.run()
     page.checkbox(key=f"sure_{thread_id}").check().run()
     press(page, "delete")

@@ -23,6 +23,7 @@ from assistant.events import (
 )
 from assistant.messages import Feedback, Message, Reasoning, Text
 from assistant.run_stats import RunStats
+from assistant.runs.loop import Run
 from assistant.runs.registry import RunRegistry
 from assistant.storage.json_export import export_json, import_json
 from assistant.storage.serialization import message_as_json, message_from_json
@@ -83,12 +84,8 @@ def test_a_run_measures_its_answer_and_its_reasoning(server: ModelServer, connec
 def test_the_time_of_an_answer_that_is_gone_on_with_is_added() -> None:
     thread = Thread("conv_1", [Message.from_user("Hi"), Message("assistant", stats=RunStats(seconds=100.0))])
 
-    def run() -> Any:
-        for event in (RoundStarted(1), TextDelta("Hello."), RunCompleted()):
-            thread.messages[-1].add(event)
-            yield event
-
-    live = RunRegistry().start(thread, run)
+    events = (event for event in (RoundStarted(1), TextDelta("Hello."), RunCompleted()))
+    live = RunRegistry().start(thread, lambda: Run(thread, thread.messages[-1], events))
     assert live.join(10)
     seconds = thread.messages[-1].stats.seconds
     assert seconds is not None
@@ -263,28 +260,25 @@ def test_nonsense_about_progress_is_no_error(text: Any, share: Any, said: tuple[
 
 
 def page_with(path: Path) -> AppTest:
-    """A page that shows a stored thread's answer twice: as an older one, and as the newest."""
+    """A page that shows the answer of a stored thread twice: as an older one, and as the newest."""
 
     def script(url: str) -> None:
         import streamlit as st
 
-        from assistant.storage.store import Store
         from assistant.ui.chat.footer import draw_footer
+        from tests.ui.page import chat_of
 
-        store = Store(url)
-        thread = st.session_state.setdefault("thread", store.load("conv_1"))
-        assert thread is not None
-        draw_footer(thread.messages[1], 1)
-        draw_footer(thread.messages[1], 2, lambda: store.save(thread, 1))
-        store.close()
+        if "chat" not in st.session_state:
+            st.session_state.chat = chat_of([], url)
+            st.session_state.chat.open("conv_1")
+            st.session_state.chat.thread.messages[1] = st.session_state.chat.thread.messages[2]
+        chat = st.session_state.chat
+        draw_footer(chat, 1)
+        draw_footer(chat, 2)
 
     store = Store(url := f"sqlite:///{path}/threads.sqlite")
-    store.save(
-        Thread(
-            "conv_1",
-            [Message.from_user("Hi"), Message("assistant", [Text("**Hi.**")], RunCompleted(), EFFORT)],
-        )
-    )
+    answer = Message("assistant", [Text("**Hi.**")], RunCompleted(), EFFORT)
+    store.save(Thread("conv_1", [Message.from_user("Hi"), answer, answer]))
     store.close()
     return AppTest.from_function(script, args=(url,), default_timeout=20).run()
 
@@ -294,7 +288,7 @@ def kept(path: Path) -> Feedback | None:
     thread = store.load("conv_1")
     store.close()
     assert thread is not None
-    return thread.messages[1].feedback
+    return thread.messages[2].feedback
 
 
 def test_a_thumb_and_its_comment_are_kept_at_once_and_can_be_taken_back(tmp_path: Path) -> None:

@@ -103,10 +103,10 @@ def test_only_an_address_of_the_web_becomes_a_link(
 def test_a_mark_stands_at_the_end_of_a_word_and_in_no_code(pieces: list[str | int], seen: str) -> None:
     marks = Marks(Sources("sources"))
     told = [
-        marks.take(each) if isinstance(each, str) else marks.cite(Citation(0, "T", file_id=str(each)))
+        marks.feed(each) if isinstance(each, str) else marks.cite(Citation(0, "T", file_id=str(each)))
         for each in pieces
     ]
-    assert "".join([*told, marks.rest()]).replace("\u202f", "").replace("\\", "") == seen
+    assert "".join([*told, marks.flush()]).replace("\u202f", "").replace("\\", "") == seen
 
 
 def test_a_stored_answer_is_one_block_of_text(server: ModelServer, open_page: Open) -> None:

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from assistant.recordings.entries import entry_as_json
 from tests.servers.responses import ModelServer, call, calls, text
-from tests.ui.page import Open, ask, label, shown
+from tests.ui.page import Open, ask, label, recording_of, session_of, shown
 
 
 def with_sandbox(page: AppTest) -> AppTest:
@@ -66,7 +66,7 @@ def test_from_a_call_it_is_one_click_to_its_events(server: ModelServer, open_pag
     next(each for each in page.button if str(each.key).endswith("-events")).click().run()
     assert not page.exception
     assert page.segmented_control(key="sandbox_panel").value == "run"
-    entry = page.session_state.recording.entries()[page.session_state["inspector_entry"]]
+    entry = recording_of(page).entries()[page.session_state["inspector_entry"]]
     assert "calculate" in json.dumps(entry_as_json(entry))
 
 
@@ -85,7 +85,7 @@ def test_a_tape_is_played_in_a_thread_of_its_own_without_a_server(
     server.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
     ask(page, "6*7?")
     page.run()
-    before, thread = shown(page), page.session_state.thread
+    before, thread = shown(page), session_of(page).thread
     page.segmented_control(key="inspector_view").set_value("Tape").run()
     page.segmented_control(key="inspector_speed").set_value("At once").run()
     page.button(key="inspector_replay").click().run()
@@ -93,14 +93,14 @@ def test_a_tape_is_played_in_a_thread_of_its_own_without_a_server(
     assert [each for each in shown(page) if each[0] == "user"] == [("user", [("text", "6*7?")])]
     assert [kind for _, kinds in shown(page) for kind in kinds][-1] == ("markdown", "It is 42.")
     assert len(shown(page)) == len(before)
-    assert page.session_state.thread.id != thread.id
-    assert page.session_state.thread.backend_state == {}
+    assert session_of(page).thread.id != thread.id
+    assert session_of(page).thread.backend_state == {}
     assert len(server.asked) == 2
 
 
 def test_a_tape_that_comes_with_the_project_is_one_click_away(open_page: Open) -> None:
     page = open_page()
-    page.button(key="tape_a_function_that_fails").click().run(timeout=60)
+    page.button(key="example_recording_a_function_that_fails").click().run(timeout=60)
     page.run()
     assert page.toggle(key="sandbox").value
     assert label(page.status[0]).startswith('**calculate**(expression="1/0") · failed')
@@ -114,12 +114,12 @@ def test_what_is_broken_on_purpose_is_said_and_happens_in_this_session_alone(
     panel(page, "faults")
     page.text_input(key="faults").set_value("cut:5").run()
     assert "Expected:" in captions(page)
-    assert [each.value for each in page.warning] == ["Broken on purpose: cut\\:5"]
+    assert [each.value for each in page.warning] == ["Active fault: cut\\:5"]
     server.plays(text("One two three four"), text("One two three four"))
     ask(page, "Hi")
     page.run()
     assert "lost in the middle" in " ".join(each.value for each in page.error)
-    panel(page, "faults").button(key="faults_off").click().run()
+    panel(page, "faults").button(key="clear_faults").click().run()
     assert not page.warning
     ask(other, "Hi")
     other.run()
@@ -191,5 +191,5 @@ def test_a_tape_saved_as_a_test_holds_the_tape_and_the_test(server: ModelServer,
     page = with_sandbox(open_page(OPENAI_BASE_URL=server.url))
     server.plays(text("Hello."))
     ask(page, "Hi")
-    names = zipfile.ZipFile(io.BytesIO(pytest_zip(page.session_state.recording))).namelist()
+    names = zipfile.ZipFile(io.BytesIO(pytest_zip(recording_of(page)))).namelist()
     assert sorted(name.rpartition(".")[2] for name in names) == ["jsonl", "py"]

@@ -1,0 +1,120 @@
+"""What one process shares: settings, functions, storage, runs, recordings, metrics and backends."""
+
+import gc
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dotenv import dotenv_values
+
+from assistant import functions
+from assistant.backends import LazyBackend, open_backend
+from assistant.observability.logs import begin_logging
+from assistant.observability.metrics import Metrics
+from assistant.runs.autosave import Autosaver
+from assistant.runs.queue import MessageQueue
+from assistant.runs.registry import RunRegistry
+from assistant.settings import Settings
+from assistant.tools.toolbox import Toolbox
+from assistant.transports.recording_store import RecordingStore
+
+if TYPE_CHECKING:
+    from assistant.demo import DemoTransport
+
+MAX_BACKENDS = 8
+"""Maximum number of shared backends; each has a client and a pool of connections."""
+
+FREEZE_SECONDS = 60.0
+
+
+class Application:
+    """One object that all sessions of a process share. ``folder`` holds ``.env`` and the default database."""
+
+    settings: Settings
+    """The owner's settings, from the environment, Streamlit's secrets or ``.env``."""
+
+    toolbox: Toolbox
+    """The functions in ``assistant/functions/``."""
+
+    autosaver: Autosaver
+    """Saves threads in the configured database."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._database_url = ""
+        self._configured: Settings | None = None
+        self._backends: OrderedDict[Settings, LazyBackend] = OrderedDict()
+        self._demo: DemoTransport | None = None
+        self._freeze_at = 0.0
+        self.secrets: Mapping[str, Any] = {}
+        self.runs = RunRegistry()
+        self.queue = MessageQueue()
+        self.recordings = RecordingStore()
+        self.metrics = Metrics()
+
+    def configure(self, secrets: Mapping[str, Any]) -> None:
+        """Read settings and functions again, so that a changed ``.env`` or function counts from the next reload.
+
+        Raises:
+            SettingsError: A setting has a value that cannot be used.
+            FunctionError: A function cannot be offered to a model.
+        """
+        settings = Settings.load(os.environ, secrets, dotenv_values(self._folder / ".env"))
+        self.toolbox = Toolbox.from_package(functions)
+        self.secrets = secrets
+        with self._lock:
+            if settings == self._configured:
+                return
+            begin_logging(settings.log, settings.secrets)
+            url = settings.database_url or f"sqlite:///{self._folder / 'threads.sqlite'}"
+            if url != self._database_url:
+                if self._database_url:
+                    self.autosaver.close()
+                self.autosaver, self._database_url = Autosaver(url), url
+            self.settings = self._configured = settings
+
+    def backend(self, settings: Settings) -> LazyBackend:
+        """Return the backend that all sessions with these settings share."""
+        with self._lock:
+            backend = self._backends.pop(settings, None) or self._open(settings)
+            self._backends[settings] = backend  # the newest
+            unused = self._backends.popitem(last=False)[1] if len(self._backends) > MAX_BACKENDS else None
+        if unused:
+            unused.close()
+        return backend
+
+    def private_backend(self, settings: Settings) -> LazyBackend:
+        """Return a new backend for one session; it may hold that visitor's key."""
+        with self._lock:
+            return self._open(settings)
+
+    def freeze_gc(self) -> None:
+        """Exclude everything loaded so far from garbage collection, at most once a minute.
+
+        A collection that scans all imported modules stops every session for a tenth of a second.
+        """
+        now = time.monotonic()
+        if now >= self._freeze_at:
+            self._freeze_at = now + FREEZE_SECONDS
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()
+
+    def close(self) -> None:
+        """Close connections to servers and to the database."""
+        for backend in self._backends.values():
+            backend.close()
+        if self._database_url:
+            self.autosaver.close()
+
+    def _open(self, settings: Settings) -> LazyBackend:
+        if settings.demo and self._demo is None:
+            from assistant.demo import DemoTransport  # not loaded where a model answers
+
+            self._demo = DemoTransport()
+        return open_backend(settings, self._demo if settings.demo else None)

@@ -1,0 +1,313 @@
+"""An answer as chunks for ``st.write_stream``; live and stored answers are drawn from the same events."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from typing import assert_never
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from assistant.events import (
+    CallAnswered,
+    CallApproved,
+    CallDenied,
+    Citation,
+    Decision,
+    Event,
+    HostedCall,
+    HostedDelta,
+    Note,
+    ReasoningDelta,
+    ReasoningEnded,
+    RefusalDelta,
+    RoundEnded,
+    RoundStarted,
+    RunCompleted,
+    RunFailed,
+    RunPaused,
+    RunStopped,
+    TextBreak,
+    TextDelta,
+    ThreadOpened,
+    ToolCall,
+    ToolCallDelta,
+    ToolProgress,
+    ToolResult,
+)
+from assistant.locale import N_
+from assistant.markdown.block_splitter import BlockSplitter
+from assistant.markdown.escape import escape_markdown
+from assistant.markdown.sanitizer import MarkdownSanitizer
+from assistant.session import ChatSession
+from assistant.ui.accessibility import announce
+from assistant.ui.chat.citations import Marks, Sources
+from assistant.ui.chat.failure import draw_failure
+from assistant.ui.chat.hosted import HostedSteps, in_progress
+from assistant.ui.chat.reasoning import ReasoningBlock
+from assistant.ui.chat.tool_call import ToolCallView
+from assistant.ui.language import _, translate
+from assistant.ui.streamlit_private import Chunk, end_text_block
+from assistant.ui.thread_url import set_thread_url
+
+MAX_NAMED_CALLS = 3
+"""Maximum number of calls named in the status line."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerPlace:
+    """Where an answer is drawn.
+
+    ``position`` is that of its message in the thread. ``below`` returns the place below the answer, created when it
+    is first needed: most stored answers have nothing there. ``is_newest`` offers a retry after a failure.
+    """
+
+    session: ChatSession
+    position: int
+    below: Callable[[], DeltaGenerator]
+    is_newest: bool = True
+
+
+def answer_chunks(batches: Iterable[list[Event]], place: AnswerPlace) -> Iterator[Chunk]:
+    """Yield what ``st.write_stream`` takes: text as strings, everything else as callables that draw themselves.
+
+    A callable ends the block of text before it. A long text is split into blocks, because a block is sent again as a
+    whole whenever it grows.
+    """
+    view = _AnswerView(place)
+    current: type[Event] | None = None  # the kind of the open block of text
+    text = _TextBlocks(view.sources)
+    for batch in batches:
+        if not batch:
+            yield from text.pause()
+        for kind, events in groupby(batch, _block_kind):
+            if kind is TextDelta or kind is RefusalDelta:
+                view.start_text()
+                if kind is not current:
+                    yield from text.flush()
+                    yield end_text_block
+                    current, text = kind, _TextBlocks(view.sources, is_markdown=kind is TextDelta)
+                yield from text.feed(events)
+                continue
+            yield from text.flush()
+            for event in events:
+                if (draw := view.draw(event)) is not None:
+                    current = None
+                    yield draw
+        view.draw_status()
+    yield from text.flush()
+
+
+def _block_kind(event: Event) -> type[Event]:
+    return TextDelta if isinstance(event, Citation) else type(event)  # a source mark belongs to its text
+
+
+class _TextBlocks:
+    """One text of the model on its way to the page: sources marked, Markdown sanitized, split into blocks."""
+
+    def __init__(self, sources: Sources, *, is_markdown: bool = True) -> None:
+        self._marks, self._is_markdown = Marks(sources), is_markdown
+        self._sanitizer, self._splitter = MarkdownSanitizer(), BlockSplitter()
+
+    def feed(self, events: Iterable[Event]) -> Iterator[Chunk]:
+        """Yield what can be drawn of these events."""
+        text = ""
+        for event in events:
+            match event:
+                case Citation():
+                    text += self._marks.cite(event)
+                case TextDelta(delta):
+                    text += self._marks.feed(delta)
+                case RefusalDelta(delta):
+                    text += self._marks.feed(escape_markdown(delta))
+        yield from self._split(self._sanitizer.feed(text) if self._is_markdown else text)
+
+    def pause(self) -> Iterator[Chunk]:
+        """Yield what was only kept back to see what follows."""
+        if rest := self._splitter.flush():
+            yield rest
+
+    def flush(self) -> Iterator[Chunk]:
+        """Yield everything that was kept back; the text has ended."""
+        if marks := self._marks.flush():
+            yield from self._split(self._sanitizer.feed(marks))
+        yield from self._split(self._sanitizer.flush())
+        yield from self.pause()
+
+    def _split(self, text: str) -> Iterator[Chunk]:
+        for piece in self._splitter.feed(text):
+            yield end_text_block if piece is None else piece
+
+
+class _AnswerView:
+    """What is drawn of one answer so far, apart from its text."""
+
+    def __init__(self, place: AnswerPlace) -> None:
+        session, position = place.session, place.position
+        self._place, self._toolbox = place, session.toolbox
+        self._status = ""  # the line below an unfinished answer
+        self._share: float | None = None  # of the work that is done, 0 to 1
+        self._drawn_status: tuple[str, float | None] = "", None
+        self._round = 0
+        self._row: DeltaGenerator | None = None  # holds the calls of this round
+        self._calls: dict[str, ToolCallView] = {}  # the calls of this round by id
+        self._running: dict[str, str] = {}  # status texts of the calls without a result, by id
+        self._progress: dict[str, ToolProgress] = {}
+        self._reasoning_blocks = 0
+        self._reasoning: ReasoningBlock | None = None
+        self._hosted = HostedSteps(f"hosted-{position}")
+        self.sources = Sources(f"sources-{position}", session.backend.fetch_file)
+
+    def start_text(self) -> None:
+        """Text follows."""
+        self._status = ""
+        self._end_reasoning()
+
+    def draw(self, event: Event) -> Callable[[], None] | None:
+        """Return what draws an event in the flow of the answer; None if nothing is drawn there."""
+        if not isinstance(event, ReasoningDelta):
+            self._end_reasoning(event.seconds if isinstance(event, ReasoningEnded) else None)
+        match event:
+            case TextDelta() | RefusalDelta() | TextBreak() | Citation():
+                return end_text_block
+            case HostedCall():
+                self._status, self._share = in_progress(event), None
+                return partial(self._hosted.show, event)
+            case HostedDelta():
+                return partial(self._hosted.write, event)
+            case ReasoningDelta(text):
+                return partial(self._draw_reasoning, text)
+            case ReasoningEnded():
+                return None
+            case ToolCallDelta(call_id, name, text):
+                return partial(self._write_arguments, call_id, name, text)
+            case ToolCall(call_id, name, arguments, server):
+                label = f"{server}: {name}" if server else name
+                return partial(self._start_call, call_id, label, arguments, bool(server))
+            case CallApproved() | CallDenied() | CallAnswered():
+                return partial(self._decide, event)
+            case ToolProgress(call_id):
+                self._progress[call_id] = event
+                self._set_status_of_calls()
+            case ToolResult():
+                return partial(self._finish_call, event)
+            case Note(text):
+                return partial(_draw_note, text)
+            case ThreadOpened():
+                set_thread_url(self._place.session)
+            case RoundStarted(number):
+                self._round, self._row, self._calls, self._running = number, None, {}, {}
+                self._status, self._share, self._progress = _("Thinking"), None, {}
+            case RoundEnded():
+                self._set_status_of_calls()
+            case RunCompleted():
+                self._end()
+                return self.sources.draw
+            case RunPaused():
+                for call_id in self._running:
+                    self._calls[call_id].wait()
+                self._running = {}
+                self._end(_("Waiting for your decision."))
+                return self.sources.draw
+            case RunStopped(_, text):
+                self._end(f":material/stop_circle: {escape_markdown(translate(text))}")
+                return self.sources.draw
+            case RunFailed():
+                self._end()
+                self._draw_failure(event)
+                return self.sources.draw
+            case _:
+                assert_never(event)
+        return None
+
+    def draw_status(self) -> None:
+        """Update the line below the answer."""
+        share = self._share if self._status else None
+        if (self._status, share) == self._drawn_status:
+            return
+        if self._status != self._drawn_status[0]:
+            announce(self._status)
+        self._drawn_status = self._status, share
+        text = f":shimmer[{escape_markdown(self._status)} …]"
+        if share is not None:
+            self._place.below().progress(share, text)
+        elif self._status:
+            self._place.below().markdown(text)
+        else:
+            self._place.below().empty()
+
+    def _call(self, call_id: str, name: str, arguments: str = "") -> ToolCallView:
+        if call_id not in self._calls:
+            if self._row is None:
+                self._row = st.container(gap="xxsmall")
+            with self._row:
+                key = f"step-{self._place.position}-{self._round}-{call_id}"
+                self._calls[call_id] = ToolCallView(name, key, arguments, self._place.session)
+            self._running[call_id] = self._status_of(name, "")
+        return self._calls[call_id]
+
+    def _write_arguments(self, call_id: str, name: str, text: str) -> None:
+        self._call(call_id, name).write(text)
+        self._status, self._share = _("Preparing {function}", function=name), None
+
+    def _start_call(self, call_id: str, name: str, arguments: str, remote: bool) -> None:
+        self._call(call_id, name, arguments).ask(arguments, remote)
+        self._running[call_id] = self._status_of(name, arguments)
+        self._set_status_of_calls()
+
+    def _decide(self, decision: Decision) -> None:
+        if decision.call_id in self._running:
+            self._calls[decision.call_id].decide(decision)
+
+    def _finish_call(self, result: ToolResult) -> None:
+        if self._running.pop(result.call_id, None) is not None:
+            self._calls[result.call_id].finish(result)
+        self._set_status_of_calls()
+
+    def _status_of(self, name: str, arguments: str) -> str:
+        tool = self._toolbox.get(name)
+        return translate(tool.status_text(arguments) if tool else N_("Running {function}", function=name))
+
+    def _set_status_of_calls(self) -> None:
+        texts, self._share = [], None
+        for call_id, text in list(self._running.items())[:MAX_NAMED_CALLS]:
+            progress = self._progress.get(call_id)
+            if progress and progress.text:
+                text = _("{doing}: {how_far}", doing=text, how_far=progress.text)
+            texts.append(text)
+            if len(self._running) == 1 and progress:
+                self._share = progress.share
+        if (more := len(self._running) - len(texts)) > 0:
+            texts.append(_("and {count} more", count=more))
+        self._status = _(", ").join([*texts[:1], *(text[:1].lower() + text[1:] for text in texts[1:])])
+
+    def _end(self, remark: str = "") -> None:
+        for call_id in self._running:
+            self._calls[call_id].abandon()
+        self._hosted.abandon()
+        self._running = {}
+        self._status = ""
+        if remark:
+            self._drawn_status = "", None
+            self._place.below().caption(remark)
+
+    def _draw_failure(self, failure: RunFailed) -> None:
+        self._drawn_status = "", None
+        with self._place.below().container():
+            draw_failure(failure, self._place.session.retry if self._place.is_newest else None)
+
+    def _draw_reasoning(self, text: str) -> None:
+        if self._reasoning is None:
+            self._reasoning_blocks += 1
+            self._reasoning = ReasoningBlock(f"reasoning-{self._place.position}-{self._reasoning_blocks}")
+        self._reasoning.add(text)
+
+    def _end_reasoning(self, seconds: float | None = None) -> None:
+        if self._reasoning is not None:
+            self._reasoning.end(seconds)
+            self._reasoning = None
+
+
+def _draw_note(text: str) -> None:
+    st.caption(escape_markdown(translate(text)))

@@ -1,0 +1,80 @@
+"""The top of the page: its title, what answers, and what is not as it should be."""
+
+import streamlit as st
+
+from assistant.backends.base import PROTOCOL_LABELS
+from assistant.markdown.escape import escape_markdown
+from assistant.session import ChatSession
+from assistant.settings import Settings
+from assistant.ui import keys
+from assistant.ui.accessibility import draw_live_region
+from assistant.ui.language import _, translate
+from assistant.ui.quotas import draw_demo_notice
+from assistant.ui.state import page_state
+from assistant.ui.styles import draw_styles
+from assistant.ui.thread_url import set_thread_url
+
+ICON = "✈️"
+
+
+def configure_page(settings: Settings) -> None:
+    """Set the title of the page, and its layout: wide with the inspector beside the chat."""
+    session = page_state().session
+    wide = session is not None and session.inspector_open
+    st.set_page_config(page_title=settings.name, page_icon=ICON, layout="wide" if wide else "centered")
+
+
+def draw_header(session: ChatSession) -> None:
+    """Draw the title with the inspector's switch and New chat, what answers, and notices."""
+    draw_styles()
+    draw_live_region()
+    set_thread_url(session)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title(session.settings.name, anchor=False)
+        st.session_state[keys.SANDBOX] = session.inspector_open
+        st.toggle(
+            _("Inspector"),
+            key=keys.SANDBOX,
+            help=_("See requests and events, run functions, inject faults"),
+            on_change=lambda: setattr(session, "inspector_open", st.session_state[keys.SANDBOX]),
+        )
+        st.button(_("New chat"), key=keys.NEW_CHAT, icon=":material/edit_square:", on_click=session.new)
+    _draw_model(session)
+    if session.settings.faults:
+        text = _("Active fault: {faults}", faults=escape_markdown(session.settings.faults))
+        st.warning(text, icon=":material/bug_report:")
+    if error := session.app.autosaver.error:
+        text = _("Chats are not being saved. {why}", why=escape_markdown(translate(error)))
+        st.warning(text, icon=":material/database_off:")
+    if session.thread_missing:
+        st.info(_("That chat doesn't exist. Started a new one."))
+    for notice in session.notices:
+        st.toast(escape_markdown(translate(notice)), icon=":material/error:")
+    session.notices.clear()
+
+
+def draw_open_error(session: ChatSession) -> None:
+    """Draw why the thread in the address cannot be opened, and stop the script, if so."""
+    if session.open_error is not None:
+        st.error(escape_markdown(translate(session.open_error.text)), icon=":material/error:")
+        st.button(_("Retry"), key=keys.RETRY, icon=":material/refresh:")
+        st.stop()
+
+
+def _draw_model(session: ChatSession) -> None:
+    settings = session.settings
+    if settings.demo and not session.override and session.app.settings.api_key:
+        draw_demo_notice()
+    elif settings.demo:
+        st.info(
+            _(
+                "Demo mode: scripted replies, no model. To connect a model, open *Connection* in the sidebar, "
+                "or set `OPENAI_API_KEY` (or `OPENAI_BASE_URL`) in `.env` and reload."
+            ),
+            icon=":material/science:",
+        )
+        st.caption(_("Watch the answer stream and inspect every function call."))
+    else:
+        model, protocol = escape_markdown(settings.model), PROTOCOL_LABELS[session.backend.protocol]
+        by = _("{model} over {protocol}", model=model, protocol=protocol) if protocol else model
+        st.caption(_("Answers by {by}. Watch them stream and inspect every function call.", by=by))
