@@ -1,7 +1,16 @@
-"""The functions the assistant may call.
+"""The functions that the assistant can call: a trip planner's, as examples.
 
-Every function with ``@tool`` at the top level of a module in this folder is found by itself: to add
-one, add a function to a file here, or a file. To remove one, delete it.
+Every function with ``@tool`` at the top level of a module in this folder is available. To add one, write it in a
+file here; to remove one, delete it. Write the docstring for the model: it reads the summary, the ``Args`` and
+the returned value. Return data (numbers, names, rows) rather than sentences, and raise ``ToolError`` with a
+sentence that tells the model what to do about a failure.
 
-The one rule: what a function returns is data (numbers, names, rows), never a sentence about it.
+    @tool
+    def get_exchange_rate(currency: str) -> float:
+        \"\"\"Get the value of one euro in another currency.
+
+        Args:
+            currency: The ISO code, such as "JPY".
+        \"\"\"
+        return RATES[currency]
 """

@@ -1,7 +1,7 @@
 """Arithmetic without ``eval``.
 
-Not here: algebra, units, currencies. The one rule: only what is listed below is ever computed, and
-nothing is computed whose size is not known to be small first.
+The expression is parsed, and only the operators and functions listed below are computed. A power is computed
+only if its size is known to be small.
 """
 
 import ast
@@ -13,11 +13,11 @@ from assistant import ToolError, tool
 
 Number = int | float
 
-LONGEST_EXPRESSION = 500  # characters
-MOST_BITS = 3_300  # of a whole number: about a thousand digits
-MOST_PLACES = 100  # for round()
+MAX_EXPRESSION_CHARS = 500
+MAX_INTEGER_BITS = 3_300  # about a thousand digits
+MAX_ROUND_DIGITS = 100
 
-# Full-width forms lie at a fixed distance from ASCII. Superscripts are left alone: 3² is not 32.
+# Full-width forms have a fixed offset from ASCII. Superscripts are not converted: 3² is not 32.
 _AS_ASCII = str.maketrans(
     {chr(code + 0xFEE0): chr(code) for code in range(0x21, 0x7F)}
     | {"×": "*", "·": "*", "÷": "/", "−": "-", "–": "-", "\u3000": " "}
@@ -26,29 +26,29 @@ _AS_ASCII = str.maketrans(
 
 @tool(status="Calculating {expression}")
 def calculate(expression: str) -> int | float:
-    """Calculate an arithmetic expression and give the number.
+    """Calculate an arithmetic expression and return the number.
 
-    It knows + - * / // % ** and parentheses, sqrt, round, min, max, abs, pi and e.
+    Supports + - * / // % ** and parentheses, sqrt, round, min, max, abs, pi and e.
 
     Args:
         expression: For example "(3 + 4.5) * 2 ** 10" or "round(100 / 7, 2)"; numbers without
             thousands separators.
 
     Raises:
-        ToolError: It is not such an expression, has no answer, or an answer too large.
+        ToolError: The expression is invalid, has no result, or its result is too large.
     """
-    if len(expression) > LONGEST_EXPRESSION:
-        raise ToolError(f"The expression is longer than {LONGEST_EXPRESSION} characters; split it.")
+    if len(expression) > MAX_EXPRESSION_CHARS:
+        raise ToolError(f"The expression is longer than {MAX_EXPRESSION_CHARS} characters; split it.")
     try:
         return _value(ast.parse(expression.translate(_AS_ASCII).strip(), mode="eval").body)
     except ZeroDivisionError:
-        raise ToolError("This divides by zero, which has no answer.") from None
+        raise ToolError("Division by zero has no result.") from None
     except OverflowError:
-        raise ToolError("The answer or a step towards it is too large to calculate.") from None
+        raise ToolError("The result or an intermediate result is too large.") from None
     except (RecursionError, MemoryError):
         raise ToolError("The expression is nested too deeply; split it.") from None
     except (SyntaxError, TypeError, ValueError):
-        raise ToolError(f"This is not arithmetic I can calculate. {_HINT}") from None
+        raise ToolError(f"This is not an arithmetic expression. {_HINT}") from None
 
 
 def _value(node: ast.expr) -> Number:
@@ -68,34 +68,39 @@ def _value(node: ast.expr) -> Number:
         case ast.BinOp(op=ast.BitXor()):
             raise ToolError("Write powers with **, not with ^.")
         case _:
-            raise ToolError(f"'{ast.unparse(node)[:40]}' is not something I calculate. {_HINT}")
+            raise ToolError(f"'{ast.unparse(node)[:40]}' is not supported. {_HINT}")
 
 
 def _bounded(number: Number | complex) -> Number:
-    """The number, unless it is not a real one or has grown out of bounds."""
+    """Return the number.
+
+    Raises:
+        ToolError: The number is complex.
+        OverflowError: The number is infinite or too large.
+    """
     if isinstance(number, complex):
-        raise ToolError("The answer is not a real number.")
+        raise ToolError("The result is not a real number.")
     if isinstance(number, float) and not math.isfinite(number):
         raise OverflowError
-    if isinstance(number, int) and number.bit_length() > MOST_BITS:
+    if isinstance(number, int) and number.bit_length() > MAX_INTEGER_BITS:
         raise OverflowError
     return number
 
 
 def _power(base: Number, exponent: Number) -> Number:
-    # Whole powers grow without end, so their size is judged before they are computed.
+    # An integer power can be huge, so check its size before computing it.
     if isinstance(base, int) and isinstance(exponent, int):
-        fewest_bits = (base.bit_length() - 1) * exponent
-        if fewest_bits > MOST_BITS:
+        min_bits = (base.bit_length() - 1) * exponent
+        if min_bits > MAX_INTEGER_BITS:
             raise OverflowError
     result: Number = base**exponent
     return result
 
 
-def _round(number: Number, places: int = 0) -> Number:
-    if abs(places) > MOST_PLACES:
+def _round(number: Number, digits: int = 0) -> Number:
+    if abs(digits) > MAX_ROUND_DIGITS:
         raise OverflowError
-    return round(number, places) if places else round(number)
+    return round(number, digits) if digits else round(number)
 
 
 _HINT = "Use numbers, + - * / // % **, parentheses, sqrt, round, min, max, abs, pi and e."

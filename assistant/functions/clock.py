@@ -1,7 +1,7 @@
-"""What time it is somewhere.
+"""The current time in a time zone.
 
-Not here: the weather's or a booking's own idea of today. The one rule: a time zone's name is looked
-up in the list of known names, and never used to open a file.
+The name of a time zone is looked up in the list of known names before it is used, because ``ZoneInfo`` opens a
+file of that name.
 """
 
 from datetime import datetime
@@ -14,23 +14,23 @@ from assistant import ToolError, tool
 
 @tool(status="Looking at the clock in {time_zone}")
 def get_current_time(time_zone: str) -> dict[str, str]:
-    """Tell the current date, time and weekday in a time zone.
+    """Get the current date, time and weekday in a time zone.
 
     Args:
         time_zone: An IANA time zone such as "Asia/Tokyo" or "UTC"; not a city by itself.
 
     Raises:
-        ToolError: There is no such time zone; the text names those with similar names.
+        ToolError: The time zone does not exist; the text suggests similar names.
     """
-    asked = time_zone.strip()[:64].casefold()
+    key = time_zone.strip()[:64].casefold()
     zones = _zones()
-    if asked not in zones:
-        close = get_close_matches(asked, zones, n=3, cutoff=0.5) or ["asia/tokyo", "europe/paris"]
-        hint = ", ".join(zones.get(name, name) for name in close)
-        raise ToolError(f"There is no time zone of this name. Use an IANA name, such as {hint}.")
-    now = datetime.now(ZoneInfo(zones[asked]))
+    if key not in zones:
+        similar = get_close_matches(key, zones, n=3, cutoff=0.5) or ["asia/tokyo", "europe/paris"]
+        names = ", ".join(zones.get(name, name) for name in similar)
+        raise ToolError(f"There is no such time zone. Use an IANA name, such as {names}.")
+    now = datetime.now(ZoneInfo(zones[key]))
     return {
-        "time_zone": zones[asked],
+        "time_zone": zones[key],
         "local_time": now.isoformat(timespec="seconds"),
         "weekday": now.strftime("%A"),
     }
@@ -38,5 +38,5 @@ def get_current_time(time_zone: str) -> dict[str, str]:
 
 @cache
 def _zones() -> dict[str, str]:
-    """The names of all time zones, by their names without regard to case."""
+    """Return the names of all time zones by their case-folded names."""
     return {name.casefold(): name for name in sorted(available_timezones())}

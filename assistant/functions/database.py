@@ -1,11 +1,7 @@
 """The sample database of hotels and events, built from ``trips.sql``.
 
-Not here: any function for a model; ``hotels.py`` and ``events.py`` ask the questions.
-
-The one rule: values reach SQL as parameters only.
-
-Calls run side by side on threads, so each has a connection of its own. Bookings last as long as the
-process.
+Calls run in parallel on threads, so each opens its own connection. Values reach SQL only as parameters. Bookings
+last until the process ends.
 """
 
 import atexit
@@ -23,26 +19,26 @@ from zoneinfo import ZoneInfo
 
 from assistant import ToolError
 
-_building = Lock()
+_build_lock = Lock()
 
 
 @contextmanager
 def connect() -> Iterator[sqlite3.Connection]:
-    """A connection whose open transaction is kept if the block ends well, and undone if not."""
-    with _building:  # two first calls at once build one database
+    """Open a connection; an open transaction is committed at the end, or rolled back after an exception."""
+    with _build_lock:  # parallel first calls build one database
         path = build()
-    # Without an isolation level sqlite3 begins no transaction by itself.
+    # Without an isolation level, sqlite3 does not begin transactions itself.
     with closing(sqlite3.connect(path, timeout=5, isolation_level=None)) as database, database:
         database.row_factory = sqlite3.Row
         database.execute("PRAGMA foreign_keys = ON")
-        database.create_function("folded", 1, folded, deterministic=True)
+        database.create_function("normalize", 1, normalize, deterministic=True)
         yield database
 
 
 @cache
 def build() -> Path:
-    """The path of the database, built at first use and removed with the process."""
-    directory = tempfile.mkdtemp(prefix="trips-")  # private to this user
+    """Build the database on first use and return its path; it is deleted when the process exits."""
+    directory = tempfile.mkdtemp(prefix="trips-")  # only readable by this user
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     path = Path(directory, "trips.sqlite")
     with closing(sqlite3.connect(path)) as database:
@@ -51,29 +47,29 @@ def build() -> Path:
 
 
 def find_city(database: sqlite3.Connection, name: str) -> sqlite3.Row:
-    """The city with this name, in any of the languages and spellings it is known by.
+    """Return the city with this name, in any of its languages and spellings.
 
     Raises:
-        ToolError: There is no such city; the text lists those there are.
+        ToolError: The database does not have this city; the text lists its cities.
     """
     query = """
         SELECT city.id, city.name, city.time_zone
         FROM city JOIN city_name ON city_name.city_id = city.id
-        WHERE folded(city_name.name) = ?
+        WHERE normalize(city_name.name) = ?
     """
-    row: sqlite3.Row | None = database.execute(query, [folded(name)]).fetchone()
+    row: sqlite3.Row | None = database.execute(query, [normalize(name)]).fetchone()
     if row is None:
         cities = database.execute("SELECT name FROM city ORDER BY name").fetchall()
-        known = ", ".join(city["name"] for city in cities)
-        raise ToolError(f"The sample database does not have this city. It has: {known}.")
+        names = ", ".join(city["name"] for city in cities)
+        raise ToolError(f"The sample database does not have this city. Available cities: {names}.")
     return row
 
 
 def today_in(city: sqlite3.Row) -> date:
-    """Today's date by the city's own clock."""
+    """Return today's date in the city's time zone."""
     return datetime.now(ZoneInfo(city["time_zone"])).date()
 
 
-def folded(name: str) -> str:
-    """A name as it is compared: SQLite itself knows upper and lower case of ASCII only."""
+def normalize(name: str) -> str:
+    """Return a name for comparison; SQLite itself ignores case for ASCII letters only."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())

@@ -1,8 +1,6 @@
-"""Events of the sample database: what is on in a city.
+"""Events of the sample database; all of them are invented.
 
-Not here: real events; every name in ``trips.sql`` is invented.
-
-The one rule: an event is a weekday, not a date, so that the sample never grows old.
+An event is stored with a weekday instead of a date, so that the sample never expires.
 """
 
 from datetime import date
@@ -23,16 +21,16 @@ def find_events(
     days: Annotated[int, Field(ge=1, le=31)] = 7,
     category: Category | None = None,
 ) -> list[dict[str, str | int]]:
-    """Find events in a city, in order of time; prices in EUR, 0 is free.
+    """Find events in a city, ordered by time; prices in EUR, 0 is free.
 
     Args:
         city: The city's name, in English or its own language.
-        first_day: The first day to look at; today if not given or gone by.
-        days: How many days to look at, the first included.
-        category: The kind of event; all kinds if not given.
+        first_day: The first day; today if not given or in the past.
+        days: The number of days, the first included.
+        category: The category; all categories if not given.
 
     Raises:
-        ToolError: The database does not have this city; the text lists those it has.
+        ToolError: The database does not have this city; the text lists its cities.
     """
     query = """
         WITH RECURSIVE day (date) AS (
@@ -48,10 +46,10 @@ def find_events(
     with connect() as database:
         place = find_city(database, city)
         today = today_in(place)
-        wanted = {
+        parameters = {
             "city": place["id"],
             "first_day": max(first_day or today, today).isoformat(),
             "days": days,
             "category": category,
         }
-        return [dict(row) for row in database.execute(query, wanted)]
+        return [dict(row) for row in database.execute(query, parameters)]

@@ -1,8 +1,6 @@
-"""Hotels of the sample database: find one, book a room.
+"""Hotels of the sample database: find one, book a room. All of them are invented.
 
-Not here: real hotels; every name in ``trips.sql`` is invented.
-
-The one rule: whether a room is free and the booking of it are one transaction.
+Booking checks and takes a room in one transaction, so that parallel calls cannot book it twice.
 """
 
 from datetime import date, timedelta
@@ -28,10 +26,10 @@ def find_hotels(
     Args:
         city: The city's name, in English or its own language.
         max_price: The highest price in EUR for a room and night.
-        min_stars: The fewest stars, 1 to 5.
+        min_stars: The minimum number of stars, 1 to 5.
 
     Raises:
-        ToolError: The database does not have this city; the text lists those it has.
+        ToolError: The database does not have this city; the text lists its cities.
     """
     query = """
         SELECT hotel.id AS hotel_id, hotel.name, city.name AS city, stars, price_per_night_eur
@@ -42,37 +40,37 @@ def find_hotels(
         ORDER BY price_per_night_eur, hotel.name
     """
     with connect() as database:
-        wanted = {
+        parameters = {
             "city": find_city(database, city)["id"],
             "max_price": max_price,
             "min_stars": min_stars,
         }
-        return [dict(row) for row in database.execute(query, wanted)]
+        return [dict(row) for row in database.execute(query, parameters)]
 
 
 @tool(approval=True, status="Booking hotel {hotel_id} for {guest}")
 def book_hotel(
     hotel_id: HotelId, guest: Guest, check_in: date, nights: Annotated[int, Field(ge=1, le=30)]
 ) -> dict[str, str | int]:
-    """Book one room in a hotel of the sample database and give the confirmation; price in EUR.
+    """Book one room in a hotel of the sample database and return the confirmation; price in EUR.
 
     Args:
-        hotel_id: The hotel's number, as find_hotels gives it.
+        hotel_id: The hotel's number, as find_hotels returns it.
         guest: The guest's full name.
         check_in: The day of arrival, from today to a year ahead.
         nights: The number of nights.
 
     Raises:
-        ToolError: No such hotel, a day gone by or too far ahead, or no room free on some night.
+        ToolError: The hotel does not exist, check_in is out of range, or a night is fully booked.
     """
     with connect() as database:
-        database.execute("BEGIN IMMEDIATE")  # nobody else books between the look and the booking
+        database.execute("BEGIN IMMEDIATE")  # lock the database until the booking is stored
         hotel = database.execute(_HOTEL, [hotel_id]).fetchone()
         if hotel is None:
-            raise ToolError(f"There is no hotel {hotel_id}. Use a hotel_id that find_hotels gives.")
+            raise ToolError(f"There is no hotel {hotel_id}. Use a hotel_id from find_hotels.")
         today = today_in(hotel)
         if not today <= check_in <= today + timedelta(days=365):
-            raise ToolError(f"Check-in can be from today, {today}, to a year ahead.")
+            raise ToolError(f"Check-in is possible from today, {today}, to a year ahead.")
         stay = {
             "hotel": hotel_id,
             "guest": guest,
@@ -81,10 +79,10 @@ def book_hotel(
             "nights": nights,
             "price": nights * hotel["price_per_night_eur"],
         }
-        full = database.execute(_FULL_NIGHT, stay).fetchone()
-        if full is not None:
+        full_night = database.execute(_FULL_NIGHT, stay).fetchone()
+        if full_night is not None:
             raise ToolError(
-                f"{hotel['name']} has no room on the night of {full['date']}. Offer other dates or "
+                f"{hotel['name']} is fully booked on the night of {full_night['date']}. Offer other dates or "
                 "another hotel."
             )
         number = database.execute(_BOOK, stay).lastrowid
@@ -106,7 +104,7 @@ _HOTEL = """
     WHERE hotel.id = ?
 """
 
-# The first night of the stay on which as many rooms are taken as the hotel has.
+# The first night of the stay on which all rooms are booked.
 _FULL_NIGHT = """
     WITH RECURSIVE night (date) AS (
         SELECT :check_in UNION ALL SELECT date(date, '+1 day') FROM night LIMIT :nights

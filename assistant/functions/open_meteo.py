@@ -1,9 +1,7 @@
 """Open-Meteo, a weather service that is free for non-commercial use and needs no key.
 
-Not here: anything a model calls (``weather.py``), or any choice of host: a model names a city, never an
-address. See https://open-meteo.com/en/docs for what is asked and answered.
-
-The one rule: whatever goes wrong with the service becomes one sentence that says what to do now.
+See https://open-meteo.com/en/docs for requests and responses. The hosts are fixed: the model names a city, never
+an address. Every failure of the service becomes a ``ToolError`` for the model.
 """
 
 import unicodedata
@@ -22,7 +20,7 @@ TIMEOUT = httpx2.Timeout(10, connect=5)  # seconds
 
 class Place(BaseModel):
     name: str
-    country: str = ""  # the service leaves out what is empty
+    country: str = ""  # missing for some places
     latitude: FiniteFloat
     longitude: FiniteFloat
 
@@ -43,7 +41,7 @@ class Now(BaseModel):
     current: _Current
 
 
-class _Daily(BaseModel):  # the last days may be known in part
+class _Daily(BaseModel):  # values of the last days can be missing
     time: list[date]
     weather_code: list[int | None]
     temperature_2m_min: list[FiniteFloat | None]
@@ -55,29 +53,32 @@ class Days(BaseModel):
     daily: _Daily
 
 
-Answer = TypeVar("Answer", bound=BaseModel)
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def find_place(city: str) -> Place:
-    """The place of this name that the service ranks highest."""
+    """Return the place with this name that the service ranks highest.
+
+    Raises:
+        ToolError: There is no such place, or the service fails.
+    """
     name = unicodedata.normalize("NFKC", city).strip()[:100]
     similar: list[Place] = []
-    # The service compares with the names in the language it is asked in, hardly with others:
-    # 東京 is found in Japanese only.
+    # The service searches names in one language: 東京 is found only with language="ja".
     for language in _languages(name):
         url = f"{GEOCODING_HOST}/v1/search"
-        places = _ask(_Places, url, name=name, count=10, language=language).results
+        places = _get(_Places, url, name=name, count=10, language=language).results
         for place in places:
-            if _plain(place.name) == _plain(name.split(",")[0]):
+            if _normalize(place.name) == _normalize(name.split(",")[0]):
                 return place
         similar += places
     if not similar:
-        raise ToolError("No city of this name is known. Check the spelling or use English.")
+        raise ToolError("There is no city with this name. Check the spelling or use English.")
     return similar[0]
 
 
 def _languages(name: str) -> list[str]:
-    """The languages a name may be in, judged by its letters, most likely first."""
+    """Return the languages that a name can be in by its letters, most likely first."""
     scripts = {unicodedata.name(char, "?").split()[0] for char in name if char.isalpha()}
     for script, languages in _LANGUAGES.items():
         if script in scripts:
@@ -85,40 +86,44 @@ def _languages(name: str) -> list[str]:
     return ["en"] if name.isascii() else ["en", "de", "fr", "es"]
 
 
-def _plain(name: str) -> str:
-    """A name without accents, case and outer blanks."""
+def _normalize(name: str) -> str:
+    """Return a name without accents, case and surrounding spaces."""
     letters = unicodedata.normalize("NFKD", name.strip())
     return "".join(char for char in letters if not unicodedata.combining(char)).casefold()
 
 
-def forecast(answer: type[Answer], place: Place, **parameters: str | int) -> Answer:
-    return _ask(
-        answer,
+def forecast(model: type[Model], place: Place, **parameters: str | int) -> Model:
+    """Return the forecast for a place, parsed as this model.
+
+    Raises:
+        ToolError: The service fails.
+    """
+    return _get(
+        model,
         f"{FORECAST_HOST}/v1/forecast",
         latitude=place.latitude,
         longitude=place.longitude,
-        timezone="auto",  # dates and times by the place's own clock
+        timezone="auto",  # dates and times in the place's time zone
         **parameters,
     )
 
 
-def _ask(answer: type[Answer], url: str, **parameters: str | float) -> Answer:
-    """What the service answers, or a ToolError."""
+def _get(model: type[Model], url: str, **parameters: str | float) -> Model:
     try:
         response = httpx2.get(url, params=parameters, timeout=TIMEOUT)
         response.raise_for_status()
-        return answer.model_validate_json(response.content)
+        return model.model_validate_json(response.content)
     except httpx2.TimeoutException:
-        problem = "does not answer in time"
+        problem = "did not respond in time"
     except httpx2.HTTPStatusError as error:
         status = error.response.status_code
-        problem = "has had too many questions" if status == 429 else f"fails with HTTP {status}"
+        problem = "received too many requests" if status == 429 else f"failed with HTTP {status}"
     except httpx2.ConnectError:
-        problem = "cannot be reached right now (no network)"
+        problem = "is unreachable (no network)"
     except httpx2.RequestError:
-        problem = "broke off the connection"
+        problem = "closed the connection"
     except ValidationError:
-        problem = "answered something that cannot be read"
+        problem = "returned an invalid response"
     raise ToolError(f"The weather service {problem}, so the weather is unknown for now.")
 
 

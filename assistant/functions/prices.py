@@ -1,9 +1,6 @@
-"""What hotels of the sample database cost, as a table and a chart: how a function returns more than text.
+"""Prices of the sample hotels as a table and a chart: an example of a function that returns views.
 
-Not here: finding and booking them (``hotels.py``).
-
-The one rule: pandas and Altair, which come with Streamlit, are imported when they are needed and not before:
-they take 100 MB.
+Pandas and Altair come with Streamlit. They take 100 MB of memory, so they are imported in the function.
 """
 
 from typing import Any
@@ -14,13 +11,13 @@ from assistant.functions.database import connect, find_city
 
 @tool(status="Comparing hotel prices")
 def hotel_prices(city: str | None = None) -> tuple[Any, Any]:
-    """Compare what hotels cost, in EUR for a room and night; the person sees a table and a chart.
+    """Compare the prices of hotels, in EUR for a room and night; the user sees a table and a chart.
 
     Args:
         city: The city's name, in English or its own language; all cities if not given.
 
     Raises:
-        ToolError: The database does not have this city; the text lists those it has.
+        ToolError: The database does not have this city; the text lists its cities.
     """
     import altair as alt
     import pandas as pd  # type: ignore[import-untyped]
@@ -32,11 +29,11 @@ def hotel_prices(city: str | None = None) -> tuple[Any, Any]:
         ORDER BY price_eur, hotel.name
     """
     with connect() as database:
-        wanted = {"city": find_city(database, city)["id"] if city else None}
-        hotels = pd.DataFrame([dict(row) for row in database.execute(query, wanted)])
-    where = hotels.city[0] if city else "all cities"
+        parameters = {"city": find_city(database, city)["id"] if city else None}
+        hotels = pd.DataFrame([dict(row) for row in database.execute(query, parameters)])
+    area = hotels.city[0] if city else "all cities"
     chart = (
-        alt.Chart(hotels, title=f"Hotel prices in {where}")
+        alt.Chart(hotels, title=f"Hotel prices in {area}")
         .mark_bar()
         .encode(
             alt.X("price_eur", title="EUR for a room and night"),

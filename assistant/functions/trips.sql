@@ -1,5 +1,5 @@
--- The sample database: cities that exist, with hotels, venues and events that do not.
--- Every hotel, venue and event is invented; a likeness to a real one is chance.
+-- The sample database: real cities with invented hotels, venues and events.
+-- Any resemblance to real ones is coincidental.
 -- All prices are in EUR.
 
 CREATE TABLE city (
@@ -8,7 +8,7 @@ CREATE TABLE city (
     time_zone TEXT NOT NULL
 );
 
--- All the names a city is found by; upper and lower case do not matter.
+-- All names under which a city is found; case does not matter.
 CREATE TABLE city_name (
     name TEXT PRIMARY KEY,
     city_id INTEGER NOT NULL REFERENCES city
@@ -23,7 +23,7 @@ CREATE TABLE hotel (
     rooms INTEGER NOT NULL CHECK (rooms > 0)
 );
 
--- Events come again every week. weekday is 0 for Sunday to 6 for Saturday, as strftime('%w') counts.
+-- Events repeat every week. weekday is 0 for Sunday to 6 for Saturday, as in strftime('%w').
 CREATE TABLE event (
     id INTEGER PRIMARY KEY,
     city_id INTEGER NOT NULL REFERENCES city,
@@ -35,7 +35,7 @@ CREATE TABLE event (
     price_eur INTEGER NOT NULL CHECK (price_eur >= 0)
 );
 
--- A guest sleeps in the hotel from check_in until the day before check_out. Dates are YYYY-MM-DD.
+-- The nights of a booking are check_in up to the day before check_out. Dates are YYYY-MM-DD.
 CREATE TABLE booking (
     id INTEGER PRIMARY KEY,
     hotel_id INTEGER NOT NULL REFERENCES hotel,

@@ -1,9 +1,4 @@
-"""The weather in a city, now and for the next days.
-
-Not here: how the service is asked (``open_meteo.py``).
-
-The one rule: numbers go to the model with their units, never as ready-made sentences.
-"""
+"""The weather in a city, now and for the next days; ``open_meteo`` is the service behind it."""
 
 from typing import Annotated, Literal
 
@@ -17,14 +12,14 @@ Unit = Literal["celsius", "fahrenheit"]
 
 @tool(status="Reading the weather in {city}")
 def get_weather(city: str, unit: Unit = "celsius") -> dict[str, str | float]:
-    """Get the weather in a city now: temperature, condition, wind in km/h, humidity, local time.
+    """Get the current weather in a city: temperature, condition, wind in km/h, humidity, local time.
 
     Args:
-        city: A city, best in English; "Springfield, Illinois" picks one of several.
+        city: The city's name, preferably in English; "Springfield, Illinois" selects one of several.
         unit: The unit of the temperature.
 
     Raises:
-        ToolError: There is no such city, or the service fails or cannot be reached.
+        ToolError: There is no such city, or the service fails or is unreachable.
     """
     place = find_place(city)
     variables = "temperature_2m,weather_code,wind_speed_10m,relative_humidity_2m"
@@ -45,20 +40,19 @@ def get_weather(city: str, unit: Unit = "celsius") -> dict[str, str | float]:
 def get_forecast(
     city: str, days: Annotated[int, Field(ge=1, le=16)] = 3, unit: Unit = "celsius"
 ) -> list[dict[str, str | float | None]]:
-    """Get the weather forecast for a city, a row for each day from today; precipitation in mm.
+    """Get the weather forecast for a city, one row per day from today; precipitation in mm.
 
     Args:
-        city: A city, best in English; "Springfield, Illinois" picks one of several.
+        city: The city's name, preferably in English; "Springfield, Illinois" selects one of several.
         days: The number of days, today included.
         unit: The unit of the temperatures.
 
     Raises:
-        ToolError: There is no such city, or the service fails or cannot be reached.
+        ToolError: There is no such city, or the service fails or is unreachable.
     """
     place = find_place(city)
     variables = "weather_code,temperature_2m_min,temperature_2m_max,precipitation_sum"
-    answer = forecast(Days, place, temperature_unit=unit, daily=variables, forecast_days=days)
-    daily = answer.daily
+    daily = forecast(Days, place, temperature_unit=unit, daily=variables, forecast_days=days).daily
     return [
         {
             "city": place.name,
@@ -75,12 +69,12 @@ def get_forecast(
             daily.temperature_2m_min,
             daily.temperature_2m_max,
             daily.precipitation_sum,
-            strict=False,  # a variable that ends early ends the forecast
+            strict=False,  # the shortest variable ends the forecast
         )
     ]
 
 
-# The codes of the World Meteorological Organization that the service uses.
+# Weather codes of the World Meteorological Organization.
 _CONDITIONS: dict[int | None, str] = {
     0: "clear sky",
     1: "mainly clear",

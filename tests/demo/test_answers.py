@@ -117,7 +117,7 @@ def test_outputs_become_short_markdown() -> None:
 
 
 def test_only_the_first_sentence_of_an_error_is_shown() -> None:
-    output = json.dumps({"error": "There is no hotel 9. Use a hotel_id that find_hotels gives."})
+    output = json.dumps({"error": "There is no hotel 9. Use a hotel_id from find_hotels."})
     assert answer("f(1)", [(Call("f", {"a": 1}), output)], False, [function("f", a=WHOLE)]).text == (
         "`f(a=1)`\n\nThis did not work: There is no hotel 9."
     )

@@ -37,7 +37,7 @@ HOSTILE = [
     pytest.param("x" * 1_000_000, id="a million letters"),
 ]
 CITIES = "Berlin, Kyoto, Lisbon, London, New York, Osaka, Oslo, Paris, Sydney, Tokyo"
-NO_SUCH_CITY = f"The sample database does not have this city. It has: {CITIES}."
+NO_SUCH_CITY = f"The sample database does not have this city. Available cities: {CITIES}."
 
 
 def refusal(function: Callable[..., object], *arguments: object, **named: object) -> str:
@@ -89,7 +89,7 @@ def test_the_clock_tells_the_time_in_a_zone(name: str) -> None:
 
 
 def test_an_unknown_zone_is_refused_with_similar_names() -> None:
-    text = "There is no time zone of this name. Use an IANA name, such as Asia/Tokyo, "
+    text = "There is no such time zone. Use an IANA name, such as Asia/Tokyo, "
     assert refusal(get_current_time, "Asia/Tokio").startswith(text)
     assert "Asia/Tokyo" in refusal(get_current_time, "Tokyo")
     assert "America/New_York" in refusal(get_current_time, "New York")
@@ -97,7 +97,7 @@ def test_an_unknown_zone_is_refused_with_similar_names() -> None:
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "Europe", "東京", *HOSTILE])
 def test_a_zone_that_is_a_path_or_nonsense_is_refused(name: str) -> None:
-    assert refusal(get_current_time, name).startswith("There is no time zone of this name.")
+    assert refusal(get_current_time, name).startswith("There is no such time zone.")
 
 
 # --- calculator ---------------------------------------------------------------------------------
@@ -128,9 +128,9 @@ def test_arithmetic_is_calculated(expression: str, answer: float) -> None:
     assert type(calculate(expression)) is type(answer)
 
 
-TOO_LARGE = "The answer or a step towards it is too large to calculate."
+TOO_LARGE = "The result or an intermediate result is too large."
 NOT_ARITHMETIC = (
-    "This is not arithmetic I can calculate. "
+    "This is not an arithmetic expression. "
     "Use numbers, + - * / // % **, parentheses, sqrt, round, min, max, abs, pi and e."
 )
 
@@ -138,8 +138,8 @@ NOT_ARITHMETIC = (
 @pytest.mark.parametrize(
     ("expression", "text"),
     [
-        ("1 / 0", "This divides by zero, which has no answer."),
-        ("5 % 0", "This divides by zero, which has no answer."),
+        ("1 / 0", "Division by zero has no result."),
+        ("5 % 0", "Division by zero has no result."),
         ("9**9**9", TOO_LARGE),
         ("9**9**9**9 * 0", TOO_LARGE),
         ("10 ** 10000", TOO_LARGE),
@@ -148,7 +148,7 @@ NOT_ARITHMETIC = (
         ("1e999", TOO_LARGE),
         ("1e308 * 10", TOO_LARGE),
         ("round(1, -10 ** 9)", TOO_LARGE),
-        ("(-8) ** 0.5", "The answer is not a real number."),
+        ("(-8) ** 0.5", "The result is not a real number."),
         ("1,234 + 1", "Write numbers without thousands separators: 1234.5, not 1,234.5."),
         ("2 ^ 3", "Write powers with **, not with ^."),
         ("1+" * 300 + "1", "The expression is longer than 500 characters; split it."),
@@ -183,14 +183,14 @@ def test_an_expression_without_a_bounded_value_is_refused(expression: str, text:
     ],
 )
 def test_code_is_not_arithmetic(expression: str) -> None:
-    assert "is not something I calculate" in refusal(calculate, expression)
+    assert "is not supported" in refusal(calculate, expression)
 
 
 def test_nesting_that_is_too_deep_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert refusal(calculate, "(" * 249 + "1" + ")" * 249) == NOT_ARITHMETIC
-    monkeypatch.setattr(calculator, "LONGEST_EXPRESSION", 10_000)
+    monkeypatch.setattr(calculator, "MAX_EXPRESSION_CHARS", 10_000)
     assert refusal(calculate, "-" * 5_000 + "1") == "The expression is nested too deeply; split it."
 
 
@@ -323,7 +323,7 @@ def test_a_booking_is_confirmed_and_stored() -> None:
 def test_a_room_is_free_again_on_the_day_of_departure() -> None:
     book_hotel(21, "Ada", in_days(10), 2)
     assert refusal(book_hotel, 21, "Bob", in_days(9), 5) == (
-        f"Inn of the Slow Brook has no room on the night of {in_days(10)}. "
+        f"Inn of the Slow Brook is fully booked on the night of {in_days(10)}. "
         "Offer other dates or another hotel."
     )
     assert book_hotel(21, "Bob", in_days(12), 1)["confirmation"] == "TRIP-0002"
@@ -348,9 +348,9 @@ def test_only_one_of_two_threads_gets_the_last_room() -> None:
 
 @pytest.mark.usefixtures("bookings")
 def test_an_impossible_booking_is_refused_and_stores_nothing() -> None:
-    times = f"Check-in can be from today, {in_days(0)}, to a year ahead."
+    times = f"Check-in is possible from today, {in_days(0)}, to a year ahead."
     assert refusal(book_hotel, 999, "Ada", in_days(10), 1) == (
-        "There is no hotel 999. Use a hotel_id that find_hotels gives."
+        "There is no hotel 999. Use a hotel_id from find_hotels."
     )
     assert refusal(book_hotel, 21, "Ada", in_days(-1), 1) == times
     assert refusal(book_hotel, 21, "Ada", date.max, 30) == times
@@ -553,20 +553,20 @@ def test_a_city_is_searched_in_the_language_of_its_letters(
 
 @pytest.mark.parametrize("name", ["アトランティス", *HOSTILE])
 def test_the_weather_of_an_unknown_city_is_refused(open_meteo: OpenMeteo, name: str) -> None:
-    text = "No city of this name is known. Check the spelling or use English."
+    text = "There is no city with this name. Check the spelling or use English."
     assert refusal(get_weather, name) == text
 
 
-UNREADABLE = "answered something that cannot be read"
+UNREADABLE = "returned an invalid response"
 
 
 @pytest.mark.parametrize(
     ("status", "body", "problem"),
     [
-        (429, '{"error": true, "reason": "limit"}', "has had too many questions"),
-        (500, "oops", "fails with HTTP 500"),
-        (400, '{"error": true, "reason": "no"}', "fails with HTTP 400"),
-        (302, "", "fails with HTTP 302"),
+        (429, '{"error": true, "reason": "limit"}', "received too many requests"),
+        (500, "oops", "failed with HTTP 500"),
+        (400, '{"error": true, "reason": "no"}', "failed with HTTP 400"),
+        (302, "", "failed with HTTP 302"),
         (200, "<html>", UNREADABLE),
         (200, "", UNREADABLE),
         (200, "[]", UNREADABLE),
@@ -587,7 +587,7 @@ def test_a_broken_connection_has_its_own_sentence(open_meteo: OpenMeteo) -> None
     open_meteo.silent = True
     open_meteo.over.set()
     assert refusal(get_forecast, "Tokyo") == (
-        "The weather service broke off the connection, so the weather is unknown for now."
+        "The weather service closed the connection, so the weather is unknown for now."
     )
 
 
@@ -598,7 +598,7 @@ def test_a_silent_service_times_out(
     open_meteo.silent = True
     monkeypatch.setattr(service, "TIMEOUT", httpx2.Timeout(0.05))
     assert refusal(get_weather, "Tokyo") == (
-        "The weather service does not answer in time, so the weather is unknown for now."
+        "The weather service did not respond in time, so the weather is unknown for now."
     )
 
 
@@ -608,5 +608,5 @@ def test_without_a_network_the_model_learns_that_the_weather_is_unknown(
     with OpenMeteo() as closed:
         monkeypatch.setattr(service, "GEOCODING_HOST", closed.url)
     assert refusal(get_weather, "Tokyo") == (
-        "The weather service cannot be reached right now (no network), so the weather is unknown for now."
+        "The weather service is unreachable (no network), so the weather is unknown for now."
     )
