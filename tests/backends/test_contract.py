@@ -39,6 +39,7 @@ from assistant.storage.store import Store
 from tests.backends.kinds import KINDS, Kind
 from tests.conftest import add
 from tests.servers.responses import Play, call, calls, cut, error, message, reasoning, refusal, text
+from tests.variants import quick_first
 
 DOUBLED: list[int] = []
 
@@ -157,11 +158,12 @@ def test_whatever_a_call_does_the_model_gets_a_result(server: Any, assistant: As
     assert (events[-1], server.refused) == (RunCompleted(), [])
 
 
+@pytest.mark.parametrize("step", quick_first([5, 1]))
 def test_calls_come_only_from_a_round_that_ended_well(
-    server: Any, assistant: Assistant, impatient: None
+    server: Any, assistant: Assistant, impatient: None, step: int
 ) -> None:
     endings: set[type] = set()
-    for after in range(1, 40):
+    for after in range(1, 40, step):
         server.plays(cut(calls(message("Hm."), call("add", a=1, b=2)), after, "close"), text("Fine."))
         events = list(assistant.run(Thread(), "Go"))
         ended_well = any(isinstance(event, RoundEnded) for event in events)
@@ -325,7 +327,7 @@ def test_a_pause_goes_on_in_another_process_as_a_person_decides(
     assert (said(events), events[-1], server.refused) == ("Still fine.", RunCompleted(), [])
 
 
-@pytest.mark.parametrize("before", KINDS)
+@pytest.mark.parametrize("before", quick_first(KINDS))
 def test_a_pause_goes_on_with_another_backend(
     server: Any, made: Callable[..., Assistant], before: str
 ) -> None:
@@ -360,7 +362,7 @@ def test_two_threads_on_one_backend_do_not_mix(server: Any, assistant: Assistant
     assert first.id != second.id
 
 
-@pytest.mark.parametrize("before", KINDS)
+@pytest.mark.parametrize("before", quick_first(KINDS))
 def test_a_thread_that_began_with_another_backend_goes_on(
     server: Any, assistant: Assistant, before: str
 ) -> None:

@@ -41,6 +41,7 @@ def run_script(script: str, server: ModelServer, tmp_path: Path) -> tuple[str, s
     return done.stdout, done.stderr
 
 
+@pytest.mark.exhaustive
 def test_the_script_sends_all_messages_and_answers_calls_with_recorded_outputs(
     server: ModelServer, tmp_path: Path
 ) -> None:

@@ -26,6 +26,7 @@ from tests.backends.test_contract import fail
 from tests.conftest import add
 from tests.servers.chat_completions import chunk, chunks
 from tests.servers.responses import Play, call, calls, cut, error, message, reasoning, refusal, text
+from tests.variants import quick_first
 
 STOPPED = "The answer stopped without its last event."
 TOO_LATE = "This came after the end of the answer."
@@ -85,7 +86,7 @@ GOOD: dict[str, Callable[[], list[Play]]] = {
 }
 
 
-@pytest.mark.parametrize("scenario", GOOD)
+@pytest.mark.parametrize("scenario", quick_first(GOOD, 4))
 def test_what_is_right_has_no_findings(kind: Kind, scenario: str) -> None:
     recording, events = tape_of(kind, *GOOD[scenario]())
     assert isinstance(events[-1], Ending)

@@ -184,6 +184,7 @@ def test_an_answer_is_stopped_from_another_process(
     autosaver.close()
 
 
+@pytest.mark.exhaustive
 def test_a_long_silence_loses_no_thread(
     server: ModelServer, connect_to: Connect, database: str, there: Store
 ) -> None:

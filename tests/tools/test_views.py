@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
 import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
-import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -31,6 +30,7 @@ from assistant.tools.views import MAX_VIEW_BYTES, Chart, Diagram, File, Map, spl
 from tests.conftest import Connect
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, call, calls, text
+from tests.ui.page import Open
 
 LINE: dict[str, Any] = {
     "title": "Growth",
@@ -422,9 +422,7 @@ def test_a_damaged_view_shows_an_error_and_the_rest_is_drawn(view: View) -> None
     assert len(drawn(page)) == 4
 
 
-def test_the_examples_table_and_chart_survive_a_reload(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_examples_table_and_chart_survive_a_reload(tmp_path: Path, open_page: Open) -> None:
     result = run_tool(ToolCall("c1", "hotel_prices", '{"city": "東京"}'), Toolbox.from_package(functions))
     assert [(view.kind, view.name) for view in result.views] == [
         ("table", ""),
@@ -435,12 +433,7 @@ def test_the_examples_table_and_chart_survive_a_reload(
     store = Store(database)
     store.save(Thread("conv_1", [Message.from_user("Compare"), message]))
     store.close()
-    monkeypatch.setenv("ASSISTANT_DATABASE_URL", database)
-    st.cache_resource.clear()
-    page = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=20)
-    page.query_params["thread"] = "conv_1"
-    page.run()
-    st.cache_resource.clear()
+    page = open_page({"thread": "conv_1"}, ASSISTANT_DATABASE_URL=database)
     assert not page.exception
     assert list(page.dataframe[0].value.hotel) == [
         "Nine Sparrows Hostel",

@@ -31,7 +31,7 @@ Open = Callable[..., AppTest]
 IS_FOOTER = re.compile(r"(^|.* · )(\d+\.\d|\d+|\d+ min \d+) s( · .*|$)").fullmatch
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def component_manifests() -> Iterator[None]:
     """Let Streamlit look for installed components once; ``AppTest`` would read all packages again each time."""
     with pytest.MonkeyPatch.context() as patch:
@@ -40,7 +40,7 @@ def component_manifests() -> Iterator[None]:
 
 
 @pytest.fixture
-def open_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, component_manifests: None) -> Iterator[Open]:
+def open_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     """Open a copy of the page, so that no ``.env`` is found, with only the given settings."""
     copy = shutil.copy(PAGE, tmp_path)
     for name in VARIABLES:

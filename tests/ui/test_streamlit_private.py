@@ -106,6 +106,7 @@ def test_write_stream_calls_a_function_in_its_place() -> None:
     assert elements == [("markdown", "ab"), ("caption", "between"), ("markdown", "c"), ("markdown", "d")]
 
 
+@pytest.mark.exhaustive
 def test_write_stream_does_not_load_pandas_for_chunks() -> None:
     script = (
         "import sys, streamlit as st\n"

@@ -10,6 +10,7 @@ from assistant.backends.connection.model_list import fetch_models
 from assistant.backends.connection.models import ListedModel, parse_models, reasoning_efforts
 from assistant.errors import Interrupted, ServerFailed
 from tests.servers.listing import ClientFactory, ListingServer
+from tests.variants import quick_first
 
 
 def test_models_are_sorted_by_id_and_have_their_shutdown_day(
@@ -53,7 +54,7 @@ def test_anything_but_a_list_of_models_is_an_error(
     assert failed.value.code == "not_the_api"
 
 
-@pytest.mark.parametrize("trickles", [False, True])
+@pytest.mark.parametrize("trickles", quick_first([False, True]))
 def test_a_list_that_never_arrives_is_an_error_in_time(
     server: ListingServer, client_for: ClientFactory, trickles: bool
 ) -> None:
