@@ -1,7 +1,7 @@
-"""Where a text that is being written may be cut: what is drawn in blocks is what one block would draw.
+"""Markdown that is being written is split into blocks that look like the whole text.
 
-The judge is a parser that follows the CommonMark specification, with the tables, footnotes and formulas that
-the page knows as well. Where blocks stand on the page is seen in a browser (``test_browser.py``).
+The judge is a CommonMark parser with the tables, footnotes and formulas that the page knows, too. A test in the browser
+checks where the blocks stand on the page.
 """
 
 import json
@@ -47,13 +47,13 @@ def parser() -> Any:
         from mdit_py_plugins.footnote import footnote_plugin
     except ImportError:
         need(False, "a Markdown parser (.ci/requirements.txt)")
-    made = MarkdownIt("commonmark").enable("table").enable("strikethrough")
-    return made.use(footnote_plugin).use(dollarmath_plugin)
+    markdown = MarkdownIt("commonmark").enable("table").enable("strikethrough")
+    return markdown.use(footnote_plugin).use(dollarmath_plugin)
 
 
-def blocks_of(text: str, cuts: list[int], least: int) -> list[str]:
-    """The text as blocks, when it comes in pieces that end at these places."""
-    blocks, found = BlockSplitter(least), [""]
+def blocks_of(text: str, cuts: list[int], min_chars: int) -> list[str]:
+    """Return the blocks of a text that arrives in pieces which end at these positions."""
+    blocks, found = BlockSplitter(min_chars), [""]
     for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
         for piece in blocks.feed(text[start:end]):
             if piece is None:
@@ -64,14 +64,14 @@ def blocks_of(text: str, cuts: list[int], least: int) -> list[str]:
     return found
 
 
-def tried(texts: list[str], times: int, seed: int) -> int:
-    """Check texts, and random ones made of them, cut at random; how many blocks there were."""
+def check_texts(texts: list[str], times: int, seed: int) -> int:
+    """Check the texts and random combinations of them, cut at random; return the number of blocks."""
     judge, random_, count = parser(), random.Random(seed), 0
     for number in range(times):
         text = texts[number] if number < len(texts) else "\n\n".join(random_.choices(texts, k=3))
-        least = random_.choice([0, 0, 5, 20, 60])
+        min_chars = random_.choice([0, 0, 5, 20, 60])
         cuts = sorted(random_.sample(range(len(text) + 1), min(len(text), random_.randrange(12))))
-        blocks = blocks_of(text, cuts, least)
+        blocks = blocks_of(text, cuts, min_chars)
         assert "".join(blocks) == text
         assert "".join(map(judge.render, blocks)) == judge.render(text), (text, blocks, cuts)
         count += len(blocks)
@@ -79,13 +79,13 @@ def tried(texts: list[str], times: int, seed: int) -> int:
 
 
 @pytest.mark.exhaustive
-def test_blocks_drawn_one_after_the_other_are_what_the_whole_would_be() -> None:
-    assert tried(HARD, 1000, seed=1) > 2000
+def test_the_blocks_look_like_the_whole_text() -> None:
+    assert check_texts(HARD, 1000, seed=1) > 2000
 
 
 @pytest.mark.exhaustive
-def test_so_it_is_with_every_example_of_the_commonmark_specification() -> None:
-    """The specification's examples come with the source of a parser; ``.ci/run`` gets it."""
+def test_the_blocks_of_every_commonmark_example_look_like_the_whole_text() -> None:
+    """The specification's examples come with the source of a parser; ``.ci/run`` downloads it."""
     found = sorted(DOWNLOADS.glob("markdown_it_py-*.tar.gz"))
     need(found, "the source of markdown-it-py")
     with tarfile.open(found[-1]) as archive:
@@ -94,10 +94,10 @@ def test_so_it_is_with_every_example_of_the_commonmark_specification() -> None:
         assert file is not None
         examples = [example["markdown"] for example in json.load(file)]
     assert len(examples) > 600
-    assert tried(examples, 20_000, seed=2) > 25_000
+    assert check_texts(examples, 20_000, seed=2) > 25_000
 
 
-def test_a_block_ends_before_a_paragraph_a_heading_a_table_and_a_fence_alone() -> None:
+def test_a_block_ends_only_before_a_paragraph_a_heading_a_table_or_a_fence() -> None:
     text = (
         "One\n\nTwo\n\n- a\n\nThree\n\n> q\n\n# Four\n\n$$x$$\n\n```\ncode\n```\n\n| a |\n|-|\n\n---\n\nFive"
     )
@@ -112,11 +112,11 @@ def test_a_block_ends_before_a_paragraph_a_heading_a_table_and_a_fence_alone() -
     ]
 
 
-def test_a_block_has_a_few_characters_at_least() -> None:
+def test_a_block_has_a_minimum_length() -> None:
     assert blocks_of("One\n\nTwo\n\nThree", [], 8) == ["One\n\nTwo\n\n", "Three"]
 
 
-def test_what_is_unclear_at_the_beginning_of_a_line_is_held_back_until_it_is_clear() -> None:
+def test_the_beginning_of_a_line_is_held_back_until_it_is_clear() -> None:
     blocks = BlockSplitter(0)
     assert list(blocks.feed("One\n\n*")) == ["One\n\n"]
     assert list(blocks.feed("*bold**")) == [None, "**bold**"]
@@ -125,6 +125,6 @@ def test_what_is_unclear_at_the_beginning_of_a_line_is_held_back_until_it_is_cle
     assert list(blocks.feed("- -\n\nTwo")) == ["- -\n\n", None, "Two"]
 
 
-def test_however_long_a_text_is_each_character_is_given_once() -> None:
+def test_every_character_of_a_long_text_is_yielded_once() -> None:
     text = "A paragraph of some words.\n\n" * 20_000
     assert "".join(blocks_of(text, list(range(7, len(text), 7)), 200)) == text

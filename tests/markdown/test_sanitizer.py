@@ -1,7 +1,6 @@
-r"""A model's Markdown on its way to the page: no image comes out of it, and what is no image stays as it is.
+r"""A model's Markdown becomes safe for the page: no image comes out of it, and everything else looks the same.
 
-The judge of images is a parser that follows the CommonMark specification, with the tables, footnotes and
-formulas that the page knows as well.
+The judge of images is a CommonMark parser with the tables, footnotes and formulas that the page knows, too.
 """
 
 import html
@@ -81,7 +80,7 @@ HOSTILE = [
 
 
 def shown(text: str, *cuts: int) -> str:
-    """What of a text is shown that comes in pieces which end at these places."""
+    """Return what is shown of a text that arrives in pieces which end at these positions."""
     sanitizer = MarkdownSanitizer()
     pieces = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
     return "".join(map(sanitizer.feed, pieces)) + sanitizer.flush()
@@ -130,7 +129,7 @@ def test_an_image_becomes_a_link_that_names_its_host(text: str, expected: str) -
         "````\n```\n![a](b)\n```\n````\n",
     ],
 )
-def test_what_is_certainly_code_stays_as_it_is(text: str) -> None:
+def test_certain_code_is_unchanged(text: str) -> None:
     assert shown(text) == text
 
 
@@ -154,12 +153,12 @@ def test_what_is_certainly_code_stays_as_it_is(text: str) -> None:
         f"a\n     ~~~\n     <a title='\n`' > {IMAGE} `",
     ],
 )
-def test_what_only_looks_like_code_holds_no_image(text: str) -> None:
+def test_text_that_only_looks_like_code_has_no_image(text: str) -> None:
     assert IMAGE not in shown(text)
 
 
 def renders(judge: Any, text: str) -> list[str]:
-    """What a page would load for a text: its images, and the diagrams that hold an address."""
+    """Return what a page would load: the images, and the diagrams that contain an address."""
     found = re.findall("<img[^>]*>", judge.render(text)) if "![" in text else []
     fences = [token for token in judge.parse(text) if token.type == "fence"] if "//" in text else []
     return found + [
@@ -170,14 +169,14 @@ def renders(judge: Any, text: str) -> list[str]:
 
 
 def escaping(judge: Any) -> Any:
-    """The same parser; it shows HTML as Streamlit does, as text."""
+    """Return the parser, set to show HTML as text, like Streamlit."""
     for kind in ("html_block", "html_inline"):
         judge.add_render_rule(kind, lambda self, tokens, at, *_: html.escape(tokens[at].content))
     return judge
 
 
-def tried(texts: list[str], times: int, seed: int) -> int:
-    """Check random texts, cut at random, in every state that is drawn; how many held code with ``![``."""
+def check_texts(texts: list[str], times: int, seed: int) -> int:
+    """Check random texts, cut at random, in every drawn state; return how many had code with ``![``."""
     judge, random_, count = escaping(parser()), random.Random(seed), 0
     for _ in range(times):
         few = [*random_.sample(HOSTILE, 8), IMAGE, "\n", "`"]
@@ -197,9 +196,9 @@ def tried(texts: list[str], times: int, seed: int) -> int:
     return count
 
 
-def drawn(text: str, cuts: list[int], least: int, pauses: bool) -> list[str]:
-    """What the page draws one after the other: the whole so far, and each of its blocks."""
-    sanitizer, blocks, states, block, whole = MarkdownSanitizer(), BlockSplitter(least), [], "", ""
+def drawn(text: str, cuts: list[int], min_chars: int, pauses: bool) -> list[str]:
+    """Return what the page draws one after the other: the text so far, and each of its blocks."""
+    sanitizer, blocks, states, block, whole = MarkdownSanitizer(), BlockSplitter(min_chars), [], "", ""
     for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
         new = sanitizer.feed(text[start:end])
         if end == len(text) or pauses:
@@ -214,8 +213,8 @@ def drawn(text: str, cuts: list[int], least: int, pauses: bool) -> list[str]:
 
 
 @pytest.mark.exhaustive
-def test_whatever_a_text_is_made_of_no_image_comes_out_of_it() -> None:
-    assert tried(["A paragraph.\n\n- a list\n"], 700, seed=1) > 200
+def test_no_image_comes_out_of_any_text() -> None:
+    assert check_texts(["A paragraph.\n\n- a list\n"], 700, seed=1) > 200
 
 
 def examples() -> list[str]:
@@ -228,17 +227,17 @@ def examples() -> list[str]:
 
 
 @pytest.mark.exhaustive
-def test_so_it_is_with_every_example_of_the_commonmark_specification() -> None:
-    assert tried(examples(), 15_000, seed=2) > 5_000
+def test_no_image_comes_out_of_the_commonmark_examples() -> None:
+    assert check_texts(examples(), 15_000, seed=2) > 5_000
 
 
 @pytest.mark.exhaustive
-def test_where_there_is_nothing_to_change_nothing_is_changed() -> None:
+def test_other_commonmark_examples_are_unchanged() -> None:
     special = re.compile(r"!\[|\$|\\[(\[]|color:red|color:blue")
     assert [text for text in examples() if not special.search(text) and shown(text) != text] == []
 
 
-# --- maths and prices ---------------------------------------------------------------------------------
+# --- formulas and prices ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -261,7 +260,7 @@ def test_where_there_is_nothing_to_change_nothing_is_changed() -> None:
         ("\\(a\n\nb\\)", None),
     ],
 )
-def test_formulas_are_written_as_the_page_reads_them(text: str, expected: str | None) -> None:
+def test_formulas_are_written_for_the_page(text: str, expected: str | None) -> None:
     assert shown(text) == (text if expected is None else expected)
 
 
@@ -281,7 +280,7 @@ def test_formulas_are_written_as_the_page_reads_them(text: str, expected: str | 
         "$",
     ],
 )
-def test_prices_are_prices(text: str) -> None:
+def test_prices_are_not_formulas(text: str) -> None:
     assert shown(text) == text.replace("$", "\\$")
 
 
@@ -301,16 +300,14 @@ def test_prices_are_prices(text: str) -> None:
         (":smile: 12:30 12:30:45 a: b \\: note:this https://a.b:80/c:red[d] <mailto:a@b.c>", None),
     ],
 )
-def test_what_streamlit_would_take_for_a_command_is_seen_as_it_was_written(
-    text: str, expected: str | None
-) -> None:
+def test_streamlits_commands_are_shown_as_text(text: str, expected: str | None) -> None:
     assert shown(text) == (text if expected is None else expected)
 
 
 # --- diagrams -----------------------------------------------------------------------------------------
 
 
-def test_a_diagram_holds_no_address() -> None:
+def test_a_diagram_contains_no_address() -> None:
     text = '```mermaid\nA@{ img: "https://h.io/x" } & B["a\\nb"]\n"\\u002f" /\\x\nhttp:x\n```\nhttps://h.io'
     assert shown(text) == (
         '```mermaid\nA@{ img: "https :/ /h.io/x" } & B["a<br/>b"]\n"\\ u002f" / \\ x\nhttp :x\n```\nhttps://h.io'
@@ -318,15 +315,15 @@ def test_a_diagram_holds_no_address() -> None:
 
 
 @pytest.mark.parametrize("before", ["[^1]: ", "> ", "- ", "     ", "<!--\n```\n-->\n"])
-def test_what_is_not_certainly_a_diagram_is_not_drawn(before: str) -> None:
+def test_an_uncertain_diagram_is_not_drawn(before: str) -> None:
     assert shown(f"{before}```mermaid\nA") == f"{before}```.mermaid\nA"
 
 
-# --- while it comes -----------------------------------------------------------------------------------
+# --- streaming --------------------------------------------------------------------------------------
 
 
 @pytest.mark.exhaustive
-def test_a_text_is_the_same_however_it_is_cut() -> None:
+def test_the_result_does_not_depend_on_the_pieces() -> None:
     pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
     from hypothesis import given, settings
     from hypothesis import strategies as st
@@ -360,13 +357,13 @@ def test_a_text_is_the_same_however_it_is_cut() -> None:
 )
 def test_little_is_held_back(text: str, held: str) -> None:
     sanitizer = MarkdownSanitizer()
-    given = sanitizer.feed(text)
-    assert given == text.removesuffix(held).replace("$", "\\$")
+    passed = sanitizer.feed(text)
+    assert passed == text.removesuffix(held).replace("$", "\\$")
     assert sanitizer.flush() == {"$5": "\\$5", "![a](http://h.io/x": "&#33;[a](http://h.io/x"}.get(held, held)
     assert sanitizer.flush() == ""
 
 
-def test_what_never_ends_is_not_waited_for() -> None:
+def test_an_endless_construct_is_not_held_back() -> None:
     for text, longest in (
         ("![" + "a" * MAX_SPAN_CHARS, MAX_SPAN_CHARS),
         ("$5" + "0" * 40, MAX_PRICE_CHARS),
@@ -375,7 +372,7 @@ def test_what_never_ends_is_not_waited_for() -> None:
         assert len(MarkdownSanitizer().feed("b " + text)) > len(text) - longest
 
 
-def test_half_an_image_at_a_pause_is_none_when_its_other_half_comes() -> None:
+def test_the_halves_of_an_image_around_a_pause_stay_text() -> None:
     for place in range(1, len(IMAGE)):
         sanitizer = MarkdownSanitizer()
         whole = (
@@ -387,11 +384,11 @@ def test_half_an_image_at_a_pause_is_none_when_its_other_half_comes() -> None:
         assert "![" not in whole
 
 
-def test_a_long_text_takes_no_longer_a_character_than_a_short_one() -> None:
+def test_the_time_is_linear_in_the_length_of_the_text() -> None:
     paragraph = "Words and `code`, $5, $x^2$, ![a](http://h.io/x) and 12:30.\n\n```\ncode\n```\n"
     text, sanitizer, began = paragraph * 2500, MarkdownSanitizer(), time.perf_counter()
     size = sum(len(sanitizer.feed(text[at : at + 5])) for at in range(0, len(text), 5)) + len(
         sanitizer.flush()
     )
     assert size == len(shown(paragraph)) * 2500
-    assert time.perf_counter() - began < 5  # a third of a second; what is not linear takes minutes
+    assert time.perf_counter() - began < 5  # a third of a second; a quadratic algorithm takes minutes
