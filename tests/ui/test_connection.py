@@ -45,7 +45,7 @@ Panel = Callable[..., AppTest]
 
 @pytest.fixture
 def panel(monkeypatch: pytest.MonkeyPatch) -> Panel:
-    """Opens the panel on the machine that serves it, where no local server is running but those given."""
+    """Opens the panel; ``ports`` are those of the local servers, ``localhost`` is whether the visitor is local."""
 
     def opened(settings: Settings, localhost: bool = True, **ports: int) -> AppTest:
         monkeypatch.setattr(connection, "find_local_servers", lambda: find_local_servers(5, ports))
@@ -63,15 +63,10 @@ def open_again(page: AppTest) -> AppTest:
 
 
 def checked(page: AppTest) -> AppTest:
-    """The page, which shows no exception and no key but in the input where it is typed."""
+    """Return the page after checking that it shows no exception and sends no key to the browser."""
     assert not page.exception
-    assert KEY not in words_of(page)
+    assert KEY not in sent(page)
     return page
-
-
-def words_of(page: AppTest) -> str:
-    """All that is sent to the browser."""
-    return sent(page)
 
 
 def choose(page: AppTest, kind: str) -> AppTest:
@@ -87,15 +82,15 @@ def choice_of(page: AppTest) -> ConnectionOverride | None:
     return choice
 
 
-def test_the_panel_is_closed_and_says_what_is_connected(panel: Panel) -> None:
+def test_the_closed_panel_shows_the_current_connection(panel: Panel) -> None:
     page = panel(Settings(base_url="http://me:secret@here:1234/v1", model="a_b"))
     page.session_state["connection_panel"] = False
     page.run()
-    assert [each.value for each in page.caption] == ["a\\_b at here\\:1234 · Responses"]
+    assert [item.value for item in page.caption] == ["a\\_b at here\\:1234 · Responses"]
     assert (len(page.radio), len(page.button), page.text[0].value) == (0, 0, "None")
 
 
-def test_nothing_is_looked_for_before_the_panel_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_servers_are_searched_only_while_the_panel_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
 
     def look() -> list[LocalServer]:
@@ -115,7 +110,7 @@ def test_nothing_is_looked_for_before_the_panel_is_opened(monkeypatch: pytest.Mo
     assert looked == ["here", "here"]
 
 
-def test_the_demo_is_chosen_and_left_again(server: ListingServer, panel: Panel) -> None:
+def test_the_demo_can_be_chosen_and_left(server: ListingServer, panel: Panel) -> None:
     settings = Settings(api_key=KEY, base_url=server.url, protocol="chat")
     page = choose(panel(settings), "demo")
     press(page, "use")
@@ -128,7 +123,7 @@ def test_the_demo_is_chosen_and_left_again(server: ListingServer, panel: Panel) 
     assert choice_of(page) is None
 
 
-def test_another_address_is_chosen_with_a_model_of_its_list(server: ListingServer, panel: Panel) -> None:
+def test_a_custom_url_is_chosen_with_a_listed_model(server: ListingServer, panel: Panel) -> None:
     server.key = KEY
     page = choose(panel(Settings(api_key="sk-owner", model="gpt-6-luna")), "url")
     page.text_input(key="connection_url").set_value(server.url).run()
@@ -185,7 +180,7 @@ def test_a_key_for_openai_is_not_offered_to_another_address(
     assert page.caption[0].value.replace("\\", "") == "gpt-6-luna at api.openai.com · Responses"
 
 
-def test_a_server_of_this_machine_is_chosen(server: ListingServer, panel: Panel) -> None:
+def test_a_local_server_can_be_chosen(server: ListingServer, panel: Panel) -> None:
     server.body = {"object": "list", "data": [{"id": "qwen3:8b"}]}
     page = choose(
         panel(Settings(api_key=KEY, protocol="chat"), Ollama=port_of(server), vLLM=closed_port()), "local"
@@ -198,13 +193,13 @@ def test_a_server_of_this_machine_is_chosen(server: ListingServer, panel: Panel)
     assert page.radio(key="connection").value == "local"
 
 
-def test_where_no_server_is_found_there_is_nothing_to_test_or_use(panel: Panel) -> None:
+def test_without_a_local_server_the_buttons_are_disabled(panel: Panel) -> None:
     page = choose(panel(Settings()), "local")
     assert page.caption[0].value.startswith("No local server found")
-    assert [page.button(key=f"connection_{each}").disabled for each in ("test", "use")] == [True, True]
+    assert [page.button(key=f"connection_{item}").disabled for item in ("test", "use")] == [True, True]
 
 
-def test_another_model_of_the_configured_server_is_chosen(server: ListingServer, panel: Panel) -> None:
+def test_another_model_of_the_configured_server_can_be_chosen(server: ListingServer, panel: Panel) -> None:
     page = panel(Settings(api_key=KEY, base_url=server.url, model="gpt-6-luna", protocol="responses"))
     press(page, "use")
     assert choice_of(page) is None
@@ -217,33 +212,33 @@ def test_another_model_of_the_configured_server_is_chosen(server: ListingServer,
     assert page.selectbox(key="connection_model").value == "gpt-4o"
 
 
-def test_the_test_button_lists_what_it_finds_until_something_else_is_chosen(
+def test_test_results_are_shown_until_another_connection_is_chosen(
     server: ListingServer, panel: Panel
 ) -> None:
     server.plays(text("Hello."), text("No, *never*."))
     page = press(panel(Settings(api_key=KEY, base_url=server.url, model="gpt-6-luna")), "test")
     marks = [":green[:material/check_circle:]"] * 4 + [":orange[:material/info:]"]
-    shown = [each.value for each in page.markdown]
-    assert [each.split(" ")[0] for each in shown] == [*marks, ":green[:material/check_circle:]"]
+    shown = [item.value for item in page.markdown]
+    assert [item.split(" ")[0] for item in shown] == [*marks, ":green[:material/check_circle:]"]
     assert shown[1] == ":green[:material/check_circle:] :small[The key is accepted\\.]"
     checked(page.run())
-    assert [each.value for each in page.markdown] == shown
+    assert [item.value for item in page.markdown] == shown
     page.selectbox(key="connection_model").set_value("gpt-4o").run()
     assert not page.markdown
 
 
-def test_what_a_server_says_is_shown_as_it_is(server: ListingServer, panel: Panel) -> None:
+def test_text_from_the_server_is_escaped(server: ListingServer, panel: Panel) -> None:
     server.body = {"data": [{"id": "![x](http://evil/)<b>", "shutdown_date": "2999-01-01"}]}
     server.plays(error(400, None, f"![x](http://evil/) {KEY}"))
     page = choose(panel(Settings()), "url")
     page.text_input(key="connection_url").set_value(server.url).run()
     page.text_input(key="connection_url_key").set_value(KEY).run()
     press(page, "test")
-    assert "](" not in " ".join(each.value for each in [*page.markdown, *page.warning, *page.caption])
+    assert "](" not in " ".join(item.value for item in [*page.markdown, *page.warning, *page.caption])
     assert page.markdown[-1].value.startswith(":red[:material/cancel:] ")
 
 
-def test_an_address_that_is_none_is_told_and_a_model_is_asked_for(panel: Panel) -> None:
+def test_an_invalid_address_and_a_missing_model_are_reported(panel: Panel) -> None:
     page = choose(panel(Settings()), "url")
     page.text_input(key="connection_url").set_value(KEY).run()
     page.button(key="connection_use").click().run()
@@ -255,7 +250,7 @@ def test_an_address_that_is_none_is_told_and_a_model_is_asked_for(panel: Panel) 
     assert choice_of(page) is None
 
 
-def test_elsewhere_nobody_sends_this_machine_to_an_address_of_their_own(panel: Panel) -> None:
+def test_a_remote_visitor_cannot_choose_an_address(panel: Panel) -> None:
     page = panel(Settings(api_key=KEY, model="gpt-6-luna"), localhost=False)
     assert page.radio(key="connection").options == [
         PROVIDERS[kind] for kind in ("configured", "demo", "openai")

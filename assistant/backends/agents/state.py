@@ -39,7 +39,7 @@ class AgentsState(SyncState):
     """The ids of that turn's calls whose results the session has accepted."""
 
     missing_functions = Stored[list[str]](list)
-    """The agent's functions that the user was told are not defined here."""
+    """The agent's functions that were noted as not defined here."""
 
     def pending_texts(self, items: Iterable[Object]) -> list[str]:
         """Return the user's messages that the session lacks, given its new items, oldest first."""
@@ -89,7 +89,7 @@ class AgentsState(SyncState):
         self.session_id = self.creation_key = self.turn_id = ""
         self.known_items, self.answered_calls = [], []
         messages = super().restart()
-        self.cursor = [0, 0]  # the new session is told everything in its first turn
+        self.cursor = [0, 0]  # the new session receives the whole thread in its first turn
         return messages
 
     def record_round(self, ended: SessionRound) -> None:

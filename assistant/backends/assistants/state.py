@@ -35,7 +35,7 @@ class AssistantsState(SyncState):
     """The id of the last run whose end was received."""
 
     missing_functions = Stored[list[str]](list)
-    """The assistant's functions that the user was told are not defined here."""
+    """The assistant's functions that were noted as not defined here."""
 
     def __init__(self, thread: Thread, server: str) -> None:
         super().__init__(thread, server)

@@ -32,16 +32,16 @@ from tests.variants import quick_first
 
 SCENARIOS: dict[str, Callable[[], list[Play]]] = {
     "text": lambda: [text("Hello, world.", pieces=2)],
-    "one call": lambda: [calls(counted("a"), pieces=1), text("Done.", pieces=1)],
+    "one call": lambda: [calls(count_call("a"), pieces=1), text("Done.", pieces=1)],
     "parallel calls, and another": lambda: [
-        calls(message("First."), counted("a"), counted("b"), pieces=1),
-        calls(reasoning("Hm."), counted("c"), pieces=1),
+        calls(message("First."), count_call("a"), count_call("b"), pieces=1),
+        calls(reasoning("Hm."), count_call("c"), pieces=1),
         text("Done.", pieces=1),
     ],
 }
 
 
-def counted(name: str) -> Any:
+def count_call(name: str) -> Any:
     return call("count", json.dumps({"name": name}))
 
 
@@ -59,9 +59,9 @@ def killed(thread: Thread, run: Iterator[Event]) -> Thread:
     for event in run:
         if not isinstance(event, TextDelta | ToolCallDelta | ReasoningDelta | RunFailed | RunCompleted):
             stored = deepcopy((thread.id, thread.messages, thread.backend_state))
-    dead = Thread(*stored)
-    dead.messages[-1].add(INTERRUPTED)
-    return dead
+    restored = Thread(*stored)
+    restored.messages[-1].add(INTERRUPTED)
+    return restored
 
 
 @pytest.mark.parametrize("scenario", quick_first(SCENARIOS))
@@ -114,7 +114,7 @@ def test_a_thread_survives_a_cut_before_every_event(
                 assert run.join(5)
             server.wait_until_idle()
             server.drop_script()
-            assert set(ran.values()) <= {1}, "no function ran twice"
+            assert set(ran.values()) <= {1}, "a function ran twice"
             ending = thread.messages[-1].ending
             assert isinstance(ending, RunStopped if how == "stop" else RunFailed | RunCompleted)
             store.save(thread)
@@ -128,7 +128,7 @@ def test_a_thread_survives_a_cut_before_every_event(
             assert ask(assistant, loaded, "Still there?")[-1] == RunCompleted()
             assert server.refused == []
             texts = [content for texts in sent_texts(server) for content in texts]
-            assert Counter(texts)["Go"] == Counter(texts)["And now?"] == 1, "nothing is sent twice"
+            assert Counter(texts)["Go"] == Counter(texts)["And now?"] == 1, "a message was sent twice"
             server.asked.clear()
     store.close()
 
@@ -142,7 +142,7 @@ def test_retrying_after_a_cut_gets_the_answer_without_asking_again(
             server.asked.clear()
             plays = [calls(call("add", a=1, b=2)), text("Hello, world.", pieces=2)]
             plays[position] = cut(plays[position], index, "close", keeps=keeps)
-            server.plays(*plays, text("Gone on."))
+            server.plays(*plays, text("Continued."))
             thread = Thread()
             ending = ask(assistant, thread, "Go")[-1]
             tries = 0
@@ -153,7 +153,7 @@ def test_retrying_after_a_cut_gets_the_answer_without_asking_again(
                 ending = list(assistant.resume(thread))[-1]
             assert ending == RunCompleted()
             last = thread.messages[-1].text
-            assert last in ("Hello, world.", "Gone on."), (position, index)
+            assert last in ("Hello, world.", "Continued."), (position, index)
             assert keeps == "nothing" or last == "Hello, world."
             texts = [content for texts in sent_texts(server) for content in texts]
             assert Counter(texts)["Go"] == 1

@@ -56,7 +56,7 @@ def test_a_call_is_run_and_its_result_continues_the_run(
     ]
 
 
-def test_parallel_calls_are_answered_in_one_request_and_rounds_follow_each_other(
+def test_parallel_calls_are_answered_in_one_request_and_rounds_follow_in_order(
     server: AssistantsServer, assistant: Assistant
 ) -> None:
     one, two, three = call("add", a=1, b=1), call("add", a=2, b=2), call("add", a=2, b=4)
@@ -95,7 +95,7 @@ def test_the_next_message_goes_into_the_same_thread(server: AssistantsServer, as
     assert (server.refused, server.cancelled) == ([], [])
 
 
-def test_each_missing_function_is_noted_once(server: AssistantsServer, assistant: Assistant) -> None:
+def test_a_missing_function_is_noted_once(server: AssistantsServer, assistant: Assistant) -> None:
     server.tools = [{"type": "file_search"}, *tools_of("add", "get-Rain/../x", "class")]
     add_call = call("other", "{}")
     server.plays(calls(add_call), text("No."), text("No."))

@@ -23,14 +23,14 @@ from tests.variants import quick_first
 SCENARIOS = {
     "text": lambda: [text("Hello, world.", pieces=2)],
     "calls": lambda: [
-        calls(message("Well."), _count("a"), _count("b"), pieces=1),
-        calls(_count("c"), pieces=1),
+        calls(message("Well."), _count_call("a"), _count_call("b"), pieces=1),
+        calls(_count_call("c"), pieces=1),
         text("Done.", pieces=1),
     ],
 }
 
 
-def _count(name: str) -> Any:
+def _count_call(name: str) -> Any:
     return call("count", json.dumps({"name": name}))
 
 
@@ -73,12 +73,12 @@ def test_a_thread_survives_a_cut_before_every_event(
                 how: Any = "silence" if way in ("stop", "kill") else way
                 broken = cut(plays[position], index, how, keeps=keeps)
                 server.plays(*plays[:position], broken, *plays[position + 1 :], text("Again."))
-                _interrupt_and_go_on(server, impatient, assistant, store, way, broken)
+                _interrupt_and_continue(server, impatient, assistant, store, way, broken)
                 assert all(times == 1 for times in ran.values()), "a function ran twice"
                 ran.clear()
 
 
-def _interrupt_and_go_on(
+def _interrupt_and_continue(
     server: AssistantsServer,
     impatient: Assistant,
     assistant: Assistant,

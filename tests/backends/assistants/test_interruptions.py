@@ -114,7 +114,7 @@ def test_an_answer_completed_after_a_cut_is_adopted(server: AssistantsServer, as
     assert [text for _, text in server.transcript(thread.id)] == ["Hi", "Hello, world", "And?", "Fine."]
 
 
-def test_calls_made_after_a_cut_are_adopted(server: AssistantsServer, assistant: Assistant) -> None:
+def test_calls_of_the_model_after_a_cut_are_adopted(server: AssistantsServer, assistant: Assistant) -> None:
     add_call = call("add", a=1, b=2)
     server.plays(cut(calls(message("Well."), add_call), 1, "close", keeps="late"), text("Three.", pieces=1))
     thread = Thread()
@@ -174,7 +174,7 @@ def test_outputs_that_are_too_late_are_described_to_a_new_run(
     ]
 
 
-def test_a_partial_answer_that_the_server_kept_is_not_sent_again(
+def test_a_partial_answer_stored_by_the_server_is_not_sent_again(
     server: AssistantsServer, assistant: Assistant
 ) -> None:
     server.plays(cut(text("Hello, world", pieces=2), 8, "close"), text("Fine."))
