@@ -251,8 +251,7 @@ def test_the_exit_status_tells_how_the_run_ended(
         (
             ["--replay", "text"],
             {},
-            "text is not a recording. Line 1 is not the header of a recording: "
-            '{"recording": 1, "began": …} is expected.',
+            "text is not a recording. This is not a recording of version 1: its first line is another one.",
         ),
         (["--replay", "bytes"], {}, "bytes is not a recording: it is not text."),
         (

@@ -30,6 +30,7 @@ from assistant.events import (
     ToolProgress,
     ToolResult,
 )
+from assistant.locale import N_, Sentence
 from assistant.recordings.entries import (
     BodyEntry,
     EndEntry,
@@ -62,7 +63,7 @@ class CallTracker:
     """Judges the calls of a run; ``add`` takes every entry in order."""
 
     def __init__(
-        self, outcomes: Mapping[int, AnswerOutcome], report: Callable[[int, CallRule, str], None]
+        self, outcomes: Mapping[int, AnswerOutcome], report: Callable[[int, CallRule, Sentence], None]
     ) -> None:
         self._outcomes = outcomes
         self._report = report
@@ -117,16 +118,26 @@ class CallTracker:
         self._known |= set(request.calls)
         for call_id, times in Counter(request.outputs).items():
             if times > max(1, request.calls.count(call_id)):
-                self._report(position, "answered", f"The call {call_id} is answered {times} times.")
+                self._report(
+                    position,
+                    "answered",
+                    N_("The call {call_id} is answered {times} times.", call_id=call_id, times=times),
+                )
             elif not request.has_history and call_id in self._accepted:
-                self._report(position, "answered", f"The call {call_id} was answered before.")
+                self._report(
+                    position, "answered", N_("The call {call_id} was answered before.", call_id=call_id)
+                )
             if call_id not in self._known and (request.has_history or self._has_finished):
-                self._report(position, "orphan", f"There is an output for {call_id}, which was never called.")
+                self._report(
+                    position,
+                    "orphan",
+                    N_("There is an output for {call_id}, which was never called.", call_id=call_id),
+                )
         due: set[str] = set()
         if request.asks_model:
             due = self._open | set(request.calls if request.has_history else [])
         for call_id in sorted(due - set(request.outputs)):
-            self._report(position, "answered", f"The call {call_id} is not answered.")
+            self._report(position, "answered", N_("The call {call_id} is not answered.", call_id=call_id))
         self._open -= {*request.outputs, *due}
         if request.cancels:
             self._open.clear()
@@ -144,12 +155,20 @@ class CallTracker:
                 if latest.protocol and not ended_well and not is_listed:
                     name = type(event).__name__
                     self._report(
-                        position, "functions", f"{name} of {call_id}, although no round has ended well."
+                        position,
+                        "functions",
+                        N_(
+                            "{event} of {call_id}, although no round has ended well.",
+                            event=name,
+                            call_id=call_id,
+                        ),
                     )
             case RunCompleted():
                 for call_id in sorted(self._open):
                     self._report(
-                        position, "answered", f"The run is complete, but the call {call_id} is not answered."
+                        position,
+                        "answered",
+                        N_("The run is complete, but the call {call_id} is not answered.", call_id=call_id),
                     )
                 self._open.clear()
             case RunPaused() | RunStopped() | RunFailed() | RunClosed() | RecordingFull():

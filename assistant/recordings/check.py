@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
+from assistant.locale import N_, Sentence, UserText
 from assistant.recordings.call_tracker import AnswerOutcome, CallTracker
 from assistant.recordings.entries import BodyEntry, Entry, EventEntry
 from assistant.recordings.json_values import get, is_integer
@@ -40,7 +41,7 @@ class Finding:
 
     entry: int
     rule: Rule
-    text: str
+    text: UserText
 
 
 def check(recording: Recording) -> list[Finding]:
@@ -49,7 +50,7 @@ def check(recording: Recording) -> list[Finding]:
     positions = {id(entry): position for position, entry in enumerate(entries)}
     found: dict[Finding, None] = {}  # in order, without repetition
 
-    def report(position: int, rule: Rule, text: str) -> None:
+    def report(position: int, rule: Rule, text: Sentence) -> None:
         found[Finding(position, rule, text)] = None
 
     outcomes: dict[int, AnswerOutcome] = {}
@@ -94,7 +95,7 @@ class _AnswerChecker:
             self._read_body(self._exchange.body, reader)
         return self._outcome
 
-    def _report(self, entry: Entry, rule: Rule, text: str) -> None:
+    def _report(self, entry: Entry, rule: Rule, text: Sentence) -> None:
         self._found[Finding(self._positions[id(entry)], rule, text)] = None
 
     def _check_order(self, entry: EventEntry, event: EventSummary) -> None:
@@ -106,10 +107,10 @@ class _AnswerChecker:
         ended = next((part for part in event.parts if isinstance(part, Ended)), None)
         if earlier and ended:
             if not earlier.is_error:
-                self._report(entry, "one ending", "The answer had ended before, and ends once more.")
+                self._report(entry, "one ending", N_("The answer had ended before, and ends once more."))
             return
         if "stream" in self._endings or (earlier and not event.may_follow_end):
-            self._report(entry, "after the end", "This came after the end of the answer.")
+            self._report(entry, "after the end", N_("This came after the end of the answer."))
         elif ended:
             self._endings[event.scope] = ended
             if event.protocol == "agents" or all(each.ended_well for each in self._endings.values()):
@@ -136,8 +137,12 @@ class _AnswerChecker:
                     return
                 self._pieces[key] = [pieces := "".join(self._pieces[key])]
                 if pieces != whole:
-                    sizes = f"{len(pieces)} characters, which are not the {len(whole)} of the whole"
-                    self._report(entry, "deltas", f"The pieces make {sizes}.")
+                    text = N_(
+                        "The pieces make {pieces} characters, which are not the {whole} of the whole.",
+                        pieces=len(pieces),
+                        whole=len(whole),
+                    )
+                    self._report(entry, "deltas", text)
             case TextDone() | ItemStarted() | ItemDone() | CallRequested() | CallListed():
                 pass
             case Ended() | Failed() | TokensCounted() | AgentModel():
@@ -152,7 +157,8 @@ class _AnswerChecker:
             if not is_integer(number):
                 continue
             if previous is not None and number != previous + 1:
-                self._report(entry, "sequence", f"Number {previous} is followed by number {number}.")
+                text = N_("Number {first} is followed by number {second}.", first=previous, second=number)
+                self._report(entry, "sequence", text)
             previous = number
 
     def _check_ending(self) -> None:
@@ -166,7 +172,7 @@ class _AnswerChecker:
         if self._outcome.protocol == "agents":
             is_unfinished = bool(self._scopes - set(self._endings))
         if is_unfinished:
-            self._report(end, "one ending", "The answer stopped without its last event.")
+            self._report(end, "one ending", N_("The answer stopped without its last event."))
 
     def _read_body(self, body: BodyEntry, reader: WireReader) -> None:
         """Read a response that came in one piece."""

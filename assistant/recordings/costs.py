@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
+from assistant.locale import N_, Sentence
 from assistant.recordings.wire_events import AgentModel, Tokens, TokensCounted
 
 AS_OF = "2026-11-23"
@@ -72,7 +73,9 @@ class TokenCounter:
 
     def __init__(self) -> None:
         self._requests: dict[int, tuple[str, str]] = {}  # exchange -> host, model
-        self._responses: dict[str, tuple[ResponseTokens, str]] = {}  # id -> tokens, why the cost is unknown
+        self._responses: dict[
+            str, tuple[ResponseTokens, Sentence | None]
+        ] = {}  # id -> tokens, why the cost is unknown
         self._agent_model = ""
 
     def add_request(self, exchange: int, host: str, model: str) -> None:
@@ -96,12 +99,12 @@ class TokenCounter:
         """Return the responses whose tokens were counted, in order."""
         return tuple(response for response, _ in self._responses.values())
 
-    def cost_note(self) -> str:
+    def cost_note(self) -> Sentence:
         """Return which prices the costs are based on, or why one of them is unknown."""
         if not self._responses:
-            return "The server has counted no tokens."
+            return N_("The server has counted no tokens.")
         notes = (note for _, note in self._responses.values() if note)
-        return next(notes, "By OpenAI's list prices, for tokens alone.")
+        return next(notes, N_("By OpenAI's list prices, for tokens alone."))
 
 
 def _library_cost(model: str, input: int, cached: int, written: int, output: int, tier: str) -> float | None:
@@ -119,13 +122,15 @@ def _library_cost(model: str, input: int, cached: int, written: int, output: int
     return None if context and tier not in tiers else float(price.total_price)
 
 
-def _cost(host: str, model: str, tier: str, tokens: Tokens) -> tuple[float | None, str]:
+def _cost(host: str, model: str, tier: str, tokens: Tokens) -> tuple[float | None, Sentence | None]:
     """Return what a response cost, or why that is unknown."""
     if host != "api.openai.com":
-        return None, f"Only OpenAI's own prices are known, and this server is {host or 'another one'}."
+        return None, N_("Only OpenAI's own prices are known, and this server is {host}.", host=host or "–")
     counts = {field.name: getattr(tokens, field.name) for field in fields(Tokens)}
     counts.pop("reasoning")  # part of the output
     if cost_of(model) is None:
-        return None, f"The price of {model or 'this model'} is not known."
+        return None, N_("The price of {model} is not known.", model=model or N_("this model"))
     cost = cost_of(model, **counts, tier=tier)
-    return cost, "" if cost is not None else f'The price of the processing tier "{tier}" is not known.'
+    if cost is None:
+        return None, N_("The price of the processing tier “{tier}” is not known.", tier=tier)
+    return cost, None

@@ -22,6 +22,7 @@ from assistant.events import (
     ToolProgress,
     ToolResult,
 )
+from assistant.locale import N_, Sentence
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -133,7 +134,7 @@ Entry = WireEntry | RunEntry
 
 
 class EntryError(ValueError):
-    """A JSON object is not an entry; the text completes the sentence "Line 7 of the recording …"."""
+    """A JSON object is not an entry."""
 
 
 def entry_as_json(entry: Entry) -> dict[str, Any]:
@@ -153,17 +154,21 @@ def entry_from_json(value: Mapping[str, Any]) -> Entry:
     """
     kind, at, exchange = value.get("kind"), value.get("at"), value.get("exchange")
     if not isinstance(kind, str) or kind not in FIELD_TYPES:
-        raise EntryError("has a kind that this version does not know.")
+        raise EntryError(N_("This version does not know its kind."))
     if not isinstance(at, (int, float)) or not math.isfinite(at) or type(exchange) is not int:
-        raise EntryError('lacks "at" or "exchange", or one of them is not a number.')
+        raise EntryError(N_("“at” or “exchange” is missing or is not a number."))
     for name, expected in FIELD_TYPES[kind].items():
         if name not in value or not isinstance(value[name], expected):
-            raise EntryError(f'has the kind "{kind}", and "{name}" is missing or has the wrong type.')
+            raise EntryError(_wrong_field(name))
     if kind == "end" and value["how"] not in get_args(How):
-        raise EntryError('has the kind "end", and "how" is missing or has the wrong type.')
+        raise EntryError(_wrong_field("how"))
     if kind == "run":
         return RunEntry(float(at), _event_from_json(value["event"], value["data"]), exchange)
     return _CLASSES[kind](float(at), exchange, *(value[name] for name in FIELD_TYPES[kind]))
+
+
+def _wrong_field(name: str) -> Sentence:
+    return N_("“{name}” is missing or has the wrong type.", name=name)
 
 
 def event_fields(event: RecordedEvent) -> dict[str, Any]:
@@ -186,12 +191,13 @@ def _is_recorded(field: Field[Any]) -> bool:
 def _event_from_json(name: str, data: Mapping[str, Any]) -> RecordedEvent:
     event_class = _EVENTS.get(name)
     if event_class is None:
-        raise EntryError('has the kind "run", and an "event" that this version does not know.')
+        raise EntryError(N_("This version does not know its event."))
     recorded = {field.name for field in fields(event_class) if _is_recorded(field)}
     try:
         return _adapter(name).validate_python({key: data[key] for key in recorded & data.keys()})
     except ValueError as error:
-        raise EntryError(f"is not a valid {name}: {_first_problem(error)}.") from None
+        problem = _first_problem(error)
+        raise EntryError(N_("{event} is not valid: {problem}.", event=name, problem=problem)) from None
 
 
 @cache

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from assistant.locale import N_
 from assistant.recordings.entries import (
     BodyEntry,
     EndEntry,
@@ -106,12 +107,17 @@ class Recording:
         header = _object(first, 1)
         if header.get("recording") != VERSION:
             raise RecordingError(
-                f'Line 1 is not the header of a recording: {{"recording": {VERSION}, "began": …}} is expected.'
+                N_(
+                    "This is not a recording of version {version}: its first line is another one.",
+                    version=VERSION,
+                )
             )
         try:
             began = datetime.fromisoformat(str(header.get("began"))).timestamp()
         except (ValueError, OverflowError, OSError):
-            raise RecordingError('Line 1 of the recording has no date and time as "began".') from None
+            raise RecordingError(
+                N_("The first line of the recording has no date and time as “began”.")
+            ) from None
         entries = [_entry(line, number) for number, line in enumerate(others, 2) if line.strip()]
         recording = cls(str(header.get("thread", "")), entries, began)
         recording._size = len(lines)
@@ -145,11 +151,13 @@ def _entry(line: str, number: int) -> Entry:
     try:
         return entry_from_json(_object(line, number))
     except EntryError as error:
-        raise RecordingError(f"Line {number} of the recording {error}") from None
+        raise RecordingError(
+            N_("Line {line} of the recording cannot be read. {reason}", line=number, reason=error.args[0])
+        ) from None
 
 
 def _object(line: str, number: int) -> dict[str, Any]:
     value = parse_json(line)
     if not isinstance(value, dict):
-        raise RecordingError(f"Line {number} of the recording is not a JSON object.")
+        raise RecordingError(N_("Line {line} of the recording is not a JSON object.", line=number))
     return value

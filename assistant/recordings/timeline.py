@@ -29,6 +29,7 @@ from assistant.events import (
     ToolProgress,
     ToolResult,
 )
+from assistant.locale import UserText
 from assistant.recordings.costs import ResponseTokens, TokenCounter, total
 from assistant.recordings.entries import (
     BodyEntry,
@@ -95,7 +96,7 @@ class Figures:
     tokens: Tokens | None
     responses: tuple[ResponseTokens, ...]
     cost: float | None
-    cost_note: str
+    cost_note: UserText
 
 
 def spans(recording: Recording) -> list[Span]:

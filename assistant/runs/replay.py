@@ -14,6 +14,7 @@ from typing import Any
 from assistant.backends import RemoteBackend
 from assistant.errors import ToolError
 from assistant.events import Event, RoundStarted, RunPaused, RunStopped, ToolCall, ToolResult
+from assistant.locale import N_, Sentence
 from assistant.recordings.json_values import get
 from assistant.recordings.recording import Recording
 from assistant.recordings.requests import answer_request_of, base_url_of, protocol_of
@@ -68,34 +69,48 @@ def replayed_toolbox(recording: Recording, toolbox: Toolbox, speed: float = math
     return Toolbox(*(_ReplayedTool(name, toolbox.get(name), results, speed) for name in names))
 
 
-def differences(recording: Recording, events: Iterable[Event]) -> list[str]:
+def differences(recording: Recording, events: Iterable[Event]) -> list[Sentence]:
     """Return where the functions' results in a run differ from the recorded ones, a sentence for each."""
     recorded = {event.call_id: event for event in recording.run_events() if isinstance(event, ToolResult)}
     names = {event.call_id: event.name for event in recording.run_events() if isinstance(event, ToolCall)}
     calls: dict[str, ToolCall] = {}
-    found, seen = [], set()
+    seen: set[str] = set()
+    found: list[Sentence] = []
     for event in events:
         if isinstance(event, ToolCall):
             calls[event.call_id] = event
         elif isinstance(event, ToolResult):
             seen.add(event.call_id)
             call, earlier = calls.get(event.call_id), recorded.get(event.call_id)
-            name = f"{call.name}({_shorten(call.arguments)})" if call else f"The call {event.call_id}"
-            now = _shorten(event.output)
-            if earlier is None:
-                found.append(f"{name} has no result in the recording and now returns {now}.")
-            elif (earlier.output, earlier.outcome) != (event.output, event.outcome):
-                found.append(
-                    f"{name} returned {_shorten(earlier.output)} ({earlier.outcome}) in the recording, "
-                    f"and now returns {now} ({event.outcome})."
-                )
-    found += [
-        f"{names.get(call_id, 'A call')} returned {_shorten(earlier.output)} in the recording and has no "
-        "result now."
-        for call_id, earlier in recorded.items()
-        if call_id not in seen
-    ]
+            name = f"{call.name}({_shorten(call.arguments)})" if call else event.call_id
+            found += _difference(name, earlier, event)
+    for call_id in [each for each in recorded if each not in seen]:
+        found += _difference(names.get(call_id, call_id), recorded[call_id], None)
     return found
+
+
+def _difference(name: str, earlier: ToolResult | None, now: ToolResult | None) -> list[Sentence]:
+    before, after = (_shorten(result.output) if result else "" for result in (earlier, now))
+    if earlier is None:
+        return [
+            N_("{call} has no result in the recording and now returns {output}.", call=name, output=after)
+        ]
+    if now is None:
+        return [
+            N_("{call} returned {output} in the recording and has no result now.", call=name, output=before)
+        ]
+    if (earlier.output, earlier.outcome) == (now.output, now.outcome):
+        return []
+    return [
+        N_(
+            "{call} returned {before} ({outcome_before}) in the recording, and now returns {after} ({outcome}).",
+            call=name,
+            before=before,
+            outcome_before=earlier.outcome,
+            after=after,
+            outcome=now.outcome,
+        )
+    ]
 
 
 def _backend(recording: Recording, speed: float) -> RemoteBackend:

@@ -11,101 +11,115 @@ import re
 from dataclasses import dataclass
 from random import Random
 
+from assistant.locale import N_, Sentence
+
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    description: str
-    expected: str
+    description: Sentence
+    expected: Sentence
     unit: str = ""  # of the value, where there is one
     default: float = 0
     max: float = 0
     min: float = 0
 
 
-_TEXT_STAYS = "The text so far stays, and no function of that round runs."
-_INTERRUPTED = (
-    f"The answer ends as interrupted and offers Retry. {_TEXT_STAYS} If there was no text yet, the request is "
-    "sent once more first."
+_TEXT_STAYS = N_("The text so far stays, and no function of that round runs.")
+_INTERRUPTED = N_(
+    "The answer ends as interrupted and offers Retry. {stays} If there was no text yet, the request is sent "
+    "once more first.",
+    stays=_TEXT_STAYS,
 )
 _EVENT = ("event", 5, 100_000)
+_UNITS = {
+    "milliseconds": N_("milliseconds"),
+    "seconds": N_("seconds"),
+    "characters": N_("characters"),
+}
 
 STREAM = {
-    "cut": _Kind("The connection is lost after event {at}", _INTERRUPTED, *_EVENT),
+    "cut": _Kind(N_("The connection is lost after event {at}."), _INTERRUPTED, *_EVENT),
     "stall": _Kind(
-        "Nothing more arrives after event {at}",
-        "The answer stands still, but the page responds: Stop ends it at once. The text so far stays.",
+        N_("Nothing more arrives after event {at}."),
+        N_("The answer stands still, but the page responds: Stop ends it at once. The text so far stays."),
         *_EVENT,
     ),
     "slow": _Kind(
-        "Every event arrives {at} milliseconds later",
-        "The whole answer arrives, only more slowly.",
+        N_("Every event arrives {at} milliseconds later."),
+        N_("The whole answer arrives, only more slowly."),
         "milliseconds",
         200,
         60_000,
     ),
-    "half": _Kind("The connection is lost in the middle of event {at}", _INTERRUPTED, *_EVENT, 1),
+    "half": _Kind(N_("The connection is lost in the middle of event {at}."), _INTERRUPTED, *_EVENT, 1),
     "twice": _Kind(
-        "Event {at} arrives twice",
-        "The answer is complete, and every call runs once. A piece of text may be repeated.",
+        N_("Event {at} arrives twice."),
+        N_("The answer is complete, and every call runs once. A piece of text may be repeated."),
         *_EVENT,
         1,
     ),
     "unknown": _Kind(
-        "An event of an unknown type arrives after event {at}",
-        "It is ignored: the answer is the same without it.",
+        N_("An event of an unknown type arrives after event {at}."),
+        N_("It is ignored: the answer is the same without it."),
         *_EVENT,
     ),
     "429": _Kind(
-        "The server refuses with status 429 and asks to wait {at} seconds",
-        "The page shows the wait and offers Retry: at once if it is more than 5 seconds, otherwise after the "
-        "SDK has waited and retried twice. No function runs.",
+        N_("The server refuses with status 429 and asks to wait {at} seconds."),
+        N_(
+            "The page shows the wait and offers Retry: at once if it is more than 5 seconds, otherwise after the "
+            "SDK has waited and retried twice. No function runs."
+        ),
         "seconds",
         20,
         3_600,
     ),
     "500": _Kind(
-        "The server answers with status 500",
-        "The SDK retries twice; then the answer ends with the server's error and offers Retry. No function "
-        "runs.",
+        N_("The server answers with status 500."),
+        N_(
+            "The SDK retries twice; then the answer ends with the server's error and offers Retry. No function "
+            "runs."
+        ),
     ),
     "failed": _Kind(
-        "The server reports a failure after event {at}",
-        f"The answer ends with the server's error and offers Retry. {_TEXT_STAYS}",
+        N_("The server reports a failure after event {at}."),
+        N_("The answer ends with the server's error and offers Retry. {stays}", stays=_TEXT_STAYS),
         *_EVENT,
     ),
     "incomplete": _Kind(
-        "The server ends the answer at its output limit after event {at}",
-        f"The answer ends as cut off at the output limit. {_TEXT_STAYS}",
+        N_("The server ends the answer at its output limit after event {at}."),
+        N_("The answer ends as cut off at the output limit. {stays}", stays=_TEXT_STAYS),
         *_EVENT,
     ),
     "html": _Kind(
-        "A web page arrives instead of the answer",
-        "The page says that this is not an API, and to check the address. No function runs.",
+        N_("A web page arrives instead of the answer."),
+        N_("The page says that this is not an API, and to check the address. No function runs."),
     ),
 }
 FUNCTIONS = {
     "function.raise": _Kind(
-        "{name} raises an exception",
-        "The model is told that the function failed, without the exception's text, and the answer goes on.",
+        N_("{name} raises an exception."),
+        N_(
+            "The model is told that the function failed, without the exception's text, and the answer goes on."
+        ),
     ),
     "function.delay": _Kind(
-        "{name} takes {at} seconds longer",
-        "The result arrives later and delays nothing else; after the time limit the call is abandoned.",
+        N_("{name} takes {at} seconds longer."),
+        N_("The result arrives later and delays nothing else; after the time limit the call is abandoned."),
         "seconds",
         3,
         3_600,
     ),
     "function.never": _Kind(
-        "{name} never returns",
-        "After the time limit the call is abandoned; the model is told, and the answer goes on.",
+        N_("{name} never returns."),
+        N_("After the time limit the call is abandoned; the model is told, and the answer goes on."),
     ),
     "function.type": _Kind(
-        "{name} returns something that is not JSON",
-        "The model reads it as text, and the answer goes on.",
+        N_("{name} returns something that is not JSON."),
+        N_("The model reads it as text, and the answer goes on."),
     ),
     "function.huge": _Kind(
-        "{name} returns {at} characters",
-        "The model reads the beginning and that the text was cut; the user can see all of it.",
+        N_("{name} returns {at} characters."),
+        N_("The model reads the beginning and that the text was cut; the user can see all of it."),
         "characters",
         1_000_000,
         20_000_000,
@@ -135,13 +149,15 @@ class Fault:
         """Whether it affects functions, and not the stream."""
         return self.kind in FUNCTIONS
 
-    def describe(self) -> str:
+    def describe(self) -> Sentence:
         """Return what it does, in one sentence."""
-        name = self.function or "Every function"
-        round = f", in round {self.round} of a run" if self.round else ""
-        return _KINDS[self.kind].description.format(at=f"{self.at:,.10g}", name=name) + round + "."
+        name = self.function or N_("Every function")
+        fault = _KINDS[self.kind].description.with_params(at=f"{self.at:,.10g}", name=name)
+        if not self.round:
+            return fault
+        return N_("In round {round} of a run: {fault}", round=self.round, fault=fault)
 
-    def expected(self) -> str:
+    def expected(self) -> Sentence:
         """Return what should come of it, in a sentence or two."""
         return _KINDS[self.kind].expected
 
@@ -161,7 +177,7 @@ def parse_faults(text: str) -> list[Fault]:
     items = [item.strip() for item in text.split(",") if item.strip()]
     seeds = [item.removeprefix("seed=") for item in items if item.startswith("seed=")]
     if any(not re.fullmatch("[0-9]{1,18}", seed) for seed in seeds) or len(seeds) > 1:
-        raise ValueError("The seed is one whole number, such as seed=7.")
+        raise ValueError(N_("The seed is one whole number, such as seed=7."))
     random = Random(int(seeds[0]) if seeds else 0)
     return [
         _random_fault(random) if item == "random" else _parse_fault(item)
@@ -178,20 +194,28 @@ def _random_fault(random: Random) -> Fault:
 def _parse_fault(item: str) -> Fault:
     found, shown = _SYNTAX.fullmatch(item), repr(item[:60])
     if not found or found["kind"] not in _KINDS:
+        available = ", ".join([*_KINDS, "random"])
         raise ValueError(
-            f"There is no fault {shown}. Available: {', '.join(_KINDS)}, random; separate them by commas."
+            N_(
+                "There is no fault {fault}. Available: {available}. Separate them by commas.",
+                fault=shown,
+                available=available,
+            )
         )
     kind, name, value = _KINDS[found["kind"]], "", found["first"]
     if found["kind"] in FUNCTIONS:
         name, value = (found["first"] or "").replace("*", ""), found["second"]
         if found["round"]:
             raise ValueError(
-                f"{shown} names a round, but faults of functions are in every round. Leave it out."
+                N_(
+                    "{fault} names a round, but faults of functions are in every round. Leave it out.",
+                    fault=shown,
+                )
             )
     elif found["second"] is not None:
-        raise ValueError(f"{shown} has one colon too many.")
+        raise ValueError(N_("{fault} has one colon too many.", fault=shown))
     if not kind.unit and value:
-        raise ValueError(f"{shown} has a value, and this fault takes none. Leave it out.")
+        raise ValueError(N_("{fault} has a value, and this fault takes none. Leave it out.", fault=shown))
     return Fault(found["kind"], _parse_value(value, kind, shown), name, int(found["round"] or 0))
 
 
@@ -201,6 +225,11 @@ def _parse_value(value: str | None, kind: _Kind, shown: str) -> float:
     except ValueError:
         at = -1
     if not kind.min <= at <= kind.max or (kind.unit in ("event", "characters") and at != int(at)):
-        expected = "the number of an event" if kind.unit == "event" else f"a number of {kind.unit}"
-        raise ValueError(f"{shown} needs {expected}, from {kind.min:g} to {kind.max:,.10g}.")
+        limits: dict[str, str] = {"min": f"{kind.min:g}", "max": f"{kind.max:,.10g}"}
+        if kind.unit == "event":
+            raise ValueError(
+                N_("{fault} needs the number of an event, from {min} to {max}.", fault=shown, **limits)
+            )
+        limits["unit"] = _UNITS[kind.unit]
+        raise ValueError(N_("{fault} needs a number of {unit}, from {min} to {max}.", fault=shown, **limits))
     return at

@@ -79,9 +79,11 @@ def test_a_file_from_another_system_is_read() -> None:
 
 HEADER = '{"recording": 1, "began": "2026-11-23T18:00:00Z", "thread": ""}\n'
 NO_OBJECT = "Line 1 of the recording is not a JSON object."
-NO_HEADER = 'Line 1 is not the header of a recording: {"recording": 1, "began": …} is expected.'
-NO_DATE = 'Line 1 of the recording has no date and time as "began".'
-NO_NUMBER = 'Line 2 of the recording lacks "at" or "exchange", or one of them is not a number.'
+NO_HEADER = "This is not a recording of version 1: its first line is another one."
+NO_DATE = "The first line of the recording has no date and time as “began”."
+NO_NUMBER = "Line 2 of the recording cannot be read. “at” or “exchange” is missing or is not a number."
+UNKNOWN_KIND = "Line {} of the recording cannot be read. This version does not know its kind."
+WRONG_FIELD = "Line 2 of the recording cannot be read. “{}” is missing or has the wrong type."
 
 
 @pytest.mark.parametrize(
@@ -95,34 +97,34 @@ NO_NUMBER = 'Line 2 of the recording lacks "at" or "exchange", or one of them is
         ('{"recording": 1, "began": "yesterday"}', NO_DATE),
         (HEADER + "what", "Line 2 of the recording is not a JSON object."),
         (HEADER + "[" * 100_000, "Line 2 of the recording is not a JSON object."),
-        (HEADER + "\n\n{}", "Line 4 of the recording has a kind that this version does not know."),
-        (HEADER + '{"kind": []}', "Line 2 of the recording has a kind that this version does not know."),
+        (HEADER + "\n\n{}", UNKNOWN_KIND.format(4)),
+        (HEADER + '{"kind": []}', UNKNOWN_KIND.format(2)),
         (HEADER + '{"at": NaN, "kind": "run", "exchange": 0, "event": "x"}', NO_NUMBER),
         (HEADER + '{"at": 1, "kind": "run", "exchange": true, "event": "x"}', NO_NUMBER),
         (
             HEADER + '{"at": 1, "kind": "request", "exchange": 1, "method": "POST", "body": 1}',
-            'Line 2 of the recording has the kind "request", and "url" is missing or has the wrong type.',
+            WRONG_FIELD.format("url"),
         ),
         (
             HEADER + '{"at": 1, "kind": "response", "exchange": 1, "status": "200"}',
-            'Line 2 of the recording has the kind "response", and "status" is missing or has the wrong type.',
+            WRONG_FIELD.format("status"),
         ),
         (
             HEADER + '{"at": 1, "kind": "end", "exchange": 1, "how": "somehow", "text": ""}',
-            'Line 2 of the recording has the kind "end", and "how" is missing or has the wrong type.',
+            WRONG_FIELD.format("how"),
         ),
         (
             HEADER + '{"at": 1, "kind": "run", "exchange": 0, "event": "RunPaused"}',
-            'Line 2 of the recording has the kind "run", and "data" is missing or has the wrong type.',
+            WRONG_FIELD.format("data"),
         ),
         (
             HEADER + '{"at": 1, "kind": "run", "exchange": 0, "event": "TextDelta", "data": {"text": "Hi"}}',
-            'Line 2 of the recording has the kind "run", and an "event" that this version does not know.',
+            "Line 2 of the recording cannot be read. This version does not know its event.",
         ),
         (
             HEADER
             + '{"at": 1, "kind": "run", "exchange": 0, "event": "ToolResult", "data": {"call_id": "c1"}}',
-            "Line 2 of the recording is not a valid ToolResult: output: Field required.",
+            "Line 2 of the recording cannot be read. ToolResult is not valid: output: Field required.",
         ),
     ],
 )

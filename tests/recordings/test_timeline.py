@@ -140,7 +140,7 @@ def answered(url: str = OPENAI, model: str = "gpt-6-luna", **response: Any) -> F
         ({"model": "gpt-9"}, "The price of gpt-9 is not known."),
         (
             {"service_tier": "scale"},
-            'The price of the processing tier "scale" is not known.',
+            "The price of the processing tier “scale” is not known.",
         ),
     ],
 )

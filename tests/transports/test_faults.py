@@ -432,5 +432,7 @@ def test_what_is_not_understood_is_told_in_a_sentence(line: str, sentence: str) 
 
 @pytest.mark.parametrize("line", ["bang", "cut 5", "@", "CUT:5", "x" * 100_000, "cut:5;slow:3", "\x00"])
 def test_an_unknown_fault_is_told_with_those_that_there_are(line: str) -> None:
-    with pytest.raises(ValueError, match=r"^There is no fault .{1,70}\. Available: cut, stall, .*, random; "):
+    with pytest.raises(
+        ValueError, match=r"^There is no fault .{1,70}\. Available: cut, stall, .*, random\. "
+    ):
         parse_faults(line)

@@ -21,7 +21,7 @@ from assistant.recordings.diagram import as_mermaid
 from assistant.recordings.entries import Entry
 from assistant.recordings.recording import Recording
 from assistant.tools.results import replace_surrogates
-from assistant.ui.language import _
+from assistant.ui.language import _, translate
 from assistant.ui.sandbox.inspector_events import draw_events, go_to
 from assistant.ui.sandbox.inspector_timing import draw_timing
 from assistant.ui.sandbox.recording_list import RecordingView, desk_for
@@ -137,7 +137,7 @@ def _draw_finding(finding: Finding, number: int) -> None:
                 help=_("Show it among the events"),
             )
         st.markdown(
-            f":red[{escape_markdown(finding.rule)}] {escape_markdown(replace_surrogates(finding.text))}"
+            f":red[{escape_markdown(finding.rule)}] {escape_markdown(replace_surrogates(translate(finding.text)))}"
         )
 
 

@@ -14,7 +14,7 @@ from assistant.locale import N_
 from assistant.markdown.escape import escape_markdown
 from assistant.recordings.timeline import Figures, Kind, Span
 from assistant.tools.results import replace_surrogates
-from assistant.ui.language import _
+from assistant.ui.language import _, translate
 
 COLOURS = {
     "request": "#64748b",
@@ -79,7 +79,7 @@ def _draw_figures(figures: Figures) -> None:
             speed,
             _("Per second, while text or arguments were being written; without reasoning"),
         ),
-        (_("Cost"), cost, figures.cost_note),
+        (_("Cost"), cost, translate(figures.cost_note)),
     ]
     with st.container(horizontal=True, gap="medium", key="inspector_figures"):
         for label, value, why in shown:
@@ -90,7 +90,7 @@ def _draw_figures(figures: Figures) -> None:
 
 def _draw_tokens(figures: Figures) -> None:
     if figures.tokens is None:
-        st.caption(escape_markdown(replace_surrogates(figures.cost_note)))
+        st.caption(escape_markdown(replace_surrogates(translate(figures.cost_note))))
         return
     each = [(f"{one.round}", one.model, one.tokens, one.cost) for one in figures.responses]
     if len(each) > 1:
@@ -108,7 +108,7 @@ def _draw_tokens(figures: Figures) -> None:
         hide_index=True,
         row_height=28,
     )
-    st.caption(escape_markdown(replace_surrogates(figures.cost_note)))
+    st.caption(escape_markdown(replace_surrogates(translate(figures.cost_note))))
 
 
 def _waterfall(spans: list[Span]) -> dict[str, Any]:

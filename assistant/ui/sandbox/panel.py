@@ -115,7 +115,7 @@ def _draw_differences(session: ChatSession) -> None:
     if not found:
         st.success(_("The functions gave what they gave on the tape."), icon=":material/check_circle:")
     for each in found:
-        st.warning(escape_markdown(each), icon=":material/difference:")
+        st.warning(escape_markdown(translate(each)), icon=":material/difference:")
 
 
 def _draw_tapes(session: ChatSession) -> None:
@@ -148,7 +148,7 @@ def _open_tape(session: ChatSession) -> None:
     try:
         recording = Recording.from_lines(file.getvalue().decode("utf-8", "replace"))
     except RecordingError as error:
-        st.toast(escape_markdown(error), icon=":material/error:")
+        st.toast(escape_markdown(translate(error.args[0])), icon=":material/error:")
         return
     session.opened_recordings.append(recording)
 
@@ -206,7 +206,7 @@ def _draw_faults(session: ChatSession) -> None:
         for fault in faults:
             _draw_fault(fault)
     except ValueError as error:
-        st.error(escape_markdown(error), icon=":material/error:")
+        st.error(escape_markdown(translate(error.args[0])), icon=":material/error:")
     for key, title, kinds in (
         (keys.FAULTS_STREAM, _("On the stream"), STREAM),
         (keys.FAULTS_FUNCTIONS, _("On functions"), FUNCTIONS),
@@ -224,8 +224,8 @@ def _draw_faults(session: ChatSession) -> None:
 
 def _draw_fault(fault: Fault) -> None:
     with st.container(border=True, gap="xxsmall"):
-        st.markdown(f"**{escape_markdown(str(fault))}** {escape_markdown(fault.describe())}")
-        st.caption(_("Expected: {outcome}", outcome=escape_markdown(fault.expected())))
+        st.markdown(f"**{escape_markdown(str(fault))}** {escape_markdown(translate(fault.describe()))}")
+        st.caption(_("Expected: {outcome}", outcome=escape_markdown(translate(fault.expected()))))
 
 
 def _set_faults(session: ChatSession) -> None:
