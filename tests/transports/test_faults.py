@@ -3,9 +3,11 @@
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from openai import OpenAI
 
 from assistant import Assistant, Thread, Toolbox, tool
 from assistant.backends.agents.backend import Agents
@@ -36,7 +38,7 @@ from assistant.tools.results import error_output
 from assistant.transports.fault_spec import FUNCTIONS, STREAM, Fault, parse_faults
 from assistant.transports.fault_transport import FaultTransport
 from assistant.transports.live_recording import LiveRecording
-from assistant.transports.recorder import RecordTransport, record_run
+from assistant.transports.recorder import record_run
 from tests.conftest import add
 from tests.servers.agents import AgentsServer
 from tests.servers.assistants import ASSISTANT, AssistantsServer
@@ -51,14 +53,19 @@ ENDED = RoundEnded("test-model", Usage(10, 2, 5, 1))
 @pytest.fixture
 def breaking() -> Iterator[Break]:
     """Makes an assistant whose connection has faults: ``breaking(server, "cut:5", add)``."""
-    clients: list[Any] = []
+    clients: list[OpenAI] = []
 
-    def made(server: ModelServer, faults: str, *tools: Any, **options: Any) -> Assistant:
-        client = connect(Settings(api_key="sk-test-key", base_url=server.url))
+    def made(
+        server: ModelServer,
+        faults: str,
+        *tools: Any,
+        timeout: float | None = None,
+        max_retries: int = 2,
+        **options: Any,
+    ) -> Assistant:
+        client = connect(Settings(api_key="sk-test-key", base_url=server.url, faults=faults))
         clients.append(client)
-        transport = client._client._transport
-        assert isinstance(transport, RecordTransport)
-        transport.inner = FaultTransport(transport.inner, parse_faults(faults))
+        client.timeout, client.max_retries = timeout or client.timeout, max_retries
         kind = ChatCompletions if isinstance(server, ChatServer) else Responses
         toolbox = with_faults(Toolbox(*tools), parse_faults(faults))
         return Assistant(kind(client, model="test-model"), toolbox, **options)
@@ -152,9 +159,7 @@ def test_a_stall_over_the_demo_is_ended_by_stop_too() -> None:
 
 def test_a_stall_that_nobody_ends_ends_at_the_limit_of_silence(server: ModelServer, breaking: Break) -> None:
     server.plays(text("Hello, world"))
-    assistant = breaking(server, "stall:6")
-    assert isinstance(assistant.backend, Responses)
-    assistant.backend._client.timeout = 0.1
+    assistant = breaking(server, "stall:6", timeout=0.1)
     assert said(list(assistant.run(Thread(), "Hi")))[-1] == RunFailed(
         "timeout", f"{server.url[7:-3]} was silent for too long. Try again.", retry=True
     )
@@ -211,9 +216,7 @@ def test_too_many_requests_are_told_of_at_once(server: ModelServer, breaking: Br
 
 
 def test_a_failing_server_is_tried_again_and_then_told_of(server: ModelServer, breaking: Break) -> None:
-    assistant, recording = breaking(server, "500"), LiveRecording()
-    assert isinstance(assistant.backend, Responses)
-    assistant.backend._client.max_retries = 1
+    assistant, recording = breaking(server, "500", max_retries=1), LiveRecording()
     assert said(list(record_run(assistant.run(Thread(), "Hi"), recording))) == [
         RunFailed(
             "server_error",
@@ -287,10 +290,10 @@ def test_chat_completions_are_broken_in_their_own_words(breaking: Break, fault: 
 def test_agents_and_assistants_are_broken_in_their_own_words(
     kind: type[ModelServer], fault: str, ending: str
 ) -> None:
-    with kind() as server, connect(Settings(api_key="sk-test-key", base_url=server.url)) as client:
-        transport = client._client._transport
-        assert isinstance(transport, RecordTransport)
-        transport.inner = FaultTransport(transport.inner, parse_faults(fault))
+    with ExitStack() as stack:
+        server = stack.enter_context(kind())
+        settings = Settings(api_key="sk-test-key", base_url=server.url, faults=fault)
+        client = stack.enter_context(connect(settings))
         backend: Agents | Assistants = Assistants(client, assistant_id=ASSISTANT)
         if kind is AgentsServer:
             backend = Agents(client, agent_id="agent_1")

@@ -3,10 +3,10 @@
 import gc
 import socket
 import threading
-from collections.abc import Generator
-from contextlib import closing
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import httpx2
 import openai
 import pytest
 
@@ -33,9 +33,8 @@ from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
 from assistant.tools.toolbox import Toolbox
 from assistant.transports.live_recording import LiveRecording
-from assistant.transports.recorder import RecordTransport, record_run
+from assistant.transports.recorder import record_run
 from assistant.transports.recording_store import RecordingStore
-from assistant.transports.throttle import ThrottleTransport
 from tests.conftest import Connect, add
 from tests.servers.responses import ModelServer, call, calls, cut, error, message, text
 
@@ -175,16 +174,16 @@ def test_a_connection_that_is_lost_is_recorded_with_what_the_network_said(
 
 
 def test_a_server_that_is_not_there_leaves_requests_without_an_answer(
-    connect_to: Connect, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
-    assistant = connect_to(url)
-    assert isinstance(assistant.backend, Responses)
-    assistant.backend._client.max_retries = 0
     recording = LiveRecording()
-    list(record_run(assistant.run(Thread(), "Hi"), recording))
+    with connect(Settings(api_key="sk-test-key", base_url=url)) as client:
+        client.max_retries = 0
+        assistant = Assistant(Responses(client, model="m"), Toolbox())
+        list(record_run(assistant.run(Thread(), "Hi"), recording))
     assert ends(recording) == [("POST /conversations", None, "lost")]
     assert isinstance(recording.run_events()[-1], RunFailed)
 
@@ -248,22 +247,57 @@ def test_a_request_that_sends_a_file_is_recorded_without_it() -> None:
 # --- what the client does by itself is not lost ---
 
 
-def test_the_client_is_as_it_would_be_unrecorded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_client_waits_as_long_as_the_settings_say() -> None:
+    with connect(Settings(api_key="sk-x")) as client:
+        assert client.timeout == TIMEOUT
+
+
+def test_more_answers_than_the_usual_limit_of_connections_stream_at_once(server: ModelServer) -> None:
+    gate = threading.Event()
+    server.plays(*(text("Hi.", gate=gate, gate_after=1) for _ in range(101)))
+    with connect(Settings(api_key="sk-x", base_url=server.url)) as client, ExitStack() as answers:
+        client.timeout = 5
+        for _ in range(101):
+            answers.enter_context(client.responses.create(model="m", input="Hi", stream=True))
+        gate.set()
+
+
+@contextmanager
+def redirecting_to(url: str) -> Iterator[str]:
+    """A server that redirects every request to another one."""
+
+    class Redirect(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(307)
+            self.send_header("location", url + self.path.removeprefix("/v1"))
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Redirect) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+        server.shutdown()
+
+
+def test_a_redirect_is_followed(server: ModelServer) -> None:
+    with redirecting_to(server.url) as url, connect(Settings(api_key="sk-x", base_url=url)) as client:
+        server.models.append("m")
+        assert [model.id for model in client.models.list()] == ["m"]
+
+
+def test_a_host_that_the_environment_excludes_from_the_proxy_is_asked_directly(
+    server: ModelServer, connect_to: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("NO_PROXY", "models.example")
-    with connect(Settings(api_key="sk-x")) as client, httpx2.Client() as plain:
-        http = client._client
-        transport = http._transport
-        assert isinstance(transport, RecordTransport)
-        assert isinstance(transport.inner, ThrottleTransport)
-        assert isinstance(transport.inner.inner, httpx2.HTTPTransport)
-        assert transport.inner.inner._pool._max_connections == 1000
-        assert http._mounts.keys() == plain._mounts.keys()
-        for pattern, mounted in plain._mounts.items():
-            ours = http._mounts[pattern]
-            assert (ours is None) is (mounted is None)
-            assert ours is None or isinstance(ours, RecordTransport)
-        assert (http.timeout, http.follow_redirects, http.trust_env) == (TIMEOUT, True, True)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    server.plays(text("Hi."))
+    recording = LiveRecording()
+    *_, last = record_run(connect_to(server.url).run(Thread(), "Hi"), recording)
+    assert last == RunCompleted()
+    assert ends(recording)[-1] == ("POST /responses", 200, "hung up")
 
 
 def test_a_proxy_of_the_environment_is_used_and_recorded(

@@ -89,7 +89,22 @@ def test_what_is_no_stream_of_events_is_left_as_it_is(server: ModelServer) -> No
         assert (response.status_code, len(transport.readers)) == (200, 0)
 
 
-def test_the_client_reads_so() -> None:
-    with connect(Settings(api_key="sk-test", base_url="http://127.0.0.1:1/v1")) as client:
-        recording = client._client._transport
-        assert isinstance(recording.inner, ThrottleTransport)  # type: ignore[attr-defined]
+def test_the_client_throttles_its_answers(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    intervals: list[float] = []
+
+    class Watched(ThrottleTransport):
+        @property
+        def interval(self) -> float:
+            intervals.append(super().interval)
+            return 0.0
+
+    monkeypatch.setattr("assistant.backends.client.ThrottleTransport", Watched)
+    server.plays(text(WORDS), text(WORDS))
+    with (
+        connect(Settings(api_key="sk-test", base_url=server.url)) as client,
+        client.responses.create(model="m", input="Hi", stream=True) as first,
+        client.responses.create(model="m", input="Hi", stream=True) as second,
+    ):
+        next(iter(first))
+        assert list(second)[-1].type == "response.completed"
+    assert throttle.READER_SECONDS in intervals
