@@ -17,7 +17,7 @@ from assistant import Assistant, Thread, Toolbox
 from assistant.attachments import MOST, MOST_BYTES, MOST_CHARACTERS, attach, is_valid_attachment, plain_name
 from assistant.backends.client import connect
 from assistant.backends.context import count_tokens
-from assistant.backends.files import takes
+from assistant.backends.files import accepted_kinds
 from assistant.codegen.script import thread_script
 from assistant.events import Event, Note, RunCompleted, RunFailed
 from assistant.messages import Attachment, Message, Text
@@ -123,20 +123,20 @@ def test_one_message_takes_only_so_many_and_so_much() -> None:
 
 def test_what_a_connection_does_not_take_is_said_before_anything_is_sent() -> None:
     files = [("cat.png", PNG_BYTES), ("t.pdf", b"%PDF-"), ("a.txt", b"a")]
-    assert attach(files, takes=takes("agents"))[1] == [
+    assert attach(files, takes=accepted_kinds("agents"))[1] == [
         "t.pdf is not attached: this connection takes no PDF files."
     ]
-    assert attach(files, takes=takes("assistants"))[1] == [
+    assert attach(files, takes=accepted_kinds("assistants"))[1] == [
         "cat.png is not attached: this connection takes no images.",
         "t.pdf is not attached: this connection takes no PDF files.",
     ]
-    demo = takes("responses", demo=True)
+    demo = accepted_kinds("responses", demo=True)
     assert attach(files[:1], takes=demo, taker="the built-in demo")[1] == [
         "cat.png is not attached: the built-in demo takes no images."
     ]
     protocols: tuple[ProtocolName, ...] = ("responses", "chat", "auto")
     for protocol in protocols:
-        assert attach(files, takes=takes(protocol))[1] == []
+        assert attach(files, takes=accepted_kinds(protocol))[1] == []
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import openai
 from openai import OpenAI
 
 from assistant.backends.client import address, host
-from assistant.backends.stream_errors import NoEnding, StreamError
+from assistant.backends.stream_errors import MissingFinalEvent, StreamError
 from assistant.errors import BackendError, Interrupted, RequestRefused, ServerFailed, UnknownThread
 from assistant.locale import N_, N_plural, Sentence
 from assistant.recordings.redaction import secrets_of
@@ -62,7 +62,7 @@ def require_final_event(client: OpenAI) -> Iterator[None]:
         yield
     except StreamError as error:
         raise error_for_code(error.code, error, client) from error
-    except NoEnding as error:
+    except MissingFinalEvent as error:
         raise Interrupted(
             N_("{host} stopped in the middle of the answer.", host=host(client)),
             code="interrupted",

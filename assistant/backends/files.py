@@ -1,14 +1,12 @@
-"""Attachments in a server's words: whole where it takes them, and by name where it does not. Pure.
+"""Attachments as a server is sent them: as files where it accepts them, else by name.
 
-Not here: which files can be attached at all (``attachments.py``).
-
-The one rule: what is kept as a note holds no file. A file is in the transcript, once; in notes stands its
-digest, and it is put in again when a request is made.
+A file is stored once, in the transcript. The items that a backend stores hold its digest instead; the file is put back
+when a request is sent.
 """
 
 import base64
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from assistant.backends.stream_errors import status_of
@@ -22,39 +20,42 @@ from assistant.tools.results import replace_surrogates
 
 Item = dict[str, Any]
 
-_KEPT = "attachment:"
-"""How the address of an attachment begins that is not here but in the transcript."""
+_DIGEST_PREFIX = "attachment:"
+"""The beginning of what stands in the place of a data URL."""
 
-_DATA = {"input_image": "image_url", "input_file": "file_data"}
+_DATA_FIELDS = {"input_image": "image_url", "input_file": "file_data"}
 
 
-def takes(protocol: ProtocolName, *, demo: bool = False) -> tuple[str, ...]:
-    """The kinds of attachments, as ``attachments.EVERYTHING`` lists them, that can be sent at all.
+def accepted_kinds(protocol: ProtocolName, *, demo: bool = False) -> tuple[str, ...]:
+    """Return the kinds of attachments, as in ``attachments.EVERYTHING``, that a protocol can carry.
 
-    Of a server whose protocol is not known yet, or that has models of all sorts, that is every kind.
+    A model that does not accept one of them refuses it later.
     """
     if demo or protocol == "assistants":
         return ("text",)
     return ("image", "text") if protocol == "agents" else ("image", "application", "text")
 
 
-def content_of(
-    parts: list[Part], by_name: Collection[str] = (), put_in: Collection[str] = ()
-) -> str | list[Item]:
-    """What a person's message says, for the Responses API; a text where there is nothing else.
+# --- messages ---------------------------------------------------------------------------------------
 
-    Those whose digest is in ``put_in`` the model finds by searching, and is told the names of.
+
+def responses_content(
+    parts: list[Part], named_only: Collection[str] = (), searchable: Collection[str] = ()
+) -> str | list[Item]:
+    """Return the content of a user's message for the Responses API; a string if it has no attachments.
+
+    Attachments with a digest in ``searchable`` are found by file search, so that only their names are sent.
     """
     if not any(isinstance(part, Attachment) for part in parts):
-        return in_words(parts)
+        return parts_as_text(parts)
     content: list[Item] = []
     for part in parts:
         match part:
-            case Attachment() if _is_named(part, put_in):
-                words = f"[File {part.name}, which file search looks through]"
-                content.append({"type": "input_text", "text": words})
-            case Attachment() if part.is_text or _is_named(part, by_name):
-                content.append({"type": "input_text", "text": words_for(part)})
+            case Attachment() if _is_listed(part, searchable):
+                text = f"[File {part.name}, which file search looks through]"
+                content.append({"type": "input_text", "text": text})
+            case Attachment() if part.is_text or _is_listed(part, named_only):
+                content.append({"type": "input_text", "text": attachment_text(part)})
             case Attachment() if part.is_image:
                 content.append({"type": "input_image", "detail": "auto", "image_url": part.url})
             case Attachment():
@@ -64,54 +65,63 @@ def content_of(
     return content
 
 
-def chat_content_of(parts: list[Part], by_name: Collection[str] = ()) -> str | list[Item]:
-    """The same, for Chat Completions; a text wherever that can say it, for some servers take nothing else."""
-    told: list[Item] = []
-    words: list[Part] = []
+def chat_content(parts: list[Part], named_only: Collection[str] = ()) -> str | list[Item]:
+    """Return the content of a user's message for Chat Completions; a string if possible, as some servers require."""
+    files: list[Item] = []
+    texts: list[Part] = []
     for part in parts:
         match part:
-            case Attachment() if part.is_text or _is_named(part, by_name):
-                words.append(part)
+            case Attachment() if part.is_text or _is_listed(part, named_only):
+                texts.append(part)
             case Attachment() if part.is_image:
-                told.append({"type": "image_url", "image_url": {"url": part.url}})
+                files.append({"type": "image_url", "image_url": {"url": part.url}})
             case Attachment():
-                told.append({"type": "file", "file": {"filename": part.name, "file_data": part.url}})
+                files.append({"type": "file", "file": {"filename": part.name, "file_data": part.url}})
             case Text():
-                words.append(part)
-    text = in_words(words)
-    if not told:
+                texts.append(part)
+    text = parts_as_text(texts)
+    if not files:
         return text
-    return [{"type": "text", "text": text}, *told] if text else told
+    return [{"type": "text", "text": text}, *files] if text else files
 
 
-def in_words(parts: list[Part], *, seen: bool = False) -> str:
-    """What a person's message says in nothing but text; ``seen``: its images go with it."""
+def parts_as_text(parts: list[Part], *, with_images: bool = False) -> str:
+    """Return a user's message as text; ``with_images``: its images are sent beside the text."""
     texts = [
-        words_for(part, seen=seen) if isinstance(part, Attachment) else replace_surrogates(part.text)
+        attachment_text(part, is_sent=with_images)
+        if isinstance(part, Attachment)
+        else replace_surrogates(part.text)
         for part in parts
         if isinstance(part, Text | Attachment)
     ]
     return "\n\n".join(text for text in texts if text)
 
 
-def words_for(attachment: Attachment, *, seen: bool = False) -> str:
-    """A text file as a block of code with its name; of anything else the name."""
-    if attachment.is_image and seen:
+def attachment_text(attachment: Attachment, *, is_sent: bool = False) -> str:
+    """Return a text file as a code block with its name, or the name of any other file.
+
+    ``is_sent``: an image is sent beside the text.
+    """
+    if attachment.is_image and is_sent:
         return f"[Image {attachment.name}]"
     if not attachment.is_text:
-        what = "Image" if attachment.is_image else "File"
-        return f"[{what} {attachment.name}, which cannot be shown to you]"
+        kind = "Image" if attachment.is_image else "File"
+        return f"[{kind} {attachment.name}, which cannot be shown to you]"
     text = attachment.content.decode("utf-8", "replace")
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
     return f"{attachment.name}:\n{fence}\n{text}\n{fence}"
 
 
-def attachments_in(content: object) -> list[Attachment]:
-    """Those whole attachments that a server's copy of a message still has."""
+def _is_listed(attachment: Attachment, digests: Collection[str]) -> bool:
+    return bool(digests) and attachment.digest in digests  # a digest takes time
+
+
+def parse_attachments(content: object) -> list[Attachment]:
+    """Return the attachments whose bytes are in a server's copy of a message."""
     found: list[Attachment] = []
     for part in content if isinstance(content, list) else []:
-        if isinstance(part, dict) and (where := _DATA.get(str(part.get("type")))):
-            data = re.fullmatch(r"data:([\w/+.-]+);base64,([A-Za-z0-9+/=]+)", str(part.get(where)))
+        if isinstance(part, dict) and (field := _DATA_FIELDS.get(str(part.get("type")))):
+            data = re.fullmatch(r"data:([\w/+.-]+);base64,([A-Za-z0-9+/=]+)", str(part.get(field)))
             if data and _is_base64(data[2]):
                 found.append(Attachment(str(part.get("filename") or "image"), data[1], data[2]))
     return found
@@ -125,95 +135,99 @@ def _is_base64(data: str) -> bool:
     return True
 
 
-# --- notes ------------------------------------------------------------------------------------------
+# --- stored items -----------------------------------------------------------------------------------
 
 
-def light(items: list[Item]) -> list[Item]:
-    """The same items, as they are noted: a digest in the place of each file; of a picture nothing."""
-    return [_changed(_without_picture(item), _to_digest) for item in items]
+def strip_files(items: list[Item]) -> list[Item]:
+    """Return the items as they are stored: with digests in place of files, and without generated images."""
+    return [_replace_files(_without_images(item), _to_digest) for item in items]
 
 
-def _without_picture(item: Item) -> Item:
-    """The item without a picture that a tool of the server's own has made."""
+def restore_files(items: list[Item], thread: Thread, named_only: Collection[str] = ()) -> list[Item]:
+    """Return stored items as they are sent, with the files of the thread."""
+    attachments: dict[str, Attachment] = {}
+
+    def restore(part: Item, field: str) -> Item:
+        digest = str(part.get(field)).removeprefix(_DIGEST_PREFIX)
+        if digest == part.get(field):
+            return part
+        if not attachments:
+            attachments.update(
+                (each.digest, each) for message in thread.messages for each in message.attachments
+            )
+        if digest not in attachments:
+            return {"type": "input_text", "text": "[A file that is not there any more]"}
+        if digest in named_only:
+            return {"type": "input_text", "text": attachment_text(attachments[digest])}
+        return {**part, field: attachments[digest].url}
+
+    return [_replace_files(_image_as_text(item), restore) for item in items]
+
+
+def _without_images(item: Item) -> Item:
+    """Return the item without the images that a tool of the server has generated."""
     match item.get("type"):
         case "image_generation_call":
             return {name: value for name, value in item.items() if name != "result"}
         case "code_interpreter_call" if isinstance(item.get("outputs"), list):
-            texts = [each for each in item["outputs"] if isinstance(each, dict) and "logs" in each]
-            return {**item, "outputs": texts}
+            logs = [output for output in item["outputs"] if isinstance(output, dict) and "logs" in output]
+            return {**item, "outputs": logs}
     return item
 
 
-def whole(items: list[Item], thread: Thread, by_name: Collection[str] = ()) -> list[Item]:
-    """The items that were noted so, as they are sent."""
-    files: dict[str, Attachment] = {}
-
-    def restored(part: Item, where: str) -> Item:
-        digest = str(part.get(where)).removeprefix(_KEPT)
-        if digest == part.get(where):
-            return part
-        if not files:
-            files.update((each.digest, each) for message in thread.messages for each in message.attachments)
-        if digest not in files:
-            return {"type": "input_text", "text": "[A file that is not there any more]"}
-        if digest in by_name:
-            return {"type": "input_text", "text": words_for(files[digest])}
-        return {**part, where: files[digest].url}
-
-    return [_changed(_as_text(item), restored) for item in items]
-
-
-def _as_text(item: Item) -> Item:
-    """A picture that is not there any more, as it can be told again; any other item as it is."""
+def _image_as_text(item: Item) -> Item:
+    """Return a message in place of a generated image, which is no longer there; any other item as it is."""
     if item.get("type") != "image_generation_call":
         return item
-    shown = replace_surrogates(str(item.get("revised_prompt") or ""))
-    words = f"[A picture was made here and shown to the user. {shown}]"
-    return {"type": "message", "role": "assistant", "content": words}
+    prompt = replace_surrogates(str(item.get("revised_prompt") or ""))
+    text = f"[A picture was made here and shown to the user. {prompt}]"
+    return {"type": "message", "role": "assistant", "content": text}
 
 
-def _to_digest(part: Item, where: str) -> Item:
-    prefix, _, data = str(part.get(where)).partition(";base64,")
+def _to_digest(part: Item, field: str) -> Item:
+    prefix, _, data = str(part.get(field)).partition(";base64,")
     if not prefix.startswith("data:"):
         return part
-    return {**part, where: _KEPT + Attachment("", "", data).digest}
+    return {**part, field: _DIGEST_PREFIX + Attachment("", "", data).digest}
 
 
-def _changed(item: Item, change: Any) -> Item:
+def _replace_files(item: Item, replace: Callable[[Item, str], Item]) -> Item:
     content = item.get("content")
-    if not isinstance(content, list) or not any(_is_data(part) for part in content):
+    if not isinstance(content, list) or not any(_is_file(part) for part in content):
         return item
-    return {
-        **item,
-        "content": [change(part, _DATA[part["type"]]) if _is_data(part) else part for part in content],
-    }
+    replaced = [replace(part, _DATA_FIELDS[part["type"]]) if _is_file(part) else part for part in content]
+    return {**item, "content": replaced}
 
 
-def _is_data(part: object) -> bool:
-    return isinstance(part, dict) and part.get("type") in _DATA
+def _is_file(part: object) -> bool:
+    return isinstance(part, dict) and part.get("type") in _DATA_FIELDS
 
 
 # --- refusals ---------------------------------------------------------------------------------------
 
 
-def told_by_name(thread: Thread, by_name: list[str], refusal: BackendError, *, all_told: bool) -> Note | None:
-    """What to say when attachments are told by their names from now on, as ``by_name`` then lists them.
+def name_refused_attachments(
+    thread: Thread, named_only: list[str], refusal: BackendError, *, resends_history: bool
+) -> Note | None:
+    """Add the digests of the refused attachments to ``named_only``, and return a note.
 
-    Those of the last message if it has any; else, where ``all_told``, those of the earlier ones: another
-    server may have taken them. None if the refusal is about something else, or there are none.
+    Those are the attachments of the last message, if it has any; else, if the request ``resends_history``, those of the
+    earlier messages, which another server may have accepted. Return None if the refusal is about something else.
     """
     if not _is_about_attachments(refusal):
         return None
-    asked = [message for message in thread.messages if message.role == "user"]
-    found = _whole_ones(asked[-1:], by_name) or (_whole_ones(asked, by_name) if all_told else [])
-    words = _server_words(refusal)
-    images, files = _IMAGES_NAMED.search(words), _FILES_NAMED.search(words)
-    if bool(images) != bool(files):
-        found = [each for each in found if each.is_image == bool(images)] or found
+    questions = [message for message in thread.messages if message.role == "user"]
+    found = _sent_files(questions[-1:], named_only)
+    if not found and resends_history:
+        found = _sent_files(questions, named_only)
+    message = _server_message(refusal)
+    images, files = _IMAGES_NAMED.search(message), _FILES_NAMED.search(message)
+    if bool(images) != bool(files):  # only one kind is named
+        found = [attachment for attachment in found if attachment.is_image == bool(images)] or found
     if not found:
         return None
-    by_name += [each.digest for each in found]
-    names = ", ".join(dict.fromkeys(each.name for each in found))
+    named_only += [attachment.digest for attachment in found]
+    names = ", ".join(dict.fromkeys(attachment.name for attachment in found))
     if not isinstance(refusal, RequestRefused):
         return Note(N_("The server did not take {names}: the model is told of it by name only.", names=names))
     return Note(
@@ -225,39 +239,34 @@ def told_by_name(thread: Thread, by_name: list[str], refusal: BackendError, *, a
     )
 
 
-def _whole_ones(messages: list[Message], by_name: Collection[str]) -> list[Attachment]:
-    attached = [each for message in messages for each in message.attachments if not each.is_text]
-    return [each for each in attached if not _is_named(each, by_name)]
+def _sent_files(messages: list[Message], named_only: Collection[str]) -> list[Attachment]:
+    attachments = [each for message in messages for each in message.attachments if not each.is_text]
+    return [attachment for attachment in attachments if not _is_listed(attachment, named_only)]
 
 
-def _is_named(attachment: Attachment, by_name: Collection[str]) -> bool:
-    return bool(by_name) and attachment.digest in by_name
-
-
-_ABOUT = re.compile(
+_ABOUT_ATTACHMENTS = re.compile(
     r"image|vision|multi-?modal|mmproj|modalit|(?<![a-z])files?\b|file_data|pdf|media type|data ur[il]"
     r"|base64|too large|content.{0,80}(string|text|type)",
     re.IGNORECASE | re.DOTALL,
 )
-"""How servers say that they do not take it: OpenAI, llama.cpp, vLLM, Ollama, LM Studio and OpenRouter."""
+"""How servers refuse attachments: OpenAI, llama.cpp, vLLM, Ollama, LM Studio and OpenRouter."""
 
 _IMAGES_NAMED = re.compile(r"image|vision|mmproj", re.IGNORECASE)
 _FILES_NAMED = re.compile(r"(?<![a-z])file|pdf", re.IGNORECASE)
-"""Where one of these is named, and not the other, it is that one."""
 
-_STATUSES = (0, 400, 404, 413, 415, 422, 500, 501)  # 0: the response failed after it had begun
-
-
-def _server_words(refusal: BackendError) -> str:
-    """What the server said: our own sentence may leave it out."""
-    return f"{refusal.code} {refusal.__cause__ or refusal}"
+_REFUSAL_STATUSES = (0, 400, 404, 413, 415, 422, 500, 501)  # 0: the response failed after it had begun
 
 
 def _is_about_attachments(refusal: BackendError) -> bool:
     status = status_of(refusal)
-    if refusal.code == "context_length_exceeded" or status not in _STATUSES:
+    if refusal.code == "context_length_exceeded" or status not in _REFUSAL_STATUSES:
         return False
-    words = _server_words(refusal)
+    message = _server_message(refusal)
     return status in (413, 415) or (
-        bool(_ABOUT.search(words)) and (status != 404 or "support" in words.lower())
+        bool(_ABOUT_ATTACHMENTS.search(message)) and (status != 404 or "support" in message.lower())
     )
+
+
+def _server_message(refusal: BackendError) -> str:
+    """Return the server's own message, which the text of the error may leave out."""
+    return f"{refusal.code} {refusal.__cause__ or refusal}"

@@ -1,23 +1,18 @@
-"""What a tool of one server did, as it is told to another one that knows nothing of it. Pure.
-
-Not here: the server's own items, which go back to it as they came (``responses_memory.py``).
-
-The one rule: what cannot be told as text is left out; a picture is told by what it was to show.
-"""
+"""Summarise what a tool of one server did, for another server that does not know it."""
 
 from assistant.events import HostedCall
 from assistant.tools.results import replace_surrogates
 
-LONGEST = 4_000
-"""Characters of a text, of what was asked and of what came of it."""
+MAX_SUMMARY_CHARS = 4_000
+"""Maximum length of the input and of the output in a summary."""
 
 
-def told(call: HostedCall) -> str:
-    """A few words about it; nothing about a search of the web, for the answer has what it found."""
+def summarize_call(call: HostedCall) -> str:
+    """Return the summary as text; "" for a web search, whose findings are in the answer."""
     if call.kind == "web_search" or call.state != "done":
         return ""
-    texts = [f"[Here the tool {call.name or call.kind} was used."]
-    texts += [f"Asked: {replace_surrogates(call.asked)[:LONGEST]}"] if call.asked else []
-    texts += [f"Output: {replace_surrogates(call.output)[:LONGEST]}"] if call.output else []
-    texts += ["A picture was shown to the user."] if call.views else []
-    return "\n".join(texts) + "]"
+    lines = [f"[Here the tool {call.name or call.kind} was used."]
+    lines += [f"Asked: {replace_surrogates(call.asked)[:MAX_SUMMARY_CHARS]}"] if call.asked else []
+    lines += [f"Output: {replace_surrogates(call.output)[:MAX_SUMMARY_CHARS]}"] if call.output else []
+    lines += ["A picture was shown to the user."] if call.views else []
+    return "\n".join(lines) + "]"

@@ -1,9 +1,4 @@
-"""What a server gave, looked into without relying on any of it.
-
-Not here: what it means. Pure.
-
-The one rule: a field that is missing, or is something else than it should be, is an empty one.
-"""
+"""Read JSON from a server without relying on any of it: a missing or wrong field counts as an empty one."""
 
 from typing import Any
 
@@ -11,51 +6,51 @@ Object = dict[str, Any]
 
 
 def object_at(holder: Object, name: str) -> Object:
-    """The object under this name; an empty one where there is something else."""
+    """Return the object in this field; {} for anything else."""
     value = holder.get(name)
     return value if isinstance(value, dict) else {}
 
 
 def objects_at(holder: Object, name: str) -> list[Object]:
-    """The objects in the list under this name."""
+    """Return the objects in the list in this field; [] for anything else."""
     value = holder.get(name)
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def text_at(holder: Object, name: str) -> str:
-    """The text under this name; a number as a text, and anything else as an empty one."""
+    """Return the string or number in this field as a string; "" for anything else."""
     value = holder.get(name)
-    return whole(str(value)) if isinstance(value, str | int | float) else ""
+    return join_surrogates(str(value)) if isinstance(value, str | int | float) else ""
 
 
 def count_at(holder: Object, name: str) -> int:
-    """The number of things under this name; 0 where there is something else."""
+    """Return the non-negative integer in this field; 0 for anything else."""
     value = holder.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
 
 
-def whole(text: str) -> str:
-    """The text with halves of characters put together, or replaced where one is alone."""
+def join_surrogates(text: str) -> str:
+    """Return the text with its surrogate pairs joined, and unpaired surrogates replaced by U+FFFD."""
     if text.isascii():
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-class Pieces:
-    """Texts that come in pieces, several at a time: half a character at an end waits for the other half."""
+class SurrogateBuffer:
+    """Joins surrogate pairs that are split between the deltas of a text; several texts may stream at once."""
 
     def __init__(self) -> None:
-        self._halves: dict[object, str] = {}
+        self._high: dict[object, str] = {}
 
-    def take(self, place: object, text: object) -> str:
-        """What can be shown of the next piece of the text at this place."""
-        if not isinstance(text, str):
+    def feed(self, key: object, delta: object) -> str:
+        """Return the text of a delta; a high surrogate at its end waits for the next delta with this key."""
+        if not isinstance(delta, str):
             return ""
-        text = self._halves.pop(place, "") + text
+        text = self._high.pop(key, "") + delta
         if "\ud800" <= text[-1:] <= "\udbff":
-            self._halves[place], text = text[-1], text[:-1]
-        return whole(text)
+            self._high[key], text = text[-1], text[:-1]
+        return join_surrogates(text)
 
-    def drop(self, place: object) -> None:
-        """Forget what waits at this place: its whole text has come."""
-        self._halves.pop(place, None)
+    def discard(self, key: object) -> None:
+        """Discard the surrogate that waits under this key."""
+        self._high.pop(key, None)

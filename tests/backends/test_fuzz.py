@@ -14,7 +14,7 @@ import pytest
 
 from assistant import Thread
 from assistant.backends.responses.stream import CompletedResponse, read
-from assistant.backends.stream_errors import NoEnding, StreamError
+from assistant.backends.stream_errors import MissingFinalEvent, StreamError
 from assistant.errors import Incomplete
 from assistant.events import Ending, Event, RoundEnded, RunCompleted, RunFailed, TextDelta, ToolCall
 from assistant.messages import Message
@@ -145,7 +145,7 @@ def hear(events: list[Any]) -> tuple[list[Event], CompletedResponse | None]:
             said.append(next(reading))
     except StopIteration as end:
         return said, end.value
-    except (StreamError, Incomplete, NoEnding):
+    except (StreamError, Incomplete, MissingFinalEvent):
         return said, None
 
 

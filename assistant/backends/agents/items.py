@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable
 
 from assistant.backends import files
-from assistant.backends.files import words_for
-from assistant.backends.hosted_summary import told
+from assistant.backends.files import attachment_text
+from assistant.backends.hosted_summary import summarize_call
 from assistant.backends.json_access import Object, text_at
 from assistant.backends.responses.items import messages_of, text_of
 from assistant.events import HostedCall, ToolResult
@@ -42,8 +42,8 @@ def history_text(messages: Iterable[Message]) -> str:
                 case Text(text) | Refusal(text) if text:
                     texts.append(f"{name}: {replace_surrogates(text)}")
                 case Attachment():
-                    texts.append(f"{name}: {words_for(part)}")
-                case HostedCall() if summary := told(part):
+                    texts.append(f"{name}: {attachment_text(part)}")
+                case HostedCall() if summary := summarize_call(part):
                     texts.append(summary)
                 case Call(asked=True, server=""):
                     texts.append(call_text(part))
@@ -60,7 +60,7 @@ def call_text(call: Call) -> str:
 
 def question_text(message: Message) -> str:
     """Return the text of a user's message as the session has it, by which it is recognised there."""
-    return files.in_words(message.parts, seen=True)
+    return files.parts_as_text(message.parts, with_images=True)
 
 
 def message_event(texts: Iterable[str], thread: Thread) -> Object:

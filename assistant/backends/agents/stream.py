@@ -8,9 +8,9 @@ import json
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 
-from assistant.backends.json_access import Object, Pieces, object_at, objects_at, text_at
+from assistant.backends.json_access import Object, SurrogateBuffer, object_at, objects_at, text_at
 from assistant.backends.responses.stream import usage_of
-from assistant.backends.stream_errors import StreamError, at_token_limit
+from assistant.backends.stream_errors import StreamError, token_limit_reached
 from assistant.errors import Incomplete
 from assistant.events import Event, ReasoningDelta, TextBreak, TextDelta, ToolCall, ToolCallDelta, Usage
 from assistant.locale import N_
@@ -63,7 +63,7 @@ class SessionReader:
         self._block: object = None  # the block of the last text
         self._texts: dict[object, str] = {}  # block -> its text so far
         self._complete_blocks: set[object] = set()
-        self._pieces = Pieces()
+        self._buffer = SurrogateBuffer()
         self._summaries: set[object] = set()
         self._drafts: set[str] = set()
 
@@ -133,11 +133,11 @@ class SessionReader:
         block, delta = _block(event), event.get("delta")
         missed_start = self._joined and block not in self._texts
         if isinstance(delta, str) and not missed_start and block not in self._complete_blocks:
-            yield from self._text(block, self._pieces.take(block, delta))
+            yield from self._text(block, self._buffer.feed(block, delta))
 
     def _complete_text(self, block: object, text: str) -> Generator[Event, None, None]:
         """Yield the part of a complete text that is new."""
-        self._pieces.drop(block)
+        self._buffer.discard(block)
         self._complete_blocks.add(block)
         if block not in self._texts and self._known_text:
             known, self._known_text = self._known_text, ""
@@ -217,7 +217,7 @@ def turn_error(turn: Object) -> StreamError | Incomplete:
     """Return the error of a failed turn."""
     error = object_at(turn, "error")
     if text_at(error, "code") == "max_output_tokens":
-        return at_token_limit()
+        return token_limit_reached()
     return StreamError(text_at(error, "code") or "server_error", text_at(error, "message"))
 
 

@@ -5,8 +5,8 @@ A server's thread holds no calls. So calls whose run is lost are described as te
 
 from collections.abc import Iterable
 
-from assistant.backends.files import words_for
-from assistant.backends.hosted_summary import told
+from assistant.backends.files import attachment_text
+from assistant.backends.hosted_summary import summarize_call
 from assistant.backends.json_access import Object
 from assistant.events import HostedCall, RunCompleted
 from assistant.messages import UNSENDABLE, Attachment, Call, Message, Part, Refusal, Text
@@ -23,9 +23,9 @@ def message_text(parts: Iterable[Part]) -> str:
             case Text(text) | Refusal(text):
                 texts.append(text)
             case Attachment():
-                texts.append(words_for(part))
+                texts.append(attachment_text(part))
             case HostedCall():
-                texts.append(told(part))
+                texts.append(summarize_call(part))
             case Call(_, name, arguments, asked=True, result=result, server=""):
                 output = result.output if result is not None else "nothing"
                 texts.append(f"(Function {name} was called with {arguments or '{}'} and gave: {output})")

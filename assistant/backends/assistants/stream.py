@@ -1,16 +1,29 @@
 """The events of one streamed run, translated into events of ours. Pure functions.
 
 No field is required (the names of the events: ``openai.types.beta.AssistantStreamEvent``). Only ``StreamError``,
-``Incomplete``, ``RunEnded`` and ``NoEnding`` are ever raised.
+``Incomplete``, ``RunEnded`` and ``MissingFinalEvent`` are ever raised.
 """
 
 import json
 from collections.abc import Container, Generator, Iterable
 from dataclasses import dataclass, field
 
-from assistant.backends.json_access import Object, Pieces, count_at, object_at, objects_at, text_at, whole
+from assistant.backends.json_access import (
+    Object,
+    SurrogateBuffer,
+    count_at,
+    join_surrogates,
+    object_at,
+    objects_at,
+    text_at,
+)
 from assistant.backends.missing_functions import missing_function_note
-from assistant.backends.stream_errors import NoEnding, StreamError, at_token_limit, filtered
+from assistant.backends.stream_errors import (
+    MissingFinalEvent,
+    StreamError,
+    content_filtered,
+    token_limit_reached,
+)
 from assistant.errors import Incomplete
 from assistant.events import (
     Event,
@@ -53,14 +66,14 @@ def read_run(
         StreamError: The server reported an error, or the run failed.
         Incomplete: The run reached a limit.
         RunEnded: The run expired or was cancelled.
-        NoEnding: The events ended before the round.
+        MissingFinalEvent: The events ended before the round.
     """
     reader = _RunReader(progress, toolbox)
     for name, data in events:
         yield from reader.feed(name or _event_name(data), data)
         if progress.has_ended:
             return
-    raise NoEnding
+    raise MissingFinalEvent
 
 
 def _event_name(data: Object) -> str:
@@ -78,7 +91,7 @@ class _RunReader:
         self._block: object = None  # the text block of the last text
         self._streamed: set[str] = set()  # the ids of the messages of which text was streamed
         self._drafts: dict[object, tuple[str, str]] = {}  # place -> (call id, name) of a call being written
-        self._pieces = Pieces()
+        self._buffer = SurrogateBuffer()
         self._is_filtered = False
 
     def feed(self, name: str, data: Object) -> Generator[Event, None, None]:
@@ -121,7 +134,7 @@ class _RunReader:
         for position, part in enumerate(content):
             value, refusal = object_at(part, "text").get("value"), part.get("refusal")
             block = (message_id, text_at(part, "index") or str(position))
-            text = self._pieces.take(block, refusal if value is None else value)
+            text = self._buffer.feed(block, refusal if value is None else value)
             if not text:
                 continue
             if self._block not in (None, block):
@@ -145,7 +158,7 @@ class _RunReader:
         function = object_at(call, "function")
         if (call_id := text_at(call, "id")) and place not in self._drafts:
             self._drafts[place] = (call_id, text_at(function, "name"))
-        text = self._pieces.take(place, function.get("arguments"))
+        text = self._buffer.feed(place, function.get("arguments"))
         if place in self._drafts and (call_id or text):
             yield ToolCallDelta(*self._drafts[place], text)
 
@@ -175,9 +188,9 @@ class _RunReader:
     def _incomplete(self, reason: str) -> Incomplete:
         self._progress.has_ended = True
         if self._is_filtered or reason == "content_filter":
-            return filtered()
+            return content_filtered()
         if reason == "max_completion_tokens":
-            return at_token_limit()
+            return token_limit_reached()
         text = N_("The server ended the answer early ({reason}).", reason=reason or N_("no reason given"))
         if reason == "max_prompt_tokens":
             text = N_(
@@ -195,7 +208,9 @@ def calls_of(run: Object) -> list[ToolCall]:
         if not isinstance(arguments, str):
             arguments = "" if arguments is None else json.dumps(arguments, ensure_ascii=False)
         if call_id:  # a call without an id cannot be answered
-            calls.setdefault(call_id, ToolCall(call_id, text_at(function, "name"), whole(arguments)))
+            calls.setdefault(
+                call_id, ToolCall(call_id, text_at(function, "name"), join_surrogates(arguments))
+            )
     return list(calls.values())
 
 

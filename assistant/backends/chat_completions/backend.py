@@ -16,7 +16,7 @@ from assistant.backends.client import address, is_streamed
 from assistant.backends.context import SHORTENED, count_tokens
 from assistant.backends.error_translation import refuse_web_page, require_final_event, translate_errors
 from assistant.backends.json_access import Object
-from assistant.backends.parameters import without_refused
+from assistant.backends.parameters import without_refused_parameter
 from assistant.backends.requests import Request, RequestRegistry, repeat_once
 from assistant.errors import RequestRefused, ServerFailed
 from assistant.events import Event, ThreadOpened, ToolCall
@@ -77,7 +77,7 @@ class ChatCompletions(RemoteBackend):
                     if not was_shortened:
                         was_shortened = True
                         yield SHORTENED
-                elif changed := without_refused(parameters, refusal):
+                elif changed := without_refused_parameter(parameters, refusal):
                     parameters, note = changed
                     yield note
                 else:

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator
 from itertools import groupby
 from typing import TypeGuard
 
-from assistant.backends.files import chat_content_of
-from assistant.backends.hosted_summary import told
+from assistant.backends.files import chat_content
+from assistant.backends.hosted_summary import summarize_call
 from assistant.backends.json_access import Object
 from assistant.events import HostedCall
 from assistant.messages import Call, Message, Part, Refusal, Text
@@ -35,7 +35,7 @@ def chat_tools(toolbox: Toolbox) -> list[Object]:
 
 def _items(message: Message, named_only: Collection[str]) -> Iterator[Object]:
     if message.role == "user":
-        yield {"role": "user", "content": chat_content_of(message.parts, named_only)}
+        yield {"role": "user", "content": chat_content(message.parts, named_only)}
         return
     texts: list[str] = []
     for round_number, group in groupby(message.parts, _round_of):
@@ -66,7 +66,7 @@ def _text_of(part: Part) -> str:
         case Text(text) | Refusal(text):
             return text
         case HostedCall():
-            return told(part)
+            return summarize_call(part)
     return ""
 
 

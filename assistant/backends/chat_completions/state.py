@@ -6,7 +6,7 @@ model does not accept.
 
 from assistant.backends.chat_completions.items import chat_messages
 from assistant.backends.context import items_to_leave_out
-from assistant.backends.files import told_by_name
+from assistant.backends.files import name_refused_attachments
 from assistant.backends.json_access import Object
 from assistant.backends.sync_state import Stored, SyncState
 from assistant.errors import BackendError
@@ -44,7 +44,7 @@ class ChatState(SyncState):
 
     def name_attachments(self, refusal: BackendError) -> Note | None:
         """Send the attachments that were refused by name from now on; return a note, or None if there are none."""
-        note = told_by_name(self.thread, self.named_only, refusal, all_told=True)
+        note = name_refused_attachments(self.thread, self.named_only, refusal, resends_history=True)
         if note:
             self._messages = chat_messages(self.thread.messages, self.named_only)
         return note

@@ -1,15 +1,27 @@
 """The chunks of one streamed chat completion, translated into events of a run. Pure functions.
 
 Servers differ most in how they stream calls (see ``test_stream.py``), so an id, a name or an index is used where
-there is one, and none is required. Only ``StreamError``, ``Incomplete`` and ``NoEnding`` are ever raised.
+there is one, and none is required. Only ``StreamError``, ``Incomplete`` and ``MissingFinalEvent`` are ever raised.
 """
 
 import json
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 
-from assistant.backends.json_access import Object, Pieces, count_at, object_at, text_at, whole
-from assistant.backends.stream_errors import NoEnding, StreamError, at_token_limit, filtered
+from assistant.backends.json_access import (
+    Object,
+    SurrogateBuffer,
+    count_at,
+    join_surrogates,
+    object_at,
+    text_at,
+)
+from assistant.backends.stream_errors import (
+    MissingFinalEvent,
+    StreamError,
+    content_filtered,
+    token_limit_reached,
+)
 from assistant.events import (
     Event,
     ReasoningDelta,
@@ -39,7 +51,7 @@ def read_completion(chunks: Iterable[object]) -> Generator[Event, None, list[Too
     Raises:
         StreamError: The server reported an error.
         Incomplete: The server ended the completion early, at a limit.
-        NoEnding: The chunks ended without a finish reason and without ``[DONE]``.
+        MissingFinalEvent: The chunks ended without a finish reason and without ``[DONE]``.
     """
     reader = _CompletionReader()
     for chunk in chunks:
@@ -79,7 +91,7 @@ class _CompletionReader:
     usage: Usage | None = None
     drafts: list[_CallDraft] = field(default_factory=list)
     think_tags: "_ThinkTagSplitter" = field(default_factory=lambda: _ThinkTagSplitter())
-    pieces: Pieces = field(default_factory=Pieces)
+    pieces: SurrogateBuffer = field(default_factory=SurrogateBuffer)
 
     def feed(self, chunk: Object) -> Generator[Event, None, None]:
         """Yield the events of one chunk."""
@@ -96,7 +108,7 @@ class _CompletionReader:
         delta = object_at(choice, "delta") or object_at(choice, "message")
         if text := _text(delta.get("reasoning_content") or delta.get("reasoning")):
             yield ReasoningDelta(text)
-        if text := self.pieces.take("text", _text(delta.get("content"))):
+        if text := self.pieces.feed("text", _text(delta.get("content"))):
             yield from self.think_tags.feed(text)
         if text := _text(delta.get("refusal")):
             yield RefusalDelta(text)
@@ -111,11 +123,11 @@ class _CompletionReader:
         yield from self.think_tags.flush()
         match self.finish_reason:
             case "":
-                raise NoEnding
+                raise MissingFinalEvent
             case "length":
-                raise at_token_limit()
+                raise token_limit_reached()
             case "content_filter":
-                raise filtered()
+                raise content_filtered()
             case "error":
                 raise StreamError("", "It gave no reason.")
         calls = [ToolCall(draft.call_id, draft.name, draft.arguments) for draft in self.drafts if draft.name]
@@ -132,7 +144,7 @@ class _CompletionReader:
         arguments = function.get("arguments")
         if arguments is not None and not isinstance(arguments, str):
             arguments = json.dumps(arguments, ensure_ascii=False)
-        text = whole(arguments or "")
+        text = join_surrogates(arguments or "")
         if text and text == draft.arguments:
             return  # a repetition of the complete arguments
         draft.arguments += text

@@ -18,7 +18,7 @@ from assistant.backends.error_translation import (
 )
 from assistant.backends.requests import Request
 from assistant.backends.responses import stream as responses_stream
-from assistant.backends.stream_errors import NoEnding, StreamError
+from assistant.backends.stream_errors import MissingFinalEvent, StreamError
 from assistant.errors import BackendError, Incomplete, Interrupted, RequestRefused
 from assistant.events import Event, ToolCall
 from assistant.locale import N_
@@ -118,6 +118,6 @@ def _drain(events: Generator[Event, None, T], client: OpenAI) -> T | None:
         return None
     except StreamError as error:
         raise error_for_code(error.code, error, client) from error
-    except NoEnding as error:
+    except MissingFinalEvent as error:
         text = N_("{host} ended the stream early.", host=host(client))
         raise Interrupted(text, code="interrupted", retry=True) from error

@@ -24,8 +24,8 @@ from assistant.backends.error_translation import (
     translate_lookup_errors,
     validate_id,
 )
-from assistant.backends.files import light
-from assistant.backends.parameters import without_refused
+from assistant.backends.files import strip_files
+from assistant.backends.parameters import without_refused_parameter
 from assistant.backends.requests import Request, RequestRegistry, repeat_once
 from assistant.backends.responses.files import THREAD_FILES, ThreadFiles, download
 from assistant.backends.responses.hosted import without_refused_tool
@@ -256,7 +256,9 @@ class Responses(RemoteBackend):
             exchange.parameters = renewed
             return
         parameters = exchange.parameters
-        if changed := without_refused(parameters, refusal) or without_refused_tool(parameters, refusal):
+        if changed := without_refused_parameter(parameters, refusal) or without_refused_tool(
+            parameters, refusal
+        ):
             exchange.parameters, note = changed
             if not any(tool["type"] == "file_search" for tool in exchange.parameters["tools"]):
                 state.searchable = ()
@@ -291,7 +293,7 @@ class Responses(RemoteBackend):
         with translate_errors(self._client):
             items = list(self._conversations.items(conversation, "asc"))
         yield Note(N_("The server could not go on with its copy of this conversation; it was written anew."))
-        state.items, state.conversation = light(items), conversation
+        state.items, state.conversation = strip_files(items), conversation
 
     # --- background responses -----------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import openai
 
-from assistant.backends.json_access import Pieces, objects_at, text_at
+from assistant.backends.json_access import SurrogateBuffer, objects_at, text_at
 from assistant.errors import RequestRefused
 from assistant.events import Citation, Event, HostedCall, HostedDelta, HostedKind, Note, ToolCall, View
 from assistant.locale import N_
@@ -49,7 +49,7 @@ class HostedReader:
         self._calls: dict[object, HostedCall] = {}  # by every name that events have for them
         self._newest: HostedCall | None = None
         self._count = 0
-        self._pieces = Pieces()
+        self._buffer = SurrogateBuffer()
 
     def take(self, event: Item) -> Iterator[Event]:
         """Say what an event tells of them."""
@@ -61,7 +61,7 @@ class HostedReader:
                 yield from self.finish(item, event)
             case "response.code_interpreter_call_code.delta" | "response.mcp_call_arguments.delta":
                 call = self._call(event)
-                if call and (text := self._pieces.take(call.call_id, event.get("delta"))):
+                if call and (text := self._buffer.feed(call.call_id, event.get("delta"))):
                     yield HostedDelta(call.call_id, text)
             case "response.image_generation_call.partial_image":
                 call = self._call(event)

@@ -11,8 +11,8 @@ from collections.abc import Collection, Container
 from dataclasses import replace
 from typing import Any
 
-from assistant.backends.files import attachments_in, content_of
-from assistant.backends.hosted_summary import told
+from assistant.backends.files import parse_attachments, responses_content
+from assistant.backends.hosted_summary import summarize_call
 from assistant.backends.json_access import objects_at, text_at
 from assistant.backends.responses.hosted import KINDS, approval_of, call_of, citation_of, is_approval_request
 from assistant.events import HostedCall, Outcome, RunCompleted, ToolResult
@@ -43,14 +43,16 @@ def message_items(
     digest is in ``named_only`` are told by their names, and those in ``searchable`` as what can be searched.
     """
     if any(isinstance(part, Attachment) for part in parts):
-        return [{"type": "message", "role": role, "content": content_of(parts, named_only, searchable)}]
+        return [
+            {"type": "message", "role": role, "content": responses_content(parts, named_only, searchable)}
+        ]
     items: list[Item] = []
     for part in parts:
         match part:
             case Text(text) | Refusal(text) if text:
                 items.append({"type": "message", "role": role, "content": replace_surrogates(text)})
-            case HostedCall() if words := told(part):
-                items.append({"type": "message", "role": role, "content": words})
+            case HostedCall() if summary := summarize_call(part):
+                items.append({"type": "message", "role": role, "content": summary})
             case Call(call_id, name, arguments, asked=True, result=result, server="") if (
                 call_id not in known_calls
             ):
@@ -144,7 +146,7 @@ def messages_of(items: list[Item]) -> list[Message]:
         kind, role = item.get("type"), item.get("role")
         if kind == "message" and role == "user":
             content = item.get("content")
-            messages.append(Message.from_user(text_of(content), attachments_in(content)))
+            messages.append(Message.from_user(text_of(content), parse_attachments(content)))
             round_number, answered = 0, True
         elif kind in _OF_ANSWERS or (kind == "message" and role == "assistant"):
             if not messages or messages[-1].role == "user":

@@ -9,7 +9,7 @@ from openai import Omit, OpenAI, omit
 
 from assistant.backends.context import items_to_leave_out
 from assistant.backends.error_translation import translate_errors, wrong_api_error
-from assistant.backends.files import content_of, light, told_by_name, whole
+from assistant.backends.files import name_refused_attachments, responses_content, restore_files, strip_files
 from assistant.backends.responses.hosted import is_approval_request
 from assistant.backends.responses.items import (
     Item,
@@ -118,7 +118,7 @@ class ResponsesState(SyncState):
 
     def full_history(self) -> list[Item]:
         """Return all items so far, as a server without conversations is sent them again."""
-        return whole(self.items, self.thread, self.named_only)
+        return restore_files(self.items, self.thread, self.named_only)
 
     def set_running(self, response_id: str) -> None:
         """Record that this background response answers the user's last message."""
@@ -126,13 +126,15 @@ class ResponsesState(SyncState):
 
     def commit_response(self, sent: list[Item], response: CompletedResponse) -> None:
         """Record that a response ended well, and what was sent for it."""
-        self.items += light(sent + response.items)
+        self.items += strip_files(sent + response.items)
         self.running = None
         self.commit(response.calls)
 
     def name_attachments(self, refusal: BackendError) -> Note | None:
         """Send the refused attachments by name from now on; return a note, or None if there are none."""
-        return told_by_name(self.thread, self.named_only, refusal, all_told=self.conversation is None)
+        return name_refused_attachments(
+            self.thread, self.named_only, refusal, resends_history=self.conversation is None
+        )
 
     def shorten(self, sent: list[Item], max_tokens: int | None = None) -> bool:
         """Leave out the oldest turns from now on; return whether that was possible. See ``items_to_leave_out``."""
@@ -171,14 +173,14 @@ class ResponsesState(SyncState):
         """Record items that were found at the end of the server's conversation."""
         answered = {"", *map(answered_id, items)}
         pending = self.pending_calls + [pending_id(item) for item in items]
-        self.items += light(items)
+        self.items += strip_files(items)
         self.pending_calls = [call_id for call_id in pending if call_id not in answered]
         self.cursor = self._cursor_after(items)
 
     def load(self, conversation: str, items: list[Item]) -> None:
         """Fill the thread and the state from a conversation of the server."""
         answered = {"", *map(answered_id, items)}
-        self.conversation, self.items = conversation, light(items)
+        self.conversation, self.items = conversation, strip_files(items)
         self.pending_calls = [pending_id(item) for item in items if pending_id(item) not in answered]
         self.thread.messages[:] = messages_of(items)
         self.cursor = self.thread.cursor
@@ -229,7 +231,7 @@ class ResponsesState(SyncState):
 
     def _text_at_server(self, message: Message) -> str:
         """Return the text of a user's message as the server has it: with the attached text files."""
-        return text_of(content_of(message.parts, self.named_only, self.searchable))
+        return text_of(responses_content(message.parts, self.named_only, self.searchable))
 
 
 class Conversations:

@@ -14,9 +14,21 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from assistant.backends.json_access import Pieces, count_at, object_at, objects_at, text_at, whole
+from assistant.backends.json_access import (
+    SurrogateBuffer,
+    count_at,
+    join_surrogates,
+    object_at,
+    objects_at,
+    text_at,
+)
 from assistant.backends.responses.hosted import MOST_CITATIONS, HostedReader, approval_of, citation_of
-from assistant.backends.stream_errors import NoEnding, StreamError, at_token_limit, filtered
+from assistant.backends.stream_errors import (
+    MissingFinalEvent,
+    StreamError,
+    content_filtered,
+    token_limit_reached,
+)
 from assistant.errors import Incomplete
 from assistant.events import (
     Citation,
@@ -61,7 +73,7 @@ def read(events: Iterable[object]) -> Generator[Event, None, CompletedResponse]:
     Raises:
         StreamError: The server said ``error`` or ``response.failed``.
         Incomplete: The server said ``response.incomplete``.
-        NoEnding: The events ran out.
+        MissingFinalEvent: The events ran out.
     """
     reader = _Reader()
     for event in events:
@@ -69,7 +81,7 @@ def read(events: Iterable[object]) -> Generator[Event, None, CompletedResponse]:
             yield from reader.take(event)
             if reader.ended:
                 return reader.answer
-    raise NoEnding
+    raise MissingFinalEvent
 
 
 def skip_shown(
@@ -125,7 +137,7 @@ class _Reader:
         self._spoken: set[object] = set()  # the blocks, items and kinds of items that were shown
         self._drafts: dict[object, tuple[str, str]] = {}  # item -> (call id, name), being written
         self._draft: tuple[str, str] | None = None  # the newest of them
-        self._pieces = Pieces()
+        self._buffer = SurrogateBuffer()
         self._hosted = HostedReader()
         self._cited: set[tuple[object, str, Citation]] = set()
 
@@ -149,7 +161,7 @@ class _Reader:
             case "response.function_call_arguments.delta":
                 drafts = (self._drafts[place] for place in _places(event) if place in self._drafts)
                 draft = next(drafts, self._draft)
-                if draft is not None and (text := self._pieces.take(draft, event.get("delta"))):
+                if draft is not None and (text := self._buffer.feed(draft, event.get("delta"))):
                     yield ToolCallDelta(*draft, text)
             case "response.output_item.done":
                 item = object_at(event, "item")
@@ -166,7 +178,7 @@ class _Reader:
 
     def _say(self, event: Item, text: object) -> Generator[Event, None, None]:
         block = _block(event)
-        if not (words := self._pieces.take(block, text)):
+        if not (words := self._buffer.feed(block, text)):
             return
         if block != self._block:
             if self._block is not None:
@@ -196,7 +208,7 @@ class _Reader:
             self._cited |= names
 
     def _just_said(self, text: str) -> bool:
-        return whole(text) == "".join(self._words)
+        return join_surrogates(text) == "".join(self._words)
 
     def _message(self, event: Item, item: Item) -> Generator[Event, None, None]:
         """Say a finished message, unless something of it was said already."""
@@ -218,7 +230,7 @@ class _Reader:
 
     def _reasoning(self, event: Item) -> Generator[Event, None, None]:
         block = ("reasoning", _item(event), _index(event, "summary_index"))
-        if text := self._pieces.take(block, event.get("delta")):
+        if text := self._buffer.feed(block, event.get("delta")):
             known = block in self._spoken or "reasoning" not in self._spoken
             self._spoken |= {block, "reasoning"}
             yield ReasoningDelta(text if known else "\n\n" + text)
@@ -299,9 +311,9 @@ def _failure(error: Item) -> StreamError:
 def _incomplete(response: Item) -> Incomplete:
     reason = text_at(object_at(response, "incomplete_details"), "reason")
     if reason in ("max_output_tokens", "length"):
-        return at_token_limit()
+        return token_limit_reached()
     if reason == "content_filter":
-        return filtered()
+        return content_filtered()
     return Incomplete(
         N_("The server ended the answer early ({reason}).", reason=reason or N_("no reason given")),
         reason="unknown",
@@ -326,7 +338,7 @@ def _fit_to_go_back(item: Item) -> Item:
         try:
             json.dumps(item, ensure_ascii=False, allow_nan=False).encode()
         except ValueError:
-            fit: Item = json.loads(whole(json.dumps(item, ensure_ascii=False)), parse_constant=str)
+            fit: Item = json.loads(join_surrogates(json.dumps(item, ensure_ascii=False)), parse_constant=str)
             return fit
     except RecursionError as error:
         raise StreamError("", "an item that is nested too deeply") from error

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from assistant.backends.chat_completions.stream import DONE, read_completion
-from assistant.backends.stream_errors import NoEnding, StreamError
+from assistant.backends.stream_errors import MissingFinalEvent, StreamError
 from assistant.errors import Incomplete
 from assistant.events import (
     Event,
@@ -150,8 +150,8 @@ def test_text_is_read_in_every_form(chunks: list[Json], expected: str) -> None:
 @pytest.mark.parametrize(
     ("chunks", "error"),
     [
-        ([], NoEnding),
-        ([chunk({"content": "Hi"})], NoEnding),
+        ([], MissingFinalEvent),
+        ([chunk({"content": "Hi"})], MissingFinalEvent),
         ([chunk({"content": "Hi"}, "length")], Incomplete),
         ([chunk({}, "content_filter")], Incomplete),
         ([chunk({}, "error")], StreamError),

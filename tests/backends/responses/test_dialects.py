@@ -10,7 +10,7 @@ import pytest
 
 from assistant import Assistant, Thread
 from assistant.backends.responses.stream import CompletedResponse, read
-from assistant.backends.stream_errors import NoEnding, StreamError
+from assistant.backends.stream_errors import MissingFinalEvent, StreamError
 from assistant.errors import Incomplete
 from assistant.events import (
     Event,
@@ -550,7 +550,7 @@ def test_a_numbered_error_ends_the_run_in_the_servers_words(
 
 
 def test_a_stream_without_a_last_event_has_not_ended() -> None:
-    with pytest.raises(NoEnding):
+    with pytest.raises(MissingFinalEvent):
         heard(done(a_call()))
 
 
