@@ -8,7 +8,7 @@ from streamlit.typing import ChatInputValue
 
 from assistant.access.quotas import Transcriber
 from assistant.attachments import MEGABYTE, MOST_BYTES, THIS_CONNECTION, attach
-from assistant.backends.files import takes
+from assistant.backends.files import accepted_kinds
 from assistant.errors import BackendError, QuotaError
 from assistant.locale import N_
 from assistant.markdown.escape import escape_markdown
@@ -51,7 +51,7 @@ def read_submission(session: ChatSession, value: ChatInputValue | str | None) ->
     attached, problems = attach(
         ((file.name, file.getvalue()) for file in files),
         session.attachments,
-        takes=takes(session.backend.protocol, demo=session.settings.demo),
+        takes=accepted_kinds(session.backend.protocol, demo=session.settings.demo),
         taker=N_("the built-in demo") if session.settings.demo else THIS_CONNECTION,
     )
     attachments = session.attachments + attached
