@@ -1,1 +1,5 @@
-"""Who may use the page, and how much: sign-in rules, limits and the usage counted against them."""
+"""Who may use the page, and how much.
+
+``auth`` decides who may log in and who is local. ``limits`` parses usage limits, ``metering`` charges a run,
+``quotas`` counts requests against the owner's limits.
+"""

@@ -1,12 +1,10 @@
-"""What a run does, for whoever looks after the application: a line of the log each, and the numbers.
+"""Log runs and count them in the metrics.
 
     {"time": "…", "level": "info", "event": "run ended", "run": "5f0c61b2", "thread": "9ad1c0de", "ending":
      "completed", "seconds": 2.31, "first_text": 0.42, "rounds": 2, "input": 812, "output": 96}
 
-Not here: the numbers (``metrics.py``), or what a person is told.
-
-The one rule: nothing that was said is in a line, no arguments, and no thread's id, which is its only key: a
-thread is known by a few digits of its hash.
+A line contains no text of the conversation and no arguments. A thread's id is the only key to it, so lines identify
+a thread by the first digits of a hash.
 """
 
 import hashlib
@@ -29,7 +27,7 @@ from assistant.events import (
     TextDelta,
     ToolResult,
 )
-from assistant.observability.metrics import Metrics, label
+from assistant.observability.metrics import Metrics, as_label
 from assistant.threads import Thread
 
 log = logging.getLogger(__name__)
@@ -45,38 +43,38 @@ _NAME = "assistant"
 def measured(
     events: EventStream, thread: Thread, metrics: Metrics, functions: Container[str]
 ) -> Generator[Event, None, None]:
-    """The same run, logged and counted; closing it closes the run.
+    """Pass on the events of a run, and log and count it. Closing the result closes the run.
 
-    A run that is closed before its ending was stopped. Only these ``functions`` are told by their names: a
-    name that is none of them, a model or a person has made up.
+    A run that is closed before its ending counts as stopped. Only names in ``functions`` are logged; any other was
+    invented by a model or a user, and is logged as ``unknown``.
     """
-    run = _Run(thread, metrics, functions)
+    observer = _RunObserver(thread, metrics, functions)
     try:
         for event in events:
-            run.take(event)
+            observer.observe(event)
             yield event
     finally:
         try:
             events.close()
         finally:
-            run.end()
+            observer.finish()
 
 
-class _Run:
-    """What is known of a run while it goes on."""
+class _RunObserver:
+    """Collects the facts of a run while it is in progress."""
 
     def __init__(self, thread: Thread, metrics: Metrics, functions: Container[str]) -> None:
         self._thread, self._metrics, self._functions = thread, metrics, functions
         self._id = secrets.token_hex(4)
-        self._began = time.monotonic()
+        self._started_at = time.monotonic()
         self._first_text: float | None = None
         self._rounds = 0
         self._tokens = {"input": 0, "output": 0}
-        self._ending, self._why = "stopped", "closed"
-        metrics.begin()
-        self._say("run begun")
+        self._ending, self._reason = "stopped", "closed"
+        metrics.run_started()
+        self._log("run started")
 
-    def take(self, event: Event) -> None:
+    def observe(self, event: Event) -> None:
         match event:
             case TextDelta() if self._first_text is None:
                 self._first_text = self._seconds()
@@ -87,24 +85,24 @@ class _Run:
                     self._tokens["output"] += usage.output
             case ToolResult(call_id, _, outcome, seconds=seconds):
                 name = self._function(call_id)
-                self._metrics.function(name, outcome, seconds or 0.0)
-                self._say("function ended", function=name, outcome=outcome, seconds=_rounded(seconds))
+                self._metrics.function_ended(name, outcome, seconds or 0.0)
+                self._log("function ended", function=name, outcome=outcome, seconds=_rounded(seconds))
             case RunCompleted():
-                self._ending, self._why = "completed", ""
+                self._ending, self._reason = "completed", ""
             case RunPaused():
-                self._ending, self._why = "paused", ""
+                self._ending, self._reason = "paused", ""
             case RunStopped(reason):
-                self._ending, self._why = "stopped", reason
+                self._ending, self._reason = "stopped", reason
             case RunFailed(code):
-                self._ending, self._why = "failed", label(code)
+                self._ending, self._reason = "failed", as_label(code)
 
-    def end(self) -> None:
-        failure = self._why if self._ending == "failed" else ""
-        self._metrics.end(self._ending, failure, self._first_text, self._tokens)
-        self._say(
+    def finish(self) -> None:
+        failure = self._reason if self._ending == "failed" else ""
+        self._metrics.run_ended(self._ending, failure, self._first_text, self._tokens)
+        self._log(
             "run ended",
             ending=self._ending,
-            why=self._why or None,
+            reason=self._reason or None,
             seconds=_rounded(self._seconds()),
             first_text=_rounded(self._first_text),
             rounds=self._rounds,
@@ -112,20 +110,19 @@ class _Run:
         )
 
     def _seconds(self) -> float:
-        return time.monotonic() - self._began
+        return time.monotonic() - self._started_at
 
     def _function(self, call_id: str) -> str:
         calls = self._thread.messages[-1].calls if self._thread.messages else ()
         name = next((call.name for call in calls if call.call_id == call_id and not call.server), "")
-        return label(name) if name in self._functions else "unknown"
+        return as_label(name) if name in self._functions else "unknown"
 
-    def _say(self, event: str, **fields: object) -> None:
+    def _log(self, event: str, **fields: object) -> None:
         known = {name: value for name, value in fields.items() if value is not None}
-        about = {"run": self._id, "thread": _hashed(self._thread.id)} | known
-        log.info(event, extra={"fields": about})
+        log.info(event, extra={"fields": {"run": self._id, "thread": _hash(self._thread.id)} | known})
 
 
-def _hashed(thread_id: str) -> str:
+def _hash(thread_id: str) -> str:
     return hashlib.sha256(thread_id.encode("utf-8", "replace")).hexdigest()[:8] if thread_id else ""
 
 
@@ -137,30 +134,31 @@ def _rounded(seconds: float | None) -> float | None:
 
 
 def begin_logging(kind: Kind, hidden: Iterable[str] = ()) -> None:
-    """Have all that this package logs written to standard error, without the texts that are ``hidden``.
+    """Write the log of this package to standard error, without the texts in ``hidden``.
 
-    As ``text`` or ``json`` everything is, a line for each run and function among it; else warnings alone, as
-    text. May be called again, and then the last call counts.
+    ``text`` and ``json`` write everything, including a line per run and per function call; otherwise only warnings
+    are written, as text. A later call replaces the configuration.
     """
-    ours = logging.getLogger(_NAME)
-    for handler in [each for each in ours.handlers if each.get_name() == _NAME]:
-        ours.removeHandler(handler)
-    handler = _ToStandardError()
+    logger = logging.getLogger(_NAME)
+    for handler in list(logger.handlers):
+        if handler.get_name() == _NAME:
+            logger.removeHandler(handler)
+    handler = _StderrHandler()
     handler.set_name(_NAME)
-    handler.setFormatter((_Json if kind == "json" else _Text)(hidden))
-    ours.addHandler(handler)
-    ours.setLevel(logging.INFO if kind else logging.WARNING)
+    handler.setFormatter((_JsonFormatter if kind == "json" else _TextFormatter)(hidden))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO if kind else logging.WARNING)
 
 
-class _ToStandardError(logging.StreamHandler[TextIO]):
-    """Writes to what is standard error now, not to what it was at the start."""
+class _StderrHandler(logging.StreamHandler[TextIO]):
+    """Writes to the current ``sys.stderr``, which may have been replaced."""
 
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stderr
         super().emit(record)
 
 
-class _Text(logging.Formatter):
+class _TextFormatter(logging.Formatter):
     """``2026-11-23 21:04:05,678 INFO run ended run=5f0c61b2 …``"""
 
     def __init__(self, hidden: Iterable[str] = ()) -> None:
@@ -168,20 +166,20 @@ class _Text(logging.Formatter):
         self._hidden = sorted({text for text in hidden if text}, key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._clean(super().format(record))
+        return self._redact(super().format(record))
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {name}={value}" for name, value in _fields(record).items())
         return super().formatMessage(record) + fields
 
-    def _clean(self, line: str) -> str:
+    def _redact(self, line: str) -> str:
         for text in self._hidden:
             line = line.replace(text, "[removed]")
         return line
 
 
-class _Json(_Text):
-    """An object in each line; of an exception its traceback as one text."""
+class _JsonFormatter(_TextFormatter):
+    """One JSON object per line; an exception is its traceback as a string."""
 
     def format(self, record: logging.LogRecord) -> str:
         moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
@@ -194,7 +192,7 @@ class _Json(_Text):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(
-            {name: self._clean(each) if isinstance(each, str) else each for name, each in line.items()}
+            {name: self._redact(value) if isinstance(value, str) else value for name, value in line.items()}
         )
 
 

@@ -1,8 +1,6 @@
-"""What the runs of this process come to, in numbers: counters and histograms, to be read while they grow.
+"""The metrics of the runs of this process: counters and histograms.
 
-Not here: where they are read (``ui/metrics.py``), or who counts (``logs.py``).
-
-The one rule: a label is one of few, and no word of a person, a model or a server: anybody may read them.
+Anyone may read metrics, so labels come from a small set and contain no text of a user, a model or a server.
 """
 
 import math
@@ -12,69 +10,72 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, math.inf)
-"""The upper bounds of a histogram's buckets, in seconds."""
+BUCKET_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, math.inf)
+"""The upper bounds of a histogram's buckets."""
 
-MOST_LABELS = 100
-"""Different labels of one kind; whatever comes after them is ``other``."""
+MAX_LABELS = 100
+"""Different labels of one kind. Further ones are counted as ``other``."""
 
 
 @dataclass(slots=True)
 class Histogram:
-    """How often something took how long, in seconds."""
+    """Durations in seconds, counted by bucket."""
 
-    counts: list[int] = field(default_factory=lambda: [0] * len(BOUNDS))
+    counts: list[int] = field(default_factory=lambda: [0] * len(BUCKET_SECONDS))
     total: float = 0.0
 
     def add(self, seconds: float) -> None:
-        self.counts[bisect_left(BOUNDS, seconds)] += 1
+        """Count one duration."""
+        self.counts[bisect_left(BUCKET_SECONDS, seconds)] += 1
         self.total += seconds
 
     def buckets(self) -> tuple[tuple[float, int], ...]:
-        """Each upper bound with how many did not take longer."""
-        sums = [sum(self.counts[: index + 1]) for index in range(len(BOUNDS))]
-        return tuple(zip(BOUNDS, sums, strict=True))
+        """Return each upper bound with the number of durations up to it."""
+        sums = [sum(self.counts[: index + 1]) for index in range(len(BUCKET_SECONDS))]
+        return tuple(zip(BUCKET_SECONDS, sums, strict=True))
 
 
 class Metrics:
-    """The numbers; whoever reads or changes more than one of them holds ``lock``."""
+    """The numbers. Hold ``lock`` while reading more than one of them."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.running = 0
-        self.runs: Counter[str] = Counter()  # by how they ended
-        self.failures: Counter[str] = Counter()  # by what went wrong
+        self.runs: Counter[str] = Counter()  # by ending
+        self.failures: Counter[str] = Counter()  # by error code
         self.tokens: Counter[str] = Counter()  # input and output
         self.first_text = Histogram()
-        self.functions: defaultdict[tuple[str, str], Histogram] = defaultdict(Histogram)  # name, outcome
+        self.functions: defaultdict[tuple[str, str], Histogram] = defaultdict(
+            Histogram
+        )  # by name and outcome
 
-    def begin(self) -> None:
-        """A run began."""
+    def run_started(self) -> None:
+        """Count a run that started."""
         with self.lock:
             self.running += 1
 
-    def end(self, ending: str, failure: str, first_text: float | None, tokens: dict[str, int]) -> None:
-        """A run ended so; ``failure`` says what went wrong, if something did."""
+    def run_ended(self, ending: str, failure: str, first_text: float | None, tokens: dict[str, int]) -> None:
+        """Count a run that ended; ``failure`` is the error code, if any."""
         with self.lock:
             self.running -= 1
             self.runs[ending] += 1
             if failure:
-                self.failures[_one_of_few(failure, self.failures)] += 1
+                self.failures[_limited(failure, self.failures)] += 1
             if first_text is not None:
                 self.first_text.add(first_text)
             self.tokens.update(tokens)
 
-    def function(self, name: str, outcome: str, seconds: float) -> None:
-        """A function's call ended so."""
+    def function_ended(self, name: str, outcome: str, seconds: float) -> None:
+        """Count a function call that ended."""
         with self.lock:
-            known = {known for known, _ in self.functions}
-            self.functions[_one_of_few(name, known), outcome].add(seconds)
+            names = {name for name, _ in self.functions}
+            self.functions[_limited(name, names), outcome].add(seconds)
 
 
-def label(words: str) -> str:
-    """A name as a label; ``other`` if it looks like something that was said."""
-    return words if re.fullmatch("[A-Za-z0-9_.-]{1,64}", words) else "other"
+def as_label(text: str) -> str:
+    """Return a name as a label, or ``other`` if it may be free text."""
+    return text if re.fullmatch("[A-Za-z0-9_.-]{1,64}", text) else "other"
 
 
-def _one_of_few(name: str, known: Counter[str] | set[str]) -> str:
-    return name if name in known or len(known) < MOST_LABELS else "other"
+def _limited(label: str, labels: Counter[str] | set[str]) -> str:
+    return label if label in labels or len(labels) < MAX_LABELS else "other"

@@ -1,4 +1,4 @@
-"""What the log tells of runs, what they are counted as, and that nothing that was said is among it."""
+"""The log and the metrics of runs, which contain nothing of the conversation."""
 
 import json
 import logging
@@ -14,14 +14,14 @@ import pytest
 from assistant import Assistant, Thread, ToolError, tool
 from assistant.events import CallAnswered, CallApproved, CallDenied, RunCompleted, RunPaused, TextDelta
 from assistant.observability.logs import begin_logging, measured
-from assistant.observability.metrics import BOUNDS, MOST_LABELS, Histogram, Metrics, label
+from assistant.observability.metrics import BUCKET_SECONDS, MAX_LABELS, Histogram, Metrics, as_label
 from tests.conftest import Connect, add
 from tests.deploy.test_process import Start, interrupt, serve, start
 from tests.servers.responses import ModelServer, call, calls, error, text
 
 __all__ = ["start"]  # a fixture
 
-SAID = "canary"
+SECRET = "canary"
 
 
 @tool
@@ -36,8 +36,8 @@ def fail(why: str) -> str:
 
 @tool(approval=True)
 def careful() -> str:
-    """Do something that a person is asked about first."""
-    return SAID
+    """Do something that needs approval."""
+    return SECRET
 
 
 @pytest.fixture
@@ -47,30 +47,31 @@ def assistant(server: ModelServer, connect_to: Connect) -> Assistant:
 
 @pytest.fixture(autouse=True)
 def logger() -> Iterator[logging.Logger]:
-    """Our logger, which is left as it was."""
-    ours = logging.getLogger("assistant")
-    handlers, level = ours.handlers[:], ours.level
-    yield ours
-    ours.handlers[:] = handlers
-    ours.setLevel(level)
+    """The logger of the package, restored after the test."""
+    logger = logging.getLogger("assistant")
+    handlers, level = logger.handlers[:], logger.level
+    yield logger
+    logger.handlers[:] = handlers
+    logger.setLevel(level)
 
 
 def lines(written: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in written.splitlines()]
 
 
-def test_a_run_with_calls_is_a_line_for_each_function_and_for_its_ends(
+def test_a_run_is_logged_when_it_starts_and_ends_and_for_each_function(
     server: ModelServer, assistant: Assistant, capsys: pytest.CaptureFixture[str]
 ) -> None:
     begin_logging("json")
     server.plays(
-        calls(call("add", a=1, b=2), call("fail", why=SAID), call(f"no_such_{SAID}")), text(SAID, SAID)
+        calls(call("add", a=1, b=2), call("fail", why=SECRET), call(f"no_such_{SECRET}")),
+        text(SECRET, SECRET),
     )
     thread, metrics = Thread(), Metrics()
-    events = list(measured(assistant.run(thread, SAID), thread, metrics, assistant.toolbox))
+    events = list(measured(assistant.run(thread, SECRET), thread, metrics, assistant.toolbox))
     assert events[-1] == RunCompleted()
     written = capsys.readouterr().err
-    assert SAID not in written
+    assert SECRET not in written
     assert thread.id
     assert thread.id not in written
     first, *functions, last = lines(written)
@@ -79,8 +80,8 @@ def test_a_run_with_calls_is_a_line_for_each_function_and_for_its_ends(
         assert line.pop("level") == "info"
     run = first["run"]
     assert re.fullmatch("[0-9a-f]{8}", run)
-    assert first == {"event": "run begun", "run": run, "thread": ""}
-    about = {"run": run, "thread": last["thread"]}
+    assert first == {"event": "run started", "run": run, "thread": ""}
+    ids = {"run": run, "thread": last["thread"]}
     assert re.fullmatch("[0-9a-f]{8}", last["thread"])
     assert sorted(
         (line.pop("function"), line.pop("outcome"), line.pop("seconds") < 5) for line in functions
@@ -89,10 +90,10 @@ def test_a_run_with_calls_is_a_line_for_each_function_and_for_its_ends(
         ("fail", "failed", True),
         ("unknown", "unknown", True),
     ]
-    assert functions == [{"event": "function ended", **about}] * 3
+    assert functions == [{"event": "function ended", **ids}] * 3
     assert 0 <= last.pop("first_text") <= last.pop("seconds") < 5
     assert last == {
-        "event": "run ended", **about, "ending": "completed", "rounds": 2, "input": 20, "output": 10,
+        "event": "run ended", **ids, "ending": "completed", "rounds": 2, "input": 20, "output": 10,
     }  # fmt: skip
     assert (metrics.running, dict(metrics.runs), dict(metrics.failures), dict(metrics.tokens)) == (
         0,
@@ -112,53 +113,53 @@ def test_a_run_with_calls_is_a_line_for_each_function_and_for_its_ends(
         ("x" * 65, "other"),
     ],
 )
-def test_a_failure_is_told_by_its_kind(
+def test_a_failure_is_counted_by_its_code(
     server: ModelServer, assistant: Assistant, caplog: pytest.LogCaptureFixture, code: str, kind: str
 ) -> None:
     caplog.set_level("INFO", "assistant")
-    server.plays(error(400, code, SAID))
+    server.plays(error(400, code, SECRET))
     thread, metrics = Thread(), Metrics()
     list(measured(assistant.run(thread, "Hi"), thread, metrics, assistant.toolbox))
-    told = caplog.records[-1].__dict__["fields"]
-    assert (told["ending"], told["why"], "first_text" in told) == ("failed", kind, False)
+    fields = caplog.records[-1].__dict__["fields"]
+    assert (fields["ending"], fields["reason"], "first_text" in fields) == ("failed", kind, False)
     assert (dict(metrics.runs), dict(metrics.failures)) == ({"failed": 1}, {kind: 1})
 
 
-def test_a_pause_is_an_end_and_what_comes_after_it_is_another_run(
+def test_a_pause_ends_a_run_and_the_decision_starts_another(
     server: ModelServer, assistant: Assistant, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "assistant")
-    asked = call("careful")
-    server.plays(calls(asked), text("Done."))
+    careful_call = call("careful")
+    server.plays(calls(careful_call), text("Done."))
     thread, metrics = Thread(), Metrics()
     assert list(measured(assistant.run(thread, "Hi"), thread, metrics, assistant.toolbox))[-1] == RunPaused()
-    decided = assistant.decide(thread, [CallApproved(asked["call_id"])])
+    decided = assistant.decide(thread, [CallApproved(careful_call["call_id"])])
     assert list(measured(decided, thread, metrics, assistant.toolbox))[-1] == RunCompleted()
     assert dict(metrics.runs) == {"paused": 1, "completed": 1}
     assert set(metrics.functions) == {("careful", "done")}
-    told = [record.__dict__["fields"] for record in caplog.records if record.getMessage() == "run ended"]
-    assert [each["ending"] for each in told] == ["paused", "completed"]
-    assert told[0]["run"] != told[1]["run"]
-    assert told[0]["thread"] == told[1]["thread"]
+    ended = [record.__dict__["fields"] for record in caplog.records if record.getMessage() == "run ended"]
+    assert [fields["ending"] for fields in ended] == ["paused", "completed"]
+    assert ended[0]["run"] != ended[1]["run"]
+    assert ended[0]["thread"] == ended[1]["thread"]
 
 
-def test_a_name_that_somebody_made_up_is_told_nowhere(
+def test_an_invented_function_name_is_not_logged(
     server: ModelServer, assistant: Assistant, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "assistant")
     assistant.approve_all = True
-    made_up = [call("AdaLovelace"), call("Born-1815")]
-    server.plays(calls(*made_up), text("Done."))
+    invented = [call("AdaLovelace"), call("Born-1815")]
+    server.plays(calls(*invented), text("Done."))
     thread, metrics = Thread(), Metrics()
     assert list(measured(assistant.run(thread, "Hi"), thread, metrics, assistant.toolbox))[-1] == RunPaused()
-    first, second = (each["call_id"] for each in made_up)
+    first, second = (item["call_id"] for item in invented)
     decided = assistant.decide(thread, [CallAnswered(first, "Yes."), CallDenied(second)])
     assert list(measured(decided, thread, metrics, assistant.toolbox))[-1] == RunCompleted()
     assert set(metrics.functions) == {("unknown", "done"), ("unknown", "denied")}
     assert "Lovelace" not in repr([record.__dict__ for record in caplog.records])
 
 
-def test_a_run_that_is_closed_was_stopped_and_is_closed_itself(
+def test_a_closed_run_counts_as_stopped(
     server: ModelServer, assistant: Assistant, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "assistant")
@@ -170,10 +171,10 @@ def test_a_run_that_is_closed_was_stopped_and_is_closed_itself(
     run.close()
     assert (metrics.running, dict(metrics.runs)) == (0, {"stopped": 1})
     assert thread.messages[-1].ending is not None
-    assert caplog.records[-1].__dict__["fields"]["why"] == "closed"
+    assert caplog.records[-1].__dict__["fields"]["reason"] == "closed"
 
 
-def test_a_run_that_breaks_is_told_as_far_as_it_came(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_that_raises_counts_as_stopped(caplog: pytest.LogCaptureFixture) -> None:
     def broken() -> Iterator[Any]:
         yield from ()
         raise LookupError("Oh.")
@@ -187,7 +188,7 @@ def test_a_run_that_breaks_is_told_as_far_as_it_came(caplog: pytest.LogCaptureFi
 # --- the log ------------------------------------------------------------------------------------------
 
 
-def test_by_itself_the_log_has_warnings_alone(
+def test_by_default_only_warnings_are_logged(
     logger: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
     begin_logging("")
@@ -196,7 +197,7 @@ def test_by_itself_the_log_has_warnings_alone(
     assert capsys.readouterr().err.endswith(" WARNING but this\n")
 
 
-def test_a_line_of_text_names_what_it_is_about(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_text_line_contains_the_fields(capsys: pytest.CaptureFixture[str]) -> None:
     begin_logging("json")
     begin_logging("text")
     logging.getLogger("assistant.x").info("a %s", "thing", extra={"fields": {"run": "ab", "seconds": 0.5}})
@@ -204,9 +205,7 @@ def test_a_line_of_text_names_what_it_is_about(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize("kind", ["text", "json", ""])
-def test_a_secret_is_removed_from_every_line_also_from_a_traceback(
-    capsys: pytest.CaptureFixture[str], kind: Any
-) -> None:
+def test_a_secret_is_removed_from_lines_and_tracebacks(capsys: pytest.CaptureFixture[str], kind: Any) -> None:
     begin_logging(kind, ["sk-canary", "", "sk-canary-longer"])
     error = LookupError("it is sk-canary-longer\nand sk-canary")
     try:
@@ -224,7 +223,7 @@ def test_a_secret_is_removed_from_every_line_also_from_a_traceback(
         assert line["exception"].endswith("LookupError: it is [removed]\nand [removed]")
 
 
-# --- the numbers --------------------------------------------------------------------------------------
+# --- metrics --------------------------------------------------------------------------------------
 
 
 def test_a_histogram_counts_up_to_each_bound() -> None:
@@ -232,43 +231,45 @@ def test_a_histogram_counts_up_to_each_bound() -> None:
     for seconds in (0.0, 0.05, 0.06, 59.0, 1e9):
         histogram.add(seconds)
     assert [count for _, count in histogram.buckets()] == [2, 3, 3, 3, 3, 3, 3, 3, 3, 4, 5]
-    assert [bound for bound, _ in histogram.buckets()] == list(BOUNDS)
+    assert [bound for bound, _ in histogram.buckets()] == list(BUCKET_SECONDS)
 
 
-def test_labels_are_few_whatever_servers_and_models_make_up() -> None:
+def test_the_number_of_labels_is_limited() -> None:
     metrics = Metrics()
-    for number in range(3 * MOST_LABELS):
-        metrics.function(f"function_{number}", "done", 0.1)
-        metrics.begin()
-        metrics.end("failed", f"kind_{number}", None, {})
-    assert len(metrics.functions) == len(metrics.failures) == MOST_LABELS + 1
-    assert metrics.failures["other"] == 2 * MOST_LABELS
-    assert [label(each) for each in ("a_b-1.2", "a b", 'a"} 1', "", "é")] == ["a_b-1.2", *["other"] * 4]
+    for number in range(3 * MAX_LABELS):
+        metrics.function_ended(f"function_{number}", "done", 0.1)
+        metrics.run_started()
+        metrics.run_ended("failed", f"kind_{number}", None, {})
+    assert len(metrics.functions) == len(metrics.failures) == MAX_LABELS + 1
+    assert metrics.failures["other"] == 2 * MAX_LABELS
+    assert [as_label(text) for text in ("a_b-1.2", "a b", 'a"} 1', "", "é")] == ["a_b-1.2", *["other"] * 4]
 
 
 # --- a real process -----------------------------------------------------------------------------------
 
 
 @pytest.mark.exhaustive
-def test_a_server_tells_its_runs_beside_streamlits_own_numbers(
+def test_metrics_are_served_beside_those_of_streamlit(
     server: ModelServer, start: Start, tmp_path: Path
 ) -> None:
     process, page = serve(start, tmp_path, OPENAI_BASE_URL=server.url, ASSISTANT_LOG="json")
     session = page.open()
-    server.plays(calls(call("calculate", expression="6*7")), text(SAID), error(401, "invalid_api_key", SAID))
-    page.say(session, f"{SAID}?")
+    server.plays(
+        calls(call("calculate", expression="6*7")), text(SECRET), error(401, "invalid_api_key", SECRET)
+    )
+    page.say(session, f"{SECRET}?")
     page.say(session, "Again")
-    told: dict[str, float] = {}
+    values: dict[str, float] = {}
     deadline = time.monotonic() + 10
-    while told.get('assistant_runs_total{ending="failed"}') is None and time.monotonic() < deadline:
+    while values.get('assistant_runs_total{ending="failed"}') is None and time.monotonic() < deadline:
         with page.asking("GET", "/_stcore/metrics") as connection:
-            answer = connection.getresponse().read().decode()
-        rows = [line.rpartition(" ") for line in answer.splitlines() if not line.startswith("#")]
-        told = {name: float(value) for name, _, value in rows}
-    assert answer.endswith("# EOF\n")
-    assert SAID not in answer
-    assert "active_sessions" in told, "Streamlit's own"
-    ours = {name: value for name, value in told.items() if name.startswith("assistant_")}
+            body = connection.getresponse().read().decode()
+        rows = [line.rpartition(" ") for line in body.splitlines() if not line.startswith("#")]
+        values = {name: float(value) for name, _, value in rows}
+    assert body.endswith("# EOF\n")
+    assert SECRET not in body
+    assert "active_sessions" in values, "Streamlit's own"
+    ours = {name: value for name, value in values.items() if name.startswith("assistant_")}
     assert ours['assistant_runs_total{ending="completed"}'] == 1
     assert ours['assistant_runs_total{ending="failed"}'] == 1
     assert ours['assistant_failures_total{kind="invalid_api_key"}'] == 1
@@ -278,13 +279,11 @@ def test_a_server_tells_its_runs_beside_streamlits_own_numbers(
     labels = 'function="calculate",outcome="done"'
     assert ours[f"assistant_function_seconds_count{{{labels}}}"] == 1
     assert ours['assistant_function_seconds_bucket{function="calculate",le="+Inf",outcome="done"}'] == 1
-    assert (
-        "# TYPE assistant_function_seconds histogram\n# UNIT assistant_function_seconds seconds\n" in answer
-    )
+    assert "# TYPE assistant_function_seconds histogram\n# UNIT assistant_function_seconds seconds\n" in body
     with page.asking("GET", "/_stcore/metrics?families=assistant_runs") as connection:
         assert "active_sessions" not in connection.getresponse().read().decode()
     assert interrupt(process, tmp_path / "log") == 0
     log = (tmp_path / "log").read_text()
-    assert SAID not in log
+    assert SECRET not in log
     events = [line["event"] for line in lines("\n".join(re.findall(r"^\{.*\}$", log, re.MULTILINE)))]
-    assert events == ["run begun", "function ended", "run ended", "run begun", "run ended"]
+    assert events == ["run started", "function ended", "run ended", "run started", "run ended"]
