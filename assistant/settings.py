@@ -1,286 +1,334 @@
-"""Settings: one frozen value, made once from mappings of names to texts.
+"""Settings: one frozen value, loaded from mappings such as the environment.
 
-Not here: reading files or the environment; whoever starts the application hands the mappings in.
-
-The one rule: every variable is listed once, in ``VARIABLES``, with the sentence that explains it.
+Each setting is one field of ``Settings``, with its variable, its explanation and its parser.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, cast, get_args
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from assistant.access.auth import parse_allowed
 from assistant.access.limits import Limit, parse_limits
 from assistant.errors import SettingsError
+from assistant.locale import N_
 from assistant.recordings.costs import has_price
 from assistant.recordings.redaction import has_secret_query, secrets_of
-from assistant.tools import hosted
+from assistant.tools.hosted import format_hosted_tools, parse_hosted_tools
 from assistant.transports.fault_spec import parse_faults
 
 OPENAI_URL = "https://api.openai.com/v1"
 
-SHORTEST = 8
-"""Characters of a password."""
-
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-
-ProtocolName = Literal["auto", "responses", "chat", "agents", "assistants"]
+MIN_PASSWORD_CHARS = 8
 
 INSTRUCTIONS = (
     "You are a friendly trip planner. Use the functions for facts about time, weather, hotels and events, "
-    "several at once where that helps, and say so when one of them fails. Answer in the person's language, "
+    "several at once where that helps, and say so when one of them fails. Answer in the user's language, "
     "briefly, in Markdown."
 )
 
-VARIABLES: dict[str, str] = {
-    "OPENAI_API_KEY": "The key of your account; leave it out to use the built-in demo.",
-    "OPENAI_BASE_URL": "Another server that speaks the Responses API, such as http://localhost:11434/v1.",
-    "OPENAI_MODEL": "The model that answers (gpt-6-luna).",
-    "OPENAI_REASONING_EFFORT": "none, minimal, low, medium, high, xhigh or max, where the model has it.",
-    "OPENAI_AGENT_ID": "An agent of the Agents API, whose functions are looked up here by name.",
-    "OPENAI_ASSISTANT_ID": "An assistant, for servers that still speak the Assistants API.",
-    "ASSISTANT_PROTOCOL": "auto, responses, chat, agents or assistants (auto: found out by looking).",
-    "ASSISTANT_NAME": "The name above the chat (Trip planner).",
-    "ASSISTANT_INSTRUCTIONS": "What the model is told about its task.",
-    "ASSISTANT_MAX_ROUNDS": "How many times one answer may ask for functions, 1 to 100 (10).",
-    "ASSISTANT_TOOL_TIMEOUT": "Seconds a function may take, more than 0 and at most 3600 (30).",
-    "ASSISTANT_CONTEXT_TOKENS": "Tokens the model can take in, for servers that cut silently (0: no limit).",
-    "ASSISTANT_DATABASE_URL": "Where threads are kept: a database's URL (a SQLite file beside the page).",
-    "ASSISTANT_FAULTS": "What to break on purpose, such as cut:5 or function.delay:get_weather:3 (nothing).",
-    "ASSISTANT_TRANSCRIBE_MODEL": "The model that transcribes speech (gpt-transcribe, if at OpenAI).",
-    "ASSISTANT_BACKGROUND": "1 lets answers go on at the server through a lost connection, where it can (0).",
-    "ASSISTANT_HOSTED_TOOLS": "The server's own tools, such as web_search, mcp:wiki=https://… (none).",
-    "ASSISTANT_PASSWORD": "What everybody types to come in, 8 characters or more (the page is open).",
-    "ASSISTANT_ALLOWED": "Who may sign in, such as ada@example.org, @example.com; * for everybody who can.",
-    "ASSISTANT_LIMIT_USER": "What each person may spend: 9 messages/minute, 100000 tokens/day, 1 USD/day.",
-    "ASSISTANT_LIMIT_ALL": "What all of them together may spend, written in the same way (no limit).",
-    "ASSISTANT_LOG": "text or json: logs a line for each run and each function (warnings alone).",
-}
+ProtocolName = Literal["auto", "responses", "chat", "agents", "assistants"]
+
+Parser = Callable[[str], Any]
+"""Returns the value of a setting from a text that is not blank; raises ``ValueError`` with what to set instead."""
+
+
+# --- parsers ----------------------------------------------------------------------------------------
+
+
+def _key(text: str) -> str:
+    if not text.isascii() or not text.isprintable() or set(text) & set(" \"'"):
+        # The text itself is not shown: it may be a key with a typo.
+        raise SettingsError(
+            N_(
+                "OPENAI_API_KEY contains a space or another character that no key contains. Copy the key again, "
+                "in one piece and without quotes."
+            )
+        )
+    return text
+
+
+def _password(text: str) -> str:
+    if len(text) < MIN_PASSWORD_CHARS:
+        count = MIN_PASSWORD_CHARS
+        raise SettingsError(
+            N_("ASSISTANT_PASSWORD is too short. Use at least {count} characters.", count=count)
+        )
+    return text
+
+
+def _url(text: str) -> str:
+    with suppress(ValueError):
+        parts = urlsplit(text)
+        is_url = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        if is_url and text.isprintable() and " " not in text:
+            return text
+    raise ValueError(N_("Set a URL with its scheme, such as http://localhost:11434/v1, or leave it out."))
+
+
+def _choice(*choices: str) -> Parser:
+    def parse(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValueError(N_("Set one of {choices}, or leave it out.", choices=", ".join(choices)))
+        return text.lower()
+
+    return parse
+
+
+def _flag(text: str) -> bool:
+    values = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(
+        ("0", "false", "no", "off"), False
+    )
+    if text.lower() not in values:
+        raise ValueError(N_("Set 1 or 0."))
+    return values[text.lower()]
+
+
+def _integer(low: int, high: int) -> Parser:
+    def parse(text: str) -> int:
+        with suppress(ValueError):
+            if low <= (number := int(text)) <= high:
+                return number
+        raise ValueError(N_("Set a whole number from {low} to {high}.", low=low, high=high))
+
+    return parse
+
+
+def _seconds(high: int) -> Parser:
+    def parse(text: str) -> float:
+        with suppress(ValueError):
+            if 0 < (number := float(text)) <= high:
+                return number
+        raise ValueError(N_("Set a number of seconds, more than 0 and at most {high}.", high=high))
+
+    return parse
+
+
+def _allowed(text: str) -> tuple[str, ...]:
+    try:
+        return parse_allowed(text)
+    except ValueError as error:
+        raise SettingsError(
+            N_(
+                "ASSISTANT_ALLOWED contains {entry}. Set addresses and domains, separated by commas, such as "
+                "ada@example.org, @example.com.",
+                entry=repr(str(error)),
+            )
+        ) from None
+
+
+def _hosted_tools(text: str) -> str:
+    try:
+        return format_hosted_tools(parse_hosted_tools(text))
+    except ValueError as error:  # the text itself is not shown: it may contain a key
+        raise SettingsError(N_("ASSISTANT_HOSTED_TOOLS is invalid. {reason}", reason=error.args[0])) from None
+
+
+def _faults(text: str) -> str:
+    parse_faults(text)
+    return text
+
+
+def _shown(text: str) -> str:
+    """Return an invalid value in quotes, unless it seems to contain a secret."""
+    if text.startswith("sk-"):
+        return "a key"
+    if "@" in text or has_secret_query(text):
+        return "a text with a password or a key in it"
+    return repr(text)
+
+
+# --- settings ---------------------------------------------------------------------------------------
+
+
+def _setting(
+    variable: str, explanation: str, default: Any = "", parse: Parser = str, *, secret: bool = False
+) -> Any:
+    """Return a field of ``Settings``; a secret is not part of its ``repr``."""
+    metadata = {"variable": variable, "explanation": explanation, "parse": parse}
+    return field(default=default, repr=not secret, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that can be set from outside."""
+    """Everything that can be configured. Explanations end with the default in parentheses."""
 
-    api_key: str = field(default="", repr=False)
-    base_url: str = field(default="", repr=False)  # may hold a password
-    model: str = "gpt-6-luna"
-    effort: str = ""
-    agent_id: str = ""
-    assistant_id: str = ""
-    protocol: ProtocolName = "auto"
-    name: str = "Trip planner"
-    instructions: str = INSTRUCTIONS
-    max_rounds: int = 10
-    tool_timeout: float = 30.0
-    context: int = 0
-    database_url: str = field(default="", repr=False)
-    faults: str = ""
-    transcribe_model: str = ""
-    background: bool = False
-    hosted_tools: str = ""
-    password: str = field(default="", repr=False)
-    allowed: tuple[str, ...] = ()
-    limit_user: tuple[Limit, ...] = ()
-    limit_all: tuple[Limit, ...] = ()
-    log: Literal["", "text", "json"] = ""
+    api_key: str = _setting(
+        "OPENAI_API_KEY",
+        "API key of the model's server; without it, the demo answers.",
+        "",
+        _key,
+        secret=True,
+    )
+    base_url: str = _setting(
+        "OPENAI_BASE_URL",
+        "URL of a server other than OpenAI's, such as http://localhost:11434/v1.",
+        "",
+        _url,
+        secret=True,  # it may contain a password
+    )
+    model: str = _setting("OPENAI_MODEL", "Model that answers (gpt-6-luna).", "gpt-6-luna")
+    effort: str = _setting(
+        "OPENAI_REASONING_EFFORT",
+        "none, minimal, low, medium, high, xhigh or max, as far as the model supports it.",
+        "",
+        _choice("none", "minimal", "low", "medium", "high", "xhigh", "max"),
+    )
+    agent_id: str = _setting(
+        "OPENAI_AGENT_ID", "Agent of the Agents API; its functions are found here by name."
+    )
+    assistant_id: str = _setting(
+        "OPENAI_ASSISTANT_ID", "Assistant, for servers that still support the Assistants API."
+    )
+    protocol: ProtocolName = _setting(  # noqa: RUF009
+        "ASSISTANT_PROTOCOL",
+        "auto, responses, chat, agents or assistants (auto: detected).",
+        "auto",
+        _choice(*get_args(ProtocolName)),
+    )
+    name: str = _setting("ASSISTANT_NAME", "Title of the page (Trip planner).", "Trip planner")
+    instructions: str = _setting("ASSISTANT_INSTRUCTIONS", "Instructions for the model.", INSTRUCTIONS)
+    max_rounds: int = _setting(
+        "ASSISTANT_MAX_ROUNDS", "Maximum number of responses per answer, 1 to 100 (10).", 10, _integer(1, 100)
+    )
+    tool_timeout: float = _setting(
+        "ASSISTANT_TOOL_TIMEOUT",
+        "Timeout of a function call in seconds, more than 0 and at most 3600 (30).",
+        30.0,
+        _seconds(3600),
+    )
+    context: int = _setting(
+        "ASSISTANT_CONTEXT_TOKENS",
+        "Context size of the model in tokens, for servers that truncate silently (0: unlimited).",
+        0,
+        _integer(0, 100_000_000),
+    )
+    database_url: str = _setting(
+        "ASSISTANT_DATABASE_URL",
+        "URL of the database that stores chats (a SQLite file beside the page).",
+        secret=True,
+    )
+    faults: str = _setting(
+        "ASSISTANT_FAULTS",
+        "Faults to inject, such as cut:5 or function.delay:get_weather:3 (none).",
+        "",
+        _faults,
+    )
+    transcribe_model: str = _setting(
+        "ASSISTANT_TRANSCRIBE_MODEL", "Model that transcribes speech (gpt-transcribe at OpenAI)."
+    )
+    background: bool = _setting(
+        "ASSISTANT_BACKGROUND",
+        "1: answers continue on the server when the connection is lost, if it supports that (0).",
+        False,
+        _flag,
+    )
+    hosted_tools: str = _setting(
+        "ASSISTANT_HOSTED_TOOLS",
+        "Tools that the server runs, such as web_search, mcp:wiki=https://… (none).",
+        "",
+        _hosted_tools,
+    )
+    password: str = _setting(
+        "ASSISTANT_PASSWORD",
+        "Password that all users share, at least 8 characters (none: the page is open).",
+        "",
+        _password,
+        secret=True,
+    )
+    allowed: tuple[str, ...] = _setting(
+        "ASSISTANT_ALLOWED",
+        "Users who may sign in, such as ada@example.org, @example.com; * for everyone who can sign in.",
+        (),
+        _allowed,
+    )
+    limit_user: tuple[Limit, ...] = _setting(
+        "ASSISTANT_LIMIT_USER",
+        "Usage limits per user, such as 9 messages/minute, 100000 tokens/day, 1 USD/day (none).",
+        (),
+        parse_limits,
+    )
+    limit_all: tuple[Limit, ...] = _setting(
+        "ASSISTANT_LIMIT_ALL",
+        "Usage limits for all users together, in the same format (none).",
+        (),
+        parse_limits,
+    )
+    log: Literal["", "text", "json"] = _setting(
+        "ASSISTANT_LOG",
+        "text or json: log a line per run and per function call (only warnings).",
+        "",
+        _choice("text", "json"),
+    )
+
+    @classmethod
+    def load(cls, *sources: Mapping[str, Any]) -> "Settings":
+        """Return settings from mappings of variables to values; for each variable the first source wins.
+
+        A missing or blank value is not set.
+
+        Raises:
+            SettingsError: A value is invalid; the message names the variable, the value and the remedy.
+        """
+        values = {}
+        for setting in fields(cls):
+            variable, parse = setting.metadata["variable"], setting.metadata["parse"]
+            texts = (str(source[variable]).strip() for source in sources if source.get(variable) is not None)
+            text = next(filter(None, texts), "")
+            try:
+                if text:
+                    values[setting.name] = parse(text)
+            except ValueError as error:
+                reason = error.args[0] if error.args else ""
+                raise SettingsError(
+                    N_("{name} is {value}. {reason}", name=variable, value=_shown(text), reason=reason)
+                ) from None
+        settings = cls(**values)
+        settings._check()
+        return settings
+
+    def _check(self) -> None:
+        """Raise ``SettingsError`` if settings do not fit each other."""
+        for protocol, identifier in (("agents", "agent_id"), ("assistants", "assistant_id")):
+            if self.protocol == protocol and not getattr(self, identifier):
+                needed = {item.name: item.metadata["variable"] for item in fields(self)}[identifier]
+                raise SettingsError(
+                    N_(
+                        "ASSISTANT_PROTOCOL is {protocol}, which needs {name}.",
+                        protocol=protocol,
+                        name=needed,
+                    )
+                )
+        limits = self.limit_user + self.limit_all
+        if any(limit.unit == "USD" for limit in limits) and not self.has_price:
+            raise SettingsError(
+                N_(
+                    "A limit is in USD, but the price of {model} is unknown. Limit tokens instead.",
+                    model=self.model,
+                )
+            )
 
     @property
     def demo(self) -> bool:
-        """Whether there is nothing to connect to, so that the built-in stand-in answers."""
+        """Whether no server is configured, so that the built-in demo answers."""
         return not self.api_key and not self.base_url
 
     @property
     def secrets(self) -> set[str]:
-        """The texts in these settings that nobody may read."""
+        """The texts in these settings that must not be shown."""
         headers = {"authorization": f"Bearer {self.api_key}"}
-        known = secrets_of(self.base_url, headers) | secrets_of(self.database_url, {})
-        return known | {self.password} - {""}
-
-    @classmethod
-    def load(cls, *sources: Mapping[str, Any]) -> "Settings":
-        """Settings from mappings of variable names to values; for each name the first source wins.
-
-        A value that is missing or blank counts as not set.
-
-        Raises:
-            SettingsError: A value cannot be used; the text names the variable, the value, the remedy.
-        """
-
-        def text(name: str) -> str:
-            for source in sources:
-                value = source.get(name)
-                if value is not None and str(value).strip():
-                    return str(value).strip()
-            return ""
-
-        default = cls()
-        settings = cls(
-            api_key=_key(text("OPENAI_API_KEY")),
-            base_url=_url("OPENAI_BASE_URL", text("OPENAI_BASE_URL")),
-            model=text("OPENAI_MODEL") or default.model,
-            effort=_one_of(EFFORTS, "OPENAI_REASONING_EFFORT", text("OPENAI_REASONING_EFFORT")),
-            agent_id=text("OPENAI_AGENT_ID"),
-            assistant_id=text("OPENAI_ASSISTANT_ID"),
-            protocol=cast(
-                "ProtocolName",
-                _one_of(get_args(ProtocolName), "ASSISTANT_PROTOCOL", text("ASSISTANT_PROTOCOL")) or "auto",
-            ),
-            name=text("ASSISTANT_NAME") or default.name,
-            instructions=text("ASSISTANT_INSTRUCTIONS") or default.instructions,
-            max_rounds=_whole(
-                "ASSISTANT_MAX_ROUNDS", text("ASSISTANT_MAX_ROUNDS"), default.max_rounds, 1, 100
-            ),
-            tool_timeout=_seconds(
-                "ASSISTANT_TOOL_TIMEOUT", text("ASSISTANT_TOOL_TIMEOUT"), default.tool_timeout, 3600
-            ),
-            context=_whole(
-                "ASSISTANT_CONTEXT_TOKENS",
-                text("ASSISTANT_CONTEXT_TOKENS"),
-                default.context,
-                0,
-                100_000_000,
-            ),
-            database_url=text("ASSISTANT_DATABASE_URL"),
-            faults=_faults(text("ASSISTANT_FAULTS")),
-            transcribe_model=text("ASSISTANT_TRANSCRIBE_MODEL"),
-            background=_flag("ASSISTANT_BACKGROUND", text("ASSISTANT_BACKGROUND"), default.background),
-            hosted_tools=_hosted(text("ASSISTANT_HOSTED_TOOLS")),
-            password=_password(text("ASSISTANT_PASSWORD")),
-            allowed=_allowed(text("ASSISTANT_ALLOWED")),
-            limit_user=_limits("ASSISTANT_LIMIT_USER", text("ASSISTANT_LIMIT_USER")),
-            limit_all=_limits("ASSISTANT_LIMIT_ALL", text("ASSISTANT_LIMIT_ALL")),
-            log=cast("Any", _one_of(("text", "json"), "ASSISTANT_LOG", text("ASSISTANT_LOG"))),
-        )
-        for protocol, name in (("agents", "OPENAI_AGENT_ID"), ("assistants", "OPENAI_ASSISTANT_ID")):
-            if settings.protocol == protocol and not text(name):
-                raise SettingsError(f"ASSISTANT_PROTOCOL is {protocol!r}, which needs {name} as well.")
-        in_money = any(limit.unit == "USD" for limit in settings.limit_user + settings.limit_all)
-        if in_money and not settings.has_price:
-            raise SettingsError(
-                f"A limit is in USD, but what {settings.model!r} costs there is not known here. "
-                "Set tokens instead."
-            )
-        return settings
+        texts = secrets_of(self.base_url, headers) | secrets_of(self.database_url, {})
+        return texts | {self.password} - {""}
 
     @property
     def has_price(self) -> bool:
-        """Whether it is known what an answer costs: a model of OpenAI's, asked at OpenAI."""
-        of_its_own = self.agent_id or self.assistant_id
-        return has_price(self.model) and not of_its_own and self.base_url in ("", OPENAI_URL)
+        """Whether the cost of an answer is known: an OpenAI model at OpenAI, chosen here."""
+        is_chosen_here = not self.agent_id and not self.assistant_id
+        return has_price(self.model) and is_chosen_here and self.base_url in ("", OPENAI_URL)
 
 
-def _key(value: str) -> str:
-    # The value itself is never shown: it may be a key with a slip in it.
-    if not value.isascii() or not value.isprintable() or set(value) & set(" \"'"):
-        raise SettingsError(
-            "OPENAI_API_KEY holds a space or a character that no key has. Copy the key again, "
-            "in one piece and without quotes."
-        )
-    return value
-
-
-def _one_of(allowed: tuple[str, ...], name: str, value: str) -> str:
-    if value and value.lower() not in allowed:
-        raise SettingsError(f"{name} is {_shown(value)}. Set one of {', '.join(allowed)}, or leave it out.")
-    return value.lower()
-
-
-def _url(name: str, value: str) -> str:
-    if not value:
-        return ""
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or not value.isprintable() or " " in value:
-        raise SettingsError(
-            f"{name} is {_shown(value)}, which is not an address. Write it with its scheme, "
-            "such as http://localhost:11434/v1, or leave it out."
-        )
-    return value
-
-
-def _hosted(value: str) -> str:
-    try:
-        return hosted.format_hosted_tools(hosted.parse_hosted_tools(value))
-    except ValueError as error:
-        raise SettingsError(f"ASSISTANT_HOSTED_TOOLS cannot be used. {error}") from None
-
-
-def _password(value: str) -> str:
-    if value and len(value) < SHORTEST:  # the value itself is never shown
-        raise SettingsError(f"ASSISTANT_PASSWORD is too short. Set one of {SHORTEST} characters or more.")
-    return value
-
-
-def _allowed(value: str) -> tuple[str, ...]:
-    try:
-        return parse_allowed(value)
-    except ValueError as error:
-        raise SettingsError(
-            f"ASSISTANT_ALLOWED holds {str(error)!r}. Set addresses and domains with commas between them, "
-            "such as ada@example.org, @example.com."
-        ) from None
-
-
-def _limits(name: str, value: str) -> tuple[Limit, ...]:
-    try:
-        return parse_limits(value)
-    except ValueError as error:
-        raise SettingsError(f"{name} is {value!r}. {error}") from None
-
-
-def _faults(value: str) -> str:
-    try:
-        parse_faults(value)
-    except ValueError as error:
-        raise SettingsError(f"ASSISTANT_FAULTS cannot be used. {error}") from None
-    return value
-
-
-def _whole(name: str, value: str, default: int, low: int, high: int) -> int:
-    if not value:
-        return default
-    try:
-        number = int(value)
-    except ValueError:
-        number = low - 1
-    if not low <= number <= high:
-        raise SettingsError(f"{name} is {_shown(value)}. Set a whole number from {low} to {high}.")
-    return number
-
-
-def _seconds(name: str, value: str, default: float, high: float) -> float:
-    if not value:
-        return default
-    try:
-        number = float(value)
-    except ValueError:
-        number = 0.0
-    if not 0 < number <= high:
-        raise SettingsError(
-            f"{name} is {_shown(value)}. Set a number of seconds, more than 0 and at most {high:g}."
-        )
-    return number
-
-
-def _flag(name: str, value: str, default: bool) -> bool:
-    if not value:
-        return default
-    if value.lower() in ("1", "true", "yes", "on"):
-        return True
-    if value.lower() in ("0", "false", "no", "off"):
-        return False
-    raise SettingsError(f"{name} is {_shown(value)}. Set 1 or 0.")
-
-
-def _shown(value: str) -> str:
-    """A value that cannot be used, unless it seems to be a secret in the wrong place or with a slip in it."""
-    if value.startswith("sk-"):
-        return "a key"
-    if "@" in value or has_secret_query(value):
-        return "a text with a password or a key in it"
-    return repr(value)
+VARIABLES: dict[str, str] = {
+    item.metadata["variable"]: item.metadata["explanation"] for item in fields(Settings)
+}
+"""All variables with their explanations."""

@@ -244,7 +244,7 @@ def test_the_exit_status_tells_how_the_run_ended(
         (
             ["Hi"],
             {"OPENAI_BASE_URL": "x"},
-            "OPENAI_BASE_URL is 'x', which is not an address. Write it with its scheme, such as "
+            "OPENAI_BASE_URL is 'x'. Set a URL with its scheme, such as "
             "http://localhost:11434/v1, or leave it out.",
         ),
         (["--replay", "none"], {}, "none cannot be used: No such file or directory."),

@@ -1,4 +1,4 @@
-"""Settings from the outside: who wins, what counts as not set, what is refused and in which words."""
+"""Settings: which source wins, what counts as not set, and which values are refused."""
 
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError
@@ -19,7 +19,7 @@ def refusal(variables: Mapping[str, Any]) -> str:
     return str(caught.value)
 
 
-def test_with_nothing_set_there_are_defaults_and_the_demo() -> None:
+def test_without_variables_settings_have_defaults_and_the_demo_answers() -> None:
     for settings in (Settings(), Settings.load(), Settings.load({}), Settings.load({"OTHER": "x"}, {})):
         assert settings == Settings(
             api_key="",
@@ -90,21 +90,21 @@ def test_every_variable_sets_its_setting() -> None:
 @pytest.mark.parametrize(
     ("protocol", "needed"), [("agents", "OPENAI_AGENT_ID"), ("assistants", "OPENAI_ASSISTANT_ID")]
 )
-def test_a_protocol_that_needs_an_id_is_not_chosen_without_it(protocol: str, needed: str) -> None:
+def test_a_protocol_that_needs_an_id_is_refused_without_it(protocol: str, needed: str) -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.load({"ASSISTANT_PROTOCOL": protocol})
-    assert str(caught.value) == f"ASSISTANT_PROTOCOL is '{protocol}', which needs {needed} as well."
+    assert str(caught.value) == f"ASSISTANT_PROTOCOL is {protocol}, which needs {needed}."
     assert Settings.load({"ASSISTANT_PROTOCOL": protocol, needed: "x"}).protocol == protocol
 
 
 @pytest.mark.parametrize(
     ("value", "background"), [("yes", True), ("TRUE", True), ("off", False), ("0", False)]
 )
-def test_a_flag_is_one_or_zero_or_a_word_for_it(value: str, background: bool) -> None:
+def test_a_flag_is_one_or_zero_or_a_synonym(value: str, background: bool) -> None:
     assert Settings.load({"ASSISTANT_BACKGROUND": value}).background is background
 
 
-def test_the_first_source_that_has_a_name_wins_for_that_name() -> None:
+def test_the_first_source_of_a_variable_wins() -> None:
     settings = Settings.load(
         {"ASSISTANT_NAME": "first"},
         {"ASSISTANT_NAME": "second", "OPENAI_MODEL": "second"},
@@ -119,12 +119,12 @@ def test_a_blank_value_counts_as_not_set(blank: str | None) -> None:
     assert Settings.load({"OPENAI_MODEL": blank}, {"OPENAI_MODEL": "second"}).model == "second"
 
 
-def test_space_around_a_value_is_dropped() -> None:
+def test_whitespace_around_a_value_is_ignored() -> None:
     settings = Settings.load({"OPENAI_API_KEY": " sk-test\n", "ASSISTANT_MAX_ROUNDS": " 3 "})
     assert (settings.api_key, settings.max_rounds) == ("sk-test", 3)
 
 
-def test_numbers_may_come_as_numbers() -> None:
+def test_a_number_may_be_given_as_a_number() -> None:
     settings = Settings.load({"ASSISTANT_MAX_ROUNDS": 3, "ASSISTANT_TOOL_TIMEOUT": 0.5})
     assert (settings.max_rounds, settings.tool_timeout) == (3, 0.5)
 
@@ -138,11 +138,11 @@ def test_numbers_may_come_as_numbers() -> None:
         ({"OPENAI_BASE_URL": "http://localhost/v1"}, False),
     ],
 )
-def test_the_demo_answers_where_there_is_nothing_to_connect_to(variables: dict[str, str], demo: bool) -> None:
+def test_the_demo_answers_where_no_server_is_configured(variables: dict[str, str], demo: bool) -> None:
     assert Settings.load(variables).demo is demo
 
 
-def test_settings_do_not_change_and_serve_as_a_key() -> None:
+def test_settings_are_frozen_and_hashable() -> None:
     settings = Settings.load({"OPENAI_API_KEY": "sk-test"})
     with pytest.raises(FrozenInstanceError):
         settings.model = "other"  # type: ignore[misc]
@@ -152,7 +152,7 @@ def test_settings_do_not_change_and_serve_as_a_key() -> None:
 # --- the key ----------------------------------------------------------------------------------------
 
 
-def test_the_key_is_not_in_what_settings_print() -> None:
+def test_the_key_is_not_printed() -> None:
     settings = Settings.load({"OPENAI_API_KEY": "sk-secret"})
     assert "secret" not in repr(settings) + str(settings) + f"{settings}"
 
@@ -162,22 +162,21 @@ def test_the_key_is_not_in_what_settings_print() -> None:
     ["sk secret", "sk-\nsecret", "sk\tsecret", "sk-sécret", "“sk-secret”", '"sk-secret"', "'sk-secret'",
      "sk-secret\x00", "sk-\x7fsecret", "sk-secret\u200b", "Bearer sk-secret", {"secret": 1}],
 )  # fmt: skip
-def test_a_key_with_a_slip_in_it_is_refused_without_being_shown(key: Any) -> None:
+def test_a_key_with_a_typo_is_refused_without_showing_it(key: Any) -> None:
     assert refusal({"OPENAI_API_KEY": key}) == (
-        "OPENAI_API_KEY holds a space or a character that no key has. Copy the key again, "
+        "OPENAI_API_KEY contains a space or another character that no key contains. Copy the key again, "
         "in one piece and without quotes."
     )
 
 
 @pytest.mark.parametrize("key", ["sk-proj-aZ_09", "ollama", "x", "a+b/c=", "eyJh.eyJz.c2ln", "key:1@2", "-"])
-def test_a_key_of_any_make_is_taken(key: str) -> None:
+def test_a_key_of_any_format_is_accepted(key: str) -> None:
     assert Settings.load({"OPENAI_API_KEY": key}).api_key == key
 
 
-def test_a_key_in_the_place_of_the_address_is_not_shown() -> None:
+def test_a_key_in_place_of_the_url_is_not_shown() -> None:
     assert refusal({"OPENAI_BASE_URL": "sk-secret"}) == (
-        "OPENAI_BASE_URL is a key, which is not an address. Write it with its scheme, such as "
-        "http://localhost:11434/v1, or leave it out."
+        "OPENAI_BASE_URL is a key. Set a URL with its scheme, such as http://localhost:11434/v1, or leave it out."
     )
 
 
@@ -190,10 +189,10 @@ def test_a_key_in_the_place_of_the_address_is_not_shown() -> None:
      "ftp://host/v1", "http://host:0/v1", "http://host:99999", "http://host:port", "http://[::1/v1",
      "http://my host/v1", "http://ho\nst/v1", "http://host/v1 # mine", "http://ho\u200bst", "x", "?"],
 )  # fmt: skip
-def test_what_is_not_an_address_is_refused(address: str) -> None:
+def test_anything_but_a_url_is_refused(address: str) -> None:
     assert refusal({"OPENAI_BASE_URL": address}) == (
-        f"OPENAI_BASE_URL is {address!r}, which is not an address. Write it with its scheme, such as "
-        "http://localhost:11434/v1, or leave it out."
+        f"OPENAI_BASE_URL is {address!r}. Set a URL with its scheme, such as http://localhost:11434/v1, "
+        "or leave it out."
     )
 
 
@@ -202,35 +201,35 @@ def test_what_is_not_an_address_is_refused(address: str) -> None:
     ["http://localhost:11434/v1", "https://api.openai.com/v1/", "http://[::1]:8000/v1", "HTTP://HOST/v1",
      "http://10.0.0.1", "https://host/v1?api-version=1", "http://bücher.example/v1"],
 )  # fmt: skip
-def test_an_address_is_taken_as_it_is(address: str) -> None:
+def test_a_url_is_used_unchanged(address: str) -> None:
     assert Settings.load({"OPENAI_BASE_URL": address}).base_url == address
 
 
 @pytest.mark.parametrize(
     "value", ["0", "101", "-1", "many", "1.5", "3.0", "1e1", "0x10", "nan", "1 2", "9" * 5000, 0, 2.0, False]
 )
-def test_a_number_of_rounds_that_cannot_be_used_is_refused(value: Any) -> None:
+def test_an_invalid_number_of_rounds_is_refused(value: Any) -> None:
     assert refusal({"ASSISTANT_MAX_ROUNDS": value}) == (
         f"ASSISTANT_MAX_ROUNDS is {str(value)!r}. Set a whole number from 1 to 100."
     )
 
 
 @pytest.mark.parametrize(("value", "rounds"), [("1", 1), ("100", 100), ("007", 7), (10, 10)])
-def test_a_number_of_rounds_within_its_limits_is_taken(value: Any, rounds: int) -> None:
+def test_a_number_of_rounds_within_its_limits_is_accepted(value: Any, rounds: int) -> None:
     assert Settings.load({"ASSISTANT_MAX_ROUNDS": value}).max_rounds == rounds
 
 
 @pytest.mark.parametrize(
     "value", ["0", "-1", "3600.1", "nan", "inf", "-inf", "1e9", "soon", "30s", "1,5", 0, 0.0, False]
 )
-def test_a_timeout_that_cannot_be_used_is_refused(value: Any) -> None:
+def test_an_invalid_timeout_is_refused(value: Any) -> None:
     assert refusal({"ASSISTANT_TOOL_TIMEOUT": value}) == (
         f"ASSISTANT_TOOL_TIMEOUT is {str(value)!r}. Set a number of seconds, more than 0 and at most 3600."
     )
 
 
 @pytest.mark.parametrize(("value", "seconds"), [("0.001", 0.001), ("3600", 3600.0), ("1e1", 10.0), (5, 5.0)])
-def test_a_timeout_within_its_limits_is_taken(value: Any, seconds: float) -> None:
+def test_a_timeout_within_its_limits_is_accepted(value: Any, seconds: float) -> None:
     assert Settings.load({"ASSISTANT_TOOL_TIMEOUT": value}).tool_timeout == seconds
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Literal, cast
 
 from assistant.errors import LimitExceeded, LimitScope
+from assistant.locale import N_
 
 Unit = Literal["messages", "tokens", "USD"]
 Period = Literal["minute", "day"]
@@ -53,7 +54,7 @@ def parse_limits(text: str) -> tuple[Limit, ...]:
     for item in filter(None, map(str.strip, text.split(","))):
         match = _LIMIT.fullmatch(item)
         if match is None or not (amount := float(match[1])):
-            raise ValueError("Write limits such as 20 messages/minute, 500000 tokens/day, 5 USD/day.")
+            raise ValueError(N_("Set limits such as 20 messages/minute, 500000 tokens/day, 5 USD/day."))
         unit = {"message": "messages", "token": "tokens", "usd": "USD"}[match[2].lower().removesuffix("s")]
         limits.append(Limit(amount, cast("Unit", unit), cast("Period", match[3].lower())))
     return tuple(limits)

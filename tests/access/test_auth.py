@@ -108,7 +108,7 @@ def test_a_list_of_allowed_users_with_anything_else_is_refused(entry: str) -> No
     with pytest.raises(SettingsError) as caught:
         Settings.load({"ASSISTANT_ALLOWED": f"ada@example.org, {entry}"})
     assert str(caught.value) == (
-        f"ASSISTANT_ALLOWED holds {entry!r}. Set addresses and domains with commas between them, such as "
+        f"ASSISTANT_ALLOWED contains {entry!r}. Set addresses and domains, separated by commas, such as "
         "ada@example.org, @example.com."
     )
 
@@ -175,7 +175,7 @@ def test_wrong_passwords_are_throttled() -> None:
 def test_a_short_password_is_refused_without_showing_it() -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.load({"ASSISTANT_PASSWORD": "canary"})
-    assert str(caught.value) == "ASSISTANT_PASSWORD is too short. Set one of 8 characters or more."
+    assert str(caught.value) == "ASSISTANT_PASSWORD is too short. Use at least 8 characters."
     assert PASSWORD not in repr(Settings.load({"ASSISTANT_PASSWORD": PASSWORD}))
 
 

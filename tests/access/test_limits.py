@@ -32,7 +32,7 @@ def test_anything_else_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.load({"ASSISTANT_LIMIT_ALL": text})
     assert str(caught.value) == (
-        f"ASSISTANT_LIMIT_ALL is {text!r}. Write limits such as 20 messages/minute, 500000 tokens/day, "
+        f"ASSISTANT_LIMIT_ALL is {text!r}. Set limits such as 20 messages/minute, 500000 tokens/day, "
         "5 USD/day."
     )
 
@@ -42,7 +42,7 @@ def test_anything_else_is_refused_with_an_example(text: str) -> None:
     [{"OPENAI_MODEL": "my-model"}, {"OPENAI_BASE_URL": "http://here/v1"}, {"OPENAI_AGENT_ID": "agent_1"}],
 )
 def test_a_limit_in_usd_needs_a_known_price(variables: dict[str, str]) -> None:
-    with pytest.raises(SettingsError, match="Set tokens instead"):
+    with pytest.raises(SettingsError, match="Limit tokens instead"):
         Settings.load({"ASSISTANT_LIMIT_ALL": "5 USD/day", **variables})
     assert Settings.load({"ASSISTANT_LIMIT_ALL": "5 USD/day"}).limit_all
     assert Settings.load({"ASSISTANT_LIMIT_ALL": "5 tokens/day", **variables}).limit_all

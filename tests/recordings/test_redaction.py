@@ -438,7 +438,7 @@ def test_a_remote_server_whose_address_has_a_key_in_it_is_refused_without_it(add
     """For it is part of every request, and whoever sees the page can look at those."""
     [problem] = problems({"ASSISTANT_HOSTED_TOOLS": f"web_search, mcp:wiki={address}"})
     assert problem == (
-        "ASSISTANT_HOSTED_TOOLS cannot be used. The address of 'wiki' contains a user name, a password "
+        "ASSISTANT_HOSTED_TOOLS is invalid. The address of 'wiki' contains a user name, a password "
         "or a key, which users of the page could read. Use a server that needs none."
     )
 

@@ -230,7 +230,7 @@ def test_new_chat_leaves_the_old_thread_where_it_is(server: ModelServer, open_pa
     [
         ("ASSISTANT_MAX_ROUNDS", "many", "ASSISTANT_MAX_ROUNDS is 'many'. Set a whole number from 1 to 100."),
         ("ASSISTANT_TOOL_TIMEOUT", "-1", "ASSISTANT_TOOL_TIMEOUT is '-1'. Set a number of seconds"),
-        ("OPENAI_BASE_URL", "localhost", "OPENAI_BASE_URL is 'localhost', which is not an address."),
+        ("OPENAI_BASE_URL", "localhost", "OPENAI_BASE_URL is 'localhost'. Set a URL with its scheme"),
     ],
 )
 def test_a_wrong_setting_is_a_sentence_on_the_page(

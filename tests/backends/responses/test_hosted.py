@@ -144,7 +144,7 @@ def test_what_is_no_tool_is_said_in_one_sentence(written: str, shown: str) -> No
     with pytest.raises(SettingsError) as caught:
         Settings.load({"ASSISTANT_HOSTED_TOOLS": f"web_search, {written}"})
     assert str(caught.value) == (
-        f"ASSISTANT_HOSTED_TOOLS cannot be used. {shown} is not a hosted tool, or it is "
+        f"ASSISTANT_HOSTED_TOOLS is invalid. {shown} is not a hosted tool, or it is "
         "incomplete. Separate the tools with commas: web_search, code_interpreter, image_generation, "
         "file_search, file_search:VECTOR-STORE-ID, mcp:NAME=https://…"
     )
