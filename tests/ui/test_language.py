@@ -29,7 +29,7 @@ def test_the_browsers_language_decides(
 
 def test_parameters_are_inserted_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(language, "language", lambda: "ja")
-    assert language._("It is not deleted. {why}", why="{why} {0}") == "削除できませんでした。{why} {0}"
+    assert language._("{name} is empty.", name="{name} {0}") == "{name} {0} は空です。"
     assert language._("{nobody} has translated this.") == "{nobody} has translated this."
     assert language.ngettext("{count} remark", "{count} remarks", 2) == "指摘 2 件"
     assert language.translate(N_("Stopped.")) == "停止しました。"
