@@ -1,6 +1,7 @@
 """What the tests share: a model server on a real socket, and assistants connected to it."""
 
 import gc
+import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -98,7 +99,14 @@ def assistant(server: ModelServer, connect_to: Connect) -> Assistant:
 
 
 def pytest_collection_finish() -> None:
-    """Leave everything that is imported out of garbage collections: half a million objects."""
+    """Spare each test what costs most around it.
+
+    pytest attaches its handlers to every logger that does not propagate; Streamlit has seventy of them. And what is
+    imported, half a million objects, is looked through in every full garbage collection.
+    """
+    for logger in logging.root.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger):
+            logger.propagate = True
     gc.collect()
     gc.freeze()
 
