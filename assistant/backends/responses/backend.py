@@ -5,14 +5,14 @@ transcript, and the transcript wins (what servers keep of a cut response: github
 and openai-node/issues/2571).
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
 
 import openai
-from openai import OpenAI, Stream
+from openai import OpenAI, Stream, omit
 
 from assistant.backends.base import RemoteBackend
 from assistant.backends.client import address
@@ -27,10 +27,11 @@ from assistant.backends.error_translation import (
 from assistant.backends.files import strip_files
 from assistant.backends.parameters import without_refused_parameter
 from assistant.backends.requests import Request, RequestRegistry, repeat_once
+from assistant.backends.responses.api import ResponsesApi
 from assistant.backends.responses.files import THREAD_FILES, ThreadFiles, download
 from assistant.backends.responses.hosted import without_refused_tool
 from assistant.backends.responses.items import Item, tool_definitions
-from assistant.backends.responses.state import Conversations, ResponsesState
+from assistant.backends.responses.state import ResponsesState
 from assistant.backends.responses.stream import CompletedResponse, is_last, read, skip_shown
 from assistant.backends.stream_errors import status_of
 from assistant.errors import BackendError, Interrupted, RequestRefused, ServerFailed
@@ -104,7 +105,7 @@ class Responses(RemoteBackend):
         self._context = context
         self._effort = effort
         self._hosted = tuple(hosted)
-        self._conversations = Conversations(client, request_fields(self._hosted)[1])
+        self._api = ResponsesApi(client, request_fields(self._hosted)[1])
         self._requests = RequestRegistry()
 
     # --- one response, from top to bottom -----------------------------------------------------------
@@ -130,7 +131,7 @@ class Responses(RemoteBackend):
     def _open_conversation(self, state: ResponsesState) -> Generator[Event, None, None]:
         """Create a conversation, if the server has conversations."""
         try:
-            conversation = self._conversations.create([])
+            conversation = self._api.create_conversation([])
         except BackendError as error:
             if status_of(error) not in _NO_CONVERSATIONS:
                 raise
@@ -163,11 +164,11 @@ class Responses(RemoteBackend):
         """Bring the state up to date with the server, and request what comes next."""
         state = exchange.state
         if state.running and state.is_superseded:
-            self._cancel_response(state.running)
+            self._api.cancel_response(state.running)
             state.running = None
         if state.needs_reconciling and not state.running and state.conversation:
             with translate_errors(self._client):
-                state.add_items(state.new_items(self._conversations.items(state.conversation, "desc")))
+                state.add_items(state.new_items(self._api.items(state.conversation, "desc")))
         sent = state.pending_input()
         if state.conversation and not sent:
             return (yield from _adopt_answer(state))
@@ -200,28 +201,19 @@ class Responses(RemoteBackend):
         They can be sent back as they came, may have any shape, and cost a fraction of the SDK's objects. Those of a
         background response continue after a lost connection.
         """
-        api = self._client.responses.with_streaming_response
-        # As ``extra_body``, because the SDK visits every value of its own parameters: too slow for long threads.
-        connect: Callable[[], Any] = partial(api.create, stream=True, extra_body=body)
-        if state.running:
-            connect = partial(api.retrieve, state.running, stream=True)
+        position: object = omit
         delays, is_running = iter(RESUME_DELAYS), True
         try:
             with request.cancelled_on_close():
                 while True:
                     try:
-                        with translate_errors(self._client), connect() as response:
+                        with translate_errors(self._client), self._connect(body, state, position) as response:
                             request.attach(response.http_response)
                             refuse_web_page(response.http_response, self._client)
                             for event in cast("Stream[object]", response.parse(to=Stream[object])):
                                 if body.get("background") and isinstance(event, dict):
                                     self._note_running(event, state)
-                                    position = {
-                                        "stream": True,
-                                        "starting_after": event.get("sequence_number"),
-                                    }
-                                    connect = partial(api.retrieve, state.running, **position)
-                                    delays = iter(RESUME_DELAYS)
+                                    position, delays = event.get("sequence_number"), iter(RESUME_DELAYS)
                                 is_running = not is_last(event)
                                 yield event
                                 if not is_running:
@@ -235,7 +227,13 @@ class Responses(RemoteBackend):
                     request.wait(delay)
         finally:
             if is_running and request.cancelled and state.running:
-                self._cancel_response(state.running)
+                self._api.cancel_response(state.running)
+
+    def _connect(self, body: Item, state: ResponsesState, position: object) -> Any:
+        """Open the stream of a new response, or of the running one from after ``position`` on."""
+        if state.running:
+            return self._api.follow_response(state.running, position)
+        return self._api.open_response(body)
 
     # --- what goes wrong ----------------------------------------------------------------------------
 
@@ -275,7 +273,7 @@ class Responses(RemoteBackend):
             raise refusal
         # The wording differs from server to server, and it may be the model that is unknown: so look.
         is_not_found = isinstance(refusal.__cause__, openai.NotFoundError)
-        is_gone = is_not_found and not self._conversations.exists(state.conversation)
+        is_gone = is_not_found and not self._api.has_conversation(state.conversation)
         if not is_gone and refusal.code != "conversation_locked" and not _is_out_of_step(refusal):
             raise refusal
         delay = next(exchange.lock_delays, None)
@@ -289,9 +287,9 @@ class Responses(RemoteBackend):
 
     def _rebuild(self, state: ResponsesState) -> Generator[Event, None, None]:
         """Write the transcript into a new conversation and continue there."""
-        conversation = self._conversations.create(state.restart_items())
+        conversation = self._api.create_conversation(state.restart_items())
         with translate_errors(self._client):
-            items = list(self._conversations.items(conversation, "asc"))
+            items = list(self._api.items(conversation, "asc"))
         yield Note(N_("The server could not go on with its copy of this conversation; it was written anew."))
         state.items, state.conversation = strip_files(items), conversation
 
@@ -304,21 +302,15 @@ class Responses(RemoteBackend):
             return
         state.set_running(response["id"])
         if state.conversation:
-            with suppress(BackendError), translate_errors(self._client):
-                self._conversations.set_running(state.conversation, response["id"])
+            self._api.set_running(state.conversation, response["id"])
 
     def _find_running(self, conversation: str, state: ResponsesState) -> None:
         """Continue a background response that another process has requested."""
         with suppress(BackendError), translate_errors(self._client):
-            running = self._conversations.running(conversation)
-            if running and self._client.responses.retrieve(running).status in _RUNNING:
-                sent = self._conversations.response_input(running)
+            running = self._api.running(conversation)
+            if running and self._api.response_status(running) in _RUNNING:
+                sent = self._api.response_input(running)
                 state.adopt_running(running, [item for item in sent if not state.knows(item)])
-
-    def _cancel_response(self, response_id: str) -> None:
-        """Ask the server to stop a background response; a failure is ignored."""
-        with suppress(BackendError), translate_errors(self._client):
-            self._client.responses.cancel(response_id)
 
     # --- what the server keeps ----------------------------------------------------------------------
 
@@ -330,7 +322,7 @@ class Responses(RemoteBackend):
         """Return the thread of a conversation; see ``RemoteBackend``."""
         validate_id(thread_id)
         with translate_lookup_errors(self._client):
-            items = list(self._conversations.items(thread_id, "asc"))
+            items = list(self._api.items(thread_id, "asc"))
         thread = Thread(thread_id)
         state = self._state(thread)
         state.load(thread_id, items)
@@ -343,16 +335,12 @@ class Responses(RemoteBackend):
         state = self._state(thread)
         ThreadFiles(self._client, state).delete()
         if state.conversation:
-            self._conversations.delete(state.conversation)
+            self._api.delete_conversation(state.conversation)
 
     def can_resume(self, thread: Thread) -> bool:
         """Return whether a background response continues, or has completed, the answer that this thread lacks."""
         running = self._state(thread).running
-        if not running:
-            return False
-        with suppress(BackendError), translate_errors(self._client):
-            return self._client.responses.retrieve(running).status in (*_RUNNING, "completed")
-        return False
+        return running is not None and self._api.response_status(running) in (*_RUNNING, "completed")
 
     def fetch_file(self, container_id: str, file_id: str) -> bytes:
         """Return a file that the code interpreter created; see ``RemoteBackend``."""
