@@ -7,7 +7,6 @@ from assistant.markdown.escape import escape_markdown
 from assistant.session import ChatSession
 from assistant.settings import Settings
 from assistant.ui import keys
-from assistant.ui.accessibility import draw_live_region
 from assistant.ui.language import _, translate
 from assistant.ui.quotas import draw_demo_notice
 from assistant.ui.state import page_state
@@ -27,7 +26,6 @@ def configure_page(settings: Settings) -> None:
 def draw_header(session: ChatSession) -> None:
     """Draw the title with the inspector's switch and New chat, what answers, and notices."""
     draw_styles()
-    draw_live_region()
     set_thread_url(session)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(session.settings.name, anchor=False)

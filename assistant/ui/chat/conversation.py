@@ -7,15 +7,18 @@ fragment has grown beyond a few turns, one rerun of the page moves the boundary 
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import cache
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from assistant.events import Event
+from assistant.messages import Message
 from assistant.runs.worker import LiveRun
 from assistant.session import ChatSession
 from assistant.ui import keys
-from assistant.ui.accessibility import announce_ending
+from assistant.ui.accessibility import announce_ending, draw_live_region
 from assistant.ui.chat.answer import AnswerPlace, answer_chunks
 from assistant.ui.chat.approval import draw_approval
 from assistant.ui.chat.branches import draw_branches
@@ -27,6 +30,7 @@ from assistant.ui.chat.rerun_tool import draw_rerun_tool
 from assistant.ui.composer import draw_composer, draw_unsent
 from assistant.ui.language import _
 from assistant.ui.quotas import draw_limit_notice
+from assistant.ui.state import state_of
 from assistant.ui.streamlit_private import (
     Chunks,
     current_session_id,
@@ -50,6 +54,14 @@ WATCH_SECONDS = 0.5
 Watch = Callable[[], None]
 
 
+@dataclass(slots=True)
+class DrawnMessages:
+    """The messages that this browser session drew last, before the fragment and in it."""
+
+    history: list[Message] = field(default_factory=list)
+    recent: list[Message] = field(default_factory=list)
+
+
 def draw_history(session: ChatSession) -> None:
     """Draw the messages before the conversation fragment; the last exchange is the fragment's."""
     run = session.live_run
@@ -58,8 +70,22 @@ def draw_history(session: ChatSession) -> None:
     if first:
         label = _("Show earlier messages ({count})", count=first)
         st.button(label, key=keys.EARLIER, type="tertiary", on_click=session.show_earlier)
-    for position in range(first, session.boundary):
-        draw_message(session, position)
+    drawn = state_of(DrawnMessages)
+    messages = list(session.history[first : session.boundary])
+    with _area(drawn.history, messages):
+        for position in range(first, session.boundary):
+            draw_message(session, position)
+    drawn.history = messages
+
+
+def _area(drawn: list[Message], messages: list[Message]) -> DeltaGenerator:
+    """Return the container for messages, emptied unless they begin with those drawn last.
+
+    Until a script ends, the browser keeps elements of the last one whose place was not reached yet: parts of another
+    message would stay below a new one for as long as its answer streams.
+    """
+    same = len(drawn) <= len(messages) and all(old is new for old, new in zip(drawn, messages, strict=False))
+    return st.container() if same else st.empty().container()
 
 
 @st.fragment
@@ -69,6 +95,7 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
     ``watch`` is called now and then while an answer streams, to update what is drawn beside it.
     """
     session.follower = None
+    draw_live_region()  # here, because a fragment can't write to what only the page has drawn
     if session.page_outdated:
         session.page_outdated = False
         st.rerun()
@@ -101,10 +128,15 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
             draw_queue(session)
             if run:
                 _draw_stop(session, keys.STOP)
-    for position in range(session.boundary, run.position if run else len(session.history)):
-        draw_message(session, position)
+    drawn = state_of(DrawnMessages)
+    messages = list(session.history[session.boundary : run.position + 1 if run else None])
+    area, drawn.recent = _area(drawn.recent, messages), messages
+    with area:
+        for position in range(session.boundary, run.position if run else len(session.history)):
+            draw_message(session, position)
+        if run:
+            _follow(session, run, watch)
     if run:
-        _follow(session, run, watch)
         controls.empty()
         if session.inspector_open or _is_outside_outdated(session):
             st.rerun()
