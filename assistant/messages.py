@@ -79,7 +79,7 @@ class Remark:
 class Attachment:
     """An image or a file that a person put beside their words; ``data`` is its bytes in base64.
 
-    ``media_type`` is one of those in ``attachments.py``, found out by looking at the bytes.
+    ``media_type`` is found from the bytes, see ``uploads.py``.
     """
 
     name: str

@@ -44,15 +44,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "threads": {"events", "messages"},
     # Settings are checked by the modules that know what they mean.
     "settings": {"access", "errors", "locale", "recordings", "tools", "transports"},
-    "attachments": {"locale", "messages"},
+    "uploads": {"locale", "messages"},
     "markdown": set(),
     "recordings": {"events", "locale"},
     "transports": {"events", "locale", "recordings"},
     "demo": set(),
-    "tools": CORE | {"attachments", "recordings", "transports"},
+    "tools": CORE | {"uploads", "recordings", "transports"},
     "functions": {"ToolError", "tool"},
     "backends": CORE | {"demo", "recordings", "tools", "transports"},
-    "storage": CORE | {"attachments", "tools"},
+    "storage": CORE | {"uploads", "tools"},
     "access": CORE | {"recordings", "storage"},
     "observability": CORE,
     "runs": CORE | {"backends", "recordings", "storage", "tools", "transports"},
@@ -78,7 +78,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "observability",
         "access",
         "application",
-        "attachments",
+        "uploads",
         "backends",
         "recordings",
         "runs",
@@ -90,7 +90,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {
         "access",
         "application",
-        "attachments",
+        "uploads",
         "backends",
         "codegen",
         "demo",
@@ -151,7 +151,7 @@ NOT_YET_DESCRIBED = listed(
     "assistant/ui/chat "
     "assistant/ui/sandbox "
 )
-NOT_YET_UNIQUE = listed("attachments events files ")
+NOT_YET_UNIQUE = listed("events files ")
 NOT_YET_PUBLIC = listed(
     "tests/backends/responses/test_background.py "
     "tests/backends/test_context.py "

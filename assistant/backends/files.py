@@ -27,7 +27,7 @@ _DATA_FIELDS = {"input_image": "image_url", "input_file": "file_data"}
 
 
 def accepted_kinds(protocol: ProtocolName, *, demo: bool = False) -> tuple[str, ...]:
-    """Return the kinds of attachments, as in ``attachments.EVERYTHING``, that a protocol can carry.
+    """Return the kinds of attachments, as in ``uploads.ALL_KINDS``, that a protocol can carry.
 
     A model that does not accept one of them refuses it later.
     """

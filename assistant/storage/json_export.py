@@ -7,7 +7,6 @@ import json
 from contextlib import suppress
 from typing import Any
 
-from assistant.attachments import is_valid_attachment
 from assistant.errors import ThreadImportError
 from assistant.locale import N_
 from assistant.messages import Call, Message
@@ -18,6 +17,7 @@ from assistant.storage.serialization import (
     message_from_json,
 )
 from assistant.threads import Branches, Thread
+from assistant.uploads import is_valid_attachment
 
 FORMAT = "assistant-thread"
 VERSION = 1

@@ -7,7 +7,6 @@ import streamlit as st
 from streamlit.typing import ChatInputValue
 
 from assistant.access.quotas import Transcriber
-from assistant.attachments import MEGABYTE, MOST_BYTES, THIS_CONNECTION, attach
 from assistant.backends.files import accepted_kinds
 from assistant.errors import BackendError, QuotaError
 from assistant.locale import N_
@@ -17,6 +16,7 @@ from assistant.session import ChatSession, Draft
 from assistant.ui import keys
 from assistant.ui.language import _, translate
 from assistant.ui.quotas import limit_text
+from assistant.uploads import MAX_FILE_BYTES, MEGABYTE, THIS_CONNECTION, attach
 
 Submission = tuple[str, list[Attachment]]
 """The text and the attachments of a message."""
@@ -32,7 +32,7 @@ def draw_composer(session: ChatSession) -> Submission:
         _("Ask anything"),
         key=keys.PROMPT,
         accept_file="multiple",
-        max_upload_size=MOST_BYTES // MEGABYTE,
+        max_upload_size=MAX_FILE_BYTES // MEGABYTE,
         accept_audio=session.transcriber is not None,
     )
     return read_submission(session, value)
@@ -51,8 +51,8 @@ def read_submission(session: ChatSession, value: ChatInputValue | str | None) ->
     attached, problems = attach(
         ((file.name, file.getvalue()) for file in files),
         session.attachments,
-        takes=accepted_kinds(session.backend.protocol, demo=session.settings.demo),
-        taker=N_("the built-in demo") if session.settings.demo else THIS_CONNECTION,
+        accepted_kinds=accepted_kinds(session.backend.protocol, demo=session.settings.demo),
+        recipient=N_("the built-in demo") if session.settings.demo else THIS_CONNECTION,
     )
     attachments = session.attachments + attached
     if audio is None and not problems:

@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from assistant.attachments import image_type
 from assistant.errors import BackendError
 from assistant.events import Citation
 from assistant.markdown.escape import escape_markdown
 from assistant.markdown.links import markdown_url, url_host
 from assistant.ui.chat.views import offer
 from assistant.ui.language import _, translate
+from assistant.uploads import image_type
 
 Fetch = Callable[[str, str], bytes]
 """Fetches a file by the ids of its container and of itself."""

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 import pytest
 
 from assistant import Assistant, Thread, Toolbox
-from assistant.attachments import attach
 from assistant.backends.client import connect
 from assistant.backends.responses import files as responses_files
 from assistant.backends.responses.backend import Responses
@@ -19,6 +18,7 @@ from assistant.events import Event, HostedCall, Note, RunCompleted, RunFailed
 from assistant.messages import Attachment
 from assistant.settings import Settings
 from assistant.tools.hosted import parse_hosted_tools
+from assistant.uploads import attach
 from tests.servers import hosted
 from tests.servers.responses import Handler, ModelServer, calls, error, message, text
 

@@ -14,7 +14,6 @@ from pydantic import TypeAdapter
 from streamlit.testing.v1 import AppTest
 
 from assistant import Assistant, Thread, Toolbox
-from assistant.attachments import MOST, MOST_BYTES, MOST_CHARACTERS, attach, is_valid_attachment, plain_name
 from assistant.backends.client import connect
 from assistant.backends.context import count_tokens
 from assistant.backends.files import accepted_kinds
@@ -26,6 +25,14 @@ from assistant.storage.json_export import export_json, import_json
 from assistant.storage.markdown_export import export_markdown
 from assistant.storage.serialization import message_as_json, message_from_json
 from assistant.storage.store import Store
+from assistant.uploads import (
+    MAX_FILE_BYTES,
+    MAX_FILES,
+    MAX_TEXT_CHARS,
+    attach,
+    base_name,
+    is_valid_attachment,
+)
 from tests.backends.kinds import KINDS
 from tests.conftest import add
 from tests.servers.agents import AgentsServer
@@ -56,7 +63,7 @@ UNSEEN = "[Image cat.png, which cannot be shown to you]"
 # --- which are taken ---------------------------------------------------------------------------------
 
 
-def test_a_file_is_what_its_bytes_are_whatever_its_name_says() -> None:
+def test_the_type_of_a_file_is_found_from_its_bytes() -> None:
     files = [
         ("a.txt", PNG_BYTES),
         ("b", b"\xff\xd8\xff\xe0..."),
@@ -83,60 +90,59 @@ def test_a_file_is_what_its_bytes_are_whatever_its_name_says() -> None:
     assert all(is_valid_attachment(each) for each in attached)
 
 
-def test_what_cannot_be_taken_is_named_with_the_reason() -> None:
+def test_a_refused_file_is_named_with_the_reason() -> None:
     files = [
         ("old.zip", b"PK\x03\x04\xff\xfe\x00"),
         ("nothing.txt", b""),
-        ("book.txt", b"x" * (MOST_CHARACTERS + 1)),
-        ("huge.png", PNG_BYTES.ljust(MOST_BYTES + 1)),
+        ("book.txt", b"x" * (MAX_TEXT_CHARS + 1)),
+        ("huge.png", PNG_BYTES.ljust(MAX_FILE_BYTES + 1)),
         ("latin.txt", "é".encode("latin-1")),
         ("cat.png", PNG_BYTES),
     ]
-    kinds = "What can: PNG, JPEG, WebP and GIF images, PDF files, and text files of any kind."
+    kinds = "Supported: PNG, JPEG, WebP and GIF images, PDF files, and text files of any kind."
     assert attach(files) == (
         [CAT],
         [
-            f"old.zip cannot be read by a model. {kinds}",
+            f"old.zip has an unsupported type. {kinds}",
             "nothing.txt is empty.",
-            "book.txt is too long: it has 200,001 characters, and at most 200,000 can be read as a part of a "
-            "message.",
-            "huge.png is too large: it has 10 MB, at most 10 MB.",
-            f"latin.txt cannot be read by a model. {kinds}",
+            "book.txt is too long: 200,001 characters. The maximum is 200,000.",
+            "huge.png is too large: 10 MB. The maximum is 10 MB.",
+            f"latin.txt has an unsupported type. {kinds}",
         ],
     )
 
 
-def test_one_message_takes_only_so_many_and_so_much() -> None:
-    many = [(f"{number}.txt", b"x") for number in range(MOST + 1)]
+def test_the_number_and_the_size_of_files_are_limited() -> None:
+    many = [(f"{number}.txt", b"x") for number in range(MAX_FILES + 1)]
     attached, refused = attach(many)
-    assert len(attached) == MOST
-    assert refused == ["10.txt is one too many: at most 10 files go with a message."]
+    assert len(attached) == MAX_FILES
+    assert refused == ["10.txt was not attached: a message can have up to 10 files."]
     assert attach([("y.txt", b"y")], attached) == (
         [],
-        ["y.txt is one too many: at most 10 files go with a message."],
+        ["y.txt was not attached: a message can have up to 10 files."],
     )
-    large = [(f"{number}.png", PNG_BYTES.ljust(MOST_BYTES)) for number in range(3)]
+    large = [(f"{number}.png", PNG_BYTES.ljust(MAX_FILE_BYTES)) for number in range(3)]
     attached, refused = attach(large)
     assert [each.name for each in attached] == ["0.png", "1.png"]
-    assert refused == ["2.png is too much: all files of a message may have 20 MB together."]
+    assert refused == ["2.png was not attached: the files of a message can have up to 20 MB together."]
 
 
-def test_what_a_connection_does_not_take_is_said_before_anything_is_sent() -> None:
+def test_a_kind_that_the_connection_does_not_accept_is_refused_before_sending() -> None:
     files = [("cat.png", PNG_BYTES), ("t.pdf", b"%PDF-"), ("a.txt", b"a")]
-    assert attach(files, takes=accepted_kinds("agents"))[1] == [
-        "t.pdf is not attached: this connection takes no PDF files."
+    assert attach(files, accepted_kinds=accepted_kinds("agents"))[1] == [
+        "t.pdf was not attached: this connection does not accept PDF files."
     ]
-    assert attach(files, takes=accepted_kinds("assistants"))[1] == [
-        "cat.png is not attached: this connection takes no images.",
-        "t.pdf is not attached: this connection takes no PDF files.",
+    assert attach(files, accepted_kinds=accepted_kinds("assistants"))[1] == [
+        "cat.png was not attached: this connection does not accept images.",
+        "t.pdf was not attached: this connection does not accept PDF files.",
     ]
     demo = accepted_kinds("responses", demo=True)
-    assert attach(files[:1], takes=demo, taker="the built-in demo")[1] == [
-        "cat.png is not attached: the built-in demo takes no images."
+    assert attach(files[:1], accepted_kinds=demo, recipient="the built-in demo")[1] == [
+        "cat.png was not attached: the built-in demo does not accept images."
     ]
     protocols: tuple[ProtocolName, ...] = ("responses", "chat", "auto")
     for protocol in protocols:
-        assert attach(files, takes=accepted_kinds(protocol))[1] == []
+        assert attach(files, accepted_kinds=accepted_kinds(protocol))[1] == []
 
 
 @pytest.mark.parametrize(
@@ -151,7 +157,7 @@ def test_what_a_connection_does_not_take_is_said_before_anything_is_sent() -> No
     ],
 )
 def test_a_name_is_one_short_line_without_folders(given: str, name: str) -> None:
-    assert plain_name(given) == name
+    assert base_name(given) == name
 
 
 # --- what each server is told ------------------------------------------------------------------------
