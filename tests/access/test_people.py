@@ -25,6 +25,7 @@ from assistant.storage.json_export import export_json
 from assistant.storage.search import ThreadSummary
 from assistant.storage.store import Store
 from assistant.ui import keys
+from assistant.ui.sandbox.function_runner import RunnerState
 from assistant.ui.sidebar import ThreadListState
 from tests.conftest import need
 from tests.servers.agents import AgentsServer
@@ -270,15 +271,17 @@ def test_a_session_in_which_somebody_else_signs_in_keeps_nothing_of_the_first(
     chat.attachment_problems = ["hush.zip cannot be sent."]
     chat.audio, chat.transcript = b"Hush", "Hush, said aloud"
     chat.opened_recordings = [Recording("conv_hush")]
-    page.session_state["bench_result"] = ("calculate", "Hush")
-    page.session_state[keys.PAGE].states[ThreadListState].on_server = [ThreadSummary("hush", "Hush", 0.0)]
+    states = page.session_state[keys.PAGE].states
+    states[RunnerState] = RunnerState("calculate", arguments={"calculate": "Hush"})
+    states[ThreadListState].on_server = [ThreadSummary("hush", "Hush", 0.0)]
     page.run()
     assert "hush" in sent(page).lower()
     page.user = BOB
     page.run()
     assert not page.exception
-    assert "bench_result" not in page.session_state
-    assert page.session_state[keys.PAGE].states[ThreadListState] == ThreadListState()
+    states = page.session_state[keys.PAGE].states
+    assert states[ThreadListState] == ThreadListState()
+    assert RunnerState not in states
     assert session_of(page) is not chat
     assert "hush" not in sent(page).lower()
     page.toggle(key="sandbox").set_value(True).run()

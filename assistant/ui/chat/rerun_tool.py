@@ -12,6 +12,7 @@ from assistant.events import ToolResult
 from assistant.messages import Call
 from assistant.threads import Thread
 from assistant.tools.toolbox import Toolbox
+from assistant.ui.call_runner import run_call
 from assistant.ui.chat.tool_call import draw_output, label_of
 from assistant.ui.language import _
 
@@ -35,9 +36,7 @@ def _draw_call(call: Call, key: str, toolbox: Toolbox, time_limit: float) -> Non
     """One button, and what came of the call. A fragment: the rest of the page need not wait for it."""
     words = _("Run {function} again", function=label_of(call.name, call.arguments))
     if st.button(words, key=key, type="tertiary", icon=":material/replay:"):
-        from assistant.ui.sandbox.function_runner import run_once  # loads the sandbox's
-
-        st.session_state[f"{key}-result"] = run_once(toolbox[call.name], call.arguments, time_limit)
+        st.session_state[f"{key}-result"] = run_call(toolbox[call.name], call.arguments, time_limit)
     result = st.session_state.get(f"{key}-result")
     if isinstance(result, ToolResult):  # not, after an edit reloaded the package
         with st.container(border=True):

@@ -25,7 +25,7 @@ from assistant.tools.toolbox import Toolbox
 from assistant.transports.fault_spec import FUNCTIONS, STREAM, Fault, parse_faults
 from assistant.ui import keys
 from assistant.ui.language import _, translate
-from assistant.ui.sandbox.function_runner import draw_workbench
+from assistant.ui.sandbox.function_runner import draw_function_runner
 from assistant.ui.sandbox.inspector import draw_inspector
 from assistant.ui.sandbox.inspector_live import watch
 
@@ -90,7 +90,7 @@ def _draw_chosen(panel: str, session: ChatSession) -> Callable[[], None] | None:
                 args=[session],
                 help=_("Then a function need not even exist: its call can be answered by hand."),
             )
-            draw_workbench(session.toolbox, session.settings.tool_timeout)
+            draw_function_runner(session.toolbox, session.settings.tool_timeout)
         case "code":
             _draw_code(session)
         case "faults":
