@@ -8,9 +8,9 @@ import streamlit as st
 
 from assistant.events import Outcome, ToolResult
 from assistant.markdown.escape import escape_markdown
+from assistant.token_estimate import estimate_tokens
 from assistant.tools.lint import (
     LintWarning,
-    estimate_tokens,
     estimate_toolbox_tokens,
     function_param,
     lint,

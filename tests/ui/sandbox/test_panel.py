@@ -178,9 +178,9 @@ def test_the_code_of_the_last_message_is_shown(server: ModelServer, open_page: O
 
 def test_a_function_is_tried_without_a_model(open_page: Open) -> None:
     page = panel(with_sandbox(open_page()), "functions")
-    page.selectbox(key="bench_function").set_value("calculate").run()
-    page.text_input(key="bench_calculate_expression").set_value("6*7").run()
-    page.button(key="bench_run").click().run()
+    page.selectbox(key="runner_function").set_value("calculate").run()
+    page.text_input(key="runner_calculate_expression").set_value("6*7").run()
+    page.button(key="runner_run").click().run()
     assert not page.exception
     assert "42" in [each.value for each in page.code]
 
