@@ -6,7 +6,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import streamlit as st
@@ -28,6 +28,7 @@ from tests.paths import ROOT
 
 PAGE = ROOT / "streamlit_app.py"
 Open = Callable[..., AppTest]
+T = TypeVar("T")
 IS_FOOTER = re.compile(r"(^|.* · )(\d+\.\d|\d+|\d+ min \d+) s( · .*|$)").fullmatch
 
 
@@ -83,6 +84,12 @@ def chat_of(messages: list[Message], url: str = "sqlite://") -> ChatSession:
     chat = ChatSession(app)
     chat.thread = Thread("conv_1", messages)
     return chat
+
+
+def state_in(page: AppTest, kind: type[T]) -> T:
+    """What a module of the page remembers, by the class of its state."""
+    state: T = page.session_state[keys.PAGE].states[kind]
+    return state
 
 
 def session_of(page: AppTest) -> ChatSession:

@@ -1,8 +1,6 @@
-"""The inspector: a run as it went over the wire, seen as events, as time, as a sequence, judged, or saved.
+"""Views of a recorded run: its events, timing, sequence diagram, protocol check, and the recording itself.
 
-Not here: the list of events (``inspector_events.py``), time (``inspector_timing.py``), recording (``wire/``).
-
-The one rule: what is on a tape was said by strangers; it is shown as data, never as Markdown or HTML.
+What is in a recording comes from the model, the server and files: it is drawn as data, never as Markdown or HTML.
 """
 
 import math
@@ -18,111 +16,114 @@ from assistant.locale import N_
 from assistant.markdown.escape import escape_markdown
 from assistant.recordings.check import Finding, check
 from assistant.recordings.diagram import as_mermaid
-from assistant.recordings.entries import Entry
 from assistant.recordings.recording import Recording
 from assistant.tools.results import replace_surrogates
-from assistant.ui.language import _, translate
-from assistant.ui.sandbox.inspector_events import draw_events, go_to
-from assistant.ui.sandbox.inspector_timing import draw_timing
-from assistant.ui.sandbox.recording_list import RecordingView, desk_for
+from assistant.ui import keys
+from assistant.ui.language import _, ngettext, translate
+from assistant.ui.sandbox.event_table import draw_events, select_event
+from assistant.ui.sandbox.recording_list import RecordingList, RecordingView
+from assistant.ui.sandbox.timing import draw_timing
+from assistant.ui.state import state_of
 
-View = Literal["Events", "Timing", "Sequence", "Check", "Tape"]
+View = Literal["Events", "Timing", "Sequence", "Check", "Recording"]
 
 VIEWS: dict[View, str] = {
     "Events": N_("Events"),
     "Timing": N_("Timing"),
     "Sequence": N_("Sequence"),
     "Check": N_("Check"),
-    "Tape": N_("Tape"),
+    "Recording": N_("Recording"),
 }
-VIEW = "inspector_view"
-
-MOST_FINDINGS = 50
-SPEEDS = {"1×": 1.0, "10×": 10.0, N_("At once"): math.inf}
+MAX_FINDINGS = 50
+SPEEDS = {"1×": 1.0, "10×": 10.0, "instant": math.inf}
 
 Replay = Callable[[Recording, float], None]
+"""Replays a recording in a new thread, with this speed."""
 
 
 def draw_inspector(
-    recordings: Sequence[Recording], live: bool = False, *, focus: str = "", replay: Replay | None = None
+    recordings: Sequence[Recording], *, call_id: str = "", replay: Replay | None = None
 ) -> None:
-    """Draw the inspector into whatever is open; ``recordings`` are a thread's runs, the oldest first.
+    """Draw the views of these recordings, oldest first; the user selects one of them.
 
-    ``live`` says whether the newest still goes on. With ``focus``, the id of a call, the first entry that
-    mentions it is gone to, each time. ``replay`` is called with a tape and a speed when a person asks for it.
+    With ``call_id``, the first event of this call is selected.
     """
-    desk = desk_for(recordings)
+    recording_list = state_of(RecordingList)
+    recording_list.update(recordings)
     if not recordings:
-        st.caption(
-            _("Nothing has been recorded yet. Send a message, and every event of its answer is shown here.")
-        )
+        st.caption(_("Nothing recorded yet. Send a message to see every event of its answer here."))
         return
-    if focus and desk.look_for(focus):
-        st.session_state[VIEW] = "Events"
-    # Said anew each time: after a run in which it was not drawn, the browser has forgotten it.
-    st.session_state[VIEW] = st.session_state.get(VIEW) or "Events"
-    view = st.segmented_control(
+    if call_id and recording_list.select_call(call_id):
+        st.session_state[keys.INSPECTOR_VIEW] = "Events"
+    view = _draw_views()
+    selected = recording_list.draw_selection()
+    entries = selected.recording.entries()
+    match view:
+        case "Events":
+            selected.rows.add(entries)
+            draw_events(entries, selected.rows)
+        case "Timing":
+            measurement = selected.measure(entries)
+            draw_timing(measurement.spans(), measurement.figures())
+        case "Sequence":
+            _draw_sequence(selected, len(entries))
+        case "Check":
+            _draw_check(selected, len(entries))
+        case _:
+            _draw_recording(selected.recording, len(entries), replay)
+
+
+def _draw_views() -> View:
+    # Assigned in every run: the browser forgets a widget's value in a run that does not draw it.
+    view: View = st.session_state.get(keys.INSPECTOR_VIEW) or "Events"
+    st.session_state[keys.INSPECTOR_VIEW] = view
+    st.segmented_control(
         _("View"),
         list(VIEWS),
-        key=VIEW,
-        format_func=_view_in_words,
+        key=keys.INSPECTOR_VIEW,
+        format_func=lambda name: translate(VIEWS[name]),
         required=True,
         label_visibility="collapsed",
         persist_state="session",
     )
-    sheet = desk.choose()
-    going_on = live and sheet.recording is recordings[-1]
-    entries = sheet.recording.entries()
-    match view:
-        case "Events":
-            sheet.rows.add(entries)
-            draw_events(entries, sheet.rows)
-        case "Timing":
-            measurement = sheet.measure(entries)
-            draw_timing(measurement.spans(), measurement.figures())
-        case "Sequence":
-            _draw_sequence(sheet, len(entries))
-        case "Check":
-            _draw_check(sheet, entries, going_on)
-        case _:
-            _draw_tape(sheet.recording, len(entries), going_on, replay)
+    return view
 
 
-def _view_in_words(view: View) -> str:
-    return _(VIEWS[view])
+def _draw_sequence(selected: RecordingView, size: int) -> None:
+    diagram = selected.compute(as_mermaid, size)
+    st.mermaid_chart(diagram, alt=_("Sequence diagram of the run"))
+    with st.expander(_("Text"), key=keys.INSPECTOR_MERMAID, icon=":material/code:"):
+        st.code(diagram, language="mermaid", wrap_lines=True)
 
 
-def _draw_sequence(sheet: RecordingView, size: int) -> None:
-    drawing = sheet.once(as_mermaid, size)
-    st.mermaid_chart(drawing, alt=_("Sequence diagram of the run"))
-    with st.expander(_("As text"), key="inspector_mermaid", icon=":material/code:"):
-        st.code(drawing, language="mermaid", wrap_lines=True)
+# --- check ------------------------------------------------------------------------------------------
 
 
-def _draw_check(sheet: RecordingView, entries: Sequence[Entry], going_on: bool) -> None:
-    findings = sheet.once(check, len(entries))
+def _draw_check(selected: RecordingView, size: int) -> None:
+    findings = selected.compute(check, size)
     if not findings:
-        words = N_("All {count} entries keep to the protocol.")
-        if going_on:
-            words = N_("All {count} entries so far keep to the protocol.")
-        st.success(_(words, count=f"{len(entries):,}"), icon=":material/check_circle:")
+        st.success(
+            ngettext(
+                "Protocol check passed ({count:,} event)", "Protocol check passed ({count:,} events)", size
+            ),
+            icon=":material/check_circle:",
+        )
         st.caption(
             _(
-                "Each answer ends once and says nothing after; its numbers rise; its pieces make the whole; "
-                "each call is answered once, and nothing else is; functions run only after their round ended "
-                "well."
+                "Each response ends once and nothing follows; sequence numbers rise; the pieces of a text add "
+                "up to the whole; each call has one result; functions run only after their round has ended well."
             )
         )
         return
     st.error(
-        _("{count} found that the protocol does not allow.", count=f"{len(findings):,}"),
+        ngettext("{count:,} protocol violation", "{count:,} protocol violations", len(findings)),
         icon=":material/error:",
     )
     with st.container(gap="xsmall"):
-        for number, finding in enumerate(findings[:MOST_FINDINGS]):
+        for number, finding in enumerate(findings[:MAX_FINDINGS]):
             _draw_finding(finding, number)
-    if len(findings) > MOST_FINDINGS:
-        st.caption(_("These are the first {count}.", count=MOST_FINDINGS))
+    if len(findings) > MAX_FINDINGS:
+        st.caption(_("Showing the first {count}.", count=MAX_FINDINGS))
 
 
 def _draw_finding(finding: Finding, number: int) -> None:
@@ -130,72 +131,76 @@ def _draw_finding(finding: Finding, number: int) -> None:
         if finding.entry >= 0:
             st.button(
                 f"#{finding.entry}",
-                key=f"inspector_finding_{number}",
+                key=keys.inspector_finding(number),
                 type="tertiary",
-                on_click=_show_entry,
+                on_click=_show_event,
                 args=[finding.entry],
-                help=_("Show it among the events"),
+                help=_("Show in events"),
             )
-        st.markdown(
-            f":red[{escape_markdown(finding.rule)}] {escape_markdown(replace_surrogates(translate(finding.text)))}"
-        )
+        text = escape_markdown(replace_surrogates(translate(finding.text)))
+        st.markdown(f":red[{escape_markdown(finding.rule)}] {text}")
 
 
-def _show_entry(entry: int) -> None:
-    st.session_state[VIEW] = "Events"
-    go_to(entry)
+def _show_event(position: int) -> None:
+    st.session_state[keys.INSPECTOR_VIEW] = "Events"
+    select_event(position)
 
 
-def _draw_tape(recording: Recording, size: int, going_on: bool, replay: Replay | None) -> None:
+# --- the recording ------------------------------------------------------------------------------------
+
+
+def _draw_recording(recording: Recording, size: int, replay: Replay | None) -> None:
     st.caption(
-        _(
-            "{count} entries, {size} kB. Keys, cookies and authorization are not on it; what was said is.",
-            count=f"{size:,}",
+        ngettext(
+            "{count:,} event, {size} kB. Contains the conversation; credentials are removed.",
+            "{count:,} events, {size} kB. Contains the conversation; credentials are removed.",
+            size,
             size=f"{recording.size() / 1000:,.0f}",
         )
     )
-    name = f"tape-{datetime.fromtimestamp(recording.began):%Y%m%d-%H%M%S}"
+    name = f"run-{datetime.fromtimestamp(recording.began):%Y%m%d-%H%M%S}"
     with st.container(horizontal=True):
         st.download_button(
-            _("Save the tape"),
+            _("Save recording"),
             lambda: recording.as_lines().encode(),
-            file_name=f"{name}.jsonl",
+            file_name=f"{name}.recording.jsonl",
             mime="application/jsonl",
-            key="inspector_save",
+            key=keys.INSPECTOR_SAVE,
             on_click="ignore",
             icon=":material/download:",
         )
         st.download_button(
-            _("Save as a test"),
+            _("Save as test"),
             partial(pytest_zip, recording),
             file_name=f"{name}.zip",
             mime="application/zip",
-            key="inspector_save_test",
+            key=keys.INSPECTOR_SAVE_TEST,
             on_click="ignore",
             icon=":material/science:",
-            disabled=going_on,
-            help=_("A zip of the tape and a test for pytest that plays it and looks whether all is the same"),
+            help=_(
+                "A zip file with the recording and a pytest test that replays it and compares the results"
+            ),
         )
-    if replay is None:
-        return
+    if replay is not None:
+        _draw_replay(recording, replay)
+
+
+def _draw_replay(recording: Recording, replay: Replay) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.segmented_control(
             _("Speed"),
             list(SPEEDS),
-            format_func=_,
+            format_func=lambda name: _("Instant") if name == "instant" else name,
             default="1×",
-            key="inspector_speed",
+            key=keys.INSPECTOR_SPEED,
             required=True,
             label_visibility="collapsed",
             persist_state="session",
         )
         st.button(
-            _("Play it again"),
-            key="inspector_replay",
+            _("Replay"),
+            key=keys.INSPECTOR_REPLAY,
             icon=":material/replay:",
-            on_click=lambda: replay(recording, SPEEDS[st.session_state["inspector_speed"]]),
-            disabled=going_on,
-            help=_(
-                "Through the same client, backend and loop, without a server and without running a function"
-            ),
+            on_click=lambda: replay(recording, SPEEDS[st.session_state[keys.INSPECTOR_SPEED]]),
+            help=_("Replays with the same client, backend and loop, without a server and without functions"),
         )

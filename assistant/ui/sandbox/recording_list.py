@@ -1,9 +1,4 @@
-"""What the inspector knows of each run between two drawings, and which run a person looks at.
-
-Not here: drawing what is in it (``inspector.py``).
-
-The one rule: a tape only grows, so what was worked out of it once is kept, and only what is new is looked at.
-"""
+"""The recordings that this session can inspect, and what has been computed from each of them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,110 +13,99 @@ from assistant.recordings.recording import Recording
 from assistant.recordings.requests import prompt_of
 from assistant.recordings.timeline import Measurement
 from assistant.tools.results import replace_surrogates
+from assistant.ui import keys
 from assistant.ui.language import _
-from assistant.ui.sandbox.inspector_events import go_to
-from assistant.ui.sandbox.inspector_rows import Rows, mentions
+from assistant.ui.sandbox.event_rows import EventRows, mentions
+from assistant.ui.sandbox.event_table import select_event
 
 T = TypeVar("T")
 
-RUN = "inspector_run"
+MAX_LABEL_CHARS = 60
 
 
 @dataclass(slots=True)
 class RecordingView:
-    """What has been worked out of one tape, so that only what is new has to be looked at."""
+    """A recording and what has been computed from it. A recording only grows, so only its new part is read."""
 
     recording: Recording
     number: int
-    rows: Rows = field(default_factory=Rows)
+    rows: EventRows = field(default_factory=EventRows)
     _measurement: Measurement = field(default_factory=Measurement)
     _measured: int = 0
-    prompt: str = ""
-    _done: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    _prompt: str = ""
+    _computed: dict[str, tuple[int, Any]] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
-        """The run's time, and what the person had said."""
-        self.prompt = self.prompt or replace_surrogates(" ".join(prompt_of(self.recording).split()))
+        """The number and time of the run, and the user's message."""
+        self._prompt = self._prompt or replace_surrogates(" ".join(prompt_of(self.recording).split()))
+        prompt = self._prompt
+        if len(prompt) > MAX_LABEL_CHARS:
+            prompt = prompt[: MAX_LABEL_CHARS - 1] + "…"
         zone = ZoneInfo(st.context.timezone) if st.context.timezone else None
-        words = self.prompt if len(self.prompt) <= 60 else self.prompt[:59] + "…"
-        return f"{self.number} · {datetime.fromtimestamp(self.recording.began, zone):%H:%M:%S}  {words}"
+        return f"{self.number} · {datetime.fromtimestamp(self.recording.began, zone):%H:%M:%S}  {prompt}"
 
     def measure(self, entries: Sequence[Entry]) -> Measurement:
-        """The measurement of all entries of the tape."""
+        """Return the measurement of all entries of the recording."""
         self._measurement.add(entries[self._measured :])
         self._measured = len(entries)
         return self._measurement
 
-    def once(self, work: Callable[[Recording], T], size: int) -> T:
-        """What comes of a work on the tape, done again only when the tape has grown."""
-        known = self._done.get(work.__name__)
-        if known is None or known[0] != size:
-            self._done[work.__name__] = known = size, work(self.recording)
-        done: T = known[1]
-        return done
+    def compute(self, function: Callable[[Recording], T], size: int) -> T:
+        """Return the function's value for the recording, computed once for each ``size`` of it."""
+        computed = self._computed.get(function.__name__)
+        if computed is None or computed[0] != size:
+            self._computed[function.__name__] = computed = size, function(self.recording)
+        value: T = computed[1]
+        return value
 
 
+@dataclass(slots=True)
 class RecordingList:
-    """The sheets of the runs that a person may look at; kept for as long as their session."""
+    """The views of this session's recordings, newest first."""
 
-    def __init__(self) -> None:
-        self.sheets: list[RecordingView] = []  # the newest first
-        self._made = 0
+    views: list[RecordingView] = field(default_factory=list)
+    _created: int = 0
 
-    def lay_out(self, recordings: Sequence[Recording]) -> None:
-        """Have a sheet for each tape, and look at the newest when it is new."""
-        known = {id(sheet.recording): sheet for sheet in self.sheets}
-        newest = self.sheets[0] if self.sheets else None
-        self.sheets = []
-        for recording in recordings:
-            sheet = known.get(id(recording))
-            if sheet is None:
-                self._made += 1
-                sheet = RecordingView(recording, self._made)
-            self.sheets.insert(0, sheet)
-        if self.sheets and self.sheets[0] is not newest:
-            self.look_at(self.sheets[0])
+    def update(self, recordings: Sequence[Recording]) -> None:
+        """Show these recordings, oldest first, and select the newest if it is new."""
+        known = {id(view.recording): view for view in self.views}
+        newest = self.views[0] if self.views else None
+        self.views = [known.get(id(recording)) or self._create(recording) for recording in recordings][::-1]
+        if self.views and self.views[0] is not newest:
+            self.select(self.views[0])
 
-    def look_at(self, sheet: RecordingView, entry: int | None = None) -> None:
-        """Choose a run, and perhaps one of its entries; before either is drawn."""
-        st.session_state[RUN] = sheet.number
-        go_to(entry)
+    def _create(self, recording: Recording) -> RecordingView:
+        self._created += 1
+        return RecordingView(recording, self._created)
 
-    def look_for(self, call_id: str) -> bool:
-        """Look at the first entry that mentions a call, in the newest run that has one; tell if there is."""
-        for sheet in self.sheets:
-            entries = enumerate(sheet.recording.entries())
-            number = next((number for number, entry in entries if mentions(entry, call_id)), None)
-            if number is not None:
-                self.look_at(sheet, number)
-                return True
+    def select(self, view: RecordingView, position: int | None = None) -> None:
+        """Select a recording, and an event in it. Call it before either is drawn."""
+        st.session_state[keys.INSPECTOR_RUN] = view.number
+        select_event(position)
+
+    def select_call(self, call_id: str) -> bool:
+        """Select the first event that mentions a call, in the newest recording that has one; return whether."""
+        for view in self.views:
+            for position, entry in enumerate(view.recording.entries()):
+                if mentions(entry, call_id):
+                    self.select(view, position)
+                    return True
         return False
 
-    def choose(self) -> RecordingView:
-        """Draw the choice of a run, if there is any; gives the one that was chosen."""
-        sheets = {sheet.number: sheet for sheet in self.sheets}
-        if len(sheets) == 1:
-            return self.sheets[0]
+    def draw_selection(self) -> RecordingView:
+        """Draw the choice of a recording if there are several, and return the selected one."""
+        views = {view.number: view for view in self.views}
+        if len(views) == 1:
+            return self.views[0]
         number = st.selectbox(
             _("Run"),
-            list(sheets),
-            key=RUN,
-            format_func=lambda number: sheets[number].label if number in sheets else "",
-            on_change=go_to,
+            list(views),
+            key=keys.INSPECTOR_RUN,
+            format_func=lambda number: views[number].label if number in views else "",
+            on_change=select_event,
             args=[None],
             label_visibility="collapsed",
             persist_state="session",
         )
-        return sheets.get(number, self.sheets[0])
-
-
-def desk_for(recordings: Sequence[Recording]) -> RecordingList:
-    """The desk of this session, with these tapes, the oldest first."""
-    kept = st.session_state.get("inspector_desk")
-    desk = (
-        kept if isinstance(kept, RecordingList) else RecordingList()
-    )  # not, after an edit reloaded the package
-    st.session_state["inspector_desk"] = desk
-    desk.lay_out(recordings)
-    return desk
+        return views.get(number, self.views[0])

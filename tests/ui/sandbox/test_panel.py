@@ -1,4 +1,4 @@
-"""The sandbox beside the chat, run in process: its panels, and what is set there."""
+"""The inspector beside the chat: its tabs, and what is set there."""
 
 import io
 import json
@@ -9,8 +9,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from assistant.recordings.entries import entry_as_json
+from assistant.ui.sandbox.event_table import EventSelection
 from tests.servers.responses import ModelServer, call, calls, text
-from tests.ui.page import Open, ask, label, recording_of, session_of, shown
+from tests.ui.page import Open, ask, label, recording_of, session_of, shown, state_in
 
 
 def with_sandbox(page: AppTest) -> AppTest:
@@ -29,15 +30,15 @@ def captions(page: AppTest) -> str:
     return "\n".join(each.value for each in page.caption)
 
 
-def test_the_sandbox_is_closed_until_somebody_opens_it(open_page: Open) -> None:
+def test_the_inspector_is_closed_until_the_user_opens_it(open_page: Open) -> None:
     page = open_page()
     assert not [each for each in page.main if each.type == "segmented_control"]
     with_sandbox(page)
     assert page.segmented_control(key="sandbox_panel").value == "run"
-    assert "Nothing has been recorded yet" in captions(page)
+    assert "Nothing recorded yet" in captions(page)
 
 
-def test_a_run_is_on_a_tape_with_its_requests_and_events(server: ModelServer, open_page: Open) -> None:
+def test_a_run_is_recorded_with_its_requests_and_events(server: ModelServer, open_page: Open) -> None:
     page = with_sandbox(open_page(OPENAI_BASE_URL=server.url))
     server.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
     ask(page, "6*7?")
@@ -55,10 +56,10 @@ def test_a_run_is_on_a_tape_with_its_requests_and_events(server: ModelServer, op
         "RunCompleted",
     ]
     page.segmented_control(key="inspector_view").set_value("Check").run()
-    assert "keep to the protocol" in page.success[0].value
+    assert "Protocol check passed" in page.success[0].value
 
 
-def test_from_a_call_it_is_one_click_to_its_events(server: ModelServer, open_page: Open) -> None:
+def test_a_call_leads_to_its_events_with_one_click(server: ModelServer, open_page: Open) -> None:
     page = with_sandbox(open_page(OPENAI_BASE_URL=server.url))
     server.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
     ask(page, "6*7?")
@@ -66,19 +67,19 @@ def test_from_a_call_it_is_one_click_to_its_events(server: ModelServer, open_pag
     next(each for each in page.button if str(each.key).endswith("-events")).click().run()
     assert not page.exception
     assert page.segmented_control(key="sandbox_panel").value == "run"
-    entry = recording_of(page).entries()[page.session_state["inspector_entry"]]
+    entry = recording_of(page).entries()[state_in(page, EventSelection).position or 0]
     assert "calculate" in json.dumps(entry_as_json(entry))
 
 
-def test_each_thread_has_its_own_tapes(server: ModelServer, open_page: Open) -> None:
+def test_each_thread_has_its_own_recordings(server: ModelServer, open_page: Open) -> None:
     page = with_sandbox(open_page(OPENAI_BASE_URL=server.url))
     server.plays(text("Hello."))
     ask(page, "Hi")
     page.button(key="new_chat").click().run()
-    assert "Nothing has been recorded yet" in captions(page)
+    assert "Nothing recorded yet" in captions(page)
 
 
-def test_a_tape_is_played_in_a_thread_of_its_own_without_a_server(
+def test_a_recording_is_replayed_in_its_own_thread_without_a_server(
     server: ModelServer, open_page: Open
 ) -> None:
     page = with_sandbox(open_page(OPENAI_BASE_URL=server.url))
@@ -86,8 +87,8 @@ def test_a_tape_is_played_in_a_thread_of_its_own_without_a_server(
     ask(page, "6*7?")
     page.run()
     before, thread = shown(page), session_of(page).thread
-    page.segmented_control(key="inspector_view").set_value("Tape").run()
-    page.segmented_control(key="inspector_speed").set_value("At once").run()
+    page.segmented_control(key="inspector_view").set_value("Recording").run()
+    page.segmented_control(key="inspector_speed").set_value("instant").run()
     page.button(key="inspector_replay").click().run()
     page.run()
     assert [each for each in shown(page) if each[0] == "user"] == [("user", [("text", "6*7?")])]
@@ -98,7 +99,7 @@ def test_a_tape_is_played_in_a_thread_of_its_own_without_a_server(
     assert len(server.asked) == 2
 
 
-def test_a_tape_that_comes_with_the_project_is_one_click_away(open_page: Open) -> None:
+def test_a_sample_recording_is_replayed_with_one_click(open_page: Open) -> None:
     page = open_page()
     page.button(key="example_recording_a_function_that_fails").click().run(timeout=60)
     page.run()
@@ -106,7 +107,7 @@ def test_a_tape_that_comes_with_the_project_is_one_click_away(open_page: Open) -
     assert label(page.status[0]).startswith('**calculate**(expression="1/0") · failed')
 
 
-def test_what_is_broken_on_purpose_is_said_and_happens_in_this_session_alone(
+def test_a_fault_is_announced_and_applies_to_this_session_only(
     server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("assistant.ui.login.is_localhost", lambda: True)
@@ -126,12 +127,12 @@ def test_what_is_broken_on_purpose_is_said_and_happens_in_this_session_alone(
     assert ("markdown", "One two three four") in shown(other)[-1][1]
 
 
-def test_who_comes_from_elsewhere_breaks_nothing(open_page: Open) -> None:
+def test_only_local_users_can_inject_faults(open_page: Open) -> None:
     page = with_sandbox(open_page())
-    assert page.segmented_control(key="sandbox_panel").options == ["Run", "Functions", "Code"]
+    assert page.segmented_control(key="sandbox_panel").options == ["Run log", "Functions", "Code"]
 
 
-def test_a_fault_that_there_is_not_is_told_and_breaks_nothing(
+def test_an_unknown_fault_is_reported_and_not_injected(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("assistant.ui.login.is_localhost", lambda: True)
@@ -143,7 +144,7 @@ def test_a_fault_that_there_is_not_is_told_and_breaks_nothing(
     assert not page.warning
 
 
-def test_with_ask_me_every_call_waits_and_can_be_answered_by_hand(
+def test_every_call_can_wait_for_the_user_who_provides_its_result(
     server: ModelServer, open_page: Open
 ) -> None:
     page = panel(with_sandbox(open_page(OPENAI_BASE_URL=server.url)), "functions")
@@ -164,9 +165,9 @@ def test_with_ask_me_every_call_waits_and_can_be_answered_by_hand(
     assert told[-1]["output"] == '{"weather": "sunny"}'
 
 
-def test_the_code_of_the_last_message_is_shown(server: ModelServer, open_page: Open) -> None:
+def test_the_last_message_is_shown_as_code(server: ModelServer, open_page: Open) -> None:
     page = with_sandbox(open_page(OPENAI_BASE_URL=server.url))
-    assert "Say something first" in captions(panel(page, "code"))
+    assert "Send a message to see it" in captions(panel(page, "code"))
     server.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
     ask(page, "6*7?")
     page.run()
@@ -176,7 +177,7 @@ def test_the_code_of_the_last_message_is_shown(server: ModelServer, open_page: O
     assert request.startswith("curl ")
 
 
-def test_a_function_is_tried_without_a_model(open_page: Open) -> None:
+def test_a_function_runs_without_a_model(open_page: Open) -> None:
     page = panel(with_sandbox(open_page()), "functions")
     page.selectbox(key="runner_function").set_value("calculate").run()
     page.text_input(key="runner_calculate_expression").set_value("6*7").run()
@@ -185,7 +186,7 @@ def test_a_function_is_tried_without_a_model(open_page: Open) -> None:
     assert "42" in [each.value for each in page.code]
 
 
-def test_a_tape_saved_as_a_test_holds_the_tape_and_the_test(server: ModelServer, open_page: Open) -> None:
+def test_a_test_saved_from_a_recording_holds_both(server: ModelServer, open_page: Open) -> None:
     from assistant.codegen.pytest_file import pytest_zip
 
     page = with_sandbox(open_page(OPENAI_BASE_URL=server.url))

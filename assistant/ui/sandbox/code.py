@@ -1,0 +1,35 @@
+"""The code tab: the last message and its request, as code that needs only the SDK."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from assistant.codegen.curl import curl_command
+from assistant.codegen.script import turn_script
+from assistant.recordings.requests import answer_request_of, base_url_of
+from assistant.session import ChatSession
+from assistant.tools.toolbox import Toolbox
+from assistant.ui.language import _
+
+
+def draw_code(session: ChatSession) -> None:
+    """Draw a script that repeats the last message, and the last recorded request as a command for curl."""
+    questions = [message.text for message in session.history if message.role == "user"]
+    if not questions:
+        st.caption(_("Send a message to see it here as code that needs only the SDK."))
+        return
+    called = {call.name for message in session.history[-1:] for call in message.calls}
+    toolbox = Toolbox(*(tool for tool in session.toolbox.values() if tool.name in called))
+    uses_chat = session.backend.protocol == "chat"
+    settings = replace(session.settings, protocol="chat" if uses_chat else "responses")
+    st.caption(
+        _(
+            "Your last message with the SDK alone: the loop, and the functions that were called. It needs "
+            "your API key in the environment."
+        )
+    )
+    st.code(turn_script(settings, toolbox, questions[-1]), language="python")
+    if session.recordings and (request := answer_request_of(session.recordings[-1])):
+        st.caption(_("One request as it was sent"))
+        command = curl_command(request, base_url_of(session.recordings[-1]))
+        st.code(command, language="bash", wrap_lines=True)

@@ -1,0 +1,72 @@
+"""The faults tab: break the stream or functions on purpose, and see what to expect."""
+
+from collections.abc import Collection
+
+import streamlit as st
+
+from assistant.markdown.escape import escape_markdown
+from assistant.session import ChatSession
+from assistant.tools.fault_injection import with_faults
+from assistant.transports.fault_spec import FUNCTIONS, STREAM, Fault, parse_faults
+from assistant.ui import keys
+from assistant.ui.language import _, translate
+
+
+def draw_faults(session: ChatSession) -> None:
+    """Draw the input of the session's faults, and what each of them does."""
+    st.caption(_("Applies from your next message, in this session only."))
+    st.session_state.setdefault(keys.FAULTS, session.settings.faults)
+    text = st.text_input(
+        _("Faults"),
+        key=keys.FAULTS,
+        on_change=_set_faults,
+        args=[session],
+        placeholder="cut:5, slow:200, 429:2@2, function.raise:get_weather",
+        help=_(
+            "A fault and the number of its event or its amount. @2 limits it to the second round. random picks "
+            "a fault; seed=7 makes the choice repeatable."
+        ),
+        persist_state="session",
+    )
+    try:
+        with_faults(session.toolbox, faults := parse_faults(text))
+        for fault in faults:
+            _draw_fault(fault)
+    except ValueError as error:
+        st.error(escape_markdown(translate(error.args[0])), icon=":material/error:")
+    _draw_kinds(session, _("Stream faults"), STREAM, keys.FAULTS_STREAM)
+    _draw_kinds(session, _("Function faults"), FUNCTIONS, keys.FAULTS_FUNCTIONS)
+    if text:
+        st.button(
+            _("Clear faults"),
+            key=keys.CLEAR_FAULTS,
+            icon=":material/healing:",
+            on_click=_clear,
+            args=[session],
+        )
+
+
+def _draw_fault(fault: Fault) -> None:
+    with st.container(border=True, gap="xxsmall"):
+        st.markdown(f"**{escape_markdown(str(fault))}** {escape_markdown(translate(fault.describe()))}")
+        st.caption(_("Expected: {outcome}", outcome=escape_markdown(translate(fault.expected()))))
+
+
+def _draw_kinds(session: ChatSession, label: str, kinds: Collection[str], key: str) -> None:
+    st.pills(label, list(kinds), key=key, on_change=_add_fault, args=[session, key])
+
+
+def _set_faults(session: ChatSession) -> None:
+    session.faults = st.session_state[keys.FAULTS]
+
+
+def _add_fault(session: ChatSession, key: str) -> None:
+    kind, st.session_state[key] = st.session_state[key], None
+    faults = st.session_state[keys.FAULTS].strip(" ,")
+    st.session_state[keys.FAULTS] = ", ".join(filter(None, [faults, kind]))
+    _set_faults(session)
+
+
+def _clear(session: ChatSession) -> None:
+    st.session_state[keys.FAULTS] = ""
+    _set_faults(session)
