@@ -4,11 +4,11 @@
         server.plays(calls(call("add", a=1, b=2)), text("Three."))
         ...point the SDK at server.url...
 
-It stores sessions and refuses what the real service refuses, in its words: a result that no call waits for, an unknown
-session, a session that cannot be deleted yet.
+It stores sessions and refuses what the real service refuses, in its words: a result that no call waits for,
+an unknown session, a session that cannot be deleted yet.
 
-A turn continues without a listener. ``Play.keeps`` defines how a turn ends whose connections were cut: it fails
-(``nothing``), is completed at once (``all``), or as soon as the session has been retrieved (``late``).
+A turn continues without a listener. ``Play.keeps`` defines how a turn ends whose connections were cut: it
+fails (``nothing``), is completed at once (``all``), or as soon as the session has been retrieved (``late``).
 """
 
 import json
@@ -120,9 +120,9 @@ class Session:
 class AgentsServer(ModelServer):
     """Plays its scripts as an agent's turns; ``functions`` are those that the agent declares.
 
-    ``noisy`` sends every event twice and unrelated events between them. ``stale`` lists calls again that have their
-    results. ``slow`` is how many results are refused because the call is not known yet. ``objects`` sends arguments as
-    objects.
+    ``noisy`` sends every event twice and unrelated events between them. ``stale`` lists calls again that have
+    their results. ``slow`` is how many results are refused because the call is not known yet. ``objects``
+    sends arguments as objects.
     """
 
     def __init__(self, functions: tuple[str, ...] = ("add",)) -> None:

@@ -5,8 +5,9 @@
         ...point the SDK at server.url...
         assert server.asked[1]["tool_outputs"] == [...]
 
-It stores threads, messages and runs, and refuses what the real service refused, in its words: a message while a run
-is active, a part of the outputs, outputs that no run waits for. A script that is left over fails the test.
+It stores threads, messages and runs, and refuses what the real service refused, in its words: a message while
+a run is active, a part of the outputs, outputs that no run waits for. A script that is left over fails the
+test.
 """
 
 import json
@@ -38,8 +39,8 @@ class Run:
 class AssistantsServer(ModelServer):
     """Plays its scripts on a free port of this machine; use it in a ``with`` block.
 
-    ``Play.keeps`` defines what a cut run leaves behind: ``nothing`` (the run failed), ``all`` (it ended well) or
-    ``late`` (it continues, and ends well after its status was requested).
+    ``Play.keeps`` defines what a cut run leaves behind: ``nothing`` (the run failed), ``all`` (it ended well)
+    or ``late`` (it continues, and ends well after its status was requested).
     """
 
     def __init__(self, *, speaks: bool = True) -> None:

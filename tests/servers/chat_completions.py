@@ -1,4 +1,4 @@
-"""A loopback server that plays scripts over Chat Completions, refuses what the real service refuses, and stores nothing."""
+"""A loopback server that plays scripts over Chat Completions and refuses what the real service refuses."""
 
 import json
 import time
@@ -133,7 +133,7 @@ def refusal_of(messages: list[Json]) -> str:
             continue
         if pending:
             return (
-                "An assistant message with 'tool_calls' must be follpending by tool messages responding to each "
+                "An assistant message with 'tool_calls' must be followed by tool messages responding to each "
                 f"'tool_call_id'. The following tool_call_ids did not have response messages: {pending}"
             )
         if role == "assistant":

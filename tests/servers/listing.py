@@ -25,8 +25,8 @@ OPENAI_MODELS = {
 class ListingServer(ModelServer):
     """A model server that lists models, and can be made to misbehave.
 
-    ``key`` is the only key that it accepts, if set. It never answers requests whose path ends in ``hangs_at``;
-    with ``trickles``, it sends a byte now and then.
+    ``key`` is the only key that it accepts, if set. It never answers requests whose path ends in
+    ``hangs_at``; with ``trickles``, it sends a byte now and then.
     """
 
     def __init__(self, body: Any = None, *, key: str = "", status: int = 200, **options: Any) -> None:

@@ -45,7 +45,7 @@ Panel = Callable[..., AppTest]
 
 @pytest.fixture
 def panel(monkeypatch: pytest.MonkeyPatch) -> Panel:
-    """Opens the panel; ``ports`` are those of the local servers, ``localhost`` is whether the visitor is local."""
+    """Opens the panel for a local or remote visitor; ``ports`` are those of the local servers."""
 
     def opened(settings: Settings, localhost: bool = True, **ports: int) -> AppTest:
         monkeypatch.setattr(connection, "find_local_servers", lambda: find_local_servers(5, ports))

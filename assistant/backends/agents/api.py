@@ -75,7 +75,7 @@ class SessionSnapshot:
 
 
 class AgentsApi:
-    """The sessions of one agent. Pages and responses are read without the SDK's models, which reject irregular ones."""
+    """The sessions of one agent. Responses are read without the SDK's models, which reject irregular ones."""
 
     def __init__(self, client: OpenAI, agent_id: str) -> None:
         self._client = client
@@ -123,7 +123,7 @@ class AgentsApi:
             return list(islice(self._pages(list_sessions, min(limit, 100)), limit))
 
     def find_session(self, state: AgentsState) -> str:
-        """Return the id of the thread's session, even if it was never received; empty if there is no session."""
+        """Return the id of the thread's session, even if it was never received; empty without a session."""
         if state.session_id or not state.creation_key:
             return state.session_id
         for session in self.newest_sessions(MAX_SEARCHED_SESSIONS):
@@ -208,8 +208,9 @@ class AgentsApi:
         if isinstance(error, UnsupportedAction):
             return RequestRefused(
                 N_(
-                    "The agent waits for something that is not a function ({message}), which this application "
-                    "cannot provide. Remove that tool from the agent, or let it run without approval.",
+                    "The agent waits for something that is not a function ({message}), which this "
+                    "application cannot provide. Remove that tool from the agent, or let it run without "
+                    "approval.",
                     message=safe_text(error, self._client),
                 ),
                 code="action_not_supported",

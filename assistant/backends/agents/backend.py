@@ -1,8 +1,8 @@
 """The backend for the Agents API.
 
 A turn continues at the server when its connection is lost, and its events are not repeated (the SDK's
-``AgentSessionStream``: "closing the stream does not cancel the backend turn"). So after an uncertain request the session
-is examined before anything is sent, and the events are listened to before an input is sent.
+``AgentSessionStream``: "closing the stream does not cancel the backend turn"). So after an uncertain request
+the session is examined before anything is sent, and the events are listened to before an input is sent.
 """
 
 from collections.abc import Generator, Iterator
@@ -144,7 +144,7 @@ class Agents(RemoteBackend):
                 was_refused = True
 
     def _attempt(self, state: AgentsState, toolbox: Toolbox, request: Request) -> Calls:
-        """Send what the session lacks and read the round that follows, or adopt a round that it has already."""
+        """Send what the session lacks and read the next round, or adopt a round that is already complete."""
         request.check()
         is_waiting, state.uncertain = state.is_waiting_for_results, True
         session_id = self._api.find_session(state)
@@ -242,7 +242,7 @@ class Agents(RemoteBackend):
     def _send_known_results(
         self, session: Object, reader: SessionReader, state: AgentsState
     ) -> Generator[Event, None, None]:
-        """Send the results that the session waits for and the thread has; read the other calls as new ones."""
+        """Send the results that the session waits for and the thread has; other calls are new ones."""
         results = state.results()
         for action in required_actions(session):
             call_id = text_at(action, "call_id")

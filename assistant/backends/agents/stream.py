@@ -1,7 +1,7 @@
 """The events of a session, translated into events of a run. Pure functions.
 
-Only what belongs to our own turn counts: a session also reports its subagents and cancelled turns, and some things
-twice. Only ``StreamError``, ``UnsupportedAction`` and ``Incomplete`` are ever raised.
+Only what belongs to our own turn counts: a session also reports its subagents and cancelled turns, and some
+things twice. Only ``StreamError``, ``UnsupportedAction`` and ``Incomplete`` are ever raised.
 """
 
 import json
@@ -40,9 +40,10 @@ class SessionRound:
 class SessionReader:
     """Translates a session's events one by one.
 
-    ``has_ended`` is set when the round ended well, and ``is_turn_complete`` as soon as its whole turn is complete.
-    Events of ``other_turns`` are ignored. With ``joined``, the turn began before the events did: a text whose
-    beginning was missed is yielded when the whole of it arrives, without the ``known_text`` of the transcript.
+    ``has_ended`` is set when the round ended well, and ``is_turn_complete`` as soon as its whole turn is
+    complete. Events of ``other_turns`` are ignored. With ``joined``, the turn began before the events did: a
+    text whose beginning was missed is yielded when the whole of it arrives, without the ``known_text`` of the
+    transcript.
     """
 
     def __init__(

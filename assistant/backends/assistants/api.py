@@ -1,7 +1,7 @@
 """The requests of the Assistants API, as plain dictionaries.
 
-They are made by path (the SDK's README, "Undocumented endpoints"): the SDK's methods for this API warn with every
-call, and such warnings cannot be silenced for one thread alone.
+They are made by path (the SDK's README, "Undocumented endpoints"): the SDK's methods for this API warn with
+every call, and such warnings cannot be silenced for one thread alone.
 """
 
 import json
@@ -182,7 +182,7 @@ class AssistantsApi:
     def _events(
         self, thread_id: str, path: list[str], body: Object, progress: RunProgress, request: Request
     ) -> Generator[tuple[str, Object], None, None]:
-        """Yield the named events of one round; if the request is cancelled, the run is cancelled at the server."""
+        """Yield the named events of one round; cancelling the request also cancels the run."""
         try:
             with translate_errors(self._client):
                 # The SDK would create models of the events, so it only opens the stream.
@@ -238,8 +238,8 @@ class AssistantsApi:
             )
         return RequestRefused(
             N_(
-                "{host} has no Assistants API. Unset OPENAI_ASSISTANT_ID, or set OPENAI_BASE_URL to a server that "
-                "has it.",
+                "{host} has no Assistants API. Unset OPENAI_ASSISTANT_ID, or set OPENAI_BASE_URL to a server "
+                "that has it.",
                 host=host(self._client),
             ),
             code="no_assistants",

@@ -1,8 +1,9 @@
 """The backend for the Assistants API.
 
 A run continues at the server when its connection is lost, and its thread accepts no messages meanwhile
-(github.com/openai/openai-python/issues/1023). So before anything is posted after an uncertain request, the last run
-is examined: if the user still waits for it, its answer is awaited and adopted; otherwise it is cancelled.
+(github.com/openai/openai-python/issues/1023). So before anything is posted after an uncertain request, the
+last run is examined: if the user still waits for it, its answer is awaited and adopted; otherwise it is
+cancelled.
 """
 
 import re
@@ -186,7 +187,7 @@ class Assistants(RemoteBackend):
         return progress.calls
 
     def _settle(self, state: AssistantsState, request: Request) -> tuple[Object, list[Object]]:
-        """Wait for the last run, or cancel it if the user has gone on; return it and the thread's new messages."""
+        """Wait for the last run, or cancel it if the user went on; return it and the new messages."""
         thread_id = state.server_thread
         run = self._api.last_run(thread_id)
         if run.get("status") in _ACTIVE:

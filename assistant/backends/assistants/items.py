@@ -1,6 +1,7 @@
 """The messages of a server's thread: text without calls. Pure functions between them and the transcript.
 
-A server's thread holds no calls. So calls whose run is lost are described as text in a message of the assistant.
+A server's thread holds no calls. So calls whose run is lost are described as text in a message of the
+assistant.
 """
 
 from collections.abc import Iterable
@@ -49,7 +50,7 @@ def item_text(item: Object) -> str:
 
 
 def transcript_of(items: Iterable[Object]) -> list[Message]:
-    """Return the transcript that the server's messages represent; consecutive ones of the assistant are one answer."""
+    """Return the transcript of the server's messages; consecutive ones of the assistant are one answer."""
     messages: list[Message] = []
     for item in items:
         if item.get("role") == "user":

@@ -47,7 +47,7 @@ class AssistantsState(SyncState):
         return self.is_waiting_for_results or (self.is_new and not self.uncertain)
 
     def has_question(self, new_items: Iterable[Object] = ()) -> bool:
-        """Return whether the server lacks a message of the user, although its thread has these new messages."""
+        """Return whether the server lacks a message of the user, even with these new messages."""
         later = self.thread.messages[self._cursor_after(new_items)[0] :]
         return any(message.role == "user" for message in later)
 
@@ -135,7 +135,7 @@ class AssistantsState(SyncState):
         return [call for call in calls if call.call_id in answered]
 
     def _pending_text(self, index: int, cursor: list[int]) -> str:
-        """Return the text of a message after a cursor; it begins with the pending calls, if their run is lost."""
+        """Return the text of a message after a cursor, with the pending calls if their run is lost."""
         message = self.thread.messages[index]
         if index >= cursor[0]:
             return message_text(message.parts)

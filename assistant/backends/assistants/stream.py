@@ -1,7 +1,7 @@
 """The events of one streamed run, translated into events of ours. Pure functions.
 
-No field is required (the names of the events: ``openai.types.beta.AssistantStreamEvent``). Only ``StreamError``,
-``Incomplete``, ``RunEnded`` and ``MissingFinalEvent`` are ever raised.
+No field is required (the names of the events: ``openai.types.beta.AssistantStreamEvent``). Only
+``StreamError``, ``Incomplete``, ``RunEnded`` and ``MissingFinalEvent`` are ever raised.
 """
 
 import json

@@ -28,8 +28,9 @@ from assistant.tools.toolbox import Toolbox
 class ChatCompletions(RemoteBackend):
     """A backend for servers that implement Chat Completions.
 
-    ``context`` is the model's context size in tokens, for servers that truncate silently; with 0, the history is
-    shortened only after the server refuses it. ``effort`` is the reasoning effort; empty means the default.
+    ``context`` is the model's context size in tokens, for servers that truncate silently; with 0, the history
+    is shortened only after the server refuses it. ``effort`` is the reasoning effort; empty means the
+    default.
     """
 
     protocol: ProtocolName = "chat"

@@ -43,7 +43,7 @@ class ChatState(SyncState):
         return self.left_out > before
 
     def name_attachments(self, refusal: BackendError) -> Note | None:
-        """Send the attachments that were refused by name from now on; return a note, or None if there are none."""
+        """Send refused attachments by name from now on; return a note, or None if none were refused."""
         note = name_refused_attachments(self.thread, self.named_only, refusal, resends_history=True)
         if note:
             self._messages = chat_messages(self.thread.messages, self.named_only)

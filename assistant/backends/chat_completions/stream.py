@@ -1,7 +1,8 @@
 """The chunks of one streamed chat completion, translated into events of a run. Pure functions.
 
-Servers differ most in how they stream calls (see ``test_stream.py``), so an id, a name or an index is used where
-there is one, and none is required. Only ``StreamError``, ``Incomplete`` and ``MissingFinalEvent`` are ever raised.
+Servers differ most in how they stream calls (see ``test_stream.py``), so an id, a name or an index is used
+where there is one, and none is required. Only ``StreamError``, ``Incomplete`` and ``MissingFinalEvent`` are ever
+raised.
 """
 
 import json
@@ -151,7 +152,7 @@ class _CompletionReader:
         yield ToolCallDelta(draft.call_id, draft.name, text)
 
     def _draft(self, index: object, server_id: str, name: str) -> _CallDraft:
-        """Return the call that a piece belongs to: the newest with its index, unless it is clearly a new call."""
+        """Return the call of a piece: the newest with its index, unless it is clearly a new call."""
         draft = next((draft for draft in reversed(self.drafts) if draft.index == index), None)
         if draft is None and index is None and self.drafts and not server_id and not name:
             draft = self.drafts[-1]

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def call_with_deadline(seconds: float, client: OpenAI, call: Callable[[OpenAI, Request], T]) -> T:
-    """Return the result of ``call``, which gets a client with this timeout and a request that can be cancelled.
+    """Return the result of ``call``, which gets a client with this timeout and a cancellable request.
 
     Raises:
         BackendError: The call failed or exceeded the deadline; a late request is cancelled.

@@ -43,7 +43,8 @@ def missing_list_results(error: BackendError, host: str, seconds: float) -> list
             return [CheckResult("Server", False, text)]
         case "not_the_api":
             text = N_(
-                "{address} returned a web page, not an API response. Check {url_setting}: it usually ends in /v1.",
+                "{address} returned a web page, not an API response. Check {url_setting}: it usually ends "
+                "in /v1.",
                 address=host,
                 url_setting=N_("the address"),
             )
