@@ -1,7 +1,7 @@
 """Report the tokens of each response of a run, as soon as it is over.
 
-Whatever a server may charge for is counted, also if the answer failed or was stopped. Tokens that the server does not
-report are estimated, rather too high than too low.
+Whatever a server may charge for is counted, also if the answer failed or was stopped. Tokens that the server
+does not report are estimated, rather too high than too low.
 """
 
 from collections.abc import Callable, Generator

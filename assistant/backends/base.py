@@ -35,7 +35,7 @@ class Backend(Protocol):
         """
 
     def cancel(self, thread: Thread) -> None:
-        """Close the connection of the response to this thread, if there is one; called from another thread."""
+        """Close the connection of the response to this thread, if any; called from another thread."""
 
 
 class RemoteThread(NamedTuple):

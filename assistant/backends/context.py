@@ -19,8 +19,8 @@ _FILE = re.compile(r'"(?:data:[\w/+.-]+;base64,[A-Za-z0-9+/=]*|attachment:[0-9a-
 def items_to_leave_out(items: list[dict[str, Any]], left_out: int, max_tokens: int | None = None) -> int:
     """Return how many items to leave out from now on, where ``left_out`` of them are left out already.
 
-    At most ``max_tokens`` remain, or half of the current size; the last turn always remains. Every turn begins with an
-    item of the role ``user``.
+    At most ``max_tokens`` remain, or half of the current size; the last turn always remains. Every turn
+    begins with an item of the role ``user``.
     """
     turns = [index for index, item in enumerate(items) if item.get("role") == "user" and index > left_out]
     size = count_tokens(items[left_out:])

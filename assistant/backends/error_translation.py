@@ -1,6 +1,7 @@
 """Translate what the SDK, the network and a server report into the errors of ``assistant.errors``.
 
-An exception of the SDK, or of the network below it, never leaves ``backends/``; no error's text contains the key.
+An exception of the SDK, or of the network below it, never leaves ``backends/``; no error's text contains the
+key.
 """
 
 import re
@@ -72,7 +73,7 @@ def require_final_event(client: OpenAI) -> Iterator[None]:
 
 @contextmanager
 def translate_lookup_errors(client: OpenAI) -> Iterator[None]:
-    """Like ``translate_errors``; and what a server says of an id that it does not know is ``UnknownThread``."""
+    """Like ``translate_errors``; what a server answers for an unknown id becomes ``UnknownThread``."""
     with translate_errors(client):
         try:
             yield

@@ -1,7 +1,7 @@
 """Attachments as a server is sent them: as files where it accepts them, else by name.
 
-A file is stored once, in the transcript. The items that a backend stores hold its digest instead; the file is put back
-when a request is sent.
+A file is stored once, in the transcript. The items that a backend stores hold its digest instead; the file is
+put back when a request is sent.
 """
 
 import base64
@@ -66,7 +66,7 @@ def responses_content(
 
 
 def chat_content(parts: list[Part], named_only: Collection[str] = ()) -> str | list[Item]:
-    """Return the content of a user's message for Chat Completions; a string if possible, as some servers require."""
+    """Return the content of a user's message for Chat Completions; a string if possible: some servers need it."""
     files: list[Item] = []
     texts: list[Part] = []
     for part in parts:
@@ -211,8 +211,9 @@ def name_refused_attachments(
 ) -> Note | None:
     """Add the digests of the refused attachments to ``named_only``, and return a note.
 
-    Those are the attachments of the last message, if it has any; else, if the request ``resends_history``, those of the
-    earlier messages, which another server may have accepted. Return None if the refusal is about something else.
+    Those are the attachments of the last message, if it has any; else, if the request ``resends_history``,
+    those of the earlier messages, which another server may have accepted. Return None if the refusal is about
+    something else.
     """
     if not _is_about_attachments(refusal):
         return None

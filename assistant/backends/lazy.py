@@ -51,7 +51,7 @@ class LazyBackend(RemoteBackend):
         return self.backend().list_threads(limit)
 
     def can_resume(self, thread: Thread) -> bool:
-        """Return whether the server continues the answer that this thread lacks; false if it is unreachable."""
+        """Return whether the server continues this thread's answer; false if it is unreachable."""
         with suppress(BackendError):
             return self.backend().can_resume(thread)
         return False

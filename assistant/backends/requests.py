@@ -1,4 +1,4 @@
-"""Requests under way: which one answers which thread, how another thread cancels it, and when it is repeated."""
+"""Requests under way: which answers which thread, how another thread cancels it, when it is repeated."""
 
 import socket
 import threading
@@ -20,8 +20,8 @@ T = TypeVar("T")
 class Request:
     """A request under way, which another thread may cancel at any moment.
 
-    ``on_cancel``, where it is set, runs in a thread of its own when the request is cancelled: it asks the server to
-    end what no reader is there to end.
+    ``on_cancel``, where it is set, runs in a thread of its own when the request is cancelled: it asks the
+    server to end what no reader is there to end.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Request:
 
     @contextmanager
     def cancelled_on_close(self) -> Iterator[None]:
-        """Mark the request as cancelled if the generator is closed, or the program interrupted, within this block."""
+        """Mark the request as cancelled if the generator is closed within this block, or on Ctrl-C."""
         try:
             yield
         except (GeneratorExit, KeyboardInterrupt):
@@ -92,9 +92,10 @@ class RequestRegistry:
 def repeat_once(
     attempt: Callable[[], Generator[Event, None, T]], thread: Thread, request: Request
 ) -> Generator[Event, None, T]:
-    """Yield from ``attempt()`` and return its value; repeat it once if the connection broke before any output.
+    """Yield from ``attempt()`` and return its value; repeat it once if the connection broke before output.
 
-    ``attempt`` compares the server's copy with the transcript before it sends anything, so that nothing is sent twice.
+    ``attempt`` compares the server's copy with the transcript before it sends anything, so that nothing is
+    sent twice.
     """
     cursor = thread.cursor
     try:

@@ -1,7 +1,7 @@
-"""What a server knows of a thread: the base of each protocol's state, kept in ``Thread.backend_state`` as JSON.
+"""What a server knows of a thread: the base of each protocol's state, in ``Thread.backend_state`` as JSON.
 
-The transcript decides. What the server lacks is found in it, and counts as known only after a response ended well; so
-a failed attempt needs no undoing: the next one finds the same input again.
+The transcript decides. What the server lacks is found in it, and counts as known only after a response ended
+well; so a failed attempt needs no undoing: the next one finds the same input again.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -37,7 +37,7 @@ class SyncState:
     protocol: ClassVar[str]
 
     cursor = Stored[list[int]](lambda: [0, 0])
-    """How much of the thread the server knows: the number of messages, and of the parts of the last of them."""
+    """How much of the thread the server knows: the number of messages, and of parts of the last one."""
 
     pending_calls = Stored[list[str]](list)
     """The ids of the calls whose results the server waits for."""
@@ -77,14 +77,14 @@ class SyncState:
         return {call.call_id: call.result for message in self.thread.messages for call in message.calls}
 
     def pending_parts(self) -> Iterator[tuple[int, Message, list[Part]]]:
-        """Yield what the server lacks: the position of each message, the message, and its parts after the cursor."""
+        """Yield what the server lacks: the position of a message, the message, and its parts after the cursor."""
         messages, parts = self.cursor
         for index in range(max(0, messages - 1), len(self.thread.messages)):
             message = self.thread.messages[index]
             yield index, message, message.parts[parts:] if index < messages else message.parts
 
     def commit(self, calls: Iterable[ToolCall]) -> None:
-        """Record that a response ended well: the server knows the whole thread and waits for these calls' results."""
+        """Record that a response ended well: the server knows the thread and waits for these calls' results."""
         self.pending_calls = [call.call_id for call in calls]
         self.cursor, self.uncertain = self.thread.cursor, False
 

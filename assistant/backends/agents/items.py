@@ -7,7 +7,7 @@ from assistant.backends import files
 from assistant.backends.files import attachment_text
 from assistant.backends.hosted_summary import summarize_call
 from assistant.backends.json_access import Object, text_at
-from assistant.backends.responses.items import messages_of, text_of
+from assistant.backends.responses.items import content_text, parse_messages
 from assistant.events import HostedCall, ToolResult
 from assistant.messages import Attachment, Call, Message, Refusal, Text
 from assistant.threads import Thread
@@ -93,11 +93,11 @@ def result_event(turn_id: str, call_id: str, result: ToolResult) -> Object:
 
 def transcript_of(items: Iterable[Object]) -> list[Message]:
     """Return the transcript that a session's items represent, without the messages of the application."""
-    return messages_of([_responses_item(item) for item in items if not _is_from_application(item)])
+    return parse_messages([_responses_item(item) for item in items if not _is_from_application(item)])
 
 
 def _is_from_application(item: Object) -> bool:
-    return item.get("role") == "user" and text_of(item.get("content")).startswith(APPLICATION_PREFIX)
+    return item.get("role") == "user" and content_text(item.get("content")).startswith(APPLICATION_PREFIX)
 
 
 def _responses_item(item: Object) -> Object:

@@ -13,7 +13,7 @@ from assistant.backends.agents.items import (
 )
 from assistant.backends.agents.stream import SessionRound, is_active
 from assistant.backends.json_access import Object, text_at
-from assistant.backends.responses.items import text_of
+from assistant.backends.responses.items import content_text
 from assistant.backends.sync_state import Stored, SyncState
 from assistant.messages import Message, Text
 
@@ -50,7 +50,7 @@ class AgentsState(SyncState):
         texts = [question_text(messages[index]) for index in questions]
         for item in items:
             if item.get("role") == "user" and item.get("turn_id") != self.turn_id:
-                text = text_of(item.get("content"))
+                text = content_text(item.get("content"))
                 texts = texts[texts.index(text) + 1 :] if text in texts else texts
         if len(texts) < 2:
             return texts

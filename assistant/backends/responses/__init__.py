@@ -1,1 +1,5 @@
-"""The Responses API, with Conversations where the server has them."""
+"""The Responses API, with a conversation at the server where it has them, and its hosted tools.
+
+``backend`` holds ``Responses``; ``items`` and ``stream`` are shared with the Agents API, which uses the same
+items.
+"""

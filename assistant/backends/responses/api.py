@@ -74,11 +74,12 @@ class ResponsesApi:
 
     def open_response(self, body: Item) -> Any:
         """Return the context manager of a new response's stream."""
-        # As ``extra_body``, because the SDK visits every value of its own parameters: too slow for long threads.
+        # As ``extra_body``, because the SDK visits every value of its own parameters: too slow for long
+        # threads.
         return self._client.responses.with_streaming_response.create(stream=True, extra_body=body)
 
     def follow_response(self, response_id: str, after: object = omit) -> Any:
-        """Return the context manager of a background response's stream, from after an event's sequence number on."""
+        """Return the context manager of a background response's stream, after an event's sequence number."""
         api: Any = self._client.responses.with_streaming_response
         return api.retrieve(response_id, stream=True, starting_after=after)
 
@@ -94,7 +95,7 @@ class ResponsesApi:
             self._client.responses.cancel(response_id)
 
     def set_running(self, conversation_id: str, response_id: str) -> None:
-        """Record in the conversation's metadata which background response is running; a failure is ignored."""
+        """Record in the conversation's metadata which response is running; a failure is ignored."""
         with suppress(BackendError), translate_errors(self._client):
             self._client.conversations.update(conversation_id, metadata={RUNNING_KEY: response_id})
 

@@ -1,8 +1,8 @@
-"""The backend for the Responses API, with a conversation at the server where it has them, else with the full history.
+"""The backend for the Responses API, with a conversation at the server if possible, else with the full history.
 
-A response that did not end well leaves the server's copy uncertain; before the next request it is compared with the
-transcript, and the transcript wins (what servers keep of a cut response: github.com/openai/openai-python/issues/3561
-and openai-node/issues/2571).
+A response that did not end well leaves the server's copy uncertain; before the next request it is compared
+with the transcript, and the transcript wins (what servers keep of a cut response:
+github.com/openai/openai-python/issues/3561 and openai-node/issues/2571).
 """
 
 from collections.abc import Generator, Iterable, Iterator
@@ -30,9 +30,9 @@ from assistant.backends.requests import Request, RequestRegistry, repeat_once
 from assistant.backends.responses.api import ResponsesApi
 from assistant.backends.responses.files import THREAD_FILES, ThreadFiles, download
 from assistant.backends.responses.hosted import without_refused_tool
-from assistant.backends.responses.items import Item, tool_definitions
+from assistant.backends.responses.items import Item
 from assistant.backends.responses.state import ResponsesState
-from assistant.backends.responses.stream import CompletedResponse, is_last, read, skip_shown
+from assistant.backends.responses.stream import CompletedResponse, is_final, read, skip_shown
 from assistant.backends.stream_errors import status_of
 from assistant.errors import BackendError, Interrupted, RequestRefused, ServerFailed
 from assistant.events import Event, Note, RoundEnded, TextBreak, TextDelta, ThreadOpened, ToolCall
@@ -40,6 +40,7 @@ from assistant.locale import N_
 from assistant.settings import ProtocolName
 from assistant.threads import Thread, unguessable_id
 from assistant.tools.hosted import HostedTool, request_fields
+from assistant.tools.lint import function_param
 from assistant.tools.toolbox import Toolbox
 
 LOCK_DELAYS = (0.5, 1.0, 2.0, 4.0)
@@ -77,12 +78,12 @@ class _Exchange:
 class Responses(RemoteBackend):
     """The backend for servers that speak the Responses API.
 
-    ``context`` is the model's context window in tokens, for servers that truncate silently; with 0, everything is sent
-    until the server refuses it. ``effort`` is the reasoning effort, if one was chosen. ``hosted`` are the server's own
-    tools to request; one that the server refuses is left out.
+    ``context`` is the model's context window in tokens, for servers that truncate silently; with 0,
+    everything is sent until the server refuses it. ``effort`` is the reasoning effort, if one was chosen.
+    ``hosted`` are the server's own tools to request; one that the server refuses is left out.
 
-    With ``background``, responses continue at the server when the connection is lost, and are followed again from
-    where they were; the server must offer that (OpenAI's guide to background mode).
+    With ``background``, responses continue at the server when the connection is lost, and are followed again
+    from where they were; the server must offer that (OpenAI's guide to background mode).
     """
 
     protocol: ProtocolName = "responses"
@@ -149,7 +150,11 @@ class Responses(RemoteBackend):
             for tool in self._hosted
             if store or tool != THREAD_FILES
         )
-        parameters: Item = {"model": self._model, "tools": tool_definitions(toolbox) + tools, "stream": True}
+        parameters: Item = {
+            "model": self._model,
+            "tools": [function_param(tool) for tool in toolbox.values()] + tools,
+            "stream": True,
+        }
         if self._instructions:
             parameters["instructions"] = self._instructions
         if include:
@@ -198,8 +203,8 @@ class Responses(RemoteBackend):
     ) -> Generator[object, None, None]:
         """Yield the events of one response as plain dictionaries.
 
-        They can be sent back as they came, may have any shape, and cost a fraction of the SDK's objects. Those of a
-        background response continue after a lost connection.
+        They can be sent back as they came, may have any shape, and cost a fraction of the SDK's objects.
+        Those of a background response continue after a lost connection.
         """
         position: object = omit
         delays, is_running = iter(RESUME_DELAYS), True
@@ -214,7 +219,7 @@ class Responses(RemoteBackend):
                                 if body.get("background") and isinstance(event, dict):
                                     self._note_running(event, state)
                                     position, delays = event.get("sequence_number"), iter(RESUME_DELAYS)
-                                is_running = not is_last(event)
+                                is_running = not is_final(event)
                                 yield event
                                 if not is_running:
                                     return
@@ -240,7 +245,7 @@ class Responses(RemoteBackend):
     def _recover(
         self, exchange: _Exchange, refusal: RequestRefused | ServerFailed, *, said_nothing: bool
     ) -> Generator[Event, None, None]:
-        """Change what the refusal is about, so that the request can be sent again; raise it if nothing helps."""
+        """Change what was refused, so that the request can be sent again; raise the refusal if nothing helps."""
         state = exchange.state
         if said_nothing and (note := state.name_attachments(refusal)):
             yield note
@@ -296,7 +301,7 @@ class Responses(RemoteBackend):
     # --- background responses -----------------------------------------------------------------------
 
     def _note_running(self, event: Item, state: ResponsesState) -> None:
-        """Record the id of a background response, here and at the server, for the process that continues it."""
+        """Record the id of a background response, here and at the server, for whichever process follows it."""
         response = event.get("response")
         if state.running or not isinstance(response, dict) or not isinstance(response.get("id"), str):
             return
@@ -338,7 +343,7 @@ class Responses(RemoteBackend):
             self._api.delete_conversation(state.conversation)
 
     def can_resume(self, thread: Thread) -> bool:
-        """Return whether a background response continues, or has completed, the answer that this thread lacks."""
+        """Return whether a background response continues or has completed this thread's answer."""
         running = self._state(thread).running
         return running is not None and self._api.response_status(running) in (*_RUNNING, "completed")
 

@@ -1,7 +1,7 @@
-"""Files at the server: the attachments that file search looks through, and the files that the code interpreter creates.
+"""Files at the server: attachments for file search, and the files that the code interpreter creates.
 
-An attachment is either found by file search or sent with its message. What was uploaded is recorded before the next
-request, so that it can be deleted.
+An attachment is either found by file search or sent with its message. What was uploaded is recorded before
+the next request, so that it can be deleted.
 """
 
 import time
@@ -60,7 +60,8 @@ class ThreadFiles:
         """Upload the attachments that are not at the server yet, and wait until they can be searched.
 
         Raises:
-            BackendError: An upload was refused, takes too long, or was cancelled. What was uploaded is recorded.
+            BackendError: An upload was refused, takes too long, or was cancelled. What was uploaded is
+            recorded.
         """
         state = self._state
         for attachment in self._attachments():

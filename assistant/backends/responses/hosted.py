@@ -1,11 +1,7 @@
-"""What the tools of the server's own did, in the events and items of the Responses API. Pure.
+"""Read what the server's own tools do, from the events and items of the Responses API. Pure: no requests.
 
-https://platform.openai.com/docs/api-reference/responses-streaming has them all.
-
-Not here: which of them are asked for (``hosted.py``), or anything else that a stream says
-(``responses_stream.py``).
-
-The one rule: all of it is data of strangers: found where it should be, bounded in size, or left out.
+https://platform.openai.com/docs/api-reference/responses-streaming lists them all. Their content comes from
+strangers, so every field is checked and limited in size.
 """
 
 import base64
@@ -26,7 +22,7 @@ from assistant.tools.views import File, split_result
 
 Item = dict[str, Any]
 
-KINDS: dict[str, HostedKind] = {
+HOSTED_KINDS: dict[str, HostedKind] = {
     "web_search_call": "web_search",
     "file_search_call": "file_search",
     "code_interpreter_call": "code_interpreter",
@@ -34,25 +30,25 @@ KINDS: dict[str, HostedKind] = {
     "mcp_call": "mcp",
     "mcp_list_tools": "mcp",
 }
-"""The items that tell of a tool's work."""
+"""The types of items that hold the call of a hosted tool."""
 
-MOST_CITATIONS = 200
-"""Sources of one response."""
+MAX_CITATIONS = 200
+"""Maximum number of citations in one response."""
 
-LONGEST_TITLE, LONGEST_ADDRESS = 300, 2_000
+MAX_TITLE_CHARS, MAX_URL_CHARS = 300, 2_000
 
 
 class HostedReader:
-    """What the tools of the server's own have done in one response so far."""
+    """The state of the hosted tools' calls in one response while its events arrive."""
 
     def __init__(self) -> None:
-        self._calls: dict[object, HostedCall] = {}  # by every name that events have for them
+        self._calls: dict[object, HostedCall] = {}  # by every key that events use for them
         self._newest: HostedCall | None = None
         self._count = 0
         self._buffer = SurrogateBuffer()
 
-    def take(self, event: Item) -> Iterator[Event]:
-        """Say what an event tells of them."""
+    def feed(self, event: Item) -> Iterator[Event]:
+        """Yield the events of the run for an event of the response."""
         item = event.get("item")
         match event.get("type"):
             case "response.output_item.added" if isinstance(item, dict):
@@ -65,49 +61,54 @@ class HostedReader:
                     yield HostedDelta(call.call_id, text)
             case "response.image_generation_call.partial_image":
                 call = self._call(event)
-                views, _ = _picture(event.get("partial_image_b64"), text_at(event, "output_format"))
+                views, _ = _image(event.get("partial_image_b64"), text_at(event, "output_format"))
                 if call and views:
                     yield replace(call, views=views)
 
     def finish(self, item: Item, event: Item | None = None) -> Iterator[Event]:
-        """Say what a finished item tells."""
+        """Yield the call of a finished item."""
         failed = text_at(item, "status") in ("failed", "incomplete") or bool(item.get("error"))
         if item.get("type") != "mcp_list_tools" or failed:
             yield from self._show(item, "failed" if failed else "done", event or {})
 
     def _show(self, item: Item, state: Any, event: Item) -> Iterator[HostedCall]:
         kind = text_at(item, "type")
-        if kind not in KINDS or (kind == "mcp_list_tools" and state == "running"):
+        if kind not in HOSTED_KINDS or (kind == "mcp_list_tools" and state == "running"):
             return
-        # What begins is new; what ends may have another id by then, or none.
-        known = self._call({"item_id": item.get("id"), **event}, KINDS[kind]) if state != "running" else None
+        # A call that begins is new; one that ends may have another id by then, or none.
+        known = (
+            self._call({"item_id": item.get("id"), **event}, HOSTED_KINDS[kind])
+            if state != "running"
+            else None
+        )
         self._count += known is None
         call_id = known.call_id if known else text_at(item, "id") or f"hosted_{self._count}"
-        call = replace(call_of(item), call_id=call_id, state=state)
-        for name in (item.get("id"), event.get("item_id"), event.get("output_index")):
-            if isinstance(name, str | int):
-                self._calls[name] = call
+        call = replace(hosted_call(item), call_id=call_id, state=state)
+        for key in (item.get("id"), event.get("item_id"), event.get("output_index")):
+            if isinstance(key, str | int):
+                self._calls[key] = call
         self._newest = call if state == "running" else None
         yield call
 
     def _call(self, event: Item, kind: HostedKind | None = None) -> HostedCall | None:
-        """The call that an event is about; where it does not say, the newest."""
-        names = (event.get("item_id"), event.get("output_index"))
-        found = next((self._calls[name] for name in names if name is not None and name in self._calls), None)
-        found = found or self._newest
-        return found if found and kind in (None, found.kind) else None
+        """Return the call that an event names; the newest if it names none."""
+        keys = (event.get("item_id"), event.get("output_index"))
+        call = next(
+            (self._calls[key] for key in keys if key is not None and key in self._calls), self._newest
+        )
+        return call if call and kind in (None, call.kind) else None
 
 
-def call_of(item: Item) -> HostedCall:
-    """What one of the items in ``KINDS`` tells; finished, unless it says otherwise."""
-    kind = KINDS[str(item.get("type"))]
+def hosted_call(item: Item) -> HostedCall:
+    """Return the finished call of an item whose type is in ``HOSTED_KINDS``."""
+    kind = HOSTED_KINDS[str(item.get("type"))]
     name = asked = output = ""
     views: tuple[View, ...] = ()
     match item.get("type"):
         case "web_search_call":
-            name, asked = _searched(item.get("action"))
+            name, asked = _search_input(item.get("action"))
         case "file_search_call":
-            asked = "\n".join(_texts(item.get("queries")))
+            asked = "\n".join(_strings(item.get("queries")))
             found = objects_at(item, "results")
             output = "\n\n".join(f"{text_at(each, 'filename')}\n{text_at(each, 'text')}" for each in found)
         case "code_interpreter_call":
@@ -116,12 +117,12 @@ def call_of(item: Item) -> HostedCall:
             output = "\n".join(filter(None, (text_at(each, "logs") for each in outputs)))
             for each in outputs:
                 prefix, _, data = text_at(each, "url").partition(";base64,")
-                if prefix.startswith("data:image/"):  # any other address is not asked for anything
-                    views += _picture(data, prefix.removeprefix("data:image/"))[0]
+                if prefix.startswith("data:image/"):  # no other address is fetched
+                    views += _image(data, prefix.removeprefix("data:image/"))[0]
         case "image_generation_call":
             asked = text_at(item, "revised_prompt")
             if item.get("result"):
-                views, output = _picture(item["result"], text_at(item, "output_format"))
+                views, output = _image(item["result"], text_at(item, "output_format"))
         case "mcp_call":
             name = f"{text_at(item, 'server_label')}: {text_at(item, 'name')}"
             asked, output = text_at(item, "arguments"), text_at(item, "output")
@@ -134,8 +135,8 @@ def call_of(item: Item) -> HostedCall:
     return HostedCall(text_at(item, "id"), kind, name, asked, output, "done", views)
 
 
-def approval_of(item: Item) -> ToolCall | None:
-    """The call of a remote server's tool that an item asks a person's leave for."""
+def approval_call(item: Item) -> ToolCall | None:
+    """Return the remote server's call that an item requests approval for, or None."""
     if not is_approval_request(item):
         return None
     arguments = valid_arguments(text_at(item, "arguments"))
@@ -143,20 +144,20 @@ def approval_of(item: Item) -> ToolCall | None:
 
 
 def is_approval_request(item: Item) -> bool:
-    """Whether an item asks for a person's leave."""
+    """Return whether an item requests the user's approval of a call."""
     return item.get("type") == "mcp_approval_request" and isinstance(item.get("id"), str)
 
 
-def citation_of(annotation: Item, said: int) -> Citation | None:
-    """The source that an annotation of a text names; ``said`` is the length of that text."""
+def parse_citation(annotation: Item, text_length: int) -> Citation | None:
+    """Return the source that an annotation of a text names; an invalid position counts as the text's end."""
     kind = annotation.get("type")
     end = annotation.get("index" if kind == "file_citation" else "end_index")
-    at = end if isinstance(end, int) and 0 <= end <= said else said
+    at = end if isinstance(end, int) and 0 <= end <= text_length else text_length
     title = " ".join((text_at(annotation, "title") or text_at(annotation, "filename")).split())
-    title = title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"
+    title = title if len(title) <= MAX_TITLE_CHARS else f"{title[: MAX_TITLE_CHARS - 1]}…"
     url, file_id = text_at(annotation, "url"), text_at(annotation, "file_id")
     match kind:
-        case "url_citation" if 0 < len(url) <= LONGEST_ADDRESS:
+        case "url_citation" if 0 < len(url) <= MAX_URL_CHARS:
             return Citation(at, title, url)
         case "file_citation" | "file_path" if file_id:
             return Citation(at, title, file_id=file_id)
@@ -165,37 +166,36 @@ def citation_of(annotation: Item, said: int) -> Citation | None:
     return None
 
 
-def without_refused_tool(asked: Item, refusal: RequestRefused) -> tuple[Item, Note] | None:
-    """The request without the hosted tool that was refused, and what to say of it; None if none was named."""
+def without_refused_tool(body: Item, refusal: RequestRefused) -> tuple[Item, Note] | None:
+    """Return the request's body without the refused tool, and a note; None if the refusal names none."""
     cause = refusal.__cause__
     if not isinstance(cause, openai.APIStatusError):
         return None
-    words = f"{cause.param or ''} {cause.message}"
-    place = re.search(r"\btools\[(\d+)\]", words)
-    for index, tool in enumerate(asked["tools"]):
+    message = f"{cause.param or ''} {cause.message}"
+    position = re.search(r"\btools\[(\d+)\]", message)
+    for index, tool in enumerate(body["tools"]):
         if tool["type"] == "function":
             continue
         names = [tool["type"], tool.get("server_label"), *tool.get("vector_store_ids", [])]
-        named = any(name and re.search(rf"(?<![\w-]){re.escape(name)}", words) for name in names)
-        if (place and int(place[1]) == index) or (named and not place):
-            rest = {**asked, "tools": [each for each in asked["tools"] if each is not tool]}
-            if kept := [each for each in asked.get("include", []) if not each.startswith(tool["type"])]:
-                rest["include"] = kept
-            else:
-                rest.pop("include", None)
-            what = tool.get("server_label") or tool["type"]
-            return rest, Note(
-                N_(
-                    "The server did not take the tool {what}; it was asked without it. {refusal}",
-                    what=what,
-                    refusal=refusal.text,
-                )
+        is_named = any(name and re.search(rf"(?<![\w-]){re.escape(name)}", message) for name in names)
+        if int(position[1]) != index if position else not is_named:
+            continue
+        reduced = {**body, "tools": [other for other in body["tools"] if other is not tool]}
+        include = [field for field in reduced.pop("include", []) if not field.startswith(tool["type"])]
+        if include:
+            reduced["include"] = include
+        return reduced, Note(
+            N_(
+                "The server did not take the tool {what}; it was asked without it. {refusal}",
+                what=tool.get("server_label") or tool["type"],
+                refusal=refusal.text,
             )
+        )
     return None
 
 
-def _searched(action: object) -> tuple[str, str]:
-    """What a search of the web did, by its name, and with which words."""
+def _search_input(action: object) -> tuple[str, str]:
+    """Return the name and the input of a web search's action."""
     if not isinstance(action, dict):
         return "", ""
     name, url = text_at(action, "type"), text_at(action, "url")
@@ -204,19 +204,19 @@ def _searched(action: object) -> tuple[str, str]:
             return name, url
         case "find_in_page":
             return name, f"{text_at(action, 'pattern')}\n{url}"
-    return name, "\n".join(_texts(action.get("queries")) or [text_at(action, "query")])
+    return name, "\n".join(_strings(action.get("queries")) or [text_at(action, "query")])
 
 
-def _texts(value: object) -> list[str]:
+def _strings(value: object) -> list[str]:
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
-def _picture(data: object, kind: str) -> tuple[tuple[View, ...], str]:
-    """A picture as something to see, or why it is none."""
+def _image(data: object, kind: str) -> tuple[tuple[View, ...], str]:
+    """Return a base64 image as a view, or the reason why it is not one."""
     name = f"image.{kind if re.fullmatch('[a-z]{3,4}', kind) else 'png'}"
     try:
         content = base64.b64decode(str(data), validate=True)
     except ValueError:
         return (), "The picture came damaged."
-    told, views = split_result(File(name, content))
-    return views, "" if views else str(told[0])
+    texts, views = split_result(File(name, content))
+    return views, "" if views else str(texts[0])

@@ -9,14 +9,14 @@ from assistant.backends.responses.items import (
     Item,
     answered_id,
     approval_item,
+    content_text,
     dedupe_call_ids,
     is_call,
     is_output,
     message_items,
-    messages_of,
     output_item,
+    parse_messages,
     pending_id,
-    text_of,
 )
 from assistant.backends.responses.stream import CompletedResponse
 from assistant.backends.sync_state import Stored, SyncState
@@ -125,7 +125,7 @@ class ResponsesState(SyncState):
         )
 
     def shorten(self, sent: list[Item], max_tokens: int | None = None) -> bool:
-        """Leave out the oldest turns from now on; return whether that was possible. See ``items_to_leave_out``."""
+        """Leave out the oldest turns from now on; return whether that was possible."""
         before = self.left_out
         if not self.conversation:
             self.left_out = items_to_leave_out(self.items + sent, before, max_tokens)
@@ -170,12 +170,12 @@ class ResponsesState(SyncState):
         answered = {"", *map(answered_id, items)}
         self.conversation, self.items = conversation, strip_files(items)
         self.pending_calls = [pending_id(item) for item in items if pending_id(item) not in answered]
-        self.thread.messages[:] = messages_of(items)
+        self.thread.messages[:] = parse_messages(items)
         self.cursor = self.thread.cursor
 
     def adopt_running(self, response_id: str, sent: list[Item]) -> None:
         """Continue a running response that another process requested with these items."""
-        messages = messages_of(self.full_history() + sent)
+        messages = parse_messages(self.full_history() + sent)
         if not messages or messages[-1].role == "user":
             messages.append(Message("assistant"))
         messages[-1].ending = None
@@ -199,7 +199,7 @@ class ResponsesState(SyncState):
             if item.get("role") == "user" or is_output(item):
                 break
             if item.get("role") == "assistant":
-                texts.append(text_of(item.get("content")))
+                texts.append(content_text(item.get("content")))
         return texts[::-1]
 
     def _cursor_after(self, items: list[Item]) -> list[int]:
@@ -211,7 +211,9 @@ class ResponsesState(SyncState):
                 message = self.thread.messages[index]
                 if message.ending is None:
                     continue  # the answer that is being requested now
-                same = role == "assistant" or self._text_at_server(message) == text_of(item.get("content"))
+                same = role == "assistant" or self._text_at_server(message) == content_text(
+                    item.get("content")
+                )
                 if message.role == role and same:
                     cursor = [index + 1, len(message.parts)]
                     break
@@ -219,4 +221,4 @@ class ResponsesState(SyncState):
 
     def _text_at_server(self, message: Message) -> str:
         """Return the text of a user's message as the server has it: with the attached text files."""
-        return text_of(responses_content(message.parts, self.named_only, self.searchable))
+        return content_text(responses_content(message.parts, self.named_only, self.searchable))

@@ -1,10 +1,8 @@
-"""Reads the events of one streamed response, as they come off the wire, into events of a run.
+"""Read the events of one streamed response, as plain dictionaries, into events of a run. Pure: no requests.
 
-Not here: requests, threads, conversations (``responses.py``). Pure: dictionaries in, events out.
-
-The one rule: nothing a server may send can raise anything but our own errors. Several servers leave out
-``item_id``, ``output_index``, whole events or the last one (``test_dialects.py``), so each field is
-looked for and none is relied on.
+Whatever a server sends, only ``StreamError``, ``Incomplete`` or ``MissingFinalEvent`` is raised. Several
+servers leave out ``item_id``, ``output_index``, whole events or the last one (``test_dialects.py``), so no
+field is relied on.
 """
 
 import json
@@ -22,7 +20,7 @@ from assistant.backends.json_access import (
     objects_at,
     text_at,
 )
-from assistant.backends.responses.hosted import MOST_CITATIONS, HostedReader, approval_of, citation_of
+from assistant.backends.responses.hosted import MAX_CITATIONS, HostedReader, approval_call, parse_citation
 from assistant.backends.stream_errors import (
     MissingFinalEvent,
     StreamError,
@@ -51,12 +49,12 @@ from assistant.tools.arguments import valid_arguments
 Item = dict[str, Any]
 
 
-def is_last(event: object) -> bool:
-    """Whether this event ends its response."""
-    return isinstance(event, dict) and event.get("type") in _LAST
+def is_final(event: object) -> bool:
+    """Return whether this event ends its response."""
+    return isinstance(event, dict) and event.get("type") in _FINAL_TYPES
 
 
-_LAST = ("response.completed", "response.done", "response.incomplete", "response.failed", "error")
+_FINAL_TYPES = ("response.completed", "response.done", "response.incomplete", "response.failed", "error")
 
 
 @dataclass(slots=True)
@@ -68,26 +66,26 @@ class CompletedResponse:
 
 
 def read(events: Iterable[object]) -> Generator[Event, None, CompletedResponse]:
-    """Say a response's events as events of a run, and return the whole answer.
+    """Yield the events of a response, and return its items and calls.
 
     Raises:
-        StreamError: The server said ``error`` or ``response.failed``.
-        Incomplete: The server said ``response.incomplete``.
-        MissingFinalEvent: The events ran out.
+        StreamError: The server sent ``error`` or ``response.failed``.
+        Incomplete: The server sent ``response.incomplete``.
+        MissingFinalEvent: The stream ended before the response did.
     """
     reader = _Reader()
     for event in events:
         if isinstance(event, dict):
-            yield from reader.take(event)
-            if reader.ended:
-                return reader.answer
+            yield from reader.feed(event)
+            if reader.has_ended:
+                return reader.response
     raise MissingFinalEvent
 
 
 def skip_shown(
     shown: list[Part], events: Generator[Event, None, CompletedResponse]
 ) -> Generator[Event, None, CompletedResponse]:
-    """Yield a response's events without those of these parts: a response that is followed again begins at its start."""
+    """Yield the events of a response that is read again, without those of the parts that are shown."""
     known: Counter[object] = Counter()
     for part in shown:
         match part:
@@ -127,184 +125,186 @@ def skip_shown(
 
 
 class _Reader:
-    """What has been seen of one response so far."""
+    """The state of one response while its events arrive."""
 
     def __init__(self) -> None:
-        self.answer = CompletedResponse()
-        self.ended = False
-        self._block: object = None  # which text block the last text belonged to
-        self._words: list[str] = []  # what was said of that block
-        self._spoken: set[object] = set()  # the blocks, items and kinds of items that were shown
-        self._drafts: dict[object, tuple[str, str]] = {}  # item -> (call id, name), being written
-        self._draft: tuple[str, str] | None = None  # the newest of them
+        self.response = CompletedResponse()
+        self.has_ended = False
+        self._block: object = None  # the text block of the last text
+        self._block_texts: list[str] = []  # the texts of that block so far
+        self._shown: set[object] = set()  # the blocks, items and types of items that were yielded
+        self._drafts: dict[
+            object, tuple[str, str]
+        ] = {}  # item key -> (call id, name) of a call being written
+        self._newest_draft: tuple[str, str] | None = None
         self._buffer = SurrogateBuffer()
         self._hosted = HostedReader()
         self._cited: set[tuple[object, str, Citation]] = set()
 
-    def take(self, event: Item) -> Generator[Event, None, None]:
+    def feed(self, event: Item) -> Generator[Event, None, None]:
         match event.get("type"):
             case "response.output_text.delta" | "response.refusal.delta":
-                yield from self._say(event, event.get("delta"))
+                yield from self._text(event, event.get("delta"))
             case "response.output_text.done":
-                yield from self._say_if_new(event, event.get("text"))
+                yield from self._text_once(event, event.get("text"))
             case "response.output_text.annotation.added":
                 yield from self._cite(event, [object_at(event, "annotation")])
             case "response.content_part.done":
                 yield from self._cite(event, objects_at(object_at(event, "part"), "annotations"))
             case "response.refusal.done":
-                yield from self._say_if_new(event, event.get("refusal"))
+                yield from self._text_once(event, event.get("refusal"))
             case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta":
                 yield from self._reasoning(event)
             case "response.output_item.added":
                 yield from self._added(event, object_at(event, "item"))
-                yield from self._hosted.take(event)
+                yield from self._hosted.feed(event)
             case "response.function_call_arguments.delta":
-                drafts = (self._drafts[place] for place in _places(event) if place in self._drafts)
-                draft = next(drafts, self._draft)
+                drafts = (self._drafts[key] for key in _item_keys(event) if key in self._drafts)
+                draft = next(drafts, self._newest_draft)
                 if draft is not None and (text := self._buffer.feed(draft, event.get("delta"))):
                     yield ToolCallDelta(*draft, text)
             case "response.output_item.done":
                 item = object_at(event, "item")
-                if item and self._keep(item):
+                if item and self._add_item(item):
                     if item.get("type") == "message":
                         yield from self._message(event, item)
-                    yield from self._hosted.take(event)
+                    yield from self._hosted.feed(event)
             case "response.completed" | "response.done" | "response.incomplete" | "response.failed":
                 yield from self._end(str(event["type"]), object_at(event, "response"))
             case "error":
-                raise _failure(object_at(event, "error") or event)
+                raise _stream_error(object_at(event, "error") or event)
             case _:
-                yield from self._hosted.take(event)
+                yield from self._hosted.feed(event)
 
-    def _say(self, event: Item, text: object) -> Generator[Event, None, None]:
+    def _text(self, event: Item, text: object) -> Generator[Event, None, None]:
         block = _block(event)
-        if not (words := self._buffer.feed(block, text)):
+        if not (delta := self._buffer.feed(block, text)):
             return
         if block != self._block:
             if self._block is not None:
                 yield TextBreak()
-            self._block, self._words = block, []
-        self._words.append(words)
-        self._spoken |= {block, "message", *(("item", place) for place in _places(event) or [None])}
-        refusal = str(event.get("type")).startswith("response.refusal")
-        yield RefusalDelta(words) if refusal else TextDelta(words)
+            self._block, self._block_texts = block, []
+        self._block_texts.append(delta)
+        self._shown |= {block, "message", *(("item", key) for key in _item_keys(event) or [None])}
+        is_refusal = str(event.get("type")).startswith("response.refusal")
+        yield RefusalDelta(delta) if is_refusal else TextDelta(delta)
 
-    def _say_if_new(self, event: Item, text: object) -> Generator[Event, None, None]:
-        """Say a whole text, unless its deltas were said, by whatever name they went."""
-        if isinstance(text, str) and _block(event) not in self._spoken and not self._just_said(text):
-            yield from self._say(event, text)
+    def _text_once(self, event: Item, text: object) -> Generator[Event, None, None]:
+        """Yield a whole text, unless its deltas were yielded, whatever item they named."""
+        if isinstance(text, str) and _block(event) not in self._shown and not self._is_current_text(text):
+            yield from self._text(event, text)
 
     def _cite(self, event: Item, annotations: list[Item]) -> Generator[Event, None, None]:
-        """Say the sources of the text that is being said, each once."""
+        """Yield the sources of the current text, each once."""
         for annotation in annotations:
-            citation = citation_of(annotation, sum(map(len, self._words)))
-            if citation is None or self._block != _block(event) or len(self._cited) >= MOST_CITATIONS:
+            citation = parse_citation(annotation, sum(map(len, self._block_texts)))
+            if citation is None or self._block != _block(event) or len(self._cited) >= MAX_CITATIONS:
                 continue
-            # One that came before its words comes again with them, and stands elsewhere then.
+            # A citation that came before its text is repeated with the text, at another position.
             place = repr((annotation.get("index"), annotation.get("end_index")))
-            names = {(self._block, "", citation), (self._block, place, replace(citation, at=0))}
-            if not names & self._cited:
+            keys = {(self._block, "", citation), (self._block, place, replace(citation, at=0))}
+            if not keys & self._cited:
                 yield citation
-            self._cited |= names
+            self._cited |= keys
 
-    def _just_said(self, text: str) -> bool:
-        return join_surrogates(text) == "".join(self._words)
+    def _is_current_text(self, text: str) -> bool:
+        return join_surrogates(text) == "".join(self._block_texts)
 
     def _message(self, event: Item, item: Item) -> Generator[Event, None, None]:
-        """Say a finished message, unless something of it was said already."""
+        """Yield a complete message, unless a part of it was yielded already."""
         content = item.get("content")
         parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
         texts = [text_at(part, "refusal") or text_at(part, "text") for part in parts]
         place = {"item_id": item.get("id"), "output_index": event.get("output_index")}
-        known = {("item", each) for each in (*_places(place), None)}
-        if known & self._spoken or self._just_said("".join(texts)):
+        known = {("item", key) for key in (*_item_keys(place), None)}
+        if known & self._shown or self._is_current_text("".join(texts)):
             for part in parts[-1:]:
                 last = {"content_index": len(parts) - 1, **place}
                 yield from self._cite(last, objects_at(part, "annotations"))
             return
         for index, (part, text) in enumerate(zip(parts, texts, strict=True)):
             kind = "refusal" if part.get("type") == "refusal" else "output_text"
-            whole = {"type": f"response.{kind}.done", "content_index": index, **place}
-            yield from self._say(whole, text)
-            yield from self._cite(whole, objects_at(part, "annotations"))
+            done = {"type": f"response.{kind}.done", "content_index": index, **place}
+            yield from self._text(done, text)
+            yield from self._cite(done, objects_at(part, "annotations"))
 
     def _reasoning(self, event: Item) -> Generator[Event, None, None]:
-        block = ("reasoning", _item(event), _index(event, "summary_index"))
+        block = ("reasoning", _item_key(event), _index(event, "summary_index"))
         if text := self._buffer.feed(block, event.get("delta")):
-            known = block in self._spoken or "reasoning" not in self._spoken
-            self._spoken |= {block, "reasoning"}
+            known = block in self._shown or "reasoning" not in self._shown
+            self._shown |= {block, "reasoning"}
             yield ReasoningDelta(text if known else "\n\n" + text)
 
     def _added(self, event: Item, item: Item) -> Generator[Event, None, None]:
         if item.get("type") == "message" and self._block is not None:
-            self._block = "a new message"  # also where the server numbers it as the one before
+            self._block = "new message"  # also if the server gives it the index of the one before
         if item.get("type") == "function_call":
-            # Arguments that are here already may come again as deltas: the finished item decides.
+            # Arguments in this event may be repeated as deltas; those of the finished item are used.
             call_id = text_at(item, "call_id") or text_at(item, "id") or f"draft_{len(self._drafts)}"
-            self._draft = (call_id, text_at(item, "name"))
-            for place in (*_places(event), item.get("id"), item.get("call_id")):
-                if isinstance(place, str | int):
-                    self._drafts[place] = self._draft
-            yield ToolCallDelta(*self._draft, "")
+            self._newest_draft = (call_id, text_at(item, "name"))
+            for key in (*_item_keys(event), item.get("id"), item.get("call_id")):
+                if isinstance(key, str | int):
+                    self._drafts[key] = self._newest_draft
+            yield ToolCallDelta(*self._newest_draft, "")
 
-    def _keep(self, item: Item) -> bool:
-        """Keep a finished item, in a form that can go back; false for one that is there already."""
+    def _add_item(self, item: Item) -> bool:
+        """Add a finished item, in a form that can be sent back; return False if it was added already."""
         call_id, own_id = text_at(item, "call_id"), text_at(item, "id")
-        # A null that came is not always allowed to go back.
-        kept = {name: value for name, value in item.items() if value is not None}
-        for known in self.answer.items:
+        # Some fields may not be sent back as null.
+        sendable = {name: value for name, value in item.items() if value is not None}
+        for known in self.response.items:
             if known.get("type") == item.get("type"):
                 if call_id and call_id == text_at(known, "call_id"):
                     return False
                 if own_id and own_id == text_at(known, "id") and not (call_id and text_at(known, "call_id")):
                     return False
             if own_id and own_id == text_at(known, "id"):
-                kept.pop("id", None)  # two items under one id would be refused
-        self.answer.items.append(_fit_to_go_back(kept))
+                sendable.pop("id", None)  # two items with one id would be refused
+        self.response.items.append(_valid_json(sendable))
         return True
 
     def _end(self, kind: str, response: Item) -> Generator[Event, None, None]:
-        # One source for each kind of item: some servers give other ids here than in the stream, and
-        # some put a call or a text nowhere but here.
-        streamed = [item.get("type") for item in self.answer.items]
+        # One source for each type of item: some servers use other ids here than in the stream, and some send
+        # a call or a text only here.
+        streamed = [item.get("type") for item in self.response.items]
         output = response.get("output")
         for item in output if isinstance(output, list) else []:
-            if not isinstance(item, dict) or item.get("type") in streamed or not self._keep(item):
+            if not isinstance(item, dict) or item.get("type") in streamed or not self._add_item(item):
                 continue
-            if item.get("type") == "message" and "message" not in self._spoken:
+            if item.get("type") == "message" and "message" not in self._shown:
                 yield from self._message({}, item)
             yield from self._hosted.finish(item)
-        # Some say in the response, and not by the event, that it was cut off.
+        # Some servers report an early end in the response instead of by the event's type.
         status = text_at(response, "status")
         if kind == "response.failed" or status == "failed":
-            raise _failure(object_at(response, "error"))
+            raise _stream_error(object_at(response, "error"))
         if kind == "response.incomplete" or status in ("incomplete", "cancelled"):
             raise _incomplete(response)
-        for item in self.answer.items:
+        for item in self.response.items:
             if item.get("type") == "function_call":
-                call = _call(item, {call.call_id for call in self.answer.calls})
-                self.answer.calls.append(call)
+                call = _call(item, {call.call_id for call in self.response.calls})
+                self.response.calls.append(call)
                 yield call
-            elif waiting := approval_of(item):
-                self.answer.calls.append(waiting)
+            elif waiting := approval_call(item):
+                self.response.calls.append(waiting)
                 yield waiting
-        self.ended = True
+        self.has_ended = True
         yield RoundEnded(text_at(response, "model"), usage_of(object_at(response, "usage")))
 
 
-def _call(item: Item, taken: set[str]) -> ToolCall:
-    """The call an item holds; the item is made whole where the server left something out."""
+def _call(item: Item, used_ids: set[str]) -> ToolCall:
+    """Return the call of an item, and complete the item where the server left something out."""
     arguments = item.get("arguments")
     if not isinstance(arguments, str):
         arguments = "" if arguments is None else json.dumps(arguments, ensure_ascii=False)
     call_id = text_at(item, "call_id") or text_at(item, "id") or "call"
-    while call_id in taken:
-        call_id = f"{call_id}_{len(taken)}"
+    while call_id in used_ids:
+        call_id = f"{call_id}_{len(used_ids)}"
     item["call_id"], item["arguments"] = call_id, valid_arguments(arguments)
     return ToolCall(call_id, text_at(item, "name"), arguments)
 
 
-def _failure(error: Item) -> StreamError:
+def _stream_error(error: Item) -> StreamError:
     return StreamError(text_at(error, "code"), text_at(error, "message"))
 
 
@@ -321,7 +321,7 @@ def _incomplete(response: Item) -> Incomplete:
 
 
 def usage_of(usage: Item) -> Usage | None:
-    """The tokens of one response, where the server counted them."""
+    """Return the tokens of a response, or None if the server does not report them."""
     if not usage:
         return None
     return Usage(
@@ -332,27 +332,29 @@ def usage_of(usage: Item) -> Usage | None:
     )
 
 
-def _fit_to_go_back(item: Item) -> Item:
-    """The item, without what JSON has no word for and no connection carries."""
+def _valid_json(item: Item) -> Item:
+    """Return the item without what JSON and UTF-8 cannot express: NaN and unpaired surrogates."""
     try:
         try:
             json.dumps(item, ensure_ascii=False, allow_nan=False).encode()
         except ValueError:
-            fit: Item = json.loads(join_surrogates(json.dumps(item, ensure_ascii=False)), parse_constant=str)
-            return fit
+            valid: Item = json.loads(
+                join_surrogates(json.dumps(item, ensure_ascii=False)), parse_constant=str
+            )
+            return valid
     except RecursionError as error:
         raise StreamError("", "an item that is nested too deeply") from error
     return item
 
 
-def _places(event: Item) -> list[object]:
-    """The names that an event has for its item."""
+def _item_keys(event: Item) -> list[object]:
+    """Return the keys by which an event names its item."""
     return [event[name] for name in ("item_id", "output_index") if isinstance(event.get(name), str | int)]
 
 
-def _item(event: Item) -> object:
-    """Which item an event belongs to; by its index if it can be, for some change the id in every event."""
-    return _places(event)[-1] if _places(event) else None
+def _item_key(event: Item) -> object:
+    """Return the key of an event's item; its index if possible: some servers change the id in every event."""
+    return _item_keys(event)[-1] if _item_keys(event) else None
 
 
 def _index(event: Item, name: str) -> int | None:
@@ -361,5 +363,5 @@ def _index(event: Item, name: str) -> int | None:
 
 
 def _block(event: Item) -> object:
-    """Which text block an event belongs to."""
-    return "text", _item(event), _index(event, "content_index")
+    """Return the key of an event's text block."""
+    return "text", _item_key(event), _index(event, "content_index")
