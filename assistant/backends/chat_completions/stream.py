@@ -1,8 +1,8 @@
 """The chunks of one streamed chat completion, translated into events of a run. Pure functions.
 
 Servers differ most in how they stream calls (see ``test_stream.py``), so an id, a name or an index is used
-where there is one, and none is required. Only ``StreamError``, ``Incomplete`` and ``MissingFinalEvent`` are ever
-raised.
+where there is one, and none is required. Only ``StreamError``, ``Incomplete`` and ``MissingFinalEvent`` are
+ever raised.
 """
 
 import json
@@ -15,6 +15,7 @@ from assistant.backends.json_access import (
     count_at,
     join_surrogates,
     object_at,
+    objects_at,
     text_at,
 )
 from assistant.backends.stream_errors import (
@@ -92,7 +93,7 @@ class _CompletionReader:
     usage: Usage | None = None
     drafts: list[_CallDraft] = field(default_factory=list)
     think_tags: "_ThinkTagSplitter" = field(default_factory=lambda: _ThinkTagSplitter())
-    pieces: SurrogateBuffer = field(default_factory=SurrogateBuffer)
+    surrogates: SurrogateBuffer = field(default_factory=SurrogateBuffer)
 
     def feed(self, chunk: Object) -> Generator[Event, None, None]:
         """Yield the events of one chunk."""
@@ -109,14 +110,12 @@ class _CompletionReader:
         delta = object_at(choice, "delta") or object_at(choice, "message")
         if text := _text(delta.get("reasoning_content") or delta.get("reasoning")):
             yield ReasoningDelta(text)
-        if text := self.pieces.feed("text", _text(delta.get("content"))):
+        if text := self.surrogates.feed("text", _text(delta.get("content"))):
             yield from self.think_tags.feed(text)
         if text := _text(delta.get("refusal")):
             yield RefusalDelta(text)
-        pieces = delta.get("tool_calls")
-        for piece in pieces if isinstance(pieces, list) else []:
-            if isinstance(piece, dict):
-                yield from self._feed_call(piece)
+        for piece in objects_at(delta, "tool_calls"):
+            yield from self._feed_call(piece)
         self.finish_reason = text_at(choice, "finish_reason") or self.finish_reason
 
     def finish(self) -> Generator[Event, None, list[ToolCall]]:
