@@ -20,21 +20,21 @@ TIMEOUT = httpx2.Timeout(600.0, connect=10.0)
 
 
 class _Client(httpx2.Client):
-    """Closes its connections when nobody has it any more: copies of an SDK client share one of these."""
+    """Closes its connections when it is garbage collected: copies of an SDK client share one of these."""
 
     def __del__(self) -> None:
-        with suppress(Exception):  # half made, or at the end of the process
+        with suppress(Exception):  # partly initialised, or at exit
             self.close()
 
 
 def connect(settings: Settings, demo: httpx2.BaseTransport | None = None) -> OpenAI:
-    """The client for these settings; without a key and an address, one that talks to the demo.
+    """Return a client for these settings; without a key and an address, one for the demo.
 
-    ``demo`` is a demo that lives already and has conversations; else a new one is made.
+    ``demo`` is a running demo with its conversations; by default a new one is created.
     """
     hooks = {"response": [disable_retry]}
     if settings.demo:
-        from assistant.demo import DemoTransport  # not loaded where a model answers
+        from assistant.demo import DemoTransport  # not loaded when a model answers
 
         client = _Client(transport=demo or DemoTransport(), event_hooks=hooks)
         key, url = "demo", "http://demo.invalid/v1"
@@ -46,39 +46,39 @@ def connect(settings: Settings, demo: httpx2.BaseTransport | None = None) -> Ope
             follow_redirects=True,
             event_hooks=hooks,
         )
-        # The SDK insists on a key; a local server ignores it.
+        # The SDK requires a key; a local server ignores it.
         key, url = settings.api_key or "none", settings.base_url or OPENAI_URL
     faults = [fault for fault in parse_faults(settings.faults) if not fault.is_of_functions]
-    # Wrapped from within: a client that is given a transport forgets the proxies of the environment.
-    client._transport = _wrapped(client._transport, faults)
+    # Wrapped afterwards, because a client with a transport of its own ignores the environment's proxies.
+    client._transport = _wrap(client._transport, faults)
     client._mounts = {
-        pattern: transport and _wrapped(transport, faults) for pattern, transport in client._mounts.items()
+        pattern: transport and _wrap(transport, faults) for pattern, transport in client._mounts.items()
     }
     return OpenAI(api_key=key, base_url=url, http_client=client)
 
 
-def _wrapped(transport: httpx2.BaseTransport, faults: list[Fault]) -> RecordTransport:
-    """The transport with these faults, which show on the tape as what the server did."""
-    paced = ThrottleTransport(transport)
-    return RecordTransport(FaultTransport(paced, faults) if faults else paced)
+def _wrap(transport: httpx2.BaseTransport, faults: list[Fault]) -> RecordTransport:
+    """Return a recording transport; faults are recorded as if the server had caused them."""
+    throttled = ThrottleTransport(transport)
+    return RecordTransport(FaultTransport(throttled, faults) if faults else throttled)
 
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """One for all clients: making it reads every certificate that the system trusts."""
+    """Return the context of all clients: creating one reads every certificate that the system trusts."""
     return httpx2.create_ssl_context()
 
 
 def host(client: OpenAI) -> str:
-    """The server, as a person would name it."""
+    """Return the name of the server, for messages."""
     return client.base_url.host if client.base_url.port is None else client.base_url.netloc.decode()
 
 
 def address(client: OpenAI) -> str:
-    """The server's address, without a password or a key that may stand in it."""
+    """Return the server's address without passwords and keys."""
     return redact_url(str(client.base_url))
 
 
 def is_streamed(response: httpx2.Response) -> bool:
-    """Whether an answer comes as events, and not as one JSON value."""
+    """Return whether a response is a stream of events rather than one JSON value."""
     return "json" not in response.headers.get("content-type", "")

@@ -1,37 +1,32 @@
-"""A server that nobody told us the protocol of: found out by asking it once, cheaply.
-
-Not here: the protocols themselves.
-
-The one rule: what is asked to find out costs no tokens and holds no field that a server might not know.
-"""
+"""Detect a server's protocol with one request that costs no tokens."""
 
 import openai
 from openai import OpenAI
 
 from assistant.backends.error_translation import translate_errors, wrong_api_error
 
-PATIENCE = 10.0
-"""Seconds to wait for the answer to a question that costs a server nothing."""
+DETECT_SECONDS = 10.0
+"""Maximum duration of the request: it costs the server nothing."""
 
-_NOT_THERE = (404, 405, 501)
+_NO_SUCH_PATH = (404, 405, 501)
 
 
 def speaks_responses(client: OpenAI) -> bool:
-    """Whether a server has the Responses API: it refuses an empty request, and not the address.
+    """Return whether a server has the Responses API: it refuses an empty request, but not the address.
 
     Raises:
-        BackendError: It cannot be reached, or does not accept the key.
+        BackendError: The server is unreachable, or does not accept the key.
     """
     with translate_errors(client):
         try:
-            answer = client.with_options(max_retries=0, timeout=PATIENCE).post(
+            body = client.with_options(max_retries=0, timeout=DETECT_SECONDS).post(
                 "/responses", body={}, cast_to=object
             )
         except (openai.AuthenticationError, openai.PermissionDeniedError):
             raise
         except openai.APIStatusError as error:
-            return error.status_code not in _NOT_THERE
-    if isinstance(answer, str):
+            return error.status_code not in _NO_SUCH_PATH
+    if isinstance(body, str):
         raise wrong_api_error(client)
-    # Some answer every address, and say in the answer that they do not know it.
-    return isinstance(answer, dict) and "error" not in answer
+    # Some servers answer every path with 200, and report the unknown path in the body.
+    return isinstance(body, dict) and "error" not in body

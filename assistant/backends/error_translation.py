@@ -1,7 +1,6 @@
 """Translate what the SDK, the network and a server report into the errors of ``assistant.errors``.
 
-An exception of the SDK, or of the network below it, never leaves ``backends/``; no error's text contains the
-key.
+No exception of the SDK or of the network leaves ``backends/``, and no error's text contains the key.
 """
 
 import re
@@ -24,17 +23,17 @@ from assistant.transports.disable_retry import seconds_to_wait
 
 @contextmanager
 def translate_errors(client: OpenAI) -> Iterator[None]:
-    """Within this block, every exception of the SDK and the network becomes a ``BackendError``."""
+    """Turn every exception of the SDK and the network within this block into a ``BackendError``."""
     try:
         yield
     except openai.APIStatusError as error:
-        raise _of_status(error, client) from error
+        raise _status_error(error, client) from error
     except openai.APITimeoutError as error:
         raise Interrupted(
             N_("{host} was silent for too long. Try again.", host=host(client)), code="timeout", retry=True
         ) from error
     except openai.APIConnectionError as error:
-        raise _of_connection(error, client) from error
+        raise _connection_error(error, client) from error
     except openai.APIError as error:  # an error in the middle of a stream
         raise error_for_code(_code(error), error.message, client) from error
     except openai.OpenAIError as error:
@@ -43,8 +42,8 @@ def translate_errors(client: OpenAI) -> Iterator[None]:
             code="client",
         ) from error
     except httpx2.HTTPError as error:
-        raise _cut(client) from error
-    except (ValueError, RecursionError) as error:  # JSON that is none, or that nobody can hold
+        raise _interrupted(client) from error
+    except (ValueError, RecursionError) as error:  # invalid JSON, or nested too deeply
         raise ServerFailed(
             N_(
                 "{host} sent something that is not JSON. Try again, or check {url_setting}.",
@@ -58,7 +57,7 @@ def translate_errors(client: OpenAI) -> Iterator[None]:
 
 @contextmanager
 def require_final_event(client: OpenAI) -> Iterator[None]:
-    """Within this block, a stream that did not end well becomes a ``BackendError``."""
+    """Turn a stream that does not end well within this block into a ``BackendError``."""
     try:
         yield
     except StreamError as error:
@@ -89,23 +88,23 @@ _NO_SUCH_THREAD = (400, 404, 405, 422, 501)
 
 
 def refuse_web_page(response: httpx2.Response, client: OpenAI) -> None:
-    """Make sure that an answer is none of a web server.
-
-    Raises:
-        ServerFailed: It is a web page.
-    """
+    """Raise ``ServerFailed`` if a response is a web page."""
     if "text/html" in response.headers.get("content-type", ""):
         raise wrong_api_error(client)
 
 
+MAX_MESSAGE_CHARS = 300
+"""Maximum length of a server's message within an error."""
+
+
 def safe_text(text: object, client: OpenAI) -> str:
-    """A server's own words: one line, not too long, and without the key or what is secret in the address."""
-    words = " ".join(str(text).split())
+    """Return a server's message on one line of limited length, without the key and other secrets."""
+    line = " ".join(str(text).split())
     secrets = secrets_of(str(client.base_url), {"authorization": f"Bearer {client.api_key}"})
     for secret in sorted(secrets, key=len, reverse=True):
-        words = words.replace(secret, "…")
-    words = re.sub(r"\bsk-[\w*-]{6,}", "sk-…", words)
-    return words if len(words) <= 300 else words[:300] + " …"
+        line = line.replace(secret, "…")
+    line = re.sub(r"\bsk-[\w*-]{6,}", "sk-…", line)
+    return line if len(line) <= MAX_MESSAGE_CHARS else line[:MAX_MESSAGE_CHARS] + " …"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +183,11 @@ _BY_STATUS = {
 
 
 def error_for_code(
-    code: str, words: object, client: OpenAI, status: int = 0, retry_after: float | None = None
+    code: str, message: object, client: OpenAI, status: int = 0, retry_after: float | None = None
 ) -> BackendError:
-    """The exception for an error that a server named, by its code, else by its status."""
+    """Return the error for a server's error code, or for its HTTP status if the code is unknown."""
     meaning = _MEANINGS.get(code)
-    if meaning is None and _TOO_LONG.search(f"{words} {code}"):
+    if meaning is None and _TOO_LONG.search(f"{message} {code}"):
         code, meaning = "context_length_exceeded", _LONG
     if meaning is None and status in _BY_STATUS:
         code, meaning = _BY_STATUS[status]
@@ -197,7 +196,7 @@ def error_for_code(
     meaning = meaning or _REFUSED
     text = Sentence(
         meaning.text,
-        {"host": host(client), "message": safe_text(words, client) or N_("nothing"), **SETTING_NAMES},
+        {"host": host(client), "message": safe_text(message, client) or N_("nothing"), **SETTING_NAMES},
     )
     if meaning is _RATE and retry_after:
         text = N_plural(
@@ -211,10 +210,10 @@ def error_for_code(
     )
 
 
-def _of_status(error: openai.APIStatusError, client: OpenAI) -> BackendError:
+def _status_error(error: openai.APIStatusError, client: OpenAI) -> BackendError:
     return error_for_code(
         _code(error),
-        _words(error),
+        _message(error),
         client,
         error.status_code,
         seconds_to_wait(error.response) or None,
@@ -222,7 +221,7 @@ def _of_status(error: openai.APIStatusError, client: OpenAI) -> BackendError:
 
 
 def _code(error: openai.APIError) -> str:
-    """``code``, or ``type`` where a spent quota is only named there."""
+    """Return the error's ``code``, or its ``type`` if only that one is known."""
     for name in (error.code, error.type):
         if isinstance(name, str) and name in _MEANINGS:
             return name
@@ -230,18 +229,18 @@ def _code(error: openai.APIError) -> str:
 
 
 _TOO_LONG = re.compile(r"context (length|size|window)|prompt (is )?too long|exceed_context", re.IGNORECASE)
-"""How servers say it that have no code for it: vLLM, llama.cpp, Ollama, LM Studio and OpenRouter."""
+"""How servers without a code for it describe it: vLLM, llama.cpp, Ollama, LM Studio and OpenRouter."""
 
 
-def _words(error: openai.APIStatusError) -> object:
-    """The server's message, from wherever this server puts it."""
+def _message(error: openai.APIStatusError) -> object:
+    """Return the server's message, from whichever field the server uses."""
     body: Any = error.body
     if isinstance(body, dict):
         return body.get("message") or body.get("detail") or body.get("error") or error.message
     return error.message
 
 
-def _of_connection(error: openai.APIConnectionError, client: OpenAI) -> BackendError:
+def _connection_error(error: openai.APIConnectionError, client: OpenAI) -> BackendError:
     if isinstance(error.__cause__, (httpx2.ConnectError, httpx2.ConnectTimeout)):
         return ServerFailed(
             N_(
@@ -251,10 +250,10 @@ def _of_connection(error: openai.APIConnectionError, client: OpenAI) -> BackendE
             code="unreachable",
             retry=True,
         )
-    return _cut(client)
+    return _interrupted(client)
 
 
-def _cut(client: OpenAI) -> BackendError:
+def _interrupted(client: OpenAI) -> BackendError:
     return Interrupted(
         N_("The connection to {host} was lost in the middle of the answer.", host=host(client)),
         code="interrupted",
@@ -263,20 +262,21 @@ def _cut(client: OpenAI) -> BackendError:
 
 
 def validate_id(thread_id: str) -> None:
-    """Make sure that a server can be asked for this: it comes from an address that anybody may type.
+    """Check an id from an address that anyone may type, before it becomes a part of a request's path.
 
     Raises:
-        UnknownThread: It can be no id.
+        UnknownThread: It cannot be an id.
     """
     if not 0 < len(thread_id) <= 512 or not thread_id.isprintable() or thread_id.strip(".") == "":
         raise UnknownThread(N_("This is not the id of a thread."), code="unknown_thread")
 
 
 def wrong_api_error(client: OpenAI) -> BackendError:
-    """The error for an address where something other than the API answers."""
+    """Return the error for an address where something other than the API answers."""
     return ServerFailed(
         N_(
-            "{address} returned a web page, not an API response. Check {url_setting}: it usually ends in /v1.",
+            "{address} returned a web page, not an API response. Check {url_setting}: it usually "
+            "ends in /v1.",
             address=address(client),
             url_setting="OPENAI_BASE_URL",
         ),

@@ -66,7 +66,7 @@ def responses_content(
 
 
 def chat_content(parts: list[Part], named_only: Collection[str] = ()) -> str | list[Item]:
-    """Return the content of a user's message for Chat Completions; a string if possible: some servers need it."""
+    """Return the content of a user's message for Chat Completions; preferably a string."""
     files: list[Item] = []
     texts: list[Part] = []
     for part in parts:

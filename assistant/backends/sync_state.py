@@ -77,14 +77,14 @@ class SyncState:
         return {call.call_id: call.result for message in self.thread.messages for call in message.calls}
 
     def pending_parts(self) -> Iterator[tuple[int, Message, list[Part]]]:
-        """Yield what the server lacks: the position of a message, the message, and its parts after the cursor."""
+        """Yield what the server lacks: each message with its position, and its parts after the cursor."""
         messages, parts = self.cursor
         for index in range(max(0, messages - 1), len(self.thread.messages)):
             message = self.thread.messages[index]
             yield index, message, message.parts[parts:] if index < messages else message.parts
 
     def commit(self, calls: Iterable[ToolCall]) -> None:
-        """Record that a response ended well: the server knows the thread and waits for these calls' results."""
+        """Record a response that ended well: the server knows the thread and waits for these results."""
         self.pending_calls = [call.call_id for call in calls]
         self.cursor, self.uncertain = self.thread.cursor, False
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from assistant.backends.transcription import MOST_BYTES, Voice, open_voice
+from assistant.backends.transcription import MAX_RECORDING_BYTES, Voice, open_voice
 from assistant.errors import BackendError
 from assistant.settings import Settings
 from tests.servers.responses import Handler, ModelServer
@@ -106,7 +106,7 @@ def test_what_is_no_recording_is_not_sent(server: EarServer, voice: Voice) -> No
     for recording, words in (
         (b"", "The recording is empty."),
         (
-            bytes(MOST_BYTES + 1),
+            bytes(MAX_RECORDING_BYTES + 1),
             "The recording is too long: it has 25 MB, at most 25 can be transcribed. Say it in parts.",
         ),
     ):
@@ -225,7 +225,7 @@ def test_files_that_are_not_taken_hold_a_message_back_and_lose_nothing(app: AppT
     files = [("a.txt", b"a"), ("b.zip", b"PK\xff\xff"), ("c.txt", b"c")]
     assert says(app, "See", files) == ["back in the input: 'See', Not sent yet: see above the input."]
     assert [each.value.replace("\\", "") for each in app.warning] == [
-        "b.zip cannot be read by a model. What can: PNG, JPEG, WebP and GIF images, PDF files, and text "
+        "b.zip has an unsupported type. Supported: PNG, JPEG, WebP and GIF images, PDF files, and text "
         "files of any kind."
     ]
     app.button(key="detach_0").click().run()

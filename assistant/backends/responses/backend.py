@@ -1,4 +1,4 @@
-"""The backend for the Responses API, with a conversation at the server if possible, else with the full history.
+"""The backend for the Responses API, with a conversation at the server if it has them, else the full history.
 
 A response that did not end well leaves the server's copy uncertain; before the next request it is compared
 with the transcript, and the transcript wins (what servers keep of a cut response:
@@ -245,7 +245,7 @@ class Responses(RemoteBackend):
     def _recover(
         self, exchange: _Exchange, refusal: RequestRefused | ServerFailed, *, said_nothing: bool
     ) -> Generator[Event, None, None]:
-        """Change what was refused, so that the request can be sent again; raise the refusal if nothing helps."""
+        """Change what was refused, so that the request can be repeated; raise the refusal if nothing can."""
         state = exchange.state
         if said_nothing and (note := state.name_attachments(refusal)):
             yield note
@@ -301,7 +301,7 @@ class Responses(RemoteBackend):
     # --- background responses -----------------------------------------------------------------------
 
     def _note_running(self, event: Item, state: ResponsesState) -> None:
-        """Record the id of a background response, here and at the server, for whichever process follows it."""
+        """Record the id of a background response, here and at the server, for the next process."""
         response = event.get("response")
         if state.running or not isinstance(response, dict) or not isinstance(response.get("id"), str):
             return

@@ -171,7 +171,8 @@ class ThreadFiles:
             if time.monotonic() > deadline:
                 raise ServerFailed(
                     N_(
-                        "The server is still reading the files that are to be searched. Try again in a moment."
+                        "The server is still reading the files that are to be searched. "
+                        "Try again in a moment."
                     ),
                     code="files_in_progress",
                     retry=True,
