@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 from dotenv import dotenv_values
 
 from assistant import functions
+from assistant.access.quotas import QuotaGuard
 from assistant.backends import LazyBackend, open_backend
-from assistant.observability.logs import begin_logging
+from assistant.observability.logs import configure_logging
 from assistant.observability.metrics import Metrics
 from assistant.runs.autosave import Autosaver
 from assistant.runs.queue import MessageQueue
 from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
+from assistant.storage.store import Store
 from assistant.tools.toolbox import Toolbox
 from assistant.transports.recording_store import RecordingStore
 
@@ -70,7 +72,7 @@ class Application:
         with self._lock:
             if settings == self._configured:
                 return
-            begin_logging(settings.log, settings.secrets)
+            configure_logging(settings.log, settings.secrets)
             url = settings.database_url or f"sqlite:///{self._folder / 'threads.sqlite'}"
             if url != self._database_url:
                 if self._database_url:
@@ -92,6 +94,15 @@ class Application:
         """Return a new backend for one session; it may hold that visitor's key."""
         with self._lock:
             return self._open(settings)
+
+    def quota(self, settings: Settings, user_id: str, store: Store | None) -> QuotaGuard | None:
+        """Return the guard of a connection; None unless it is the owner's and has limits."""
+        owner = self.settings
+        is_owners = (settings.base_url, settings.api_key) == (owner.base_url, owner.api_key)
+        if settings.demo or not is_owners or not (owner.limit_user or owner.limit_all):
+            return None
+        model = owner.model if owner.has_price else ""
+        return QuotaGuard(user_id, owner.limit_user, owner.limit_all, model, store)
 
     def freeze_gc(self) -> None:
         """Exclude everything loaded so far from garbage collection, at most once a minute.

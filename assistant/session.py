@@ -11,11 +11,9 @@ from functools import partial
 from assistant.access.auth import User
 from assistant.access.metering import with_metering
 from assistant.access.quotas import (
-    MeteredTranscriber,
+    CountedTranscriber,
     QuotaGuard,
     Transcriber,
-    quota_guard_for,
-    restrict_credentials,
 )
 from assistant.application import Application
 from assistant.backends import LazyBackend
@@ -26,7 +24,7 @@ from assistant.errors import AssistantError, BackendError, QuotaError, StoreErro
 from assistant.events import Decision
 from assistant.locale import N_
 from assistant.messages import Attachment, Feedback, Message
-from assistant.observability.logs import measured
+from assistant.observability.logs import observe_run
 from assistant.recordings.recording import Recording
 from assistant.recordings.requests import prompt_of
 from assistant.runs.loop import Assistant, Events, Run
@@ -130,7 +128,7 @@ class ChatSession:
     def configure(self, *, is_localhost: bool = False) -> None:
         """Bring everything that depends on settings up to date; called whenever the page runs."""
         self.is_localhost = is_localhost
-        self.configured = restrict_credentials(self.app.settings, is_localhost)
+        self.configured = self.app.settings.restricted(is_localhost)
         faults = self.configured.faults if self.faults is None else self.faults
         toolbox = self.app.toolbox
         with suppress(ValueError):  # a fault that is being typed
@@ -152,12 +150,12 @@ class ChatSession:
         store = self.app.autosaver.store
         self.store: Store | None = store.for_owner(self.user.id) if store else None
         user_id = self.user.id or self._visitor_id
-        self.quota: QuotaGuard | None = quota_guard_for(self.configured, self.settings, user_id, self.store)
+        self.quota: QuotaGuard | None = self.app.quota(self.settings, user_id, self.store)
         if self._transcriber is None or self._transcriber[0] != self.settings:
             self._transcriber = self.settings, open_voice(self.settings)
         transcriber = self._transcriber[1]
         self.transcriber: Transcriber | None = (
-            MeteredTranscriber(transcriber, self.quota) if transcriber and self.quota else transcriber
+            CountedTranscriber(transcriber, self.quota) if transcriber and self.quota else transcriber
         )
 
     # --- what the page draws --------------------------------------------------------------------------
@@ -412,7 +410,7 @@ class ChatSession:
 
         def observe(events: Events) -> Events:
             charged = with_metering(events, thread, quota.charge) if quota else events
-            return measured(record_run(charged, recording), thread, self.app.metrics, toolbox)
+            return observe_run(record_run(charged, recording), thread, self.app.metrics, toolbox)
 
         self.app.runs.start(
             thread, lambda: prepare().through(observe), self.assistant.cancel, self.app.autosaver

@@ -5,7 +5,7 @@ Each setting is one field of ``Settings``, with its variable, its explanation an
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
@@ -308,6 +308,15 @@ class Settings:
                     model=self.model,
                 )
             )
+
+    def restricted(self, is_localhost: bool) -> "Settings":
+        """Return the settings for a visitor: without the owner's connection, unless they say who may use its key.
+
+        They do with a password, a list of users or a limit on all users; and local visitors may always use it.
+        """
+        is_allowed = is_localhost or self.password or self.allowed or self.limit_all
+        has_key = self.api_key or secrets_of(self.base_url, {})
+        return self if is_allowed or not has_key else replace(self, api_key="", base_url="")
 
     @property
     def demo(self) -> bool:

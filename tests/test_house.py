@@ -135,7 +135,7 @@ RETIRED_WORDS = listed(
 )
 
 # What is not true yet. Each of these sets may only shrink.
-NOT_YET_ACYCLIC = {("settings", "access")}
+NOT_YET_ACYCLIC: set[tuple[str, str]] = set()
 NOT_YET_SMALL = listed("assistant/backends assistant/demo assistant/ui ")
 NOT_YET_DESCRIBED = listed(
     "assistant/access "

@@ -1,20 +1,15 @@
-"""Reserve and charge what answers cost the owner of the application.
-
-The owner's API key serves only the users that the settings allow or limit, and local users. For everyone else
-the application behaves as if no key were set.
-"""
+"""Count requests against the usage limits of the owner's account."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
+from assistant.access.limits import Limit
 from assistant.access.usage_store import UsageStore
 from assistant.errors import StoreError, UsageUnavailable
 from assistant.events import Usage
 from assistant.locale import N_
 from assistant.recordings.costs import cost_of
-from assistant.recordings.redaction import secrets_of
-from assistant.settings import Settings
 from assistant.storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -23,26 +18,22 @@ AUDIO_BYTES_PER_TOKEN = 2_000
 """About 16 tokens per second of audio as the page records it."""
 
 
-def restrict_credentials(settings: Settings, localhost: bool) -> Settings:
-    """Return the settings, without the owner's connection unless something says who may use it."""
-    restricted = localhost or settings.password or settings.allowed or settings.limit_all
-    return settings if restricted or not _has_key(settings) else replace(settings, api_key="", base_url="")
-
-
-def _has_key(settings: Settings) -> bool:
-    """Return whether the settings hold a key, possibly in the address."""
-    return bool(settings.api_key or secrets_of(settings.base_url, {}))
-
-
 @dataclass(frozen=True, slots=True)
 class QuotaGuard:
-    """Counts one user's requests against the limits of the owner's account.
+    """Counts the requests of one user.
 
-    ``store`` is None while the database cannot be used.
+    Attributes:
+        user_id: The signed-in user's id; where users do not sign in, an id of the browser session.
+        user_limits: Limits on each user.
+        total_limits: Limits on all users together.
+        model: The model whose price applies to models without a known price; empty if costs are not counted.
+        store: None while the database cannot be used.
     """
 
-    settings: Settings
     user_id: str
+    user_limits: tuple[Limit, ...]
+    total_limits: tuple[Limit, ...]
+    model: str
     store: Store | None
 
     def reserve(self) -> None:
@@ -55,9 +46,7 @@ class QuotaGuard:
         try:
             if self.store is None:
                 raise StoreError(N_("The database cannot be opened."))
-            UsageStore(self.store.database).reserve(
-                self.user_id, self.settings.limit_user, self.settings.limit_all
-            )
+            UsageStore(self.store.database).reserve(self.user_id, self.user_limits, self.total_limits)
         except StoreError as error:
             log.warning("request refused, usage cannot be counted: %s", error)
             raise UsageUnavailable(N_("Usage cannot be counted.")) from error
@@ -65,13 +54,13 @@ class QuotaGuard:
     def charge(self, usage: Usage, model: str = "") -> None:
         """Count the tokens and the cost of a response.
 
-        A model without a known price costs what the configured model costs.
+        A model without a known price costs what ``self.model`` costs.
         """
         tokens, dollars = usage.input + usage.output, 0.0
-        if self.settings.has_price:
+        if self.model:
             costs = (
                 cost_of(name, input=usage.input, cached=usage.cached, output=usage.output)
-                for name in (model, self.settings.model)
+                for name in (model, self.model)
             )
             dollars = next((cost for cost in costs if cost is not None), 0.0)
         try:
@@ -79,20 +68,6 @@ class QuotaGuard:
                 UsageStore(self.store.database).charge(self.user_id, tokens, dollars)
         except StoreError as error:
             log.warning("usage of %d tokens not counted: %s", tokens, error)
-
-
-def quota_guard_for(
-    owner: Settings, settings: Settings, user_id: str, store: Store | None
-) -> QuotaGuard | None:
-    """Return the guard of a connection, or None where it is not the owner's or has no limits.
-
-    ``user_id`` is the signed-in user's id. Where users do not sign in, it is an id of the browser session.
-    """
-    if settings.demo or not (owner.limit_user or owner.limit_all):
-        return None
-    if (settings.base_url, settings.api_key) != (owner.base_url, owner.api_key):
-        return None
-    return QuotaGuard(owner, user_id, store)
 
 
 class Transcriber(Protocol):
@@ -103,7 +78,7 @@ class Transcriber(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class MeteredTranscriber:
+class CountedTranscriber:
     """A transcriber whose recordings count as messages, and as tokens by their length."""
 
     transcriber: Transcriber

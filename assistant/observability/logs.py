@@ -40,7 +40,7 @@ _NAME = "assistant"
 # --- a run ------------------------------------------------------------------------------------------
 
 
-def measured(
+def observe_run(
     events: EventStream, thread: Thread, metrics: Metrics, functions: Container[str]
 ) -> Generator[Event, None, None]:
     """Pass on the events of a run, and log and count it. Closing the result closes the run.
@@ -133,7 +133,7 @@ def _rounded(seconds: float | None) -> float | None:
 # --- the log ----------------------------------------------------------------------------------------
 
 
-def begin_logging(kind: Kind, hidden: Iterable[str] = ()) -> None:
+def configure_logging(kind: Kind, hidden: Iterable[str] = ()) -> None:
     """Write the log of this package to standard error, without the texts in ``hidden``.
 
     ``text`` and ``json`` write everything, including a line per run and per function call; otherwise only warnings

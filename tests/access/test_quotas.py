@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from assistant.access.limits import UsageTotals, parse_limits
-from assistant.access.quotas import MeteredTranscriber, QuotaGuard, restrict_credentials
+from assistant.access.quotas import CountedTranscriber, QuotaGuard
 from assistant.backends.connection.override import ConnectionOverride
 from assistant.backends.transcription import open_voice
 from assistant.errors import LimitExceeded
@@ -32,21 +32,21 @@ def store(database: str) -> Iterator[Store]:
 
 def test_the_owners_key_is_restricted_unless_the_settings_say_who_may_use_it() -> None:
     base = Settings(api_key=KEY)
-    assert restrict_credentials(base, localhost=True) is base
-    assert restrict_credentials(base, localhost=False) == Settings()
+    assert base.restricted(True) is base
+    assert base.restricted(False) == Settings()
     # A limit per user alone restricts nothing: a new session is a new user.
     per_user = Settings(api_key=KEY, limit_user=parse_limits("9 messages/minute"))
-    assert restrict_credentials(per_user, localhost=False).demo
+    assert per_user.restricted(False).demo
     for address in ("http://me:canary@here/v1", "http://here/v1?api-key=canary"):  # a key as well
-        assert restrict_credentials(Settings(base_url=address), localhost=False) == Settings()
-        assert restrict_credentials(Settings(base_url=address), localhost=True).base_url == address
+        assert Settings(base_url=address).restricted(False) == Settings()
+        assert Settings(base_url=address).restricted(True).base_url == address
     for named in (
         Settings(api_key=KEY, password="open sesame"),
         Settings(api_key=KEY, allowed=("*",)),
         Settings(api_key=KEY, limit_all=parse_limits("1 tokens/day")),
         Settings(base_url="http://here/v1"),
     ):
-        assert restrict_credentials(named, localhost=False) is named
+        assert named.restricted(False) is named
 
 
 def test_a_public_page_with_a_key_and_nothing_else_runs_the_demo_and_says_so(
@@ -124,26 +124,23 @@ def test_tokens_are_counted_but_a_visitors_own_key_has_no_limits(
 def test_a_voice_recording_counts_as_a_message_and_by_its_length(store: Store) -> None:
     with EarServer() as ears:
         ears.heard = [(200, {"text": "Hello."})]
-        settings = Settings(
-            base_url=ears.url, transcribe_model="ear", limit_all=parse_limits("1 messages/day")
-        )
-        voice = open_voice(settings)
+        voice = open_voice(Settings(base_url=ears.url, transcribe_model="ear"))
         assert voice is not None
-        metered = MeteredTranscriber(voice, QuotaGuard(settings, "visitor", store))
-        assert metered.transcribe(b"\x00" * 32_000) == "Hello."
+        guard = QuotaGuard("visitor", (), parse_limits("1 messages/day"), "", store)
+        counted = CountedTranscriber(voice, guard)
+        assert counted.transcribe(b"\x00" * 32_000) == "Hello."
         with pytest.raises(LimitExceeded):
-            metered.transcribe(b"\x00" * 32_000)
+            counted.transcribe(b"\x00" * 32_000)
     assert totals(store.database, "day", time.time(), "visitor") == UsageTotals(1, 16)
 
 
 def test_tokens_cost_what_their_model_or_else_the_configured_one_costs(store: Store) -> None:
-    quota = QuotaGuard(
-        Settings(limit_all=parse_limits("1 USD/day")), "ada", store
-    )  # gpt-6-luna: 0.10, 0.01, 0.50
+    limits = parse_limits("1 USD/day")
+    quota = QuotaGuard("ada", (), limits, "gpt-6-luna", store)  # 0.10, 0.01 and 0.50 USD
     quota.charge(Usage(input=1_000_000, cached=500_000, output=100_000), "gpt-6-astra-2026-01-01")
     used = totals(store.database, "day", time.time(), "ada")
     assert (used.tokens, round(used.dollars, 9)) == (1_100_000, (5 + 0.5) * 2 + 5 * 1.5)
-    quota = QuotaGuard(Settings(limit_all=parse_limits("1 USD/day")), "bob", store)
+    quota = QuotaGuard("bob", (), limits, "gpt-6-luna", store)
     quota.charge(Usage(input=100_000, output=100_000), "unheard-of")
     used = totals(store.database, "day", time.time(), "bob")
     assert (used.tokens, round(used.dollars, 9)) == (200_000, 0.06)

@@ -13,7 +13,7 @@ import pytest
 
 from assistant import Assistant, Thread, ToolError, tool
 from assistant.events import CallAnswered, CallApproved, CallDenied, RunCompleted, RunPaused, TextDelta
-from assistant.observability.logs import begin_logging, measured
+from assistant.observability.logs import configure_logging, observe_run
 from assistant.observability.metrics import BUCKET_SECONDS, MAX_LABELS, Histogram, Metrics, as_label
 from tests.conftest import Connect, add
 from tests.deploy.test_process import Start, interrupt, serve, start
@@ -62,13 +62,13 @@ def lines(written: str) -> list[dict[str, Any]]:
 def test_a_run_is_logged_when_it_starts_and_ends_and_for_each_function(
     server: ModelServer, assistant: Assistant, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    begin_logging("json")
+    configure_logging("json")
     server.plays(
         calls(call("add", a=1, b=2), call("fail", why=SECRET), call(f"no_such_{SECRET}")),
         text(SECRET, SECRET),
     )
     thread, metrics = Thread(), Metrics()
-    events = list(measured(assistant.run(thread, SECRET), thread, metrics, assistant.toolbox))
+    events = list(observe_run(assistant.run(thread, SECRET), thread, metrics, assistant.toolbox))
     assert events[-1] == RunCompleted()
     written = capsys.readouterr().err
     assert SECRET not in written
@@ -119,7 +119,7 @@ def test_a_failure_is_counted_by_its_code(
     caplog.set_level("INFO", "assistant")
     server.plays(error(400, code, SECRET))
     thread, metrics = Thread(), Metrics()
-    list(measured(assistant.run(thread, "Hi"), thread, metrics, assistant.toolbox))
+    list(observe_run(assistant.run(thread, "Hi"), thread, metrics, assistant.toolbox))
     fields = caplog.records[-1].__dict__["fields"]
     assert (fields["ending"], fields["reason"], "first_text" in fields) == ("failed", kind, False)
     assert (dict(metrics.runs), dict(metrics.failures)) == ({"failed": 1}, {kind: 1})
@@ -132,9 +132,11 @@ def test_a_pause_ends_a_run_and_the_decision_starts_another(
     careful_call = call("careful")
     server.plays(calls(careful_call), text("Done."))
     thread, metrics = Thread(), Metrics()
-    assert list(measured(assistant.run(thread, "Hi"), thread, metrics, assistant.toolbox))[-1] == RunPaused()
+    assert (
+        list(observe_run(assistant.run(thread, "Hi"), thread, metrics, assistant.toolbox))[-1] == RunPaused()
+    )
     decided = assistant.decide(thread, [CallApproved(careful_call["call_id"])])
-    assert list(measured(decided, thread, metrics, assistant.toolbox))[-1] == RunCompleted()
+    assert list(observe_run(decided, thread, metrics, assistant.toolbox))[-1] == RunCompleted()
     assert dict(metrics.runs) == {"paused": 1, "completed": 1}
     assert set(metrics.functions) == {("careful", "done")}
     ended = [record.__dict__["fields"] for record in caplog.records if record.getMessage() == "run ended"]
@@ -151,10 +153,12 @@ def test_an_invented_function_name_is_not_logged(
     invented = [call("AdaLovelace"), call("Born-1815")]
     server.plays(calls(*invented), text("Done."))
     thread, metrics = Thread(), Metrics()
-    assert list(measured(assistant.run(thread, "Hi"), thread, metrics, assistant.toolbox))[-1] == RunPaused()
+    assert (
+        list(observe_run(assistant.run(thread, "Hi"), thread, metrics, assistant.toolbox))[-1] == RunPaused()
+    )
     first, second = (item["call_id"] for item in invented)
     decided = assistant.decide(thread, [CallAnswered(first, "Yes."), CallDenied(second)])
-    assert list(measured(decided, thread, metrics, assistant.toolbox))[-1] == RunCompleted()
+    assert list(observe_run(decided, thread, metrics, assistant.toolbox))[-1] == RunCompleted()
     assert set(metrics.functions) == {("unknown", "done"), ("unknown", "denied")}
     assert "Lovelace" not in repr([record.__dict__ for record in caplog.records])
 
@@ -165,7 +169,7 @@ def test_a_closed_run_counts_as_stopped(
     caplog.set_level("INFO", "assistant")
     server.plays(text("One two three four"))
     thread, metrics = Thread(), Metrics()
-    run = measured(assistant.run(thread, "Hi"), thread, metrics, assistant.toolbox)
+    run = observe_run(assistant.run(thread, "Hi"), thread, metrics, assistant.toolbox)
     while not isinstance(next(run), TextDelta):
         assert metrics.running == 1
     run.close()
@@ -181,7 +185,7 @@ def test_a_run_that_raises_counts_as_stopped(caplog: pytest.LogCaptureFixture) -
 
     metrics = Metrics()
     with pytest.raises(LookupError):
-        list(measured(broken(), Thread(), metrics, ()))  # type: ignore[arg-type]
+        list(observe_run(broken(), Thread(), metrics, ()))  # type: ignore[arg-type]
     assert (metrics.running, dict(metrics.runs)) == (0, {"stopped": 1})
 
 
@@ -191,22 +195,22 @@ def test_a_run_that_raises_counts_as_stopped(caplog: pytest.LogCaptureFixture) -
 def test_by_default_only_warnings_are_logged(
     logger: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    begin_logging("")
+    configure_logging("")
     logging.getLogger("assistant.x").info("not this")
     logging.getLogger("assistant.x").warning("but this")
     assert capsys.readouterr().err.endswith(" WARNING but this\n")
 
 
 def test_a_text_line_contains_the_fields(capsys: pytest.CaptureFixture[str]) -> None:
-    begin_logging("json")
-    begin_logging("text")
+    configure_logging("json")
+    configure_logging("text")
     logging.getLogger("assistant.x").info("a %s", "thing", extra={"fields": {"run": "ab", "seconds": 0.5}})
     assert re.fullmatch(r"[-\d]+ [:,\d]+ INFO a thing run=ab seconds=0\.5\n", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("kind", ["text", "json", ""])
 def test_a_secret_is_removed_from_lines_and_tracebacks(capsys: pytest.CaptureFixture[str], kind: Any) -> None:
-    begin_logging(kind, ["sk-canary", "", "sk-canary-longer"])
+    configure_logging(kind, ["sk-canary", "", "sk-canary-longer"])
     error = LookupError("it is sk-canary-longer\nand sk-canary")
     try:
         raise error
