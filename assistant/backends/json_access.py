@@ -2,28 +2,28 @@
 
 from typing import Any
 
-Object = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
-def object_at(holder: Object, name: str) -> Object:
+def object_at(holder: JsonObject, name: str) -> JsonObject:
     """Return the object in this field; {} for anything else."""
     value = holder.get(name)
     return value if isinstance(value, dict) else {}
 
 
-def objects_at(holder: Object, name: str) -> list[Object]:
+def objects_at(holder: JsonObject, name: str) -> list[JsonObject]:
     """Return the objects in the list in this field; [] for anything else."""
     value = holder.get(name)
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def text_at(holder: Object, name: str) -> str:
+def text_at(holder: JsonObject, name: str) -> str:
     """Return the string or number in this field as a string; "" for anything else."""
     value = holder.get(name)
     return join_surrogates(str(value)) if isinstance(value, str | int | float) else ""
 
 
-def count_at(holder: Object, name: str) -> int:
+def count_at(holder: JsonObject, name: str) -> int:
     """Return the non-negative integer in this field; 0 for anything else."""
     value = holder.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0

@@ -21,7 +21,7 @@ from assistant.backends.error_translation import (
     translate_errors,
     wrong_api_error,
 )
-from assistant.backends.json_access import Object, object_at, text_at
+from assistant.backends.json_access import JsonObject, object_at, text_at
 from assistant.backends.requests import Request
 from assistant.backends.stream_errors import StreamError
 from assistant.errors import BackendError, RequestRefused
@@ -60,8 +60,8 @@ class ResultRefused(Exception):
 class SessionSnapshot:
     """A session, and its items that are not in the transcript, oldest first."""
 
-    session: Object
-    items: list[Object]
+    session: JsonObject
+    items: list[JsonObject]
 
     @property
     def is_active(self) -> bool:
@@ -81,11 +81,11 @@ class AgentsApi:
         self._client = client
         self._agent_id = agent_id
 
-    def session(self, session_id: str) -> Object:
+    def session(self, session_id: str) -> JsonObject:
         """Return a session."""
         return self._json(self._sessions.with_raw_response.retrieve(session_id))
 
-    def items(self, session_id: str, order: Literal["asc", "desc"]) -> Iterator[Object]:
+    def items(self, session_id: str, order: Literal["asc", "desc"]) -> Iterator[JsonObject]:
         """Yield a session's items, fetched page by page."""
         return self._pages(partial(self._sessions.items.with_raw_response.list, session_id, order=order))
 
@@ -96,7 +96,7 @@ class AgentsApi:
             SessionLost: The server does not have the session, or it has failed.
             BackendError: The session's spending limit is reached, or the request failed.
         """
-        new_items: list[Object] = []
+        new_items: list[JsonObject] = []
         with self._translate_errors():
             session = self.session(session_id)
             for item in self.items(session_id, "desc"):
@@ -109,14 +109,14 @@ class AgentsApi:
             raise self.explained(StreamError("session_budget_exceeded", ""))
         return SessionSnapshot(session, new_items[::-1])
 
-    def last_turn(self, session_id: str) -> Object:
+    def last_turn(self, session_id: str) -> JsonObject:
         """Return the newest turn of the agent itself; an empty object if there is none."""
         list_turns = partial(self._sessions.turns.with_raw_response.list, session_id, order="desc")
         with self._translate_errors():
             turns = (turn for turn in self._pages(list_turns) if turn.get("subagent_id") is None)
             return next(turns, {})
 
-    def newest_sessions(self, limit: int) -> list[Object]:
+    def newest_sessions(self, limit: int) -> list[JsonObject]:
         """Return the agent's newest sessions."""
         list_sessions = partial(self._sessions.with_raw_response.list, agent_id=self._agent_id, order="desc")
         with translate_errors(self._client):
@@ -132,7 +132,7 @@ class AgentsApi:
         return ""
 
     @contextmanager
-    def create_session(self, body: Object, request: Request) -> Iterator[Iterator[object]]:
+    def create_session(self, body: JsonObject, request: Request) -> Iterator[Iterator[object]]:
         """Create a session and provide its events from the first on."""
         body = {"agent_id": self._agent_id, "environment": {"type": "none"}, **body}
         create = partial(self._sessions.with_streaming_response.create, **body, stream=True)
@@ -149,12 +149,12 @@ class AgentsApi:
                 next(events)
             yield events
 
-    def send(self, session_id: str, event: Object, key: str = "") -> None:
+    def send(self, session_id: str, event: JsonObject, key: str = "") -> None:
         """Send an input to a session; inputs with the same ``key`` take effect once."""
         with self._translate_errors():
             self._sessions.events.create(session_id, events=[event], idempotency_key=key or str(uuid4()))
 
-    def send_result(self, session_id: str, event: Object) -> None:
+    def send_result(self, session_id: str, event: JsonObject) -> None:
         """Send the result of a call, with retries: the session may learn of the call later than we do.
 
         Raises:
@@ -238,7 +238,7 @@ class AgentsApi:
             yield None
             yield from cast("Stream[object]", response.parse(to=Stream[object]))
 
-    def _pages(self, list_page: Callable[..., Any], size: int = 100) -> Iterator[Object]:
+    def _pages(self, list_page: Callable[..., Any], size: int = 100) -> Iterator[JsonObject]:
         after: str | Omit = omit
         while True:
             page = self._json(list_page(limit=size, after=after))
@@ -251,7 +251,7 @@ class AgentsApi:
                 return
             after = last
 
-    def _json(self, response: Any) -> Object:
+    def _json(self, response: Any) -> JsonObject:
         try:
             value = response.http_response.json()
         except ValueError:

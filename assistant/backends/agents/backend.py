@@ -25,7 +25,7 @@ from assistant.backends.agents.stream import (
 from assistant.backends.base import RemoteBackend, RemoteThread
 from assistant.backends.client import address, host
 from assistant.backends.error_translation import translate_lookup_errors, validate_id
-from assistant.backends.json_access import Object, object_at, text_at
+from assistant.backends.json_access import JsonObject, object_at, text_at
 from assistant.backends.missing_functions import missing_function_note
 from assistant.backends.requests import Request, RequestRegistry, repeat_once
 from assistant.backends.stream_errors import StreamError
@@ -174,7 +174,7 @@ class Agents(RemoteBackend):
         """Create a session that begins with the whole thread, and read its first round."""
         key = state.creation_key = uuid4().hex
         first = next(message.text for message in state.thread.messages if message.role == "user")
-        body: Object = {
+        body: JsonObject = {
             "input": message_event(state.first_texts(), state.thread)["input"],
             "metadata": {"creation_key": key, "title": " ".join(first.split())[:MAX_TITLE_CHARS]},
             "extra_headers": {"Idempotency-Key": key},
@@ -233,14 +233,16 @@ class Agents(RemoteBackend):
             yield from self._send_known_results(snapshot.session, reader, state)
             return (yield from self._read(events, reader, state, toolbox))
 
-    def _adopt(self, snapshot: SessionSnapshot, turn: Object, state: AgentsState, toolbox: Toolbox) -> Calls:
+    def _adopt(
+        self, snapshot: SessionSnapshot, turn: JsonObject, state: AgentsState, toolbox: Toolbox
+    ) -> Calls:
         """Yield the answer of a turn that was completed while there was no listener."""
         reader = _joined_reader(snapshot, turn, state)
         yield from reader.catch_up(snapshot.items)
         return (yield from self._end_round(reader.round, state, toolbox))
 
     def _send_known_results(
-        self, session: Object, reader: SessionReader, state: AgentsState
+        self, session: JsonObject, reader: SessionReader, state: AgentsState
     ) -> Generator[Event, None, None]:
         """Send the results that the session waits for and the thread has; other calls are new ones."""
         results = state.results()
@@ -297,14 +299,14 @@ class Agents(RemoteBackend):
         return self._api.last_turn(session_id).get("status") == "completed"
 
 
-def _joined_reader(snapshot: SessionSnapshot, turn: Object, state: AgentsState) -> SessionReader:
+def _joined_reader(snapshot: SessionSnapshot, turn: JsonObject, state: AgentsState) -> SessionReader:
     """Return a reader for a turn that began before its events were listened to."""
     model = text_at(object_at(snapshot.session, "agent"), "model")
     started = SessionRound(text_at(turn, "id"), text_at(snapshot.session, "id"), model=model)
     return SessionReader(started, known_text=state.text_since_cursor(), joined=True)
 
 
-def _changed(session: Object) -> float:
+def _changed(session: JsonObject) -> float:
     """Return when a session last changed, in seconds since 1970."""
     times = (session.get("last_active_at"), session.get("created_at"))
     return next((float(time) for time in times if isinstance(time, int | float)), 0.0)

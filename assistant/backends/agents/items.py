@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from assistant.backends import files
 from assistant.backends.files import attachment_text
 from assistant.backends.hosted_summary import summarize_call
-from assistant.backends.json_access import Object, text_at
+from assistant.backends.json_access import JsonObject, text_at
 from assistant.backends.responses.items import content_text, parse_messages
 from assistant.events import HostedCall, ToolResult
 from assistant.messages import Attachment, Call, Message, Refusal, Text
@@ -63,7 +63,7 @@ def question_text(message: Message) -> str:
     return files.parts_as_text(message.parts, with_images=True)
 
 
-def message_event(texts: Iterable[str], thread: Thread) -> Object:
+def message_event(texts: Iterable[str], thread: Thread) -> JsonObject:
     """Return the input that adds a message for each text and starts a turn.
 
     Images are added to the text of the message that they belong to.
@@ -75,15 +75,15 @@ def message_event(texts: Iterable[str], thread: Thread) -> Object:
     }
     messages = []
     for text in texts:
-        content: list[Object] = [{"type": "input_text", "text": text}]
+        content: list[JsonObject] = [{"type": "input_text", "text": text}]
         content += [{"type": "input_image", "image_url": image.url} for image in images.get(text, [])]
         messages.append({"role": "user", "content": content})
     return {"type": "agent.session.input.message", "input": messages}
 
 
-def result_event(turn_id: str, call_id: str, result: ToolResult) -> Object:
+def result_event(turn_id: str, call_id: str, result: ToolResult) -> JsonObject:
     """Return the input that sends the result of a call."""
-    event: Object = {"type": "agent.session.input.tool_result", "turn_id": turn_id, "call_id": call_id}
+    event: JsonObject = {"type": "agent.session.input.tool_result", "turn_id": turn_id, "call_id": call_id}
     output = replace_surrogates(result.output)
     if result.outcome == "done":
         return {**event, "success": True, "output": output}
@@ -91,16 +91,16 @@ def result_event(turn_id: str, call_id: str, result: ToolResult) -> Object:
     return {**event, "success": False, "error": error}
 
 
-def transcript_of(items: Iterable[Object]) -> list[Message]:
+def transcript_of(items: Iterable[JsonObject]) -> list[Message]:
     """Return the transcript that a session's items represent, without the messages of the application."""
     return parse_messages([_responses_item(item) for item in items if not _is_from_application(item)])
 
 
-def _is_from_application(item: Object) -> bool:
+def _is_from_application(item: JsonObject) -> bool:
     return item.get("role") == "user" and content_text(item.get("content")).startswith(APPLICATION_PREFIX)
 
 
-def _responses_item(item: Object) -> Object:
+def _responses_item(item: JsonObject) -> JsonObject:
     """Return a session's item as the same item of the Responses API."""
     match item.get("type"):
         case "function_call":

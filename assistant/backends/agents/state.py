@@ -12,7 +12,7 @@ from assistant.backends.agents.items import (
     transcript_of,
 )
 from assistant.backends.agents.stream import SessionRound, is_active
-from assistant.backends.json_access import Object, text_at
+from assistant.backends.json_access import JsonObject, text_at
 from assistant.backends.responses.items import content_text
 from assistant.backends.sync_state import Stored, SyncState
 from assistant.messages import Message, Text
@@ -41,7 +41,7 @@ class AgentsState(SyncState):
     missing_functions = Stored[list[str]](list)
     """The agent's functions that were noted as not defined here."""
 
-    def pending_texts(self, items: Iterable[Object]) -> list[str]:
+    def pending_texts(self, items: Iterable[JsonObject]) -> list[str]:
         """Return the user's messages that the session lacks, given its new items, oldest first."""
         messages = self.thread.messages
         questions = [
@@ -58,7 +58,7 @@ class AgentsState(SyncState):
         has_answers = history_text(message for message in missed if message.role == "assistant")
         return [HISTORY_TEXT + history_text(missed), texts[-1]] if has_answers else texts
 
-    def knows(self, item: Object) -> bool:
+    def knows(self, item: JsonObject) -> bool:
         """Return whether the transcript has this item."""
         return item.get("turn_id") == self.turn_id and item.get("id") in self.known_items
 
@@ -99,7 +99,7 @@ class AgentsState(SyncState):
         self.answered_calls = sorted(ended.answered_calls)
         self.commit(ended.calls)
 
-    def record_loaded(self, session: Object, items: list[Object]) -> None:
+    def record_loaded(self, session: JsonObject, items: list[JsonObject]) -> None:
         """Fill the transcript with the items of a session."""
         messages = self.thread.messages
         messages[:] = transcript_of(items)

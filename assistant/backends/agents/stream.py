@@ -8,7 +8,7 @@ import json
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 
-from assistant.backends.json_access import Object, SurrogateBuffer, object_at, objects_at, text_at
+from assistant.backends.json_access import JsonObject, SurrogateBuffer, object_at, objects_at, text_at
 from assistant.backends.responses.stream import usage_of
 from assistant.backends.stream_errors import StreamError, token_limit_reached
 from assistant.errors import Incomplete
@@ -68,7 +68,7 @@ class SessionReader:
         self._summaries: set[object] = set()
         self._drafts: set[str] = set()
 
-    def feed(self, event: Object) -> Generator[Event, None, None]:
+    def feed(self, event: JsonObject) -> Generator[Event, None, None]:
         """Translate one event."""
         event_id = text_at(event, "event_id")
         if event_id in self._event_ids:
@@ -113,13 +113,13 @@ class SessionReader:
                 error = object_at(event, "error")
                 raise StreamError(text_at(error, "code"), text_at(error, "message"))
 
-    def catch_up(self, items: Iterable[Object]) -> Generator[Event, None, None]:
+    def catch_up(self, items: Iterable[JsonObject]) -> Generator[Event, None, None]:
         """Translate the finished items of our turn from before the events, oldest first."""
         for item in items:
             if item.get("turn_id") == self.round.turn_id and item.get("status") != "in_progress":
                 yield from self._item_done(item)
 
-    def _is_own_turn(self, event: Object) -> bool:
+    def _is_own_turn(self, event: JsonObject) -> bool:
         """Return whether an event belongs to our turn; the first turn that is not another's is ours."""
         turn = object_at(event, "turn")
         turn_id = text_at(event, "turn_id") or text_at(turn, "id")
@@ -130,7 +130,7 @@ class SessionReader:
         self.round.turn_id = self.round.turn_id or turn_id
         return turn_id == self.round.turn_id
 
-    def _text_delta(self, event: Object) -> Generator[Event, None, None]:
+    def _text_delta(self, event: JsonObject) -> Generator[Event, None, None]:
         block, delta = _block(event), event.get("delta")
         missed_start = self._joined and block not in self._texts
         if isinstance(delta, str) and not missed_start and block not in self._complete_blocks:
@@ -159,7 +159,7 @@ class SessionReader:
         self._texts[block] = self._texts.get(block, "") + text
         yield TextDelta(text)
 
-    def _reasoning(self, event: Object) -> Generator[Event, None, None]:
+    def _reasoning(self, event: JsonObject) -> Generator[Event, None, None]:
         index, delta = event.get("summary_index"), event.get("delta")
         block = text_at(event, "item_id"), index if isinstance(index, int) else 0
         if isinstance(delta, str) and delta:
@@ -167,14 +167,14 @@ class SessionReader:
             self._summaries.add(block)
             yield ReasoningDelta(("\n\n" if is_next else "") + replace_surrogates(delta))
 
-    def _item_added(self, item: Object) -> Generator[Event, None, None]:
+    def _item_added(self, item: JsonObject) -> Generator[Event, None, None]:
         call_id = text_at(item, "call_id")
         if item.get("type") == "function_call" and call_id and call_id not in self._drafts:
             self._drafts.add(call_id)
             self._add_known(item)
             yield ToolCallDelta(call_id, text_at(item, "name"), _arguments(item))
 
-    def _item_done(self, item: Object) -> Generator[Event, None, None]:
+    def _item_done(self, item: JsonObject) -> Generator[Event, None, None]:
         self._add_known(item)
         if item.get("type") != "message" or item.get("role") != "assistant":
             return
@@ -183,17 +183,17 @@ class SessionReader:
             if isinstance(part, dict):
                 yield from self._complete_text((text_at(item, "id"), index), text_at(part, "text"))
 
-    def _add_known(self, item: Object) -> None:
+    def _add_known(self, item: JsonObject) -> None:
         if (item_id := text_at(item, "id")) and item_id not in self.round.known_items:
             self.round.known_items.append(item_id)
 
-    def _read_session(self, session: Object) -> None:
+    def _read_session(self, session: JsonObject) -> None:
         agent = object_at(session, "agent")
         self.round.session_id = text_at(session, "id") or self.round.session_id
         self.round.model = text_at(agent, "model") or self.round.model
         self.round.declared_functions = _function_names(agent) or self.round.declared_functions
 
-    def _read_required_calls(self, session: Object) -> None:
+    def _read_required_calls(self, session: JsonObject) -> None:
         """Set the calls that the session waits for; some that have their results may be listed again."""
         calls: dict[str, ToolCall] = {}
         for action in required_actions(session):
@@ -209,12 +209,12 @@ class SessionReader:
         self.has_ended = bool(calls)
 
 
-def is_active(session: Object) -> bool:
+def is_active(session: JsonObject) -> bool:
     """Return whether a turn of the session is running or waits for calls."""
     return session.get("status") in ("in_progress", "requires_action")
 
 
-def turn_error(turn: Object) -> StreamError | Incomplete:
+def turn_error(turn: JsonObject) -> StreamError | Incomplete:
     """Return the error of a failed turn."""
     error = object_at(turn, "error")
     if text_at(error, "code") == "max_output_tokens":
@@ -222,17 +222,17 @@ def turn_error(turn: Object) -> StreamError | Incomplete:
     return StreamError(text_at(error, "code") or "server_error", text_at(error, "message"))
 
 
-def required_actions(session: Object) -> list[Object]:
+def required_actions(session: JsonObject) -> list[JsonObject]:
     """Return the actions that a session waits for."""
     return objects_at(session, "required_actions")
 
 
-def _function_names(agent: Object) -> list[str]:
+def _function_names(agent: JsonObject) -> list[str]:
     names = (text_at(tool, "name") for tool in objects_at(agent, "tools") if tool.get("type") == "function")
     return [name for name in names if name]
 
 
-def _arguments(call: Object) -> str:
+def _arguments(call: JsonObject) -> str:
     """Return a call's arguments as JSON text; they arrive as an object or as text."""
     value = call.get("arguments")
     if isinstance(value, str):
@@ -243,6 +243,6 @@ def _arguments(call: Object) -> str:
         raise StreamError("", "arguments that are nested too deeply") from error
 
 
-def _block(event: Object) -> object:
+def _block(event: JsonObject) -> object:
     index = event.get("content_index")
     return text_at(event, "item_id"), index if isinstance(index, int) else 0

@@ -21,7 +21,7 @@ from assistant.backends.error_translation import (
     translate_errors,
     wrong_api_error,
 )
-from assistant.backends.json_access import Object, text_at
+from assistant.backends.json_access import JsonObject, text_at
 from assistant.backends.requests import Request
 from assistant.backends.stream_errors import status_of
 from assistant.errors import BackendError, Interrupted, RequestRefused
@@ -48,7 +48,7 @@ class AssistantsApi:
         self._client = client
         self._assistant_id = assistant_id
 
-    def create_thread(self, items: list[Object]) -> str:
+    def create_thread(self, items: list[JsonObject]) -> str:
         """Create a thread with these messages and return its id.
 
         Raises:
@@ -83,9 +83,9 @@ class AssistantsApi:
 
     def messages(
         self, thread_id: str, order: Literal["asc", "desc"], page_size: int = 100
-    ) -> Iterator[Object]:
+    ) -> Iterator[JsonObject]:
         """Yield the messages of a thread, fetched page by page."""
-        params: Object = {"order": order, "limit": page_size}
+        params: JsonObject = {"order": order, "limit": page_size}
         while True:
             page = self._json("get", _path(thread_id, "messages"), params=params)
             items = self._listed(page)
@@ -94,9 +94,9 @@ class AssistantsApi:
                 return
             params = params | {"after": page.get("last_id") or items[-1].get("id")}
 
-    def messages_after(self, thread_id: str, item_id: str) -> list[Object]:
+    def messages_after(self, thread_id: str, item_id: str) -> list[JsonObject]:
         """Return the messages of a thread after this one, oldest first."""
-        items: list[Object] = []
+        items: list[JsonObject] = []
         for item in self.messages(thread_id, "desc", 20):
             if item.get("id") == item_id:
                 break
@@ -107,12 +107,12 @@ class AssistantsApi:
         """Return the id of a thread's last message; empty if it has none."""
         return text_at(next(self.messages(thread_id, "desc", 1), {}), "id")
 
-    def post_message(self, thread_id: str, item: Object) -> str:
+    def post_message(self, thread_id: str, item: JsonObject) -> str:
         """Add a message to a thread and return its id."""
         # The SDK must not repeat this: a message whose confirmation was lost would be there twice.
         return text_at(self._json("post", _path(thread_id, "messages"), item, max_retries=0), "id")
 
-    def last_run(self, thread_id: str) -> Object:
+    def last_run(self, thread_id: str) -> JsonObject:
         """Return the newest run of a thread; an empty object if there is none."""
         page = self._json("get", _path(thread_id, "runs"), params={"limit": 1, "order": "desc"})
         return next(iter(self._listed(page)), {})
@@ -120,11 +120,11 @@ class AssistantsApi:
     def wait_for_run(
         self,
         thread_id: str,
-        run: Object,
+        run: JsonObject,
         statuses: tuple[str, ...],
         delays: tuple[float, ...],
         request: Request,
-    ) -> Object:
+    ) -> JsonObject:
         """Return the run as soon as its status is none of these; ``delays`` are the seconds between requests.
 
         Raises:
@@ -145,16 +145,16 @@ class AssistantsApi:
 
     def start_run(
         self, thread_id: str, instructions: str, progress: RunProgress, request: Request
-    ) -> Generator[tuple[str, Object], None, None]:
+    ) -> Generator[tuple[str, JsonObject], None, None]:
         """Start a run and yield its named events; empty ``instructions`` leave the assistant's own."""
-        body: Object = {"assistant_id": self._assistant_id, "stream": True}
+        body: JsonObject = {"assistant_id": self._assistant_id, "stream": True}
         if instructions:
             body["instructions"] = instructions
         return self._events(thread_id, ["runs"], body, progress, request)
 
     def submit_outputs(
-        self, thread_id: str, outputs: list[Object], progress: RunProgress, request: Request
-    ) -> Generator[tuple[str, Object], None, None]:
+        self, thread_id: str, outputs: list[JsonObject], progress: RunProgress, request: Request
+    ) -> Generator[tuple[str, JsonObject], None, None]:
         """Submit the outputs that ``progress.run_id`` waits for, and yield the named events that follow."""
         path = ["runs", progress.run_id, "submit_tool_outputs"]
         return self._events(thread_id, path, {"tool_outputs": outputs, "stream": True}, progress, request)
@@ -180,8 +180,8 @@ class AssistantsApi:
         return Interrupted(text, code=status, retry=True)
 
     def _events(
-        self, thread_id: str, path: list[str], body: Object, progress: RunProgress, request: Request
-    ) -> Generator[tuple[str, Object], None, None]:
+        self, thread_id: str, path: list[str], body: JsonObject, progress: RunProgress, request: Request
+    ) -> Generator[tuple[str, JsonObject], None, None]:
         """Yield the named events of one round; cancelling the request also cancels the run."""
         try:
             with translate_errors(self._client):
@@ -208,8 +208,8 @@ class AssistantsApi:
                 self.cancel_run(thread_id, progress.run_id)
 
     def _json(
-        self, method: Literal["get", "post"], path: str, body: Object | None = None, **options: Any
-    ) -> Object:
+        self, method: Literal["get", "post"], path: str, body: JsonObject | None = None, **options: Any
+    ) -> JsonObject:
         """Return the object that the server answers; ``options`` are the SDK's."""
         request_options: Any = {"headers": _HEADERS, **options}
         with translate_errors(self._client):
@@ -221,7 +221,7 @@ class AssistantsApi:
             raise wrong_api_error(self._client)
         return value
 
-    def _listed(self, page: Object) -> list[Object]:
+    def _listed(self, page: JsonObject) -> list[JsonObject]:
         items = page.get("data")
         if not isinstance(items, list):
             raise wrong_api_error(self._client)

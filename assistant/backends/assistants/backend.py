@@ -20,7 +20,7 @@ from assistant.backends.assistants.stream import RunEnded, RunProgress, calls_of
 from assistant.backends.base import RemoteBackend
 from assistant.backends.client import address, host
 from assistant.backends.error_translation import require_final_event, validate_id
-from assistant.backends.json_access import Object, text_at
+from assistant.backends.json_access import JsonObject, text_at
 from assistant.backends.requests import Request, RequestRegistry, repeat_once
 from assistant.backends.stream_errors import status_of
 from assistant.errors import BackendError, RequestRefused, UnknownThread
@@ -186,7 +186,7 @@ class Assistants(RemoteBackend):
         state.record_run(progress)
         return progress.calls
 
-    def _settle(self, state: AssistantsState, request: Request) -> tuple[Object, list[Object]]:
+    def _settle(self, state: AssistantsState, request: Request) -> tuple[JsonObject, list[JsonObject]]:
         """Wait for the last run, or cancel it if the user went on; return it and the new messages."""
         thread_id = state.server_thread
         run = self._api.last_run(thread_id)
@@ -202,13 +202,13 @@ class Assistants(RemoteBackend):
         state.record_new_items(new_items)
         return run, new_items
 
-    def _new_items(self, state: AssistantsState) -> list[Object]:
+    def _new_items(self, state: AssistantsState) -> list[JsonObject]:
         return self._api.messages_after(state.server_thread, state.newest_item)
 
 
 def _missed_events(
-    state: AssistantsState, run: Object, new_items: list[Object], *, has_new_calls: bool
-) -> list[tuple[str, Object]]:
+    state: AssistantsState, run: JsonObject, new_items: list[JsonObject], *, has_new_calls: bool
+) -> list[tuple[str, JsonObject]]:
     """Return the events of an answer that was completed, or of calls that were made, without a listener."""
     is_new_run = run.get("status") == "completed" and run.get("id") != state.finished_run
     has_new_answer = is_new_run and bool(answers_of(run, new_items))

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from assistant.backends.files import attachment_text
 from assistant.backends.hosted_summary import summarize_call
-from assistant.backends.json_access import Object
+from assistant.backends.json_access import JsonObject
 from assistant.events import HostedCall, RunCompleted
 from assistant.messages import UNSENDABLE, Attachment, Call, Message, Part, Refusal, Text
 
@@ -33,7 +33,7 @@ def message_text(parts: Iterable[Part]) -> str:
     return sendable("\n\n".join(text for text in texts if text.strip())).strip()[:MAX_MESSAGE_CHARS]
 
 
-def message_items(messages: Iterable[Message]) -> list[Object]:
+def message_items(messages: Iterable[Message]) -> list[JsonObject]:
     """Return the messages that have any text, in the server's form."""
     texts = ((message.role, message_text(message.parts)) for message in messages)
     return [{"role": role, "content": text} for role, text in texts if text]
@@ -44,12 +44,12 @@ def sendable(text: str) -> str:
     return UNSENDABLE.sub("\ufffd", text)
 
 
-def item_text(item: Object) -> str:
+def item_text(item: JsonObject) -> str:
     """Return the text of a message of the server."""
     return "\n\n".join(part.text for part in _parts(item) if isinstance(part, Text | Refusal))
 
 
-def transcript_of(items: Iterable[Object]) -> list[Message]:
+def transcript_of(items: Iterable[JsonObject]) -> list[Message]:
     """Return the transcript of the server's messages; consecutive ones of the assistant are one answer."""
     messages: list[Message] = []
     for item in items:
@@ -62,9 +62,9 @@ def transcript_of(items: Iterable[Object]) -> list[Message]:
     return messages
 
 
-def answers_of(run: Object, items: list[Object]) -> list[Object]:
+def answers_of(run: JsonObject, items: list[JsonObject]) -> list[JsonObject]:
     """Return those of the last messages that the run has written, oldest first."""
-    answers: list[Object] = []
+    answers: list[JsonObject] = []
     for item in reversed(items):
         if item.get("role") != "assistant":
             break
@@ -73,7 +73,7 @@ def answers_of(run: Object, items: list[Object]) -> list[Object]:
     return answers[::-1]
 
 
-def _parts(item: Object) -> list[Part]:
+def _parts(item: JsonObject) -> list[Part]:
     content = item.get("content")
     if isinstance(content, str):
         return [Text(content)] if content else []

@@ -10,7 +10,7 @@ from assistant.backends.assistants.items import (
     transcript_of,
 )
 from assistant.backends.assistants.stream import RunProgress
-from assistant.backends.json_access import Object, text_at
+from assistant.backends.json_access import JsonObject, text_at
 from assistant.backends.sync_state import Stored, SyncState
 from assistant.events import ToolCall
 from assistant.messages import Message, Part, Text
@@ -46,14 +46,14 @@ class AssistantsState(SyncState):
         """Whether nothing can have happened at the server that is not in the transcript."""
         return self.is_waiting_for_results or (self.is_new and not self.uncertain)
 
-    def has_question(self, new_items: Iterable[Object] = ()) -> bool:
+    def has_question(self, new_items: Iterable[JsonObject] = ()) -> bool:
         """Return whether the server lacks a message of the user, even with these new messages."""
         later = self.thread.messages[self._cursor_after(new_items)[0] :]
         return any(message.role == "user" for message in later)
 
-    def pending_items(self) -> list[tuple[Object, list[int]]]:
+    def pending_items(self) -> list[tuple[JsonObject, list[int]]]:
         """Return the messages that the server lacks, each with the cursor once it has been posted."""
-        items: list[tuple[Object, list[int]]] = []
+        items: list[tuple[JsonObject, list[int]]] = []
         for index in range(max(0, self.cursor[0] - 1), len(self.thread.messages)):
             message = self.thread.messages[index]
             if text := self._pending_text(index, self.cursor):
@@ -65,7 +65,7 @@ class AssistantsState(SyncState):
         self.newest_item = item_id or self.newest_item
         self.cursor, self.pending_calls = cursor, []
 
-    def record_new_items(self, new_items: list[Object]) -> None:
+    def record_new_items(self, new_items: list[JsonObject]) -> None:
         """Record new messages of the server's thread, oldest first."""
         cursor = self._cursor_after(new_items)
         if cursor != self.cursor:
@@ -82,7 +82,9 @@ class AssistantsState(SyncState):
         else:
             self.waiting_run, self.finished_run = "", progress.run_id or self.finished_run
 
-    def record_loaded(self, thread_id: str, items: list[Object], run: Object, is_running: bool) -> None:
+    def record_loaded(
+        self, thread_id: str, items: list[JsonObject], run: JsonObject, is_running: bool
+    ) -> None:
         """Fill the transcript with the messages of a server's thread and its last run."""
         self.thread.messages[:] = transcript_of(items)
         self.server_thread, self.cursor = thread_id, self.thread.cursor
@@ -98,13 +100,13 @@ class AssistantsState(SyncState):
         self.is_new = True
         return super().restart()
 
-    def missed_answers(self, run: Object, new_items: list[Object]) -> list[Object]:
+    def missed_answers(self, run: JsonObject, new_items: list[JsonObject]) -> list[JsonObject]:
         """Return the new messages of a run without the text that the transcript already has."""
         last = len(self.thread.messages) - 1
         messages, parts = self.cursor
         shown = self.thread.messages[last].parts[parts if last < messages else 0 :]
         known = "\n\n".join(part.text for part in shown if isinstance(part, Text))
-        missed: list[Object] = []
+        missed: list[JsonObject] = []
         for item in answers_of(run, new_items):
             text = item_text(item)
             if known.startswith(text):
@@ -115,7 +117,7 @@ class AssistantsState(SyncState):
             missed.append(item)
         return missed
 
-    def tool_outputs(self, call_ids: list[str]) -> list[Object]:
+    def tool_outputs(self, call_ids: list[str]) -> list[JsonObject]:
         """Return the outputs of these calls, in this order."""
         results = self.results()
         found = ((call_id, results.get(call_id)) for call_id in call_ids)
@@ -144,7 +146,7 @@ class AssistantsState(SyncState):
             calls = [call for call in message.calls if call.call_id in self.pending_calls]
         return message_text([*calls, *message.parts[cursor[1] :]])
 
-    def _cursor_after(self, new_items: Iterable[Object]) -> list[int]:
+    def _cursor_after(self, new_items: Iterable[JsonObject]) -> list[int]:
         """Return the cursor after those messages of the transcript that are among the new_items."""
         cursor = self.cursor
         for item in new_items:

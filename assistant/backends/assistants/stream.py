@@ -9,7 +9,7 @@ from collections.abc import Container, Generator, Iterable
 from dataclasses import dataclass, field
 
 from assistant.backends.json_access import (
-    Object,
+    JsonObject,
     SurrogateBuffer,
     count_at,
     join_surrogates,
@@ -58,7 +58,7 @@ class RunProgress:
 
 
 def read_run(
-    events: Iterable[tuple[str, Object]], progress: RunProgress, toolbox: Container[str]
+    events: Iterable[tuple[str, JsonObject]], progress: RunProgress, toolbox: Container[str]
 ) -> Generator[Event, None, None]:
     """Translate a run's named events until its round is over, and update ``progress``.
 
@@ -76,7 +76,7 @@ def read_run(
     raise MissingFinalEvent
 
 
-def _event_name(data: Object) -> str:
+def _event_name(data: JsonObject) -> str:
     """Return the name of an event that came without one, from the object in it."""
     kind, status = text_at(data, "object"), text_at(data, "status")
     return kind if kind.endswith(".delta") or not status else f"{kind}.{status}"
@@ -94,7 +94,7 @@ class _RunReader:
         self._buffer = SurrogateBuffer()
         self._is_filtered = False
 
-    def feed(self, name: str, data: Object) -> Generator[Event, None, None]:
+    def feed(self, name: str, data: JsonObject) -> Generator[Event, None, None]:
         """Translate one event."""
         match name.removeprefix("thread."):
             case "message.created" | "message.in_progress":
@@ -128,7 +128,7 @@ class _RunReader:
             case "error":
                 raise _stream_error(object_at(data, "error") or data)
 
-    def _text(self, message: Object, content: list[Object]) -> Generator[Event, None, None]:
+    def _text(self, message: JsonObject, content: list[JsonObject]) -> Generator[Event, None, None]:
         message_id = text_at(message, "id")
         self._progress.newest_item = message_id or self._progress.newest_item
         for position, part in enumerate(content):
@@ -143,7 +143,7 @@ class _RunReader:
             self._streamed.add(message_id)
             yield TextDelta(text) if value is not None else RefusalDelta(text)
 
-    def _message(self, message: Object) -> Generator[Event, None, None]:
+    def _message(self, message: JsonObject) -> Generator[Event, None, None]:
         """Translate a complete message, unless its text was streamed."""
         reason = text_at(object_at(message, "incomplete_details"), "reason")
         self._is_filtered |= reason == "content_filter"
@@ -152,7 +152,7 @@ class _RunReader:
             parts = [{"text": {"value": content}}] if isinstance(content, str) else []
             yield from self._text(message, parts or objects_at(message, "content"))
 
-    def _draft(self, place: object, call: Object) -> Generator[Event, None, None]:
+    def _draft(self, place: object, call: JsonObject) -> Generator[Event, None, None]:
         if call.get("type", "function") != "function":
             return
         function = object_at(call, "function")
@@ -162,7 +162,7 @@ class _RunReader:
         if place in self._drafts and (call_id or text):
             yield ToolCallDelta(*self._drafts[place], text)
 
-    def _note_missing(self, tools: list[Object]) -> Generator[Event, None, None]:
+    def _note_missing(self, tools: list[JsonObject]) -> Generator[Event, None, None]:
         """Yield a note for each function that these tools name and that is not defined here, once."""
         for tool in tools:
             name = text_at(object_at(tool, "function"), "name")
@@ -170,7 +170,7 @@ class _RunReader:
                 yield missing_function_note(name)
                 self._progress.missing_functions.append(name)
 
-    def _calls(self, run: Object) -> Generator[Event, None, None]:
+    def _calls(self, run: JsonObject) -> Generator[Event, None, None]:
         self._progress.run_id = text_at(run, "id") or self._progress.run_id
         yield from self._note_missing(_required_calls(run))
         calls = calls_of(run)
@@ -180,7 +180,7 @@ class _RunReader:
             self._progress.calls.append(call)
             yield call
 
-    def _end(self, run: Object) -> Generator[Event, None, None]:
+    def _end(self, run: JsonObject) -> Generator[Event, None, None]:
         self._progress.run_id = text_at(run, "id") or self._progress.run_id
         yield RoundEnded(text_at(run, "model"), _usage(object_at(run, "usage")))
         self._progress.has_ended = True
@@ -199,7 +199,7 @@ class _RunReader:
         return Incomplete(text, reason="unknown")
 
 
-def calls_of(run: Object) -> list[ToolCall]:
+def calls_of(run: JsonObject) -> list[ToolCall]:
     """Return the calls that a run waits for."""
     calls: dict[str, ToolCall] = {}
     for item in _required_calls(run):
@@ -214,16 +214,16 @@ def calls_of(run: Object) -> list[ToolCall]:
     return list(calls.values())
 
 
-def _required_calls(run: Object) -> list[Object]:
+def _required_calls(run: JsonObject) -> list[JsonObject]:
     action = object_at(run, "required_action")
     return objects_at(object_at(action, "submit_tool_outputs"), "tool_calls")
 
 
-def _stream_error(error: Object) -> StreamError:
+def _stream_error(error: JsonObject) -> StreamError:
     return StreamError(text_at(error, "code"), text_at(error, "message"))
 
 
-def _usage(usage: Object) -> Usage | None:
+def _usage(usage: JsonObject) -> Usage | None:
     if not usage:
         return None
     return Usage(

@@ -15,7 +15,7 @@ from assistant.backends.chat_completions.stream import DONE, parse_chunks, read_
 from assistant.backends.client import address, is_streamed
 from assistant.backends.context import SHORTENED, count_tokens
 from assistant.backends.error_translation import refuse_web_page, require_final_event, translate_errors
-from assistant.backends.json_access import Object
+from assistant.backends.json_access import JsonObject
 from assistant.backends.parameters import without_refused_parameter
 from assistant.backends.requests import Request, RequestRegistry, repeat_once
 from assistant.errors import RequestRefused, ServerFailed
@@ -84,9 +84,13 @@ class ChatCompletions(RemoteBackend):
                 else:
                     raise
 
-    def _parameters(self, toolbox: Toolbox) -> Object:
+    def _parameters(self, toolbox: Toolbox) -> JsonObject:
         """Return the request's body without the messages."""
-        parameters: Object = {"model": self._model, "stream": True, "stream_options": {"include_usage": True}}
+        parameters: JsonObject = {
+            "model": self._model,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
         if toolbox:
             parameters["tools"] = chat_tools(toolbox)
         if self._effort:
@@ -94,7 +98,7 @@ class ChatCompletions(RemoteBackend):
         return parameters
 
     def _complete(
-        self, parameters: Object, messages: list[Object], request: Request
+        self, parameters: JsonObject, messages: list[JsonObject], request: Request
     ) -> Generator[Event, None, list[ToolCall]]:
         if self._instructions:
             messages = [{"role": "system", "content": self._instructions}, *messages]
@@ -102,7 +106,7 @@ class ChatCompletions(RemoteBackend):
         with require_final_event(self._client), closing(self._chunks(body, request)) as chunks:
             return (yield from read_completion(chunks))
 
-    def _chunks(self, body: Object, request: Request) -> Generator[object, None, None]:
+    def _chunks(self, body: JsonObject, request: Request) -> Generator[object, None, None]:
         """Yield the chunks of one completion as plain dictionaries, then ``DONE`` if the server sends it."""
         api: Any = self._client.chat.completions.with_streaming_response
         # The SDK validates every value of its own parameters, which gets slow with a long history.

@@ -6,7 +6,7 @@ from typing import TypeGuard
 
 from assistant.backends.files import chat_content
 from assistant.backends.hosted_summary import summarize_call
-from assistant.backends.json_access import Object
+from assistant.backends.json_access import JsonObject
 from assistant.events import HostedCall
 from assistant.messages import Call, Message, Part, Refusal, Text
 from assistant.tools.arguments import valid_arguments
@@ -14,7 +14,7 @@ from assistant.tools.results import replace_surrogates, stopped_result
 from assistant.tools.toolbox import Toolbox
 
 
-def chat_messages(messages: list[Message], named_only: Collection[str] = ()) -> list[Object]:
+def chat_messages(messages: list[Message], named_only: Collection[str] = ()) -> list[JsonObject]:
     """Return the messages of a transcript in the protocol's form; every call is followed by its output.
 
     Attachments whose digest is in ``named_only`` are replaced by their names.
@@ -22,7 +22,7 @@ def chat_messages(messages: list[Message], named_only: Collection[str] = ()) -> 
     return [item for message in messages for item in _items(message, named_only)]
 
 
-def chat_tools(toolbox: Toolbox) -> list[Object]:
+def chat_tools(toolbox: Toolbox) -> list[JsonObject]:
     """Return the functions of a toolbox in the protocol's form."""
     return [
         {
@@ -33,7 +33,7 @@ def chat_tools(toolbox: Toolbox) -> list[Object]:
     ]
 
 
-def _items(message: Message, named_only: Collection[str]) -> Iterator[Object]:
+def _items(message: Message, named_only: Collection[str]) -> Iterator[JsonObject]:
     if message.role == "user":
         yield {"role": "user", "content": chat_content(message.parts, named_only)}
         return
@@ -70,10 +70,10 @@ def _text_of(part: Part) -> str:
     return ""
 
 
-def _assistant(texts: list[str]) -> Object:
+def _assistant(texts: list[str]) -> JsonObject:
     return {"role": "assistant", "content": replace_surrogates("\n\n".join(texts)) or None}
 
 
-def _tool_call(call: Call) -> Object:
+def _tool_call(call: Call) -> JsonObject:
     function = {"name": call.name, "arguments": valid_arguments(call.arguments)}
     return {"id": call.call_id, "type": "function", "function": function}

@@ -7,7 +7,7 @@ model does not accept.
 from assistant.backends.chat_completions.items import chat_messages
 from assistant.backends.context import items_to_leave_out
 from assistant.backends.files import name_refused_attachments
-from assistant.backends.json_access import Object
+from assistant.backends.json_access import JsonObject
 from assistant.backends.sync_state import Stored, SyncState
 from assistant.errors import BackendError
 from assistant.events import Note
@@ -29,7 +29,7 @@ class ChatState(SyncState):
         super().__init__(thread, server)
         self._messages = chat_messages(thread.messages, self.named_only)
 
-    def messages(self) -> list[Object]:
+    def messages(self) -> list[JsonObject]:
         """Return the messages to send."""
         return self._messages[self.left_out :]
 

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 
 from assistant.backends.json_access import (
-    Object,
+    JsonObject,
     SurrogateBuffer,
     count_at,
     join_surrogates,
@@ -95,7 +95,7 @@ class _CompletionReader:
     think_tags: "_ThinkTagSplitter" = field(default_factory=lambda: _ThinkTagSplitter())
     surrogates: SurrogateBuffer = field(default_factory=SurrogateBuffer)
 
-    def feed(self, chunk: Object) -> Generator[Event, None, None]:
+    def feed(self, chunk: JsonObject) -> Generator[Event, None, None]:
         """Yield the events of one chunk."""
         if chunk.get("error"):
             raise _stream_error(chunk["error"])
@@ -135,7 +135,7 @@ class _CompletionReader:
         yield RoundEnded(self.model, self.usage)
         return calls
 
-    def _feed_call(self, piece: Object) -> Generator[Event, None, None]:
+    def _feed_call(self, piece: JsonObject) -> Generator[Event, None, None]:
         """Add a piece of a call: name and id are set once, arguments are appended."""
         function = object_at(piece, "function")
         name, server_id = text_at(function, "name"), text_at(piece, "id")
@@ -225,7 +225,7 @@ def _stream_error(error: object) -> StreamError:
     return StreamError(text_at(error, "code") or text_at(error, "type"), text_at(error, "message"))
 
 
-def _usage(usage: Object) -> Usage:
+def _usage(usage: JsonObject) -> Usage:
     return Usage(
         input=count_at(usage, "prompt_tokens"),
         cached=count_at(object_at(usage, "prompt_tokens_details"), "cached_tokens"),
