@@ -14,6 +14,8 @@ from streamlit import runtime
 from streamlit.elements.lib import agent_spec
 from streamlit.proto.Block_pb2 import Block
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
+from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 from streamlit.runtime.stats import CounterStat as CounterStat
 from streamlit.runtime.stats import GaugeStat as GaugeStat
 from streamlit.runtime.stats import HistogramStat as HistogramStat
@@ -147,6 +149,22 @@ def rerun_session(session_id: str) -> None:
     session = runtime.get_instance().get_app_session(session_id) if runtime.exists() else None
     if session is not None:
         session._call_soon_on_event_loop(lambda: session.request_rerun(session._client_state))
+
+
+def fragment_rerun_waits() -> bool:
+    """Return whether a widget of the current fragment was used, so that the fragment has to run again.
+
+    Streamlit does not end a running script for that: the rerun waits until the script has ended, and a second message in
+    the input would replace the first. A fragment that runs for long therefore has to end by itself.
+    """
+    context = get_script_run_ctx()
+    if context is None or context.script_requests is None:
+        return False
+    requests = context.script_requests
+    return (
+        requests._state is ScriptRequestType.RERUN
+        and ThreadState.get().fragment_id in requests._rerun_data.fragment_id_queue
+    )
 
 
 def rerun_fragment() -> None:

@@ -35,6 +35,7 @@ from assistant.ui.streamlit_private import (
     Chunks,
     current_session_id,
     end_text_block,
+    fragment_rerun_waits,
     is_connected,
     rerun_fragment,
     rerun_session,
@@ -135,8 +136,8 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
     with area:
         for position in range(session.boundary, run.position if run else len(session.history)):
             draw_message(session, position)
-        if run:
-            _follow(session, run, watch)
+        if run and not _follow(session, run, watch):
+            return  # the fragment runs again, because one of its widgets was used
     if run:
         controls.empty()
         if session.inspector_open or _is_outside_outdated(session):
@@ -179,8 +180,8 @@ def _wait_for_other_process(session: ChatSession) -> None:
         _draw_stop(session, keys.STOP_ELSEWHERE)
 
 
-def _follow(session: ChatSession, run: LiveRun, watch: Watch | None) -> None:
-    """Draw a live answer from its beginning to its end.
+def _follow(session: ChatSession, run: LiveRun, watch: Watch | None) -> bool:
+    """Draw a live answer from its beginning to its end. Return False if it was left before its end.
 
     Streamlit's own Stop and a click elsewhere both end this script. After a click the page runs again at once; if it
     does not, and the browser is still connected, the user meant Stop.
@@ -203,10 +204,13 @@ def _follow(session: ChatSession, run: LiveRun, watch: Watch | None) -> None:
             answer = AnswerPlace(session, run.position, below)
             batches = _interruptible(run.follow(connected), watch or end_text_block)
             st.write_stream(Chunks(answer_chunks(batches, answer)))
+        if not run.ended:
+            return False
         announce_ending(run.message)
         with place:
             draw_footer(session, run.position)
             draw_branches(session, run.position)
+        return True
     except BaseException:  # Streamlit ends a script with an exception that is not an ``Exception``
         timer = threading.Timer(GRACE_SECONDS, stop_if_left)
         timer.daemon = True
@@ -215,10 +219,12 @@ def _follow(session: ChatSession, run: LiveRun, watch: Watch | None) -> None:
 
 
 def _interruptible(batches: Iterator[list[Event]], watch: Watch) -> Iterator[list[Event]]:
-    """Yield the batches; in between, Streamlit can end the script and ``watch`` can draw."""
+    """Yield the batches until a rerun waits; in between, Streamlit can end the script and ``watch`` can draw."""
     due = 0.0
     for batch in batches:
         yield_to_streamlit()
+        if fragment_rerun_waits():
+            return
         yield batch
         if time.monotonic() >= due:
             watch()
