@@ -100,7 +100,6 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
     if session.page_outdated:
         session.page_outdated = False
         st.rerun()
-    draw_live_region()  # inside: a fragment may write only where it wrote when the whole page ran
     with st.bottom:  # just above the input
         notices, controls, tools = st.container(), st.empty(), st.container()
         text, attachments = draw_composer(session)
