@@ -97,7 +97,7 @@ def test_without_a_key_the_demo_answers_and_standard_error_says_so(run: Run) -> 
     assert (status, first, second) == (0, '`calculate(expression="2*3")`', "6"), errors
     assert rest[:2] == [
         '`calculate(expression="1/0")`',
-        "This did not work: Division by zero has no result.",
+        "Failed: Division by zero has no result.",
     ]
     assert printed.endswith(".\n")
     assert errors == (

@@ -1,12 +1,12 @@
 """The built-in demo: a server for the Responses and Conversations API inside the process.
 
-It lets the page work before there is a key, through the same SDK, backend and loop as with a real server.
-It is not a model: what it says comes from rules, and it says so. The wire is ``server``, ``requests``,
-``conversations``, ``responses`` and ``stream``. What is said is up to ``answers``: in ``written`` and
-``questions`` a message becomes a plan of ``calls`` by its ``words``, and ``outputs`` and ``phrases`` answer.
+It answers without a key, through the same SDK, backend and loop as a real server. It is not a model: its replies
+come from rules, and it says so. It refuses what the real API refuses, with the same messages.
 
-The one rule: what the real API refuses is refused here in the same words, so that what runs with the demo
-runs without it.
+For the rest of the package: ``DemoTransport``, and ``transport`` for its pace. ``transport``, ``requests``,
+``conversations``, ``responses`` and ``stream`` are the server. ``answers`` decides on the next reply:
+``written_calls`` and ``questions`` turn a message into a plan of ``calls`` with the patterns of ``vocabulary``;
+``outputs`` and ``phrases`` form the text; ``hosted`` plays the server's own tools.
 """
 
 from assistant.demo.transport import DemoTransport

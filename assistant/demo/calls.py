@@ -1,8 +1,7 @@
-"""Calls: the functions that a request offers, calls of them, and plans made of calls.
+"""The functions of a request, calls of them, and plans of calls.
 
-Not here: how a message becomes a plan (``written.py``, ``questions.py``).
-The one rule: the same message and functions give the same plan every time, so that the calls made since
-tell how far it has come, and nothing has to be remembered.
+The same message and functions lead to the same plan, so the calls since the message show how far the plan has
+come, and the demo stores no state.
 """
 
 import json
@@ -10,18 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-CHOSEN = "?"
-"""Stands for a city that is known only when the weather is: the warmer or the colder one."""
+CHOSEN_CITY = "?"
+"""Placeholder for the warmer or colder city, until the weather is known."""
 
-MOST_CALLS = 20
-"""Calls that one round may have."""
+MAX_CALLS = 20
+"""Maximum number of calls in a round."""
 
-SAMPLES: dict[str, Any] = {"integer": 2, "number": 1.5, "boolean": True, "array": [], "object": {}}
+SAMPLE_VALUES: dict[str, Any] = {"integer": 2, "number": 1.5, "boolean": True, "array": [], "object": {}}
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function to call."""
+    """A call of a function."""
 
     name: str
     arguments: dict[str, Any]
@@ -29,34 +28,37 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Rounds of calls, one after the other; those of one round are made side by side."""
+    """Rounds of calls; the calls of one round are parallel."""
 
     rounds: Sequence[Sequence[Call]] = ()
     preface: str = ""
     warmer: bool | None = None
-    """Whether the warmer (True) or the colder city is wanted (False), or nothing is compared."""
+    """Whether the warmer city (True), the colder one (False) or none is chosen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter of a function, as far as its schema is understood."""
+    """A parameter of a function, as far as the demo understands its schema."""
 
     types: Sequence[str]
     choices: Sequence[Any]
-    needed: bool
+    required: bool
 
     @classmethod
-    def of(cls, schema: Any, required: bool) -> "Parameter":
-        every = [schema, *(schema.get("anyOf") or ())] if isinstance(schema, dict) else []
-        variants = [each for each in every if isinstance(each, dict)]
-        types = [kind for each in variants for kind in _listed(each.get("type"))]
-        choices = [value for each in variants for value in (each.get("enum") or ()) if value is not None]
+    def from_schema(cls, schema: Any, required: bool) -> "Parameter":
+        """Read the types and choices of a schema and of its ``anyOf``."""
+        candidates = [schema, *(schema.get("anyOf") or ())] if isinstance(schema, dict) else []
+        variants = [variant for variant in candidates if isinstance(variant, dict)]
+        types = [name for variant in variants for name in _as_list(variant.get("type"))]
+        choices = [
+            value for variant in variants for value in (variant.get("enum") or ()) if value is not None
+        ]
         return cls(types, choices, required and "null" not in types)
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function that a request offers."""
+    """A function of a request."""
 
     name: str
     description: str
@@ -64,31 +66,38 @@ class Function:
     strict: bool
 
     @classmethod
-    def of(cls, tool: Mapping[str, Any]) -> "Function":
+    def from_tool(cls, tool: Mapping[str, Any]) -> "Function":
+        """Read a function tool of a request."""
         schema = tool.get("parameters") or {}
         required = schema.get("required") or ()
         properties = schema.get("properties") or {}
-        parameters = {name: Parameter.of(each, name in required) for name, each in properties.items()}
+        parameters = {
+            name: Parameter.from_schema(item, name in required) for name, item in properties.items()
+        }
         return cls(tool["name"], str(tool.get("description") or ""), parameters, bool(tool.get("strict")))
 
-    def call(self, given: Mapping[str, Any]) -> Call:
-        """A call, its arguments in the schema's order; in strict mode what may be null is never left out."""
-        known = (
+    def call(self, arguments: Mapping[str, Any]) -> Call:
+        """Return a call with the arguments in the schema's order; strict mode adds nullable ones as null."""
+        names = (
             name
             for name, parameter in self.parameters.items()
-            if name in given or (self.strict and "null" in parameter.types)
+            if name in arguments or (self.strict and "null" in parameter.types)
         )
-        return Call(self.name, {name: given.get(name) for name in known} | dict(given))
+        return Call(self.name, {name: arguments.get(name) for name in names} | dict(arguments))
 
     def example(self) -> str:
-        """How a call may be written."""
-        given = []
+        """Return a call as a user can write it."""
+        arguments = []
         for name, parameter in self.parameters.items():
-            if parameter.needed:
-                values = [*parameter.choices, *(SAMPLES.get(kind, "…") for kind in parameter.types), "…"]
-                given.append(f"{name}={json.dumps(values[0], ensure_ascii=False)}")
-        return f"{self.name}({', '.join(given)})"
+            if parameter.required:
+                values = [
+                    *parameter.choices,
+                    *(SAMPLE_VALUES.get(kind, "…") for kind in parameter.types),
+                    "…",
+                ]
+                arguments.append(f"{name}={json.dumps(values[0], ensure_ascii=False)}")
+        return f"{self.name}({', '.join(arguments)})"
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]

@@ -1,54 +1,50 @@
-"""What the demo says, in English and Japanese.
-
-Not here: what it listens for (``words.py``), how outputs are set out (``outputs.py``).
-The one rule: an answer is in the language of the question throughout; every sentence exists in both.
-"""
+"""The sentences of the demo in English and Japanese. An answer has the language of the question."""
 
 import re
 from collections.abc import Mapping
 
-from assistant.demo import vocabulary as words
+from assistant.demo import vocabulary
 from assistant.demo.calls import Function
 
 SENTENCES = {
     "en": {
-        "note": "This is the built-in demo, a stand-in without a model; to connect a real one, set "
+        "note": "This is demo mode: scripted replies, no model. To connect a model, set "
         "`OPENAI_API_KEY` (or `OPENAI_BASE_URL` for a local server) in `.env`.",
         "preface": "Let me look that up.",
-        "hello": "Hello! Good to see you. I can call functions for you and tell you what they gave.",
+        "hello": "Hello! I can call functions for you and show what they return.",
         "thanks": "You're welcome. Ask me anything else you like.",
-        "who": "I am a stand-in: no model answers here, only a few rules that call functions.",
-        "help": "I can call functions for you and tell you what they gave.",
-        "else": "I am only a stand-in without a model, so I cannot answer that. I can call functions.",
-        "offer": "There are these:",
-        "nothing": "This request came without any functions.",
-        "try": "For example, try:",
+        "who": "I am a demo: no model answers here, just rules that call functions.",
+        "help": "I can call functions for you and show what they return.",
+        "else": "I am a scripted demo without a model, so I can't answer that. I can call functions.",
+        "functions": "These functions are available:",
+        "nothing": "This request has no functions.",
+        "try": "For example:",
         "city": "Which city do you mean? For example: “What's the weather in Oslo?”",
-        "unknown": "There is no function by the name of `{name}`.",
-        "unreadable": "I could not read the arguments of `{name}`. Write them like this: `{example}`",
-        "failed": "This did not work: {error}",
-        "empty": "Nothing was found.",
+        "unknown": "There is no function named `{name}`.",
+        "unreadable": "I cannot read the arguments of `{name}`. Write them like this: `{example}`",
+        "failed": "Failed: {error}",
+        "empty": "Nothing found.",
         "more": "… and {count} more.",
-        "warmer": "{city} is the warmer choice ({readings}).",
-        "colder": "{city} is the cooler choice ({readings}).",
-        "unclear": "The temperatures do not decide it ({readings}), so I took {city}, which you named first.",
+        "warmer": "{city} is warmer ({readings}).",
+        "colder": "{city} is cooler ({readings}).",
+        "unclear": "The temperatures ({readings}) do not decide, so I chose {city}, which you named first.",
     },
     "ja": {
-        "note": "これは内蔵のデモで、モデルのない代役です。本物のモデルにつなぐには、`.env` に "
+        "note": "これはモデルを使わない内蔵デモです。モデルに接続するには、`.env` に "
         "`OPENAI_API_KEY`(ローカルサーバーなら `OPENAI_BASE_URL`)を設定してください。",
         "preface": "調べてみます。",
-        "hello": "こんにちは！ 関数を呼び出して、その結果をお伝えできます。",
+        "hello": "こんにちは！ 関数を呼び出して、結果をお見せできます。",
         "thanks": "どういたしまして。ほかにも何でもどうぞ。",
-        "who": "私は代役です。ここで答えるのはモデルではなく、関数を呼び出すいくつかの規則です。",
-        "help": "関数を呼び出して、その結果をお伝えできます。",
-        "else": "私はモデルのない代役なので、それには答えられません。関数を呼び出すことならできます。",
-        "offer": "使える関数はこちらです：",
+        "who": "これはデモです。ここで答えるのはモデルではなく、関数を呼び出すいくつかのルールです。",
+        "help": "関数を呼び出して、結果をお見せできます。",
+        "else": "モデルを使わないデモなので、それには答えられません。関数を呼び出すことならできます。",
+        "functions": "使える関数はこちらです：",
         "nothing": "このリクエストには関数がありません。",
-        "try": "たとえば、こう書いてみてください：",
+        "try": "たとえば：",
         "city": "どの都市ですか？ たとえば「オスロの天気を教えて」と書いてください。",
         "unknown": "`{name}` という関数はありません。",
         "unreadable": "`{name}` の引数を読み取れませんでした。次のように書いてください： `{example}`",
-        "failed": "うまくいきませんでした：{error}",
+        "failed": "失敗しました：{error}",
         "empty": "見つかりませんでした。",
         "more": "… ほかに {count} 件。",
         "warmer": "{city}の方が暖かいです({readings})。",
@@ -57,7 +53,7 @@ SENTENCES = {
     },
 }
 
-# What the outputs of the trip planner's functions are headed with.
+# The headings of the trip planner's outputs.
 TITLES = {
     "get_weather": {"en": "Weather in {city}", "ja": "{city}の天気"},
     "get_forecast": {"en": "Forecast for {city}", "ja": "{city}の予報"},
@@ -66,7 +62,7 @@ TITLES = {
     "find_events": {"en": "Events in {city}", "ja": "{city}のイベント"},
 }
 
-# The functions an example needs, and the example.
+# Example messages, each with the functions that it needs.
 _CHAIN = {"get_weather", "find_hotels"}
 EXAMPLES = {
     "en": (
@@ -84,18 +80,18 @@ EXAMPLES = {
 }
 
 
-def offer(functions: Mapping[str, Function], language: str) -> str:
-    """The functions that there are, each with what it does."""
-    say = SENTENCES[language]
-    lines = [f"- `{each.name}`: {first_sentence(each.description)}" for each in functions.values()]
-    return "\n".join([say["offer"], "", *lines]) if lines else say["nothing"]
+def list_functions(functions: Mapping[str, Function], language: str) -> str:
+    """Return a list of the available functions with their descriptions."""
+    sentences = SENTENCES[language]
+    lines = [f"- `{item.name}`: {first_sentence(item.description)}" for item in functions.values()]
+    return "\n".join([sentences["functions"], "", *lines]) if lines else sentences["nothing"]
 
 
 def first_sentence(text: str) -> str:
-    """What a text says before it goes into details, or tells a model what to do."""
+    """Return the first sentence; those after it are details for the model."""
     return re.split(r"(?<=[.!?])(?<! [A-Z][a-z]\.) |(?<=。)", " ".join(text.split()), maxsplit=1)[0]
 
 
-def city_in(language: str, city: str) -> str:
-    """A city's name in the language of the answer, as far as it is known."""
-    return words.CITIES[city][0] if language == "ja" and city in words.CITIES else city
+def localize_city(language: str, city: str) -> str:
+    """Return a city's name in this language, if it is known."""
+    return vocabulary.CITIES[city][0] if language == "ja" and city in vocabulary.CITIES else city

@@ -1,7 +1,6 @@
-"""Questions in plain words: "What's the weather in Tokyo and Paris, and then a hotel in the warmer one".
+"""Turn a question into a plan: "What's the weather in Tokyo and Paris, and then a hotel in the warmer one".
 
-Not here: calls written out (``written.py``), the words that are listened for (``words.py``).
-The one rule: only what is said is filled in; a city that is missing is asked for, not made up.
+Arguments come only from the question; the demo asks for a missing city.
 """
 
 import re
@@ -9,159 +8,168 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from assistant.demo import phrases
-from assistant.demo import vocabulary as words
-from assistant.demo.calls import CHOSEN, MOST_CALLS, Call, Function, Plan
+from assistant.demo import phrases, vocabulary
+from assistant.demo.calls import CHOSEN_CITY, MAX_CALLS, Call, Function, Plan
 
-LENGTH = 2_000
-"""Characters of a message in which a question is looked for."""
+MAX_QUESTION_CHARS = 2_000
+"""The part of a message that is read as a question."""
 
 Functions = Mapping[str, Function]
 
 
 @dataclass(slots=True)
-class Ask:
-    """What a clause wants of one function, and of which cities."""
+class Intent:
+    """A function that a clause asks for, and the cities."""
 
     name: str
     cities: Sequence[str]
     clause: str
 
 
-def plain_plan(text: str, functions: Functions, language: str) -> Plan | str | None:
-    """The plan for a question; a question back where a city is missing."""
-    text = text[:LENGTH].translate(words.TO_ASCII)
-    say = phrases.SENTENCES[language]
+def plan_question(text: str, functions: Functions, language: str) -> Plan | str | None:
+    """Return the plan for a question, a question about a missing city, or None."""
+    text = text[:MAX_QUESTION_CHARS].translate(vocabulary.TO_ASCII)
+    sentences = phrases.SENTENCES[language]
     rounds: list[list[Call]] = []
     earlier: Sequence[str] = ()
-    for part in words.THEN.split(text):
-        asks = _asks(part, functions, language, earlier)
+    for part in vocabulary.THEN.split(text):
+        intents = _intents(part, functions, language, earlier)
         now: list[Call] = []
         later: list[Call] = []
-        for ask in asks:
-            city = functions[ask.name].parameters.get("city")
-            if city and city.needed and not ask.cities:
-                return say["city"]
-            step = later if CHOSEN in ask.cities else now
-            for call in _calls(ask, functions[ask.name]):
+        for intent in intents:
+            city = functions[intent.name].parameters.get("city")
+            if city and city.required and not intent.cities:
+                return sentences["city"]
+            step = later if CHOSEN_CITY in intent.cities else now
+            for call in _calls(intent, functions[intent.name]):
                 if call not in step:
                     step.append(call)
-        rounds += [step[:MOST_CALLS] for step in (now, later) if step]
+        rounds += [step[:MAX_CALLS] for step in (now, later) if step]
         if later and not any(call.name == "get_weather" for step in rounds for call in step):
-            return say["city"]  # there is nothing to compare
-        earlier = next((ask.cities for ask in reversed(asks) if _are_known(ask.cities)), earlier)
-    warmer = True if words.WARMER.search(text) else False if words.COLDER.search(text) else None
-    return Plan(rounds, say["preface"], warmer) if rounds else None
+            return sentences["city"]  # nothing to compare
+        earlier = next((item.cities for item in reversed(intents) if _are_known(item.cities)), earlier)
+    warmer = True if vocabulary.WARMER.search(text) else False if vocabulary.COLDER.search(text) else None
+    return Plan(rounds, sentences["preface"], warmer) if rounds else None
 
 
-def _asks(part: str, functions: Functions, language: str, earlier: Sequence[str]) -> list[Ask]:
-    """What one part of a question asks for, in its order."""
-    asks: list[Ask] = []
+def _intents(part: str, functions: Functions, language: str, earlier: Sequence[str]) -> list[Intent]:
+    """Return what a part of a question asks for, in its order; ``earlier`` are the cities before it."""
+    intents: list[Intent] = []
     for clause in _clauses(part, functions, language):
-        intents, cities = _intents(clause, functions), _cities(clause)
-        compares = words.WARMER.search(clause) or words.COLDER.search(clause)
-        only_cities = words.FILLERS.fullmatch(words.KNOWN_CITY.sub("", clause))
-        if not intents and "get_weather" in functions and cities and (compares or only_cities):
-            intents = [(0, "get_weather")]  # "Which is warmer, Oslo or Paris?", "And in Paris?"
-        of: dict[str, list[str]] = {name: [] for _, name in intents}
-        for place, city in cities if intents else ():
-            # "hotels in Paris" and パリのホテル: a city stands after its word in English, before in Japanese.
+        found, cities = _find_functions(clause, functions), _find_cities(clause)
+        compares = vocabulary.WARMER.search(clause) or vocabulary.COLDER.search(clause)
+        only_cities = vocabulary.FILLERS.fullmatch(vocabulary.KNOWN_CITY.sub("", clause))
+        if not found and "get_weather" in functions and cities and (compares or only_cities):
+            found = [(0, "get_weather")]  # "Which is warmer, Oslo or Paris?", "And in Paris?"
+        cities_by_name: dict[str, list[str]] = {name: [] for _, name in found}
+        for position, city in cities if found else ():
+            # "hotels in Paris" and パリのホテル: the city follows the word in English and precedes it in Japanese.
             if language == "ja":
-                near = next((name for at, name in intents if at > place), intents[-1][1])
+                nearest = next((name for start, name in found if start > position), found[-1][1])
             else:
-                near = next((name for at, name in reversed(intents) if at < place), intents[0][1])
-            of[near].append(city)
-        for name, own in of.items():
+                nearest = next((name for start, name in reversed(found) if start < position), found[0][1])
+            cities_by_name[nearest].append(city)
+        for name, own in cities_by_name.items():
             if compares and name != "get_weather" and len(own) != 1:
                 if own and "get_weather" in functions:
-                    asks.append(Ask("get_weather", own, clause))
-                own = [CHOSEN]
-            asks.append(Ask(name, own, clause))
+                    intents.append(Intent("get_weather", own, clause))
+                own = [CHOSEN_CITY]
+            intents.append(Intent(name, own, clause))
     # "time and weather in Oslo", "weather in Oslo and hotels": the same cities for both.
-    every = [earlier, *(ask.cities for ask in asks)]
-    for index, ask in enumerate(asks):
-        others = [*reversed(every[: index + 1]), *every[index + 2 :]]
-        ask.cities = ask.cities or next(filter(_are_known, others), ())
-    return asks
+    known = [earlier, *(intent.cities for intent in intents)]
+    for index, intent in enumerate(intents):
+        others = [*reversed(known[: index + 1]), *known[index + 2 :]]
+        intent.cities = intent.cities or next(filter(_are_known, others), ())
+    return intents
 
 
 def _are_known(cities: Sequence[str]) -> bool:
-    return bool(cities) and CHOSEN not in cities
+    return bool(cities) and CHOSEN_CITY not in cities
 
 
 def _clauses(part: str, functions: Functions, language: str) -> list[str]:
-    """A part of a question in clauses, those that ask for nothing joined to one that does."""
+    """Split a part of a question into clauses; one that asks for nothing is joined to one that does."""
     clauses: list[str] = []
-    waiting: list[str] = []
-    for clause in filter(None, map(str.strip, words.CLAUSE_END.split(part))):
-        if _intents(clause, functions):
-            clauses.append(", ".join([*waiting, clause]))
-            waiting = []
+    pending: list[str] = []
+    for clause in filter(None, map(str.strip, vocabulary.CLAUSE_END.split(part))):
+        if _find_functions(clause, functions):
+            clauses.append(", ".join([*pending, clause]))
+            pending = []
         elif clauses and language == "en":
             clauses[-1] += f", {clause}"
         else:
-            waiting.append(clause)
-    return [*clauses[:-1], ", ".join([*clauses[-1:], *waiting])]
+            pending.append(clause)
+    return [*clauses[:-1], ", ".join([*clauses[-1:], *pending])]
 
 
-def _intents(text: str, functions: Functions) -> list[tuple[int, str]]:
-    """Where a text asks for a function, and for which."""
-    at = {name: found.start() for name, pattern in words.INTENTS.items() if (found := pattern.search(text))}
-    if "get_weather" in at and "get_forecast" in functions and words.DAYS_AHEAD.search(text):
-        at["get_forecast"] = at.pop("get_weather")
-    if not _sums(text):
-        at.pop("calculate", None)
-    if "book_hotel" in at:
-        # Without a number there is nothing to book yet; the person has to see the hotels first.
-        at.pop("find_hotels" if re.search(r"\d", text) else "book_hotel", None)
-        at = at or {"find_hotels": 0}
-    return sorted((place, name) for name, place in at.items() if name in functions)
+def _find_functions(text: str, functions: Functions) -> list[tuple[int, str]]:
+    """Return the functions that a text asks for, with their positions."""
+    positions = {
+        name: match.start() for name, pattern in vocabulary.INTENTS.items() if (match := pattern.search(text))
+    }
+    if "get_weather" in positions and "get_forecast" in functions and vocabulary.DAYS_AHEAD.search(text):
+        positions["get_forecast"] = positions.pop("get_weather")
+    if not _expressions(text):
+        positions.pop("calculate", None)
+    if "book_hotel" in positions:
+        # Without a number there is nothing to book yet, so show the hotels first.
+        positions.pop("find_hotels" if re.search(r"\d", text) else "book_hotel", None)
+        positions = positions or {"find_hotels": 0}
+    return sorted((position, name) for name, position in positions.items() if name in functions)
 
 
-def _calls(ask: Ask, function: Function) -> list[Call]:
-    """One call for each city or sum, or one where the function needs none."""
-    given = _details(ask.clause, function)
-    zones = [words.CITIES[city][1] if city in words.CITIES else city for city in ask.cities]
-    for name, values in (("city", ask.cities), ("time_zone", zones), ("expression", _sums(ask.clause))):
+def _calls(intent: Intent, function: Function) -> list[Call]:
+    """Return a call for each city or expression, or one call if the function needs neither."""
+    arguments = _details(intent.clause, function)
+    zones = [vocabulary.CITIES[city][1] if city in vocabulary.CITIES else city for city in intent.cities]
+    expressions = _expressions(intent.clause)
+    for name, values in (("city", intent.cities), ("time_zone", zones), ("expression", expressions)):
         if name in function.parameters and values:
-            return [function.call(given | {name: value}) for value in values]
-    return [function.call(given)]
+            return [function.call(arguments | {name: value}) for value in values]
+    return [function.call(arguments)]
 
 
 def _details(text: str, function: Function) -> dict[str, Any]:
-    """The arguments that a text gives besides city and sum, as far as the function has them."""
-    given: dict[str, Any] = {}
-    for name, pattern, constant in words.DETAILS:
-        if name in function.parameters and name not in given and (found := pattern.search(text)):
-            value = constant or found[1]
-            given[name] = int(value) if value.isdigit() else value
+    """Return the function's other arguments that the text contains."""
+    arguments: dict[str, Any] = {}
+    for name, pattern, constant in vocabulary.DETAILS:
+        if name in function.parameters and name not in arguments and (match := pattern.search(text)):
+            value = constant or match[1]
+            arguments[name] = int(value) if value.isdigit() else value
     for name, parameter in function.parameters.items():
         for choice in parameter.choices:
-            if name not in given and re.search(rf"\b{re.escape(str(choice))}\b", text, re.I | re.A):
-                given[name] = choice
-    return given
+            if name not in arguments and re.search(rf"\b{re.escape(str(choice))}\b", text, re.I | re.A):
+                arguments[name] = choice
+    return arguments
 
 
-def _sums(text: str) -> list[str]:
-    """The arithmetic in a text."""
-    sums = [run.strip(" .") for run in words.SUM.findall(text) if words.IS_SUM.search(run)]
-    return [each for each in sums if not words.IS_DATE.fullmatch(each)]
+def _expressions(text: str) -> list[str]:
+    """Return the arithmetic expressions in a text."""
+    candidates = [
+        match.strip(" .")
+        for match in vocabulary.ARITHMETIC.findall(text)
+        if vocabulary.HAS_OPERATOR.search(match)
+    ]
+    return [candidate for candidate in candidates if not vocabulary.DATE.fullmatch(candidate)]
 
 
-def _cities(text: str) -> list[tuple[int, str]]:
-    """The cities that a text names, with where it does."""
-    found: dict[int, str] = {}
-    taken: set[int] = set()
-    for pattern in words.PLACES:
-        if found and pattern is words.SMALL_PLACE:
+def _find_cities(text: str) -> list[tuple[int, str]]:
+    """Return the cities in a text, with their positions."""
+    cities: dict[int, str] = {}
+    used: set[int] = set()
+    for pattern in vocabulary.PLACES:
+        if cities and pattern is vocabulary.LOWERCASE_PLACE:
             break
-        for each in pattern.finditer(text):
-            name, span = each[each.lastindex or 0], range(*each.span(each.lastindex or 0))
-            is_word = words.NO_PLACE.fullmatch(name.split()[0]) or any(
-                intent.search(name) for intent in words.INTENTS.values()
+        for match in pattern.finditer(text):
+            group = match.lastindex or 0
+            name, span = match[group], range(*match.span(group))
+            is_word = vocabulary.NOT_A_PLACE.fullmatch(name.split()[0]) or any(
+                intent.search(name) for intent in vocabulary.INTENTS.values()
             )
-            if not is_word and taken.isdisjoint(span):
-                taken.update(span)
-                is_lower = name.islower() or name.title() in words.CITIES
-                found[span.start] = words.IN_ENGLISH.get(name) or (name.title() if is_lower else name)
-    return sorted(found.items())
+            if not is_word and used.isdisjoint(span):
+                used.update(span)
+                is_lower = name.islower() or name.title() in vocabulary.CITIES
+                cities[span.start] = vocabulary.ENGLISH_NAMES.get(name) or (
+                    name.title() if is_lower else name
+                )
+    return sorted(cities.items())

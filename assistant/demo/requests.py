@@ -1,8 +1,4 @@
-"""What a request says: its body, items, tools and metadata, or why it is refused.
-
-Not here: what is done about it (``server.py``).
-The one rule: what has passed here needs no second look; all later code trusts its shape.
-"""
+"""Parse and validate requests: body, items, tools and metadata. Later code relies on their shape."""
 
 import json
 import secrets
@@ -13,8 +9,8 @@ import httpx2
 
 Json = dict[str, Any]
 
-# By kind of item: what its id begins with, and the texts it cannot do without.
-ITEMS = {
+# The id prefix and the required strings of each type of item.
+ITEM_TYPES = {
     "message": ("msg", ["role"]),
     "function_call": ("fc", ["call_id", "name", "arguments"]),
     "function_call_output": ("fco", ["call_id"]),
@@ -23,11 +19,11 @@ ITEMS = {
     **dict.fromkeys(("web_search_call", "image_generation_call"), ("ig", [])),
     **dict.fromkeys(("mcp_approval_request", "mcp_call"), ("mcp", ["name", "arguments", "server_label"])),
 }
-PARTS = ("input_text", "output_text", "refusal", "input_image", "input_file")
+PART_TYPES = ("input_text", "output_text", "refusal", "input_image", "input_file")
 
 
-class Refusal(Exception):
-    """A request that the API refuses."""
+class Rejection(Exception):
+    """The API rejects a request; ``error`` is the error object of the response."""
 
     def __init__(
         self, message: str, param: str | None = None, code: str | None = None, status: int = 400
@@ -37,110 +33,118 @@ class Refusal(Exception):
         self.error = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
 
 
-def wrong(param: str, expected: str) -> Refusal:
-    return Refusal(f"Invalid value for '{param}': expected {expected}.", param, "invalid_value")
+def invalid_value(param: str, expected: str) -> Rejection:
+    """Return the rejection of a value."""
+    return Rejection(f"Invalid value for '{param}': expected {expected}.", param, "invalid_value")
 
 
-def need(given: Mapping[str, Any], name: str, kind: type = str, inside: str = "") -> Any:
-    """A value that must be there and of this kind."""
-    value, param = given.get(name), f"{inside}.{name}" if inside else name
+def require(fields: Mapping[str, Any], name: str, kind: type = str, parent: str = "") -> Any:
+    """Return a required value of this type.
+
+    Raises:
+        Rejection: The value is missing or has another type.
+    """
+    value, param = fields.get(name), f"{parent}.{name}" if parent else name
     if value is None:
-        raise Refusal(f"Missing required parameter: '{param}'.", param, "missing_required_parameter")
+        raise Rejection(f"Missing required parameter: '{param}'.", param, "missing_required_parameter")
     if not isinstance(value, kind):
-        raise wrong(param, {"str": "a string", "list": "an array"}.get(kind.__name__, "an object"))
+        raise invalid_value(param, {"str": "a string", "list": "an array"}.get(kind.__name__, "an object"))
     return value
 
 
 def new_id(prefix: str) -> str:
+    """Return a random id."""
     return f"{prefix}_{secrets.token_hex(24)}"
 
 
-def body_of(request: httpx2.Request) -> Json:
+def parse_body(request: httpx2.Request) -> Json:
+    """Return the JSON object of a request body, ``{}`` if it is empty."""
     try:
         body = json.loads(request.read() or b"{}")
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        raise Refusal("We could not parse the JSON body of your request. It must be a JSON object.")
+        raise Rejection("We could not parse the JSON body of your request. It must be a JSON object.")
     return body
 
 
-def items_of(body: Json, name: str, earlier: Sequence[Json] = ()) -> list[Json]:
-    """The items in a body as they are kept, each with an id; ``earlier`` are those that are there already."""
-    taken = {item["id"] for item in earlier}
+def parse_items(body: Json, name: str, earlier: Sequence[Json] = ()) -> list[Json]:
+    """Return the items of a body, each with an id that no earlier item has."""
+    ids = {item["id"] for item in earlier}
     items = []
-    for index, given in enumerate(need(body, name, list)):
-        item = _item(given, f"{name}[{index}]")
-        if item["id"] in taken:
+    for index, value in enumerate(require(body, name, list)):
+        item = _parse_item(value, f"{name}[{index}]")
+        if item["id"] in ids:
             message = f"Duplicate item found with id {item['id']}. Remove duplicate items from your input "
-            raise Refusal(f"{message}and try again.", name)
-        taken.add(item["id"])
+            raise Rejection(f"{message}and try again.", name)
+        ids.add(item["id"])
         items.append(item)
     return items
 
 
-def _item(given: Any, param: str) -> Json:
-    if not isinstance(given, dict):
-        raise wrong(param, "an object")
-    kind = str(given.get("type") or ("message" if "role" in given else ""))
-    if kind not in ITEMS:
-        raise wrong(f"{param}.type", f"one of {', '.join(ITEMS)}")
-    prefix, texts = ITEMS[kind]
-    for name in texts:
-        need(given, name, str, param)
-    item = {"status": "completed", **given, "type": kind, "id": str(given.get("id") or new_id(prefix))}
+def _parse_item(fields: Any, param: str) -> Json:
+    if not isinstance(fields, dict):
+        raise invalid_value(param, "an object")
+    kind = str(fields.get("type") or ("message" if "role" in fields else ""))
+    if kind not in ITEM_TYPES:
+        raise invalid_value(f"{param}.type", f"one of {', '.join(ITEM_TYPES)}")
+    prefix, required = ITEM_TYPES[kind]
+    for name in required:
+        require(fields, name, str, param)
+    item = {"status": "completed", **fields, "type": kind, "id": str(fields.get("id") or new_id(prefix))}
     if kind == "message":
-        item["content"] = _parts(given, "content", param)
-    elif kind == "function_call_output" and not isinstance(given.get("output"), str):
-        item["output"] = _parts(given, "output", param)
+        item["content"] = _parse_parts(fields, "content", param)
+    elif kind == "function_call_output" and not isinstance(fields.get("output"), str):
+        item["output"] = _parse_parts(fields, "output", param)
     return item
 
 
-def _parts(given: Json, name: str, param: str) -> list[Json]:
-    text = "output_text" if given.get("role") == "assistant" else "input_text"
-    if isinstance(given.get(name), str):
-        given = {name: [{"type": text, "text": given[name]}]}
+def _parse_parts(fields: Json, name: str, param: str) -> list[Json]:
+    text = "output_text" if fields.get("role") == "assistant" else "input_text"
+    if isinstance(fields.get(name), str):
+        fields = {name: [{"type": text, "text": fields[name]}]}
     parts = []
-    for index, part in enumerate(need(given, name, list, param)):
+    for index, part in enumerate(require(fields, name, list, param)):
         where = f"{param}.{name}[{index}]"
-        if not isinstance(part, dict) or part.get("type") not in PARTS:
-            raise wrong(f"{where}.type", f"one of {', '.join(PARTS)}")
+        if not isinstance(part, dict) or part.get("type") not in PART_TYPES:
+            raise invalid_value(f"{where}.type", f"one of {', '.join(PART_TYPES)}")
         if part["type"].endswith("_text"):
-            need(part, "text", str, where)
+            require(part, "text", str, where)
         parts.append({"annotations": [], **part} if part["type"] == "output_text" else part)
     return parts
 
 
-def tools_of(body: Json) -> list[Json]:
-    """The tools, each with what the API adds to it."""
+def parse_tools(body: Json) -> list[Json]:
+    """Return the tools with the fields that the API adds."""
     tools = []
-    for index, tool in enumerate(need({"tools": body.get("tools") or []}, "tools", list)):
+    for index, tool in enumerate(require({"tools": body.get("tools") or []}, "tools", list)):
         if not isinstance(tool, dict):
-            raise wrong(f"tools[{index}]", "an object")
+            raise invalid_value(f"tools[{index}]", "an object")
         if tool.get("type") == "function":
-            need(tool, "name", str, f"tools[{index}]")
-            need({"parameters": tool.get("parameters") or {}}, "parameters", dict, f"tools[{index}]")
+            require(tool, "name", str, f"tools[{index}]")
+            require({"parameters": tool.get("parameters") or {}}, "parameters", dict, f"tools[{index}]")
         tools.append({"parameters": None, "strict": None, **tool})
     return tools
 
 
-def metadata_of(body: Json) -> Json:
-    metadata: Json = need({"metadata": body.get("metadata") or {}}, "metadata", dict)
+def parse_metadata(body: Json) -> Json:
+    """Return the metadata, ``{}`` if there is none."""
+    metadata: Json = require({"metadata": body.get("metadata") or {}}, "metadata", dict)
     return metadata
 
 
 def check_calls(items: Sequence[Json]) -> None:
-    """Refuse a history in which a call has no output, or an output no call."""
+    """Reject a history in which a call lacks its output or an output its call."""
     calls = [item["call_id"] for item in items if item["type"] == "function_call"]
     outputs = [item["call_id"] for item in items if item["type"] == "function_call_output"]
     for call_id in outputs:
         if call_id not in calls:
-            raise Refusal(f"No tool call found for function call output with call_id {call_id}.", "input")
+            raise Rejection(f"No tool call found for function call output with call_id {call_id}.", "input")
     for call_id in calls:
         if call_id not in outputs:
-            raise Refusal(f"No tool output found for function call {call_id}.", "input")
-    asked = [item["id"] for item in items if item["type"] == "mcp_approval_request"]
+            raise Rejection(f"No tool output found for function call {call_id}.", "input")
+    requests = [item["id"] for item in items if item["type"] == "mcp_approval_request"]
     for item in items:
-        if item["type"] == "mcp_approval_response" and item["approval_request_id"] not in asked:
-            wanted = item["approval_request_id"]
-            raise Refusal(f"No approval request found with id {wanted}.", "input")
+        if item["type"] == "mcp_approval_response" and item["approval_request_id"] not in requests:
+            request_id = item["approval_request_id"]
+            raise Rejection(f"No approval request found with id {request_id}.", "input")

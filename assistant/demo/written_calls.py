@@ -1,7 +1,6 @@
-"""Calls that a person has written out: ``get_weather(city="Oslo")``, in Python's signs or in Japanese ones.
+"""Calls that the user writes: ``get_weather(city="Oslo")``, also with full-width punctuation.
 
-Not here: questions in plain words (``questions.py``).
-The one rule: arguments are literals that JSON has, or there is no call; nothing is computed or guessed.
+Arguments are literals that JSON can express; nothing is computed or guessed.
 """
 
 import ast
@@ -11,86 +10,87 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from assistant.demo import phrases
-from assistant.demo import vocabulary as words
-from assistant.demo.calls import MOST_CALLS, Call, Function, Plan
+from assistant.demo import phrases, vocabulary
+from assistant.demo.calls import MAX_CALLS, Call, Function, Plan
 
 OPENING = re.compile(r"(?<![\w-])([\w-]++)[(（]", re.ASCII)
 TOKEN = re.compile(r"\\.|\w+|.", re.DOTALL)
 QUOTES = {'"': '"', "'": "'", "“": "”", "”": "”", "‘": "’", "「": "」", "『": "』", "＂": "＂"}
 ESCAPES = {"\\n": "\n", "\\t": "\t", "\\\\": "\\", "\\/": "/", '\\"': '"', "\\'": "'"}
-IN_PYTHON = {"true": "True", "false": "False", "null": "None"} | dict(
+PYTHON_TOKENS = {"true": "True", "false": "False", "null": "None"} | dict(
     zip("（），、＝：［］｛｝　", "(),,=:[]{} ", strict=True)
 )
 
 
-def written_plan(text: str, functions: Mapping[str, Function], language: str) -> Plan | str | None:
-    """The calls that are written out in a text; a sentence where they cannot be made."""
-    say = phrases.SENTENCES[language]
+def plan_written_calls(text: str, functions: Mapping[str, Function], language: str) -> Plan | str | None:
+    """Return the plan of the calls in a text, a sentence if they are invalid, or None if there are none."""
+    sentences = phrases.SENTENCES[language]
     rounds: list[list[Call]] = [[]]
     end = 0
-    for name, arguments, begin, after in islice(_scan(text), MOST_CALLS):
-        read = _read(arguments)
+    for name, arguments, start, stop in islice(_scan(text), MAX_CALLS):
+        parsed = _parse_arguments(arguments)
         function = functions.get(name)
         if function is None:
-            line = text[text.rfind("\n", 0, begin) + 1 :].partition("\n")[0]
-            if read is not None and line.strip(" \t\r`;.。") == text[begin:after]:
-                return f"{say['unknown'].format(name=name)} {phrases.offer(functions, language)}"
-            continue  # prose that happens to look like a call
-        if read is None:
-            return say["unreadable"].format(name=name, example=function.example())
-        if rounds[-1] and words.THEN.search(text, end, begin):
+            line = text[text.rfind("\n", 0, start) + 1 :].partition("\n")[0]
+            if parsed is not None and line.strip(" \t\r`;.。") == text[start:stop]:
+                return (
+                    f"{sentences['unknown'].format(name=name)} {phrases.list_functions(functions, language)}"
+                )
+            continue  # prose that looks like a call
+        if parsed is None:
+            return sentences["unreadable"].format(name=name, example=function.example())
+        if rounds[-1] and vocabulary.THEN.search(text, end, start):
             rounds.append([])
-        rounds[-1].append(function.call(_named(function, *read)))
-        end = after
+        rounds[-1].append(function.call(_bind(function, *parsed)))
+        end = stop
     return Plan(rounds) if rounds[0] else None
 
 
 def _scan(text: str) -> Iterator[tuple[str, str, int, int]]:
-    """Every ``name(…)`` that is not inside another: name, arguments as Python has them, begin, end."""
+    """Yield every outermost ``name(…)``: the name, the arguments in Python syntax, start and end."""
     end = 0
     while opening := OPENING.search(text, end):
-        depth, inside, quotation, closing = 1, [], "", ""
-        for token in TOKEN.finditer(text, opening.end()):
-            sign = token[0]
-            if closing and sign != closing:
-                quotation += ESCAPES.get(sign, sign)
+        depth, arguments, quoted, closing_quote = 1, [], "", ""
+        for match in TOKEN.finditer(text, opening.end()):
+            token = match[0]
+            if closing_quote and token != closing_quote:
+                quoted += ESCAPES.get(token, token)
                 continue
-            if closing:
-                sign, closing = repr(quotation), ""
-            elif sign in QUOTES:
-                quotation, closing = "", QUOTES[sign]
+            if closing_quote:
+                token, closing_quote = repr(quoted), ""
+            elif token in QUOTES:
+                quoted, closing_quote = "", QUOTES[token]
                 continue
-            sign = IN_PYTHON.get(sign, sign)
-            depth += (sign in ("(", "[", "{")) - (sign in (")", "]", "}"))
+            token = PYTHON_TOKENS.get(token, token)
+            depth += (token in ("(", "[", "{")) - (token in (")", "]", "}"))
             if not depth:
                 break
-            inside.append(sign)
+            arguments.append(token)
         if depth:
-            return  # it does not end: all the rest is inside it
-        end = token.end()
-        yield opening[1], "".join(inside), opening.start(), end
+            return  # an unclosed call contains the remaining text
+        end = match.end()
+        yield opening[1], "".join(arguments), opening.start(), end
 
 
-def _read(arguments: str) -> tuple[list[Any], dict[str, Any]] | None:
-    """Positional and keyword arguments; None where they are anything but literals that JSON has."""
+def _parse_arguments(arguments: str) -> tuple[list[Any], dict[str, Any]] | None:
+    """Return positional and keyword arguments, or None if they are not literals that JSON can express."""
     try:
         call = ast.parse(f"call({arguments}\n)", mode="eval").body
         if not isinstance(call, ast.Call):
             return None
-        positional = [ast.literal_eval(each) for each in call.args]
-        keywords = {str(each.arg): ast.literal_eval(each.value) for each in call.keywords}
+        positional = [ast.literal_eval(argument) for argument in call.args]
+        keywords = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
         positional, keywords = json.loads(json.dumps([positional, keywords], allow_nan=False))
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         return None
     return positional, keywords
 
 
-def _named(function: Function, positional: list[Any], keywords: dict[str, Any]) -> dict[str, Any]:
-    """All arguments by name, the positional ones in the order of the schema."""
+def _bind(function: Function, positional: list[Any], keywords: dict[str, Any]) -> dict[str, Any]:
+    """Return all arguments by name; positional ones are in the schema's order."""
     names = list(function.parameters)
     match positional:
-        case [dict() as every] if every.keys() <= function.parameters.keys():
-            return every | keywords
+        case [dict() as arguments] if arguments.keys() <= function.parameters.keys():
+            return arguments | keywords
     names += [f"argument_{index + 1}" for index in range(len(names), len(positional))]
     return dict(zip(names, positional, strict=False)) | keywords

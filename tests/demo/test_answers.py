@@ -1,4 +1,4 @@
-"""What the built-in demo understands, and what it says: written calls, plain questions, small talk."""
+"""The replies of the built-in demo: written calls, questions and small talk."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from assistant.demo.answers import Reply, answer
+from assistant.demo.answers import Reply, next_reply
 from assistant.demo.calls import Call
 from tests.demo.trip import HOTELS, MAYBE_TEXT, NOTE, TEXT, TRIP, WEATHER, WHOLE, Json, function
 
@@ -15,11 +15,11 @@ from tests.demo.trip import HOTELS, MAYBE_TEXT, NOTE, TEXT, TRIP, WEATHER, WHOLE
 def chain(
     question: str, outputs: Mapping[str, object], tools: list[Json] = TRIP
 ) -> tuple[list[list[Call]], str]:
-    """All rounds of calls that a question leads to, and the final text; outputs by name and city."""
+    """Return all rounds of calls for a question and the final text; ``outputs`` are by name and city."""
     rounds: list[list[Call]] = []
     done: list[tuple[Call, str]] = []
     while True:
-        reply = answer(question, done, False, tools)
+        reply = next_reply(question, done, False, tools)
         if not reply.calls:
             return rounds, reply.text
         rounds.append(list(reply.calls))
@@ -60,12 +60,12 @@ def hotels(city: str, max_price: int | None = None, min_stars: int | None = None
 def test_a_written_call_is_made_with_its_arguments(text: str, arguments: Json) -> None:
     text = text.replace("１", "1")
     tool = function("f", a={"type": ["integer"]}, b=MAYBE_TEXT)
-    assert answer(text, [], False, [tool]) == Reply("", (Call("f", arguments),))
+    assert next_reply(text, [], False, [tool]) == Reply("", (Call("f", arguments),))
 
 
 def test_missing_arguments_are_left_out_unless_the_schema_is_strict() -> None:
     lenient = function("f", strict=False, a=TEXT, b=MAYBE_TEXT)
-    assert answer("f('x')", [], False, [lenient]).calls == (Call("f", {"a": "x"}),)
+    assert next_reply("f('x')", [], False, [lenient]).calls == (Call("f", {"a": "x"}),)
 
 
 @pytest.mark.parametrize(
@@ -78,16 +78,16 @@ def test_written_calls_are_parallel_until_a_then(text: str) -> None:
 
 
 def test_a_written_call_of_an_unknown_function_is_reported() -> None:
-    assert answer("nope(1)", [], False, [WEATHER]).text == (
-        "There is no function by the name of `nope`. There are these:\n\n"
+    assert next_reply("nope(1)", [], False, [WEATHER]).text == (
+        "There is no function named `nope`. These functions are available:\n\n"
         "- `get_weather`: Get the weather in a city."
     )
 
 
 @pytest.mark.parametrize("arguments", ["Oslo", "b'x'", "{1, 2}", "open('x')", "1e999", "*[1]", "lambda: 0"])
 def test_arguments_that_are_not_literals_are_not_guessed(arguments: str) -> None:
-    assert answer(f"get_weather({arguments})", [], False, [WEATHER]) == Reply(
-        'I could not read the arguments of `get_weather`. Write them like this: `get_weather(city="…")`'
+    assert next_reply(f"get_weather({arguments})", [], False, [WEATHER]) == Reply(
+        'I cannot read the arguments of `get_weather`. Write them like this: `get_weather(city="…")`'
     )
 
 
@@ -97,7 +97,7 @@ def test_arguments_that_are_not_literals_are_not_guessed(arguments: str) -> None
 def test_outputs_become_short_markdown() -> None:
     def said(output: object) -> str:
         done = [(Call("f", {"a": "x|y"}), json.dumps(output))]
-        return answer("f('x|y')", done, False, [function("f", a=TEXT)]).text.partition("\n\n")[2]
+        return next_reply("f('x|y')", done, False, [function("f", a=TEXT)]).text.partition("\n\n")[2]
 
     assert said({"a": 1, "b": ["x", 2], "c": None}) == "- **a**: 1\n- **b**: x, 2\n- **c**: –"
     assert said([{"a": "x|y", "b": 1}, {"a": "z\nz", "c": {"d": 2}}]) == (
@@ -109,17 +109,17 @@ def test_outputs_become_short_markdown() -> None:
         + "\n… and 1 more."
     )
     assert said({"city": "Oslo", "hotels": [{"id": 1}]}) == ("- **city**: Oslo\n\n| id |\n| --- |\n| 1 |")
-    assert said({"error": "There is no such city."}) == "This did not work: There is no such city."
+    assert said({"error": "There is no such city."}) == "Failed: There is no such city."
     assert said("plain text") == "plain text"
-    assert said([]) == "Nothing was found."
+    assert said([]) == "Nothing found."
     assert said(87) == "87"
     assert len(said("x" * 50_000)) == 1_000
 
 
 def test_only_the_first_sentence_of_an_error_is_shown() -> None:
     output = json.dumps({"error": "There is no hotel 9. Use a hotel_id from find_hotels."})
-    assert answer("f(1)", [(Call("f", {"a": 1}), output)], False, [function("f", a=WHOLE)]).text == (
-        "`f(a=1)`\n\nThis did not work: There is no hotel 9."
+    assert next_reply("f(1)", [(Call("f", {"a": 1}), output)], False, [function("f", a=WHOLE)]).text == (
+        "`f(a=1)`\n\nFailed: There is no hotel 9."
     )
 
 
@@ -137,7 +137,7 @@ def test_a_hotel_is_searched_in_the_warmer_city() -> None:
     )
     assert rounds == [[weather("Tokyo"), weather("Paris")], [hotels("Paris")]]
     assert text == (
-        "Paris is the warmer choice (Tokyo 14.5°, Paris 21°).\n\n"
+        "Paris is warmer (Tokyo 14.5°, Paris 21°).\n\n"
         "**Weather in Tokyo**\n\n- **temperature**: 14.5\n\n"
         "**Weather in Paris**\n\n- **temperature**: 21\n\n"
         "**Hotels in Paris**\n\n| hotel_id | name |\n| --- | --- |\n| 3 | Lutèce |"
@@ -189,8 +189,8 @@ def test_without_temperatures_the_first_city_is_chosen_and_the_answer_says_why()
     )
     assert rounds[1] == [hotels("Tokyo")]
     assert text == (
-        "The temperatures do not decide it (Paris 21°), so I took Tokyo, which you named first.\n\n"
-        "**Weather in Tokyo**\n\nThis did not work: The weather service cannot be reached right now.\n\n"
+        "The temperatures (Paris 21°) do not decide, so I chose Tokyo, which you named first.\n\n"
+        "**Weather in Tokyo**\n\nFailed: The weather service cannot be reached right now.\n\n"
         "**Weather in Paris**\n\n- **temperature**: 21\n\n"
         "**Hotels in Tokyo**\n\n| hotel_id |\n| --- |\n| 1 |"
     )
@@ -234,32 +234,34 @@ def test_without_temperatures_the_first_city_is_chosen_and_the_answer_says_why()
 )
 def test_a_question_leads_to_calls(question: str, calls: list[Call]) -> None:
     language = "調べてみます。" if re.search("[ぁ-龠]", question) else "Let me look that up."
-    assert answer(question, [], True, TRIP) == Reply(language, tuple(calls))
+    assert next_reply(question, [], True, TRIP) == Reply(language, tuple(calls))
 
 
 def test_the_demo_asks_for_a_missing_city() -> None:
-    assert answer("How is the weather?", [], False, TRIP) == Reply(
+    assert next_reply("How is the weather?", [], False, TRIP) == Reply(
         "Which city do you mean? For example: “What's the weather in Oslo?”"
     )
 
 
 def test_only_functions_of_the_request_are_called() -> None:
     question = "What's the weather in Tokyo and Paris, then a hotel in the warmer one"
-    assert answer(question, [], False, []).calls == ()
-    assert answer("get_weather('Oslo')", [], False, [{"type": "web_search"}]).calls == ()
-    assert [call.name for call in answer("forecast for Oslo", [], False, [WEATHER]).calls] == ["get_weather"]
+    assert next_reply(question, [], False, []).calls == ()
+    assert next_reply("get_weather('Oslo')", [], False, [{"type": "web_search"}]).calls == ()
+    assert [call.name for call in next_reply("forecast for Oslo", [], False, [WEATHER]).calls] == [
+        "get_weather"
+    ]
 
 
 # Everything else
 
 
 def test_a_greeting_explains_the_demo_and_what_to_ask() -> None:
-    assert answer("Hello", [], True, [WEATHER, HOTELS]).text == (
-        "Hello! Good to see you. I can call functions for you and tell you what they gave.\n\n"
-        "There are these:\n\n"
+    assert next_reply("Hello", [], True, [WEATHER, HOTELS]).text == (
+        "Hello! I can call functions for you and show what they return.\n\n"
+        "These functions are available:\n\n"
         "- `get_weather`: Get the weather in a city.\n"
         "- `find_hotels`: Find hotels.\n\n"
-        "For example, try:\n\n"
+        "For example:\n\n"
         "- `What's the weather in Tokyo and Paris? Then find me a hotel in the warmer one.`\n"
         '- `get_weather(city="Oslo")`\n\n'
         f"{NOTE}"
@@ -271,23 +273,23 @@ def test_a_greeting_explains_the_demo_and_what_to_ask() -> None:
     [
         ("こんにちは", "こんにちは！ 関数を呼び出して"),
         ("ありがとう", "どういたしまして。"),
-        ("あなたは誰ですか", "私は代役です。"),
-        ("Who are you?", "I am a stand-in: no model answers here"),
+        ("あなたは誰ですか", "これはデモです。"),
+        ("Who are you?", "I am a demo: no model answers here"),
         ("What can you do?", "I can call functions for you"),
-        ("Tell me a story about dragons", "I am only a stand-in without a model"),
+        ("Tell me a story about dragons", "I am a scripted demo without a model"),
     ],
 )
 def test_small_talk_is_answered_in_the_language_of_the_question(text: str, begins: str) -> None:
-    reply = answer(text, [], False, TRIP)
+    reply = next_reply(text, [], False, TRIP)
     assert reply.calls == ()
     assert reply.text.startswith(begins)
 
 
 def test_every_example_of_the_demo_works_unchanged() -> None:
     for language in ("hello", "こんにちは"):
-        examples = re.findall("^- `(.{20,})`$", answer(language, [], False, TRIP).text, re.MULTILINE)
+        examples = re.findall("^- `(.{20,})`$", next_reply(language, [], False, TRIP).text, re.MULTILINE)
         assert len(examples) == 2 if language == "hello" else examples
-        assert all(answer(example, [], False, TRIP).calls for example in examples)
+        assert all(next_reply(example, [], False, TRIP).calls for example in examples)
 
 
 HOSTILE = {
@@ -323,7 +325,7 @@ HOSTILE = {
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 def test_no_text_takes_too_long(text: str) -> None:
     began = time.perf_counter()
-    calls = answer(text, [], True, TRIP).calls
+    calls = next_reply(text, [], True, TRIP).calls
     assert len(calls) <= 20
     json.dumps([call.arguments for call in calls], allow_nan=False).encode()
     assert time.perf_counter() - began < 5  # far more than it takes, far less than a square of its length
@@ -337,4 +339,4 @@ def test_no_output_makes_the_answer_too_long(output: str) -> None:
     for question in ("get_weather('Oslo')", "weather in Oslo and Paris, then a hotel in the warmer one"):
         done = [(call, output) for call in (weather("Oslo"), weather("Paris"), hotels("Oslo"))]
         for count in range(1, 4):
-            assert len(answer(question, done[:count], True, TRIP).text) < 5_000
+            assert len(next_reply(question, done[:count], True, TRIP).text) < 5_000

@@ -1,4 +1,4 @@
-"""The built-in demo's wire, driven through the real SDK: what it sends, keeps and refuses."""
+"""The built-in demo as a server, driven through the real SDK."""
 
 import json
 import re
@@ -31,7 +31,7 @@ def client() -> Iterator[OpenAI]:
 
 
 def stream(client: OpenAI, **request: Any) -> list[Json]:
-    """The events of a response, as they are on the wire; held against the SDK's models."""
+    """Return the events of a response from the wire, checked against the SDK's models."""
     with client.responses.with_streaming_response.create(model="demo", stream=True, **request) as response:
         assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
         assert response.headers["x-request-id"].startswith("req_")
@@ -50,7 +50,7 @@ def stream(client: OpenAI, **request: Any) -> list[Json]:
 
 
 def types(events: list[Json]) -> list[str]:
-    """The types of events in their order, repeated deltas as one."""
+    """Return the event types in order, with repeated deltas as one."""
     every = [event["type"].removeprefix("response.") for event in events]
     return [kind for index, kind in enumerate(every) if index == 0 or kind != every[index - 1]]
 
@@ -63,8 +63,8 @@ def output_for(call: Json, output: object) -> Json:
     return {"type": "function_call_output", "call_id": call["call_id"], "output": json.dumps(output)}
 
 
-def items_of(client: OpenAI, conversation: str) -> list[tuple[str, str]]:
-    """A conversation's items, oldest first, as (type, text)."""
+def parse_items(client: OpenAI, conversation: str) -> list[tuple[str, str]]:
+    """Return a conversation's items as (type, text), oldest first."""
     found = []
     for item in client.conversations.items.list(conversation, order="asc", limit=100):
         plain = item.to_dict()
@@ -173,7 +173,9 @@ def test_store_false_stores_no_response(client: OpenAI) -> None:
 def test_the_pace_is_read_at_each_request_and_closing_ends_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     transport = httpx2.Client(transport=DemoTransport())
     with OpenAI(api_key="demo", base_url="http://demo.invalid/v1", http_client=transport) as client:
-        monkeypatch.setattr(server, "PACE", 600)  # seconds: without the closing this test never ends
+        monkeypatch.setattr(
+            server, "SECONDS_PER_TOKEN", 600
+        )  # seconds: without the closing this test never ends
         with client.responses.create(model="demo", input="thanks", stream=True) as events:
             types = []
             for event in events:
@@ -182,7 +184,7 @@ def test_the_pace_is_read_at_each_request_and_closing_ends_a_wait(monkeypatch: p
                     threading.Timer(0.01, events.close).start()
         assert types[0] == "response.created"
         assert types[-1] == "response.content_part.added"
-        monkeypatch.setattr(server, "PACE", 0)
+        monkeypatch.setattr(server, "SECONDS_PER_TOKEN", 0)
         assert stream(client, input="thanks")[-1]["type"] == "response.completed"
 
 
@@ -203,11 +205,11 @@ def test_a_completed_response_adds_input_and_output_to_the_conversation(client: 
         for event in events:
             if event.type == "response.completed":
                 break
-            assert items_of(client, conversation.id) == []
-        assert len(items_of(client, conversation.id)) == 2  # already while the stream is open
+            assert parse_items(client, conversation.id) == []
+        assert len(parse_items(client, conversation.id)) == 2  # already while the stream is open
     stream(client, input="thanks", conversation={"id": conversation.id})
     thanks = "You're welcome. Ask me anything else you like."
-    assert items_of(client, conversation.id) == [
+    assert parse_items(client, conversation.id) == [
         ("message", "thanks"),
         ("message", f"{thanks}\n\n{NOTE}"),
         ("message", "thanks"),
@@ -222,11 +224,11 @@ def test_a_stream_closed_early_stores_nothing_and_unlocks_the_conversation(clien
     first = next(events)
     assert first.type == "response.created"
     events.close()
-    assert items_of(client, conversation) == []
+    assert parse_items(client, conversation) == []
     with pytest.raises(openai.NotFoundError):
         client.responses.retrieve(first.response.id)
     stream(client, input="thanks", conversation=conversation)
-    assert len(items_of(client, conversation)) == 2
+    assert len(parse_items(client, conversation)) == 2
 
 
 def test_a_conversation_is_locked_while_a_response_streams(client: OpenAI) -> None:
@@ -250,7 +252,7 @@ def test_a_conversation_is_created_read_updated_and_deleted(client: OpenAI) -> N
     (item,) = client.conversations.items.list(conversation.id)
     assert client.conversations.items.retrieve(str(item.id), conversation_id=conversation.id) == item
     client.conversations.items.delete(str(item.id), conversation_id=conversation.id)
-    assert items_of(client, conversation.id) == []
+    assert parse_items(client, conversation.id) == []
     assert client.conversations.delete(conversation.id).deleted
     with pytest.raises(openai.NotFoundError) as error:
         client.conversations.items.list(conversation.id)
@@ -272,7 +274,7 @@ def test_items_are_listed_in_pages_newest_first(client: OpenAI) -> None:
 
 
 def test_only_the_newest_conversations_are_stored(client: OpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "MOST_KEPT", 2)
+    monkeypatch.setattr(server, "MAX_STORED", 2)
     oldest, *newest = [client.conversations.create().id for _ in range(3)]
     with pytest.raises(openai.NotFoundError):
         client.conversations.retrieve(oldest)
@@ -284,7 +286,7 @@ def test_many_conversations_at_once_do_not_mix(client: OpenAI) -> None:
         conversation = client.conversations.create().id
         events = stream(client, input=f'f(n={number}, s="東京")', conversation=conversation, tools=[tool])
         stream(client, input=[output_for(calls_of(events)[0], number)], conversation=conversation)
-        return items_of(client, conversation)
+        return parse_items(client, conversation)
 
     tool = function("f", n=WHOLE, s=TEXT)
     with ThreadPoolExecutor(8) as threads:
@@ -317,7 +319,7 @@ def test_a_call_without_an_output_is_refused(client: OpenAI) -> None:
     assert refusal(error) == (400, message, "input", None)
     stopped = output_for(call, {"error": "stopped"})
     stream(client, input=[stopped, {"role": "user", "content": "thanks"}], conversation=conversation)
-    assert items_of(client, conversation)[-1] == (
+    assert parse_items(client, conversation)[-1] == (
         "message",
         "You're welcome. Ask me anything else you like.",
     )

@@ -5,7 +5,7 @@ from typing import Any
 Json = dict[str, Any]
 
 NOTE = (
-    "This is the built-in demo, a stand-in without a model; to connect a real one, set `OPENAI_API_KEY` "
+    "This is demo mode: scripted replies, no model. To connect a model, set `OPENAI_API_KEY` "
     "(or `OPENAI_BASE_URL` for a local server) in `.env`."
 )
 

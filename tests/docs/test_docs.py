@@ -141,7 +141,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(demo, "PACE", 0)
+    monkeypatch.setattr(demo, "SECONDS_PER_TOKEN", 0)
 
 
 @pytest.fixture

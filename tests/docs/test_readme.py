@@ -51,7 +51,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
     """Runs a piece of code as a module of its own, with nothing set."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(demo, "PACE", 0)
+    monkeypatch.setattr(demo, "SECONDS_PER_TOKEN", 0)
 
     def ran(code: str) -> ModuleType:
         made = ModuleType("readme")

@@ -349,7 +349,7 @@ def test_of_the_examples_the_one_that_books_asks_first() -> None:
 def test_the_demo_pauses_and_goes_on(
     desk: RecordingList, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo, "PACE", 0)
+    monkeypatch.setattr(demo, "SECONDS_PER_TOKEN", 0)
     assistant = Assistant(open_backend(Settings(), demo.DemoTransport()), Toolbox(add, desk.book))
     thread = Thread()
     assert list(assistant.run(thread, words))[-1] == RunPaused()
@@ -359,7 +359,7 @@ def test_the_demo_pauses_and_goes_on(
     assert list(assistant.run(thread, words))[-1] == RunPaused()
     [waiting] = thread.open_calls()
     assert go_on(assistant, thread, CallDenied(waiting.call_id))[-1] == RunCompleted()
-    assert f"This did not work: {DENIED}" in thread.messages[-1].text
+    assert f"Failed: {DENIED}" in thread.messages[-1].text
     assert desk.booked == [(3, "Ada")]
 
 

@@ -47,7 +47,7 @@ def open_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(gc, "collect", lambda: 0)  # a tenth of a second for each page
-    monkeypatch.setattr(demo, "PACE", 0)
+    monkeypatch.setattr(demo, "SECONDS_PER_TOKEN", 0)
 
     def opened(
         address: dict[str, str | list[str]] | None = None,
