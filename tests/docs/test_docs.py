@@ -357,7 +357,7 @@ def test_the_events_of_a_protocol_are_those_that_its_reader_knows(heading: str) 
 
 
 def test_the_tools_of_the_servers_own_are_those_that_can_be_set_and_read() -> None:
-    set_as = [codes(name)[0] for name, *_ in rows("hosted-tools.md", "Tools of the server's own")]
+    set_as = [codes(name)[0] for name, *_ in rows("hosted-tools.md", "Hosted tools")]
     assert len(parse_hosted_tools(",".join(set_as).replace("…", "example.com"))) == len(set_as) == 6
     read = "".join(path.read_text("utf-8") for path in (ROOT / "assistant/backends/responses").glob("*.py"))
     for theirs, said in rows("hosted-tools.md", "In the stream"):
@@ -402,7 +402,7 @@ def test_the_picture_names_files_that_exist() -> None:
 
 
 def test_the_outcomes_are_all_of_them() -> None:
-    assert [codes(name)[0] for name, _ in rows("functions.md", "What goes back")] == list(
+    assert [codes(name)[0] for name, _ in rows("functions.md", "Results")] == list(
         get_args(said_events.Outcome)
     )
 
@@ -511,7 +511,7 @@ TRIES = {
             {"Ada": 6.6, "Bo": 9.9},
         ),
         Try('{"items": [], "tip_percent": null}', "items", "invalid"),
-        Try('{"items": [{"name": "Tea", "price": 3, "shared_by": []}]}', "Nobody shares 'Tea'.", "failed"),
+        Try('{"items": [{"name": "Tea", "price": 3, "shared_by": []}]}', "No one shares 'Tea'.", "failed"),
     ],
     "check_services": [
         Try('{"names": ["shop", "mail"]}', {"shop": True, "mail": False}),
