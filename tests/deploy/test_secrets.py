@@ -47,7 +47,7 @@ def test_a_process_prints_and_serves_no_secret(server: ModelServer, start: Start
     server.problems.clear()
     assert interrupt(process, tmp_path / "log") == 0
     log = (tmp_path / "log").read_text()
-    assert "threads are not kept" in log
+    assert "threads are not saved" in log
     assert leaks({"log": log} | {f"page {number}": each for number, each in enumerate(seen)}) == []
 
 

@@ -1,4 +1,4 @@
-"""The sequence diagram of a tape, and that nobody's words can be read as anything but words."""
+"""The sequence diagram of a recording, in which foreign text is never read as Mermaid."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ from assistant.events import CallDenied, RoundStarted, RunFailed, ToolCall, Tool
 from assistant.recordings.diagram import MAX_STEPS, as_mermaid
 from assistant.recordings.entries import EndEntry, Entry
 from assistant.recordings.recording import Recording
-from tests.recordings.test_timeline import TWO_ROUNDS, asked, delta, run
+from tests.recordings.test_timeline import TWO_ROUNDS, delta, request_entries, run
 
 HEAD = as_mermaid(Recording()).partition("participant Server")[0]
 
@@ -44,16 +44,16 @@ App-->>User: the answer
     )
 
 
-def test_an_answer_that_fails_is_seen_to_fail() -> None:
+def test_a_failure_is_drawn() -> None:
     lost = EndEntry(1.0, 1, "lost", "ReadError: gone")
     failed = run(1.0, RunFailed(code="lost", text="The connection was lost."))
-    assert drawn(*asked(0.0), lost, failed).splitlines()[-2:] == [
+    assert drawn(*request_entries(0.0), lost, failed).splitlines()[-2:] == [
         "Server--xApp: ReadError: gone",
         "App--xUser: The connection was<br/>lost.",
     ]
 
 
-def test_what_a_person_decides_is_theirs() -> None:
+def test_a_decision_comes_from_the_user() -> None:
     result = run(0.2, ToolResult(call_id="c", output="No.", outcome="denied"))
     assert drawn(run(0.1, CallDenied(call_id="c", reason="")), result).splitlines()[2:] == [
         "User->>App: denied",
@@ -64,12 +64,12 @@ def test_what_a_person_decides_is_theirs() -> None:
 HOSTILE = 'end\npar x; %% {init} <script>alert(1)</script> #35; A->>B: `x` $$y$$ & \\ \u202e \ud83d "q"'
 
 
-def test_words_of_others_are_words() -> None:
+def test_foreign_text_is_escaped() -> None:
     def hostile(item: str, name: str) -> dict[str, Any]:
         return {"call_id": item, "name": name, "arguments": HOSTILE}
 
     entries = [
-        *asked(0.0, url=f"https://{HOSTILE}/v1"),
+        *request_entries(0.0, url=f"https://{HOSTILE}/v1"),
         delta(1.0, "output_text", "m", "wrap: " + HOSTILE),
         run(1.1, ToolCall(**hostile("a", HOSTILE))),
         run(1.1, ToolCall(**hostile("b", "wrap:"))),
@@ -86,7 +86,7 @@ STEP = re.compile(
 
 
 def assert_sound(diagram: str) -> None:
-    """Every line is a step that we made, and nothing in its words is Mermaid's or a browser's."""
+    """Assert that every line is a step of ours, and that nothing in its text is syntax."""
     for line in diagram.removeprefix(HEAD).splitlines():
         begun = STEP.match(line)
         assert begun, line
@@ -96,7 +96,7 @@ def assert_sound(diagram: str) -> None:
         assert "wrap:" not in words
 
 
-def test_a_long_run_is_drawn_as_far_as_anybody_looks() -> None:
+def test_a_long_run_is_drawn_up_to_a_limit() -> None:
     steps = [run(0.0, RoundStarted(number=number)) for number in range(MAX_STEPS + 7)]
     lines = drawn(*steps).splitlines()
     assert (len(lines), lines[-1]) == (MAX_STEPS + 2, "Note over App: and 7 more")

@@ -50,7 +50,7 @@ JUNK = st.recursive(
 
 
 def places(value: Any) -> Iterator[Callable[[Any], None]]:
-    """Every place in a JSON value, as a function that puts something else there."""
+    """Yield a setter for every place in a JSON value."""
     for key, each in value.items() if isinstance(value, dict) else enumerate(value):
         yield partial(value.__setitem__, key)
         if isinstance(each, (dict, list)):
@@ -59,7 +59,7 @@ def places(value: Any) -> Iterator[Callable[[Any], None]]:
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
-def test_no_tape_makes_it_raise(data: st.DataObject) -> None:
+def test_the_checker_raises_for_no_recording(data: st.DataObject) -> None:
     recording = Recording.from_lines(good(data.draw(st.sampled_from(list(KINDS)))))
     entries = deepcopy(recording.entries())
     for _ in range(data.draw(st.integers(1, 4))):
@@ -96,7 +96,7 @@ URL = st.sampled_from(["/v1/responses", "/v1/chat/completions", "/v1/threads/t/r
         | st.builds(RunEntry, st.floats(0, 9), st.builds(ToolResult, st.text(max_size=3), st.text()))
     )
 )
-def test_no_nonsense_makes_it_raise(entries: list[Entry]) -> None:
+def test_the_checker_raises_for_no_entries(entries: list[Entry]) -> None:
     check(Recording(entries=entries))
 
 
@@ -108,7 +108,7 @@ json_values = st.recursive(
 
 
 def mutated(data: st.DataObject, value: Any) -> Any:
-    """A JSON value with something in it, wherever, replaced by anything."""
+    """Return a JSON value with a random part of it replaced."""
     if not value or not isinstance(value, (dict, list)) or data.draw(st.integers(0, 4)) == 0:
         return data.draw(json_values)
     places = list(value) if isinstance(value, dict) else range(len(value))
@@ -118,8 +118,8 @@ def mutated(data: st.DataObject, value: Any) -> Any:
     return changed
 
 
-def mutated_tape(data: st.DataObject) -> Recording:
-    """A tape with some of its lines changed, lost or twice there, as far as it can be read as one."""
+def mutated_recording(data: st.DataObject) -> Recording:
+    """Return a recording with some lines changed, lost or repeated, as far as it can still be read."""
     head, *lines = Recording(entries=TWO_ROUNDS, began=0.0).as_lines().splitlines()
     for _ in range(data.draw(st.integers(1, 5))):
         number = data.draw(st.integers(0, len(lines) - 1))
@@ -134,15 +134,15 @@ def mutated_tape(data: st.DataObject) -> Recording:
 
 
 @given(st.data())
-def test_no_tape_is_too_strange_to_be_measured(data: st.DataObject) -> None:
-    recording = mutated_tape(data)
+def test_any_recording_can_be_measured(data: st.DataObject) -> None:
+    recording = mutated_recording(data)
     assert all(span.begin <= span.end for span in spans(recording))
     figures(recording)
 
 
 @given(st.data())
-def test_no_tape_is_too_strange_to_be_drawn(data: st.DataObject) -> None:
-    assert_sound(as_mermaid(mutated_tape(data)))
+def test_any_recording_can_be_drawn(data: st.DataObject) -> None:
+    assert_sound(as_mermaid(mutated_recording(data)))
 
 
 VALUES = st.recursive(

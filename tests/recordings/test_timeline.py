@@ -1,4 +1,4 @@
-"""Measuring a tape: whole values for tapes made by hand and for recorded ones, and no tape that breaks it."""
+"""Measuring a recording: whole values for recordings made by hand and for the samples."""
 
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,9 @@ def run(at: float, event: RecordedEvent) -> Entry:
     return RunEntry(at, event)
 
 
-def asked(at: float, exchange: int = 1, url: str = OPENAI, model: str = "gpt-6-luna") -> list[Entry]:
+def request_entries(
+    at: float, exchange: int = 1, url: str = OPENAI, model: str = "gpt-6-luna"
+) -> list[Entry]:
     body = {"model": model, "stream": True, "input": "Hello"}
     return [
         RequestEntry(at, exchange, "POST", url, body),
@@ -56,7 +58,7 @@ def call(item: str, name: str) -> dict[str, Any]:
 
 TWO_ROUNDS = [
     run(0.0, RoundStarted(number=1, resumed=False)),
-    *asked(0.1),
+    *request_entries(0.1),
     event(0.5, "response.created", response={"id": "resp_1"}),
     event(0.6, "response.output_item.added", item={"id": "rs", "type": "reasoning"}),
     event(1.0, "response.output_item.done", item={"id": "rs", "type": "reasoning"}),
@@ -71,7 +73,7 @@ TWO_ROUNDS = [
     run(2.0, ToolResult(call_id="call_b", output="1", outcome="done", seconds=0.25)),
     run(2.5, ToolResult(call_id="call_a", output="2", outcome="failed", seconds=0.8)),
     run(2.5, RoundStarted(number=2, resumed=False)),
-    *asked(2.6, 2),
+    *request_entries(2.6, 2),
     delta(3.0, "output_text", "m", "It ", exchange=2),
     delta(4.0, "output_text", "m", "rains.", exchange=2),
     event(4.1, "response.completed", 2, response={"id": "resp_2", "model": "gpt-6-luna", "usage": USAGE}),
@@ -80,7 +82,7 @@ TWO_ROUNDS = [
 ]
 
 
-def test_each_thing_that_took_time_is_a_span() -> None:
+def test_everything_that_takes_time_is_a_span() -> None:
     assert spans(Recording(entries=TWO_ROUNDS)) == [
         Span("POST /v1/responses", "request", 0.1, 0.2, 1, "200"),
         Span("waiting", "waiting", 0.2, 0.6, 1),
@@ -96,7 +98,7 @@ def test_each_thing_that_took_time_is_a_span() -> None:
 
 
 def test_the_figures_are_sums_over_the_rounds() -> None:
-    # 500 fresh, 400 from the cache, 100 into it, 80 out: 0.10, 0.01, 0.125 and 0.50 a million.
+    # USD per million: 0.10 for new input, 0.01 from the cache, 0.125 into the cache, 0.50 for output.
     each = (500 * 0.10 + 400 * 0.01 + 100 * 0.125 + 80 * 0.50) / 1_000_000
     tokens = Tokens(input=1000, cached=400, written=100, output=80, reasoning=30)
     found = figures(Recording(entries=TWO_ROUNDS))
@@ -118,16 +120,18 @@ def test_the_figures_are_sums_over_the_rounds() -> None:
     )
 
 
-def test_nothing_is_made_up_about_an_empty_tape() -> None:
+def test_an_empty_recording_has_no_figures() -> None:
     assert spans(Recording()) == []
     assert figures(Recording()) == Figures(
         None, None, 0.0, None, "", None, (), None, "The server has counted no tokens."
     )
 
 
-def answered(url: str = OPENAI, model: str = "gpt-6-luna", **response: Any) -> Figures:
+def figures_of(url: str = OPENAI, model: str = "gpt-6-luna", **response: Any) -> Figures:
     done = {"id": "resp", "model": model, "usage": USAGE, **response}
-    return figures(Recording(entries=[*asked(0.0, url=url), event(1.0, "response.completed", response=done)]))
+    return figures(
+        Recording(entries=[*request_entries(0.0, url=url), event(1.0, "response.completed", response=done)])
+    )
 
 
 @pytest.mark.parametrize(
@@ -144,20 +148,20 @@ def answered(url: str = OPENAI, model: str = "gpt-6-luna", **response: Any) -> F
         ),
     ],
 )
-def test_a_price_that_is_not_known_is_said_to_be_so(told: dict[str, Any], note: str) -> None:
-    found = answered(**told)
+def test_an_unknown_price_is_explained(told: dict[str, Any], note: str) -> None:
+    found = figures_of(**told)
     assert (found.cost, found.cost_note) == (None, note)
     assert found.tokens == Tokens(input=1000, cached=400, written=100, output=80, reasoning=30)
 
 
-def test_a_call_that_waits_for_a_person_has_not_run() -> None:
-    asked_for = run(1.0, ToolCall(call_id="c", name="book", arguments="{}"))
-    assert spans(Recording(entries=[asked_for, run(1.0, RunPaused())])) == []
+def test_a_call_that_waits_for_approval_has_not_run() -> None:
+    requested = run(1.0, ToolCall(call_id="c", name="book", arguments="{}"))
+    assert spans(Recording(entries=[requested, run(1.0, RunPaused())])) == []
 
 
-def test_a_call_without_a_result_runs_until_the_tape_ends() -> None:
-    asked_for = run(1.0, ToolCall(call_id="c", name="sleep", arguments="{}"))
-    assert spans(Recording(entries=[asked_for, run(3.0, RunClosed())])) == [
+def test_a_call_without_a_result_runs_until_the_end_of_the_recording() -> None:
+    requested = run(1.0, ToolCall(call_id="c", name="sleep", arguments="{}"))
+    assert spans(Recording(entries=[requested, run(3.0, RunClosed())])) == [
         Span("sleep", "function", 1.0, 3.0, 0, "no result")
     ]
 
@@ -200,7 +204,7 @@ def test_chat_completions_are_measured_from_their_chunks() -> None:
 
     usage = {"prompt_tokens": 7, "completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": 2}}
     entries = [
-        *asked(0.0, url="http://127.0.0.1:8080/v1/chat/completions"),
+        *request_entries(0.0, url="http://127.0.0.1:8080/v1/chat/completions"),
         chunk(0.5, role="assistant", content=""),
         chunk(1.0, reasoning_content="Well"),
         chunk(1.5, reasoning_content=" …"),
@@ -208,7 +212,7 @@ def test_chat_completions_are_measured_from_their_chunks() -> None:
         chunk(3.0, content="look."),
         chunk(4.0, tool_calls=called(0, name="add", arguments="")),
         chunk(4.5, tool_calls=called(0, arguments="{}")),
-        chunk(5.0, tool_calls=called(0, name="mul", arguments="{}")),  # a server that numbers none
+        chunk(5.0, tool_calls=called(0, name="mul", arguments="{}")),  # some servers do not number calls
         chunk(6.0, usage=usage),
         EventEntry(6.5, 1, "", "[DONE]"),
     ]
@@ -227,7 +231,7 @@ def test_chat_completions_are_measured_from_their_chunks() -> None:
 def test_sessions_of_the_agents_api_are_measured() -> None:
     turn = "agent.session.turn"
     entries = [
-        *asked(0.0, url="https://api.openai.com/v1/agents/sessions/s/events"),
+        *request_entries(0.0, url="https://api.openai.com/v1/agents/sessions/s/events"),
         event(0.2, "agent.session.in_progress", session={"agent": {"model": "gpt-6-luna"}}),
         event(0.3, f"{turn}.item.added", item={"id": "u", "type": "message", "role": "user"}),
         event(0.5, f"{turn}.item.added", item=call("a", "add")),
@@ -244,7 +248,7 @@ def test_sessions_of_the_agents_api_are_measured() -> None:
 
 
 def test_runs_of_the_assistants_api_are_measured() -> None:
-    def said(at: float, text: str) -> Entry:
+    def message_delta(at: float, text: str) -> Entry:
         content = [{"index": 0, "type": "text", "text": {"value": text}}]
         data = {"id": "msg", "object": "thread.message.delta", "delta": {"content": content}}
         return EventEntry(at, 1, "thread.message.delta", data)
@@ -256,9 +260,9 @@ def test_runs_of_the_assistants_api_are_measured() -> None:
         "usage": {"prompt_tokens": 3, "completion_tokens": 4},
     }
     entries = [
-        *asked(0.0, url="https://api.openai.com/v1/threads/t/runs"),
-        said(1.0, "Hel"),
-        said(2.0, "lo"),
+        *request_entries(0.0, url="https://api.openai.com/v1/threads/t/runs"),
+        message_delta(1.0, "Hel"),
+        message_delta(2.0, "lo"),
         EventEntry(2.5, 1, "thread.run.completed", ended),
     ]
     assert spans(Recording(entries=entries))[1:] == [
@@ -271,7 +275,7 @@ def test_runs_of_the_assistants_api_are_measured() -> None:
 
 
 @pytest.mark.parametrize("path", sample_files().values(), ids=lambda path: path.stem)
-def test_a_recorded_run_is_measured_as_a_whole(path: Path) -> None:
+def test_a_sample_is_measured_completely(path: Path) -> None:
     recording = Recording.from_lines(path.read_text("utf-8"))
     found, took = figures(recording), spans(recording)
     events = recording.run_events()

@@ -1,4 +1,4 @@
-"""Faults: each one really happens, through the real SDK and backend, and the run does what is expected."""
+"""Each fault happens through the real SDK and backend, and the run does what is expected of it."""
 
 import re
 import time
@@ -52,7 +52,7 @@ ENDED = RoundEnded("test-model", Usage(10, 2, 5, 1))
 
 @pytest.fixture
 def breaking() -> Iterator[Break]:
-    """Makes an assistant whose connection has faults: ``breaking(server, "cut:5", add)``."""
+    """A function that creates an assistant with faults: ``breaking(server, "cut:5", add)``."""
     clients: list[OpenAI] = []
 
     def made(
@@ -75,8 +75,8 @@ def breaking() -> Iterator[Break]:
         client.close()
 
 
-def said(events: list[Event]) -> list[Event]:
-    """The events from the thread's name on, without the pieces in which arguments were written."""
+def main_events(events: list[Event]) -> list[Event]:
+    """Return the events without those that open the thread and a round, and without pieces of arguments."""
     return [each for each in events if not isinstance(each, (ToolCallDelta, RoundStarted, ThreadOpened))]
 
 
@@ -89,31 +89,31 @@ def interrupted(server: ModelServer) -> RunFailed:
 
 
 @pytest.mark.parametrize("fault", ["cut:6", "half:7"])
-def test_a_cut_answer_ends_as_interrupted_and_what_came_before_stays(
+def test_a_cut_answer_ends_as_interrupted_and_keeps_its_text(
     server: ModelServer, breaking: Break, fault: str
 ) -> None:
     server.plays(text("Hello, world"))
-    assert said(list(breaking(server, fault).run(Thread(), "Hi"))) == [
+    assert main_events(list(breaking(server, fault).run(Thread(), "Hi"))) == [
         TextDelta("Hel"),
         TextDelta("lo,"),
         interrupted(server),
     ]
 
 
-def test_a_cut_before_anything_was_said_is_asked_once_more(server: ModelServer, breaking: Break) -> None:
-    server.has_conversations = False  # else it may have kept an answer by then, which is taken up
+def test_a_cut_before_any_text_is_retried_once(server: ModelServer, breaking: Break) -> None:
+    server.has_conversations = False  # otherwise the backend looks for a finished answer on the server first
     server.plays(text("Hello"), text("Hello"))
-    assert said(list(breaking(server, "cut:0").run(Thread(), "Hi"))) == [interrupted(server)]
+    assert main_events(list(breaking(server, "cut:0").run(Thread(), "Hi"))) == [interrupted(server)]
     assert len(server.asked) == 2
 
 
 def test_no_function_of_a_cut_round_runs(server: ModelServer, breaking: Break) -> None:
     server.plays(calls(call("add", a=2, b=3)))
     events = list(breaking(server, "cut:8", add).run(Thread(), "2 + 3?"))
-    assert said(events) == [interrupted(server)]
+    assert main_events(events) == [interrupted(server)]
 
 
-def test_a_fault_of_the_second_round_leaves_the_first_as_it_is(server: ModelServer, breaking: Break) -> None:
+def test_a_fault_of_the_second_round_does_not_affect_the_first(server: ModelServer, breaking: Break) -> None:
     asked = call("add", a=2, b=3)
     server.plays(calls(asked), text("Five."), text("Well."))
     assistant, thread = breaking(server, "failed:4@2", add), Thread()
@@ -122,17 +122,17 @@ def test_a_fault_of_the_second_round_leaves_the_first_as_it_is(server: ModelServ
         f"{server.url[7:-3]} is overloaded or has an internal error. Try again in a moment.",
         retry=True,
     )
-    assert said(list(assistant.run(thread, "2 + 3?"))) == [
+    assert main_events(list(assistant.run(thread, "2 + 3?"))) == [
         ToolCall(asked["call_id"], "add", '{"a": 2, "b": 3}'),
         ENDED,
         ToolResult(asked["call_id"], "5"),
         failed,
     ]
-    # A person's next message begins at the first round again.
-    assert said(list(assistant.run(thread, "Hi")))[-1] == RunCompleted()
+    # The next message starts at round 1 again.
+    assert main_events(list(assistant.run(thread, "Hi")))[-1] == RunCompleted()
 
 
-def test_a_stall_is_ended_by_stop_at_once(server: ModelServer, breaking: Break) -> None:
+def test_stop_ends_a_stall_at_once(server: ModelServer, breaking: Break) -> None:
     server.plays(text("Hello, world"))
     assistant, runs, thread = breaking(server, "stall:6"), RunRegistry(), Thread()
     live = runs.start(thread, lambda: assistant.run(thread, "Hi"), assistant.cancel)
@@ -147,7 +147,7 @@ def test_a_stall_is_ended_by_stop_at_once(server: ModelServer, breaking: Break) 
     )
 
 
-def test_a_stall_over_the_demo_is_ended_by_stop_too() -> None:
+def test_stop_ends_a_stall_of_the_demo() -> None:
     client = connect(Settings(), FaultTransport(DemoTransport(0.0), parse_faults("stall:6")))
     assistant, runs, thread = Assistant(Responses(client, model="demo"), Toolbox()), RunRegistry(), Thread()
     live = runs.start(thread, lambda: assistant.run(thread, "Hello"), assistant.cancel)
@@ -157,10 +157,10 @@ def test_a_stall_over_the_demo_is_ended_by_stop_too() -> None:
     client.close()
 
 
-def test_a_stall_that_nobody_ends_ends_at_the_limit_of_silence(server: ModelServer, breaking: Break) -> None:
+def test_a_stall_ends_at_the_timeout(server: ModelServer, breaking: Break) -> None:
     server.plays(text("Hello, world"))
     assistant = breaking(server, "stall:6", timeout=0.1)
-    assert said(list(assistant.run(Thread(), "Hi")))[-1] == RunFailed(
+    assert main_events(list(assistant.run(Thread(), "Hi")))[-1] == RunFailed(
         "timeout", f"{server.url[7:-3]} was silent for too long. Try again.", retry=True
     )
 
@@ -168,7 +168,7 @@ def test_a_stall_that_nobody_ends_ends_at_the_limit_of_silence(server: ModelServ
 def test_a_slow_answer_arrives_whole(server: ModelServer, breaking: Break) -> None:
     server.plays(text("Hello, world"))
     began = time.monotonic()
-    assert said(list(breaking(server, "slow:20").run(Thread(), "Hi"))) == [
+    assert main_events(list(breaking(server, "slow:20").run(Thread(), "Hi"))) == [
         *map(TextDelta, ("Hel", "lo,", " wo", "rld")),
         ENDED,
         RunCompleted(),
@@ -176,12 +176,12 @@ def test_a_slow_answer_arrives_whole(server: ModelServer, breaking: Break) -> No
     assert time.monotonic() - began > 0.2
 
 
-def test_an_event_that_comes_twice_runs_a_call_once(server: ModelServer, breaking: Break) -> None:
+def test_a_repeated_event_runs_a_call_once(server: ModelServer, breaking: Break) -> None:
     asked = call("add", a=2, b=3)
     whole = calls(asked)
     for number in range(1, len(whole.stream("resp_1", {})) + 1):
         server.plays(calls(asked), text("Five."))
-        events = said(list(breaking(server, f"twice:{number}@1", add).run(Thread(), "2 + 3?")))
+        events = main_events(list(breaking(server, f"twice:{number}@1", add).run(Thread(), "2 + 3?")))
         assert events[:3] == [
             ToolCall(asked["call_id"], "add", '{"a": 2, "b": 3}'),
             ENDED,
@@ -190,34 +190,34 @@ def test_an_event_that_comes_twice_runs_a_call_once(server: ModelServer, breakin
         assert events[-1] == RunCompleted()
 
 
-def test_an_event_comes_twice(server: ModelServer, breaking: Break) -> None:
+def test_a_repeated_event_repeats_its_text(server: ModelServer, breaking: Break) -> None:
     server.plays(text("Hello, world"))
     thread = Thread()
     assert list(breaking(server, "twice:6").run(thread, "Hi"))[-1] == RunCompleted()
     assert thread.messages[-1].text == "Hello,lo, world"
 
 
-def test_an_unknown_event_is_passed_over_wherever_it_comes(server: ModelServer, breaking: Break) -> None:
+def test_an_unknown_event_is_ignored_anywhere(server: ModelServer, breaking: Break) -> None:
     for number in range(10):
         server.plays(text("Hello, world"))
         recording = LiveRecording()
         run = breaking(server, f"unknown:{number}").run(Thread(), "Hi")
-        assert said(list(record_run(run, recording)))[-2:] == [ENDED, RunCompleted()]
+        assert main_events(list(record_run(run, recording)))[-2:] == [ENDED, RunCompleted()]
         names = [entry.event for entry in recording.entries() if isinstance(entry, EventEntry)]
         assert names[number] == "response.hologram"
 
 
-def test_too_many_requests_are_told_of_at_once(server: ModelServer, breaking: Break) -> None:
+def test_a_long_rate_limit_is_reported_at_once(server: ModelServer, breaking: Break) -> None:
     text_of_it = f"Too many requests just now at {server.url[7:-3]}. Wait 20 seconds and try again."
-    assert said(list(breaking(server, "429", add).run(Thread(), "Hi"))) == [
+    assert main_events(list(breaking(server, "429", add).run(Thread(), "Hi"))) == [
         RunFailed("rate_limit_exceeded", text_of_it, retry=True, retry_after=20.0)
     ]
     assert server.asked == []
 
 
-def test_a_failing_server_is_tried_again_and_then_told_of(server: ModelServer, breaking: Break) -> None:
+def test_a_failing_server_is_retried_and_then_reported(server: ModelServer, breaking: Break) -> None:
     assistant, recording = breaking(server, "500", max_retries=1), LiveRecording()
-    assert said(list(record_run(assistant.run(Thread(), "Hi"), recording))) == [
+    assert main_events(list(record_run(assistant.run(Thread(), "Hi"), recording))) == [
         RunFailed(
             "server_error",
             f"{server.url[7:-3]} is overloaded or has an internal error. Try again in a moment.",
@@ -228,17 +228,17 @@ def test_a_failing_server_is_tried_again_and_then_told_of(server: ModelServer, b
     assert statuses == [200, 500, 500]
 
 
-def test_an_answer_at_its_limit_says_so_and_runs_nothing(server: ModelServer, breaking: Break) -> None:
+def test_an_incomplete_answer_runs_no_function(server: ModelServer, breaking: Break) -> None:
     server.plays(calls(message("Let me see."), call("add", a=2, b=3)))
-    events = said(list(breaking(server, "incomplete:12", add).run(Thread(), "Hi")))
+    events = main_events(list(breaking(server, "incomplete:12", add).run(Thread(), "Hi")))
     assert events[-1] == RunStopped(
         "max_output_tokens", "The answer was cut off: it reached the limit of output tokens."
     )
     assert not [event for event in events if isinstance(event, (ToolCall, ToolResult))]
 
 
-def test_a_web_page_is_told_apart_from_the_api(server: ModelServer, breaking: Break) -> None:
-    assert said(list(breaking(server, "html").run(Thread(), "Hi"))) == [
+def test_a_web_page_is_not_taken_for_the_api(server: ModelServer, breaking: Break) -> None:
+    assert main_events(list(breaking(server, "html").run(Thread(), "Hi"))) == [
         RunFailed(
             "not_the_api",
             f"{server.url}/ returned a web page, not an API response. "
@@ -247,7 +247,7 @@ def test_a_web_page_is_told_apart_from_the_api(server: ModelServer, breaking: Br
     ]
 
 
-def test_the_fault_shows_on_the_tape(server: ModelServer, breaking: Break) -> None:
+def test_a_fault_is_recorded(server: ModelServer, breaking: Break) -> None:
     server.plays(text("Hello, world"))
     recording = LiveRecording()
     list(record_run(breaking(server, "failed:6").run(Thread(), "Hi"), recording))
@@ -269,7 +269,7 @@ def test_the_fault_shows_on_the_tape(server: ModelServer, breaking: Break) -> No
         ("slow:1", ""),
     ],
 )
-def test_chat_completions_are_broken_in_their_own_words(breaking: Break, fault: str, ending: str) -> None:
+def test_chat_completions_fail_in_their_protocol(breaking: Break, fault: str, ending: str) -> None:
     with ChatServer() as server:
         server.plays(text("Hello, world"))
         last = list(breaking(server, fault).run(Thread(), "Hi"))[-1]
@@ -287,7 +287,7 @@ def test_chat_completions_are_broken_in_their_own_words(breaking: Break, fault: 
         ("unknown:5", ""),
     ],
 )
-def test_agents_and_assistants_are_broken_in_their_own_words(
+def test_agents_and_assistants_fail_in_their_protocol(
     kind: type[ModelServer], fault: str, ending: str
 ) -> None:
     with ExitStack() as stack:
@@ -307,14 +307,14 @@ def test_agents_and_assistants_are_broken_in_their_own_words(
 
 
 def result_of(server: ModelServer, assistant: Assistant) -> ToolResult:
-    """What comes of a call of ``add``, in a run that goes on to its end."""
+    """Return the result of a call of ``add`` in a run that completes."""
     server.plays(calls(call("add", a=2, b=3)), text("So."))
     events = list(assistant.run(Thread(), "2 + 3?"))
     assert events[-1] == RunCompleted()
     return next(event for event in events if isinstance(event, ToolResult))
 
 
-def test_a_function_that_raises_does_not_tell_the_model_how(
+def test_an_exception_of_a_function_is_not_shown_to_the_model(
     server: ModelServer, breaking: Break, caplog: pytest.LogCaptureFixture
 ) -> None:
     result = result_of(server, breaking(server, "function.raise:add", add))
@@ -325,14 +325,14 @@ def test_a_function_that_raises_does_not_tell_the_model_how(
     )
 
 
-def test_a_slow_function_gives_its_result_later(server: ModelServer, breaking: Break) -> None:
+def test_a_delayed_function_returns_later(server: ModelServer, breaking: Break) -> None:
     result = result_of(server, breaking(server, "function.delay:*:0.1", add))
     assert (result.outcome, result.output) == ("done", "5")
     assert result.seconds is not None
     assert result.seconds >= 0.1
 
 
-def test_a_function_that_never_returns_is_given_up(server: ModelServer, breaking: Break) -> None:
+def test_a_function_that_never_returns_times_out(server: ModelServer, breaking: Break) -> None:
     result = result_of(server, breaking(server, "function.never", add, tool_timeout=0.1))
     assert (result.outcome, result.output) == (
         "timeout",
@@ -340,12 +340,12 @@ def test_a_function_that_never_returns_is_given_up(server: ModelServer, breaking
     )
 
 
-def test_what_is_not_json_is_read_as_text(server: ModelServer, breaking: Break) -> None:
+def test_a_result_that_is_not_json_is_read_as_text(server: ModelServer, breaking: Break) -> None:
     result = result_of(server, breaking(server, "function.type", add))
     assert (result.outcome, result.output) == ("done", '"<not JSON>"')
 
 
-def test_a_huge_output_is_cut_for_the_model_and_kept_for_the_person(
+def test_a_huge_output_is_cut_for_the_model_but_kept_for_the_user(
     server: ModelServer, breaking: Break
 ) -> None:
     result = result_of(server, breaking(server, "function.huge:add:100000", add))
@@ -353,7 +353,7 @@ def test_a_huge_output_is_cut_for_the_model_and_kept_for_the_person(
     assert result.output.endswith("[truncated: the first 40,000 of 100,000 characters]")
 
 
-def test_other_functions_stay_whole_and_arguments_are_checked_as_ever() -> None:
+def test_other_functions_and_the_validation_of_arguments_are_unaffected() -> None:
     @tool
     def greet(name: str) -> str:
         """Greet.
@@ -371,14 +371,14 @@ def test_other_functions_stay_whole_and_arguments_are_checked_as_ever() -> None:
     assert add(1, 2) == 3
 
 
-def test_a_fault_of_a_function_that_is_not_there_is_refused() -> None:
+def test_a_fault_of_an_unknown_function_is_refused() -> None:
     with pytest.raises(
         ValueError, match=r"^There is no function 'subtract' to break\. Available functions: add\.$"
     ):
         with_faults(Toolbox(add), parse_faults("function.raise:subtract"))
 
 
-# --- writing ------------------------------------------------------------------------------------------
+# --- syntax ------------------------------------------------------------------------------------------
 
 
 def test_faults_are_read_from_one_line() -> None:
@@ -428,13 +428,13 @@ def test_a_fault_says_what_it_does_and_is_read_as_it_is_written(kind: str) -> No
         ),
     ],
 )
-def test_what_is_not_understood_is_told_in_a_sentence(line: str, sentence: str) -> None:
+def test_an_invalid_fault_is_refused_in_a_sentence(line: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         parse_faults(line)
 
 
 @pytest.mark.parametrize("line", ["bang", "cut 5", "@", "CUT:5", "x" * 100_000, "cut:5;slow:3", "\x00"])
-def test_an_unknown_fault_is_told_with_those_that_there_are(line: str) -> None:
+def test_an_unknown_fault_is_refused_with_the_available_ones(line: str) -> None:
     with pytest.raises(
         ValueError, match=r"^There is no fault .{1,70}\. Available: cut, stall, .*, random\. "
     ):

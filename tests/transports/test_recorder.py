@@ -1,4 +1,4 @@
-"""Recording at the wire: a run's requests go on its tape, whoever runs it, and nothing else changes."""
+"""Recording at the wire: a run's requests are recorded, whatever thread runs it, and nothing else changes."""
 
 import gc
 import socket
@@ -40,7 +40,7 @@ from tests.servers.responses import ModelServer, call, calls, cut, error, messag
 
 
 def ends(recording: Recording) -> list[tuple[str, int | None, str | None]]:
-    """Each exchange: what was asked, the status, and how it ended."""
+    """Return the request, the status and the end of each exchange."""
 
     def brief(each: Exchange) -> tuple[str, int | None, str | None]:
         path = each.request.url.partition("/v1")[2]
@@ -50,7 +50,7 @@ def ends(recording: Recording) -> list[tuple[str, int | None, str | None]]:
     return [brief(each) for each in recording.exchanges()]
 
 
-def test_a_run_puts_what_it_asks_hears_and_says_on_its_tape(
+def test_a_recording_has_the_requests_responses_and_events_of_its_run(
     server: ModelServer, assistant: Assistant
 ) -> None:
     server.plays(calls(call("add", a=1, b=2)), text("Three."))
@@ -58,7 +58,7 @@ def test_a_run_puts_what_it_asks_hears_and_says_on_its_tape(
     events = list(record_run(assistant.run(Thread(), "1 + 2?"), recording))
     assert ends(recording) == [
         ("POST /conversations", 200, "complete"),
-        ("POST /responses", 200, "hung up"),  # nobody waits for what comes after the last event
+        ("POST /responses", 200, "hung up"),  # nothing is read after the last event
         ("POST /responses", 200, "hung up"),
     ]
     first, second = recording.exchanges()[1:]
@@ -89,7 +89,7 @@ def test_a_run_puts_what_it_asks_hears_and_says_on_its_tape(
     assert check(recording) == []
 
 
-def test_a_recorded_run_says_what_it_says_unrecorded(server: ModelServer, assistant: Assistant) -> None:
+def test_a_recorded_run_yields_the_same_events(server: ModelServer, assistant: Assistant) -> None:
     script = calls(message("So."), call("add", a=1, b=2)), text("Three.", "Really.")
     server.plays(*script, *script)
     plain = list(assistant.run(Thread(), "1 + 2?"))
@@ -99,17 +99,17 @@ def test_a_recorded_run_says_what_it_says_unrecorded(server: ModelServer, assist
     ]
 
 
-def test_what_is_asked_outside_of_a_run_is_on_no_tape(server: ModelServer, assistant: Assistant) -> None:
+def test_a_request_outside_of_a_run_is_not_recorded(server: ModelServer, assistant: Assistant) -> None:
     server.plays(text("One."), text("Two."))
     recording = LiveRecording()
     run = record_run(assistant.run(Thread(), "Hi"), recording)
     next(run)
-    list(assistant.run(Thread(), "Hi"))  # on the same thread, while the other one stands still
+    list(assistant.run(Thread(), "Hi"))  # on the same thread, while the first run is suspended
     list(run)
     assert [what for what, *_ in ends(recording)] == ["POST /conversations", "POST /responses"]
 
 
-def test_two_runs_that_take_turns_have_each_their_own_tape(server: ModelServer, connect_to: Connect) -> None:
+def test_interleaved_runs_have_a_recording_each(server: ModelServer, connect_to: Connect) -> None:
     server.plays(text("One."), text("Two."))
     assistant = connect_to(server.url)
     recordings = LiveRecording(), LiveRecording()
@@ -126,7 +126,7 @@ def test_two_runs_that_take_turns_have_each_their_own_tape(server: ModelServer, 
         assert check(recording) == []
 
 
-def test_closing_the_recorded_run_closes_the_run_and_the_tape_says_so(
+def test_closing_a_recorded_run_closes_the_run_and_is_recorded(
     server: ModelServer, assistant: Assistant
 ) -> None:
     server.plays(text("One, two, three.", gate=threading.Event(), gate_after=7))
@@ -138,7 +138,7 @@ def test_closing_the_recorded_run_closes_the_run_and_the_tape_says_so(
     assert check(recording) == []
 
 
-def test_a_run_that_is_stopped_while_the_server_is_silent_has_hung_up(
+def test_stopping_a_run_while_the_server_is_silent_is_recorded_as_hung_up(
     server: ModelServer, assistant: Assistant
 ) -> None:
     play = text("One, two, three.", gate=threading.Event(), gate_after=7)
@@ -159,7 +159,7 @@ def test_a_run_that_is_stopped_while_the_server_is_silent_has_hung_up(
     assert check(recording) == []
 
 
-def test_a_connection_that_is_lost_is_recorded_with_what_the_network_said(
+def test_a_lost_connection_is_recorded_with_the_network_error(
     server: ModelServer, assistant: Assistant
 ) -> None:
     server.plays(cut(text("One, two, three."), 7, "reset"))
@@ -173,7 +173,7 @@ def test_a_connection_that_is_lost_is_recorded_with_what_the_network_said(
     assert exchange.end.text.startswith("Re")  # ReadError, or RemoteProtocolError
 
 
-def test_a_server_that_is_not_there_leaves_requests_without_an_answer(
+def test_an_unreachable_server_leaves_requests_without_a_response(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with socket.socket() as free:
@@ -188,9 +188,7 @@ def test_a_server_that_is_not_there_leaves_requests_without_an_answer(
     assert isinstance(recording.run_events()[-1], RunFailed)
 
 
-def test_what_the_sdk_tries_again_is_an_exchange_of_its_own(
-    server: ModelServer, assistant: Assistant
-) -> None:
+def test_a_retry_of_the_sdk_is_an_exchange_of_its_own(server: ModelServer, assistant: Assistant) -> None:
     server.plays(error(429, "rate_limit_exceeded", retry_after_ms="1"), text("Hi."))
     recording = LiveRecording()
     list(record_run(assistant.run(Thread(), "Hi"), recording))
@@ -202,7 +200,7 @@ def test_what_the_sdk_tries_again_is_an_exchange_of_its_own(
     assert refused.body.body["error"]["code"] == "rate_limit_exceeded"
 
 
-def test_the_key_is_not_on_the_tape_even_where_the_server_says_it(
+def test_the_key_is_not_recorded_even_if_the_server_repeats_it(
     server: ModelServer, connect_to: Connect
 ) -> None:
     server.plays(text("Your key is sk-very-secret-1."), error(401, "invalid_api_key", "No: sk-very-secret-1"))
@@ -231,7 +229,7 @@ def test_the_demo_is_recorded_like_any_server() -> None:
     assert check(recording) == []
 
 
-def test_a_request_that_sends_a_file_is_recorded_without_it() -> None:
+def test_an_upload_is_recorded_without_the_file() -> None:
     recording = LiveRecording()
 
     def upload() -> Generator[Event, None, None]:
@@ -244,7 +242,7 @@ def test_a_request_that_sends_a_file_is_recorded_without_it() -> None:
     assert [exchange.request.body for exchange in recording.exchanges()] == ["[a file]"]
 
 
-# --- what the client does by itself is not lost ---
+# --- the client around the recorder ---
 
 
 def test_the_client_waits_as_long_as_the_settings_say() -> None:
@@ -311,7 +309,7 @@ def test_a_proxy_of_the_environment_is_used_and_recorded(
     assert recording.exchanges()[1].request.url == "http://models.invalid/v1/responses"
 
 
-def test_closing_the_client_closes_what_is_recorded(server: ModelServer) -> None:
+def test_closing_the_client_closes_the_recorded_transport(server: ModelServer) -> None:
     closed: list[str] = []
 
     class Closing(DemoTransport):
@@ -322,7 +320,7 @@ def test_closing_the_client_closes_what_is_recorded(server: ModelServer) -> None
     assert closed == ["closed"]
 
 
-def test_connections_are_closed_when_nobody_has_the_client_or_a_copy_of_it_any_more() -> None:
+def test_connections_are_closed_with_the_last_reference_to_the_client() -> None:
     closed: list[str] = []
 
     class Closing(DemoTransport):
@@ -339,10 +337,10 @@ def test_connections_are_closed_when_nobody_has_the_client_or_a_copy_of_it_any_m
     assert closed == ["closed"]
 
 
-# --- the tapes of a process ---
+# --- the store ---
 
 
-def test_tapes_are_found_by_thread_oldest_first() -> None:
+def test_recordings_are_found_by_thread_oldest_first() -> None:
     recordings = RecordingStore()
     first, other, second = recordings.start("one"), recordings.start("two"), recordings.start("one")
     assert recordings.for_thread("one") == [first, second]
@@ -350,7 +348,7 @@ def test_tapes_are_found_by_thread_oldest_first() -> None:
     assert recordings.for_thread("three") == []
 
 
-def test_a_tape_that_began_before_its_thread_had_an_id_is_found_by_both_names(
+def test_a_recording_is_found_by_its_key_and_by_the_later_id_of_its_thread(
     server: ModelServer, assistant: Assistant
 ) -> None:
     server.plays(text("Hi."))
@@ -362,11 +360,11 @@ def test_a_tape_that_began_before_its_thread_had_an_id_is_found_by_both_names(
     assert recordings.for_thread("") == []
 
 
-def test_a_tape_of_a_thread_that_has_its_id_is_of_that_thread() -> None:
+def test_a_recording_starts_with_the_id_of_its_thread() -> None:
     assert RecordingStore().start("thread_1").thread == "thread_1"
 
 
-def test_the_oldest_tapes_go_when_all_together_are_too_large() -> None:
+def test_the_oldest_recordings_are_dropped_when_all_together_are_too_large() -> None:
     recordings = RecordingStore(max_bytes=100)
     kept: list[LiveRecording] = []
     for _ in range(5):
@@ -375,7 +373,7 @@ def test_the_oldest_tapes_go_when_all_together_are_too_large() -> None:
     assert recordings.for_thread("one") == kept[2:]
 
 
-def test_many_threads_may_begin_tapes_at_once() -> None:
+def test_many_threads_may_start_recordings_at_once() -> None:
     recordings = RecordingStore(max_bytes=10_000)
 
     def begin(number: int) -> None:
@@ -391,7 +389,7 @@ def test_many_threads_may_begin_tapes_at_once() -> None:
     assert sum(len(recordings.for_thread(str(number))) for number in range(8)) == 400
 
 
-def test_a_run_that_breaks_is_recorded_up_to_there() -> None:
+def test_a_run_that_raises_is_recorded_up_to_there() -> None:
     def broken() -> Generator[Event, None, None]:
         yield ThreadOpened("thread_1")
         raise KeyError("x")
@@ -402,7 +400,7 @@ def test_a_run_that_breaks_is_recorded_up_to_there() -> None:
     assert recording.run_events() == [ThreadOpened("thread_1"), RunClosed()]
 
 
-def test_a_file_that_is_sent_does_not_fill_the_tape(server: ModelServer, assistant: Assistant) -> None:
+def test_an_attached_file_does_not_fill_the_recording(server: ModelServer, assistant: Assistant) -> None:
     server.plays(text("A cat."))
     cat = Attachment("cat.png", "image/png", "iVBO" * 1_000_000)
     recording = LiveRecording()

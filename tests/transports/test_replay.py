@@ -1,4 +1,4 @@
-"""Replay: a tape played through the real SDK, backend and loop gives the run that was recorded."""
+"""A recording that is replayed through the real SDK, backend and loop gives the recorded run."""
 
 import json
 import math
@@ -141,12 +141,12 @@ def model(request: pytest.FixtureRequest) -> Iterator[ModelServer]:
         yield server
 
 
-def on_tape(
+def record(
     server: ModelServer, toolbox: Toolbox = TOOLBOX, prompt: str = "Hi", thread: Thread | None = None
 ) -> tuple[Recording, list[Event]]:
-    """A run recorded from a server, read back from a file; and what it said."""
+    """Record a run, and return the recording as read from a file, and the run's events."""
     with connect(Settings(api_key="sk-test-key", base_url=server.url)) as client:
-        client.timeout = 0.4  # for a server that is silent
+        client.timeout = 0.4  # for a silent server
         backend: Any
         match server:
             case ChatServer():
@@ -162,8 +162,8 @@ def on_tape(
     return Recording.from_lines(recording.as_lines()), events
 
 
-def played(recording: Recording, toolbox: Toolbox = TOOLBOX, **options: Any) -> list[Event]:
-    """What a tape's run says when it is played."""
+def replay_events(recording: Recording, toolbox: Toolbox = TOOLBOX, **options: Any) -> list[Event]:
+    """Return the events of a replay."""
     assistant = replay_assistant(recording, toolbox, speed=options.pop("speed", math.inf), **options)
     try:
         return list(assistant.run(Thread(), prompt_of(recording)))
@@ -171,8 +171,8 @@ def played(recording: Recording, toolbox: Toolbox = TOOLBOX, **options: Any) -> 
         assistant.backend.close()  # type: ignore[attr-defined]
 
 
-def in_order(events: list[Event]) -> list[Any]:
-    """The events; results of a round, which land in any order, sorted; without the name of the thread."""
+def comparable(events: list[Event]) -> list[Any]:
+    """Return the events without the thread's id; the results of a round are sorted, as their order varies."""
     told: list[Any] = []
     for event in events:
         match event:
@@ -190,27 +190,27 @@ def in_order(events: list[Event]) -> list[Any]:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_a_recorded_run_is_played_as_it_was(
+def test_a_recorded_run_is_replayed_unchanged(
     model: ModelServer, scenario: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     model.plays(*SCENARIOS[scenario]())
-    recording, events = on_tape(model)
-    model.drop_script()  # how often a cut is asked again is up to the backend
+    recording, events = record(model)
+    model.drop_script()  # the backend decides how often it retries after a cut
     assert prompt_of(recording) == "Hi"
-    assert in_order(played(recording)) == in_order(events)
+    assert comparable(replay_events(recording)) == comparable(events)
 
 
 @pytest.mark.parametrize("scenario", ["a call", "chained calls", "a function that fails"])
 @pytest.mark.parametrize("kind", [AgentsServer, AssistantsServer])
-def test_a_run_of_an_agent_or_an_assistant_is_played_as_it_was(
+def test_a_run_of_an_agent_or_an_assistant_is_replayed_unchanged(
     kind: type[ModelServer], scenario: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with kind() as server:
         server.plays(*SCENARIOS[scenario]())
-        recording, events = on_tape(server, prompt="What is it?")
+        recording, events = record(server, prompt="What is it?")
     assert prompt_of(recording) == "What is it?"
     assert protocol_of(recording) == ("agents" if kind is AgentsServer else "assistants")
-    assert in_order(played(recording)) == in_order(events)
+    assert comparable(replay_events(recording)) == comparable(events)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_a_run_of_an_agent_or_an_assistant_is_played_as_it_was(
         "Find hotels in Paris and events in Tokyo",
     ],
 )
-def test_a_run_of_the_demo_is_played_as_it_was(prompt: str) -> None:
+def test_a_run_of_the_demo_is_replayed_unchanged(prompt: str) -> None:
     toolbox = Toolbox.from_package(examples)
     backend = open_backend(Settings(), DemoTransport(0.0))
     live = LiveRecording()
@@ -233,22 +233,22 @@ def test_a_run_of_the_demo_is_played_as_it_was(prompt: str) -> None:
     backend.close()
     recording = Recording.from_lines(live.as_lines())
     assert prompt_of(recording) == prompt
-    assert in_order(played(recording, toolbox)) == in_order(events)
-    assert in_order(played(recording, Toolbox())) == in_order(events)  # nothing of the functions is needed
+    assert comparable(replay_events(recording, toolbox)) == comparable(events)
+    assert comparable(replay_events(recording, Toolbox())) == comparable(events)  # without the functions
 
 
-def test_a_later_message_of_a_thread_is_played_by_itself(model: ModelServer) -> None:
+def test_a_later_message_of_a_thread_is_replayed_by_itself(model: ModelServer) -> None:
     thread = Thread()
     model.plays(text("Hello"), calls(call("add", a=2, b=3)), text("Five."))
-    on_tape(model, prompt="Hi", thread=thread)
-    recording, events = on_tape(model, prompt="2 + 3?", thread=thread)
+    record(model, prompt="Hi", thread=thread)
+    recording, events = record(model, prompt="2 + 3?", thread=thread)
     assert prompt_of(recording) == "2 + 3?"
-    assert in_order(played(recording)) == in_order(events)
+    assert comparable(replay_events(recording)) == comparable(events)
 
 
-def test_the_tape_is_told_by_whom_it_was_recorded(model: ModelServer) -> None:
+def test_a_recording_tells_its_server_and_its_protocol(model: ModelServer) -> None:
     model.plays(text("Hello"))
-    recording, _ = on_tape(model)
+    recording, _ = record(model)
     assert base_url_of(recording) == model.url
     assert protocol_of(recording) == ("chat" if isinstance(model, ChatServer) else "responses")
 
@@ -256,18 +256,18 @@ def test_the_tape_is_told_by_whom_it_was_recorded(model: ModelServer) -> None:
 # --- time ---------------------------------------------------------------------------------------------
 
 
-def test_a_tape_is_played_at_its_own_pace_or_faster(server: ModelServer) -> None:
+def test_a_recording_is_replayed_at_its_own_pace_or_faster(server: ModelServer) -> None:
     server.plays(text("Hello, world", pause=0.02))
-    recording, events = on_tape(server)
+    recording, events = record(server)
     took = recording.entries()[-1].at
     for speed, low, high in ((1.0, took * 0.9, took + 1), (4.0, took * 0.2, took * 0.7), (math.inf, 0, 0.2)):
         began = time.monotonic()
-        assert in_order(played(recording, speed=speed)) == in_order(events)
+        assert comparable(replay_events(recording, speed=speed)) == comparable(events)
         assert low <= time.monotonic() - began <= high
 
 
-def test_stop_ends_a_replay_in_the_middle_of_its_silence() -> None:
-    recording = edited(by_hand("Hello", "world"), 5, at=600.0)
+def test_stop_ends_a_replay_during_a_silence() -> None:
+    recording = with_edit(by_hand("Hello", "world"), 5, at=600.0)
     assistant, runs, thread = replay_assistant(recording), RunRegistry(), Thread()
     live = runs.start(thread, lambda: assistant.run(thread, "Hi"), assistant.cancel)
     next(batch for batch in live.follow() if thread.messages[-1].text)
@@ -276,7 +276,7 @@ def test_stop_ends_a_replay_in_the_middle_of_its_silence() -> None:
     assert thread.messages[-1].text == "Hello"
 
 
-def test_functions_take_as_long_as_they_took() -> None:
+def test_replayed_functions_take_the_recorded_time() -> None:
     recording = by_hand("Hello")
     call, result = ToolCall("c1", "add", '{"a": 1, "b": 2}'), ToolResult("c1", "3", seconds=0.2)
     entries = [*recording.entries(), RunEntry(1.0, call), RunEntry(1.0, result)]
@@ -288,16 +288,16 @@ def test_functions_take_as_long_as_they_took() -> None:
 
 
 @pytest.mark.parametrize("speed", [0.0, -1.0, math.nan])
-def test_a_speed_that_is_none_is_refused(speed: float) -> None:
+def test_an_invalid_speed_is_refused(speed: float) -> None:
     with pytest.raises(ValueError, match=r"^The speed is .*\. Set a number above 0, such as 1, 10 or inf\.$"):
         ReplayTransport(by_hand("Hello"), speed)
 
 
-# --- tapes that are not as they were recorded -----------------------------------------------------------
+# --- edited and incomplete recordings -------------------------------------------------------------------
 
 
 def by_hand(*pieces: str, ended: How = "complete") -> Recording:
-    """A short tape, written by hand: a text in these pieces."""
+    """Return a short recording of a text in these pieces."""
     begun = {"id": "resp_1", "object": "response", "status": "in_progress", "output": []}
     events: list[dict[str, Any]] = [{"type": "response.created", "response": begun}]
     events += [
@@ -322,8 +322,8 @@ def by_hand(*pieces: str, ended: How = "complete") -> Recording:
     return Recording(entries=entries)
 
 
-def edited(recording: Recording, number: int, at: float | None = None) -> Recording:
-    """The tape without its entry of this number; or with all from there on at another time."""
+def with_edit(recording: Recording, number: int, at: float | None = None) -> Recording:
+    """Return the recording without entry ``number``; with ``at``, move the entries from there on in time."""
     entries = recording.entries()
     if at is None:
         del entries[number]
@@ -332,95 +332,95 @@ def edited(recording: Recording, number: int, at: float | None = None) -> Record
     return Recording(entries=entries)
 
 
-def test_a_tape_of_a_thread_that_was_open_opens_it_by_its_name() -> None:
-    events = played(by_hand("Hello"))
+def test_a_replay_creates_the_thread_that_existed_before_the_recording() -> None:
+    events = replay_events(by_hand("Hello"))
     assert [event for event in events if isinstance(event, ThreadOpened)] == [ThreadOpened("conv_1")]
     assert events[-1] == RunCompleted()
 
 
-def test_an_event_that_was_deleted_is_not_there() -> None:
-    events = played(edited(by_hand("Hello", ", ", "world"), 4))
+def test_a_deleted_event_is_not_replayed() -> None:
+    events = replay_events(with_edit(by_hand("Hello", ", ", "world"), 4))
     assert [event.text for event in events if isinstance(event, TextDelta)] == ["Hello", "world"]
     assert events[-1] == RunCompleted()
 
 
 def test_without_its_last_event_the_answer_is_interrupted() -> None:
-    events = played(edited(by_hand("Hello"), 4))
+    events = replay_events(with_edit(by_hand("Hello"), 4))
     assert events[-1] == RunFailed(
         "interrupted", "example.com stopped in the middle of the answer.", retry=True
     )
 
 
-def test_what_nobody_listened_to_any_more_ends_as_a_lost_connection() -> None:
-    events = played(edited(by_hand("Hello", ended="hung up"), 4))
+def test_a_response_that_was_hung_up_ends_as_a_lost_connection() -> None:
+    events = replay_events(with_edit(by_hand("Hello", ended="hung up"), 4))
     assert events[-1] == RunFailed(
         "interrupted", "The connection to example.com was lost in the middle of the answer.", retry=True
     )
 
 
-def test_a_tape_that_is_still_being_recorded_ends_where_it_is() -> None:
-    events = played(Recording(entries=by_hand("Hello").entries()[:4]))
+def test_the_replay_of_an_unfinished_recording_ends_with_it() -> None:
+    events = replay_events(Recording(entries=by_hand("Hello").entries()[:4]))
     assert isinstance(events[-1], RunFailed)
     assert events[-2] == TextDelta("Hello")
 
 
-def test_a_request_that_is_not_in_the_recording_is_told_plainly(server: ModelServer) -> None:
+def test_a_request_that_was_not_recorded_is_refused(server: ModelServer) -> None:
     server.plays(calls(call("add", a=2, b=3)), text("Five."))
-    recording, _ = on_tape(server)
+    recording, _ = record(server)
     rest = Recording(entries=[entry for entry in recording.entries() if entry.exchange != 3])
-    assert played(rest)[-1] == RunFailed(
+    assert replay_events(rest)[-1] == RunFailed(
         "not_in_the_recording",
         f"{server.url[7:-3]} refused the request. It says: The recording has no POST /responses here: it has 1 of "
         "them, and this is one more.",
     )
 
 
-def test_an_empty_tape_plays_nothing() -> None:
+def test_an_empty_recording_replays_nothing() -> None:
     recording = Recording.from_lines(Recording().as_lines())
     assert (prompt_of(recording), protocol_of(recording), base_url_of(recording)) == ("", "", "")
-    assert played(recording)[-1] == RunFailed(
+    assert replay_events(recording)[-1] == RunFailed(
         "not_in_the_recording",
         "demo.invalid refused the request. It says: The recording has no POST /responses here.",
     )
 
 
-def test_an_output_that_was_changed_by_hand_is_what_the_function_gives(server: ModelServer) -> None:
+def test_a_function_returns_an_edited_output(server: ModelServer) -> None:
     server.plays(calls(call("add", a=2, b=3)), text("Five."))
-    recording, _ = on_tape(server)
+    recording, _ = record(server)
     changed = Recording.from_lines(recording.as_lines().replace('"output": "5"', '"output": "6"'))
-    results = [event for event in played(changed) if isinstance(event, ToolResult)]
+    results = [event for event in replay_events(changed) if isinstance(event, ToolResult)]
     assert [result.output for result in results] == ["6"]
 
 
-def test_what_gives_another_output_now_is_told(server: ModelServer) -> None:
+def test_differences_of_results_are_reported(server: ModelServer) -> None:
     server.plays(calls(call("add", a=2, b=3), call("fail", how="politely")), text("Five."))
-    recording, _ = on_tape(server)
-    assert differences(recording, played(recording, run_functions=True)) == []
+    recording, _ = record(server)
+    assert differences(recording, replay_events(recording, run_functions=True)) == []
     changed = Recording.from_lines(recording.as_lines().replace('"output": "5"', '"output": "6"'))
-    assert differences(changed, played(changed, run_functions=True)) == [
+    assert differences(changed, replay_events(changed, run_functions=True)) == [
         'add({"a": 2, "b": 3}) returned 6 (done) in the recording, and now returns 5 (done).'
     ]
     assert differences(recording, []) == [
         "add returned 5 in the recording and has no result now.",
         'fail returned {"error": "Not today."} in the recording and has no result now.',
     ]
-    assert differences(Recording(), played(recording, run_functions=True)) == [
+    assert differences(Recording(), replay_events(recording, run_functions=True)) == [
         'add({"a": 2, "b": 3}) has no result in the recording and now returns 5.',
         'fail({"how": "politely"}) has no result in the recording and now returns {"error": "Not today."}.',
     ]
 
 
-def test_a_call_without_a_result_on_the_tape_is_told_so(server: ModelServer) -> None:
+def test_a_call_without_a_recorded_result_fails(server: ModelServer) -> None:
     server.plays(calls(call("add", a=2, b=3)), text("Five."))
-    recording, _ = on_tape(server)
+    recording, _ = record(server)
     bare = Recording(entries=[entry for entry in recording.entries() if not isinstance(entry, RunEntry)])
-    results = [event for event in played(bare) if isinstance(event, ToolResult)]
+    results = [event for event in replay_events(bare) if isinstance(event, ToolResult)]
     assert [(result.output, result.outcome) for result in results] == [
         (json.dumps({"error": "The recording has no result of 'add' here."}), "failed")
     ]
 
 
-def test_a_run_that_was_stopped_is_played_up_to_there(server: ModelServer) -> None:
+def test_a_stopped_run_is_replayed_up_to_there(server: ModelServer) -> None:
     gate = threading.Event()
     server.plays(text("Hello, world", gate=gate, gate_after=6))
     with connect(Settings(api_key="sk-test-key", base_url=server.url)) as client:
@@ -430,12 +430,12 @@ def test_a_run_that_was_stopped_is_played_up_to_there(server: ModelServer) -> No
             pass
         run.close()
     gate.set()
-    events = played(Recording.from_lines(recording.as_lines()))
+    events = replay_events(Recording.from_lines(recording.as_lines()))
     assert [event.text for event in events if isinstance(event, TextDelta)] == ["Hel", "lo,"]
     assert isinstance(events[-1], RunFailed)
 
 
-def test_a_run_that_waits_for_a_person_waits_again() -> None:
+def test_a_paused_run_pauses_again() -> None:
     @tool(approval=True)
     def book(room: int) -> str:
         """Book a room.
@@ -447,17 +447,15 @@ def test_a_run_that_waits_for_a_person_waits_again() -> None:
 
     with ModelServer() as server:
         server.plays(calls(call("book", room=7)))
-        recording, events = on_tape(server, Toolbox(book))
-    assert in_order(played(recording, Toolbox())) == in_order(events)
+        recording, events = record(server, Toolbox(book))
+    assert comparable(replay_events(recording, Toolbox())) == comparable(events)
 
 
 ODD: list[Any] = [None, True, -1, 2**70, 1e308, "", "x", "\ud83d", "a\nb", [], {}, [[]], {"a": None}, "é\r\n"]
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_whatever_was_done_to_a_tape_it_plays_to_one_ending(
-    seed: int, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_damaged_recording_replays_to_one_ending(seed: int, caplog: pytest.LogCaptureFixture) -> None:
     random, caught = Random(seed), 0
     lines = sample_files()["a_function_that_fails"].read_text("utf-8").splitlines()
     for _ in range(12):
@@ -469,7 +467,7 @@ def test_whatever_was_done_to_a_tape_it_plays_to_one_ending(
         except RecordingError:
             caught += 1
             continue
-        events = played(recording, speed=1e300)
+        events = replay_events(recording, speed=1e300)
         assert [isinstance(event, Ending) for event in events].index(True) == len(events) - 1
         assert getattr(events[-1], "code", "") != "internal"
         differences(recording, events)
@@ -477,7 +475,7 @@ def test_whatever_was_done_to_a_tape_it_plays_to_one_ending(
 
 
 def distort(random: Random, values: list[Any]) -> None:
-    """Change something, somewhere in the lines of a tape."""
+    """Change something in the lines of a recording."""
     at = random.randrange(1, len(values))
     match random.randrange(4):
         case 0:
@@ -499,7 +497,7 @@ def distort(random: Random, values: list[Any]) -> None:
 
 
 @pytest.mark.exhaustive
-def test_any_run_is_played_as_it_was(model: ModelServer, caplog: pytest.LogCaptureFixture) -> None:
+def test_any_run_is_replayed_unchanged(model: ModelServer, caplog: pytest.LogCaptureFixture) -> None:
     for seed in range(15):
         random, plays = Random(seed), list[Play]()
         for _ in range(random.randint(0, 2)):
@@ -510,27 +508,27 @@ def test_any_run_is_played_as_it_was(model: ModelServer, caplog: pytest.LogCaptu
         last = text(words, pieces=random.randint(1, 20))
         if random.random() < 0.5:
             last = cut(last, random.randint(2, 9), random.choice(["close", "reset"]))
-        model.plays(*plays, last, last)  # where nothing was said, it is asked again
-        recording, events = on_tape(model)
+        model.plays(*plays, last, last)  # an answer without any text is retried
+        recording, events = record(model)
         model.drop_script()
-        assert in_order(played(recording)) == in_order(events)
+        assert comparable(replay_events(recording)) == comparable(events)
 
 
-def test_an_answer_in_the_background_that_was_cut_is_played_as_it_was(server: ModelServer) -> None:
+def test_a_cut_background_response_is_replayed_unchanged(server: ModelServer) -> None:
     server.plays(cut(text("Hello, world"), 6, "reset"))
     with connect(Settings(api_key="sk-test-key", base_url=server.url)) as client:
         recording = LiveRecording()
         backend = Responses(client, model="test-model", background=True)
         events = list(record_run(Assistant(backend, Toolbox()).run(Thread(), "Hi"), recording))
     assert events[-1] == RunCompleted()
-    assert in_order(played(recording)) == in_order(events)
+    assert comparable(replay_events(recording)) == comparable(events)
 
 
-# --- what ships -----------------------------------------------------------------------------------------
+# --- samples -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", sample_files().values(), ids=lambda path: path.stem)
-def test_a_shipped_tape_is_sound_and_plays(path: Path) -> None:
+def test_a_sample_passes_the_check_and_replays(path: Path) -> None:
     from assistant.recordings.check import check
 
     assert path.stat().st_size < 100_000
@@ -538,16 +536,16 @@ def test_a_shipped_tape_is_sound_and_plays(path: Path) -> None:
     assert check(recording) == []
     said = [type(event).__name__ for event in recording.run_events()]
     pieces = ("TextDelta", "ToolCallDelta")
-    events = [type(event).__name__ for event in played(recording, Toolbox())]
+    events = [type(event).__name__ for event in replay_events(recording, Toolbox())]
     assert [name for name in events if name not in pieces] == said
     assert said[-1] == "RunCompleted"
 
 
-def test_three_tapes_ship() -> None:
+def test_there_are_three_samples() -> None:
     assert list(sample_files()) == ["a_function_that_fails", "in_Japanese", "weather_then_a_hotel"]
 
 
-def test_a_limit_of_rounds_is_played_as_a_limit() -> None:
+def test_a_limit_of_rounds_is_replayed_as_a_limit() -> None:
     with ModelServer() as server:
         server.plays(*(calls(call("add", a=number, b=3)) for number in range(3)))
         with connect(Settings(api_key="sk-test-key", base_url=server.url)) as client:
@@ -555,4 +553,4 @@ def test_a_limit_of_rounds_is_played_as_a_limit() -> None:
             assistant = Assistant(Responses(client, model="m"), TOOLBOX, max_rounds=3)
             events = list(record_run(assistant.run(Thread(), "Hi"), recording))
     assert events[-1] == RunStopped("max_rounds", "Stopped after 3 rounds of function calls.")
-    assert in_order(played(recording)) == in_order(events)
+    assert comparable(replay_events(recording)) == comparable(events)

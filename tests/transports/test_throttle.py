@@ -1,4 +1,4 @@
-"""Many answers at once are read less often, and nothing of them is lost; one alone is read as it comes."""
+"""Simultaneous answers are read less often without losing anything; a single one is read as it arrives."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ WORDS = " ".join(f"word{number}" for number in range(30))
 
 
 class Counting(httpx2.HTTPTransport):
-    """Counts how often the connection of each answer is read once its head is there."""
+    """Counts the reads of each answer after its head."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,14 +38,14 @@ class Counting(httpx2.HTTPTransport):
 
 
 @contextmanager
-def asked(client: httpx2.Client, server: ModelServer) -> Iterator[httpx2.Response]:
-    """One answer, to be read."""
+def request_entries(client: httpx2.Client, server: ModelServer) -> Iterator[httpx2.Response]:
+    """Request an answer and return its response."""
     request = {"model": "test", "input": "Hi", "stream": True}
     with client.stream("POST", f"{server.url}/responses", json=request) as response:
         yield response
 
 
-def test_answers_that_are_read_at_once_are_read_less_often_and_whole(
+def test_simultaneous_answers_are_read_less_often_and_completely(
     server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(throttle, "READER_SECONDS", 0.5)
@@ -54,9 +54,9 @@ def test_answers_that_are_read_at_once_are_read_less_often_and_whole(
     server.plays(slow, slow, slow)
     below = Counting()
     with httpx2.Client(transport=ThrottleTransport(below)) as client:
-        with asked(client, server) as alone:
+        with request_entries(client, server) as alone:
             said = alone.read()
-        with asked(client, server) as other, asked(client, server) as together:
+        with request_entries(client, server) as other, request_entries(client, server) as together:
             parts = other.iter_raw()
             begun = next(parts)
             assert together.read().count(b"word29") == said.count(b"word29") > 0
@@ -66,23 +66,23 @@ def test_answers_that_are_read_at_once_are_read_less_often_and_whole(
     assert read_together <= 4, "what came meanwhile, in one go"
 
 
-def test_an_answer_that_nobody_reads_on_is_no_reader(server: ModelServer) -> None:
+def test_a_closed_answer_is_no_longer_counted(server: ModelServer) -> None:
     server.plays(text(WORDS), text(WORDS))
     transport = ThrottleTransport(httpx2.HTTPTransport())
     with httpx2.Client(transport=transport) as client:
-        with asked(client, server) as given_up:
+        with request_entries(client, server) as given_up:
             parts = given_up.iter_raw()
             next(parts)
             assert len(transport.readers) == 1
         assert len(transport.readers) == 0
-        with asked(client, server) as whole:
+        with request_entries(client, server) as whole:
             line = whole.extensions["network_stream"]
             assert b"word29" in whole.read()
             assert "read" not in vars(line), "the connection is as it was"
         assert len(transport.readers) == 0
 
 
-def test_what_is_no_stream_of_events_is_left_as_it_is(server: ModelServer) -> None:
+def test_a_response_that_is_not_a_stream_is_not_throttled(server: ModelServer) -> None:
     transport = ThrottleTransport(httpx2.HTTPTransport())
     with httpx2.Client(transport=transport) as client:
         response = client.post(f"{server.url}/conversations", json={})

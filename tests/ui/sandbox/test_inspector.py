@@ -12,7 +12,7 @@ from assistant.recordings.recording import Recording, sample_files
 from assistant.ui.sandbox.event_rows import EventRow, EventRows
 from assistant.ui.sandbox.event_table import EventSelection
 from tests.recordings.test_diagram import HOSTILE
-from tests.recordings.test_timeline import TWO_ROUNDS, asked, delta, event, run
+from tests.recordings.test_timeline import TWO_ROUNDS, delta, event, request_entries, run
 from tests.ui.page import state_in
 
 RECORDING = Recording.from_lines(sample_files()["weather_then_a_hotel"].read_text("utf-8"))
@@ -69,7 +69,7 @@ def rows_of(at: AppTest) -> list[dict[str, Any]]:
 def long_recording(count: int) -> Recording:
     """A recording of this many pieces: two texts in turns of a hundred pieces each."""
     pieces = [delta(n / 1000, "output_text", f"m{n // 100 % 2}", f"w{n} ") for n in range(count)]
-    return Recording(entries=[run(0.0, RoundStarted(number=1)), *asked(0.0), *pieces])
+    return Recording(entries=[run(0.0, RoundStarted(number=1)), *request_entries(0.0), *pieces])
 
 
 def test_pieces_of_one_text_are_one_row() -> None:
@@ -181,7 +181,7 @@ def test_a_correct_recording_passes_the_check() -> None:
 
 
 def test_a_finding_leads_to_its_event() -> None:
-    broken = [*asked(0.0), delta(1.0, "output_text", "m", "a")]
+    broken = [*request_entries(0.0), delta(1.0, "output_text", "m", "a")]
     broken += [event(1.1, "response.output_text.done", item_id="m", output_index=0, text="b")]
     at = open_inspector(Recording(entries=broken), view="Check")
     assert len(at.error) == 1
@@ -204,7 +204,7 @@ def test_text_in_a_recording_is_shown_as_it_is() -> None:
     words = f"**bold** :red[x] {HOSTILE}"
     entries = [
         run(0.0, RoundStarted(number=1)),
-        *asked(0.0, url=f"http://{words}/v1/responses", model=words),
+        *request_entries(0.0, url=f"http://{words}/v1/responses", model=words),
         delta(0.5, "output_text", words, words),
         event(0.6, words, item={"type": "function_call", "id": words, "call_id": words, "name": words}),
         run(1.0, ToolCall(call_id=words, name=words, arguments=words)),

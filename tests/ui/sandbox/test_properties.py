@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.recordings.test_properties import mutated_tape
+from tests.recordings.test_properties import mutated_recording
 from tests.ui.sandbox.test_inspector import open_inspector, select
 
 pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
@@ -15,6 +15,6 @@ pytestmark = pytest.mark.exhaustive
 @settings(max_examples=15, deadline=None)
 @given(st.data())
 def test_any_recording_can_be_inspected(data: st.DataObject) -> None:
-    recording = mutated_tape(data)
+    recording = mutated_recording(data)
     at = open_inspector(recording, view=data.draw(st.sampled_from(["Events", "Timing", "Check"])))
     select(at, data.draw(st.integers(0, 20)))
