@@ -17,7 +17,7 @@ from assistant import Assistant, Tool, Toolbox, tool
 from assistant.backends.client import connect
 from assistant.backends.responses.backend import Responses
 from assistant.settings import Settings
-from tests.backends.kinds import kind, made
+from tests.backends.kinds import connected, kind, made
 from tests.servers import postgresql
 from tests.servers.responses import ModelServer
 from tests.ui.page import component_manifests, open_page
@@ -57,15 +57,15 @@ def connect_to() -> Iterator[Connect]:
     """Makes an assistant whose model is at an address: ``connect_to(server.url, add, max_rounds=2)``."""
     with ExitStack() as clients:
 
-        def connected(
+        def connect_assistant(
             url: str, *tools: Tool[..., Any], key: str = "sk-test-key", **options: Any
         ) -> Assistant:
             settings = Settings(api_key=key, base_url=url, model="test-model", instructions="Be brief.")
             client = clients.enter_context(connect(settings))
             backend = Responses(client, model=settings.model, instructions=settings.instructions)
-            return Assistant(backend, Toolbox(*tools), **options)
+            return connected(Assistant(backend, Toolbox(*tools), **options), client)
 
-        yield connected
+        yield connect_assistant
 
 
 @pytest.fixture(scope="session")

@@ -97,11 +97,3 @@ class SyncState:
         self.cursor = [len(before), len(before[-1].parts) if before else 0]
         self.pending_calls, self.uncertain = [], False
         return before
-
-
-def notes_about(thread: Thread, protocol: str, server: str, blank: dict[str, Any]) -> dict[str, Any]:
-    """Return the stored values of a state that is not a ``SyncState`` yet."""
-    notes: dict[str, Any] = thread.backend_state.setdefault(protocol, {}).setdefault(server, {})
-    for name, value in blank.items():
-        notes.setdefault(name, value)
-    return notes

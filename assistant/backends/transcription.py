@@ -23,7 +23,8 @@ class Voice:
     """Transcribes recordings; the connection is opened for the first one."""
 
     def __init__(self, settings: Settings, model: str = MODEL) -> None:
-        self._settings, self._model = settings, model
+        self.model = model
+        self._settings = settings
 
     @cached_property
     def _client(self) -> "OpenAI":
@@ -55,7 +56,7 @@ class Voice:
         try:
             with translate_errors(self._client):
                 response: Any = self._client.audio.transcriptions.create(
-                    model=self._model, file=(name, recording)
+                    model=self.model, file=(name, recording)
                 )
         except RequestRefused as refusal:  # perhaps the model, which has its own setting here
             text = refusal.text

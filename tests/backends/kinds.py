@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 from openai import OpenAI
@@ -40,6 +41,20 @@ KINDS = {
 }
 
 
+_clients: WeakKeyDictionary[object, OpenAI] = WeakKeyDictionary()
+
+
+def connected(assistant: Assistant, client: OpenAI) -> Assistant:
+    """Return the assistant, whose client ``client_of`` returns from now on."""
+    _clients[assistant.backend] = client
+    return assistant
+
+
+def client_of(assistant: Assistant) -> OpenAI:
+    """Return the SDK client of an assistant that a fixture has connected, to change its retries or its timeout."""
+    return _clients[assistant.backend]
+
+
 def state_of(thread: Thread, protocol: str) -> dict[str, Any]:
     """Return what the backend of a protocol has stored about the only server of a thread."""
     (state,) = thread.backend_state[protocol].values()
@@ -59,7 +74,7 @@ def made(kind: Kind, server: Any) -> Iterator[Callable[..., Assistant]]:
 
     def make(*tools: Tool[..., Any]) -> Assistant:
         clients.append(connect(Settings(base_url=server.url)))
-        return Assistant(kind.backend(clients[-1]), Toolbox(*tools))
+        return connected(Assistant(kind.backend(clients[-1]), Toolbox(*tools)), clients[-1])
 
     yield make
     for client in clients:

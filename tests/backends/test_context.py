@@ -11,6 +11,7 @@ from assistant.backends.context import SHORTENED
 from assistant.backends.responses.backend import Responses
 from assistant.events import Event, Note, RunCompleted, RunFailed
 from assistant.settings import Settings
+from tests.backends.kinds import client_of
 from tests.conftest import Connect, add
 from tests.servers.responses import Json, ModelServer, call, calls, error, reasoning, text
 
@@ -63,7 +64,7 @@ def test_a_server_that_refuses_so_much_is_told_the_newest_turns(
     server: ModelServer, connect_to: Connect, refusal: Any
 ) -> None:
     assistant = connect_to(server.url, add)
-    _backend(assistant)._client.max_retries = 0
+    client_of(assistant).max_retries = 0
     thread = talk(server, assistant, 4)
     server.plays(refusal, text("Fine."))
     events = list(assistant.run(thread, "And now?"))
@@ -132,8 +133,3 @@ def test_a_server_with_conversations_leaves_out_by_itself_what_is_too_much(conne
         assert [asked.get("truncation") for asked in server.asked[-4:]] == [None, None, "auto", "auto"]
         server.plays(REFUSALS[0])
         assert isinstance(list(assistant.run(thread, "Once more?"))[-1], RunFailed)
-
-
-def _backend(assistant: Assistant) -> Responses:
-    assert isinstance(assistant.backend, Responses)
-    return assistant.backend

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from openai import OpenAI
 from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter
 
@@ -36,7 +35,7 @@ from assistant.messages import Message, Text
 from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
 from assistant.storage.store import Store
-from tests.backends.kinds import KINDS, Kind
+from tests.backends.kinds import KINDS, Kind, client_of
 from tests.conftest import add
 from tests.servers.responses import Play, call, calls, cut, error, message, reasoning, refusal, text
 from tests.variants import quick_first
@@ -387,8 +386,7 @@ def test_a_thread_that_began_with_another_backend_goes_on(
 @pytest.fixture
 def impatient(assistant: Assistant) -> None:
     """A lost connection is not tried again."""
-    client: OpenAI = assistant.backend._client  # type: ignore[attr-defined]
-    client.max_retries = 0
+    client_of(assistant).max_retries = 0
 
 
 def test_no_play_is_shared() -> None:

@@ -128,7 +128,7 @@ def test_it_is_offered_where_something_transcribes() -> None:
     ):
         voice = open_voice(settings)
         assert voice is not None
-        assert voice._model == model
+        assert voice.model == model
 
 
 # --- on the page -------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from assistant.storage.schema import BRANCHES
 from assistant.storage.serialization import branches_as_json, branches_from_json
 from assistant.storage.store import Store
 from assistant.threads import Branch
-from tests.backends.kinds import Kind
+from tests.backends.kinds import Kind, client_of
 from tests.backends.test_contract import double
 from tests.conftest import add
 from tests.servers.responses import ModelServer, call, calls, cut, error, text
@@ -176,8 +176,8 @@ def memory(server: Any, thread: Thread) -> Any:
     notes = {name: value for state in servers for name, value in state.items()}
     if notes.get("conversation"):
         return server.conversations[notes["conversation"]].items
-    if notes.get("session"):
-        return server.sessions[notes["session"]].items
+    if notes.get("session_id"):
+        return server.sessions[notes["session_id"]].items
     if notes.get("server_thread"):
         return server.threads[notes["server_thread"]]
     return server.asked[-1].get("input") or server.asked[-1]["messages"]
@@ -288,7 +288,7 @@ def test_an_answer_that_failed_is_asked_for_again_and_what_it_said_is_kept(
     server: Any, made: Callable[..., Assistant], how: str
 ) -> None:
     assistant, thread = made(add), Thread()
-    assistant.backend._client.max_retries = 0  # type: ignore[attr-defined]
+    client_of(assistant).max_retries = 0
     failing = error(401, "invalid_api_key", x_should_retry="false")
     server.plays(cut(text("A1 one two three", pieces=16), 14, "close") if how == "cut" else failing)
     assert isinstance(list(assistant.run(thread, "Q1"))[-1], RunFailed)

@@ -40,6 +40,7 @@ from assistant.runs import worker
 from assistant.runs.autosave import Autosaver
 from assistant.runs.loop import INTERRUPTED
 from assistant.runs.registry import RunRegistry
+from tests.backends.kinds import client_of
 from tests.conftest import Connect
 from tests.servers import hosted
 from tests.servers.responses import ModelServer, Play, call, calls, message, reasoning, refusal, text
@@ -128,7 +129,7 @@ def test_a_thread_survives_a_cut_before_every_event(
         return f"{name} is counted"
 
     impatient = connect_to(server.url, count)
-    _backend(impatient)._client.max_retries = 0
+    client_of(impatient).max_retries = 0
     with closing(Autosaver(f"sqlite:///{tmp_path}/threads.sqlite")) as autosaver:
         bench = Bench(server, autosaver, connect_to(server.url, count), impatient, way, ran)
         for position, events in enumerate([_length(play) for play in SCENARIOS[scenario]()]):
@@ -176,12 +177,12 @@ class Bench:
 
     def interrupt(self, thread: Thread, before: list[Play], cut: Play) -> Thread:
         """Run into the cut; gives the thread as it is known afterwards."""
-        patience = _backend(self.impatient)._client.timeout
+        patience = client_of(self.impatient).timeout
 
         def impatiently(events: EventStream) -> Generator[Event, None, None]:
             for event in events:
                 if event == RoundStarted(len(before) + 1) and self.way in ("half", "silence"):
-                    _backend(self.impatient)._client.timeout = 0.08  # for the response that is cut
+                    client_of(self.impatient).timeout = 0.08  # for the response that is cut
                 yield event
 
         if self.way not in ("stop", "kill"):
@@ -198,7 +199,7 @@ class Bench:
             run.stop()
         seen = [event for batch in run.follow() for event in batch]
         assert run.join(5)
-        _backend(self.impatient)._client.timeout = patience
+        client_of(self.impatient).timeout = patience
         if self.way not in ("stop", "kill"):
             repeated = self.server.drop_script() == 0
             assert not (repeated and _was_seen(cut)), "asked again although something had been said"

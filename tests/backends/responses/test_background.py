@@ -17,6 +17,7 @@ from assistant.messages import Call, Message, Reasoning, Text
 from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
 from assistant.storage.serialization import message_as_json, message_from_json
+from tests.backends.kinds import client_of, connected
 from tests.conftest import add
 from tests.servers.responses import ModelServer, Play, call, calls, cut, message, reasoning, text
 
@@ -29,7 +30,9 @@ def assistant(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     monkeypatch.setattr(responses, "LOCK_DELAYS", (0.01, 0.05, 0.2, 1.0))
     with ExitStack() as clients:
         client = clients.enter_context(connect(Settings(api_key="sk-x", base_url=server.url)))
-        yield Assistant(Responses(client, model="test-model", background=True), Toolbox(add))
+        yield connected(
+            Assistant(Responses(client, model="test-model", background=True), Toolbox(add)), client
+        )
 
 
 @pytest.mark.exhaustive
@@ -40,7 +43,7 @@ def test_an_answer_goes_on_where_the_connection_was_lost(
     for index in range(1, 11):
         plays = [calls(call("add", a=1, b=2), pieces=1), text("One two three four")]
         server.plays(plays[0], cut(plays[1], index, how))
-        thread, client = Thread(), assistant.backend._client  # type: ignore[attr-defined]
+        thread, client = Thread(), client_of(assistant)
         for event in assistant.run(thread, "Count"):
             if event == RoundStarted(2):
                 client.timeout = 0.2  # the read limit, for the response that is cut

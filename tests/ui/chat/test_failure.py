@@ -8,6 +8,7 @@ from assistant import Assistant, Thread
 from assistant.errors import ServerFailed, UnknownThread
 from assistant.events import RunCompleted, RunFailed
 from assistant.messages import Message
+from tests.backends.kinds import client_of
 from tests.conftest import Connect, add
 from tests.servers.responses import ModelServer, Play, call, calls, cut, error, text
 
@@ -159,7 +160,7 @@ def test_an_answer_that_is_cut_off_is_an_interruption_and_never_an_end(
 
 def test_a_silence_beyond_the_read_limit_is_an_interruption(server: ModelServer, connect_to: Connect) -> None:
     assistant = connect_to(server.url, add)
-    client = assistant.backend._client  # type: ignore[attr-defined]
+    client = client_of(assistant)
     client.timeout = 0.2
     client.max_retries = 0
     server.plays(cut(text("Hello"), 5, "silence"))
@@ -173,7 +174,7 @@ def test_a_server_that_is_not_there_is_named(connect_to: Connect) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     assistant = connect_to(f"http://127.0.0.1:{port}/v1", add)
-    assistant.backend._client.max_retries = 0  # type: ignore[attr-defined]
+    client_of(assistant).max_retries = 0
     assert fail(assistant, Thread()) == RunFailed(
         "unreachable",
         f"127.0.0.1:{port} cannot be reached. Is the server running, the address right, the network up?",
