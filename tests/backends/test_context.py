@@ -60,7 +60,7 @@ TURN = ["reasoning", "function_call", "function_call_output"]
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_a_server_that_refuses_so_much_is_told_the_newest_turns(
+def test_after_a_refusal_only_the_newest_turns_are_sent(
     server: ModelServer, connect_to: Connect, refusal: Any
 ) -> None:
     assistant = connect_to(server.url, add)
@@ -77,7 +77,9 @@ def test_a_server_that_refuses_so_much_is_told_the_newest_turns(
     assert len(thread.messages) == 12, "nothing is lost here"
 
 
-def test_it_is_told_less_and_less_until_the_last_turn(server: ModelServer, connect_to: Connect) -> None:
+def test_each_refusal_halves_the_history_down_to_the_last_turn(
+    server: ModelServer, connect_to: Connect
+) -> None:
     assistant = connect_to(server.url, add)
     thread = talk(server, assistant, 8)
     server.plays(*[REFUSALS[0]] * 3, text("Fine."))
@@ -88,7 +90,7 @@ def test_it_is_told_less_and_less_until_the_last_turn(server: ModelServer, conne
     assert (notes(events), events[-1]) == ([SHORTENED], RunCompleted())
 
 
-def test_one_turn_that_is_too_long_by_itself_is_a_failure(server: ModelServer, connect_to: Connect) -> None:
+def test_a_single_turn_that_is_too_long_fails(server: ModelServer, connect_to: Connect) -> None:
     assistant, thread = connect_to(server.url, add), Thread()
     server.plays(REFUSALS[0])
     ending = list(assistant.run(thread, "x" * 1000))[-1]
@@ -97,9 +99,7 @@ def test_one_turn_that_is_too_long_by_itself_is_a_failure(server: ModelServer, c
     assert thread.messages[0].text == "x" * 1000
 
 
-def test_results_that_are_too_long_take_the_place_of_older_turns(
-    server: ModelServer, connect_to: Connect
-) -> None:
+def test_long_results_displace_older_turns(server: ModelServer, connect_to: Connect) -> None:
     assistant = connect_to(server.url, add)
     thread = talk(server, assistant, 2)
     server.plays(calls(call("add", a=1, b=2)), REFUSALS[0], text("Fine."))
@@ -107,7 +107,7 @@ def test_results_that_are_too_long_take_the_place_of_older_turns(
     assert told(server) == ["Again", "function_call", "function_call_output"]
 
 
-def test_a_server_that_cuts_silently_is_told_no_more_than_the_model_can_take_in(server: ModelServer) -> None:
+def test_with_a_known_context_size_no_more_than_fits_is_sent(server: ModelServer) -> None:
     settings = Settings(base_url=server.url, context=1000)
     with connect(settings) as client:
         backend = Responses(client, model="m", instructions="Be brief.", context=settings.context)
@@ -122,7 +122,7 @@ def test_a_server_that_cuts_silently_is_told_no_more_than_the_model_can_take_in(
         assert 2 <= len(notes(said)) <= 10, "once for many turns, not at each of them"
 
 
-def test_a_server_with_conversations_leaves_out_by_itself_what_is_too_much(connect_to: Connect) -> None:
+def test_a_server_with_conversations_truncates_by_itself(connect_to: Connect) -> None:
     with ModelServer() as server:
         assistant = connect_to(server.url, add)
         thread = talk(server, assistant, 2)

@@ -87,9 +87,7 @@ def results(events: list[Event]) -> list[tuple[str, str]]:
     return sorted((each.output, each.outcome) for each in found)
 
 
-def test_a_run_begins_with_its_round_opens_its_thread_once_and_ends_once(
-    server: Any, assistant: Assistant
-) -> None:
+def test_a_run_starts_a_round_opens_its_thread_once_and_ends_once(server: Any, assistant: Assistant) -> None:
     server.plays(text("One."), text("Two."))
     thread = Thread()
     first, second = (list(assistant.run(thread, words)) for words in ("1?", "2?"))
@@ -101,7 +99,7 @@ def test_a_run_begins_with_its_round_opens_its_thread_once_and_ends_once(
     assert [sum(isinstance(event, RoundEnded) for event in each) for each in (first, second)] == [1, 1]
 
 
-def test_text_is_said_while_it_is_written(server: Any, assistant: Assistant) -> None:
+def test_text_streams_while_the_server_writes_it(server: Any, assistant: Assistant) -> None:
     gate = threading.Event()
     play = text("One two three four", pieces=18, gate=gate, gate_after=14)
     server.plays(play)
@@ -115,7 +113,7 @@ def test_text_is_said_while_it_is_written(server: Any, assistant: Assistant) -> 
 
 
 @pytest.mark.parametrize("words", [WORDS, "a", "\n", "`" * 3, "x" * 100_000])
-def test_any_text_comes_through_in_both_directions(server: Any, assistant: Assistant, words: str) -> None:
+def test_any_text_passes_in_both_directions(server: Any, assistant: Assistant, words: str) -> None:
     server.plays(text(words))
     thread = Thread()
     assert said(list(assistant.run(thread, words + "?"))) == words
@@ -125,7 +123,7 @@ def test_any_text_comes_through_in_both_directions(server: Any, assistant: Assis
     ]
 
 
-def test_calls_of_a_round_are_run_once_and_all_answered_before_the_model_goes_on(
+def test_the_calls_of_a_round_run_once_and_all_get_results_before_the_next_round(
     server: Any, assistant: Assistant
 ) -> None:
     server.plays(
@@ -141,7 +139,7 @@ def test_calls_of_a_round_are_run_once_and_all_answered_before_the_model_goes_on
     assert thread.open_calls() == []
 
 
-def test_whatever_a_call_does_the_model_gets_a_result(server: Any, assistant: Assistant) -> None:
+def test_every_call_gets_a_result_whatever_the_function_does(server: Any, assistant: Assistant) -> None:
     server.plays(
         calls(
             call("fail", why="so"),
@@ -158,7 +156,7 @@ def test_whatever_a_call_does_the_model_gets_a_result(server: Any, assistant: As
 
 
 @pytest.mark.parametrize("step", quick_first([5, 1]))
-def test_calls_come_only_from_a_round_that_ended_well(
+def test_only_the_calls_of_a_completed_round_run(
     server: Any, assistant: Assistant, impatient: None, step: int
 ) -> None:
     endings: set[type] = set()
@@ -174,14 +172,14 @@ def test_calls_come_only_from_a_round_that_ended_well(
     assert endings == {RunFailed, RunCompleted}
 
 
-def test_a_refusal_is_told_and_completes(server: Any, assistant: Assistant) -> None:
+def test_a_refusal_of_the_model_is_shown_and_completes_the_run(server: Any, assistant: Assistant) -> None:
     server.plays(refusal("I must not."))
     thread = Thread()
     assert list(assistant.run(thread, "Go"))[-1] == RunCompleted()
     assert "I must not." in "".join(getattr(part, "text", "") for part in thread.messages[-1].parts)
 
 
-def test_an_error_answer_is_one_sentence_and_the_next_message_is_answered(
+def test_an_error_response_gives_one_sentence_and_the_next_message_works(
     server: Any, assistant: Assistant
 ) -> None:
     server.plays(error(401, "invalid_api_key", x_should_retry="false"))
@@ -207,7 +205,7 @@ def test_an_answer_that_the_server_ends_early_is_kept_and_marked(server: Any, as
 
 
 @pytest.mark.parametrize("how", ["close", "reset", "half"])
-def test_after_a_cut_what_was_said_is_kept_and_the_next_message_is_answered(
+def test_after_a_lost_connection_the_text_is_kept_and_the_next_message_works(
     server: Any, assistant: Assistant, how: Any, impatient: None
 ) -> None:
     first = text("One two three four", pieces=18)
@@ -234,9 +232,7 @@ def test_after_a_cut_what_was_said_is_kept_and_the_next_message_is_answered(
     assert thread.messages[-1].text == "Fine."
 
 
-def test_stop_wakes_a_run_that_waits_and_the_next_message_is_answered(
-    server: Any, assistant: Assistant
-) -> None:
+def test_stop_ends_a_waiting_run_and_the_next_message_works(server: Any, assistant: Assistant) -> None:
     gate = threading.Event()
     play = text("One two three four", pieces=18, gate=gate, gate_after=14)
     server.plays(play)
@@ -252,9 +248,7 @@ def test_stop_wakes_a_run_that_waits_and_the_next_message_is_answered(
     assert (said(events), events[-1]) == ("Fine.", RunCompleted())
 
 
-def test_closing_a_run_between_calls_and_their_results_leaves_a_thread_that_goes_on(
-    server: Any, assistant: Assistant
-) -> None:
+def test_a_run_closed_between_calls_and_results_can_be_continued(server: Any, assistant: Assistant) -> None:
     server.plays(calls(call("add", a=1, b=2)))
     thread = Thread()
     run = assistant.run(thread, "Add")
@@ -268,7 +262,7 @@ def test_closing_a_run_between_calls_and_their_results_leaves_a_thread_that_goes
     assert (said(events), events[-1], server.refused) == ("Fine.", RunCompleted(), [])
 
 
-def test_a_thread_that_was_stored_goes_on_in_another_process(
+def test_a_stored_thread_continues_in_another_process(
     server: Any, assistant: Assistant, made: Callable[..., Assistant], database: str
 ) -> None:
     server.plays(calls(call("add", a=1, b=2)), text("3."))
@@ -293,7 +287,7 @@ def pause(server: Any, assistant: Assistant) -> Thread:
     return thread
 
 
-def test_a_pause_goes_on_in_another_process_as_a_person_decides(
+def test_a_paused_run_continues_in_another_process_after_the_users_decision(
     server: Any, made: Callable[..., Assistant], database: str
 ) -> None:
     thread = pause(server, made(add, double))
@@ -327,7 +321,7 @@ def test_a_pause_goes_on_in_another_process_as_a_person_decides(
 
 
 @pytest.mark.parametrize("before", quick_first(KINDS))
-def test_a_pause_goes_on_with_another_backend(
+def test_a_paused_run_continues_with_another_backend(
     server: Any, made: Callable[..., Assistant], before: str
 ) -> None:
     with KINDS[before].server() as other, connect(Settings(base_url=other.url)) as client:
@@ -339,7 +333,7 @@ def test_a_pause_goes_on_with_another_backend(
     assert "forty-two" in str(server.asked) + str(getattr(server, "threads", ""))
 
 
-def test_who_writes_instead_of_deciding_is_answered(server: Any, made: Callable[..., Assistant]) -> None:
+def test_a_new_message_instead_of_a_decision_is_answered(server: Any, made: Callable[..., Assistant]) -> None:
     thread = pause(server, assistant := made(add, double))
     server.plays(text("Fine."))
     events = list(assistant.run(thread, "And now?"))
@@ -362,9 +356,7 @@ def test_two_threads_on_one_backend_do_not_mix(server: Any, assistant: Assistant
 
 
 @pytest.mark.parametrize("before", quick_first(KINDS))
-def test_a_thread_that_began_with_another_backend_goes_on(
-    server: Any, assistant: Assistant, before: str
-) -> None:
+def test_a_thread_of_another_backend_continues(server: Any, assistant: Assistant, before: str) -> None:
     thread = Thread()
     with KINDS[before].server() as other, connect(Settings(base_url=other.url)) as client:
         other.plays(calls(call("add", a=1, b=2)), text("It is three, dear."))
@@ -389,7 +381,7 @@ def impatient(assistant: Assistant) -> None:
     client_of(assistant).max_retries = 0
 
 
-def test_no_play_is_shared() -> None:
+def test_plays_are_not_shared() -> None:
     assert text("x") is not text("x")
     assert isinstance(text("x"), Play)
 
@@ -408,7 +400,7 @@ PLAYS = {
 
 
 @pytest.mark.parametrize("play", PLAYS)
-def test_what_our_server_says_over_responses_is_what_the_sdk_knows(play: str) -> None:
+def test_the_scripted_events_are_valid_for_the_sdk(play: str) -> None:
     known: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
     for event in PLAYS[play]().stream("resp_1", {"model": "m", "tools": []}):
         assert isinstance(event, dict)

@@ -25,7 +25,7 @@ def ask(backend: Any) -> Event:
     return list(Assistant(backend, Toolbox()).run(Thread(), "Hi"))[-1]
 
 
-def test_a_server_with_responses_is_asked_over_responses() -> None:
+def test_a_server_with_responses_is_used_over_responses() -> None:
     with ModelServer(conversations=False) as server:
         server.plays(text("One."), text("Two."))
         backend = open_backend(Settings(base_url=server.url))
@@ -36,7 +36,7 @@ def test_a_server_with_responses_is_asked_over_responses() -> None:
         backend.close()
 
 
-def test_a_server_without_responses_is_asked_over_chat_completions() -> None:
+def test_a_server_without_responses_is_used_over_chat_completions() -> None:
     with ChatServer() as server:
         server.plays(text("One."), text("Two."))
         backend = open_backend(Settings(base_url=server.url))
@@ -67,11 +67,11 @@ def test_settings_choose_the_protocol(settings: Settings, expected: Any) -> None
     assert (type(made), named, made.protocol) == (expected, expected.protocol, expected.protocol)
 
 
-def test_a_server_that_has_to_be_asked_has_no_protocol_yet() -> None:
+def test_the_protocol_is_auto_until_the_server_was_probed() -> None:
     assert open_backend(Settings(base_url="http://x.invalid/v1")).protocol == "auto"
 
 
-def test_nothing_is_concluded_from_a_server_that_cannot_be_reached() -> None:
+def test_an_unreachable_server_leaves_the_protocol_open() -> None:
     with ChatServer() as server:
         url = server.url
     backend = open_backend(Settings(base_url=url))
@@ -116,7 +116,7 @@ def answering(status: int, body: Json | bytes, kind: str = "application/json") -
         (500, {"error": {"message": "No input."}}, None, "responses"),
     ],
 )
-def test_what_servers_say_to_an_empty_question(
+def test_the_response_to_an_empty_request_decides(
     status: int, body: Json, code: str | None, protocol: str
 ) -> None:
     with answering(status, body) as url:
@@ -128,7 +128,7 @@ def test_what_servers_say_to_an_empty_question(
         backend.close()
 
 
-def test_a_web_page_is_no_server_of_either_kind() -> None:
+def test_a_web_page_is_reported_as_not_the_api() -> None:
     with answering(200, b"<!doctype html><title>Welcome</title>", "text/html") as url:
         backend = open_backend(Settings(base_url=url))
         ending = ask(backend)

@@ -197,7 +197,7 @@ def test_a_real_response_with_things_wrong_is_read_or_refused(events: list[Any])
 
 @examples(100)
 @given(distorted())
-def test_what_is_said_of_a_text_is_its_deltas_joined(events: list[Any]) -> None:
+def test_the_text_is_its_joined_deltas(events: list[Any]) -> None:
     kinds = ("response.output_text.delta", "response.function_call_arguments.delta")
     streamed = [event for event in events if isinstance(event, dict) and event.get("type") in kinds]
     said, answer = hear([*streamed, {"type": "response.completed"}])

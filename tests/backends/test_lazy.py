@@ -28,7 +28,7 @@ print(before, "openai" in sys.modules, [message.name for message in page.chat_me
 
 
 @pytest.mark.exhaustive
-def test_the_sdk_is_loaded_with_the_first_question(tmp_path: Path) -> None:
+def test_the_sdk_is_loaded_with_the_first_request(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PAGE, ROOT / "streamlit_app.py"],
         cwd=ROOT,
@@ -40,7 +40,7 @@ def test_the_sdk_is_loaded_with_the_first_question(tmp_path: Path) -> None:
     assert done.stdout == "False True ['user', 'assistant']\n"
 
 
-def test_those_who_ask_first_at_once_get_one_backend() -> None:
+def test_simultaneous_first_requests_share_one_backend() -> None:
     with ModelServer(conversations=False) as server, ThreadPoolExecutor(4) as people:
         backend = open_backend(Settings(base_url=server.url))
         start = threading.Barrier(4)
@@ -53,7 +53,7 @@ def test_those_who_ask_first_at_once_get_one_backend() -> None:
         backend.close()
 
 
-def test_what_could_not_be_made_is_tried_again_with_the_next_question() -> None:
+def test_a_failed_creation_is_retried_with_the_next_request() -> None:
     with ModelServer(conversations=False) as server:
         backend = open_backend(Settings(base_url=server.url))
         assistant, thread = Assistant(backend, Toolbox()), Thread()

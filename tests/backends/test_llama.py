@@ -145,7 +145,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         time.sleep(0.01)
 
 
-def test_an_answer_comes_in_pieces_and_is_complete(roomy: str, connect_to: Connect) -> None:
+def test_an_answer_streams_and_is_complete(roomy: str, connect_to: Connect) -> None:
     thread = Thread()
     events = list(connect_to(roomy).run(thread, "What is the capital of France?"))
     assert kinds(events) == ["RoundStarted", "ThreadOpened", "TextDelta", "RoundEnded", "RunCompleted"]
@@ -159,7 +159,7 @@ def test_an_answer_comes_in_pieces_and_is_complete(roomy: str, connect_to: Conne
     assert ended.usage.output >= len(texts(events))
 
 
-def test_an_answer_that_came_to_the_servers_limit_is_kept_and_gone_on_from(
+def test_an_answer_cut_off_at_the_servers_limit_is_kept_and_can_be_continued(
     narrow: str, connect_to: Connect
 ) -> None:
     assistant, thread = connect_to(narrow), Thread()
@@ -170,9 +170,7 @@ def test_an_answer_that_came_to_the_servers_limit_is_kept_and_gone_on_from(
         assert thread.messages[-1].text == "".join(texts(events))
 
 
-def test_a_conversation_of_three_turns_goes_on_also_in_another_process(
-    roomy: str, connect_to: Connect
-) -> None:
+def test_a_conversation_of_three_turns_continues_in_another_process(roomy: str, connect_to: Connect) -> None:
     thread, opened, heard = Thread(), [], []
     for question in ("What is the capital of France?", "And of Italy?", "And of Spain?"):
         thread = Thread(thread.id, thread.messages, json.loads(json.dumps(thread.backend_state)))
@@ -185,7 +183,7 @@ def test_a_conversation_of_three_turns_goes_on_also_in_another_process(
     assert heard[0] < heard[1] < heard[2], "the server is told everything each time"
 
 
-def test_a_function_is_run_and_the_server_goes_on_from_its_result(roomy: str, connect_to: Connect) -> None:
+def test_a_function_runs_and_the_server_continues_from_its_result(roomy: str, connect_to: Connect) -> None:
     assistant, thread = connect_to(roomy), with_sums()
     for question in ("What is 17 plus 25?", "What is 40 plus 5?"):  # the second after a call of its own
         events = list(assistant.run(thread, question))
@@ -204,7 +202,7 @@ def test_a_function_is_run_and_the_server_goes_on_from_its_result(roomy: str, co
     assert thread.id == "thread_kept"
 
 
-def test_a_call_that_the_limit_cut_in_two_is_not_run_and_spoils_nothing(
+def test_a_call_cut_off_at_the_limit_does_not_run_and_the_thread_can_be_continued(
     narrow: str, roomy: str, connect_to: Connect
 ) -> None:
     thread = with_sums()
@@ -216,13 +214,13 @@ def test_a_call_that_the_limit_cut_in_two_is_not_run_and_spoils_nothing(
     assert is_done_or_at_its_limit(events[-1])
 
 
-def test_a_transcript_with_a_call_that_is_not_json_is_gone_on_from(roomy: str, connect_to: Connect) -> None:
+def test_a_transcript_with_invalid_arguments_can_be_continued(roomy: str, connect_to: Connect) -> None:
     thread = with_sums('{"a": 1')
     events = list(connect_to(roomy).run(thread, "What is the capital of France?"))
     assert is_done_or_at_its_limit(events[-1])
 
 
-def test_a_stopped_answer_ends_at_the_server_too_and_the_next_message_is_answered(
+def test_stop_ends_the_answer_at_the_server_and_the_next_message_works(
     roomy: str, connect_to: Connect
 ) -> None:
     assistant, thread = connect_to(roomy), Thread()
@@ -238,7 +236,7 @@ def test_a_stopped_answer_ends_at_the_server_too_and_the_next_message_is_answere
     assert thread.messages[-1].text == "".join(texts(events)) != ""
 
 
-def test_an_answer_is_let_go_of_while_the_server_is_silent(roomy: str, connect_to: Connect) -> None:
+def test_stop_works_while_the_server_is_silent(roomy: str, connect_to: Connect) -> None:
     assistant, thread = connect_to(roomy), Thread()
     with ThreadPoolExecutor(1) as pool:
         going_on = pool.submit(list[Event], assistant.run(thread, f"{'tell me ' * 150} a joke."))
@@ -252,7 +250,7 @@ def test_an_answer_is_let_go_of_while_the_server_is_silent(roomy: str, connect_t
     assert is_done_or_at_its_limit(events[-1])
 
 
-def test_what_the_model_cannot_take_in_any_more_is_left_out_and_said(
+def test_the_oldest_turns_are_left_out_with_a_note_when_the_context_is_full(
     forgetful: str, connect_to: Connect
 ) -> None:
     assistant, thread = connect_to(forgetful), Thread()
@@ -268,7 +266,7 @@ def test_what_the_model_cannot_take_in_any_more_is_left_out_and_said(
     assert len(thread.messages) == 16, "nothing is lost here"
 
 
-def test_a_transcript_that_is_too_long_from_the_start_is_told_in_part(
+def test_a_transcript_that_is_too_long_from_the_start_is_sent_in_part(
     forgetful: str, connect_to: Connect
 ) -> None:
     thread = with_sums()

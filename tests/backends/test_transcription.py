@@ -58,7 +58,7 @@ def parts(body: bytes) -> dict[str, bytes]:
     return found
 
 
-def test_a_recording_becomes_text(server: EarServer, voice: Voice) -> None:
+def test_a_recording_is_transcribed(server: EarServer, voice: Voice) -> None:
     server.heard = [(200, {"text": " Grüße aus 東京. \n", "usage": {"type": "duration", "seconds": 2}})]
     assert voice.transcribe(WAV) == "Grüße aus 東京."
     (asked,) = server.asked
@@ -93,7 +93,7 @@ def test_a_recording_becomes_text(server: EarServer, voice: Voice) -> None:
         ),
     ],
 )
-def test_what_goes_wrong_is_one_sentence(
+def test_a_failed_transcription_gives_one_sentence(
     server: EarServer, voice: Voice, answer: tuple[Any, ...], words: str
 ) -> None:
     server.heard = [answer]
@@ -102,7 +102,7 @@ def test_what_goes_wrong_is_one_sentence(
     assert str(caught.value) == words.format(host=server.url.split("/")[2])
 
 
-def test_what_is_no_recording_is_not_sent(server: EarServer, voice: Voice) -> None:
+def test_an_empty_or_oversized_recording_is_not_sent(server: EarServer, voice: Voice) -> None:
     for recording, words in (
         (b"", "The recording is empty."),
         (
@@ -116,7 +116,7 @@ def test_what_is_no_recording_is_not_sent(server: EarServer, voice: Voice) -> No
     assert server.asked == []
 
 
-def test_it_is_offered_where_something_transcribes() -> None:
+def test_voice_input_is_offered_only_with_a_transcription_model() -> None:
     elsewhere = Settings(base_url="http://localhost:11434/v1")
     assert open_voice(Settings()) is None
     assert open_voice(Settings(transcribe_model="gpt-transcribe")) is None
@@ -184,7 +184,7 @@ def says(app: AppTest, words: str, files: list[tuple[str, bytes]], audio: bytes 
     return [each.value for each in app.text]
 
 
-def test_what_was_heard_goes_behind_what_was_typed_and_files_wait(server: EarServer, app: AppTest) -> None:
+def test_the_transcript_follows_the_typed_text_and_files_wait(server: EarServer, app: AppTest) -> None:
     server.heard = [(200, {"text": "what is this?"})]
     assert says(app, "Look,", [("a.txt", b"a")], WAV) == [
         "back in the input: 'Look, what is this?', Transcribed. Check the text, then send it."
@@ -194,9 +194,7 @@ def test_what_was_heard_goes_behind_what_was_typed_and_files_wait(server: EarSer
     assert not app.button
 
 
-def test_a_recording_that_was_not_heard_is_kept_and_can_be_tried_again(
-    server: EarServer, app: AppTest
-) -> None:
+def test_a_recording_that_failed_is_kept_and_can_be_retried(server: EarServer, app: AppTest) -> None:
     broken = (400, {"error": {"message": "No."}})
     server.heard = [broken, broken, (200, {"text": "hello"})]
     assert says(app, "Typed", [], WAV) == ["back in the input: 'Typed', The audio was not transcribed."]
@@ -214,14 +212,14 @@ def test_a_recording_that_was_not_heard_is_kept_and_can_be_tried_again(
     assert not app.code
 
 
-def test_a_recording_can_be_thrown_away(server: EarServer, app: AppTest) -> None:
+def test_a_recording_can_be_discarded(server: EarServer, app: AppTest) -> None:
     server.heard = [(400, {"error": {"message": "No."}})]
     says(app, "", [], WAV)
     app.button(key="discard_recording").click().run()
     assert not app.button
 
 
-def test_files_that_are_not_taken_hold_a_message_back_and_lose_nothing(app: AppTest) -> None:
+def test_unsupported_files_hold_the_message_back_and_nothing_is_lost(app: AppTest) -> None:
     files = [("a.txt", b"a"), ("b.zip", b"PK\xff\xff"), ("c.txt", b"c")]
     assert says(app, "See", files) == ["back in the input: 'See', Not sent yet: see above the input."]
     assert [each.value.replace("\\", "") for each in app.warning] == [

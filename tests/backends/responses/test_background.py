@@ -37,7 +37,7 @@ def assistant(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("how", get_args(How))
-def test_an_answer_goes_on_where_the_connection_was_lost(
+def test_an_answer_continues_where_the_connection_was_lost(
     server: ModelServer, assistant: Assistant, how: How
 ) -> None:
     for index in range(1, 11):
@@ -54,16 +54,14 @@ def test_an_answer_goes_on_where_the_connection_was_lost(
     assert server.refused == []
 
 
-def test_an_answer_of_which_not_even_the_id_was_seen_is_taken_up(
-    server: ModelServer, assistant: Assistant
-) -> None:
+def test_an_answer_whose_id_was_never_received_is_adopted(server: ModelServer, assistant: Assistant) -> None:
     server.plays(cut(text("Hello"), 0, "close"))
     thread = Thread()
     assert list(assistant.run(thread, "Hi"))[-1] == RunCompleted()
     assert thread.messages[1:] == [Message("assistant", [Text("Hello")], RunCompleted())]
 
 
-def test_another_process_goes_on_with_a_running_answer(server: ModelServer, assistant: Assistant) -> None:
+def test_another_process_continues_a_running_answer(server: ModelServer, assistant: Assistant) -> None:
     gate = threading.Event()
     server.plays(
         calls(call("add", a=1, b=2)),
@@ -94,7 +92,9 @@ def test_another_process_goes_on_with_a_running_answer(server: ModelServer, assi
     run.close()
 
 
-def test_another_process_goes_on_with_a_first_answer(server: ModelServer, assistant: Assistant) -> None:
+def test_another_process_continues_the_first_answer_of_a_thread(
+    server: ModelServer, assistant: Assistant
+) -> None:
     gate = threading.Event()
     server.plays(text("One two three four", gate=gate, gate_after=6))
     backend, thread = assistant.backend, Thread()
@@ -113,7 +113,7 @@ def test_another_process_goes_on_with_a_first_answer(server: ModelServer, assist
 
 
 @pytest.mark.parametrize("before", [[], [calls(call("add", a=1, b=2))]])
-def test_what_was_stored_of_a_running_answer_is_not_said_twice(
+def test_the_stored_part_of_a_running_answer_is_not_repeated(
     server: ModelServer, assistant: Assistant, before: list[Play]
 ) -> None:
     gate = threading.Event()
@@ -132,7 +132,7 @@ def test_what_was_stored_of_a_running_answer_is_not_said_twice(
     run.close()
 
 
-def test_what_was_stored_of_an_answer_is_kept_when_nobody_can_go_on_with_it(
+def test_the_stored_part_of_an_answer_is_kept_when_it_cannot_be_continued(
     server: ModelServer, assistant: Assistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(responses, "RESUME_DELAYS", ())
@@ -154,7 +154,7 @@ def copied(thread: Thread) -> Thread:
     return Thread(thread.id, messages, json.loads(json.dumps(thread.backend_state)))
 
 
-def test_stop_ends_the_response_at_the_server_too(server: ModelServer, assistant: Assistant) -> None:
+def test_stop_cancels_the_response_at_the_server(server: ModelServer, assistant: Assistant) -> None:
     server.plays(text("One two three four", gate=threading.Event(), gate_after=6), text("Fine."))
     thread = Thread()
     run = RunRegistry().start(thread, lambda: assistant.run(thread, "Count"), assistant.cancel)
@@ -167,7 +167,7 @@ def test_stop_ends_the_response_at_the_server_too(server: ModelServer, assistant
     assert [running.status for running in server.running.values()] == ["cancelled", "completed"]
 
 
-def test_a_new_message_ends_a_response_that_was_lost_for_good(
+def test_a_new_message_cancels_a_response_that_was_lost(
     server: ModelServer, assistant: Assistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(responses, "RESUME_DELAYS", ())

@@ -83,7 +83,7 @@ ADD = ToolCall("call_1", "add", '{"a": 1, "b": 1}')
 # --- llama.cpp ----------------------------------------------------------------------------------------
 
 
-def test_llama_cpp_numbers_nothing_and_finishes_all_its_items_at_the_end() -> None:
+def test_llama_cpp_sends_no_indices_and_completes_all_items_at_the_end() -> None:
     one = {"id": "fc_x", "call_id": "call_x", "type": "function_call", "name": "add"}
     two = {"id": "fc_y", "call_id": "call_y", "type": "function_call", "name": "add"}
     thought = {
@@ -144,7 +144,7 @@ def test_llama_cpp_numbers_nothing_and_finishes_all_its_items_at_the_end() -> No
     assert [item["id"] for item in answer.items] == ["rs_1", "msg_1", "fc_x", "fc_y"]
 
 
-def test_an_older_llama_cpp_gives_its_calls_no_item_id() -> None:
+def test_an_older_llama_cpp_sends_calls_without_item_ids() -> None:
     one, two = a_call("fc_x", '{"a": 1}'), a_call("fc_y", '{"a": 2}')
     events, answer = heard(
         added({**one, "arguments": ""}),
@@ -169,7 +169,7 @@ def test_an_older_llama_cpp_gives_its_calls_no_item_id() -> None:
     )
 
 
-def test_events_without_any_id_or_index_belong_to_what_was_added_last() -> None:
+def test_events_without_id_and_index_belong_to_the_item_added_last() -> None:
     events, _ = heard(
         added(a_call("call_1", "")),
         arguments('{"a": 1, '),
@@ -188,7 +188,7 @@ def test_events_without_any_id_or_index_belong_to_what_was_added_last() -> None:
 # --- Ollama -------------------------------------------------------------------------------------------
 
 
-def test_ollama_gives_a_whole_call_in_one_delta_and_thinks_without_parts() -> None:
+def test_ollama_sends_a_call_in_one_delta_and_reasoning_without_parts() -> None:
     item = a_call(id="fc_1_0", status="completed")
     place = {"item_id": "fc_1_0", "output_index": 1}
     thought = {"id": "rs_1", "type": "reasoning", "summary": [{"type": "summary_text", "text": "Hmm."}]}
@@ -224,7 +224,7 @@ def test_ollama_gives_a_whole_call_in_one_delta_and_thinks_without_parts() -> No
 # --- vLLM ---------------------------------------------------------------------------------------------
 
 
-def test_vllm_gives_other_ids_in_the_end_than_in_the_stream() -> None:
+def test_vllm_uses_other_ids_in_the_final_event_than_in_the_stream() -> None:
     streamed = a_call("call_stream", id="fc_stream")
     events, answer = heard(
         added({**streamed, "arguments": ""}, output_index=0),
@@ -247,7 +247,7 @@ def test_vllm_sends_arguments_with_the_item_and_again_as_deltas() -> None:
     assert answer.calls == [ADD]
 
 
-def test_vllm_calls_a_response_completed_that_was_cut_off_at_a_limit() -> None:
+def test_vllm_reports_a_truncated_response_as_completed() -> None:
     # vllm-project/vllm#45386: the event says completed, and the response in it that it is not.
     cut = a_call(written='{"a": 1, "b')
     with pytest.raises(Incomplete, match="it reached the limit of output tokens") as caught:
@@ -258,7 +258,7 @@ def test_vllm_calls_a_response_completed_that_was_cut_off_at_a_limit() -> None:
     assert caught.value.reason == "max_output_tokens"
 
 
-def test_a_completed_response_that_says_it_failed_has_failed() -> None:
+def test_a_completed_response_with_the_status_failed_has_failed() -> None:
     with pytest.raises(StreamError, match="Out of memory") as caught:
         heard(completed(status="failed", error={"code": "server_error", "message": "Out of memory."}))
     assert caught.value.code == "server_error"
@@ -267,7 +267,7 @@ def test_a_completed_response_that_says_it_failed_has_failed() -> None:
 # --- GitHub Copilot -----------------------------------------------------------------------------------
 
 
-def test_copilot_gives_an_item_another_id_in_every_event() -> None:
+def test_copilot_uses_another_item_id_in_every_event() -> None:
     ids = iter(range(100))
 
     def place(index: int) -> Json:
@@ -314,9 +314,7 @@ def test_copilot_gives_an_item_another_id_in_every_event() -> None:
     assert [item["id"] for item in answer.items] == ["b==", "e==", "f=="]
 
 
-def test_ids_are_opaque_however_long_and_whatever_is_in_them(
-    server: ModelServer, assistant: Assistant
-) -> None:
+def test_ids_are_opaque(server: ModelServer, assistant: Assistant) -> None:
     name = "gAAAA+/" * 40 + "=="
     item = a_call(name, id=name)
     server.has_conversations = False
@@ -359,7 +357,7 @@ def test_ids_are_opaque_however_long_and_whatever_is_in_them(
     ],
     ids=["delta", "text.done", "item.done", "completed", "everywhere", "everywhere, under other names"],
 )
-def test_a_text_is_said_once_wherever_it_is(events: list[Json]) -> None:
+def test_a_text_is_shown_once_wherever_it_comes(events: list[Json]) -> None:
     assert said(*events) == [TextDelta("All of it.")]
 
 
@@ -382,7 +380,7 @@ def test_a_text_is_said_once_wherever_it_is(events: list[Json]) -> None:
     ],
     ids=["delta", "refusal.done", "item.done", "completed", "everywhere"],
 )
-def test_a_refusal_is_said_once_wherever_it_is(events: list[Json]) -> None:
+def test_a_refusal_is_shown_once_wherever_it_comes(events: list[Json]) -> None:
     assert said(*events) == [RefusalDelta("No.")]
 
 
@@ -407,11 +405,11 @@ def test_a_refusal_is_said_once_wherever_it_is(events: list[Json]) -> None:
         "completed, after a text that was streamed",
     ],
 )
-def test_a_call_is_run_once_wherever_it_is(events: list[Json]) -> None:
+def test_a_call_runs_once_wherever_it_comes(events: list[Json]) -> None:
     assert heard(*events)[1].calls == [ADD]
 
 
-def test_blocks_of_text_are_told_apart_by_whatever_the_server_gives() -> None:
+def test_text_blocks_are_separated_by_any_key_the_server_sends() -> None:
     one_item = [delta("One.", content_index=0, item_id="m"), delta("Two.", content_index=1, item_id="m")]
     two_items = [delta("One.", item_id="m"), delta("Two.", item_id="n")]
     two_indices = [delta("One.", output_index=0), delta("Two.", output_index=2)]
@@ -425,7 +423,7 @@ def test_blocks_of_text_are_told_apart_by_whatever_the_server_gives() -> None:
         assert said(*events, completed()) == [TextDelta("One."), TextBreak(), TextDelta("Two.")]
 
 
-def test_a_second_message_is_said_also_when_only_the_first_was_streamed() -> None:
+def test_a_second_message_is_shown_if_only_the_first_was_streamed() -> None:
     events = [
         delta("One.", item_id="m", output_index=0),
         done(a_message("One.", id="m"), output_index=0),
@@ -465,7 +463,7 @@ def test_arguments_may_come_as_an_object_as_nothing_or_cut_off(written: Any, rea
     assert heard(done(item), completed())[1] == CompletedResponse([{**item, "arguments": told}], [call])
 
 
-def test_a_call_without_a_call_id_goes_by_its_item_id_and_one_without_any_gets_one() -> None:
+def test_a_call_without_call_id_uses_its_item_id_or_a_new_one() -> None:
     nameless = {"type": "function_call", "name": "add", "arguments": "{}"}
     _, answer = heard(done({**nameless, "id": "fc_1"}), done(nameless), done(nameless), completed())
     ids = [call.call_id for call in answer.calls]
@@ -474,13 +472,13 @@ def test_a_call_without_a_call_id_goes_by_its_item_id_and_one_without_any_gets_o
     assert [item["call_id"] for item in answer.items] == ids
 
 
-def test_two_items_of_one_response_never_go_back_under_the_same_id() -> None:
+def test_two_items_of_a_response_are_never_sent_back_with_the_same_id() -> None:
     _, answer = heard(done(a_call("call_1", id="fc")), done(a_call("call_2", id="fc")), completed())
     assert answer.items == [a_call("call_1", id="fc"), a_call("call_2")]
     assert [call.call_id for call in answer.calls] == ["call_1", "call_2"]
 
 
-def test_a_cut_off_call_in_a_completed_response_gets_a_result_that_says_so(
+def test_a_truncated_call_in_a_completed_response_gets_an_error_result(
     server: ModelServer, assistant: Assistant
 ) -> None:
     item = a_call(id="fc_1", written='{"')
@@ -540,7 +538,7 @@ def test_an_error_code_may_be_a_number(event: Json) -> None:
 
 
 @pytest.mark.parametrize("code", ["500", 500], ids=repr)
-def test_a_numbered_error_ends_the_run_in_the_servers_words(
+def test_an_error_with_a_numeric_code_ends_the_run_with_the_servers_message(
     server: ModelServer, assistant: Assistant, code: Any
 ) -> None:
     server.plays(Play(events=({"type": "error", "code": code, "message": "Kaput.", "param": None},)))
@@ -549,7 +547,7 @@ def test_a_numbered_error_ends_the_run_in_the_servers_words(
     assert (ending.text.endswith("It says: Kaput."), ending.retry) == (True, True)
 
 
-def test_a_stream_without_a_last_event_has_not_ended() -> None:
+def test_a_stream_without_a_final_event_is_incomplete() -> None:
     with pytest.raises(MissingFinalEvent):
         heard(done(a_call()))
 
@@ -592,9 +590,7 @@ def lines(*events: Json, end: str = "\n", named: bool = True) -> bytes:
         "a megabyte in one line",
     ],
 )  # fmt: skip
-def test_the_lines_of_a_stream_may_look_like_this(
-    server: ModelServer, assistant: Assistant, stream: list[bytes]
-) -> None:
+def test_unusual_sse_lines_are_read(server: ModelServer, assistant: Assistant, stream: list[bytes]) -> None:
     server.plays(Play(events=tuple(stream)))
     events = list(assistant.run(Thread(), "Hi"))
     assert events[2:] == [TextDelta("Hi."), RoundEnded(), RunCompleted()]
@@ -611,7 +607,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("line", BROKEN.values(), ids=BROKEN)
-def test_a_stream_that_breaks_off_in_this_way_is_an_answer_cut_off(
+def test_a_stream_that_breaks_off_is_interrupted(
     server: ModelServer, assistant: Assistant, line: bytes
 ) -> None:
     server.plays(Play(events=(delta("So far"), line)), text("Done."))
@@ -628,7 +624,7 @@ def test_a_stream_that_breaks_off_in_this_way_is_an_answer_cut_off(
     [b"data: " + b"9" * 5000 + b"\n\n", b"data: " + b"[" * 100_000 + b"]" * 100_000 + b"\n\n"],
     ids=["a number without end", "a nest without end"],
 )
-def test_what_python_will_not_read_as_json_is_not_json(
+def test_json_that_python_cannot_read_is_reported_as_invalid(
     server: ModelServer, assistant: Assistant, line: bytes
 ) -> None:
     server.plays(Play(events=(delta("So far"), line)))
@@ -637,7 +633,9 @@ def test_what_python_will_not_read_as_json_is_not_json(
     assert (ending.code, ending.retry) == ("not_json", True)
 
 
-def test_a_cut_off_completed_response_is_marked_as_stopped(server: ModelServer, assistant: Assistant) -> None:
+def test_a_truncated_completed_response_is_marked_as_stopped(
+    server: ModelServer, assistant: Assistant
+) -> None:
     limit = completed(status="incomplete", incomplete_details={"reason": "max_output_tokens"})
     server.plays(Play(events=(delta("So far"), limit)))
     assert list(assistant.run(Thread(), "Hi"))[-1] == RunStopped(
@@ -648,7 +646,7 @@ def test_a_cut_off_completed_response_is_marked_as_stopped(server: ModelServer, 
 # --- what could not be drawn or sent again ------------------------------------------------------------
 
 
-def test_a_character_that_is_cut_in_two_is_put_together_again() -> None:
+def test_a_surrogate_pair_split_between_deltas_is_joined() -> None:
     # A server that cuts its text at UTF-16 units tears an emoji apart.
     events = [
         json.loads('{"type": "response.output_text.delta", "delta": "Hi \\ud83d"}'),
@@ -658,7 +656,7 @@ def test_a_character_that_is_cut_in_two_is_put_together_again() -> None:
     assert said(*events) == [TextDelta("Hi "), TextDelta("😀!")]
 
 
-def test_half_a_character_that_stays_alone_is_never_said() -> None:
+def test_an_unpaired_surrogate_is_never_shown() -> None:
     events = [
         delta("A\ud83d", item_id="m"),
         delta("\ud83dB\ude00", item_id="n"),
@@ -678,7 +676,9 @@ def test_half_a_character_that_stays_alone_is_never_said() -> None:
 @pytest.mark.parametrize(
     "odd", [float("nan"), float("inf"), "\ud83d", {"deep": ["\udc00", -float("inf")]}], ids=ascii
 )
-def test_an_item_that_no_request_could_carry_is_made_fit_to_go_back(connect_to: Connect, odd: Any) -> None:
+def test_an_item_that_is_not_valid_json_is_repaired_before_it_is_sent_back(
+    connect_to: Connect, odd: Any
+) -> None:
     with ModelServer(conversations=False) as server:
         assistant, thread = connect_to(server.url, add), Thread()
         item = a_message("Hi.", id="m", extra=odd)

@@ -141,7 +141,7 @@ def notes(events: list[Event]) -> list[str]:
 RENT = "[File rent.txt, which file search looks through]"
 
 
-def test_what_is_attached_is_put_in_and_searched(files: FileServer, ask: Ask) -> None:
+def test_attachments_are_uploaded_and_searched(files: FileServer, ask: Ask) -> None:
     found = hosted.file_search("rent", **{"rent.txt": "It is 900."})
     files.plays(calls(found, message("900.")))
     thread = Thread()
@@ -155,7 +155,7 @@ def test_what_is_attached_is_put_in_and_searched(files: FileServer, ask: Ask) ->
     assert thread.messages[-1].text == "900."
 
 
-def test_later_messages_search_in_the_same_store_and_add_to_it(files: FileServer, ask: Ask) -> None:
+def test_later_messages_use_the_same_store_and_add_to_it(files: FileServer, ask: Ask) -> None:
     files.plays(text("One."), text("Two."), text("Three."))
     thread, assistant = Thread(), ask("file_search:vs_9, file_search")
     list(assistant.run(thread, "One?", attached(rent_txt="It is 900.")))
@@ -166,7 +166,7 @@ def test_later_messages_search_in_the_same_store_and_add_to_it(files: FileServer
     assert told(files.asked[2]) == ["Three?", RENT, "[File plan.md, which file search looks through]"]
 
 
-def test_without_files_there_is_nothing_to_search_and_off_is_off(files: FileServer, ask: Ask) -> None:
+def test_without_files_or_when_switched_off_nothing_is_searched(files: FileServer, ask: Ask) -> None:
     files.plays(text("Hello."), text("900."))
     thread = Thread()
     list(ask().run(thread, "Hello"))
@@ -176,7 +176,7 @@ def test_without_files_there_is_nothing_to_search_and_off_is_off(files: FileServ
     assert files.made == []
 
 
-def test_with_the_thread_its_files_and_store_are_deleted(files: FileServer, ask: Ask) -> None:
+def test_deleting_a_thread_deletes_its_files_and_store(files: FileServer, ask: Ask) -> None:
     files.plays(text("900."))
     thread, assistant = Thread(), ask()
     list(assistant.run(thread, "How much?", attached(rent_txt="It is 900.", plan_md="# Plan")))
@@ -186,7 +186,7 @@ def test_with_the_thread_its_files_and_store_are_deleted(files: FileServer, ask:
     assistant.backend.delete_thread(thread)  # type: ignore[attr-defined]
 
 
-def test_an_upload_that_is_refused_ends_the_run_and_is_tried_again(files: FileServer, ask: Ask) -> None:
+def test_a_refused_upload_ends_the_run_and_is_retried(files: FileServer, ask: Ask) -> None:
     files.takes_files = False
     thread, assistant = Thread(), ask()
     *_, last = assistant.run(thread, "How much?", attached(rent_txt="It is 900."))
@@ -201,7 +201,7 @@ def test_an_upload_that_is_refused_ends_the_run_and_is_tried_again(files: FileSe
     assert told(files.asked[0]) == ["How much?", RENT]
 
 
-def test_a_file_that_cannot_be_read_for_the_search_goes_with_the_message(files: FileServer, ask: Ask) -> None:
+def test_a_file_that_cannot_be_searched_is_sent_with_its_message(files: FileServer, ask: Ask) -> None:
     files.status = "failed"
     files.plays(text("900."))
     events = list(ask().run(Thread(), "How much?", attached(rent_txt="It is 900.")))
@@ -215,7 +215,7 @@ ANEW = "The files to be searched were gone at the server; they were put in again
 
 
 @pytest.mark.parametrize("adds", [False, True])
-def test_a_store_that_is_gone_is_made_anew(files: FileServer, ask: Ask, adds: bool) -> None:
+def test_a_deleted_store_is_created_again(files: FileServer, ask: Ask, adds: bool) -> None:
     files.plays(text("900."))
     thread, assistant = Thread(), ask()
     list(assistant.run(thread, "How much?", attached(rent_txt="It is 900.")))
@@ -231,7 +231,7 @@ def test_a_store_that_is_gone_is_made_anew(files: FileServer, ask: Ask, adds: bo
     assert len(files.uploads) == 1 + adds
 
 
-def test_a_store_that_is_gone_with_its_files_is_left_out(files: FileServer, ask: Ask) -> None:
+def test_a_deleted_store_without_files_is_left_out(files: FileServer, ask: Ask) -> None:
     files.plays(
         text("900."), error(404, None, "Vector store with id ['vs_2'] not found."), text("A."), text("B.")
     )
@@ -245,7 +245,7 @@ def test_a_store_that_is_gone_with_its_files_is_left_out(files: FileServer, ask:
     assert [each["tools"] for each in files.asked] == [search_in("vs_2"), search_in("vs_2"), [], []]
 
 
-def test_stop_is_heard_while_files_are_read(files: FileServer, ask: Ask) -> None:
+def test_stop_works_while_files_are_indexed(files: FileServer, ask: Ask) -> None:
     files.status = "in_progress"
     thread, assistant = Thread(), ask()
     events: list[Event] = []
@@ -263,7 +263,7 @@ def test_stop_is_heard_while_files_are_read(files: FileServer, ask: Ask) -> None
     assert told(files.asked[0]) == ["How much?", RENT]
 
 
-def test_files_that_are_read_for_too_long_end_the_run(
+def test_indexing_that_takes_too_long_ends_the_run(
     files: FileServer, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(responses_files, "INDEX_SECONDS", 0.0)
@@ -273,7 +273,7 @@ def test_files_that_are_read_for_too_long_end_the_run(
     assert (last.code, last.retry) == ("files_in_progress", True)
 
 
-def test_pdf_and_known_texts_can_be_searched_and_nothing_else() -> None:
+def test_only_pdf_and_known_text_files_are_searchable() -> None:
     made, _ = attach(
         [
             ("a.PDF", b"%PDF-1.4"),

@@ -90,7 +90,7 @@ def is_kept(thread: Thread) -> bool:
 # --- which ------------------------------------------------------------------------------------------
 
 
-def test_tools_are_named_in_a_text() -> None:
+def test_hosted_tools_are_parsed_from_a_setting() -> None:
     written = "web_search, file_search:vs_1,file_search:vs_2, mcp:wiki=https://example.com/mcp, web_search,"
     tools = parse_hosted_tools(written)
     assert tools == (
@@ -140,7 +140,7 @@ def test_tools_are_named_in_a_text() -> None:
         ("x" * 99, f"'{'x' * 39}…'"),
     ],
 )
-def test_what_is_no_tool_is_said_in_one_sentence(written: str, shown: str) -> None:
+def test_an_unknown_tool_gives_one_sentence(written: str, shown: str) -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.load({"ASSISTANT_HOSTED_TOOLS": f"web_search, {written}"})
     assert str(caught.value) == (
@@ -150,7 +150,7 @@ def test_what_is_no_tool_is_said_in_one_sentence(written: str, shown: str) -> No
     )
 
 
-def test_a_tool_that_the_server_refuses_is_left_out_and_that_is_said(server: ModelServer, ask: Ask) -> None:
+def test_a_refused_tool_is_left_out_with_a_note(server: ModelServer, ask: Ask) -> None:
     words = "Hosted tool 'code_interpreter' is not supported with test-model."
     server.plays(error(400, None, words), text("Without.", pieces=1))
     thread = Thread()
@@ -175,7 +175,7 @@ def test_a_tool_that_the_server_refuses_is_left_out_and_that_is_said(server: Mod
     ]
 
 
-def test_a_remote_server_that_cannot_be_reached_is_left_out(server: ModelServer, ask: Ask) -> None:
+def test_an_unreachable_remote_server_is_left_out(server: ModelServer, ask: Ask) -> None:
     words = "Error retrieving tool list from MCP server: 'wiki'. Http status code: 424 (Failed Dependency)"
     server.plays(error(424, "external_connector_error", words), text("Without.", pieces=1))
     said(ask("web_search, mcp:wiki=https://example.com/mcp").run(Thread(), "Hi"))
@@ -185,7 +185,7 @@ def test_a_remote_server_that_cannot_be_reached_is_left_out(server: ModelServer,
 # --- web search -------------------------------------------------------------------------------------
 
 
-def test_a_search_of_the_web_and_its_sources(server: ModelServer, ask: Ask) -> None:
+def test_a_web_search_is_shown_with_its_sources(server: ModelServer, ask: Ask) -> None:
     words = message("Oslo is big. Paris too.")
     sources = [
         hosted.url("Oslo", "https://example.com/oslo", 12),
@@ -228,14 +228,14 @@ def test_a_search_of_the_web_and_its_sources(server: ModelServer, ask: Ask) -> N
         {"type": "of the future", "url": "https://example.com"},
     ],
 )
-def test_an_annotation_that_names_no_source_is_passed_over(
-    annotation: Any, server: ModelServer, ask: Ask
-) -> None:
+def test_an_annotation_without_a_source_is_skipped(annotation: Any, server: ModelServer, ask: Ask) -> None:
     server.plays(calls(hosted.cited(message("Hello."), annotation), pieces=1))
     assert said(ask("").run(Thread(), "Hi"))[1:-2] == [TextDelta("Hello.")]
 
 
-def test_a_source_without_a_sound_place_stands_at_the_end_of_its_text(server: ModelServer, ask: Ask) -> None:
+def test_a_citation_with_an_invalid_position_stands_at_the_end_of_its_text(
+    server: ModelServer, ask: Ask
+) -> None:
     wild = [{**hosted.url("A", "https://a.example", 0), "end_index": end} for end in (-5, 99, None, "3")]
     words = hosted.cited(message("Hello."), *wild)
     whole = {"type": "response.output_item.done", "output_index": 0, "item": words}
@@ -248,7 +248,7 @@ def test_a_source_without_a_sound_place_stands_at_the_end_of_its_text(server: Mo
 # --- pictures ---------------------------------------------------------------------------------------
 
 
-def test_a_picture_comes_roughly_at_first_and_then_whole(server: ModelServer, ask: Ask) -> None:
+def test_an_image_is_shown_as_a_preview_and_then_complete(server: ModelServer, ask: Ask) -> None:
     made = hosted.picture("A lighthouse.")
     server.plays(calls(made, message("Here."), pieces=1), text("No.", pieces=1))
     assistant, thread = ask("image_generation"), Thread()
@@ -278,9 +278,7 @@ def test_a_picture_comes_roughly_at_first_and_then_whole(server: ModelServer, as
         ),
     ],
 )
-def test_a_picture_that_cannot_be_had_says_why(
-    fields: Any, output: str, server: ModelServer, ask: Ask
-) -> None:
+def test_a_failed_image_says_why(fields: Any, output: str, server: ModelServer, ask: Ask) -> None:
     server.plays(calls({**hosted.picture("A cat."), **fields}, message("Sorry."), pieces=1))
     thread = Thread()
     said(ask("image_generation").run(thread, "Draw."))
@@ -289,7 +287,7 @@ def test_a_picture_that_cannot_be_had_says_why(
     assert (made.output, made.views) == (output, ())
 
 
-def test_a_server_without_conversations_is_told_of_a_picture_in_words() -> None:
+def test_a_server_without_conversations_gets_a_description_of_an_image() -> None:
     with ModelServer(conversations=False) as server, connect(Settings(base_url=server.url)) as client:
         search = hosted.web_search("cats")
         server.plays(calls(search, hosted.picture("A cat."), message("Here."), pieces=1), text("Yes."))
@@ -318,7 +316,7 @@ def test_a_server_without_conversations_is_told_of_a_picture_in_words() -> None:
 # --- code -------------------------------------------------------------------------------------------
 
 
-def test_code_comes_as_it_is_written_and_then_what_it_printed(server: ModelServer, ask: Ask) -> None:
+def test_code_streams_and_is_followed_by_its_output(server: ModelServer, ask: Ask) -> None:
     ran = hosted.code(
         "print(1)",
         {"type": "logs", "logs": "1\n"},
@@ -355,7 +353,7 @@ def test_code_comes_as_it_is_written_and_then_what_it_printed(server: ModelServe
 # --- files ------------------------------------------------------------------------------------------
 
 
-def test_a_search_of_files_shows_what_was_found(server: ModelServer, ask: Ask) -> None:
+def test_a_file_search_shows_its_results(server: ModelServer, ask: Ask) -> None:
     search = hosted.file_search("rooms", **{"hotels.txt": "Ten rooms."})
     source = {"type": "file_citation", "file_id": "file_1", "filename": "hotels.txt", "index": 4}
     server.plays(calls(search, hosted.cited(message("Ten."), source), pieces=1))
@@ -369,7 +367,7 @@ def test_a_search_of_files_shows_what_was_found(server: ModelServer, ask: Ask) -
     assert is_kept(thread)
 
 
-def test_a_source_that_came_before_its_words_is_named_once(server: ModelServer, ask: Ask) -> None:
+def test_a_citation_that_comes_before_its_text_is_shown_once(server: ModelServer, ask: Ask) -> None:
     source = {"type": "file_citation", "file_id": "file_1", "filename": "hotels.txt", "index": 4}
     server.plays(calls(hosted.cited(message("Ten. And a bath."), source), pieces=8))
     thread = Thread()
@@ -401,7 +399,7 @@ def paused(server: ModelServer, assistant: Assistant, *names: str) -> tuple[Thre
     return thread, asked
 
 
-def test_a_remote_tool_waits_for_leave_and_is_then_run_there(server: ModelServer, ask: Ask) -> None:
+def test_a_remote_tool_waits_for_approval_and_then_runs_at_the_server(server: ModelServer, ask: Ask) -> None:
     assistant = ask(WIKI)
     thread, [item] = paused(server, assistant, "read")
     assert is_kept(thread)
@@ -439,7 +437,7 @@ def test_a_remote_tool_waits_for_leave_and_is_then_run_there(server: ModelServer
         (CallAnswered("", "It is big."), " Reason: It is big."),
     ],
 )
-def test_a_remote_tool_that_is_denied_is_not_run(
+def test_a_denied_remote_tool_does_not_run(
     decision: Decision, reason: str, server: ModelServer, ask: Ask
 ) -> None:
     assistant = ask(WIKI)
@@ -461,7 +459,7 @@ def test_a_remote_tool_that_is_denied_is_not_run(
     ]
 
 
-def test_one_who_goes_on_without_deciding_has_denied(server: ModelServer, ask: Ask) -> None:
+def test_a_new_message_without_a_decision_denies_the_call(server: ModelServer, ask: Ask) -> None:
     assistant = ask(WIKI)
     thread, [item] = paused(server, assistant, "read")
     server.plays(text("As you like.", pieces=1))
@@ -480,7 +478,7 @@ def test_one_who_goes_on_without_deciding_has_denied(server: ModelServer, ask: A
     assert isinstance(thread.messages[1].ending, RunStopped)
 
 
-def test_what_a_remote_server_failed_at_is_said(server: ModelServer, ask: Ask) -> None:
+def test_the_error_of_a_remote_server_is_shown(server: ModelServer, ask: Ask) -> None:
     failed = hosted.mcp("wiki", "read", "{}", None, status="failed", error={"type": "x", "message": "Gone."})
     lost = hosted.mcp_tools("maps", error="Not reachable.")
     server.plays(calls(lost, failed, message("Hm."), pieces=1))
@@ -495,7 +493,7 @@ def test_what_a_remote_server_failed_at_is_said(server: ModelServer, ask: Ask) -
 # --- elsewhere --------------------------------------------------------------------------------------
 
 
-def test_another_server_is_told_in_words_and_of_no_approval(server: ModelServer, ask: Ask) -> None:
+def test_another_server_gets_a_summary_without_approvals(server: ModelServer, ask: Ask) -> None:
     assistant = ask(WIKI)
     thread, [item] = paused(server, assistant, "read")
     ran = hosted.mcp("wiki", "read", '{"about":"Oslo"}', "A city.", approval_request_id=item["id"])
@@ -531,7 +529,7 @@ def test_another_server_is_told_in_words_and_of_no_approval(server: ModelServer,
         {"type": "mcp_approval_request", "id": "r", "arguments": "{"},
     ],
 )
-def test_an_item_that_is_damaged_fails_nothing(item: Any, server: ModelServer, ask: Ask) -> None:
+def test_a_damaged_item_does_not_fail_the_run(item: Any, server: ModelServer, ask: Ask) -> None:
     delta = {"type": "response.code_interpreter_call_code.delta", "delta": 5}
     partial = {"type": "response.image_generation_call.partial_image", "partial_image_b64": None}
     added = {"type": "response.output_item.added", "item": item}
@@ -544,7 +542,7 @@ def test_an_item_that_is_damaged_fails_nothing(item: Any, server: ModelServer, a
         assert is_kept(thread)
 
 
-def test_a_file_that_code_made_is_fetched_by_its_ids(server: ModelServer, ask: Ask) -> None:
+def test_a_file_of_the_code_interpreter_is_fetched_by_its_ids(server: ModelServer, ask: Ask) -> None:
     backend = ask("code_interpreter").backend
     assert isinstance(backend, Responses)
     server.files["cntr_1", "cfile/1"] = b"a,b"
@@ -555,7 +553,7 @@ def test_a_file_that_code_made_is_fetched_by_its_ids(server: ModelServer, ask: A
         backend.fetch_file("..", "cfile_1")
 
 
-def test_the_script_of_a_thread_knows_no_tools_of_a_server(server: ModelServer, ask: Ask) -> None:
+def test_the_script_of_a_thread_contains_no_hosted_tools(server: ModelServer, ask: Ask) -> None:
     thread, _ = paused(server, ask(WIKI), "read")
     assert "'read'" not in thread_script(thread, "m")
     assert '"read"' not in thread_script(thread, "m")
