@@ -35,7 +35,7 @@ class AssistantError(Exception):
         self.text: UserText = text
 
     def __str__(self) -> str:
-        return str(self.text)
+        return self.text  # not a copy: a sentence can still be translated
 
 
 class SettingsError(AssistantError):
