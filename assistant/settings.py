@@ -187,7 +187,7 @@ class Settings:
         "auto",
         _choice(*get_args(ProtocolName)),
     )
-    name: str = _setting("ASSISTANT_NAME", "Title of the page (Trip planner).", "Trip planner")
+    name: str = _setting("ASSISTANT_NAME", "Title of the page (Trip planner).", N_("Trip planner"))
     instructions: str = _setting("ASSISTANT_INSTRUCTIONS", "Instructions for the model.", INSTRUCTIONS)
     max_rounds: int = _setting(
         "ASSISTANT_MAX_ROUNDS", "Maximum number of responses per answer, 1 to 100 (10).", 10, _integer(1, 100)

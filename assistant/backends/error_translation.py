@@ -244,7 +244,7 @@ def _connection_error(error: openai.APIConnectionError, client: OpenAI) -> Backe
     if isinstance(error.__cause__, (httpx2.ConnectError, httpx2.ConnectTimeout)):
         return ServerFailed(
             N_(
-                "{host} cannot be reached. Is the server running, the address right, the network up?",
+                "{host} cannot be reached. Check that the server is running and the address is correct.",
                 host=host(client),
             ),
             code="unreachable",

@@ -4,14 +4,22 @@ import json
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import from_json
+from pydantic_core import ErrorDetails, from_json
 
+from assistant.locale import N_, UserText
 from assistant.tools.results import replace_surrogates
 from assistant.tools.toolbox import Tool
 
 
 class InvalidArguments(Exception):
-    """Arguments do not match a function's parameters; the text names each mismatch."""
+    """Arguments do not match a function's parameters.
+
+    As text it is for the model, and names each mismatch; ``text`` is for the user.
+    """
+
+    def __init__(self, message: str, text: UserText) -> None:
+        super().__init__(message)
+        self.text: UserText = text
 
 
 def validate_arguments(tool: Tool[..., Any], arguments: str) -> dict[str, Any]:
@@ -23,11 +31,12 @@ def validate_arguments(tool: Tool[..., Any], arguments: str) -> dict[str, Any]:
     try:
         value = parse_arguments(arguments)
     except ValueError as error:
-        raise InvalidArguments(f"The arguments are not valid JSON: {error}.") from error
+        text = N_("The arguments are not valid JSON: {reason}.", reason=str(error))
+        raise InvalidArguments(str(text), text) from error
     try:
         return tool.bind(value)
     except ValidationError as error:
-        raise InvalidArguments(_describe(error)) from error
+        raise InvalidArguments(_describe(error), _describe_to_user(error)) from error
 
 
 def parse_arguments(text: str) -> Any:
@@ -74,8 +83,25 @@ def _canonical(value: Any) -> str:
 
 def _describe(error: ValidationError) -> str:
     """Return a validation error as one line that a model can act on."""
-    problems = []
-    for detail in error.errors(include_url=False, include_context=False):
-        path = ".".join(map(str, detail["loc"])) or "arguments"
-        problems.append(f"{path}: {detail['msg']}")
-    return f"The arguments do not match the function's parameters. {'; '.join(problems)}."
+    return f"The arguments do not match the function's parameters. {_problems(_details(error))}."
+
+
+def _describe_to_user(error: ValidationError) -> UserText:
+    details = _details(error)
+    if all(detail["type"] == "missing" for detail in details):
+        return N_("Missing: {names}.", names=", ".join(map(_path, details)))
+    return N_(
+        "The arguments do not match the function's parameters. {problems}.", problems=_problems(details)
+    )
+
+
+def _details(error: ValidationError) -> list[ErrorDetails]:
+    return error.errors(include_url=False, include_context=False)
+
+
+def _problems(details: list[ErrorDetails]) -> str:
+    return "; ".join(f"{_path(detail)}: {detail['msg']}" for detail in details)
+
+
+def _path(detail: ErrorDetails) -> str:
+    return ".".join(map(str, detail["loc"])) or "arguments"

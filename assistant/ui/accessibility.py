@@ -68,7 +68,7 @@ def announce_ending(message: Message) -> None:
         case RunCompleted():
             text = _("The answer is complete: {beginning}", beginning=first_sentence(message.text))
         case RunPaused():
-            text = _("Waiting for your decision.")
+            text = _("Waiting for your approval.")
         case RunStopped() | RunFailed() as ending:
             text = translate(ending.text)
         case None:

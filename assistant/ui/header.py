@@ -20,7 +20,9 @@ def configure_page(settings: Settings) -> None:
     """Set the title of the page, and its layout: wide with the inspector beside the chat."""
     session = page_state().session
     wide = session is not None and session.inspector_open
-    st.set_page_config(page_title=settings.name, page_icon=ICON, layout="wide" if wide else "centered")
+    st.set_page_config(
+        page_title=translate(settings.name), page_icon=ICON, layout="wide" if wide else "centered"
+    )
 
 
 def draw_header(session: ChatSession) -> None:
@@ -28,7 +30,7 @@ def draw_header(session: ChatSession) -> None:
     draw_styles()
     set_thread_url(session)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.title(session.settings.name, anchor=False)
+        st.title(translate(session.settings.name), anchor=False)
         st.session_state[keys.SANDBOX] = session.inspector_open
         st.toggle(
             _("Inspector"),

@@ -109,7 +109,7 @@ def _signed_in_user(settings: Settings, auth: Mapping[str, Any]) -> User | None:
 
 
 def _draw_title(settings: Settings) -> None:
-    st.title(settings.name, anchor=False)
+    st.title(translate(settings.name), anchor=False)
 
 
 def _draw_error(text: Sentence) -> None:

@@ -244,9 +244,9 @@ def test_an_expander_that_was_opened_while_the_call_was_written_stays_open(
     inside.get_by_text("+1+1+1").wait_for(state="visible")
     writing.set()
     wait_for(page, "One two")
-    inside.get_by_text("These are the first 20,000 of 30,023 characters.").wait_for(state="visible")
+    inside.get_by_text("Showing the first 20,000 of 30,023 characters.").wait_for(state="visible")
     with page.expect_download() as download:
-        inside.get_by_role("button", name="Save all of it").click()
+        inside.get_by_role("button", name="Save all").click()
     assert download.value.suggested_filename == "calculate_arguments.json"
     assert json.loads(download.value.path().read_text()) == {"expression": long}
     speaking.set()
@@ -255,7 +255,7 @@ def test_an_expander_that_was_opened_while_the_call_was_written_stays_open(
     say(page, "More")
     wait_for(page, "Five.")
     page.wait_for_selector(IDLE)
-    assert inside.get_by_text("These are the first 20,000 of 30,023 characters.").is_visible()
+    assert inside.get_by_text("Showing the first 20,000 of 30,023 characters.").is_visible()
 
 
 def test_a_message_from_a_tab_that_knows_of_no_run_waits_its_turn(
@@ -535,9 +535,9 @@ def test_the_demo_searches_paints_and_asks_leave(browser: "Browser", demo_app: s
     page.wait_for_selector(IDLE)
     assert page.locator(f"{MESSAGE} img").last.evaluate("image => image.naturalWidth") == 480
     say(page, "Ask the library about Oslo")
-    page.wait_for_selector("text=waits for your decision")
+    page.wait_for_selector("text=on the server")
     page.wait_for_selector(IDLE)
-    page.click("text=Allow")
+    page.get_by_role("button", name="Allow", exact=True).click()
     page.wait_for_selector(f"{MESSAGE} >> text=The library says")
     assert [address for address in asked if "example.com" in address] == []  # nobody followed a link
     page.close()
@@ -571,15 +571,15 @@ def test_a_call_that_waits_for_a_person_waits_through_a_reload_and_runs_once(
     before = len(model.asked)
     model.plays(calls(booking), text("It is booked."))
     say(page, "Book it")
-    page.get_by_text("waits for your decision").wait_for()
+    page.get_by_text("Allow book_hotel?").wait_for()
     page.reload()
-    page.get_by_text("waits for your decision").wait_for()
+    page.get_by_text("Allow book_hotel?").wait_for()
     other = open_page(browser, page.url)
-    other.get_by_text("waits for your decision").wait_for()
-    page.get_by_role("button", name="Run", exact=True).click()
+    other.get_by_text("Allow book_hotel?").wait_for()
+    page.get_by_role("button", name="Allow", exact=True).click()
     wait_for(page, "It is booked.")
     page.wait_for_selector(IDLE)
-    other.get_by_role("button", name="Run", exact=True).click()
+    other.get_by_role("button", name="Allow", exact=True).click()
     wait_for(other, "It is booked.")
     assert len(model.asked) == before + 2
     other.close()

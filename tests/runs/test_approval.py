@@ -625,7 +625,7 @@ def test_wrong_arguments_are_told_in_a_sentence_and_nothing_is_lost(
 def test_arguments_that_the_model_got_wrong_can_be_run_all_the_same(desk: RecordingList) -> None:
     card = Card(desk, '{"room": ')
     [problem] = card.problems
-    assert problem.endswith(" Correct them here; if you press Run, the model is told.")
+    assert problem.endswith(" Fix them here, or allow the call and let the model see the error.")
     card.press("c1", "run")
     assert card.decided == [[CallApproved("c1")]]
 
@@ -654,7 +654,7 @@ def test_each_call_is_decided_on_its_own_and_all_are_handed_over_at_once(desk: R
     card.write("c3", "output", "7")
     card.press("c3", "answer")
     assert card.decided == []
-    assert card.page.caption[-1].value == "The answer goes on when all 3 are decided on; 1 to go."
+    assert card.page.caption[-1].value == "1 of 3 calls need your decision"
     card.press("c2", "deny")
     assert card.decided == [[CallApproved("c1", '{"room": 9}'), CallDenied("c2"), CallAnswered("c3", "7")]]
 

@@ -38,7 +38,7 @@ def app(message):  # type: ignore[no-untyped-def]
     [
         ("**One.** Two.", RunCompleted(), "The answer is complete: One."),
         ("", RunCompleted(), "The answer is complete."),
-        ("One.", RunPaused(), "Waiting for your decision."),
+        ("One.", RunPaused(), "Waiting for your approval."),
         ("One.", STOPPED, "Stopped."),
         ("One.", RunFailed("timeout", "It was **silent**."), "It was **silent**."),
     ],

@@ -326,7 +326,7 @@ def test_a_refusal_is_one_paragraph_of_plain_text_while_it_comes_and_afterwards(
 
 BIG = "x" * (SHOWN_LENGTH + 1)
 SHORT = BIG[:SHOWN_LENGTH]
-SENTENCE = "These are the first 20,000 of 20,001 characters."
+SENTENCE = "Showing the first 20,000 of 20,001 characters."
 
 
 @pytest.mark.parametrize(
@@ -338,11 +338,11 @@ SENTENCE = "These are the first 20,000 of 20,001 characters."
         (ToolResult("c1", '{"a": [1]}'), [("code", '{\n  "a": [\n    1\n  ]\n}')]),
         (
             ToolResult("c1", BIG),
-            [("code", SHORT), ("caption", SENTENCE), ("download_button", "Save all of it")],
+            [("code", SHORT), ("caption", SENTENCE), ("download_button", "Save all")],
         ),
         (
             ToolResult("c1", "xxx [cut here]", "done", BIG),
-            [("code", SHORT), ("caption", SENTENCE), ("download_button", "Save all of it")],
+            [("code", SHORT), ("caption", SENTENCE), ("download_button", "Save all")],
         ),
         (
             ToolResult("c1", error_output("It failed."), "failed", "ZeroDivisionError: no"),
@@ -350,11 +350,11 @@ SENTENCE = "These are the first 20,000 of 20,001 characters."
         ),
         (
             ToolResult("c1", error_output(BIG), "failed", ""),
-            [("code", SHORT), ("caption", SENTENCE), ("download_button", "Save all of it")],
+            [("code", SHORT), ("caption", SENTENCE), ("download_button", "Save all")],
         ),
         (
             ToolResult("c1", error_output(f"{BIG} [cut here]"), "failed", BIG),
-            [("code", SHORT), ("caption", SENTENCE), ("download_button", "Save all of it")],
+            [("code", SHORT), ("caption", SENTENCE), ("download_button", "Save all")],
         ),
         (ToolResult("c1", "not as usual", "failed", "the words"), [("code", "the words")]),
     ],
@@ -383,7 +383,7 @@ def test_what_a_model_puts_into_arguments_is_shown_as_data(server: ModelServer, 
     server.plays(calls(call(hostile, note=hostile)), text("Done."))
     page = ask(open_page(OPENAI_BASE_URL=server.url), "Go")
     assert page.status[0].label == (
-        f"**{escape_markdown(hostile)}**{escape_markdown('(note=' + json.dumps(hostile) + ')')} · no such function · 0 ms"
+        f"**{escape_markdown(hostile)}**{escape_markdown('(note=' + json.dumps(hostile) + ')')} · unknown function · 0 ms"
     )
 
 

@@ -208,7 +208,7 @@ class _AnswerView:
                 for call_id in self._running:
                     self._calls[call_id].wait()
                 self._running = {}
-                self._end(_("Waiting for your decision."))
+                self._end(_("Waiting for your approval."))
                 return self.sources.draw
             case RunStopped(_, text):
                 self._end(f":material/stop_circle: {escape_markdown(translate(text))}")

@@ -19,7 +19,7 @@ from assistant.threads import Thread
 from assistant.tools.arguments import InvalidArguments, changed_arguments, parse_arguments, validate_arguments
 from assistant.tools.toolbox import Toolbox
 from assistant.ui.chat.tool_call import SHOWN_LENGTH, indented
-from assistant.ui.language import _
+from assistant.ui.language import _, translate
 
 MOST_LINES = 15
 """Lines of arguments up to which all are in sight; more are scrolled."""
@@ -59,7 +59,7 @@ def draw_approval(
         left = sum(_decision(key) is None for key in keys)
         st.caption(
             _(
-                "The answer goes on when all {count} are decided on; {left} to go.",
+                "{left} of {count} calls need your decision",
                 count=len(calls),
                 left=left,
             )
@@ -68,9 +68,9 @@ def draw_approval(
 
 def _draw_remote(call: Call, key: str, settle: Callable[[Decision], None]) -> None:
     """The card for a remote server's tool: it can be let run there as it was asked for, or be denied."""
-    words = _("{name} of the server {server} waits for your decision", name=call.name, server=call.server)
+    words = _("Allow {name} on the server {server}?", name=call.name, server=call.server)
     st.markdown(f":material/pan_tool: **{escape_markdown(words)}**")
-    st.caption(_("It is run there, with these arguments. What it gives is read by the model."))
+    st.caption(_("It runs on that server with these arguments. The model reads its result."))
     st.code(_shown(call.arguments)[:SHOWN_LENGTH], language="json", wrap_lines=True)
     with st.container(horizontal=True):
         st.button(
@@ -93,22 +93,20 @@ def _draw_denying(
 
     with st.popover(_("Deny"), icon=":material/block:", key=f"{key}-denying"):
         st.text_input(
-            _("Reason, for the model"),
+            _("Reason (sent to the model)"),
             key=f"{key}-reason",
             placeholder=placeholder,
             persist_state="session",
         )
-        st.button(_("Deny the call"), key=f"{key}-deny", on_click=deny)
+        st.button(_("Deny call"), key=f"{key}-deny", on_click=deny)
 
 
 def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox: Toolbox) -> None:
     found = toolbox.get(call.name)
-    words = _("**{function}** waits for your decision", function=escape_markdown(call.name))
+    words = _("Allow **{function}**?", function=escape_markdown(call.name))
     st.markdown(f":material/pan_tool: {words}")
     if found is None:
-        st.caption(
-            _("There is no function by this name here. You can answer in its place, or deny the call.")
-        )
+        st.caption(_("There is no function with this name. Provide a result, or deny the call."))
     elif found.description:
         st.caption(escape_markdown(found.description.split("\n\n")[0]))
     shown = _shown(call.arguments)
@@ -123,7 +121,7 @@ def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox
     changed = changed_arguments(call.arguments, text or "")
     problem = _problem(call.name, changed or call.arguments, toolbox)
     if problem:
-        remedy = "" if changed else _("Correct them here; if you press Run, the model is told.")
+        remedy = "" if changed else _("Fix them here, or allow the call and let the model see the error.")
         st.error(escape_markdown(f"{problem} {remedy}".rstrip()), icon=":material/error:")
 
     def run() -> None:
@@ -136,7 +134,7 @@ def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox
 
     with st.container(horizontal=True):
         st.button(
-            _("Run"),
+            _("Allow"),
             key=f"{key}-run",
             type="primary",
             icon=":material/play_arrow:",
@@ -144,9 +142,9 @@ def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox
             on_click=run,
         )
         _draw_denying(call, key, settle, _("optional"))
-        with st.popover(_("Answer myself"), icon=":material/edit:", key=f"{key}-answering"):
-            st.text_area(_("Output, as the model will read it"), key=f"{key}-output", persist_state="session")
-            st.button(_("Give this answer"), key=f"{key}-answer", on_click=answer)
+        with st.popover(_("Provide a result"), icon=":material/edit:", key=f"{key}-answering"):
+            st.text_area(_("Result sent to the model"), key=f"{key}-output", persist_state="session")
+            st.button(_("Send result"), key=f"{key}-answer", on_click=answer)
 
 
 def _draw_decided(call: Call, key: str, decision: Decision) -> None:
@@ -158,7 +156,7 @@ def _draw_decided(call: Call, key: str, decision: Decision) -> None:
         case CallDenied():
             words = N_("**{function}** will be denied")
         case CallAnswered():
-            words = N_("**{function}** will get your answer")
+            words = N_("**{function}** will get your result")
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(f":material/check: {_(words, function=escape_markdown(call.name))}")
         st.button(_("Change"), key=f"{key}-change", type="tertiary", on_click=partial(_take_back, key))
@@ -179,7 +177,7 @@ def _problem(name: str, arguments: str, toolbox: Toolbox) -> str:
         try:
             validate_arguments(toolbox[name], arguments)
         except InvalidArguments as error:
-            return str(error)
+            return translate(error.text)
     return ""
 
 

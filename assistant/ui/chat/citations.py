@@ -109,7 +109,7 @@ def _offer_file(citation: Citation, key: str, fetch: Fetch | None) -> None:
     try:
         data = fetch(citation.container, citation.file_id)
     except BackendError as error:
-        st.error(escape_markdown(_("{name} cannot be fetched. {why}", name=name, why=translate(error.text))))
+        st.error(escape_markdown(_("Could not fetch {name}. {why}", name=name, why=translate(error.text))))
         return
     if image_type(data):
         st.image(data, alt=name)

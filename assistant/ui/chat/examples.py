@@ -4,14 +4,15 @@ from pathlib import Path
 
 import streamlit as st
 
+from assistant.locale import N_
 from assistant.recordings.recording import Recording, sample_files
 from assistant.session import ChatSession
 from assistant.ui import keys
 from assistant.ui.language import _, translate
 
 EXAMPLES = [
-    "What's the weather in Tokyo and Paris, and then find me a hotel in the warmer one",
-    "What time is it in Oslo, and what's on in Lisbon?",
+    N_("What's the weather in Tokyo and Paris, and then find me a hotel in the warmer one"),
+    N_("What time is it in Oslo, and what's on in Lisbon?"),
     "京都の今の時間と、イベントを教えて",
     'calculate(expression="(19.5 + 3) * 4")',
 ]
@@ -21,7 +22,7 @@ def draw_examples(session: ChatSession) -> str:
     """Draw the examples and return the question that the user clicked, or an empty text."""
     question = ""
     with st.container(horizontal=True, key=keys.EXAMPLES):
-        for number, example in enumerate(EXAMPLES):
+        for number, example in enumerate(map(translate, EXAMPLES)):
             if st.button(example, key=keys.example(number)):
                 question = example
         for name, path in sample_files().items() if session.settings.demo else ():

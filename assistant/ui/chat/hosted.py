@@ -105,7 +105,7 @@ def _words(call: HostedCall) -> str:
         case "web_search", "open_page":
             return _("Opened {host}", host=url_host(call.asked) or _("a page"))
         case "web_search", "find_in_page":
-            return _("Looked through a page")
+            return _("Searched in a page")
         case "web_search", _:
             return _("Searching the web") if running else _("Searched the web")
         case "file_search", _:
@@ -113,8 +113,8 @@ def _words(call: HostedCall) -> str:
         case "code_interpreter", _:
             return _("Writing and running code") if running else _("Ran code")
         case "image_generation", _:
-            return _("Making a picture") if running else _("Made a picture")
-    return _("Asking {server}", server=call.name) if running else call.name
+            return _("Generating an image") if running else _("Generated an image")
+    return _("Calling {server}", server=call.name) if running else call.name
 
 
 def _label(call: HostedCall) -> str:

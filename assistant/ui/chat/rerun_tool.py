@@ -40,5 +40,5 @@ def _draw_call(call: Call, key: str, toolbox: Toolbox, time_limit: float) -> Non
     result = st.session_state.get(f"{key}-result")
     if isinstance(result, ToolResult):  # not, after an edit reloaded the package
         with st.container(border=True):
-            st.caption(_("This is what it gives now. The model was not told."))
+            st.caption(_("Result of the new run, not sent to the model."))
             draw_output(result, f"{call.name} output", f"{key}-output")

@@ -30,9 +30,9 @@ WRITING_LENGTH = 1_000
 _ENDINGS: dict[Outcome, str] = {
     "done": "",
     "failed": N_("failed"),
-    "timeout": N_("took too long"),
-    "invalid": N_("wrong arguments"),
-    "unknown": N_("no such function"),
+    "timeout": N_("timed out"),
+    "invalid": N_("invalid arguments"),
+    "unknown": N_("unknown function"),
     "stopped": N_("stopped"),
     "denied": N_("denied"),
 }
@@ -70,16 +70,16 @@ class ToolCallView:
 
     def wait(self) -> None:
         """Show that the call waits for a person's decision."""
-        self._expander.update(f"{label_of(self._name, self._arguments)} · {_('waits for you')}", "waiting")
+        self._expander.update(f"{label_of(self._name, self._arguments)} · {_('needs approval')}", "waiting")
 
     def decide(self, decision: Decision) -> None:
         """Show what a person decided."""
         match decision:
             case CallApproved(_, arguments) if arguments:
-                self._decided = _("arguments changed by you")
+                self._decided = _("arguments edited by you")
                 self.ask(arguments)
             case CallAnswered():
-                self._decided = _("answered by you")
+                self._decided = _("result provided by you")
 
     def finish(self, result: ToolResult) -> None:
         """Show the result."""
@@ -95,7 +95,7 @@ class ToolCallView:
                 draw_output(result, f"{self._name} output", f"{self._key}-output")
             if self._session and self._session.inspector_open:
                 st.button(
-                    _("Its events"),
+                    _("Show events"),
                     key=f"{self._key}-events",
                     type="tertiary",
                     icon=":material/timeline:",
@@ -121,7 +121,7 @@ def draw_output(result: ToolResult, name: str, key: str) -> None:
     if result.views:
         for number, view in enumerate(result.views):
             draw_view(view, f"{key}-{number}")
-        st.caption(_("What the model reads"))
+        st.caption(_("Result sent to the model"))
         _draw_text(text, name, key)
         return
     if is_error_output(result.output):
@@ -154,7 +154,7 @@ def _offer_rest(text: str, name: str, key: str, language: str | None) -> None:
     st.caption(first_of(SHOWN_LENGTH, len(text)))
     ending, mime = ("json", "application/json") if language == "json" else ("txt", "text/plain")
     st.download_button(
-        _("Save all of it"),
+        _("Save all"),
         text,
         file_name=re.sub(r"\W+", "_", name) + f".{ending}",
         mime=mime,
@@ -171,7 +171,7 @@ def newest_of(text: str) -> str:
 
 def first_of(shown: int, count: int) -> str:
     """That this is the beginning of a text alone."""
-    return _("These are the first {shown} of {count} characters.", shown=f"{shown:,}", count=f"{count:,}")
+    return _("Showing the first {shown} of {count} characters.", shown=f"{shown:,}", count=f"{count:,}")
 
 
 def _table(value: Any) -> list[dict[str, Any]]:

@@ -51,7 +51,7 @@ def draw_view(view: View, key: str) -> None:
         st.caption(escape_markdown(_("Not shown: {why}", why=str(reason))))
     except Exception:  # as many as there are ways to damage what was stored
         log.exception("a view of the kind %s cannot be drawn", view.kind)
-        words = _("There is a {kind} here that cannot be shown.", kind=_(_KINDS[view.kind]))
+        words = _("This {kind} cannot be shown.", kind=_(_KINDS[view.kind]))
         st.caption(escape_markdown(words))
 
 

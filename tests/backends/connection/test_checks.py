@@ -87,7 +87,7 @@ def test_a_key_that_the_server_checks_late_is_reported_as_wrong(
 
 
 def test_an_unreachable_server_ends_the_test(client_for: ClientFactory) -> None:
-    reason = "HOST cannot be reached. Is the server running, the address right, the network up?"
+    reason = "HOST cannot be reached. Check that the server is running and the address is correct."
     client = client_for(f"http://127.0.0.1:{closed_port()}/v1")
     assert results(client, "gpt-6-luna") == [("Server", False, reason)]
 

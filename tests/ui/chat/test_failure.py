@@ -177,7 +177,7 @@ def test_a_server_that_is_not_there_is_named(connect_to: Connect) -> None:
     client_of(assistant).max_retries = 0
     assert fail(assistant, Thread()) == RunFailed(
         "unreachable",
-        f"127.0.0.1:{port} cannot be reached. Is the server running, the address right, the network up?",
+        f"127.0.0.1:{port} cannot be reached. Check that the server is running and the address is correct.",
         retry=True,
     )
 

@@ -132,7 +132,7 @@ def test_code_its_output_its_pictures_and_its_files(server: ModelServer, open_pa
     server.files.clear()
     page.button(key="sources-1-0").click().run()
     assert [each.value.replace("\\", "") for each in page.error] == [
-        "a.csv cannot be fetched. Its container is gone; such files are kept for 20 minutes."
+        "Could not fetch a.csv. Its container is gone; such files are kept for 20 minutes."
     ]
 
 
@@ -144,7 +144,7 @@ def test_a_card_asks_leave_for_a_remote_tool(
     server.plays(calls(item), text("Well."))
     page = ask(open_page(OPENAI_BASE_URL=server.url, ASSISTANT_HOSTED_TOOLS=WIKI), "Look it up.")
     [step] = [each for each in page.expander if "wiki" in each.label]
-    assert label(step) == '**wiki: read**(about="**Oslo**") · waits for you'
+    assert label(step) == '**wiki: read**(about="**Oslo**") · needs approval'
     key = next(each.key for each in page.button if each.key and each.key.endswith("-run"))
     assert [each.label for each in page.button if each.key == key] == ["Allow"]
     assert not page.text_area

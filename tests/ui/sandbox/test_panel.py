@@ -153,8 +153,8 @@ def test_every_call_can_wait_for_the_user_who_provides_its_result(
     server.plays(calls(call("not_written_yet", city="Oslo")), text("Sunny, then."))
     ask(page, "Weather?")
     page.run()
-    waiting = next(each for each in page.expander if "waits" in each.label)
-    assert label(waiting) == '**not_written_yet**(city="Oslo") · waits for you'
+    waiting = next(each for each in page.expander if "approval" in each.label)
+    assert label(waiting) == '**not_written_yet**(city="Oslo") · needs approval'
     output = next(each for each in page.text_area if str(each.key).endswith("output"))
     output.set_value('{"weather": "sunny"}').run()
     next(each for each in page.button if str(each.key).endswith("answer")).click().run()
