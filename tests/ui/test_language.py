@@ -29,9 +29,9 @@ def test_the_browsers_language_decides(
 
 def test_parameters_are_inserted_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(language, "language", lambda: "ja")
-    assert language._("{name} is empty.", name="{name} {0}") == "{name} {0} は空です。"
+    assert language._("Running {function}", function="{x} {0}") == "{x} {0} を実行しています"
     assert language._("{nobody} has translated this.") == "{nobody} has translated this."
-    assert language.ngettext("{count} remark", "{count} remarks", 2) == "指摘 2 件"
+    assert language.ngettext("about {count} token", "about {count} tokens", 2) == "約 2 トークン"
     assert language.translate(N_("Stopped.")) == "停止しました。"
 
 
