@@ -14,33 +14,40 @@ from assistant.locale import N_, N_plural, Sentence, UserText, translate
 from assistant.locale.sentences import MAX_NESTING, MAX_SENTENCE_CHARS
 
 BUSY = N_("{host} failed. Try again in a moment. It says: {message}", host="localhost", message="no {0}")
-NESTED = N_("{name} is not attached: {taker} takes no {kind}.", name="a.png", taker="X", kind=N_("images"))
+NESTED = N_("{doing}: {how_far}", doing=N_("Running {function}", function="f"), how_far=N_("seconds"))
 ADAPTER: TypeAdapter[str] = TypeAdapter(UserText)
 
 
 def test_a_sentence_is_its_english_text() -> None:
     assert BUSY == "localhost failed. Try again in a moment. It says: no {0}"
-    assert NESTED == "a.png is not attached: X takes no images."
+    assert NESTED == "Running f: seconds"
     assert N_("{nobody} fills this in.") == "{nobody} fills this in."
 
 
-@pytest.mark.parametrize(("count", "expected"), [(0, "0 remarks"), (1, "1 remark"), (2, "2 remarks")])
+@pytest.mark.parametrize(
+    ("count", "expected"), [(0, "about 0 tokens"), (1, "about 1 token"), (2, "about 2 tokens")]
+)
 def test_the_plural_is_used_unless_the_count_is_one(count: int, expected: str) -> None:
-    sentence = N_plural("{count} remark", "{count} remarks", count)
+    sentence = N_plural("about {count} token", "about {count} tokens", count)
     assert sentence == expected
-    assert translate(sentence, "ja") == f"指摘 {count} 件"
+    assert translate(sentence, "ja") == f"約 {count} トークン"
 
 
 def test_a_sentence_is_translated_with_its_parameters() -> None:
     assert translate(BUSY, "ja") == (
         "localhost でエラーが起きました。少し待って、もう一度お試しください。サーバーの応答：no {0}"
     )
-    assert translate(NESTED, "ja") == "a.png は添付できません。Xでは画像を扱えません。"
+    assert translate(NESTED, "ja") == "f を実行しています：秒"
     assert translate(BUSY, "en") == str(BUSY)
 
 
 def test_text_without_a_translation_stays_as_it_is() -> None:
-    texts = ["", "{x} is empty.", "Not in the catalogue.", N_("Not in the {place}.", place="catalogue")]
+    texts = [
+        "",
+        "{x} is not in the catalogue.",
+        "Not in the catalogue.",
+        N_("Not in the {place}.", place="catalogue"),
+    ]
     assert [translate(text, "ja") for text in texts] == texts
     assert translate("Stop", "ja") == "停止"
 
@@ -88,12 +95,15 @@ STORED = [
         NESTED,
         {
             "template": NESTED.template,
-            "params": {"name": "a.png", "taker": "X", "kind": {"template": "images"}},
+            "params": {
+                "doing": {"template": "Running {function}", "params": {"function": "f"}},
+                "how_far": {"template": "seconds"},
+            },
         },
     ),
     (
-        N_plural("{count} remark", "{count} remarks", 2),
-        {"template": "{count} remark", "plural": "{count} remarks", "params": {"count": 2}},
+        N_plural("about {count} token", "about {count} tokens", 2),
+        {"template": "about {count} token", "plural": "about {count} tokens", "params": {"count": 2}},
     ),
 ]
 
@@ -109,7 +119,7 @@ def test_a_sentence_is_stored_with_its_parameters(text: str, stored: object) -> 
 
 
 def test_a_sentence_that_is_too_long_is_stored_as_text() -> None:
-    long = N_("{name} is empty.", name="x" * MAX_SENTENCE_CHARS)
+    long = N_("Running {function}", function="x" * MAX_SENTENCE_CHARS)
     assert ADAPTER.dump_python(long) == str(long)
 
 
