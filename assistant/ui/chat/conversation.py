@@ -96,6 +96,7 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
     ``watch`` is called now and then while an answer streams, to update what is drawn beside it.
     """
     session.follower = None
+    draw_live_region()  # here, because a fragment can't write to what only the page has drawn
     if session.page_outdated:
         session.page_outdated = False
         st.rerun()
