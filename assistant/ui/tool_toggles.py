@@ -26,7 +26,7 @@ def draw_tool_toggles(session: ChatSession) -> None:
     enabled = session.enabled_tools
     label = _("Tools · none on")
     if enabled:
-        names = ", ".join(map(_name, enabled))
+        names = _(", ").join(map(_name, enabled))
         label = _("Tools · {count} on ({names})", count=len(enabled), names=names)
     with st.popover(escape_markdown(label), key=keys.TOOLS, type="tertiary", icon=":material/build:"):
         st.caption(_("These tools run on the server. Some cost extra on top of tokens."))
@@ -51,7 +51,7 @@ def _switch(session: ChatSession, tool: HostedTool, key: str) -> None:
 
 def _name(tool: HostedTool) -> str:
     if tool.kind == "mcp":
-        return tool.label
+        return tool.label[:1].upper() + tool.label[1:]
     if tool.kind == "file_search" and tool.where:
         return _("File search in {name}", name=tool.where)
     return translate(_NAMES[tool.kind])

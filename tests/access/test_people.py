@@ -26,7 +26,7 @@ from assistant.storage.search import ThreadSummary
 from assistant.storage.store import Store
 from assistant.ui import keys
 from assistant.ui.sandbox.function_runner import RunnerState
-from assistant.ui.sidebar import ThreadListState
+from assistant.ui.sidebar.thread_list import ThreadList
 from tests.conftest import need
 from tests.servers.agents import AgentsServer
 from tests.servers.responses import ModelServer, call, calls, text
@@ -273,14 +273,14 @@ def test_a_session_in_which_somebody_else_signs_in_keeps_nothing_of_the_first(
     chat.opened_recordings = [Recording("conv_hush")]
     states = page.session_state[keys.PAGE].states
     states[RunnerState] = RunnerState("calculate", arguments={"calculate": "Hush"})
-    states[ThreadListState].on_server = [ThreadSummary("hush", "Hush", 0.0)]
+    states[ThreadList].on_server = [ThreadSummary("hush", "Hush", 0.0)]
     page.run()
     assert "hush" in sent(page).lower()
     page.user = BOB
     page.run()
     assert not page.exception
     states = page.session_state[keys.PAGE].states
-    assert states[ThreadListState] == ThreadListState()
+    assert states[ThreadList] == ThreadList()
     assert RunnerState not in states
     assert session_of(page) is not chat
     assert "hush" not in sent(page).lower()

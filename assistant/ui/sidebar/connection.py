@@ -9,15 +9,14 @@ from dataclasses import dataclass, field, replace
 import streamlit as st
 
 from assistant.backends.connection.local_servers import LocalServer, find_local_servers
-from assistant.backends.connection.models import ListedModel, reasoning_efforts
-from assistant.backends.connection.override import ConnectionOverride, display_host, form_text
-from assistant.errors import BackendError
+from assistant.backends.connection.override import ConnectionOverride, display_host
 from assistant.locale import N_
 from assistant.markdown.escape import escape_markdown
 from assistant.settings import Settings
 from assistant.ui import keys
-from assistant.ui.connection_test import draw_last_test, run_test
 from assistant.ui.language import _, translate
+from assistant.ui.sidebar.connection_test import draw_last_test, run_test
+from assistant.ui.sidebar.model_choice import draw_model, draw_refresh, forget_models
 from assistant.ui.state import state_of
 
 PROVIDERS = {
@@ -27,27 +26,13 @@ PROVIDERS = {
     "local": N_("Local server"),
     "url": N_("Custom URL"),
 }
-LIST_SECONDS = 5.0
-"""How long the page waits for a list of models."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelList:
-    """The models of a server, or why there are none."""
-
-    server: ConnectionOverride
-    models: list[ListedModel]
-    error: str = ""
 
 
 @dataclass(slots=True)
-class ConnectionState:
+class ConnectionPanel:
     """What the panel remembers in this session."""
 
     local_servers: list[LocalServer] | None = None
-    models: ModelList | None = None
-    model_of: ConnectionOverride | None = None
-    """The server that the selected model was suggested for."""
     close: bool = False
     """Whether to close the panel in the next run, after a connection was chosen."""
 
@@ -85,7 +70,7 @@ def draw_connection(
     ``protocol`` is the label of the connected server's protocol. The caller keeps the connection in the session
     only, and runs the script again if it has changed.
     """
-    state = state_of(ConnectionState)
+    state = state_of(ConnectionPanel)
     if state.close:
         st.session_state[keys.CONNECTION_PANEL] = False
         state.close = False
@@ -120,7 +105,7 @@ def _draw_form(form: _Form) -> ConnectionOverride | None:
     problem = server.input_error() if server and provider != "configured" else ""
     connection = server
     if server and not server.demo and (provider != "configured" or form.localhost):
-        connection = _draw_model(server, form.connected, provider, listed=not problem)
+        connection = draw_model(server, form.connected, listed=not problem, refreshable=provider != "local")
     elif server and provider == "configured":
         connection = replace(server, model=form.configured.model, effort=form.configured.effort)
     # Each test costs the owner something, so visitors may not test the owner's connection.
@@ -210,7 +195,7 @@ def _draw_local_server(form: _Form) -> ConnectionOverride | None:
     servers = {server.name: server for server in form.local_servers}
     if not servers:
         st.caption(_("No local server found on the default ports of Ollama, LM Studio, llama.cpp and vLLM."))
-        _draw_refresh()
+        draw_refresh(_forget_local_servers)
         return None
     if st.session_state.get(keys.CONNECTION_LOCAL) not in servers:
         used = [
@@ -225,103 +210,18 @@ def _draw_local_server(form: _Form) -> ConnectionOverride | None:
         key=keys.CONNECTION_LOCAL,
         format_func=lambda name: f"{name} ({display_host(servers[name].base_url)})",
     )
-    _draw_refresh()
+    draw_refresh(_forget_local_servers)
     return ConnectionOverride(servers[name].base_url)
-
-
-def _draw_refresh() -> None:
-    st.button(
-        _("Refresh"),
-        key=keys.CONNECTION_REFRESH,
-        type="tertiary",
-        icon=":material/refresh:",
-        on_click=_forget_lists,
-    )
-
-
-def _forget_lists() -> None:
-    """Forget the servers and models that were found, so that they are looked up again."""
-    state = state_of(ConnectionState)
-    state.local_servers = state.models = None
 
 
 def _local_servers() -> list[LocalServer]:
     """Return the servers on this machine, looked up once in a session until a refresh."""
-    state = state_of(ConnectionState)
-    if state.local_servers is None:
-        state.local_servers = find_local_servers()
-    return state.local_servers
+    panel = state_of(ConnectionPanel)
+    if panel.local_servers is None:
+        panel.local_servers = find_local_servers()
+    return panel.local_servers
 
 
-# --- the model --------------------------------------------------------------------------------------
-
-
-def _draw_model(
-    server: ConnectionOverride, connected: Settings, provider: str, listed: bool
-) -> ConnectionOverride:
-    """Draw the choice of a model and its reasoning effort, and return the server with both."""
-    is_same_server = server.has_same_server(connected) and not connected.demo
-    with st.container(gap=None):  # always one element, so that the list below does not move while typing
-        found = _models(server) if listed else ModelList(server, [])
-    models = {model.id: model for model in found.models}
-    selected = _suggest_model(server, list(models), connected, is_same_server)
-    model = st.selectbox(
-        _("Model"),
-        [*models, *([selected] if selected and selected not in models else [])],
-        key=keys.CONNECTION_MODEL,
-        accept_new_options=True,
-        placeholder=_("Enter a model name"),
-    )
-    if found.error:
-        st.caption(f":material/warning: {escape_markdown(translate(found.error))}")
-        if provider != "local":
-            _draw_refresh()
-    if model in models and (warning := models[model].warning):
-        st.warning(f":small[{escape_markdown(translate(warning))}]", icon=":material/event_busy:")
-    model = (model or "").strip()
-    effort = connected.effort if is_same_server and model == connected.model else ""
-    if options := reasoning_efforts(model):
-        if st.session_state.get(keys.CONNECTION_EFFORT) not in ("", *options):
-            st.session_state[keys.CONNECTION_EFFORT] = effort if effort in options else ""
-        effort = st.selectbox(
-            _("Reasoning effort"),
-            ["", *options],
-            key=keys.CONNECTION_EFFORT,
-            format_func=lambda option: option or _("Model default"),
-        )
-    return replace(server, model=model, effort=effort)
-
-
-def _suggest_model(
-    server: ConnectionOverride, listed: list[str], connected: Settings, is_same_server: bool
-) -> str | None:
-    """Select a likely model after the server has changed; return the selected one."""
-    state = state_of(ConnectionState)
-    selected: str | None = st.session_state.get(keys.CONNECTION_MODEL)
-    if selected and state.model_of == server:
-        return selected
-    default = Settings().model
-    likely = [connected.model] if is_same_server else []
-    likely += [model for model in (selected, connected.model, default) if model in listed]
-    likely += listed or ([] if server.base_url else [default])
-    suggested = next(filter(None, likely), None)
-    if suggested != selected:  # assigning the same value again would discard what is being typed
-        st.session_state[keys.CONNECTION_MODEL] = suggested
-    state.model_of = server
-    return suggested
-
-
-def _models(server: ConnectionOverride) -> ModelList:
-    """Return a server's models, fetched once until the server changes or a refresh."""
-    state = state_of(ConnectionState)
-    if state.models and state.models.server == server:
-        return state.models
-    from assistant.backends.client import connect  # loads the SDK
-    from assistant.backends.connection.model_list import fetch_models
-
-    with st.spinner(_("Loading models…")), connect(server.settings(Settings())) as client:
-        try:
-            state.models = ModelList(server, fetch_models(client, LIST_SECONDS))
-        except BackendError as error:
-            state.models = ModelList(server, [], form_text(error))
-    return state.models
+def _forget_local_servers() -> None:
+    state_of(ConnectionPanel).local_servers = None
+    forget_models()

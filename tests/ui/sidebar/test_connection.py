@@ -8,8 +8,8 @@ from streamlit.testing.v1 import AppTest
 from assistant.backends.connection.local_servers import LocalServer, find_local_servers
 from assistant.backends.connection.override import ConnectionOverride, display_host
 from assistant.settings import Settings
-from assistant.ui import connection
-from assistant.ui.connection import PROVIDERS
+from assistant.ui.sidebar import connection
+from assistant.ui.sidebar.connection import PROVIDERS
 from tests.servers.listing import KEY, ListingServer, closed_port, port_of
 from tests.servers.responses import error, text
 from tests.ui.page import sent
@@ -24,7 +24,7 @@ def server() -> Iterator[ListingServer]:
 def _app() -> None:
     import streamlit as st
 
-    from assistant.ui.connection import draw_connection
+    from assistant.ui.sidebar.connection import draw_connection
 
     before = st.session_state.get("choice")
     with st.sidebar:
