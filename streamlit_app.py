@@ -3,8 +3,8 @@
 import streamlit as st
 
 from assistant.ui.chat.conversation import conversation, draw_history
-from assistant.ui.header import configure_page, draw_header, draw_open_error
-from assistant.ui.login import is_localhost, require_user
+from assistant.ui.page.header import configure_page, draw_header, draw_open_error
+from assistant.ui.page.login import is_localhost, require_user
 from assistant.ui.resources import application
 from assistant.ui.sidebar.panel import draw_sidebar
 from assistant.ui.state import chat_session

@@ -466,7 +466,7 @@ def test_a_message_shows_its_images_and_names_its_files() -> None:
     def page() -> None:
         import streamlit as st
 
-        from assistant.ui.attachments import draw_attachments
+        from assistant.ui.composer.attachments import draw_attachments
 
         draw_attachments(st.session_state.message)
 

@@ -20,7 +20,7 @@ from assistant.access.auth import (
 )
 from assistant.errors import SettingsError
 from assistant.settings import Settings
-from assistant.ui import login
+from assistant.ui.page import login
 from tests.conftest import need
 from tests.servers.responses import ModelServer, text
 from tests.ui.page import Open, ask, sent, shown

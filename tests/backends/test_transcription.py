@@ -141,7 +141,7 @@ def page() -> None:
     import streamlit as st
     from streamlit.typing import ChatInputValue
 
-    from assistant.ui.composer import draw_unsent, read_submission
+    from assistant.ui.composer.message_input import draw_unsent, read_submission
 
     session = st.session_state.session
     value = None

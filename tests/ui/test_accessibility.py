@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 from assistant.events import Ending, RunCompleted, RunFailed, RunPaused
 from assistant.messages import Message, Text
 from assistant.runs.loop import STOPPED
-from assistant.ui.accessibility import MAX_SUMMARY_CHARS, first_sentence
+from assistant.ui.page.accessibility import MAX_SUMMARY_CHARS, first_sentence
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_an_answer_is_announced_by_its_first_sentence(text: str, expected: str) 
 
 
 def app(message):  # type: ignore[no-untyped-def]
-    from assistant.ui.accessibility import announce_ending, draw_live_region
+    from assistant.ui.page.accessibility import announce_ending, draw_live_region
 
     draw_live_region()
     announce_ending(message)
@@ -51,7 +51,7 @@ def test_the_ending_of_an_answer_is_announced(text: str, ending: Ending, expecte
 
 def test_without_a_live_region_nothing_is_announced() -> None:
     def script() -> None:
-        from assistant.ui.accessibility import announce
+        from assistant.ui.page.accessibility import announce
 
         announce("Thinking")
 
@@ -66,7 +66,7 @@ def test_an_ending_is_announced_again_when_the_script_runs_again() -> None:
 
         from assistant.events import RunCompleted
         from assistant.messages import Message, Text
-        from assistant.ui.accessibility import announce_ending, draw_live_region
+        from assistant.ui.page.accessibility import announce_ending, draw_live_region
 
         draw_live_region()
         if st.session_state.setdefault("first", True):

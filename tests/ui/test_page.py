@@ -244,7 +244,7 @@ def test_a_wrong_setting_is_a_sentence_on_the_page(
 def test_settings_come_from_the_environment_then_the_secrets_then_the_file(
     open_page: Open, tmp_path: Path, server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assistant.ui.login.is_localhost", lambda: True)
+    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
     (tmp_path / ".env").write_text(
         "ASSISTANT_NAME=From the file\nOPENAI_MODEL=from-the-file\nOPENAI_API_KEY=sk-x\n"
     )
@@ -450,7 +450,7 @@ def test_a_database_that_cannot_be_used_is_told_and_the_page_goes_on(
 def test_the_threads_are_listed_opened_found_renamed_and_deleted(
     server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assistant.ui.login.is_localhost", lambda: True)
+    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
     server.plays(calls(call("calculate", expression="6*7")), text("It is 42."), text("Hello."))
     page = ask(open_page(OPENAI_BASE_URL=server.url), "6*7?")
     first = address(page)
@@ -478,7 +478,7 @@ def test_the_threads_are_listed_opened_found_renamed_and_deleted(
 def test_threads_are_listed_by_their_age_and_those_of_one_title_told_apart(
     open_page: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("assistant.ui.login.is_localhost", lambda: True)
+    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
     page, url = open_page(), f"sqlite:///{tmp_path}/threads.sqlite"
     with closing(Store(url)) as store, closing(sqlite3.connect(tmp_path / "threads.sqlite")) as file:
         for name, title, days in (
@@ -514,7 +514,7 @@ def test_nobody_but_the_machines_owner_is_shown_a_list(server: ModelServer, open
 def test_a_thread_is_taken_away_and_brought_back_and_goes_on(
     server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("assistant.ui.login.is_localhost", lambda: True)
+    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
     server.plays(calls(call("calculate", expression="6*7")), text("It is 42."), text("Sure."))
     page = ask(open_page(OPENAI_BASE_URL=server.url), "6*7?")
     before = shown(page)
@@ -539,7 +539,7 @@ def test_a_thread_is_taken_away_and_brought_back_and_goes_on(
 def test_an_agents_sessions_are_found_at_the_server_and_gone_on_with(
     open_page: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("assistant.ui.login.is_localhost", lambda: True)
+    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
     with AgentsServer() as server:
         server.plays(calls(call("calculate", expression="6*7")), text("It is 42."), text("Sure."))
         named = {"OPENAI_BASE_URL": server.url, "OPENAI_AGENT_ID": "agent_1"}
@@ -574,7 +574,7 @@ def test_an_assistant_of_the_old_protocol_answers_with_its_functions(open_page: 
 def test_a_file_that_is_no_thread_is_refused_in_a_sentence(
     open_page: Open, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
-    monkeypatch.setattr("assistant.ui.login.is_localhost", lambda: True)
+    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
     page = open_page()
     page.file_uploader(key="import").upload("thread.json", content).run()
     assert len(page.toast) == 1

@@ -41,15 +41,15 @@ from assistant.markdown.block_splitter import BlockSplitter
 from assistant.markdown.escape import escape_markdown
 from assistant.markdown.sanitizer import MarkdownSanitizer
 from assistant.session import ChatSession
-from assistant.ui.accessibility import announce
 from assistant.ui.chat.citations import Marks, Sources
 from assistant.ui.chat.failure import draw_failure
 from assistant.ui.chat.hosted import HostedSteps, in_progress
 from assistant.ui.chat.reasoning import ReasoningBlock
 from assistant.ui.chat.tool_call import ToolCallView
 from assistant.ui.language import _, translate
+from assistant.ui.page.accessibility import announce
+from assistant.ui.page.thread_url import set_thread_url
 from assistant.ui.streamlit_private import Chunk, end_text_block
-from assistant.ui.thread_url import set_thread_url
 
 MAX_NAMED_CALLS = 3
 """Maximum number of calls named in the status line."""

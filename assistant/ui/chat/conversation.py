@@ -18,7 +18,6 @@ from assistant.messages import Message
 from assistant.runs.worker import LiveRun
 from assistant.session import ChatSession
 from assistant.ui import keys
-from assistant.ui.accessibility import announce_ending, draw_live_region
 from assistant.ui.chat.answer import AnswerPlace, answer_chunks
 from assistant.ui.chat.approval import draw_approval
 from assistant.ui.chat.branches import draw_branches
@@ -27,8 +26,10 @@ from assistant.ui.chat.footer import draw_footer
 from assistant.ui.chat.message import draw_message
 from assistant.ui.chat.queue import draw_queue
 from assistant.ui.chat.rerun_tool import draw_rerun_tool
-from assistant.ui.composer import draw_composer, draw_unsent
+from assistant.ui.composer.message_input import draw_composer, draw_unsent
+from assistant.ui.composer.tool_toggles import draw_tool_toggles
 from assistant.ui.language import _
+from assistant.ui.page.accessibility import announce_ending, draw_live_region
 from assistant.ui.quotas import draw_limit_notice
 from assistant.ui.state import state_of
 from assistant.ui.streamlit_private import (
@@ -41,7 +42,6 @@ from assistant.ui.streamlit_private import (
     rerun_session,
     yield_to_streamlit,
 )
-from assistant.ui.tool_toggles import draw_tool_toggles
 
 MAX_FRAGMENT_MESSAGES = 8
 """Number of messages in the fragment above which the boundary moves: each costs every rerun of the fragment."""

@@ -7,10 +7,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from assistant.session import ChatSession
-from assistant.ui.attachments import draw_attachments
 from assistant.ui.chat.answer import AnswerPlace, answer_chunks
 from assistant.ui.chat.branches import draw_branches, draw_edit_button, draw_editor
 from assistant.ui.chat.footer import draw_footer
+from assistant.ui.composer.attachments import draw_attachments
 
 
 def draw_message(session: ChatSession, position: int) -> None:

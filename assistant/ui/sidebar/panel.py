@@ -6,7 +6,7 @@ from assistant.errors import StoreError
 from assistant.markdown.escape import escape_markdown
 from assistant.session import ChatSession
 from assistant.ui.language import _, draw_language, translate
-from assistant.ui.login import draw_user
+from assistant.ui.page.login import draw_user
 from assistant.ui.sidebar.connection import draw_connection
 from assistant.ui.sidebar.thread_list import draw_threads
 

@@ -150,7 +150,7 @@ def test_an_answer_that_waits_for_a_decision_is_not_asked_for_again(
 def test_all_branches_go_when_their_thread_is_deleted(
     server: ModelServer, page: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assistant.ui.login.is_localhost", lambda: True)
+    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
     server.plays(text("A2b"))
     press(page, "regenerate_3")
     assert len(server.conversations) == 2

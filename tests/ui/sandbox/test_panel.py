@@ -110,7 +110,7 @@ def test_a_sample_recording_is_replayed_with_one_click(open_page: Open) -> None:
 def test_a_fault_is_announced_and_applies_to_this_session_only(
     server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assistant.ui.login.is_localhost", lambda: True)
+    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
     page, other = with_sandbox(open_page(OPENAI_BASE_URL=server.url)), open_page()
     panel(page, "faults")
     page.text_input(key="faults").set_value("cut:5").run()
@@ -135,7 +135,7 @@ def test_only_local_users_can_inject_faults(open_page: Open) -> None:
 def test_an_unknown_fault_is_reported_and_not_injected(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assistant.ui.login.is_localhost", lambda: True)
+    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
     page = panel(with_sandbox(open_page()), "faults")
     page.text_input(key="faults").set_value("explode").run()
     assert page.error[0].value.startswith("There is no fault")

@@ -8,10 +8,10 @@ from assistant.session import ChatSession
 from assistant.settings import Settings
 from assistant.ui import keys
 from assistant.ui.language import _, translate
+from assistant.ui.page.styles import draw_styles
+from assistant.ui.page.thread_url import set_thread_url
 from assistant.ui.quotas import draw_demo_notice
 from assistant.ui.state import page_state
-from assistant.ui.styles import draw_styles
-from assistant.ui.thread_url import set_thread_url
 
 ICON = "✈️"
 
