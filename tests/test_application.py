@@ -1,0 +1,62 @@
+"""What one process shares: read again when it has changed, and one of each."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from assistant.application import MAX_BACKENDS, Application
+from assistant.errors import SettingsError
+from assistant.settings import VARIABLES, Settings
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_a_changed_env_file_counts_from_the_next_configuration(tmp_path: Path) -> None:
+    with closing(Application(tmp_path)) as app:
+        app.configure({})
+        assert (app.settings.name, app.settings.demo) == ("Trip planner", True)
+        (tmp_path / ".env").write_text("ASSISTANT_NAME=Guide\n")
+        app.configure({})
+        assert app.settings.name == "Guide"
+
+
+def test_a_setting_that_cannot_be_used_is_an_error_and_the_settings_before_it_stay(tmp_path: Path) -> None:
+    with closing(Application(tmp_path)) as app:
+        app.configure({})
+        with pytest.raises(SettingsError, match="ASSISTANT_MAX_ROUNDS"):
+            app.configure({"ASSISTANT_MAX_ROUNDS": "many"})
+        assert app.settings.max_rounds == 10
+
+
+def test_the_database_is_opened_once_and_anew_when_its_address_changes(tmp_path: Path) -> None:
+    with closing(Application(tmp_path)) as app:
+        app.configure({})
+        first = app.autosaver
+        app.configure({"ASSISTANT_NAME": "Guide"})
+        assert app.autosaver is first
+        app.configure({"ASSISTANT_DATABASE_URL": f"sqlite:///{tmp_path}/other.sqlite"})
+        assert app.autosaver is not first
+        assert app.autosaver.store is not None
+
+
+def test_sessions_with_the_same_settings_share_a_backend(tmp_path: Path) -> None:
+    with closing(Application(tmp_path)) as app:
+        settings = Settings(api_key="sk-test-key")
+        assert app.backend(settings) is app.backend(Settings(api_key="sk-test-key"))
+        assert app.private_backend(settings) is not app.backend(settings)
+
+
+def test_the_backend_that_was_not_used_for_longest_makes_room(tmp_path: Path) -> None:
+    with closing(Application(tmp_path)) as app:
+        settings = [Settings(api_key="sk-test-key", model=f"m{n}") for n in range(MAX_BACKENDS + 1)]
+        first, second, *_ = backends = [app.backend(each) for each in settings[:-1]]
+        app.backend(settings[0])
+        app.backend(settings[-1])
+        assert app.backend(settings[0]) is first
+        assert app.backend(settings[1]) is not second
+        assert len(set(map(id, backends))) == MAX_BACKENDS

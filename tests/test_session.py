@@ -1,0 +1,332 @@
+"""One user's open chat without a page: what can be done with it, and that nothing typed is lost."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from assistant import Thread
+from assistant.access.auth import User
+from assistant.application import Application
+from assistant.backends.connection.override import ConnectionOverride
+from assistant.errors import LimitExceeded, ThreadBusy
+from assistant.events import CallApproved, RunCompleted, RunFailed, TextDelta
+from assistant.locale import N_
+from assistant.messages import Attachment, Feedback, Message, Text
+from assistant.runs.loop import INTERRUPTED, STOPPED
+from assistant.session import ChatSession, Draft
+from assistant.settings import VARIABLES
+from assistant.storage.store import Store
+from tests.servers.responses import ModelServer, call, calls, error, text
+
+Open = Callable[..., ChatSession]
+SECONDS = 10.0
+
+
+@pytest.fixture
+def open_chat(server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    """Opens chats of one process, connected to the model server, with more settings if given."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-key")
+    app = Application(tmp_path)
+
+    def opened(user: str = "", **settings: str) -> ChatSession:
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        app.configure({})
+        chat = ChatSession(app, User(user))
+        chat.configure(is_localhost=True)
+        return chat
+
+    with closing(app):
+        yield opened
+
+
+def finished(chat: ChatSession) -> ChatSession:
+    """The chat when its answer has ended and is saved."""
+    if run := chat.live_run:
+        assert run.join(SECONDS)
+    return chat
+
+
+def ask(chat: ChatSession, words: str) -> ChatSession:
+    chat.submit(words)
+    return finished(chat)
+
+
+def texts(chat: ChatSession) -> list[str]:
+    return [message.text for message in chat.history]
+
+
+def test_a_message_is_answered_and_the_chat_has_its_id_and_history(
+    server: ModelServer, open_chat: Open
+) -> None:
+    server.plays(text("Hi."))
+    chat = ask(open_chat(), "Hello")
+    assert chat.thread_id == chat.thread.id != ""
+    assert chat.history == [
+        Message.from_user("Hello"),
+        Message("assistant", [Text("Hi.")], RunCompleted()),
+    ]
+    assert (chat.draft, chat.waiting, chat.live_run) == (None, [], None)
+
+
+def test_a_chat_is_opened_again_by_its_id_from_the_process_and_from_the_database(
+    server: ModelServer, open_chat: Open, tmp_path: Path
+) -> None:
+    server.plays(text("Hi."))
+    first = ask(open_chat(), "Hello")
+    second = open_chat()
+    second.open(first.thread_id)
+    assert second.thread is first.thread
+    app = Application(tmp_path)
+    app.configure({})
+    with closing(app):
+        other = ChatSession(app)
+        other.configure(is_localhost=True)
+        other.open(first.thread_id)
+        assert other.thread is not first.thread
+        assert other.history == first.history
+
+
+def test_an_id_without_a_chat_opens_a_new_one_and_the_next_run_of_the_page_keeps_it(
+    server: ModelServer, open_chat: Open
+) -> None:
+    chat = open_chat()
+    chat.open("conv_nowhere")
+    assert (chat.thread_missing, chat.thread_id, chat.history) == (True, "", [])
+    chat.open("")
+    assert not chat.thread_missing
+
+
+def test_a_server_that_cannot_be_asked_for_a_chat_is_an_error_and_not_a_new_chat(open_chat: Open) -> None:
+    chat = open_chat(OPENAI_BASE_URL="http://127.0.0.1:1/v1")
+    chat.open("conv_1")
+    assert chat.open_error is not None
+    assert "127.0.0.1" in chat.open_error.text
+
+
+def test_the_chat_of_another_user_is_unknown(server: ModelServer, open_chat: Open) -> None:
+    server.plays(text("Hi."))
+    first = ask(open_chat("ada"), "Hello")
+    other = open_chat("bob")
+    other.open(first.thread_id)
+    assert (other.thread_missing, other.history) == (True, [])
+
+
+def test_a_message_sent_during_an_answer_waits_and_is_sent_when_it_has_ended(
+    server: ModelServer, open_chat: Open
+) -> None:
+    gate = threading.Event()
+    play = text("One.", gate=gate, gate_after=3)
+    server.plays(play, text("Two."))
+    chat = open_chat()
+    chat.submit("First")
+    assert play.reached.wait(SECONDS)
+    chat.submit("Second")
+    assert (chat.waiting, chat.draft) == (["Second"], None)
+    gate.set()
+    finished(chat).send_next()
+    assert texts(finished(chat)) == ["First", "One.", "Second", "Two."]
+    assert chat.waiting == []
+
+
+def test_a_waiting_message_returns_to_the_input_on_request_and_after_a_stop(
+    server: ModelServer, open_chat: Open
+) -> None:
+    gate = threading.Event()
+    play = text("One.", gate=gate, gate_after=3)
+    server.plays(play)
+    chat = open_chat()
+    chat.submit("First")
+    assert play.reached.wait(SECONDS)
+    for words in ("Second", "Third"):
+        chat.submit(words)
+    chat.unqueue("Second")
+    assert (chat.take_draft(), chat.waiting) == (Draft("Second", ""), ["Third"])
+    chat.stop()
+    assert chat.history[-1].ending == STOPPED
+    chat.open()
+    draft = chat.take_draft()
+    assert draft is not None
+    assert (draft.text, chat.waiting, chat.take_draft()) == ("Third", [], None)
+    gate.set()
+
+
+def test_files_cannot_wait_and_are_kept_with_the_text(server: ModelServer, open_chat: Open) -> None:
+    gate = threading.Event()
+    play = text("One.", gate=gate, gate_after=3)
+    server.plays(play)
+    chat = open_chat()
+    chat.submit("First")
+    assert play.reached.wait(SECONDS)
+    file = Attachment("a.txt", "text/plain", "YQ==")
+    chat.submit("Second", [file])
+    assert (chat.attachments, chat.waiting) == ([file], [])
+    assert chat.draft is not None
+    assert chat.draft.text == "Second"
+    chat.detach(0)
+    assert chat.attachments == []
+    gate.set()
+    finished(chat)
+
+
+def test_at_a_limit_the_message_returns_to_the_input(server: ModelServer, open_chat: Open) -> None:
+    server.plays(text("One."))
+    chat = ask(open_chat(ASSISTANT_LIMIT_ALL="1 message/day"), "First")
+    chat.submit("Second")
+    assert chat.draft == Draft("Second", N_("Not sent. Your message is back in the input."))
+    assert isinstance(chat.take_limit(), LimitExceeded)
+    assert chat.take_limit() is None
+    assert texts(chat) == ["First", "One."]
+    with pytest.raises(LimitExceeded):
+        chat.regenerate(1)
+
+
+def test_a_failed_answer_is_tried_again(server: ModelServer, open_chat: Open) -> None:
+    server.plays(error(400, "No."), text("Yes."))
+    chat = ask(open_chat(), "Go")
+    assert isinstance(chat.history[-1].ending, RunFailed)
+    chat.retry()
+    assert texts(finished(chat)) == ["Go", "Yes."]
+
+
+def test_an_edit_and_a_regenerated_answer_are_branches_between_which_one_switches(
+    server: ModelServer, open_chat: Open
+) -> None:
+    server.plays(text("One."), text("Two."), text("Three."))
+    chat = ask(open_chat(), "First")
+    chat.regenerate(1)
+    assert texts(finished(chat)) == ["First", "Two."]
+    chat.switch(1, 0)
+    assert texts(chat) == ["First", "One."]
+    chat.edit(0, "Other")
+    assert texts(finished(chat)) == ["Other", "Three."]
+    chat.switch(0, 0)
+    assert texts(chat) == ["First", "One."]
+
+
+def test_nothing_is_changed_while_an_answer_is_being_written(server: ModelServer, open_chat: Open) -> None:
+    gate = threading.Event()
+    play = text("One.", gate=gate, gate_after=3)
+    server.plays(play)
+    chat = open_chat()
+    chat.submit("First")
+    assert play.reached.wait(SECONDS)
+    with pytest.raises(ThreadBusy):
+        chat.edit(0, "Other")
+    with pytest.raises(ThreadBusy):
+        chat.regenerate(1)
+    with pytest.raises(ThreadBusy):
+        chat.switch(0, 0)
+    chat.retry()
+    gate.set()
+    assert texts(finished(chat)) == ["First", "One."]
+
+
+def test_a_paused_answer_continues_as_the_user_decides(server: ModelServer, open_chat: Open) -> None:
+    booking = call("book_hotel", hotel_id=11, guest="Ada", check_in="2026-12-01", nights=1)
+    server.plays(calls(booking), text("Done."))
+    chat = ask(open_chat(), "Book it")
+    assert chat.thread.is_paused
+    [open_call] = chat.thread.open_calls()
+    recording = chat.recording
+    chat.decide([CallApproved(open_call.call_id)])
+    finished(chat)
+    assert chat.history[-1].ending == RunCompleted()
+    assert chat.recording is recording, "a paused run continues in its recording"
+
+
+def test_an_answer_whose_process_is_gone_is_marked_as_interrupted(open_chat: Open, tmp_path: Path) -> None:
+    with closing(Store(f"sqlite:///{tmp_path}/threads.sqlite")) as store:
+        store.save(Thread("conv_1", [Message.from_user("Go"), Message("assistant", [Text("So")])]))
+    chat = open_chat()
+    chat.open("conv_1")
+    assert finished(chat).history[-1] == Message("assistant", [Text("So")], INTERRUPTED)
+
+
+def test_a_rating_is_saved(server: ModelServer, open_chat: Open, tmp_path: Path) -> None:
+    server.plays(text("Hi."))
+    chat = ask(open_chat(), "Hello")
+    chat.rate(chat.thread.messages[1], Feedback(True, "Good"))
+    with closing(Store(f"sqlite:///{tmp_path}/threads.sqlite")) as store:
+        saved = store.load(chat.thread_id)
+    assert saved is not None
+    assert saved.messages[1].feedback == Feedback(True, "Good")
+
+
+def test_a_chat_is_renamed_and_deleted_and_a_new_one_is_open(server: ModelServer, open_chat: Open) -> None:
+    server.plays(text("Hi."))
+    chat = ask(open_chat(), "Hello")
+    thread_id = chat.thread_id
+    chat.rename(thread_id, "Trip")
+    assert chat.store is not None
+    assert [summary.title for summary in chat.store.list_threads()] == ["Trip"]
+    chat.delete(thread_id)
+    assert (chat.thread_id, chat.history, chat.notices) == ("", [], [])
+    assert chat.store.list_threads() == []
+
+
+def test_a_recording_is_replayed_in_a_chat_that_is_not_saved(server: ModelServer, open_chat: Open) -> None:
+    server.plays(text("Hi."))
+    chat = ask(open_chat(), "Hello")
+    assert chat.recording is not None
+    before = chat.thread_id
+    requests = len(server.asked)
+    chat.replay(chat.recording, float("inf"))
+    assert chat.thread_id not in ("", before)
+    assert texts(finished(chat)) == ["Hello", "Hi."]
+    assert (chat.thread.backend_state, len(server.asked)) == ({}, requests)
+    assert chat.store is not None
+    assert [summary.id for summary in chat.store.list_threads()] == [before]
+
+
+def test_a_replay_that_is_stopped_leaves_nothing_that_a_real_server_would_be_asked_about(
+    server: ModelServer, open_chat: Open
+) -> None:
+    server.plays(text("Hi."))
+    chat = ask(open_chat(), "Hello")
+    assert chat.recording is not None
+    chat.replay(chat.recording, 0.02)
+    run = chat.live_run
+    assert run is not None
+    chat.stop()
+    assert run.join(SECONDS)
+    assert chat.thread.backend_state == {}
+
+
+def test_a_connection_of_ones_own_is_used_in_this_session_alone(server: ModelServer, open_chat: Open) -> None:
+    server.plays(text("Hi."))
+    chat, other = open_chat(), open_chat()
+    chat.override = ConnectionOverride(demo=True)
+    chat.configure(is_localhost=True)
+    assert (chat.settings.demo, other.settings.demo) == (True, False)
+    assert chat.backend is not other.backend
+    ask(other, "Hello")
+    assert server.headers[-1]["authorization"] == "Bearer sk-test-key"
+
+
+def test_faults_are_injected_in_this_session_alone(server: ModelServer, open_chat: Open) -> None:
+    server.plays(text("One two three four"), text("Fine."))
+    chat, other = open_chat(), open_chat()
+    chat.faults = "cut:5"
+    chat.configure(is_localhost=True)
+    assert isinstance(ask(chat, "Go").history[-1].ending, RunFailed)
+    server.drop_script()
+    server.plays(text("Fine."))
+    assert texts(ask(other, "Go")) == ["Go", "Fine."]
+
+
+def test_a_page_that_follows_sees_the_whole_answer(server: ModelServer, open_chat: Open) -> None:
+    server.plays(text("Hello there"))
+    chat = open_chat()
+    chat.submit("Hi")
+    run = chat.live_run
+    assert run is not None
+    events = [event for batch in run.follow() for event in batch]
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "Hello there"
+    assert events[-1] == RunCompleted()
