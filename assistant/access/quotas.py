@@ -73,23 +73,23 @@ class QuotaGuard:
 class Transcriber(Protocol):
     """Turns speech into text."""
 
-    def transcribe(self, recording: bytes, name: str = ...) -> str:
-        """Return the text of a recording; its format is known by the ending of its name."""
+    def transcribe(self, audio: bytes, name: str = ...) -> str:
+        """Return the text of an audio file; its format is known by the ending of its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class CountedTranscriber:
-    """A transcriber whose recordings count as messages, and as tokens by their length."""
+    """A transcriber whose requests count as messages, and as tokens by the length of the audio."""
 
     transcriber: Transcriber
     guard: QuotaGuard
 
-    def transcribe(self, recording: bytes, name: str = "recording.wav") -> str:
-        """Return the text of a recording.
+    def transcribe(self, audio: bytes, name: str = "audio.wav") -> str:
+        """Return the text of an audio file.
 
         Raises:
             QuotaError: See ``QuotaGuard.reserve``.
         """
         self.guard.reserve()
-        self.guard.charge(Usage(input=len(recording) // AUDIO_BYTES_PER_TOKEN))
-        return self.transcriber.transcribe(recording, name)
+        self.guard.charge(Usage(input=len(audio) // AUDIO_BYTES_PER_TOKEN))
+        return self.transcriber.transcribe(audio, name)

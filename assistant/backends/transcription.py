@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 MODEL = "gpt-transcribe"
 
-MAX_RECORDING_BYTES = 25_000_000
-"""Maximum size of a recording (API reference, "Create transcription")."""
+MAX_AUDIO_BYTES = 25_000_000
+"""Maximum size of an audio file (API reference, "Create transcription")."""
 
 TIMEOUT_SECONDS = 60.0
 """Maximum silence of the server: the user is waiting."""
 
 
 class Voice:
-    """Transcribes recordings; the connection is opened for the first one."""
+    """Transcribes audio; the connection is opened for the first request."""
 
     def __init__(self, settings: Settings, model: str = MODEL) -> None:
         self.model = model
@@ -32,21 +32,21 @@ class Voice:
 
         return connect(self._settings).with_options(timeout=TIMEOUT_SECONDS, max_retries=1)
 
-    def transcribe(self, recording: bytes, name: str = "recording.wav") -> str:
-        """Return the text of a recording, whose format is given by the suffix of its name.
+    def transcribe(self, audio: bytes, name: str = "audio.wav") -> str:
+        """Return the text of an audio file, whose format is given by the suffix of its name.
 
         Raises:
             BackendError: There is no text; the message says why.
         """
-        if not recording:
-            raise RequestRefused(N_("The recording is empty."), code="empty_recording")
-        if len(recording) > MAX_RECORDING_BYTES:
+        if not audio:
+            raise RequestRefused(N_("The audio is empty."), code="empty_audio")
+        if len(audio) > MAX_AUDIO_BYTES:
             raise RequestRefused(
                 N_(
-                    "The recording is too long: it has {size} MB, at most {limit} can be "
+                    "The audio is too long: it has {size} MB, at most {limit} can be "
                     "transcribed. Say it in parts.",
-                    size=f"{len(recording) / 1e6:.0f}",
-                    limit=MAX_RECORDING_BYTES // 1_000_000,
+                    size=f"{len(audio) / 1e6:.0f}",
+                    limit=MAX_AUDIO_BYTES // 1_000_000,
                 ),
                 code="too_long",
             )
@@ -55,9 +55,7 @@ class Voice:
 
         try:
             with translate_errors(self._client):
-                response: Any = self._client.audio.transcriptions.create(
-                    model=self.model, file=(name, recording)
-                )
+                response: Any = self._client.audio.transcriptions.create(model=self.model, file=(name, audio))
         except RequestRefused as refusal:  # perhaps the model, which has its own setting here
             text = refusal.text
             if isinstance(text, Sentence):
@@ -69,7 +67,7 @@ class Voice:
                 N_("{host} sent no transcription.", host=host(self._client)), code="no_transcription"
             )
         if not transcript.strip():
-            raise RequestRefused(N_("Nothing was heard in the recording."), code="nothing_heard")
+            raise RequestRefused(N_("Nothing was heard in the audio."), code="nothing_heard")
         return transcript.strip()
 
 

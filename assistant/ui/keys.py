@@ -45,7 +45,7 @@ def sign_in(provider: str) -> str:
 # --- composer ---------------------------------------------------------------------------------------
 
 TRANSCRIBE_AGAIN = "transcribe_again"
-DISCARD_RECORDING = "discard_recording"
+DISCARD_AUDIO = "discard_audio"
 TOOLS = "hosted_tools"
 
 

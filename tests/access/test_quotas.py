@@ -54,7 +54,9 @@ def test_a_public_page_with_a_key_and_nothing_else_runs_the_demo_and_says_so(
 ) -> None:
     page = open_page(OPENAI_BASE_URL=server.url, OPENAI_API_KEY=KEY)
     assert "nothing says who may use it" in page.info[0].value
-    assert [each.key for each in page.button if "recording_" in str(each.key)], "recorded tapes are there"
+    assert [each.key for each in page.button if "recording_" in str(each.key)], (
+        "the sample recordings are there"
+    )
     ask(page, 'calculate(expression="6*7")')
     assert server.asked == []
     page.session_state["connection_panel"] = True

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from assistant.backends.transcription import MAX_RECORDING_BYTES, Voice, open_voice
+from assistant.backends.transcription import MAX_AUDIO_BYTES, Voice, open_voice
 from assistant.errors import BackendError
 from assistant.settings import Settings
 from tests.servers.responses import Handler, ModelServer
@@ -58,19 +58,19 @@ def parts(body: bytes) -> dict[str, bytes]:
     return found
 
 
-def test_a_recording_is_transcribed(server: EarServer, voice: Voice) -> None:
+def test_audio_is_transcribed(server: EarServer, voice: Voice) -> None:
     server.heard = [(200, {"text": " Grüße aus 東京. \n", "usage": {"type": "duration", "seconds": 2}})]
     assert voice.transcribe(WAV) == "Grüße aus 東京."
     (asked,) = server.asked
     assert asked["path"] == "/v1/audio/transcriptions"
     assert parts(asked["body"]) == {"model": b"whisper", "file": WAV}
-    assert b'filename="recording.wav"' in asked["body"]
+    assert b'filename="audio.wav"' in asked["body"]
 
 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ((200, {"text": "  \n"}), "Nothing was heard in the recording."),
+        ((200, {"text": "  \n"}), "Nothing was heard in the audio."),
         ((200, {"nothing": 1}), "{host} sent no transcription."),
         ((200, {"text": None}), "{host} sent no transcription."),
         ((200, b"<!doctype html>", (("content-type", "text/html"),)), "{host} sent no transcription."),
@@ -102,16 +102,16 @@ def test_a_failed_transcription_gives_one_sentence(
     assert str(caught.value) == words.format(host=server.url.split("/")[2])
 
 
-def test_an_empty_or_oversized_recording_is_not_sent(server: EarServer, voice: Voice) -> None:
-    for recording, words in (
-        (b"", "The recording is empty."),
+def test_empty_or_oversized_audio_is_not_sent(server: EarServer, voice: Voice) -> None:
+    for audio, words in (
+        (b"", "The audio is empty."),
         (
-            bytes(MAX_RECORDING_BYTES + 1),
-            "The recording is too long: it has 25 MB, at most 25 can be transcribed. Say it in parts.",
+            bytes(MAX_AUDIO_BYTES + 1),
+            "The audio is too long: it has 25 MB, at most 25 can be transcribed. Say it in parts.",
         ),
     ):
         with pytest.raises(BackendError) as caught:
-            voice.transcribe(recording)
+            voice.transcribe(audio)
         assert str(caught.value) == words
     assert server.asked == []
 
@@ -194,7 +194,7 @@ def test_the_transcript_follows_the_typed_text_and_files_wait(server: EarServer,
     assert not app.button
 
 
-def test_a_recording_that_failed_is_kept_and_can_be_retried(server: EarServer, app: AppTest) -> None:
+def test_audio_that_failed_is_kept_and_can_be_retried(server: EarServer, app: AppTest) -> None:
     broken = (400, {"error": {"message": "No."}})
     server.heard = [broken, broken, (200, {"text": "hello"})]
     assert says(app, "Typed", [], WAV) == ["back in the input: 'Typed', The audio was not transcribed."]
@@ -212,10 +212,10 @@ def test_a_recording_that_failed_is_kept_and_can_be_retried(server: EarServer, a
     assert not app.code
 
 
-def test_a_recording_can_be_discarded(server: EarServer, app: AppTest) -> None:
+def test_audio_can_be_discarded(server: EarServer, app: AppTest) -> None:
     server.heard = [(400, {"error": {"message": "No."}})]
     says(app, "", [], WAV)
-    app.button(key="discard_recording").click().run()
+    app.button(key="discard_audio").click().run()
     assert not app.button
 
 

@@ -76,7 +76,7 @@ def draw_unsent(session: ChatSession) -> None:
                 _transcribe_again(session, session.transcriber, session.audio)
             st.button(
                 _("Discard"),
-                key=keys.DISCARD_RECORDING,
+                key=keys.DISCARD_AUDIO,
                 icon=":material/delete:",
                 on_click=setattr,
                 args=[session, "audio", None],
