@@ -16,8 +16,11 @@ AS_OF = "2026-11-23"
 """Date of our own table."""
 
 _OWN_PRICES = {"gpt-6.2-astra": (8.00, 0.40, 40.00), "gpt-6.2-sol": (2.00, 0.10, 10.00)}
-"""Input, cached input and output in USD per million tokens, from https://developers.openai.com/api/docs/pricing
-and, for the cached input of gpt-6.2-astra, https://github.com/BerriAI/litellm/discussions/52347."""
+"""Input, cached input and output in USD per million tokens.
+
+From https://developers.openai.com/api/docs/pricing and, for the cached input of gpt-6.2-astra,
+https://github.com/BerriAI/litellm/discussions/52347.
+"""
 
 _LONG_INPUT_TOKENS = 272_000
 """A request with more input tokens costs twice as much for its input and 1.5 times for its output."""

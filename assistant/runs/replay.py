@@ -40,7 +40,9 @@ def replay_assistant(
     speed: float = 1.0,
     run_functions: bool = False,
 ) -> Assistant:
-    """Return an assistant that answers once, as recorded; run it on a new thread with ``prompt_of(recording)``.
+    """Return an assistant that answers once, as recorded.
+
+    Run it on a new thread with ``prompt_of(recording)``.
 
     ``speed`` is that of ``ReplayTransport``. With ``run_functions`` the toolbox's functions are run, whatever
     they returned in the recording; ``differences`` compares the results.
@@ -103,7 +105,8 @@ def _difference(name: str, earlier: ToolResult | None, now: ToolResult | None) -
         return []
     return [
         N_(
-            "{call} returned {before} ({outcome_before}) in the recording, and now returns {after} ({outcome}).",
+            "{call} returned {before} ({outcome_before}) in the recording, and now returns {after} "
+            "({outcome}).",
             call=name,
             before=before,
             outcome_before=earlier.outcome,

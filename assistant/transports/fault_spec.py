@@ -66,8 +66,8 @@ STREAM = {
     "429": _Kind(
         N_("The server refuses with status 429 and asks to wait {at} seconds."),
         N_(
-            "The page shows the wait and offers Retry: at once if it is more than 5 seconds, otherwise after the "
-            "SDK has waited and retried twice. No function runs."
+            "The page shows the wait and offers Retry: at once if it is more than 5 seconds, otherwise after "
+            "the SDK has waited and retried twice. No function runs."
         ),
         "seconds",
         20,
@@ -76,8 +76,8 @@ STREAM = {
     "500": _Kind(
         N_("The server answers with status 500."),
         N_(
-            "The SDK retries twice; then the answer ends with the server's error and offers Retry. No function "
-            "runs."
+            "The SDK retries twice; then the answer ends with the server's error and offers Retry. No "
+            "function runs."
         ),
     ),
     "failed": _Kind(
@@ -98,9 +98,7 @@ STREAM = {
 FUNCTIONS = {
     "function.raise": _Kind(
         N_("{name} raises an exception."),
-        N_(
-            "The model is told that the function failed, without the exception's text, and the answer goes on."
-        ),
+        N_("The model reads that the function failed, without the exception's text, and the answer goes on."),
     ),
     "function.delay": _Kind(
         N_("{name} takes {at} seconds longer."),
@@ -111,7 +109,7 @@ FUNCTIONS = {
     ),
     "function.never": _Kind(
         N_("{name} never returns."),
-        N_("After the time limit the call is abandoned; the model is told, and the answer goes on."),
+        N_("After the time limit the call is abandoned; the model reads so, and the answer goes on."),
     ),
     "function.type": _Kind(
         N_("{name} returns something that is not JSON."),
