@@ -1,8 +1,8 @@
 """The command line: one turn with the same assistant, settings and events as on the page.
 
-Standard output has the answer's text and nothing else, so that it can be piped; calls and notes go to standard
-error. With ``--json`` standard output has every event, one JSON object per line. The thread is not stored;
-``--record`` writes a recording of the run.
+Standard output has the answer's text and nothing else, so that it can be piped; calls and notes go to
+standard error. With ``--json`` standard output has every event, one JSON object per line. The thread is not
+stored; ``--record`` writes a recording of the run.
 """
 
 import argparse
@@ -95,7 +95,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m assistant",
-        description="Send one message and print the answer as it streams in. The settings are those of the page.",
+        description="Send one message and print the answer as it streams in. Settings are as on the page.",
         epilog=f"Exit status: {COMPLETED} completed, {FAILED} failed, {USAGE} wrong usage or settings, "
         f"{STOPPED_EARLY} stopped by a limit, {PAUSED} paused for approval, {INTERRUPTED} interrupted.",
     )

@@ -88,13 +88,14 @@ def thread_script(thread: Thread, model: str) -> str:
                 "strict": False,
             }
     request = "model=MODEL, conversation=conversation, input=messages, tools=TOOLS"
+    tool_list = _literal(list(tools.values()))
     loop = _LOOP.replace("$history", "messages = []  # the conversation holds the others")
     return _join(
         _THREAD_DOCSTRING + _import_lines([Import("openai", "OpenAI")]),
         f"MODEL = {_literal(model)}",
         f"# The user's messages.\nPROMPTS = {_literal(prompts)}",
         f"# The recorded outputs of each function, in order.\nRECORDED = {_literal(recorded)}",
-        f"# A thread does not contain the parameters of its functions.\nTOOLS = {_literal(list(tools.values()))}",
+        f"# A thread does not contain the parameters of its functions.\nTOOLS = {tool_list}",
         "MAX_ROUNDS = 20",
         _CALL_RECORDED,
         Template(_RESPOND).substitute(request=request),

@@ -109,7 +109,7 @@ def _message(text: str, annotations: Sequence[Json] = ()) -> Json:
 
 @cache
 def draw_sea(width: int, height: int, grain: int = 1) -> bytes:
-    """Return a sunset over the sea as a PNG (https://www.w3.org/TR/png-3/), in squares of ``grain`` pixels."""
+    """Return a PNG (https://www.w3.org/TR/png-3/) of a sunset at sea, in squares of ``grain`` pixels."""
     rows = b""
     for y in range(0, height, grain):
         row = _row(y / height, width // grain, height // grain)

@@ -30,7 +30,7 @@ class DemoTransport(httpx2.BaseTransport):
     """Answers requests to the Responses, Conversations and Models API; safe to use on several threads."""
 
     def __init__(self, pace: float | None = None) -> None:
-        """``pace`` is the delay in seconds per token; by default ``SECONDS_PER_TOKEN``, read at each request."""
+        """``pace`` is the delay in seconds per token, by default ``SECONDS_PER_TOKEN`` at each request."""
         self._pace = pace
         self._lock = threading.Lock()
         self._conversations: dict[str, Conversation] = {}

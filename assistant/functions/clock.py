@@ -1,7 +1,7 @@
 """The current time in a time zone.
 
-The name of a time zone is looked up in the list of known names before it is used, because ``ZoneInfo`` opens a
-file of that name.
+The name of a time zone is looked up in the list of known names before it is used, because ``ZoneInfo`` opens
+a file of that name.
 """
 
 from datetime import datetime

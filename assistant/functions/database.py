@@ -1,7 +1,7 @@
 """The sample database of hotels and events, built from ``trips.sql``.
 
-Calls run in parallel on threads, so each opens its own connection. Values reach SQL only as parameters. Bookings
-last until the process ends.
+Calls run in parallel on threads, so each opens its own connection. Values reach SQL only as parameters.
+Bookings last until the process ends.
 """
 
 import atexit

@@ -1,7 +1,7 @@
 """Open-Meteo, a weather service that is free for non-commercial use and needs no key.
 
-See https://open-meteo.com/en/docs for requests and responses. The hosts are fixed: the model names a city, never
-an address. Every failure of the service becomes a ``ToolError`` for the model.
+See https://open-meteo.com/en/docs for requests and responses. The hosts are fixed: the model names a city,
+never an address. Every failure of the service becomes a ``ToolError`` for the model.
 """
 
 import unicodedata

@@ -108,8 +108,9 @@ def _parse_tool(text: str) -> HostedTool:
         return HostedTool("mcp", address, label)
     raise ValueError(
         N_(
-            "'{name}' is not a hosted tool, or it is incomplete. Separate the tools with commas: web_search, "
-            "code_interpreter, image_generation, file_search, file_search:VECTOR-STORE-ID, mcp:NAME=https://…",
+            "'{name}' is not a hosted tool, or it is incomplete. Separate the tools with commas: "
+            "web_search, code_interpreter, image_generation, file_search, file_search:VECTOR-STORE-ID, "
+            "mcp:NAME=https://…",
             name=kind if len(kind) <= 40 else f"{kind[:39]}…",  # the argument may contain a secret
         )
     )

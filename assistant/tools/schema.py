@@ -155,7 +155,9 @@ def parameter_texts(docstring: str) -> dict[str, str]:
 class _QuietSchema(GenerateJsonSchema):
     """Does not warn about a default that JSON cannot express, because only Python uses it."""
 
-    ignored_warning_kinds = frozenset({"skipped-choice", "non-serializable-default"})  # type: ignore[assignment]
+    ignored_warning_kinds = frozenset(  # type: ignore[assignment]
+        {"skipped-choice", "non-serializable-default"}
+    )
 
 
 def json_schema(model: type[BaseModel]) -> Json:

@@ -136,7 +136,7 @@ class Tool(Generic[P, R]):
 
 
 def _inline(value: Any) -> str:
-    """Return an argument as part of a one-line text, or "" if it is not a string, number or list of strings."""
+    """Return an argument as one line of text, or "" if it is not a string, number or list of strings."""
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         value = ", ".join(value)
     if not isinstance(value, str | int | float):

@@ -1,4 +1,4 @@
-"""A recording saved as a test: what is downloaded passes as it is, and fails when something has changed."""
+"""A downloaded test passes unchanged, and fails if the answer changes."""
 
 import io
 import re
@@ -19,7 +19,7 @@ from tests.transports.test_replay import by_hand
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder of the project that is not there otherwise."""
+    """A temporary folder of the project."""
     with tempfile.TemporaryDirectory(dir=ROOT, prefix="downloaded_") as name:
         yield Path(name)
 
@@ -31,7 +31,7 @@ def unzipped(recording: Recording, folder: Path) -> list[str]:
 
 
 def run_pytest(folder: Path) -> tuple[int, str]:
-    """Run what is in a folder as anybody would, from the project's own."""
+    """Run pytest on the folder; return the exit status and the output."""
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(folder)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     return run.returncode, run.stdout + run.stderr
@@ -49,8 +49,8 @@ def test_downloaded_tests_pass_unchanged(folder: Path) -> None:
 
 @pytest.mark.exhaustive
 def test_a_downloaded_test_fails_if_the_answer_has_changed(folder: Path) -> None:
-    _, recording_name = unzipped(by_hand("Hello"), folder)
-    file = folder / recording_name
+    _, tape_name = unzipped(by_hand("Hello"), folder)
+    file = folder / tape_name
     file.write_text(file.read_text("utf-8").replace("Hello", "Goodbye"), "utf-8")
     status, output = run_pytest(folder)
     assert status == 1

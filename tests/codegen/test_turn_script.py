@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -78,7 +79,7 @@ def counted() -> int:
 
 @tool
 def served() -> str:
-    """Need what is in another file."""
+    """Use a name of another file."""
     return ModelServer.__name__
 
 
@@ -92,13 +93,13 @@ def inside() -> str:
 
 @tool
 def here() -> str:
-    """Need its own file."""
+    """Use its own file."""
     return __file__
 
 
 @tool
 def print() -> str:
-    """Be called as something that a script needs."""
+    """Have the name of a builtin that the script uses."""
     return "printed"
 
 
@@ -116,11 +117,12 @@ Script = Callable[..., tuple[str, str]]
 
 @pytest.fixture
 def run(model: ModelServer, protocol: str, tmp_path: Path) -> Script:
-    """Runs the script for these functions where nothing of ours is; what it prints and its errors."""
+    """Run the script for these functions outside the project; return its standard output and error."""
 
     def ran(*tools: Tool[..., Any], prompt: str = "Go", **settings: Any) -> tuple[str, str]:
-        given = Settings(model="test-model", instructions="Be brief.", protocol=protocol)  # type: ignore[arg-type]
-        (tmp_path / "turn.py").write_text(turn_script(given, Toolbox(*tools), prompt), "utf-8")
+        chosen = Settings(model="test-model", instructions="Be brief.")
+        chosen = replace(chosen, protocol=protocol)  # type: ignore[arg-type]
+        (tmp_path / "turn.py").write_text(turn_script(chosen, Toolbox(*tools), prompt), "utf-8")
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("OPENAI", "PYTHON"))
         }
@@ -139,7 +141,7 @@ def run(model: ModelServer, protocol: str, tmp_path: Path) -> Script:
 
 
 def outputs(model: ModelServer) -> list[Any]:
-    """What the functions gave, as the model was told last."""
+    """Return the outputs of the functions in the last request."""
     asked = model.asked[-1]
     told = [
         each.get("output") for each in asked.get("input", []) if each.get("type") == "function_call_output"

@@ -1,4 +1,4 @@
-"""What the example functions give, and what they say when they cannot.
+"""The example functions: their results and errors.
 
 The weather is asked over a real connection, from a server that answers as Open-Meteo does.
 """
@@ -41,7 +41,7 @@ NO_SUCH_CITY = f"The sample database does not have this city. Available cities: 
 
 
 def refusal(function: Callable[..., object], *arguments: object, **named: object) -> str:
-    """The text a function refuses with."""
+    """Return the text of the function's ``ToolError``."""
     with pytest.raises(ToolError) as caught:
         function(*arguments, **named)
     return str(caught.value)
@@ -211,7 +211,7 @@ def rows(query: str) -> list[tuple[Any, ...]]:
 
 
 def in_days(days: int) -> date:
-    """A date, counted from today in Kyoto."""
+    """Return a date relative to today in Kyoto."""
     return datetime.now(ZoneInfo("Asia/Tokyo")).date() + timedelta(days=days)
 
 
@@ -415,7 +415,7 @@ DAILY = {
 
 
 class OpenMeteo(ThreadingHTTPServer):
-    """A server on this machine that answers as Open-Meteo does, or as ``broken`` says."""
+    """A local server that plays Open-Meteo, or fails as ``broken`` says."""
 
     daemon_threads = True
 
@@ -457,7 +457,7 @@ class Answers(BaseHTTPRequestHandler):
         return CURRENT if "current" in query else DAILY
 
     def log_message(self, *_: object) -> None:
-        """Tests keep quiet."""
+        """Write no log."""
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
-"""Calls side by side, and the result that everything ends in.
+"""Calls run in parallel, and every call ends in a result.
 
-Functions that must not come back wait at the ``gate``, which opens when the test is over.
+Functions that must not return wait at the ``gate``, which opens when the test is over.
 """
 
 import json
@@ -30,7 +30,7 @@ from assistant.tools.results import (
 )
 
 PATIENCE = 10.0
-"""Seconds that nothing here takes unless it is broken."""
+"""Upper limit in seconds for what takes almost no time."""
 
 
 @pytest.fixture
@@ -56,8 +56,8 @@ def call(name: str, arguments: str = "{}", call_id: str = "c1") -> ToolCall:
     return ToolCall(call_id, name, arguments)
 
 
-def giving(value: Any) -> Tool[..., Any]:
-    """A function that returns this value."""
+def returning(value: Any) -> Tool[..., Any]:
+    """Return a function that returns this value."""
 
     @tool
     def give() -> Any:
@@ -67,7 +67,7 @@ def giving(value: Any) -> Tool[..., Any]:
 
 
 def raising(error: BaseException) -> Tool[..., Any]:
-    """A function that raises this error."""
+    """Return a function that raises this error."""
 
     @tool
     def fail() -> None:
@@ -77,7 +77,7 @@ def raising(error: BaseException) -> Tool[..., Any]:
 
 
 def waiting(gate: threading.Event, timeout: float | None = None) -> Tool[..., Any]:
-    """A function that comes back when the test is over."""
+    """Return a function that returns when the test is over."""
 
     @tool(timeout=timeout)
     def wait() -> str:
@@ -92,7 +92,7 @@ def ran(*calls: ToolCall, tools: tuple[Tool[..., Any], ...] = (double,)) -> list
 
 
 def failed(name: str, detail: str) -> ToolResult:
-    """The result of a function that raised."""
+    """Return the result of a function that raised an exception."""
     text = f"The function '{name}' failed. It may work with other arguments, or not at all."
     return ToolResult("c1", json.dumps({"error": text}), "failed", detail)
 
@@ -318,14 +318,14 @@ def test_invalid_arguments_result_in_every_mismatch(arguments: str, reasons: str
 def test_a_mismatch_deep_inside_the_arguments_is_named_by_its_path() -> None:
     [result] = ran(call("count", '{"items": [1, "two", 3, null]}'), tools=(count,))
     assert result == invalid(
-        "The arguments do not match the function's parameters. items.1: Input should be a valid integer, unable to parse "
-        "string as an integer; items.3: Input should be a valid integer."
+        "The arguments do not match the function's parameters. items.1: Input should be a valid integer, "
+        "unable to parse string as an integer; items.3: Input should be a valid integer."
     )
 
 
 def test_empty_arguments_are_enough_for_a_function_without_parameters() -> None:
     for arguments in ("", " ", "null", "{}"):
-        assert ran(call("give", arguments), tools=(giving("done"),)) == [ToolResult("c1", "done")]
+        assert ran(call("give", arguments), tools=(returning("done"),)) == [ToolResult("c1", "done")]
 
 
 def test_thousands_of_mismatches_are_truncated_for_the_model_and_complete_for_the_user() -> None:
@@ -422,7 +422,8 @@ class Picky(BaseModel):
         (
             0,
             invalid(
-                "The arguments do not match the function's parameters. choice.number: Value error, zero is no number."
+                "The arguments do not match the function's parameters. "
+                "choice.number: Value error, zero is no number."
             ),
         ),
         (1, ToolResult("c1", '{"error": "One is too few."}', "failed")),
@@ -537,7 +538,7 @@ def _numbers() -> Iterator[int]:
     ],
 )  # fmt: skip
 def test_the_model_reads_strings_unchanged_and_other_values_as_json(value: Any, output: str) -> None:
-    assert ran(call("give"), tools=(giving(value),)) == [ToolResult("c1", output)]
+    assert ran(call("give"), tools=(returning(value),)) == [ToolResult("c1", output)]
 
 
 def test_a_generator_becomes_a_list_and_its_exception_a_failure() -> None:
@@ -588,25 +589,25 @@ def _deep() -> list[Any]:
     ids=["object", "list", "cycle", "deep", "bytes"],
 )
 def test_a_value_that_cannot_be_converted_is_a_failure(value: Any, detail: str) -> None:
-    assert ran(call("give"), tools=(giving(value),)) == [failed("give", detail)]
+    assert ran(call("give"), tools=(returning(value),)) == [failed("give", detail)]
 
 
 @pytest.mark.parametrize("output", ["x" * MAX_OUTPUT_CHARS, "🏨" * MAX_OUTPUT_CHARS])
 def test_an_output_at_the_limit_is_not_truncated(output: str) -> None:
-    assert ran(call("give"), tools=(giving(output),)) == [ToolResult("c1", output)]
+    assert ran(call("give"), tools=(returning(output),)) == [ToolResult("c1", output)]
 
 
 @pytest.mark.parametrize("value", ["京" * 1_000_000, ["x" * 1_000_000]])
 def test_a_longer_output_is_truncated_for_the_model_and_complete_for_the_user(value: Any) -> None:
     whole = to_output(value)
     note = f"\n[truncated: the first 40,000 of {len(whole):,} characters]"
-    assert ran(call("give"), tools=(giving(value),)) == [
+    assert ran(call("give"), tools=(returning(value),)) == [
         ToolResult("c1", whole[:40_000] + note, detail=whole)
     ]
 
 
 def test_all_texts_of_a_result_can_be_encoded() -> None:
-    tools = (double, giving("\ud800"), raising(ToolError("\udfff")))
+    tools = (double, returning("\ud800"), raising(ToolError("\udfff")))
     for each in [call("\ud800"), call("give"), call("fail"), call("double", '{"\ud800": 1}')]:
         [result] = ran(each, tools=tools)
         assert (result.output + result.detail).encode()

@@ -1,4 +1,4 @@
-"""Hostile arguments, and outputs that want to be more than data: what functions do, and what the page shows.
+"""Hostile arguments do nothing else, and hostile outputs are shown as text.
 
 A model writes the arguments, and a stranger may have written what a function gives back. An example function
 asks its own service and its own database, whatever it is told; no output loads, runs or changes anything.
@@ -57,7 +57,7 @@ flowchart LR
 
 </code></pre></div><h1>Out of its box</h1>
 """
-"""Everything at once that a page could take for more than text."""
+"""Text with everything that a page might interpret."""
 
 # --- what a function can be told ----------------------------------------------------------------------
 
@@ -85,7 +85,7 @@ TOOLS = Toolbox.from_package(assistant.functions)
 
 
 class Weather(ThreadingHTTPServer):
-    """Answers as Open-Meteo does, with a place whose name is hostile, and notes what it is asked."""
+    """Plays Open-Meteo with a place that has a hostile name, and records the requests."""
 
     daemon_threads = True
 
@@ -158,7 +158,7 @@ def _hear(event: str, arguments: tuple[Any, ...]) -> None:
 
 @contextmanager
 def watched() -> Iterator[list[tuple[str, str]]]:
-    """What is opened, connected to and started meanwhile, as Python's own audit events tell it (PEP 578)."""
+    """Collect the audit events (PEP 578) of files, connections and processes within the block."""
     global _watching
     seen: list[tuple[str, str]] = []
     _watching = seen
@@ -238,7 +238,7 @@ def test_every_example_function_is_tested() -> None:
 
 
 def drawn(page: AppTest) -> list[tuple[str, str]]:
-    """Every element with all its texts, but those that show a text as it is."""
+    """Return every element with its texts, except those that show plain text."""
 
     def inside(block: Any) -> Iterator[tuple[str, str]]:
         for child in getattr(block, "children", {}).values():
@@ -280,7 +280,7 @@ def _unescaped(sign: str, words: str) -> bool:
 
 
 FUNCTIONS = f'''
-"""What a stranger may have written comes out of these."""
+"""Functions that return hostile text."""
 
 import pandas as pd
 from assistant import Chart, Diagram, File, Map, ToolError, progress, tool

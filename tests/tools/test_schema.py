@@ -1,4 +1,4 @@
-"""What a model is told about a function, and how what it sends finds its way to the parameters."""
+"""The schema of a function, and how arguments are bound to its parameters."""
 
 import math
 from collections.abc import Callable
@@ -27,7 +27,7 @@ Json = dict[str, Any]
 
 
 def taking(hint: Any, default: Any = NOTHING) -> Callable[..., Any]:
-    """A function with one parameter ``x`` of this type."""
+    """Return a function with one parameter ``x`` of this type."""
 
     def function(x: Any) -> Any:
         return x
@@ -43,7 +43,7 @@ def offered(hint: Any, default: Any = NOTHING) -> Tool[..., Any]:
 
 
 def closed(properties: Json, **more: Any) -> Json:
-    """An object as strict mode wants it."""
+    """Return the schema of an object in strict mode."""
     return {
         "type": "object",
         "properties": properties,
@@ -513,7 +513,7 @@ ALLOWED = {
 
 
 def breaches(node: Any, root: Json, place: str = "root") -> list[str]:
-    """Where a schema breaks a rule of strict mode."""
+    """Yield the places where a schema breaks a rule of strict mode."""
     if not isinstance(node, dict):
         return [f"{place} is no object"]
     found = [f"{place} has {keyword}" for keyword in sorted(node.keys() - ALLOWED)]
@@ -545,7 +545,7 @@ MODELS = [Place, Trip, Tree, Pet, Home, Options, Span, Renamed]
 
 
 def a_model(fields: list[tuple[Any, bool]]) -> Any:
-    """A model with fields of these types, some of them optional."""
+    """Return a model with fields of these types, some of them optional."""
     made: Json = {
         f"f{index}": (hint, Field(default=None, description="A field.") if optional else ...)
         for index, (hint, optional) in enumerate(fields)
@@ -554,7 +554,7 @@ def a_model(fields: list[tuple[Any, bool]]) -> Any:
 
 
 def strict_hints() -> "st.SearchStrategy[Any]":
-    """Types within types, all of which strict mode can say."""
+    """Return a strategy for nested types that strict mode can express."""
     from hypothesis import strategies as st
 
     return st.recursive(
@@ -569,7 +569,7 @@ def strict_hints() -> "st.SearchStrategy[Any]":
 
 
 def allowed(schema: Json, root: Json, depth: int = 0) -> "st.SearchStrategy[Any]":
-    """Values that a strict schema allows."""
+    """Return a strategy for values that a strict schema allows."""
     from hypothesis import strategies as st
 
     if "$ref" in schema:
@@ -617,7 +617,7 @@ def test_a_strict_schema_follows_all_rules_of_strict_mode(hint: Any, default: An
 
 
 def unsaid(sent: Any, bound: Any) -> list[str]:
-    """The properties that were sent with a value and did not arrive."""
+    """Return the properties that were sent with a value but not bound."""
     if isinstance(sent, list):
         return [name for pair in zip(sent, bound, strict=True) for name in unsaid(*pair)]
     if not isinstance(sent, dict):
@@ -654,7 +654,7 @@ def test_everything_that_a_strict_schema_allows_is_valid() -> None:
 
 
 def _untitled(node: Any, names: bool = False) -> Any:
-    """A schema without its titles; in ``properties`` and ``$defs`` the keys are names, not keywords."""
+    """Return a schema without its titles; keys of ``properties`` and ``$defs`` are names, not keywords."""
     if isinstance(node, list):
         return [_untitled(each) for each in node]
     if not isinstance(node, dict):
@@ -667,7 +667,7 @@ def _untitled(node: Any, names: bool = False) -> Any:
 
 
 class Simple(BaseModel):
-    """All that both sides can say."""
+    """A model with everything that both sides support."""
 
     title: str
     size: float | None = None
@@ -811,7 +811,7 @@ _visit.__qualname__ = "Custom.visit"
 
 
 def doc(*lines: str) -> str:
-    """A docstring as it stands in a source file."""
+    """Return a docstring as in a source file."""
     return "\n".join(["Look.", "", *(f"    {line}" for line in lines), "    "])
 
 

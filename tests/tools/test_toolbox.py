@@ -1,4 +1,4 @@
-"""The decorated function, the box of them, and the folder they are found in."""
+"""Tools, toolboxes and packages of tools."""
 
 import asyncio
 import functools
@@ -256,7 +256,7 @@ Package = Callable[..., ModuleType]
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package]:
-    """Write a package and import it; its name is new each time and forgotten afterwards."""
+    """Write a package and import it; it is removed from ``sys.modules`` afterwards."""
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     before = set(sys.modules)

@@ -1,4 +1,4 @@
-"""Functions that return more than text: what the model reads, what a person sees, what is kept."""
+"""Views: what the model reads, what the user sees and what is stored."""
 
 import base64
 import json
@@ -41,7 +41,7 @@ LINE: dict[str, Any] = {
 
 
 def result_of(value: Any) -> ToolResult:
-    """What comes of a call of a function that returns this value."""
+    """Return the result of a call of a function that returns this value."""
 
     @tool
     def give() -> Any:
@@ -52,7 +52,7 @@ def result_of(value: Any) -> ToolResult:
 
 
 def table_of(value: Any) -> dict[str, Any]:
-    """The table that a person is shown of this value."""
+    """Return the table that the user sees of this value."""
     (view,) = result_of(value).views
     assert view.kind == "table"
     table: dict[str, Any] = json.loads(view.content)
@@ -357,7 +357,7 @@ def test_views_are_never_sent_to_the_model(server: ModelServer, connect_to: Conn
 
 
 def draw(views: tuple[View, ...]) -> AppTest:
-    """The expander of a call that gave these views, drawn by itself."""
+    """Draw the expander of a call with these views."""
 
     def script(result: "ToolResult") -> None:
         from assistant.ui.chat.tool_call import ToolCallView
