@@ -31,7 +31,7 @@ INSTRUCTIONS = (
 ProtocolName = Literal["auto", "responses", "chat", "agents", "assistants"]
 
 Parser = Callable[[str], Any]
-"""Returns the value of a setting from a text that is not blank; raises ``ValueError`` with what to set instead."""
+"""Returns the value of a setting from its text, or raises ``ValueError`` with what to set instead."""
 
 
 # --- parsers ----------------------------------------------------------------------------------------
@@ -42,8 +42,8 @@ def _key(text: str) -> str:
         # The text itself is not shown: it may be a key with a typo.
         raise SettingsError(
             N_(
-                "OPENAI_API_KEY contains a space or another character that no key contains. Copy the key again, "
-                "in one piece and without quotes."
+                "OPENAI_API_KEY contains a space or another character that no key contains. "
+                "Copy the key again, in one piece and without quotes."
             )
         )
     return text
@@ -310,9 +310,9 @@ class Settings:
             )
 
     def restricted(self, is_localhost: bool) -> "Settings":
-        """Return the settings for a visitor: without the owner's connection, unless they say who may use its key.
+        """Return the settings for a visitor, without the owner's connection if nothing says who may use it.
 
-        They do with a password, a list of users or a limit on all users; and local visitors may always use it.
+        A password, a list of users or a limit on all users says so. Local visitors may always use it.
         """
         is_allowed = is_localhost or self.password or self.allowed or self.limit_all
         has_key = self.api_key or secrets_of(self.base_url, {})

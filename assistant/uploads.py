@@ -1,7 +1,7 @@
 """Accept uploaded files as attachments of a message. Pure.
 
-The type of a file is found from its bytes, whatever its name or the browser says. Each file is attached as a whole, or
-refused with one sentence that names it.
+The type of a file is found from its bytes, whatever its name or the browser says. Each file is attached as a
+whole, or refused with one sentence that names it.
 """
 
 import base64
@@ -20,8 +20,8 @@ MAX_FILES = 10
 MAX_FILE_BYTES = 10 * MEGABYTE
 
 MAX_TOTAL_BYTES = 20 * MEGABYTE
-"""All attachments of one message. A request may have 50 MB (OpenAI's guide to file inputs), and base64 makes the
-bytes a third longer."""
+"""All attachments of one message. A request may have 50 MB (OpenAI's guide to file inputs), and base64 makes
+the bytes a third longer."""
 
 MAX_TEXT_CHARS = 200_000
 """Length of a text file. The model reads all of it as a part of the message."""
@@ -53,8 +53,8 @@ def attach(
 ) -> tuple[list[Attachment], list[str]]:
     """Return the files, given by name and content, as attachments, and a sentence for each refused file.
 
-    ``existing`` are the attachments that the message already has; ``accepted_kinds`` are those of ``ALL_KINDS`` that
-    the ``recipient`` accepts.
+    ``existing`` are the attachments that the message already has; ``accepted_kinds`` are those of
+    ``ALL_KINDS`` that the ``recipient`` accepts.
     """
     attachments: list[Attachment] = []
     problems: list[str] = []

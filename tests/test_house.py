@@ -138,14 +138,11 @@ RETIRED_WORDS = listed(
 NOT_YET_ACYCLIC: set[tuple[str, str]] = set()
 NOT_YET_SMALL = listed("assistant/backends assistant/demo ")
 NOT_YET_DESCRIBED = listed(
-    "assistant/access "
     "assistant/backends "
     "assistant/backends/responses "
     "assistant/demo "
     "assistant/markdown "
-    "assistant/observability "
     "assistant/runs "
-    "assistant/storage "
     "assistant/tools "
     "assistant/ui/chat "
 )

@@ -176,7 +176,8 @@ def test_a_key_of_any_format_is_accepted(key: str) -> None:
 
 def test_a_key_in_place_of_the_url_is_not_shown() -> None:
     assert refusal({"OPENAI_BASE_URL": "sk-secret"}) == (
-        "OPENAI_BASE_URL is a key. Set a URL with its scheme, such as http://localhost:11434/v1, or leave it out."
+        "OPENAI_BASE_URL is a key. Set a URL with its scheme, such as http://localhost:11434/v1, "
+        "or leave it out."
     )
 
 

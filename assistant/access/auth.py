@@ -57,7 +57,8 @@ def config_error(
 ) -> Sentence | None:
     """Return what is wrong with the sign-in settings, or None.
 
-    ``auth`` is the section of this name in Streamlit's secrets; ``authlib`` says whether Authlib is installed.
+    ``auth`` is the section of this name in Streamlit's secrets; ``authlib`` says whether Authlib is
+    installed.
     """
     if password and (allowed or auth):
         return N_("Both ASSISTANT_PASSWORD and sign-in are set up. Remove one of them.")
@@ -113,7 +114,7 @@ def _text(claims: Mapping[str, Any], name: str) -> str:
 
 
 def _lower(address: str) -> str:
-    """Return the address with ASCII letters in lower case; others could become a letter of another address."""
+    """Return the address with ASCII letters in lower case; others might become letters of another address."""
     return address.encode("utf-8", "replace").lower().decode()
 
 
@@ -129,8 +130,8 @@ ATTEMPT_SECONDS = 6.0
 class LoginThrottle:
     """Verifies passwords so slowly that guessing is hopeless; for use from many threads.
 
-    It counts the wrong attempts of all visitors together, because an attacker may use many addresses. Users who
-    are logged in stay so.
+    It counts the wrong attempts of all visitors together, because an attacker may use many addresses. Users
+    who are logged in stay so.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -164,9 +165,9 @@ def password_hash(password: str) -> str:
 def is_localhost(headers: Mapping[str, str], address: str | None) -> bool:
     """Return whether a request comes from the machine that serves the page, and from no proxy on it.
 
-    ``address`` is the peer's, None for the usual loopback addresses, as Streamlit has it. A client can send any
-    ``Host``, so the connection must be local as well. A local proxy may use a local ``Host`` of its own, but it
-    passes on the browser's ``Origin``.
+    ``address`` is the peer's, None for the usual loopback addresses, as Streamlit has it. A client can send
+    any ``Host``, so the connection must be local as well. A local proxy may use a local ``Host`` of its own,
+    but it passes on the browser's ``Origin``.
     """
     hosts = [headers.get("Host") or ""]
     if (origin := headers.get("Origin")) is not None:

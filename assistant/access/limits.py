@@ -66,7 +66,7 @@ _LIMIT = re.compile(
 
 
 def period_key(period: Period, moment: float) -> str:
-    """Return the key of the minute or day of a moment, such as ``2026-11-23``; keys of one kind sort by time."""
+    """Return the key of a moment's minute or day, such as ``2026-11-23``; keys of one kind sort by time."""
     pattern = "%Y-%m-%d" if period == "day" else "%Y-%m-%dT%H:%M"
     return datetime.fromtimestamp(moment, UTC).strftime(pattern)
 

@@ -3,8 +3,8 @@
     {"time": "…", "level": "info", "event": "run ended", "run": "5f0c61b2", "thread": "9ad1c0de", "ending":
      "completed", "seconds": 2.31, "first_text": 0.42, "rounds": 2, "input": 812, "output": 96}
 
-A line contains no text of the conversation and no arguments. A thread's id is the only key to it, so lines identify
-a thread by the first digits of a hash.
+A line contains no text of the conversation and no arguments. A thread's id is the only key to it, so lines
+identify a thread by the first digits of a hash.
 """
 
 import hashlib
@@ -45,8 +45,8 @@ def observe_run(
 ) -> Generator[Event, None, None]:
     """Pass on the events of a run, and log and count it. Closing the result closes the run.
 
-    A run that is closed before its ending counts as stopped. Only names in ``functions`` are logged; any other was
-    invented by a model or a user, and is logged as ``unknown``.
+    A run that is closed before its ending counts as stopped. Only names in ``functions`` are logged; any
+    other was invented by a model or a user, and is logged as ``unknown``.
     """
     observer = _RunObserver(thread, metrics, functions)
     try:
@@ -136,8 +136,8 @@ def _rounded(seconds: float | None) -> float | None:
 def configure_logging(kind: Kind, hidden: Iterable[str] = ()) -> None:
     """Write the log of this package to standard error, without the texts in ``hidden``.
 
-    ``text`` and ``json`` write everything, including a line per run and per function call; otherwise only warnings
-    are written, as text. A later call replaces the configuration.
+    ``text`` and ``json`` write everything, including a line per run and per function call; otherwise only
+    warnings are written, as text. A later call replaces the configuration.
     """
     logger = logging.getLogger(_NAME)
     for handler in list(logger.handlers):

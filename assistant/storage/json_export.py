@@ -35,8 +35,7 @@ def export_json(thread: Thread, title: str) -> str:
     title          the thread's title
     messages       the open branch, oldest first (``serialization.py``)
     branches       the closed branches; left out where there are none
-    backend_state  the backend's data, for inspection: it is not imported again; left out where it is nested too
-                   deeply to be written
+    backend_state  the backend's data, for inspection: it is not imported; left out where it is nested too deeply
     """
     messages = ",\n".join(_line(message_as_json(message)) for message in thread.messages)
     lines = [
@@ -125,7 +124,7 @@ def _branches(values: Any, length: int) -> Branches:
 
 
 def _is_consistent(message: Message) -> bool:
-    """Return whether results belong to their calls, attachments are the user's, and a user's message has ended."""
+    """Return whether results fit their calls, attachments are the user's, and a user's message has ended."""
     if message.role == "user":
         is_valid = message.ending is not None and all(map(is_valid_attachment, message.attachments))
     else:

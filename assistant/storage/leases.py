@@ -1,7 +1,7 @@
 """Leases: at most one process answers a thread at a time.
 
-A process that answers a thread renews its lease. When the process is gone, the lease expires and another process
-may answer the thread.
+A process that answers a thread renews its lease. When the process is gone, the lease expires and another
+process may answer the thread.
 """
 
 import secrets
@@ -61,8 +61,8 @@ class Leases:
         renewed = sql.update(THREADS).where(where).values(self.values)
         renewed = renewed.returning(THREADS.c.id, THREADS.c.stop_requested)
         with self._database.writing() as connection:
-            kept = {thread_id for thread_id, stop in connection.execute(renewed) if not stop}
-        return [thread for thread in saved if thread.id not in kept]
+            renewed_ids = {thread_id for thread_id, stop in connection.execute(renewed) if not stop}
+        return [thread for thread in saved if thread.id not in renewed_ids]
 
     def release(self, thread: Thread) -> None:
         """Let other processes answer the thread."""

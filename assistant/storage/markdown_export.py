@@ -28,8 +28,8 @@ _OPENER = re.compile(r"[\s>*+\-\d.)]*(?:```|~~~|<[A-Za-z/!?])")
 def export_markdown(thread: Thread, title: str) -> str:
     """Return the open branch as Markdown: all texts, and every call with its arguments, output and time.
 
-    A text is inserted unchanged, unless it may leave something open, such as a code block without an end. Such a
-    text is quoted, or it would swallow what follows.
+    A text is inserted unchanged, unless it may leave something open, such as a code block without an end.
+    Such a text is quoted, or it would swallow what follows.
     """
     blocks = [f"# {_escape(title)}"]
     for message in thread.messages:
@@ -53,9 +53,9 @@ def _message_blocks(message: Message) -> Iterator[str]:
                 yield _quoted(f"**Note:** {text}")
             case Call():
                 yield from _call_blocks(part)
-            case HostedCall(_, kind, name, asked, output, state):
+            case HostedCall(_, kind, name, request, output, state):
                 yield f"**Hosted tool** {_code(name or kind)} ({state})"
-                yield from (_fenced(text) for text in (asked, output) if text)
+                yield from (_fenced(text) for text in (request, output) if text)
             case Citation(_, title, url):
                 yield _quoted(f"**Source:** {_escape(title)}{f' {_code(url)}' if url else ''}")
     match message.ending:

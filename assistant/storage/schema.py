@@ -2,16 +2,16 @@
 
     schema_version  one row: the number of this schema
     thread          one row per thread: title, ``title_search`` (the title in the form that searches compare),
-                    times in seconds since 1970, ``version`` (how often it was saved), ``backend_state`` (the
-                    backend's data as JSON), ``owner`` (the user's id; empty where users do not sign in), and its
-                    lease: ``lease_holder`` (the process that answers it; empty: none), ``lease_until`` (seconds
+                    times in seconds since 1970, ``version`` (how often it was saved), ``backend_state``
+                    (JSON), ``owner`` (the user's id; empty where users do not sign in), and its lease:
+                    ``lease_holder`` (the process that answers it; empty: none), ``lease_until`` (seconds
                     since 1970 by the database's clock) and ``stop_requested`` (1: the holder is to stop)
-    message         one row per message of the open branch, by thread and position: ``body`` is the message as JSON
-                    (``serialization.py``), ``search_text`` its text in the form that searches compare
-    branch          one row per closed branch, by thread and number: ``body`` is where it starts, its messages and
-                    the backend's data, as JSON; written only when the user branches or switches
-    usage           one row per user (empty: everyone together) and period, a minute or a day in UTC: the messages,
-                    tokens and USD used of the owner's account
+    message         one row per message of the open branch, by thread and position: ``body`` is the message
+                    as JSON (``serialization.py``), ``search_text`` its text in the form that searches compare
+    branch          one row per closed branch, by thread and number: ``body`` is where it starts, its messages
+                    and its backend state, as JSON; written only when the user branches or switches
+    usage           one row per user (empty: everyone together) and period, a minute or a day in UTC: the
+                    messages, tokens and USD used of the owner's account
 
 All JSON is plain ASCII: no database has trouble with NUL or half a surrogate pair in it.
 """

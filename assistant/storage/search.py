@@ -47,8 +47,8 @@ def search_text(message: Message) -> str:
         match part:
             case Text(text) | Refusal(text) | Reasoning(text):
                 texts.append(text)
-            case HostedCall(_, _, name, asked, output):
-                texts += [name, asked, output]
+            case HostedCall(_, _, name, request, output):
+                texts += [name, request, output]
             case Citation(_, title, url):
                 texts += [title, url]
             case Call(_, name, arguments, result=result):

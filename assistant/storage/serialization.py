@@ -84,19 +84,19 @@ def branches_from_json(values: list[Json], length: int) -> Branches:
     branches: Branches = {}
     levels = [branches]
     parents: list[tuple[int, int, Branch]] = []  # a branch, and the range of positions inside it
-    for each in stored:
+    for item in stored:
         first, end, level = 0, length, branches
-        if each.within is not None:
-            if not 0 <= each.within < len(parents):
+        if item.within is not None:
+            if not 0 <= item.within < len(parents):
                 raise ValueError("A branch starts in an unknown branch.")
-            first, end, parent = parents[each.within]
+            first, end, parent = parents[item.within]
             level = parent.branches
-        if not first <= each.position < end or not each.messages:
+        if not first <= item.position < end or not item.messages:
             raise ValueError("A branch is not of this thread.")
-        branch = Branch(each.messages, each.backend_state)
-        level.setdefault(each.position, {})[each.number] = branch
+        branch = Branch(item.messages, item.backend_state)
+        level.setdefault(item.position, {})[item.number] = branch
         levels.append(branch.branches)
-        parents.append((each.position + 1, each.position + len(each.messages), branch))
+        parents.append((item.position + 1, item.position + len(item.messages), branch))
     siblings = [group for level in levels for group in level.values()]
     is_numbered = all(min(group) >= 0 and max(group) <= len(group) for group in siblings)
     if sum(map(len, siblings)) < len(stored) or not is_numbered:
@@ -116,7 +116,7 @@ def _load(kind: Any, values: Any, name: str) -> list[Any]:
 
 @cache
 def _adapter(kind: Any) -> TypeAdapter[list[Any]]:
-    """Return the adapter of a list. It is strict about values, but takes objects and lists as JSON has them."""
+    """Return the adapter of a list. It is strict about values, but accepts JSON objects and arrays."""
     adapter = TypeAdapter(list[kind], config=_STRICT)
     _relax_containers(adapter.core_schema)
     adapter.validator = SchemaValidator(adapter.core_schema, _CORE_STRICT)

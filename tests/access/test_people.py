@@ -1,4 +1,4 @@
-"""Two people who sign in: nothing of one is seen, found, changed or stopped by the other."""
+"""Two users who sign in: neither sees, finds, changes or stops anything of the other."""
 
 import threading
 import time
@@ -66,12 +66,12 @@ def store(database: str) -> Iterator[Store]:
     store.close()
 
 
-def test_a_thread_is_found_by_its_own_person_alone(store: Store) -> None:
+def test_only_its_owner_finds_a_thread(store: Store) -> None:
     ada, bob = store.for_owner("ada"), store.for_owner("bob")
     thread = thread_of("ada")
     store.save(thread)
     store.leases.acquire(thread)
-    for other in (bob, store):  # another person, and nobody: the page without sign-in
+    for other in (bob, store):  # another user, and the page without sign-in
         assert other.load("conv_1") is None
         assert (other.list_threads(), other.list_threads("hush")) == ([], [])
         other.rename("conv_1", "Mine")
@@ -83,24 +83,24 @@ def test_a_thread_is_found_by_its_own_person_alone(store: Store) -> None:
         assert other.load_newer(thread_of(other.owner)) is None
         with pytest.raises(ThreadBusy):  # nor is it written over by one that has the same id
             other.save(thread_of(other.owner))
-    assert store.leases.renew([thread]) == [], "nobody has stopped it"
+    assert store.leases.renew([thread]) == [], "no stop was requested"
     assert [(each.id, each.title) for each in ada.list_threads("HUSH")] == [("conv_1", "Hush")]
-    kept = ada.load("conv_1")
-    assert kept is not None
-    assert (kept.messages, kept.owner) == (thread.messages, "ada")
+    saved = ada.load("conv_1")
+    assert saved is not None
+    assert (saved.messages, saved.owner) == (thread.messages, "ada")
     ada.rename("conv_1", "Ours")
     assert [each.title for each in ada.list_threads()] == ["Ours"]
     ada.delete("conv_1")
     assert not store.exists("conv_1")
 
 
-def test_threads_from_before_there_was_sign_in_are_nobodys(store: Store) -> None:
+def test_threads_from_before_sign_in_belong_to_no_user(store: Store) -> None:
     store.save(thread_of(""))
     assert [each.id for each in store.list_threads()] == ["conv_1"]
     assert (store.for_owner("ada").list_threads(), store.for_owner("ada").load("conv_1")) == ([], None)
 
 
-def test_what_grows_in_another_process_is_seen_by_its_person(store: Store, database: str) -> None:
+def test_the_owner_sees_a_thread_grow_in_another_process(store: Store, database: str) -> None:
     thread = thread_of("ada")
     autosaver = Autosaver(database)
     assert autosaver.acquire(thread, lambda: None) is None
@@ -117,7 +117,7 @@ def test_what_grows_in_another_process_is_seen_by_its_person(store: Store, datab
     autosaver.close()
 
 
-def test_an_open_thread_is_handed_to_its_own_person_alone() -> None:
+def test_an_open_thread_is_shared_only_with_its_owner() -> None:
     runs = RunRegistry()
     adas, bobs = thread_of("ada"), thread_of("bob")
     assert runs.register(adas) is adas
@@ -145,7 +145,7 @@ SignIn = Callable[..., AppTest]
 
 @pytest.fixture
 def sign_in(open_page: Open, server: ModelServer) -> SignIn:
-    """Opens the page for somebody who has signed in."""
+    """Opens the page for a signed-in user."""
     need(find_spec("authlib"), "Authlib (.ci/requirements.txt)")
 
     def opened(claims: dict[str, Any], thread: str = "", url: str = server.url, **settings: str) -> AppTest:
@@ -171,9 +171,7 @@ def is_new(page: AppTest) -> bool:
     return [each.value for each in page.info] == [UNKNOWN] and not page.chat_message
 
 
-def test_each_has_a_list_of_their_own_and_finds_only_what_is_theirs(
-    server: ModelServer, sign_in: SignIn
-) -> None:
+def test_users_have_separate_lists_and_searches(server: ModelServer, sign_in: SignIn) -> None:
     server.plays(text("A."), text("B."))
     ada, bob = ask(sign_in(ADA), "Hush"), ask(sign_in(BOB), "Hello")
     assert listed(ada.run()) == ["Hush"], "although the page is not on the machine that serves it"
@@ -183,7 +181,7 @@ def test_each_has_a_list_of_their_own_and_finds_only_what_is_theirs(
     assert shown(sign_in(ADA, address(ada)))[0] == ("user", [("text", "Hush")])
 
 
-def test_somebody_elses_address_is_that_of_an_unknown_thread(server: ModelServer, sign_in: SignIn) -> None:
+def test_the_address_of_another_users_thread_is_unknown(server: ModelServer, sign_in: SignIn) -> None:
     server.plays(text("A."))
     ada = ask(sign_in(ADA), "Hush")
     assert is_new(sign_in(BOB, address(ada)))
@@ -191,7 +189,7 @@ def test_somebody_elses_address_is_that_of_an_unknown_thread(server: ModelServer
     assert len(server.asked) == 1, "the server was not asked for it either"
 
 
-def test_a_thread_that_the_server_alone_knows_is_nobodys(
+def test_a_thread_that_only_the_server_has_is_not_opened(
     server: ModelServer, sign_in: SignIn, tmp_path: Path
 ) -> None:
     server.plays(text("A."))
@@ -200,7 +198,7 @@ def test_a_thread_that_the_server_alone_knows_is_nobodys(
     assert is_new(sign_in(BOB, address(ada), ASSISTANT_DATABASE_URL=elsewhere))
 
 
-def test_the_sessions_of_an_agent_are_not_listed_to_people_who_sign_in(sign_in: SignIn) -> None:
+def test_sessions_of_an_agent_are_not_listed_for_signed_in_users(sign_in: SignIn) -> None:
     with AgentsServer() as agents:
         agents.plays(text("A."))
         page = ask(sign_in(ADA, url=agents.url, OPENAI_AGENT_ID="agent_1"), "Hush").run()
@@ -208,7 +206,7 @@ def test_the_sessions_of_an_agent_are_not_listed_to_people_who_sign_in(sign_in: 
         assert "at_server" not in [each.key for each in page.sidebar.button]
 
 
-def test_without_sign_in_a_persons_thread_stays_theirs(
+def test_without_sign_in_a_users_thread_is_not_opened(
     server: ModelServer, sign_in: SignIn, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.plays(text("A."))
@@ -217,7 +215,7 @@ def test_without_sign_in_a_persons_thread_stays_theirs(
     assert is_new(open_page({"thread": address(ada)}, OPENAI_BASE_URL=server.url))
 
 
-def test_an_answer_that_is_being_written_is_its_persons_alone(sign_in: SignIn, tmp_path: Path) -> None:
+def test_an_answer_of_another_process_is_shown_only_to_its_owner(sign_in: SignIn, tmp_path: Path) -> None:
     autosaver = Autosaver(f"sqlite:///{tmp_path}/threads.sqlite")
     thread = Thread("conv_1", [Message.from_user("Hush"), Message("assistant", [Text("Hm")])])
     thread.owner = id_of(ADA)
@@ -234,7 +232,7 @@ def test_an_answer_that_is_being_written_is_its_persons_alone(sign_in: SignIn, t
     autosaver.close()
 
 
-def test_what_one_imports_is_theirs(sign_in: SignIn) -> None:
+def test_an_imported_thread_belongs_to_the_importer(sign_in: SignIn) -> None:
     page = sign_in(ADA)
     exported = export_json(thread_of("eve"), "Hush").encode()
     assert b"eve" not in exported
@@ -244,7 +242,7 @@ def test_what_one_imports_is_theirs(sign_in: SignIn) -> None:
     assert listed(sign_in(BOB)) == []
 
 
-def test_a_session_in_which_somebody_else_signs_in_begins_anew(server: ModelServer, sign_in: SignIn) -> None:
+def test_a_session_starts_anew_when_another_user_signs_in(server: ModelServer, sign_in: SignIn) -> None:
     server.plays(text("A."))
     page = ask(sign_in(ADA), "Hush")
     page.user = BOB
@@ -254,22 +252,20 @@ def test_a_session_in_which_somebody_else_signs_in_begins_anew(server: ModelServ
     assert "Hush" not in sent(page)
 
 
-def test_without_sign_in_the_page_says_what_the_key_to_a_chat_is(open_page: Open) -> None:
+def test_without_sign_in_the_page_says_that_the_address_is_the_key(open_page: Open) -> None:
     page = open_page()
     assert "Only the address of this page leads back to this chat" in page.sidebar.caption[-1].value
     assert id_of(ADA) != id_of(BOB)
 
 
-def test_a_session_in_which_somebody_else_signs_in_keeps_nothing_of_the_first(
-    server: ModelServer, sign_in: SignIn
-) -> None:
+def test_a_session_keeps_nothing_of_the_user_before(server: ModelServer, sign_in: SignIn) -> None:
     server.plays(text("Hush A."))
     page = ask(sign_in(ADA), "Hush")
     chat = session_of(page)
     chat.override = ConnectionOverride(server.url, "sk-of-ada", "hush-model")
     chat.attachments = [Attachment("hush.txt", "text/plain", "SHVzaA==")]
     chat.attachment_problems = ["hush.zip cannot be sent."]
-    chat.audio, chat.transcript = b"Hush", "Hush, said aloud"
+    chat.audio, chat.transcript = b"Hush", "Hush, spoken"
     chat.opened_recordings = [Recording("conv_hush")]
     states = page.session_state[keys.PAGE].states
     states[RunnerState] = RunnerState("calculate", arguments={"calculate": "Hush"})
@@ -288,10 +284,10 @@ def test_a_session_in_which_somebody_else_signs_in_keeps_nothing_of_the_first(
     assert "Nothing recorded yet" in sent(page)
 
 
-def test_what_grows_around_an_answer_is_its_persons_alone(
+def test_branches_recordings_and_open_calls_are_shown_only_to_their_owner(
     server: ModelServer, sign_in: SignIn, tmp_path: Path
 ) -> None:
-    """Branches, ratings, tapes, calls that failed and those that wait."""
+    """Branches, feedback, recordings, failed and open calls."""
     failed, waits = call("calculate", expression="hush"), call("book_hotel", guest="Hush")
     server.plays(text("Hush 1."), calls(failed), text("Hush 2."), calls(waits))
     ada = ask(sign_in(ADA), "Hush")
@@ -309,7 +305,7 @@ def test_what_grows_around_an_answer_is_its_persons_alone(
     assert "Hush" not in sent(bob)
 
 
-def test_an_answer_that_this_process_writes_is_its_persons_alone(
+def test_an_answer_of_this_process_is_shown_only_to_its_owner(
     server: ModelServer, sign_in: SignIn, tmp_path: Path
 ) -> None:
     gate = threading.Event()
@@ -320,7 +316,7 @@ def test_an_answer_that_this_process_writes_is_its_persons_alone(
     try:
         with closing(Store(f"sqlite:///{tmp_path}/threads.sqlite")) as store:
             theirs, deadline = store.for_owner(id_of(ADA)), time.monotonic() + 10
-            while not (kept := theirs.load(address(ada))) or len(kept.messages) < 4:
+            while not (saved := theirs.load(address(ada))) or len(saved.messages) < 4:
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
         bob = sign_in(BOB, address(ada))
@@ -332,13 +328,11 @@ def test_an_answer_that_this_process_writes_is_its_persons_alone(
     assert shown(ada)[-1] == ("assistant", [("markdown", "Hush, hush")])
 
 
-def test_a_thread_from_before_there_was_sign_in_is_opened_and_listed_for_nobody(
-    sign_in: SignIn, tmp_path: Path
-) -> None:
+def test_a_thread_from_before_sign_in_is_not_opened_or_listed(sign_in: SignIn, tmp_path: Path) -> None:
     with closing(Store(f"sqlite:///{tmp_path}/threads.sqlite")) as store:
         store.save(thread_of(""))
         page = sign_in(ADA, "conv_1")
         assert is_new(page)
         page.text_input(key="search").set_value("Hush").run()
         assert listed(page) == []
-        assert store.load("conv_1") is not None, "it is kept"
+        assert store.load("conv_1") is not None, "it is still stored"

@@ -70,19 +70,19 @@ def edit(page: AppTest) -> None:
     press(page, "save_0")
 
 
-WAYS: dict[str, Callable[[AppTest], object]] = {
+ACTIONS: dict[str, Callable[[AppTest], object]] = {
     "a message": lambda page: ask(page, "Two"),
     "an edit": edit,
-    "an answer had again": lambda page: press(page, "regenerate_1"),
+    "a regenerated answer": lambda page: press(page, "regenerate_1"),
     "an example": lambda page: press(press(page, "new_chat"), "example_0"),
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_at_a_limit_no_request_is_sent(way: str, server: ModelServer, public: Open) -> None:
+@pytest.mark.parametrize("action", ACTIONS)
+def test_at_a_limit_no_request_is_sent(action: str, server: ModelServer, public: Open) -> None:
     server.plays(text("A."))
     page = ask(public(), "One")
-    WAYS[way](page)
+    ACTIONS[action](page)
     assert not page.exception
     assert AT_LIMIT in " ".join(each.value for each in [*page.info, *page.toast])
     assert len(server.asked) == 1
@@ -104,7 +104,7 @@ def test_a_decision_counts_as_a_message(server: ModelServer, public: Open, decis
     press(page, decision)
     assert AT_LIMIT in page.info[0].value
     assert len(server.asked) == 1
-    assert any(str(each.key).endswith(decision) for each in page.button), "it can be made again"
+    assert any(str(each.key).endswith(decision) for each in page.button), "the decision can be repeated"
 
 
 def test_a_pause_in_an_opened_recording_does_not_bypass_the_limit(
@@ -112,7 +112,7 @@ def test_a_pause_in_an_opened_recording_does_not_bypass_the_limit(
 ) -> None:
     server.plays(calls(call("book_hotel", **BOOK)))
     page = ask(public(), "Book it")
-    recording = Recording.from_lines(recording_of(page).as_lines())  # as a file that somebody has written
+    recording = Recording.from_lines(recording_of(page).as_lines())  # as in a file that a visitor wrote
     server.plays(text("A."))
     session_of(page).opened_recordings.append(recording)
     page.toggle(key="sandbox").set_value(True).run()
@@ -193,11 +193,11 @@ def test_only_local_requests_use_the_owners_key(
         **surroundings,
     )
 
-    def asked(**headers: str) -> bool:
+    def uses_owner_key(**headers: str) -> bool:
         """Whether the owner's key would be used for who asks so."""
         with closing(HTTPConnection(host, port, timeout=20)) as connection:
-            told = {"content-type": "application/json"} | headers
-            connection.request("POST", "/_stcore/agent/interact", "{}", told)
+            all_headers = {"content-type": "application/json"} | headers
+            connection.request("POST", "/_stcore/agent/interact", "{}", all_headers)
             page = connection.getresponse().read().decode()
         assert ("built-in demo answers here" in page) is not ("Answers by" in page)
         return "Answers by" in page
@@ -209,12 +209,12 @@ def test_only_local_requests_use_the_owners_key(
         return False
 
     until(answers, process, tmp_path / "log")
-    assert asked()
-    assert asked(Host=f"localhost:{port}")
+    assert uses_owner_key()
+    assert uses_owner_key(Host=f"localhost:{port}")
     for name in ("chat.example", f"localhost.example:{port}", f"127.0.0.1.example:{port}"):
-        assert not asked(Host=name)
+        assert not uses_owner_key(Host=name)
     for name in ("X-Forwarded-For", "x-forwarded-proto", "Forwarded", "Via", "X-Real-IP"):
-        assert not asked(**{name: "127.0.0.1"})
+        assert not uses_owner_key(**{name: "127.0.0.1"})
     assert server.asked == []
     assert interrupt(process, tmp_path / "log") == 0
 

@@ -116,9 +116,9 @@ def test_tokens_are_counted_but_a_visitors_own_key_has_no_limits(
     assert shown(page)[-1] == ("assistant", [("markdown", "B.")])
     assert [each.value for each in page.info] == []
     # Keys exist only in the memory of the process.
-    kept = b"".join(file.read_bytes() for file in tmp_path.glob("threads.sqlite*"))
-    assert b"Two" in kept
-    assert b"canary" not in kept
+    stored = b"".join(file.read_bytes() for file in tmp_path.glob("threads.sqlite*"))
+    assert b"Two" in stored
+    assert b"canary" not in stored
     seen = sent(page) + caplog.text
     assert "canary" not in seen
 

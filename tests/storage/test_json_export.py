@@ -76,16 +76,18 @@ def test_any_message_is_imported_unchanged() -> None:
 
     def result(written: Call) -> st.SearchStrategy[Call]:
         results = st.builds(ToolResult, st.just(written.call_id), texts, outcomes, texts, seconds)
-        given = st.none() | results if written.asked else st.none()
-        return given.map(
+        optional = st.none() | results if written.asked else st.none()
+        return optional.map(
             lambda result: Call(
                 written.call_id, written.name, written.arguments, written.round, written.asked, result
             )
         )
 
-    made = st.builds(Call, texts, texts, texts, st.integers(0), st.booleans()).flatmap(result)
+    calls_with_results = st.builds(Call, texts, texts, texts, st.integers(0), st.booleans()).flatmap(result)
     parts = st.lists(
-        st.one_of(*(st.builds(each, texts) for each in (Text, Refusal, Reasoning, Remark)), made)
+        st.one_of(
+            *(st.builds(each, texts) for each in (Text, Refusal, Reasoning, Remark)), calls_with_results
+        )
     )
     reasons = st.sampled_from(["user", "max_output_tokens", "content_filter", "max_rounds", "unknown"])
     endings = st.one_of(
@@ -98,13 +100,13 @@ def test_any_message_is_imported_unchanged() -> None:
         Message, st.just("assistant"), parts, st.none() | endings
     )
 
-    def comes_back(given: list[Message], title: str) -> None:
-        thread, same = import_json(export_json(Thread("conv_1", given, {"a": 1}), title))
-        assert (thread.id, thread.messages, thread.backend_state, same) == ("", given, {}, title)
+    def check_round_trip(exported: list[Message], title: str) -> None:
+        thread, same = import_json(export_json(Thread("conv_1", exported, {"a": 1}), title))
+        assert (thread.id, thread.messages, thread.backend_state, same) == ("", exported, {}, title)
         export_markdown(thread, title).encode()
         ast.parse(thread_script(thread, title))
 
-    check = hypothesis.given(st.lists(messages, max_size=4), texts)(comes_back)
+    check = hypothesis.given(st.lists(messages, max_size=4), texts)(check_round_trip)
     hypothesis.settings(max_examples=60, deadline=None, database=None, derandomize=True)(check)()
 
 
@@ -197,15 +199,15 @@ def test_an_imported_thread_continues_in_a_new_conversation_with_its_whole_histo
         assert events[-1] == RunCompleted()
         assert thread.id
         assert thread.id != "conv_1"
-        given = {"name": "add", "arguments": '{"a": 1, "b": 2}'}
+        arguments = {"name": "add", "arguments": '{"a": 1, "b": 2}'}
         open_call = {"type": "function_call", "call_id": "c3", "name": "add", "arguments": "{}"}
         open_output = '{"error": "The answer was stopped or interrupted before this function returned."}'
-        told = [
+        history = [
             {"type": "message", "role": "user", "content": "京都 *2*?"},
             {"type": "message", "role": "assistant", "content": "Let me see."},
-            {"type": "function_call", "call_id": "c1", **given},
+            {"type": "function_call", "call_id": "c1", **arguments},
             {"type": "function_call_output", "call_id": "c1", "output": "3"},
-            {"type": "function_call", "call_id": "c2", **given},
+            {"type": "function_call", "call_id": "c2", **arguments},
             {"type": "function_call_output", "call_id": "c2", "output": '{"error": "No."}'},
             open_call,
             {"type": "function_call_output", "call_id": "c3", "output": open_output},
@@ -214,12 +216,12 @@ def test_an_imported_thread_continues_in_a_new_conversation_with_its_whole_histo
             {"type": "message", "role": "assistant", "content": "going on"},
             {"type": "message", "role": "user", "content": "And now?"},
         ]
-        assert server.asked[0]["input"] == told
+        assert server.asked[0]["input"] == history
         assert list(assistant.run(thread, "Sure?"))[-1] == RunCompleted()
         question = {"type": "message", "role": "user", "content": "Sure?"}
         if conversations:
             assert server.asked[1]["input"] == [question]
         else:
-            assert server.asked[1]["input"][: len(told)] == told
+            assert server.asked[1]["input"][: len(history)] == history
             assert server.asked[1]["input"][-1] == question
         assert server.refused == []

@@ -1,4 +1,4 @@
-"""Several processes with one database: one alone answers a thread, all of them see what comes of it."""
+"""Processes that share a database: one at a time answers a thread, and all see the result."""
 
 import subprocess
 import sys
@@ -39,7 +39,7 @@ def there(database: str) -> Iterator[Store]:
         yield store
 
 
-def asked(thread_id: str = "conv_1") -> Thread:
+def unanswered(thread_id: str = "conv_1") -> Thread:
     return Thread(thread_id, [Message.from_user("Go"), Message("assistant")])
 
 
@@ -50,13 +50,11 @@ def until(true: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-# --- one alone ----------------------------------------------------------------------------------------
+# --- one at a time ----------------------------------------------------------------------------------------
 
 
-def test_a_thread_that_is_answered_in_one_process_cannot_be_taken_by_another(
-    here: Store, there: Store
-) -> None:
-    thread = asked()
+def test_a_thread_that_one_process_answers_is_busy_for_another(here: Store, there: Store) -> None:
+    thread = unanswered()
     here.leases.acquire(thread)
     here.save(thread)
     same = there.load("conv_1")
@@ -73,18 +71,18 @@ def test_a_thread_that_is_answered_in_one_process_cannot_be_taken_by_another(
     assert here.leases.is_held_elsewhere(thread)
 
 
-def test_of_many_who_take_a_thread_at_once_one_gets_it(database: str, here: Store) -> None:
-    here.save(asked())
+def test_only_one_of_many_processes_acquires_a_lease(database: str, here: Store) -> None:
+    here.save(unanswered())
     stores = [Store(database) for _ in range(8)]
-    everybody, got = threading.Barrier(len(stores)), []
+    start, acquired = threading.Barrier(len(stores)), []
 
     def take(store: Store) -> None:
         thread = store.load("conv_1")
         assert thread is not None
-        everybody.wait()
+        start.wait()
         try:
             store.leases.acquire(thread)
-            got.append(store)
+            acquired.append(store)
         except ThreadBusy:
             pass
 
@@ -93,13 +91,13 @@ def test_of_many_who_take_a_thread_at_once_one_gets_it(database: str, here: Stor
         taker.start()
     for taker in takers:
         taker.join()
-    assert len(got) == 1
+    assert len(acquired) == 1
     for store in stores:
         store.close()
 
 
-def test_a_lease_that_is_not_renewed_ends_by_itself(here: Store, there: Store) -> None:
-    thread = asked()
+def test_a_lease_that_is_not_renewed_expires(here: Store, there: Store) -> None:
+    thread = unanswered()
     here.leases.acquire(thread)
     here.save(thread)
     assert here.leases.renew([thread]) == []
@@ -107,13 +105,13 @@ def test_a_lease_that_is_not_renewed_ends_by_itself(here: Store, there: Store) -
     same = there.load("conv_1")
     assert same is not None
     there.leases.acquire(same)
-    assert here.leases.renew([thread]) == [thread], "it is told that somebody has taken over"
+    assert here.leases.renew([thread]) == [thread], "another process has acquired it"
     with pytest.raises(ThreadBusy):
         here.save(thread)
 
 
-def test_what_is_answered_elsewhere_is_listed_as_such(here: Store, there: Store) -> None:
-    thread = asked()
+def test_a_list_marks_threads_that_are_being_answered(here: Store, there: Store) -> None:
+    thread = unanswered()
     here.leases.acquire(thread)
     here.save(thread)
     assert [each.is_answering for each in there.list_threads()] == [True]
@@ -121,11 +119,11 @@ def test_what_is_answered_elsewhere_is_listed_as_such(here: Store, there: Store)
     assert [each.is_answering for each in there.list_threads()] == [False]
 
 
-# --- seen by all --------------------------------------------------------------------------------------
+# --- visible to all --------------------------------------------------------------------------------------
 
 
-def test_what_one_process_keeps_another_gets_once(here: Store, there: Store) -> None:
-    thread = asked()
+def test_a_change_of_another_process_is_loaded_once(here: Store, there: Store) -> None:
+    thread = unanswered()
     here.save(thread)
     same = there.load("conv_1")
     assert same is not None
@@ -140,22 +138,22 @@ def test_what_one_process_keeps_another_gets_once(here: Store, there: Store) -> 
     assert here.load_newer(thread) is None, "who wrote it knows it"
 
 
-def test_a_run_goes_on_from_what_another_process_has_left(
+def test_a_run_continues_what_another_process_saved(
     server: ModelServer, connect_to: Connect, database: str
 ) -> None:
     server.plays(text("One."), text("Two."), text("Three."))
-    assistant, keepers = connect_to(server.url, add), [Autosaver(database), Autosaver(database)]
+    assistant, autosavers = connect_to(server.url, add), [Autosaver(database), Autosaver(database)]
     threads = [Thread(), Thread()]
 
     def say(number: int, words: str) -> None:
         thread = threads[number]
         run = RunRegistry().start(
-            thread, partial(assistant.run, thread, words), assistant.cancel, keepers[number]
+            thread, partial(assistant.run, thread, words), assistant.cancel, autosavers[number]
         )
         assert run.join(5)
 
     say(0, "1?")
-    store = keepers[1].store
+    store = autosavers[1].store
     assert store is not None
     loaded = store.load(threads[0].id)
     assert loaded is not None
@@ -164,11 +162,11 @@ def test_a_run_goes_on_from_what_another_process_has_left(
     say(1, "3?")
     assert [each.text for each in threads[1].messages] == ["1?", "One.", "2?", "Two.", "3?", "Three."]
     assert [item["content"] for item in server.asked[-1]["input"]] == ["3?"]
-    for autosaver in keepers:
+    for autosaver in autosavers:
         autosaver.close()
 
 
-def test_an_answer_is_stopped_from_another_process(
+def test_another_process_stops_an_answer(
     server: ModelServer, connect_to: Connect, database: str, there: Store
 ) -> None:
     server.plays(text("One two three four", gate=threading.Event(), gate_after=6))
@@ -178,14 +176,14 @@ def test_an_answer_is_stopped_from_another_process(
     there.leases.request_stop(thread)
     assert [event for batch in run.follow() for event in batch][-1] == STOPPED
     until(lambda: not there.leases.is_held_elsewhere(thread))
-    kept = there.load(thread.id)
-    assert kept is not None
-    assert kept.messages[-1].ending == RunStopped("user", "Stopped.")
+    saved = there.load(thread.id)
+    assert saved is not None
+    assert saved.messages[-1].ending == RunStopped("user", "Stopped.")
     autosaver.close()
 
 
 @pytest.mark.exhaustive
-def test_a_long_silence_loses_no_thread(
+def test_a_silent_answer_keeps_its_lease(
     server: ModelServer, connect_to: Connect, database: str, there: Store
 ) -> None:
     gate, before = threading.Event(), threading.enumerate()
@@ -209,13 +207,13 @@ PROGRAM = """
 import sys
 from assistant import Thread, Toolbox, Assistant
 from assistant.backends import open_backend
-from assistant.runs.autosave import Keeper
-from assistant.runs.registry import LiveRuns
+from assistant.runs.autosave import Autosaver
+from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
 
 assistant, thread = Assistant(open_backend(Settings(base_url=sys.argv[1])), Toolbox()), Thread()
-keeper = Keeper(sys.argv[2], lease=1.0)
-run = LiveRuns().start(thread, lambda: assistant.run(thread, "Go"), assistant.cancel, keeper)
+autosaver = Autosaver(sys.argv[2], lease=1.0)
+run = RunRegistry().start(thread, lambda: assistant.run(thread, "Go"), assistant.cancel, autosaver)
 for _ in run.follow():
     if thread.id:
         print(thread.id, flush=True)
@@ -223,7 +221,7 @@ for _ in run.follow():
 
 
 @pytest.mark.exhaustive
-def test_an_answer_in_another_process_is_seen_growing_and_taken_over_when_that_is_killed(
+def test_an_answer_is_followed_from_another_process_and_taken_over_when_its_own_is_killed(
     server: ModelServer, connect_to: Connect, database: str
 ) -> None:
     words = " ".join(f"word{number}" for number in range(4000))
@@ -249,10 +247,10 @@ def test_an_answer_in_another_process_is_seen_growing_and_taken_over_when_that_i
             assert words.startswith(thread.messages[-1].text)
             lengths.append(len(thread.messages[-1].text))
         assert lengths == sorted(set(lengths))
-        said = len(thread.messages)
+        count = len(thread.messages)
         with pytest.raises(ThreadBusy):
             RunRegistry().start(thread, partial(assistant.run, thread, "And?"), assistant.cancel, autosaver)
-        assert len(thread.messages) == said, "a refused message is in no thread"
+        assert len(thread.messages) == count, "a refused message is in no thread"
         process.kill()
     until(lambda: not store.leases.is_held_elsewhere(thread))
     RunRegistry().start(
@@ -260,7 +258,7 @@ def test_an_answer_in_another_process_is_seen_growing_and_taken_over_when_that_i
     ).join(5)
     run = RunRegistry().start(thread, partial(assistant.run, thread, "And?"), assistant.cancel, autosaver)
     assert run.join(5)
-    kept = store.load(thread_id)
-    assert kept is not None
-    assert [message.text for message in kept.messages[-2:]] == ["And?", "Fine."]
+    saved = store.load(thread_id)
+    assert saved is not None
+    assert [message.text for message in saved.messages[-2:]] == ["And?", "Fine."]
     autosaver.close()

@@ -1,4 +1,4 @@
-"""Threads that are kept: what was written comes back, whatever interrupted the writing."""
+"""Stored threads are loaded unchanged, whatever interrupted saving them."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def autosaver(database: str) -> Iterator[Autosaver]:
     autosaver.close()
 
 
-def test_every_message_comes_back_equal_from_json() -> None:
+def test_every_message_is_loaded_unchanged_from_json() -> None:
     for message in MESSAGES:
         written = json.loads(json.dumps(message_as_json(message)))
         assert message_from_json(written) == message
@@ -71,7 +71,7 @@ def test_a_value_that_is_not_a_message_is_refused(value: object) -> None:
         message_from_json(value)  # type: ignore[arg-type]
 
 
-def test_a_thread_comes_back_equal(store: Store) -> None:
+def test_a_thread_is_loaded_unchanged(store: Store) -> None:
     thread = Thread("conv_1", list(MESSAGES), {"responses": {"items": [{"id": "\x00"}]}})
     store.save(thread)
     loaded = store.load("conv_1")
@@ -81,7 +81,7 @@ def test_a_thread_comes_back_equal(store: Store) -> None:
     assert store.load("conv_2") is None
 
 
-def test_only_what_is_new_is_written_again(store: Store) -> None:
+def test_only_new_messages_are_saved(store: Store) -> None:
     thread = Thread("conv_1", MESSAGES[:2], {"a": 1})
     store.save(thread)
     thread.messages.append(MESSAGES[2])
@@ -97,7 +97,7 @@ def test_only_what_is_new_is_written_again(store: Store) -> None:
     assert (loaded.messages, loaded.backend_state) == (MESSAGES[:2], {"a": 2})
 
 
-def test_many_writers_and_readers_do_not_disturb_each_other(store: Store, database: str) -> None:
+def test_concurrent_writers_and_readers_do_not_disturb_each_other(store: Store, database: str) -> None:
     def write(number: int) -> None:
         own = Store(database)
         thread = Thread(f"conv_{number}")
@@ -111,11 +111,11 @@ def test_many_writers_and_readers_do_not_disturb_each_other(store: Store, databa
         writer.start()
     for writer in writers:
         writer.join()
-    kept = [store.load(f"conv_{number}") for number in range(8)]
-    assert [thread and thread.messages for thread in kept] == [[MESSAGES[0]] * 20] * 8
+    saved = [store.load(f"conv_{number}") for number in range(8)]
+    assert [thread and thread.messages for thread in saved] == [[MESSAGES[0]] * 20] * 8
 
 
-def test_an_answer_is_kept_as_it_grows_and_whole_at_its_end(
+def test_an_answer_is_saved_as_it_grows_and_when_it_ends(
     server: ModelServer, connect_to: Connect, store: Store, autosaver: Autosaver
 ) -> None:
     gate = threading.Event()
@@ -125,19 +125,19 @@ def test_an_answer_is_kept_as_it_grows_and_whole_at_its_end(
     for _ in run.follow():
         if thread.messages[-1].text:
             break
-    kept = store.load(thread.id)
-    assert kept is not None
-    assert kept.messages[0] == Message.from_user("Go")
-    assert [part.result and part.result.output for part in kept.messages[1].calls] == ["3"]
-    assert kept.is_unfinished
+    saved = store.load(thread.id)
+    assert saved is not None
+    assert saved.messages[0] == Message.from_user("Go")
+    assert [part.result and part.result.output for part in saved.messages[1].calls] == ["3"]
+    assert saved.is_unfinished
     gate.set()
     assert run.join(5)
-    kept = store.load(thread.id)
-    assert kept is not None
-    assert (kept.messages, kept.backend_state) == (thread.messages, thread.backend_state)
+    saved = store.load(thread.id)
+    assert saved is not None
+    assert (saved.messages, saved.backend_state) == (thread.messages, thread.backend_state)
 
 
-def test_a_stopped_answer_is_kept_as_stopped(
+def test_a_stopped_answer_is_saved_as_stopped(
     server: ModelServer, connect_to: Connect, store: Store, autosaver: Autosaver
 ) -> None:
     server.plays(text("One two three four", gate=threading.Event(), gate_after=6), text("Fine."))
@@ -147,10 +147,10 @@ def test_a_stopped_answer_is_kept_as_stopped(
         if thread.messages[-1].text == "One two th":
             break
     run.stop()
-    kept = store.load(thread.id)
-    assert kept is not None
-    assert kept.messages[-1] == Message("assistant", [Text("One two th")], RunStopped("user", "Stopped."))
-    assert list(assistant.run(kept, "And now?"))[-1] == RunCompleted()
+    saved = store.load(thread.id)
+    assert saved is not None
+    assert saved.messages[-1] == Message("assistant", [Text("One two th")], RunStopped("user", "Stopped."))
+    assert list(assistant.run(saved, "And now?"))[-1] == RunCompleted()
     assert [item["content"] for item in server.asked[-1]["input"]] == ["Go", "One two th", "And now?"]
 
 
@@ -158,24 +158,23 @@ PROGRAM = """
 import sys
 from assistant import Thread, Toolbox, Assistant
 from assistant.backends import open_backend
-from assistant.runs.autosave import Keeper
-from assistant.runs.registry import LiveRuns
+from assistant.runs.autosave import Autosaver
+from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
-from assistant.runs.autosave import Keeper
 
 assistant, thread = Assistant(open_backend(Settings(base_url=sys.argv[1])), Toolbox()), Thread()
-keeper = Keeper(sys.argv[2])
-run = LiveRuns().start(thread, lambda: assistant.run(thread, "Go"), assistant.cancel, keeper)
+autosaver = Autosaver(sys.argv[2])
+run = RunRegistry().start(thread, lambda: assistant.run(thread, "Go"), assistant.cancel, autosaver)
 for _ in run.follow():
     print(thread.id, len(thread.messages[-1].text), flush=True)
 """
 
 
 @pytest.mark.exhaustive
-def test_what_was_kept_when_a_process_is_killed_is_whole_and_the_thread_goes_on(
+def test_a_thread_of_a_killed_process_is_complete_and_continues(
     server: ModelServer, connect_to: Connect, store: Store, database: str
 ) -> None:
-    # A long answer at no great speed; its process is killed when a second of it has been kept.
+    # A long answer at no great speed; its process is killed when a second of it has been saved.
     words = " ".join(f"word{number}" for number in range(400))
     server.plays(text(words, pieces=400, pause=0.005), text("Fine."))
     with subprocess.Popen(
@@ -187,32 +186,36 @@ def test_what_was_kept_when_a_process_is_killed_is_whole_and_the_thread_goes_on(
             if int(seen) > 2000:
                 break
         os.kill(process.pid, signal.SIGKILL)
-    kept = store.load(thread_id)
-    assert kept is not None
-    assert kept.messages[0] == Message.from_user("Go")
-    part = kept.messages[1].parts[0]
+    saved = store.load(thread_id)
+    assert saved is not None
+    assert saved.messages[0] == Message.from_user("Go")
+    part = saved.messages[1].parts[0]
     assert isinstance(part, Text)
     assert words.startswith(part.text)
-    assert len(part.text) > 500, "a second of it was kept"
-    assert kept.is_unfinished
-    kept.messages[-1].add(RunFailed("interrupted", "Killed."))
+    assert len(part.text) > 500, "a second of it was saved"
+    assert saved.is_unfinished
+    saved.messages[-1].add(RunFailed("interrupted", "Killed."))
     assistant = connect_to(server.url, add)
-    events = list(assistant.run(kept, "And now?"))
+    events = list(assistant.run(saved, "And now?"))
     assert [event.text for event in events if isinstance(event, TextDelta)] != []
     assert events[-1] == RunCompleted()
 
 
 @pytest.mark.exhaustive
-def test_text_that_databases_stumble_over_is_kept(store: Store) -> None:
+def test_text_that_databases_refuse_is_saved(store: Store) -> None:
     texts = ["a\x00b", "\ud800", "𝄞" * 10, "'; --", "\x1b[2J", "x" * 10_000_000]
     result = ToolResult("c", texts[0], "failed", texts[1])
-    said = [Message("assistant", [Text(each) for each in texts], RunCompleted())]
-    said.append(Message("assistant", [Call("c", "\x00", "\ud800", 1, result=result)], RunCompleted()))
-    thread = Thread("conv_1", said, {"notes": texts}, "A\x00title \ud800")
+    messages = [Message("assistant", [Text(each) for each in texts], RunCompleted())]
+    messages.append(Message("assistant", [Call("c", "\x00", "\ud800", 1, result=result)], RunCompleted()))
+    thread = Thread("conv_1", messages, {"notes": texts}, "A\x00title \ud800")
     store.save(thread)
-    kept = store.load("conv_1")
-    assert kept is not None
-    assert (kept.messages, kept.backend_state, kept.title) == (said, {"notes": texts}, "A\ufffdtitle \ufffd")
+    saved = store.load("conv_1")
+    assert saved is not None
+    assert (saved.messages, saved.backend_state, saved.title) == (
+        messages,
+        {"notes": texts},
+        "A\ufffdtitle \ufffd",
+    )
     assert [each.id for each in store.list_threads("\x00")] == ["conv_1"]
     assert [each.id for each in store.list_threads("A\x00TITLE")] == ["conv_1"]
     assert [each.id for each in store.list_threads("𝄞𝄞")] == ["conv_1"]
@@ -221,7 +224,7 @@ def test_text_that_databases_stumble_over_is_kept(store: Store) -> None:
     assert (store.load("conv_1\x00"), store.load("\ud800")) == (None, None)
 
 
-def test_threads_are_listed_by_their_last_change_with_the_first_words_as_title(store: Store) -> None:
+def test_threads_are_listed_by_last_change_titled_by_their_first_words(store: Store) -> None:
     for name in ("a", "b", "c"):
         store.save(Thread(f"conv_{name}", [Message.from_user(f"Question\n{name} " + "x" * 100)]))
     store.save(Thread("conv_a", [Message.from_user("?"), Message("assistant", [Text("!")])]), 1)
@@ -234,16 +237,16 @@ def test_threads_are_listed_by_their_last_change_with_the_first_words_as_title(s
 
 
 @pytest.mark.parametrize("words", ["ÉCLAIR", "東京", "50%", "_x", "under", "get_weather", "sunny", "'; DROP"])
-def test_a_thread_is_found_by_anything_that_was_said_in_it(store: Store, words: str) -> None:
+def test_a_thread_is_found_by_any_of_its_text(store: Store, words: str) -> None:
     spoken = "An éclair in 東京 costs 50% less; under_x '; DROP TABLE thread; --"
-    asked = Call("c", "get_weather", '{"city": "Oslo"}', 1, result=ToolResult("c", '"Sunny"'))
-    store.save(Thread("conv_1", [Message.from_user(spoken), Message("assistant", [asked])]))
+    call_with_result = Call("c", "get_weather", '{"city": "Oslo"}', 1, result=ToolResult("c", '"Sunny"'))
+    store.save(Thread("conv_1", [Message.from_user(spoken), Message("assistant", [call_with_result])]))
     store.save(Thread("conv_2", [Message.from_user("Nothing of the kind: 500, xx")]))
     assert [each.id for each in store.list_threads(words)] == ["conv_1"]
 
 
 @pytest.mark.parametrize("words", ["type", "Message", "RunCompleted", "parts"])
-def test_nobody_finds_a_thread_by_how_it_is_written_down(store: Store, words: str) -> None:
+def test_a_search_ignores_how_messages_are_encoded(store: Store, words: str) -> None:
     store.save(Thread("conv_1", [Message.from_user("Hello")]))
     assert store.list_threads(words) == []
 
