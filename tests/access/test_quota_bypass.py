@@ -117,8 +117,8 @@ def test_a_pause_in_an_opened_recording_does_not_bypass_the_limit(
     session_of(page).opened_recordings.append(recording)
     page.toggle(key="sandbox").set_value(True).run()
     press(page, "new_chat")
-    page.segmented_control(key="inspector_view").set_value("Tape").run()
-    page.segmented_control(key="inspector_speed").set_value("At once").run()
+    page.segmented_control(key="inspector_view").set_value("Recording").run()
+    page.segmented_control(key="inspector_speed").set_value("instant").run()
     press(page, "inspector_replay").run()
     assert session_of(page).thread.is_paused
     press(page, "-deny")

@@ -10,9 +10,8 @@ import streamlit as st
 
 from assistant.errors import QuotaError, ThreadBusy
 from assistant.events import RunCompleted, RunStopped
-from assistant.markdown.escape import escape_markdown
 from assistant.session import ChatSession
-from assistant.ui.language import _, translate
+from assistant.ui.language import _
 from assistant.ui.quotas import limit_text
 
 
@@ -49,7 +48,7 @@ def draw_editor(session: ChatSession, position: int) -> None:
         text = st.session_state[key] or ""
         if not text.strip():
             return
-        with _show_refusal():
+        with _note_refusal(session):
             if text != before:
                 session.edit(position, text)
             close_editor()
@@ -84,7 +83,7 @@ def draw_branches(session: ChatSession, position: int) -> None:
                 icon=":material/refresh:",
                 type="tertiary",
                 on_click=_try,
-                args=[session.regenerate, position],
+                args=[session, session.regenerate, position],
             )
         if count > 1:
             _draw_arrow(session, position, opened - 1, "before", disabled=opened == 0)
@@ -102,20 +101,19 @@ def _draw_arrow(session: ChatSession, position: int, number: int, name: str, *, 
         type="tertiary",
         disabled=disabled,
         on_click=_try,
-        args=[session.switch, position, number],
+        args=[session, session.switch, position, number],
     )
 
 
-def _try(action: Callable[..., None], *arguments: int) -> None:
-    with _show_refusal():
+def _try(session: ChatSession, action: Callable[..., None], *arguments: int) -> None:
+    with _note_refusal(session):
         action(*arguments)
 
 
 @contextmanager
-def _show_refusal() -> Iterator[None]:
-    """Show why an action is not possible now, instead of the rest of the block."""
+def _note_refusal(session: ChatSession) -> Iterator[None]:
+    """Note why an action is not possible now, for the page to show, instead of the rest of the block."""
     try:
         yield
     except (QuotaError, ThreadBusy) as error:
-        text = limit_text(error) if isinstance(error, QuotaError) else translate(error.text)
-        st.toast(escape_markdown(text), icon=":material/hourglass_top:")
+        session.notices.append(limit_text(error) if isinstance(error, QuotaError) else error.text)

@@ -14,6 +14,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from assistant.events import Event
+from assistant.markdown.escape import escape_markdown
 from assistant.messages import Message
 from assistant.runs.worker import LiveRun
 from assistant.session import ChatSession
@@ -28,7 +29,7 @@ from assistant.ui.chat.queue import draw_queue
 from assistant.ui.chat.rerun_tool import draw_rerun_tool
 from assistant.ui.composer.message_input import draw_composer, draw_unsent
 from assistant.ui.composer.tool_toggles import draw_tool_toggles
-from assistant.ui.language import _
+from assistant.ui.language import _, translate
 from assistant.ui.page.accessibility import announce_ending, draw_live_region
 from assistant.ui.quotas import draw_limit_notice
 from assistant.ui.state import state_of
@@ -96,6 +97,7 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
     ``watch`` is called now and then while an answer streams, to update what is drawn beside it.
     """
     session.follower = None
+    _draw_notices(session)
     draw_live_region()  # here, because a fragment can't write to what only the page has drawn
     if session.page_outdated:
         session.page_outdated = False
@@ -147,6 +149,12 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
         rerun_fragment()
     with st.container():
         _draw_end(session)
+
+
+def _draw_notices(session: ChatSession) -> None:
+    for notice in session.notices:
+        st.toast(escape_markdown(translate(notice)), icon=":material/error:")
+    session.notices.clear()
 
 
 def _draw_end(session: ChatSession) -> None:

@@ -48,9 +48,6 @@ def draw_header(session: ChatSession) -> None:
         st.warning(text, icon=":material/database_off:")
     if session.thread_missing:
         st.info(_("That chat doesn't exist. Started a new one."))
-    for notice in session.notices:
-        st.toast(escape_markdown(translate(notice)), icon=":material/error:")
-    session.notices.clear()
 
 
 def draw_open_error(session: ChatSession) -> None:
