@@ -14,9 +14,9 @@ from pydantic import TypeAdapter
 from streamlit.testing.v1 import AppTest
 
 from assistant import Assistant, Thread, Toolbox
+from assistant.backends.attachments import accepted_kinds
 from assistant.backends.client import connect
 from assistant.backends.context import count_tokens
-from assistant.backends.files import accepted_kinds
 from assistant.codegen.script import thread_script
 from assistant.events import Event, Note, RunCompleted, RunFailed
 from assistant.messages import Attachment, Message, Text

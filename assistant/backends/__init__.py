@@ -1,9 +1,7 @@
 """Backends: how the application asks a model, one folder per protocol; the only place that imports the SDK.
 
-``open_backend`` returns the backend for some settings. The rest of the package may import this module,
-``base`` (the interfaces), ``lazy``, ``files`` (which attachments a protocol takes), ``transcription``,
-``client``, the modules of ``connection`` that its docstring names, and the four
-``<protocol>.backend`` modules where a recording is replayed.
+``open_backend`` returns the backend for some settings. The rest of the package may also import ``base`` (the
+interfaces), ``attachments`` (the kinds of files that a protocol accepts), ``transcription``, and ``client``.
 """
 
 from typing import TYPE_CHECKING

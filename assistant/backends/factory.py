@@ -1,16 +1,23 @@
-"""Create the backend for some settings. Importing this module loads the SDK."""
+"""Create the backend for some settings, after detecting the server's protocol if necessary. Loads the SDK."""
 
 import httpx2
+import openai
+from openai import OpenAI
 
 from assistant.backends.agents.backend import Agents
 from assistant.backends.assistants.backend import Assistants
 from assistant.backends.base import RemoteBackend
 from assistant.backends.chat_completions.backend import ChatCompletions
 from assistant.backends.client import connect
-from assistant.backends.detect import speaks_responses
+from assistant.backends.error_translation import translate_errors, wrong_api_error
 from assistant.backends.responses.backend import Responses
 from assistant.settings import INSTRUCTIONS, ProtocolName, Settings
 from assistant.tools.hosted import parse_hosted_tools
+
+DETECT_SECONDS = 10.0
+"""Maximum duration of the request: it costs the server nothing."""
+
+_NO_SUCH_PATH = (404, 405, 501)
 
 
 def create_backend(
@@ -49,3 +56,24 @@ def create_backend(
                 effort=settings.effort,
                 hosted=parse_hosted_tools(settings.hosted_tools),
             )
+
+
+def speaks_responses(client: OpenAI) -> bool:
+    """Return whether a server has the Responses API: it refuses an empty request, but not the address.
+
+    Raises:
+        BackendError: The server is unreachable, or does not accept the key.
+    """
+    with translate_errors(client):
+        try:
+            body = client.with_options(max_retries=0, timeout=DETECT_SECONDS).post(
+                "/responses", body={}, cast_to=object
+            )
+        except (openai.AuthenticationError, openai.PermissionDeniedError):
+            raise
+        except openai.APIStatusError as error:
+            return error.status_code not in _NO_SUCH_PATH
+    if isinstance(body, str):
+        raise wrong_api_error(client)
+    # Some servers answer every path with 200, and report the unknown path in the body.
+    return isinstance(body, dict) and "error" not in body

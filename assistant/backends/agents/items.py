@@ -3,8 +3,8 @@
 import json
 from collections.abc import Iterable
 
-from assistant.backends import files
-from assistant.backends.files import attachment_text
+from assistant.backends import attachments
+from assistant.backends.attachments import attachment_text
 from assistant.backends.hosted_summary import summarize_call
 from assistant.backends.json_access import JsonObject, text_at
 from assistant.backends.responses.items import content_text, parse_messages
@@ -60,7 +60,7 @@ def call_text(call: Call) -> str:
 
 def question_text(message: Message) -> str:
     """Return the text of a user's message as the session has it, by which it is recognised there."""
-    return files.parts_as_text(message.parts, with_images=True)
+    return attachments.parts_as_text(message.parts, with_images=True)
 
 
 def message_event(texts: Iterable[str], thread: Thread) -> JsonObject:

@@ -6,7 +6,7 @@ assistant.
 
 from collections.abc import Iterable
 
-from assistant.backends.files import attachment_text
+from assistant.backends.attachments import attachment_text
 from assistant.backends.hosted_summary import summarize_call
 from assistant.backends.json_access import JsonObject
 from assistant.events import HostedCall, RunCompleted

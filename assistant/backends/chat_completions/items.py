@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from itertools import groupby
 from typing import TypeGuard
 
-from assistant.backends.files import chat_content
+from assistant.backends.attachments import chat_content
 from assistant.backends.hosted_summary import summarize_call
 from assistant.backends.json_access import JsonObject
 from assistant.events import HostedCall

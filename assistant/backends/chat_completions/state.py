@@ -4,9 +4,9 @@ The state holds only how the history is reduced: the messages that no longer fit
 model does not accept.
 """
 
+from assistant.backends.attachments import name_refused_attachments
 from assistant.backends.chat_completions.items import chat_messages
 from assistant.backends.context import items_to_leave_out
-from assistant.backends.files import name_refused_attachments
 from assistant.backends.json_access import JsonObject
 from assistant.backends.sync_state import Stored, SyncState
 from assistant.errors import BackendError

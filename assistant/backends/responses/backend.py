@@ -14,6 +14,7 @@ from typing import Any, cast
 import openai
 from openai import OpenAI, Stream, omit
 
+from assistant.backends.attachments import strip_files
 from assistant.backends.base import RemoteBackend
 from assistant.backends.client import address
 from assistant.backends.context import SHORTENED, count_tokens
@@ -24,7 +25,6 @@ from assistant.backends.error_translation import (
     translate_lookup_errors,
     validate_id,
 )
-from assistant.backends.files import strip_files
 from assistant.backends.parameters import without_refused_parameter
 from assistant.backends.requests import Request, RequestRegistry, repeat_once
 from assistant.backends.responses.api import ResponsesApi

@@ -6,7 +6,7 @@ from collections.abc import Collection, Container
 from dataclasses import replace
 from typing import Any
 
-from assistant.backends.files import parse_attachments, responses_content
+from assistant.backends.attachments import parse_attachments, responses_content
 from assistant.backends.hosted_summary import summarize_call
 from assistant.backends.json_access import objects_at, text_at
 from assistant.backends.responses.hosted import (

@@ -2,8 +2,13 @@
 
 from collections.abc import Iterable
 
+from assistant.backends.attachments import (
+    name_refused_attachments,
+    responses_content,
+    restore_files,
+    strip_files,
+)
 from assistant.backends.context import items_to_leave_out
-from assistant.backends.files import name_refused_attachments, responses_content, restore_files, strip_files
 from assistant.backends.responses.hosted import is_approval_request
 from assistant.backends.responses.items import (
     Item,

@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.typing import ChatInputValue
 
 from assistant.access.quotas import Transcriber
-from assistant.backends.files import accepted_kinds
+from assistant.backends.attachments import accepted_kinds
 from assistant.errors import BackendError, QuotaError
 from assistant.locale import N_
 from assistant.markdown.escape import escape_markdown
