@@ -153,7 +153,9 @@ def restore_files(items: list[Item], thread: Thread, named_only: Collection[str]
             return part
         if not attachments:
             attachments.update(
-                (each.digest, each) for message in thread.messages for each in message.attachments
+                (attachment.digest, attachment)
+                for message in thread.messages
+                for attachment in message.attachments
             )
         if digest not in attachments:
             return {"type": "input_text", "text": "[A file that is not there any more]"}
@@ -241,7 +243,9 @@ def name_refused_attachments(
 
 
 def _sent_files(messages: list[Message], named_only: Collection[str]) -> list[Attachment]:
-    attachments = [each for message in messages for each in message.attachments if not each.is_text]
+    attachments = [
+        attachment for message in messages for attachment in message.attachments if not attachment.is_text
+    ]
     return [attachment for attachment in attachments if not _is_listed(attachment, named_only)]
 
 

@@ -113,9 +113,9 @@ class ResponsesApi:
     def _pages(self, request: Callable[..., Any]) -> Iterator[Item]:
         after: str | Omit = omit
         while True:
-            answer = request(limit=100, after=after)
+            response = request(limit=100, after=after)
             try:
-                page: Any = answer.http_response.json()
+                page: Any = response.http_response.json()
             except ValueError:
                 page = None
             items = page.get("data") if isinstance(page, dict) else None

@@ -117,8 +117,10 @@ class ThreadFiles:
 
     def _attachments(self) -> list[Attachment]:
         """Return the attachments of the thread that file search accepts, each once."""
-        found = (each for message in self._state.thread.messages for each in message.attachments)
-        return list({each.digest: each for each in found if is_searchable(each)}.values())
+        found = (attachment for message in self._state.thread.messages for attachment in message.attachments)
+        return list(
+            {attachment.digest: attachment for attachment in found if is_searchable(attachment)}.values()
+        )
 
     def _index(self, missing: dict[str, str], request: Request) -> Generator[Note, None, None]:
         """Add uploaded files to the vector store, and wait until they can be searched."""

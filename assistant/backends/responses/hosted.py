@@ -102,37 +102,37 @@ class HostedReader:
 def hosted_call(item: Item) -> HostedCall:
     """Return the finished call of an item whose type is in ``HOSTED_KINDS``."""
     kind = HOSTED_KINDS[str(item.get("type"))]
-    name = asked = output = ""
+    name = tool_input = output = ""
     views: tuple[View, ...] = ()
     match item.get("type"):
         case "web_search_call":
-            name, asked = _search_input(item.get("action"))
+            name, tool_input = _search_input(item.get("action"))
         case "file_search_call":
-            asked = "\n".join(_strings(item.get("queries")))
+            tool_input = "\n".join(_strings(item.get("queries")))
             found = objects_at(item, "results")
-            output = "\n\n".join(f"{text_at(each, 'filename')}\n{text_at(each, 'text')}" for each in found)
+            output = "\n\n".join(f"{text_at(entry, 'filename')}\n{text_at(entry, 'text')}" for entry in found)
         case "code_interpreter_call":
-            asked = text_at(item, "code")
+            tool_input = text_at(item, "code")
             outputs = objects_at(item, "outputs")
-            output = "\n".join(filter(None, (text_at(each, "logs") for each in outputs)))
-            for each in outputs:
-                prefix, _, data = text_at(each, "url").partition(";base64,")
+            output = "\n".join(filter(None, (text_at(entry, "logs") for entry in outputs)))
+            for entry in outputs:
+                prefix, _, data = text_at(entry, "url").partition(";base64,")
                 if prefix.startswith("data:image/"):  # no other address is fetched
                     views += _image(data, prefix.removeprefix("data:image/"))[0]
         case "image_generation_call":
-            asked = text_at(item, "revised_prompt")
+            tool_input = text_at(item, "revised_prompt")
             if item.get("result"):
                 views, output = _image(item["result"], text_at(item, "output_format"))
         case "mcp_call":
             name = f"{text_at(item, 'server_label')}: {text_at(item, 'name')}"
-            asked, output = text_at(item, "arguments"), text_at(item, "output")
+            tool_input, output = text_at(item, "arguments"), text_at(item, "output")
         case "mcp_list_tools":
             name = text_at(item, "server_label")
     if error := item.get("error"):
         words = error.get("message") or error.get("content") if isinstance(error, dict) else error
         output = str(words or error)
     output = truncate_output(output)[0]
-    return HostedCall(text_at(item, "id"), kind, name, asked, output, "done", views)
+    return HostedCall(text_at(item, "id"), kind, name, tool_input, output, "done", views)
 
 
 def approval_call(item: Item) -> ToolCall | None:
@@ -208,7 +208,7 @@ def _search_input(action: object) -> tuple[str, str]:
 
 
 def _strings(value: object) -> list[str]:
-    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+    return [entry for entry in value if isinstance(entry, str)] if isinstance(value, list) else []
 
 
 def _image(data: object, kind: str) -> tuple[tuple[View, ...], str]:

@@ -192,6 +192,6 @@ def _parts(item: Item) -> list[Part]:
             parts.append(Refusal(str(part["refusal"])))
             continue
         text = str(part.get("text") or "")
-        sources = (parse_citation(each, len(text)) for each in objects_at(part, "annotations"))
+        sources = (parse_citation(annotation, len(text)) for annotation in objects_at(part, "annotations"))
         parts += [Text(text), *dict.fromkeys(filter(None, sources))]
     return parts
