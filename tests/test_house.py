@@ -138,11 +138,7 @@ RETIRED_WORDS = listed(
 NOT_YET_ACYCLIC: set[tuple[str, str]] = set()
 NOT_YET_SMALL = listed("assistant/demo ")
 NOT_YET_DESCRIBED = listed(
-    "assistant/demo "
-    "assistant/markdown "
-    "assistant/runs "
-    "assistant/tools "
-    "assistant/ui/chat "
+    "assistant/demo assistant/markdown assistant/runs assistant/tools assistant/ui/chat "
 )
 NOT_YET_UNIQUE = listed("events ")
 NOT_YET_PUBLIC = listed(

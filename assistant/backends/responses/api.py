@@ -3,17 +3,23 @@
 Items are plain dictionaries, as the server sent them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Any, Literal, cast
 
 import openai
-from openai import Omit, OpenAI, omit
+from openai import Omit, OpenAI, Stream, omit
 
-from assistant.backends.error_translation import translate_errors, wrong_api_error
+from assistant.backends.error_translation import refuse_web_page, translate_errors, wrong_api_error
+from assistant.backends.requests import Request
 from assistant.backends.responses.items import Item
-from assistant.errors import BackendError, RequestRefused
+from assistant.backends.responses.state import ResponsesState
+from assistant.backends.responses.stream import is_final
+from assistant.errors import BackendError, Interrupted, RequestRefused
+
+RESUME_DELAYS = (0.2, 1.0, 2.0, 4.0, 8.0)
+"""Seconds before each new attempt to follow a background response."""
 
 PAGE_ITEMS = 20
 """Maximum items that one request may add to a conversation (API reference, "Create items")."""
@@ -72,16 +78,58 @@ class ResponsesApi:
             except openai.NotFoundError:
                 return
 
-    def open_response(self, body: Item) -> Any:
-        """Return the context manager of a new response's stream."""
+    def events(self, body: Item, state: ResponsesState, request: Request) -> Generator[object, None, None]:
+        """Yield the events of a new response, or of the one that is running, as plain dictionaries.
+
+        They can be sent back as they came, may have any shape, and cost a fraction of the SDK's objects.
+        Those of a background response continue after a lost connection.
+        """
+        position: object = omit  # the sequence number of the last event
+        delays, is_running = iter(RESUME_DELAYS), True
+        try:
+            with request.cancelled_on_close():
+                while True:
+                    try:
+                        with translate_errors(self._client), self._connect(body, state, position) as response:
+                            request.attach(response.http_response)
+                            refuse_web_page(response.http_response, self._client)
+                            for event in cast("Stream[object]", response.parse(to=Stream[object])):
+                                if body.get("background") and isinstance(event, dict):
+                                    self._note_running(event, state)
+                                    position, delays = event.get("sequence_number"), iter(RESUME_DELAYS)
+                                is_running = not is_final(event)
+                                yield event
+                                if not is_running:
+                                    return
+                    except Interrupted:
+                        if not state.running and not request.cancelled:
+                            raise
+                    delay = next(delays, None)
+                    if delay is None or not state.running or request.cancelled:
+                        return
+                    request.wait(delay)
+        finally:
+            if is_running and request.cancelled and state.running:
+                self.cancel_response(state.running)
+
+    def _connect(self, body: Item, state: ResponsesState, position: object) -> Any:
+        """Return the context manager of a stream: a new one, or the running one from after ``position``."""
+        api: Any = self._client.responses.with_streaming_response
+        if state.running:
+            return api.retrieve(state.running, stream=True, starting_after=position)
         # As ``extra_body``, because the SDK visits every value of its own parameters: too slow for long
         # threads.
-        return self._client.responses.with_streaming_response.create(stream=True, extra_body=body)
+        return api.create(stream=True, extra_body=body)
 
-    def follow_response(self, response_id: str, after: object = omit) -> Any:
-        """Return the context manager of a background response's stream, after an event's sequence number."""
-        api: Any = self._client.responses.with_streaming_response
-        return api.retrieve(response_id, stream=True, starting_after=after)
+    def _note_running(self, event: Item, state: ResponsesState) -> None:
+        """Record the id of a background response, here and at the server, for the next process."""
+        response = event.get("response")
+        if state.running or not isinstance(response, dict) or not isinstance(response.get("id"), str):
+            return
+        state.set_running(response["id"])
+        if state.conversation:
+            with suppress(BackendError), translate_errors(self._client):
+                self._client.conversations.update(state.conversation, metadata={RUNNING_KEY: response["id"]})
 
     def response_status(self, response_id: str) -> str:
         """Return the status of a background response; "" if the server does not answer."""
@@ -93,11 +141,6 @@ class ResponsesApi:
         """Ask the server to stop a background response; a failure is ignored."""
         with suppress(BackendError), translate_errors(self._client):
             self._client.responses.cancel(response_id)
-
-    def set_running(self, conversation_id: str, response_id: str) -> None:
-        """Record in the conversation's metadata which response is running; a failure is ignored."""
-        with suppress(BackendError), translate_errors(self._client):
-            self._client.conversations.update(conversation_id, metadata={RUNNING_KEY: response_id})
 
     def running(self, conversation_id: str) -> str | None:
         """Return the id of the background response that was last started in this conversation."""

@@ -9,17 +9,15 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, cast
 
 import openai
-from openai import OpenAI, Stream, omit
+from openai import OpenAI
 
 from assistant.backends.attachments import strip_files
 from assistant.backends.base import RemoteBackend
 from assistant.backends.client import address
 from assistant.backends.context import SHORTENED, count_tokens
 from assistant.backends.error_translation import (
-    refuse_web_page,
     require_final_event,
     translate_errors,
     translate_lookup_errors,
@@ -32,9 +30,9 @@ from assistant.backends.responses.files import THREAD_FILES, ThreadFiles, downlo
 from assistant.backends.responses.hosted import without_refused_tool
 from assistant.backends.responses.items import Item
 from assistant.backends.responses.state import ResponsesState
-from assistant.backends.responses.stream import CompletedResponse, is_final, read, skip_shown
+from assistant.backends.responses.stream import CompletedResponse, read, skip_shown
 from assistant.backends.stream_errors import status_of
-from assistant.errors import BackendError, Interrupted, RequestRefused, ServerFailed
+from assistant.errors import BackendError, RequestRefused, ServerFailed
 from assistant.events import Event, Note, RoundEnded, TextBreak, TextDelta, ThreadOpened, ToolCall
 from assistant.locale import N_
 from assistant.settings import ProtocolName
@@ -45,9 +43,6 @@ from assistant.tools.toolbox import Toolbox
 
 LOCK_DELAYS = (0.5, 1.0, 2.0, 4.0)
 """Seconds before each new attempt on a conversation in which another response is still being written."""
-
-RESUME_DELAYS = (0.2, 1.0, 2.0, 4.0, 8.0)
-"""Seconds before each new attempt to follow a background response."""
 
 _NO_CONVERSATIONS = (404, 405, 501)
 _RUNNING = ("queued", "in_progress")
@@ -194,51 +189,9 @@ class Responses(RemoteBackend):
                 body["truncation"] = "auto"
         else:
             body["input"] = (state.full_history() + sent)[state.left_out :]
-        wire_events = self._wire_events(body, state, exchange.request)
+        wire_events = self._api.events(body, state, exchange.request)
         with require_final_event(self._client), closing(wire_events):
             return (yield from read(wire_events))
-
-    def _wire_events(
-        self, body: Item, state: ResponsesState, request: Request
-    ) -> Generator[object, None, None]:
-        """Yield the events of one response as plain dictionaries.
-
-        They can be sent back as they came, may have any shape, and cost a fraction of the SDK's objects.
-        Those of a background response continue after a lost connection.
-        """
-        position: object = omit
-        delays, is_running = iter(RESUME_DELAYS), True
-        try:
-            with request.cancelled_on_close():
-                while True:
-                    try:
-                        with translate_errors(self._client), self._connect(body, state, position) as response:
-                            request.attach(response.http_response)
-                            refuse_web_page(response.http_response, self._client)
-                            for event in cast("Stream[object]", response.parse(to=Stream[object])):
-                                if body.get("background") and isinstance(event, dict):
-                                    self._note_running(event, state)
-                                    position, delays = event.get("sequence_number"), iter(RESUME_DELAYS)
-                                is_running = not is_final(event)
-                                yield event
-                                if not is_running:
-                                    return
-                    except Interrupted:
-                        if not state.running and not request.cancelled:
-                            raise
-                    delay = next(delays, None)
-                    if delay is None or not state.running or request.cancelled:
-                        return
-                    request.wait(delay)
-        finally:
-            if is_running and request.cancelled and state.running:
-                self._api.cancel_response(state.running)
-
-    def _connect(self, body: Item, state: ResponsesState, position: object) -> Any:
-        """Open the stream of a new response, or of the running one from after ``position`` on."""
-        if state.running:
-            return self._api.follow_response(state.running, position)
-        return self._api.open_response(body)
 
     # --- what goes wrong ----------------------------------------------------------------------------
 
@@ -299,15 +252,6 @@ class Responses(RemoteBackend):
         state.items, state.conversation = strip_files(items), conversation
 
     # --- background responses -----------------------------------------------------------------------
-
-    def _note_running(self, event: Item, state: ResponsesState) -> None:
-        """Record the id of a background response, here and at the server, for the next process."""
-        response = event.get("response")
-        if state.running or not isinstance(response, dict) or not isinstance(response.get("id"), str):
-            return
-        state.set_running(response["id"])
-        if state.conversation:
-            self._api.set_running(state.conversation, response["id"])
 
     def _find_running(self, conversation: str, state: ResponsesState) -> None:
         """Continue a background response that another process has requested."""

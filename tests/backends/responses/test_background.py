@@ -10,6 +10,7 @@ import pytest
 
 from assistant import Assistant, Thread, Toolbox
 from assistant.backends.client import connect
+from assistant.backends.responses import api
 from assistant.backends.responses import backend as responses
 from assistant.backends.responses.backend import Responses
 from assistant.events import RoundStarted, RunCompleted, RunFailed, RunStopped, TextDelta
@@ -26,7 +27,7 @@ How = Literal["close", "reset", "half", "silence"]
 
 @pytest.fixture
 def assistant(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Assistant]:
-    monkeypatch.setattr(responses, "RESUME_DELAYS", (0.0, 0.01, 0.01))
+    monkeypatch.setattr(api, "RESUME_DELAYS", (0.0, 0.01, 0.01))
     monkeypatch.setattr(responses, "LOCK_DELAYS", (0.01, 0.05, 0.2, 1.0))
     with ExitStack() as clients:
         client = clients.enter_context(connect(Settings(api_key="sk-x", base_url=server.url)))
@@ -135,7 +136,7 @@ def test_the_stored_part_of_a_running_answer_is_not_repeated(
 def test_the_stored_part_of_an_answer_is_kept_when_it_cannot_be_continued(
     server: ModelServer, assistant: Assistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(responses, "RESUME_DELAYS", ())
+    monkeypatch.setattr(api, "RESUME_DELAYS", ())
     server.plays(text("One two three four", gate=threading.Event(), gate_after=6))
     thread = Thread()
     run = assistant.run(thread, "Count")
@@ -170,7 +171,7 @@ def test_stop_cancels_the_response_at_the_server(server: ModelServer, assistant:
 def test_a_new_message_cancels_a_response_that_was_lost(
     server: ModelServer, assistant: Assistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(responses, "RESUME_DELAYS", ())
+    monkeypatch.setattr(api, "RESUME_DELAYS", ())
     server.plays(cut(text("One two", gate=threading.Event(), gate_after=7), 6, "close"), text("Fine."))
     thread = Thread()
     failed = list(assistant.run(thread, "Count"))[-1]
