@@ -153,14 +153,14 @@ def test_nothing_of_another_panel_is_seen_in_the_sandbox_while_an_answer_is_writ
 ) -> None:
     gate = threading.Event()
     model.plays(text("One two three four", gate=gate, gate_after=6))
-    page.get_by_text("Sandbox", exact=True).click()
+    page.get_by_text("Inspector", exact=True).click()
     say(page, "Count")
     wait_for(page, "One two")
     page.get_by_text("Functions", exact=True).click()
-    page.wait_for_selector("text=As the model is told of it")
+    page.wait_for_selector("text=Schema sent to the model")
     page.get_by_text("Faults", exact=True).click()
     page.wait_for_selector("text=On the stream")
-    page.wait_for_selector("text=As the model is told of it", state="detached")
+    page.wait_for_selector("text=Schema sent to the model", state="detached")
     assert page.get_by_label("expression").count() == 0
     gate.set()
     wait_for(page, "four")

@@ -485,7 +485,7 @@ def test_another_connection_is_chosen_tried_and_used_for_this_session_alone(
     page = open_page(browser, demo_app)
     sidebar = page.get_by_test_id("stSidebar")
     sidebar.get_by_text("Connection", exact=True).click()
-    sidebar.get_by_text("Another address").click()
+    sidebar.get_by_text("Custom URL").click()
     sidebar.get_by_label("Base URL").fill(model.url)
     page.keyboard.press("Enter")
     sidebar.locator("input[value=any-model]").click()
@@ -495,23 +495,23 @@ def test_another_connection_is_chosen_tried_and_used_for_this_session_alone(
     model.plays(text("Hi"), text("No call."))
     sidebar.get_by_role("button", name="Test").click()
     sidebar.get_by_text("Answers stream over").wait_for()
-    sidebar.get_by_text("did not call it this time").wait_for()
+    sidebar.get_by_text("did not call the test function").wait_for()
     page.wait_for_selector(IDLE)
     sidebar.get_by_role("button", name="Use this connection").click()
-    page.get_by_text("Answers by b-model over").or_(page.get_by_text("Answers by b-model;")).wait_for()
+    page.get_by_text("Answers by b-model over").or_(page.get_by_text("Answers by b-model.")).wait_for()
     model.plays(text("Hello from elsewhere."))
     say(page, "Hi")
     wait_for(page, "Hello from elsewhere.")
     assert model.asked[-1]["model"] == "b-model"
     other = open_page(browser, demo_app)
-    other.wait_for_selector("text=This is the built-in demo")
+    other.wait_for_selector("text=Demo mode: scripted replies")
     other.close()
     page.close()
 
 
 def test_the_demo_answers_without_a_key(browser: "Browser", demo_app: str) -> None:
     page = open_page(browser, demo_app)
-    page.wait_for_selector("text=This is the built-in demo")
+    page.wait_for_selector("text=Demo mode: scripted replies")
     say(page, 'calculate(expression="6*7")\ncalculate(expression="1/0")')
     wait_for(page, "OPENAI_API_KEY")
     page.wait_for_selector(IDLE)
@@ -543,22 +543,22 @@ def test_the_demo_searches_paints_and_asks_leave(browser: "Browser", demo_app: s
     page.close()
 
 
-def test_the_sandbox_shows_events_as_they_come_and_a_tape_is_played_again(
+def test_the_inspector_shows_events_as_they_come_and_replays_a_recording(
     model: ModelServer, page: "Page"
 ) -> None:
     gate = threading.Event()
-    page.get_by_text("Sandbox").click()
+    page.get_by_text("Inspector").click()
     side = page.locator(".st-key-sandbox_side")
-    side.get_by_text("Nothing has been recorded yet").wait_for()
+    side.get_by_text("Nothing recorded yet").wait_for()
     model.plays(text("One two three four", gate=gate, gate_after=6))
     say(page, "Count")
     wait_for(page, "One two")
     side.get_by_text("Recording").wait_for()
     gate.set()
-    side.get_by_text("Click one to see all of it").wait_for()
-    side.get_by_text("Tape", exact=True).click()
+    side.get_by_text("Click a row for details").wait_for()
+    side.get_by_text("Recording", exact=True).click()
     address = page.url
-    side.get_by_role("button", name="Play it again").click()
+    side.get_by_role("button", name="Replay").click()
     page.wait_for_function("address => location.href !== address", arg=address)
     wait_for(page, "One two three four")
     assert page.locator(MESSAGE).count() == 2
