@@ -23,24 +23,26 @@ session.configure(is_localhost=is_localhost())
 session.open(st.query_params.get("thread", ""))
 
 # What stands around the conversation. A message does not run this part again.
-draw_header(session)
+with st.container():
+    draw_header(session)
 draw_sidebar(session)
 draw_open_error(session)
 
-# The inspector beside the chat, if it is open, is drawn first: the conversation lasts until the answer has ended.
+# The inspector beside the chat, if it is open, is drawn first: the conversation lasts until the answer has ended. The
+# chat is always a column: Streamlit knows a fragment by its place, and a message to another place would be lost.
 watch = None
-chat = st.container()
-if session.inspector_open:
+chat, *panel = st.columns([5, 4] if session.inspector_open else 1, gap="large")
+if panel:
     from assistant.ui.sandbox.panel import draw_sandbox  # not loaded until it is opened
 
-    chat, panel = st.columns([5, 4], gap="large")
-    with panel:
+    with panel[0]:
         watch = draw_sandbox(session)
 
 # The conversation: the older messages, and a fragment with the newest ones, the live answer and the input. It feeds the
 # generator of the answer's events into ``st.write_stream``.
 with chat:
-    draw_history(session)
+    with st.container():
+        draw_history(session)
     conversation(session, watch)
 
 app.freeze_gc()

@@ -159,7 +159,7 @@ def test_nothing_of_another_panel_is_seen_in_the_sandbox_while_an_answer_is_writ
     page.get_by_text("Functions", exact=True).click()
     page.wait_for_selector("text=Schema sent to the model")
     page.get_by_text("Faults", exact=True).click()
-    page.wait_for_selector("text=On the stream")
+    page.wait_for_selector("text=Stream faults")
     page.wait_for_selector("text=Schema sent to the model", state="detached")
     assert page.get_by_label("expression").count() == 0
     gate.set()
