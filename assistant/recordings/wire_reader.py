@@ -281,10 +281,13 @@ def _body_parts(body: Any) -> Iterator[WirePart]:
     yield from _token_parts(body)
 
 
+_FIELDS_WITH_USAGE = {"response", "session", "turn", "usage"}
 _OBJECTS_WITH_USAGE = ("response", "chat.completion", "chat.completion.chunk", "thread.run")
 
 
 def _token_parts(data: Any) -> Iterator[WirePart]:
+    if not isinstance(data, dict) or not _FIELDS_WITH_USAGE & data.keys():
+        return
     if model := text(get(get(get(data, "session"), "agent"), "model")):
         yield AgentModel(model)
     response = get(data, "response") or get(data, "turn") or data

@@ -38,7 +38,7 @@ NESTED_TOO_DEEPLY = "[nested too deeply]"
 _RECORDED_HEADER = re.compile("^(retry-after.*|x-request-id|openai-processing-ms|x-should-retry)$")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: it is created for every chunk
 class _Chunk:
     at: float
     exchange: int
@@ -81,7 +81,7 @@ class LiveRecording(Recording):
 
     def add_chunk(self, exchange: int, data: bytes) -> None:
         """Record the next bytes of a response's body."""
-        self._append(_Chunk(self._now(), exchange, data), len(data))
+        self._append(_Chunk(time.monotonic() - self._start, exchange, data), len(data))
 
     def add_end(self, exchange: int, how: How, text: str = "") -> None:
         """Record the end of a response; ``text`` is the network's error message."""
@@ -125,7 +125,7 @@ class LiveRecording(Recording):
 
     def _add_events(self, source: _Chunk | EndEntry, events: list[tuple[str, str]]) -> None:
         for name, data in events:
-            self._add(EventEntry(source.at, source.exchange, name, parse_json(data)))
+            self._add(EventEntry(round(source.at, 6), source.exchange, name, parse_json(data)))
 
     def _add(self, entry: Entry) -> None:
         secrets = sorted(self._secrets, key=len, reverse=True)
