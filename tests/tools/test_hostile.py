@@ -247,7 +247,7 @@ def drawn(page: AppTest) -> list[tuple[str, str]]:
                 yield kind, str(getattr(child, "label", "")) + str(getattr(child, "value", ""))
             yield from inside(child)
 
-    return list(inside(page._tree))
+    return list(inside(page.main.root))
 
 
 @pytest.mark.parametrize("sandbox", [False, True])
@@ -320,13 +320,15 @@ def fail() -> str:
 @tool
 def table() -> pd.DataFrame:
     """A table."""
-    return pd.DataFrame({{OUTPUT: [OUTPUT, "http://{EVIL}/j.png"], "image": ["data:,x", "http://{EVIL}/k.png"]}})
+    images = ["data:,x", "http://{EVIL}/k.png"]
+    return pd.DataFrame({{OUTPUT: [OUTPUT, "http://{EVIL}/j.png"], "image": images}})
 
 
 @tool
 def diagram() -> Diagram:
     """A diagram."""
-    return Diagram("flowchart LR\\n  A[\\"<img src='http://{EVIL}/l.png'>\\"] --> B\\n  click A \\"http://{EVIL}/m\\"\\n")
+    image = "<img src='http://{EVIL}/l.png'>"
+    return Diagram(f'flowchart LR\\n  A["{{image}}"] --> B\\n  click A "http://{EVIL}/m"\\n')
 
 
 @tool
@@ -383,7 +385,7 @@ def test_no_output_makes_a_browser_contact_another_host(
             page.reload()
             page.wait_for_selector(INPUT)
             wait_for(page, "That was all.")
-        page.get_by_text("Sandbox", exact=True).first.click()
+        page.get_by_text("Inspector", exact=True).first.click()
         for panel in ("Functions", "Code", "Run"):
             page.get_by_role("radio", name=panel).or_(page.get_by_role("button", name=panel)).first.click()
             page.wait_for_selector("[data-test-script-state=notRunning]")
