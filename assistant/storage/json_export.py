@@ -24,8 +24,6 @@ VERSION = 1
 
 MAX_IMPORT_CHARS = 50_000_000
 
-_MAX_NUMBER = 1e18
-
 
 def export_json(thread: Thread, title: str) -> str:
     """Return the whole thread as ASCII, one line per message.
@@ -73,7 +71,7 @@ def import_json(text: str) -> tuple[Thread, str]:
     if len(text) > MAX_IMPORT_CHARS:
         raise ThreadImportError(N_("This file is too large. A chat to import may have up to 50 MB."))
     try:
-        value = json.loads(text.removeprefix("\ufeff"), parse_float=_number, parse_int=_number)
+        value = json.loads(text.removeprefix("\ufeff"))
     except ValueError as error:
         raise ThreadImportError(N_("This file is not JSON.")) from error
     except RecursionError as error:
@@ -90,12 +88,6 @@ def import_json(text: str) -> tuple[Thread, str]:
     thread = Thread(messages=[_message(message, number) for number, message in enumerate(messages, 1)])
     thread.branches = _branches(value.get("branches") or [], len(thread.messages))
     return thread, title
-
-
-def _number(text: str) -> int | float:
-    """Return a number; one that no exported thread contains becomes infinite, which no field accepts."""
-    number = float(text) if set(text) & set(".eE") else int(text)
-    return number if abs(number) < _MAX_NUMBER else float("inf")
 
 
 def _message(value: Any, number: int) -> Message:

@@ -17,6 +17,7 @@ Json = dict[str, Any]
 
 _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 _CORE_STRICT = CoreConfig(strict=True, extra_fields_behavior="forbid", allow_inf_nan=False)
+_MAX_FLOAT = 1e18
 _EXCLUDED = {"__all__": {"_round", "_break"}}  # only used while a message grows
 
 
@@ -118,17 +119,19 @@ def _load(kind: Any, values: Any, name: str) -> list[Any]:
 def _adapter(kind: Any) -> TypeAdapter[list[Any]]:
     """Return the adapter of a list. It is strict about values, but accepts JSON objects and arrays."""
     adapter = TypeAdapter(list[kind], config=_STRICT)
-    _relax_containers(adapter.core_schema)
+    _adapt_to_json(adapter.core_schema)
     adapter.validator = SchemaValidator(adapter.core_schema, _CORE_STRICT)
     return adapter
 
 
-def _relax_containers(schema: Any) -> None:
-    """Let strict validation accept an object for a dataclass and a list for a tuple."""
+def _adapt_to_json(schema: Any) -> None:
+    """Let strict validation accept an object for a dataclass and a list for a tuple, and limit numbers."""
     if isinstance(schema, dict):
         if schema.get("type") in ("dataclass", "tuple"):
             schema["strict"] = False
+        elif schema.get("type") == "float":
+            schema |= {"gt": -_MAX_FLOAT, "lt": _MAX_FLOAT}
         schema = list(schema.values())
     if isinstance(schema, list):
         for item in schema:
-            _relax_containers(item)
+            _adapt_to_json(item)

@@ -174,6 +174,7 @@ OTHERS = {"call_id": "c2", "output": ""}
         (with_message(ending=FAILED | {"retry_after": float("nan")}), DAMAGED),
         (with_message(ending=FAILED | {"retry_after": 10**400}), DAMAGED),
         (with_message(ending=FAILED | {"retry_after": 1e18}), DAMAGED),
+        (with_message(ending=FAILED | {"retry_after": 10**20}), DAMAGED),
         (with_message(ending=FAILED | {"text": {"template": "{x.__class__}", "params": {"x": 1}}}), DAMAGED),
         (with_message(_round="x"), DAMAGED),
         ("[" * 100_000, DEEP),
