@@ -398,7 +398,7 @@ class ChatSession:
         """Start a run that the user asked for, within the limits."""
         if self.quota:
             if self.live_run:  # it may have ended by the time this one starts, and would be free
-                raise ThreadBusy(N_("An answer is still being written here. Wait for it, or stop it."))
+                raise ThreadBusy(N_("An answer is still being written. Wait for it, or stop it."))
             self.quota.reserve()
         self._start(prepare)
 

@@ -344,7 +344,7 @@ def test_a_model_that_takes_no_images_is_told_the_name_and_the_person_that_it_wa
     events = list(assistant.run(thread, "What is this?", [CAT]))
     assert events[-1] == RunCompleted()
     (note,) = notes(events)
-    assert note.startswith("The server did not take cat.png: the model is told of it by name only.")
+    assert note.startswith("The server rejected cat.png. The model sees only the name.")
     events = list(assistant.run(thread, "Really?"))
     assert (events[-1], notes(events)) == (RunCompleted(), [])
     assert CAT.data in json.dumps(server.asked[0])

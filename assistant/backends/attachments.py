@@ -232,10 +232,10 @@ def name_refused_attachments(
     named_only += [attachment.digest for attachment in found]
     names = ", ".join(dict.fromkeys(attachment.name for attachment in found))
     if not isinstance(refusal, RequestRefused):
-        return Note(N_("The server did not take {names}: the model is told of it by name only.", names=names))
+        return Note(N_("The server rejected {names}. The model sees only the name.", names=names))
     return Note(
         N_(
-            "The server did not take {names}: the model is told of it by name only. {why}",
+            "The server rejected {names}. The model sees only the name. {why}",
             names=names,
             why=refusal.text,
         )

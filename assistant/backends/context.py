@@ -11,7 +11,7 @@ from assistant.events import Note
 from assistant.locale import N_
 from assistant.token_estimate import FILE_TOKENS, estimate_tokens
 
-SHORTENED = Note(N_("The conversation is too long for the model: it is told only the newest part of it."))
+SHORTENED = Note(N_("The conversation is too long for the model. Only its newest part was sent."))
 
 _FILE = re.compile(r'"(?:data:[\w/+.-]+;base64,[A-Za-z0-9+/=]*|attachment:[0-9a-f]{24})"')
 

@@ -38,7 +38,7 @@ def translate_errors(client: OpenAI) -> Iterator[None]:
         raise error_for_code(_code(error), error.message, client) from error
     except openai.OpenAIError as error:
         raise ServerFailed(
-            N_("The request could not be made: {message}", message=safe_text(str(error), client)),
+            N_("The request could not be sent: {message}", message=safe_text(str(error), client)),
             code="client",
         ) from error
     except httpx2.HTTPError as error:
@@ -122,19 +122,15 @@ _KEY = _Meaning(
 _QUOTA = _Meaning(
     N_("The account's quota or credit is used up. Add credit or raise the limit in its billing, then retry.")
 )
-_RATE = _Meaning(N_("Too many requests just now at {host}. Wait a little and try again."), retry=True)
+_RATE = _Meaning(N_("Too many requests to {host}. Wait a little and try again."), retry=True)
 _MODEL = _Meaning(
-    N_("{host} does not offer this model to you. Set {model_setting} to one it has. It says: {message}")
+    N_("This model is not available to you at {host}. Set {model_setting} to another one. It says: {message}")
 )
-_LONG = _Meaning(
-    N_("This is more than the model can take in at once. Say it in smaller parts, or start a new chat.")
-)
+_LONG = _Meaning(N_("This is too long for the model. Send smaller parts, or start a new chat."))
 _BUSY = _Meaning(
     N_("{host} is overloaded or has an internal error. Try again in a moment."), ServerFailed, True
 )
-_POLICY = _Meaning(
-    N_("{host} refused this message under its usage policy. Word it differently. It says: {message}")
-)
+_POLICY = _Meaning(N_("{host} refused this message under its usage policy. Rephrase it. It says: {message}"))
 _FAILED = _Meaning(N_("{host} failed. Try again in a moment. It says: {message}"), ServerFailed, True)
 _REFUSED = _Meaning(N_("{host} refused the request. It says: {message}"))
 
@@ -167,7 +163,7 @@ _BY_STATUS = {
     401: ("invalid_api_key", _KEY),
     403: (
         "forbidden",
-        _Meaning(N_("{host} does not allow this to your account or project. It says: {message}")),
+        _Meaning(N_("{host} does not allow this for your account or project. It says: {message}")),
     ),
     404: (
         "not_found",
@@ -200,8 +196,8 @@ def error_for_code(
     )
     if meaning is _RATE and retry_after:
         text = N_plural(
-            "Too many requests just now at {host}. Wait {count} second and try again.",
-            "Too many requests just now at {host}. Wait {count} seconds and try again.",
+            "Too many requests to {host}. Wait {count} second and try again.",
+            "Too many requests to {host}. Wait {count} seconds and try again.",
             round(retry_after),
             host=host(client),
         )

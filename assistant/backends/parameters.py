@@ -43,4 +43,4 @@ def without_refused_parameter(body: Body, refusal: RequestRefused) -> tuple[Body
 
 
 def _note(name: str) -> Note:
-    return Note(N_("The model does not take the parameter {name}; it was asked without it.", name=name))
+    return Note(N_("The model rejected the parameter {name}. The request was sent without it.", name=name))

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from assistant import ToolError, tool
 
 
-@tool(status="Looking at the clock in {time_zone}")
+@tool(status="Checking the time in {time_zone}")
 def get_current_time(time_zone: str) -> dict[str, str]:
     """Get the current date, time and weekday in a time zone.
 

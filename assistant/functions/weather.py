@@ -10,7 +10,7 @@ from assistant.functions.open_meteo import Days, Now, find_place, forecast
 Unit = Literal["celsius", "fahrenheit"]
 
 
-@tool(status="Reading the weather in {city}")
+@tool(status="Checking the weather in {city}")
 def get_weather(city: str, unit: Unit = "celsius") -> dict[str, str | float]:
     """Get the current weather in a city: temperature, condition, wind in km/h, humidity, local time.
 
@@ -36,7 +36,7 @@ def get_weather(city: str, unit: Unit = "celsius") -> dict[str, str | float]:
     }
 
 
-@tool(status="Reading the forecast for {city}")
+@tool(status="Checking the forecast for {city}")
 def get_forecast(
     city: str, days: Annotated[int, Field(ge=1, le=16)] = 3, unit: Unit = "celsius"
 ) -> list[dict[str, str | float | None]]:

@@ -29,7 +29,7 @@ MAX_CHARS = 20_000_000
 
 EVENT_CHARS = 100
 
-TOO_LONG = RunStopped("unknown", N_("Stopped: the answer became too long to keep."))
+TOO_LONG = RunStopped("unknown", N_("Stopped: the answer is too long to store."))
 
 DELTAS = (TextDelta, ReasoningDelta, ToolCallDelta)
 

@@ -42,7 +42,9 @@ MAX_REPEATS = 3
 STOPPED = RunStopped("user", N_("Stopped."))
 """The ending of a run that the user stopped."""
 
-INTERRUPTED = RunFailed("interrupted", N_("The application ended in the middle of this answer."), retry=True)
+INTERRUPTED = RunFailed(
+    "interrupted", N_("This answer was interrupted because the application stopped."), retry=True
+)
 """The ending of a run whose process is gone."""
 
 
@@ -203,7 +205,7 @@ class Assistant:
                 yield RunFailed(
                     "internal",
                     N_(
-                        "The application itself failed ({reason}). Its log has more.",
+                        "Something went wrong in this application ({reason}). See its log for details.",
                         reason=type(error).__name__,
                     ),
                 )
@@ -230,7 +232,10 @@ class Assistant:
             if times > MAX_REPEATS:
                 yield RunStopped(
                     "repeated_call",
-                    N_("Stopped: the same call of {function} came again and again.", function=name),
+                    N_(
+                        "Stopped: {function} was called again and again with the same arguments.",
+                        function=name,
+                    ),
                 )
                 return
             free = [call for call in calls if not (call.server or self.needs_approval(call.name))]

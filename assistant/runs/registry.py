@@ -66,7 +66,7 @@ class RunRegistry:
         """Reserve the thread, brought up to date, for this block; its lease stays if the block ends well."""
         with self._lock:
             if self.get(thread) is not None or thread in self._reserved:
-                raise ThreadBusy(N_("An answer is still being written here. Wait for it, or stop it."))
+                raise ThreadBusy(N_("An answer is still being written. Wait for it, or stop it."))
             self._reserved.add(thread)
         try:
             newer = autosaver.acquire(thread, lambda: self._stop(thread)) if autosaver else None

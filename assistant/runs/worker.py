@@ -82,7 +82,9 @@ class LiveRun:
             reason = type(error).__name__
         finally:
             self._log.append(
-                RunFailed("internal", N_("The application itself failed ({reason}).", reason=reason))
+                RunFailed(
+                    "internal", N_("Something went wrong in this application ({reason}).", reason=reason)
+                )
             )
             if self._saver:
                 self._saver.finish()

@@ -53,7 +53,7 @@ class Tool(Generic[P, R]):
         strict: Whether a server can enforce the schema (strict mode).
         timeout: Time limit in seconds, or None for the assistant's default.
         approval: Whether the user has to allow each call.
-        status: The text shown while the function runs, such as "Reading the forecast for {city}".
+        status: The text shown while the function runs, such as "Checking the forecast for {city}".
     """
 
     def __init__(
@@ -168,7 +168,7 @@ def tool(
     Args:
         timeout: Time limit in seconds; the assistant's default if not given.
         approval: Whether the user has to allow each call; for functions that change something.
-        status: The text shown while the function runs, such as "Reading the forecast for {city}".
+        status: The text shown while the function runs, such as "Checking the forecast for {city}".
 
     Raises:
         FunctionError: The signature has no JSON schema; the text names the parameter.

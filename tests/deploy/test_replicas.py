@@ -182,7 +182,7 @@ def test_a_thread_goes_on_at_the_other_replica_when_one_is_killed_in_the_middle_
     wait_for(page, "Now comes")
     print(f"The thread was there again {time.monotonic() - began:.1f} s after its replica was killed.")
     assert "It is 42." in page.locator(MESSAGE).nth(1).inner_text()
-    wait_for(page, "The application ended in the middle of this answer.")
+    wait_for(page, "This answer was interrupted because the application stopped.")
     print(f"Its answer was given up {time.monotonic() - began:.1f} s after.")
     say(page, "Are you there?")
     wait_for(page, "All is well.")

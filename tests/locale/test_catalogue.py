@@ -48,7 +48,7 @@ def test_the_catalogue_has_the_messages_of_the_sources_and_no_others() -> None:
 
 
 def test_every_message_is_translated() -> None:
-    assert [message for message, translation in JAPANESE.items() if not translation] == []
+    assert [message for message, translation in JAPANESE.items() if not all(strings(translation))] == []
 
 
 def test_every_language_has_a_catalogue() -> None:

@@ -322,7 +322,9 @@ def test_a_call_that_comes_again_and_again_ends_the_run_across_its_pauses(
     server.plays(*(calls(each) for each in asked[1:]))
     endings = [go_on(assistant, thread, CallApproved(each["call_id"]))[-1] for each in asked[:3]]
     assert endings[:2] == [RunPaused(), RunPaused()]
-    assert endings[2] == RunStopped("repeated_call", "Stopped: the same call of book came again and again.")
+    assert endings[2] == RunStopped(
+        "repeated_call", "Stopped: book was called again and again with the same arguments."
+    )
     assert len(desk.booked) == 3
 
 

@@ -464,7 +464,9 @@ def test_the_same_call_again_and_again_is_ended_and_the_thread_goes_on(
     )
     thread = Thread()
     events = answer(assistant, "Add", thread)
-    assert events[-1] == RunStopped("repeated_call", "Stopped: the same call of add came again and again.")
+    assert events[-1] == RunStopped(
+        "repeated_call", "Stopped: add was called again and again with the same arguments."
+    )
     results = [event for event in events if isinstance(event, ToolResult)]
     assert sorted(result.output for result in results) == ["2", "2", "2", "2", "3", "4"]
     assert answer(assistant, "So?", thread)[-1] == RunCompleted()
@@ -483,7 +485,7 @@ def test_a_conversation_that_is_gone_is_written_anew_from_the_transcript(
     del server.conversations[old]
     events = answer(assistant, "Sure?", thread)
     assert events[1] == Note(
-        "The server could not go on with its copy of this conversation; it was written anew."
+        "The server could not continue its copy of this conversation. A new one was created."
     )
     assert events[-1] == RunCompleted()
     assert thread.id == old, "a thread keeps its address"

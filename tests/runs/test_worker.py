@@ -246,7 +246,7 @@ def test_an_answer_that_becomes_too_long_is_ended_and_its_request_with_it(
 ) -> None:
     monkeypatch.setattr(log_module, "MAX_CHARS", max_chars)
     run, script, thread = starting(RunRegistry(), [*[event] * 4, *[TextDelta("never")] * 100])
-    too_long = RunStopped("unknown", "Stopped: the answer became too long to keep.")
+    too_long = RunStopped("unknown", "Stopped: the answer is too long to store.")
     assert heard(run)[-1] == too_long
     assert thread.messages[-1].ending == too_long
     assert thread.messages[-1].text == ""
@@ -388,7 +388,7 @@ def test_a_run_that_breaks_has_an_ending_all_the_same(caplog: pytest.LogCaptureF
     run = runs.start(thread, lambda: Run(thread, thread.messages[-1], broken()))
     assert heard(run) == [
         TextDelta("A"),
-        RunFailed("internal", "The application itself failed (LookupError)."),
+        RunFailed("internal", "Something went wrong in this application (LookupError)."),
     ]
     settled()
     assert runs.get(run.thread) is None
@@ -416,7 +416,7 @@ def test_a_thread_has_one_run_at_a_time() -> None:
     assert runs.get(Thread()) is None
     with pytest.raises(ThreadBusy) as caught:
         runs.start(thread, refuse_to_run)
-    assert str(caught.value) == "An answer is still being written here. Wait for it, or stop it."
+    assert str(caught.value) == "An answer is still being written. Wait for it, or stop it."
     other, _, _ = starting(runs, [TextDelta("B")])
     assert heard(other) == said("B")
     gate.open()

@@ -208,7 +208,7 @@ def test_an_unknown_event_is_ignored_anywhere(server: ModelServer, breaking: Bre
 
 
 def test_a_long_rate_limit_is_reported_at_once(server: ModelServer, breaking: Break) -> None:
-    text_of_it = f"Too many requests just now at {server.url[7:-3]}. Wait 20 seconds and try again."
+    text_of_it = f"Too many requests to {server.url[7:-3]}. Wait 20 seconds and try again."
     assert main_events(list(breaking(server, "429", add).run(Thread(), "Hi"))) == [
         RunFailed("rate_limit_exceeded", text_of_it, retry=True, retry_after=20.0)
     ]

@@ -423,7 +423,10 @@ def test_an_answer_whose_process_was_killed_is_shown_as_far_as_it_came(
     store.save(Thread("conv_1", [Message.from_user("Count"), Message("assistant", [Text("One tw")])]))
     page = open_page({"thread": "conv_1"}, OPENAI_BASE_URL=server.url)
     assert shown(page)[1][1][0] == ("markdown", "One tw")
-    assert page.error[0].value.replace("\\", "") == "The application ended in the middle of this answer."
+    assert (
+        page.error[0].value.replace("\\", "")
+        == "This answer was interrupted because the application stopped."
+    )
     for worker in threading.enumerate():
         if worker.name == "run conv_1":
             worker.join(5)  # no page waits until an answer is kept

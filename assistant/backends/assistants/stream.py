@@ -193,9 +193,7 @@ class _RunReader:
             return token_limit_reached()
         text = N_("The server ended the answer early ({reason}).", reason=reason or N_("no reason given"))
         if reason == "max_prompt_tokens":
-            text = N_(
-                "The answer was cut off: the conversation reached the limit of tokens that a run may read."
-            )
+            text = N_("The answer was cut off: the conversation reached the run's limit of input tokens.")
         return Incomplete(text, reason="unknown")
 
 

@@ -248,7 +248,7 @@ class Responses(RemoteBackend):
         conversation = self._api.create_conversation(state.restart_items())
         with translate_errors(self._client):
             items = list(self._api.items(conversation, "asc"))
-        yield Note(N_("The server could not go on with its copy of this conversation; it was written anew."))
+        yield Note(N_("The server could not continue its copy of this conversation. A new one was created."))
         state.items, state.conversation = strip_files(items), conversation
 
     # --- background responses -----------------------------------------------------------------------

@@ -162,20 +162,19 @@ class ThreadFiles:
                 self._delete(self._client.files.delete, file_id)
                 reason = safe_text(getattr(error, "message", ""), self._client)
                 name = names.get(digest, N_("A file"))
-                text = N_("{name} cannot be searched; it goes with the message.", name=name)
+                text = N_("{name} can't be searched and was attached to the message instead.", name=name)
                 if reason:
                     text = N_(
-                        "{name} cannot be searched; it goes with the message. {why}", name=name, why=reason
+                        "{name} can't be searched and was attached to the message instead. {why}",
+                        name=name,
+                        why=reason,
                     )
                 yield Note(text)
             if not missing:
                 return
             if time.monotonic() > deadline:
                 raise ServerFailed(
-                    N_(
-                        "The server is still reading the files that are to be searched. "
-                        "Try again in a moment."
-                    ),
+                    N_("The server is still indexing the files. Try again in a moment."),
                     code="files_in_progress",
                     retry=True,
                 )
@@ -193,7 +192,7 @@ class ThreadFiles:
         self._renewed = True
         self.delete()
         if self._attachments():
-            yield Note(N_("The files to be searched were gone at the server; they were put in again."))
+            yield Note(N_("The searched files were missing on the server and were uploaded again."))
             yield from self.upload(request)
 
     def _delete(self, delete: Callable[[str], object], object_id: str) -> None:
@@ -228,12 +227,12 @@ def download(client: OpenAI, container_id: str, file_id: str) -> bytes:
             for chunk in response.iter_bytes():
                 data += chunk
                 if len(data) > MAX_FILE_BYTES:
-                    raise ServerFailed(N_("It is larger than 100 MB."), code="too_large")
+                    raise ServerFailed(N_("The file is larger than 100 MB."), code="too_large")
     except RequestRefused as refusal:
         if status_of(refusal) != 404:
             raise
         raise RequestRefused(
-            N_("Its container is gone; such files are kept for 20 minutes."), code="gone"
+            N_("The file is gone: the server keeps such files for 20 minutes."), code="gone"
         ) from refusal
     return data
 

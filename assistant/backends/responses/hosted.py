@@ -186,7 +186,7 @@ def without_refused_tool(body: Item, refusal: RequestRefused) -> tuple[Item, Not
             reduced["include"] = include
         return reduced, Note(
             N_(
-                "The server did not take the tool {what}; it was asked without it. {refusal}",
+                "The server rejected the tool {what}. The request was sent without it. {refusal}",
                 what=tool.get("server_label") or tool["type"],
                 refusal=refusal.text,
             )

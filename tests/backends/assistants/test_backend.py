@@ -134,7 +134,7 @@ def test_a_limit_ends_the_run_with_what_waswithout_deltas(
         ),
         "max_prompt_tokens": RunStopped(
             "unknown",
-            "The answer was cut off: the conversation reached the limit of tokens that a run may read.",
+            "The answer was cut off: the conversation reached the run's limit of input tokens.",
         ),
     }
     thread = Thread()
@@ -150,7 +150,7 @@ def test_a_limit_ends_the_run_with_what_waswithout_deltas(
     ("code", "shown", "retry"),
     [
         ("server_error", "is overloaded or has an internal error", True),
-        ("rate_limit_exceeded", "Too many requests just now", True),
+        ("rate_limit_exceeded", "Too many requests", True),
         ("invalid_prompt", "under its usage policy", False),
     ],
 )

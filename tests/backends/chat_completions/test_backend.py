@@ -133,7 +133,7 @@ def test_a_refused_parameter_is_left_out_with_a_note(
         assistant = Assistant(ChatCompletions(client, model="m", effort="low"), Toolbox(add))
         server.plays(error(400, "unsupported_parameter", text_of_refusal), text("Fine."))
         events = list(assistant.run(Thread(), "Hi"))
-    assert Note(f"The model does not take the parameter {parameter}; it was asked without it.") in events
+    assert Note(f"The model rejected the parameter {parameter}. The request was sent without it.") in events
     assert events[-1] == RunCompleted()
     assert set(server.asked[0]) - set(server.asked[1]) == {parameter}
 

@@ -142,7 +142,7 @@ def test_a_refusal_of_functions_is_reported_in_the_servers_wording(
     [
         (
             403,
-            [REACHED[0], ("Key", False, "HOST does not allow this to your account or project. It says: no")],
+            [REACHED[0], ("Key", False, "HOST does not allow this for your account or project. It says: no")],
         ),
         (500, [("Server", False, "HOST failed. Try again in a moment. It says: no")]),
     ],

@@ -205,13 +205,15 @@ def test_a_file_that_cannot_be_searched_is_sent_with_its_message(files: FileServ
     files.status = "failed"
     files.plays(text("900."))
     events = list(ask().run(Thread(), "How much?", attached(rent_txt="It is 900.")))
-    assert notes(events) == ["rent.txt cannot be searched; it goes with the message. It holds no text."]
+    assert notes(events) == [
+        "rent.txt can't be searched and was attached to the message instead. It holds no text."
+    ]
     assert files.asked[0]["tools"] == []
     assert told(files.asked[0]) == ["How much?", "rent.txt:\n```\nIt is 900.\n```"]
     assert files.uploads == {}
 
 
-ANEW = "The files to be searched were gone at the server; they were put in again."
+ANEW = "The searched files were missing on the server and were uploaded again."
 
 
 @pytest.mark.parametrize("adds", [False, True])
@@ -240,7 +242,7 @@ def test_a_deleted_store_without_files_is_left_out(files: FileServer, ask: Ask) 
     parts = thread.messages[0].parts
     parts[:] = [part for part in parts if not isinstance(part, Attachment)]
     [note] = notes(list(assistant.run(thread, "Sure?")))
-    assert note.startswith("The server did not take the tool file_search; it was asked without it.")
+    assert note.startswith("The server rejected the tool file_search. The request was sent without it.")
     assert notes(list(assistant.run(thread, "Sure?"))) == []
     assert [each["tools"] for each in files.asked] == [search_in("vs_2"), search_in("vs_2"), [], []]
 

@@ -159,7 +159,7 @@ def test_a_refused_tool_is_left_out_with_a_note(server: ModelServer, ask: Ask) -
     assert events == [
         RoundStarted(1),
         Note(
-            "The server did not take the tool code_interpreter; it was asked without it. "
+            "The server rejected the tool code_interpreter. The request was sent without it. "
             f"{host} refused the request. It says: {words}"
         ),
         TextDelta("Without."),
@@ -547,7 +547,7 @@ def test_a_file_of_the_code_interpreter_is_fetched_by_its_ids(server: ModelServe
     assert isinstance(backend, Responses)
     server.files["cntr_1", "cfile/1"] = b"a,b"
     assert backend.fetch_file("cntr_1", "cfile/1") == b"a,b"
-    with pytest.raises(RequestRefused, match="Its container is gone"):
+    with pytest.raises(RequestRefused, match="The file is gone"):
         backend.fetch_file("cntr_1", "cfile_2")
     with pytest.raises(UnknownThread):
         backend.fetch_file("..", "cfile_1")

@@ -115,7 +115,7 @@ def test_what_was_typed_stays_while_another_answer_is_written_and_is_saved_after
     press(page, "save_0")
     waiting.join(10)
     assert [each.value for each in page.toast] == [
-        "An answer is still being written here\\. Wait for it, or stop it\\."
+        "An answer is still being written\\. Wait for it, or stop it\\."
     ]
     assert page.text_area(key="edit_text_0").value == "Q1b"
     settled()  # the other answer is kept

@@ -44,7 +44,7 @@ STATUSES = [
         error(404, "model_not_found", "The model `x` does not exist."),
         RunFailed(
             "model_not_found",
-            "{host} does not offer this model to you. Set OPENAI_MODEL to one it has. "
+            "This model is not available to you at {host}. Set OPENAI_MODEL to another one. "
             "It says: The model `x` does not exist.",
         ),
     ),
@@ -52,7 +52,7 @@ STATUSES = [
         error(429, "rate_limit_exceeded", retry_after="20"),
         RunFailed(
             "rate_limit_exceeded",
-            "Too many requests just now at {host}. Wait 20 seconds and try again.",
+            "Too many requests to {host}. Wait 20 seconds and try again.",
             retry=True,
             retry_after=20.0,
         ),
@@ -61,14 +61,14 @@ STATUSES = [
         error(400, "context_length_exceeded"),
         RunFailed(
             "context_length_exceeded",
-            "This is more than the model can take in at once. Say it in smaller parts, or start a new chat.",
+            "This is too long for the model. Send smaller parts, or start a new chat.",
         ),
     ),
     (
         error(403, None, "Not in your country."),
         RunFailed(
             "forbidden",
-            "{host} does not allow this to your account or project. It says: Not in your country.",
+            "{host} does not allow this for your account or project. It says: Not in your country.",
         ),
     ),
     (

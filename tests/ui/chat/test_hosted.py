@@ -132,7 +132,7 @@ def test_code_its_output_its_pictures_and_its_files(server: ModelServer, open_pa
     server.files.clear()
     page.button(key="sources-1-0").click().run()
     assert [each.value.replace("\\", "") for each in page.error] == [
-        "Could not fetch a.csv. Its container is gone; such files are kept for 20 minutes."
+        "Could not fetch a.csv. The file is gone: the server keeps such files for 20 minutes."
     ]
 
 
