@@ -71,5 +71,5 @@ def write(catalogue: Catalog) -> None:
 
 
 if __name__ == "__main__":
-    missing = [message.id for message in update("ja") if message.id and not any(message.string)]
+    missing = [message.id for message in update("ja") if message.id and not any(message.string or ())]
     print(*missing, f"{len(missing)} without a translation", sep="\n")
