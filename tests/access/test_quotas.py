@@ -17,7 +17,7 @@ from assistant.settings import Settings
 from assistant.storage.database import Database
 from assistant.storage.store import Store
 from tests.access.test_usage_store import totals
-from tests.backends.test_transcription import EarServer
+from tests.backends.test_transcription import TranscriptionServer
 from tests.servers.responses import ModelServer, text
 from tests.ui.page import Open, ask, sent, session_of, shown
 
@@ -124,7 +124,7 @@ def test_tokens_are_counted_but_a_visitors_own_key_has_no_limits(
 
 
 def test_a_voice_recording_counts_as_a_message_and_by_its_length(store: Store) -> None:
-    with EarServer() as ears:
+    with TranscriptionServer() as ears:
         ears.heard = [(200, {"text": "Hello."})]
         voice = open_voice(Settings(base_url=ears.url, transcribe_model="ear"))
         assert voice is not None

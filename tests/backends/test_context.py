@@ -34,7 +34,7 @@ def talk(server: ModelServer, assistant: Assistant, turns: int) -> Thread:
     return thread
 
 
-def told(server: ModelServer) -> list[str]:
+def last_input(server: ModelServer) -> list[str]:
     """What the last request told the model, in short."""
     return [short(item) for item in server.asked[-1]["input"]]
 
@@ -68,11 +68,11 @@ def test_after_a_refusal_only_the_newest_turns_are_sent(
     thread = talk(server, assistant, 4)
     server.plays(refusal, text("Fine."))
     events = list(assistant.run(thread, "And now?"))
-    assert told(server) == ["Question 3", *TURN, "Sum 3.", "And now?"], "no more than half of it"
+    assert last_input(server) == ["Question 3", *TURN, "Sum 3.", "And now?"], "no more than half of it"
     assert (notes(events), events[-1]) == ([SHORTENED], RunCompleted())
     server.plays(text("Fine too."))
     events = list(assistant.run(thread, "And then?"))
-    assert told(server)[0] == "Question 3", "what was left out stays out"
+    assert last_input(server)[0] == "Question 3", "what was left out stays out"
     assert notes(events) == []
     assert len(thread.messages) == 12, "nothing is lost here"
 
@@ -104,7 +104,7 @@ def test_long_results_displace_older_turns(server: ModelServer, connect_to: Conn
     thread = talk(server, assistant, 2)
     server.plays(calls(call("add", a=1, b=2)), REFUSALS[0], text("Fine."))
     assert list(assistant.run(thread, "Again"))[-1] == RunCompleted()
-    assert told(server) == ["Again", "function_call", "function_call_output"]
+    assert last_input(server) == ["Again", "function_call", "function_call_output"]
 
 
 def test_with_a_known_context_size_no_more_than_fits_is_sent(server: ModelServer) -> None:
@@ -112,14 +112,14 @@ def test_with_a_known_context_size_no_more_than_fits_is_sent(server: ModelServer
     with connect(settings) as client:
         backend = Responses(client, model="m", instructions="Be brief.", context=settings.context)
         assistant, thread = Assistant(backend, Toolbox(add)), Thread()
-        said = []
+        seen = []
         for number in range(30):
             server.plays(text(f"Answer {number} " + "x" * 100))
-            said += list(assistant.run(thread, f"Question {number} 日本語"))
+            seen += list(assistant.run(thread, f"Question {number} 日本語"))
             length = len(json.dumps(server.asked[-1], ensure_ascii=False).encode())
             assert length < 3 * 1000 + 200
-        assert told(server)[0].startswith("Question ")
-        assert 2 <= len(notes(said)) <= 10, "once for many turns, not at each of them"
+        assert last_input(server)[0].startswith("Question ")
+        assert 2 <= len(notes(seen)) <= 10, "once for many turns, not at each of them"
 
 
 def test_a_server_with_conversations_truncates_by_itself(connect_to: Connect) -> None:

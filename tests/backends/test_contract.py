@@ -78,7 +78,7 @@ def assistant(made: Callable[..., Assistant]) -> Assistant:
     return made(add, fail)
 
 
-def said(events: list[Event]) -> str:
+def text_of(events: list[Event]) -> str:
     return "".join(event.text for event in events if isinstance(event, TextDelta))
 
 
@@ -103,20 +103,20 @@ def test_text_streams_while_the_server_writes_it(server: Any, assistant: Assista
     gate = threading.Event()
     play = text("One two three four", pieces=18, gate=gate, gate_after=14)
     server.plays(play)
-    heard: list[Event] = []
+    seen: list[Event] = []
     for event in assistant.run(Thread(), "Count"):
-        heard.append(event)
+        seen.append(event)
         if isinstance(event, TextDelta) and not gate.is_set():
-            assert "four" not in said(heard)
+            assert "four" not in text_of(seen)
             gate.set()
-    assert said(heard) == "One two three four"
+    assert text_of(seen) == "One two three four"
 
 
 @pytest.mark.parametrize("words", [WORDS, "a", "\n", "`" * 3, "x" * 100_000])
 def test_any_text_passes_in_both_directions(server: Any, assistant: Assistant, words: str) -> None:
     server.plays(text(words))
     thread = Thread()
-    assert said(list(assistant.run(thread, words + "?"))) == words
+    assert text_of(list(assistant.run(thread, words + "?"))) == words
     assert thread.messages == [
         Message.from_user(words + "?"),
         Message("assistant", [Text(words)], RunCompleted()),
@@ -135,7 +135,7 @@ def test_the_calls_of_a_round_run_once_and_all_get_results_before_the_next_round
     events = list(assistant.run(thread, "Add"))
     assert results(events) == [("11", "done"), ("3", "done"), ("7", "done")]
     assert [event.number for event in events if isinstance(event, RoundStarted)] == [1, 2, 3]
-    assert (said(events), events[-1], server.refused) == ("3, 7 and 11.", RunCompleted(), [])
+    assert (text_of(events), events[-1], server.refused) == ("3, 7 and 11.", RunCompleted(), [])
     assert thread.open_calls() == []
 
 
@@ -189,7 +189,7 @@ def test_an_error_response_gives_one_sentence_and_the_next_message_works(
     assert (ending.code, ending.retry) == ("invalid_api_key", False)
     server.plays(text("Fine."))
     events = list(assistant.run(thread, "And now?"))
-    assert (said(events), events[-1]) == ("Fine.", RunCompleted())
+    assert (text_of(events), events[-1]) == ("Fine.", RunCompleted())
 
 
 def test_an_answer_that_the_server_ends_early_is_kept_and_marked(server: Any, assistant: Assistant) -> None:
@@ -217,7 +217,7 @@ def test_after_a_lost_connection_the_text_is_kept_and_the_next_message_works(
     seen: list[Event] = []
     for batch in run.follow():
         seen += batch
-        if how == "half" and said(seen):
+        if how == "half" and text_of(seen):
             run.stop()
     assert run.join(5)
     assert isinstance(seen[-1], RunFailed | RunStopped)
@@ -228,7 +228,7 @@ def test_after_a_lost_connection_the_text_is_kept_and_the_next_message_works(
     server.refused.clear()
     server.plays(text("Fine."))
     events = list(assistant.run(thread, "And now?"))
-    assert (said(events), events[-1]) == ("Fine.", RunCompleted())
+    assert (text_of(events), events[-1]) == ("Fine.", RunCompleted())
     assert thread.messages[-1].text == "Fine."
 
 
@@ -245,7 +245,7 @@ def test_stop_ends_a_waiting_run_and_the_next_message_works(server: Any, assista
     server.wait_until_idle()
     server.plays(text("Fine."))
     events = list(assistant.run(thread, "And now?"))
-    assert (said(events), events[-1]) == ("Fine.", RunCompleted())
+    assert (text_of(events), events[-1]) == ("Fine.", RunCompleted())
 
 
 def test_a_run_closed_between_calls_and_results_can_be_continued(server: Any, assistant: Assistant) -> None:
@@ -259,7 +259,7 @@ def test_a_run_closed_between_calls_and_results_can_be_continued(server: Any, as
     assert len(thread.open_calls()) == 1
     server.plays(text("Fine."))
     events = list(assistant.run(thread, "And now?"))
-    assert (said(events), events[-1], server.refused) == ("Fine.", RunCompleted(), [])
+    assert (text_of(events), events[-1], server.refused) == ("Fine.", RunCompleted(), [])
 
 
 def test_a_stored_thread_continues_in_another_process(
@@ -275,7 +275,7 @@ def test_a_stored_thread_continues_in_another_process(
     assert again is not None
     server.plays(calls(call("add", a=3, b=4)), text("7."))
     events = list(made(add).run(again, "More"))
-    assert (said(events), events[-1], server.refused) == ("7.", RunCompleted(), [])
+    assert (text_of(events), events[-1], server.refused) == ("7.", RunCompleted(), [])
 
 
 def pause(server: Any, assistant: Assistant) -> Thread:
@@ -312,12 +312,12 @@ def test_a_paused_run_continues_in_another_process_after_the_users_decision(
     server.plays(text("Fine."))
     [last] = again.open_calls()
     events = list(made(add, double).decide(again, [CallApproved(last.call_id)]))
-    assert (said(events), events[-1], server.refused) == ("Fine.", RunCompleted(), [])
+    assert (text_of(events), events[-1], server.refused) == ("Fine.", RunCompleted(), [])
     assert [event.number for event in events if isinstance(event, RoundStarted)] == [3]
     assert ([each.role for each in again.messages], DOUBLED) == (["user", "assistant"], [7, 5])
     server.plays(text("Still fine."))
     events = list(made(add, double).run(again, "And now?"))
-    assert (said(events), events[-1], server.refused) == ("Still fine.", RunCompleted(), [])
+    assert (text_of(events), events[-1], server.refused) == ("Still fine.", RunCompleted(), [])
 
 
 @pytest.mark.parametrize("before", quick_first(KINDS))
@@ -329,7 +329,7 @@ def test_a_paused_run_continues_with_another_backend(
     server.plays(text("Fine."))
     decisions = [CallAnswered(each.call_id, "forty-two") for each in thread.open_calls()]
     events = list(made(add, double).decide(thread, decisions))
-    assert (said(events), events[-1], server.refused) == ("Fine.", RunCompleted(), [])
+    assert (text_of(events), events[-1], server.refused) == ("Fine.", RunCompleted(), [])
     assert "forty-two" in str(server.asked) + str(getattr(server, "threads", ""))
 
 
@@ -337,7 +337,7 @@ def test_a_new_message_instead_of_a_decision_is_answered(server: Any, made: Call
     thread = pause(server, assistant := made(add, double))
     server.plays(text("Fine."))
     events = list(assistant.run(thread, "And now?"))
-    assert (said(events), events[-1], server.refused) == ("Fine.", RunCompleted(), [])
+    assert (text_of(events), events[-1], server.refused) == ("Fine.", RunCompleted(), [])
     assert (DOUBLED, thread.open_calls()) == ([], [])
 
 
@@ -348,7 +348,7 @@ def test_two_threads_on_one_backend_do_not_mix(server: Any, assistant: Assistant
     run = assistant.run(first, "Count")
     while not isinstance(next(run), TextDelta):
         pass
-    assert said(list(assistant.run(second, "Else?"))) == "Other."
+    assert text_of(list(assistant.run(second, "Else?"))) == "Other."
     gate.set()
     assert list(run)[-1] == RunCompleted()
     assert (first.messages[-1].text, second.messages[-1].text) == ("One two three four", "Other.")
@@ -365,10 +365,10 @@ def test_a_thread_of_another_backend_continues(server: Any, assistant: Assistant
     name = thread.id
     server.plays(text("Fine."))
     events = list(assistant.run(thread, "And now?"))
-    assert (said(events), events[-1], server.refused) == ("Fine.", RunCompleted(), [])
-    told = str(server.asked) + str(getattr(server, "threads", ""))  # where a request does not hold it
+    assert (text_of(events), events[-1], server.refused) == ("Fine.", RunCompleted(), [])
+    sent = str(server.asked) + str(getattr(server, "threads", ""))  # where a request does not hold it
     for words in ("What is one and two?", "It is three, dear.", "And now?"):
-        assert told.count(words) >= 1, "it was told what was said before"
+        assert sent.count(words) >= 1, "it was told what was said before"
     assert thread.id == name, "a thread keeps its first name"
     server.plays(calls(call("add", a=3, b=4)), text("Seven."))
     assert list(assistant.run(thread, "Add"))[-1] == RunCompleted()

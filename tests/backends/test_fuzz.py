@@ -136,62 +136,62 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
 # --- the reader ---------------------------------------------------------------------------------------
 
 
-def hear(events: list[Any]) -> tuple[list[Event], CompletedResponse | None]:
+def read_all(events: list[Any]) -> tuple[list[Event], CompletedResponse | None]:
     """What the reader says, and the answer if the response ended well; it may raise its own errors only."""
-    said: list[Event] = []
+    yielded: list[Event] = []
     reading = read(iter(events))
     try:
         while True:
-            said.append(next(reading))
+            yielded.append(next(reading))
     except StopIteration as end:
-        return said, end.value
+        return yielded, end.value
     except (StreamError, Incomplete, MissingFinalEvent):
-        return said, None
+        return yielded, None
 
 
-def sensible(said: list[Event], answer: CompletedResponse | None) -> None:
+def sensible(yielded: list[Event], response: CompletedResponse | None) -> None:
     """What is true of everything that the reader says."""
-    ended = [event for event in said if isinstance(event, RoundEnded)]
-    asked = [event for event in said if isinstance(event, ToolCall)]
-    for event in said:
+    ended = [event for event in yielded if isinstance(event, RoundEnded)]
+    tool_calls = [event for event in yielded if isinstance(event, ToolCall)]
+    for event in yielded:
         for value in astuple(event):
             if isinstance(value, str):
                 value.encode()  # it can be drawn, kept and sent
-    for each in asked:
+    for each in tool_calls:
         assert [type(value) for value in astuple(each)] == [str] * 4
-    if answer is None:
-        assert (ended, asked) == ([], [])
+    if response is None:
+        assert (ended, tool_calls) == ([], [])
     else:
-        assert ended == [said[-1]]
-        assert asked == answer.calls
-        assert len({each.call_id for each in asked}) == len(asked), "a call is run once"
-        json.dumps(answer.items, allow_nan=False, ensure_ascii=False).encode()
-        kept = [item for item in answer.items if item.get("type") == "function_call"]
-        assert [(item["call_id"], item["arguments"]) for item in kept] == [
-            (each.call_id, valid_arguments(each.arguments)) for each in asked
+        assert ended == [yielded[-1]]
+        assert tool_calls == response.calls
+        assert len({each.call_id for each in tool_calls}) == len(tool_calls), "a call is run once"
+        json.dumps(response.items, allow_nan=False, ensure_ascii=False).encode()
+        call_items = [item for item in response.items if item.get("type") == "function_call"]
+        assert [(item["call_id"], item["arguments"]) for item in call_items] == [
+            (each.call_id, valid_arguments(each.arguments)) for each in tool_calls
         ]
 
 
 @examples(100)
 @given(st.lists(anything, max_size=4))
 def test_events_of_any_json_are_read_or_refused(events: list[Any]) -> None:
-    sensible(*hear([*events, {"type": "response.completed"}]))
+    sensible(*read_all([*events, {"type": "response.completed"}]))
 
 
 @examples(200)
 @given(st.lists(invented, max_size=5))
 def test_events_with_the_right_names_and_anything_in_them_are_read_or_refused(events: list[Any]) -> None:
-    sensible(*hear([*events, {"type": "response.completed"}]))
+    sensible(*read_all([*events, {"type": "response.completed"}]))
 
 
 @examples(300)
 @given(distorted())
 def test_a_real_response_with_things_wrong_is_read_or_refused(events: list[Any]) -> None:
-    said, answer = hear(events)
-    sensible(said, answer)
+    yielded, response = read_all(events)
+    sensible(yielded, response)
     deltas = _deltas(events)
-    texts = iter([event.text for event in said if isinstance(event, TextDelta)])
-    if answer is not None and "".join(deltas).isascii():
+    texts = iter([event.text for event in yielded if isinstance(event, TextDelta)])
+    if response is not None and "".join(deltas).isascii():
         assert all(delta in texts for delta in deltas), "every delta is said, in their order"
 
 
@@ -200,9 +200,9 @@ def test_a_real_response_with_things_wrong_is_read_or_refused(events: list[Any])
 def test_the_text_is_its_joined_deltas(events: list[Any]) -> None:
     kinds = ("response.output_text.delta", "response.function_call_arguments.delta")
     streamed = [event for event in events if isinstance(event, dict) and event.get("type") in kinds]
-    said, answer = hear([*streamed, {"type": "response.completed"}])
-    assert answer == CompletedResponse()
-    words = "".join(event.text for event in said if isinstance(event, TextDelta))
+    yielded, response = read_all([*streamed, {"type": "response.completed"}])
+    assert response == CompletedResponse()
+    words = "".join(event.text for event in yielded if isinstance(event, TextDelta))
     joined = "".join(_deltas(streamed))
     assert words == joined or not joined.isascii()
 

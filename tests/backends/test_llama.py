@@ -128,7 +128,7 @@ def results(events: list[Event]) -> list[ToolResult]:
     return [event for event in events if isinstance(event, ToolResult)]
 
 
-def told(events: list[Event]) -> list[int]:
+def sums(events: list[Event]) -> list[int]:
     """How many tokens the server was told in each round, as it counted them itself."""
     return [event.usage.input for event in events if isinstance(event, RoundEnded) and event.usage]
 
@@ -171,16 +171,16 @@ def test_an_answer_cut_off_at_the_servers_limit_is_kept_and_can_be_continued(
 
 
 def test_a_conversation_of_three_turns_continues_in_another_process(roomy: str, connect_to: Connect) -> None:
-    thread, opened, heard = Thread(), [], []
+    thread, opened, token_counts = Thread(), [], []
     for question in ("What is the capital of France?", "And of Italy?", "And of Spain?"):
         thread = Thread(thread.id, thread.messages, json.loads(json.dumps(thread.backend_state)))
         events = list(connect_to(roomy).run(thread, question))
         assert is_done_or_at_its_limit(events[-1])
         opened += [event.thread_id for event in events if isinstance(event, ThreadOpened)]
-        heard.append(llama_server.token_count(roomy))
+        token_counts.append(llama_server.token_count(roomy))
     assert opened == [thread.id], "it is opened once"
     assert [message.role for message in thread.messages] == ["user", "assistant"] * 3
-    assert heard[0] < heard[1] < heard[2], "the server is told everything each time"
+    assert token_counts[0] < token_counts[1] < token_counts[2], "the server is told everything each time"
 
 
 def test_a_function_runs_and_the_server_continues_from_its_result(roomy: str, connect_to: Connect) -> None:
@@ -197,7 +197,7 @@ def test_a_function_runs_and_the_server_continues_from_its_result(roomy: str, co
         drafts = [event for event in events if isinstance(event, ToolCallDelta)]
         assert "".join(draft.text for draft in drafts) == call.arguments
         assert {(draft.call_id, draft.name) for draft in drafts} == {(call.call_id, "add")}
-        first, second = told(events)
+        first, second = sums(events)
         assert first < second
     assert thread.id == "thread_kept"
 
@@ -225,12 +225,12 @@ def test_stop_ends_the_answer_at_the_server_and_the_next_message_works(
 ) -> None:
     assistant, thread = connect_to(roomy), Thread()
     run = assistant.run(thread, LONG)
-    said = [next(event.text for event in run if isinstance(event, TextDelta)) for _ in range(3)]
+    first_deltas = [next(event.text for event in run if isinstance(event, TextDelta)) for _ in range(3)]
     assert llama_server.is_busy(roomy)
     run.close()
     wait_until(lambda: not llama_server.is_busy(roomy), 1.5)  # by itself it would go on for longer
     assert thread.messages[-1].ending == RunStopped("user", "Stopped.")
-    assert thread.messages[-1].text == "".join(said)
+    assert thread.messages[-1].text == "".join(first_deltas)
     events = list(assistant.run(thread, "Thank you. What is the capital of France?"))
     assert is_done_or_at_its_limit(events[-1])
     assert thread.messages[-1].text == "".join(texts(events)) != ""
@@ -255,12 +255,12 @@ def test_the_oldest_turns_are_left_out_with_a_note_when_the_context_is_full(
 ) -> None:
     assistant, thread = connect_to(forgetful), Thread()
     assistant.toolbox = Toolbox()
-    heard, shortened = 0, []
+    count, shortened = 0, []
     for number in range(8):
         events = list(assistant.run(thread, f"Tell me a short story about {number} friends by the sea."))
         assert is_done_or_at_its_limit(events[-1])
-        heard, before = llama_server.token_count(forgetful), heard
-        assert (heard < before) == (SHORTENED in events), "it grows by a turn, or shrinks and that is said"
+        count, before = llama_server.token_count(forgetful), count
+        assert (count < before) == (SHORTENED in events), "it grows by a turn, or shrinks and that is said"
         shortened.append(SHORTENED in events)
     assert 1 <= sum(shortened[:-1]) <= 5, "not at each turn"
     assert len(thread.messages) == 16, "nothing is lost here"

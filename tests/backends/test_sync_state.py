@@ -18,10 +18,10 @@ class ExampleState(SyncState):
 def answered(*questions: str) -> Thread:
     thread = Thread()
     for question in questions:
-        answer = Message("assistant")
+        response = Message("assistant")
         for event in (TextDelta(f"Answer to {question}"), RoundEnded(), RunCompleted()):
-            answer.add(event)
-        thread.messages += [Message.from_user(question), answer]
+            response.add(event)
+        thread.messages += [Message.from_user(question), response]
     return thread
 
 
@@ -73,12 +73,12 @@ def test_the_server_waits_for_results_until_the_thread_changes_or_a_request_fail
 
 def test_the_newest_result_of_a_call_id_counts() -> None:
     thread = answered("1?")
-    answer = Message("assistant")
+    response = Message("assistant")
     for output in ("old", "new"):
-        answer.add(ToolCall("call_1", "add", "{}"))
-        answer.add(RoundEnded())
-        answer.add(ToolResult("call_1", output))
-    thread.messages.append(answer)
+        response.add(ToolCall("call_1", "add", "{}"))
+        response.add(RoundEnded())
+        response.add(ToolResult("call_1", output))
+    thread.messages.append(response)
     result = ExampleState(thread, "server").results()["call_1"]
     assert result is not None
     assert result.output == "new"

@@ -25,7 +25,7 @@ class Ears(Handler):
         self._send(*self.model.heard.pop(0))  # type: ignore[attr-defined]
 
 
-class EarServer(ModelServer):
+class TranscriptionServer(ModelServer):
     def __init__(self) -> None:
         super().__init__()
         self.heard: list[tuple[Any, ...]] = []
@@ -35,13 +35,13 @@ class EarServer(ModelServer):
 
 
 @pytest.fixture
-def server() -> Iterator[EarServer]:
-    with EarServer() as server:
+def server() -> Iterator[TranscriptionServer]:
+    with TranscriptionServer() as server:
         yield server
 
 
 @pytest.fixture
-def voice(server: EarServer) -> Voice:
+def voice(server: TranscriptionServer) -> Voice:
     voice = open_voice(Settings(base_url=server.url, api_key="sk-secret", transcribe_model="whisper"))
     assert voice is not None
     return voice
@@ -58,7 +58,7 @@ def parts(body: bytes) -> dict[str, bytes]:
     return found
 
 
-def test_audio_is_transcribed(server: EarServer, voice: Voice) -> None:
+def test_audio_is_transcribed(server: TranscriptionServer, voice: Voice) -> None:
     server.heard = [(200, {"text": " Grüße aus 東京. \n", "usage": {"type": "duration", "seconds": 2}})]
     assert voice.transcribe(WAV) == "Grüße aus 東京."
     (asked,) = server.asked
@@ -68,7 +68,7 @@ def test_audio_is_transcribed(server: EarServer, voice: Voice) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("response", "words"),
     [
         ((200, {"text": "  \n"}), "Nothing was heard in the audio."),
         ((200, {"nothing": 1}), "{host} sent no transcription."),
@@ -94,15 +94,15 @@ def test_audio_is_transcribed(server: EarServer, voice: Voice) -> None:
     ],
 )
 def test_a_failed_transcription_gives_one_sentence(
-    server: EarServer, voice: Voice, answer: tuple[Any, ...], words: str
+    server: TranscriptionServer, voice: Voice, response: tuple[Any, ...], words: str
 ) -> None:
-    server.heard = [answer]
+    server.heard = [response]
     with pytest.raises(BackendError) as caught:
         voice.transcribe(WAV)
     assert str(caught.value) == words.format(host=server.url.split("/")[2])
 
 
-def test_empty_or_oversized_audio_is_not_sent(server: EarServer, voice: Voice) -> None:
+def test_empty_or_oversized_audio_is_not_sent(server: TranscriptionServer, voice: Voice) -> None:
     for audio, words in (
         (b"", "The audio is empty."),
         (
@@ -184,7 +184,9 @@ def says(app: AppTest, words: str, files: list[tuple[str, bytes]], audio: bytes 
     return [each.value for each in app.text]
 
 
-def test_the_transcript_follows_the_typed_text_and_files_wait(server: EarServer, app: AppTest) -> None:
+def test_the_transcript_follows_the_typed_text_and_files_wait(
+    server: TranscriptionServer, app: AppTest
+) -> None:
     server.heard = [(200, {"text": "what is this?"})]
     assert says(app, "Look,", [("a.txt", b"a")], WAV) == [
         "back in the input: 'Look, what is this?', Transcribed. Check the text, then send it."
@@ -194,7 +196,7 @@ def test_the_transcript_follows_the_typed_text_and_files_wait(server: EarServer,
     assert not app.button
 
 
-def test_audio_that_failed_is_kept_and_can_be_retried(server: EarServer, app: AppTest) -> None:
+def test_audio_that_failed_is_kept_and_can_be_retried(server: TranscriptionServer, app: AppTest) -> None:
     broken = (400, {"error": {"message": "No."}})
     server.heard = [broken, broken, (200, {"text": "hello"})]
     assert says(app, "Typed", [], WAV) == ["back in the input: 'Typed', The audio was not transcribed."]
@@ -212,7 +214,7 @@ def test_audio_that_failed_is_kept_and_can_be_retried(server: EarServer, app: Ap
     assert not app.code
 
 
-def test_audio_can_be_discarded(server: EarServer, app: AppTest) -> None:
+def test_audio_can_be_discarded(server: TranscriptionServer, app: AppTest) -> None:
     server.heard = [(400, {"error": {"message": "No."}})]
     says(app, "", [], WAV)
     app.button(key="discard_audio").click().run()

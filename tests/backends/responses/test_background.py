@@ -127,8 +127,8 @@ def test_the_stored_part_of_a_running_answer_is_not_repeated(
     assert assistant.backend.can_resume(stored)  # type: ignore[attr-defined]
     gate.set()
     assert list(assistant.resume(stored))[-1] == RunCompleted()
-    said = [part for part in stored.messages[1].parts if not isinstance(part, Call)]
-    assert said == [Reasoning("Hm."), Text("One two three four")]
+    shown = [part for part in stored.messages[1].parts if not isinstance(part, Call)]
+    assert shown == [Reasoning("Hm."), Text("One two three four")]
     assert len(stored.messages[1].calls) == len(before)
     run.close()
 

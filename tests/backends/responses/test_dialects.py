@@ -33,19 +33,19 @@ from tests.servers.responses import ModelServer, Play, text
 Json = dict[str, Any]
 
 
-def heard(*events: object) -> tuple[list[Event], CompletedResponse]:
+def read_all(*events: object) -> tuple[list[Event], CompletedResponse]:
     """What a run says of a response's events, and the answer that is kept of them."""
-    reading, said = read(events), []
+    reading, yielded = read(events), []
     while True:
         try:
-            said.append(next(reading))
+            yielded.append(next(reading))
         except StopIteration as end:
-            return said, end.value
+            return yielded, end.value
 
 
-def said(*events: object) -> list[Event]:
+def visible_events(*events: object) -> list[Event]:
     """What a run says of a response's events, but for the pieces of arguments and the end of the round."""
-    return [event for event in heard(*events)[0] if not isinstance(event, ToolCallDelta | RoundEnded)]
+    return [event for event in read_all(*events)[0] if not isinstance(event, ToolCallDelta | RoundEnded)]
 
 
 def added(item: Json, **place: Any) -> Json:
@@ -95,7 +95,7 @@ def test_llama_cpp_sends_no_indices_and_completes_all_items_at_the_end() -> None
     }
     words = a_message("Wait.", id="msg_1", status="completed")
     bare = {"id": "resp_1", "object": "response", "status": "in_progress"}
-    events, answer = heard(
+    events, response = read_all(
         {"type": "response.created", "response": bare},
         {"type": "response.in_progress", "response": bare},
         added({**thought, "content": [], "status": "in_progress"}),
@@ -141,12 +141,12 @@ def test_llama_cpp_sends_no_indices_and_completes_all_items_at_the_end() -> None
         ToolCall("call_y", "add", '{"a": 2, "b": 2}'),
         RoundEnded("qwen", Usage(input=7, output=3)),
     ]
-    assert [item["id"] for item in answer.items] == ["rs_1", "msg_1", "fc_x", "fc_y"]
+    assert [item["id"] for item in response.items] == ["rs_1", "msg_1", "fc_x", "fc_y"]
 
 
 def test_an_older_llama_cpp_sends_calls_without_item_ids() -> None:
     one, two = a_call("fc_x", '{"a": 1}'), a_call("fc_y", '{"a": 2}')
-    events, answer = heard(
+    events, response = read_all(
         added({**one, "arguments": ""}),
         arguments('{"a": 1}', item_id="fc_x"),
         added({**two, "arguments": ""}),
@@ -164,13 +164,13 @@ def test_an_older_llama_cpp_sends_calls_without_item_ids() -> None:
         ToolCall("fc_y", "add", '{"a": 2}'),
         RoundEnded(),
     ]
-    assert answer == CompletedResponse(
+    assert response == CompletedResponse(
         [one, two], [ToolCall("fc_x", "add", '{"a": 1}'), ToolCall("fc_y", "add", '{"a": 2}')]
     )
 
 
 def test_events_without_id_and_index_belong_to_the_item_added_last() -> None:
-    events, _ = heard(
+    events, _ = read_all(
         added(a_call("call_1", "")),
         arguments('{"a": 1, '),
         added(a_call("call_2", "")),
@@ -198,7 +198,7 @@ def test_ollama_sends_a_call_in_one_delta_and_reasoning_without_parts() -> None:
         "output_index": 0,
         "summary_index": 0,
     }
-    events, answer = heard(
+    events, response = read_all(
         added({**thought, "summary": []}, output_index=0),
         {**thinking, "delta": "H"},
         {**thinking, "delta": "mm."},
@@ -218,7 +218,7 @@ def test_ollama_sends_a_call_in_one_delta_and_reasoning_without_parts() -> None:
         ADD,
         RoundEnded(),
     ]
-    assert answer == CompletedResponse([{**thought, "encrypted_content": "Hmm."}, item], [ADD])
+    assert response == CompletedResponse([{**thought, "encrypted_content": "Hmm."}, item], [ADD])
 
 
 # --- vLLM ---------------------------------------------------------------------------------------------
@@ -226,32 +226,32 @@ def test_ollama_sends_a_call_in_one_delta_and_reasoning_without_parts() -> None:
 
 def test_vllm_uses_other_ids_in_the_final_event_than_in_the_stream() -> None:
     streamed = a_call("call_stream", id="fc_stream")
-    events, answer = heard(
+    events, response = read_all(
         added({**streamed, "arguments": ""}, output_index=0),
         done(streamed, output_index=0),
         completed(a_call("call_other", id="fc_other")),
     )
     call = ToolCall("call_stream", "add", '{"a": 1, "b": 1}')
     assert events[1:] == [call, RoundEnded()]
-    assert answer == CompletedResponse([streamed], [call])
+    assert response == CompletedResponse([streamed], [call])
 
 
 def test_vllm_sends_arguments_with_the_item_and_again_as_deltas() -> None:
     item = a_call(id="fc_1")
-    _, answer = heard(
+    _, response = read_all(
         added(item, output_index=0),
         arguments('{"a": 1, "b": 1}', item_id="fc_1", output_index=0),
         done(item, output_index=0),
         completed(item),
     )
-    assert answer.calls == [ADD]
+    assert response.calls == [ADD]
 
 
 def test_vllm_reports_a_truncated_response_as_completed() -> None:
     # vllm-project/vllm#45386: the event says completed, and the response in it that it is not.
     cut = a_call(written='{"a": 1, "b')
     with pytest.raises(Incomplete, match="it reached the limit of output tokens") as caught:
-        heard(
+        read_all(
             done(cut),
             completed(cut, status="incomplete", incomplete_details={"reason": "max_output_tokens"}),
         )
@@ -260,7 +260,7 @@ def test_vllm_reports_a_truncated_response_as_completed() -> None:
 
 def test_a_completed_response_with_the_status_failed_has_failed() -> None:
     with pytest.raises(StreamError, match="Out of memory") as caught:
-        heard(completed(status="failed", error={"code": "server_error", "message": "Out of memory."}))
+        read_all(completed(status="failed", error={"code": "server_error", "message": "Out of memory."}))
     assert caught.value.code == "server_error"
 
 
@@ -282,7 +282,7 @@ def test_copilot_uses_another_item_id_in_every_event() -> None:
         }
 
     one, two = a_call("call_1", '{"a": 1}'), a_call("call_2", '{"a": 2}')
-    events, answer = heard(
+    events, response = read_all(
         thinking("Let me "),
         thinking("see."),
         added(a_message(id="a=="), output_index=1),
@@ -311,7 +311,7 @@ def test_copilot_uses_another_item_id_in_every_event() -> None:
         ToolCall("call_2", "add", '{"a": 2}'),
         RoundEnded(),
     ]
-    assert [item["id"] for item in answer.items] == ["b==", "e==", "f=="]
+    assert [item["id"] for item in response.items] == ["b==", "e==", "f=="]
 
 
 def test_ids_are_opaque(server: ModelServer, assistant: Assistant) -> None:
@@ -358,7 +358,7 @@ def test_ids_are_opaque(server: ModelServer, assistant: Assistant) -> None:
     ids=["delta", "text.done", "item.done", "completed", "everywhere", "everywhere, under other names"],
 )
 def test_a_text_is_shown_once_wherever_it_comes(events: list[Json]) -> None:
-    assert said(*events) == [TextDelta("All of it.")]
+    assert visible_events(*events) == [TextDelta("All of it.")]
 
 
 @pytest.mark.parametrize(
@@ -381,7 +381,7 @@ def test_a_text_is_shown_once_wherever_it_comes(events: list[Json]) -> None:
     ids=["delta", "refusal.done", "item.done", "completed", "everywhere"],
 )
 def test_a_refusal_is_shown_once_wherever_it_comes(events: list[Json]) -> None:
-    assert said(*events) == [RefusalDelta("No.")]
+    assert visible_events(*events) == [RefusalDelta("No.")]
 
 
 @pytest.mark.parametrize(
@@ -406,7 +406,7 @@ def test_a_refusal_is_shown_once_wherever_it_comes(events: list[Json]) -> None:
     ],
 )
 def test_a_call_runs_once_wherever_it_comes(events: list[Json]) -> None:
-    assert heard(*events)[1].calls == [ADD]
+    assert read_all(*events)[1].calls == [ADD]
 
 
 def test_text_blocks_are_separated_by_any_key_the_server_sends() -> None:
@@ -420,7 +420,7 @@ def test_text_blocks_are_separated_by_any_key_the_server_sends() -> None:
         delta("Two.", output_index=0),
     ]
     for events in (one_item, two_items, two_indices, one_index):
-        assert said(*events, completed()) == [TextDelta("One."), TextBreak(), TextDelta("Two.")]
+        assert visible_events(*events, completed()) == [TextDelta("One."), TextBreak(), TextDelta("Two.")]
 
 
 def test_a_second_message_is_shown_if_only_the_first_was_streamed() -> None:
@@ -430,7 +430,7 @@ def test_a_second_message_is_shown_if_only_the_first_was_streamed() -> None:
         done(a_message("Two.", "Three.", id="n"), output_index=1),
         completed(),
     ]
-    assert said(*events) == [
+    assert visible_events(*events) == [
         TextDelta("One."),
         TextBreak(),
         TextDelta("Two."),
@@ -458,24 +458,24 @@ def test_a_second_message_is_shown_if_only_the_first_was_streamed() -> None:
 def test_arguments_may_come_as_an_object_as_nothing_or_cut_off(written: Any, read_as: str) -> None:
     item = {name: value for name, value in a_call(written=written).items() if value is not None}
     call = ToolCall("call_1", "add", read_as)
-    # What goes back to the server is JSON in any case: told anything else, llama.cpp fails for ever.
-    told = read_as if isinstance(written, dict) else "{}"
-    assert heard(done(item), completed())[1] == CompletedResponse([{**item, "arguments": told}], [call])
+    # What goes back to the server is JSON in any case: with anything else, llama.cpp fails on every request.
+    sent = read_as if isinstance(written, dict) else "{}"
+    assert read_all(done(item), completed())[1] == CompletedResponse([{**item, "arguments": sent}], [call])
 
 
 def test_a_call_without_call_id_uses_its_item_id_or_a_new_one() -> None:
     nameless = {"type": "function_call", "name": "add", "arguments": "{}"}
-    _, answer = heard(done({**nameless, "id": "fc_1"}), done(nameless), done(nameless), completed())
-    ids = [call.call_id for call in answer.calls]
+    _, response = read_all(done({**nameless, "id": "fc_1"}), done(nameless), done(nameless), completed())
+    ids = [call.call_id for call in response.calls]
     assert ids[0] == "fc_1"
     assert len(set(ids)) == 3
-    assert [item["call_id"] for item in answer.items] == ids
+    assert [item["call_id"] for item in response.items] == ids
 
 
 def test_two_items_of_a_response_are_never_sent_back_with_the_same_id() -> None:
-    _, answer = heard(done(a_call("call_1", id="fc")), done(a_call("call_2", id="fc")), completed())
-    assert answer.items == [a_call("call_1", id="fc"), a_call("call_2")]
-    assert [call.call_id for call in answer.calls] == ["call_1", "call_2"]
+    _, response = read_all(done(a_call("call_1", id="fc")), done(a_call("call_2", id="fc")), completed())
+    assert response.items == [a_call("call_1", id="fc"), a_call("call_2")]
+    assert [call.call_id for call in response.calls] == ["call_1", "call_2"]
 
 
 def test_a_truncated_call_in_a_completed_response_gets_an_error_result(
@@ -505,11 +505,11 @@ def test_a_truncated_call_in_a_completed_response_gets_an_error_result(
     ids=repr,
 )
 def test_usage_may_be_missing_or_partial(usage: Any, counted: Usage | None) -> None:
-    assert heard(completed(usage=usage, model="m"))[0] == [RoundEnded("m", counted)]
+    assert read_all(completed(usage=usage, model="m"))[0] == [RoundEnded("m", counted)]
 
 
 def test_a_response_may_be_done_instead_of_completed() -> None:
-    assert heard(delta("Hi."), {"type": "response.done", "response": {"output": []}})[0] == [
+    assert read_all(delta("Hi."), {"type": "response.done", "response": {"output": []}})[0] == [
         TextDelta("Hi."),
         RoundEnded(),
     ]
@@ -517,7 +517,7 @@ def test_a_response_may_be_done_instead_of_completed() -> None:
 
 def test_an_incomplete_response_may_give_the_reason_length() -> None:
     with pytest.raises(Incomplete) as caught:
-        heard({"type": "response.incomplete", "response": {"incomplete_details": {"reason": "length"}}})
+        read_all({"type": "response.incomplete", "response": {"incomplete_details": {"reason": "length"}}})
     assert caught.value.reason == "max_output_tokens"
 
 
@@ -533,7 +533,7 @@ def test_an_incomplete_response_may_give_the_reason_length() -> None:
 )
 def test_an_error_code_may_be_a_number(event: Json) -> None:
     with pytest.raises(StreamError, match=r"Kaput\.") as caught:
-        heard(delta("So f"), event)
+        read_all(delta("So f"), event)
     assert caught.value.code == "500"
 
 
@@ -549,7 +549,7 @@ def test_an_error_with_a_numeric_code_ends_the_run_with_the_servers_message(
 
 def test_a_stream_without_a_final_event_is_incomplete() -> None:
     with pytest.raises(MissingFinalEvent):
-        heard(done(a_call()))
+        read_all(done(a_call()))
 
 
 # --- what comes over the wire -------------------------------------------------------------------------
@@ -653,7 +653,7 @@ def test_a_surrogate_pair_split_between_deltas_is_joined() -> None:
         json.loads('{"type": "response.output_text.delta", "delta": "\\ude00!"}'),
         completed(),
     ]
-    assert said(*events) == [TextDelta("Hi "), TextDelta("😀!")]
+    assert visible_events(*events) == [TextDelta("Hi "), TextDelta("😀!")]
 
 
 def test_an_unpaired_surrogate_is_never_shown() -> None:
@@ -664,7 +664,7 @@ def test_an_unpaired_surrogate_is_never_shown() -> None:
         {"type": "response.refusal.delta", "delta": "\ude00", "item_id": "r"},
         completed(),
     ]
-    assert said(*events) == [
+    assert visible_events(*events) == [
         TextDelta("A"),
         TextBreak(),
         TextDelta("\ufffdB\ufffd"),

@@ -128,7 +128,7 @@ def search_in(*stores: str) -> list[Json]:
     return [{"type": "file_search", "vector_store_ids": list(stores)}]
 
 
-def told(request: Json) -> list[str]:
+def sent_texts(request: Json) -> list[str]:
     """The texts of the last message of a request."""
     content = request["input"][-1]["content"]
     return [content] if isinstance(content, str) else [part["text"] for part in content]
@@ -150,7 +150,7 @@ def test_attachments_are_uploaded_and_searched(files: FileServer, ask: Ask) -> N
     assert files.stores == {"vs_2": ["file_1"]}
     [request] = files.asked
     assert (request["tools"], request["include"]) == (search_in("vs_2"), ["file_search_call.results"])
-    assert told(request) == ["How much?", RENT, "data.csv:\n```\na,b\n```"]
+    assert sent_texts(request) == ["How much?", RENT, "data.csv:\n```\na,b\n```"]
     assert HostedCall(found["id"], "file_search", "", "rent", "rent.txt\nIt is 900.", "done") in events
     assert thread.messages[-1].text == "900."
 
@@ -163,7 +163,7 @@ def test_later_messages_use_the_same_store_and_add_to_it(files: FileServer, ask:
     list(assistant.run(thread, "Three?", attached(rent_txt="It is 900.", plan_md="# Plan")))
     assert [each["tools"] for each in files.asked] == [search_in("vs_9", "vs_2")] * 3
     assert files.stores == {"vs_2": ["file_1", "file_3"]}
-    assert told(files.asked[2]) == ["Three?", RENT, "[File plan.md, which file search looks through]"]
+    assert sent_texts(files.asked[2]) == ["Three?", RENT, "[File plan.md, which file search looks through]"]
 
 
 def test_without_files_or_when_switched_off_nothing_is_searched(files: FileServer, ask: Ask) -> None:
@@ -172,7 +172,7 @@ def test_without_files_or_when_switched_off_nothing_is_searched(files: FileServe
     list(ask().run(thread, "Hello"))
     list(ask("web_search").run(thread, "How much?", attached(rent_txt="It is 900.")))
     assert [each["tools"] for each in files.asked] == [[], [{"type": "web_search"}]]
-    assert told(files.asked[1]) == ["How much?", "rent.txt:\n```\nIt is 900.\n```"]
+    assert sent_texts(files.asked[1]) == ["How much?", "rent.txt:\n```\nIt is 900.\n```"]
     assert files.made == []
 
 
@@ -198,7 +198,7 @@ def test_a_refused_upload_ends_the_run_and_is_retried(files: FileServer, ask: As
     files.plays(text("900."))
     *_, last = assistant.resume(thread)
     assert isinstance(last, RunCompleted)
-    assert told(files.asked[0]) == ["How much?", RENT]
+    assert sent_texts(files.asked[0]) == ["How much?", RENT]
 
 
 def test_a_file_that_cannot_be_searched_is_sent_with_its_message(files: FileServer, ask: Ask) -> None:
@@ -209,7 +209,7 @@ def test_a_file_that_cannot_be_searched_is_sent_with_its_message(files: FileServ
         "rent.txt can't be searched and was attached to the message instead. It holds no text."
     ]
     assert files.asked[0]["tools"] == []
-    assert told(files.asked[0]) == ["How much?", "rent.txt:\n```\nIt is 900.\n```"]
+    assert sent_texts(files.asked[0]) == ["How much?", "rent.txt:\n```\nIt is 900.\n```"]
     assert files.uploads == {}
 
 
@@ -262,7 +262,7 @@ def test_stop_works_while_files_are_indexed(files: FileServer, ask: Ask) -> None
     files.plays(text("900."))
     list(assistant.resume(thread))
     assert files.stores == {"vs_2": ["file_1"]}  # nothing was put in twice
-    assert told(files.asked[0]) == ["How much?", RENT]
+    assert sent_texts(files.asked[0]) == ["How much?", RENT]
 
 
 def test_indexing_that_takes_too_long_ends_the_run(

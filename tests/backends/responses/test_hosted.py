@@ -70,21 +70,21 @@ def ask(server: ModelServer) -> Iterator[Ask]:
         yield made
 
 
-def said(run: Iterator[Event]) -> list[Event]:
-    """What a run says, but for the opening of its thread."""
+def events_of(run: Iterator[Event]) -> list[Event]:
+    """Return the events of a run without the opening of its thread."""
     return [event for event in run if not isinstance(event, ThreadOpened)]
 
 
 def is_kept(thread: Thread) -> bool:
     """Whether what the thread holds comes back from a store, and from its own events, as it is."""
-    answer = thread.messages[-1]
+    last = thread.messages[-1]
     folded = Message("assistant")
-    for event in answer.events():
+    for event in last.events():
         folded.add(event)
-    stored = json.loads(json.dumps(message_as_json(answer)))
+    stored = json.loads(json.dumps(message_as_json(last)))
     exported, _ = import_json(export_json(thread, "A thread"))
     assert export_markdown(thread, "A thread")
-    return folded == answer == message_from_json(stored) and exported.messages == thread.messages
+    return folded == last == message_from_json(stored) and exported.messages == thread.messages
 
 
 # --- which ------------------------------------------------------------------------------------------
@@ -154,7 +154,7 @@ def test_a_refused_tool_is_left_out_with_a_note(server: ModelServer, ask: Ask) -
     words = "Hosted tool 'code_interpreter' is not supported with test-model."
     server.plays(error(400, None, words), text("Without.", pieces=1))
     thread = Thread()
-    events = said(ask("web_search, code_interpreter").run(thread, "Hi"))
+    events = events_of(ask("web_search, code_interpreter").run(thread, "Hi"))
     host = server.url.removeprefix("http://").removesuffix("/v1")
     assert events == [
         RoundStarted(1),
@@ -178,7 +178,7 @@ def test_a_refused_tool_is_left_out_with_a_note(server: ModelServer, ask: Ask) -
 def test_an_unreachable_remote_server_is_left_out(server: ModelServer, ask: Ask) -> None:
     words = "Error retrieving tool list from MCP server: 'wiki'. Http status code: 424 (Failed Dependency)"
     server.plays(error(424, "external_connector_error", words), text("Without.", pieces=1))
-    said(ask("web_search, mcp:wiki=https://example.com/mcp").run(Thread(), "Hi"))
+    events_of(ask("web_search, mcp:wiki=https://example.com/mcp").run(Thread(), "Hi"))
     assert server.asked[1]["tools"] == [{"type": "web_search"}]
 
 
@@ -194,7 +194,7 @@ def test_a_web_search_is_shown_with_its_sources(server: ModelServer, ask: Ask) -
     search = hosted.web_search("big cities", "cities")
     server.plays(calls(search, hosted.cited(words, *sources), pieces=2), text("Yes.", pieces=1))
     assistant, thread = ask("web_search"), Thread()
-    events = said(assistant.run(thread, "Which cities are big?"))
+    events = events_of(assistant.run(thread, "Which cities are big?"))
     assert events == [
         RoundStarted(1),
         HostedCall(search["id"], "web_search"),
@@ -206,15 +206,15 @@ def test_a_web_search_is_shown_with_its_sources(server: ModelServer, ask: Ask) -
         ENDED,
         RunCompleted(),
     ]
-    answer = thread.messages[-1]
-    assert answer.text == "Oslo is big. Paris too."
-    assert answer.parts[1:] == [Text(answer.text), events[4], events[6]]
-    assert list(answer.events())[1:5] == events[3:7]
+    last = thread.messages[-1]
+    assert last.text == "Oslo is big. Paris too."
+    assert last.parts[1:] == [Text(last.text), events[4], events[6]]
+    assert list(last.events())[1:5] == events[3:7]
     assert is_kept(thread)
-    said(assistant.run(thread, "Sure?"))
+    events_of(assistant.run(thread, "Sure?"))
     assert server.asked[1]["input"] == [{"type": "message", "role": "user", "content": "Sure?"}]
     recalled = assistant.backend.load_thread(thread.id)  # type: ignore[attr-defined]
-    assert recalled.messages[1].parts == answer.parts
+    assert recalled.messages[1].parts == last.parts
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_a_web_search_is_shown_with_its_sources(server: ModelServer, ask: Ask) -
 )
 def test_an_annotation_without_a_source_is_skipped(annotation: Any, server: ModelServer, ask: Ask) -> None:
     server.plays(calls(hosted.cited(message("Hello."), annotation), pieces=1))
-    assert said(ask("").run(Thread(), "Hi"))[1:-2] == [TextDelta("Hello.")]
+    assert events_of(ask("").run(Thread(), "Hi"))[1:-2] == [TextDelta("Hello.")]
 
 
 def test_a_citation_with_an_invalid_position_stands_at_the_end_of_its_text(
@@ -241,7 +241,7 @@ def test_a_citation_with_an_invalid_position_stands_at_the_end_of_its_text(
     whole = {"type": "response.output_item.done", "output_index": 0, "item": words}
     ended = {"type": "response.completed", "response": {"status": "completed", "output": [words]}}
     server.plays(Play(events=(whole, ended)))
-    events = said(ask("").run(Thread(), "Hi"))
+    events = events_of(ask("").run(Thread(), "Hi"))
     assert events[1:-2] == [TextDelta("Hello."), Citation(6, "A", "https://a.example")]
 
 
@@ -252,7 +252,7 @@ def test_an_image_is_shown_as_a_preview_and_then_complete(server: ModelServer, a
     made = hosted.picture("A lighthouse.")
     server.plays(calls(made, message("Here."), pieces=1), text("No.", pieces=1))
     assistant, thread = ask("image_generation"), Thread()
-    events = said(assistant.run(thread, "Draw."))
+    events = events_of(assistant.run(thread, "Draw."))
     rough, whole = View("image", "image.png", ROUGH), View("image", "image.png", PICTURE)
     begun = HostedCall(made["id"], "image_generation", asked="A lighthouse.")
     assert events[1:5] == [
@@ -263,7 +263,7 @@ def test_an_image_is_shown_as_a_preview_and_then_complete(server: ModelServer, a
     ]
     assert is_kept(thread)
     assert PICTURE not in json.dumps(thread.backend_state)  # it is in the transcript, once
-    said(assistant.run(thread, "Another?"))
+    events_of(assistant.run(thread, "Another?"))
     recalled = assistant.backend.load_thread(thread.id)  # type: ignore[attr-defined]
     assert recalled.messages[1].parts == thread.messages[1].parts
 
@@ -281,7 +281,7 @@ def test_an_image_is_shown_as_a_preview_and_then_complete(server: ModelServer, a
 def test_a_failed_image_says_why(fields: Any, output: str, server: ModelServer, ask: Ask) -> None:
     server.plays(calls({**hosted.picture("A cat."), **fields}, message("Sorry."), pieces=1))
     thread = Thread()
-    said(ask("image_generation").run(thread, "Draw."))
+    events_of(ask("image_generation").run(thread, "Draw."))
     made = thread.messages[-1].parts[0]
     assert isinstance(made, HostedCall)
     assert (made.output, made.views) == (output, ())
@@ -295,18 +295,18 @@ def test_a_server_without_conversations_gets_a_description_of_an_image() -> None
             Responses(client, model="m", hosted=parse_hosted_tools("image_generation")), Toolbox()
         )
         thread = Thread()
-        said(assistant.run(thread, "Draw."))
-        said(assistant.run(thread, "Nice."))
-        told = server.asked[1]["input"]
-        assert [item["type"] for item in told] == [
+        events_of(assistant.run(thread, "Draw."))
+        events_of(assistant.run(thread, "Nice."))
+        sent = server.asked[1]["input"]
+        assert [item["type"] for item in sent] == [
             "message",
             "web_search_call",
             "message",
             "message",
             "message",
         ]
-        assert told[1] == search
-        assert told[2] == {
+        assert sent[1] == search
+        assert sent[2] == {
             "type": "message",
             "role": "assistant",
             "content": "[A picture was made here and shown to the user. A cat.]",
@@ -326,7 +326,7 @@ def test_code_streams_and_is_followed_by_its_output(server: ModelServer, ask: As
     words = hosted.cited(message("Done."), hosted.container_file("report.csv", 5))
     server.plays(calls(ran, words, pieces=2))
     thread = Thread()
-    events = said(ask("code_interpreter").run(thread, "Compute."))
+    events = events_of(ask("code_interpreter").run(thread, "Compute."))
     assert events[1:] == [
         HostedCall(ran["id"], "code_interpreter"),
         HostedDelta(ran["id"], "prin"),
@@ -358,7 +358,7 @@ def test_a_file_search_shows_its_results(server: ModelServer, ask: Ask) -> None:
     source = {"type": "file_citation", "file_id": "file_1", "filename": "hotels.txt", "index": 4}
     server.plays(calls(search, hosted.cited(message("Ten."), source), pieces=1))
     thread = Thread()
-    events = said(ask("file_search:vs_1").run(thread, "How many rooms?"))
+    events = events_of(ask("file_search:vs_1").run(thread, "How many rooms?"))
     assert events[2:5] == [
         HostedCall(search["id"], "file_search", "", "rooms", "hotels.txt\nTen rooms.", "done"),
         TextDelta("Ten."),
@@ -371,7 +371,7 @@ def test_a_citation_that_comes_before_its_text_is_shown_once(server: ModelServer
     source = {"type": "file_citation", "file_id": "file_1", "filename": "hotels.txt", "index": 4}
     server.plays(calls(hosted.cited(message("Ten. And a bath."), source), pieces=8))
     thread = Thread()
-    events = said(ask("file_search:vs_1").run(thread, "How many rooms?"))
+    events = events_of(ask("file_search:vs_1").run(thread, "How many rooms?"))
     assert [each for each in events if isinstance(each, Citation)] == [
         Citation(2, "hotels.txt", file_id="file_1")
     ]
@@ -389,7 +389,7 @@ def paused(server: ModelServer, assistant: Assistant, *names: str) -> tuple[Thre
     asked = [hosted.mcp_approval("wiki", name, '{"about":"Oslo"}') for name in names]
     server.plays(calls(hosted.mcp_tools("wiki", *names), *asked))
     thread = Thread()
-    events = said(assistant.run(thread, "Look it up."))
+    events = events_of(assistant.run(thread, "Look it up."))
     assert events == [
         RoundStarted(1),
         *(ToolCall(item["id"], item["name"], '{"about":"Oslo"}', "wiki") for item in asked),
@@ -405,7 +405,7 @@ def test_a_remote_tool_waits_for_approval_and_then_runs_at_the_server(server: Mo
     assert is_kept(thread)
     ran = hosted.mcp("wiki", "read", '{"about":"Oslo"}', "A city.", approval_request_id=item["id"])
     server.plays(calls(ran, message("A city."), pieces=1))
-    events = said(assistant.decide(thread, [CallApproved(item["id"])]))
+    events = events_of(assistant.decide(thread, [CallApproved(item["id"])]))
     assert events == [
         CallApproved(item["id"]),
         ToolResult(item["id"], "allowed"),
@@ -446,7 +446,7 @@ def test_a_denied_remote_tool_does_not_run(
     made = type(decision)(
         first["id"], *([decision.reason] if isinstance(decision, CallDenied) else ["It is big."])
     )
-    events = said(assistant.decide(thread, [made, CallApproved(second["id"])]))
+    events = events_of(assistant.decide(thread, [made, CallApproved(second["id"])]))
     assert denied_result(first["id"], reason.removeprefix(" Reason: ")) in events
     assert server.asked[1]["input"] == [
         {
@@ -463,7 +463,7 @@ def test_a_new_message_without_a_decision_denies_the_call(server: ModelServer, a
     assistant = ask(WIKI)
     thread, [item] = paused(server, assistant, "read")
     server.plays(text("As you like.", pieces=1))
-    said(assistant.run(thread, "Never mind."))
+    events_of(assistant.run(thread, "Never mind."))
     assert server.asked[1]["input"] == [
         {
             "type": "mcp_approval_response",
@@ -482,7 +482,7 @@ def test_the_error_of_a_remote_server_is_shown(server: ModelServer, ask: Ask) ->
     failed = hosted.mcp("wiki", "read", "{}", None, status="failed", error={"type": "x", "message": "Gone."})
     lost = hosted.mcp_tools("maps", error="Not reachable.")
     server.plays(calls(lost, failed, message("Hm."), pieces=1))
-    events = said(ask(WIKI).run(Thread(), "Hi"))
+    events = events_of(ask(WIKI).run(Thread(), "Hi"))
     ended = [each for each in events if isinstance(each, HostedCall) and each.state != "running"]
     assert ended == [
         HostedCall(lost["id"], "mcp", "maps", "", "Not reachable.", "failed"),
@@ -498,10 +498,10 @@ def test_another_server_gets_a_summary_without_approvals(server: ModelServer, as
     thread, [item] = paused(server, assistant, "read")
     ran = hosted.mcp("wiki", "read", '{"about":"Oslo"}', "A city.", approval_request_id=item["id"])
     server.plays(calls(hosted.web_search("Oslo"), ran, message("A city."), pieces=1))
-    said(assistant.decide(thread, [CallApproved(item["id"])]))
+    events_of(assistant.decide(thread, [CallApproved(item["id"])]))
     with ModelServer() as other:
         other.plays(text("Yes.", pieces=1))
-        said(ask("", other.url).run(thread, "Sure?"))
+        events_of(ask("", other.url).run(thread, "Sure?"))
         assert other.asked[0]["input"] == [
             {"type": "message", "role": "user", "content": "Look it up."},
             {
@@ -538,7 +538,7 @@ def test_a_damaged_item_does_not_fail_the_run(item: Any, server: ModelServer, as
     for events in ((partial, delta, added, delta, partial, done, ended), (done, ended), (added, ended)):
         server.plays(Play(events=tuple(events)))
         thread = Thread()
-        assert isinstance(said(ask("").run(thread, "Hi"))[-1], RunCompleted | RunPaused)
+        assert isinstance(events_of(ask("").run(thread, "Hi"))[-1], RunCompleted | RunPaused)
         assert is_kept(thread)
 
 
