@@ -31,6 +31,7 @@ from assistant.uploads import (
     MAX_TEXT_CHARS,
     attach,
     base_name,
+    image_type,
     is_valid_attachment,
 )
 from tests.backends.kinds import KINDS
@@ -61,6 +62,11 @@ UNSEEN = "[Image cat.png, which cannot be shown to you]"
 
 
 # --- which are taken ---------------------------------------------------------------------------------
+
+
+def test_a_wav_file_is_not_an_image() -> None:
+    assert image_type(b"RIFF\x24\x00\x00\x00WAVEfmt ") == ""
+    assert image_type(b"RIFF\x24\x00\x00\x00WEBPVP8 ") == "image/webp"
 
 
 def test_the_type_of_a_file_is_found_from_its_bytes() -> None:
