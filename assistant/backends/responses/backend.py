@@ -315,4 +315,4 @@ def _adopt_answer(state: ResponsesState) -> Generator[Event, None, list[ToolCall
 
 def _is_out_of_step(refusal: RequestRefused) -> bool:
     """Return whether the server's conversation is not in the state that we expect."""
-    return any(words in str(refusal) for words in _OUT_OF_STEP)
+    return any(phrase in str(refusal) for phrase in _OUT_OF_STEP)
