@@ -151,7 +151,7 @@ NOT_YET_PUBLIC = listed(
 )
 NOT_YET_RETIRED = listed(
     "answer asked desk door each given heard hearing in_words kept made metered nobody of owed prose rest "
-    "retold said somebody take tape tell told unheard whoever workbench "
+    "retold said somebody take tell told unheard whoever workbench "
 )
 NOT_YET_A_SHORT_PAGE = False
 

@@ -113,7 +113,7 @@ class _AnswerChecker:
             self._report(entry, "after the end", N_("This came after the end of the answer."))
         elif ended:
             self._endings[event.scope] = ended
-            if event.protocol == "agents" or all(each.ended_well for each in self._endings.values()):
+            if event.protocol == "agents" or all(ending.ended_well for ending in self._endings.values()):
                 self._outcome.ended_well.add(self._positions[id(entry)])
 
     def _collect_calls(self, entry: EventEntry, event: EventSummary) -> None:

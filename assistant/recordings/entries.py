@@ -215,9 +215,9 @@ def _first_problem(error: ValueError) -> str:
     return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
 
 
-_EVENTS: dict[str, type[Any]] = {each.__name__: each for each in get_args(RecordedEvent)}
+_EVENTS: dict[str, type[Any]] = {event.__name__: event for event in get_args(RecordedEvent)}
 
-_CLASSES: dict[str, type[WireEntry]] = {each.kind: each for each in get_args(WireEntry)}
+_CLASSES: dict[str, type[WireEntry]] = {entry.kind: entry for entry in get_args(WireEntry)}
 
 FIELD_TYPES: dict[str, dict[str, type]] = {
     "request": {"method": str, "url": str, "body": object},

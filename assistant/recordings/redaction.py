@@ -77,6 +77,6 @@ def redact(value: Any, secrets: list[str]) -> Any:
         return type(value)(redact(item, secrets) for item in value)
     if is_dataclass(value) and not isinstance(value, type):
         return replace(
-            value, **{each.name: redact(getattr(value, each.name), secrets) for each in fields(value)}
+            value, **{field.name: redact(getattr(value, field.name), secrets) for field in fields(value)}
         )
     return value

@@ -121,8 +121,8 @@ class _Text:
 
 
 @dataclass(slots=True)
-class _Answer:
-    """The answer to one request so far."""
+class _Response:
+    """The response to one request so far."""
 
     label: str
     round: int
@@ -150,7 +150,7 @@ class Measurement:
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self._reader = WireReader()
-        self._answers: dict[int, _Answer] = {}
+        self._answers: dict[int, _Response] = {}
         self._texts: list[_Text] = []
         self._calls: list[_Call] = []
         self._round = 0
@@ -166,24 +166,24 @@ class Measurement:
             if entry.at < self._last:  # the recording was edited, or its clock was set back
                 entry = replace(entry, at=self._last)
             self._last = entry.at
-            answer = self._answers.get(entry.exchange)
+            response = self._answers.get(entry.exchange)
             parts = self._reader.read(entry).parts
             match entry:
                 case RequestEntry():
                     self._answers[entry.exchange] = self._add_request(entry)
                 case RunEntry():
                     self._add_event(entry.at, entry.event)
-                case ResponseEntry() if answer:
-                    answer.head, answer.status = entry.at, str(entry.status)
-                    answer.is_stream = entry.type == "text/event-stream"
-                case EventEntry() if answer:
+                case ResponseEntry() if response:
+                    response.head, response.status = entry.at, str(entry.status)
+                    response.is_stream = entry.type == "text/event-stream"
+                case EventEntry() if response:
                     if self._first_event is None:
                         self._first_event = entry.at
-                    self._add_parts(entry, answer, parts)
-                case BodyEntry() if answer:
-                    self._add_parts(entry, answer, parts)
-                case EndEntry() if answer:
-                    answer.end = entry.at
+                    self._add_parts(entry, response, parts)
+                case BodyEntry() if response:
+                    self._add_parts(entry, response, parts)
+                case EndEntry() if response:
+                    response.end = entry.at
                 case ResponseEntry() | EventEntry() | BodyEntry() | EndEntry():
                     pass  # of a request that is not in the recording
                 case _:
@@ -191,7 +191,7 @@ class Measurement:
 
     def spans(self) -> list[Span]:
         """Return what took time so far."""
-        found = [span for answer in self._answers.values() for span in self._request_spans(answer)]
+        found = [span for response in self._answers.values() for span in self._request_spans(response)]
         for written in self._texts:
             name = written.name or written.speech
             found.append(Span(name, written.speech, written.begin, written.end, written.round))
@@ -217,16 +217,18 @@ class Measurement:
             cost_note=self._counter.cost_note(),
         )
 
-    def _add_request(self, entry: RequestEntry) -> _Answer:
+    def _add_request(self, entry: RequestEntry) -> _Response:
         host, path = split_url(entry.url)
         self._counter.add_request(entry.exchange, host, text(get(entry.body, "model")))
-        return _Answer(f"{entry.method} {path}", self._round, entry.at)
+        return _Response(f"{entry.method} {path}", self._round, entry.at)
 
-    def _add_parts(self, entry: EventEntry | BodyEntry, answer: _Answer, parts: Sequence[WirePart]) -> None:
+    def _add_parts(
+        self, entry: EventEntry | BodyEntry, response: _Response, parts: Sequence[WirePart]
+    ) -> None:
         for part in parts:
             match part:
                 case ItemStarted() | TextPiece() | TextDone() | ItemDone():
-                    self._add_speech(entry.at, answer, part)
+                    self._add_speech(entry.at, response, part)
                 case TokensCounted() | AgentModel():
                     self._counter.add(part, entry.exchange, self._round)
                 case CallRequested() | CallListed() | Ended() | Failed():
@@ -234,18 +236,18 @@ class Measurement:
                 case _:
                     assert_never(part)
 
-    def _add_speech(self, at: float, answer: _Answer, part: SpeechPart) -> None:
+    def _add_speech(self, at: float, response: _Response, part: SpeechPart) -> None:
         if part.speech is None:
             return
-        if answer.first_word is None:
-            answer.first_word = at
+        if response.first_word is None:
+            response.first_word = at
         if self._first_text is None and part.speech == "text" and isinstance(part, TextPiece) and part.text:
             self._first_text = at
         name = part.name if isinstance(part, ItemStarted) else ""
-        written = answer.texts.get((part.speech, part.item))
+        written = response.texts.get((part.speech, part.item))
         if written is None or (name and written.name):
             written = _Text(part.speech, "", self._round, at, at)
-            answer.texts[part.speech, part.item] = written
+            response.texts[part.speech, part.item] = written
             self._texts.append(written)
         written.name = written.name or name
         written.end = at
@@ -282,14 +284,14 @@ class Measurement:
             call.begin = max(call.begin, round(at - seconds, 6))
         call.end, call.outcome = at, result.outcome
 
-    def _request_spans(self, answer: _Answer) -> list[Span]:
-        end = self._last if answer.end is None else answer.end
+    def _request_spans(self, response: _Response) -> list[Span]:
+        end = self._last if response.end is None else response.end
         # A response that is not a stream has arrived when all of it has.
-        head = answer.head if answer.is_stream and answer.head is not None else end
-        found = [Span(answer.label, "request", answer.sent, head, answer.round, answer.status)]
-        if answer.is_stream:
-            first_word = end if answer.first_word is None else answer.first_word
-            found.append(Span("waiting", "waiting", head, max(head, first_word), answer.round))
+        head = response.head if response.is_stream and response.head is not None else end
+        found = [Span(response.label, "request", response.sent, head, response.round, response.status)]
+        if response.is_stream:
+            first_word = end if response.first_word is None else response.first_word
+            found.append(Span("waiting", "waiting", head, max(head, first_word), response.round))
         return found
 
     def _speed(self) -> float | None:

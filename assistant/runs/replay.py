@@ -86,7 +86,7 @@ def differences(recording: Recording, events: Iterable[Event]) -> list[Sentence]
             call, earlier = calls.get(event.call_id), recorded.get(event.call_id)
             name = f"{call.name}({_shorten(call.arguments)})" if call else event.call_id
             found += _difference(name, earlier, event)
-    for call_id in [each for each in recorded if each not in seen]:
+    for call_id in [call_id for call_id in recorded if call_id not in seen]:
         found += _difference(names.get(call_id, call_id), recorded[call_id], None)
     return found
 

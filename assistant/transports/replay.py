@@ -47,11 +47,11 @@ class ReplayTransport(httpx2.BaseTransport):
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         key = request.method, api_path(request.url.path), bool(request.read().strip(b"{} "))
         with self._lock:
-            exchange = next((each for each in self._unused if _key_of(each) == key), None)
+            exchange = next((other for other in self._unused if _key_of(other) == key), None)
             if exchange is None:
                 return self._not_recorded(key)
             self._unused.remove(exchange)
-            retry = next((each for each in self._unused if _key_of(each) == key), None)
+            retry = next((other for other in self._unused if _key_of(other) == key), None)
         head, end = exchange.response, exchange.end
         sent_at = exchange.request.at
         if head is None:
@@ -88,7 +88,7 @@ class ReplayTransport(httpx2.BaseTransport):
         if thread_id:
             created = {"id": thread_id, "object": path.strip("/")[:-1], "metadata": {}}
             return httpx2.Response(200, json=created)
-        times = sum(_key_of(each) == key for each in self._exchanges)
+        times = sum(_key_of(other) == key for other in self._exchanges)
         message = f"The recording has no {method} {path} here"
         message += f": it has {times} of them, and this is one more." if times else "."
         error = {

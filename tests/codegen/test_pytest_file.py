@@ -49,8 +49,8 @@ def test_downloaded_tests_pass_unchanged(folder: Path) -> None:
 
 @pytest.mark.exhaustive
 def test_a_downloaded_test_fails_if_the_answer_has_changed(folder: Path) -> None:
-    _, tape_name = unzipped(by_hand("Hello"), folder)
-    file = folder / tape_name
+    _, recording_name = unzipped(by_hand("Hello"), folder)
+    file = folder / recording_name
     file.write_text(file.read_text("utf-8").replace("Hello", "Goodbye"), "utf-8")
     status, output = run_pytest(folder)
     assert status == 1

@@ -320,12 +320,12 @@ def test_a_call_that_is_answered_again_later_is_reported() -> None:
 def test_a_run_that_completes_with_an_open_call_is_reported() -> None:
     lines = lines_of(RESPONSES)
     last = event(lines, "response.completed")
-    asked = [item["call_id"] for item in last["data"]["response"]["output"]]
+    call_ids = [item["call_id"] for item in last["data"]["response"]["output"]]
     end = {"at": 9, "kind": "run", "exchange": 0, "event": "RunCompleted", "data": {}}
     findings = found([*lines[: lines.index(last) + 1], end])
     assert findings == [
         ("answered", f"The run is complete, but the call {each} is not answered.", end)
-        for each in sorted(asked)
+        for each in sorted(call_ids)
     ]
     stopped = end | {"event": "RunStopped", "data": {"reason": "user", "text": "Stopped."}}
     assert found([*lines[: lines.index(last) + 1], stopped]) == []
@@ -381,16 +381,16 @@ DONE = b"data: [DONE]\n\n"
 def test_chat_completions_with_two_endings_or_a_late_chunk_are_reported(
     more: list[Any], rule: str, at: int
 ) -> None:
-    said = list(chunks(text("Hello.")))
-    (finding,) = check(chat_recording([*said, *more]))
-    assert (finding.entry, finding.rule) == (2 + len(said) + at, rule)
+    events = list(chunks(text("Hello.")))
+    (finding,) = check(chat_recording([*events, *more]))
+    assert (finding.entry, finding.rule) == (2 + len(events) + at, rule)
 
 
 def test_chat_completions_end_by_finish_reason_or_done() -> None:
-    said = list(chunks(text("Hello.")))
-    assert check(chat_recording(said)) == []
-    assert check(chat_recording([*said[:-2], DONE])) == []
-    assert check(chat_recording(said[:-2])) == [Finding(len(said), "one ending", STOPPED)]
+    events = list(chunks(text("Hello.")))
+    assert check(chat_recording(events)) == []
+    assert check(chat_recording([*events[:-2], DONE])) == []
+    assert check(chat_recording(events[:-2])) == [Finding(len(events), "one ending", STOPPED)]
 
 
 def chat_recording(events: list[Any]) -> Recording:
@@ -409,8 +409,8 @@ def chat_recording(events: list[Any]) -> Recording:
 
 
 def test_chat_completions_that_fail_before_done_did_not_end_well() -> None:
-    said = [*chunks(calls(call("add", a=1, b=2)))][:-2]
-    recording = chat_recording([*said, {"error": {"message": "It broke."}}, b"data: [DONE]\n\n"])
+    events = [*chunks(calls(call("add", a=1, b=2)))][:-2]
+    recording = chat_recording([*events, {"error": {"message": "It broke."}}, b"data: [DONE]\n\n"])
     assert check(recording) == []
     entries = recording.entries()
     ran = RunEntry(9.0, ToolResult("call_1", "3"))

@@ -55,7 +55,7 @@ def breaking() -> Iterator[Break]:
     """A function that creates an assistant with faults: ``breaking(server, "cut:5", add)``."""
     clients: list[OpenAI] = []
 
-    def made(
+    def create(
         server: ModelServer,
         faults: str,
         *tools: Any,
@@ -70,7 +70,7 @@ def breaking() -> Iterator[Break]:
         toolbox = with_faults(Toolbox(*tools), parse_faults(faults))
         return Assistant(kind(client, model="test-model"), toolbox, **options)
 
-    yield made
+    yield create
     for client in clients:
         client.close()
 
@@ -114,8 +114,8 @@ def test_no_function_of_a_cut_round_runs(server: ModelServer, breaking: Break) -
 
 
 def test_a_fault_of_the_second_round_does_not_affect_the_first(server: ModelServer, breaking: Break) -> None:
-    asked = call("add", a=2, b=3)
-    server.plays(calls(asked), text("Five."), text("Well."))
+    requested = call("add", a=2, b=3)
+    server.plays(calls(requested), text("Five."), text("Well."))
     assistant, thread = breaking(server, "failed:4@2", add), Thread()
     failed = RunFailed(
         "server_error",
@@ -123,9 +123,9 @@ def test_a_fault_of_the_second_round_does_not_affect_the_first(server: ModelServ
         retry=True,
     )
     assert main_events(list(assistant.run(thread, "2 + 3?"))) == [
-        ToolCall(asked["call_id"], "add", '{"a": 2, "b": 3}'),
+        ToolCall(requested["call_id"], "add", '{"a": 2, "b": 3}'),
         ENDED,
-        ToolResult(asked["call_id"], "5"),
+        ToolResult(requested["call_id"], "5"),
         failed,
     ]
     # The next message starts at round 1 again.
@@ -177,15 +177,15 @@ def test_a_slow_answer_arrives_whole(server: ModelServer, breaking: Break) -> No
 
 
 def test_a_repeated_event_runs_a_call_once(server: ModelServer, breaking: Break) -> None:
-    asked = call("add", a=2, b=3)
-    whole = calls(asked)
+    requested = call("add", a=2, b=3)
+    whole = calls(requested)
     for number in range(1, len(whole.stream("resp_1", {})) + 1):
-        server.plays(calls(asked), text("Five."))
+        server.plays(calls(requested), text("Five."))
         events = main_events(list(breaking(server, f"twice:{number}@1", add).run(Thread(), "2 + 3?")))
         assert events[:3] == [
-            ToolCall(asked["call_id"], "add", '{"a": 2, "b": 3}'),
+            ToolCall(requested["call_id"], "add", '{"a": 2, "b": 3}'),
             ENDED,
-            ToolResult(asked["call_id"], "5"),
+            ToolResult(requested["call_id"], "5"),
         ]
         assert events[-1] == RunCompleted()
 

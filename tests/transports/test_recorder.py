@@ -65,7 +65,7 @@ def test_a_recording_has_the_requests_responses_and_events_of_its_run(
     assert [first.request.body, second.request.body] == server.asked
     assert [entry.data["sequence_number"] for entry in first.events] == list(range(10))
     assert first.events[-1].data["type"] == "response.completed"
-    asked = next(event for event in events if isinstance(event, ToolCall))
+    requested = next(event for event in events if isinstance(event, ToolCall))
     result = next(event for event in events if isinstance(event, ToolResult))
     assert [type(event).__name__ for event in recording.run_events()] == [
         "RoundStarted",
@@ -78,9 +78,9 @@ def test_a_recording_has_the_requests_responses_and_events_of_its_run(
         "RunCompleted",
     ]
     assert recording.run_events()[2:5] == [
-        ToolCall(asked.call_id, "add", '{"a": 1, "b": 2}'),
+        ToolCall(requested.call_id, "add", '{"a": 1, "b": 2}'),
         RoundEnded("test-model", Usage(input=10, cached=2, output=5, reasoning=1)),
-        ToolResult(asked.call_id, "3"),
+        ToolResult(requested.call_id, "3"),
     ]
     recorded = recording.run_events()[4]
     assert isinstance(recorded, ToolResult)
@@ -366,11 +366,11 @@ def test_a_recording_starts_with_the_id_of_its_thread() -> None:
 
 def test_the_oldest_recordings_are_dropped_when_all_together_are_too_large() -> None:
     recordings = RecordingStore(max_bytes=100)
-    kept: list[LiveRecording] = []
+    recordings_left: list[LiveRecording] = []
     for _ in range(5):
-        kept.append(recordings.start("one"))
-        kept[-1].add_chunk(1, b"x" * 40)
-    assert recordings.for_thread("one") == kept[2:]
+        recordings_left.append(recordings.start("one"))
+        recordings_left[-1].add_chunk(1, b"x" * 40)
+    assert recordings.for_thread("one") == recordings_left[2:]
 
 
 def test_many_threads_may_start_recordings_at_once() -> None:
@@ -405,7 +405,7 @@ def test_an_attached_file_does_not_fill_the_recording(server: ModelServer, assis
     cat = Attachment("cat.png", "image/png", "iVBO" * 1_000_000)
     recording = LiveRecording()
     list(record_run(assistant.run(Thread(), "What is this?", [cat]), recording))
-    (told,) = recording.exchanges()[1].request.body["input"]
-    assert told["content"][1]["image_url"] == "data:image/png;base64,[a file]"
+    (message,) = recording.exchanges()[1].request.body["input"]
+    assert message["content"][1]["image_url"] == "data:image/png;base64,[a file]"
     assert recording.size() < 10_000
     assert server.asked[0]["input"][0]["content"][1]["image_url"] == cat.url

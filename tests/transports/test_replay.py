@@ -132,12 +132,12 @@ SCENARIOS: dict[str, Callable[[], tuple[Play, ...]]] = {
 
 @pytest.fixture(params=["Responses", "Responses without conversations", "Chat Completions"])
 def model(request: pytest.FixtureRequest) -> Iterator[ModelServer]:
-    made = {
+    servers = {
         "Responses": ModelServer,
         "Responses without conversations": lambda: ModelServer(conversations=False),
         "Chat Completions": ChatServer,
     }
-    with made[request.param]() as server:
+    with servers[request.param]() as server:
         yield server
 
 
@@ -312,9 +312,9 @@ def by_hand(*pieces: str, ended: How = "complete") -> Recording:
     ]
     events += [{"type": "response.completed", "response": {**begun, "status": "completed", "model": "m"}}]
     url = "https://example.com/v1/responses"
-    asked = {"model": "m", "input": [{"role": "user", "content": "Hi"}], "conversation": "conv_1"}
+    requested = {"model": "m", "input": [{"role": "user", "content": "Hi"}], "conversation": "conv_1"}
     entries: list[Entry] = [
-        RequestEntry(0.0, 1, "POST", url, asked),
+        RequestEntry(0.0, 1, "POST", url, requested),
         ResponseEntry(0.1, 1, 200, "text/event-stream", {}),
         *(EventEntry(0.1, 1, event["type"], event) for event in events),
         EndEntry(0.1, 1, ended),
@@ -367,8 +367,8 @@ def test_the_replay_of_an_unfinished_recording_ends_with_it() -> None:
 def test_a_request_that_was_not_recorded_is_refused(server: ModelServer) -> None:
     server.plays(calls(call("add", a=2, b=3)), text("Five."))
     recording, _ = record(server)
-    rest = Recording(entries=[entry for entry in recording.entries() if entry.exchange != 3])
-    assert replay_events(rest)[-1] == RunFailed(
+    shortened = Recording(entries=[entry for entry in recording.entries() if entry.exchange != 3])
+    assert replay_events(shortened)[-1] == RunFailed(
         "not_in_the_recording",
         f"{server.url[7:-3]} refused the request. It says: The recording has no POST /responses here: it has 1 of "
         "them, and this is one more.",
@@ -502,8 +502,8 @@ def test_any_run_is_replayed_unchanged(model: ModelServer, caplog: pytest.LogCap
         random, plays = Random(seed), list[Play]()
         for _ in range(random.randint(0, 2)):
             spoken = [message("".join(random.choices("aé日🌞 \n\u2028", k=9)))][: random.randint(0, 1)]
-            asked = [call("add", a=random.randint(-9, 9), b=random.choice([1, 2, "x"])) for _ in range(2)]
-            plays.append(calls(*spoken, *asked, pieces=random.randint(1, 9)))
+            requested = [call("add", a=random.randint(-9, 9), b=random.choice([1, 2, "x"])) for _ in range(2)]
+            plays.append(calls(*spoken, *requested, pieces=random.randint(1, 9)))
         words = "".join(random.choices("aé日🌞 \n\u2028\r", k=random.randint(1, 60)))
         last = text(words, pieces=random.randint(1, 20))
         if random.random() < 0.5:
@@ -534,11 +534,11 @@ def test_a_sample_passes_the_check_and_replays(path: Path) -> None:
     assert path.stat().st_size < 100_000
     recording = Recording.from_lines(path.read_text("utf-8"))
     assert check(recording) == []
-    said = [type(event).__name__ for event in recording.run_events()]
+    recorded_names = [type(event).__name__ for event in recording.run_events()]
     pieces = ("TextDelta", "ToolCallDelta")
     events = [type(event).__name__ for event in replay_events(recording, Toolbox())]
-    assert [name for name in events if name not in pieces] == said
-    assert said[-1] == "RunCompleted"
+    assert [name for name in events if name not in pieces] == recorded_names
+    assert recorded_names[-1] == "RunCompleted"
 
 
 def test_there_are_three_samples() -> None:

@@ -29,9 +29,9 @@ class Counting(httpx2.HTTPTransport):
         read, number = type(line).read, len(self.reads)
         self.reads.append(0)
 
-        def counted(*given: Any) -> Any:
+        def counted(*arguments: Any) -> Any:
             self.reads[number] += 1
-            return read(line, *given)
+            return read(line, *arguments)
 
         line.read = counted
         return response
@@ -55,12 +55,12 @@ def test_simultaneous_answers_are_read_less_often_and_completely(
     below = Counting()
     with httpx2.Client(transport=ThrottleTransport(below)) as client:
         with request_entries(client, server) as alone:
-            said = alone.read()
+            content = alone.read()
         with request_entries(client, server) as other, request_entries(client, server) as together:
             parts = other.iter_raw()
             begun = next(parts)
-            assert together.read().count(b"word29") == said.count(b"word29") > 0
-            assert (begun + b"".join(parts)).count(b"word29") == said.count(b"word29")
+            assert together.read().count(b"word29") == content.count(b"word29") > 0
+            assert (begun + b"".join(parts)).count(b"word29") == content.count(b"word29")
     read_alone, _, read_together = below.reads
     assert read_alone >= 30, "each piece as it came"
     assert read_together <= 4, "what came meanwhile, in one go"
