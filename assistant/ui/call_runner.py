@@ -14,7 +14,8 @@ from assistant.ui.language import _
 def run_call(tool: Tool[..., Any], arguments: str, time_limit: float) -> ToolResult:
     """Run a function as a model's call is run, with its checks and time limit in seconds; return the result.
 
-    The user has pressed a button for it, so no further approval is needed. Streamlit can end the script meanwhile.
+    The user has pressed a button for it, so no further approval is needed. Streamlit can end the script
+    meanwhile.
     """
     calls = [ToolCall("call", tool.name, arguments)]
     with st.spinner(_("Running…"), show_time=True):

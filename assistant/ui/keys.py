@@ -1,7 +1,7 @@
 """The keys of the page's widgets and styled containers.
 
-A key is an interface: tests and Streamlit's agent API find a widget by it, styles find a container by it, and its
-value is ``st.session_state[key]``.
+A key is an interface: tests and Streamlit's agent API find a widget by it, styles find a container by it, and
+its value is ``st.session_state[key]``.
 """
 
 PAGE = "page"

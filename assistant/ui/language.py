@@ -1,6 +1,7 @@
 """The language of the page, and the functions that put a sentence into it.
 
-Mark a sentence that is drawn here with ``_``, and one from elsewhere in the package (``N_``) with ``translate``.
+Mark a sentence that is drawn here with ``_``, and one from elsewhere in the package (``N_``) with
+``translate``.
 """
 
 import streamlit as st
@@ -17,7 +18,7 @@ def language() -> str:
 
 
 def _(template: str, /, **params: Param) -> str:
-    """Return the sentence in the language of the page, with ``{name}`` replaced by the parameter of that name."""
+    """Return the sentence in the page's language, with ``{name}`` replaced by the parameter of that name."""
     return translate_into(Sentence(template, params), language())
 
 

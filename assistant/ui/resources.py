@@ -16,7 +16,7 @@ from assistant.ui.metrics import serve_metrics
 
 
 def application() -> Application:
-    """Return the application with settings and functions as they are now; draw what is wrong with them instead."""
+    """Return the application with the current settings and functions; draw what is wrong with them, if so."""
     app = _application(Path(sys.modules["__main__"].__file__ or "").parent)
     try:
         app.configure(_secrets())

@@ -1,7 +1,8 @@
-"""What the page keeps of one browser session besides the values of its widgets: one object in ``st.session_state``.
+"""What the page keeps of a browser session besides widget values: one object in ``st.session_state``.
 
-It holds the user's open chat: the id of the thread, and its messages as the history. A module of the page that has to
-remember something keeps it in a class of its own and gets this session's instance with ``state_of(TheClass)``.
+It holds the user's open chat: the id of the thread, and its messages as the history. A module of the page
+that has to remember something keeps it in a class of its own and gets this session's instance with
+``state_of(TheClass)``.
 """
 
 from typing import Any, TypeVar

@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 Chunk = str | Callable[[], object]
 """A piece of an answer for ``st.write_stream``: Markdown, or a function that draws something else.
 
-Calling a function between two texts is undocumented, but it is the only way to draw text, an expander and text
-again with one generator. Streamlit draws the text so far before it calls the function.
+Calling a function between two texts is undocumented, but it is the only way to draw text, an expander and
+text again with one generator. Streamlit draws the text so far before it calls the function.
 """
 
 
@@ -42,8 +42,8 @@ def end_text_block() -> None:
 class Chunks(tuple[()]):
     """Chunks in the only form that ``st.write_stream`` iterates without loading pandas.
 
-    It tests every other object for being a data frame. Loading pandas takes 70 MB of memory and delays the first
-    answer by half a second.
+    It tests every other object for being a data frame. Loading pandas takes 70 MB of memory and delays the
+    first answer by half a second.
     """
 
     _chunks: Iterator[Chunk]
@@ -84,8 +84,9 @@ _ICONS: dict[ExpanderState, str] = {
 class Expander:
     """An expander that is drawn on creation, updated in place, and stays open or closed as the user left it.
 
-    ``st.status`` takes no key, so it closes whenever its label changes; it also pauses the script for 50 ms each
-    time. ``st.expander`` takes a key but cannot be updated. This is the same block, sent by the same method.
+    ``st.status`` takes no key, so it closes whenever its label changes; it also pauses the script for 50 ms
+    each time. ``st.expander`` takes a key but cannot be updated. This is the same block, sent by the same
+    method.
 
     Draw its content into ``body``.
     """
@@ -154,8 +155,9 @@ def rerun_session(session_id: str) -> None:
 def fragment_rerun_waits() -> bool:
     """Return whether a widget of the current fragment was used, so that the fragment has to run again.
 
-    Streamlit does not end a running script for that: the rerun waits until the script has ended, and a second message in
-    the input would replace the first. A fragment that runs for long therefore has to end by itself.
+    Streamlit does not end a running script for that: the rerun waits until the script has ended, and a second
+    message in the input would replace the first. A fragment that runs for long therefore has to end by
+    itself.
     """
     context = get_script_run_ctx()
     if context is None or context.script_requests is None:
@@ -170,8 +172,8 @@ def fragment_rerun_waits() -> bool:
 def rerun_fragment() -> None:
     """Run the current fragment again; the whole page if the fragment runs as part of it.
 
-    ``st.rerun(scope="fragment")`` raises an error where the fragment runs as part of the page, and nothing documented
-    tells which is the case.
+    ``st.rerun(scope="fragment")`` raises an error where the fragment runs as part of the page, and nothing
+    documented tells which is the case.
     """
     context = get_script_run_ctx()
     st.rerun(scope="fragment" if context and context.fragment_ids_this_run else "app")

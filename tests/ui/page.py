@@ -34,7 +34,7 @@ IS_FOOTER = re.compile(r"(^|.* · )(\d+\.\d|\d+|\d+ min \d+) s( · .*|$)").fullm
 
 @pytest.fixture(scope="session", autouse=True)
 def component_manifests() -> Iterator[None]:
-    """Let Streamlit look for installed components once; ``AppTest`` would read all packages again each time."""
+    """Let Streamlit look for installed components once; ``AppTest`` would read all packages each time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", functools.cache(scan_component_manifests))
         yield
@@ -125,7 +125,7 @@ def sent(page: AppTest) -> str:
                 yield MessageToString(child.proto, as_utf8=True)
             yield from protos(child)
 
-    return "".join(protos(page._tree)) + repr(dict(page.query_params))
+    return "".join(protos(page.main.root)) + repr(dict(page.query_params))
 
 
 def shown(page: AppTest) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -383,7 +383,8 @@ def test_what_a_model_puts_into_arguments_is_shown_as_data(server: ModelServer, 
     server.plays(calls(call(hostile, note=hostile)), text("Done."))
     page = ask(open_page(OPENAI_BASE_URL=server.url), "Go")
     assert page.status[0].label == (
-        f"**{escape_markdown(hostile)}**{escape_markdown('(note=' + json.dumps(hostile) + ')')} · unknown function · 0 ms"
+        f"**{escape_markdown(hostile)}**{escape_markdown('(note=' + json.dumps(hostile) + ')')} "
+        "· unknown function · 0 ms"
     )
 
 

@@ -1,4 +1,4 @@
-"""What the page needs of Streamlit beyond its documentation; each test pins one use in ``streamlit_private``."""
+"""What the page needs of Streamlit beyond its documentation: a test for each use in ``streamlit_private``."""
 
 import json
 import subprocess
@@ -55,6 +55,32 @@ def watch():
 if runs == [1]:
     threading.Thread(target=watch, daemon=True).start()
 """
+FRAGMENT_APP = """
+import time
+
+import streamlit as st
+
+from assistant.ui.streamlit_private import fragment_rerun_waits, rerun_fragment
+
+counts = st.session_state.setdefault("counts", {"page": 0, "part": 0})
+counts["page"] += 1
+
+
+@st.fragment
+def part():
+    counts["part"] += 1
+    if st.button("again", key="again"):
+        rerun_fragment()
+    if st.button("wait", key="wait"):
+        st.text("waiting")
+        while not fragment_rerun_waits():
+            time.sleep(0.01)
+        st.text("a rerun waits")
+    st.text(f"page {counts['page']}, part {counts['part']}")
+
+
+part()
+"""
 SECONDS = 20
 
 
@@ -79,10 +105,20 @@ def address(folder: Path) -> Iterator[str]:
         yield url.partition("//")[2].rstrip("/")
 
 
-def get(address: str, method: str, path: str) -> str:
+@pytest.fixture(scope="module")
+def fragment_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server that runs ``FRAGMENT_APP``."""
+    folder = tmp_path_factory.mktemp("fragment")
+    (folder / "app.py").write_text(FRAGMENT_APP)
+    flags = ["--server.enableAgentApi=true"]
+    for url in serve(folder, folder / "app.py", flags, PYTHONPATH=str(ROOT)):
+        yield url.partition("//")[2].rstrip("/")
+
+
+def get(address: str, method: str, path: str, body: str = "{}") -> str:
     connection = HTTPConnection(address, timeout=SECONDS)
     try:
-        connection.request(method, path, "{}", {"content-type": "application/json"})
+        connection.request(method, path, body, {"content-type": "application/json"})
         with connection.getresponse() as response:
             return response.read().decode()
     finally:
@@ -198,6 +234,21 @@ def test_an_expander_has_a_label_and_a_state_for_every_reader_of_the_page(addres
     [waiting] = found(page, "expander")
     assert (waiting["key"], waiting["props"]["label"]) == ("call-2", "**pay**(9) · needs approval")
     assert found(page, "expandable") == []
+
+
+# --- fragments --------------------------------------------------------------------------------------
+
+
+def test_a_fragment_reruns_alone_or_with_the_page_as_it_runs(fragment_address: str) -> None:
+    def texts(**request: Any) -> tuple[list[str], str]:
+        page = json.loads(get(fragment_address, "POST", "/_stcore/agent/interact", json.dumps(request)))
+        assert page["status"] == "ready", page
+        return [text["props"]["body"] for text in found(page, "text")], page["session_id"]
+
+    first, session_id = texts()
+    assert first == ["page 1, part 1"]
+    again, _ = texts(session_id=session_id, trigger={"key": "again"})
+    assert again == ["page 1, part 3"], "it ran for the click, and once more"
 
 
 # --- sessions and metrics -----------------------------------------------------------------------------

@@ -1,1 +1,1 @@
-"""The input for the next message: ``message_input``, ``tool_toggles``, and ``attachments``, also of sent messages."""
+"""The input: ``message_input``, ``tool_toggles``, and ``attachments``, which are also of sent messages."""

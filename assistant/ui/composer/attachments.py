@@ -34,7 +34,7 @@ def draw_attachments(message: Message) -> None:
 
 @st.cache_data(show_spinner=False, max_entries=200)
 def _thumbnail(key: int, _image: Attachment) -> tuple[bytes, int] | None:
-    """Return the image scaled down and its width on the page, or None if it is damaged; ``key`` is its hash."""
+    """Return the image scaled down and its width on the page; None if it is damaged. ``key`` is its hash."""
     from PIL import Image, ImageOps  # uses memory, so it is loaded with the first image
 
     try:

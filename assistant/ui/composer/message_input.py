@@ -1,6 +1,7 @@
 """The input: text, files and speech for the next message, and what waits above it.
 
-Nothing that was typed, attached or spoken is lost before it is sent: it returns to the input or waits above it.
+Nothing that was typed, attached or spoken is lost before it is sent: it returns to the input or waits above
+it.
 """
 
 import streamlit as st

@@ -1,4 +1,4 @@
-"""Toggles above the input for the tools that the model's server runs itself; each holds for this browser session."""
+"""Toggles above the input for the tools that the model's server runs; each holds for this browser session."""
 
 import streamlit as st
 

@@ -1,7 +1,7 @@
 """What a screen reader says while an answer is written: what is happening, and how the answer ended.
 
-A screen reader announces changes inside a live region that it already knows, so the page has one region for as long
-as it is open. The answer itself is not a live region: every piece of it would be read aloud.
+A screen reader announces changes inside a live region that it already knows, so the page has one region for
+as long as it is open. The answer itself is not a live region: every piece of it would be read aloud.
 """
 
 import json

@@ -65,8 +65,8 @@ def _draw_model(session: ChatSession) -> None:
     elif settings.demo:
         st.info(
             _(
-                "Demo mode: scripted replies, no model. To connect a model, open *Connection* in the sidebar, "
-                "or set `OPENAI_API_KEY` (or `OPENAI_BASE_URL`) in `.env` and reload."
+                "Demo mode: scripted replies, no model. To connect a model, open *Connection* in the "
+                "sidebar, or set `OPENAI_API_KEY` (or `OPENAI_BASE_URL`) in `.env` and reload."
             ),
             icon=":material/science:",
         )

@@ -91,7 +91,7 @@ def _draw_password_form(password: str) -> None:
 
 
 def _signed_in_user(settings: Settings, auth: Mapping[str, Any]) -> User | None:
-    """Return the signed-in user; draw the sign-in buttons, or why this user has no access, and return None."""
+    """Return the signed-in user; else draw the sign-in buttons, or why this user has no access."""
     claims = st.user.to_dict()
     result = authorize(claims, settings.allowed) if claims.get("is_logged_in") is True else None
     if isinstance(result, User):

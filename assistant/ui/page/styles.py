@@ -1,7 +1,7 @@
 """Styles that Streamlit's theme and the arguments of its elements cannot express.
 
-Text in right-to-left languages, wide tables, long examples, and elements for screen readers only. Colours and sizes
-are in ``.streamlit/config.toml``.
+Text in right-to-left languages, wide tables, long examples, and elements for screen readers only. Colours and
+sizes are in ``.streamlit/config.toml``.
 """
 
 import streamlit as st
@@ -9,7 +9,7 @@ import streamlit as st
 from assistant.ui import keys
 
 _STYLE = f"""<style>
-/* The first letter of a paragraph decides its direction and alignment; code always runs from left to right. */
+/* The first letter of a paragraph decides its direction and alignment; code runs from left to right. */
 [data-testid=stChatMessage] :is(p, li, td, th, h1, h2, h3, h4, h5, h6, blockquote),
 [data-testid=stChatMessage] :is([data-testid=stText] *, textarea), [data-testid=stChatInputTextArea] {{
   unicode-bidi: plaintext;

@@ -1,7 +1,7 @@
 """A form for the arguments of a function, drawn from its JSON schema.
 
-The arguments are those that a model in strict mode would write: every required argument is present, and an optional
-one is left out while its input is empty.
+The arguments are those that a model in strict mode would write: every required argument is present, and an
+optional one is left out while its input is empty.
 """
 
 import json
@@ -25,7 +25,7 @@ MAX_BROWSER_NUMBER = 2**53
 
 
 def draw_argument_form(tool: Tool[..., Any]) -> str | None:
-    """Draw an input for each argument, and return the arguments as JSON; None if an input has no valid value."""
+    """Draw an input for each argument, and return the arguments as JSON; None if a value is invalid."""
     schema = tool.parameters
     required, arguments, is_valid = schema.get("required", []), {}, True
     for name, declared in schema.get("properties", {}).items():
@@ -155,6 +155,6 @@ def _example(part: Json, root: Json, depth: int = 0) -> Any:
         case {"anyOf": [first, *_rest]}:
             return _example(first, root, depth + 1)
         case {"type": "object", "properties": properties}:
-            return {name: _example(each, root, depth + 1) for name, each in properties.items()}
+            return {name: _example(value, root, depth + 1) for name, value in properties.items()}
     empty = {"string": "", "boolean": False, "integer": 0, "number": 0, "array": [], "object": {}}
     return empty.get(part.get("type", "null"))

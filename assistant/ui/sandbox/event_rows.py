@@ -34,7 +34,7 @@ _SUMMARY_FIELDS = ("object", "type", "role", "name", "status", "code", "message"
 
 @dataclass(slots=True)
 class EventRow:
-    """One row: the ``count`` entries from position ``first`` to ``last``, pieces of one text if there are several.
+    """One row: ``count`` entries from position ``first`` to ``last``; several are pieces of one text.
 
     ``since`` is the time since the previous entry in seconds, ``source`` identifies the text.
     """

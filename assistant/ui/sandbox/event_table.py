@@ -1,7 +1,7 @@
 """The table of a recording's events, and the JSON of the selected ones.
 
-The selected event is known by its position in the recording, so it stays selected when the recording grows or the
-filters change.
+The selected event is known by its position in the recording, so it stays selected when the recording grows or
+the filters change.
 """
 
 import json
@@ -45,7 +45,7 @@ def draw_events(entries: Sequence[Entry], rows: EventRows) -> None:
     selection = state_of(EventSelection)
     row = None if selection.position is None else rows.find(selection.position)
     _select_in_table(shown, row)
-    selection.rows = [each.first for each in shown]
+    selection.rows = [shown_row.first for shown_row in shown]
     _draw_table(shown)
     if row is None:
         st.caption(
@@ -132,7 +132,7 @@ def _type_text(row: EventRow) -> str:
 
 def _select_in_table(shown: list[EventRow], row: EventRow | None) -> None:
     """Select the row of the selected event, wherever it is in the table now."""
-    indexes = [index for index, each in enumerate(shown) if each is row]
+    indexes = [index for index, shown_row in enumerate(shown) if shown_row is row]
     current = st.session_state.get(keys.INSPECTOR_EVENTS, {}).get("selection", {})
     if current.get("rows", []) != indexes or current.get("cells"):
         selection = {"rows": indexes, "columns": [], "cells": []}

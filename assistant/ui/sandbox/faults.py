@@ -23,8 +23,8 @@ def draw_faults(session: ChatSession) -> None:
         args=[session],
         placeholder="cut:5, slow:200, 429:2@2, function.raise:get_weather",
         help=_(
-            "A fault and the number of its event or its amount. @2 limits it to the second round. random picks "
-            "a fault; seed=7 makes the choice repeatable."
+            "A fault and the number of its event or its amount. @2 limits it to the second round. random "
+            "picks a fault; seed=7 makes the choice repeatable."
         ),
         persist_state="session",
     )

@@ -1,6 +1,7 @@
 """Views of a recorded run: its events, timing, sequence diagram, protocol check, and the recording itself.
 
-What is in a recording comes from the model, the server and files: it is drawn as data, never as Markdown or HTML.
+What is in a recording comes from the model, the server and files: it is drawn as data, never as Markdown or
+HTML.
 """
 
 import math
@@ -110,8 +111,9 @@ def _draw_check(selected: RecordingView, size: int) -> None:
         )
         st.caption(
             _(
-                "Each response ends once and nothing follows; sequence numbers rise; the pieces of a text add "
-                "up to the whole; each call has one result; functions run only after their round has ended well."
+                "Each response ends once and nothing follows; sequence numbers rise; the pieces of a text "
+                "add up to the whole; each call has one result; functions run only after their round has "
+                "ended well."
             )
         )
         return

@@ -35,7 +35,8 @@ TABS = {
 def draw_sandbox(session: ChatSession) -> Callable[[], None] | None:
     """Draw the tab that the user selected.
 
-    While an answer is being recorded, its tab has no inputs; call the returned function to bring it up to date.
+    While an answer is being recorded, its tab has no inputs; call the returned function to bring it up to
+    date.
     """
     with st.container(key=keys.SANDBOX_SIDE):
         st.html(_STYLE)

@@ -25,7 +25,7 @@ MAX_LABEL_CHARS = 60
 
 @dataclass(slots=True)
 class RecordingView:
-    """A recording and what has been computed from it. A recording only grows, so only its new part is read."""
+    """A recording and what has been computed from it. Recordings only grow, so only new entries are read."""
 
     recording: Recording
     number: int
@@ -85,7 +85,7 @@ class RecordingList:
         select_event(position)
 
     def select_call(self, call_id: str) -> bool:
-        """Select the first event that mentions a call, in the newest recording that has one; return whether."""
+        """Select the first event of a call in the newest recording that has one; return if found."""
         for view in self.views:
             for position, entry in enumerate(view.recording.entries()):
                 if mentions(entry, call_id):

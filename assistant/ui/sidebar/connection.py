@@ -1,7 +1,7 @@
 """The connection panel in the sidebar: what is connected, and another connection for this browser session.
 
-An API key that is entered here stays in this session: it appears in no text and no address, and is never sent back
-to the browser. Only users on the machine that serves the page may connect it to an address of their own.
+An API key that is entered here stays in this session: it appears in no text and no address, and is never sent
+back to the browser. Only users on the machine that serves the page may connect it to an address of their own.
 """
 
 from dataclasses import dataclass, field, replace
@@ -39,7 +39,7 @@ class ConnectionPanel:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """What the panel is drawn from; ``localhost`` says that the user is on the machine that serves the page."""
+    """What the panel is drawn from; ``localhost``: the user is on the machine that serves the page."""
 
     configured: Settings
     current: ConnectionOverride | None
@@ -67,8 +67,8 @@ def draw_connection(
 ) -> ConnectionOverride | None:
     """Draw the panel, and return the connection to use from now on; None for that of the settings.
 
-    ``protocol`` is the label of the connected server's protocol. The caller keeps the connection in the session
-    only, and runs the script again if it has changed.
+    ``protocol`` is the label of the connected server's protocol. The caller keeps the connection in the
+    session only, and runs the script again if it has changed.
     """
     state = state_of(ConnectionPanel)
     if state.close:

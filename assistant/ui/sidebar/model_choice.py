@@ -40,8 +40,8 @@ def draw_model(
 ) -> ConnectionOverride:
     """Draw the choice of a model and its reasoning effort, and return the server with both.
 
-    ``listed`` says whether the server can be asked for its models, ``refreshable`` whether to offer to ask again
-    after a failure. ``connected`` are the settings of the present connection.
+    ``listed`` says whether the server can be asked for its models, ``refreshable`` whether to offer to ask
+    again after a failure. ``connected`` are the settings of the present connection.
     """
     is_same_server = server.has_same_server(connected) and not connected.demo
     with st.container(gap=None):  # always one element, so that the list below does not move while typing

@@ -35,8 +35,8 @@ def _draw_chats(session: ChatSession) -> str:
     if not session.user.id and not session.is_localhost:
         st.caption(
             _(
-                "Only the address of this page leads back to this chat. Keep it, and share it only with people "
-                "who may read the chat."
+                "Only the address of this page leads back to this chat. Keep it, and share it only with "
+                "people who may read the chat."
             )
         )
         return session.thread.id

@@ -116,7 +116,7 @@ def _draw_group(session: ChatSession, name: Sentence, threads: list[ThreadSummar
 
 
 def _labels(session: ChatSession, threads: list[ThreadSummary]) -> dict[str, str]:
-    """Return the label of each thread by its id; labels are unique, for the browser sends the selected label."""
+    """Return each thread's label by its id. Labels are unique, for the browser sends the selected label."""
     labels: dict[str, str] = {}
     used: set[str] = set()
     for thread in threads:
@@ -137,7 +137,7 @@ def _open_selected(key: str, threads: Container[str]) -> None:
 def _age_group(thread: ThreadSummary) -> Sentence:
     """Return the group a thread belongs to, by whole days in the user's time zone."""
     zone = ZoneInfo(st.context.timezone or "UTC")
-    day, today = (datetime.fromtimestamp(each, zone).date() for each in (thread.updated_at, time.time()))
+    day, today = (datetime.fromtimestamp(at, zone).date() for at in (thread.updated_at, time.time()))
     return next(name for days, name in AGE_GROUPS.items() if (today - day).days <= days)
 
 

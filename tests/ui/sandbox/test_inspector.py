@@ -232,5 +232,5 @@ def test_thousands_of_events_are_one_row_per_text() -> None:
     assert len(rows_of(at)) == 103
     recording.length += 1
     select(at, 50)
-    assert "These are the first 20,000 of" in at.caption[-1].value
+    assert "Showing the first 20,000 of" in at.caption[-1].value
     assert len(rows_of(at)) == 104
