@@ -18,6 +18,7 @@ from assistant.access.quotas import (
 from assistant.application import Application
 from assistant.backends import LazyBackend
 from assistant.backends.base import PROTOCOL_LABELS
+from assistant.backends.connection.hosted_tools import connection_tools, default_tools
 from assistant.backends.connection.override import ConnectionOverride
 from assistant.backends.transcription import open_voice
 from assistant.errors import AssistantError, BackendError, QuotaError, StoreError, ThreadBusy, UnknownThread
@@ -34,7 +35,7 @@ from assistant.settings import Settings
 from assistant.storage.store import Store
 from assistant.threads import Thread, unguessable_id
 from assistant.tools.fault_injection import with_faults
-from assistant.tools.hosted import HostedTool, available_tools, format_hosted_tools, parse_hosted_tools
+from assistant.tools.hosted import HostedTool, format_hosted_tools
 from assistant.tools.toolbox import Toolbox
 from assistant.transports.fault_spec import parse_faults
 from assistant.transports.live_recording import LiveRecording
@@ -45,14 +46,6 @@ SHOWN_MESSAGES = 8
 
 EARLIER_MESSAGES = 50
 """Number of messages that one click on "Show earlier messages" adds."""
-
-
-DEMO_TOOLS = (
-    HostedTool("web_search"),
-    HostedTool("image_generation"),
-    HostedTool("mcp", "https://demo.invalid/mcp", "library"),
-)
-"""The tools that the demo plays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -480,23 +473,3 @@ class ChatSession:
         if self._private is None or self._private[0] != self.settings:
             self._private = self.settings, self.app.private_backend(self.settings)
         return self._private[1]
-
-
-def connection_tools(settings: Settings) -> tuple[HostedTool, ...]:
-    """Return the tools of the server's own that this connection has, as far as is known."""
-    has_responses = settings.protocol in ("auto", "responses") and not (
-        settings.agent_id or settings.assistant_id
-    )
-    if settings.demo:
-        return DEMO_TOOLS if settings.protocol != "chat" else ()
-    if not has_responses:
-        return ()
-    # What they cost beyond tokens is not counted: with limits, the owner lists the tools that are offered.
-    has_limits = bool(settings.limit_user or settings.limit_all)
-    return available_tools(settings.hosted_tools, all_built_in=not settings.base_url and not has_limits)
-
-
-def default_tools(settings: Settings) -> tuple[HostedTool, ...]:
-    """Return the tools that are on until the user switches them: those in the settings, and all of the demo."""
-    configured = parse_hosted_tools(settings.hosted_tools)
-    return tuple(tool for tool in connection_tools(settings) if settings.demo or tool in configured)

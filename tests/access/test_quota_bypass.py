@@ -14,12 +14,12 @@ from streamlit.testing.v1 import AppTest
 from assistant import Thread
 from assistant.access.limits import parse_limits
 from assistant.access.usage_store import UsageStore
+from assistant.backends.connection.hosted_tools import connection_tools
 from assistant.backends.connection.override import ConnectionOverride
 from assistant.errors import LimitExceeded
 from assistant.events import RunPaused
 from assistant.messages import Call, Message
 from assistant.recordings.recording import Recording
-from assistant.session import connection_tools
 from assistant.settings import Settings
 from assistant.storage.database import Database
 from assistant.storage.json_export import export_json

@@ -2,10 +2,11 @@
 
 import streamlit as st
 
+from assistant.backends.connection.hosted_tools import connection_tools
 from assistant.locale import N_, Sentence
 from assistant.markdown.escape import escape_markdown
 from assistant.markdown.links import url_host
-from assistant.session import ChatSession, connection_tools
+from assistant.session import ChatSession
 from assistant.tools.hosted import HostedTool
 from assistant.ui import keys
 from assistant.ui.language import _, translate
