@@ -1,11 +1,11 @@
 # The page in a container:  docker build -t assistant .  &&  docker run -p 8501:8501 -v threads:/data assistant
 FROM python:3.12-slim
 
-# Not root; and what is served cannot be changed by who serves it.
+# Does not run as root, and the user it runs as cannot change the application.
 RUN useradd --system --uid 10001 assistant && install -d -o assistant /data
 WORKDIR /app
 
-# Before the rest, so that a change of the application installs nothing anew. The tests' tool stays out.
+# Installed first, so that a change of the application does not reinstall packages. pytest is left out.
 COPY requirements.txt ./
 RUN grep -v '^pytest' requirements.txt > /tmp/needed && pip install --no-cache-dir -r /tmp/needed && rm /tmp/needed
 

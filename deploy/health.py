@@ -1,4 +1,4 @@
-"""Exits with 0 if the page's server answers here, else with 1; for a container's health check."""
+"""A container's health check: exit with 0 if the page's server responds on this machine, else with 1."""
 
 import os
 import sys
@@ -6,6 +6,7 @@ from http.client import HTTPConnection, HTTPException
 
 
 def main() -> int:
+    """Return the exit status."""
     prefix = os.environ.get("STREAMLIT_SERVER_BASE_URL_PATH", "").strip("/")
     port = int(os.environ.get("STREAMLIT_SERVER_PORT", "8501"))
     connection = HTTPConnection("127.0.0.1", port, timeout=4)
