@@ -17,8 +17,8 @@
         ├── Interrupted        the response was cut off: connection lost, silence, no last event
         └── UnknownThread      the server has no thread with this id
 
-The text of an error tells the user what happened and what to do. It contains no key, and an exception of the SDK
-never leaves ``backends/``.
+The text of an error tells the user what happened and what to do. It contains no key, and an exception of the
+SDK never leaves ``backends/``.
 """
 
 from typing import Literal
@@ -99,9 +99,9 @@ class BackendError(AssistantError):
     """A request to the model's server did not end well.
 
     ``code`` names the kind of error for programs: the server's own code where it sent one
-    (``rate_limit_exceeded``, ``invalid_api_key`` …), else ours (``timeout``, ``unreachable``, ``not_the_api`` …).
-    ``retry`` says whether the same request may succeed later; ``retry_after`` is the wait in seconds that the
-    server asked for.
+    (``rate_limit_exceeded``, ``invalid_api_key`` …), else ours (``timeout``, ``unreachable``, ``not_the_api``
+    …). ``retry`` says whether the same request may succeed later; ``retry_after`` is the wait in seconds that
+    the server asked for.
     """
 
     def __init__(

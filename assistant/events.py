@@ -1,7 +1,8 @@
 """The events of a run: frozen values, in the order in which things happened.
 
-A run yields any number of events and then exactly one ``Ending``, which is its last. Events know nothing of a server's
-protocol or of the page. A new event joins the union ``Event``; mypy then reports every ``match`` that must handle it.
+A run yields any number of events and then exactly one ``Ending``, which is its last. Events know nothing of a
+server's protocol or of the page. A new event joins the union ``Event``; mypy then reports every ``match``
+that must handle it.
 """
 
 from collections.abc import Iterator
@@ -11,9 +12,9 @@ from typing import Literal, Protocol
 from assistant.locale import UserText
 
 Outcome = Literal["done", "failed", "timeout", "invalid", "unknown", "stopped", "denied"]
-"""How a call ended: ``done``; ``failed``: the function raised; ``timeout``; ``invalid``: the arguments do not fit
-the function; ``unknown``: there is no such function; ``stopped``: it was not run, or its result was not awaited;
-``denied``: the user did not allow it."""
+"""How a call ended: ``done``; ``failed``: the function raised; ``timeout``; ``invalid``: the arguments do not
+fit the function; ``unknown``: there is no such function; ``stopped``: it was not run, or its result was not
+awaited; ``denied``: the user did not allow it."""
 
 StopReason = Literal["user", "max_output_tokens", "content_filter", "max_rounds", "repeated_call", "unknown"]
 """Why an answer ended early."""
@@ -131,7 +132,8 @@ class ToolProgress:
 
 ViewKind = Literal["table", "chart", "map", "image", "file", "diagram"]
 """The kinds of view. The ``content`` is JSON for a ``table`` (columns and rows), a ``chart`` (a Vega-Lite
-specification) and a ``map`` (points), base64 for an ``image`` and a ``file``, and Mermaid text for a ``diagram``."""
+specification) and a ``map`` (points), base64 for an ``image`` and a ``file``, and Mermaid text for a
+``diagram``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +149,9 @@ class View:
 class ToolResult:
     """The result of a call; ``output`` is what the model reads.
 
-    ``detail`` is only for the user: the exception's text, or the whole of an output that was truncated for the
-    model. So are the ``views``, which are not recorded. ``seconds`` is the function's running time; it is ignored
-    in comparisons.
+    ``detail`` is only for the user: the exception's text, or the whole of an output that was truncated for
+    the model. So are the ``views``, which are not recorded. ``seconds`` is the function's running time; it is
+    ignored in comparisons.
     """
 
     call_id: str

@@ -109,6 +109,7 @@ LIBRARIES = {
     "openai": {"backends"},
     "streamlit": {"ui"},
     "genai_prices": {"recordings"},
+    "babel": {"locale"},
     "sqlalchemy": {"access", "storage"},
     "httpx2": {"backends", "demo", "functions", "recordings", "transports"},
 }

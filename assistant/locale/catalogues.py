@@ -1,7 +1,7 @@
 """Gettext catalogues: one ``.po`` file a language, read by Babel when the language is first used.
 
-English needs no catalogue and never imports Babel. Reading the file takes 0.1 s, once per process, so that no build
-step has to compile it.
+English needs no catalogue and never imports Babel. Reading the file takes 0.1 s, once per process, so that no
+build step has to compile it.
 """
 
 import gettext

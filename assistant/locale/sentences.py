@@ -1,6 +1,7 @@
 """A sentence that can be translated later: English text with its template and parameters.
 
-Stored sentences may come from a file that a visitor imports, so their templates are checked before they are formatted.
+Stored sentences may come from a file that a visitor imports, so their templates are checked before they are
+formatted.
 """
 
 import string
@@ -15,7 +16,8 @@ MAX_NESTING = 5
 
 
 class Sentence(str):
-    """An English sentence that remembers its ``template``, its ``plural`` template, if any, and its ``params``.
+    """An English sentence that remembers its ``template``, its ``plural`` template, if any, and its
+    ``params``.
 
     As a string it is the finished English text. The plural is used unless ``params["count"]`` is 1.
     """
@@ -65,7 +67,8 @@ def N_plural(singular: str, plural: str, count: int, /, **params: Param) -> Sent
 
 
 def _dump(text: str) -> Any:
-    """Return a string where it says everything: a template without parameters is translated as a string, too."""
+    """Return a string where it says everything: a template without parameters is translated as a string,
+    too."""
     if not isinstance(text, Sentence) or not text.params or len(text) > MAX_SENTENCE_CHARS:
         return str(text)
     params = {

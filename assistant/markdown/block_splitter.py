@@ -1,12 +1,12 @@
 """Split Markdown that is being written into blocks that can be drawn one by one.
 
-The page draws its last block again for every piece of text. So a block ends as soon as that changes nothing on the
-page: after an empty line, before a paragraph, a heading, a table or a fence.
+The page draws its last block again for every piece of text. So a block ends as soon as that changes nothing
+on the page: after an empty line, before a paragraph, a heading, a table or a fence.
 
-Drawn one after the other, the blocks look like the whole text, and stand where it would stand. In doubt a block
-continues: inside a fence, a formula, a list or HTML, after anything that may be defined elsewhere (``[…]`` of a link or
-a footnote), and before anything with a margin of its own (a list, a quote, a formula, a rule). Each character is looked
-at a few times, however long the text grows.
+Drawn one after the other, the blocks look like the whole text, and stand where it would stand. In doubt a
+block continues: inside a fence, a formula, a list or HTML, after anything that may be defined elsewhere
+(``[…]`` of a link or a footnote), and before anything with a margin of its own (a list, a quote, a formula, a
+rule). Each character is looked at a few times, however long the text grows.
 """
 
 import re
@@ -86,7 +86,8 @@ class BlockSplitter:
         return held
 
     def _begins_block(self, part: str) -> bool | None:
-        """Return whether a line after an empty one begins a new block; None if more text is needed to tell."""
+        """Return whether a line after an empty one begins a new block; None if more text is needed to
+        tell."""
         if _UNCLEAR.fullmatch(part):
             return None
         return not part[0].isspace() and not _WITH_MARGIN.match(part)

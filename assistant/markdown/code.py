@@ -1,7 +1,7 @@
 """Code in Markdown: fences and Mermaid diagrams.
 
-A diagram is source code that the page draws. Its images and icons are loaded while it is drawn, so what could be an
-address in it is broken up.
+A diagram is source code that the page draws. Its images and icons are loaded while it is drawn, so what could
+be an address in it is broken up.
 """
 
 import re
@@ -19,7 +19,8 @@ _PLAIN_IN_DIAGRAM = re.compile(r"[^\n\\/:&\t!]+")
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """An open fence. ``certain``: every line with its indent is code until one closes it. ``drawn``: a diagram."""
+    """An open fence. ``certain``: every line with its indent is code until one closes it. ``drawn``: a
+    diagram."""
 
     mark: str
     indent: int
@@ -69,7 +70,8 @@ def read_diagram(text: str, at: int, ended: bool, before: str) -> Step:
 
 
 def read_possible_code(text: str, at: int, ended: bool) -> Step:
-    """Read text that may or may not be code: neither an image nor a diagram comes out of it in either case."""
+    """Read text that may or may not be code: neither an image nor a diagram comes out of it in either
+    case."""
     end = match_end(PLAIN, text, at)
     if end > at:
         return end, text[at:end]

@@ -11,8 +11,8 @@ _TICKS = re.compile("`{1,99}")
 class CodeSpan:
     """Reads code after its opening backticks, until it is ``closed`` by as many.
 
-    Before a ``![``, it looks for the closing backticks: only if ``certain``, and if they come in the same line and
-    cell of a table, the text is code for every reader of Markdown.
+    Before a ``![``, it looks for the closing backticks: only if ``certain``, and if they come in the same
+    line and cell of a table, the text is code for every reader of Markdown.
     """
 
     def __init__(self, ticks: int, *, certain: bool) -> None:

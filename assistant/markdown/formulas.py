@@ -5,7 +5,8 @@ import re
 from assistant.markdown.scan import MAX_SPAN_CHARS, Step, is_letter
 
 MAX_PRICE_CHARS = 12
-"""Maximum number of characters after a dollar that are held back until it is clear that they are no formula."""
+"""Maximum number of characters after a dollar that are held back until it is clear that they are no
+formula."""
 
 _EMPTY_LINE = re.compile(r"\n[ \t]*\n")
 
@@ -21,7 +22,8 @@ _AFTER = re.compile(r"[ \t]{0,99}([.,;:]?)[ \t]{0,99}")
 
 
 class FormulaReader:
-    r"""Reads ``\(…\)``, ``\[…\]`` and ``$$…$$``; it remembers where the text has no end of one, to search it once."""
+    r"""Reads ``\(…\)``, ``\[…\]`` and ``$$…$$``; it remembers where the text has no end of one, to search it
+    once."""
 
     def __init__(self) -> None:
         self._none_before: dict[str, int] = {}  # the position in the text before which this does not occur
@@ -31,8 +33,8 @@ class FormulaReader:
     ) -> Step:
         """Read the formula that ``opens`` begins here, or its first characters as text if it is not one.
 
-        ``offset`` is where ``text`` begins in the whole text; ``prefix`` is what stands before it in its line, None
-        within a line.
+        ``offset`` is where ``text`` begins in the whole text; ``prefix`` is what stands before it in its
+        line, None within a line.
         """
         start = at + len(opens)
         end = self._find(closes, text, start, offset, ended)

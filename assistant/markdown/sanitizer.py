@@ -1,15 +1,17 @@
 r"""Make a model's Markdown safe and correct for Streamlit while it streams in.
 
-- An image becomes a link that names its host: an image is loaded without a click, so its address can leak data.
+- An image becomes a link that names its host: an image is loaded without a click, so its address can leak
+  data.
 - ``\(…\)`` and ``\[…\]`` become ``$…$`` and ``$$…$$``; a dollar that does not open a formula is escaped.
 - Streamlit's own commands (``:red[…]``, ``:material/…:``) are shown as they were written.
 
-Whatever the text and however it is cut, no image comes out of it. ``![`` stays only in what is certainly code for
-every reader of Markdown; in code that may not be code, a space is put between the two characters.
+Whatever the text and however it is cut, no image comes out of it. ``![`` stays only in what is certainly code
+for every reader of Markdown; in code that may not be code, a space is put between the two characters.
 
-A CommonMark parser does not replace this: it judges finished text, but here text is shown before its line has ended,
-and what was shown cannot be taken back. Parsing the open block again for each piece took 27 s for a list of 9 kB, for
-which this reader takes 11 ms, and in 4 of 2,382 hostile texts what was code at the end of its line was an image later.
+A CommonMark parser does not replace this: it judges finished text, but here text is shown before its line has
+ended, and what was shown cannot be taken back. Parsing the open block again for each piece took 27 s for a
+list of 9 kB, for which this reader takes 11 ms, and in 4 of 2,382 hostile texts what was code at the end of
+its line was an image later.
 """
 
 import re
@@ -77,8 +79,8 @@ class MarkdownSanitizer:
     def feed(self, text: str) -> str:
         """Add a piece of text; return what can be shown now.
 
-        A few characters are held back until it is clear what they are, and an image, a formula or code with ``![``
-        until its end.
+        A few characters are held back until it is clear what they are, and an image, a formula or code with
+        ``![`` until its end.
         """
         if not text:
             return ""

@@ -1,7 +1,7 @@
 """The messages of the sources, and the catalogue that translates them.
 
-``python -m tests.locale.catalogue`` updates the catalogue: it adds new messages, removes those that are no longer used,
-and prints what has no translation yet.
+``python -m tests.locale.catalogue`` updates the catalogue: it adds new messages, removes those that are no
+longer used, and prints what has no translation yet.
 """
 
 import ast
@@ -33,7 +33,8 @@ def extracted() -> Iterator[tuple[Message, str]]:
 
 
 def messages(path: Path) -> Iterator[Message]:
-    """The messages of one file. Unlike Babel's own extractor, this finds those within f-strings in Python 3.11, too."""
+    """The messages of one file. Unlike Babel's own extractor, this finds those within f-strings in Python
+    3.11, too."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         match node:
             case ast.Call(ast.Name("_" | "N_"), [ast.Constant(str(template)), *_]):

@@ -1,7 +1,7 @@
 """Markdown that is being written is split into blocks that look like the whole text.
 
-The judge is a CommonMark parser with the tables, footnotes and formulas that the page knows, too. A test in the browser
-checks where the blocks stand on the page.
+The judge is a CommonMark parser with the tables, footnotes and formulas that the page knows, too. A test in
+the browser checks where the blocks stand on the page.
 """
 
 import json

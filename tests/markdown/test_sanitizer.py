@@ -1,4 +1,5 @@
-r"""A model's Markdown becomes safe for the page: no image comes out of it, and everything else looks the same.
+r"""A model's Markdown becomes safe for the page: no image comes out of it, and everything else looks the
+same.
 
 The judge of images is a CommonMark parser with the tables, footnotes and formulas that the page knows, too.
 """
