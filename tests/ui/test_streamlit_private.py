@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Block_pb2 import Block
+from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 from streamlit.testing.v1 import AppTest
 
 from tests.browser.test_page import serve
@@ -75,7 +78,6 @@ def part():
         st.text("waiting")
         while not fragment_rerun_waits():
             time.sleep(0.01)
-        st.text("a rerun waits")
     st.text(f"page {counts['page']}, part {counts['part']}")
 
 
@@ -249,6 +251,37 @@ def test_a_fragment_reruns_alone_or_with_the_page_as_it_runs(fragment_address: s
     assert first == ["page 1, part 1"]
     again, _ = texts(session_id=session_id, trigger={"key": "again"})
     assert again == ["page 1, part 3"], "it ran for the click, and once more"
+
+
+def test_a_running_fragment_can_see_that_a_rerun_of_it_waits(fragment_address: str) -> None:
+    texts: list[str] = []
+    ids: dict[str, str] = {}
+    fragment_id = ""
+    with line(fragment_address) as page:
+        page_hash = session(page).page_script_hash
+
+        def read_until(text: str) -> None:
+            nonlocal fragment_id
+            while text not in texts:
+                delta = ForwardMsg.FromString(page.recv(SECONDS, decode=False)).delta
+                texts.append(delta.new_element.text.body)
+                if button := delta.new_element.button.label:
+                    ids[button], fragment_id = delta.new_element.button.id, delta.fragment_id
+
+        def click(button: str) -> None:
+            state = WidgetState(id=ids[button], trigger_value=True)
+            client = ClientState(
+                page_script_hash=page_hash,
+                widget_states=WidgetStates(widgets=[state]),
+                fragment_id=fragment_id,
+            )
+            page.send(BackMsg(rerun_script=client).SerializeToString())
+
+        read_until("page 1, part 1")
+        click("wait")
+        read_until("waiting")
+        click("again")
+        read_until("page 1, part 4")  # only then the first run has ended
 
 
 # --- sessions and metrics -----------------------------------------------------------------------------
