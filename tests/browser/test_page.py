@@ -186,11 +186,11 @@ PLACES = """message => [...message.querySelectorAll("[data-testid=stMarkdownCont
 
 BLOCKS_APP = """
 import streamlit as st
-from assistant.markdown.block_splitter import Blocks
+from assistant.markdown.block_splitter import BlockSplitter
 from tests.browser.test_page import EVERYTHING
 
 document = "\\n\\n".join(EVERYTHING + ["Once more."] + EVERYTHING[::-1])
-pieces = [piece or (lambda: None) for piece in Blocks(least=0).take(document)]
+pieces = [piece or (lambda: None) for piece in BlockSplitter(min_chars=0).feed(document)]
 with st.chat_message("assistant"):
     st.markdown(document)
 with st.chat_message("assistant"):
