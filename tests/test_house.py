@@ -152,7 +152,6 @@ NOT_YET_RETIRED = listed(
     "answer asked desk door each given heard hearing in_words kept made metered nobody of owed prose rest "
     "retold said somebody take tell told unheard whoever workbench "
 )
-NOT_YET_A_SHORT_PAGE = False
 
 
 # --- imports ----------------------------------------------------------------------------------------
@@ -181,7 +180,6 @@ def test_imports_do_not_go_in_circles() -> None:
     for path in modules():
         part = part_of(dotted(path))
         graph[part] |= {part_of(module) for module in imported_modules(path)} - {part, "__init__"}
-    for part, other in         graph[part].discard(other)
     TopologicalSorter(graph).prepare()  # raises CycleError
 
 
