@@ -186,11 +186,11 @@ PLACES = """message => [...message.querySelectorAll("[data-testid=stMarkdownCont
 
 BLOCKS_APP = """
 import streamlit as st
-from assistant.markdown.block_splitter import BlockSplitter
+from assistant.markdown.block_splitter import Blocks
 from tests.browser.test_page import EVERYTHING
 
 document = "\\n\\n".join(EVERYTHING + ["Once more."] + EVERYTHING[::-1])
-pieces = [piece or (lambda: None) for piece in BlockSplitter(min_chars=0).feed(document)]
+pieces = [piece or (lambda: None) for piece in Blocks(least=0).take(document)]
 with st.chat_message("assistant"):
     st.markdown(document)
 with st.chat_message("assistant"):
@@ -429,12 +429,12 @@ def test_of_a_long_thread_the_newest_part_is_shown_and_earlier_ones_on_request(
     page = open_page(browser, f"{app}/?thread=conv_long")
     wait_for(page, "Answer 99.")
     page.wait_for_selector(IDLE)
-    assert page.locator(MESSAGE).count() == 10
-    page.get_by_role("button", name="Show earlier messages (190)").click()
-    page.get_by_text("Question 70.").wait_for(state="attached")
+    assert page.locator(MESSAGE).count() == 8
+    page.get_by_role("button", name="Show earlier messages (192)").click()
+    page.get_by_text("Question 71.").wait_for(state="attached")
     page.wait_for_selector(IDLE)
-    assert page.locator(MESSAGE).count() == 60
-    assert "Question 70." in page.locator(MESSAGE).first.inner_text()
+    assert page.locator(MESSAGE).count() == 58
+    assert "Question 71." in page.locator(MESSAGE).first.inner_text()
     model.plays(text("Fine."))
     say(page, "And now?")
     wait_for(page, "Fine.")
@@ -495,11 +495,7 @@ def test_another_connection_is_chosen_tried_and_used_for_this_session_alone(
     model.plays(text("Hi"), text("No call."))
     sidebar.get_by_role("button", name="Test").click()
     sidebar.get_by_text("Answers stream over").wait_for()
-<<<<<<< HEAD
     sidebar.get_by_text("did not call the test function").wait_for()
-=======
-    sidebar.get_by_text("did not call the test function this time").wait_for()
->>>>>>> af8d68d (Browser tests read the page's present words)
     page.wait_for_selector(IDLE)
     sidebar.get_by_role("button", name="Use this connection").click()
     page.get_by_text("Answers by b-model over").or_(page.get_by_text("Answers by b-model.")).wait_for()
@@ -508,22 +504,14 @@ def test_another_connection_is_chosen_tried_and_used_for_this_session_alone(
     wait_for(page, "Hello from elsewhere.")
     assert model.asked[-1]["model"] == "b-model"
     other = open_page(browser, demo_app)
-<<<<<<< HEAD
     other.wait_for_selector("text=Demo mode: scripted replies")
-=======
-    other.wait_for_selector("text=Demo mode")
->>>>>>> af8d68d (Browser tests read the page's present words)
     other.close()
     page.close()
 
 
 def test_the_demo_answers_without_a_key(browser: "Browser", demo_app: str) -> None:
     page = open_page(browser, demo_app)
-<<<<<<< HEAD
     page.wait_for_selector("text=Demo mode: scripted replies")
-=======
-    page.wait_for_selector("text=Demo mode")
->>>>>>> af8d68d (Browser tests read the page's present words)
     say(page, 'calculate(expression="6*7")\ncalculate(expression="1/0")')
     wait_for(page, "OPENAI_API_KEY")
     page.wait_for_selector(IDLE)
@@ -559,29 +547,18 @@ def test_the_inspector_shows_events_as_they_come_and_replays_a_recording(
     model: ModelServer, page: "Page"
 ) -> None:
     gate = threading.Event()
-<<<<<<< HEAD
     page.get_by_text("Inspector").click()
-=======
-    page.get_by_text("Inspector", exact=True).click()
->>>>>>> af8d68d (Browser tests read the page's present words)
     side = page.locator(".st-key-sandbox_side")
     side.get_by_text("Nothing recorded yet").wait_for()
     model.plays(text("One two three four", gate=gate, gate_after=6))
     say(page, "Count")
     wait_for(page, "One two")
-    side.get_by_text("Recording…").wait_for()
+    side.get_by_text("Recording").wait_for()
     gate.set()
-<<<<<<< HEAD
     side.get_by_text("Click a row for details").wait_for()
     side.get_by_text("Recording", exact=True).click()
     address = page.url
     side.get_by_role("button", name="Replay").click()
-=======
-    side.get_by_text("Types", exact=True).wait_for()
-    side.get_by_text("Recording", exact=True).click()
-    address = page.url
-    side.get_by_role("button", name="Replay", exact=True).click()
->>>>>>> af8d68d (Browser tests read the page's present words)
     page.wait_for_function("address => location.href !== address", arg=address)
     wait_for(page, "One two three four")
     assert page.locator(MESSAGE).count() == 2
