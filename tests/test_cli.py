@@ -133,7 +133,7 @@ def test_text_goes_to_standard_output_and_calls_to_standard_error(
     assert unknown.startswith(
         'unknown nowhere (…) {"error": "There is no function \'nowhere\'. Available functions: calc'
     )
-    assert server.asked[0]["input"] == [{"type": "message", "role": "user", "content": "How much\nis it?"}]
+    assert server.requests[0]["input"] == [{"type": "message", "role": "user", "content": "How much\nis it?"}]
 
 
 @pytest.mark.exhaustive
@@ -143,7 +143,7 @@ def test_a_prompt_is_read_from_standard_input(
 ) -> None:
     server.plays(text("Yes."))
     assert run(*arguments, piped="京都?\nSure?\n", **model) == (0, "Yes.\n", "")
-    assert server.asked[0]["input"][0]["content"] == "京都?\nSure?"
+    assert server.requests[0]["input"][0]["content"] == "京都?\nSure?"
 
 
 @pytest.mark.exhaustive
@@ -193,11 +193,11 @@ def test_a_recording_is_replayed_without_key_server_and_functions(
         200
     ] * 3
     server.end_script()
-    asked = len(server.asked)
+    asked = len(server.requests)
     time.sleep(1.1)  # so that the function itself would tell another time
     status, again, _ = run("--replay", "run.recording.jsonl", "--json")
     assert (status, events(again)) == (0, events(first))
-    assert len(server.asked) == asked
+    assert len(server.requests) == asked
 
 
 @pytest.mark.exhaustive

@@ -276,11 +276,11 @@ def test_a_recording_is_replayed_in_a_chat_that_is_not_saved(server: ModelServer
     chat = ask(open_chat(), "Hello")
     assert chat.recording is not None
     before = chat.thread_id
-    requests = len(server.asked)
+    requests = len(server.requests)
     chat.replay(chat.recording, float("inf"))
     assert chat.thread_id not in ("", before)
     assert texts(finished(chat)) == ["Hello", "Hi."]
-    assert (chat.thread.backend_state, len(server.asked)) == ({}, requests)
+    assert (chat.thread.backend_state, len(server.requests)) == ({}, requests)
     assert chat.store is not None
     assert [summary.id for summary in chat.store.list_threads()] == [before]
 

@@ -221,7 +221,7 @@ def test_a_conversation_is_told_of_files_once(server: ModelServer, assistant: As
     thread = Thread()
     list(assistant.run(thread, "What is this?", [CAT, PDF, NOTES]))
     list(assistant.run(thread, "Sure?"))
-    first, second, third = [checked(ResponseInputItemParam, each["input"]) for each in server.asked]
+    first, second, third = [checked(ResponseInputItemParam, each["input"]) for each in server.requests]
     assert first == [IN_RESPONSES]
     assert [item["type"] for item in second] == ["function_call_output"]
     assert third == [{"type": "message", "role": "user", "content": "Sure?"}]
@@ -238,7 +238,7 @@ def test_a_server_that_keeps_nothing_is_told_of_files_each_time_and_notes_hold_n
     assert CAT.data not in json.dumps(thread.backend_state)
     again = Thread(thread.id, thread.messages, json.loads(json.dumps(thread.backend_state)))
     list(assistant.run(again, "Sure?"))
-    assert checked(ResponseInputItemParam, server.asked[1]["input"])[0] == IN_RESPONSES
+    assert checked(ResponseInputItemParam, server.requests[1]["input"])[0] == IN_RESPONSES
 
 
 @only("Chat Completions")
@@ -247,7 +247,7 @@ def test_chat_completions_are_told_of_files_each_time(server: ChatServer, assist
     thread = Thread()
     list(assistant.run(thread, "What is this?", [CAT, PDF, NOTES]))
     list(assistant.run(thread, "", [NOTES]))
-    first, second = [checked(ChatCompletionMessageParam, each["messages"]) for each in server.asked]
+    first, second = [checked(ChatCompletionMessageParam, each["messages"]) for each in server.requests]
     assert first == [
         {
             "role": "user",
@@ -353,10 +353,10 @@ def test_a_model_that_takes_no_images_is_told_the_name_and_the_person_that_it_wa
     assert note.startswith("The server rejected cat.png. The model sees only the name.")
     events = list(assistant.run(thread, "Really?"))
     assert (events[-1], notes(events)) == (RunCompleted(), [])
-    assert CAT.data in json.dumps(server.asked[0])
-    for asked in server.asked[1:]:
+    assert CAT.data in json.dumps(server.requests[0])
+    for asked in server.requests[1:]:
         assert CAT.data not in json.dumps(asked)
-    assert UNSEEN in json.dumps(server.asked[1])
+    assert UNSEEN in json.dumps(server.requests[1])
 
 
 @only(*BLIND)
@@ -364,8 +364,8 @@ def test_only_the_kind_that_was_refused_is_told_by_name(server: Any, assistant: 
     refusal = error(400, None, "'input_file' is not supported by llamacpp at this moment")
     server.plays(refusal, text("A cat."))
     list(assistant.run(Thread(), "What is this?", [CAT, PDF]))
-    assert CAT.data in json.dumps(server.asked[-1])
-    assert PDF.data not in json.dumps(server.asked[-1])
+    assert CAT.data in json.dumps(server.requests[-1])
+    assert PDF.data not in json.dumps(server.requests[-1])
 
 
 @only("Responses alone", "Chat Completions")
@@ -377,8 +377,8 @@ def test_a_thread_that_moves_to_a_blind_model_goes_on_without_its_images(
     list(assistant.run(thread, "What is this?", [CAT, PDF]))
     events = list(assistant.run(thread, "Hi"))
     assert (events[-1], len(notes(events))) == (RunCompleted(), 1)
-    assert CAT.data not in json.dumps(server.asked[-1])
-    assert PDF.data in json.dumps(server.asked[-1])
+    assert CAT.data not in json.dumps(server.requests[-1])
+    assert PDF.data in json.dumps(server.requests[-1])
 
 
 @only(*BLIND)
@@ -389,7 +389,7 @@ def test_a_refusal_of_something_else_leaves_the_files_alone(server: Any, assista
     assert isinstance(events[-1], RunFailed)
     assert notes(events) == []
     list(assistant.resume(thread))
-    assert CAT.data in json.dumps(server.asked[-1])
+    assert CAT.data in json.dumps(server.requests[-1])
 
 
 # --- what is kept ------------------------------------------------------------------------------------

@@ -186,7 +186,7 @@ def test_the_address_of_another_users_thread_is_unknown(server: ModelServer, sig
     ada = ask(sign_in(ADA), "Hush")
     assert is_new(sign_in(BOB, address(ada)))
     assert is_new(sign_in(BOB, "conv_unknown"))
-    assert len(server.asked) == 1, "the server was not asked for it either"
+    assert len(server.requests) == 1, "the server was not asked for it either"
 
 
 def test_a_thread_that_only_the_server_has_is_not_opened(

@@ -85,16 +85,16 @@ def test_at_a_limit_no_request_is_sent(action: str, server: ModelServer, public:
     ACTIONS[action](page)
     assert not page.exception
     assert AT_LIMIT in " ".join(each.value for each in [*page.info, *page.toast])
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_at_a_limit_a_failed_answer_is_not_retried(server: ModelServer, public: Open) -> None:
     server.plays(error(500, None, "No.", x_should_retry="false"))
     page = ask(public(), "One").run()
-    asked = len(server.asked)
+    asked = len(server.requests)
     press(page, "retry")
     assert AT_LIMIT in page.info[0].value
-    assert len(server.asked) == asked
+    assert len(server.requests) == asked
 
 
 @pytest.mark.parametrize("decision", ["-run", "-deny", "-answer"])
@@ -103,7 +103,7 @@ def test_a_decision_counts_as_a_message(server: ModelServer, public: Open, decis
     page = ask(public(), "Book it").run()
     press(page, decision)
     assert AT_LIMIT in page.info[0].value
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
     assert any(str(each.key).endswith(decision) for each in page.button), "the decision can be repeated"
 
 
@@ -123,7 +123,7 @@ def test_a_pause_in_an_opened_recording_does_not_bypass_the_limit(
     assert session_of(page).thread.is_paused
     press(page, "-deny")
     assert AT_LIMIT in page.info[0].value
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
     assert server.drop_script() == 1
 
 
@@ -138,7 +138,7 @@ def test_a_pause_in_an_imported_thread_does_not_bypass_the_limit(
     page.run()
     press(page, "-deny")
     assert AT_LIMIT in page.info[0].value
-    assert server.asked == []
+    assert server.requests == []
 
 
 def test_at_a_limit_a_queued_message_returns_to_the_input(server: ModelServer, public: Open) -> None:
@@ -148,7 +148,7 @@ def test_at_a_limit_a_queued_message_returns_to_the_input(server: ModelServer, p
     page.run()
     assert AT_LIMIT in page.info[0].value
     assert page.chat_input(key="prompt").proto.value == "Two"
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_a_visitor_cannot_test_the_owners_connection(server: ModelServer, public: Open) -> None:
@@ -215,7 +215,7 @@ def test_only_local_requests_use_the_owners_key(
         assert not uses_owner_key(Host=name)
     for name in ("X-Forwarded-For", "x-forwarded-proto", "Forwarded", "Via", "X-Real-IP"):
         assert not uses_owner_key(**{name: "127.0.0.1"})
-    assert server.asked == []
+    assert server.requests == []
     assert interrupt(process, tmp_path / "log") == 0
 
 

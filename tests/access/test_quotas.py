@@ -58,7 +58,7 @@ def test_a_public_page_with_a_key_and_nothing_else_runs_the_demo_and_says_so(
         "the sample recordings are there"
     )
     ask(page, 'calculate(expression="6*7")')
-    assert server.asked == []
+    assert server.requests == []
     page.session_state["connection_panel"] = True
     page.run()
     assert page.radio(key="connection").options == ["From .env", "Demo", "OpenAI"]
@@ -97,7 +97,7 @@ def test_at_a_limit_the_page_says_so_and_keeps_the_message(server: ModelServer, 
     ask(open_page(), "One")  # another session is another user
     third = ask(open_page(), "One")
     assert "This page has reached its usage limit" in third.info[0].value
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
 
 
 def test_tokens_are_counted_but_a_visitors_own_key_has_no_limits(
@@ -161,4 +161,4 @@ def test_nothing_is_sent_when_usage_cannot_be_counted(
     ask(page, "Hi")
     assert "Usage cannot be counted right now" in page.info[0].value
     assert page.chat_input(key="prompt").proto.value == "Hi"
-    assert server.asked == []
+    assert server.requests == []

@@ -36,7 +36,7 @@ def talk(server: ModelServer, assistant: Assistant, turns: int) -> Thread:
 
 def last_input(server: ModelServer) -> list[str]:
     """What the last request told the model, in short."""
-    return [short(item) for item in server.asked[-1]["input"]]
+    return [short(item) for item in server.requests[-1]["input"]]
 
 
 def short(item: Json) -> str:
@@ -84,7 +84,7 @@ def test_each_refusal_halves_the_history_down_to_the_last_turn(
     thread = talk(server, assistant, 8)
     server.plays(*[REFUSALS[0]] * 3, text("Fine."))
     events = list(assistant.run(thread, "And now?"))
-    assert [asked["input"][0]["content"] for asked in server.asked[-4:]] == [
+    assert [asked["input"][0]["content"] for asked in server.requests[-4:]] == [
         *("Question 0", "Question 5", "Question 7", "And now?")
     ]
     assert (notes(events), events[-1]) == ([SHORTENED], RunCompleted())
@@ -116,7 +116,7 @@ def test_with_a_known_context_size_no_more_than_fits_is_sent(server: ModelServer
         for number in range(30):
             server.plays(text(f"Answer {number} " + "x" * 100))
             seen += list(assistant.run(thread, f"Question {number} 日本語"))
-            length = len(json.dumps(server.asked[-1], ensure_ascii=False).encode())
+            length = len(json.dumps(server.requests[-1], ensure_ascii=False).encode())
             assert length < 3 * 1000 + 200
         assert last_input(server)[0].startswith("Question ")
         assert 2 <= len(notes(seen)) <= 10, "once for many turns, not at each of them"
@@ -130,6 +130,6 @@ def test_a_server_with_conversations_truncates_by_itself(connect_to: Connect) ->
         events = list(assistant.run(thread, "And now?"))
         assert (notes(events), events[-1]) == ([SHORTENED], RunCompleted())
         assert list(assistant.run(thread, "And then?"))[-1] == RunCompleted()
-        assert [asked.get("truncation") for asked in server.asked[-4:]] == [None, None, "auto", "auto"]
+        assert [asked.get("truncation") for asked in server.requests[-4:]] == [None, None, "auto", "auto"]
         server.plays(REFUSALS[0])
         assert isinstance(list(assistant.run(thread, "Once more?"))[-1], RunFailed)

@@ -308,7 +308,7 @@ def test_a_paused_run_continues_in_another_process_after_the_users_decision(
     assert sorted(outcome for _, outcome in results(events)) == ["denied", "done", "done"]
     assert (DOUBLED, events[-1], server.refused) == ([7], RunPaused(), [])
     for words in ("changed the arguments to", "Reason: No.", "six"):
-        assert words in str(server.asked), "the model was told"
+        assert words in str(server.requests), "the model was told"
     server.plays(text("Fine."))
     [last] = again.open_calls()
     events = list(made(add, double).decide(again, [CallApproved(last.call_id)]))
@@ -330,7 +330,7 @@ def test_a_paused_run_continues_with_another_backend(
     decisions = [CallAnswered(each.call_id, "forty-two") for each in thread.open_calls()]
     events = list(made(add, double).decide(thread, decisions))
     assert (text_of(events), events[-1], server.refused) == ("Fine.", RunCompleted(), [])
-    assert "forty-two" in str(server.asked) + str(getattr(server, "threads", ""))
+    assert "forty-two" in str(server.requests) + str(getattr(server, "threads", ""))
 
 
 def test_a_new_message_instead_of_a_decision_is_answered(server: Any, made: Callable[..., Assistant]) -> None:
@@ -366,7 +366,7 @@ def test_a_thread_of_another_backend_continues(server: Any, assistant: Assistant
     server.plays(text("Fine."))
     events = list(assistant.run(thread, "And now?"))
     assert (text_of(events), events[-1], server.refused) == ("Fine.", RunCompleted(), [])
-    sent = str(server.asked) + str(getattr(server, "threads", ""))  # where a request does not hold it
+    sent = str(server.requests) + str(getattr(server, "threads", ""))  # where a request does not hold it
     for words in ("What is one and two?", "It is three, dear.", "And now?"):
         assert sent.count(words) >= 1, "it was told what was said before"
     assert thread.id == name, "a thread keeps its first name"

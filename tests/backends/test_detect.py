@@ -31,7 +31,7 @@ def test_a_server_with_responses_is_used_over_responses() -> None:
         backend = open_backend(Settings(base_url=server.url))
         assert backend.protocol == "auto"
         assert [ask(backend), ask(backend), backend.protocol] == [*[RunCompleted()] * 2, "responses"]
-        fields = set().union(*server.asked)
+        fields = set().union(*server.requests)
         assert fields == {"model", "tools", "stream", "instructions", "input"}, "nothing that it may not know"
         backend.close()
 

@@ -21,7 +21,7 @@ class Ears(Handler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        self.model.asked.append({"path": self.path, "body": body})
+        self.model.requests.append({"path": self.path, "body": body})
         self._send(*self.model.heard.pop(0))  # type: ignore[attr-defined]
 
 
@@ -61,7 +61,7 @@ def parts(body: bytes) -> dict[str, bytes]:
 def test_audio_is_transcribed(server: TranscriptionServer, voice: Voice) -> None:
     server.heard = [(200, {"text": " Grüße aus 東京. \n", "usage": {"type": "duration", "seconds": 2}})]
     assert voice.transcribe(WAV) == "Grüße aus 東京."
-    (asked,) = server.asked
+    (asked,) = server.requests
     assert asked["path"] == "/v1/audio/transcriptions"
     assert parts(asked["body"]) == {"model": b"whisper", "file": WAV}
     assert b'filename="audio.wav"' in asked["body"]
@@ -113,7 +113,7 @@ def test_empty_or_oversized_audio_is_not_sent(server: TranscriptionServer, voice
         with pytest.raises(BackendError) as caught:
             voice.transcribe(audio)
         assert str(caught.value) == words
-    assert server.asked == []
+    assert server.requests == []
 
 
 def test_voice_input_is_offered_only_with_a_transcription_model() -> None:

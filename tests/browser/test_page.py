@@ -275,10 +275,10 @@ def test_a_message_from_a_tab_that_knows_of_no_run_waits_its_turn(
     say(second, "And I?")
     second.wait_for_selector(".stBottom :text-is('And I?')")
     wait_for(second, "One two")
-    before = len(model.asked)
+    before = len(model.requests)
     gate.set()
     for _ in range(400):  # whichever page sees the end first sends what waited
-        if len(model.asked) > before:
+        if len(model.requests) > before:
             break
         page.wait_for_timeout(50)
     for each in (page, second):
@@ -286,7 +286,7 @@ def test_a_message_from_a_tab_that_knows_of_no_run_waits_its_turn(
         wait_for(each, "Five.")
         each.wait_for_selector(IDLE)
         assert not each.locator(".stBottom :text-is('And I?')").count()
-    assert [request["input"][0]["content"] for request in model.asked[-3:]] == ["Hi", "Count", "And I?"]
+    assert [request["input"][0]["content"] for request in model.requests[-3:]] == ["Hi", "Count", "And I?"]
     second.close()
 
 
@@ -329,7 +329,7 @@ def test_stop_keeps_the_partial_text_and_the_next_message_works(model: ModelServ
     page.wait_for_selector(IDLE)
     say(page, "Again")
     wait_for(page, "Here again.")
-    assert [item.get("content") for item in model.asked[-1]["input"]] == ["Count", "One two th", "Again"]
+    assert [item.get("content") for item in model.requests[-1]["input"]] == ["Count", "One two th", "Again"]
 
 
 def test_stop_works_while_the_server_has_not_said_anything(model: ModelServer, page: "Page") -> None:
@@ -342,7 +342,7 @@ def test_stop_works_while_the_server_has_not_said_anything(model: ModelServer, p
     page.wait_for_selector(IDLE)
     say(page, "Again")
     wait_for(page, "Here again.")
-    assert [item["content"] for item in model.asked[-1]["input"]] == ["Hello?", "Again"]
+    assert [item["content"] for item in model.requests[-1]["input"]] == ["Hello?", "Again"]
 
 
 def test_what_is_typed_while_an_answer_is_written_waits_its_turn(model: ModelServer, page: "Page") -> None:
@@ -359,7 +359,11 @@ def test_what_is_typed_while_an_answer_is_written_waits_its_turn(model: ModelSer
     gate.set()
     wait_for(page, "The third.")
     page.wait_for_selector(IDLE)
-    assert [each["input"][-1]["content"] for each in model.asked[-3:]] == ["Count", "And then?", "And last?"]
+    assert [each["input"][-1]["content"] for each in model.requests[-3:]] == [
+        "Count",
+        "And then?",
+        "And last?",
+    ]
     assert page.evaluate(f"document.activeElement == document.querySelector('{INPUT}')")
 
 
@@ -502,7 +506,7 @@ def test_another_connection_is_chosen_tried_and_used_for_this_session_alone(
     model.plays(text("Hello from elsewhere."))
     say(page, "Hi")
     wait_for(page, "Hello from elsewhere.")
-    assert model.asked[-1]["model"] == "b-model"
+    assert model.requests[-1]["model"] == "b-model"
     other = open_page(browser, demo_app)
     other.wait_for_selector("text=Demo mode: scripted replies")
     other.close()
@@ -568,7 +572,7 @@ def test_a_call_that_waits_for_a_person_waits_through_a_reload_and_runs_once(
     model: ModelServer, browser: "Browser", page: "Page"
 ) -> None:
     booking = call("book_hotel", hotel_id=21, guest="Ada", check_in="2026-12-02", nights=2)
-    before = len(model.asked)
+    before = len(model.requests)
     model.plays(calls(booking), text("It is booked."))
     say(page, "Book it")
     page.get_by_text("Allow book_hotel?").wait_for()
@@ -581,5 +585,5 @@ def test_a_call_that_waits_for_a_person_waits_through_a_reload_and_runs_once(
     page.wait_for_selector(IDLE)
     other.get_by_role("button", name="Allow", exact=True).click()
     wait_for(other, "It is booked.")
-    assert len(model.asked) == before + 2
+    assert len(model.requests) == before + 2
     other.close()

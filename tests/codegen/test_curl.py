@@ -29,7 +29,7 @@ def test_curl_sends_any_request_unchanged(model: ModelServer, protocol: str, tmp
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert model.asked == [request]
+    assert model.requests == [request]
     assert done.stdout.count("data: ") > 3
     if protocol == "responses":
         assert model.headers[0]["Authorization"] == "Bearer sk-test-key"

@@ -74,8 +74,8 @@ def test_the_script_sends_all_messages_and_answers_calls_with_recorded_outputs(
         '[other({}) -> {"error": "No further output was recorded."}]\n'
         "So.\n"
     )
-    assert [asked["model"] for asked in server.asked] == ["test-model"] * 5
-    assert server.asked[0]["tools"] == [
+    assert [asked["model"] for asked in server.requests] == ["test-model"] * 5
+    assert server.requests[0]["tools"] == [
         {
             "type": "function",
             "name": "add",

@@ -142,7 +142,7 @@ def run(model: ModelServer, protocol: str, tmp_path: Path) -> Script:
 
 def outputs(model: ModelServer) -> list[Any]:
     """Return the outputs of the functions in the last request."""
-    asked = model.asked[-1]
+    asked = model.requests[-1]
     told = [
         each.get("output") for each in asked.get("input", []) if each.get("type") == "function_call_output"
     ]
@@ -159,10 +159,10 @@ def test_a_turn_without_functions_sends_one_request(run: Script, model: ModelSer
     question = {"role": "user", "content": "Where is 京都?\n'''"}
     if protocol == "chat":
         messages = [{"role": "system", "content": "Be brief."}, question]
-        assert model.asked == [{"model": "test-model", "messages": messages, "stream": True}]
+        assert model.requests == [{"model": "test-model", "messages": messages, "stream": True}]
     else:
         asked = {"model": "test-model", "instructions": "Be brief.", "input": [question], "stream": True}
-        assert model.asked == [asked]
+        assert model.requests == [asked]
 
 
 def test_single_parallel_and_chained_calls_run(run: Script, model: ModelServer, protocol: str) -> None:
@@ -181,7 +181,7 @@ def test_single_parallel_and_chained_calls_run(run: Script, model: ModelServer, 
     )
     assert outputs(model) == ["3", "7", "11"]
     assert model.refused == []
-    [given] = model.asked[0]["tools"]
+    [given] = model.requests[0]["tools"]
     if protocol == "chat":
         function = {name: getattr(add, name) for name in ("name", "description", "parameters")}
         assert given == {"type": "function", "function": function}

@@ -282,7 +282,7 @@ def test_before_and_after_say_the_same(
             warnings.simplefilter("ignore", DeprecationWarning)  # the SDK's, about that very API
         module(snippet(GUIDE, heading))
     assert (capsys.readouterr().out, server.refused) == ("Five.", [])
-    assert '"5"' in json.dumps(server.asked[-1]) or '"5.0"' in json.dumps(server.asked[-1])
+    assert '"5"' in json.dumps(server.requests[-1]) or '"5.0"' in json.dumps(server.requests[-1])
 
 
 def test_the_new_loop_runs_nothing_from_an_answer_that_was_cut(
@@ -292,7 +292,7 @@ def test_the_new_loop_runs_nothing_from_an_answer_that_was_cut(
     server.plays(calls(call("add", a=2, b=3), ending=""))
     with pytest.raises(RuntimeError, match="did not end well"):
         module(snippet(GUIDE, "After: Responses and Conversations, with the SDK alone"))
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("protocol", SERVERS)
@@ -303,7 +303,7 @@ def test_a_thread_that_was_kept_is_told_to_whoever_answers(
     server.plays(text("Ada."))
     made = module(snippet(GUIDE, "Bring your threads"))
     assert made.thread.messages[-1].text == "Ada."
-    told = str(server.asked) + str(server.conversations) + str(getattr(server, "threads", ""))
+    told = str(server.requests) + str(server.conversations) + str(getattr(server, "threads", ""))
     for words in ("My name is Ada.", "Hello, Ada!", "What is my name?"):
         assert words in told
 

@@ -425,7 +425,7 @@ class OpenMeteo(ThreadingHTTPServer):
         self.begin()
 
     def begin(self) -> None:
-        self.asked: list[dict[str, str]] = []
+        self.requests: list[dict[str, str]] = []
         self.broken: tuple[int, str] | None = None
         self.silent = False
         self.over = Event()
@@ -437,7 +437,7 @@ class Answers(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         url = urlsplit(self.path)
         query = dict(parse_qsl(url.query, keep_blank_values=True))
-        self.server.asked.append(query)
+        self.server.requests.append(query)
         if self.server.silent:
             self.server.over.wait(5)
             return
@@ -491,7 +491,7 @@ def test_the_weather_in_a_city_now(open_meteo: OpenMeteo) -> None:
         "wind_kmh": 7.9,
         "humidity_percent": 68.0,
     }
-    assert open_meteo.asked == [
+    assert open_meteo.requests == [
         {"name": "Tokyo", "count": "10", "language": "en"},
         {
             "latitude": "35.6895",
@@ -524,7 +524,7 @@ def test_the_forecast_has_a_row_for_each_day(open_meteo: OpenMeteo) -> None:
             "precipitation_mm": None,
         },
     ]
-    assert open_meteo.asked[1] == {
+    assert open_meteo.requests[1] == {
         "latitude": "35.6895",
         "longitude": "139.69171",
         "timezone": "auto",
@@ -548,7 +548,7 @@ def test_a_city_is_searched_in_the_language_of_its_letters(
     open_meteo: OpenMeteo, name: str, found: str, languages: list[str]
 ) -> None:
     assert get_weather(name)["city"] == found
-    assert [query["language"] for query in open_meteo.asked[:-1]] == languages
+    assert [query["language"] for query in open_meteo.requests[:-1]] == languages
 
 
 @pytest.mark.parametrize("name", ["アトランティス", *HOSTILE])
@@ -580,7 +580,7 @@ def test_a_failing_service_becomes_one_sentence_for_the_model(
     open_meteo.broken = (status, body)
     text = f"The weather service {problem}, so the weather is unknown for now."
     assert refusal(get_weather, "Tokyo") == text
-    assert len(open_meteo.asked) == 1  # no second try, and no redirect followed
+    assert len(open_meteo.requests) == 1  # no second try, and no redirect followed
 
 
 def test_a_broken_connection_has_its_own_sentence(open_meteo: OpenMeteo) -> None:

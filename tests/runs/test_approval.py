@@ -75,7 +75,7 @@ def assistant(server: ModelServer, connect_to: Connect, desk: RecordingList) -> 
 
 
 def told(server: ModelServer) -> list[Any]:
-    return [item["output"] for item in server.asked[-1]["input"] if item["type"] == "function_call_output"]
+    return [item["output"] for item in server.requests[-1]["input"] if item["type"] == "function_call_output"]
 
 
 def pause(server: ModelServer, assistant: Assistant, *items: Any) -> Thread:
@@ -265,7 +265,7 @@ def test_what_nobody_decided_on_stays_open_and_the_run_pauses_again(
     assert [each.call_id for each in thread.open_calls()] == [second["call_id"]]
     server.plays(text("Fine."))
     assert go_on(assistant, thread, CallApproved(second["call_id"]))[-1] == RunCompleted()
-    assert (desk.booked, len(server.asked)) == ([(3, "Ada"), (4, "Ada")], 2)
+    assert (desk.booked, len(server.requests)) == ([(3, "Ada"), (4, "Ada")], 2)
 
 
 def test_a_second_decision_on_the_same_call_is_ignored(
@@ -295,7 +295,7 @@ def test_a_second_page_that_decides_meanwhile_or_later_changes_nothing(
         batches = list(run.follow())
         assert batches[-1][-1] == RunCompleted()
         assert run.join(5)
-    assert (desk.booked, len(server.asked)) == ([(3, "Ada")], 2)
+    assert (desk.booked, len(server.requests)) == ([(3, "Ada")], 2)
 
 
 # --- rounds -----------------------------------------------------------------------------------------

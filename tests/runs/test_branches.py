@@ -180,7 +180,7 @@ def memory(server: Any, thread: Thread) -> Any:
         return server.sessions[notes["session_id"]].items
     if notes.get("server_thread"):
         return server.threads[notes["server_thread"]]
-    return server.asked[-1].get("input") or server.asked[-1]["messages"]
+    return server.requests[-1].get("input") or server.requests[-1]["messages"]
 
 
 def heard(server: Any, thread: Thread) -> Heard:

@@ -81,7 +81,7 @@ def test_a_thread_whose_process_was_killed_inside_a_function_goes_on(
     thread = assistant.backend.load_thread(thread_id)
     assert [each.call_id for each in thread.open_calls()] == [asked["call_id"]]
     assert list(assistant.run(thread, "And now?"))[-1] == RunCompleted()
-    assert [item.get("call_id", item.get("content")) for item in server.asked[-1]["input"]] == [
+    assert [item.get("call_id", item.get("content")) for item in server.requests[-1]["input"]] == [
         asked["call_id"],
         "And now?",
     ]

@@ -107,7 +107,7 @@ def test_a_call_is_run_and_its_result_is_what_the_next_round_is_told(
         ENDED,
         RunCompleted(),
     ]
-    assert [request["input"] for request in server.asked] == [
+    assert [request["input"] for request in server.requests] == [
         [{"type": "message", "role": "user", "content": "2 + 3?"}],
         [{"type": "function_call_output", "call_id": asked["call_id"], "output": "5"}],
     ]
@@ -119,7 +119,7 @@ def test_every_request_carries_the_model_the_instructions_and_the_functions(
     server.plays(text("Hello."))
     thread = Thread()
     answer(assistant, "Hi", thread)
-    assert server.asked == [
+    assert server.requests == [
         {
             "model": "test-model",
             "instructions": "Be brief.",
@@ -161,7 +161,7 @@ def test_calls_of_one_round_run_side_by_side_and_are_answered_in_the_order_asked
     events = answer(connect_to(server.url, first, second), "Go")
     landed = [event.call_id for event in events if isinstance(event, ToolResult)]
     assert landed == [two["call_id"], one["call_id"]]
-    assert [item["output"] for item in server.asked[1]["input"]] == ["one", "two"]
+    assert [item["output"] for item in server.requests[1]["input"]] == ["one", "two"]
 
 
 def test_parallel_and_sequential_rounds_mix_until_the_model_is_done(
@@ -191,7 +191,7 @@ def test_after_ten_rounds_the_run_says_so_and_the_thread_goes_on(
         "max_rounds", "Stopped after 2 rounds of function calls."
     )
     assert answer(assistant, "And?", thread)[-1] == RunCompleted()
-    assert server.asked[2]["input"] == [
+    assert server.requests[2]["input"] == [
         {"type": "function_call_output", "call_id": last["call_id"], "output": "7"},
         {"type": "message", "role": "user", "content": "And?"},
     ]
@@ -232,7 +232,7 @@ def test_unicode_survives_being_split_anywhere(server: ModelServer, connect_to: 
     pieces = tuple(data[at : at + 1] for at in range(len(data)))
     server.plays(calls(call("echo", words=words), pieces=23), Play(events=pieces))
     events = answer(connect_to(server.url, echo), words)
-    assert server.asked[0]["input"][0]["content"] == words
+    assert server.requests[0]["input"][0]["content"] == words
     assert [event.output for event in events if isinstance(event, ToolResult)] == [words]
     assert TextDelta("日本語👋") in events
 
@@ -368,8 +368,8 @@ def test_a_recalled_thread_goes_on(server: ModelServer, assistant: Assistant) ->
     assert isinstance(backend, Responses)
     recalled = backend.load_thread(thread.id)
     answer(assistant, "Second", recalled)
-    assert server.asked[1]["input"] == [{"type": "message", "role": "user", "content": "Second"}]
-    assert server.asked[1]["conversation"] == thread.id
+    assert server.requests[1]["input"] == [{"type": "message", "role": "user", "content": "Second"}]
+    assert server.requests[1]["conversation"] == thread.id
 
 
 def test_a_server_without_conversations_is_told_everything_each_time(connect_to: Connect) -> None:
@@ -382,11 +382,11 @@ def test_a_server_without_conversations_is_told_everything_each_time(connect_to:
         answer(assistant, "Again", thread)
         first = {"type": "message", "role": "user", "content": "1 + 1?"}
         output = {"type": "function_call_output", "call_id": asked["call_id"], "output": "2"}
-        assert server.asked[1]["input"] == [first, thought, asked, output]
-        assert server.asked[2]["input"][:4] == [first, thought, asked, output]
-        assert server.asked[2]["input"][4]["content"][0]["text"] == "Two."
-        assert server.asked[2]["input"][5:] == [{"type": "message", "role": "user", "content": "Again"}]
-        assert all("conversation" not in request for request in server.asked)
+        assert server.requests[1]["input"] == [first, thought, asked, output]
+        assert server.requests[2]["input"][:4] == [first, thought, asked, output]
+        assert server.requests[2]["input"][4]["content"][0]["text"] == "Two."
+        assert server.requests[2]["input"][5:] == [{"type": "message", "role": "user", "content": "Again"}]
+        assert all("conversation" not in request for request in server.requests)
 
 
 def test_closing_a_run_keeps_what_was_said_and_marks_it_stopped(
@@ -402,7 +402,7 @@ def test_closing_a_run_keeps_what_was_said_and_marks_it_stopped(
     gate.set()
     assert thread.messages[-1] == Message("assistant", [Text("Hello,")], RunStopped("user", "Stopped."))
     assert answer(assistant, "Go on", thread)[-1] == RunCompleted()
-    assert server.asked[1]["input"] == [
+    assert server.requests[1]["input"] == [
         {"type": "message", "role": "user", "content": "Hi"},
         {"type": "message", "role": "assistant", "content": "Hello,"},
         {"type": "message", "role": "user", "content": "Go on"},
@@ -421,7 +421,7 @@ def test_calls_left_open_are_answered_before_anything_else_is_sent(
     next(run)  # the result lands, and nobody tells the server
     run.close()
     assert answer(assistant, "Never mind", thread)[-1] == RunCompleted()
-    assert [item.get("output", item.get("content")) for item in server.asked[1]["input"]] == [
+    assert [item.get("output", item.get("content")) for item in server.requests[1]["input"]] == [
         "2",
         "Never mind",
     ]
@@ -448,7 +448,7 @@ def test_stop_ends_a_run_at_once_while_its_function_never_returns(
     assert [event for batch in run.follow() for event in batch][-1] == STOPPED
     assert live.get(thread) is None
     assert answer(assistant, "And now?", thread)[-1] == RunCompleted()
-    assert server.asked[1]["input"] == [
+    assert server.requests[1]["input"] == [
         {"type": "function_call_output", "call_id": asked["call_id"], "output": stopped_result("").output},
         {"type": "message", "role": "user", "content": "And now?"},
     ]
@@ -512,7 +512,7 @@ def test_a_conversation_that_is_gone_in_the_middle_of_an_answer_loses_no_call(
         pass
     server.conversations.clear()
     assert list(run)[-1] == RunCompleted()
-    assert [item.get("output", item.get("call_id")) for item in server.asked[-1]["input"]] == [
+    assert [item.get("output", item.get("call_id")) for item in server.requests[-1]["input"]] == [
         None,
         asked["call_id"],
         "2",
@@ -540,12 +540,12 @@ def test_a_run_that_is_stopped_while_it_waits_for_its_turn_asks_nothing_more(
     answer(assistant, "First", thread)
     server.conversations[thread.id].locked = True
     run = live.start(thread, lambda: assistant.run(thread, "Second"), assistant.cancel)
-    while len(server.asked) < 2:
+    while len(server.requests) < 2:
         time.sleep(0.001)
     run.stop()
     server.conversations[thread.id].locked = False
     assert run.join(5), "the worker is still at it"
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
 
 
 def test_a_thread_on_a_server_without_conversations_has_a_name_nobody_can_guess(
@@ -570,7 +570,7 @@ def test_a_conversation_that_is_gone_after_an_interruption_is_written_anew(
     assert isinstance(answer(assistant, "Count", thread)[-1], RunFailed)
     server.conversations.clear()
     assert answer(assistant, "And now?", thread)[-1] == RunCompleted()
-    assert [item["content"] for item in server.asked[-1]["input"]] == ["And now?"]
+    assert [item["content"] for item in server.requests[-1]["input"]] == ["And now?"]
     assert [kept.items[1]["content"][0]["text"] for kept in server.conversations.values()] == ["One two "]
 
 
@@ -597,7 +597,7 @@ def test_calls_that_a_server_gave_the_same_id_are_told_apart_when_they_are_said_
     server.plays(text("Yes."), text("Still."))
     assert answer(assistant, "Sure?", thread)[-1] == RunCompleted()
     assert [
-        (item["call_id"], item.get("output")) for item in server.asked[0]["input"] if "call_id" in item
+        (item["call_id"], item.get("output")) for item in server.requests[0]["input"] if "call_id" in item
     ] == [("call_0", None), ("call_0", "one"), ("call_0_2", None), ("call_0_2", "two")]
     server.conversations.clear()
     assert answer(assistant, "Really?", thread)[-1] == RunCompleted()

@@ -58,7 +58,7 @@ class Obliging(ModelServer):
             return found
 
     def forget(self) -> None:
-        for kept in (self.asked, self.headers, self.refused, self.conversations):
+        for kept in (self.requests, self.headers, self.refused, self.conversations):
             kept.clear()
 
 

@@ -130,7 +130,7 @@ class AgentsServer(ModelServer):
         self.lock = threading.RLock()
         self.functions = functions
         self.sessions: dict[str, Session] = {}
-        self.requests: list[str] = []  # "GET /agents/sessions/…", in order
+        self.request_lines: list[str] = []  # "GET /agents/sessions/…", in order
         self.cancels: list[str] = []  # the ids of the sessions whose turn was cancelled
         self.sent: list[Json] = []  # every event that was sent
         self.noisy = self.stale = self.objects = False
@@ -191,7 +191,7 @@ class AgentsServer(ModelServer):
         return error(status, "invalid_request_error", reason)
 
     def _next(self, body: Json) -> Play:
-        self.asked.append(body)
+        self.requests.append(body)
         if not self._script:
             self.problems.append(f"not in the script: {json.dumps(body, ensure_ascii=False)[:300]}")
             return error(500, "script_ended", "The script has ended.", x_should_retry="false")
@@ -391,7 +391,7 @@ class _Agents(Handler):
 
     def _place(self, method: str) -> list[str] | None:
         path = urlsplit(self.path).path.removeprefix("/v1")
-        self.model.requests.append(f"{method} {path}")
+        self.model.request_lines.append(f"{method} {path}")
         root, *steps = path.removeprefix("/agents/").split("/")
         return [unquote(step) for step in steps] if root == "sessions" else None
 

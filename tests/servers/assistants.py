@@ -3,7 +3,7 @@
     with AssistantsServer() as server:
         server.plays(calls(call("add", a=1, b=2)), text("Three."))
         ...point the SDK at server.url...
-        assert server.asked[1]["tool_outputs"] == [...]
+        assert server.requests[1]["tool_outputs"] == [...]
 
 It stores threads, messages and runs, and refuses what the real service refused, in its words: a message while
 a run is active, a part of the outputs, outputs that no run waits for. A script that is left over fails the
@@ -96,7 +96,7 @@ class AssistantsServer(ModelServer):
 
     def play_for(self, body: Json) -> Play:
         """Return the script's next play."""
-        self.asked.append(body)
+        self.requests.append(body)
         if not self._script:
             self.problems.append(f"not in the script: {json.dumps(body, ensure_ascii=False)[:300]}")
             return error(500, "script_ended", "The script has ended.", x_should_retry="false")

@@ -20,7 +20,7 @@ class ChatServer(ModelServer):
 
     def next_completion(self, request: Json) -> Play:
         with self._lock:
-            self.asked.append(request)
+            self.requests.append(request)
             if reason := refusal_of(request["messages"]):
                 self.refused.append(reason)
                 return error(400, None, reason)

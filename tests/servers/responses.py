@@ -3,7 +3,7 @@
     with ModelServer() as server:
         server.plays(calls(call("add", a=1, b=2)), text("Three."))
         ...point the SDK at server.url...
-        assert server.asked[1]["input"] == [...]
+        assert server.requests[1]["input"] == [...]
 
 It keeps conversations and refuses what the real service refuses, with its messages: a call without output, an
 output without call, a locked conversation. A play that is left over when the server closes is an error.
@@ -283,7 +283,7 @@ class ModelServer:
     def __init__(self, *, conversations: bool = True) -> None:
         self.models: list[str] = []  # the ids of the listed models
         self.files: dict[tuple[str, str], bytes] = {}  # what code made, by the ids of container and file
-        self.asked: list[Json] = []  # the bodies of POST /responses, in order
+        self.requests: list[Json] = []  # the bodies of POST /responses, in order
         self.headers: list[dict[str, str]] = []  # their headers
         self.problems: list[str] = []  # requests without a play
         self.refused: list[str] = []  # the messages of refusals
@@ -348,7 +348,7 @@ class ModelServer:
     def next_play(self, request: Json) -> tuple[Play, Conversation | None]:
         """The play for a request: the script's next, or a refusal that the service would give."""
         with self._lock:
-            self.asked.append(request)
+            self.requests.append(request)
             name = request.get("conversation")
             conversation = self.conversations.get(name) if name else None
             play = self._refusal(request, name, conversation)

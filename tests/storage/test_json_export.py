@@ -217,12 +217,12 @@ def test_an_imported_thread_continues_in_a_new_conversation_with_its_whole_histo
             {"type": "message", "role": "assistant", "content": "going on"},
             {"type": "message", "role": "user", "content": "And now?"},
         ]
-        assert server.asked[0]["input"] == history
+        assert server.requests[0]["input"] == history
         assert list(assistant.run(thread, "Sure?"))[-1] == RunCompleted()
         question = {"type": "message", "role": "user", "content": "Sure?"}
         if conversations:
-            assert server.asked[1]["input"] == [question]
+            assert server.requests[1]["input"] == [question]
         else:
-            assert server.asked[1]["input"][: len(history)] == history
-            assert server.asked[1]["input"][-1] == question
+            assert server.requests[1]["input"][: len(history)] == history
+            assert server.requests[1]["input"][-1] == question
         assert server.refused == []

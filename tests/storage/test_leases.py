@@ -161,7 +161,7 @@ def test_a_run_continues_what_another_process_saved(
     say(0, "2?")
     say(1, "3?")
     assert [each.text for each in threads[1].messages] == ["1?", "One.", "2?", "Two.", "3?", "Three."]
-    assert [item["content"] for item in server.asked[-1]["input"]] == ["3?"]
+    assert [item["content"] for item in server.requests[-1]["input"]] == ["3?"]
     for autosaver in autosavers:
         autosaver.close()
 

@@ -151,7 +151,7 @@ def test_a_stopped_answer_is_saved_as_stopped(
     assert saved is not None
     assert saved.messages[-1] == Message("assistant", [Text("One two th")], RunStopped("user", "Stopped."))
     assert list(assistant.run(saved, "And now?"))[-1] == RunCompleted()
-    assert [item["content"] for item in server.asked[-1]["input"]] == ["Go", "One two th", "And now?"]
+    assert [item["content"] for item in server.requests[-1]["input"]] == ["Go", "One two th", "And now?"]
 
 
 PROGRAM = """

@@ -91,7 +91,7 @@ class Weather(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)
-        self.asked: list[tuple[str, dict[str, list[str]]]] = []
+        self.requests: list[tuple[str, dict[str, list[str]]]] = []
 
     @property
     def address(self) -> tuple[str, int]:
@@ -103,7 +103,7 @@ class _Answers(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
-        self.server.asked.append((parts.path, parse_qs(parts.query, keep_blank_values=True)))
+        self.server.requests.append((parts.path, parse_qs(parts.query, keep_blank_values=True)))
         body = json.dumps(self.answers()[parts.path]).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -204,8 +204,8 @@ def test_no_argument_makes_a_function_access_anything_else(name: str, weather: W
         assert result.detail == "", f"an exception that nobody meant, of {each}"
         assert len(result.output) <= MAX_OUTPUT_CHARS + 1_000
     assert [each for each in seen if not harmless(*each, weather)] == []
-    assert {path for path, _ in weather.asked} <= {"/v1/search", "/v1/forecast"}
-    for path, query in weather.asked:
+    assert {path for path, _ in weather.requests} <= {"/v1/search", "/v1/forecast"}
+    for path, query in weather.requests:
         assert set(query) <= (
             {"name", "count", "language"}
             if path == "/v1/search"

@@ -343,14 +343,14 @@ def test_views_are_never_sent_to_the_model(server: ModelServer, connect_to: Conn
     assert [view.content for view in results[0].views] == [base64.b64encode(data).decode()]
     list(assistant.run(thread, "And?"))
     size = f'Shown to the user: an image, "sea.png", {len(data)} bytes.'
-    assert server.asked[1]["input"] == [
+    assert server.requests[1]["input"] == [
         {
             "type": "function_call_output",
             "call_id": asked["call_id"],
             "output": f"A picture of the sea.\n\n{size}",
         }
     ]
-    assert results[0].views[0].content[:60] not in json.dumps(server.asked)
+    assert results[0].views[0].content[:60] not in json.dumps(server.requests)
 
 
 # --- the page ---------------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ def test_a_cut_before_any_text_is_retried_once(server: ModelServer, breaking: Br
     server.has_conversations = False  # otherwise the backend looks for a finished answer on the server first
     server.plays(text("Hello"), text("Hello"))
     assert main_events(list(breaking(server, "cut:0").run(Thread(), "Hi"))) == [interrupted(server)]
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
 
 
 def test_no_function_of_a_cut_round_runs(server: ModelServer, breaking: Break) -> None:
@@ -212,7 +212,7 @@ def test_a_long_rate_limit_is_reported_at_once(server: ModelServer, breaking: Br
     assert main_events(list(breaking(server, "429", add).run(Thread(), "Hi"))) == [
         RunFailed("rate_limit_exceeded", text_of_it, retry=True, retry_after=20.0)
     ]
-    assert server.asked == []
+    assert server.requests == []
 
 
 def test_a_failing_server_is_retried_and_then_reported(server: ModelServer, breaking: Break) -> None:

@@ -62,7 +62,7 @@ def test_a_recording_has_the_requests_responses_and_events_of_its_run(
         ("POST /responses", 200, "hung up"),
     ]
     first, second = recording.exchanges()[1:]
-    assert [first.request.body, second.request.body] == server.asked
+    assert [first.request.body, second.request.body] == server.requests
     assert [entry.data["sequence_number"] for entry in first.events] == list(range(10))
     assert first.events[-1].data["type"] == "response.completed"
     requested = next(event for event in events if isinstance(event, ToolCall))
@@ -408,4 +408,4 @@ def test_an_attached_file_does_not_fill_the_recording(server: ModelServer, assis
     (message,) = recording.exchanges()[1].request.body["input"]
     assert message["content"][1]["image_url"] == "data:image/png;base64,[a file]"
     assert recording.size() < 10_000
-    assert server.asked[0]["input"][0]["content"][1]["image_url"] == cat.url
+    assert server.requests[0]["input"][0]["content"][1]["image_url"] == cat.url

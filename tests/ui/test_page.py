@@ -278,20 +278,20 @@ def test_what_a_person_types_is_shown_as_typed(server: ModelServer, open_page: O
     server.plays(text("I see."))
     page = ask(open_page(OPENAI_BASE_URL=server.url), words)
     assert shown(page)[0] == ("user", [("text", words)])
-    assert server.asked[0]["input"][0]["content"] == words
+    assert server.requests[0]["input"][0]["content"] == words
 
 
 def test_what_cannot_be_sent_is_replaced_and_the_rest_is_sent(server: ModelServer, open_page: Open) -> None:
     server.plays(text("I see."))
     page = ask(open_page(OPENAI_BASE_URL=server.url), "a\x00b\x1bc\x7f\td\ne")
     assert shown(page)[0] == ("user", [("text", "a\ufffdb\ufffdc\ufffd\td\ne")])
-    assert server.asked[0]["input"][0]["content"] == "a\ufffdb\ufffdc\ufffd\td\ne"
+    assert server.requests[0]["input"][0]["content"] == "a\ufffdb\ufffdc\ufffd\td\ne"
 
 
 @pytest.mark.parametrize("words", ["", " ", " \n\t\u3000\xa0 "])
 def test_nothing_but_space_is_not_sent(server: ModelServer, open_page: Open, words: str) -> None:
     page = ask(open_page(OPENAI_BASE_URL=server.url), words)
-    assert (shown(page), server.asked) == ([], [])
+    assert (shown(page), server.requests) == ([], [])
     assert len([button for button in page.button if str(button.key).startswith("example_")]) == 4
 
 
@@ -531,7 +531,7 @@ def test_a_thread_is_taken_away_and_brought_back_and_goes_on(
     assert address(page).startswith("thread_")
     assert (listed(page)[0], lists(page)[0].value) == ("Mine", address(page))
     ask(page, "Sure?")
-    assert [item["type"] for item in server.asked[-1]["input"]] == [
+    assert [item["type"] for item in server.requests[-1]["input"]] == [
         *("message", "function_call", "function_call_output", "message", "message")
     ]
     again = store.load(address(page))

@@ -64,7 +64,7 @@ def ask(assistant: Assistant, thread: Thread, question: str) -> list[Event]:
 def sent_texts(server: AgentsServer) -> list[list[str]]:
     """Return the inputs sent to the agent: the texts of each message, the result of each call."""
     inputs = []
-    for body in server.asked:
+    for body in server.requests:
         texts = []
         for event in body.get("events", [body]):
             for item in event.get("input", []):

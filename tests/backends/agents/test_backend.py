@@ -43,7 +43,7 @@ def test_a_session_begins_with_its_first_message_and_its_text_is_streamed(
         RoundEnded("test-model", USED),
         RunCompleted(),
     ]
-    request = dict(server.asked[0])
+    request = dict(server.requests[0])
     key = request.pop("metadata").pop("creation_key")
     assert request == {
         "agent_id": "agent_1",
@@ -53,7 +53,7 @@ def test_a_session_begins_with_its_first_message_and_its_text_is_streamed(
         "stream": True,
     }
     assert state_of(thread, "agents")["creation_key"] == key
-    assert server.requests == ["POST /agents/sessions"]
+    assert server.request_lines == ["POST /agents/sessions"]
 
 
 def test_a_later_message_is_sent_after_listening_to_the_idle_session(
@@ -62,10 +62,10 @@ def test_a_later_message_is_sent_after_listening_to_the_idle_session(
     server.plays(text("One."), text("Two."))
     thread = Thread()
     ask(assistant, thread, "1?")
-    server.requests.clear()
+    server.request_lines.clear()
     assert ask(assistant, thread, "2?")[-1] == RunCompleted()
     session = f"/agents/sessions/{thread.id}"
-    assert server.requests == [
+    assert server.request_lines == [
         f"GET {session}",
         f"GET {session}/items",
         f"GET {session}/events",
@@ -128,7 +128,7 @@ def test_a_missing_function_is_noted_once_and_reported_to_the_agent(
         Note("The function `nope` is not defined here. Define it in assistant/functions/nope.py."),
         Note("The function `book-it` is not defined here. Define it in assistant/functions/book_it.py."),
     ]
-    result = server.asked[1]["events"][0]
+    result = server.requests[1]["events"][0]
     assert (result["success"], result["error"]) == (
         False,
         "There is no function 'nope'. Available functions: add.",

@@ -129,7 +129,7 @@ def test_a_thread_survives_a_cut_before_every_event(
             assert server.refused == []
             texts = [content for texts in sent_texts(server) for content in texts]
             assert Counter(texts)["Go"] == Counter(texts)["And now?"] == 1, "a message was sent twice"
-            server.asked.clear()
+            server.requests.clear()
     store.close()
 
 
@@ -139,7 +139,7 @@ def test_retrying_after_a_cut_gets_the_answer_without_asking_again(
 ) -> None:
     for position in (0, 1):
         for index in range(11):
-            server.asked.clear()
+            server.requests.clear()
             plays = [calls(call("add", a=1, b=2)), text("Hello, world.", pieces=2)]
             plays[position] = cut(plays[position], index, "close", keeps=keeps)
             server.plays(*plays, text("Continued."))

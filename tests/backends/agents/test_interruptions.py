@@ -122,7 +122,7 @@ def test_an_answer_completed_after_a_cut_is_adopted(server: AgentsServer, assist
         RoundEnded("test-model"),
         RunCompleted(),
     ]
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_another_process_continues_a_running_answer(
@@ -175,7 +175,7 @@ def test_a_session_whose_id_was_never_received_is_found_by_its_key(
     state_of(thread, "agents")["session_id"] = ""
     thread.messages[-1].add(RunFailed("x", "x"))
     assert list(assistant.resume(thread))[-1] == RunCompleted()
-    assert (len(server.sessions), len(server.asked)) == (1, 1)
+    assert (len(server.sessions), len(server.requests)) == (1, 1)
     assert thread.messages[-1].text == "Hello."
 
 

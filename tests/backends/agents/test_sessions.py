@@ -57,7 +57,7 @@ def test_a_loaded_thread_with_unanswered_calls_can_be_continued(
     server.plays(text("I see."))
     assert list(assistant.resume(loaded))[-1] == RunCompleted()
     assert loaded.messages[-1].text == "I see."
-    assert server.asked[-1]["events"][0]["success"] is False
+    assert server.requests[-1]["events"][0]["success"] is False
     run.close()
 
 
@@ -137,7 +137,7 @@ def test_results_accepted_before_the_process_was_killed_are_not_sent_again(
     other = create(add)
     assert backend_of(other).can_resume(dead)
     assert list(other.resume(dead))[-1] == RunCompleted()
-    assert (dead.messages[-1].text, len(server.asked)) == ("Three.", 2)
+    assert (dead.messages[-1].text, len(server.requests)) == ("Three.", 2)
     assert len(server.refused) == 4, "the results were refused until the session was examined"
 
 

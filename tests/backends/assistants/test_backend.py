@@ -28,7 +28,7 @@ from tests.servers.responses import Play, call, calls, message, text
 def test_instructions_replace_those_of_the_assistant(server: AssistantsServer, connect_to: Connect) -> None:
     server.plays(text("Hi."))
     ask(connect_to(server.url, instructions="Be brief."), "Hi")
-    assert server.asked == [{"assistant_id": ASSISTANT, "stream": True, "instructions": "Be brief."}]
+    assert server.requests == [{"assistant_id": ASSISTANT, "stream": True, "instructions": "Be brief."}]
 
 
 def test_a_call_is_run_and_its_result_continues_the_run(
@@ -51,7 +51,7 @@ def test_a_call_is_run_and_its_result_continues_the_run(
         ENDED,
         RunCompleted(),
     ]
-    assert server.asked[1:] == [
+    assert server.requests[1:] == [
         {"tool_outputs": [{"tool_call_id": add_call["call_id"], "output": "5"}], "stream": True}
     ]
 
@@ -63,7 +63,7 @@ def test_parallel_calls_are_answered_in_one_request_and_rounds_follow_in_order(
     server.plays(calls(message("Let me see."), one, two), calls(three), text("Six."))
     thread = Thread()
     assert ask(assistant, "Add it all up", thread)[-1] == RunCompleted()
-    assert server.asked[1:] == [
+    assert server.requests[1:] == [
         {
             "tool_outputs": [
                 {"tool_call_id": one["call_id"], "output": "2"},

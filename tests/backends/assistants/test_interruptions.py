@@ -88,7 +88,7 @@ def test_retry_after_a_stop_during_calls_continues_the_same_run(
     next(run, None)
     run.close()
     assert without_deltas(assistant.resume(thread))[-2:] == [ENDED, RunCompleted()]
-    assert server.asked[1] == {
+    assert server.requests[1] == {
         "tool_outputs": [{"tool_call_id": add_call["call_id"], "output": "3"}],
         "stream": True,
     }
@@ -108,7 +108,7 @@ def test_an_answer_completed_after_a_cut_is_adopted(server: AssistantsServer, as
         ENDED,
         RunCompleted(),
     ]
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
     server.plays(text("Fine."))
     assert ask(assistant, "And?", thread)[-1] == RunCompleted()
     assert [text for _, text in server.transcript(thread.id)] == ["Hi", "Hello, world", "And?", "Fine."]
@@ -128,7 +128,7 @@ def test_calls_of_the_model_after_a_cut_are_adopted(server: AssistantsServer, as
         ENDED,
         RunCompleted(),
     ]
-    assert (len(server.asked), server.refused, server.cancelled) == (2, [], [])
+    assert (len(server.requests), server.refused, server.cancelled) == (2, [], [])
 
 
 def test_a_foreign_run_is_cancelled_before_a_message_is_posted(

@@ -48,7 +48,7 @@ def test_text_streams_and_the_run_ends_once(
     ]
     assert thread.messages[-1] == Message("assistant", [Text("Hello, world")], RunCompleted())
     assert server.transcript(thread.id) == [("user", "Hi"), ("assistant", "Hello, world")]
-    assert server.asked == [{"assistant_id": ASSISTANT, "stream": True}]
+    assert server.requests == [{"assistant_id": ASSISTANT, "stream": True}]
 
 
 def test_text_is_yielded_before_the_run_is_over(server: AssistantsServer, assistant: Assistant) -> None:
@@ -140,7 +140,7 @@ def test_text_in_any_script_survives_being_split_anywhere(
     thread = Thread()
     events = ask(connect_to(server.url, echo), "NUL \0 and half \ud83d of " + content, thread)
     assert server.posted[0]["content"] == "NUL \ufffd and half \ufffd of " + content
-    assert server.asked[1]["tool_outputs"] == [{"tool_call_id": add_call["call_id"], "output": content}]
+    assert server.requests[1]["tool_outputs"] == [{"tool_call_id": add_call["call_id"], "output": content}]
     assert TextDelta("👋") in events
     assert thread.messages[-1].text == content + "\n\n👋"
 

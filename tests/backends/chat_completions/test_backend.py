@@ -60,10 +60,10 @@ def test_text_streams_and_the_request_contains_only_what_is_needed(
         RoundEnded("test-model", Usage(10, 2, 5, 1)),
         RunCompleted(),
     ]
-    tools = server.asked[0].pop("tools")
+    tools = server.requests[0].pop("tools")
     assert [tool["function"]["name"] for tool in tools] == ["add"]
     assert set(tools[0]["function"]) == {"name", "description", "parameters"}
-    assert server.asked == [
+    assert server.requests == [
         {
             "model": "test-model",
             "stream": True,
@@ -101,7 +101,7 @@ def test_calls_are_run_and_sent_with_their_outputs(server: ChatServer, assistant
             for item in calls
         ]
 
-    assert server.asked[-1]["messages"][1:] == [
+    assert server.requests[-1]["messages"][1:] == [
         {"role": "user", "content": "Go"},
         {"role": "assistant", "content": "I add.", "tool_calls": tool_calls(one, two)},
         {"role": "tool", "tool_call_id": one["call_id"], "content": "2"},
@@ -135,7 +135,7 @@ def test_a_refused_parameter_is_left_out_with_a_note(
         events = list(assistant.run(Thread(), "Hi"))
     assert Note(f"The model rejected the parameter {parameter}. The request was sent without it.") in events
     assert events[-1] == RunCompleted()
-    assert set(server.asked[0]) - set(server.asked[1]) == {parameter}
+    assert set(server.requests[0]) - set(server.requests[1]) == {parameter}
 
 
 def test_reasoning_is_turned_off_for_a_model_that_only_then_accepts_functions(
@@ -144,13 +144,13 @@ def test_reasoning_is_turned_off_for_a_model_that_only_then_accepts_functions(
     reason = "Function tools with reasoning_effort are not supported for this model in /v1/chat/completions."
     server.plays(error(400, None, reason), text("Fine."))
     assert list(assistant.run(Thread(), "Hi"))[-1] == RunCompleted()
-    assert (server.asked[1]["reasoning_effort"], len(server.asked[1]["tools"])) == ("none", 1)
+    assert (server.requests[1]["reasoning_effort"], len(server.requests[1]["tools"])) == ("none", 1)
 
 
 def test_a_refusal_that_names_no_parameter_is_a_failure(server: ChatServer, assistant: Assistant) -> None:
     server.plays(error(400, None, "Your reasoning is poor."))
     assert isinstance(list(assistant.run(Thread(), "Hi"))[-1], RunFailed)
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_a_conversation_that_is_too_long_is_sent_in_part(server: ChatServer, assistant: Assistant) -> None:
@@ -160,9 +160,9 @@ def test_a_conversation_that_is_too_long_is_sent_in_part(server: ChatServer, ass
         assert list(assistant.run(thread, f"Question {number}"))[-1] == RunCompleted()
     server.plays(error(400, "context_length_exceeded"), text("Fine."), text("Still fine."))
     assert list(assistant.run(thread, "And now?"))[-1] == RunCompleted()
-    assert server.asked[-1]["messages"][1]["content"] == "Question 3"
+    assert server.requests[-1]["messages"][1]["content"] == "Question 3"
     assert list(assistant.run(thread, "And then?"))[-1] == RunCompleted()
-    assert server.asked[-1]["messages"][1]["content"] == "Question 3"
+    assert server.requests[-1]["messages"][1]["content"] == "Question 3"
 
 
 def test_these_servers_store_no_threads(assistant: Assistant) -> None:

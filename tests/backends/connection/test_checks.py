@@ -39,8 +39,8 @@ def test_a_full_test_of_a_complete_server_succeeds(server: ListingServer, client
         ("Conversations", True, "The server stores conversations."),
     ]
     assert server.conversations == {}, "it is deleted again"
-    assert [request["max_output_tokens"] for request in server.asked] == [64, 64]
-    assert [request.get("reasoning") for request in server.asked] == [None, {"effort": "none"}]
+    assert [request["max_output_tokens"] for request in server.requests] == [64, 64]
+    assert [request.get("reasoning") for request in server.requests] == [None, {"effort": "none"}]
 
 
 def test_results_arrive_one_by_one(server: ListingServer, client_for: ClientFactory) -> None:
@@ -68,7 +68,7 @@ def test_limitations_are_reported_and_are_not_failures(client_for: ClientFactory
                 "The server does not store conversations; every request sends the whole history.",
             ),
         ]
-        assert server.asked[0]["reasoning"] == {"effort": "low"}
+        assert server.requests[0]["reasoning"] == {"effort": "low"}
 
 
 def test_a_wrong_key_ends_the_test(server: ListingServer, client_for: ClientFactory) -> None:

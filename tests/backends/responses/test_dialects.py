@@ -326,7 +326,7 @@ def test_ids_are_opaque(server: ModelServer, assistant: Assistant) -> None:
         ToolResult(name, "2"),
     ]
     assert events[-1] == RunCompleted()
-    assert server.asked[1]["input"][1:] == [
+    assert server.requests[1]["input"][1:] == [
         item,
         {"type": "function_call_output", "call_id": name, "output": "2"},
     ]
@@ -686,4 +686,4 @@ def test_an_item_that_is_not_valid_json_is_repaired_before_it_is_sent_back(
         server.plays(Play(events=(play, completed())), text("Here."))
         assert list(assistant.run(thread, "Hi"))[-1] == RunCompleted()
         assert list(assistant.run(thread, "Still there?"))[-1] == RunCompleted()
-        assert {**server.asked[1]["input"][1], "extra": 0} == {**item, "extra": 0}
+        assert {**server.requests[1]["input"][1], "extra": 0} == {**item, "extra": 0}

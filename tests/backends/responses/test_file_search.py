@@ -148,7 +148,7 @@ def test_attachments_are_uploaded_and_searched(files: FileServer, ask: Ask) -> N
     events = list(ask().run(thread, "How much?", attached(rent_txt="It is 900.", data_csv="a,b")))
     assert files.uploads == {"file_1": "rent.txt"}
     assert files.stores == {"vs_2": ["file_1"]}
-    [request] = files.asked
+    [request] = files.requests
     assert (request["tools"], request["include"]) == (search_in("vs_2"), ["file_search_call.results"])
     assert sent_texts(request) == ["How much?", RENT, "data.csv:\n```\na,b\n```"]
     assert HostedCall(found["id"], "file_search", "", "rent", "rent.txt\nIt is 900.", "done") in events
@@ -161,9 +161,13 @@ def test_later_messages_use_the_same_store_and_add_to_it(files: FileServer, ask:
     list(assistant.run(thread, "One?", attached(rent_txt="It is 900.")))
     list(assistant.run(thread, "Two?"))
     list(assistant.run(thread, "Three?", attached(rent_txt="It is 900.", plan_md="# Plan")))
-    assert [each["tools"] for each in files.asked] == [search_in("vs_9", "vs_2")] * 3
+    assert [each["tools"] for each in files.requests] == [search_in("vs_9", "vs_2")] * 3
     assert files.stores == {"vs_2": ["file_1", "file_3"]}
-    assert sent_texts(files.asked[2]) == ["Three?", RENT, "[File plan.md, which file search looks through]"]
+    assert sent_texts(files.requests[2]) == [
+        "Three?",
+        RENT,
+        "[File plan.md, which file search looks through]",
+    ]
 
 
 def test_without_files_or_when_switched_off_nothing_is_searched(files: FileServer, ask: Ask) -> None:
@@ -171,8 +175,8 @@ def test_without_files_or_when_switched_off_nothing_is_searched(files: FileServe
     thread = Thread()
     list(ask().run(thread, "Hello"))
     list(ask("web_search").run(thread, "How much?", attached(rent_txt="It is 900.")))
-    assert [each["tools"] for each in files.asked] == [[], [{"type": "web_search"}]]
-    assert sent_texts(files.asked[1]) == ["How much?", "rent.txt:\n```\nIt is 900.\n```"]
+    assert [each["tools"] for each in files.requests] == [[], [{"type": "web_search"}]]
+    assert sent_texts(files.requests[1]) == ["How much?", "rent.txt:\n```\nIt is 900.\n```"]
     assert files.made == []
 
 
@@ -193,12 +197,12 @@ def test_a_refused_upload_ends_the_run_and_is_retried(files: FileServer, ask: As
     assert isinstance(last, RunFailed)
     host = urlsplit(files.url).netloc
     assert last.text == f"{host} refused the request. It says: Uploads are closed today."
-    assert (files.asked, thread.messages[0].text) == ([], "How much?")
+    assert (files.requests, thread.messages[0].text) == ([], "How much?")
     files.takes_files = True
     files.plays(text("900."))
     *_, last = assistant.resume(thread)
     assert isinstance(last, RunCompleted)
-    assert sent_texts(files.asked[0]) == ["How much?", RENT]
+    assert sent_texts(files.requests[0]) == ["How much?", RENT]
 
 
 def test_a_file_that_cannot_be_searched_is_sent_with_its_message(files: FileServer, ask: Ask) -> None:
@@ -208,8 +212,8 @@ def test_a_file_that_cannot_be_searched_is_sent_with_its_message(files: FileServ
     assert notes(events) == [
         "rent.txt can't be searched and was attached to the message instead. It holds no text."
     ]
-    assert files.asked[0]["tools"] == []
-    assert sent_texts(files.asked[0]) == ["How much?", "rent.txt:\n```\nIt is 900.\n```"]
+    assert files.requests[0]["tools"] == []
+    assert sent_texts(files.requests[0]) == ["How much?", "rent.txt:\n```\nIt is 900.\n```"]
     assert files.uploads == {}
 
 
@@ -228,7 +232,7 @@ def test_a_deleted_store_is_created_again(files: FileServer, ask: Ask, adds: boo
     events = list(assistant.run(thread, "Sure?", attached(plan_md="# Plan") if adds else []))
     assert notes(events) == [ANEW]
     [store] = files.stores
-    assert files.asked[-1]["tools"] == search_in(store)
+    assert files.requests[-1]["tools"] == search_in(store)
     assert [files.uploads[each] for each in files.stores[store]] == ["rent.txt", "plan.md"][: 1 + adds]
     assert len(files.uploads) == 1 + adds
 
@@ -244,7 +248,7 @@ def test_a_deleted_store_without_files_is_left_out(files: FileServer, ask: Ask) 
     [note] = notes(list(assistant.run(thread, "Sure?")))
     assert note.startswith("The server rejected the tool file_search. The request was sent without it.")
     assert notes(list(assistant.run(thread, "Sure?"))) == []
-    assert [each["tools"] for each in files.asked] == [search_in("vs_2"), search_in("vs_2"), [], []]
+    assert [each["tools"] for each in files.requests] == [search_in("vs_2"), search_in("vs_2"), [], []]
 
 
 def test_stop_works_while_files_are_indexed(files: FileServer, ask: Ask) -> None:
@@ -262,7 +266,7 @@ def test_stop_works_while_files_are_indexed(files: FileServer, ask: Ask) -> None
     files.plays(text("900."))
     list(assistant.resume(thread))
     assert files.stores == {"vs_2": ["file_1"]}  # nothing was put in twice
-    assert sent_texts(files.asked[0]) == ["How much?", RENT]
+    assert sent_texts(files.requests[0]) == ["How much?", RENT]
 
 
 def test_indexing_that_takes_too_long_ends_the_run(

@@ -166,7 +166,7 @@ def test_a_refused_tool_is_left_out_with_a_note(server: ModelServer, ask: Ask) -
         ENDED,
         RunCompleted(),
     ]
-    assert [(each["tools"], each.get("include")) for each in server.asked] == [
+    assert [(each["tools"], each.get("include")) for each in server.requests] == [
         (
             [{"type": "web_search"}, {"type": "code_interpreter", "container": {"type": "auto"}}],
             ["code_interpreter_call.outputs"],
@@ -179,7 +179,7 @@ def test_an_unreachable_remote_server_is_left_out(server: ModelServer, ask: Ask)
     words = "Error retrieving tool list from MCP server: 'wiki'. Http status code: 424 (Failed Dependency)"
     server.plays(error(424, "external_connector_error", words), text("Without.", pieces=1))
     events_of(ask("web_search, mcp:wiki=https://example.com/mcp").run(Thread(), "Hi"))
-    assert server.asked[1]["tools"] == [{"type": "web_search"}]
+    assert server.requests[1]["tools"] == [{"type": "web_search"}]
 
 
 # --- web search -------------------------------------------------------------------------------------
@@ -212,7 +212,7 @@ def test_a_web_search_is_shown_with_its_sources(server: ModelServer, ask: Ask) -
     assert list(last.events())[1:5] == events[3:7]
     assert is_kept(thread)
     events_of(assistant.run(thread, "Sure?"))
-    assert server.asked[1]["input"] == [{"type": "message", "role": "user", "content": "Sure?"}]
+    assert server.requests[1]["input"] == [{"type": "message", "role": "user", "content": "Sure?"}]
     recalled = assistant.backend.load_thread(thread.id)  # type: ignore[attr-defined]
     assert recalled.messages[1].parts == last.parts
 
@@ -297,7 +297,7 @@ def test_a_server_without_conversations_gets_a_description_of_an_image() -> None
         thread = Thread()
         events_of(assistant.run(thread, "Draw."))
         events_of(assistant.run(thread, "Nice."))
-        sent = server.asked[1]["input"]
+        sent = server.requests[1]["input"]
         assert [item["type"] for item in sent] == [
             "message",
             "web_search_call",
@@ -346,7 +346,7 @@ def test_code_streams_and_is_followed_by_its_output(server: ModelServer, ask: As
         ENDED,
         RunCompleted(),
     ]
-    assert server.asked[0]["include"] == ["code_interpreter_call.outputs"]
+    assert server.requests[0]["include"] == ["code_interpreter_call.outputs"]
     assert is_kept(thread)
 
 
@@ -417,10 +417,10 @@ def test_a_remote_tool_waits_for_approval_and_then_runs_at_the_server(server: Mo
         ENDED,
         RunCompleted(),
     ]
-    assert server.asked[1]["input"] == [
+    assert server.requests[1]["input"] == [
         {"type": "mcp_approval_response", "approval_request_id": item["id"], "approve": True}
     ]
-    assert server.asked[1]["tools"] == server.asked[0]["tools"]
+    assert server.requests[1]["tools"] == server.requests[0]["tools"]
     assert is_kept(thread)
     recalled = assistant.backend.load_thread(thread.id)  # type: ignore[attr-defined]
     asked = [part for part in recalled.messages[1].parts if isinstance(part, Call)]
@@ -448,7 +448,7 @@ def test_a_denied_remote_tool_does_not_run(
     )
     events = events_of(assistant.decide(thread, [made, CallApproved(second["id"])]))
     assert denied_result(first["id"], reason.removeprefix(" Reason: ")) in events
-    assert server.asked[1]["input"] == [
+    assert server.requests[1]["input"] == [
         {
             "type": "mcp_approval_response",
             "approval_request_id": first["id"],
@@ -464,7 +464,7 @@ def test_a_new_message_without_a_decision_denies_the_call(server: ModelServer, a
     thread, [item] = paused(server, assistant, "read")
     server.plays(text("As you like.", pieces=1))
     events_of(assistant.run(thread, "Never mind."))
-    assert server.asked[1]["input"] == [
+    assert server.requests[1]["input"] == [
         {
             "type": "mcp_approval_response",
             "approval_request_id": item["id"],
@@ -502,7 +502,7 @@ def test_another_server_gets_a_summary_without_approvals(server: ModelServer, as
     with ModelServer() as other:
         other.plays(text("Yes.", pieces=1))
         events_of(ask("", other.url).run(thread, "Sure?"))
-        assert other.asked[0]["input"] == [
+        assert other.requests[0]["input"] == [
             {"type": "message", "role": "user", "content": "Look it up."},
             {
                 "type": "message",

@@ -101,7 +101,7 @@ def test_an_error_answer_becomes_one_sentence(
     expected = RunFailed(ending.code, ending.text.format(host=host), ending.retry, ending.retry_after)
     assert fail(assistant, thread) == expected
     assert list(assistant.resume(thread))[-1] == RunCompleted()
-    assert server.asked[-1]["input"] == [{"type": "message", "role": "user", "content": "Hello?"}]
+    assert server.requests[-1]["input"] == [{"type": "message", "role": "user", "content": "Hello?"}]
     assert thread.messages[1:] == [thread.messages[-1]], "an attempt that said nothing leaves nothing"
 
 
@@ -112,7 +112,7 @@ def test_a_spent_quota_and_a_long_wait_are_told_at_once_instead_of_retried(
     thread = Thread()
     fail(assistant, thread)
     fail(assistant, thread)
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
 
 
 def test_a_short_wait_is_waited_for_by_itself(server: ModelServer, assistant: Assistant) -> None:

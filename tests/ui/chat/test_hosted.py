@@ -150,7 +150,7 @@ def test_a_card_asks_leave_for_a_remote_tool(
     assert not page.text_area
     page.button(key=key.replace("-run", f"-{press}")).click().run()
     assert not page.exception
-    assert server.asked[1]["input"][0]["approve"] is approve
+    assert server.requests[1]["input"][0]["approve"] is approve
     assert label(page.status[0]).endswith(" · allowed by you" if approve else " · denied")
     assert marks(page) == ["Well."]
 
@@ -165,9 +165,11 @@ def test_toggles_decide_which_tools_are_requested(server: ModelServer, open_page
     ]
     ask(page.toggle(key="hosted_mcp_wiki").set_value(False).run(), "2")
     ask(page.toggle(key="hosted_mcp_wiki").set_value(True).run(), "3")
-    asked = [[tool["type"] for tool in each["tools"] if tool["type"] != "function"] for each in server.asked]
+    asked = [
+        [tool["type"] for tool in each["tools"] if tool["type"] != "function"] for each in server.requests
+    ]
     assert asked == [["web_search", "mcp"], ["web_search"], ["web_search", "mcp"]]
-    conversations = {each["conversation"] for each in server.asked}
+    conversations = {each["conversation"] for each in server.requests}
     assert len(conversations) == 1
 
 

@@ -96,7 +96,7 @@ def test_a_recording_is_replayed_in_its_own_thread_without_a_server(
     assert len(shown(page)) == len(before)
     assert session_of(page).thread.id != thread.id
     assert session_of(page).thread.backend_state == {}
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
 
 
 def test_a_sample_recording_is_replayed_with_one_click(open_page: Open) -> None:
@@ -161,7 +161,7 @@ def test_every_call_can_wait_for_the_user_who_provides_its_result(
     page.run()
     assert not page.exception
     assert [kind for _, kinds in shown(page) for kind in kinds][-1] == ("markdown", "Sunny, then.")
-    told: list[Any] = server.asked[-1]["input"]
+    told: list[Any] = server.requests[-1]["input"]
     assert told[-1]["output"] == '{"weather": "sunny"}'
 
 
