@@ -4,6 +4,7 @@ import ast
 import re
 from collections import defaultdict
 from graphlib import TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,12 @@ from tests.source_tree import (
     children,
     defined_names,
     dotted,
+    dotted_modules,
     folders,
     imported_modules,
     imported_names,
     modules,
+    nodes,
     part_of,
     private_uses,
     relative,
@@ -263,6 +266,20 @@ def test_no_test_uses_private_names_of_other_modules() -> None:
         for use in private_uses(path)
     ]
     assert wrong == []
+
+
+def test_the_scripts_in_strings_import_what_exists() -> None:
+    missing = []
+    for path in TESTS.rglob("*.py"):
+        for node in nodes(path):
+            text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+            for module, names in re.findall(r"^from (assistant[\w.]*) import ([\w, ]+)$", text, re.MULTILINE):
+                known = {
+                    *vars(import_module(module)),
+                    *(name.rpartition(".")[2] for name in dotted_modules()),
+                }
+                missing += [f"{relative(path)}: {name}" for name in names.split(", ") if name not in known]
+    assert missing == []
 
 
 # --- what the package and the README say ------------------------------------------------------------

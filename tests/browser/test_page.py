@@ -186,11 +186,11 @@ PLACES = """message => [...message.querySelectorAll("[data-testid=stMarkdownCont
 
 BLOCKS_APP = """
 import streamlit as st
-from assistant.markdown.block_splitter import Blocks
+from assistant.markdown.block_splitter import BlockSplitter
 from tests.browser.test_page import EVERYTHING
 
 document = "\\n\\n".join(EVERYTHING + ["Once more."] + EVERYTHING[::-1])
-pieces = [piece or (lambda: None) for piece in Blocks(least=0).take(document)]
+pieces = [piece or (lambda: None) for piece in BlockSplitter(min_chars=0).feed(document)]
 with st.chat_message("assistant"):
     st.markdown(document)
 with st.chat_message("assistant"):
@@ -433,12 +433,12 @@ def test_of_a_long_thread_the_newest_part_is_shown_and_earlier_ones_on_request(
     page = open_page(browser, f"{app}/?thread=conv_long")
     wait_for(page, "Answer 99.")
     page.wait_for_selector(IDLE)
-    assert page.locator(MESSAGE).count() == 8
-    page.get_by_role("button", name="Show earlier messages (192)").click()
-    page.get_by_text("Question 71.").wait_for(state="attached")
+    assert page.locator(MESSAGE).count() == 10
+    page.get_by_role("button", name="Show earlier messages (190)").click()
+    page.get_by_text("Question 70.").wait_for(state="attached")
     page.wait_for_selector(IDLE)
-    assert page.locator(MESSAGE).count() == 58
-    assert "Question 71." in page.locator(MESSAGE).first.inner_text()
+    assert page.locator(MESSAGE).count() == 60
+    assert "Question 70." in page.locator(MESSAGE).first.inner_text()
     model.plays(text("Fine."))
     say(page, "And now?")
     wait_for(page, "Fine.")

@@ -84,7 +84,7 @@ from functools import partial
 
 from assistant import Assistant, Thread, Toolbox, tool
 from assistant.backends import open_backend
-from assistant.runs.registry import LiveRuns
+from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background may ignore it
@@ -115,7 +115,7 @@ async def sleep() -> str:
 settings = Settings(api_key="sk-test", base_url=sys.argv[1])
 assistant = Assistant(open_backend(settings), Toolbox(wait, loop, sleep))
 thread = Thread()
-run = LiveRuns().start(thread, partial(assistant.run, thread, "Go"), assistant.cancel)
+run = RunRegistry().start(thread, partial(assistant.run, thread, "Go"), assistant.cancel)
 for batch in run.follow():
     if thread.messages[-1].text:
         print("under way", flush=True)
