@@ -299,7 +299,7 @@ def test_branches_recordings_and_open_calls_are_shown_only_to_their_owner(
     assert all(any(str(each.key).startswith(kind) for each in ada.button) for kind in kinds)
     bob = sign_in(BOB, address(ada))
     assert is_new(bob)
-    assert not [each for each in bob.button if str(each.key).startswith((*kinds, "again-"))]
+    assert not [each for each in bob.button if str(each.key).startswith((*kinds, "rerun-"))]
     bob.toggle(key="sandbox").set_value(True).run()
     assert "Nothing recorded yet" in sent(bob)
     assert "Hush" not in sent(bob)

@@ -362,9 +362,9 @@ def draw(views: tuple[View, ...]) -> AppTest:
     def script(result: "ToolResult") -> None:
         from assistant.ui.chat.tool_call import ToolCallView
 
-        step = ToolCallView("give", "key")
-        step.ask("{}")
-        step.finish(result)
+        view = ToolCallView("give", "key")
+        view.start("{}")
+        view.finish(result)
 
     return AppTest.from_function(script, args=(ToolResult("c1", "seven things", views=views),)).run()
 

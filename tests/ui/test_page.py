@@ -25,7 +25,7 @@ from assistant.storage.json_export import export_json
 from assistant.storage.store import Store
 from assistant.tools.results import error_output
 from assistant.ui.chat import failure
-from assistant.ui.chat.tool_call import SHOWN_LENGTH
+from assistant.ui.chat.tool_call import MAX_SHOWN_CHARS
 from tests.servers.agents import AgentsServer
 from tests.servers.assistants import AssistantsServer
 from tests.servers.responses import ModelServer, call, calls, error, message, reasoning, refusal, text
@@ -324,8 +324,8 @@ def test_a_refusal_is_one_paragraph_of_plain_text_while_it_comes_and_afterwards(
     assert shown(page.run())[1] == refused
 
 
-BIG = "x" * (SHOWN_LENGTH + 1)
-SHORT = BIG[:SHOWN_LENGTH]
+BIG = "x" * (MAX_SHOWN_CHARS + 1)
+SHORT = BIG[:MAX_SHOWN_CHARS]
 SENTENCE = "Showing the first 20,000 of 20,001 characters."
 
 

@@ -1,4 +1,6 @@
-"""The conversation on the page: messages, calls, approvals, and the answer that is being written.
+"""The conversation on the page.
 
-The page imports ``conversation``. The inspector also draws with ``tool_call`` and ``views``.
+``conversation`` draws it: older messages, and a fragment with the newest ones, the live answer, approvals and the
+input. The inspector draws results in the same way, with ``tool_call`` (JSON and long texts) and ``views`` (tables,
+charts, files …).
 """

@@ -43,7 +43,7 @@ from assistant.markdown.sanitizer import MarkdownSanitizer
 from assistant.session import ChatSession
 from assistant.ui.chat.citations import Marks, Sources
 from assistant.ui.chat.failure import draw_failure
-from assistant.ui.chat.hosted import HostedSteps, in_progress
+from assistant.ui.chat.hosted import HostedCallViews, status_of
 from assistant.ui.chat.reasoning import ReasoningBlock
 from assistant.ui.chat.tool_call import ToolCallView
 from assistant.ui.language import _, translate
@@ -124,12 +124,12 @@ class _TextBlocks:
         yield from self._split(self._sanitizer.feed(text) if self._is_markdown else text)
 
     def pause(self) -> Iterator[Chunk]:
-        """Yield what was only kept back to see what follows."""
-        if rest := self._splitter.flush():
-            yield rest
+        """Yield text that was held back only because of what might follow."""
+        if text := self._splitter.flush():
+            yield text
 
     def flush(self) -> Iterator[Chunk]:
-        """Yield everything that was kept back; the text has ended."""
+        """Yield all text that was held back; the text has ended."""
         if marks := self._marks.flush():
             yield from self._split(self._sanitizer.feed(marks))
         yield from self._split(self._sanitizer.flush())
@@ -147,7 +147,7 @@ class _AnswerView:
         session, position = place.session, place.position
         self._place, self._toolbox = place, session.toolbox
         self._status = ""  # the line below an unfinished answer
-        self._share: float | None = None  # of the work that is done, 0 to 1
+        self._share: float | None = None  # completed share of the work, 0 to 1
         self._drawn_status: tuple[str, float | None] = "", None
         self._round = 0
         self._row: DeltaGenerator | None = None  # holds the calls of this round
@@ -156,11 +156,11 @@ class _AnswerView:
         self._progress: dict[str, ToolProgress] = {}
         self._reasoning_blocks = 0
         self._reasoning: ReasoningBlock | None = None
-        self._hosted = HostedSteps(f"hosted-{position}")
+        self._hosted = HostedCallViews(f"hosted-{position}")
         self.sources = Sources(f"sources-{position}", session.backend.fetch_file)
 
     def start_text(self) -> None:
-        """Text follows."""
+        """Clear the status, because text follows."""
         self._status = ""
         self._end_reasoning()
 
@@ -172,7 +172,7 @@ class _AnswerView:
             case TextDelta() | RefusalDelta() | TextBreak() | Citation():
                 return end_text_block
             case HostedCall():
-                self._status, self._share = in_progress(event), None
+                self._status, self._share = status_of(event), None
                 return partial(self._hosted.show, event)
             case HostedDelta():
                 return partial(self._hosted.write, event)
@@ -252,7 +252,7 @@ class _AnswerView:
         self._status, self._share = _("Preparing {function}", function=name), None
 
     def _start_call(self, call_id: str, name: str, arguments: str, remote: bool) -> None:
-        self._call(call_id, name, arguments).ask(arguments, remote)
+        self._call(call_id, name, arguments).start(arguments, remote)
         self._running[call_id] = self._status_of(name, arguments)
         self._set_status_of_calls()
 
@@ -282,15 +282,15 @@ class _AnswerView:
             texts.append(_("and {count} more", count=more))
         self._status = _(", ").join([*texts[:1], *(text[:1].lower() + text[1:] for text in texts[1:])])
 
-    def _end(self, remark: str = "") -> None:
+    def _end(self, text: str = "") -> None:
         for call_id in self._running:
             self._calls[call_id].abandon()
         self._hosted.abandon()
         self._running = {}
         self._status = ""
-        if remark:
+        if text:
             self._drawn_status = "", None
-            self._place.below().caption(remark)
+            self._place.below().caption(text)
 
     def _draw_failure(self, failure: RunFailed) -> None:
         self._drawn_status = "", None

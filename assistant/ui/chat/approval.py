@@ -1,9 +1,6 @@
-"""The card on which a person decides about a call that waits: run it, deny it, or answer it in its place.
+"""The approval card of a call: allow it, deny it, or provide a result in its place.
 
-Not here: what becomes of a decision (``run.py``) or the call's own expander (``steps.py``).
-
-The one rule: nothing happens before every open call is decided on, and until then each decision can be
-taken back.
+Nothing runs before every open call has a decision; until then the user can change each one.
 """
 
 from collections.abc import Callable
@@ -18,34 +15,34 @@ from assistant.messages import Call
 from assistant.threads import Thread
 from assistant.tools.arguments import InvalidArguments, changed_arguments, parse_arguments, validate_arguments
 from assistant.tools.toolbox import Toolbox
-from assistant.ui.chat.tool_call import SHOWN_LENGTH, indented
+from assistant.ui.chat.tool_call import MAX_SHOWN_CHARS, format_json
 from assistant.ui.language import _, translate
 
-MOST_LINES = 15
-"""Lines of arguments up to which all are in sight; more are scrolled."""
+MAX_ARGUMENT_LINES = 15
+"""Lines of arguments that are shown without scrolling."""
 
 
 def draw_approval(
     thread: Thread, number: int, decide: Callable[[list[Decision]], None], toolbox: Toolbox
 ) -> None:
-    """Draw a card for each open call of the thread's message of this number.
+    """Draw a card for each open call of the message with this number.
 
-    ``decide`` is called once, with a decision on each of them, when the person has made the last.
+    ``decide`` is called once, with a decision on every call, after the user's last decision.
     """
     calls = thread.messages[number].open_calls
-    # All of this, for some servers give the same id in each round and in each thread.
+    # A call id is not enough: some servers repeat ids in each round and in each thread.
     keys = [f"approve-{thread.id}-{number}-{call.round}-{call.call_id}" for call in calls]
 
     def settle(call: Call, key: str, decision: Decision) -> None:
         st.session_state[f"{key}-decision"] = decision
         still_open = thread.open_calls()
         decisions = [_decision(key) for call, key in zip(calls, keys, strict=True) if call in still_open]
-        made = [decision for decision in decisions if decision is not None]
-        if call not in still_open or len(made) < len(decisions):
+        ready = [decision for decision in decisions if decision is not None]
+        if call not in still_open or len(ready) < len(decisions):
             return
         for key in keys:
             st.session_state.pop(f"{key}-decision", None)
-        decide(made)
+        decide(ready)
 
     for call, key in zip(calls, keys, strict=True):
         with st.container(border=True, key=key):
@@ -57,21 +54,15 @@ def draw_approval(
                 _draw_open(call, key, partial(settle, call, key), toolbox)
     if len(calls) > 1:
         left = sum(_decision(key) is None for key in keys)
-        st.caption(
-            _(
-                "{left} of {count} calls need your decision",
-                count=len(calls),
-                left=left,
-            )
-        )
+        st.caption(_("{left} of {count} calls need your decision", left=left, count=len(calls)))
 
 
 def _draw_remote(call: Call, key: str, settle: Callable[[Decision], None]) -> None:
-    """The card for a remote server's tool: it can be let run there as it was asked for, or be denied."""
-    words = _("Allow {name} on the server {server}?", name=call.name, server=call.server)
-    st.markdown(f":material/pan_tool: **{escape_markdown(words)}**")
+    """Draw the card for a remote server's tool, which the user can allow as it is, or deny."""
+    title = _("Allow {name} on the server {server}?", name=call.name, server=call.server)
+    st.markdown(f":material/pan_tool: **{escape_markdown(title)}**")
     st.caption(_("It runs on that server with these arguments. The model reads its result."))
-    st.code(_shown(call.arguments)[:SHOWN_LENGTH], language="json", wrap_lines=True)
+    st.code(_format_arguments(call.arguments)[:MAX_SHOWN_CHARS], language="json", wrap_lines=True)
     with st.container(horizontal=True):
         st.button(
             _("Allow"),
@@ -80,13 +71,13 @@ def _draw_remote(call: Call, key: str, settle: Callable[[Decision], None]) -> No
             icon=":material/play_arrow:",
             on_click=partial(settle, CallApproved(call.call_id)),
         )
-        _draw_denying(call, key, settle)
+        _draw_deny(call, key, settle)
 
 
-def _draw_denying(
+def _draw_deny(
     call: Call, key: str, settle: Callable[[Decision], None], placeholder: str | None = None
 ) -> None:
-    """What denies a call, with a reason if a person gives one."""
+    """Draw the popover that denies a call, with an optional reason."""
 
     def deny() -> None:
         settle(CallDenied(call.call_id, st.session_state[f"{key}-reason"] or ""))
@@ -102,20 +93,20 @@ def _draw_denying(
 
 
 def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox: Toolbox) -> None:
-    found = toolbox.get(call.name)
-    words = _("Allow **{function}**?", function=escape_markdown(call.name))
-    st.markdown(f":material/pan_tool: {words}")
-    if found is None:
+    tool = toolbox.get(call.name)
+    title = _("Allow **{function}**?", function=escape_markdown(call.name))
+    st.markdown(f":material/pan_tool: {title}")
+    if tool is None:
         st.caption(_("There is no function with this name. Provide a result, or deny the call."))
-    elif found.description:
-        st.caption(escape_markdown(found.description.split("\n\n")[0]))
-    shown = _shown(call.arguments)
+    elif tool.description:
+        st.caption(escape_markdown(tool.description.split("\n\n")[0]))
+    shown = _format_arguments(call.arguments)
     text = st.text_area(
         _("Arguments"),
         shown,
-        height="content" if shown.count("\n") < MOST_LINES else 25 * MOST_LINES,
+        height="content" if shown.count("\n") < MAX_ARGUMENT_LINES else 25 * MAX_ARGUMENT_LINES,
         key=f"{key}-arguments",
-        disabled=found is None,
+        disabled=tool is None,
         persist_state="session",
     )
     changed = changed_arguments(call.arguments, text or "")
@@ -129,7 +120,7 @@ def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox
         if not changed or not _problem(call.name, changed, toolbox):
             settle(CallApproved(call.call_id, changed))
 
-    def answer() -> None:
+    def send_result() -> None:
         settle(CallAnswered(call.call_id, st.session_state[f"{key}-output"] or ""))
 
     with st.container(horizontal=True):
@@ -138,41 +129,41 @@ def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox
             key=f"{key}-run",
             type="primary",
             icon=":material/play_arrow:",
-            disabled=found is None,
+            disabled=tool is None,
             on_click=run,
         )
-        _draw_denying(call, key, settle, _("optional"))
+        _draw_deny(call, key, settle, _("optional"))
         with st.popover(_("Provide a result"), icon=":material/edit:", key=f"{key}-answering"):
             st.text_area(_("Result sent to the model"), key=f"{key}-output", persist_state="session")
-            st.button(_("Send result"), key=f"{key}-answer", on_click=answer)
+            st.button(_("Send result"), key=f"{key}-answer", on_click=send_result)
 
 
 def _draw_decided(call: Call, key: str, decision: Decision) -> None:
     match decision:
         case CallApproved(_, arguments):
-            words = N_("**{function}** will run")
+            text = N_("**{function}** will run")
             if arguments:
-                words = N_("**{function}** will run with your arguments")
+                text = N_("**{function}** will run with your arguments")
         case CallDenied():
-            words = N_("**{function}** will be denied")
+            text = N_("**{function}** will be denied")
         case CallAnswered():
-            words = N_("**{function}** will get your result")
+            text = N_("**{function}** will get your result")
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown(f":material/check: {_(words, function=escape_markdown(call.name))}")
-        st.button(_("Change"), key=f"{key}-change", type="tertiary", on_click=partial(_take_back, key))
+        st.markdown(f":material/check: {_(text, function=escape_markdown(call.name))}")
+        st.button(_("Change"), key=f"{key}-change", type="tertiary", on_click=partial(_reset_decision, key))
 
 
 def _decision(key: str) -> Decision | None:
-    kept = st.session_state.get(f"{key}-decision")
-    return kept if isinstance(kept, Decision) else None  # not, after an edit reloaded the package
+    value = st.session_state.get(f"{key}-decision")
+    return value if isinstance(value, Decision) else None  # of an old class, after a reload of the package
 
 
-def _take_back(key: str) -> None:
+def _reset_decision(key: str) -> None:
     del st.session_state[f"{key}-decision"]
 
 
 def _problem(name: str, arguments: str, toolbox: Toolbox) -> str:
-    """Why a function does not take these arguments, in a sentence; nothing if it does."""
+    """Return a sentence on what is wrong with these arguments; empty if the function accepts them."""
     if name in toolbox:
         try:
             validate_arguments(toolbox[name], arguments)
@@ -181,8 +172,8 @@ def _problem(name: str, arguments: str, toolbox: Toolbox) -> str:
     return ""
 
 
-def _shown(arguments: str) -> str:
+def _format_arguments(arguments: str) -> str:
     try:
-        return indented(parse_arguments(arguments))
+        return format_json(parse_arguments(arguments))
     except ValueError:
         return arguments

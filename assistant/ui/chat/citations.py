@@ -1,8 +1,6 @@
-"""The sources of an answer: their marks in its text, their list below it, and files that can be fetched.
+"""The sources of an answer: marks in its text, a list below it, and files to download.
 
-Not here: which text they belong to (``messages.py``).
-
-The one rule: a mark goes through what every text of a model goes through, and a title is shown as text.
+Marks are sanitized like the model's text, and titles are escaped.
 """
 
 import re
@@ -14,58 +12,58 @@ from assistant.errors import BackendError
 from assistant.events import Citation
 from assistant.markdown.escape import escape_markdown
 from assistant.markdown.links import markdown_url, url_host
-from assistant.ui.chat.views import offer
+from assistant.ui.chat.views import draw_download
 from assistant.ui.language import _, translate
 from assistant.uploads import image_type
 
 Fetch = Callable[[str, str], bytes]
-"""Fetches a file by the ids of its container and of itself."""
+"""Returns a file's bytes by the ids of its container and the file."""
 
 
 class Sources:
-    """The sources of one answer, numbered as they come."""
+    """The sources of one answer, numbered in order of appearance."""
 
     def __init__(self, key: str, fetch: Fetch | None = None) -> None:
         self._key, self._fetch = key, fetch
-        self._found: dict[tuple[str, str], Citation] = {}
+        self._sources: dict[tuple[str, str], Citation] = {}
 
     def mark(self, citation: Citation) -> str:
-        """The mark of a source, in Markdown; it is read as the model's text is."""
-        known = (citation.url, citation.file_id)
-        self._found.setdefault(known, citation)
-        number = list(self._found).index(known) + 1
-        address = markdown_url(citation.url)
-        # A narrow space: right after a bracket it would be taken for a part of that link.
-        return "\u202f" + (f"[\\[{number}\\]]({address})" if address else f"\\[{number}\\]")
+        """Return the mark of a source in Markdown, to be sanitized with the model's text."""
+        key = (citation.url, citation.file_id)
+        self._sources.setdefault(key, citation)
+        number = list(self._sources).index(key) + 1
+        url = markdown_url(citation.url)
+        # The narrow space keeps the mark apart from a bracket before it, which would make them one link.
+        return "\u202f" + (f"[\\[{number}\\]]({url})" if url else f"\\[{number}\\]")
 
     def draw(self) -> None:
-        """Draw all of them, each with the host that it leads to."""
-        if not self._found:
+        """Draw the list of sources, each with its host, and a button for each file."""
+        if not self._sources:
             return
         with st.container(key=self._key, gap="xsmall"):
-            lines = [f"{number}. {_line(each)}" for number, each in enumerate(self._found.values(), 1)]
+            lines = [f"{number}. {_line(source)}" for number, source in enumerate(self._sources.values(), 1)]
             st.caption(f"{_('Sources')}\n\n" + "\n".join(lines))
-            made = [each for each in self._found.values() if each.container]
-            for number, each in enumerate(made):
-                _offer_file(each, f"{self._key}-{number}", self._fetch)
+            files = [source for source in self._sources.values() if source.container]
+            for number, file in enumerate(files):
+                _draw_file(file, f"{self._key}-{number}", self._fetch)
 
 
 def _line(citation: Citation) -> str:
     title = escape_markdown(" ".join(citation.title.split()))
-    if address := markdown_url(citation.url):
+    if url := markdown_url(citation.url):
         host = escape_markdown(url_host(citation.url))
-        return f"[{title or host}]({address}) · {host}"
+        return f"[{title or host}]({url}) · {host}"
     return title or escape_markdown(citation.file_id or citation.url)
 
 
 _OPEN = frozenset("`~|$\\")
-"""After these a mark might become a part of what they begin or end."""
+"""After one of these characters a mark could become part of code, a formula, an escape …"""
 
 _WORD = re.compile(r"[^\W\u2e80-\uffff]*")
 
 
 class Marks:
-    """Puts the marks of sources into a text that comes in pieces, each at the end of a word."""
+    """Inserts the marks of sources into a text that arrives in pieces, each mark at the end of a word."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
@@ -73,18 +71,18 @@ class Marks:
         self._waiting = ""
 
     def feed(self, text: str) -> str:
-        """The next piece of the text, with the marks that waited for it."""
+        """Return the next piece of the text with the marks that waited for it."""
         if not text:
             return ""
         self._tail = text[-1]
         if self._waiting:
-            end = _WORD.match(text).end()  # type: ignore[union-attr]  # it matches nothing as well
+            end = _WORD.match(text).end()  # type: ignore[union-attr]  # always matches, perhaps the empty string
             if end < len(text):
                 return text[:end] + self.flush() + text[end:]
         return text
 
     def cite(self, citation: Citation) -> str:
-        """The mark of a source, if it need not wait for the end of a word."""
+        """Return the mark of a source, or an empty text if it waits for the end of a word."""
         mark = self._sources.mark(citation)
         if self._tail in _OPEN:
             return ""
@@ -92,13 +90,13 @@ class Marks:
         return "" if _WORD.match(self._tail)[0] else self.flush()  # type: ignore[index]
 
     def flush(self) -> str:
-        """The marks that wait, where the text goes no further."""
+        """Return the waiting marks, at the end of the text."""
         waiting, self._waiting = self._waiting, ""
         return waiting
 
 
-def _offer_file(citation: Citation, key: str, fetch: Fetch | None) -> None:
-    """Offer a file that a tool made; it is fetched when a person asks for it."""
+def _draw_file(citation: Citation, key: str, fetch: Fetch | None) -> None:
+    """Draw a button that fetches a file generated by a tool."""
     name = " ".join(citation.title.split()) or "file"
     if fetch is None:
         return
@@ -113,4 +111,4 @@ def _offer_file(citation: Citation, key: str, fetch: Fetch | None) -> None:
         return
     if image_type(data):
         st.image(data, alt=name)
-    offer(data, name, key)
+    draw_download(data, name, key)

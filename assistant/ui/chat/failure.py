@@ -1,7 +1,7 @@
-"""A run that failed, as a person sees it: what happened, and the button that tries again.
+"""A failed run: what happened, and the button that tries again.
 
-The one rule: trying again is always offered, for a person may have mended what was wrong; where the server
-asked for a wait, the button waits.
+Retry is always offered, because the user may have fixed the cause. Where the server asked for a wait, the button
+waits, too.
 """
 
 import math
@@ -18,7 +18,7 @@ clock = time.monotonic
 
 
 def draw_failure(failure: RunFailed, retry: Callable[[], None] | None) -> None:
-    """Say what happened; offer ``retry``, where there is one, when the wait is over."""
+    """Draw the error and, unless ``retry`` is None, a button that calls it once the wait is over."""
     st.error(escape_markdown(translate(failure.text)), icon=":material/error:")
     if retry is None:
         return
@@ -32,10 +32,10 @@ def draw_failure(failure: RunFailed, retry: Callable[[], None] | None) -> None:
 def _count_down(failure: RunFailed) -> None:
     left = _seconds_left(failure)
     if not left:
-        st.rerun()  # the whole page: so nothing ticks on
+        st.rerun()  # the whole page, which ends this timer
     with st.container(horizontal=True, vertical_alignment="center"):
         _draw_button(failure)
-        st.caption(_("You can try again in {time}.", time=_in_words(left)))
+        st.caption(_("You can try again in {time}.", time=_format_wait(left)))
 
 
 def _draw_button(failure: RunFailed, retry: Callable[[], None] | None = None) -> None:
@@ -50,7 +50,7 @@ def _draw_button(failure: RunFailed, retry: Callable[[], None] | None = None) ->
 
 
 def _seconds_left(failure: RunFailed) -> int:
-    """The wait that remains, counted from when this browser session first saw this failure."""
+    """Return the remaining wait, counted from when this browser session first drew this failure."""
     if failure.retry_after is None:
         return 0
     seen: RunFailed | None
@@ -62,7 +62,7 @@ def _seconds_left(failure: RunFailed) -> int:
     return max(0, math.ceil(deadline - clock()))
 
 
-def _in_words(seconds: int) -> str:
+def _format_wait(seconds: int) -> str:
     if seconds < 120:
         return _("{seconds} s", seconds=seconds)
     if seconds < 7200:

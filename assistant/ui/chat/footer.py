@@ -22,16 +22,16 @@ def draw_footer(session: ChatSession, position: int) -> None:
     is_newest = position == len(session.history) - 1
     if is_newest and message.text and not session.runs_elsewhere:
         _draw_buttons(session, message, position)
-    elif text := " · ".join(filter(None, [in_short(message.stats), _rated(message.feedback)])):
-        st.caption(text, help=in_full(message.stats) or None)
+    elif text := " · ".join(filter(None, [short_stats(message.stats), _format_feedback(message.feedback)])):
+        st.caption(text, help=full_stats(message.stats) or None)
 
 
 @st.fragment
 def _draw_buttons(session: ChatSession, message: Message, position: int) -> None:
     """Draw the line with buttons. As a fragment of its own, it reruns alone."""
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key=f"footer_{position}"):
-        if text := in_short(message.stats):
-            st.caption(text, width="content", help=in_full(message.stats) or None)
+        if text := short_stats(message.stats):
+            st.caption(text, width="content", help=full_stats(message.stats) or None)
         copy = st.popover(
             "",
             icon=":material/content_copy:",
@@ -59,7 +59,7 @@ def _draw_buttons(session: ChatSession, message: Message, position: int) -> None
 
 
 def _widget(key: str, value: object) -> str:
-    """Set a widget's value and return its key: another message or page may have left another value."""
+    """Set a widget's value and return its key; another message or page may have left another value."""
     if key not in st.session_state or st.session_state[key] != value:
         st.session_state[key] = value
     return key
@@ -76,16 +76,16 @@ def _comment(session: ChatSession, message: Message, key: str) -> None:
         session.rate(message, Feedback(message.feedback.good, st.session_state[key].strip()))
 
 
-def in_short(effort: RunStats) -> str:
+def short_stats(stats: RunStats) -> str:
     """``gpt-6-luna · 3.2 s · 1,204 tokens``, in Markdown; unknown figures are left out."""
-    usage = effort.usage
+    usage = stats.usage
     tokens = _("{count} tokens", count=f"{usage.input + usage.output:,}") if usage else ""
-    return " · ".join(filter(None, [escape_markdown(effort.model), in_time(effort.seconds), tokens]))
+    return " · ".join(filter(None, [escape_markdown(stats.model), format_duration(stats.seconds), tokens]))
 
 
-def in_full(effort: RunStats) -> str:
+def full_stats(stats: RunStats) -> str:
     """Return the tokens and the number of responses in Markdown; empty if the server counted none."""
-    if (usage := effort.usage) is None:
+    if (usage := stats.usage) is None:
         return ""
     counts = _(
         "{input} tokens in, {cached} of them cached; {output} out, {reasoning} of them reasoning",
@@ -94,28 +94,29 @@ def in_full(effort: RunStats) -> str:
         output=f"{usage.output:,}",
         reasoning=f"{usage.reasoning:,}",
     )
-    if effort.rounds < 2:
+    if stats.rounds < 2:
         return counts
-    return _("{counts} in {rounds} responses", counts=counts, rounds=effort.rounds)
+    return _("{counts} in {rounds} responses", counts=counts, rounds=stats.rounds)
 
 
-def in_time(seconds: float | None, tenths: bool = True) -> str:
+def format_duration(seconds: float | None, tenths: bool = True) -> str:
     """Return ``3.2 s``, ``48 s`` or ``2 min 5 s``; empty if unknown."""
     if seconds is None:
         return ""
     if tenths and seconds < 9.95:
         return _("{seconds} s", seconds=f"{seconds:.1f}")
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, left = divmod(round(seconds), 60)
     if not minutes:
-        return _("{seconds} s", seconds=rest)
-    return _("{minutes} min {seconds} s", minutes=minutes, seconds=rest)
+        return _("{seconds} s", seconds=left)
+    return _("{minutes} min {seconds} s", minutes=minutes, seconds=left)
 
 
-def _rated(rating: Feedback | None) -> str:
-    if rating is None:
+def _format_feedback(feedback: Feedback | None) -> str:
+    """Return a thumb and the beginning of the comment in Markdown; empty without feedback."""
+    if feedback is None:
         return ""
-    comment = " ".join(rating.comment.split())
+    comment = " ".join(feedback.comment.split())
     shown = comment if len(comment) <= 80 else comment[:79] + "…"
-    return f":material/thumb_{'up' if rating.good else 'down'}:" + (
+    return f":material/thumb_{'up' if feedback.good else 'down'}:" + (
         f" {escape_markdown(shown)}" if shown else ""
     )

@@ -1,9 +1,6 @@
-"""What the tools of the server's own did, as a person sees it: an expander for each, and its pictures.
+"""Calls of the server's own tools, such as web search: an expander for each, and the images that it generated.
 
-Not here: functions of ours (``steps.py``), sources (``citations.py``), or how a server tells it
-(``backends/responses_hosted.py``).
-
-The one rule: what a server or a model wrote is shown as data, and nothing is loaded from an address.
+Text from a server or a model is shown as data, and nothing is loaded from a URL.
 """
 
 import base64
@@ -13,7 +10,14 @@ import streamlit as st
 from assistant.events import HostedCall, HostedDelta, HostedKind
 from assistant.markdown.escape import escape_markdown
 from assistant.markdown.links import url_host
-from assistant.ui.chat.tool_call import LABEL_LENGTH, SHOWN_LENGTH, indented, label_of, newest_of, parsed
+from assistant.ui.chat.tool_call import (
+    MAX_SHOWN_CHARS,
+    call_label,
+    format_json,
+    latest_part,
+    parse_json,
+    shorten,
+)
 from assistant.ui.chat.views import draw_view
 from assistant.ui.language import _
 from assistant.ui.streamlit_private import Expander, ExpanderState
@@ -22,84 +26,84 @@ _LANGUAGES: dict[HostedKind, str | None] = {"code_interpreter": "python", "mcp":
 _STATES: dict[str, ExpanderState] = {"running": "running", "done": "complete", "failed": "error"}
 
 
-class HostedSteps:
-    """The expanders of the hosted calls of one answer; each is updated in place."""
+class HostedCallViews:
+    """The hosted calls of one answer."""
 
     def __init__(self, key: str) -> None:
         self._key = key
         self._count = 0
-        self._running: dict[str, HostedStep] = {}  # those that go on, by call id
+        self._running: dict[str, HostedCallView] = {}  # by call id
 
     def show(self, call: HostedCall) -> None:
-        """Show what is known of a call."""
-        step = self._running.pop(call.call_id, None)
-        if step is None:
+        """Draw a call, or update it in place."""
+        view = self._running.pop(call.call_id, None)
+        if view is None:
             self._count += 1
-            step = HostedStep(f"{self._key}-{self._count}", call)
+            view = HostedCallView(f"{self._key}-{self._count}", call)
         if call.state == "running":
-            self._running[call.call_id] = step
-        step.show(call)
+            self._running[call.call_id] = view
+        view.show(call)
 
-    def write(self, piece: HostedDelta) -> None:
-        """Show more of what a call is asked, while the model writes it."""
-        if step := self._running.get(piece.call_id):
-            step.write(piece.text)
+    def write(self, delta: HostedDelta) -> None:
+        """Show more of a call's input while the model writes it."""
+        if view := self._running.get(delta.call_id):
+            view.write(delta.text)
 
     def abandon(self) -> None:
-        """Show that nobody waits any more for what goes on."""
-        for step in self._running.values():
-            step.abandon()
+        """Show that the calls in progress were stopped."""
+        for view in self._running.values():
+            view.abandon()
         self._running = {}
 
 
-class HostedStep:
-    """The expander of one hosted call, and below it the pictures it made; drawn where it is made."""
+class HostedCallView:
+    """The expander of one hosted call and the images below it, drawn in the current container."""
 
     def __init__(self, key: str, call: HostedCall) -> None:
         self._key = key
         self._call = call
-        self._asked_so_far = ""
+        self._input_text = ""
         place = st.container(gap="xsmall")
         with place:
             self._expander = Expander(key, _label(call), "step")
-            self._pictures = st.empty()
-        self._asked = self._expander.body.empty()
-        self._came = self._expander.body.empty()
+            self._images = st.empty()
+        self._input = self._expander.body.empty()
+        self._output = self._expander.body.empty()
 
     def show(self, call: HostedCall) -> None:
         self._call = call
         label = _label(call) + (f" · {_('failed')}" if call.state == "failed" else "")
         self._expander.update(label, _STATES[call.state])
-        self._asked_so_far = call.asked
+        self._input_text = call.asked
         if call.asked:
-            self._asked.code(_shown(call), language=_LANGUAGES.get(call.kind), wrap_lines=True)
+            self._input.code(_format_input(call), language=_LANGUAGES.get(call.kind), wrap_lines=True)
         if call.output:
-            with self._came.container():
+            with self._output.container():
                 _draw_output(call)
         if call.views:
-            with self._pictures.container():
+            with self._images.container():
                 for number, view in enumerate(call.views):
                     if call.state != "running":
                         draw_view(view, f"{self._key}-{number}")
-                    elif view.kind == "image":  # so far
+                    elif view.kind == "image":  # a preview
                         st.image(base64.b64decode(view.content), width="stretch")
 
     def write(self, text: str) -> None:
-        self._asked_so_far += text
+        self._input_text += text
         language = _LANGUAGES.get(self._call.kind)
-        self._asked.code(newest_of(self._asked_so_far), language=language, wrap_lines=True)
+        self._input.code(latest_part(self._input_text), language=language, wrap_lines=True)
 
     def abandon(self) -> None:
         self._expander.update(f"{_label(self._call)} · {_('stopped')}", "error")
 
 
-def in_progress(call: HostedCall) -> str:
-    """What happens now, in words; after a call has ended, the model thinks."""
-    return _words(call) if call.state == "running" else _("Thinking")
+def status_of(call: HostedCall) -> str:
+    """Return what happens now, for the status line; after a call has ended, the model thinks."""
+    return _title(call) if call.state == "running" else _("Thinking")
 
 
-def _words(call: HostedCall) -> str:
-    """What a call does, or did, in a few words."""
+def _title(call: HostedCall) -> str:
+    """Return what a call does, or did, in a few words."""
     running = call.state == "running"
     match call.kind, call.name:
         case "web_search", "open_page":
@@ -118,29 +122,26 @@ def _words(call: HostedCall) -> str:
 
 
 def _label(call: HostedCall) -> str:
-    """The words, and with which queries or arguments; nothing in it is read as Markdown."""
+    """Return the title with the queries or arguments, in escaped Markdown."""
     if call.kind == "mcp" and call.state != "running" and call.asked:
-        return label_of(call.name, call.asked)
-    inside = ""
+        return call_label(call.name, call.asked)
+    query = ""
     if call.kind not in ("code_interpreter", "mcp") and call.name != "open_page":
-        inside = call.asked
-    inside = " ".join(inside.split())
-    if len(inside) > LABEL_LENGTH:
-        inside = inside[: LABEL_LENGTH - 1] + "…"
-    return f"**{escape_markdown(_words(call))}**" + (f" {escape_markdown(inside)}" if inside else "")
+        query = shorten(call.asked)
+    return f"**{escape_markdown(_title(call))}**" + (f" {escape_markdown(query)}" if query else "")
 
 
-def _shown(call: HostedCall) -> str:
-    value = parsed(call.asked) if call.kind == "mcp" else None
-    text = indented(value) if isinstance(value, dict) else call.asked
-    return text[:SHOWN_LENGTH]
+def _format_input(call: HostedCall) -> str:
+    value = parse_json(call.asked) if call.kind == "mcp" else None
+    text = format_json(value) if isinstance(value, dict) else call.asked
+    return text[:MAX_SHOWN_CHARS]
 
 
 def _draw_output(call: HostedCall) -> None:
     if call.state == "failed":
-        st.error(escape_markdown(call.output[:SHOWN_LENGTH]))
+        st.error(escape_markdown(call.output[:MAX_SHOWN_CHARS]))
         return
-    value = parsed(call.output)
+    value = parse_json(call.output)
     is_json = isinstance(value, dict | list)
-    text = indented(value) if is_json else call.output
-    st.code(text[:SHOWN_LENGTH], language="json" if is_json else None, wrap_lines=True)
+    text = format_json(value) if is_json else call.output
+    st.code(text[:MAX_SHOWN_CHARS], language="json" if is_json else None, wrap_lines=True)

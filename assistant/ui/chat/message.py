@@ -40,9 +40,9 @@ def _draw_user_message(session: ChatSession, position: int) -> None:
 def _draw_answer(place: DeltaGenerator, session: ChatSession, position: int) -> None:
     is_newest = position == len(session.history) - 1
     below = cache(place.empty)
-    answer = AnswerPlace(session, position, below, is_newest)
+    answer_place = AnswerPlace(session, position, below, is_newest)
     with place.container():
-        chunks = answer_chunks([list(session.history[position].events())], answer)
+        chunks = answer_chunks([list(session.history[position].events())], answer_place)
         for is_text, group in groupby(chunks, lambda chunk: isinstance(chunk, str)):
             if is_text:  # the pieces of one block
                 st.markdown("".join(chunk for chunk in group if isinstance(chunk, str)))

@@ -4,33 +4,35 @@ from streamlit.delta_generator import DeltaGenerator
 
 from assistant.markdown.block_splitter import BlockSplitter
 from assistant.markdown.sanitizer import MarkdownSanitizer
-from assistant.ui.chat.footer import in_time
+from assistant.ui.chat.footer import format_duration
 from assistant.ui.language import _
 from assistant.ui.streamlit_private import Expander
 
 
 class ReasoningBlock:
-    """The quiet block that holds what a model shows of its reasoning."""
+    """The block of one reasoning, drawn in the current container."""
 
     def __init__(self, key: str) -> None:
         self._expander = Expander(key, f":shimmer[{_('Reasoning')}]", "compact")
         self._body = self._expander.body.container()
-        self._prose, self._blocks = MarkdownSanitizer(), BlockSplitter()
-        self._block: DeltaGenerator | None = None  # the one that grows
-        self._text = ""  # of that block
+        self._sanitizer, self._splitter = MarkdownSanitizer(), BlockSplitter()
+        self._block: DeltaGenerator | None = None  # the last one, which grows
+        self._text = ""  # of the last block
 
     def add(self, text: str) -> None:
-        for piece in self._blocks.feed(self._prose.feed(text)):
+        """Draw more of the reasoning."""
+        for piece in self._splitter.feed(self._sanitizer.feed(text)):
             self._draw(piece)
 
     def end(self, seconds: float | None) -> None:
-        for piece in self._blocks.feed(self._prose.flush()):
+        """Draw the last of it, and how long it took."""
+        for piece in self._splitter.feed(self._sanitizer.flush()):
             self._draw(piece)
-        self._draw(self._blocks.flush())
-        took = _("Reasoning")
+        self._draw(self._splitter.flush())
+        title = _("Reasoning")
         if seconds:
-            took = _("Reasoned for {time}", time=in_time(max(1.0, seconds), tenths=False))
-        self._expander.update(took, "complete")
+            title = _("Reasoned for {time}", time=format_duration(max(1.0, seconds), tenths=False))
+        self._expander.update(title, "complete")
 
     def _draw(self, piece: str | None) -> None:
         if piece is None:

@@ -1,8 +1,6 @@
-"""A function call as a person sees it: one expander from the first letter of its arguments to its result.
+"""A function call: one expander, from the first character of its arguments to its result.
 
-Not here: the answer around it (``chat.py``).
-
-The one rule: what a model or a function wrote is shown as data, never as Markdown or HTML.
+Text from a model or a function is shown as data, never as Markdown or HTML.
 """
 
 import json
@@ -21,13 +19,15 @@ from assistant.ui.chat.views import draw_view
 from assistant.ui.language import _
 from assistant.ui.streamlit_private import Expander
 
-LABEL_LENGTH = 60
-SHOWN_LENGTH = 20_000
-"""Characters of one output that are sent to the browser: everything in an expander is, open or not."""
-WRITING_LENGTH = 1_000
-"""Characters shown of arguments that are being written: all that is shown is sent again for every piece."""
+MAX_LABEL_CHARS = 60
 
-_ENDINGS: dict[Outcome, str] = {
+MAX_SHOWN_CHARS = 20_000
+"""Characters shown of one text; the content of a closed expander is sent to the browser, too."""
+
+MAX_GROWING_CHARS = 1_000
+"""Characters shown of arguments that are being written; all of them are sent again with every delta."""
+
+_OUTCOMES: dict[Outcome, str] = {
     "done": "",
     "failed": N_("failed"),
     "timeout": N_("timed out"),
@@ -39,59 +39,62 @@ _ENDINGS: dict[Outcome, str] = {
 
 
 class ToolCallView:
-    """The expander of one call; drawn where it is made, and updated in place."""
+    """The expander of one call, drawn in the current container and updated in place."""
 
     def __init__(self, name: str, key: str, arguments: str = "", session: ChatSession | None = None) -> None:
         self._name = name
         self._session = session
         self._key = key
         self._arguments = ""
-        self._decided = ""  # by a person, in words
+        self._decision_text = ""
         self._remote = False
-        self._expander = Expander(key, label_of(name, arguments), "step")
-        self._asked = self._expander.body.empty()
+        self._expander = Expander(key, call_label(name, arguments), "step")
+        self._arguments_code = self._expander.body.empty()
 
     def write(self, text: str) -> None:
-        """Show more of the arguments while the model writes them: their newest part, if they grow long."""
+        """Show more of the arguments while the model writes them; of long ones, the latest part."""
         self._arguments += text
         if text:
-            self._asked.code(newest_of(self._arguments), language="json", wrap_lines=True)
+            self._arguments_code.code(latest_part(self._arguments), language="json", wrap_lines=True)
 
-    def ask(self, arguments: str, remote: bool = False) -> None:
-        """Show the finished arguments; the function runs, or a ``remote`` server waits for leave to."""
+    def start(self, arguments: str, remote: bool = False) -> None:
+        """Show the complete arguments and that the call is running.
+
+        A ``remote`` call runs on another server after the user has allowed it.
+        """
         self._arguments, self._remote = arguments, remote
-        self._expander.update(label_of(self._name, arguments), "running")
-        if isinstance(value := parsed(arguments), dict) and value:
-            arguments = indented(value)
+        self._expander.update(call_label(self._name, arguments), "running")
+        if isinstance(value := parse_json(arguments), dict) and value:
+            arguments = format_json(value)
         arguments = arguments.strip() or "{}"
-        self._asked.code(arguments[:SHOWN_LENGTH], language="json", wrap_lines=True)
+        self._arguments_code.code(arguments[:MAX_SHOWN_CHARS], language="json", wrap_lines=True)
         with self._expander.body:
-            _offer_rest(arguments, f"{self._name} arguments", f"{self._key}-arguments", "json")
+            _draw_full_text(arguments, f"{self._name} arguments", f"{self._key}-arguments", "json")
 
     def wait(self) -> None:
-        """Show that the call waits for a person's decision."""
-        self._expander.update(f"{label_of(self._name, self._arguments)} · {_('needs approval')}", "waiting")
+        """Show that the call needs approval."""
+        self._expander.update(f"{call_label(self._name, self._arguments)} · {_('needs approval')}", "waiting")
 
     def decide(self, decision: Decision) -> None:
-        """Show what a person decided."""
+        """Show the user's decision with the result."""
         match decision:
             case CallApproved(_, arguments) if arguments:
-                self._decided = _("arguments edited by you")
-                self.ask(arguments)
+                self._decision_text = _("arguments edited by you")
+                self.start(arguments)
             case CallAnswered():
-                self._decided = _("result provided by you")
+                self._decision_text = _("result provided by you")
 
     def finish(self, result: ToolResult) -> None:
         """Show the result."""
-        label = label_of(self._name, self._arguments)
+        label = call_label(self._name, self._arguments)
         allowed = self._remote and result.outcome == "done"
         if allowed:
-            self._decided = _("allowed by you")
-        for remark in (self._decided, _(_ENDINGS[result.outcome]), _time(result.seconds)):
-            label += f" · {remark}" if remark else ""
+            self._decision_text = _("allowed by you")
+        for text in (self._decision_text, _(_OUTCOMES[result.outcome]), _duration(result.seconds)):
+            label += f" · {text}" if text else ""
         self._expander.update(label, "complete" if result.outcome == "done" else "error")
         with self._expander.body:
-            if not allowed:  # what came of it is shown when the remote server has run it
+            if not allowed:  # the result of a remote call arrives later, as a hosted call
                 draw_output(result, f"{self._name} output", f"{self._key}-output")
             if self._session and self._session.inspector_open:
                 st.button(
@@ -99,16 +102,16 @@ class ToolCallView:
                     key=f"{self._key}-events",
                     type="tertiary",
                     icon=":material/timeline:",
-                    on_click=_inspect,
+                    on_click=_show_events,
                     args=[self._session, result.call_id],
                 )
 
     def abandon(self) -> None:
-        """Show that the model never finished this call, or that nobody waits for its result."""
-        self._expander.update(f"{label_of(self._name, self._arguments)} · {_('stopped')}", "error")
+        """Show that the call was stopped before it had a result."""
+        self._expander.update(f"{call_label(self._name, self._arguments)} · {_('stopped')}", "error")
 
 
-def _inspect(session: ChatSession, call_id: str) -> None:
+def _show_events(session: ChatSession, call_id: str) -> None:
     """Show the events of a call in the inspector."""
     st.session_state[keys.SANDBOX_PANEL] = "run"
     session.inspected_call = call_id
@@ -116,7 +119,7 @@ def _inspect(session: ChatSession, call_id: str) -> None:
 
 
 def draw_output(result: ToolResult, name: str, key: str) -> None:
-    """Draw what came of a call; ``name`` is for a file of it, ``key`` for the widgets in it."""
+    """Draw a result. ``name`` names the file with its full text, ``key`` its widgets."""
     text = result.detail or result.output
     if result.views:
         for number, view in enumerate(result.views):
@@ -125,38 +128,38 @@ def draw_output(result: ToolResult, name: str, key: str) -> None:
         _draw_text(text, name, key)
         return
     if is_error_output(result.output):
-        words = json.loads(result.output)["error"]
-        if len(words) <= SHOWN_LENGTH:
-            st.error(escape_markdown(words))
+        message = json.loads(result.output)["error"]
+        if len(message) <= MAX_SHOWN_CHARS:
+            st.error(escape_markdown(message))
             if not result.detail:
                 return
         else:
-            text = result.detail or words  # the detail of long words is the whole of them
-    elif rows := _table(parsed(result.output)):
+            text = result.detail or message  # the detail contains a long message in full
+    elif rows := _table(parse_json(result.output)):
         st.dataframe(rows, hide_index=True)
         return
-    value = parsed(text)
+    value = parse_json(text)
     if isinstance(value, dict | list):
-        _draw_text(indented(value), name, key, "json")
+        _draw_text(format_json(value), name, key, "json")
     else:
         _draw_text(text, name, key)
 
 
 def _draw_text(text: str, name: str, key: str, language: str | None = None) -> None:
-    st.code(text[:SHOWN_LENGTH], language=language, wrap_lines=True)
-    _offer_rest(text, name, key, language)
+    st.code(text[:MAX_SHOWN_CHARS], language=language, wrap_lines=True)
+    _draw_full_text(text, name, key, language)
 
 
-def _offer_rest(text: str, name: str, key: str, language: str | None) -> None:
-    """Offer a text to be saved, if only its beginning is shown."""
-    if len(text) <= SHOWN_LENGTH:
+def _draw_full_text(text: str, name: str, key: str, language: str | None) -> None:
+    """Draw a download button for a text of which only the beginning is shown."""
+    if len(text) <= MAX_SHOWN_CHARS:
         return
-    st.caption(first_of(SHOWN_LENGTH, len(text)))
-    ending, mime = ("json", "application/json") if language == "json" else ("txt", "text/plain")
+    st.caption(truncation_notice(MAX_SHOWN_CHARS, len(text)))
+    extension, mime = ("json", "application/json") if language == "json" else ("txt", "text/plain")
     st.download_button(
         _("Save all"),
         text,
-        file_name=re.sub(r"\W+", "_", name) + f".{ending}",
+        file_name=re.sub(r"\W+", "_", name) + f".{extension}",
         mime=mime,
         key=f"{key}-download",
         on_click="ignore",
@@ -164,18 +167,18 @@ def _offer_rest(text: str, name: str, key: str, language: str | None) -> None:
     )
 
 
-def newest_of(text: str) -> str:
-    """Of a text that is being written, as much as is shown: all of it, or its newest part."""
-    return text if len(text) <= WRITING_LENGTH else f"… {text[-WRITING_LENGTH:]}"
+def latest_part(text: str) -> str:
+    """Return a growing text, or its latest part if it is long."""
+    return text if len(text) <= MAX_GROWING_CHARS else f"… {text[-MAX_GROWING_CHARS:]}"
 
 
-def first_of(shown: int, count: int) -> str:
-    """That this is the beginning of a text alone."""
+def truncation_notice(shown: int, count: int) -> str:
+    """Return a sentence that says how much of a text is shown."""
     return _("Showing the first {shown} of {count} characters.", shown=f"{shown:,}", count=f"{count:,}")
 
 
 def _table(value: Any) -> list[dict[str, Any]]:
-    """The rows of a list of flat objects, else nothing."""
+    """Return a list of flat objects as rows; empty for any other value."""
     if not isinstance(value, list) or not value:
         return []
     for row in value:
@@ -184,33 +187,36 @@ def _table(value: Any) -> list[dict[str, Any]]:
     return value
 
 
-def parsed(text: str) -> Any:
-    """What a text of JSON says; None for any other."""
+def parse_json(text: str) -> Any:
+    """Parse JSON; return None for any other text."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
 
 
-def indented(value: Any) -> str:
-    """A value as JSON for people to read."""
+def format_json(value: Any) -> str:
+    """Return a value as indented JSON."""
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
-def label_of(name: str, arguments: str) -> str:
-    """``name(first="argument", …)``, with nothing in it that is read as Markdown."""
-    value = parsed(arguments)
-    inside = "…" if not arguments else ""
+def call_label(name: str, arguments: str) -> str:
+    """Return ``name(first="argument", …)`` in escaped Markdown."""
+    value = parse_json(arguments)
+    text = "…" if not arguments else ""
     if isinstance(value, dict):
-        given = [(key, each) for key, each in value.items() if each is not None]
-        inside = ", ".join(f"{key}={json.dumps(each, ensure_ascii=False)}" for key, each in given)
-    inside = " ".join(inside.split())
-    if len(inside) > LABEL_LENGTH:
-        inside = inside[: LABEL_LENGTH - 1] + "…"
-    return f"**{escape_markdown(name)}**{escape_markdown(f'({inside})')}"
+        present = {key: item for key, item in value.items() if item is not None}
+        text = ", ".join(f"{key}={json.dumps(item, ensure_ascii=False)}" for key, item in present.items())
+    return f"**{escape_markdown(name)}**{escape_markdown(f'({shorten(text)})')}"
 
 
-def _time(seconds: float | None) -> str:
+def shorten(text: str) -> str:
+    """Return a text on one line, cut to the length of a label."""
+    text = " ".join(text.split())
+    return text if len(text) <= MAX_LABEL_CHARS else text[: MAX_LABEL_CHARS - 1] + "…"
+
+
+def _duration(seconds: float | None) -> str:
     if seconds is None:
         return ""
     if seconds < 0.0995:

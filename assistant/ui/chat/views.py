@@ -1,9 +1,7 @@
-"""What a function gave to be seen, drawn as what it is: tables, charts, maps, images, files and diagrams.
+"""Draw the views of a result: tables, charts, maps, images, files and diagrams.
 
-Not here: how a value becomes a view (``views.py``), or the expander around it (``steps.py``).
-
-The one rule: a view may come from a file that somebody imported. It is checked again here, it loads nothing
-from any address (a map alone: its ground, from Streamlit's provider), and if it cannot be drawn, it says so.
+A view may come from an imported file, so it is validated again before it is drawn. It loads nothing from a URL,
+except for the background of a map, which comes from Streamlit's provider.
 """
 
 import base64
@@ -26,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def draw_view(view: View, key: str) -> None:
-    """Draw a view; ``key`` is for the widgets in it."""
+    """Draw a view, or a sentence if it is damaged. ``key`` is the prefix of its widgets' keys."""
     try:
         match view.kind:
             case "table":
@@ -42,26 +40,26 @@ def draw_view(view: View, key: str) -> None:
                     view.name or None,
                     alt=view.name or _("An image"),
                 )
-                offer(data, view.name or "image.png", key)
+                draw_download(data, view.name or "image.png", key)
             case "file":
-                offer(base64.b64decode(view.content), view.name, key)
+                draw_download(base64.b64decode(view.content), view.name, key)
             case "diagram":
                 st.mermaid_chart(validate_diagram(view.content), alt=_("A diagram"))
     except ViewError as reason:
         st.caption(escape_markdown(_("Not shown: {why}", why=str(reason))))
-    except Exception:  # as many as there are ways to damage what was stored
-        log.exception("a view of the kind %s cannot be drawn", view.kind)
-        words = _("This {kind} cannot be shown.", kind=_(_KINDS[view.kind]))
-        st.caption(escape_markdown(words))
+    except Exception:  # a damaged file can raise anything
+        log.exception("cannot draw a view of kind %s", view.kind)
+        text = _("This {kind} cannot be shown.", kind=_(_KINDS[view.kind]))
+        st.caption(escape_markdown(text))
 
 
-def offer(data: bytes, name: str, key: str) -> None:
-    """Draw a button that saves these bytes as a file of this name."""
+def draw_download(data: bytes, name: str, key: str) -> None:
+    """Draw a button that saves these bytes under this name."""
     st.download_button(
         _("Save {name}", name=escape_markdown(name)),
         data,
         file_name=name,
-        mime="application/octet-stream",  # a browser that is told more might open it
+        mime="application/octet-stream",  # with a more specific type, a browser might open it
         key=f"{key}-download",
         on_click="ignore",
         icon=":material/download:",
@@ -70,7 +68,7 @@ def offer(data: bytes, name: str, key: str) -> None:
 
 def _draw_map(latitudes: Sequence[float], longitudes: Sequence[float]) -> None:
     points = {"latitude": latitudes, "longitude": longitudes}
-    st.map(points, zoom=_zoom(latitudes, longitudes), height=MAP_HEIGHT, alt=_("A map of points"))
+    st.map(points, zoom=_zoom(latitudes, longitudes), height=MAP_HEIGHT_PIXELS, alt=_("A map of points"))
 
 
 _KINDS: dict[ViewKind, str] = {
@@ -82,25 +80,26 @@ _KINDS: dict[ViewKind, str] = {
     "diagram": N_("diagram"),
 }
 
-MAP_HEIGHT = 300
+MAP_HEIGHT_PIXELS = 300
 
 
 def _zoom(latitudes: Sequence[float], longitudes: Sequence[float]) -> int:
-    """The closest look that has all points in it; Streamlit's own choice is for taller maps.
+    """Return the closest zoom level that shows all points; Streamlit's default is for taller maps.
 
-    The world is 512 pixels wide at 0, in Mercator's projection, and twice as wide with each step.
+    At level 0 the world is 512 pixels wide in Mercator's projection; each level doubles that.
     """
     north, south = (
-        math.asinh(math.tan(math.radians(max(-85, min(85, each)))))
-        for each in (max(latitudes), min(latitudes))
+        math.asinh(math.tan(math.radians(max(-85, min(85, latitude)))))
+        for latitude in (max(latitudes), min(latitudes))
     )
-    wide = math.radians(max(longitudes) - min(longitudes)) * 512 / math.tau
-    high = (north - south) * 512 / math.tau
-    room = min(MAP_HEIGHT / max(wide, 1e-6), 0.7 * MAP_HEIGHT / max(high, 1e-6))  # as wide on a phone
-    return max(0, min(13, math.floor(math.log2(room))))
+    width = math.radians(max(longitudes) - min(longitudes)) * 512 / math.tau
+    height = (north - south) * 512 / math.tau
+    # On a phone a map is as wide as it is high.
+    scale = min(MAP_HEIGHT_PIXELS / max(width, 1e-6), 0.7 * MAP_HEIGHT_PIXELS / max(height, 1e-6))
+    return max(0, min(13, math.floor(math.log2(scale))))
 
 
-_READ: dict[str, Callable[[Any], Any]] = {
+_PARSERS: dict[str, Callable[[Any], Any]] = {
     "date": date.fromisoformat,
     "datetime": datetime.fromisoformat,
     "number": lambda cell: float(cell) if isinstance(cell, str) else cell,  # "inf"
@@ -112,16 +111,19 @@ def _draw_table(table: dict[str, Any]) -> None:
     cells = zip(*rows, strict=True) if rows else ((),) * len(columns)
     st.dataframe(
         {
-            name: [cell if cell is None or kind not in _READ else _READ[kind](cell) for cell in column]
+            name: [cell if cell is None or kind not in _PARSERS else _PARSERS[kind](cell) for cell in column]
             for (name, kind), column in zip(columns, cells, strict=True)
         },
         hide_index=True,
         alt=_("A table"),
     )
     if table["count"] > len(rows) or table["width"] > len(columns):
-        words = N_(
-            "The first {rows} rows and {columns} columns of {all_rows} rows and {all_columns} columns."
+        st.caption(
+            _(
+                "The first {rows} rows and {columns} columns of {all_rows} rows and {all_columns} columns.",
+                rows=f"{len(rows):,}",
+                columns=f"{len(columns):,}",
+                all_rows=f"{table['count']:,}",
+                all_columns=f"{table['width']:,}",
+            )
         )
-        counts = len(rows), len(columns), table["count"], table["width"]
-        names = "rows", "columns", "all_rows", "all_columns"
-        st.caption(_(words, **{name: f"{each:,}" for name, each in zip(names, counts, strict=True)}))

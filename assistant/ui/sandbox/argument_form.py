@@ -13,7 +13,7 @@ import streamlit as st
 from assistant.markdown.escape import escape_markdown
 from assistant.tools.toolbox import Tool
 from assistant.ui import keys
-from assistant.ui.chat.tool_call import indented
+from assistant.ui.chat.tool_call import format_json
 from assistant.ui.language import _
 
 Json = dict[str, Any]
@@ -124,7 +124,7 @@ def _bound(part: Json, kind: type[int] | type[float], name: str) -> Any:
 
 
 def _draw_json(label: str, part: Json, root: Json, placeholder: str | None, options: Json) -> Any:
-    example = "" if placeholder else indented(_example(part, root))
+    example = "" if placeholder else format_json(_example(part, root))
     text = st.text_area(f"{label} :gray[(JSON)]", example, placeholder=placeholder, **options)
     if placeholder and not text.strip():
         return None

@@ -14,7 +14,7 @@ import streamlit as st
 from assistant.recordings.entries import Entry, entry_as_json
 from assistant.tools.results import replace_surrogates
 from assistant.ui import keys
-from assistant.ui.chat.tool_call import first_of
+from assistant.ui.chat.tool_call import truncation_notice
 from assistant.ui.language import _
 from assistant.ui.sandbox.event_rows import EventRow, EventRows
 from assistant.ui.state import state_of
@@ -173,4 +173,4 @@ def _draw_event(entries: Sequence[Entry], row: EventRow) -> None:
         st.json(text, expanded=2)
         return
     st.code(text[:MAX_JSON_CHARS], language="json", height=400)
-    st.caption(first_of(MAX_JSON_CHARS, len(text)))
+    st.caption(truncation_notice(MAX_JSON_CHARS, len(text)))

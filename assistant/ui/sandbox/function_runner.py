@@ -18,7 +18,7 @@ from assistant.tools.lint import (
 from assistant.tools.toolbox import Tool, Toolbox
 from assistant.ui import keys
 from assistant.ui.call_runner import run_call
-from assistant.ui.chat.tool_call import SHOWN_LENGTH, first_of, indented
+from assistant.ui.chat.tool_call import MAX_SHOWN_CHARS, format_json, truncation_notice
 from assistant.ui.chat.views import draw_view
 from assistant.ui.language import _, ngettext, translate
 from assistant.ui.sandbox.argument_form import draw_argument_form
@@ -96,9 +96,9 @@ def _draw_result(result: ToolResult) -> None:
         draw_view(view, keys.runner_view(number))
     if result.detail:
         st.caption(_("Details, not sent to the model"))
-        st.code(result.detail[:SHOWN_LENGTH], language=None, wrap_lines=True)
-        if len(result.detail) > SHOWN_LENGTH:
-            st.caption(first_of(SHOWN_LENGTH, len(result.detail)))
+        st.code(result.detail[:MAX_SHOWN_CHARS], language=None, wrap_lines=True)
+        if len(result.detail) > MAX_SHOWN_CHARS:
+            st.caption(truncation_notice(MAX_SHOWN_CHARS, len(result.detail)))
 
 
 def _outcome_text(outcome: Outcome, time: str) -> str:
@@ -115,7 +115,7 @@ def _outcome_text(outcome: Outcome, time: str) -> str:
 def _draw_schema(tool: Tool[..., Any], toolbox: Toolbox) -> None:
     schema = function_param(tool)
     with st.expander(_("Schema sent to the model"), key=keys.RUNNER_SCHEMA, icon=":material/data_object:"):
-        st.code(indented(schema), language="json", wrap_lines=True)
+        st.code(format_json(schema), language="json", wrap_lines=True)
     st.caption(
         _(
             "Adds about {tokens} tokens per request ({all} for all {count})",

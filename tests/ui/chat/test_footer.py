@@ -29,7 +29,7 @@ from assistant.storage.json_export import export_json, import_json
 from assistant.storage.serialization import message_as_json, message_from_json
 from assistant.storage.store import Store
 from assistant.tools.progress import MAX_PROGRESS_CHARS, progress, progress_listener
-from assistant.ui.chat.footer import in_full, in_short, in_time
+from assistant.ui.chat.footer import format_duration, full_stats, short_stats
 from tests.conftest import Connect
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, reasoning, text
@@ -158,13 +158,13 @@ def test_a_file_with_nonsense_about_an_answer_is_refused(name: str, value: Any) 
 
 
 def test_the_quiet_line_says_what_is_known() -> None:
-    assert in_short(EFFORT) == "gpt\\-6\\-luna · 3.2 s · 1,204 tokens"
-    assert in_full(EFFORT) == (
+    assert short_stats(EFFORT) == "gpt\\-6\\-luna · 3.2 s · 1,204 tokens"
+    assert full_stats(EFFORT) == (
         "1,000 tokens in, 800 of them cached; 204 out, 64 of them reasoning in 2 responses"
     )
-    assert (in_short(RunStats()), in_full(RunStats())) == ("", "")
-    assert in_short(RunStats(seconds=0.04)) == "0.0 s"
-    assert in_short(RunStats("**x** [a](http://b)", 1)) == "\\*\\*x\\*\\* \\[a\\]\\(http\\://b\\)"
+    assert (short_stats(RunStats()), full_stats(RunStats())) == ("", "")
+    assert short_stats(RunStats(seconds=0.04)) == "0.0 s"
+    assert short_stats(RunStats("**x** [a](http://b)", 1)) == "\\*\\*x\\*\\* \\[a\\]\\(http\\://b\\)"
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_the_quiet_line_says_what_is_known() -> None:
     [(None, ""), (0, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.7, "1 min 0 s"), (125.2, "2 min 5 s")],
 )
 def test_a_time_in_words(seconds: float | None, words: str) -> None:
-    assert in_time(seconds) == words
+    assert format_duration(seconds) == words
 
 
 def asked(status: str) -> Any:

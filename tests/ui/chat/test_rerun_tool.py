@@ -72,14 +72,14 @@ def test_only_what_may_end_otherwise_is_offered_to_be_run_again() -> None:
         ("fetch", failed("call_5", "timeout")),
     )
     page = AppTest.from_function(app, kwargs={"thread": thread, "log": []}).run()
-    assert [button.key for button in page.button] == ["again-conv_1-2-0-call_5"]
+    assert [button.key for button in page.button] == ["rerun-conv_1-2-0-call_5"]
 
 
 def test_the_page_offers_it_below_the_newest_answer_alone(open_page: Open) -> None:
     page = open_page()
     page.chat_input(key="prompt").set_value('calculate(expression="1/0")').run()
     assert not page.exception
-    offered = [button.label for button in page.button if str(button.key).startswith("again-")]
+    offered = [button.label for button in page.button if str(button.key).startswith("rerun-")]
     assert offered == ['Run **calculate**\\(expression="1/0"\\) again']
     page.chat_input(key="prompt").set_value("Hi").run()
-    assert [button for button in page.button if str(button.key).startswith("again-")] == []
+    assert [button for button in page.button if str(button.key).startswith("rerun-")] == []
