@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from assistant import cli
 from assistant.settings import VARIABLES, Settings
+from assistant.ui import keys
 from tests.docs.pages import PAGES, Snippet, snippets, snippets_in
 from tests.paths import ROOT
 
@@ -25,9 +27,18 @@ NEED_A_SERVER = (
 
 
 @snippets_in("python")
-def test_a_python_snippet_runs(snippet: Snippet, run_snippet: Callable[[Snippet], Any]) -> None:
+def test_a_python_snippet_runs(
+    snippet: Snippet, run_snippet: Callable[[Snippet], Any], tmp_path: Path
+) -> None:
     if snippet.heading in NEED_A_SERVER:
         ast.parse(snippet.code)  # test_guide.py runs it with a server
+    elif "import streamlit" in snippet.code:
+        script = tmp_path / "page.py"
+        script.write_text(snippet.code, "utf-8")
+        page = AppTest.from_file(str(script), default_timeout=20).run()
+        page = page.chat_input(key=keys.PROMPT).set_value('calculate(expression="6*7")').run()
+        assert [message.name for message in page.chat_message] == ["user", "assistant"]
+        assert not page.exception
     else:
         run_snippet(snippet)
 
