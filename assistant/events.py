@@ -170,14 +170,14 @@ HostedKind = Literal["web_search", "file_search", "code_interpreter", "image_gen
 class HostedCall:
     """The state of a hosted tool's call; a later event with the same id replaces it.
 
-    ``name`` is the remote tool's, for ``mcp``. ``asked`` is the input: queries, code, a prompt or arguments.
+    ``name`` is the remote tool's, for ``mcp``. ``input`` is a query, code, a prompt or arguments.
     ``output`` is the result as text; the ``views`` are for the user.
     """
 
     call_id: str
     kind: HostedKind
     name: str = ""
-    asked: str = ""
+    input: str = ""
     output: str = ""
     state: Literal["running", "done", "failed"] = "running"
     views: tuple[View, ...] = field(default=(), metadata={"recorded": False})

@@ -1,9 +1,7 @@
-"""Messages and their parts: what a thread remembers of who said what.
+"""Messages and their parts. History is a fold of events.
 
-Not here: a server's items (a backend keeps those in ``Thread.backend_state``) or anything about drawing.
-
-The one rule: history is a fold of events. ``Message.add`` folds an event in, and ``Message.events`` says
-the message again as events, so that a stored answer and a live one are drawn by the same code.
+``Message.add`` folds an event in, and ``Message.events`` returns events that produce the message, so that stored and
+live answers are drawn by the same code. The items of a server are in ``Thread.backend_state``.
 """
 
 import base64
@@ -48,21 +46,21 @@ from assistant.tagged_union import TaggedUnion
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Markdown, as the person typed it or the model wrote it."""
+    """Text of the user, as typed, or Markdown of the model."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The model's words on why it will not answer."""
+    """The model's reason for refusing to answer."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Reasoning:
-    """What the model showed of its reasoning, and how long it took; that takes no part in equality."""
+    """What the model disclosed of its reasoning, and how long it took; comparisons ignore the time."""
 
     text: str
     seconds: float | None = field(default=None, compare=False)
@@ -70,16 +68,16 @@ class Reasoning:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """A note to the person about the thread itself."""
+    """A note to the user about the thread itself."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Attachment:
-    """An image or a file that a person put beside their words; ``data`` is its bytes in base64.
+    """An image or a file that the user attached; ``data`` is its bytes in base64.
 
-    ``media_type`` is found from the bytes, see ``uploads.py``.
+    ``media_type`` is detected from the bytes, see ``uploads.py``.
     """
 
     name: str
@@ -91,12 +89,12 @@ class Attachment:
 
     @property
     def is_image(self) -> bool:
-        """Whether it can be seen."""
+        """Whether it is an image."""
         return self.media_type.startswith("image/")
 
     @property
     def is_text(self) -> bool:
-        """Whether any model can read it, as a part of the message."""
+        """Whether it can be sent to any model, as text."""
         return self.media_type == "text/plain"
 
     @property
@@ -106,12 +104,12 @@ class Attachment:
 
     @property
     def url(self) -> str:
-        """All of it, as a data URL (RFC 2397)."""
+        """The attachment as a data URL (RFC 2397)."""
         return f"data:{self.media_type};base64,{self.data}"
 
     @property
     def digest(self) -> str:
-        """A short name for these very bytes."""
+        """A short hash that identifies the bytes."""
         return hashlib.sha256(self.data.encode()).hexdigest()[:24]
 
 
@@ -119,22 +117,22 @@ class Attachment:
 class Call:
     """A function call and, once there is one, its result.
 
-    ``asked`` is false while the model is still writing it, and stays so if the round never ended well:
-    such a call was never run and is unknown to the server. ``arguments`` are the model's, also where the
-    ``decision`` of a person, if one was asked for, has others. With a ``server`` it is a remote server's.
+    ``complete`` is false while the model is writing the call, and stays false if the round does not end well: such a
+    call is never run, and the server does not know it. ``arguments`` are the model's, even if the user's
+    ``decision`` replaces them. ``server`` is the name of the remote server that runs the call, if there is one.
     """
 
     call_id: str
     name: str
     arguments: str
     round: int
-    asked: bool = True
+    complete: bool = True
     result: ToolResult | None = None
     decision: Annotated[Decision, TaggedUnion] | None = None
     server: str = field(default="", metadata={"sparse": True})
 
 
-# Halves of surrogate pairs have no UTF-8; control characters, NUL above all, break servers and databases.
+# Lone surrogates cannot be encoded in UTF-8; control characters, above all NUL, break servers and databases.
 UNSENDABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 Part = Text | Attachment | Refusal | Reasoning | Remark | Call | HostedCall | Citation
@@ -150,9 +148,9 @@ class Feedback:
 
 @dataclass(slots=True)
 class Message:
-    """One side's turn: a person's text, or everything an answer was made of, over all its rounds.
+    """A message of the user, or an answer with the parts of all its rounds.
 
-    ``stats`` and ``feedback`` are about the message, not part of it; they are ignored in comparisons.
+    Comparisons ignore ``stats`` and ``feedback``, which are about the message.
     """
 
     role: Literal["user", "assistant"]
@@ -165,23 +163,23 @@ class Message:
 
     @classmethod
     def from_user(cls, text: str, attachments: Iterable[Attachment] = ()) -> "Message":
-        """The message of a person who typed this text; what cannot be sent is replaced by ``\ufffd``."""
+        """Return a message of the user; characters that cannot be sent become ``\ufffd``."""
         return cls("user", [Text(UNSENDABLE.sub("\ufffd", text)), *attachments], RunCompleted())
 
     @property
     def text(self) -> str:
-        """All of the message's text, its blocks separated by a blank line."""
+        """The text of the message; blank lines separate its blocks."""
         return "\n\n".join(part.text for part in self.parts if isinstance(part, Text))
 
     @property
     def attachments(self) -> list[Attachment]:
-        """What the person put beside the text."""
+        """The files and images that the user attached."""
         return [part for part in self.parts if isinstance(part, Attachment)]
 
     @property
     def calls(self) -> list[Call]:
-        """The calls of rounds that ended well, in the order in which they were asked."""
-        return [part for part in self.parts if isinstance(part, Call) and part.asked]
+        """The calls of rounds that ended well, in the model's order."""
+        return [part for part in self.parts if isinstance(part, Call) and part.complete]
 
     @property
     def open_calls(self) -> list[Call]:
@@ -189,61 +187,61 @@ class Message:
         return [call for call in self.calls if call.result is None]
 
     @property
-    def unfinished(self) -> list[Part]:
-        """What was said in the last round, if that asked for nothing yet."""
-        asked = [index for index, part in enumerate(self.parts) if isinstance(part, Call) and part.asked]
-        return self.parts[asked[-1] + 1 :] if asked else self.parts[:]
+    def unfinished_parts(self) -> list[Part]:
+        """The parts after the last complete call: those of the last round, unless it made calls."""
+        calls = [index for index, part in enumerate(self.parts) if isinstance(part, Call) and part.complete]
+        return self.parts[calls[-1] + 1 :] if calls else self.parts[:]
 
     @property
     def is_empty(self) -> bool:
-        """Whether an answer ended before it said anything."""
+        """Whether this is an answer without content."""
         return self.role == "assistant" and not self.parts
 
     def add(self, event: Event) -> None:
-        """Fold one event in; whatever comes after the ending is ignored."""
+        """Fold one event in; events after the ending are ignored."""
         if self.ending is not None:
             return
         match event:
             case TextDelta(text):
-                self._grow(Text, text)
+                self._append_text(Text, text)
             case RefusalDelta(text):
-                self._grow(Refusal, text)
+                self._append_text(Refusal, text)
             case ReasoningDelta(text):
-                self._grow(Reasoning, text)
+                self._append_text(Reasoning, text)
             case ReasoningEnded(seconds):
                 self._time_reasoning(seconds)
             case TextBreak():
                 self._break = True
             case ToolCallDelta(call_id, name, text):
-                draft = self._find(call_id)
+                draft = self._find_call(call_id)
                 if draft is None or draft.round != self._round:
-                    draft = Call(call_id, name, "", self._round, asked=False)
-                self._put(replace(draft, arguments=draft.arguments + text))
+                    draft = Call(call_id, name, "", self._round, complete=False)
+                self._put_call(replace(draft, arguments=draft.arguments + text))
             case ToolCall(call_id, name, arguments, server):
-                self._put(Call(call_id, name, arguments, self._round, server=server))
+                self._put_call(Call(call_id, name, arguments, self._round, server=server))
             case CallApproved(call_id) | CallDenied(call_id) | CallAnswered(call_id):
-                call = self._find(call_id)
-                if call is not None and call.asked and call.result is None:
-                    self._put(replace(call, decision=event))
+                call = self._find_call(call_id)
+                if call is not None and call.complete and call.result is None:
+                    self._put_call(replace(call, decision=event))
             case ToolResult():
-                self.answer(event)
+                self.add_result(event)
             case HostedCall(call_id):
-                if (running := self._running(call_id)) is None:
+                if (running := self._find_running(call_id)) is None:
                     self.parts.append(event)
                 else:
                     self.parts[running[0]] = event
             case HostedDelta(call_id, text):
-                if (running := self._running(call_id)) is not None:
+                if (running := self._find_running(call_id)) is not None:
                     index, call_so_far = running
-                    self.parts[index] = replace(call_so_far, asked=call_so_far.asked + text)
+                    self.parts[index] = replace(call_so_far, input=call_so_far.input + text)
             case Citation():
                 self.parts.append(event)
             case RoundStarted(number, resumed):
                 self._round, self._break = number, not resumed
             case RoundEnded(model, usage):
                 self.stats = self.stats.with_response(model, usage)
-                # What was being written but is not among the finished calls was not meant to be asked.
-                self.parts = [p for p in self.parts if not isinstance(p, Call) or p.asked]
+                # A draft that is not among the round's complete calls was abandoned by the model.
+                self.parts = [p for p in self.parts if not isinstance(p, Call) or p.complete]
             case Note(text):
                 self.parts.append(Remark(text))
             case ThreadOpened() | ToolProgress():
@@ -251,24 +249,24 @@ class Message:
             case RunCompleted() | RunPaused() | RunStopped() | RunFailed():
                 self.ending = event
 
-    def answer(self, result: ToolResult) -> None:
-        """Give a call its result, also after the message has ended; a second result is ignored."""
-        call = self._find(result.call_id)
-        if call is not None and call.asked and call.result is None:
-            self._put(replace(call, result=result))
+    def add_result(self, result: ToolResult) -> None:
+        """Add the result of a call, even after the message has ended; a second result is ignored."""
+        call = self._find_call(result.call_id)
+        if call is not None and call.complete and call.result is None:
+            self._put_call(replace(call, result=result))
 
     def events(self) -> Iterator[Event]:
-        """Say the message again, as the events it could have been folded from."""
+        """Yield events from which this message could have been folded."""
         before: Part | None = None
         round_number = 0
         for index, part in enumerate(self.parts):
             if isinstance(part, Citation):
-                continue  # said with the text before it
+                continue  # yielded with the text before it
             if isinstance(part, Text | Refusal | Reasoning) and type(part) is type(before):
                 yield TextBreak()
             match part:
                 case Text(text):
-                    yield from _cited(text, self.parts[index + 1 :])
+                    yield from _text_events(text, self.parts[index + 1 :])
                 case Refusal(text):
                     yield RefusalDelta(text)
                 case Reasoning(text, seconds):
@@ -279,11 +277,11 @@ class Message:
                     yield Note(text)
                 case HostedCall():
                     yield part
-                case Call(call_id, name, arguments, number, asked, result, decision, server):
+                case Call(call_id, name, arguments, number, complete, result, decision, server):
                     if number != round_number:
                         round_number = number
                         yield RoundStarted(number)
-                    if asked:
+                    if complete:
                         yield ToolCall(call_id, name, arguments, server)
                     else:
                         yield ToolCallDelta(call_id, name, arguments)
@@ -295,10 +293,10 @@ class Message:
         if self.ending is not None:
             yield self.ending
 
-    def _grow(self, kind: type[Text] | type[Refusal] | type[Reasoning], text: str) -> None:
+    def _append_text(self, kind: type[Text] | type[Refusal] | type[Reasoning], text: str) -> None:
         index = len(self.parts) - 1
         while index >= 0 and kind is Text and isinstance(self.parts[index], Citation):
-            index -= 1  # the text goes on after its sources
+            index -= 1  # the text continues after its sources
         last = self.parts[index] if index >= 0 else None
         if isinstance(last, kind) and not self._break:
             self.parts[index] = kind(last.text + text)
@@ -307,30 +305,30 @@ class Message:
         self._break = False
 
     def _time_reasoning(self, seconds: float) -> None:
-        """Note how long the newest reasoning took; something else may follow it already."""
+        """Set the time of the newest reasoning, which may not be the last part."""
         for index in range(len(self.parts) - 1, -1, -1):
             part = self.parts[index]
             if isinstance(part, Reasoning):
                 self.parts[index] = replace(part, seconds=seconds)
                 return
 
-    def _find(self, call_id: str) -> Call | None:
-        """The newest call by this id: a server may use an id again in a later round."""
+    def _find_call(self, call_id: str) -> Call | None:
+        """Return the newest call with this id; a server may repeat an id in a later round."""
         for part in reversed(self.parts):
             if isinstance(part, Call) and part.call_id == call_id:
                 return part
         return None
 
-    def _running(self, call_id: str) -> tuple[int, HostedCall] | None:
-        """Where the newest hosted call by this id stands, if it goes on; a server may use an id again."""
+    def _find_running(self, call_id: str) -> tuple[int, HostedCall] | None:
+        """Return the newest hosted call with this id and its index if it is running."""
         for index in range(len(self.parts) - 1, -1, -1):
             part = self.parts[index]
             if isinstance(part, HostedCall) and part.call_id == call_id:
                 return (index, part) if part.state == "running" else None
         return None
 
-    def _put(self, call: Call) -> None:
-        """Replace the newest call by this id, or append it when it belongs to a new round."""
+    def _put_call(self, call: Call) -> None:
+        """Replace the call with this id in the same round, or append it."""
         for index in range(len(self.parts) - 1, -1, -1):
             part = self.parts[index]
             if isinstance(part, Call) and part.call_id == call.call_id and part.round == call.round:
@@ -339,15 +337,15 @@ class Message:
         self.parts.append(call)
 
 
-def _cited(text: str, after: list[Part]) -> Iterator[Event]:
-    """A text with its sources, which stand right after it, each where it belongs."""
-    said = 0
-    citations = list(takewhile(lambda part: isinstance(part, Citation), after))
-    for citation in sorted(cast("list[Citation]", citations), key=lambda each: each.at):
-        at = min(max(said, citation.at), len(text))
-        if at > said:
-            yield TextDelta(text[said:at])
-        said = at
+def _text_events(text: str, next_parts: list[Part]) -> Iterator[Event]:
+    """Yield a text with its sources, the citations at the start of ``next_parts``, at their positions."""
+    position = 0
+    citations = list(takewhile(lambda part: isinstance(part, Citation), next_parts))
+    for citation in sorted(cast("list[Citation]", citations), key=lambda citation: citation.at):
+        at = min(max(position, citation.at), len(text))
+        if at > position:
+            yield TextDelta(text[position:at])
+        position = at
         yield citation
-    if text[said:] or not said:
-        yield TextDelta(text[said:])
+    if text[position:] or not position:
+        yield TextDelta(text[position:])

@@ -432,7 +432,7 @@ class ChatSession:
         except (ThreadBusy, StoreError) as error:
             self.notices.append(N_("The chat was not deleted. {why}", why=error.text))
             return
-        for branch in thread.each_branch():
+        for branch in thread.all_branches():
             try:
                 self.backend.delete_thread(branch)
             except BackendError as error:

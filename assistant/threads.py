@@ -1,9 +1,7 @@
-"""A thread: an id, the messages so far, its other branches, and what a backend remembers about it.
+"""A thread: its id, messages and branches, and the state that a backend keeps with it.
 
-Not here: keeping threads beyond the process (a store does that) or talking to a server.
-
-The one rule: our transcript is the truth. A backend reconciles the server's memory to it; so each branch has
-notes of its own, and what a server keeps of one branch is never added to by another.
+The messages are the truth, and a backend reconciles the server's copy to them. Each branch has a backend state of its
+own, so that one branch never adds to the server's copy of another.
 """
 
 import secrets
@@ -16,19 +14,19 @@ from assistant.messages import Call, Message
 
 
 def unguessable_id(kind: str = "thread") -> str:
-    """An id for a thread, or for something else, that no server names."""
+    """Return a random id, such as ``thread_…``, for what has no id from a server."""
     return f"{kind}_{secrets.token_hex(16)}"
 
 
 Branches = dict[int, dict[int, "Branch"]]
-"""The ways on that are not open: by the position of the message where they begin, and by their number."""
+"""Branches that are not open, by the position of their first message and by their number."""
 
 
 @dataclass(slots=True)
 class Branch:
-    """One way on that is not open: its messages, the backend's notes, and the branches inside of it.
+    """A branch that is not open: its messages, backend state and inner branches.
 
-    The positions inside are those of the thread, as if this branch were open.
+    Positions count from the start of the thread, as if this branch were open.
     """
 
     messages: list[Message]
@@ -41,14 +39,14 @@ class Thread:
     """One conversation.
 
     Attributes:
-        id: What the address of the page names; empty until the server has given one.
-        messages: Everything that was said on the open branch, oldest first.
-        title: What it is called, where a person or an import gave it a name.
-        backend_state: The backend's own notes and items, JSON-able, read and written by that backend alone.
-        version: How often it had been kept when it was last written or read here; a store's business.
-        branches: What else was said, in branches that can be opened.
-        moved: The first position at which it has branched or switched since it was kept; a store's business.
-        owner: The id of the person whose thread it is; empty where nobody signs in.
+        id: The id in the page's URL; empty until the server has assigned one.
+        messages: The messages of the open branch, oldest first.
+        backend_state: Values for JSON that only the backend reads and writes.
+        title: The title from the user or an import; empty if there is none.
+        version: The number of saves when it was last loaded or saved here; for the store.
+        branches: The branches that are not open.
+        dirty_from: The first position at which it has branched or switched since the last save; for the store.
+        owner: The id of the user whose thread it is; empty without sign-in.
     """
 
     id: str = ""
@@ -62,74 +60,73 @@ class Thread:
 
     @property
     def cursor(self) -> list[int]:
-        """How far the thread goes: the number of its messages, and of the parts of the last of them."""
+        """The number of messages, and of parts in the last one: it grows with the thread."""
         return [len(self.messages), len(self.messages[-1].parts) if self.messages else 0]
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether its last answer has no ending: a run is at it, or was, in a process that is gone."""
+        """Whether the last answer has no ending: a run is writing it, or its process is gone."""
         return bool(self.messages) and self.messages[-1].ending is None
 
     @property
     def is_paused(self) -> bool:
-        """Whether its last answer waits for a person's decision on calls that are open."""
+        """Whether the last answer waits for the user's decision on open calls."""
         return bool(self.messages) and isinstance(self.messages[-1].ending, RunPaused)
 
     def open_calls(self) -> list[Call]:
-        """The calls that were asked and have no result: a pause, a stop, a crash or an approval.
+        """Return the calls without a result, after a pause, a stop or a crash.
 
-        Every one needs a result before a model can be asked anything else: a server refuses what comes
-        first with "No tool output found for function call …".
+        Each needs a result before the next request; otherwise a server refuses that with "No tool output found for
+        function call …".
         """
         return [call for message in self.messages for call in message.open_calls]
 
     def close_open_calls(self, result: Callable[[str], ToolResult]) -> None:
-        """Give every open call the result that ``result`` makes for its id."""
+        """Add a result to every open call: what ``result`` returns for its id."""
         for message in self.messages:
             for call in message.open_calls:
-                message.answer(result(call.call_id))
+                message.add_result(result(call.call_id))
 
-    def choice(self, position: int) -> tuple[int, int]:
-        """Which of the ways on at this position is open, counted from 0, and how many there are."""
+    def branch_at(self, position: int) -> tuple[int, int]:
+        """Return the number of the open branch at this position, from 0, and how many branches there are."""
         others = self.branches.get(position, {})
         return next(number for number in range(len(others) + 1) if number not in others), len(others) + 1
 
     def branch(self, position: int) -> None:
-        """Put aside what was said from this position on: the thread goes on before it, in a new branch.
+        """Start a new, empty branch at this position; the open one is kept.
 
-        The backend has no notes about that one yet, so its server is told anew what was said before.
+        The new branch has no backend state, so the backend sends the messages before it to the server again.
         """
-        number, _ = self.choice(position)
-        self.branches.setdefault(position, {})[number] = self._put_aside(position)
+        number, _ = self.branch_at(position)
+        self.branches.setdefault(position, {})[number] = self._detach(position)
 
     def switch(self, position: int, number: int) -> None:
-        """Open another of the branches that begin at this position, and put the open one aside.
+        """Open another branch at this position, with its inner branches as they were.
 
-        It is as it was when it was last open, with its own branches. Nothing happens if there is none by
-        this number, or if it is the one that is open.
+        Nothing happens if the branch does not exist or is already open.
         """
         if number not in self.branches.get(position, {}):
             return
-        before, _ = self.choice(position)
+        before, _ = self.branch_at(position)
         opened = self.branches[position].pop(number)
-        self.branches[position][before] = self._put_aside(position)
+        self.branches[position][before] = self._detach(position)
         self.messages += opened.messages
         self.backend_state, self.branches = opened.backend_state, self.branches | opened.branches
 
-    def each_branch(self) -> Iterator["Thread"]:
-        """The thread, and what a backend needs to know of it as it would be in each of its other branches."""
+    def all_branches(self) -> Iterator["Thread"]:
+        """Yield the thread, and each other branch as a thread with the same id and the branch's backend state."""
         yield self
-        waiting = [self.branches]
-        for branches in waiting:
+        pending = [self.branches]
+        for branches in pending:
             for branch in (branch for others in branches.values() for branch in others.values()):
                 yield Thread(self.id, branch.messages, branch.backend_state)
-                waiting.append(branch.branches)
+                pending.append(branch.branches)
 
-    def _put_aside(self, position: int) -> Branch:
-        later = {each: others for each, others in self.branches.items() if each > position}
-        aside = Branch(self.messages[position:], self.backend_state, later)
+    def _detach(self, position: int) -> Branch:
+        inner = {start: others for start, others in self.branches.items() if start > position}
+        branch = Branch(self.messages[position:], self.backend_state, inner)
         del self.messages[position:]
         self.backend_state = {}
-        self.branches = {each: others for each, others in self.branches.items() if each <= position}
+        self.branches = {start: others for start, others in self.branches.items() if start <= position}
         self.dirty_from = position if self.dirty_from is None else min(self.dirty_from, position)
-        return aside
+        return branch

@@ -92,9 +92,9 @@ def test_what_is_said_becomes_parts_in_the_order_in_which_it_was_said(
 
 def test_a_call_is_written_then_asked_then_answered() -> None:
     steps: list[tuple[Event, Call]] = [
-        (ToolCallDelta("c1", "look", ""), Call("c1", "look", "", 1, asked=False)),
-        (ToolCallDelta("c1", "look", '{"ci'), Call("c1", "look", '{"ci', 1, asked=False)),
-        (ToolCallDelta("c1", "look", 'ty"'), Call("c1", "look", '{"city"', 1, asked=False)),
+        (ToolCallDelta("c1", "look", ""), Call("c1", "look", "", 1, complete=False)),
+        (ToolCallDelta("c1", "look", '{"ci'), Call("c1", "look", '{"ci', 1, complete=False)),
+        (ToolCallDelta("c1", "look", 'ty"'), Call("c1", "look", '{"city"', 1, complete=False)),
         (CALL, Call("c1", "look", '{"city": "Oslo"}', 1)),
         (RoundEnded(), Call("c1", "look", '{"city": "Oslo"}', 1)),
         (RESULT, Call("c1", "look", '{"city": "Oslo"}', 1, result=RESULT)),
@@ -118,8 +118,8 @@ def test_calls_that_are_written_at_the_same_time_keep_apart() -> None:
         ]
     )
     assert message.parts == [
-        Call("c1", "look", "{}", 1, asked=False),
-        Call("c2", "find", "[]", 1, asked=False),
+        Call("c1", "look", "{}", 1, complete=False),
+        Call("c2", "find", "[]", 1, complete=False),
     ]
     assert message.calls == []
 
@@ -132,7 +132,7 @@ def test_a_draft_that_is_not_asked_is_dropped_when_its_round_ends_well() -> None
         ToolCallDelta("c2", "look", "{"),
         TextDelta("B"),
     ]
-    draft = Call("c2", "look", "{", 1, asked=False)
+    draft = Call("c2", "look", "{", 1, complete=False)
     assert fold(written).parts[2] == draft
     ended = fold([*written, CALL, RoundEnded()])
     assert ended.parts == [Text("A"), Call("c1", "look", '{"city": "Oslo"}', 1), Text("B")]
@@ -140,9 +140,9 @@ def test_a_draft_that_is_not_asked_is_dropped_when_its_round_ends_well() -> None
 
 def test_a_draft_of_a_round_that_did_not_end_well_stays_and_has_no_result() -> None:
     message = fold([RoundStarted(1), ToolCallDelta("c1", "look", "{"), RESULT, ENDINGS[3]])
-    assert message == Message("assistant", [Call("c1", "look", "{", 1, asked=False)], ENDINGS[3])
-    message.answer(RESULT)
-    assert message.parts == [Call("c1", "look", "{", 1, asked=False)]
+    assert message == Message("assistant", [Call("c1", "look", "{", 1, complete=False)], ENDINGS[3])
+    message.add_result(RESULT)
+    assert message.parts == [Call("c1", "look", "{", 1, complete=False)]
 
 
 def test_results_belong_to_calls_by_id_whatever_their_order() -> None:
@@ -196,9 +196,9 @@ def test_nothing_is_added_after_the_ending(ending: Ending) -> None:
 
 def test_a_result_may_be_given_after_the_ending() -> None:
     message = fold([RoundStarted(1), CALL, RoundEnded(), ENDINGS[2]])
-    message.answer(RESULT)
+    message.add_result(RESULT)
     assert message.calls == [Call("c1", "look", '{"city": "Oslo"}', 1, result=RESULT)]
-    message.answer(ToolResult("c1", "a second result"))
+    message.add_result(ToolResult("c1", "a second result"))
     assert message.calls == [Call("c1", "look", '{"city": "Oslo"}', 1, result=RESULT)]
 
 
@@ -352,7 +352,7 @@ def test_open_calls_are_closed_and_nothing_else_changes() -> None:
         [Text("Go on")],
         [
             Call("c3", "look", "", 1, result=stopped_result("c3")),
-            Call("c4", "look", "{", 1, asked=False),
+            Call("c4", "look", "{", 1, complete=False),
         ],
     ]
     assert [message.ending for message in thread.messages] == [DONE, ENDINGS[2], DONE, ENDINGS[3]]

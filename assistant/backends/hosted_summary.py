@@ -12,7 +12,7 @@ def summarize_call(call: HostedCall) -> str:
     if call.kind == "web_search" or call.state != "done":
         return ""
     lines = [f"[Here the tool {call.name or call.kind} was used."]
-    lines += [f"Asked: {replace_surrogates(call.asked)[:MAX_SUMMARY_CHARS]}"] if call.asked else []
+    lines += [f"Asked: {replace_surrogates(call.input)[:MAX_SUMMARY_CHARS]}"] if call.input else []
     lines += [f"Output: {replace_surrogates(call.output)[:MAX_SUMMARY_CHARS]}"] if call.output else []
     lines += ["A picture was shown to the user."] if call.views else []
     return "\n".join(lines) + "]"

@@ -255,7 +255,7 @@ def _close_calls(thread: Thread) -> None:
         if isinstance(message.ending, RunPaused):
             message.ending = STOPPED
             for call in message.open_calls:
-                message.answer(skipped_result(call.call_id))
+                message.add_result(skipped_result(call.call_id))
     thread.close_open_calls(stopped_result)
 
 

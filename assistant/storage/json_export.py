@@ -109,7 +109,7 @@ def _branches(values: Any, length: int) -> Branches:
         branches = branches_from_json([{**value, "backend_state": {}} for value in values], length)
     except (TypeError, ValueError) as error:
         raise ThreadImportError(N_("This chat is damaged: its branches cannot be read.")) from error
-    for branch in Thread(branches=branches).each_branch():
+    for branch in Thread(branches=branches).all_branches():
         if not all(map(_is_consistent, branch.messages)):
             raise ThreadImportError(N_("This chat is damaged: a message in its branches cannot be read."))
     return branches
@@ -122,7 +122,7 @@ def _is_consistent(message: Message) -> bool:
     else:
         is_valid = not message.attachments
     return is_valid and all(
-        item is None or (call.asked and item.call_id == call.call_id)
+        item is None or (call.complete and item.call_id == call.call_id)
         for call in message.parts
         if isinstance(call, Call)
         for item in (call.result, call.decision)

@@ -73,7 +73,7 @@ def _message_blocks(message: Message) -> Iterator[str]:
 
 def _call_blocks(call: Call) -> Iterator[str]:
     result = call.result
-    state = "no result" if call.asked else "not run: the answer ended while the model was writing the call"
+    state = "no result" if call.complete else "not run: the answer ended while the model was writing the call"
     if result is not None:
         state = result.outcome if result.seconds is None else f"{result.outcome}, {result.seconds:.2f} s"
     yield f"**Call** {_code(call.name)} ({state})"

@@ -205,7 +205,7 @@ def _message_rows(thread: Thread, since: int) -> list[dict[str, Any]]:
 
 def _branch_rows(thread: Thread) -> list[dict[str, Any]]:
     """Return a row for each closed branch; branches inside another one follow it."""
-    texts = ["\n".join(map(search_text, branch.messages)) for branch in thread.each_branch()][1:]
+    texts = ["\n".join(map(search_text, branch.messages)) for branch in thread.all_branches()][1:]
     return [
         {"thread_id": thread.id, "number": number, "body": json.dumps(body), "search_text": text}
         for number, (body, text) in enumerate(zip(branches_as_json(thread.branches), texts, strict=True))

@@ -682,7 +682,7 @@ def test_edits_survive_a_rerun(desk: RecordingList) -> None:
 
 def test_a_card_whose_call_was_decided_elsewhere_does_nothing(desk: RecordingList) -> None:
     card = Card(desk, '{"room": 1}')
-    card.thread.messages[1].answer(ToolResult("c1", "7"))
+    card.thread.messages[1].add_result(ToolResult("c1", "7"))
     card.press("c1", "run")
     assert card.decided == []
     assert len(card.page.button) == 1

@@ -50,13 +50,13 @@ def words(thread: Thread) -> list[str]:
 
 def test_a_branch_leaves_what_follows_behind_and_is_the_newest_of_its_place() -> None:
     thread = talk("Q1", "A1", "Q2", "A2")
-    assert thread.choice(2) == (0, 1)
+    assert thread.branch_at(2) == (0, 1)
     thread.branch(2)
     thread.messages += [Message.from_user("Q2b")]
     thread.backend_state["notes"] = "second"
-    assert (words(thread), thread.choice(2), thread.dirty_from) == (["Q1", "A1", "Q2b"], (1, 2), 2)
+    assert (words(thread), thread.branch_at(2), thread.dirty_from) == (["Q1", "A1", "Q2b"], (1, 2), 2)
     thread.branch(2)
-    assert (words(thread), thread.backend_state, thread.choice(2)) == (["Q1", "A1"], {}, (2, 3))
+    assert (words(thread), thread.backend_state, thread.branch_at(2)) == (["Q1", "A1"], {}, (2, 3))
 
 
 def test_a_switch_brings_back_a_branch_with_its_notes_and_its_own_branches() -> None:
@@ -66,16 +66,16 @@ def test_a_switch_brings_back_a_branch_with_its_notes_and_its_own_branches() -> 
     thread.backend_state = {"notes": "A2b"}
     thread.branch(0)
     thread.messages.append(Message.from_user("Other"))
-    assert (words(thread), thread.choice(3), thread.choice(0)) == (["Other"], (0, 1), (1, 2))
+    assert (words(thread), thread.branch_at(3), thread.branch_at(0)) == (["Other"], (0, 1), (1, 2))
     thread.switch(0, 0)
     assert (words(thread), thread.backend_state) == (["Q1", "A1", "Q2", "A2b"], {"notes": "A2b"})
-    assert (thread.choice(3), thread.choice(0)) == ((1, 2), (0, 2))
+    assert (thread.branch_at(3), thread.branch_at(0)) == ((1, 2), (0, 2))
     thread.switch(3, 0)
     assert (words(thread), thread.backend_state) == (["Q1", "A1", "Q2", "A2"], {"notes": "first"})
     thread.switch(0, 1)
     assert words(thread) == ["Other"]
     thread.switch(0, 0)
-    assert (words(thread), thread.choice(3)) == (["Q1", "A1", "Q2", "A2"], (0, 2))
+    assert (words(thread), thread.branch_at(3)) == (["Q1", "A1", "Q2", "A2"], (0, 2))
 
 
 @pytest.mark.parametrize(("position", "number"), [(3, 1), (3, 2), (3, -1), (0, 0), (99, 0), (-1, 0)])
@@ -85,11 +85,15 @@ def test_a_switch_to_what_is_not_there_or_is_open_changes_nothing(position: int,
     thread.messages.append(answer("A2b"))
     thread.dirty_from = None
     thread.switch(position, number)
-    assert (words(thread), thread.choice(3), thread.dirty_from) == (["Q1", "A1", "Q2", "A2b"], (1, 2), None)
+    assert (words(thread), thread.branch_at(3), thread.dirty_from) == (
+        ["Q1", "A1", "Q2", "A2b"],
+        (1, 2),
+        None,
+    )
 
 
 def everything_said(thread: Thread) -> list[str]:
-    return [message.text for branch in thread.each_branch() for message in branch.messages]
+    return [message.text for branch in thread.all_branches() for message in branch.messages]
 
 
 def paths(thread: Thread) -> Iterator[Thread]:
@@ -232,7 +236,7 @@ def test_the_model_is_told_the_open_branch_and_nothing_else(
     assert words(thread) == ["Q1", "A1", "Q2", "A2", "Q5", "A5"]
     go_on(assistant.run(thread, "Q7"), "A7")
     assert thread.id == name
-    for branch in thread.each_branch():
+    for branch in thread.all_branches():
         assistant.backend.delete_thread(branch)  # type: ignore[attr-defined]
     assert (server.conversations, getattr(server, "sessions", {}), getattr(server, "threads", {})) == (
         {},
@@ -297,7 +301,7 @@ def test_an_answer_that_failed_is_asked_for_again_and_what_it_said_is_kept(
     server.plays(text("A1b"))
     assert list(assistant.regenerate(thread, 1))[-1] == RunCompleted()
     assert (words(thread), heard(server, thread)) == (["Q1", "A1b"], ["Q1"])
-    assert thread.choice(1) == ((1, 2) if how == "cut" else (0, 1)), "what said nothing leaves nothing"
+    assert thread.branch_at(1) == ((1, 2) if how == "cut" else (0, 1)), "what said nothing leaves nothing"
     if how == "cut":
         thread.switch(1, 0)
         server.refused.clear()
@@ -416,7 +420,11 @@ def test_another_process_sees_a_switch_and_a_branch(database: str) -> None:
         newer = there.load_newer(thread)
         assert newer is not None
         RunRegistry().update(thread, newer)
-        assert (words(thread)[:3], thread.choice(0), thread.choice(3)) == (["Q1", "A1", "Q2"], (0, 2), (1, 2))
+        assert (words(thread)[:3], thread.branch_at(0), thread.branch_at(3)) == (
+            ["Q1", "A1", "Q2"],
+            (0, 2),
+            (1, 2),
+        )
         assert thread.branches == here.branches
         there.leases.acquire(thread)
         with pytest.raises(ThreadBusy):
@@ -448,7 +456,7 @@ def test_nobody_branches_or_switches_while_an_answer_is_written(
         live.change(thread, lambda: thread.switch(1, 0), autosaver)
         kept = store.load(thread.id)
         assert kept is not None
-        assert (words(kept), kept.choice(1), kept.backend_state) == (
+        assert (words(kept), kept.branch_at(1), kept.backend_state) == (
             ["Q1", "A1"],
             (0, 2),
             thread.backend_state,
@@ -458,7 +466,7 @@ def test_nobody_branches_or_switches_while_an_answer_is_written(
         assert words(thread) == ["Q1", "A1c"]
         kept = store.load(thread.id)
         assert kept is not None
-        assert (kept.branches, kept.choice(1)) == (thread.branches, (2, 3))
+        assert (kept.branches, kept.branch_at(1)) == (thread.branches, (2, 3))
 
 
 def test_what_is_attached_to_a_message_stays_when_its_text_is_edited() -> None:
@@ -477,8 +485,8 @@ def test_branches_are_exported_without_notes_and_imported_again() -> None:
     assert '"notes": "first"' not in written
     imported, _ = import_json(written)
     assert imported.messages == thread.messages
-    assert [(each.messages, each.backend_state) for each in imported.each_branch()] == [
-        (each.messages, {}) for each in thread.each_branch()
+    assert [(each.messages, each.backend_state) for each in imported.all_branches()] == [
+        (each.messages, {}) for each in thread.all_branches()
     ]
     imported.switch(0, 0)
     imported.switch(3, 0)
@@ -506,7 +514,7 @@ def test_an_import_believes_no_notes_and_takes_no_message_that_makes_no_sense() 
     value = json.loads(export_json(branched(), "T"))
     value["branches"][0]["backend_state"] = {"responses": {"conversation": "conv_of_somebody_else"}}
     imported, _ = import_json(json.dumps(value))
-    assert [each.backend_state for each in imported.each_branch()] == [{}, {}, {}]
+    assert [each.backend_state for each in imported.all_branches()] == [{}, {}, {}]
     message = value["branches"][0]["messages"][0]
     del message["ending"]  # a user's message has one
     with pytest.raises(ValueError, match="a message in its branches"):

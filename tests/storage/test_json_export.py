@@ -76,10 +76,10 @@ def test_any_message_is_imported_unchanged() -> None:
 
     def result(written: Call) -> st.SearchStrategy[Call]:
         results = st.builds(ToolResult, st.just(written.call_id), texts, outcomes, texts, seconds)
-        optional = st.none() | results if written.asked else st.none()
+        optional = st.none() | results if written.complete else st.none()
         return optional.map(
             lambda result: Call(
-                written.call_id, written.name, written.arguments, written.round, written.asked, result
+                written.call_id, written.name, written.arguments, written.round, written.complete, result
             )
         )
 

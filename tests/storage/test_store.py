@@ -30,7 +30,7 @@ MESSAGES = [
             Text("So"),
             Text("and\nso"),
             Call("c1", "add", '{"a": 1}', 1, result=ToolResult("c1", "\x00\ud800", "done", "all", 1.5)),
-            Call("c2", "add", "{", 1, asked=False),
+            Call("c2", "add", "{", 1, complete=False),
             Refusal("No."),
             Remark("Anew."),
         ],

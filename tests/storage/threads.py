@@ -30,7 +30,7 @@ THREAD = Thread(
             add_call("c1", "3", seconds=1.5),
             add_call("c2", '{"error": "No."}', outcome="failed", detail="ValueError: no", seconds=0.25),
             Call("c3", "add", "", 1),
-            Call("c4", "add", '{"a"', 2, asked=False),
+            Call("c4", "add", '{"a"', 2, complete=False),
             Remark("Written anew."),
             Refusal("I will not."),
             Text("Three."),

@@ -45,7 +45,7 @@ def history_text(messages: Iterable[Message]) -> str:
                     texts.append(f"{name}: {attachment_text(part)}")
                 case HostedCall() if summary := summarize_call(part):
                     texts.append(summary)
-                case Call(asked=True, server=""):
+                case Call(complete=True, server=""):
                     texts.append(call_text(part))
     while len(texts) > 1 and sum(map(len, texts)) > MAX_HISTORY_CHARS:
         texts.pop(0)

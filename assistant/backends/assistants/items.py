@@ -27,7 +27,7 @@ def message_text(parts: Iterable[Part]) -> str:
                 texts.append(attachment_text(part))
             case HostedCall():
                 texts.append(summarize_call(part))
-            case Call(_, name, arguments, asked=True, result=result, server=""):
+            case Call(_, name, arguments, complete=True, result=result, server=""):
                 output = result.output if result is not None else "nothing"
                 texts.append(f"(Function {name} was called with {arguments or '{}'} and gave: {output})")
     return sendable("\n\n".join(text for text in texts if text.strip())).strip()[:MAX_MESSAGE_CHARS]

@@ -58,7 +58,7 @@ def _round_of(part: Part) -> int:
 
 
 def _is_function_call(part: Part) -> TypeGuard[Call]:
-    return isinstance(part, Call) and part.asked and not part.server
+    return isinstance(part, Call) and part.complete and not part.server
 
 
 def _text_of(part: Part) -> str:

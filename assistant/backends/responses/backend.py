@@ -175,7 +175,7 @@ class Responses(RemoteBackend):
         if self._context:
             yield from exchange.shorten(sent, self._context - count_tokens([exchange.parameters]))
         state.uncertain = True
-        shown = state.thread.messages[-1].unfinished if state.running else []
+        shown = state.thread.messages[-1].unfinished_parts if state.running else []
         response = yield from skip_shown(shown, self._read(exchange, sent))
         state.commit_response(sent, response)
         return response.calls

@@ -53,7 +53,7 @@ def message_items(
                 items.append({"type": "message", "role": role, "content": replace_surrogates(text)})
             case HostedCall() if summary := summarize_call(part):
                 items.append({"type": "message", "role": role, "content": summary})
-            case Call(call_id, name, arguments, asked=True, result=result, server="") if (
+            case Call(call_id, name, arguments, complete=True, result=result, server="") if (
                 call_id not in known_calls
             ):
                 call = {"type": "function_call", "call_id": call_id, "name": name}
@@ -143,7 +143,7 @@ def parse_messages(items: list[Item]) -> list[Message]:
                 messages[-1].parts.append(_call(item, round_number))
             elif is_output(item):
                 answered = True
-                messages[-1].answer(_result(item))
+                messages[-1].add_result(_result(item))
             else:
                 messages[-1].parts += _parts(item)
     return messages

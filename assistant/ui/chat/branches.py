@@ -63,7 +63,7 @@ def draw_branches(session: ChatSession, position: int) -> None:
 
     A failed answer has a retry button instead of Regenerate.
     """
-    opened, count = session.thread.choice(position)
+    opened, count = session.thread.branch_at(position)
     message = session.history[position]
     is_user, is_newest = message.role == "user", position == len(session.history) - 1
     can_regenerate = is_newest and not is_user and isinstance(message.ending, RunCompleted | RunStopped)

@@ -74,8 +74,8 @@ class HostedCallView:
         self._call = call
         label = _label(call) + (f" · {_('failed')}" if call.state == "failed" else "")
         self._expander.update(label, _STATES[call.state])
-        self._input_text = call.asked
-        if call.asked:
+        self._input_text = call.input
+        if call.input:
             self._input.code(_format_input(call), language=_LANGUAGES.get(call.kind), wrap_lines=True)
         if call.output:
             with self._output.container():
@@ -107,7 +107,7 @@ def _title(call: HostedCall) -> str:
     running = call.state == "running"
     match call.kind, call.name:
         case "web_search", "open_page":
-            return _("Opened {host}", host=url_host(call.asked) or _("a page"))
+            return _("Opened {host}", host=url_host(call.input) or _("a page"))
         case "web_search", "find_in_page":
             return _("Searched in a page")
         case "web_search", _:
@@ -123,17 +123,17 @@ def _title(call: HostedCall) -> str:
 
 def _label(call: HostedCall) -> str:
     """Return the title with the queries or arguments, in escaped Markdown."""
-    if call.kind == "mcp" and call.state != "running" and call.asked:
-        return call_label(call.name, call.asked)
+    if call.kind == "mcp" and call.state != "running" and call.input:
+        return call_label(call.name, call.input)
     query = ""
     if call.kind not in ("code_interpreter", "mcp") and call.name != "open_page":
-        query = shorten(call.asked)
+        query = shorten(call.input)
     return f"**{escape_markdown(_title(call))}**" + (f" {escape_markdown(query)}" if query else "")
 
 
 def _format_input(call: HostedCall) -> str:
-    value = parse_json(call.asked) if call.kind == "mcp" else None
-    text = format_json(value) if isinstance(value, dict) else call.asked
+    value = parse_json(call.input) if call.kind == "mcp" else None
+    text = format_json(value) if isinstance(value, dict) else call.input
     return text[:MAX_SHOWN_CHARS]
 
 

@@ -22,7 +22,7 @@ def item(role: str, *texts: str, run_id: str | None = None) -> dict[str, Any]:
 def test_calls_are_described_with_their_results() -> None:
     answered = Call("c", "add", '{"a": 1}', 1, result=ToolResult("c", "2"))
     open_call = Call("d", "now", "", 1)
-    draft = Call("e", "draft", "{", 1, asked=False)
+    draft = Call("e", "draft", "{", 1, complete=False)
     assert message_text([Text("So."), answered, open_call, draft, Text(" ")]) == (
         'So.\n\n(Function add was called with {"a": 1} and gave: 2)'
         "\n\n(Function now was called with {} and gave: nothing)"

@@ -254,7 +254,7 @@ def test_an_image_is_shown_as_a_preview_and_then_complete(server: ModelServer, a
     assistant, thread = ask("image_generation"), Thread()
     events = events_of(assistant.run(thread, "Draw."))
     rough, whole = View("image", "image.png", ROUGH), View("image", "image.png", PICTURE)
-    begun = HostedCall(made["id"], "image_generation", asked="A lighthouse.")
+    begun = HostedCall(made["id"], "image_generation", input="A lighthouse.")
     assert events[1:5] == [
         begun,
         replace(begun, views=(rough,)),
