@@ -17,14 +17,14 @@ from assistant import Assistant, Tool, Toolbox, tool
 from assistant.backends.client import connect
 from assistant.backends.responses.backend import Responses
 from assistant.settings import Settings
-from tests.backends.kinds import connected, kind, made
+from tests.backends.kinds import connected, create_assistant, kind
 from tests.servers import postgresql
 from tests.servers.responses import ModelServer
 from tests.ui.page import component_manifests, open_page
 
 Connect = Callable[..., Assistant]
 
-__all__ = ["component_manifests", "kind", "made", "open_page"]  # fixtures
+__all__ = ["component_manifests", "create_assistant", "kind", "open_page"]  # fixtures
 
 
 def need(condition: object, what: str) -> None:
@@ -77,12 +77,12 @@ def databases() -> Iterator[Callable[[], str]]:
     with postgresql.running(programs) as url, psycopg.connect(f"{url}postgres", autocommit=True) as server:
         numbers = count()
 
-        def made() -> str:
+        def create() -> str:
             name = f"test_{next(numbers)}"
             server.execute(f"CREATE DATABASE {name}")
             return url + name
 
-        yield made
+        yield create
 
 
 @pytest.fixture(params=["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.exhaustive)])

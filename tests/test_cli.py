@@ -47,13 +47,13 @@ def wait() -> str:
 def started(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     """Start the command line with the given settings only, in a folder without ``.env``."""
     (tmp_path / "assistant").symlink_to(ROOT / "assistant")
-    kept = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
 
     def start(*arguments: str, **settings: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-c", MAIN, *arguments],
             cwd=tmp_path,
-            env=kept | settings,
+            env=environment | settings,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -93,9 +93,9 @@ def events(printed: str) -> list[dict[str, Any]]:
 
 def test_without_a_key_the_demo_answers_and_standard_error_says_so(run: Run) -> None:
     status, printed, errors = run('calculate("2*3") then calculate("1/0")')
-    first, second, *rest = printed.split("\n\n", 4)
+    first, second, *others = printed.split("\n\n", 4)
     assert (status, first, second) == (0, '`calculate(expression="2*3")`', "6"), errors
-    assert rest[:2] == [
+    assert others[:2] == [
         '`calculate(expression="1/0")`',
         "Failed: Division by zero has no result.",
     ]
@@ -148,8 +148,8 @@ def test_a_prompt_is_read_from_standard_input(
 
 @pytest.mark.exhaustive
 def test_json_prints_one_event_per_line(run: Run, server: ModelServer, model: dict[str, str]) -> None:
-    asked = call("calculate", expression="1+1")
-    server.plays(calls(asked), text("Two."))
+    item = call("calculate", expression="1+1")
+    server.plays(calls(item), text("Two."))
     status, printed, errors = run("--json", "How much?", **model)
     name = next(iter(server.conversations))
     usage = {"input": 10, "cached": 2, "output": 5, "reasoning": 1}
@@ -161,14 +161,14 @@ def test_json_prints_one_event_per_line(run: Run, server: ModelServer, model: di
         {
             "event": "ToolCall",
             "server": "",
-            "call_id": asked["call_id"],
+            "call_id": item["call_id"],
             "name": "calculate",
             "arguments": '{"expression": "1+1"}',
         },
         ended,
         {
             "event": "ToolResult",
-            "call_id": asked["call_id"],
+            "call_id": item["call_id"],
             "output": "2",
             "outcome": "done",
             "detail": "",
@@ -187,22 +187,22 @@ def test_a_recording_is_replayed_without_key_server_and_functions(
 ) -> None:
     server.plays(calls(call("get_current_time", time_zone="Asia/Tokyo")), text("It is late."))
     _, first, _ = run("What time is it?", "--record", "run.recording.jsonl", "--json", **model)
-    kept = (tmp_path / "run.recording.jsonl").read_text("utf-8")
-    assert "sk-test-key" not in kept
-    assert [each.response and each.response.status for each in Recording.from_lines(kept).exchanges()] == [
-        200
-    ] * 3
+    recorded = (tmp_path / "run.recording.jsonl").read_text("utf-8")
+    assert "sk-test-key" not in recorded
+    assert [
+        each.response and each.response.status for each in Recording.from_lines(recorded).exchanges()
+    ] == [200] * 3
     server.end_script()
-    asked = len(server.requests)
+    before = len(server.requests)
     time.sleep(1.1)  # so that the function itself would tell another time
     status, again, _ = run("--replay", "run.recording.jsonl", "--json")
     assert (status, events(again)) == (0, events(first))
-    assert len(server.requests) == asked
+    assert len(server.requests) == before
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(
-    ("play", "status", "said"),
+    ("play", "status", "line"),
     [
         (
             error(401, "invalid_api_key"),
@@ -225,19 +225,19 @@ def test_a_recording_is_replayed_without_key_server_and_functions(
     ids=["refused", "cut", "limit", "paused"],
 )
 def test_the_exit_status_tells_how_the_run_ended(
-    run: Run, server: ModelServer, model: dict[str, str], play: Play, status: int, said: str, tmp_path: Path
+    run: Run, server: ModelServer, model: dict[str, str], play: Play, status: int, line: str, tmp_path: Path
 ) -> None:
     server.plays(play)
     exited, _, errors = run("Go", "--record", "run.recording.jsonl", **model)
     port = server.url.rpartition(":")[2].partition("/")[0]
-    assert (exited, errors.splitlines()[-1]) == (status, said.format(port=port))
+    assert (exited, errors.splitlines()[-1]) == (status, line.format(port=port))
     last = Recording.from_lines((tmp_path / "run.recording.jsonl").read_text("utf-8")).run_events()[-1]
     assert type(last).__name__ == {1: "RunFailed", 3: "RunStopped", 4: "RunPaused"}[status]
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(
-    ("arguments", "settings", "said"),
+    ("arguments", "settings", "message"),
     [
         ([], {}, "There is no prompt. Pass it as an argument or through standard input."),
         (["  "], {}, "There is no prompt. Pass it as an argument or through standard input."),
@@ -264,13 +264,13 @@ def test_the_exit_status_tells_how_the_run_ended(
     ids=["nothing", "blank", "setting", "no recording", "other text", "bytes", "nowhere", "option"],
 )
 def test_a_usage_error_is_one_sentence(
-    run: Run, arguments: list[str], settings: dict[str, str], said: str, tmp_path: Path
+    run: Run, arguments: list[str], settings: dict[str, str], message: str, tmp_path: Path
 ) -> None:
     (tmp_path / "text").write_text("{}")
     (tmp_path / "bytes").write_bytes(b"\xff\xfe")
     status, printed, errors = run(*arguments, **settings)
     assert (status, printed) == (2, "")
-    assert errors.splitlines()[-1].removeprefix("python -m ") == said
+    assert errors.splitlines()[-1].removeprefix("python -m ") == message
 
 
 @pytest.mark.exhaustive

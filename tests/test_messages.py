@@ -187,11 +187,11 @@ def test_an_id_that_comes_again_in_a_later_round_is_another_call() -> None:
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_nothing_is_added_after_the_ending(ending: Ending) -> None:
     message = fold([RoundStarted(1), TextDelta("A"), CALL, RoundEnded(), ending])
-    kept = Message("assistant", [Text("A"), Call("c1", "look", '{"city": "Oslo"}', 1)], ending)
+    before = Message("assistant", [Text("A"), Call("c1", "look", '{"city": "Oslo"}', 1)], ending)
     late: list[Event] = [TextDelta("B"), TextBreak(), RESULT, Note("N"), RoundStarted(2), CALL, *ENDINGS]
     for event in late:
         message.add(event)
-        assert message == kept
+        assert message == before
 
 
 def test_a_result_may_be_given_after_the_ending() -> None:

@@ -47,17 +47,17 @@ PNG_BYTES = base64.b64decode(
 )
 
 
-def made(name: str, content: bytes) -> Attachment:
+def attach_one(name: str, content: bytes) -> Attachment:
     (attachment,), refused = attach([(name, content)])
     assert refused == []
     return attachment
 
 
-CAT = made("cat.png", PNG_BYTES)
-DOG = made("dog.png", PNG_BYTES + b"more")
-PDF = made("ticket.pdf", b"%PDF-1.7 ...")
-NOTES = made("notes.md", b"Bring ``` socks")
-NOTES_TOLD = "notes.md:\n````\nBring ``` socks\n````"
+CAT = attach_one("cat.png", PNG_BYTES)
+DOG = attach_one("dog.png", PNG_BYTES + b"more")
+PDF = attach_one("ticket.pdf", b"%PDF-1.7 ...")
+NOTES = attach_one("notes.md", b"Bring ``` socks")
+NOTES_AS_TEXT = "notes.md:\n````\nBring ``` socks\n````"
 UNSEEN = "[Image cat.png, which cannot be shown to you]"
 
 
@@ -152,7 +152,7 @@ def test_a_kind_that_the_connection_does_not_accept_is_refused_before_sending() 
 
 
 @pytest.mark.parametrize(
-    ("given", "name"),
+    ("path", "name"),
     [
         ("../../etc/passwd", "passwd"),
         ("C:\\me\\a.png", "a.png"),
@@ -162,8 +162,8 @@ def test_a_kind_that_the_connection_does_not_accept_is_refused_before_sending() 
         ("\ud800.png", "\ufffd.png"),
     ],
 )
-def test_a_name_is_one_short_line_without_folders(given: str, name: str) -> None:
-    assert base_name(given) == name
+def test_a_name_is_one_short_line_without_folders(path: str, name: str) -> None:
+    assert base_name(path) == name
 
 
 # --- what each server is told ------------------------------------------------------------------------
@@ -210,7 +210,7 @@ IN_RESPONSES = {
         {"type": "input_text", "text": "What is this?"},
         {"type": "input_image", "detail": "auto", "image_url": CAT.url},
         {"type": "input_file", "filename": "ticket.pdf", "file_data": PDF.url},
-        {"type": "input_text", "text": NOTES_TOLD},
+        {"type": "input_text", "text": NOTES_AS_TEXT},
     ],
 }
 
@@ -252,14 +252,14 @@ def test_chat_completions_are_told_of_files_each_time(server: ChatServer, assist
         {
             "role": "user",
             "content": [
-                {"type": "text", "text": f"What is this?\n\n{NOTES_TOLD}"},
+                {"type": "text", "text": f"What is this?\n\n{NOTES_AS_TEXT}"},
                 {"type": "image_url", "image_url": {"url": CAT.url}},
                 {"type": "file", "file": {"filename": "ticket.pdf", "file_data": PDF.url}},
             ],
         }
     ]
     assert second[0] == first[0]
-    assert second[-1] == {"role": "user", "content": NOTES_TOLD}
+    assert second[-1] == {"role": "user", "content": NOTES_AS_TEXT}
 
 
 @only("Agents")
@@ -271,9 +271,8 @@ def test_an_agent_is_told_of_images_and_of_other_files_by_name(
     list(assistant.run(thread, "What is this?", [CAT, PDF, NOTES]))
     list(assistant.run(thread, "", [DOG]))
     (session,) = server.sessions.values()
-    words = (
-        f"What is this?\n\n[Image cat.png]\n\n[File ticket.pdf, which cannot be shown to you]\n\n{NOTES_TOLD}"
-    )
+    files = "[Image cat.png]\n\n[File ticket.pdf, which cannot be shown to you]"
+    words = f"What is this?\n\n{files}\n\n{NOTES_AS_TEXT}"
     begun = {"type": "agent.session.input.message", "input": session.body["input"]}
     assert checked(AgentSessionInputParam, [begun])[0]["input"] == [
         {
@@ -284,8 +283,8 @@ def test_an_agent_is_told_of_images_and_of_other_files_by_name(
             ],
         }
     ]
-    said = [item["content"] for item in session.items if item.get("role") == "user"]
-    assert said[-1] == [
+    messages = [item["content"] for item in session.items if item.get("role") == "user"]
+    assert messages[-1] == [
         {"type": "input_text", "text": "[Image dog.png]"},
         {"type": "input_image", "image_url": DOG.url},
     ]
@@ -298,8 +297,8 @@ def test_an_assistant_is_told_of_text_files_and_of_others_by_name(
     server.plays(text("Socks."))
     thread = Thread()
     list(assistant.run(thread, "What is this?", [CAT, NOTES]))
-    (told,) = server.threads
-    assert server.transcript(told)[0] == ("user", f"What is this?\n\n{UNSEEN}\n\n{NOTES_TOLD}")
+    (thread_id,) = server.threads
+    assert server.transcript(thread_id)[0] == ("user", f"What is this?\n\n{UNSEEN}\n\n{NOTES_AS_TEXT}")
 
 
 def test_a_message_may_be_a_file_alone(server: Any, assistant: Assistant) -> None:
@@ -354,8 +353,8 @@ def test_a_model_that_takes_no_images_is_told_the_name_and_the_person_that_it_wa
     events = list(assistant.run(thread, "Really?"))
     assert (events[-1], notes(events)) == (RunCompleted(), [])
     assert CAT.data in json.dumps(server.requests[0])
-    for asked in server.requests[1:]:
-        assert CAT.data not in json.dumps(asked)
+    for request in server.requests[1:]:
+        assert CAT.data not in json.dumps(request)
     assert UNSEEN in json.dumps(server.requests[1])
 
 
@@ -400,9 +399,9 @@ def test_a_message_with_files_is_kept_and_comes_back_equal(tmp_path: Path) -> No
     assert message_from_json(json.loads(json.dumps(message_as_json(message)))) == message
     store = Store(f"sqlite:///{tmp_path}/t.sqlite")
     store.save(Thread("thread_1", [message]))
-    kept = store.load("thread_1")
-    assert kept is not None
-    assert kept.messages == [message]
+    stored = store.load("thread_1")
+    assert stored is not None
+    assert stored.messages == [message]
     assert [entry.id for entry in store.list_threads(CAT.data[:20])] == []
     store.close()
 

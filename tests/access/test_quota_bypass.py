@@ -91,10 +91,10 @@ def test_at_a_limit_no_request_is_sent(action: str, server: ModelServer, public:
 def test_at_a_limit_a_failed_answer_is_not_retried(server: ModelServer, public: Open) -> None:
     server.plays(error(500, None, "No.", x_should_retry="false"))
     page = ask(public(), "One").run()
-    asked = len(server.requests)
+    before = len(server.requests)
     press(page, "retry")
     assert AT_LIMIT in page.info[0].value
-    assert len(server.requests) == asked
+    assert len(server.requests) == before
 
 
 @pytest.mark.parametrize("decision", ["-run", "-deny", "-answer"])

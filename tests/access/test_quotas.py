@@ -125,7 +125,7 @@ def test_tokens_are_counted_but_a_visitors_own_key_has_no_limits(
 
 def test_a_voice_recording_counts_as_a_message_and_by_its_length(store: Store) -> None:
     with TranscriptionServer() as ears:
-        ears.heard = [(200, {"text": "Hello."})]
+        ears.responses = [(200, {"text": "Hello."})]
         voice = open_voice(Settings(base_url=ears.url, transcribe_model="ear"))
         assert voice is not None
         guard = QuotaGuard("visitor", (), parse_limits("1 messages/day"), "", store)

@@ -68,7 +68,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 
 @pytest.fixture
-def made(kind: Kind, server: Any) -> Iterator[Callable[..., Assistant]]:
+def create_assistant(kind: Kind, server: Any) -> Iterator[Callable[..., Assistant]]:
     """Makes an assistant with a backend of its own, as another process would."""
     clients: list[OpenAI] = []
 

@@ -84,7 +84,7 @@ def test_each_refusal_halves_the_history_down_to_the_last_turn(
     thread = talk(server, assistant, 8)
     server.plays(*[REFUSALS[0]] * 3, text("Fine."))
     events = list(assistant.run(thread, "And now?"))
-    assert [asked["input"][0]["content"] for asked in server.requests[-4:]] == [
+    assert [request["input"][0]["content"] for request in server.requests[-4:]] == [
         *("Question 0", "Question 5", "Question 7", "And now?")
     ]
     assert (notes(events), events[-1]) == ([SHORTENED], RunCompleted())
@@ -130,6 +130,6 @@ def test_a_server_with_conversations_truncates_by_itself(connect_to: Connect) ->
         events = list(assistant.run(thread, "And now?"))
         assert (notes(events), events[-1]) == ([SHORTENED], RunCompleted())
         assert list(assistant.run(thread, "And then?"))[-1] == RunCompleted()
-        assert [asked.get("truncation") for asked in server.requests[-4:]] == [None, None, "auto", "auto"]
+        assert [request.get("truncation") for request in server.requests[-4:]] == [None, None, "auto", "auto"]
         server.plays(REFUSALS[0])
         assert isinstance(list(assistant.run(thread, "Once more?"))[-1], RunFailed)

@@ -74,8 +74,8 @@ def server(kind: Kind) -> Iterator[Any]:
 
 
 @pytest.fixture
-def assistant(made: Callable[..., Assistant]) -> Assistant:
-    return made(add, fail)
+def assistant(create_assistant: Callable[..., Assistant]) -> Assistant:
+    return create_assistant(add, fail)
 
 
 def text_of(events: list[Event]) -> str:
@@ -263,7 +263,7 @@ def test_a_run_closed_between_calls_and_results_can_be_continued(server: Any, as
 
 
 def test_a_stored_thread_continues_in_another_process(
-    server: Any, assistant: Assistant, made: Callable[..., Assistant], database: str
+    server: Any, assistant: Assistant, create_assistant: Callable[..., Assistant], database: str
 ) -> None:
     server.plays(calls(call("add", a=1, b=2)), text("3."))
     thread = Thread()
@@ -274,7 +274,7 @@ def test_a_stored_thread_continues_in_another_process(
     store.close()
     assert again is not None
     server.plays(calls(call("add", a=3, b=4)), text("7."))
-    events = list(made(add).run(again, "More"))
+    events = list(create_assistant(add).run(again, "More"))
     assert (text_of(events), events[-1], server.refused) == ("7.", RunCompleted(), [])
 
 
@@ -288,9 +288,9 @@ def pause(server: Any, assistant: Assistant) -> Thread:
 
 
 def test_a_paused_run_continues_in_another_process_after_the_users_decision(
-    server: Any, made: Callable[..., Assistant], database: str
+    server: Any, create_assistant: Callable[..., Assistant], database: str
 ) -> None:
-    thread = pause(server, made(add, double))
+    thread = pause(server, create_assistant(add, double))
     store = Store(database)
     store.save(thread)
     again = store.load(thread.id)
@@ -303,7 +303,7 @@ def test_a_paused_run_continues_in_another_process_after_the_users_decision(
         CallAnswered(third, "six"),
     ]
     server.plays(calls(call("double", number=5)))
-    events = list(made(add, double).decide(again, decisions))
+    events = list(create_assistant(add, double).decide(again, decisions))
     assert events[:3] == decisions
     assert sorted(outcome for _, outcome in results(events)) == ["denied", "done", "done"]
     assert (DOUBLED, events[-1], server.refused) == ([7], RunPaused(), [])
@@ -311,30 +311,32 @@ def test_a_paused_run_continues_in_another_process_after_the_users_decision(
         assert words in str(server.requests), "the model was told"
     server.plays(text("Fine."))
     [last] = again.open_calls()
-    events = list(made(add, double).decide(again, [CallApproved(last.call_id)]))
+    events = list(create_assistant(add, double).decide(again, [CallApproved(last.call_id)]))
     assert (text_of(events), events[-1], server.refused) == ("Fine.", RunCompleted(), [])
     assert [event.number for event in events if isinstance(event, RoundStarted)] == [3]
     assert ([each.role for each in again.messages], DOUBLED) == (["user", "assistant"], [7, 5])
     server.plays(text("Still fine."))
-    events = list(made(add, double).run(again, "And now?"))
+    events = list(create_assistant(add, double).run(again, "And now?"))
     assert (text_of(events), events[-1], server.refused) == ("Still fine.", RunCompleted(), [])
 
 
 @pytest.mark.parametrize("before", quick_first(KINDS))
 def test_a_paused_run_continues_with_another_backend(
-    server: Any, made: Callable[..., Assistant], before: str
+    server: Any, create_assistant: Callable[..., Assistant], before: str
 ) -> None:
     with KINDS[before].server() as other, connect(Settings(base_url=other.url)) as client:
         thread = pause(other, Assistant(KINDS[before].backend(client), Toolbox(add, double)))
     server.plays(text("Fine."))
     decisions = [CallAnswered(each.call_id, "forty-two") for each in thread.open_calls()]
-    events = list(made(add, double).decide(thread, decisions))
+    events = list(create_assistant(add, double).decide(thread, decisions))
     assert (text_of(events), events[-1], server.refused) == ("Fine.", RunCompleted(), [])
     assert "forty-two" in str(server.requests) + str(getattr(server, "threads", ""))
 
 
-def test_a_new_message_instead_of_a_decision_is_answered(server: Any, made: Callable[..., Assistant]) -> None:
-    thread = pause(server, assistant := made(add, double))
+def test_a_new_message_instead_of_a_decision_is_answered(
+    server: Any, create_assistant: Callable[..., Assistant]
+) -> None:
+    thread = pause(server, assistant := create_assistant(add, double))
     server.plays(text("Fine."))
     events = list(assistant.run(thread, "And now?"))
     assert (text_of(events), events[-1], server.refused) == ("Fine.", RunCompleted(), [])

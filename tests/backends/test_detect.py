@@ -63,8 +63,8 @@ def test_a_server_without_responses_is_used_over_chat_completions() -> None:
 def test_settings_choose_the_protocol(settings: Settings, expected: Any) -> None:
     with closing(open_backend(settings)) as backend:
         named = backend.protocol
-        made = backend.backend()
-    assert (type(made), named, made.protocol) == (expected, expected.protocol, expected.protocol)
+        detected = backend.backend()
+    assert (type(detected), named, detected.protocol) == (expected, expected.protocol, expected.protocol)
 
 
 def test_the_protocol_is_auto_until_the_server_was_probed() -> None:

@@ -49,7 +49,7 @@ def test_simultaneous_first_requests_share_one_backend() -> None:
             start.wait()
             return backend.backend()
 
-        assert len({id(made) for made in people.map(first, range(4))}) == 1
+        assert len({id(backend) for backend in people.map(first, range(4))}) == 1
         backend.close()
 
 

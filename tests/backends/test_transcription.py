@@ -17,18 +17,18 @@ WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
 
 
 class Ears(Handler):
-    """Answers ``/audio/transcriptions`` with the next of the model's ``heard``, whatever is sent."""
+    """Answers ``/audio/transcriptions`` with the next of the model's ``responses``, whatever is sent."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         self.model.requests.append({"path": self.path, "body": body})
-        self._send(*self.model.heard.pop(0))  # type: ignore[attr-defined]
+        self._send(*self.model.responses.pop(0))  # type: ignore[attr-defined]
 
 
 class TranscriptionServer(ModelServer):
     def __init__(self) -> None:
         super().__init__()
-        self.heard: list[tuple[Any, ...]] = []
+        self.responses: list[tuple[Any, ...]] = []
 
     def handler(self) -> type[Handler]:
         return Ears
@@ -59,12 +59,12 @@ def parts(body: bytes) -> dict[str, bytes]:
 
 
 def test_audio_is_transcribed(server: TranscriptionServer, voice: Voice) -> None:
-    server.heard = [(200, {"text": " Grüße aus 東京. \n", "usage": {"type": "duration", "seconds": 2}})]
+    server.responses = [(200, {"text": " Grüße aus 東京. \n", "usage": {"type": "duration", "seconds": 2}})]
     assert voice.transcribe(WAV) == "Grüße aus 東京."
-    (asked,) = server.requests
-    assert asked["path"] == "/v1/audio/transcriptions"
-    assert parts(asked["body"]) == {"model": b"whisper", "file": WAV}
-    assert b'filename="audio.wav"' in asked["body"]
+    (request,) = server.requests
+    assert request["path"] == "/v1/audio/transcriptions"
+    assert parts(request["body"]) == {"model": b"whisper", "file": WAV}
+    assert b'filename="audio.wav"' in request["body"]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_audio_is_transcribed(server: TranscriptionServer, voice: Voice) -> None
 def test_a_failed_transcription_gives_one_sentence(
     server: TranscriptionServer, voice: Voice, response: tuple[Any, ...], words: str
 ) -> None:
-    server.heard = [response]
+    server.responses = [response]
     with pytest.raises(BackendError) as caught:
         voice.transcribe(WAV)
     assert str(caught.value) == words.format(host=server.url.split("/")[2])
@@ -145,8 +145,8 @@ def page() -> None:
 
     session = st.session_state.session
     value = None
-    if given := st.session_state.pop("given", None):
-        words, files, audio = given
+    if submission := st.session_state.pop("submission", None):
+        words, files, audio = submission
 
         def upload(name: str, content: bytes) -> io.BytesIO:
             file = io.BytesIO(content)
@@ -178,7 +178,7 @@ def app(voice: Voice) -> AppTest:
 
 
 def says(app: AppTest, words: str, files: list[tuple[str, bytes]], audio: bytes = b"") -> list[str]:
-    app.session_state.given = words, files, audio
+    app.session_state.submission = words, files, audio
     app.run()
     assert not app.exception
     return [each.value for each in app.text]
@@ -187,7 +187,7 @@ def says(app: AppTest, words: str, files: list[tuple[str, bytes]], audio: bytes 
 def test_the_transcript_follows_the_typed_text_and_files_wait(
     server: TranscriptionServer, app: AppTest
 ) -> None:
-    server.heard = [(200, {"text": "what is this?"})]
+    server.responses = [(200, {"text": "what is this?"})]
     assert says(app, "Look,", [("a.txt", b"a")], WAV) == [
         "back in the input: 'Look, what is this?', Transcribed. Check the text, then send it."
     ]
@@ -198,7 +198,7 @@ def test_the_transcript_follows_the_typed_text_and_files_wait(
 
 def test_audio_that_failed_is_kept_and_can_be_retried(server: TranscriptionServer, app: AppTest) -> None:
     broken = (400, {"error": {"message": "No."}})
-    server.heard = [broken, broken, (200, {"text": "hello"})]
+    server.responses = [broken, broken, (200, {"text": "hello"})]
     assert says(app, "Typed", [], WAV) == ["back in the input: 'Typed', The audio was not transcribed."]
     refused = f"{server.url.split('/')[2]} refused the request. It says: No."
     assert [each.value.replace("\\", "") for each in app.warning] == [
@@ -215,7 +215,7 @@ def test_audio_that_failed_is_kept_and_can_be_retried(server: TranscriptionServe
 
 
 def test_audio_can_be_discarded(server: TranscriptionServer, app: AppTest) -> None:
-    server.heard = [(400, {"error": {"message": "No."}})]
+    server.responses = [(400, {"error": {"message": "No."}})]
     says(app, "", [], WAV)
     app.button(key="discard_audio").click().run()
     assert not app.button

@@ -21,7 +21,7 @@ def main() -> None:
     )
     parser.add_argument("--reps", type=int, default=3, help="how often each figure is taken (3)")
     options = parser.parse_args()
-    about = machine.in_words(chromium())
+    about = machine.describe(chromium())
     rows: list[Row] = []
     failed = ""
     for name in options.scenarios:

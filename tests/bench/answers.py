@@ -103,15 +103,15 @@ def answer(tokens: int, turn: int) -> list[str]:
 @cache
 def middle(tokens: int) -> tuple[str, ...]:
     """What stands between the first and the last word: whole sections, then plain words up to the number."""
-    said: list[str] = []
+    tokens_so_far: list[str] = []
     for number, section in zip(count(1), cycle(_SECTIONS)):
         new = _TOKEN.findall(section.replace("{n}", str(number)))
-        if len(said) + len(new) > tokens * MARK_EVERY // (MARK_EVERY + 1):
+        if len(tokens_so_far) + len(new) > tokens * MARK_EVERY // (MARK_EVERY + 1):
             break
-        said += new
+        tokens_so_far += new
     words = cycle(_FILLING)
-    said += [f" {next(words)}" for _ in range(tokens - len(said))]
-    return tuple(islice(_marked(said), tokens))
+    tokens_so_far += [f" {next(words)}" for _ in range(tokens - len(tokens_so_far))]
+    return tuple(islice(_marked(tokens_so_far), tokens))
 
 
 def _marked(tokens: list[str]) -> Iterator[str]:

@@ -79,7 +79,7 @@ def memory(pid: int, field: str = "VmRSS") -> float:
     return int(values[field].split()[0]) * 1024 / 1e6
 
 
-def in_words(chromium: str) -> str:
+def describe(chromium: str) -> str:
     """The machine, what runs on it, and the day."""
     about = Path("/proc/cpuinfo").read_text()
     models = [line.split(":")[1].strip() for line in about.splitlines() if line.startswith("model name")]

@@ -71,14 +71,14 @@ def _plain(method: str, path: list[str], request: Json) -> tuple[int, Json]:
 
 
 async def _respond(request: Json, writer: asyncio.StreamWriter) -> None:
-    asked = time.monotonic()
+    received = time.monotonic()
     name = request.get("conversation")
-    given = request["input"]
-    said = _conversations[name] if name else []
-    said += [{"role": "user", "content": given}] if isinstance(given, str) else given
-    question = max(index for index, item in enumerate(said) if item.get("role") == "user")
-    wanted = _wanted(said[question]["content"])
-    called = any(item.get("type") == "function_call_output" for item in said[question:])
+    items = request["input"]
+    history = _conversations[name] if name else []
+    history += [{"role": "user", "content": items}] if isinstance(items, str) else items
+    question = max(index for index, item in enumerate(history) if item.get("role") == "user")
+    wanted = _wanted(history[question]["content"])
+    called = any(item.get("type") == "function_call_output" for item in history[question:])
     calls = [] if called else [_call() for _ in range(wanted.get("calls", 0))]
     writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
     whole = {"id": _name("resp"), **_response(request)}
@@ -87,13 +87,13 @@ async def _respond(request: Json, writer: asyncio.StreamWriter) -> None:
     if calls:
         writer.write(b"".join(_asking(calls)))
     else:
-        turn = _turns[wanted.get("turn", 0)] = {"asked": asked, "marks": []}
+        turn = _turns[wanted.get("turn", 0)] = {"asked": received, "marks": []}
         async for part in _saying(wanted, turn):
             writer.write(part)
             if writer.transport.get_write_buffer_size():
                 await writer.drain()
     output = calls or [_message("".join(answer(wanted["tokens"], wanted.get("turn", 0))))]
-    said += output
+    history += output
     writer.write(_event("response.completed", response={**whole, "status": "completed", "output": output}))
     writer.write(b"0\r\n\r\n")
     await writer.drain()

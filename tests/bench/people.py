@@ -71,7 +71,7 @@ class User:
             async for data in self._socket:
                 assert isinstance(data, bytes)
                 self._look_for_words(data, time.monotonic())
-                self._take(ForwardMsg.FromString(data))
+                self._handle(ForwardMsg.FromString(data))
 
     def _look_for_words(self, data: bytes, now: float) -> None:
         while mark(len(self.received) + 1).encode() in data:
@@ -90,7 +90,7 @@ class User:
             task.cancel()
         self._again = {}
 
-    def _take(self, message: ForwardMsg) -> None:
+    def _handle(self, message: ForwardMsg) -> None:
         match message.WhichOneof("type"):
             case "new_session" if not message.metadata.run.fragment_ids:
                 self._page = message.new_session.page_script_hash
@@ -100,11 +100,11 @@ class User:
             case "delta" if message.delta.new_element.WhichOneof("type") == "chat_input":
                 self._input = message.delta.new_element.chat_input.id
             case "auto_rerun":
-                asked = message.auto_rerun
-                if previous := self._again.pop(asked.fragment_id, None):
+                rerun = message.auto_rerun
+                if previous := self._again.pop(rerun.fragment_id, None):
                     previous.cancel()
-                again = self._run_again(asked.fragment_id, asked.interval)
-                self._again[asked.fragment_id] = asyncio.ensure_future(again)
+                again = self._run_again(rerun.fragment_id, rerun.interval)
+                self._again[rerun.fragment_id] = asyncio.ensure_future(again)
             case "stop_auto_rerun":
                 for fragment in message.stop_auto_rerun.fragment_ids:
                     if previous := self._again.pop(fragment, None):

@@ -11,8 +11,8 @@ from tests.bench.answers import answer
 client = OpenAI()
 if "messages" not in st.session_state:
     turns = int(st.query_params.get("turns", 0))
-    said = [("user", "tokens=50 rate=0 turn=0"), ("assistant", "".join(answer(50, 0)))] * turns
-    st.session_state.messages = [{"role": role, "content": text} for role, text in said]
+    messages = [("user", "tokens=50 rate=0 turn=0"), ("assistant", "".join(answer(50, 0)))] * turns
+    st.session_state.messages = [{"role": role, "content": text} for role, text in messages]
 
 for message in st.session_state.messages:
     with st.chat_message(message["role"]):

@@ -13,9 +13,9 @@ client = OpenAI()
 for question in sys.stdin:
     pressed = time.monotonic()
     seen: list[float] = []
-    said: list[str] = []
+    pieces: list[str] = []
     for event in client.responses.create(model="gpt-6-luna", input=question, stream=True):
         if event.type == "response.output_text.delta":
-            said.append(event.delta)
+            pieces.append(event.delta)
             seen[1:] = [time.monotonic()]
     print(json.dumps({"pressed": pressed, "first": seen[0], "last": seen[-1]}), flush=True)

@@ -190,25 +190,25 @@ def add(a: int, b: int) -> int:
 
 
 @tool
-def rest(number: int) -> int:
+def sleep(number: int) -> int:
     """Do nothing for a tenth of a second."""
     time.sleep(0.1)
     return number
 
 
 def calls(times: int, quick: bool) -> Iterator[Row]:
-    toolbox = Toolbox(add, rest)
+    toolbox = Toolbox(add, sleep)
 
-    def seconds(*asked: ToolCall) -> float:
+    def seconds(*calls: ToolCall) -> float:
         began = time.perf_counter()
-        assert all(getattr(result, "outcome", "") == "done" for result in execute(asked, toolbox, 30.0))
+        assert all(getattr(result, "outcome", "") == "done" for result in execute(calls, toolbox, 30.0))
         return time.perf_counter() - began
 
     def one() -> float:
         return median(seconds(ToolCall("call_1", "add", '{"a":1,"b":2}')) for _ in range(500))
 
     def ten() -> float:
-        return seconds(*(ToolCall(f"call_{n}", "rest", f'{{"number":{n}}}') for n in range(10)))
+        return seconds(*(ToolCall(f"call_{n}", "sleep", f'{{"number":{n}}}') for n in range(10)))
 
     single, parallel = quietly("one call", one), median(quietly("ten calls", ten) for _ in range(times))
     yield Row("One function call that does nothing", "ms", single * 1000, goal="≤ 1 ms", met=single <= 1e-3)

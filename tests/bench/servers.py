@@ -40,11 +40,11 @@ class Process:
 
     def ask(self, line: str) -> dict[str, Any]:
         """Give it a line, and read its answer."""
-        given, taken = self._process.stdin, self._process.stdout
-        assert given is not None
-        assert taken is not None
-        print(line, file=given, flush=True)
-        answer: dict[str, Any] = json.loads(taken.readline())
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        print(line, file=stdin, flush=True)
+        answer: dict[str, Any] = json.loads(stdout.readline())
         return answer
 
 

@@ -31,7 +31,7 @@ def fill(database: dict[str, str], model: Model, turns: int = 1) -> str:
 
 def keep(database: dict[str, str], model: Model, lengths: Iterable[int]) -> list[str]:
     """Keep threads of so many turns with two calls each; gives their ids."""
-    kept: list[str] = []
+    ids: list[str] = []
     settings = Settings(api_key="sk-benchmark", base_url=model.url)
     backend, store = open_backend(settings), Store(database["ASSISTANT_DATABASE_URL"])
     assistant = Assistant(backend, Toolbox.from_package(functions))
@@ -41,7 +41,7 @@ def keep(database: dict[str, str], model: Model, lengths: Iterable[int]) -> list
             for _event in assistant.run(thread, "tokens=50 turn=0 calls=2"):
                 pass
         store.save(thread, 0, backend_state=True)
-        kept.append(thread.id)
+        ids.append(thread.id)
     store.close()
     backend.close()
-    return kept
+    return ids

@@ -187,8 +187,8 @@ def test_a_page_whose_line_was_cut_for_a_while_sees_the_rest_of_the_answer(
     assert page.evaluate("window.not_reloaded"), "it is the same page, and the same session"
     say(page, "More")
     wait_for(page, "Again.")
-    said = page.locator("[data-testid=stChatMessageContent]")
-    assert [each.inner_text().splitlines()[0] for each in said.all()] == [
+    messages = page.locator("[data-testid=stChatMessageContent]")
+    assert [each.inner_text().splitlines()[0] for each in messages.all()] == [
         "Count",
         "Two three four five",
         "More",

@@ -525,8 +525,8 @@ def test_the_demo_answers_without_a_key(browser: "Browser", demo_app: str) -> No
 
 def test_the_demo_searches_paints_and_asks_leave(browser: "Browser", demo_app: str) -> None:
     page = open_page(browser, demo_app)
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
     say(page, "Search the web for Kyoto")
     page.wait_for_selector(f"{MESSAGE} >> text=Two days: Kyoto")
     page.wait_for_selector(IDLE)
@@ -543,7 +543,7 @@ def test_the_demo_searches_paints_and_asks_leave(browser: "Browser", demo_app: s
     page.wait_for_selector(IDLE)
     page.get_by_role("button", name="Allow", exact=True).click()
     page.wait_for_selector(f"{MESSAGE} >> text=The library says")
-    assert [address for address in asked if "example.com" in address] == []  # nobody followed a link
+    assert [address for address in requested if "example.com" in address] == []  # nobody followed a link
     page.close()
 
 

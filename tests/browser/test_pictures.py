@@ -117,7 +117,7 @@ class Looks:
 
     def __init__(self, browser: "Browser", address: str, folder: Path, locale: str) -> None:
         self.folder, self.language = folder, locale[:2]
-        self.desk = self._open(browser, address, locale, WIDE)
+        self.wide = self._open(browser, address, locale, WIDE)
         self.phone = self._open(browser, address, locale, PHONE)
         self.wrong: list[tuple[str, str]] = []
 
@@ -128,17 +128,17 @@ class Looks:
         page.wait_for_selector(INPUT)
         return page
 
-    def take(self, state: str, wait: str = "", idle: bool = True) -> None:
+    def capture(self, state: str, wait: str = "", idle: bool = True) -> None:
         """Take the pictures of a state, and note what is wrong in them; the phone opens the same thread."""
         if wait:
-            self.phone.goto(self.desk.url)
+            self.phone.goto(self.wide.url)
             self.phone.get_by_text(wait).first.wait_for()
-        for page in (self.desk, self.phone) if idle else ():
+        for page in (self.wide, self.phone) if idle else ():
             page.wait_for_selector(IDLE)
-        self.picture(self.desk, state, "light")
-        self.desk.emulate_media(color_scheme="dark")
-        self.picture(self.desk, state, "dark")
-        self.desk.emulate_media(color_scheme="light")
+        self.picture(self.wide, state, "light")
+        self.wide.emulate_media(color_scheme="dark")
+        self.picture(self.wide, state, "dark")
+        self.wide.emulate_media(color_scheme="light")
         self.picture(self.phone, state, "phone")
 
     def picture(self, page: "Page", state: str, look: str, inside: str = "body") -> None:
@@ -155,8 +155,8 @@ def test_the_page_looks_right_in_each_of_its_states(
     one_server: ModelServer, browser: "Browser", app: str, folder: Path, locale: str
 ) -> None:
     looks = Looks(browser, app, folder, locale)
-    page, model, gate = looks.desk, one_server, threading.Event()
-    looks.take("empty")
+    page, model, gate = looks.wide, one_server, threading.Event()
+    looks.capture("empty")
     model.plays(
         calls(
             reasoning("I look for hotels first."),
@@ -168,28 +168,28 @@ def test_the_page_looks_right_in_each_of_its_states(
     )
     say(page, "Which hotel is the cheapest?")
     wait_for(page, "three")
-    looks.take("streaming", wait="three", idle=False)
+    looks.capture("streaming", wait="three", idle=False)
     gate.set()
     wait_for(page, "Then go")
-    looks.take("finished", wait="Book early")
+    looks.capture("finished", wait="Book early")
     model.plays(calls(call("calculate", expression="1/0")), text("Nobody can say it."))
     say(page, "1/0?")
     wait_for(page, "Nobody can")
     page.wait_for_selector(IDLE)
     page.locator(f"{MESSAGE} summary").last.click()
-    looks.take("failed", wait="Nobody can")
+    looks.capture("failed", wait="Nobody can")
     booking = call("book_hotel", hotel_id=21, guest="Ada Lovelace", check_in="2026-12-02", nights=2)
     model.plays(calls(booking), text("It is booked."))
     say(page, "Book it")
     page.locator("[class*=st-key-approve-] button").first.wait_for()
-    looks.take("approval", wait="book_hotel")
+    looks.capture("approval", wait="book_hotel")
     page.locator("[class*=st-key-approve-] button").first.click()
     wait_for(page, "It is booked.")
     page.wait_for_selector(IDLE)
     for each in (looks.phone, page):
         each.locator(".st-key-sandbox label").first.click()
         each.locator(".st-key-sandbox_side").wait_for()
-    looks.take("sandbox")
+    looks.capture("sandbox")
     looks.phone.goto(page.url)
     looks.phone.get_by_test_id("stExpandSidebarButton").click()
     looks.phone.locator(".st-key-search").wait_for()
@@ -204,11 +204,11 @@ def test_text_that_runs_from_right_to_left_begins_on_the_right(
     one_server: ModelServer, browser: "Browser", app: str, folder: Path
 ) -> None:
     looks = Looks(browser, app, folder, "en-GB")
-    page = looks.desk
+    page = looks.wide
     one_server.plays(text(FROM_THE_RIGHT))
     say(page, "שלום, מה שלומך?")
     wait_for(page, "جميل")
-    looks.take("right-to-left", wait="جميل")
+    looks.capture("right-to-left", wait="جميل")
     inside = page.locator(MESSAGE).last.get_by_test_id("stMarkdownContainer")
     sides = """part => {
         const range = document.createRange(), place = part.getBoundingClientRect()
@@ -223,8 +223,8 @@ def test_text_that_runs_from_right_to_left_begins_on_the_right(
         ["ltr", "left"]
     ] * 2
     assert page.locator(f"{MESSAGE} pre").last.evaluate(code) == ["ltr", "left"]
-    asked = page.locator(MESSAGE).nth(-2).get_by_test_id("stText")
-    assert asked.evaluate("part => getComputedStyle(part.firstChild).unicodeBidi") == "plaintext"
+    question = page.locator(MESSAGE).nth(-2).get_by_test_id("stText")
+    assert question.evaluate("part => getComputedStyle(part.firstChild).unicodeBidi") == "plaintext"
     for each in (looks.phone, page):
         each.close()
     assert looks.wrong == []
@@ -256,10 +256,10 @@ def test_a_screen_reader_hears_what_happens_and_how_the_answer_ends(
     gate.set()
     page.wait_for_function("heard.at(-1) === '回答が終わりました。There are twelve.'")
     may_be = ["考えています", "find_hotels を準備しています", "Oslo のホテルを探しています", "考えています"]
-    heard = page.evaluate("heard")
-    assert heard[-1] == "回答が終わりました。There are twelve."
-    assert may_be[1] in heard
-    assert [each for each in heard[:-1] if each not in may_be] == []  # some are over too soon to be said
+    announced = page.evaluate("heard")
+    assert announced[-1] == "回答が終わりました。There are twelve."
+    assert may_be[1] in announced
+    assert [each for each in announced[:-1] if each not in may_be] == []  # some are over too soon to be said
     page.wait_for_selector(IDLE)
     tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
     [status] = [node for node in tree if node.get("role", {}).get("value") == "status"]

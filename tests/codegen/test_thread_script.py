@@ -28,11 +28,11 @@ def add_call(call_id: str, output: str) -> Call:
 def run_script(script: str, server: ModelServer, tmp_path: Path) -> tuple[str, str]:
     """Run the script against this server; return its standard output and error."""
     (tmp_path / "thread.py").write_text(script, "utf-8")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI")}
     done = subprocess.run(
         [sys.executable, "-X", "utf8", "thread.py"],
         cwd=tmp_path,
-        env=kept | {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "sk-canary"},
+        env=environment | {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "sk-canary"},
         capture_output=True,
         encoding="utf-8",
         timeout=60,
@@ -74,7 +74,7 @@ def test_the_script_sends_all_messages_and_answers_calls_with_recorded_outputs(
         '[other({}) -> {"error": "No further output was recorded."}]\n'
         "So.\n"
     )
-    assert [asked["model"] for asked in server.requests] == ["test-model"] * 5
+    assert [request["model"] for request in server.requests] == ["test-model"] * 5
     assert server.requests[0]["tools"] == [
         {
             "type": "function",

@@ -66,7 +66,7 @@ async def wait(seconds: float = 0.0) -> str:
 
 
 @tool
-def tell(word: str | None, times: int = 2) -> str:
+def repeat(word: str | None, times: int = 2) -> str:
     """Tell what came."""
     return f"{word!r} {times}"
 
@@ -103,7 +103,7 @@ def print() -> str:
     return "printed"
 
 
-def _made() -> Tool[..., Any]:
+def _dynamic_tool() -> Tool[..., Any]:
     @tool
     def inner() -> int:
         """Stand within another function."""
@@ -123,13 +123,13 @@ def run(model: ModelServer, protocol: str, tmp_path: Path) -> Script:
         chosen = Settings(model="test-model", instructions="Be brief.")
         chosen = replace(chosen, protocol=protocol)  # type: ignore[arg-type]
         (tmp_path / "turn.py").write_text(turn_script(chosen, Toolbox(*tools), prompt), "utf-8")
-        kept = {
+        environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("OPENAI", "PYTHON"))
         }
         done = subprocess.run(
             [sys.executable, "-X", "utf8", "turn.py"],
             cwd=tmp_path,
-            env=kept | {"OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": "sk-test-key"},
+            env=environment | {"OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": "sk-test-key"},
             capture_output=True,
             encoding="utf-8",
             timeout=60,
@@ -142,11 +142,11 @@ def run(model: ModelServer, protocol: str, tmp_path: Path) -> Script:
 
 def outputs(model: ModelServer) -> list[Any]:
     """Return the outputs of the functions in the last request."""
-    asked = model.requests[-1]
-    told = [
-        each.get("output") for each in asked.get("input", []) if each.get("type") == "function_call_output"
+    request = model.requests[-1]
+    items = [
+        each.get("output") for each in request.get("input", []) if each.get("type") == "function_call_output"
     ]
-    return told or [each["content"] for each in asked.get("messages", []) if each["role"] == "tool"]
+    return items or [each["content"] for each in request.get("messages", []) if each["role"] == "tool"]
 
 
 # --- the script ---------------------------------------------------------------------------------------
@@ -161,8 +161,8 @@ def test_a_turn_without_functions_sends_one_request(run: Script, model: ModelSer
         messages = [{"role": "system", "content": "Be brief."}, question]
         assert model.requests == [{"model": "test-model", "messages": messages, "stream": True}]
     else:
-        asked = {"model": "test-model", "instructions": "Be brief.", "input": [question], "stream": True}
-        assert model.requests == [asked]
+        request = {"model": "test-model", "instructions": "Be brief.", "input": [question], "stream": True}
+        assert model.requests == [request]
 
 
 def test_single_parallel_and_chained_calls_run(run: Script, model: ModelServer, protocol: str) -> None:
@@ -181,13 +181,13 @@ def test_single_parallel_and_chained_calls_run(run: Script, model: ModelServer, 
     )
     assert outputs(model) == ["3", "7", "11"]
     assert model.refused == []
-    [given] = model.requests[0]["tools"]
+    [definition] = model.requests[0]["tools"]
     if protocol == "chat":
         function = {name: getattr(add, name) for name in ("name", "description", "parameters")}
-        assert given == {"type": "function", "function": function}
+        assert definition == {"type": "function", "function": function}
     else:
         parts = {name: getattr(add, name) for name in ("name", "description", "parameters", "strict")}
-        assert given == {"type": "function", **parts}
+        assert definition == {"type": "function", **parts}
 
 
 @pytest.mark.exhaustive
@@ -198,12 +198,12 @@ def test_functions_are_copied_with_everything_they_use(run: Script, model: Model
             call("leave", arrival="2026-12-30", nights=None, guests=None),
             call("leave", arrival="2026-12-30", nights=101, guests=None),
             call("wait", seconds=0.01),
-            call("tell", word=None, times=None),
-            call("tell", word="x", times=1),
+            call("repeat", word=None, times=None),
+            call("repeat", word="x", times=1),
         ),
         text("Done."),
     )
-    printed, errors = run(leave, wait, tell)
+    printed, errors = run(leave, wait, repeat)
     assert (printed.splitlines()[-1], errors) == ("Done.", "")
     assert outputs(model) == [
         '{"day":"2027-01-02","guests":[{"name":"Ōe","born":"1990-01-02"}]}',
@@ -269,7 +269,7 @@ def test_a_refusal_is_printed(run: Script, model: ModelServer) -> None:
         (inside, "it needs assistant.settings of this project"),
         (here, "it needs __file__, which no statement of its module defines"),
         (print, "the name print has another meaning in this script"),
-        (_made(), "it is not a plain function at the top level of a module"),
+        (_dynamic_tool(), "it is not a plain function at the top level of a module"),
         (tool(os.getcwd), "its source is not available"),
     ],
     ids=lambda value: getattr(value, "name", ""),

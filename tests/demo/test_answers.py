@@ -95,25 +95,27 @@ def test_arguments_that_are_not_literals_are_not_guessed(arguments: str) -> None
 
 
 def test_outputs_become_short_markdown() -> None:
-    def said(output: object) -> str:
+    def answer_for(output: object) -> str:
         done = [(Call("f", {"a": "x|y"}), json.dumps(output))]
         return next_reply("f('x|y')", done, False, [function("f", a=TEXT)]).text.partition("\n\n")[2]
 
-    assert said({"a": 1, "b": ["x", 2], "c": None}) == "- **a**: 1\n- **b**: x, 2\n- **c**: –"
-    assert said([{"a": "x|y", "b": 1}, {"a": "z\nz", "c": {"d": 2}}]) == (
+    assert answer_for({"a": 1, "b": ["x", 2], "c": None}) == "- **a**: 1\n- **b**: x, 2\n- **c**: –"
+    assert answer_for([{"a": "x|y", "b": 1}, {"a": "z\nz", "c": {"d": 2}}]) == (
         '| a | b | c |\n| --- | --- | --- |\n| x\\|y | 1 | – |\n| z z | – | {"d": 2} |'
     )
-    assert said([{str(n): n for n in range(9)}] * 9) == (
+    assert answer_for([{str(n): n for n in range(9)}] * 9) == (
         "| 0 | 1 | 2 | 3 | 4 | 5 |\n| --- | --- | --- | --- | --- | --- |\n"
         + "| 0 | 1 | 2 | 3 | 4 | 5 |\n" * 8
         + "\n… and 1 more."
     )
-    assert said({"city": "Oslo", "hotels": [{"id": 1}]}) == ("- **city**: Oslo\n\n| id |\n| --- |\n| 1 |")
-    assert said({"error": "There is no such city."}) == "Failed: There is no such city."
-    assert said("plain text") == "plain text"
-    assert said([]) == "Nothing found."
-    assert said(87) == "87"
-    assert len(said("x" * 50_000)) == 1_000
+    assert answer_for({"city": "Oslo", "hotels": [{"id": 1}]}) == (
+        "- **city**: Oslo\n\n| id |\n| --- |\n| 1 |"
+    )
+    assert answer_for({"error": "There is no such city."}) == "Failed: There is no such city."
+    assert answer_for("plain text") == "plain text"
+    assert answer_for([]) == "Nothing found."
+    assert answer_for(87) == "87"
+    assert len(answer_for("x" * 50_000)) == 1_000
 
 
 def test_only_the_first_sentence_of_an_error_is_shown() -> None:

@@ -116,7 +116,7 @@ def test_the_health_check_asks_where_the_page_is_served(prefix: str) -> None:
         with subprocess.Popen([sys.executable, "deploy/health.py"], cwd=ROOT, env=environment) as check:
             connection, _ = server.accept()
             with connection:
-                asked = connection.recv(1000).decode().splitlines()[0]
+                request_line = connection.recv(1000).decode().splitlines()[0]
                 connection.sendall(b"HTTP/1.1 503 Not yet\r\nContent-Length: 0\r\n\r\n")
             assert check.wait(10) == 1
-    assert asked == f"GET {'/chat' if prefix else ''}/_stcore/health HTTP/1.1"
+    assert request_line == f"GET {'/chat' if prefix else ''}/_stcore/health HTTP/1.1"

@@ -168,9 +168,9 @@ class Page:
     def do(self, **request: Any) -> Json:
         """One interaction, to the end of the script; the page must have run without an exception."""
         with self.asking("POST", "/_stcore/agent/interact", request) as connection:
-            answer = connection.getresponse()
-            page: Json = json.load(answer)
-        assert (answer.status, page.get("status")) == (200, "ready"), page
+            reply = connection.getresponse()
+            page: Json = json.load(reply)
+        assert (reply.status, page.get("status")) == (200, "ready"), page
         assert found(page, "exception") == []
         return page
 
@@ -228,30 +228,30 @@ def test_the_page_answers_remembers_and_is_found_again_by_its_address(start: Sta
     assert found(first, "chat_message") == []
 
     first = page.say(first, 'calculate(expression="(19.5 + 3) * 4")')
-    asked, answer = found(first, "chat_message")
-    assert bodies(asked, "text") == ['calculate(expression="(19.5 + 3) * 4")']
-    [step] = found(answer, "status")
+    question, reply = found(first, "chat_message")
+    assert bodies(question, "text") == ['calculate(expression="(19.5 + 3) * 4")']
+    [step] = found(reply, "status")
     assert step["props"]["label"].startswith("**calculate**\\(expression=")
     assert step["props"]["state"] == "complete"
     assert [json.loads(bodies(step, "code")[0]), bodies(step, "code")[1]] == [
         {"expression": "(19.5 + 3) * 4"},
         "90.0",
     ]
-    assert "90.0" in bodies(answer, "markdown")[-1]
+    assert "90.0" in bodies(reply, "markdown")[-1]
 
     first = page.say(first, "What time is it in Oslo?")
-    said = found(first, "chat_message")
-    assert said[0] == asked
-    assert found(said[1], "status") == found(answer, "status")  # below it less is offered now
-    assert bodies(said[1], "markdown") == bodies(answer, "markdown")
-    assert len(found(said[3], "status")) == 1
-    assert "Oslo" in bodies(said[3], "markdown")[-1]
+    messages = found(first, "chat_message")
+    assert messages[0] == question
+    assert found(messages[1], "status") == found(reply, "status")  # below it less is offered now
+    assert bodies(messages[1], "markdown") == bodies(reply, "markdown")
+    assert len(found(messages[3], "status")) == 1
+    assert "Oslo" in bodies(messages[3], "markdown")[-1]
 
     [thread] = first["query_params"]["thread"]
     again = page.open(thread=thread)
     assert again["session_id"] != first["session_id"]
     assert again["query_params"] == {"thread": [thread]}
-    assert _lasting(found(again, "chat_message")) == _lasting(said)
+    assert _lasting(found(again, "chat_message")) == _lasting(messages)
     again = page.say(again, 'calculate(expression="6*7")')
     assert len(found(again, "chat_message")) == 6
 

@@ -78,14 +78,14 @@ def test_every_example_is_discovered_strict_and_documented() -> None:
 @pytest.mark.parametrize("name", ["Asia/Tokyo", "asia/tokyo", " ASIA/TOKYO "])
 def test_the_clock_tells_the_time_in_a_zone(name: str) -> None:
     answer = get_current_time(name)
-    told = datetime.fromisoformat(answer["local_time"])
+    local = datetime.fromisoformat(answer["local_time"])
     assert answer == {
         "time_zone": "Asia/Tokyo",
-        "local_time": told.isoformat(),
-        "weekday": told.strftime("%A"),
+        "local_time": local.isoformat(),
+        "weekday": local.strftime("%A"),
     }
-    assert told.utcoffset() == timedelta(hours=9)
-    assert abs(datetime.now(ZoneInfo("Asia/Tokyo")) - told) < timedelta(seconds=5)
+    assert local.utcoffset() == timedelta(hours=9)
+    assert abs(datetime.now(ZoneInfo("Asia/Tokyo")) - local) < timedelta(seconds=5)
 
 
 def test_an_unknown_zone_is_refused_with_similar_names() -> None:

@@ -135,7 +135,7 @@ def figures_of(url: str = OPENAI, model: str = "gpt-6-luna", **response: Any) ->
 
 
 @pytest.mark.parametrize(
-    ("told", "note"),
+    ("options", "note"),
     [
         (
             {"url": "http://localhost:11434/v1/responses"},
@@ -148,8 +148,8 @@ def figures_of(url: str = OPENAI, model: str = "gpt-6-luna", **response: Any) ->
         ),
     ],
 )
-def test_an_unknown_price_is_explained(told: dict[str, Any], note: str) -> None:
-    found = figures_of(**told)
+def test_an_unknown_price_is_explained(options: dict[str, Any], note: str) -> None:
+    found = figures_of(**options)
     assert (found.cost, found.cost_note) == (None, note)
     assert found.tokens == Tokens(input=1000, cached=400, written=100, output=80, reasoning=30)
 

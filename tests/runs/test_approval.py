@@ -42,7 +42,7 @@ CHANGED = 'The user changed the arguments to {"room": 3, "guest": "Bo"}.'
 DENIED = "The user did not allow this call, so the function was not run."
 
 
-class RecordingList:
+class Bookings:
     """A function that asks first, and what it was called with."""
 
     def __init__(self) -> None:
@@ -65,16 +65,16 @@ class RecordingList:
 
 
 @pytest.fixture
-def desk() -> RecordingList:
-    return RecordingList()
+def bookings() -> Bookings:
+    return Bookings()
 
 
 @pytest.fixture
-def assistant(server: ModelServer, connect_to: Connect, desk: RecordingList) -> Assistant:
-    return connect_to(server.url, add, desk.book)
+def assistant(server: ModelServer, connect_to: Connect, bookings: Bookings) -> Assistant:
+    return connect_to(server.url, add, bookings.book)
 
 
-def told(server: ModelServer) -> list[Any]:
+def sent_outputs(server: ModelServer) -> list[Any]:
     return [item["output"] for item in server.requests[-1]["input"] if item["type"] == "function_call_output"]
 
 
@@ -94,17 +94,17 @@ def go_on(assistant: Assistant, thread: Thread, *decisions: Decision) -> list[Ev
 
 
 def test_calls_that_need_no_approval_run_and_then_the_run_pauses_for_the_others(
-    server: ModelServer, assistant: Assistant, desk: RecordingList
+    server: ModelServer, assistant: Assistant, bookings: Bookings
 ) -> None:
-    asked, free = call("book", room=3), call("add", a=1, b=2)
-    server.plays(calls(asked, free))
+    item, free = call("book", room=3), call("add", a=1, b=2)
+    server.plays(calls(item, free))
     thread = Thread()
     events = list(assistant.run(thread, "Book"))
     assert events[-2:] == [ToolResult(free["call_id"], "3"), RunPaused()]
     assert thread.is_paused
     assert not thread.is_unfinished
-    assert thread.open_calls() == [Call(asked["call_id"], "book", '{"room": 3}', 1)]
-    assert desk.booked == []
+    assert thread.open_calls() == [Call(item["call_id"], "book", '{"room": 3}', 1)]
+    assert bookings.booked == []
 
 
 def test_with_approve_all_a_call_of_any_function_waits_even_of_none(
@@ -139,37 +139,41 @@ def test_nothing_waits_of_a_round_that_did_not_end_well(server: ModelServer, ass
 
 
 def test_an_approved_call_runs_and_the_same_answer_goes_on(
-    server: ModelServer, assistant: Assistant, desk: RecordingList
+    server: ModelServer, assistant: Assistant, bookings: Bookings
 ) -> None:
-    asked = call("book", room=3)
-    thread = pause(server, assistant, asked)
+    item = call("book", room=3)
+    thread = pause(server, assistant, item)
     server.plays(text("Booked.", pieces=1))
-    events = go_on(assistant, thread, CallApproved(asked["call_id"]))
+    events = go_on(assistant, thread, CallApproved(item["call_id"]))
     assert events[:4] == [
-        CallApproved(asked["call_id"]),
-        ToolResult(asked["call_id"], '{"room":3,"guest":"Ada"}'),
+        CallApproved(item["call_id"]),
+        ToolResult(item["call_id"], '{"room":3,"guest":"Ada"}'),
         RoundStarted(2),
         TextDelta("Booked."),
     ]
     assert events[-1] == RunCompleted()
-    assert (desk.booked, told(server), server.refused) == ([(3, "Ada")], ['{"room":3,"guest":"Ada"}'], [])
+    assert (bookings.booked, sent_outputs(server), server.refused) == (
+        [(3, "Ada")],
+        ['{"room":3,"guest":"Ada"}'],
+        [],
+    )
     assert [message.role for message in thread.messages] == ["user", "assistant"]
     assert thread.messages[-1].ending == RunCompleted()
 
 
 def test_changed_arguments_are_run_and_the_model_is_told_of_them(
-    server: ModelServer, assistant: Assistant, desk: RecordingList
+    server: ModelServer, assistant: Assistant, bookings: Bookings
 ) -> None:
-    asked = call("book", room=2)
-    thread = pause(server, assistant, asked)
+    item = call("book", room=2)
+    thread = pause(server, assistant, item)
     server.plays(text("Booked."))
-    events = go_on(assistant, thread, CallApproved(asked["call_id"], '{"room":3,\n"guest":"Bo"}'))
-    approved = CallApproved(asked["call_id"], '{"room": 3, "guest": "Bo"}')
+    events = go_on(assistant, thread, CallApproved(item["call_id"], '{"room":3,\n"guest":"Bo"}'))
+    approved = CallApproved(item["call_id"], '{"room": 3, "guest": "Bo"}')
     assert events[0] == approved
-    assert desk.booked == [(3, "Bo")]
-    assert told(server) == [f'{CHANGED}\n\n{{"room":3,"guest":"Bo"}}']
-    [kept] = thread.messages[-1].calls
-    assert (kept.arguments, kept.decision) == ('{"room": 2}', approved)
+    assert bookings.booked == [(3, "Bo")]
+    assert sent_outputs(server) == [f'{CHANGED}\n\n{{"room":3,"guest":"Bo"}}']
+    [stored] = thread.messages[-1].calls
+    assert (stored.arguments, stored.decision) == ('{"room": 2}', approved)
 
 
 @pytest.mark.parametrize(
@@ -187,12 +191,12 @@ def test_changed_arguments_are_run_and_the_model_is_told_of_them(
 def test_an_error_with_changed_arguments_stays_an_error(
     server: ModelServer, assistant: Assistant, arguments: str, outcome: str, words: str
 ) -> None:
-    asked = call("book", room=2)
-    thread = pause(server, assistant, asked)
+    item = call("book", room=2)
+    thread = pause(server, assistant, item)
     server.plays(text("I see."))
     [result] = [
         each
-        for each in go_on(assistant, thread, CallApproved(asked["call_id"], arguments))
+        for each in go_on(assistant, thread, CallApproved(item["call_id"], arguments))
         if isinstance(each, ToolResult)
     ]
     assert result.outcome == outcome
@@ -200,7 +204,7 @@ def test_an_error_with_changed_arguments_stays_an_error(
 
 
 def test_a_denied_call_does_not_run_and_the_model_is_told_why(
-    server: ModelServer, assistant: Assistant, desk: RecordingList
+    server: ModelServer, assistant: Assistant, bookings: Bookings
 ) -> None:
     first, second = call("book", room=3), call("book", room=4)
     thread = pause(server, assistant, first, second)
@@ -212,21 +216,21 @@ def test_a_denied_call_does_not_run_and_the_model_is_told_why(
         ToolResult(first["call_id"], error_output(f"{DENIED} Reason: Too dear."), "denied"),
         ToolResult(second["call_id"], error_output(DENIED), "denied"),
     ]
-    assert (desk.booked, events[-1], server.refused) == ([], RunCompleted(), [])
+    assert (bookings.booked, events[-1], server.refused) == ([], RunCompleted(), [])
 
 
 @pytest.mark.parametrize("output", ["", "Room 5", '{"room": 5}', "\x00 \ud800 京都", "x" * 100_000])
 def test_a_person_can_answer_in_the_functions_place(
-    server: ModelServer, assistant: Assistant, desk: RecordingList, output: str
+    server: ModelServer, assistant: Assistant, bookings: Bookings, output: str
 ) -> None:
-    asked = call("book", room=3)
-    thread = pause(server, assistant, asked)
+    item = call("book", room=3)
+    thread = pause(server, assistant, item)
     server.plays(text("Fine."))
-    assert go_on(assistant, thread, CallAnswered(asked["call_id"], output))[-1] == RunCompleted()
-    assert told(server)[0].startswith(output[:MAX_OUTPUT_CHARS].replace("\ud800", "?"))
-    assert (desk.booked, thread.messages[-1].calls[0].decision) == (
+    assert go_on(assistant, thread, CallAnswered(item["call_id"], output))[-1] == RunCompleted()
+    assert sent_outputs(server)[0].startswith(output[:MAX_OUTPUT_CHARS].replace("\ud800", "?"))
+    assert (bookings.booked, thread.messages[-1].calls[0].decision) == (
         [],
-        CallAnswered(asked["call_id"], output),
+        CallAnswered(item["call_id"], output),
     )
 
 
@@ -247,17 +251,17 @@ def test_approved_calls_run_side_by_side_with_their_time_limits(
         gate.wait(5)
 
     assistant = connect_to(server.url, meet, wait)
-    asked = [call("meet"), call("meet"), call("wait")]
-    thread = pause(server, assistant, *asked)
+    items = [call("meet"), call("meet"), call("wait")]
+    thread = pause(server, assistant, *items)
     server.plays(text("Fine."))
-    events = go_on(assistant, thread, *(CallApproved(each["call_id"]) for each in asked))
+    events = go_on(assistant, thread, *(CallApproved(each["call_id"]) for each in items))
     gate.set()
     outcomes = [each.outcome for each in events if isinstance(each, ToolResult)]
     assert sorted(outcomes) == ["done", "done", "timeout"]
 
 
 def test_what_nobody_decided_on_stays_open_and_the_run_pauses_again(
-    server: ModelServer, assistant: Assistant, desk: RecordingList
+    server: ModelServer, assistant: Assistant, bookings: Bookings
 ) -> None:
     first, second = call("book", room=3), call("book", room=4)
     thread = pause(server, assistant, first, second)
@@ -265,11 +269,11 @@ def test_what_nobody_decided_on_stays_open_and_the_run_pauses_again(
     assert [each.call_id for each in thread.open_calls()] == [second["call_id"]]
     server.plays(text("Fine."))
     assert go_on(assistant, thread, CallApproved(second["call_id"]))[-1] == RunCompleted()
-    assert (desk.booked, len(server.requests)) == ([(3, "Ada"), (4, "Ada")], 2)
+    assert (bookings.booked, len(server.requests)) == ([(3, "Ada"), (4, "Ada")], 2)
 
 
 def test_a_second_decision_on_the_same_call_is_ignored(
-    server: ModelServer, assistant: Assistant, desk: RecordingList
+    server: ModelServer, assistant: Assistant, bookings: Bookings
 ) -> None:
     first, second = call("book", room=3), call("book", room=4)
     thread = pause(server, assistant, first, second)
@@ -280,63 +284,63 @@ def test_a_second_decision_on_the_same_call_is_ignored(
     go_on(assistant, thread, CallDenied(second["call_id"]))
     before = message_as_json(thread.messages[-1])
     assert go_on(assistant, thread, CallApproved(second["call_id"])) == [RunCompleted()]
-    assert (desk.booked, message_as_json(thread.messages[-1])) == ([(3, "Ada")], before)
+    assert (bookings.booked, message_as_json(thread.messages[-1])) == ([(3, "Ada")], before)
 
 
 def test_a_second_page_that_decides_meanwhile_or_later_changes_nothing(
-    server: ModelServer, assistant: Assistant, desk: RecordingList
+    server: ModelServer, assistant: Assistant, bookings: Bookings
 ) -> None:
-    asked = call("book", room=3)
-    thread = pause(server, assistant, asked)
+    item = call("book", room=3)
+    thread = pause(server, assistant, item)
     server.plays(text("Fine."))
     live = RunRegistry()
     for _ in range(2):
-        run = live.start(thread, lambda: assistant.decide(thread, [CallApproved(asked["call_id"])]))
+        run = live.start(thread, lambda: assistant.decide(thread, [CallApproved(item["call_id"])]))
         batches = list(run.follow())
         assert batches[-1][-1] == RunCompleted()
         assert run.join(5)
-    assert (desk.booked, len(server.requests)) == ([(3, "Ada")], 2)
+    assert (bookings.booked, len(server.requests)) == ([(3, "Ada")], 2)
 
 
 # --- rounds -----------------------------------------------------------------------------------------
 
 
 def test_a_pause_does_not_start_the_count_of_rounds_again(
-    server: ModelServer, connect_to: Connect, desk: RecordingList
+    server: ModelServer, connect_to: Connect, bookings: Bookings
 ) -> None:
-    assistant = connect_to(server.url, desk.book, max_rounds=2)
+    assistant = connect_to(server.url, bookings.book, max_rounds=2)
     first, second = call("book", room=3), call("book", room=4)
     thread = pause(server, assistant, first)
     server.plays(calls(second))
     assert go_on(assistant, thread, CallApproved(first["call_id"]))[-1] == RunPaused()
     ending = go_on(assistant, thread, CallApproved(second["call_id"]))[-1]
     assert ending == RunStopped("max_rounds", "Stopped after 2 rounds of function calls.")
-    assert desk.booked == [(3, "Ada"), (4, "Ada")]
+    assert bookings.booked == [(3, "Ada"), (4, "Ada")]
 
 
 def test_a_call_that_comes_again_and_again_ends_the_run_across_its_pauses(
-    server: ModelServer, assistant: Assistant, desk: RecordingList
+    server: ModelServer, assistant: Assistant, bookings: Bookings
 ) -> None:
-    asked = [call("book", room=3) for _ in range(4)]
-    thread = pause(server, assistant, asked[0])
-    server.plays(*(calls(each) for each in asked[1:]))
-    endings = [go_on(assistant, thread, CallApproved(each["call_id"]))[-1] for each in asked[:3]]
+    items = [call("book", room=3) for _ in range(4)]
+    thread = pause(server, assistant, items[0])
+    server.plays(*(calls(each) for each in items[1:]))
+    endings = [go_on(assistant, thread, CallApproved(each["call_id"]))[-1] for each in items[:3]]
     assert endings[:2] == [RunPaused(), RunPaused()]
     assert endings[2] == RunStopped(
         "repeated_call", "Stopped: book was called again and again with the same arguments."
     )
-    assert len(desk.booked) == 3
+    assert len(bookings.booked) == 3
 
 
 def test_a_failure_after_the_decision_keeps_the_result(
-    server: ModelServer, assistant: Assistant, desk: RecordingList
+    server: ModelServer, assistant: Assistant, bookings: Bookings
 ) -> None:
-    asked = call("book", room=3)
-    thread = pause(server, assistant, asked)
+    item = call("book", room=3)
+    thread = pause(server, assistant, item)
     server.plays(error(401, "invalid_api_key", x_should_retry="false"), text("Booked."))
-    assert isinstance(go_on(assistant, thread, CallApproved(asked["call_id"]))[-1], RunFailed)
+    assert isinstance(go_on(assistant, thread, CallApproved(item["call_id"]))[-1], RunFailed)
     assert list(assistant.resume(thread))[-1] == RunCompleted()
-    assert (desk.booked, told(server)) == ([(3, "Ada")], ['{"room":3,"guest":"Ada"}'])
+    assert (bookings.booked, sent_outputs(server)) == ([(3, "Ada")], ['{"room":3,"guest":"Ada"}'])
 
 
 # --- what ships with the project --------------------------------------------------------------------
@@ -348,48 +352,46 @@ def test_of_the_examples_the_one_that_books_asks_first() -> None:
 
 
 @pytest.mark.parametrize("words", ['book(room=3, guest="Ada")', 'add(a=1, b=2)\nbook(room=3, guest="Ada")'])
-def test_the_demo_pauses_and_goes_on(
-    desk: RecordingList, words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_demo_pauses_and_goes_on(bookings: Bookings, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "SECONDS_PER_TOKEN", 0)
-    assistant = Assistant(open_backend(Settings(), demo.DemoTransport()), Toolbox(add, desk.book))
+    assistant = Assistant(open_backend(Settings(), demo.DemoTransport()), Toolbox(add, bookings.book))
     thread = Thread()
     assert list(assistant.run(thread, words))[-1] == RunPaused()
     [waiting] = thread.open_calls()
     assert go_on(assistant, thread, CallApproved(waiting.call_id))[-1] == RunCompleted()
-    assert desk.booked == [(3, "Ada")]
+    assert bookings.booked == [(3, "Ada")]
     assert list(assistant.run(thread, words))[-1] == RunPaused()
     [waiting] = thread.open_calls()
     assert go_on(assistant, thread, CallDenied(waiting.call_id))[-1] == RunCompleted()
     assert f"Failed: {DENIED}" in thread.messages[-1].text
-    assert desk.booked == [(3, "Ada")]
+    assert bookings.booked == [(3, "Ada")]
 
 
 # --- a pause is a state of the thread ---------------------------------------------------------------
 
 
 def test_who_writes_instead_of_deciding_gets_an_answer_and_nothing_runs(
-    server: ModelServer, assistant: Assistant, desk: RecordingList
+    server: ModelServer, assistant: Assistant, bookings: Bookings
 ) -> None:
-    asked = call("book", room=3)
-    thread = pause(server, assistant, asked)
+    item = call("book", room=3)
+    thread = pause(server, assistant, item)
     server.plays(text("Of course."))
     assert list(assistant.run(thread, "Wait, which room?"))[-1] == RunCompleted()
     [result] = [each.result for each in thread.messages[1].calls]
     assert result is not None
     assert (result.outcome, thread.messages[1].ending) == ("denied", STOPPED)
-    assert (told(server), desk.booked, server.refused) == ([result.output], [], [])
-    assert go_on(assistant, thread, CallApproved(asked["call_id"])) == [RunCompleted()]
-    assert desk.booked == []
+    assert (sent_outputs(server), bookings.booked, server.refused) == ([result.output], [], [])
+    assert go_on(assistant, thread, CallApproved(item["call_id"])) == [RunCompleted()]
+    assert bookings.booked == []
 
 
 def test_a_pause_survives_the_process(
-    server: ModelServer, connect_to: Connect, desk: RecordingList, database: str
+    server: ModelServer, connect_to: Connect, bookings: Bookings, database: str
 ) -> None:
-    asked = call("book", room=3)
-    server.plays(calls(asked))
+    item = call("book", room=3)
+    server.plays(calls(item))
     thread, autosaver = Thread(), Autosaver(database)
-    first = connect_to(server.url, desk.book)
+    first = connect_to(server.url, bookings.book)
     run = RunRegistry().start(thread, lambda: first.run(thread, "Book"), first.cancel, autosaver)
     assert list(run.follow())[-1][-1] == RunPaused()
     assert run.join(5)
@@ -400,27 +402,27 @@ def test_a_pause_survives_the_process(
     again = autosaver.store.load(thread.id)
     assert again is not None
     assert again.messages == thread.messages
-    second = connect_to(server.url, desk.book)
+    second = connect_to(server.url, bookings.book)
     server.plays(text("Booked.", pieces=1))
-    decisions = [CallApproved(asked["call_id"], '{"room": 4}')]
+    decisions = [CallApproved(item["call_id"], '{"room": 4}')]
     run = RunRegistry().start(again, lambda: second.decide(again, decisions), second.cancel, autosaver)
     events = [event for batch in run.follow() for event in batch]
     assert run.join(5)
     assert events[:4] == [
         RoundStarted(1),
-        ToolCall(asked["call_id"], "book", '{"room": 3}'),
-        CallApproved(asked["call_id"], '{"room": 4}'),
+        ToolCall(item["call_id"], "book", '{"room": 3}'),
+        CallApproved(item["call_id"], '{"room": 4}'),
         ToolResult(
-            asked["call_id"], 'The user changed the arguments to {"room": 4}.\n\n{"room":4,"guest":"Ada"}'
+            item["call_id"], 'The user changed the arguments to {"room": 4}.\n\n{"room":4,"guest":"Ada"}'
         ),
     ]
-    assert (events[-1], desk.booked, server.refused) == (RunCompleted(), [(4, "Ada")], [])
+    assert (events[-1], bookings.booked, server.refused) == (RunCompleted(), [(4, "Ada")], [])
     autosaver.close()
     store = Store(database)
-    kept = store.load(thread.id)
+    stored = store.load(thread.id)
     store.close()
-    assert kept is not None
-    assert kept.messages == again.messages
+    assert stored is not None
+    assert stored.messages == again.messages
 
 
 def test_a_pause_that_a_person_left_is_kept_as_left(
@@ -433,28 +435,28 @@ def test_a_pause_that_a_person_left_is_kept_as_left(
         list(run.follow())
         assert run.join(5)
     assert autosaver.store is not None
-    kept = autosaver.store.load(thread.id)
+    stored = autosaver.store.load(thread.id)
     autosaver.close()
-    assert kept is not None
-    assert kept.messages == thread.messages
-    assert kept.messages[1].ending == STOPPED
+    assert stored is not None
+    assert stored.messages == thread.messages
+    assert stored.messages[1].ending == STOPPED
 
 
 def test_a_process_that_died_with_a_decision_leaves_a_thread_that_goes_on(
-    server: ModelServer, assistant: Assistant, desk: RecordingList
+    server: ModelServer, assistant: Assistant, bookings: Bookings
 ) -> None:
-    asked = call("book", room=3)
-    thread = pause(server, assistant, asked)
-    run = assistant.decide(thread, [CallApproved(asked["call_id"])])
-    assert next(run) == CallApproved(asked["call_id"])
-    kept = message_from_json(message_as_json(thread.messages[-1]))
+    item = call("book", room=3)
+    thread = pause(server, assistant, item)
+    run = assistant.decide(thread, [CallApproved(item["call_id"])])
+    assert next(run) == CallApproved(item["call_id"])
+    stored = message_from_json(message_as_json(thread.messages[-1]))
     run.close()
-    thread.messages[-1] = kept
+    thread.messages[-1] = stored
     assert thread.is_unfinished
-    assert go_on(assistant, thread, CallApproved(asked["call_id"])) == [INTERRUPTED]
+    assert go_on(assistant, thread, CallApproved(item["call_id"])) == [INTERRUPTED]
     server.plays(text("Fine."))
     assert list(assistant.run(thread, "And now?"))[-1] == RunCompleted()
-    assert (desk.booked, server.refused) == ([], [])
+    assert (bookings.booked, server.refused) == ([], [])
 
 
 def test_a_decision_on_a_thread_without_a_message_does_nothing(assistant: Assistant) -> None:
@@ -473,9 +475,9 @@ def test_stop_while_an_approved_call_runs_is_a_stop(server: ModelServer, connect
         gate.wait(5)
 
     assistant = connect_to(server.url, wait)
-    asked = call("wait")
-    thread = pause(server, assistant, asked)
-    run = RunRegistry().start(thread, lambda: assistant.decide(thread, [CallApproved(asked["call_id"])]))
+    item = call("wait")
+    thread = pause(server, assistant, item)
+    run = RunRegistry().start(thread, lambda: assistant.decide(thread, [CallApproved(item["call_id"])]))
     assert begun.wait(5)
     run.stop()
     assert list(run.follow())[-1][-1] == STOPPED
@@ -489,8 +491,8 @@ def test_stop_while_an_approved_call_runs_is_a_stop(server: ModelServer, connect
 
 def test_a_message_with_decisions_is_written_and_read_and_said_again() -> None:
     decisions: list[Decision] = [CallApproved("c1", "{}"), CallDenied("c2", "No."), CallAnswered("c3", "7")]
-    asked = [Call(each.call_id, "book", "{}", 1, decision=each) for each in decisions]
-    message = Message("assistant", [Text("So."), *asked], RunPaused())
+    decided = [Call(each.call_id, "book", "{}", 1, decision=each) for each in decisions]
+    message = Message("assistant", [Text("So."), *decided], RunPaused())
     assert message_from_json(message_as_json(message)) == message
     again = Message("assistant")
     for event in message.events():
@@ -550,14 +552,14 @@ def script() -> None:
 class Card:
     """The page that shows the calls of a paused thread."""
 
-    def __init__(self, desk: RecordingList, *arguments: str, name: str = "book") -> None:
+    def __init__(self, bookings: Bookings, *arguments: str, name: str = "book") -> None:
         parts = [Call(f"c{index}", name, each, 1) for index, each in enumerate(arguments, 1)]
         self.thread = Thread("t", [Message.from_user("Book"), Message("assistant", [*parts], RunPaused())])
         self.decided: list[list[Decision]] = []
         self.page = AppTest.from_function(script)
         self.page.session_state["thread"] = self.thread
         self.page.session_state["decided"] = self.decided
-        self.page.session_state["toolbox"] = Toolbox(desk.book)
+        self.page.session_state["toolbox"] = Toolbox(bookings.book)
         self.page.run()
 
     def key(self, call_id: str, what: str) -> str:
@@ -580,15 +582,15 @@ class Card:
         return [each.value.replace("\\", "") for each in self.page.error]
 
 
-def test_run_approves_the_call_as_it_is(desk: RecordingList) -> None:
-    card = Card(desk, '{"room": 3}')
+def test_run_approves_the_call_as_it_is(bookings: Bookings) -> None:
+    card = Card(bookings, '{"room": 3}')
     assert (card.read("c1"), card.problems) == ('{\n  "room": 3\n}', [])
     card.press("c1", "run")
     assert card.decided == [[CallApproved("c1")]]
 
 
-def test_run_approves_the_call_with_what_the_person_wrote(desk: RecordingList) -> None:
-    card = Card(desk, '{"room": 3}')
+def test_run_approves_the_call_with_what_the_person_wrote(bookings: Bookings) -> None:
+    card = Card(bookings, '{"room": 3}')
     card.write("c1", "arguments", '{"room":3,"guest":"京"}')
     card.press("c1", "run")
     assert card.decided == [[CallApproved("c1", '{"room": 3, "guest": "京"}')]]
@@ -612,9 +614,9 @@ def test_run_approves_the_call_with_what_the_person_wrote(desk: RecordingList) -
     ],
 )
 def test_wrong_arguments_are_told_in_a_sentence_and_nothing_is_lost(
-    desk: RecordingList, wrong: str, words: str
+    bookings: Bookings, wrong: str, words: str
 ) -> None:
-    card = Card(desk, '{"room": 3}')
+    card = Card(bookings, '{"room": 3}')
     card.write("c1", "arguments", wrong)
     card.press("c1", "run")
     assert (card.problems, card.read("c1"), card.decided) == ([words], wrong, [])
@@ -624,24 +626,24 @@ def test_wrong_arguments_are_told_in_a_sentence_and_nothing_is_lost(
     assert card.decided == [[CallApproved("c1", '{"room": 4}')]]
 
 
-def test_arguments_that_the_model_got_wrong_can_be_run_all_the_same(desk: RecordingList) -> None:
-    card = Card(desk, '{"room": ')
+def test_arguments_that_the_model_got_wrong_can_be_run_all_the_same(bookings: Bookings) -> None:
+    card = Card(bookings, '{"room": ')
     [problem] = card.problems
     assert problem.endswith(" Fix them here, or allow the call and let the model see the error.")
     card.press("c1", "run")
     assert card.decided == [[CallApproved("c1")]]
 
 
-def test_deny_takes_a_reason_or_none(desk: RecordingList) -> None:
-    card = Card(desk, '{"room": 3}', '{"room": 4}')
+def test_deny_takes_a_reason_or_none(bookings: Bookings) -> None:
+    card = Card(bookings, '{"room": 3}', '{"room": 4}')
     card.write("c1", "reason", "Too dear.")
     card.press("c1", "deny")
     card.press("c2", "deny")
     assert card.decided == [[CallDenied("c1", "Too dear."), CallDenied("c2")]]
 
 
-def test_a_call_of_no_function_can_be_answered_and_denied_but_not_run(desk: RecordingList) -> None:
-    card = Card(desk, '{"to": "Rome"}', name="fly")
+def test_a_call_of_no_function_can_be_answered_and_denied_but_not_run(bookings: Bookings) -> None:
+    card = Card(bookings, '{"to": "Rome"}', name="fly")
     assert card.page.button(key=card.key("c1", "run")).disabled
     assert card.page.text_area(key=card.key("c1", "arguments")).disabled
     card.write("c1", "output", "Flown.")
@@ -649,8 +651,8 @@ def test_a_call_of_no_function_can_be_answered_and_denied_but_not_run(desk: Reco
     assert card.decided == [[CallAnswered("c1", "Flown.")]]
 
 
-def test_each_call_is_decided_on_its_own_and_all_are_handed_over_at_once(desk: RecordingList) -> None:
-    card = Card(desk, '{"room": 1}', '{"room": 2}', '{"room": 3}')
+def test_each_call_is_decided_on_its_own_and_all_are_handed_over_at_once(bookings: Bookings) -> None:
+    card = Card(bookings, '{"room": 1}', '{"room": 2}', '{"room": 3}')
     card.write("c1", "arguments", '{"room": 9}')
     card.press("c1", "run")
     card.write("c3", "output", "7")
@@ -661,8 +663,8 @@ def test_each_call_is_decided_on_its_own_and_all_are_handed_over_at_once(desk: R
     assert card.decided == [[CallApproved("c1", '{"room": 9}'), CallDenied("c2"), CallAnswered("c3", "7")]]
 
 
-def test_a_decision_can_be_taken_back_and_edits_are_kept(desk: RecordingList) -> None:
-    card = Card(desk, '{"room": 1}', '{"room": 2}')
+def test_a_decision_can_be_taken_back_and_edits_are_kept(bookings: Bookings) -> None:
+    card = Card(bookings, '{"room": 1}', '{"room": 2}')
     card.write("c1", "arguments", '{"room": 9}')
     card.press("c1", "run")
     card.page.button(key="again").click().run()
@@ -673,15 +675,15 @@ def test_a_decision_can_be_taken_back_and_edits_are_kept(desk: RecordingList) ->
     assert card.decided == [[CallDenied("c1"), CallApproved("c2")]]
 
 
-def test_edits_survive_a_rerun(desk: RecordingList) -> None:
-    card = Card(desk, '{"room": 1}')
+def test_edits_survive_a_rerun(bookings: Bookings) -> None:
+    card = Card(bookings, '{"room": 1}')
     card.write("c1", "arguments", '{"room": ')
     card.page.button(key="again").click().run()
     assert card.read("c1") == '{"room": '
 
 
-def test_a_card_whose_call_was_decided_elsewhere_does_nothing(desk: RecordingList) -> None:
-    card = Card(desk, '{"room": 1}')
+def test_a_card_whose_call_was_decided_elsewhere_does_nothing(bookings: Bookings) -> None:
+    card = Card(bookings, '{"room": 1}')
     card.thread.messages[1].add_result(ToolResult("c1", "7"))
     card.press("c1", "run")
     assert card.decided == []

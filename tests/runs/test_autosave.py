@@ -110,12 +110,12 @@ def test_a_full_disk_loses_nothing_that_was_kept(autosaver: Autosaver) -> None:
         assert "cannot be used: " in autosaver.error
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    kept = store_of(autosaver).load("conv_1")
-    assert kept is not None
-    assert kept.messages == HELLO
+    stored = store_of(autosaver).load("conv_1")
+    assert stored is not None
+    assert stored.messages == HELLO
     autosaver.save(thread, 2, backend_state=True)
-    kept = store_of(autosaver).load("conv_1")
-    assert (autosaver.error, kept and kept.messages) == ("", thread.messages)
+    stored = store_of(autosaver).load("conv_1")
+    assert (autosaver.error, stored and stored.messages) == ("", thread.messages)
 
 
 def test_what_was_missed_while_the_database_was_away_is_kept_when_it_is_back(
@@ -135,8 +135,8 @@ def test_what_was_missed_while_the_database_was_away_is_kept_when_it_is_back(
     autosaver.save(other, 0, backend_state=True)
     thread.messages += HELLO
     autosaver.save(thread, 4, backend_state=True)
-    kept = store_of(autosaver).load("conv_1")
-    assert (autosaver.error, kept and kept.messages) == ("", HELLO * 3)
+    stored = store_of(autosaver).load("conv_1")
+    assert (autosaver.error, stored and stored.messages) == ("", HELLO * 3)
     assert store_of(autosaver).load("conv_3") is None
 
 

@@ -28,7 +28,7 @@ from tests.backends.test_contract import double
 from tests.conftest import add
 from tests.servers.responses import ModelServer, call, calls, cut, error, text
 
-Heard = list[str]
+Words = list[str]
 
 
 def answer(words: str) -> Message:
@@ -37,8 +37,8 @@ def answer(words: str) -> Message:
 
 def talk(*words: str) -> Thread:
     """A thread in which these were said, by the person and the model in turn."""
-    said = [answer(each) if number % 2 else Message.from_user(each) for number, each in enumerate(words)]
-    return Thread("conv_1", said, {"notes": "first"})
+    messages = [answer(each) if number % 2 else Message.from_user(each) for number, each in enumerate(words)]
+    return Thread("conv_1", messages, {"notes": "first"})
 
 
 def words(thread: Thread) -> list[str]:
@@ -187,27 +187,27 @@ def memory(server: Any, thread: Thread) -> Any:
     return server.requests[-1].get("input") or server.requests[-1]["messages"]
 
 
-def heard(server: Any, thread: Thread) -> Heard:
+def known_words(server: Any, thread: Thread) -> Words:
     """The words of the form Q1 or A2b that the model knew of when it wrote its last answer."""
-    told = re.findall(r"\b[QA]\d\w*\b", json.dumps(memory(server, thread)))
+    found = re.findall(r"\b[QA]\d\w*\b", json.dumps(memory(server, thread)))
     last = thread.messages[-1].text
-    return told[:-1] if told[-1:] == [last] else told
+    return found[:-1] if found[-1:] == [last] else found
 
 
-def everything(thread: Thread) -> Heard:
+def everything(thread: Thread) -> Words:
     return words(thread)[:-1]
 
 
 def test_the_model_is_told_the_open_branch_and_nothing_else(
-    server: Any, made: Callable[..., Assistant], database: str
+    server: Any, create_assistant: Callable[..., Assistant], database: str
 ) -> None:
-    assistant, thread = made(add), Thread()
+    assistant, thread = create_assistant(add), Thread()
 
-    def go_on(run: Iterator[Event], said: str) -> None:
-        server.plays(text(said))
+    def go_on(run: Iterator[Event], reply: str) -> None:
+        server.plays(text(reply))
         assert list(run)[-1] == RunCompleted()
-        assert (server.refused, thread.messages[-1].text) == ([], said)
-        assert heard(server, thread) == everything(thread)
+        assert (server.refused, thread.messages[-1].text) == ([], reply)
+        assert known_words(server, thread) == everything(thread)
 
     go_on(assistant.run(thread, "Q1"), "A1")
     name = thread.id
@@ -226,9 +226,9 @@ def test_the_model_is_told_the_open_branch_and_nothing_else(
     go_on(assistant.regenerate(thread, 5), "A5b")
     with closing(Store(database)) as store:
         store.save(thread)
-        kept = store.load(thread.id)
-    assert kept is not None
-    thread, assistant = kept, made(add)
+        stored = store.load(thread.id)
+    assert stored is not None
+    thread, assistant = stored, create_assistant(add)
     thread.switch(3, 1)
     go_on(assistant.run(thread, "Q6"), "A6")
     thread.switch(3, 0)
@@ -244,9 +244,9 @@ def test_the_model_is_told_the_open_branch_and_nothing_else(
 
 
 def test_calls_of_one_branch_are_none_of_another_s_business(
-    server: Any, made: Callable[..., Assistant]
+    server: Any, create_assistant: Callable[..., Assistant]
 ) -> None:
-    assistant, thread = made(add), Thread()
+    assistant, thread = create_assistant(add), Thread()
     server.plays(calls(call("add", a=1, b=2)), text("A1"))
     assert list(assistant.run(thread, "Q1"))[-1] == RunCompleted()
     server.plays(calls(call("add", a=3, b=4)), calls(call("add", a=5, b=6)), text("A1b"))
@@ -259,14 +259,14 @@ def test_calls_of_one_branch_are_none_of_another_s_business(
 
 
 def test_a_paused_answer_that_is_asked_for_again_is_closed_and_can_be_gone_on_with(
-    server: Any, made: Callable[..., Assistant]
+    server: Any, create_assistant: Callable[..., Assistant]
 ) -> None:
-    assistant, thread = made(double), Thread()
+    assistant, thread = create_assistant(double), Thread()
     server.plays(calls(call("double", number=4)))
     assert list(assistant.run(thread, "Q1"))[-1] == RunPaused()
     server.plays(text("A1b"))
     assert list(assistant.regenerate(thread, 1))[-1] == RunCompleted()
-    assert (words(thread), heard(server, thread)) == (["Q1", "A1b"], ["Q1"])
+    assert (words(thread), known_words(server, thread)) == (["Q1", "A1b"], ["Q1"])
     thread.switch(1, 0)
     assert (thread.messages[1].ending, thread.open_calls()) == (RunStopped("user", "Stopped."), [])
     server.plays(text("A2"))
@@ -275,9 +275,9 @@ def test_a_paused_answer_that_is_asked_for_again_is_closed_and_can_be_gone_on_wi
 
 
 def test_a_pause_that_somebody_only_looks_away_from_still_waits(
-    server: Any, made: Callable[..., Assistant]
+    server: Any, create_assistant: Callable[..., Assistant]
 ) -> None:
-    assistant, thread = made(double), Thread()
+    assistant, thread = create_assistant(double), Thread()
     server.plays(text("A1"), calls(call("double", number=4)))
     assert list(assistant.run(thread, "Q1"))[-1] == RunCompleted()
     assert list(assistant.regenerate(thread, 1))[-1] == RunPaused()
@@ -289,9 +289,9 @@ def test_a_pause_that_somebody_only_looks_away_from_still_waits(
 
 @pytest.mark.parametrize("how", ["cut", "refused"])
 def test_an_answer_that_failed_is_asked_for_again_and_what_it_said_is_kept(
-    server: Any, made: Callable[..., Assistant], how: str
+    server: Any, create_assistant: Callable[..., Assistant], how: str
 ) -> None:
-    assistant, thread = made(add), Thread()
+    assistant, thread = create_assistant(add), Thread()
     client_of(assistant).max_retries = 0
     failing = error(401, "invalid_api_key", x_should_retry="false")
     server.plays(cut(text("A1 one two three", pieces=16), 14, "close") if how == "cut" else failing)
@@ -300,7 +300,7 @@ def test_an_answer_that_failed_is_asked_for_again_and_what_it_said_is_kept(
     server.wait_until_idle()
     server.plays(text("A1b"))
     assert list(assistant.regenerate(thread, 1))[-1] == RunCompleted()
-    assert (words(thread), heard(server, thread)) == (["Q1", "A1b"], ["Q1"])
+    assert (words(thread), known_words(server, thread)) == (["Q1", "A1b"], ["Q1"])
     assert thread.branch_at(1) == ((1, 2) if how == "cut" else (0, 1)), "what said nothing leaves nothing"
     if how == "cut":
         thread.switch(1, 0)
@@ -347,21 +347,21 @@ def branched() -> Thread:
 def test_branches_come_back_from_the_store_and_go_with_their_thread(store: Store, database: str) -> None:
     thread = branched()
     store.save(thread)
-    kept = store.load("conv_1")
-    assert kept is not None
-    assert (kept.messages, kept.backend_state, kept.branches) == (
+    stored = store.load("conv_1")
+    assert stored is not None
+    assert (stored.messages, stored.backend_state, stored.branches) == (
         thread.messages,
         thread.backend_state,
         thread.branches,
     )
-    assert (kept.dirty_from, thread.dirty_from) == (None, None)
-    kept.switch(0, 0)
-    kept.switch(3, 0)
-    store.save(kept, len(kept.messages))  # what moved is kept all the same
+    assert (stored.dirty_from, thread.dirty_from) == (None, None)
+    stored.switch(0, 0)
+    stored.switch(3, 0)
+    store.save(stored, len(stored.messages))  # what moved is kept all the same
     again = store.load("conv_1")
     assert again is not None
     assert (words(again), again.backend_state) == (["Q1", "A1", "Q2", "A2"], {"notes": "first"})
-    assert again.branches == kept.branches
+    assert again.branches == stored.branches
     assert [each.id for each in store.list_threads("a1c")] == ["conv_1"], "found in a branch that is not open"
     assert [each.id for each in store.list_threads("A2B")] == ["conv_1"]
     store.delete("conv_1")
@@ -404,9 +404,9 @@ def test_branches_that_could_not_be_kept_are_kept_the_next_time(
     assert branch_rows(database) == []
     thread.backend_state = {}
     store.save(thread, 2, backend_state=False)
-    kept = store.load("conv_1")
-    assert kept is not None
-    assert (words(kept), kept.backend_state, kept.branches) == (["Q1", "A1b"], {}, thread.branches)
+    stored = store.load("conv_1")
+    assert stored is not None
+    assert (words(stored), stored.backend_state, stored.branches) == (["Q1", "A1b"], {}, thread.branches)
 
 
 def test_another_process_sees_a_switch_and_a_branch(database: str) -> None:
@@ -454,9 +454,9 @@ def test_nobody_branches_or_switches_while_an_answer_is_written(
         gate.set()
         assert run.join(5)
         live.change(thread, lambda: thread.switch(1, 0), autosaver)
-        kept = store.load(thread.id)
-        assert kept is not None
-        assert (words(kept), kept.branch_at(1), kept.backend_state) == (
+        stored = store.load(thread.id)
+        assert stored is not None
+        assert (words(stored), stored.branch_at(1), stored.backend_state) == (
             ["Q1", "A1"],
             (0, 2),
             thread.backend_state,
@@ -464,9 +464,9 @@ def test_nobody_branches_or_switches_while_an_answer_is_written(
         assert not store.leases.is_held_elsewhere(thread)
         assert live.start(thread, lambda: assistant.regenerate(thread, 1), autosaver=autosaver).join(5)
         assert words(thread) == ["Q1", "A1c"]
-        kept = store.load(thread.id)
-        assert kept is not None
-        assert (kept.branches, kept.branch_at(1)) == (thread.branches, (2, 3))
+        stored = store.load(thread.id)
+        assert stored is not None
+        assert (stored.branches, stored.branch_at(1)) == (thread.branches, (2, 3))
 
 
 def test_what_is_attached_to_a_message_stays_when_its_text_is_edited() -> None:

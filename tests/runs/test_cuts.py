@@ -50,18 +50,18 @@ Keeps = Literal["nothing", "all", "late"]
 
 SCENARIOS: dict[str, Callable[[], list[Play]]] = {
     "text": lambda: [text("Hello, world.", pieces=2)],
-    "one call": lambda: [calls(asked("a"), pieces=2), text("Done.", pieces=1)],
+    "one call": lambda: [calls(call_of("a"), pieces=2), text("Done.", pieces=1)],
     "three parallel calls": lambda: [
-        calls(asked("a"), asked("b"), asked("c"), pieces=1),
+        calls(call_of("a"), call_of("b"), call_of("c"), pieces=1),
         text("Done.", pieces=1),
     ],
     "call, call, answer": lambda: [
-        calls(message("First."), asked("a"), pieces=1),
-        calls(asked("b"), pieces=1),
+        calls(message("First."), call_of("a"), pieces=1),
+        calls(call_of("b"), pieces=1),
         text("Done.", pieces=1),
     ],
     "reasoning with calls": lambda: [
-        calls(reasoning("Let me think."), asked("a"), pieces=1),
+        calls(reasoning("Let me think."), call_of("a"), pieces=1),
         calls(reasoning("And now?"), message("Done."), pieces=1),
     ],
     "the server's own tools": lambda: [
@@ -76,7 +76,7 @@ SCENARIOS: dict[str, Callable[[], list[Play]]] = {
 }
 
 
-def asked(name: str) -> Any:
+def call_of(name: str) -> Any:
     return call("count", json.dumps({"name": name}))
 
 
@@ -248,8 +248,8 @@ def _was_seen(play: Play) -> bool:
     """Whether the person saw anything of a play before it was cut."""
     seen = [event["type"] for event in play.stream("resp_x", {})[: play.cut] if isinstance(event, dict)]
     added = [event for event in play.stream("resp_x", {})[: play.cut] if "item" in event]
-    asked = any(event["item"]["type"] == "function_call" for event in added if isinstance(event, dict))
-    return asked or any(kind.endswith(".delta") for kind in seen)
+    has_call = any(event["item"]["type"] == "function_call" for event in added if isinstance(event, dict))
+    return has_call or any(kind.endswith(".delta") for kind in seen)
 
 
 def _backend(assistant: Assistant) -> Responses:

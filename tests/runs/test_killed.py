@@ -42,13 +42,13 @@ def kill_when(server: ModelServer, reached: threading.Event | None) -> str:
         assert process.stdout is not None
         if reached is None:
             lines = iter(process.stdout.readline, "running\n")
-            said = [line.strip() for line in lines]
+            output = [line.strip() for line in lines]
         else:
             assert reached.wait(30)
             process.kill()
-            said = process.stdout.read().split()
+            output = process.stdout.read().split()
         process.kill()
-    return next(line for line in reversed(said) if line.startswith("conv_"))
+    return next(line for line in reversed(output) if line.startswith("conv_"))
 
 
 @pytest.fixture
@@ -74,15 +74,15 @@ def test_a_thread_whose_process_was_killed_while_it_listened_goes_on(
 def test_a_thread_whose_process_was_killed_inside_a_function_goes_on(
     server: ModelServer, assistant: Assistant
 ) -> None:
-    asked = call("add", a=1, b=2)
-    server.plays(calls(asked), text("Fine."))
+    item = call("add", a=1, b=2)
+    server.plays(calls(item), text("Fine."))
     thread_id = kill_when(server, None)
     assert isinstance(assistant.backend, Responses)
     thread = assistant.backend.load_thread(thread_id)
-    assert [each.call_id for each in thread.open_calls()] == [asked["call_id"]]
+    assert [each.call_id for each in thread.open_calls()] == [item["call_id"]]
     assert list(assistant.run(thread, "And now?"))[-1] == RunCompleted()
     assert [item.get("call_id", item.get("content")) for item in server.requests[-1]["input"]] == [
-        asked["call_id"],
+        item["call_id"],
         "And now?",
     ]
     assert server.refused == []

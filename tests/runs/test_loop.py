@@ -51,19 +51,19 @@ from tests.servers.responses import (
 ENDED = RoundEnded("test-model", Usage(10, 2, 5, 1))
 
 
-def said(events: list[Event]) -> list[Event]:
+def without_pieces(events: list[Event]) -> list[Event]:
     """The events without the pieces in which arguments were written."""
     return [event for event in events if not isinstance(event, ToolCallDelta)]
 
 
-def answer(assistant: Assistant, words: str, thread: Thread | None = None) -> list[Event]:
-    return said(list(assistant.run(thread or Thread(), words)))
+def ask(assistant: Assistant, words: str, thread: Thread | None = None) -> list[Event]:
+    return without_pieces(list(assistant.run(thread or Thread(), words)))
 
 
 def test_text_streams_as_it_comes_and_the_run_ends_once(server: ModelServer, assistant: Assistant) -> None:
     server.plays(text("Hello, world"))
     thread = Thread()
-    assert answer(assistant, "Hi", thread) == [
+    assert ask(assistant, "Hi", thread) == [
         RoundStarted(1),
         ThreadOpened(thread.id),
         TextDelta("Hel"),
@@ -87,21 +87,21 @@ def test_text_is_said_before_the_response_is_over(server: ModelServer, assistant
     while TextDelta("Hel") not in seen:
         seen.append(next(run))
     gate.set()
-    assert said(seen + list(run))[-1] == RunCompleted()
+    assert without_pieces(seen + list(run))[-1] == RunCompleted()
 
 
 def test_a_call_is_run_and_its_result_is_what_the_next_round_is_told(
     server: ModelServer, assistant: Assistant
 ) -> None:
-    asked = call("add", a=2, b=3)
-    server.plays(calls(asked), text("Five.", pieces=1))
+    item = call("add", a=2, b=3)
+    server.plays(calls(item), text("Five.", pieces=1))
     thread = Thread()
-    assert answer(assistant, "2 + 3?", thread) == [
+    assert ask(assistant, "2 + 3?", thread) == [
         RoundStarted(1),
         ThreadOpened(thread.id),
-        ToolCall(asked["call_id"], "add", '{"a": 2, "b": 3}'),
+        ToolCall(item["call_id"], "add", '{"a": 2, "b": 3}'),
         ENDED,
-        ToolResult(asked["call_id"], "5"),
+        ToolResult(item["call_id"], "5"),
         RoundStarted(2),
         TextDelta("Five."),
         ENDED,
@@ -109,7 +109,7 @@ def test_a_call_is_run_and_its_result_is_what_the_next_round_is_told(
     ]
     assert [request["input"] for request in server.requests] == [
         [{"type": "message", "role": "user", "content": "2 + 3?"}],
-        [{"type": "function_call_output", "call_id": asked["call_id"], "output": "5"}],
+        [{"type": "function_call_output", "call_id": item["call_id"], "output": "5"}],
     ]
 
 
@@ -118,7 +118,7 @@ def test_every_request_carries_the_model_the_instructions_and_the_functions(
 ) -> None:
     server.plays(text("Hello."))
     thread = Thread()
-    answer(assistant, "Hi", thread)
+    ask(assistant, "Hi", thread)
     assert server.requests == [
         {
             "model": "test-model",
@@ -158,7 +158,7 @@ def test_calls_of_one_round_run_side_by_side_and_are_answered_in_the_order_asked
 
     one, two = call("first"), call("second")
     server.plays(calls(one, two), text("Both."))
-    events = answer(connect_to(server.url, first, second), "Go")
+    events = ask(connect_to(server.url, first, second), "Go")
     landed = [event.call_id for event in events if isinstance(event, ToolResult)]
     assert landed == [two["call_id"], one["call_id"]]
     assert [item["output"] for item in server.requests[1]["input"]] == ["one", "two"]
@@ -173,7 +173,7 @@ def test_parallel_and_sequential_rounds_mix_until_the_model_is_done(
         text("Six."),
     )
     thread = Thread()
-    answer(assistant, "Add it all up", thread)
+    ask(assistant, "Add it all up", thread)
     parts = thread.messages[-1].parts
     assert [
         (part.round, part.result.output) if isinstance(part, Call) and part.result else part for part in parts
@@ -187,10 +187,10 @@ def test_after_ten_rounds_the_run_says_so_and_the_thread_goes_on(
     last = call("add", a=3, b=4)
     server.plays(calls(call("add", a=1, b=2)), calls(last), text("Seven."))
     thread = Thread()
-    assert answer(assistant, "Go", thread)[-1] == RunStopped(
+    assert ask(assistant, "Go", thread)[-1] == RunStopped(
         "max_rounds", "Stopped after 2 rounds of function calls."
     )
-    assert answer(assistant, "And?", thread)[-1] == RunCompleted()
+    assert ask(assistant, "And?", thread)[-1] == RunCompleted()
     assert server.requests[2]["input"] == [
         {"type": "function_call_output", "call_id": last["call_id"], "output": "7"},
         {"type": "message", "role": "user", "content": "And?"},
@@ -207,7 +207,7 @@ def test_a_call_without_arguments_may_be_written_in_any_way(
         return "pong"
 
     server.plays(calls(call("ping", arguments)), text("Pong."))
-    events = answer(connect_to(server.url, ping), "Ping")
+    events = ask(connect_to(server.url, ping), "Ping")
     assert [event.output for event in events if isinstance(event, ToolResult)] == ["pong"]
 
 
@@ -231,7 +231,7 @@ def test_unicode_survives_being_split_anywhere(server: ModelServer, connect_to: 
     ).encode()
     pieces = tuple(data[at : at + 1] for at in range(len(data)))
     server.plays(calls(call("echo", words=words), pieces=23), Play(events=pieces))
-    events = answer(connect_to(server.url, echo), words)
+    events = ask(connect_to(server.url, echo), words)
     assert server.requests[0]["input"][0]["content"] == words
     assert [event.output for event in events if isinstance(event, ToolResult)] == [words]
     assert TextDelta("日本語👋") in events
@@ -242,19 +242,19 @@ def test_several_messages_of_one_response_are_blocks_of_their_own(
 ) -> None:
     server.plays(text("First.", "Second.", pieces=1))
     thread = Thread()
-    events = answer(assistant, "Hi", thread)
+    events = ask(assistant, "Hi", thread)
     assert events[2:-2] == [TextDelta("First."), TextBreak(), TextDelta("Second.")]
     assert thread.messages[-1].text == "First.\n\nSecond."
 
 
 def test_a_refusal_is_an_answer(server: ModelServer, assistant: Assistant) -> None:
     server.plays(refusal("I can't.", pieces=1))
-    assert answer(assistant, "Do it")[2:] == [RefusalDelta("I can't."), ENDED, RunCompleted()]
+    assert ask(assistant, "Do it")[2:] == [RefusalDelta("I can't."), ENDED, RunCompleted()]
 
 
 def test_reasoning_is_said_as_reasoning(server: ModelServer, assistant: Assistant) -> None:
     server.plays(calls(reasoning("Hmm."), message("Yes."), pieces=1))
-    assert answer(assistant, "Well?")[2:] == [
+    assert ask(assistant, "Well?")[2:] == [
         ReasoningDelta("Hmm."),
         TextDelta("Yes."),
         ENDED,
@@ -289,11 +289,11 @@ def test_an_incomplete_response_keeps_its_text_and_runs_no_call(
         text("Done."),
     )
     thread = Thread()
-    events = answer(assistant, "Go", thread)
+    events = ask(assistant, "Go", thread)
     assert events[-1] == ending
     assert not [event for event in events if isinstance(event, ToolCall | ToolResult)]
     assert thread.messages[-1].text == "So far"
-    assert answer(assistant, "Go on", thread)[-1] == RunCompleted()
+    assert ask(assistant, "Go on", thread)[-1] == RunCompleted()
 
 
 def test_unknown_events_and_items_change_nothing(server: ModelServer, assistant: Assistant) -> None:
@@ -310,17 +310,17 @@ def test_unknown_events_and_items_change_nothing(server: ModelServer, assistant:
             )
         )
     )
-    assert answer(assistant, "Hi")[2:] == [TextDelta("Hi"), RoundEnded(), RunCompleted()]
+    assert ask(assistant, "Hi")[2:] == [TextDelta("Hi"), RoundEnded(), RunCompleted()]
 
 
 def test_a_function_that_was_never_offered_gets_a_result_that_says_so(
     server: ModelServer, assistant: Assistant
 ) -> None:
-    asked = call("divide", a=1)
-    server.plays(calls(asked), text("Sorry."))
-    events = answer(assistant, "Divide")
+    item = call("divide", a=1)
+    server.plays(calls(item), text("Sorry."))
+    events = ask(assistant, "Divide")
     assert events[4] == ToolResult(
-        asked["call_id"], '{"error": "There is no function \'divide\'. Available functions: add."}', "unknown"
+        item["call_id"], '{"error": "There is no function \'divide\'. Available functions: add."}', "unknown"
     )
 
 
@@ -332,8 +332,8 @@ def test_a_thread_is_recalled_as_it_was_with_its_calls(server: ModelServer, assi
         refusal("No."),
     )
     thread = Thread()
-    answer(assistant, "Add", thread)
-    answer(assistant, "More", thread)
+    ask(assistant, "Add", thread)
+    ask(assistant, "More", thread)
     backend = assistant.backend
     assert isinstance(backend, Responses)
     recalled = backend.load_thread(thread.id)
@@ -363,11 +363,11 @@ def _as_recalled(message: Message) -> Message:
 def test_a_recalled_thread_goes_on(server: ModelServer, assistant: Assistant) -> None:
     server.plays(text("One."), text("Two."))
     thread = Thread()
-    answer(assistant, "First", thread)
+    ask(assistant, "First", thread)
     backend = assistant.backend
     assert isinstance(backend, Responses)
     recalled = backend.load_thread(thread.id)
-    answer(assistant, "Second", recalled)
+    ask(assistant, "Second", recalled)
     assert server.requests[1]["input"] == [{"type": "message", "role": "user", "content": "Second"}]
     assert server.requests[1]["conversation"] == thread.id
 
@@ -375,15 +375,15 @@ def test_a_recalled_thread_goes_on(server: ModelServer, assistant: Assistant) ->
 def test_a_server_without_conversations_is_told_everything_each_time(connect_to: Connect) -> None:
     with ModelServer(conversations=False) as server:
         assistant = connect_to(server.url, add)
-        asked, thought = call("add", a=1, b=1), reasoning("Hm.")
-        server.plays(calls(thought, asked), text("Two."), text("Again: two."))
+        item, thought = call("add", a=1, b=1), reasoning("Hm.")
+        server.plays(calls(thought, item), text("Two."), text("Again: two."))
         thread = Thread()
-        answer(assistant, "1 + 1?", thread)
-        answer(assistant, "Again", thread)
+        ask(assistant, "1 + 1?", thread)
+        ask(assistant, "Again", thread)
         first = {"type": "message", "role": "user", "content": "1 + 1?"}
-        output = {"type": "function_call_output", "call_id": asked["call_id"], "output": "2"}
-        assert server.requests[1]["input"] == [first, thought, asked, output]
-        assert server.requests[2]["input"][:4] == [first, thought, asked, output]
+        output = {"type": "function_call_output", "call_id": item["call_id"], "output": "2"}
+        assert server.requests[1]["input"] == [first, thought, item, output]
+        assert server.requests[2]["input"][:4] == [first, thought, item, output]
         assert server.requests[2]["input"][4]["content"][0]["text"] == "Two."
         assert server.requests[2]["input"][5:] == [{"type": "message", "role": "user", "content": "Again"}]
         assert all("conversation" not in request for request in server.requests)
@@ -401,7 +401,7 @@ def test_closing_a_run_keeps_what_was_said_and_marks_it_stopped(
     run.close()
     gate.set()
     assert thread.messages[-1] == Message("assistant", [Text("Hello,")], RunStopped("user", "Stopped."))
-    assert answer(assistant, "Go on", thread)[-1] == RunCompleted()
+    assert ask(assistant, "Go on", thread)[-1] == RunCompleted()
     assert server.requests[1]["input"] == [
         {"type": "message", "role": "user", "content": "Hi"},
         {"type": "message", "role": "assistant", "content": "Hello,"},
@@ -412,15 +412,15 @@ def test_closing_a_run_keeps_what_was_said_and_marks_it_stopped(
 def test_calls_left_open_are_answered_before_anything_else_is_sent(
     server: ModelServer, assistant: Assistant
 ) -> None:
-    asked = call("add", a=1, b=1)
-    server.plays(calls(asked), text("Fine."))
+    item = call("add", a=1, b=1)
+    server.plays(calls(item), text("Fine."))
     thread = Thread()
     run = assistant.run(thread, "Add")
     while next(run) != ENDED:
         pass
     next(run)  # the result lands, and nobody tells the server
     run.close()
-    assert answer(assistant, "Never mind", thread)[-1] == RunCompleted()
+    assert ask(assistant, "Never mind", thread)[-1] == RunCompleted()
     assert [item.get("output", item.get("content")) for item in server.requests[1]["input"]] == [
         "2",
         "Never mind",
@@ -439,17 +439,17 @@ def test_stop_ends_a_run_at_once_while_its_function_never_returns(
         released.wait(20)
         return "too late"
 
-    asked = call("hang")
-    server.plays(calls(asked), text("Never mind."))
+    item = call("hang")
+    server.plays(calls(item), text("Never mind."))
     assistant, thread, live = connect_to(server.url, hang), Thread(), RunRegistry()
     run = live.start(thread, lambda: assistant.run(thread, "Go"))
     assert started.wait(5)
     run.stop()
     assert [event for batch in run.follow() for event in batch][-1] == STOPPED
     assert live.get(thread) is None
-    assert answer(assistant, "And now?", thread)[-1] == RunCompleted()
+    assert ask(assistant, "And now?", thread)[-1] == RunCompleted()
     assert server.requests[1]["input"] == [
-        {"type": "function_call_output", "call_id": asked["call_id"], "output": stopped_result("").output},
+        {"type": "function_call_output", "call_id": item["call_id"], "output": stopped_result("").output},
         {"type": "message", "role": "user", "content": "And now?"},
     ]
     released.set()
@@ -463,13 +463,13 @@ def test_the_same_call_again_and_again_is_ended_and_the_thread_goes_on(
         *(calls(each, call("add", a=number, b=2)) for number, each in enumerate(again)), text("Two.")
     )
     thread = Thread()
-    events = answer(assistant, "Add", thread)
+    events = ask(assistant, "Add", thread)
     assert events[-1] == RunStopped(
         "repeated_call", "Stopped: add was called again and again with the same arguments."
     )
     results = [event for event in events if isinstance(event, ToolResult)]
     assert sorted(result.output for result in results) == ["2", "2", "2", "2", "3", "4"]
-    assert answer(assistant, "So?", thread)[-1] == RunCompleted()
+    assert ask(assistant, "So?", thread)[-1] == RunCompleted()
 
 
 @pytest.mark.parametrize("words", ["Conversation with id '{}' not found.", "no such thing", ""])
@@ -477,20 +477,20 @@ def test_a_conversation_that_is_gone_is_written_anew_from_the_transcript(
     server: ModelServer, assistant: Assistant, words: str
 ) -> None:
     server.not_found = words
-    asked = call("add", a=1, b=1)
-    server.plays(calls(message("Let me see."), asked), text("Two."), text("Yes."))
+    item = call("add", a=1, b=1)
+    server.plays(calls(message("Let me see."), item), text("Two."), text("Yes."))
     thread = Thread()
-    answer(assistant, "1 + 1?", thread)
+    ask(assistant, "1 + 1?", thread)
     old = thread.id
     del server.conversations[old]
-    events = answer(assistant, "Sure?", thread)
+    events = ask(assistant, "Sure?", thread)
     assert events[1] == Note(
         "The server could not continue its copy of this conversation. A new one was created."
     )
     assert events[-1] == RunCompleted()
     assert thread.id == old, "a thread keeps its address"
-    kept = server.conversations[state_of(thread, "responses")["conversation"]].items
-    assert [item.get("content", item.get("output", item.get("name"))) for item in kept] == [
+    items = server.conversations[state_of(thread, "responses")["conversation"]].items
+    assert [item.get("content", item.get("output", item.get("name"))) for item in items] == [
         [{"type": "input_text", "text": "1 + 1?"}],
         [{"type": "output_text", "text": "Let me see.", "annotations": [], "logprobs": []}],
         "add",
@@ -504,8 +504,8 @@ def test_a_conversation_that_is_gone_is_written_anew_from_the_transcript(
 def test_a_conversation_that_is_gone_in_the_middle_of_an_answer_loses_no_call(
     server: ModelServer, assistant: Assistant
 ) -> None:
-    asked = call("add", a=1, b=1)
-    server.plays(calls(asked), text("Two."))
+    item = call("add", a=1, b=1)
+    server.plays(calls(item), text("Two."))
     thread = Thread()
     run = assistant.run(thread, "1 + 1?")
     while next(run) != ENDED:
@@ -514,7 +514,7 @@ def test_a_conversation_that_is_gone_in_the_middle_of_an_answer_loses_no_call(
     assert list(run)[-1] == RunCompleted()
     assert [item.get("output", item.get("call_id")) for item in server.requests[-1]["input"]] == [
         None,
-        asked["call_id"],
+        item["call_id"],
         "2",
     ]
     assert thread.messages[-1].text == "Two."
@@ -524,11 +524,11 @@ def test_a_long_conversation_is_written_anew_in_batches(server: ModelServer, ass
     thread = Thread()
     for number in range(25):
         server.plays(text(f"Answer {number}"))
-        answer(assistant, f"Question {number}", thread)
+        ask(assistant, f"Question {number}", thread)
     server.conversations.clear()
     server.plays(text("Yes."))
-    assert answer(assistant, "All there?", thread)[-1] == RunCompleted()
-    assert [len(kept.items) for kept in server.conversations.values()] == [52]
+    assert ask(assistant, "All there?", thread)[-1] == RunCompleted()
+    assert [len(conversation.items) for conversation in server.conversations.values()] == [52]
 
 
 def test_a_run_that_is_stopped_while_it_waits_for_its_turn_asks_nothing_more(
@@ -537,7 +537,7 @@ def test_a_run_that_is_stopped_while_it_waits_for_its_turn_asks_nothing_more(
     monkeypatch.setattr(responses, "LOCK_DELAYS", (0.2,))
     server.plays(text("One."))
     thread, live = Thread(), RunRegistry()
-    answer(assistant, "First", thread)
+    ask(assistant, "First", thread)
     server.conversations[thread.id].locked = True
     run = live.start(thread, lambda: assistant.run(thread, "Second"), assistant.cancel)
     while len(server.requests) < 2:
@@ -554,7 +554,7 @@ def test_a_thread_on_a_server_without_conversations_has_a_name_nobody_can_guess(
     with ModelServer(conversations=False) as server:
         assistant, thread = connect_to(server.url, add), Thread()
         server.plays(text("Hello."))
-        answer(assistant, "Hi", thread)
+        ask(assistant, "Hi", thread)
         assert re.fullmatch("thread_[0-9a-f]{32}", thread.id)
         assert isinstance(assistant.backend, Responses)
         with pytest.raises(UnknownThread):
@@ -567,11 +567,13 @@ def test_a_conversation_that_is_gone_after_an_interruption_is_written_anew(
     server.not_found = "no such thing"
     thread = Thread()
     server.plays(cut(text("One two three"), 6, "close"), text("Fine."))
-    assert isinstance(answer(assistant, "Count", thread)[-1], RunFailed)
+    assert isinstance(ask(assistant, "Count", thread)[-1], RunFailed)
     server.conversations.clear()
-    assert answer(assistant, "And now?", thread)[-1] == RunCompleted()
+    assert ask(assistant, "And now?", thread)[-1] == RunCompleted()
     assert [item["content"] for item in server.requests[-1]["input"]] == ["And now?"]
-    assert [kept.items[1]["content"][0]["text"] for kept in server.conversations.values()] == ["One two "]
+    assert [
+        conversation.items[1]["content"][0]["text"] for conversation in server.conversations.values()
+    ] == ["One two "]
 
 
 def test_an_unknown_model_is_not_taken_for_a_conversation_that_is_gone(
@@ -579,8 +581,8 @@ def test_an_unknown_model_is_not_taken_for_a_conversation_that_is_gone(
 ) -> None:
     server.plays(text("One."), error(404, None, "no such thing"))
     thread = Thread()
-    answer(assistant, "First", thread)
-    ending = answer(assistant, "Second", thread)[-1]
+    ask(assistant, "First", thread)
+    ending = ask(assistant, "Second", thread)[-1]
     assert isinstance(ending, RunFailed)
     assert ending.code == "not_found"
     assert len(server.conversations) == 1
@@ -589,16 +591,18 @@ def test_an_unknown_model_is_not_taken_for_a_conversation_that_is_gone(
 def test_calls_that_a_server_gave_the_same_id_are_told_apart_when_they_are_said_anew(
     server: ModelServer, assistant: Assistant
 ) -> None:
-    def asked(round_number: int, output: str) -> Call:
+    def answered_call(round_number: int, output: str) -> Call:
         return Call("call_0", "add", "{}", round_number, result=ToolResult("call_0", output))
 
-    said = Message("assistant", [asked(1, "one"), asked(2, "two"), Text("So.")], RunCompleted())
-    thread = Thread("", [Message.from_user("Add"), said])
+    answer = Message(
+        "assistant", [answered_call(1, "one"), answered_call(2, "two"), Text("So.")], RunCompleted()
+    )
+    thread = Thread("", [Message.from_user("Add"), answer])
     server.plays(text("Yes."), text("Still."))
-    assert answer(assistant, "Sure?", thread)[-1] == RunCompleted()
+    assert ask(assistant, "Sure?", thread)[-1] == RunCompleted()
     assert [
         (item["call_id"], item.get("output")) for item in server.requests[0]["input"] if "call_id" in item
     ] == [("call_0", None), ("call_0", "one"), ("call_0_2", None), ("call_0_2", "two")]
     server.conversations.clear()
-    assert answer(assistant, "Really?", thread)[-1] == RunCompleted()
+    assert ask(assistant, "Really?", thread)[-1] == RunCompleted()
     assert len(server.refused) == 1, "only that the conversation is gone"

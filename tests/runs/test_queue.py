@@ -20,9 +20,9 @@ def ended(how: Ending | None) -> Thread:
 
 def sent(queue: MessageQueue, thread: Thread) -> str:
     """What is sent next; nothing, if nothing is due."""
-    said: list[str] = []
-    assert queue.send_next(thread, said.append) is bool(said)
-    return "".join(said)
+    messages: list[str] = []
+    assert queue.send_next(thread, messages.append) is bool(messages)
+    return "".join(messages)
 
 
 def test_what_waits_is_sent_one_by_one_in_its_order_once_the_answer_ended_well() -> None:

@@ -58,8 +58,8 @@ class Obliging(ModelServer):
             return found
 
     def forget(self) -> None:
-        for kept in (self.requests, self.headers, self.refused, self.conversations):
-            kept.clear()
+        for collected in (self.requests, self.headers, self.refused, self.conversations):
+            collected.clear()
 
 
 def _play(item: Json) -> Play:
@@ -117,7 +117,7 @@ def test_after_a_thousand_runs_nothing_is_left_of_them(
             if number == WAVES - 1:
                 tracemalloc.start()  # slow, so only what the last of them leaves behind is measured
             left += wave(assistant, live, server, released, before[0])
-        kept = tracemalloc.get_traced_memory()[0]
+        memory = tracemalloc.get_traced_memory()[0]
         tracemalloc.stop()
         seconds, more = time.perf_counter() - began, len(gc.get_objects()) - objects
 
@@ -134,11 +134,11 @@ def test_after_a_thousand_runs_nothing_is_left_of_them(
     with capsys.disabled():
         print(
             f"\nsoak: {WAVES * wave_of} runs in {seconds:.1f} s left {more} objects, the last {wave_of} left "
-            f"{kept / 1000:.0f} kB; {files} files and {idle} threads of idle connections"
+            f"{memory / 1000:.0f} kB; {files} files and {idle} threads of idle connections"
         )
     assert WAVES * wave_of >= 1000
     assert more < WAVES * wave_of, "not one object a run is kept"
-    assert kept < wave_of * 1000, "nor a kilobyte a run"
+    assert memory < wave_of * 1000, "nor a kilobyte a run"
 
 
 def wave(

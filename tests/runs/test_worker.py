@@ -88,7 +88,7 @@ class Script:
         return calls
 
 
-def said(text: str = "") -> list[Event]:
+def events_of(text: str = "") -> list[Event]:
     return [RoundStarted(1), *([TextDelta(text)] if text else []), RunCompleted()]
 
 
@@ -104,7 +104,7 @@ def starting(
     return run, script, thread
 
 
-def heard(run: LiveRun) -> list[Event]:
+def follow(run: LiveRun) -> list[Event]:
     """Everything a follower gets, to the end."""
     return whole(event for batch in run.follow() for event in batch)
 
@@ -136,7 +136,7 @@ def test_a_follower_hears_everything_and_the_thread_keeps_it() -> None:
     run, _, thread = starting(
         RunRegistry(), [ThreadOpened("t1"), TextDelta("A"), TextDelta("B"), RoundEnded("m")]
     )
-    assert heard(run) == [
+    assert follow(run) == [
         RoundStarted(1),
         ThreadOpened("t1"),
         TextDelta("AB"),
@@ -178,7 +178,7 @@ def test_everybody_hears_everything_from_the_start_whenever_they_come() -> None:
     run, _, _ = starting(RunRegistry(), [TextDelta("A"), gate, TextDelta("B")])
     gate.reached()
     early: list[list[Event]] = [[] for _ in range(5)]
-    followers = [threading.Thread(target=lambda place=place: place.extend(heard(run))) for place in early]
+    followers = [threading.Thread(target=lambda place=place: place.extend(follow(run))) for place in early]
     for follower in followers:
         follower.start()
     between = run.follow()
@@ -186,9 +186,9 @@ def test_everybody_hears_everything_from_the_start_whenever_they_come() -> None:
     gate.open()
     for follower in followers:
         follower.join(PATIENCE)
-    assert early == [said("AB")] * 5
-    assert heard(run) == said("AB")
-    assert [whole(batch) for batch in run.follow()] == [said("AB")]
+    assert early == [events_of("AB")] * 5
+    assert follow(run) == events_of("AB")
+    assert [whole(batch) for batch in run.follow()] == [events_of("AB")]
     assert [event for batch in between for event in batch] == [TextDelta("B"), RunCompleted()]
 
 
@@ -200,7 +200,7 @@ def test_a_follower_who_leaves_does_not_disturb_the_run() -> None:
     assert isinstance(batches, Generator)
     batches.close()
     gate.open()
-    assert heard(run) == said("AB")
+    assert follow(run) == events_of("AB")
 
 
 def test_nobody_needs_to_follow() -> None:
@@ -214,7 +214,7 @@ def test_what_piles_up_comes_in_one_batch() -> None:
     texts = [str(number) for number in range(500)]
     run, _, _ = starting(RunRegistry(), [TextDelta(text) for text in texts])
     settled()
-    assert [whole(batch) for batch in run.follow()] == [said("".join(texts))]
+    assert [whole(batch) for batch in run.follow()] == [events_of("".join(texts))]
 
 
 def test_a_follower_who_lets_pieces_pile_up_hears_the_end_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,11 +223,11 @@ def test_a_follower_who_lets_pieces_pile_up_hears_the_end_at_once(monkeypatch: p
     run, _, _ = starting(RunRegistry(), [TextDelta("A"), gate, TextDelta("B")])
     gate.reached()
     everything: list[Event] = []
-    follower = threading.Thread(target=lambda: everything.extend(heard(run)), daemon=True)
+    follower = threading.Thread(target=lambda: everything.extend(follow(run)), daemon=True)
     follower.start()
     gate.open()
     follower.join(PATIENCE)
-    assert everything == said("AB")
+    assert everything == events_of("AB")
 
 
 # --- the size of the log --------------------------------------------------------------------------------
@@ -247,12 +247,12 @@ def test_an_answer_that_becomes_too_long_is_ended_and_its_request_with_it(
     monkeypatch.setattr(log_module, "MAX_CHARS", max_chars)
     run, script, thread = starting(RunRegistry(), [*[event] * 4, *[TextDelta("never")] * 100])
     too_long = RunStopped("unknown", "Stopped: the answer is too long to store.")
-    assert heard(run)[-1] == too_long
+    assert follow(run)[-1] == too_long
     assert thread.messages[-1].ending == too_long
     assert thread.messages[-1].text == ""
     assert script.closed.wait(PATIENCE)
     settled()
-    assert heard(run)[-1] == too_long
+    assert follow(run)[-1] == too_long
 
 
 def test_a_long_text_is_heard_whole_by_everybody_while_it_is_written() -> None:
@@ -260,13 +260,15 @@ def test_a_long_text_is_heard_whole_by_everybody_while_it_is_written() -> None:
     gate = Gate()
     run, _, thread = starting(RunRegistry(), [gate, *map(TextDelta, texts)])
     everybody: list[list[Event]] = [[] for _ in range(4)]
-    followers = [threading.Thread(target=lambda place=place: place.extend(heard(run))) for place in everybody]
+    followers = [
+        threading.Thread(target=lambda place=place: place.extend(follow(run))) for place in everybody
+    ]
     for follower in followers:
         follower.start()
     gate.open()
     for follower in followers:
         follower.join(PATIENCE)
-    assert everybody == [said("".join(texts))] * 4
+    assert everybody == [events_of("".join(texts))] * 4
     assert thread.messages[-1].text == "".join(texts)
 
 
@@ -279,16 +281,16 @@ def test_stop_ends_a_run_at_once_while_the_server_is_silent() -> None:
     gate.reached()
     run.stop()
     stopped = [RoundStarted(1), TextDelta("A"), STOPPED]
-    kept = Message("assistant", [Text("A")], RunStopped("user", "Stopped."))
+    partial_answer = Message("assistant", [Text("A")], RunStopped("user", "Stopped."))
     assert run.ended
-    assert heard(run) == stopped
-    assert thread.messages[-1] == kept
+    assert follow(run) == stopped
+    assert thread.messages[-1] == partial_answer
     assert script.cancelled == [thread]
     gate.open()
     assert script.closed.wait(PATIENCE)
     settled()
-    assert heard(run) == stopped
-    assert thread.messages[-1] == kept
+    assert follow(run) == stopped
+    assert thread.messages[-1] == partial_answer
     assert thread.id == ""  # the worker ended at its very next event
 
 
@@ -304,12 +306,12 @@ def test_stop_ends_a_run_while_a_function_is_busy() -> None:
     run, _, thread = starting(RunRegistry(), [call, RoundEnded()], [TextDelta("B")], box=Toolbox(look))
     busy.reached()
     run.stop()
-    assert heard(run) == [RoundStarted(1), call, RoundEnded(), STOPPED]
+    assert follow(run) == [RoundStarted(1), call, RoundEnded(), STOPPED]
     assert thread.open_calls() == [Call("c1", "look", "{}", 1)]
     busy.open()
     settled()
     assert thread.open_calls() == [Call("c1", "look", "{}", 1)]
-    assert heard(run) == [RoundStarted(1), call, RoundEnded(), STOPPED]
+    assert follow(run) == [RoundStarted(1), call, RoundEnded(), STOPPED]
 
 
 def test_a_follower_who_waits_hears_the_stop() -> None:
@@ -326,10 +328,10 @@ def test_a_follower_who_waits_hears_the_stop() -> None:
 
 def test_stop_after_the_end_changes_nothing() -> None:
     run, _, thread = starting(RunRegistry(), [TextDelta("A")])
-    assert heard(run) == said("A")
+    assert follow(run) == events_of("A")
     run.stop()
     run.stop()
-    assert heard(run) == said("A")
+    assert follow(run) == events_of("A")
     assert thread.messages[-1] == Message("assistant", [Text("A")], RunCompleted())
 
 
@@ -342,7 +344,7 @@ def test_stopping_twice_stops_once_also_from_many_threads() -> None:
         thread.start()
     for thread in threads:
         thread.join(PATIENCE)
-    assert heard(run) == [RoundStarted(1), TextDelta("A"), STOPPED]
+    assert follow(run) == [RoundStarted(1), TextDelta("A"), STOPPED]
     gate.open()
     settled()
 
@@ -353,7 +355,7 @@ def test_after_a_stop_the_thread_goes_on_while_the_old_worker_still_waits() -> N
     gate.reached()
     first.stop()
     second, _, _ = starting(runs, [TextDelta("B")], thread=thread)
-    assert heard(second) == said("B")
+    assert follow(second) == events_of("B")
     gate.open()
     assert script.closed.wait(PATIENCE)
     settled()
@@ -372,7 +374,7 @@ def test_an_error_of_the_run_is_its_ending() -> None:
     error = BackendError("The server is busy.", code="busy", retry=True, retry_after=2.0)
     run, _, thread = starting(RunRegistry(), [TextDelta("A"), error])
     failed = RunFailed("busy", "The server is busy.", True, 2.0)
-    assert heard(run) == [RoundStarted(1), TextDelta("A"), failed]
+    assert follow(run) == [RoundStarted(1), TextDelta("A"), failed]
     assert thread.messages[-1] == Message("assistant", [Text("A")], failed)
 
 
@@ -386,7 +388,7 @@ def test_a_run_that_breaks_has_an_ending_all_the_same(caplog: pytest.LogCaptureF
     runs = RunRegistry()
     thread = Thread(messages=[Message("assistant")])
     run = runs.start(thread, lambda: Run(thread, thread.messages[-1], broken()))
-    assert heard(run) == [
+    assert follow(run) == [
         TextDelta("A"),
         RunFailed("internal", "Something went wrong in this application (LookupError)."),
     ]
@@ -418,12 +420,12 @@ def test_a_thread_has_one_run_at_a_time() -> None:
         runs.start(thread, refuse_to_run)
     assert str(caught.value) == "An answer is still being written. Wait for it, or stop it."
     other, _, _ = starting(runs, [TextDelta("B")])
-    assert heard(other) == said("B")
+    assert follow(other) == events_of("B")
     gate.open()
-    assert heard(run) == said("A")
+    assert follow(run) == events_of("A")
     assert runs.get(thread) is None
     again, _, _ = starting(runs, [TextDelta("C")], thread=thread)
-    assert heard(again) == said("C")
+    assert follow(again) == events_of("C")
 
 
 def test_of_many_who_start_at_once_one_wins() -> None:
@@ -450,7 +452,7 @@ def test_of_many_who_start_at_once_one_wins() -> None:
     run = runs.get(thread)
     assert run is not None
     gate.open()
-    assert heard(run) == said()
+    assert follow(run) == events_of()
 
 
 def test_a_run_that_cannot_begin_leaves_the_thread_free() -> None:
@@ -467,13 +469,13 @@ def test_a_run_that_cannot_begin_leaves_the_thread_free() -> None:
 def test_a_run_that_has_ended_is_let_go() -> None:
     runs = RunRegistry()
     run, _, thread = starting(runs, [ThreadOpened("t1"), TextDelta("A")])
-    heard(run)
+    follow(run)
     settled()
-    kept = weakref.ref(run), weakref.ref(thread)
+    references = weakref.ref(run), weakref.ref(thread)
     assert runs.get(Thread()) is None  # anybody's next look lets it go
     del run, thread
     gc.collect()
-    assert [ref() for ref in kept] == [None, None]
+    assert [ref() for ref in references] == [None, None]
     assert runs.find("t1") is None
 
 
@@ -501,13 +503,13 @@ def test_a_thread_is_found_while_a_run_writes_to_it_though_nobody_shared_it() ->
     assert runs.find("t1") is thread
     assert runs.register(Thread("t1")) is thread
     gate.open()
-    heard(run)
+    follow(run)
 
 
 def test_a_thread_that_was_shared_while_a_run_wrote_to_it_is_found_after_the_run() -> None:
     runs = RunRegistry()
     run, _, thread = starting(runs, [ThreadOpened("t1")])
-    heard(run)
+    follow(run)
     assert runs.register(thread) is thread
     assert runs.get(thread) is None  # lets go of the run
     assert runs.find("t1") is thread
@@ -534,7 +536,7 @@ def test_of_many_who_share_at_once_all_get_the_same() -> None:
 def test_while_many_talk_at_once_nobody_hears_another() -> None:
     runs = RunRegistry()
     started = [starting(runs, [TextDelta(str(number)), TextDelta("!")]) for number in range(30)]
-    assert [heard(run) for run, _, _ in started] == [said(f"{number}!") for number in range(30)]
+    assert [follow(run) for run, _, _ in started] == [events_of(f"{number}!") for number in range(30)]
 
 
 def test_a_function_called_in_a_run_is_heard_and_kept() -> None:
@@ -545,7 +547,7 @@ def test_a_function_called_in_a_run_is_heard_and_kept() -> None:
     call = ToolCall("c1", "look", '{"city": "Oslo"}')
     run, _, thread = starting(RunRegistry(), [call, RoundEnded()], [TextDelta("Sunny.")], box=Toolbox(look))
     result = ToolResult("c1", "sunny in Oslo")
-    assert heard(run) == [
+    assert follow(run) == [
         RoundStarted(1),
         call,
         RoundEnded(),
@@ -579,9 +581,9 @@ def test_a_run_that_nobody_follows_lets_text_gather_until_somebody_does(
     run = RunRegistry().start(thread, partial(assistant.run, thread, "Count"), assistant.cancel)
     while len(thread.messages) < 2 or not thread.messages[-1].text:
         threading.Event().wait(0.01)
-    heard = thread.messages[-1].text
+    gathered = thread.messages[-1].text
     threading.Event().wait(0.2)  # all is sent meanwhile
-    assert (thread.messages[-1].text, run.ended) == (heard, False)
+    assert (thread.messages[-1].text, run.ended) == (gathered, False)
     assert [event for batch in run.follow() for event in batch][-1] == RunCompleted()
     assert thread.messages[-1].text == "One two three four"
 
@@ -633,6 +635,6 @@ def test_a_follower_whom_nobody_sees_is_none_and_goes_on_when_somebody_is_back(
 
 
 def test_a_follower_whom_nobody_sees_comes_to_the_end_of_a_run_that_has_ended() -> None:
-    run, _, _ = starting(RunRegistry(), [*said("Hello")])
+    run, _, _ = starting(RunRegistry(), [*events_of("Hello")])
     assert run.join(PATIENCE)
     assert whole(event for batch in run.follow(lambda: False) for event in batch)[-1] == RunCompleted()

@@ -26,8 +26,8 @@ def file_search(query: str, **results: str) -> Json:
 
 
 def code(text: str, *outputs: Json, **fields: Any) -> Json:
-    given = {"container_id": "cntr_1", "code": text, "outputs": list(outputs), **fields}
-    return _item("code_interpreter_call", "ci", **given)
+    fields = {"container_id": "cntr_1", "code": text, "outputs": list(outputs), **fields}
+    return _item("code_interpreter_call", "ci", **fields)
 
 
 def picture(prompt: str, result: str | None = PICTURE, **fields: Any) -> Json:
@@ -45,8 +45,8 @@ def mcp_approval(server: str, name: str, arguments: str) -> Json:
 
 
 def mcp(server: str, name: str, arguments: str, output: str | None, **fields: Any) -> Json:
-    given = {"server_label": server, "name": name, "arguments": arguments, "output": output, **fields}
-    return _item("mcp_call", "mcp", **given)
+    fields = {"server_label": server, "name": name, "arguments": arguments, "output": output, **fields}
+    return _item("mcp_call", "mcp", **fields)
 
 
 def cited(item: Json, *annotations: Json) -> Json:

@@ -54,10 +54,10 @@ class _Handler(BaseHTTPRequestHandler):
     provider: IdentityServer
 
     def do_GET(self) -> None:
-        asked = urlsplit(self.path)
-        fields = {name: values[0] for name, values in parse_qs(asked.query).items()}
+        address = urlsplit(self.path)
+        fields = {name: values[0] for name, values in parse_qs(address.query).items()}
         url = self.provider.url
-        match asked.path:
+        match address.path:
             case "/.well-known/openid-configuration":
                 self._send(
                     {

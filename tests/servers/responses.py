@@ -160,11 +160,11 @@ def _events(play: Play, response_id: str, request: Json) -> Iterator[Json]:
                     extra: Json = {} if key == "refusal" else {"logprobs": []}
                     empty: Json = {"annotations": []} if key == "text" else {}
                     yield event("content_part.added", **place, part={**part, key: "", **empty})
-                    said, sources = 0, list(enumerate(part.get("annotations", [])))
+                    position, sources = 0, list(enumerate(part.get("annotations", [])))
                     for piece in split_text(part[key], play.pieces):
                         yield event(f"{kind}.delta", **place, delta=piece, **extra)
-                        said += len(piece)
-                        while sources and sources[0][1].get("end_index", said) <= said:
+                        position += len(piece)
+                        while sources and sources[0][1].get("end_index", position) <= position:
                             number, source = sources.pop(0)
                             named = {"annotation_index": number, "annotation": source}
                             yield event("output_text.annotation.added", **place, **named)
@@ -240,9 +240,9 @@ def response_object(response_id: str, request: Json, status: str, output: list[J
 class Running:
     """A response in background mode: it continues without a reader, and can be read by several."""
 
-    def __init__(self, response_id: str, given: list[Json]) -> None:
+    def __init__(self, response_id: str, items: list[Json]) -> None:
         self.id = response_id
-        self.given = [{"id": new_id("item"), **item} for item in given]
+        self.items = [{"id": new_id("item"), **item} for item in items]
         self.status = "in_progress"
         self.events: list[Json | bytes] = []
         self.news = threading.Condition()
@@ -420,15 +420,15 @@ class ModelServer:
     def begin_conversation(self, items: list[Json]) -> str:
         name = new_id("conv")
         with self._lock:
-            kept = [{"id": new_id("item"), **item} for item in as_items(items)]
-            self.conversations[name] = Conversation(kept)
+            stored = [{"id": new_id("item"), **item} for item in as_items(items)]
+            self.conversations[name] = Conversation(stored)
         return name
 
 
-def as_items(given: Any) -> list[Json]:
-    """A request's input in the form in which the service keeps it."""
-    items = [{"role": "user", "content": given}] if isinstance(given, str) else given
-    kept = []
+def as_items(value: Any) -> list[Json]:
+    """Return a request's input as the service stores it."""
+    items = [{"role": "user", "content": value}] if isinstance(value, str) else value
+    stored = []
     for item in items:
         item = {"type": "message", **item}
         if item["type"] == "message" and isinstance(item["content"], str):
@@ -439,8 +439,8 @@ def as_items(given: Any) -> list[Json]:
                 **item,
                 "content": [{"type": kind, "text": item["content"], **extra}],
             }
-        kept.append(item)
-    return kept
+        stored.append(item)
+    return stored
 
 
 def what_is_wrong(items: list[Json]) -> str:
@@ -504,7 +504,7 @@ class Handler(BaseHTTPRequestHandler):
                     self._chunk(event if isinstance(event, bytes) else sse_event(event))
                 self._chunk(b"")
             case ["responses", name, "input_items"] if name in self.model.running:
-                self._page(self.model.running[name].given, {"order": "asc"})
+                self._page(self.model.running[name].items, {"order": "asc"})
             case ["containers", container, "files", file, "content"]:
                 data = self.model.files.get((unquote(container), unquote(file)))
                 if data is None:
@@ -533,9 +533,9 @@ class Handler(BaseHTTPRequestHandler):
                 if len(body["items"]) > 20:
                     self._send(400, {"error": {"message": "Too many items.", "code": None}})
                     return
-                kept = [{"id": new_id("item"), **item} for item in as_items(body["items"])]
-                self.model.conversations[name].items += kept
-                self._page(kept, {"order": "asc", "limit": "20"})
+                added = [{"id": new_id("item"), **item} for item in as_items(body["items"])]
+                self.model.conversations[name].items += added
+                self._page(added, {"order": "asc", "limit": "20"})
             case ["conversations", name] if name in self.model.conversations:
                 self.model.conversations[name].metadata = body["metadata"]
                 self._send(200, self._conversation(name))
@@ -549,8 +549,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         match [unquote(each) for each in urlsplit(self.path).path.removeprefix("/v1/").split("/")]:
             case ["conversations", name, "items", item] if name in self.model.conversations:
-                kept = self.model.conversations[name]
-                kept.items = [each for each in kept.items if each["id"] != item]
+                conversation = self.model.conversations[name]
+                conversation.items = [each for each in conversation.items if each["id"] != item]
                 self._send(200, self._conversation(name))
             case ["conversations", name] if name in self.model.conversations:
                 assert not self.model.conversations.pop(name).items, "its items would stay for ever"
@@ -674,10 +674,10 @@ class Handler(BaseHTTPRequestHandler):
     def _send(self, status: int, body: Any, headers: tuple[tuple[str, str], ...] = ()) -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
-        given = {name for name, _ in headers}
+        names = {name for name, _ in headers}
         for name, value in (*headers, ("content-length", str(len(data)))):
             self.send_header(name, value)
-        if "content-type" not in given:
+        if "content-type" not in names:
             self.send_header("content-type", "application/json")
         self.end_headers()
         self.wfile.write(data)

@@ -76,7 +76,7 @@ def test_only_one_of_many_processes_acquires_a_lease(database: str, here: Store)
     stores = [Store(database) for _ in range(8)]
     start, acquired = threading.Barrier(len(stores)), []
 
-    def take(store: Store) -> None:
+    def acquire(store: Store) -> None:
         thread = store.load("conv_1")
         assert thread is not None
         start.wait()
@@ -86,7 +86,7 @@ def test_only_one_of_many_processes_acquires_a_lease(database: str, here: Store)
         except ThreadBusy:
             pass
 
-    takers = [threading.Thread(target=take, args=[store]) for store in stores]
+    takers = [threading.Thread(target=acquire, args=[store]) for store in stores]
     for taker in takers:
         taker.start()
     for taker in takers:

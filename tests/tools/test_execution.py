@@ -633,9 +633,9 @@ def test_an_interrupted_call_has_the_outcome_stopped() -> None:
     )
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(30.0, "30"), (0.5, "0.5"), (3600, "3600")])
-def test_the_result_of_a_timeout_names_the_limit(seconds: float, said: str) -> None:
-    output = f'{{"error": "The function did not return within {said} seconds."}}'
+@pytest.mark.parametrize(("seconds", "limit"), [(30.0, "30"), (0.5, "0.5"), (3600, "3600")])
+def test_the_result_of_a_timeout_names_the_limit(seconds: float, limit: str) -> None:
+    output = f'{{"error": "The function did not return within {limit} seconds."}}'
     assert timeout_result("c1", seconds) == ToolResult("c1", output, "timeout")
 
 
@@ -660,14 +660,14 @@ def test_the_latest_progress_of_each_running_function_is_yielded() -> None:
         gates[1].wait(PATIENCE)
         return "there"
 
-    heard: list[ToolProgress | ToolResult] = []
+    events: list[ToolProgress | ToolResult] = []
     for event in execute([call("steps")], Toolbox(steps), PATIENCE):
         if isinstance(event, ToolProgress) and event.text in ("half", "nearly"):
             gates[event.text == "nearly"].set()
-            heard.append(event)
+            events.append(event)
         elif isinstance(event, ToolResult):
-            heard.append(event)
-    assert heard == [
+            events.append(event)
+    assert events == [
         ToolProgress("c1", "half", 0.5),
         ToolProgress("c1", "nearly", 0.9),
         ToolResult("c1", "there"),
@@ -675,29 +675,29 @@ def test_the_latest_progress_of_each_running_function_is_yielded() -> None:
 
 
 def test_a_function_that_timed_out_yields_no_more_progress() -> None:
-    gate, said, heard_last = threading.Event(), threading.Event(), threading.Event()
+    gate, reported, heard_last = threading.Event(), threading.Event(), threading.Event()
 
     @tool
     def late() -> str:
         """Come late."""
         gate.wait(PATIENCE)
         progress("too late")
-        said.set()
+        reported.set()
         return "late"
 
     @tool
     def last() -> str:
         """Come last."""
-        assert said.wait(PATIENCE)
+        assert reported.wait(PATIENCE)
         progress("here")
         assert heard_last.wait(PATIENCE)
         return "last"
 
     late.timeout = 0.01
-    heard = []
+    events = []
     for event in execute([call("late"), call("last", call_id="c2")], Toolbox(late, last), PATIENCE):
-        heard.append(event)
+        events.append(event)
         gate.set()
         if isinstance(event, ToolProgress):
             heard_last.set()
-    assert heard == [timeout_result("c1", 0.01), ToolProgress("c2", "here"), ToolResult("c2", "last")]
+    assert events == [timeout_result("c1", 0.01), ToolProgress("c2", "here"), ToolResult("c2", "last")]

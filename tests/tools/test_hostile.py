@@ -358,12 +358,12 @@ def test_no_output_makes_a_browser_contact_another_host(
     server.plays(
         calls(call("read", what=OUTPUT), *(call(name) for name in NAMES)), text(OUTPUT + "\n\nThat was all.")
     )
-    asked: list[str] = []
+    requested: list[str] = []
 
     def look(request: "Request") -> None:
         host = urlsplit(request.url).hostname
         if host not in (None, "127.0.0.1"):
-            asked.append(request.url)
+            requested.append(request.url)
 
     app = tmp_path / "streamlit_app.py"
     for address in serve(tmp_path, app, OPENAI_BASE_URL=server.url, PYTHONPATH=str(tmp_path)):
@@ -392,4 +392,4 @@ def test_no_output_makes_a_browser_contact_another_host(
             page.wait_for_load_state("networkidle")
             assert page.evaluate(STRANGE)["images"] == []
         page.close()
-    assert asked == []
+    assert requested == []

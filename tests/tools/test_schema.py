@@ -546,11 +546,11 @@ MODELS = [Place, Trip, Tree, Pet, Home, Options, Span, Renamed]
 
 def a_model(fields: list[tuple[Any, bool]]) -> Any:
     """Return a model with fields of these types, some of them optional."""
-    made: Json = {
+    definitions: Json = {
         f"f{index}": (hint, Field(default=None, description="A field.") if optional else ...)
         for index, (hint, optional) in enumerate(fields)
     }
-    return create_model("Made", **made)
+    return create_model("Made", **definitions)
 
 
 def strict_hints() -> "st.SearchStrategy[Any]":
@@ -822,7 +822,7 @@ ODD = {"city": "A city.", "Returns": "day: A day."}
 
 
 @pytest.mark.parametrize(
-    ("docstring", "told", "texts"),
+    ("docstring", "description", "texts"),
     [
         ("", "", {}),
         ("Look.", "Look.", {}),
@@ -865,9 +865,9 @@ ODD = {"city": "A city.", "Returns": "day: A day."}
     ],
 )
 def test_a_docstring_is_parsed_into_summary_and_parameters(
-    docstring: str, told: str, texts: dict[str, str]
+    docstring: str, description: str, texts: dict[str, str]
 ) -> None:
-    assert summary(docstring) == told
+    assert summary(docstring) == description
     assert parameter_texts(docstring) == texts
 
 

@@ -301,13 +301,13 @@ VIEWS = result_of(
 ).views
 
 
-def kept(views: tuple[View, ...]) -> Message:
+def answer_with(views: tuple[View, ...]) -> Message:
     result = ToolResult("c1", "seven things", views=views)
     return Message("assistant", [Call("c1", "give", "{}", 1, result=result)])
 
 
 def test_views_are_stored_and_exported_with_a_thread(tmp_path: Path) -> None:
-    thread = Thread("t1", [Message.from_user("Give"), kept(VIEWS)])
+    thread = Thread("t1", [Message.from_user("Give"), answer_with(VIEWS)])
     store = Store(f"sqlite:///{tmp_path}/threads.sqlite")
     store.save(thread)
     again = store.load("t1")
@@ -320,10 +320,12 @@ def test_views_are_stored_and_exported_with_a_thread(tmp_path: Path) -> None:
 
 
 def test_a_stored_result_without_views_is_loaded_and_a_damaged_view_is_refused() -> None:
-    stored = message_as_json(kept(()))
+    stored = message_as_json(answer_with(()))
     assert "views" not in stored["parts"][0]["result"]
-    assert message_from_json(stored) == kept(())
-    damaged = export_json(Thread(messages=[kept(VIEWS[:1])]), "").replace('"kind": "table"', '"kind": "song"')
+    assert message_from_json(stored) == answer_with(())
+    damaged = export_json(Thread(messages=[answer_with(VIEWS[:1])]), "").replace(
+        '"kind": "table"', '"kind": "song"'
+    )
     with pytest.raises(ValueError, match="its message 1 cannot be read"):
         import_json(damaged)
 
@@ -336,8 +338,8 @@ def test_views_are_never_sent_to_the_model(server: ModelServer, connect_to: Conn
         """Give it."""
         return "A picture of the sea.", File("sea.png", data)
 
-    asked = call("give")
-    server.plays(calls(asked), text("There."), text("Yes."))
+    item = call("give")
+    server.plays(calls(item), text("There."), text("Yes."))
     assistant, thread = connect_to(server.url, give), Thread()
     results = [event for event in assistant.run(thread, "Draw") if isinstance(event, ToolResult)]
     assert [view.content for view in results[0].views] == [base64.b64encode(data).decode()]
@@ -346,7 +348,7 @@ def test_views_are_never_sent_to_the_model(server: ModelServer, connect_to: Conn
     assert server.requests[1]["input"] == [
         {
             "type": "function_call_output",
-            "call_id": asked["call_id"],
+            "call_id": item["call_id"],
             "output": f"A picture of the sea.\n\n{size}",
         }
     ]

@@ -173,20 +173,20 @@ def replay_events(recording: Recording, toolbox: Toolbox = TOOLBOX, **options: A
 
 def comparable(events: list[Event]) -> list[Any]:
     """Return the events without the thread's id; the results of a round are sorted, as their order varies."""
-    told: list[Any] = []
+    seen: list[Any] = []
     for event in events:
         match event:
             case ThreadOpened():
                 pass
             case ToolResult(call_id, output, outcome):
-                told.append(("result", call_id, output, outcome))
+                seen.append(("result", call_id, output, outcome))
             case _:
-                told.append(event)
-    for at in range(len(told)):
-        if isinstance(told[at], tuple):
-            until = next((n for n in range(at, len(told)) if not isinstance(told[n], tuple)), len(told))
-            told[at:until] = sorted(told[at:until])
-    return told
+                seen.append(event)
+    for at in range(len(seen)):
+        if isinstance(seen[at], tuple):
+            until = next((n for n in range(at, len(seen)) if not isinstance(seen[n], tuple)), len(seen))
+            seen[at:until] = sorted(seen[at:until])
+    return seen
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

@@ -222,7 +222,7 @@ def test_new_chat_leaves_the_old_thread_where_it_is(server: ModelServer, open_pa
     assert "thread" not in page.query_params
     ask(page, "Hi")
     assert address(page) != first
-    assert [len(kept.items) for kept in server.conversations.values()] == [2, 2]
+    assert [len(conversation.items) for conversation in server.conversations.values()] == [2, 2]
 
 
 @pytest.mark.parametrize(
@@ -408,8 +408,8 @@ def test_an_answer_that_another_process_left_running_goes_on_when_its_address_is
         pass
     threading.Timer(0.2, gate.set).start()  # while the page follows
     page = open_page({"thread": thread.id}, OPENAI_BASE_URL=server.url, ASSISTANT_BACKGROUND="1")
-    said, answered = shown(page)
-    assert said == ("user", [("text", "Count")])
+    question, answered = shown(page)
+    assert question == ("user", [("text", "Count")])
     assert [kind for kind, _ in answered[1]] == ["status", "code", "code", "markdown"]
     assert answered[1][-1] == ("markdown", "One two three four")
     assert not page.exception
@@ -431,9 +431,9 @@ def test_an_answer_whose_process_was_killed_is_shown_as_far_as_it_came(
     for worker in threading.enumerate():
         if worker.name == "run conv_1":
             worker.join(5)  # no page waits until an answer is kept
-    kept = store.load("conv_1")
-    assert kept is not None
-    assert kept.messages[1].ending == INTERRUPTED
+    stored = store.load("conv_1")
+    assert stored is not None
+    assert stored.messages[1].ending == INTERRUPTED
     server.plays(text("One two three."))
     page.button(key="retry").click().run()
     assert shown(page)[-1] == ("assistant", [("markdown", "One two three.")])
@@ -523,10 +523,10 @@ def test_a_thread_is_taken_away_and_brought_back_and_goes_on(
     page = ask(open_page(OPENAI_BASE_URL=server.url), "6*7?")
     before = shown(page)
     store = Store(f"sqlite:///{tmp_path}/threads.sqlite")
-    kept = store.load(address(page))
-    assert kept is not None
+    stored = store.load(address(page))
+    assert stored is not None
     page.button(key="new_chat").click().run()
-    page.file_uploader(key="import").upload("thread.json", export_json(kept, "Mine").encode()).run()
+    page.file_uploader(key="import").upload("thread.json", export_json(stored, "Mine").encode()).run()
     assert shown(page) == before
     assert address(page).startswith("thread_")
     assert (listed(page)[0], lists(page)[0].value) == ("Mine", address(page))

@@ -33,7 +33,7 @@ class FileServer(ModelServer):
         super().__init__()
         self.uploads: dict[str, str] = {}  # names by file ids
         self.stores: dict[str, list[str]] = {}  # file ids by stores
-        self.made: list[str] = []  # every file and store, in order
+        self.created: list[str] = []  # every file and store, in order
         self.status = "completed"  # of each file in a store
         self.takes_files = True
         self.looked = threading.Event()  # set when somebody looks whether a file can be searched
@@ -42,8 +42,8 @@ class FileServer(ModelServer):
         return FileHandler
 
     def new(self, kind: str) -> str:
-        self.made.append(f"{kind}_{len(self.made) + 1}")
-        return self.made[-1]
+        self.created.append(f"{kind}_{len(self.created) + 1}")
+        return self.created[-1]
 
 
 class FileHandler(Handler):
@@ -61,14 +61,14 @@ class FileHandler(Handler):
             case ["files"]:
                 assert 'name="purpose"\r\n\r\nassistants' in body
                 [name] = re.findall(r'filename="([^"]*)"', body)
-                made = self.model.new("file")
-                self.model.uploads[made] = name
-                self._send(200, {"id": made, "object": "file"})
+                file_id = self.model.new("file")
+                self.model.uploads[file_id] = name
+                self._send(200, {"id": file_id, "object": "file"})
             case ["vector_stores"]:
                 assert '"anchor":"last_active_at"' in body.replace(" ", "")
-                made = self.model.new("vs")
-                self.model.stores[made] = []
-                self._send(200, {"id": made, "object": "vector_store"})
+                store_id = self.model.new("vs")
+                self.model.stores[store_id] = []
+                self._send(200, {"id": store_id, "object": "vector_store"})
             case ["vector_stores", store, "files"] if store in self.model.stores:
                 [file] = re.findall(r"file_\d+", body)
                 self.model.stores[store].append(file)
@@ -108,20 +108,20 @@ def ask(files: FileServer) -> Iterator[Ask]:
     """Makes an assistant that asks for these hosted tools."""
     with ExitStack() as clients:
 
-        def made(named: str = "file_search") -> Assistant:
+        def create(named: str = "file_search") -> Assistant:
             client = clients.enter_context(connect(Settings(api_key="sk-test", base_url=files.url)))
             return Assistant(
                 Responses(client, model="test-model", hosted=parse_hosted_tools(named)), Toolbox()
             )
 
-        yield made
+        yield create
 
 
 def attached(**contents: str) -> list[Attachment]:
     """Files by name, with _ for the point."""
-    made, refused = attach((name.replace("_", "."), each.encode()) for name, each in contents.items())
+    accepted, refused = attach((name.replace("_", "."), each.encode()) for name, each in contents.items())
     assert not refused
-    return made
+    return accepted
 
 
 def search_in(*stores: str) -> list[Json]:
@@ -177,7 +177,7 @@ def test_without_files_or_when_switched_off_nothing_is_searched(files: FileServe
     list(ask("web_search").run(thread, "How much?", attached(rent_txt="It is 900.")))
     assert [each["tools"] for each in files.requests] == [[], [{"type": "web_search"}]]
     assert sent_texts(files.requests[1]) == ["How much?", "rent.txt:\n```\nIt is 900.\n```"]
-    assert files.made == []
+    assert files.created == []
 
 
 def test_deleting_a_thread_deletes_its_files_and_store(files: FileServer, ask: Ask) -> None:
@@ -280,7 +280,7 @@ def test_indexing_that_takes_too_long_ends_the_run(
 
 
 def test_only_pdf_and_known_text_files_are_searchable() -> None:
-    made, _ = attach(
+    attached, _ = attach(
         [
             ("a.PDF", b"%PDF-1.4"),
             ("b.py", b"x = 1"),
@@ -290,4 +290,4 @@ def test_only_pdf_and_known_text_files_are_searchable() -> None:
             ("f", b"%PDF-1.4"),
         ]
     )
-    assert [is_searchable(each) for each in made] == [True, True, False, False, False, False]
+    assert [is_searchable(each) for each in attached] == [True, True, False, False, False, False]

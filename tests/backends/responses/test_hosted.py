@@ -61,13 +61,13 @@ def ask(server: ModelServer) -> Iterator[Ask]:
     """Makes an assistant that asks for these hosted tools."""
     with ExitStack() as clients:
 
-        def made(named: str, url: str = "") -> Assistant:
+        def create(named: str, url: str = "") -> Assistant:
             client = clients.enter_context(connect(Settings(api_key="sk-test", base_url=url or server.url)))
             return Assistant(
                 Responses(client, model="test-model", hosted=parse_hosted_tools(named)), Toolbox()
             )
 
-        yield made
+        yield create
 
 
 def events_of(run: Iterator[Event]) -> list[Event]:
@@ -249,12 +249,12 @@ def test_a_citation_with_an_invalid_position_stands_at_the_end_of_its_text(
 
 
 def test_an_image_is_shown_as_a_preview_and_then_complete(server: ModelServer, ask: Ask) -> None:
-    made = hosted.picture("A lighthouse.")
-    server.plays(calls(made, message("Here."), pieces=1), text("No.", pieces=1))
+    item = hosted.picture("A lighthouse.")
+    server.plays(calls(item, message("Here."), pieces=1), text("No.", pieces=1))
     assistant, thread = ask("image_generation"), Thread()
     events = events_of(assistant.run(thread, "Draw."))
     rough, whole = View("image", "image.png", ROUGH), View("image", "image.png", PICTURE)
-    begun = HostedCall(made["id"], "image_generation", input="A lighthouse.")
+    begun = HostedCall(item["id"], "image_generation", input="A lighthouse.")
     assert events[1:5] == [
         begun,
         replace(begun, views=(rough,)),
@@ -282,9 +282,9 @@ def test_a_failed_image_says_why(fields: Any, output: str, server: ModelServer, 
     server.plays(calls({**hosted.picture("A cat."), **fields}, message("Sorry."), pieces=1))
     thread = Thread()
     events_of(ask("image_generation").run(thread, "Draw."))
-    made = thread.messages[-1].parts[0]
-    assert isinstance(made, HostedCall)
-    assert (made.output, made.views) == (output, ())
+    call = thread.messages[-1].parts[0]
+    assert isinstance(call, HostedCall)
+    assert (call.output, call.views) == (output, ())
 
 
 def test_a_server_without_conversations_gets_a_description_of_an_image() -> None:
@@ -386,17 +386,17 @@ WIKI = "mcp:wiki=https://example.com/mcp"
 
 def paused(server: ModelServer, assistant: Assistant, *names: str) -> tuple[Thread, list[Any]]:
     """A thread whose answer waits for leave to use these tools, and the items that ask for it."""
-    asked = [hosted.mcp_approval("wiki", name, '{"about":"Oslo"}') for name in names]
-    server.plays(calls(hosted.mcp_tools("wiki", *names), *asked))
+    approvals = [hosted.mcp_approval("wiki", name, '{"about":"Oslo"}') for name in names]
+    server.plays(calls(hosted.mcp_tools("wiki", *names), *approvals))
     thread = Thread()
     events = events_of(assistant.run(thread, "Look it up."))
     assert events == [
         RoundStarted(1),
-        *(ToolCall(item["id"], item["name"], '{"about":"Oslo"}', "wiki") for item in asked),
+        *(ToolCall(item["id"], item["name"], '{"about":"Oslo"}', "wiki") for item in approvals),
         ENDED,
         RunPaused(),
     ]
-    return thread, asked
+    return thread, approvals
 
 
 def test_a_remote_tool_waits_for_approval_and_then_runs_at_the_server(server: ModelServer, ask: Ask) -> None:
@@ -423,8 +423,8 @@ def test_a_remote_tool_waits_for_approval_and_then_runs_at_the_server(server: Mo
     assert server.requests[1]["tools"] == server.requests[0]["tools"]
     assert is_kept(thread)
     recalled = assistant.backend.load_thread(thread.id)  # type: ignore[attr-defined]
-    asked = [part for part in recalled.messages[1].parts if isinstance(part, Call)]
-    assert asked == [
+    open_calls = [part for part in recalled.messages[1].parts if isinstance(part, Call)]
+    assert open_calls == [
         Call(item["id"], "read", '{"about":"Oslo"}', 1, True, ToolResult(item["id"], "allowed"), None, "wiki")
     ]
 
@@ -443,10 +443,10 @@ def test_a_denied_remote_tool_does_not_run(
     assistant = ask(WIKI)
     thread, [first, second] = paused(server, assistant, "read", "write")
     server.plays(text("Then not.", pieces=1))
-    made = type(decision)(
+    edited = type(decision)(
         first["id"], *([decision.reason] if isinstance(decision, CallDenied) else ["It is big."])
     )
-    events = events_of(assistant.decide(thread, [made, CallApproved(second["id"])]))
+    events = events_of(assistant.decide(thread, [edited, CallApproved(second["id"])]))
     assert denied_result(first["id"], reason.removeprefix(" Reason: ")) in events
     assert server.requests[1]["input"] == [
         {

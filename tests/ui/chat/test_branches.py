@@ -18,7 +18,7 @@ def page(server: ModelServer, open_page: Open) -> AppTest:
     return ask(ask(open_page(OPENAI_BASE_URL=server.url), "Q1"), "Q2")
 
 
-def said(page: AppTest) -> list[str]:
+def shown_texts(page: AppTest) -> list[str]:
     """The words of the conversation as they are drawn."""
     return [(each.text or each.markdown)[0].value for each in page.chat_message]
 
@@ -46,18 +46,18 @@ def test_where_nothing_has_branched_each_message_of_a_person_has_one_button_and_
 def test_an_answer_is_asked_for_again_and_both_can_be_looked_at(server: ModelServer, page: AppTest) -> None:
     server.plays(text("A2b"))
     press(page, "regenerate_3")
-    assert (said(page), versions(page)) == (["Q1", "A1", "Q2", "A2b"], ["2/2"])
+    assert (shown_texts(page), versions(page)) == (["Q1", "A1", "Q2", "A2b"], ["2/2"])
     assert (page.button(key="branch_before_3").disabled, page.button(key="branch_after_3").disabled) == (
         False,
         True,
     )
     press(page, "branch_before_3")
-    assert (said(page), versions(page)) == (["Q1", "A1", "Q2", "A2"], ["1/2"])
+    assert (shown_texts(page), versions(page)) == (["Q1", "A1", "Q2", "A2"], ["1/2"])
     server.plays(text("A3"))
     ask(page, "Q3")
-    assert (said(page), versions(page)) == (["Q1", "A1", "Q2", "A2", "Q3", "A3"], ["1/2"])
+    assert (shown_texts(page), versions(page)) == (["Q1", "A1", "Q2", "A2", "Q3", "A3"], ["1/2"])
     press(page, "branch_after_3")
-    assert (said(page), versions(page)) == (["Q1", "A1", "Q2", "A2b"], ["2/2"])
+    assert (shown_texts(page), versions(page)) == (["Q1", "A1", "Q2", "A2b"], ["2/2"])
     assert not page.exception
 
 
@@ -70,13 +70,13 @@ def test_a_message_is_edited_and_the_thread_goes_on_from_there_and_is_found_agai
     page.text_area(key="edit_text_0").set_value("Q1b").run()
     assert keys(page) == ["save_0", "cancel_0", "edit_2", "regenerate_3"], "a rerun leaves it open"
     press(page, "save_0")
-    assert (said(page), versions(page)) == (["Q1b", "A1b"], ["2/2"])
+    assert (shown_texts(page), versions(page)) == (["Q1b", "A1b"], ["2/2"])
     thread_id = session_of(page).thread.id
     st.cache_resource.clear()  # the process forgets; the database does not
     again = open_page({"thread": thread_id}, OPENAI_BASE_URL=server.url)
-    assert (said(again), versions(again)) == (["Q1b", "A1b"], ["2/2"])
+    assert (shown_texts(again), versions(again)) == (["Q1b", "A1b"], ["2/2"])
     press(again, "branch_before_0")
-    assert (said(again), versions(again)) == (["Q1", "A1", "Q2", "A2"], ["1/2"])
+    assert (shown_texts(again), versions(again)) == (["Q1", "A1", "Q2", "A2"], ["1/2"])
     assert not again.exception
 
 
@@ -91,7 +91,7 @@ def test_an_edit_that_is_cancelled_or_changes_nothing_or_is_empty_makes_no_branc
     assert page.text_area(key="edit_text_2").value == "  ", "there is nothing to be sent"
     page.text_area(key="edit_text_2").set_value("Q2").run()
     press(page, "save_2")
-    assert (said(page), versions(page), keys(page)) == (
+    assert (shown_texts(page), versions(page), keys(page)) == (
         ["Q1", "A1", "Q2", "A2"],
         [],
         ["edit_0", "edit_2", "regenerate_3"],
@@ -120,7 +120,7 @@ def test_what_was_typed_stays_while_another_answer_is_written_and_is_saved_after
     assert page.text_area(key="edit_text_0").value == "Q1b"
     settled()  # the other answer is kept
     press(page, "save_0")
-    assert (said(page), versions(page)) == (["Q1b", "A1b"], ["2/2"])
+    assert (shown_texts(page), versions(page)) == (["Q1b", "A1b"], ["2/2"])
 
 
 def test_what_was_typed_into_one_thread_is_not_seen_in_another(page: AppTest) -> None:
@@ -133,7 +133,7 @@ def test_what_was_typed_into_one_thread_is_not_seen_in_another(page: AppTest) ->
     page.run()
     assert page.text_area(key="edit_text_0").value == "Q1b"
     press(page, "cancel_0")
-    assert said(page) == ["Q1", "A1", "Q2", "A2"]
+    assert shown_texts(page) == ["Q1", "A1", "Q2", "A2"]
 
 
 def test_an_answer_that_waits_for_a_decision_is_not_asked_for_again(

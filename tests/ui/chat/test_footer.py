@@ -66,10 +66,10 @@ def test_a_run_measures_its_answer_and_its_reasoning(server: ModelServer, connec
     server.plays(response(item, *text("Hello.").items))
     assistant, thread = connect_to(server.url), Thread()
     run = RunRegistry().start(thread, lambda: assistant.run(thread, "Hi"))
-    said = [event for batch in run.follow() for event in batch]
+    events = [event for batch in run.follow() for event in batch]
     assert run.join(10)
-    [ended] = [event for event in said if isinstance(event, ReasoningEnded)]
-    assert said.index(ended) < said.index(next(each for each in said if isinstance(each, TextDelta)))
+    [ended] = [event for event in events if isinstance(event, ReasoningEnded)]
+    assert events.index(ended) < events.index(next(each for each in events if isinstance(each, TextDelta)))
     answer = thread.messages[-1]
     assert answer == Message("assistant", [Reasoning("Hm."), Text("Hello.")], RunCompleted())
     assert answer.stats.rounds == 1
@@ -107,8 +107,8 @@ def test_the_time_of_reasoning_belongs_to_the_newest(events: list[Event], parts:
     message = Message("assistant")
     for event in events:
         message.add(event)
-    said = [part for part in message.parts if isinstance(part, Text | Reasoning)]
-    assert [(part.text, getattr(part, "seconds", None)) for part in said] == parts
+    blocks = [part for part in message.parts if isinstance(part, Text | Reasoning)]
+    assert [(part.text, getattr(part, "seconds", None)) for part in blocks] == parts
 
 
 # --- kept with the thread ---------------------------------------------------------------------------
@@ -175,7 +175,7 @@ def test_a_time_in_words(seconds: float | None, words: str) -> None:
     assert format_duration(seconds) == words
 
 
-def asked(status: str) -> Any:
+def tool_with(status: str) -> Any:
     @tool(status=status)
     def look(city: str, days: int | None = None, tags: list[str] | None = None, more: Any = None) -> str:
         """Look."""
@@ -206,16 +206,16 @@ def asked(status: str) -> Any:
     ],
 )
 def test_what_a_call_does_is_said_with_its_arguments_whatever_they_are(arguments: str, words: str) -> None:
-    assert asked("Looking at {city} for {days} days").status_text(arguments) == words
+    assert tool_with("Looking at {city} for {days} days").status_text(arguments) == words
 
 
 def test_a_function_without_words_is_running() -> None:
-    assert asked("").status_text('{"city": "Oslo"}') == "Running look"
+    assert tool_with("").status_text('{"city": "Oslo"}') == "Running look"
 
 
 def test_words_with_a_place_for_no_parameter_are_refused_when_they_are_written() -> None:
     with pytest.raises(FunctionError, match=r"look: there is no parameter 'town' for {town} in 'status'\.$"):
-        asked("Looking at {town}")
+        tool_with("Looking at {town}")
 
 
 def test_every_example_says_what_it_does() -> None:
@@ -226,18 +226,18 @@ def test_every_example_says_what_it_does() -> None:
 
 
 def test_progress_is_heard_on_its_own_thread_alone() -> None:
-    heard: list[tuple[str, float | None]] = []
+    reports: list[tuple[str, float | None]] = []
     other = threading.Thread(target=progress, args=["elsewhere"])
-    with progress_listener(lambda text, share: heard.append((text, share))):
+    with progress_listener(lambda text, share: reports.append((text, share))):
         progress("3 of 10", 0.3)
         other.start()
         other.join(10)
     progress("after")
-    assert heard == [("3 of 10", 0.3)]
+    assert reports == [("3 of 10", 0.3)]
 
 
 @pytest.mark.parametrize(
-    ("text", "share", "said"),
+    ("text", "share", "expected"),
     [
         ("  a\n\x00b\ud800 ", None, ("a b", None)),
         ("x" * 1000, 2, ("x" * (MAX_PROGRESS_CHARS - 1) + "…", 1.0)),
@@ -249,11 +249,13 @@ def test_progress_is_heard_on_its_own_thread_alone() -> None:
         ("", True, ("", 1.0)),
     ],
 )
-def test_nonsense_about_progress_is_no_error(text: Any, share: Any, said: tuple[str, float | None]) -> None:
-    heard: list[tuple[str, float | None]] = []
-    with progress_listener(lambda text, share: heard.append((text, share))):
+def test_nonsense_about_progress_is_no_error(
+    text: Any, share: Any, expected: tuple[str, float | None]
+) -> None:
+    reports: list[tuple[str, float | None]] = []
+    with progress_listener(lambda text, share: reports.append((text, share))):
         progress(text, share)
-    assert heard == [said]
+    assert reports == [expected]
 
 
 # --- on a page --------------------------------------------------------------------------------------
@@ -283,7 +285,7 @@ def page_with(path: Path) -> AppTest:
     return AppTest.from_function(script, args=(url,), default_timeout=20).run()
 
 
-def kept(path: Path) -> Feedback | None:
+def stored_feedback(path: Path) -> Feedback | None:
     store = Store(f"sqlite:///{path}/threads.sqlite")
     thread = store.load("conv_1")
     store.close()
@@ -297,14 +299,14 @@ def test_a_thumb_and_its_comment_are_kept_at_once_and_can_be_taken_back(tmp_path
     assert [each.value for each in page.caption] == [line, line]
     assert not page.text_input
     page.feedback(key="thumbs_2").set_value(1).run()
-    assert kept(tmp_path) == Feedback(True)
+    assert stored_feedback(tmp_path) == Feedback(True)
     page.text_input(key="comment_2").set_value(" It *helped* ").run()
-    assert kept(tmp_path) == Feedback(True, "It *helped*")
+    assert stored_feedback(tmp_path) == Feedback(True, "It *helped*")
     assert page.run().caption[0].value == f"{line} · :material/thumb_up: It \\*helped\\*"
     page.feedback(key="thumbs_2").set_value(0).run()
-    assert kept(tmp_path) == Feedback(False, "It *helped*")
+    assert stored_feedback(tmp_path) == Feedback(False, "It *helped*")
     page.feedback(key="thumbs_2").set_value(None).run()
-    assert kept(tmp_path) is None
+    assert stored_feedback(tmp_path) is None
     assert not page.text_input
     assert not page.exception
 

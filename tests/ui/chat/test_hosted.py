@@ -74,12 +74,12 @@ def test_sources_are_numbered_in_the_text_and_listed_below_it(server: ModelServe
 def test_only_an_address_of_the_web_becomes_a_link(
     url: str, line: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[str] = []
-    monkeypatch.setattr(st, "caption", told.append)
+    captions: list[str] = []
+    monkeypatch.setattr(st, "caption", captions.append)
     sources = Sources("sources")
     mark = sources.mark(Citation(0, " T\n", url))
     sources.draw()
-    assert told == [f"Sources\n\n{line}"]
+    assert captions == [f"Sources\n\n{line}"]
     assert mark == "\u202f" + (
         f"[\\[1\\]]({line[line.index('(') + 1 : line.index(')')]})" if "](" in line else "\\[1\\]"
     )
@@ -102,11 +102,11 @@ def test_only_an_address_of_the_web_becomes_a_link(
 )
 def test_a_mark_stands_at_the_end_of_a_word_and_in_no_code(pieces: list[str | int], seen: str) -> None:
     marks = Marks(Sources("sources"))
-    told = [
+    texts = [
         marks.feed(each) if isinstance(each, str) else marks.cite(Citation(0, "T", file_id=str(each)))
         for each in pieces
     ]
-    assert "".join([*told, marks.flush()]).replace("\u202f", "").replace("\\", "") == seen
+    assert "".join([*texts, marks.flush()]).replace("\u202f", "").replace("\\", "") == seen
 
 
 def test_a_stored_answer_is_one_block_of_text(server: ModelServer, open_page: Open) -> None:
@@ -165,10 +165,10 @@ def test_toggles_decide_which_tools_are_requested(server: ModelServer, open_page
     ]
     ask(page.toggle(key="hosted_mcp_wiki").set_value(False).run(), "2")
     ask(page.toggle(key="hosted_mcp_wiki").set_value(True).run(), "3")
-    asked = [
+    requested = [
         [tool["type"] for tool in each["tools"] if tool["type"] != "function"] for each in server.requests
     ]
-    assert asked == [["web_search", "mcp"], ["web_search"], ["web_search", "mcp"]]
+    assert requested == [["web_search", "mcp"], ["web_search"], ["web_search", "mcp"]]
     conversations = {each["conversation"] for each in server.requests}
     assert len(conversations) == 1
 

@@ -56,10 +56,10 @@ def test_a_failed_call_is_run_again_with_its_arguments_and_the_model_is_not_told
     [button] = page.button
     assert (button.label, log, drawn(page)) == ("Run **fetch**\\(page=7\\) again", [], [])
     button.click().run()
-    told = "Result of the new run, not sent to the model."
-    assert (log, drawn(page)) == ([7], [told, "The server is away\\."])
+    notice = "Result of the new run, not sent to the model."
+    assert (log, drawn(page)) == ([7], [notice, "The server is away\\."])
     page.button[0].click().run()
-    assert (log, drawn(page)) == ([7, 7], [told, "Page 7"])
+    assert (log, drawn(page)) == ([7, 7], [notice, "Page 7"])
     assert list(thread.messages[-1].events()) == before
 
 

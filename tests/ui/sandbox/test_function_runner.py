@@ -104,7 +104,7 @@ def grumble(how: str) -> str:
     Args:
         how: In which way.
     """
-    if how == "told":
+    if how == "refused":
         raise ToolError("There is no such city.")
     if how == "broken":
         raise RuntimeError("the password is canary")
@@ -137,7 +137,7 @@ def test_a_function_runs_with_the_arguments_of_the_form_and_shows_what_a_model_g
 @pytest.mark.parametrize(
     ("how", "shown"),
     [
-        ("told", ["Failed", '{"error": "There is no such city."}']),
+        ("refused", ["Failed", '{"error": "There is no such city."}']),
         (
             "broken",
             [

@@ -161,8 +161,8 @@ def test_every_call_can_wait_for_the_user_who_provides_its_result(
     page.run()
     assert not page.exception
     assert [kind for _, kinds in shown(page) for kind in kinds][-1] == ("markdown", "Sunny, then.")
-    told: list[Any] = server.requests[-1]["input"]
-    assert told[-1]["output"] == '{"weather": "sunny"}'
+    sent_items: list[Any] = server.requests[-1]["input"]
+    assert sent_items[-1]["output"] == '{"weather": "sunny"}'
 
 
 def test_the_last_message_is_shown_as_code(server: ModelServer, open_page: Open) -> None:
