@@ -13,16 +13,16 @@ from assistant.ui.state import chat_session
 app = application()
 configure_page(app.settings)
 
-# Who uses the page; for everyone who may not, the script ends here.
+# The user of the page. For everyone who is not authorised, the script ends here.
 user = require_user(app.settings, app.secrets.get("auth"))
 
-# The user's open chat, kept in ``st.session_state``: the thread's id, its messages as the history, and what was chosen
-# in this browser session. A new address opens another thread.
+# The user's open chat, in ``st.session_state``: the thread's id, its messages as the history, and the choices made in
+# this browser session. Another id in the URL opens another thread.
 session = chat_session(app, user)
 session.configure(is_localhost=is_localhost())
 session.open(st.query_params.get("thread", ""))
 
-# What stands around the conversation. A message does not run this part again.
+# The page around the conversation. A message does not run this part again.
 with st.container():
     draw_header(session)
 draw_sidebar(session)

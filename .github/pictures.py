@@ -1,10 +1,9 @@
-"""Makes the pictures of the READMEs anew, from the real page: ``python .github/pictures.py`` at the root.
+"""Take the pictures of the READMEs from the real page: ``python .github/pictures.py`` at the root.
 
 It needs what the browser tests need (``.ci/requirements.txt``, Debian's chromium, fonts-noto-cjk). The demo
-answers; in place of Open-Meteo a server on this machine tells an invented weather, so that the pictures do
-not change with the sky.
+answers. A local server replaces Open-Meteo, so that the pictures do not change with the weather.
 
-Not here: looking at what comes out. Do that yourself, at the moving one frame by frame.
+Look at the pictures before you commit them, at the animation frame by frame.
 """
 
 import io
@@ -39,7 +38,7 @@ PLACES = {
     "paris": ("Paris", "France", 48.9),
 }
 PLACES |= {"パリ": ("パリ", "フランス", 48.9)}
-SKY = {"weather_code": 2, "wind_speed_10m": 9.4, "relative_humidity_2m": 58}
+CONDITIONS = {"weather_code": 2, "wind_speed_10m": 9.4, "relative_humidity_2m": 58}
 
 PAGE = """
 import sys
@@ -51,22 +50,20 @@ main()
 """
 
 
-class Sky(BaseHTTPRequestHandler):
-    """The invented weather."""
+class WeatherServer(BaseHTTPRequestHandler):
+    """A server with invented weather."""
 
     def do_GET(self) -> None:
-        asked = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
-        answer: dict[str, Any] = {}
-        if "name" in asked and (found := PLACES.get(asked["name"].lower())):
-            answer["results"] = [
-                dict(zip(("name", "country", "latitude"), found, strict=True), longitude=1.0)
-            ]
-        elif "latitude" in asked:
-            warm = asked["latitude"].startswith("35")
+        query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
+        reply: dict[str, Any] = {}
+        if "name" in query and (found := PLACES.get(query["name"].lower())):
+            reply["results"] = [dict(zip(("name", "country", "latitude"), found, strict=True), longitude=1.0)]
+        elif "latitude" in query:
+            warm = query["latitude"].startswith("35")
             time.sleep(1.1 if warm else 0.6)  # as the network would
             now = "2026-11-24T07:30" if warm else "2026-11-23T23:30"
-            answer["current"] = {"time": now, "temperature_2m": 14.2 if warm else 8.6, **SKY}
-        data = json.dumps(answer).encode()
+            reply["current"] = {"time": now, "temperature_2m": 14.2 if warm else 8.6, **CONDITIONS}
+        data = json.dumps(reply).encode()
         self.send_response(200)
         self.send_header("content-length", str(len(data)))
         self.end_headers()
@@ -77,14 +74,17 @@ class Sky(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving() -> Iterator[str]:
-    """The page as it runs without any setting; gives its address."""
-    with tempfile.TemporaryDirectory() as folder, ThreadingHTTPServer(("127.0.0.1", 0), Sky) as sky:
-        threading.Thread(target=sky.serve_forever, daemon=True).start()
-        ours = ("OPENAI_", "ASSISTANT_")
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+def serve_page() -> Iterator[str]:
+    """Run the page without any settings and yield its URL."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ThreadingHTTPServer(("127.0.0.1", 0), WeatherServer) as weather_server,
+    ):
+        threading.Thread(target=weather_server.serve_forever, daemon=True).start()
+        prefixes = ("OPENAI_", "ASSISTANT_")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
         environment |= {"ASSISTANT_DATABASE_URL": f"sqlite:///{folder}/threads.sqlite", "PYTHONPATH": "."}
-        command = [sys.executable, "-c", PAGE, f"http://127.0.0.1:{sky.server_address[1]}", "run"]
+        command = [sys.executable, "-c", PAGE, f"http://127.0.0.1:{weather_server.server_address[1]}", "run"]
         command += [
             "streamlit_app.py",
             "--server.port=0",
@@ -101,28 +101,28 @@ def serving() -> Iterator[str]:
             finally:
                 process.terminate()
                 process.communicate()
-                sky.shutdown()
+                weather_server.shutdown()
 
 
-def opened(browser: Browser, address: str, width: int, height: int, **options: Any) -> Page:
+def open_page(browser: Browser, url: str, width: int, height: int, **options: Any) -> Page:
     page = browser.new_page(viewport={"width": width, "height": height}, **options)
-    page.goto(address)
+    page.goto(url)
     page.locator(INPUT).wait_for()
     page.wait_for_selector("[data-test-script-state=notRunning]")
     return page
 
 
-def finish(page: Page) -> None:
-    """Wait for the line below the answer, which comes last."""
+def wait_for_answer(page: Page) -> None:
+    """Wait for the line below the answer, which is drawn last."""
     page.locator("[class*=st-key-footer_]").last.wait_for()
     page.wait_for_selector("[data-test-script-state=notRunning]")
     page.wait_for_timeout(800)
 
 
-def ask(page: Page, words: str) -> None:
-    page.fill(INPUT, words)
+def send(page: Page, text: str) -> None:
+    page.fill(INPUT, text)
     page.keyboard.press("Enter")
-    finish(page)
+    wait_for_answer(page)
     page.locator(MESSAGE).first.evaluate(
         "message => { message.style.scrollMarginTop = '4.5rem'; message.scrollIntoView() }"
     )
@@ -130,43 +130,43 @@ def ask(page: Page, words: str) -> None:
     page.wait_for_timeout(500)
 
 
-def keep(page: Page, name: str, colors: int = 128) -> None:
-    """Take a picture, in few colours."""
+def save_screenshot(page: Page, name: str, colors: int = 128) -> None:
+    """Save a screenshot with few colours."""
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     picture.quantize(colors, dither=Image.Dither.NONE).save(HERE / name, optimize=True)
 
 
-def film(page: Page, name: str) -> None:
-    """Type the question, and take the page until the answer is there."""
+def save_animation(page: Page, name: str) -> None:
+    """Type the question, and save screenshots until the answer is complete as an animation."""
     frames: list[tuple[float, bytes]] = []
     page.locator(INPUT).press_sequentially(QUESTION[:-1])
-    began, told = time.monotonic(), False
+    started, sent = time.monotonic(), False
     ended = float("inf")
     while time.monotonic() < ended:
-        frames.append((time.monotonic() - began, page.screenshot()))
-        if not told and frames[-1][0] > 0.5:
-            told = True
+        frames.append((time.monotonic() - started, page.screenshot()))
+        if not sent and frames[-1][0] > 0.5:
+            sent = True
             page.keyboard.type(QUESTION[-1])
             page.keyboard.press("Enter")
-        if told and ended == float("inf") and page.locator("[class*=st-key-footer_]").count():
+        if sent and ended == float("inf") and page.locator("[class*=st-key-footer_]").count():
             ended = time.monotonic() + 0.8
     pictures = [Image.open(io.BytesIO(data)).convert("RGB") for _, data in frames]
-    # One palette for all, of the colours that there is most of, or quiet places would flicker.
+    # One palette for all frames, of the most frequent colours; otherwise static areas flicker.
     count: Counter[Any] = Counter()
     for picture in pictures[:: len(pictures) // 5]:
         count.update({color: number for number, color in picture.getcolors(1 << 24)})
-    boxes: dict[tuple[int, ...], tuple[int, ...]] = {}  # Pillow looks at the upper bits alone
+    boxes: dict[tuple[int, ...], tuple[int, ...]] = {}  # Pillow compares the upper bits only
     for color, _ in count.most_common():
         boxes.setdefault(tuple(part // 8 for part in color), color)
     palette = Image.new("P", (1, 1))
     palette.putpalette([part for color in list(boxes.values())[:256] for part in color])
-    drawn = [each.quantize(palette=palette, dither=Image.Dither.NONE) for each in pictures]
+    frames_drawn = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     times = [at for at, _ in frames]
-    lasting = [round((after - at) * 1000) for at, after in pairwise(times)] + [1500]
-    drawn[0].save(
-        HERE / name, save_all=True, append_images=drawn[1:], duration=lasting, loop=0, optimize=True
+    durations = [round((after - at) * 1000) for at, after in pairwise(times)] + [1500]
+    frames_drawn[0].save(
+        HERE / name, save_all=True, append_images=frames_drawn[1:], duration=durations, loop=0, optimize=True
     )
-    print(f"{len(drawn)} pictures in {sum(lasting) / 1000:.1f} s")
+    print(f"{len(frames_drawn)} pictures in {sum(durations) / 1000:.1f} s")
 
 
 def main() -> None:
@@ -174,25 +174,25 @@ def main() -> None:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
-        with serving() as address:
-            page = opened(browser, address, 720, 690, device_scale_factor=10 / 9)
-            film(page, "answer.gif")
-        with serving() as address:
-            page = opened(browser, address, 1360, 860, device_scale_factor=1.5)
+        with serve_page() as url:
+            page = open_page(browser, url, 720, 690, device_scale_factor=10 / 9)
+            save_animation(page, "answer.gif")
+        with serve_page() as url:
+            page = open_page(browser, url, 1360, 860, device_scale_factor=1.5)
             page.locator(".st-key-sandbox label").first.click()
             page.locator(".st-key-sandbox_side").wait_for()
-            ask(page, QUESTION)
-            keep(page, "chat.png")
-            page = opened(browser, address, 390, 760, device_scale_factor=2, color_scheme="dark")
-            ask(page, QUESTION)
-            keep(page, "phone.png")
-        with serving() as address:
-            page = opened(browser, address, 1120, 800, device_scale_factor=1.5, locale="ja-JP")
-            ask(page, IN_JAPANESE)
-            keep(page, "chat.ja.png")
+            send(page, QUESTION)
+            save_screenshot(page, "chat.png")
+            page = open_page(browser, url, 390, 760, device_scale_factor=2, color_scheme="dark")
+            send(page, QUESTION)
+            save_screenshot(page, "phone.png")
+        with serve_page() as url:
+            page = open_page(browser, url, 1120, 800, device_scale_factor=1.5, locale="ja-JP")
+            send(page, IN_JAPANESE)
+            save_screenshot(page, "chat.ja.png")
         browser.close()
-    for each in sorted(HERE.glob("*.[gp][in][fg]")):
-        print(f"{each.name}: {each.stat().st_size / 1000:.0f} kB")
+    for path in sorted(HERE.glob("*.[gp][in][fg]")):
+        print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""An assistant that streams its answer and runs its function calls, in the open."""
+"""An assistant that streams its answers and runs function calls, with every step visible."""
 
 from assistant.errors import AssistantError, SettingsError, ToolError
 from assistant.runs.loop import Assistant

@@ -1,4 +1,4 @@
-"""``python -m assistant "a prompt"``: one turn in a terminal; see ``cli``."""
+"""``python -m assistant "a message"``: one answer in a terminal; see ``cli.py``."""
 
 import os
 import sys

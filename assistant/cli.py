@@ -178,8 +178,8 @@ def _print_json(event: Event) -> None:
 class _Printer:
     """Prints a run for people to read."""
 
-    def __init__(self, answer: TextIO, thread: Thread) -> None:
-        self._answer = answer
+    def __init__(self, output: TextIO, thread: Thread) -> None:
+        self._output = output
         self._thread = thread
         self._last_kind: type[Event] | None = None  # of the last text: an answer or a refusal
         self._needs_break = False
@@ -220,11 +220,11 @@ class _Printer:
             return
         if self._last_kind and (self._needs_break or kind is not self._last_kind):
             self._end_line()
-            self._answer.write("\n")
+            self._output.write("\n")
         self._last_kind, self._needs_break = kind, False
         self._in_line = not text.endswith("\n")
-        self._answer.write(_UNPRINTABLE.sub("\ufffd", text))
-        self._answer.flush()
+        self._output.write(_UNPRINTABLE.sub("\ufffd", text))
+        self._output.flush()
 
     def _print_line(self, text: str) -> None:
         self._end_line()
@@ -233,8 +233,8 @@ class _Printer:
     def _end_line(self) -> None:
         if self._in_line:
             self._in_line = False
-            self._answer.write("\n")
-            self._answer.flush()
+            self._output.write("\n")
+            self._output.flush()
 
 
 def _one_line(text: str) -> str:

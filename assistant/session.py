@@ -1,6 +1,6 @@
-"""One user's open chat, without Streamlit: what can be done with it, and what the page draws of it.
+"""One user's open chat, without Streamlit: its actions, and the values that the page draws.
 
-Nothing that the user typed is lost to an error: what cannot be sent returns to the input as a ``Draft``.
+Text is not lost when an error occurs: a message that cannot be sent returns to the input as a ``Draft``.
 """
 
 from collections.abc import Callable, Sequence
@@ -62,13 +62,13 @@ class ChatSession:
     Attributes:
         thread: The open thread: its id, and its messages as the history.
         override: The connection that the user chose for this session instead of the configured one.
-        faults: Faults to inject, as text, for this session; None for the configured ones.
-        tool_choices: Which of the server's own tools the user switched on or off, by the tool's text.
+        faults: The faults to inject in this session, as text; None for the configured ones.
+        tool_choices: The server's own tools that the user switched on or off, by the tool as text.
         approve_all: Whether the user decides on every call.
         inspector_open: Whether the inspector is shown beside the chat.
         draft: Text that returns to the input.
         limit: A usage limit that stopped the last message.
-        transcriber: What turns audio into text on this connection; None where nothing does.
+        transcriber: Turns audio into text; None if this connection offers no transcription.
         recording: The recording of the newest run.
         opened_recordings: Recordings from files.
         replayed: The recording that the open thread is a replay of, with its functions run again.
@@ -78,7 +78,7 @@ class ChatSession:
         follower: The page script that follows the live run; another script of this session replaces it.
         editing: The thread id and position of the message that is being edited.
         inspected_call: The id of a call whose events the inspector shows next.
-        attachments, attachment_problems: What goes with the next message, and why other files do not.
+        attachments, attachment_problems: Files for the next message, and why others were refused.
         audio, transcript: Audio that could not be transcribed yet, and text that does not fit the input.
     """
 
@@ -119,7 +119,7 @@ class ChatSession:
         self.configure()
 
     def configure(self, *, is_localhost: bool = False) -> None:
-        """Bring everything that depends on settings up to date; called whenever the page runs."""
+        """Update everything that depends on settings; called whenever the page runs."""
         self.is_localhost = is_localhost
         self.configured = self.app.settings.restricted(is_localhost)
         faults = self.configured.faults if self.faults is None else self.faults
@@ -165,12 +165,12 @@ class ChatSession:
 
     @property
     def current_outside(self) -> tuple[str, str]:
-        """What ``outside`` has to be for the page around the fragment to be up to date."""
+        """The value of ``outside`` if the page around the fragment is up to date."""
         return self.backend.protocol, self.thread.id
 
     @property
     def protocol_label(self) -> str:
-        """The protocol of the connection as the page names it; empty until it is detected."""
+        """The name of the connection's protocol for the page; empty until it is detected."""
         return PROTOCOL_LABELS[self.backend.protocol]
 
     @property
@@ -214,8 +214,8 @@ class ChatSession:
     def open(self, thread_id: str = "") -> None:
         """Open the thread that the page's address names; without a new name, keep the open one.
 
-        A thread that does not exist sets ``thread_missing`` and opens a new one. A server or database that
-        cannot be asked sets ``open_error``.
+        A thread that does not exist sets ``thread_missing`` and opens a new one. An unavailable server or
+        database sets ``open_error``.
         """
         self.follower, self.open_error, self.thread_missing = None, None, False
         if thread_id and thread_id not in (self.thread.id, self.url_thread_id):
@@ -254,7 +254,7 @@ class ChatSession:
         return self.app.runs.register(thread or self.backend.load_thread(thread_id))
 
     def _catch_up(self) -> None:
-        """Load what other processes did with the thread, and continue or end an answer whose process is gone."""
+        """Load changes of other processes, and continue or end an answer whose process is gone."""
         self.runs_elsewhere = False
         if self.live_run:
             return
@@ -292,23 +292,23 @@ class ChatSession:
             self._enqueue(text, attachments)
             return
         try:
-            self._ask(partial(self.assistant.run, self.thread, text, attachments))
+            self._start_within_limits(partial(self.assistant.run, self.thread, text, attachments))
             self.clear_draft()
         except ThreadBusy as error:
             self.attachments = list(attachments)
             self.draft = Draft(text, N_("{why} Your message is back in the input.", why=error.text))
         except QuotaError as error:
             self.attachments = list(attachments)
-            self._stop_at(error, text)
+            self._return_to_input(error, text)
 
     def send_next(self) -> None:
         """Send the next waiting message if the answer before it ended well."""
         try:
-            self.app.queue.send_next(self.thread, lambda text: self._ask(self._run(text)))
+            self.app.queue.send_next(self.thread, lambda text: self._start_within_limits(self._run(text)))
         except ThreadBusy:
             pass  # it keeps waiting
         except QuotaError as error:
-            self._stop_at(error, self.app.queue.clear(self.thread))
+            self._return_to_input(error, self.app.queue.clear(self.thread))
 
     def unqueue(self, text: str) -> None:
         """Return a waiting message to the input."""
@@ -316,7 +316,7 @@ class ChatSession:
             self.draft = Draft(text, "")
 
     def clear_draft(self) -> None:
-        """Forget what was sent; audio without a transcript still waits."""
+        """Remove attachments and transcript after sending; audio without a transcript stays."""
         self.attachments, self.attachment_problems, self.transcript = [], [], ""
 
     def detach(self, number: int) -> None:
@@ -330,11 +330,11 @@ class ChatSession:
         Raises:
             ThreadBusy, QuotaError: It cannot be sent now.
         """
-        self._ask(partial(self.assistant.edit, self.thread, position, text))
+        self._start_within_limits(partial(self.assistant.edit, self.thread, position, text))
 
     def regenerate(self, position: int) -> None:
         """Answer again, in a new branch; raises as ``edit`` does."""
-        self._ask(partial(self.assistant.regenerate, self.thread, position))
+        self._start_within_limits(partial(self.assistant.regenerate, self.thread, position))
 
     def switch(self, position: int, number: int) -> None:
         """Open another branch at this position; raises ``ThreadBusy``."""
@@ -358,10 +358,10 @@ class ChatSession:
                 self.store.leases.request_stop(self.thread)
 
     def rate(self, message: Message, feedback: Feedback | None) -> None:
-        """Save what the user thinks of an answer."""
+        """Save the user's rating of an answer, or remove it."""
         message.feedback = feedback
-        for position, each in enumerate(self.thread.messages):
-            if each is message:
+        for position, other in enumerate(self.thread.messages):
+            if other is message:
                 self.app.autosaver.save(self.thread, position, backend_state=False)
 
     def _run(self, text: str) -> Callable[[], Run]:
@@ -375,20 +375,20 @@ class ChatSession:
             self.draft = Draft(text, N_("The queue is full. Your message is back in the input."))
 
     def _continue(self, prepare: Callable[[], Run]) -> None:
-        """Continue the answer, unless another page already does."""
+        """Continue the answer, unless another page has already continued it."""
         try:
-            self._ask(prepare)
+            self._start_within_limits(prepare)
         except QuotaError as error:
             self.limit = error
         except ThreadBusy:
             pass
 
-    def _stop_at(self, error: QuotaError, text: str) -> None:
+    def _return_to_input(self, error: QuotaError, text: str) -> None:
         self.limit = error
         self.draft = Draft(text, N_("Not sent. Your message is back in the input."))
 
-    def _ask(self, prepare: Callable[[], Run]) -> None:
-        """Start a run that the user asked for, within the limits."""
+    def _start_within_limits(self, prepare: Callable[[], Run]) -> None:
+        """Start a run and count it against the user's limits."""
         if self.quota:
             if self.live_run:  # it may have ended by the time this one starts, and would be free
                 raise ThreadBusy(N_("An answer is still being written. Wait for it, or stop it."))
@@ -417,7 +417,7 @@ class ChatSession:
             self.store.rename(thread_id, title)
 
     def delete(self, thread_id: str) -> None:
-        """Delete a thread, in all its branches, here and on the server, and open a new one."""
+        """Delete a thread with all its branches, here and on the server, and open a new one."""
         try:
             if self.store is None:
                 return
@@ -452,7 +452,7 @@ class ChatSession:
         self._show(self.app.runs.register(thread))
 
     def replay(self, recording: Recording, speed: float = 1.0, *, run_functions: bool = False) -> None:
-        """Replay a recording in a thread of its own, which is not saved because it was no conversation."""
+        """Replay a recording in a new thread, which is not saved."""
         replayer = replay_assistant(recording, self.toolbox, speed=speed, run_functions=run_functions)
         thread = Thread(unguessable_id(), owner=self.user.id)
         copy = self.app.recordings.start(thread.id)
@@ -461,7 +461,7 @@ class ChatSession:
             try:
                 yield from record_run(events, copy)
             finally:
-                thread.backend_state.clear()  # the server in the recording knows nothing of this thread
+                thread.backend_state.clear()  # the server does not have this thread
 
         prepare = partial(replayer.run, thread, prompt_of(recording))
         self.app.runs.start(thread, lambda: prepare().through(observe), replayer.cancel)
@@ -469,7 +469,7 @@ class ChatSession:
         self.recording, self.replayed = copy, recording if run_functions else None
 
     def _private_backend(self) -> LazyBackend:
-        """Return this session's own backend; the one before it may still answer, and closes itself later."""
+        """Return this session's own backend; an earlier one may still answer, and closes itself later."""
         if self._private is None or self._private[0] != self.settings:
             self._private = self.settings, self.app.private_backend(self.settings)
         return self._private[1]

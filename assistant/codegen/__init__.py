@@ -1,5 +1,5 @@
-"""Code generated from what happened: Python scripts, curl commands and tests.
+"""Generate code from threads and recordings.
 
-For the rest of the package: ``script`` (a turn or a thread as a Python script), ``curl`` (a request as a
-command), ``pytest_file`` (a recording as a test).
+``script`` writes a turn or a thread as a Python script, ``curl`` a request as a command, and ``pytest_file`` a
+recording as a test.
 """

@@ -105,7 +105,7 @@ def _read_responses(name: str, data: Any) -> _Read:
 
 
 def _read_agents(data: Any) -> _Read:
-    """Read an event of a session, in which turns end and the stream goes on."""
+    """Read an event of a session, in which the stream continues after a turn has ended."""
     kind = text(get(data, "type")).removeprefix("agent.session.")
     turn = text(get(data, "turn_id")) or text(get(get(data, "turn"), "id"))
     match kind:

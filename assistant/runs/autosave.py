@@ -1,4 +1,4 @@
-"""Save threads while they are answered; the application continues when the database does not."""
+"""Save threads while they are answered; the application continues when the database fails."""
 
 import logging
 import math
@@ -15,13 +15,13 @@ from assistant.threads import Thread
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 15.0
-"""Time after which a database that failed is tried again; to wait for it each time would delay every answer."""
+"""Time after which a failed database is tried again; waiting for it at every save would delay each answer."""
 
 
 class Autosaver:
     """A store that may be unavailable, and the leases of the threads that this process is answering.
 
-    ``error`` is a sentence for the user that says why the last save failed; it is empty while all is well.
+    ``error`` is a sentence for the user that says why the last save failed; it is empty after a successful save.
     """
 
     def __init__(self, url: str, lease: float = LEASE_SECONDS) -> None:
@@ -30,9 +30,8 @@ class Autosaver:
         self._on_lost: dict[Thread, Callable[[], None]] = {}  # the threads that are answered here
         self._changed = threading.Condition()
         self._heartbeat: threading.Thread | None = None
-        self._incomplete: WeakSet[Thread] = (
-            WeakSet()
-        )  # a save failed: more than the last message may be missing
+        # Threads of which a save failed: more than the last message may be missing in the database.
+        self._incomplete: WeakSet[Thread] = WeakSet()
         self._retry_at = 0.0
         self.error = ""
 
@@ -40,7 +39,7 @@ class Autosaver:
     def store(self) -> Store | None:
         """The store; None while it cannot be opened."""
         with self._changed:
-            if self._store is None and not self._waiting:
+            if self._store is None and not self._is_paused:
                 try:
                     self._store = Store(self._url, self._lease)
                     self.error = ""
@@ -63,7 +62,7 @@ class Autosaver:
             ThreadBusy: Another process is answering it.
         """
         newer = None
-        if (store := self.store) is not None and not self._waiting:
+        if (store := self.store) is not None and not self._is_paused:
             try:
                 store.leases.acquire(thread)
                 newer = store.load_newer(thread)
@@ -77,19 +76,18 @@ class Autosaver:
         return newer
 
     def save(self, thread: Thread, since: int, *, backend_state: bool) -> None:
-        """Save the thread's messages from position ``since`` on, and the backend's state if asked to."""
+        """Save the thread's messages from position ``since`` on and, with ``backend_state``, the backend's state."""
         store, incomplete = self.store, thread in self._incomplete
         self._incomplete.add(thread)
-        if store is None or (self._waiting and thread.is_unfinished):
+        if store is None or (self._is_paused and thread.is_unfinished):
             return
         try:
             store.save(thread, 0 if incomplete else since, backend_state=backend_state or incomplete)
             self._incomplete.discard(thread)
             self.error = ""
         except ThreadBusy:
-            log.warning(
-                "a thread was taken over by another process"
-            )  # without its id, which is the key to it
+            # The log does not contain the id, because it gives access to the thread.
+            log.warning("a thread was taken over by another process")
         except StoreError as error:
             self._failed(error)
 
@@ -98,14 +96,14 @@ class Autosaver:
         with self._changed:
             self._on_lost.pop(thread, None)
             self._changed.notify_all()
-        if self._store is not None and not self._waiting:
+        if self._store is not None and not self._is_paused:
             try:
                 self._store.leases.release(thread)
             except StoreError as error:
                 self._failed(error)
 
     @property
-    def _waiting(self) -> bool:
+    def _is_paused(self) -> bool:
         return bool(self.error) and time.monotonic() < self._retry_at
 
     def _failed(self, error: StoreError) -> None:
@@ -122,7 +120,7 @@ class Autosaver:
                     self._heartbeat = None
                     return
                 on_lost = dict(self._on_lost)
-            if self._store is None or self._waiting:
+            if self._store is None or self._is_paused:
                 continue
             try:
                 for thread in self._store.leases.renew(on_lost):
@@ -132,9 +130,9 @@ class Autosaver:
 
 
 class Saver:
-    """Calls ``write`` on one thread: at once when asked to, or within a time; the last call has ``last=True``.
+    """Calls ``write(backend_state, last)`` on a worker thread of its own, at once or within a given time.
 
-    ``write(backend_state, last)`` saves the thread, with the backend's state if asked for; what it raises is logged.
+    The last call has ``last=True``. Exceptions of ``write`` are logged.
     """
 
     def __init__(self, write: Callable[[bool, bool], None], name: str = "") -> None:
@@ -151,7 +149,7 @@ class Saver:
         self._thread.start()
 
     def save_within(self, seconds: float) -> None:
-        """Save within so many seconds."""
+        """Save within this time."""
         with self._changed:
             due = time.monotonic() + seconds
             if due < self._due:
@@ -159,11 +157,11 @@ class Saver:
                 self._changed.notify_all()
 
     def save(self, *, backend_state: bool = False) -> None:
-        """Save now, and return when it is done."""
+        """Save now, and wait until it is done."""
         self._request(backend_state, finish=False)
 
     def finish(self) -> None:
-        """Save for the last time, with the backend's state, and return when it is done."""
+        """Save for the last time, with the backend's state, and wait until it is done."""
         self._request(True, finish=True)
 
     def _request(self, backend_state: bool, finish: bool) -> None:

@@ -50,7 +50,7 @@ class RunLog:
         lock = threading.RLock()
         self._appended = threading.Condition(lock)
         self._has_ended = threading.Condition(lock)
-        self._followed = threading.Condition(lock)  # by a follower, or never again: the log has ended
+        self._followed = threading.Condition(lock)  # a follower has arrived, or the log has ended
 
     @property
     def ended(self) -> bool:

@@ -120,7 +120,7 @@ class Assistant:
             if thread.messages and thread.messages[-1].is_empty:
                 thread.messages.pop()  # a failed attempt without content is replaced
             thread.messages.append(Message("assistant"))
-        return self._answer(thread, resumed)
+        return self._new_run(thread, resumed)
 
     def edit(self, thread: Thread, position: int, text: str) -> Run:
         """Replace the user's message at this position, in a new branch, and return the run that answers it.
@@ -128,7 +128,7 @@ class Assistant:
         Attachments stay. If there is no user message at this position, nothing changes.
         """
         if not _has_message(thread, position, "user"):
-            return _nothing_to_do(thread)
+            return _ended_run(thread)
         attachments = thread.messages[position].attachments
         _branch(thread, position)
         return self.run(thread, text, attachments)
@@ -139,7 +139,7 @@ class Assistant:
         If there is no answer at this position, nothing changes.
         """
         if not _has_message(thread, position, "assistant"):
-            return _nothing_to_do(thread)
+            return _ended_run(thread)
         if not thread.messages[-1].is_empty or position < len(thread.messages) - 1:
             _branch(thread, position)  # an empty last answer is replaced by ``resume``
         return self.resume(thread)
@@ -153,26 +153,26 @@ class Assistant:
         if thread.is_unfinished:
             return self.mark_interrupted(thread)  # the process that applied earlier decisions is gone
         if not thread.is_paused:
-            return _nothing_to_do(thread)
+            return _ended_run(thread)
         message = thread.messages[-1]
-        first: dict[str, Decision] = {}
+        by_id: dict[str, Decision] = {}
         for decision in decisions:
-            first.setdefault(decision.call_id, decision)
+            by_id.setdefault(decision.call_id, decision)
         decided: list[tuple[ToolCall, Decision]] = []
         for call in message.open_calls:
-            if call.call_id in first:
-                decision = first[call.call_id]
+            if call.call_id in by_id:
+                decision = by_id[call.call_id]
                 if isinstance(decision, CallApproved) and decision.arguments:
                     decision = replace(
                         decision, arguments=changed_arguments(call.arguments, decision.arguments)
                     )
                 decided.append((ToolCall(call.call_id, call.name, call.arguments, call.server), decision))
         message.ending = None
-        return self._answer(thread, False, decided)
+        return self._new_run(thread, False, decided)
 
     def mark_interrupted(self, thread: Thread) -> Run:
         """Return the run that only ends an answer whose process is gone."""
-        return Run(thread, thread.messages[-1], _only(INTERRUPTED))
+        return Run(thread, thread.messages[-1], _single(INTERRUPTED))
 
     def cancel(self, thread: Thread) -> None:
         """Close the thread's open request at once, even while the run waits for it."""
@@ -182,7 +182,7 @@ class Assistant:
         """Return whether the user decides on calls of the function with this name."""
         return self.approve_all or (name in self.toolbox and self.toolbox[name].approval)
 
-    def _answer(
+    def _new_run(
         self, thread: Thread, resumed: bool, decided: Sequence[tuple[ToolCall, Decision]] = ()
     ) -> Run:
         message = thread.messages[-1]
@@ -238,8 +238,8 @@ class Assistant:
                     ),
                 )
                 return
-            free = [call for call in calls if not (call.server or self.needs_approval(call.name))]
-            yield from execute(free, self.toolbox, self.tool_timeout)
+            automatic = [call for call in calls if not (call.server or self.needs_approval(call.name))]
+            yield from execute(automatic, self.toolbox, self.tool_timeout)
             if message.open_calls:
                 yield RunPaused()
                 return
@@ -271,11 +271,11 @@ def _has_message(thread: Thread, position: int, role: str) -> bool:
     return 0 <= position < len(thread.messages) and thread.messages[position].role == role
 
 
-def _nothing_to_do(thread: Thread) -> Run:
+def _ended_run(thread: Thread) -> Run:
     """Return the run of an answer that has ended: its ending alone."""
     message = thread.messages[-1] if thread.messages else Message("assistant")
-    return Run(thread, message, _only(message.ending or INTERRUPTED))
+    return Run(thread, message, _single(message.ending or INTERRUPTED))
 
 
-def _only(event: Event) -> Events:
+def _single(event: Event) -> Events:
     yield event

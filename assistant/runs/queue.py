@@ -1,4 +1,4 @@
-"""Messages that the user sends while an answer is being written: they wait their turn."""
+"""The queue of messages that the user sends while an answer is being written."""
 
 import threading
 from collections.abc import Callable
@@ -13,10 +13,10 @@ MAX_MESSAGES = 20
 
 
 class MessageQueue:
-    """What waits in each thread of a process, oldest first; safe to use from any thread.
+    """The waiting messages of each thread, oldest first; safe to use from any worker thread.
 
     A message is sent once, by the first page that sees that the answer ended well. After any other ending, all of
-    them return to the input, because the user may want something else now.
+    them return to the input, because the user may want to change them.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class MessageQueue:
         self._sending: WeakSet[Thread] = WeakSet()  # a page is starting the run for its next message
 
     def waiting(self, thread: Thread) -> list[str]:
-        """Return what waits in a thread."""
+        """Return the waiting messages of a thread."""
         with self._lock:
             return list(self._waiting.get(thread, ()))
 
@@ -50,7 +50,7 @@ class MessageQueue:
     def send_next(self, thread: Thread, start: Callable[[str], object]) -> bool:
         """Call ``start`` with the next message if the newest answer ended well. Return whether it was called.
 
-        If ``start`` raises, the message is the next one again.
+        If ``start`` raises an exception, the message returns to the head of the queue.
         """
         with self._lock:
             texts = self._waiting.get(thread, [])

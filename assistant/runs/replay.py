@@ -1,6 +1,6 @@
 """Replay a recording through the real SDK, backend and loop.
 
-The functions of a recording are not run again unless that is asked for: their results are the recorded ones.
+Functions are not run again unless requested; they return the recorded results.
 """
 
 import json

@@ -19,15 +19,14 @@ from assistant.threads import Thread
 log = logging.getLogger(__name__)
 
 SAVE_SECONDS = 1.0
-"""Interval at which a growing text is saved. Everything finished is saved at once."""
-
+"""Interval at which a growing text is saved; everything else is saved at once."""
 
 READY_SECONDS = 0.005
-"""An event that comes within this time was there already, and may have more behind it."""
+"""An event that takes less time had already arrived, and more may have arrived with it."""
 
 
 class LiveRun:
-    """One run while it goes on, and its log afterwards.
+    """A run in progress, and its log after it has ended.
 
     ``cancel`` closes the thread's open request. ``saver``, if there is one, saves the thread and releases it at the
     end.
@@ -98,8 +97,8 @@ class LiveRun:
             if not self._saver:
                 continue
             if isinstance(event, ThreadOpened | RoundStarted | RoundEnded):
-                # A backend changes its state right after one of these events. What led to a request or a function
-                # call is saved before it is made.
+                # A backend changes its state right after one of these events. The thread is saved before each request
+                # and each function call.
                 self._saver.save(backend_state=state_changed)
                 state_changed = True
             elif not isinstance(event, ToolProgress):
@@ -108,7 +107,7 @@ class LiveRun:
     def _read(self) -> Iterator[Event]:
         """Yield the run's events; without followers, read text at most once per ``IDLE_SECONDS``.
 
-        Waking up is what costs.
+        Each wake-up costs more than reading the text that has arrived.
         """
         requested = time.monotonic()
         for event in self._run.events:

@@ -1,4 +1,4 @@
-"""A recording that grows while its run goes on.
+"""A recording that grows during its run.
 
 While a response streams, its bytes are only appended. They are parsed when the recording is read, and secrets
 are removed before anyone can read them.

@@ -1,4 +1,4 @@
-"""The events of one streamed run, translated into events of ours. Pure functions.
+"""The events of one streamed run, translated into the application's events. Pure functions.
 
 No field is required (the names of the events: ``openai.types.beta.AssistantStreamEvent``). Only
 ``StreamError``, ``Incomplete``, ``RunEnded`` and ``MissingFinalEvent`` are ever raised.

@@ -1,4 +1,4 @@
-"""The top of the page: its title, what answers, and what is not as it should be."""
+"""The top of the page: title, connection, and warnings."""
 
 import streamlit as st
 

@@ -103,12 +103,12 @@ def _draw_tokens(figures: Figures) -> None:
         responses.append(("all", figures.model, figures.tokens, figures.cost))
     st.dataframe(
         {
-            "round": [round for round, *_rest in responses],
+            "round": [round for round, *_ in responses],
             "in": [tokens.input for _round, _model, tokens, _cost in responses],
             "cached": [tokens.cached for _round, _model, tokens, _cost in responses],
             "out": [tokens.output for _round, _model, tokens, _cost in responses],
             "reasoning": [tokens.reasoning for _round, _model, tokens, _cost in responses],
-            "cost": [UNKNOWN if cost is None else f"${cost:.6f}" for *_rest, cost in responses],
+            "cost": [UNKNOWN if cost is None else f"${cost:.6f}" for *_, cost in responses],
             "model": [replace_surrogates(model) for _round, model, _tokens, _cost in responses],
         },
         hide_index=True,
