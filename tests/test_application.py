@@ -16,7 +16,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_a_changed_env_file_counts_from_the_next_configuration(tmp_path: Path) -> None:
+def test_a_changed_env_file_applies_to_the_next_configuration(tmp_path: Path) -> None:
     with closing(Application(tmp_path)) as app:
         app.configure({})
         assert (app.settings.name, app.settings.demo) == ("Trip planner", True)
@@ -25,7 +25,7 @@ def test_a_changed_env_file_counts_from_the_next_configuration(tmp_path: Path) -
         assert app.settings.name == "Guide"
 
 
-def test_a_setting_that_cannot_be_used_is_an_error_and_the_settings_before_it_stay(tmp_path: Path) -> None:
+def test_an_invalid_setting_is_an_error_and_the_previous_settings_stay(tmp_path: Path) -> None:
     with closing(Application(tmp_path)) as app:
         app.configure({})
         with pytest.raises(SettingsError, match="ASSISTANT_MAX_ROUNDS"):
@@ -33,7 +33,7 @@ def test_a_setting_that_cannot_be_used_is_an_error_and_the_settings_before_it_st
         assert app.settings.max_rounds == 10
 
 
-def test_the_database_is_opened_once_and_anew_when_its_address_changes(tmp_path: Path) -> None:
+def test_the_database_is_opened_once_for_each_url(tmp_path: Path) -> None:
     with closing(Application(tmp_path)) as app:
         app.configure({})
         first = app.autosaver
@@ -51,7 +51,7 @@ def test_sessions_with_the_same_settings_share_a_backend(tmp_path: Path) -> None
         assert app.private_backend(settings) is not app.backend(settings)
 
 
-def test_the_backend_that_was_not_used_for_longest_makes_room(tmp_path: Path) -> None:
+def test_the_least_recently_used_backend_is_dropped(tmp_path: Path) -> None:
     with closing(Application(tmp_path)) as app:
         settings = [Settings(api_key="sk-test-key", model=f"m{n}") for n in range(MAX_BACKENDS + 1)]
         first, second, *_ = backends = [app.backend(each) for each in settings[:-1]]

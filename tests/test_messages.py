@@ -84,13 +84,11 @@ RESULT = ToolResult("c1", "sunny")
         ),
     ],
 )
-def test_what_is_said_becomes_parts_in_the_order_in_which_it_was_said(
-    events: list[Event], parts: list[Any]
-) -> None:
+def test_events_become_parts_in_their_order(events: list[Event], parts: list[Any]) -> None:
     assert fold(events) == Message("assistant", parts)
 
 
-def test_a_call_is_written_then_asked_then_answered() -> None:
+def test_a_call_is_drafted_then_final_then_answered() -> None:
     steps: list[tuple[Event, Call]] = [
         (ToolCallDelta("c1", "look", ""), Call("c1", "look", "", 1, complete=False)),
         (ToolCallDelta("c1", "look", '{"ci'), Call("c1", "look", '{"ci', 1, complete=False)),
@@ -107,7 +105,7 @@ def test_a_call_is_written_then_asked_then_answered() -> None:
     assert message.calls == [steps[-1][1]]
 
 
-def test_calls_that_are_written_at_the_same_time_keep_apart() -> None:
+def test_simultaneous_drafts_do_not_mix() -> None:
     message = fold(
         [
             RoundStarted(1),
@@ -124,7 +122,7 @@ def test_calls_that_are_written_at_the_same_time_keep_apart() -> None:
     assert message.calls == []
 
 
-def test_a_draft_that_is_not_asked_is_dropped_when_its_round_ends_well() -> None:
+def test_an_unfinished_draft_is_dropped_when_its_round_ends_well() -> None:
     written: list[Event] = [
         RoundStarted(1),
         TextDelta("A"),
@@ -145,7 +143,7 @@ def test_a_draft_of_a_round_that_did_not_end_well_stays_and_has_no_result() -> N
     assert message.parts == [Call("c1", "look", "{", 1, complete=False)]
 
 
-def test_results_belong_to_calls_by_id_whatever_their_order() -> None:
+def test_results_are_assigned_by_id_in_any_order() -> None:
     message = fold(
         [
             RoundStarted(1),
@@ -163,7 +161,7 @@ def test_results_belong_to_calls_by_id_whatever_their_order() -> None:
     ]
 
 
-def test_an_id_that_comes_again_in_a_later_round_is_another_call() -> None:
+def test_the_same_id_in_a_later_round_is_another_call() -> None:
     again = ToolResult("c1", "rainy")
     message = fold(
         [
@@ -194,7 +192,7 @@ def test_nothing_is_added_after_the_ending(ending: Ending) -> None:
         assert message == before
 
 
-def test_a_result_may_be_given_after_the_ending() -> None:
+def test_a_result_may_be_added_after_the_ending() -> None:
     message = fold([RoundStarted(1), CALL, RoundEnded(), ENDINGS[2]])
     message.add_result(RESULT)
     assert message.calls == [Call("c1", "look", '{"city": "Oslo"}', 1, result=RESULT)]
@@ -205,19 +203,19 @@ def test_a_result_may_be_given_after_the_ending() -> None:
 # --- asking a message -----------------------------------------------------------------------------------
 
 
-def test_a_persons_message_is_its_text_and_has_ended() -> None:
+def test_a_message_of_the_user_has_its_text_and_an_ending() -> None:
     message = Message.from_user("Hi **you**\n")
     assert message == Message("user", [Text("Hi **you**\n")], DONE)
     assert message.text == "Hi **you**\n"
     assert not message.is_empty
 
 
-def test_what_cannot_be_sent_is_replaced_in_what_a_person_typed() -> None:
+def test_characters_that_cannot_be_sent_are_replaced_in_a_message_of_the_user() -> None:
     message = Message.from_user("a\0b\x1bc\x7fd\ud83de\tf\r\ng🏨")
     assert message.text == "a\ufffdb\ufffdc\ufffdd\ufffde\tf\r\ng🏨"
 
 
-def test_the_text_is_that_of_all_blocks_and_of_nothing_else() -> None:
+def test_the_text_contains_all_text_blocks_and_nothing_else() -> None:
     message = fold(
         [
             ReasoningDelta("Hm."),
@@ -247,7 +245,7 @@ def test_the_text_is_that_of_all_blocks_and_of_nothing_else() -> None:
         (Message("user"), False),
     ],
 )
-def test_an_answer_is_empty_when_it_says_nothing(message: Message, empty: bool) -> None:
+def test_an_answer_without_content_is_empty(message: Message, empty: bool) -> None:
     assert message.is_empty is empty
 
 
@@ -273,12 +271,12 @@ def says_itself_again(events: list[Event]) -> None:
         [CALL, RESULT, CALL, ToolCallDelta("c1", "look", "x"), DONE],
     ],
 )
-def test_a_message_says_itself_again_as_events_that_fold_to_the_same(events: list[Event]) -> None:
+def test_the_events_of_a_message_fold_to_an_equal_message(events: list[Event]) -> None:
     says_itself_again(events)
 
 
 @pytest.mark.exhaustive
-def test_so_does_a_message_of_any_events_at_all() -> None:
+def test_any_events_fold_to_a_message_whose_events_fold_to_it() -> None:
     hypothesis = pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
     from hypothesis import strategies as st
 
@@ -300,7 +298,7 @@ def test_so_does_a_message_of_any_events_at_all() -> None:
     hypothesis.settings(max_examples=200, deadline=None, database=None)(check)()
 
 
-def test_a_whole_answer_is_said_again_in_the_order_it_was_heard() -> None:
+def test_the_events_of_an_answer_keep_their_order() -> None:
     events: list[Event] = [
         ReasoningDelta("Hm."),
         TextDelta("Let me see."),
@@ -322,7 +320,7 @@ def test_a_whole_answer_is_said_again_in_the_order_it_was_heard() -> None:
 # --- threads ----------------------------------------------------------------------------------------------
 
 
-def test_a_new_thread_has_nothing() -> None:
+def test_a_new_thread_is_empty() -> None:
     thread = Thread()
     assert (thread.id, thread.messages, thread.backend_state, thread.open_calls()) == ("", [], {}, [])
     assert Thread() != Thread()
@@ -335,7 +333,7 @@ def _interrupted() -> Thread:
     return Thread("t1", [Message.from_user("Hi"), first, Message.from_user("Go on"), second])
 
 
-def test_open_calls_are_those_that_were_asked_and_have_no_result() -> None:
+def test_open_calls_are_final_and_have_no_result() -> None:
     assert _interrupted().open_calls() == [Call("c2", "find", "{}", 1), Call("c3", "look", "", 1)]
 
 
@@ -358,11 +356,11 @@ def test_open_calls_are_closed_and_nothing_else_changes() -> None:
     assert [message.ending for message in thread.messages] == [DONE, ENDINGS[2], DONE, ENDINGS[3]]
 
 
-def test_an_id_that_is_open_in_two_answers_is_closed_in_both() -> None:
+def test_an_id_open_in_two_answers_is_closed_in_both() -> None:
     thread = Thread(messages=[fold([CALL, DONE]), fold([CALL, DONE])])
     thread.close_open_calls(stopped_result)
     assert thread.open_calls() == []
 
 
-def test_nothing_is_asked_for_where_nothing_is_open() -> None:
+def test_a_thread_without_open_calls_is_not_changed() -> None:
     Thread(messages=[Message.from_user("Hi")]).close_open_calls(lambda call_id: pytest.fail(call_id))

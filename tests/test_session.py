@@ -103,7 +103,7 @@ def test_an_id_without_a_chat_opens_a_new_one_and_the_next_run_of_the_page_keeps
     assert not chat.thread_missing
 
 
-def test_a_server_that_cannot_be_asked_for_a_chat_is_an_error_and_not_a_new_chat(open_chat: Open) -> None:
+def test_an_unreachable_server_is_an_error_and_not_a_new_chat(open_chat: Open) -> None:
     chat = open_chat(OPENAI_BASE_URL="http://127.0.0.1:1/v1")
     chat.open("conv_1")
     assert chat.open_error is not None
@@ -187,7 +187,7 @@ def test_at_a_limit_the_message_returns_to_the_input(server: ModelServer, open_c
         chat.regenerate(1)
 
 
-def test_a_failed_answer_is_tried_again(server: ModelServer, open_chat: Open) -> None:
+def test_a_failed_answer_is_retried(server: ModelServer, open_chat: Open) -> None:
     server.plays(error(400, "No."), text("Yes."))
     chat = ask(open_chat(), "Go")
     assert isinstance(chat.history[-1].ending, RunFailed)
@@ -195,7 +195,7 @@ def test_a_failed_answer_is_tried_again(server: ModelServer, open_chat: Open) ->
     assert texts(finished(chat)) == ["Go", "Yes."]
 
 
-def test_an_edit_and_a_regenerated_answer_are_branches_between_which_one_switches(
+def test_edits_and_regenerated_answers_are_branches_to_switch_between(
     server: ModelServer, open_chat: Open
 ) -> None:
     server.plays(text("One."), text("Two."), text("Three."))
@@ -241,7 +241,7 @@ def test_a_paused_answer_continues_as_the_user_decides(server: ModelServer, open
     assert chat.recording is recording, "a paused run continues in its recording"
 
 
-def test_an_answer_whose_process_is_gone_is_marked_as_interrupted(open_chat: Open, tmp_path: Path) -> None:
+def test_the_answer_of_a_dead_process_is_marked_as_interrupted(open_chat: Open, tmp_path: Path) -> None:
     with closing(Store(f"sqlite:///{tmp_path}/threads.sqlite")) as store:
         store.save(Thread("conv_1", [Message.from_user("Go"), Message("assistant", [Text("So")])]))
     chat = open_chat()
@@ -285,9 +285,7 @@ def test_a_recording_is_replayed_in_a_chat_that_is_not_saved(server: ModelServer
     assert [summary.id for summary in chat.store.list_threads()] == [before]
 
 
-def test_a_replay_that_is_stopped_leaves_nothing_that_a_real_server_would_be_asked_about(
-    server: ModelServer, open_chat: Open
-) -> None:
+def test_a_stopped_replay_leaves_no_state_for_a_real_server(server: ModelServer, open_chat: Open) -> None:
     server.plays(text("Hi."))
     chat = ask(open_chat(), "Hello")
     assert chat.recording is not None
@@ -299,7 +297,7 @@ def test_a_replay_that_is_stopped_leaves_nothing_that_a_real_server_would_be_ask
     assert chat.thread.backend_state == {}
 
 
-def test_a_connection_of_ones_own_is_used_in_this_session_alone(server: ModelServer, open_chat: Open) -> None:
+def test_a_chosen_connection_is_used_in_this_session_only(server: ModelServer, open_chat: Open) -> None:
     server.plays(text("Hi."))
     chat, other = open_chat(), open_chat()
     chat.override = ConnectionOverride(demo=True)
@@ -310,7 +308,7 @@ def test_a_connection_of_ones_own_is_used_in_this_session_alone(server: ModelSer
     assert server.headers[-1]["authorization"] == "Bearer sk-test-key"
 
 
-def test_faults_are_injected_in_this_session_alone(server: ModelServer, open_chat: Open) -> None:
+def test_faults_are_injected_in_this_session_only(server: ModelServer, open_chat: Open) -> None:
     server.plays(text("One two three four"), text("Fine."))
     chat, other = open_chat(), open_chat()
     chat.faults = "cut:5"

@@ -216,7 +216,7 @@ IN_RESPONSES = {
 
 
 @only("Responses with conversations")
-def test_a_conversation_is_told_of_files_once(server: ModelServer, assistant: Assistant) -> None:
+def test_a_conversation_gets_files_once(server: ModelServer, assistant: Assistant) -> None:
     server.plays(calls(call("add", a=1, b=2)), text("A cat."), text("Yes."))
     thread = Thread()
     list(assistant.run(thread, "What is this?", [CAT, PDF, NOTES]))
@@ -229,7 +229,7 @@ def test_a_conversation_is_told_of_files_once(server: ModelServer, assistant: As
 
 
 @only("Responses alone")
-def test_a_server_that_keeps_nothing_is_told_of_files_each_time_and_notes_hold_none(
+def test_a_stateless_server_gets_files_each_time_and_state_contains_none(
     server: ModelServer, assistant: Assistant
 ) -> None:
     server.plays(text("A cat."), text("Yes."))
@@ -242,7 +242,7 @@ def test_a_server_that_keeps_nothing_is_told_of_files_each_time_and_notes_hold_n
 
 
 @only("Chat Completions")
-def test_chat_completions_are_told_of_files_each_time(server: ChatServer, assistant: Assistant) -> None:
+def test_chat_completions_get_files_each_time(server: ChatServer, assistant: Assistant) -> None:
     server.plays(text("A cat."), text("Yes."))
     thread = Thread()
     list(assistant.run(thread, "What is this?", [CAT, PDF, NOTES]))
@@ -263,7 +263,7 @@ def test_chat_completions_are_told_of_files_each_time(server: ChatServer, assist
 
 
 @only("Agents")
-def test_an_agent_is_told_of_images_and_of_other_files_by_name(
+def test_an_agent_gets_images_and_the_names_of_other_files(
     server: AgentsServer, assistant: Assistant
 ) -> None:
     server.plays(text("A cat."), text("A dog."))
@@ -291,7 +291,7 @@ def test_an_agent_is_told_of_images_and_of_other_files_by_name(
 
 
 @only("Assistants")
-def test_an_assistant_is_told_of_text_files_and_of_others_by_name(
+def test_an_assistant_gets_text_files_and_the_names_of_others(
     server: AssistantsServer, assistant: Assistant
 ) -> None:
     server.plays(text("Socks."))
@@ -301,14 +301,14 @@ def test_an_assistant_is_told_of_text_files_and_of_others_by_name(
     assert server.transcript(thread_id)[0] == ("user", f"What is this?\n\n{UNSEEN}\n\n{NOTES_AS_TEXT}")
 
 
-def test_a_message_may_be_a_file_alone(server: Any, assistant: Assistant) -> None:
+def test_a_message_may_consist_of_a_file(server: Any, assistant: Assistant) -> None:
     server.plays(text("I see."), text("Still."))
     thread = Thread()
     assert list(assistant.run(thread, "", [CAT]))[-1] == RunCompleted()
     assert list(assistant.run(thread, "And now?"))[-1] == RunCompleted()
 
 
-def test_after_a_cut_a_message_with_files_is_not_said_twice(
+def test_after_a_cut_a_message_with_files_is_not_sent_twice(
     server: Any, assistant: Assistant, name: str
 ) -> None:
     server.plays(cut(text("A c", keeps="all"), 6, "close"), text("A dog."))
@@ -341,7 +341,7 @@ BLIND = ("Responses with conversations", "Responses alone", "Chat Completions")
     ],
     ids=lambda play: f"{play.status} {play.body['error']['message'][:12]}",
 )
-def test_a_model_that_takes_no_images_is_told_the_name_and_the_person_that_it_was(
+def test_a_model_without_images_gets_their_names_and_the_user_a_note(
     server: Any, assistant: Assistant, refusal: Any
 ) -> None:
     server.plays(refusal, text("I cannot see it."), text("No."))
@@ -359,7 +359,7 @@ def test_a_model_that_takes_no_images_is_told_the_name_and_the_person_that_it_wa
 
 
 @only(*BLIND)
-def test_only_the_kind_that_was_refused_is_told_by_name(server: Any, assistant: Assistant) -> None:
+def test_only_the_refused_kind_of_file_is_replaced_by_names(server: Any, assistant: Assistant) -> None:
     refusal = error(400, None, "'input_file' is not supported by llamacpp at this moment")
     server.plays(refusal, text("A cat."))
     list(assistant.run(Thread(), "What is this?", [CAT, PDF]))
@@ -368,7 +368,7 @@ def test_only_the_kind_that_was_refused_is_told_by_name(server: Any, assistant: 
 
 
 @only("Responses alone", "Chat Completions")
-def test_a_thread_that_moves_to_a_blind_model_goes_on_without_its_images(
+def test_a_thread_continues_without_images_on_a_model_that_accepts_none(
     server: Any, assistant: Assistant
 ) -> None:
     server.plays(text("A cat."), error(400, None, "image input is not supported"), text("Hello."))
@@ -381,7 +381,7 @@ def test_a_thread_that_moves_to_a_blind_model_goes_on_without_its_images(
 
 
 @only(*BLIND)
-def test_a_refusal_of_something_else_leaves_the_files_alone(server: Any, assistant: Assistant) -> None:
+def test_a_refusal_of_something_else_keeps_the_files(server: Any, assistant: Assistant) -> None:
     server.plays(error(400, "invalid_prompt", "Against the policy."), text("A cat."))
     thread = Thread()
     events = list(assistant.run(thread, "What is this?", [CAT]))
@@ -394,7 +394,7 @@ def test_a_refusal_of_something_else_leaves_the_files_alone(server: Any, assista
 # --- what is kept ------------------------------------------------------------------------------------
 
 
-def test_a_message_with_files_is_kept_and_comes_back_equal(tmp_path: Path) -> None:
+def test_a_message_with_files_is_stored_unchanged(tmp_path: Path) -> None:
     message = Message.from_user("See", [CAT, NOTES])
     assert message_from_json(json.loads(json.dumps(message_as_json(message)))) == message
     store = Store(f"sqlite:///{tmp_path}/t.sqlite")
@@ -439,7 +439,7 @@ def test_a_file_of_an_answer_is_not_imported() -> None:
         import_json(export_json(thread, "x"))
 
 
-def test_an_image_counts_as_its_tokens_and_not_as_its_bytes() -> None:
+def test_an_image_counts_by_its_tokens_and_not_its_bytes() -> None:
     large = Attachment("x.png", "image/png", "A" * 5_000_000)
     part = {"type": "input_image", "image_url": large.url}
     noted = {"type": "input_image", "image_url": f"attachment:{large.digest}"}
@@ -447,12 +447,12 @@ def test_an_image_counts_as_its_tokens_and_not_as_its_bytes() -> None:
     assert 1_500 < count_tokens([{"role": "user", "content": [noted]}]) < 1_567
 
 
-def test_a_file_says_little_of_itself_where_it_is_printed() -> None:
+def test_a_file_has_a_short_repr() -> None:
     assert repr(CAT) == f"Attachment('cat.png', 'image/png', {len(CAT.data)} characters)"
 
 
 @only("Responses with conversations")
-def test_a_thread_that_the_server_kept_is_recalled_with_its_images(
+def test_a_thread_is_loaded_from_the_server_with_its_images(
     server: ModelServer, assistant: Assistant
 ) -> None:
     server.plays(text("A cat."), text("Yes."))

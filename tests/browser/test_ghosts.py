@@ -27,7 +27,7 @@ __all__ = ["app", "app_folder", "browser", "model", "one_server", "page"]  # fix
 pytestmark = pytest.mark.browser
 
 
-def test_the_buttons_below_an_answer_are_gone_as_soon_as_the_next_one_is_written(
+def test_the_buttons_of_an_answer_disappear_when_the_next_one_starts(
     model: ModelServer, page: "Page"
 ) -> None:
     from playwright.sync_api import expect
@@ -66,9 +66,7 @@ def test_the_buttons_below_an_answer_are_gone_as_soon_as_the_next_one_is_written
     page.wait_for_selector(IDLE)
 
 
-def test_what_stands_on_the_page_stands_as_it_was_while_an_answer_begins(
-    model: ModelServer, page: "Page"
-) -> None:
+def test_the_page_does_not_change_when_an_answer_starts(model: ModelServer, page: "Page") -> None:
     gate = threading.Event()
     model.plays(
         calls(call("calculate", expression="6*7")),
@@ -121,7 +119,7 @@ FRAMES = """([selector, around]) => {
 }"""
 
 
-def test_the_mark_of_an_answer_in_another_thread_goes_when_that_ends(
+def test_the_mark_of_a_running_thread_disappears_when_its_answer_ends(
     model: ModelServer, page: "Page"
 ) -> None:
     gate = threading.Event()
@@ -137,7 +135,7 @@ def test_the_mark_of_an_answer_in_another_thread_goes_when_that_ends(
     assert page.input_value("[data-testid=stChatInputTextArea]") == "half a sentence"
 
 
-def test_a_wide_table_on_a_phone_is_scrolled_by_itself(model: ModelServer, page: "Page") -> None:
+def test_a_wide_table_scrolls_by_itself_on_a_phone(model: ModelServer, page: "Page") -> None:
     row = "|" + " some words |" * 12 + "\n"
     page.set_viewport_size({"width": 390, "height": 800})
     model.plays(text(f"{row}{'|---' * 12}|\n{row}\nThe end."))
@@ -148,7 +146,7 @@ def test_a_wide_table_on_a_phone_is_scrolled_by_itself(model: ModelServer, page:
     assert [page.locator(each).evaluate(wide) for each in (".stMain", f"{MESSAGE} table")] == [False, True]
 
 
-def test_nothing_of_another_panel_is_seen_in_the_sandbox_while_an_answer_is_written(
+def test_the_sandbox_shows_no_other_panel_while_an_answer_is_written(
     model: ModelServer, page: "Page"
 ) -> None:
     gate = threading.Event()
@@ -167,9 +165,7 @@ def test_nothing_of_another_panel_is_seen_in_the_sandbox_while_an_answer_is_writ
     page.wait_for_selector(IDLE)
 
 
-def test_a_page_whose_line_was_cut_for_a_while_sees_the_rest_of_the_answer(
-    model: ModelServer, page: "Page"
-) -> None:
+def test_a_page_that_reconnects_shows_the_whole_answer(model: ModelServer, page: "Page") -> None:
     page.add_init_script(LINES)
     page.reload()
     page.wait_for_selector(IDLE, state="attached")

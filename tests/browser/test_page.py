@@ -198,9 +198,7 @@ with st.chat_message("assistant"):
 """
 
 
-def test_blocks_drawn_one_by_one_stand_where_one_block_would_put_them(
-    browser: "Browser", tmp_path: Path
-) -> None:
+def test_separate_blocks_are_laid_out_like_one_block(browser: "Browser", tmp_path: Path) -> None:
     (tmp_path / "blocks.py").write_text(BLOCKS_APP)
     with contextmanager(serve)(tmp_path, tmp_path / "blocks.py", PYTHONPATH=str(ROOT)) as address:
         page = browser.new_page()
@@ -258,7 +256,7 @@ def test_an_expander_that_was_opened_while_the_call_was_written_stays_open(
     assert inside.get_by_text("Showing the first 20,000 of 30,023 characters.").is_visible()
 
 
-def test_a_message_from_a_tab_that_knows_of_no_run_waits_its_turn(
+def test_a_message_from_an_outdated_tab_is_queued(
     model: ModelServer, browser: "Browser", page: "Page"
 ) -> None:
     model.plays(text("Hello."))
@@ -290,7 +288,7 @@ def test_a_message_from_a_tab_that_knows_of_no_run_waits_its_turn(
     second.close()
 
 
-def test_a_click_elsewhere_a_reload_and_a_second_tab_leave_the_answer_alone(
+def test_clicks_reloads_and_second_tabs_do_not_disturb_the_answer(
     model: ModelServer, browser: "Browser", page: "Page"
 ) -> None:
     gate = threading.Event()
@@ -332,7 +330,7 @@ def test_stop_keeps_the_partial_text_and_the_next_message_works(model: ModelServ
     assert [item.get("content") for item in model.requests[-1]["input"]] == ["Count", "One two th", "Again"]
 
 
-def test_stop_works_while_the_server_has_not_said_anything(model: ModelServer, page: "Page") -> None:
+def test_stop_works_before_the_first_event(model: ModelServer, page: "Page") -> None:
     silent = cut(text("Never."), 0, "silence")
     model.plays(silent, text("Here again."))
     say(page, "Hello?")
@@ -345,7 +343,7 @@ def test_stop_works_while_the_server_has_not_said_anything(model: ModelServer, p
     assert [item["content"] for item in model.requests[-1]["input"]] == ["Hello?", "Again"]
 
 
-def test_what_is_typed_while_an_answer_is_written_waits_its_turn(model: ModelServer, page: "Page") -> None:
+def test_a_message_sent_during_an_answer_is_queued(model: ModelServer, page: "Page") -> None:
     gate = threading.Event()
     model.plays(text("One two three four", gate=gate, gate_after=6), text("The second."), text("The third."))
     say(page, "Count")
@@ -367,7 +365,7 @@ def test_what_is_typed_while_an_answer_is_written_waits_its_turn(model: ModelSer
     assert page.evaluate(f"document.activeElement == document.querySelector('{INPUT}')")
 
 
-def test_escape_stops_and_what_waited_is_back_in_the_input(model: ModelServer, page: "Page") -> None:
+def test_escape_stops_and_queued_text_returns_to_the_input(model: ModelServer, page: "Page") -> None:
     silent = cut(text("One two three four"), 6, "silence")
     model.plays(silent)
     say(page, "Count")
@@ -396,7 +394,7 @@ def test_enter_that_ends_an_ime_composition_does_not_send(model: ModelServer, pa
     wait_for(page, "京都ですね。")
 
 
-def test_back_and_forward_go_through_the_threads(model: ModelServer, page: "Page") -> None:
+def test_back_and_forward_navigate_between_threads(model: ModelServer, page: "Page") -> None:
     model.plays(text("One."), text("Two."))
     say(page, "First")
     wait_for(page, "One.")
@@ -419,7 +417,7 @@ def test_back_and_forward_go_through_the_threads(model: ModelServer, page: "Page
     assert page.url == first
 
 
-def test_of_a_long_thread_the_newest_part_is_shown_and_earlier_ones_on_request(
+def test_a_long_thread_shows_its_newest_part_and_the_rest_on_request(
     model: ModelServer, browser: "Browser", app_folder: Path, app: str
 ) -> None:
     thread = Thread("conv_long")
@@ -445,7 +443,7 @@ def test_of_a_long_thread_the_newest_part_is_shown_and_earlier_ones_on_request(
     page.close()
 
 
-def test_an_answer_of_another_process_is_seen_growing_and_can_be_stopped(
+def test_an_answer_of_another_process_is_followed_and_can_be_stopped(
     model: ModelServer, browser: "Browser", app_folder: Path, app: str
 ) -> None:
     page = open_page(browser, app)
@@ -482,7 +480,7 @@ def test_an_answer_of_another_process_is_seen_growing_and_can_be_stopped(
     page.close()
 
 
-def test_another_connection_is_chosen_tried_and_used_for_this_session_alone(
+def test_another_connection_is_chosen_tested_and_used_in_this_session_only(
     model: ModelServer, browser: "Browser", demo_app: str
 ) -> None:
     model.models = ["any-model", "b-model"]
@@ -523,7 +521,7 @@ def test_the_demo_answers_without_a_key(browser: "Browser", demo_app: str) -> No
     page.close()
 
 
-def test_the_demo_searches_paints_and_asks_leave(browser: "Browser", demo_app: str) -> None:
+def test_the_demo_searches_draws_and_asks_for_approval(browser: "Browser", demo_app: str) -> None:
     page = open_page(browser, demo_app)
     requested: list[str] = []
     page.on("request", lambda request: requested.append(request.url))
@@ -568,7 +566,7 @@ def test_the_inspector_shows_events_as_they_come_and_replays_a_recording(
     assert page.locator(MESSAGE).count() == 2
 
 
-def test_a_call_that_waits_for_a_person_waits_through_a_reload_and_runs_once(
+def test_a_call_that_needs_approval_survives_a_reload_and_runs_once(
     model: ModelServer, browser: "Browser", page: "Page"
 ) -> None:
     booking = call("book_hotel", hotel_id=21, guest="Ada", check_in="2026-12-02", nights=2)

@@ -151,7 +151,7 @@ class Looks:
 
 
 @pytest.mark.parametrize("locale", ["en-GB", "ja-JP"])
-def test_the_page_looks_right_in_each_of_its_states(
+def test_every_state_of_the_page_fits_the_screen(
     one_server: ModelServer, browser: "Browser", app: str, folder: Path, locale: str
 ) -> None:
     looks = Looks(browser, app, folder, locale)
@@ -200,7 +200,7 @@ def test_the_page_looks_right_in_each_of_its_states(
     assert looks.wrong == []
 
 
-def test_text_that_runs_from_right_to_left_begins_on_the_right(
+def test_right_to_left_text_starts_on_the_right(
     one_server: ModelServer, browser: "Browser", app: str, folder: Path
 ) -> None:
     looks = Looks(browser, app, folder, "en-GB")
@@ -230,7 +230,7 @@ def test_text_that_runs_from_right_to_left_begins_on_the_right(
     assert looks.wrong == []
 
 
-def test_a_screen_reader_hears_what_happens_and_how_the_answer_ends(
+def test_a_screen_reader_announces_progress_and_the_ending(
     one_server: ModelServer, browser: "Browser", app: str
 ) -> None:
     page = browser.new_page(locale="ja-JP")

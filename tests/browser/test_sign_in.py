@@ -65,7 +65,7 @@ def sign_in(browser: "Browser", url: str, name: str) -> "Page":
     return page
 
 
-def test_two_people_sign_in_and_nothing_crosses_over(browser: "Browser", app: App) -> None:
+def test_two_signed_in_users_are_separate(browser: "Browser", app: App) -> None:
     app.model.plays(text("For Ada alone."))
     ada = sign_in(browser, app.url, "ada")
     ada.wait_for_selector(INPUT)
@@ -91,7 +91,7 @@ def test_two_people_sign_in_and_nothing_crosses_over(browser: "Browser", app: Ap
     assert "Hush" not in ada.content()
 
 
-def test_who_is_not_on_the_list_or_not_verified_stays_out(browser: "Browser", app: App) -> None:
+def test_unlisted_and_unverified_users_are_refused(browser: "Browser", app: App) -> None:
     for name, words in (
         ("eve", "eve@example.net is not allowed to log in."),
         ("mallory", "ada@example.org is not verified, so you cannot log in."),

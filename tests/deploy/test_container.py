@@ -43,7 +43,7 @@ def let_in() -> list[str]:
     return [line[1:] for line in lines if line.startswith("!")]
 
 
-def test_what_is_copied_is_there_and_let_in_and_no_more() -> None:
+def test_the_image_contains_exactly_the_copied_files() -> None:
     copied = [shlex.split(about)[:-1] for name, about in steps() if name == "COPY"]
     assert sorted(path for paths in copied for path in paths) == sorted(let_in())
     assert all((ROOT / path).exists() for path in let_in())
@@ -51,7 +51,7 @@ def test_what_is_copied_is_there_and_let_in_and_no_more() -> None:
         assert not any(fnmatch.fnmatch(secret, path) or secret.startswith(f"{path}/") for path in let_in())
 
 
-def test_the_container_starts_answers_is_healthy_and_ends(tmp_path: Path) -> None:
+def test_the_container_starts_answers_and_ends(tmp_path: Path) -> None:
     app, data = tmp_path / "app", tmp_path / "data"
     for name, about in steps():
         if name == "COPY":
@@ -109,7 +109,7 @@ def test_the_container_starts_answers_is_healthy_and_ends(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("prefix", ["", "chat", "/chat/"])
-def test_the_health_check_asks_where_the_page_is_served(prefix: str) -> None:
+def test_the_health_check_uses_the_path_of_the_page(prefix: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
         environment = {"STREAMLIT_SERVER_PORT": port, "STREAMLIT_SERVER_BASE_URL_PATH": prefix}

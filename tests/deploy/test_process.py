@@ -221,7 +221,7 @@ def bodies(node: Any, kind: str) -> list[str]:
     return [each["props"]["body"] for each in found(node, kind)]
 
 
-def test_the_page_answers_remembers_and_is_found_again_by_its_address(start: Start, tmp_path: Path) -> None:
+def test_the_page_answers_and_reopens_a_thread_by_its_address(start: Start, tmp_path: Path) -> None:
     process, page = serve(start, tmp_path)
     first = page.open()
     assert bodies(first, "title") == ["Trip planner"]

@@ -145,7 +145,7 @@ def test_a_session_stays_with_its_replica(deployed: Deployment) -> None:
 
 
 @pytest.mark.browser
-def test_a_thread_goes_on_at_the_other_replica_when_one_is_killed_in_the_middle_of_an_answer(
+def test_a_thread_continues_at_the_other_replica_when_one_is_killed(
     deployed: Deployment, server: ModelServer, browser: "Browser"
 ) -> None:
     gate = threading.Event()

@@ -107,22 +107,22 @@ def test_calls_that_need_no_approval_run_and_then_the_run_pauses_for_the_others(
     assert bookings.booked == []
 
 
-def test_with_approve_all_a_call_of_any_function_waits_even_of_none(
-    server: ModelServer, connect_to: Connect
-) -> None:
+def test_approve_all_also_pauses_for_unknown_functions(server: ModelServer, connect_to: Connect) -> None:
     thread = pause(
         server, connect_to(server.url, add, approve_all=True), call("add", a=1, b=2), call("fly", to="Rome")
     )
     assert [each.name for each in thread.open_calls()] == ["add", "fly"]
 
 
-def test_an_unknown_function_does_not_wait_otherwise(server: ModelServer, assistant: Assistant) -> None:
+def test_without_approve_all_an_unknown_function_does_not_pause(
+    server: ModelServer, assistant: Assistant
+) -> None:
     server.plays(calls(call("fly")), text("No."))
     thread = Thread()
     assert list(assistant.run(thread, "Fly"))[-1] == RunCompleted()
 
 
-def test_nothing_waits_of_a_round_that_did_not_end_well(server: ModelServer, assistant: Assistant) -> None:
+def test_a_failed_round_does_not_pause(server: ModelServer, assistant: Assistant) -> None:
     server.plays(
         calls(
             call("book", room=3),
@@ -138,7 +138,7 @@ def test_nothing_waits_of_a_round_that_did_not_end_well(server: ModelServer, ass
 # --- a person decides -------------------------------------------------------------------------------
 
 
-def test_an_approved_call_runs_and_the_same_answer_goes_on(
+def test_an_approved_call_runs_and_the_same_answer_continues(
     server: ModelServer, assistant: Assistant, bookings: Bookings
 ) -> None:
     item = call("book", room=3)
@@ -161,7 +161,7 @@ def test_an_approved_call_runs_and_the_same_answer_goes_on(
     assert thread.messages[-1].ending == RunCompleted()
 
 
-def test_changed_arguments_are_run_and_the_model_is_told_of_them(
+def test_a_call_with_changed_arguments_runs_and_the_model_learns_the_change(
     server: ModelServer, assistant: Assistant, bookings: Bookings
 ) -> None:
     item = call("book", room=2)
@@ -203,7 +203,7 @@ def test_an_error_with_changed_arguments_stays_an_error(
     assert result.output.startswith(error_output(words)[:-2])
 
 
-def test_a_denied_call_does_not_run_and_the_model_is_told_why(
+def test_a_denied_call_does_not_run_and_the_model_gets_the_reason(
     server: ModelServer, assistant: Assistant, bookings: Bookings
 ) -> None:
     first, second = call("book", room=3), call("book", room=4)
@@ -220,7 +220,7 @@ def test_a_denied_call_does_not_run_and_the_model_is_told_why(
 
 
 @pytest.mark.parametrize("output", ["", "Room 5", '{"room": 5}', "\x00 \ud800 京都", "x" * 100_000])
-def test_a_person_can_answer_in_the_functions_place(
+def test_the_user_can_provide_the_result(
     server: ModelServer, assistant: Assistant, bookings: Bookings, output: str
 ) -> None:
     item = call("book", room=3)
@@ -260,7 +260,7 @@ def test_approved_calls_run_side_by_side_with_their_time_limits(
     assert sorted(outcomes) == ["done", "done", "timeout"]
 
 
-def test_what_nobody_decided_on_stays_open_and_the_run_pauses_again(
+def test_undecided_calls_stay_open_and_the_run_pauses_again(
     server: ModelServer, assistant: Assistant, bookings: Bookings
 ) -> None:
     first, second = call("book", room=3), call("book", room=4)
@@ -287,7 +287,7 @@ def test_a_second_decision_on_the_same_call_is_ignored(
     assert (bookings.booked, message_as_json(thread.messages[-1])) == ([(3, "Ada")], before)
 
 
-def test_a_second_page_that_decides_meanwhile_or_later_changes_nothing(
+def test_a_decision_on_a_second_page_changes_nothing(
     server: ModelServer, assistant: Assistant, bookings: Bookings
 ) -> None:
     item = call("book", room=3)
@@ -305,7 +305,7 @@ def test_a_second_page_that_decides_meanwhile_or_later_changes_nothing(
 # --- rounds -----------------------------------------------------------------------------------------
 
 
-def test_a_pause_does_not_start_the_count_of_rounds_again(
+def test_a_pause_does_not_reset_the_number_of_rounds(
     server: ModelServer, connect_to: Connect, bookings: Bookings
 ) -> None:
     assistant = connect_to(server.url, bookings.book, max_rounds=2)
@@ -318,7 +318,7 @@ def test_a_pause_does_not_start_the_count_of_rounds_again(
     assert bookings.booked == [(3, "Ada"), (4, "Ada")]
 
 
-def test_a_call_that_comes_again_and_again_ends_the_run_across_its_pauses(
+def test_repeated_calls_end_the_run_across_pauses(
     server: ModelServer, assistant: Assistant, bookings: Bookings
 ) -> None:
     items = [call("book", room=3) for _ in range(4)]
@@ -346,13 +346,15 @@ def test_a_failure_after_the_decision_keeps_the_result(
 # --- what ships with the project --------------------------------------------------------------------
 
 
-def test_of_the_examples_the_one_that_books_asks_first() -> None:
+def test_only_the_booking_example_needs_approval() -> None:
     asking = [each.name for each in Toolbox.from_package(functions).values() if each.approval]
     assert asking == ["book_hotel"]
 
 
 @pytest.mark.parametrize("words", ['book(room=3, guest="Ada")', 'add(a=1, b=2)\nbook(room=3, guest="Ada")'])
-def test_the_demo_pauses_and_goes_on(bookings: Bookings, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_pauses_and_continues(
+    bookings: Bookings, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(demo, "SECONDS_PER_TOKEN", 0)
     assistant = Assistant(open_backend(Settings(), demo.DemoTransport()), Toolbox(add, bookings.book))
     thread = Thread()
@@ -370,7 +372,7 @@ def test_the_demo_pauses_and_goes_on(bookings: Bookings, words: str, monkeypatch
 # --- a pause is a state of the thread ---------------------------------------------------------------
 
 
-def test_who_writes_instead_of_deciding_gets_an_answer_and_nothing_runs(
+def test_a_message_instead_of_a_decision_is_answered_and_nothing_runs(
     server: ModelServer, assistant: Assistant, bookings: Bookings
 ) -> None:
     item = call("book", room=3)
@@ -425,7 +427,7 @@ def test_a_pause_survives_the_process(
     assert stored.messages == again.messages
 
 
-def test_a_pause_that_a_person_left_is_kept_as_left(
+def test_an_abandoned_pause_is_stored_as_stopped(
     server: ModelServer, assistant: Assistant, database: str
 ) -> None:
     thread, live, autosaver = Thread(), RunRegistry(), Autosaver(database)
@@ -442,7 +444,7 @@ def test_a_pause_that_a_person_left_is_kept_as_left(
     assert stored.messages[1].ending == STOPPED
 
 
-def test_a_process_that_died_with_a_decision_leaves_a_thread_that_goes_on(
+def test_a_thread_continues_after_its_process_died_during_a_decision(
     server: ModelServer, assistant: Assistant, bookings: Bookings
 ) -> None:
     item = call("book", room=3)
@@ -465,7 +467,7 @@ def test_a_decision_on_a_thread_without_a_message_does_nothing(assistant: Assist
     assert thread.messages == []
 
 
-def test_stop_while_an_approved_call_runs_is_a_stop(server: ModelServer, connect_to: Connect) -> None:
+def test_stop_ends_the_run_while_an_approved_call_runs(server: ModelServer, connect_to: Connect) -> None:
     gate, begun = threading.Event(), threading.Event()
 
     @tool(approval=True)
@@ -489,7 +491,7 @@ def test_stop_while_an_approved_call_runs_is_a_stop(server: ModelServer, connect
     assert server.refused == []
 
 
-def test_a_message_with_decisions_is_written_and_read_and_said_again() -> None:
+def test_a_message_with_decisions_survives_storage_and_replay() -> None:
     decisions: list[Decision] = [CallApproved("c1", "{}"), CallDenied("c2", "No."), CallAnswered("c3", "7")]
     decided = [Call(each.call_id, "book", "{}", 1, decision=each) for each in decisions]
     message = Message("assistant", [Text("So."), *decided], RunPaused())
@@ -507,7 +509,7 @@ def test_a_stored_call_without_a_decision_is_loaded() -> None:
     assert message_from_json(stored) == message
 
 
-def test_a_decision_after_the_result_or_on_no_call_changes_nothing() -> None:
+def test_a_late_or_misplaced_decision_changes_nothing() -> None:
     message = Message("assistant", [Call("c1", "book", "{}", 1, result=ToolResult("c1", "7"))])
     before = message_as_json(message)
     for decision in (CallDenied("c1"), CallDenied("c2")):
@@ -530,9 +532,7 @@ def test_a_decision_after_the_result_or_on_no_call_changes_nothing() -> None:
         ("{}", "{", "{"),
     ],
 )
-def test_arguments_are_changed_only_when_they_say_something_else(
-    written: str, text: str, expected: str
-) -> None:
+def test_arguments_with_the_same_meaning_are_not_a_change(written: str, text: str, expected: str) -> None:
     assert changed_arguments(written, text) == expected
 
 
@@ -589,7 +589,7 @@ def test_run_approves_the_call_as_it_is(bookings: Bookings) -> None:
     assert card.decided == [[CallApproved("c1")]]
 
 
-def test_run_approves_the_call_with_what_the_person_wrote(bookings: Bookings) -> None:
+def test_run_approves_the_call_with_the_edited_arguments(bookings: Bookings) -> None:
     card = Card(bookings, '{"room": 3}')
     card.write("c1", "arguments", '{"room":3,"guest":"京"}')
     card.press("c1", "run")
@@ -613,7 +613,7 @@ def test_run_approves_the_call_with_what_the_person_wrote(bookings: Bookings) ->
         ),
     ],
 )
-def test_wrong_arguments_are_told_in_a_sentence_and_nothing_is_lost(
+def test_invalid_arguments_are_explained_and_the_edit_is_not_lost(
     bookings: Bookings, wrong: str, words: str
 ) -> None:
     card = Card(bookings, '{"room": 3}')
@@ -626,7 +626,7 @@ def test_wrong_arguments_are_told_in_a_sentence_and_nothing_is_lost(
     assert card.decided == [[CallApproved("c1", '{"room": 4}')]]
 
 
-def test_arguments_that_the_model_got_wrong_can_be_run_all_the_same(bookings: Bookings) -> None:
+def test_invalid_arguments_of_the_model_can_be_approved_unchanged(bookings: Bookings) -> None:
     card = Card(bookings, '{"room": ')
     [problem] = card.problems
     assert problem.endswith(" Fix them here, or allow the call and let the model see the error.")
@@ -634,7 +634,7 @@ def test_arguments_that_the_model_got_wrong_can_be_run_all_the_same(bookings: Bo
     assert card.decided == [[CallApproved("c1")]]
 
 
-def test_deny_takes_a_reason_or_none(bookings: Bookings) -> None:
+def test_deny_accepts_an_optional_reason(bookings: Bookings) -> None:
     card = Card(bookings, '{"room": 3}', '{"room": 4}')
     card.write("c1", "reason", "Too dear.")
     card.press("c1", "deny")
@@ -642,7 +642,7 @@ def test_deny_takes_a_reason_or_none(bookings: Bookings) -> None:
     assert card.decided == [[CallDenied("c1", "Too dear."), CallDenied("c2")]]
 
 
-def test_a_call_of_no_function_can_be_answered_and_denied_but_not_run(bookings: Bookings) -> None:
+def test_a_call_of_an_unknown_function_can_be_answered_or_denied_but_not_run(bookings: Bookings) -> None:
     card = Card(bookings, '{"to": "Rome"}', name="fly")
     assert card.page.button(key=card.key("c1", "run")).disabled
     assert card.page.text_area(key=card.key("c1", "arguments")).disabled
@@ -651,7 +651,7 @@ def test_a_call_of_no_function_can_be_answered_and_denied_but_not_run(bookings: 
     assert card.decided == [[CallAnswered("c1", "Flown.")]]
 
 
-def test_each_call_is_decided_on_its_own_and_all_are_handed_over_at_once(bookings: Bookings) -> None:
+def test_each_call_is_decided_separately_and_all_are_submitted_together(bookings: Bookings) -> None:
     card = Card(bookings, '{"room": 1}', '{"room": 2}', '{"room": 3}')
     card.write("c1", "arguments", '{"room": 9}')
     card.press("c1", "run")
@@ -663,7 +663,7 @@ def test_each_call_is_decided_on_its_own_and_all_are_handed_over_at_once(booking
     assert card.decided == [[CallApproved("c1", '{"room": 9}'), CallDenied("c2"), CallAnswered("c3", "7")]]
 
 
-def test_a_decision_can_be_taken_back_and_edits_are_kept(bookings: Bookings) -> None:
+def test_a_decision_can_be_undone_without_losing_edits(bookings: Bookings) -> None:
     card = Card(bookings, '{"room": 1}', '{"room": 2}')
     card.write("c1", "arguments", '{"room": 9}')
     card.press("c1", "run")

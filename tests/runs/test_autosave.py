@@ -66,7 +66,7 @@ def changed(file: Path) -> Iterator[sqlite3.Connection]:
         ),
     ],
 )
-def test_a_database_that_cannot_be_opened_is_one_sentence(url: str, sentence: str) -> None:
+def test_a_database_that_cannot_be_opened_gives_one_sentence(url: str, sentence: str) -> None:
     autosaver = Autosaver(url)
     assert (autosaver.store, autosaver.error) == (None, sentence)
 
@@ -88,7 +88,7 @@ def test_a_database_of_a_later_version_is_left_alone(autosaver: Autosaver, file:
     assert later.error == f"sqlite:///{file} was created by a later version of this application."
 
 
-def test_a_database_that_may_only_be_read_is_read(autosaver: Autosaver, file: Path) -> None:
+def test_a_read_only_database_can_be_read(autosaver: Autosaver, file: Path) -> None:
     autosaver.save(Thread("conv_1", list(HELLO)), 0, backend_state=True)
     autosaver.close()
     with closing(Autosaver(f"sqlite:///file:{file}?mode=ro&uri=true")) as reader:
@@ -99,7 +99,7 @@ def test_a_database_that_may_only_be_read_is_read(autosaver: Autosaver, file: Pa
         assert reader.error.endswith("cannot be used: attempt to write a readonly database")
 
 
-def test_a_full_disk_loses_nothing_that_was_kept(autosaver: Autosaver) -> None:
+def test_a_full_disk_loses_nothing_that_was_saved(autosaver: Autosaver) -> None:
     thread = Thread("conv_1", list(HELLO))
     autosaver.save(thread, 0, backend_state=True)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -118,7 +118,7 @@ def test_a_full_disk_loses_nothing_that_was_kept(autosaver: Autosaver) -> None:
     assert (autosaver.error, stored and stored.messages) == ("", thread.messages)
 
 
-def test_what_was_missed_while_the_database_was_away_is_kept_when_it_is_back(
+def test_messages_missed_during_an_outage_are_saved_when_the_database_is_back(
     autosaver: Autosaver, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thread, other = Thread("conv_1", list(HELLO)), Thread("conv_2", list(HELLO))
@@ -150,14 +150,14 @@ def test_a_database_that_comes_back_is_used_again(file: Path, monkeypatch: pytes
         assert autosaver.error == ""
 
 
-def test_a_database_that_is_away_is_not_waited_for_each_time(file: Path) -> None:
+def test_an_unreachable_database_is_not_tried_for_every_save(file: Path) -> None:
     autosaver = Autosaver(f"sqlite:///{file.parent}/later/threads.sqlite")
     assert autosaver.store is None
     (file.parent / "later").mkdir()
     assert autosaver.store is None, "it rests for a while"
 
 
-def test_an_answer_comes_although_nothing_can_be_kept(server: ModelServer, connect_to: Connect) -> None:
+def test_an_answer_arrives_although_nothing_can_be_saved(server: ModelServer, connect_to: Connect) -> None:
     server.plays(text("Fine."))
     assistant, thread = connect_to(server.url, add), Thread()
     autosaver = Autosaver("sqlite:////nowhere/at/all")
@@ -166,7 +166,7 @@ def test_an_answer_comes_although_nothing_can_be_kept(server: ModelServer, conne
     assert thread.messages[-1] == Message("assistant", [Text("Fine.")], RunCompleted())
 
 
-def test_a_database_in_memory_is_the_same_for_every_thread_of_the_process() -> None:
+def test_all_threads_of_a_process_share_an_in_memory_database() -> None:
     with closing(Autosaver("sqlite://")) as autosaver:
         threads = [Thread(f"conv_{number}", list(HELLO)) for number in range(20)]
         for run in [

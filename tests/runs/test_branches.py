@@ -48,7 +48,7 @@ def words(thread: Thread) -> list[str]:
 # --- the thread ---------------------------------------------------------------------------------------
 
 
-def test_a_branch_leaves_what_follows_behind_and_is_the_newest_of_its_place() -> None:
+def test_a_new_branch_drops_later_messages_and_is_the_newest() -> None:
     thread = talk("Q1", "A1", "Q2", "A2")
     assert thread.branch_at(2) == (0, 1)
     thread.branch(2)
@@ -59,7 +59,7 @@ def test_a_branch_leaves_what_follows_behind_and_is_the_newest_of_its_place() ->
     assert (words(thread), thread.backend_state, thread.branch_at(2)) == (["Q1", "A1"], {}, (2, 3))
 
 
-def test_a_switch_brings_back_a_branch_with_its_notes_and_its_own_branches() -> None:
+def test_a_switch_restores_a_branch_with_its_state_and_its_own_branches() -> None:
     thread = talk("Q1", "A1", "Q2", "A2")
     thread.branch(3)
     thread.messages.append(answer("A2b"))
@@ -79,7 +79,7 @@ def test_a_switch_brings_back_a_branch_with_its_notes_and_its_own_branches() -> 
 
 
 @pytest.mark.parametrize(("position", "number"), [(3, 1), (3, 2), (3, -1), (0, 0), (99, 0), (-1, 0)])
-def test_a_switch_to_what_is_not_there_or_is_open_changes_nothing(position: int, number: int) -> None:
+def test_a_switch_to_a_missing_or_open_branch_changes_nothing(position: int, number: int) -> None:
     thread = talk("Q1", "A1", "Q2", "A2")
     thread.branch(3)
     thread.messages.append(answer("A2b"))
@@ -125,7 +125,7 @@ def deep(levels: int) -> Thread:
     return thread
 
 
-def test_branches_inside_branches_are_written_flat_however_deep_they_are() -> None:
+def test_nested_branches_are_stored_flat_at_any_depth() -> None:
     thread = deep(3000)
     again = branches_from_json(json.loads(json.dumps(branches_as_json(thread.branches))), 2)
     copy = Thread(messages=thread.messages, branches=again)
@@ -198,7 +198,7 @@ def everything(thread: Thread) -> Words:
     return words(thread)[:-1]
 
 
-def test_the_model_is_told_the_open_branch_and_nothing_else(
+def test_the_model_gets_only_the_open_branch(
     server: Any, create_assistant: Callable[..., Assistant], database: str
 ) -> None:
     assistant, thread = create_assistant(add), Thread()
@@ -243,7 +243,7 @@ def test_the_model_is_told_the_open_branch_and_nothing_else(
     ) * 3
 
 
-def test_calls_of_one_branch_are_none_of_another_s_business(
+def test_calls_of_one_branch_do_not_affect_another(
     server: Any, create_assistant: Callable[..., Assistant]
 ) -> None:
     assistant, thread = create_assistant(add), Thread()
@@ -258,7 +258,7 @@ def test_calls_of_one_branch_are_none_of_another_s_business(
     assert (server.refused, [len(each.calls) for each in thread.messages]) == ([], [0, 1, 0, 1])
 
 
-def test_a_paused_answer_that_is_asked_for_again_is_closed_and_can_be_gone_on_with(
+def test_a_paused_answer_that_is_regenerated_is_closed_and_can_be_continued(
     server: Any, create_assistant: Callable[..., Assistant]
 ) -> None:
     assistant, thread = create_assistant(double), Thread()
@@ -274,7 +274,7 @@ def test_a_paused_answer_that_is_asked_for_again_is_closed_and_can_be_gone_on_wi
     assert server.refused == []
 
 
-def test_a_pause_that_somebody_only_looks_away_from_still_waits(
+def test_a_pause_still_waits_after_a_switch_away_and_back(
     server: Any, create_assistant: Callable[..., Assistant]
 ) -> None:
     assistant, thread = create_assistant(double), Thread()
@@ -288,7 +288,7 @@ def test_a_pause_that_somebody_only_looks_away_from_still_waits(
 
 
 @pytest.mark.parametrize("how", ["cut", "refused"])
-def test_an_answer_that_failed_is_asked_for_again_and_what_it_said_is_kept(
+def test_regenerating_a_failed_answer_keeps_its_text_as_a_branch(
     server: Any, create_assistant: Callable[..., Assistant], how: str
 ) -> None:
     assistant, thread = create_assistant(add), Thread()
@@ -311,7 +311,7 @@ def test_an_answer_that_failed_is_asked_for_again_and_what_it_said_is_kept(
 
 
 @pytest.mark.parametrize("position", [-1, 1, 99])
-def test_an_edit_of_what_is_no_message_of_a_person_changes_nothing(position: int) -> None:
+def test_only_messages_of_the_user_can_be_edited(position: int) -> None:
     thread, assistant = talk("Q1", "A1"), Assistant(None, Toolbox())  # type: ignore[arg-type]
     assert list(assistant.edit(thread, position, "x")) == [RunCompleted()]
     assert list(assistant.regenerate(thread, position - 1)) == [RunCompleted()]
@@ -344,7 +344,7 @@ def branched() -> Thread:
     return thread
 
 
-def test_branches_come_back_from_the_store_and_go_with_their_thread(store: Store, database: str) -> None:
+def test_branches_are_loaded_and_deleted_with_their_thread(store: Store, database: str) -> None:
     thread = branched()
     store.save(thread)
     stored = store.load("conv_1")
@@ -376,7 +376,7 @@ def branch_rows(database: str) -> list[Any]:
     return [*rows]
 
 
-def test_an_answer_that_grows_writes_no_branch_again(store: Store, database: str) -> None:
+def test_a_growing_answer_does_not_save_branches_again(store: Store, database: str) -> None:
     thread = branched()
     store.save(thread)
     engine = create_engine(parse_url(database))
@@ -391,7 +391,7 @@ def test_an_answer_that_grows_writes_no_branch_again(store: Store, database: str
     engine.dispose()
 
 
-def test_branches_that_could_not_be_kept_are_kept_the_next_time(
+def test_branches_that_could_not_be_saved_are_saved_next_time(
     store: Store, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thread = talk("Q1", "A1", "Q2", "A2")
@@ -432,7 +432,7 @@ def test_another_process_sees_a_switch_and_a_branch(database: str) -> None:
         assert words(here) == words(thread)
 
 
-def test_nobody_branches_or_switches_while_an_answer_is_written(
+def test_branches_cannot_change_while_an_answer_is_written(
     model: ModelServer, connect_to: Callable[..., Assistant], database: str
 ) -> None:
     gate = threading.Event()
@@ -469,7 +469,7 @@ def test_nobody_branches_or_switches_while_an_answer_is_written(
         assert (stored.branches, stored.branch_at(1)) == (thread.branches, (2, 3))
 
 
-def test_what_is_attached_to_a_message_stays_when_its_text_is_edited() -> None:
+def test_an_edited_message_keeps_its_attachments() -> None:
     thread, assistant = talk("Q1", "A1"), Assistant(None, Toolbox())  # type: ignore[arg-type]
     file = Attachment("notes.txt", "text/plain", "SGk=")
     thread.messages[0].parts.append(file)
@@ -479,7 +479,7 @@ def test_what_is_attached_to_a_message_stays_when_its_text_is_edited() -> None:
     assert thread.branches == {0: {0: Branch(before, {"notes": "first"})}}
 
 
-def test_branches_are_exported_without_notes_and_imported_again() -> None:
+def test_branches_are_exported_without_state_and_imported_again() -> None:
     thread = branched()
     written = export_json(thread, "T")
     assert '"notes": "first"' not in written
@@ -495,7 +495,7 @@ def test_branches_are_exported_without_notes_and_imported_again() -> None:
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_a_file_with_damaged_branches_is_refused_in_a_sentence(damage: str) -> None:
+def test_a_file_with_damaged_branches_is_refused_with_one_sentence(damage: str) -> None:
     thread = deep(4)
     value = json.loads(export_json(thread, "T"))
     DAMAGE[damage](value["branches"])
@@ -504,13 +504,13 @@ def test_a_file_with_damaged_branches_is_refused_in_a_sentence(damage: str) -> N
 
 
 @pytest.mark.parametrize("value", [1, "x", {"a": 1}, [1], [None], True])
-def test_branches_that_are_no_list_of_objects_are_refused(value: object) -> None:
+def test_branches_must_be_a_list_of_objects(value: object) -> None:
     written = json.loads(export_json(talk("Q1", "A1"), "T")) | {"branches": value}
     with pytest.raises(ValueError, match="This chat is damaged"):
         import_json(json.dumps(written))
 
 
-def test_an_import_believes_no_notes_and_takes_no_message_that_makes_no_sense() -> None:
+def test_an_import_ignores_state_and_refuses_invalid_messages() -> None:
     value = json.loads(export_json(branched(), "T"))
     value["branches"][0]["backend_state"] = {"responses": {"conversation": "conv_of_somebody_else"}}
     imported, _ = import_json(json.dumps(value))

@@ -59,7 +59,7 @@ def assistant(server: ModelServer, connect_to: Connect, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("position", [0, 3, 6])
 @pytest.mark.parametrize("keeps", ["nothing", "all", "late"])
-def test_a_thread_whose_process_was_killed_while_it_listened_goes_on(
+def test_a_thread_continues_after_its_process_was_killed_while_streaming(
     server: ModelServer, assistant: Assistant, position: int, keeps: str
 ) -> None:
     cut = text("One two three", gate=threading.Event(), gate_after=position, keeps=keeps)
@@ -71,7 +71,7 @@ def test_a_thread_whose_process_was_killed_while_it_listened_goes_on(
     assert thread.messages[-1].text == "Fine."
 
 
-def test_a_thread_whose_process_was_killed_inside_a_function_goes_on(
+def test_a_thread_continues_after_its_process_was_killed_inside_a_function(
     server: ModelServer, assistant: Assistant
 ) -> None:
     item = call("add", a=1, b=2)

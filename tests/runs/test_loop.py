@@ -60,7 +60,7 @@ def ask(assistant: Assistant, words: str, thread: Thread | None = None) -> list[
     return without_pieces(list(assistant.run(thread or Thread(), words)))
 
 
-def test_text_streams_as_it_comes_and_the_run_ends_once(server: ModelServer, assistant: Assistant) -> None:
+def test_text_streams_and_the_run_ends_once(server: ModelServer, assistant: Assistant) -> None:
     server.plays(text("Hello, world"))
     thread = Thread()
     assert ask(assistant, "Hi", thread) == [
@@ -79,7 +79,7 @@ def test_text_streams_as_it_comes_and_the_run_ends_once(server: ModelServer, ass
     ]
 
 
-def test_text_is_said_before_the_response_is_over(server: ModelServer, assistant: Assistant) -> None:
+def test_text_is_yielded_before_the_response_is_over(server: ModelServer, assistant: Assistant) -> None:
     gate = threading.Event()
     server.plays(text("Hello, world", gate=gate, gate_after=6))
     run = assistant.run(Thread(), "Hi")
@@ -90,9 +90,7 @@ def test_text_is_said_before_the_response_is_over(server: ModelServer, assistant
     assert without_pieces(seen + list(run))[-1] == RunCompleted()
 
 
-def test_a_call_is_run_and_its_result_is_what_the_next_round_is_told(
-    server: ModelServer, assistant: Assistant
-) -> None:
+def test_a_call_runs_and_the_next_round_gets_its_result(server: ModelServer, assistant: Assistant) -> None:
     item = call("add", a=2, b=3)
     server.plays(calls(item), text("Five.", pieces=1))
     thread = Thread()
@@ -139,7 +137,7 @@ def test_every_request_carries_the_model_the_instructions_and_the_functions(
     ]
 
 
-def test_calls_of_one_round_run_side_by_side_and_are_answered_in_the_order_asked(
+def test_calls_of_one_round_run_in_parallel_and_are_answered_in_order(
     server: ModelServer, connect_to: Connect
 ) -> None:
     second_done = threading.Event()
@@ -164,9 +162,7 @@ def test_calls_of_one_round_run_side_by_side_and_are_answered_in_the_order_asked
     assert [item["output"] for item in server.requests[1]["input"]] == ["one", "two"]
 
 
-def test_parallel_and_sequential_rounds_mix_until_the_model_is_done(
-    server: ModelServer, assistant: Assistant
-) -> None:
+def test_rounds_repeat_until_the_model_is_done(server: ModelServer, assistant: Assistant) -> None:
     server.plays(
         calls(message("Let me see."), call("add", a=1, b=1), call("add", a=2, b=2)),
         calls(call("add", a=2, b=4)),
@@ -180,7 +176,7 @@ def test_parallel_and_sequential_rounds_mix_until_the_model_is_done(
     ] == [Text("Let me see."), (1, "2"), (1, "4"), (2, "6"), Text("Six.")]
 
 
-def test_after_ten_rounds_the_run_says_so_and_the_thread_goes_on(
+def test_the_run_stops_after_ten_rounds_and_the_thread_continues(
     server: ModelServer, connect_to: Connect
 ) -> None:
     assistant = connect_to(server.url, add, max_rounds=2)
@@ -198,7 +194,7 @@ def test_after_ten_rounds_the_run_says_so_and_the_thread_goes_on(
 
 
 @pytest.mark.parametrize("arguments", ["", "{}", "null", " "])
-def test_a_call_without_arguments_may_be_written_in_any_way(
+def test_a_call_without_arguments_may_be_written_in_any_form(
     server: ModelServer, connect_to: Connect, arguments: str
 ) -> None:
     @tool
@@ -237,7 +233,7 @@ def test_unicode_survives_being_split_anywhere(server: ModelServer, connect_to: 
     assert TextDelta("日本語👋") in events
 
 
-def test_several_messages_of_one_response_are_blocks_of_their_own(
+def test_several_messages_of_one_response_are_separate_blocks(
     server: ModelServer, assistant: Assistant
 ) -> None:
     server.plays(text("First.", "Second.", pieces=1))
@@ -252,7 +248,7 @@ def test_a_refusal_is_an_answer(server: ModelServer, assistant: Assistant) -> No
     assert ask(assistant, "Do it")[2:] == [RefusalDelta("I can't."), ENDED, RunCompleted()]
 
 
-def test_reasoning_is_said_as_reasoning(server: ModelServer, assistant: Assistant) -> None:
+def test_reasoning_becomes_reasoning_events(server: ModelServer, assistant: Assistant) -> None:
     server.plays(calls(reasoning("Hmm."), message("Yes."), pieces=1))
     assert ask(assistant, "Well?")[2:] == [
         ReasoningDelta("Hmm."),
@@ -313,7 +309,7 @@ def test_unknown_events_and_items_change_nothing(server: ModelServer, assistant:
     assert ask(assistant, "Hi")[2:] == [TextDelta("Hi"), RoundEnded(), RunCompleted()]
 
 
-def test_a_function_that_was_never_offered_gets_a_result_that_says_so(
+def test_a_call_of_an_unknown_function_gets_an_error_result(
     server: ModelServer, assistant: Assistant
 ) -> None:
     item = call("divide", a=1)
@@ -324,7 +320,7 @@ def test_a_function_that_was_never_offered_gets_a_result_that_says_so(
     )
 
 
-def test_a_thread_is_recalled_as_it_was_with_its_calls(server: ModelServer, assistant: Assistant) -> None:
+def test_a_thread_is_loaded_from_the_server_with_its_calls(server: ModelServer, assistant: Assistant) -> None:
     server.plays(
         calls(reasoning("Hm."), message("Wait."), call("add", a=1, b=1), call("add", "{")),
         calls(call("add", a=2, b=2)),
@@ -360,7 +356,7 @@ def _as_recalled(message: Message) -> Message:
     return Message(message.role, parts, message.ending)
 
 
-def test_a_recalled_thread_goes_on(server: ModelServer, assistant: Assistant) -> None:
+def test_a_loaded_thread_continues(server: ModelServer, assistant: Assistant) -> None:
     server.plays(text("One."), text("Two."))
     thread = Thread()
     ask(assistant, "First", thread)
@@ -372,7 +368,7 @@ def test_a_recalled_thread_goes_on(server: ModelServer, assistant: Assistant) ->
     assert server.requests[1]["conversation"] == thread.id
 
 
-def test_a_server_without_conversations_is_told_everything_each_time(connect_to: Connect) -> None:
+def test_a_server_without_conversations_gets_the_full_history_each_time(connect_to: Connect) -> None:
     with ModelServer(conversations=False) as server:
         assistant = connect_to(server.url, add)
         item, thought = call("add", a=1, b=1), reasoning("Hm.")
@@ -389,9 +385,7 @@ def test_a_server_without_conversations_is_told_everything_each_time(connect_to:
         assert all("conversation" not in request for request in server.requests)
 
 
-def test_closing_a_run_keeps_what_was_said_and_marks_it_stopped(
-    server: ModelServer, assistant: Assistant
-) -> None:
+def test_closing_a_run_keeps_its_text_and_marks_it_stopped(server: ModelServer, assistant: Assistant) -> None:
     gate = threading.Event()
     server.plays(text("Hello, world", gate=gate, gate_after=6), text("Again."))
     thread = Thread()
@@ -455,7 +449,7 @@ def test_stop_ends_a_run_at_once_while_its_function_never_returns(
     released.set()
 
 
-def test_the_same_call_again_and_again_is_ended_and_the_thread_goes_on(
+def test_a_run_that_repeats_one_call_is_ended_and_the_thread_continues(
     server: ModelServer, assistant: Assistant
 ) -> None:
     again = [call("add", a=1, b=1) for _ in range(4)]
@@ -473,7 +467,7 @@ def test_the_same_call_again_and_again_is_ended_and_the_thread_goes_on(
 
 
 @pytest.mark.parametrize("words", ["Conversation with id '{}' not found.", "no such thing", ""])
-def test_a_conversation_that_is_gone_is_written_anew_from_the_transcript(
+def test_a_lost_conversation_is_recreated_from_the_transcript(
     server: ModelServer, assistant: Assistant, words: str
 ) -> None:
     server.not_found = words
@@ -501,7 +495,7 @@ def test_a_conversation_that_is_gone_is_written_anew_from_the_transcript(
     ]
 
 
-def test_a_conversation_that_is_gone_in_the_middle_of_an_answer_loses_no_call(
+def test_a_conversation_lost_during_an_answer_loses_no_call(
     server: ModelServer, assistant: Assistant
 ) -> None:
     item = call("add", a=1, b=1)
@@ -520,7 +514,7 @@ def test_a_conversation_that_is_gone_in_the_middle_of_an_answer_loses_no_call(
     assert thread.messages[-1].text == "Two."
 
 
-def test_a_long_conversation_is_written_anew_in_batches(server: ModelServer, assistant: Assistant) -> None:
+def test_a_long_conversation_is_recreated_in_batches(server: ModelServer, assistant: Assistant) -> None:
     thread = Thread()
     for number in range(25):
         server.plays(text(f"Answer {number}"))
@@ -531,7 +525,7 @@ def test_a_long_conversation_is_written_anew_in_batches(server: ModelServer, ass
     assert [len(conversation.items) for conversation in server.conversations.values()] == [52]
 
 
-def test_a_run_that_is_stopped_while_it_waits_for_its_turn_asks_nothing_more(
+def test_a_run_stopped_before_its_turn_sends_no_request(
     server: ModelServer, assistant: Assistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(responses, "LOCK_DELAYS", (0.2,))
@@ -548,7 +542,7 @@ def test_a_run_that_is_stopped_while_it_waits_for_its_turn_asks_nothing_more(
     assert len(server.requests) == 2
 
 
-def test_a_thread_on_a_server_without_conversations_has_a_name_nobody_can_guess(
+def test_the_id_of_a_thread_cannot_be_guessed(
     connect_to: Connect,
 ) -> None:
     with ModelServer(conversations=False) as server:
@@ -561,7 +555,7 @@ def test_a_thread_on_a_server_without_conversations_has_a_name_nobody_can_guess(
             assistant.backend.load_thread(thread.id)
 
 
-def test_a_conversation_that_is_gone_after_an_interruption_is_written_anew(
+def test_a_conversation_lost_after_an_interruption_is_recreated(
     server: ModelServer, assistant: Assistant
 ) -> None:
     server.not_found = "no such thing"
@@ -576,7 +570,7 @@ def test_a_conversation_that_is_gone_after_an_interruption_is_written_anew(
     ] == ["One two "]
 
 
-def test_an_unknown_model_is_not_taken_for_a_conversation_that_is_gone(
+def test_an_unknown_model_is_not_mistaken_for_a_lost_conversation(
     server: ModelServer, assistant: Assistant
 ) -> None:
     server.plays(text("One."), error(404, None, "no such thing"))
@@ -588,7 +582,7 @@ def test_an_unknown_model_is_not_taken_for_a_conversation_that_is_gone(
     assert len(server.conversations) == 1
 
 
-def test_calls_that_a_server_gave_the_same_id_are_told_apart_when_they_are_said_anew(
+def test_calls_with_the_same_id_get_different_ids_when_they_are_sent_again(
     server: ModelServer, assistant: Assistant
 ) -> None:
     def answered_call(round_number: int, output: str) -> Call:

@@ -21,7 +21,7 @@ STEPS = st.lists(
 
 @settings(max_examples=200, deadline=None)
 @given(STEPS)
-def test_whatever_is_done_every_branch_ever_written_can_be_opened_again_as_it_was(
+def test_every_branch_can_be_opened_again_unchanged(
     steps: list[tuple[str, int, int]],
 ) -> None:
     thread = talk("0", "1", "2")

@@ -25,7 +25,7 @@ def sent(queue: MessageQueue, thread: Thread) -> str:
     return "".join(messages)
 
 
-def test_what_waits_is_sent_one_by_one_in_its_order_once_the_answer_ended_well() -> None:
+def test_queued_messages_are_sent_one_by_one_after_an_answer_completed() -> None:
     queue, thread = MessageQueue(), ended(None)
     assert [queue.add(thread, text) for text in ("one", "two", "one")] == [True] * 3
     assert (queue.waiting(thread), sent(queue, thread), queue.clear_after_failure(thread)) == (
@@ -39,7 +39,7 @@ def test_what_waits_is_sent_one_by_one_in_its_order_once_the_answer_ended_well()
 
 
 @pytest.mark.parametrize("how", [STOPPED, INTERRUPTED, RunFailed("rate_limit", "Too many.")])
-def test_what_waited_for_an_answer_that_was_stopped_or_failed_is_given_back_at_once(how: Ending) -> None:
+def test_queued_messages_are_returned_when_the_answer_stops_or_fails(how: Ending) -> None:
     queue, thread = MessageQueue(), ended(how)
     for text in ("one", "two"):
         queue.add(thread, text)
@@ -48,7 +48,7 @@ def test_what_waited_for_an_answer_that_was_stopped_or_failed_is_given_back_at_o
     assert (queue.waiting(thread), queue.clear_after_failure(thread)) == ([], "")
 
 
-def test_all_waits_while_a_person_has_to_decide() -> None:
+def test_queued_messages_wait_while_a_decision_is_pending() -> None:
     queue, thread = MessageQueue(), ended(RunPaused())
     queue.add(thread, "one")
     assert (sent(queue, thread), queue.clear_after_failure(thread), queue.waiting(thread)) == (
@@ -58,7 +58,7 @@ def test_all_waits_while_a_person_has_to_decide() -> None:
     )
 
 
-def test_what_waits_can_be_taken_back_and_only_once() -> None:
+def test_queued_messages_can_be_withdrawn_once() -> None:
     queue, thread = MessageQueue(), ended(None)
     queue.add(thread, "one")
     queue.add(thread, "two")
@@ -70,7 +70,7 @@ def test_what_waits_can_be_taken_back_and_only_once() -> None:
     assert queue.waiting(thread) == ["two"]
 
 
-def test_each_thread_has_its_own_and_a_thread_that_is_gone_keeps_nothing() -> None:
+def test_each_thread_has_its_own_queue_which_goes_with_it() -> None:
     queue, thread, other = MessageQueue(), ended(RunCompleted()), ended(RunCompleted())
     queue.add(thread, "one")
     assert (sent(queue, other), queue.waiting(other)) == ("", [])
@@ -80,7 +80,7 @@ def test_each_thread_has_its_own_and_a_thread_that_is_gone_keeps_nothing() -> No
     assert gone() is None, "the queue keeps no thread alive"
 
 
-def test_so_many_may_wait_and_no_more() -> None:
+def test_the_length_of_the_queue_is_limited() -> None:
     queue, thread = MessageQueue(), ended(None)
     assert [queue.add(thread, str(number)) for number in range(MAX_MESSAGES + 2)] == [True] * MAX_MESSAGES + [
         False
@@ -88,7 +88,7 @@ def test_so_many_may_wait_and_no_more() -> None:
     assert queue.waiting(thread)[-1] == str(MAX_MESSAGES - 1)
 
 
-def test_nothing_is_sent_twice_when_many_pages_see_the_end_at_once() -> None:
+def test_a_message_is_sent_once_when_many_pages_see_the_end() -> None:
     queue, thread = MessageQueue(), ended(RunCompleted())
     for number in range(MAX_MESSAGES):
         queue.add(thread, str(number))
@@ -106,7 +106,7 @@ def test_nothing_is_sent_twice_when_many_pages_see_the_end_at_once() -> None:
     assert started == [str(number) for number in range(MAX_MESSAGES)]
 
 
-def test_what_cannot_be_started_just_now_waits_on_in_its_place() -> None:
+def test_a_message_that_cannot_be_sent_yet_keeps_its_place() -> None:
     queue, thread = MessageQueue(), ended(RunCompleted())
     queue.add(thread, "one")
     queue.add(thread, "two")
@@ -120,7 +120,7 @@ def test_what_cannot_be_started_just_now_waits_on_in_its_place() -> None:
     assert [sent(queue, thread), sent(queue, thread)] == ["one", "two"]
 
 
-def test_a_second_page_waits_until_the_first_has_started_what_was_due_and_sends_nothing() -> None:
+def test_a_second_page_sends_nothing_while_the_first_one_sends() -> None:
     queue, thread = MessageQueue(), ended(RunCompleted())
     queue.add(thread, "one")
     queue.add(thread, "two")

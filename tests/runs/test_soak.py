@@ -96,7 +96,7 @@ def open_files() -> int:
 
 
 @pytest.mark.exhaustive
-def test_after_a_thousand_runs_nothing_is_left_of_them(
+def test_a_thousand_runs_leave_nothing_behind(
     connect_to: Connect, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(responses, "LOCK_DELAYS", (0.01, 0.05, 0.2, 1.0))

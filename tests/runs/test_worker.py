@@ -132,7 +132,7 @@ def settled() -> None:
 # --- following ----------------------------------------------------------------------------------------
 
 
-def test_a_follower_hears_everything_and_the_thread_keeps_it() -> None:
+def test_a_follower_gets_all_events_and_the_thread_has_the_answer() -> None:
     run, _, thread = starting(
         RunRegistry(), [ThreadOpened("t1"), TextDelta("A"), TextDelta("B"), RoundEnded("m")]
     )
@@ -152,7 +152,7 @@ def test_a_follower_hears_everything_and_the_thread_keeps_it() -> None:
     assert run.position == 1
 
 
-def test_a_follower_hears_what_there_is_at_once_and_the_rest_as_it_comes() -> None:
+def test_a_follower_gets_past_events_at_once_and_later_ones_as_they_come() -> None:
     gate = Gate()
     run, _, _ = starting(RunRegistry(), [TextDelta("A"), gate, TextDelta("B")])
     gate.reached()
@@ -173,7 +173,7 @@ def test_a_follower_gets_control_while_nothing_happens() -> None:
     settled()
 
 
-def test_everybody_hears_everything_from_the_start_whenever_they_come() -> None:
+def test_every_follower_gets_all_events_from_the_start() -> None:
     gate = Gate()
     run, _, _ = starting(RunRegistry(), [TextDelta("A"), gate, TextDelta("B")])
     gate.reached()
@@ -192,7 +192,7 @@ def test_everybody_hears_everything_from_the_start_whenever_they_come() -> None:
     assert [event for batch in between for event in batch] == [TextDelta("B"), RunCompleted()]
 
 
-def test_a_follower_who_leaves_does_not_disturb_the_run() -> None:
+def test_a_follower_that_leaves_does_not_disturb_the_run() -> None:
     gate = Gate()
     run, _, _ = starting(RunRegistry(), [TextDelta("A"), gate, TextDelta("B")])
     batches = run.follow()
@@ -203,21 +203,21 @@ def test_a_follower_who_leaves_does_not_disturb_the_run() -> None:
     assert follow(run) == events_of("AB")
 
 
-def test_nobody_needs_to_follow() -> None:
+def test_a_run_needs_no_follower() -> None:
     run, _, thread = starting(RunRegistry(), [TextDelta("A")])
     settled()
     assert run.ended
     assert thread.messages[-1] == Message("assistant", [Text("A")], RunCompleted())
 
 
-def test_what_piles_up_comes_in_one_batch() -> None:
+def test_waiting_events_come_in_one_batch() -> None:
     texts = [str(number) for number in range(500)]
     run, _, _ = starting(RunRegistry(), [TextDelta(text) for text in texts])
     settled()
     assert [whole(batch) for batch in run.follow()] == [events_of("".join(texts))]
 
 
-def test_a_follower_who_lets_pieces_pile_up_hears_the_end_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_follower_gets_the_end_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_module, "BATCH_SECONDS", 3600.0)
     gate = Gate()
     run, _, _ = starting(RunRegistry(), [TextDelta("A"), gate, TextDelta("B")])
@@ -241,7 +241,7 @@ def test_a_follower_who_lets_pieces_pile_up_hears_the_end_at_once(monkeypatch: p
         (5 * EVENT_CHARS + 39, ToolCallDelta("c1", "look", "x" * 10)),
     ],
 )
-def test_an_answer_that_becomes_too_long_is_ended_and_its_request_with_it(
+def test_an_answer_that_is_too_long_is_ended_with_its_request(
     monkeypatch: pytest.MonkeyPatch, max_chars: int, event: Event
 ) -> None:
     monkeypatch.setattr(log_module, "MAX_CHARS", max_chars)
@@ -255,7 +255,7 @@ def test_an_answer_that_becomes_too_long_is_ended_and_its_request_with_it(
     assert follow(run)[-1] == too_long
 
 
-def test_a_long_text_is_heard_whole_by_everybody_while_it_is_written() -> None:
+def test_every_follower_gets_a_long_text_completely_while_it_is_written() -> None:
     texts = [f"{number} " for number in range(20_000)]
     gate = Gate()
     run, _, thread = starting(RunRegistry(), [gate, *map(TextDelta, texts)])
@@ -314,7 +314,7 @@ def test_stop_ends_a_run_while_a_function_is_busy() -> None:
     assert follow(run) == [RoundStarted(1), call, RoundEnded(), STOPPED]
 
 
-def test_a_follower_who_waits_hears_the_stop() -> None:
+def test_a_waiting_follower_gets_the_stop() -> None:
     gate = Gate()
     run, _, _ = starting(RunRegistry(), [gate, TextDelta("late")])
     gate.reached()
@@ -335,7 +335,7 @@ def test_stop_after_the_end_changes_nothing() -> None:
     assert thread.messages[-1] == Message("assistant", [Text("A")], RunCompleted())
 
 
-def test_stopping_twice_stops_once_also_from_many_threads() -> None:
+def test_a_run_stops_once_however_often_it_is_stopped() -> None:
     gate = Gate()
     run, _, _ = starting(RunRegistry(), [TextDelta("A"), gate])
     gate.reached()
@@ -349,7 +349,7 @@ def test_stopping_twice_stops_once_also_from_many_threads() -> None:
     settled()
 
 
-def test_after_a_stop_the_thread_goes_on_while_the_old_worker_still_waits() -> None:
+def test_after_a_stop_the_thread_continues_while_the_old_worker_waits() -> None:
     gate, runs = Gate(), RunRegistry()
     first, script, thread = starting(runs, [TextDelta("A"), gate, TextDelta("late")])
     gate.reached()
@@ -378,7 +378,7 @@ def test_an_error_of_the_run_is_its_ending() -> None:
     assert thread.messages[-1] == Message("assistant", [Text("A")], failed)
 
 
-def test_a_run_that_breaks_has_an_ending_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_that_raises_still_has_an_ending(caplog: pytest.LogCaptureFixture) -> None:
     error = LookupError("secret")
 
     def broken() -> Generator[Event, None, None]:
@@ -428,7 +428,7 @@ def test_a_thread_has_one_run_at_a_time() -> None:
     assert follow(again) == events_of("C")
 
 
-def test_of_many_who_start_at_once_one_wins() -> None:
+def test_one_of_many_simultaneous_starts_wins() -> None:
     gate, runs, thread = Gate(), RunRegistry(), Thread()
     assistant = Assistant(Script([gate]), Toolbox())
     everybody = threading.Barrier(10)
@@ -455,7 +455,7 @@ def test_of_many_who_start_at_once_one_wins() -> None:
     assert follow(run) == events_of()
 
 
-def test_a_run_that_cannot_begin_leaves_the_thread_free() -> None:
+def test_a_run_that_cannot_start_leaves_the_thread_free() -> None:
     runs, thread = RunRegistry(), Thread()
 
     def fail() -> Run:
@@ -466,7 +466,7 @@ def test_a_run_that_cannot_begin_leaves_the_thread_free() -> None:
     assert runs.get(thread) is None
 
 
-def test_a_run_that_has_ended_is_let_go() -> None:
+def test_an_ended_run_is_released() -> None:
     runs = RunRegistry()
     run, _, thread = starting(runs, [ThreadOpened("t1"), TextDelta("A")])
     follow(run)
@@ -482,7 +482,7 @@ def test_a_run_that_has_ended_is_let_go() -> None:
 # --- one thread for everybody ----------------------------------------------------------------------------
 
 
-def test_a_thread_is_found_while_somebody_has_it_open() -> None:
+def test_a_thread_is_found_while_a_session_has_it_open() -> None:
     runs, thread = RunRegistry(), Thread("t1")
     assert runs.find("t1") is None
     assert runs.register(thread) is thread
@@ -496,7 +496,7 @@ def test_a_thread_is_found_while_somebody_has_it_open() -> None:
     assert runs.register(again := Thread("t1")) is again
 
 
-def test_a_thread_is_found_while_a_run_writes_to_it_though_nobody_shared_it() -> None:
+def test_an_unregistered_thread_is_found_while_a_run_writes_to_it() -> None:
     gate, runs = Gate(), RunRegistry()
     run, _, thread = starting(runs, [ThreadOpened("t1"), gate])
     gate.reached()
@@ -506,7 +506,7 @@ def test_a_thread_is_found_while_a_run_writes_to_it_though_nobody_shared_it() ->
     follow(run)
 
 
-def test_a_thread_that_was_shared_while_a_run_wrote_to_it_is_found_after_the_run() -> None:
+def test_a_thread_registered_during_a_run_is_found_after_the_run() -> None:
     runs = RunRegistry()
     run, _, thread = starting(runs, [ThreadOpened("t1")])
     follow(run)
@@ -515,7 +515,7 @@ def test_a_thread_that_was_shared_while_a_run_wrote_to_it_is_found_after_the_run
     assert runs.find("t1") is thread
 
 
-def test_of_many_who_share_at_once_all_get_the_same() -> None:
+def test_simultaneous_registrations_get_the_same_thread() -> None:
     runs, everybody = RunRegistry(), threading.Barrier(20)
     got: list[Thread] = []
 
@@ -533,13 +533,13 @@ def test_of_many_who_share_at_once_all_get_the_same() -> None:
     assert {id(each) for each in got} == {id(runs.find("t1"))}
 
 
-def test_while_many_talk_at_once_nobody_hears_another() -> None:
+def test_simultaneous_runs_do_not_mix() -> None:
     runs = RunRegistry()
     started = [starting(runs, [TextDelta(str(number)), TextDelta("!")]) for number in range(30)]
     assert [follow(run) for run, _, _ in started] == [events_of(f"{number}!") for number in range(30)]
 
 
-def test_a_function_called_in_a_run_is_heard_and_kept() -> None:
+def test_a_call_reaches_followers_and_the_thread() -> None:
     @tool
     def look(city: str) -> str:
         return f"sunny in {city}"
@@ -573,7 +573,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("alone")
-def test_a_run_that_nobody_follows_lets_text_gather_until_somebody_does(
+def test_a_run_without_followers_reads_less_often(
     server: ModelServer, connect_to: Callable[..., Assistant]
 ) -> None:
     server.plays(replace(text("One two three four"), pause=0.01))
@@ -589,7 +589,7 @@ def test_a_run_that_nobody_follows_lets_text_gather_until_somebody_does(
 
 
 @pytest.mark.usefixtures("alone")
-def test_text_that_is_there_is_read_without_a_rest(
+def test_available_text_is_read_without_a_pause(
     server: ModelServer, connect_to: Callable[..., Assistant], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "READY_SECONDS", PATIENCE)  # however busy the machine
@@ -601,7 +601,9 @@ def test_text_that_is_there_is_read_without_a_rest(
 
 
 @pytest.mark.usefixtures("alone")
-def test_a_run_is_stopped_while_it_rests(server: ModelServer, connect_to: Callable[..., Assistant]) -> None:
+def test_a_run_is_stopped_while_it_pauses_reading(
+    server: ModelServer, connect_to: Callable[..., Assistant]
+) -> None:
     server.plays(replace(text("One two three four"), pause=0.01))
     assistant, thread = connect_to(server.url), Thread()
     run = RunRegistry().start(thread, partial(assistant.run, thread, "Count"), assistant.cancel)
@@ -613,7 +615,7 @@ def test_a_run_is_stopped_while_it_rests(server: ModelServer, connect_to: Callab
 
 
 @pytest.mark.usefixtures("alone")
-def test_a_follower_whom_nobody_sees_is_none_and_goes_on_when_somebody_is_back(
+def test_a_disconnected_follower_does_not_count_and_continues_on_reconnect(
     server: ModelServer, connect_to: Callable[..., Assistant], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log_module, "IDLE_SECONDS", 0.01)
@@ -634,7 +636,7 @@ def test_a_follower_whom_nobody_sees_is_none_and_goes_on_when_somebody_is_back(
     assert all_of_it[-1] == RunCompleted()
 
 
-def test_a_follower_whom_nobody_sees_comes_to_the_end_of_a_run_that_has_ended() -> None:
+def test_a_disconnected_follower_reaches_the_end_of_an_ended_run() -> None:
     run, _, _ = starting(RunRegistry(), [*events_of("Hello")])
     assert run.join(PATIENCE)
     assert whole(event for batch in run.follow(lambda: False) for event in batch)[-1] == RunCompleted()

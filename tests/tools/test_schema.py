@@ -396,7 +396,7 @@ def test_an_optional_parameter_is_nullable_and_null_means_the_default(
     assert each.run(each.bind({"x": None})) == default
 
 
-def test_a_default_that_json_cannot_express_is_no_problem() -> None:
+def test_a_default_may_be_a_value_that_json_cannot_express() -> None:
     @tool
     def look(options: dict[str, int], sentinel: Any = NOTHING, limit: float = math.inf) -> bool:
         return sentinel is NOTHING and limit == math.inf

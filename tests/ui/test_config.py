@@ -104,12 +104,12 @@ def test_a_message_beyond_the_limit_ends_its_connection(address: str) -> None:
         session(page, 51 * MEGABYTE)
 
 
-def test_no_statistics_are_sent_to_anybody(address: str) -> None:
+def test_no_statistics_are_sent(address: str) -> None:
     with line(address) as page:
         assert session(page).config.gather_usage_stats is False
 
 
-def test_the_names_that_the_server_is_called_by_can_be_set_beside_a_container(tmp_path: Path) -> None:
+def test_allowed_host_names_can_be_set_for_a_container(tmp_path: Path) -> None:
     hosts = "chat.example *.chat.example"
     for url in serve(tmp_path, STREAMLIT_SERVER_ALLOWED_HOSTS=hosts):
         address = url.partition("//")[2].rstrip("/")
@@ -119,7 +119,7 @@ def test_the_names_that_the_server_is_called_by_can_be_set_beside_a_container(tm
         assert opened(address) == 403
 
 
-def test_every_option_that_is_set_is_one_of_streamlits(tmp_path: Path) -> None:
+def test_every_option_exists_in_streamlit(tmp_path: Path) -> None:
     shutil.copytree(ROOT / ".streamlit", tmp_path / ".streamlit")
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     shown = subprocess.run(

@@ -33,7 +33,7 @@ from tests.ui.page import IS_FOOTER, Open, address, ask, label, listed, lists, s
 from tests.variants import exhaustive, quick_first
 
 
-def test_the_first_page_says_what_it_is_and_that_the_demo_answers(open_page: Open) -> None:
+def test_the_first_page_introduces_the_app_and_the_demo(open_page: Open) -> None:
     page = open_page()
     assert [title.value for title in page.title] == ["Trip planner"]
     assert page.info[0].value.startswith("Demo mode: scripted replies, no model.")
@@ -65,7 +65,7 @@ def test_an_answer_streams_into_the_page_and_into_the_session(server: ModelServe
     ]
 
 
-def test_every_call_and_its_output_is_in_an_expander_of_its_own(server: ModelServer, open_page: Open) -> None:
+def test_each_call_and_its_output_has_an_expander(server: ModelServer, open_page: Open) -> None:
     server.plays(
         calls(
             message("Let me see."), call("calculate", expression="1+1"), call("calculate", expression="1/0")
@@ -96,7 +96,7 @@ def test_every_call_and_its_output_is_in_an_expander_of_its_own(server: ModelSer
     ]
 
 
-def test_a_reload_shows_the_thread_as_it_was(server: ModelServer, open_page: Open) -> None:
+def test_a_reload_shows_the_thread_unchanged(server: ModelServer, open_page: Open) -> None:
     server.plays(
         calls(message("Let me see."), call("calculate", expression="6*7")),
         text("It is 42.", "Really."),
@@ -135,7 +135,7 @@ def _without_times(seen: list[Any]) -> str:
         *exhaustive("\x00", " ", "%00", "a/b?c#d", "שלום", "\u202e"),
     ],
 )
-def test_an_address_without_a_thread_opens_a_new_one_and_says_so(
+def test_the_address_of_a_missing_thread_opens_a_new_one_with_a_notice(
     server: ModelServer, open_page: Open, thread_id: str | list[str]
 ) -> None:
     page = open_page({"thread": thread_id}, OPENAI_BASE_URL=server.url)
@@ -146,7 +146,7 @@ def test_an_address_without_a_thread_opens_a_new_one_and_says_so(
     assert [info.value for info in page.info] == []
 
 
-def test_an_error_is_told_in_the_conversation_and_retry_answers_the_same_message(
+def test_an_error_is_shown_in_the_conversation_and_retry_answers_the_same_message(
     server: ModelServer, open_page: Open
 ) -> None:
     server.plays(error(401, "invalid_api_key"), text("Here I am."))
@@ -156,7 +156,7 @@ def test_an_error_is_told_in_the_conversation_and_retry_answers_the_same_message
     assert shown(page) == [("user", [("text", "Hello?")]), ("assistant", [("markdown", "Here I am.")])]
 
 
-def test_retry_is_enabled_when_the_wait_is_over_that_the_server_asked_for(
+def test_retry_is_enabled_after_the_wait_the_server_requested(
     server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
@@ -181,9 +181,7 @@ def test_retry_is_enabled_when_the_wait_is_over_that_the_server_asked_for(
     assert shown(page)[1] == ("assistant", [("markdown", "Here I am.")])
 
 
-def test_retry_is_offered_for_the_last_failure_alone_and_advised_where_it_helps(
-    server: ModelServer, open_page: Open
-) -> None:
+def test_retry_is_offered_for_the_last_failure_only(server: ModelServer, open_page: Open) -> None:
     server.plays(error(401, "invalid_api_key"), error(500, None, x_should_retry="false"), text("Here I am."))
     page = ask(open_page(OPENAI_BASE_URL=server.url), "Hello?")
     assert page.button(key="retry").proto.type == "secondary"
@@ -197,7 +195,7 @@ def test_retry_is_offered_for_the_last_failure_alone_and_advised_where_it_helps(
     assert keys == ["edit_0", "edit_2", "edit_4", "regenerate_5"]
 
 
-def test_a_wait_is_counted_anew_for_another_failure(
+def test_each_failure_has_its_own_wait(
     server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
@@ -213,7 +211,7 @@ def test_a_wait_is_counted_anew_for_another_failure(
     assert page.main.caption[-1].value == "You can try again in 10 min."
 
 
-def test_new_chat_leaves_the_old_thread_where_it_is(server: ModelServer, open_page: Open) -> None:
+def test_new_chat_keeps_the_old_thread(server: ModelServer, open_page: Open) -> None:
     server.plays(text("Hello."), text("Hello again."))
     page = ask(open_page(OPENAI_BASE_URL=server.url), "Hi")
     first = address(page)
@@ -233,7 +231,7 @@ def test_new_chat_leaves_the_old_thread_where_it_is(server: ModelServer, open_pa
         ("OPENAI_BASE_URL", "localhost", "OPENAI_BASE_URL is 'localhost'. Set a URL with its scheme"),
     ],
 )
-def test_a_wrong_setting_is_a_sentence_on_the_page(
+def test_an_invalid_setting_gives_one_sentence_on_the_page(
     open_page: Open, name: str, value: str, sentence: str
 ) -> None:
     page = open_page(**{name: value})
@@ -274,14 +272,14 @@ def test_settings_come_from_the_environment_then_the_secrets_then_the_file(
         2,
     ),
 )
-def test_what_a_person_types_is_shown_as_typed(server: ModelServer, open_page: Open, words: str) -> None:
+def test_a_users_message_is_shown_as_typed(server: ModelServer, open_page: Open, words: str) -> None:
     server.plays(text("I see."))
     page = ask(open_page(OPENAI_BASE_URL=server.url), words)
     assert shown(page)[0] == ("user", [("text", words)])
     assert server.requests[0]["input"][0]["content"] == words
 
 
-def test_what_cannot_be_sent_is_replaced_and_the_rest_is_sent(server: ModelServer, open_page: Open) -> None:
+def test_characters_that_cannot_be_sent_are_replaced(server: ModelServer, open_page: Open) -> None:
     server.plays(text("I see."))
     page = ask(open_page(OPENAI_BASE_URL=server.url), "a\x00b\x1bc\x7f\td\ne")
     assert shown(page)[0] == ("user", [("text", "a\ufffdb\ufffdc\ufffd\td\ne")])
@@ -289,13 +287,13 @@ def test_what_cannot_be_sent_is_replaced_and_the_rest_is_sent(server: ModelServe
 
 
 @pytest.mark.parametrize("words", ["", " ", " \n\t\u3000\xa0 "])
-def test_nothing_but_space_is_not_sent(server: ModelServer, open_page: Open, words: str) -> None:
+def test_a_blank_message_is_not_sent(server: ModelServer, open_page: Open, words: str) -> None:
     page = ask(open_page(OPENAI_BASE_URL=server.url), words)
     assert (shown(page), server.requests) == ([], [])
     assert len([button for button in page.button if str(button.key).startswith("example_")]) == 4
 
 
-def test_an_answer_has_a_quiet_line_and_a_thumb_that_is_kept(
+def test_an_answer_has_a_footer_and_a_rating_that_is_saved(
     server: ModelServer, open_page: Open, tmp_path: Path
 ) -> None:
     server.plays(calls(reasoning("Hm."), message("Hello.")))
@@ -314,7 +312,7 @@ def test_an_answer_has_a_quiet_line_and_a_thumb_that_is_kept(
     assert not again.exception
 
 
-def test_a_refusal_is_one_paragraph_of_plain_text_while_it_comes_and_afterwards(
+def test_a_refusal_is_one_paragraph_of_plain_text_live_and_stored(
     server: ModelServer, open_page: Open
 ) -> None:
     server.plays(refusal("I will *not* do that, and this is why."))
@@ -359,7 +357,7 @@ SENTENCE = "Showing the first 20,000 of 20,001 characters."
         (ToolResult("c1", "not as usual", "failed", "the words"), [("code", "the words")]),
     ],
 )
-def test_of_an_output_everything_can_be_had_and_nothing_is_shown_twice(
+def test_an_output_can_be_seen_in_full_and_is_shown_once(
     result: ToolResult, inside: list[tuple[str, str]]
 ) -> None:
     def script(result: "ToolResult") -> None:
@@ -378,7 +376,7 @@ def test_of_an_output_everything_can_be_had_and_nothing_is_shown_twice(
         assert [seen(element) for element in walk(status)] == [("code", "{}"), *inside]
 
 
-def test_what_a_model_puts_into_arguments_is_shown_as_data(server: ModelServer, open_page: Open) -> None:
+def test_arguments_of_the_model_are_shown_as_data(server: ModelServer, open_page: Open) -> None:
     hostile = "` ![x](https://evil.example/leak) :red[hi] <script>"
     server.plays(calls(call(hostile, note=hostile)), text("Done."))
     page = ask(open_page(OPENAI_BASE_URL=server.url), "Go")
@@ -395,7 +393,7 @@ def test_the_demo_chains_calls_on_the_page_in_both_languages(open_page: Open) ->
     assert label(page.status[2]).startswith("**find_hotels**(")
 
 
-def test_an_answer_that_another_process_left_running_goes_on_when_its_address_is_opened(
+def test_an_answer_another_process_left_running_continues_when_it_is_opened(
     server: ModelServer, open_page: Open
 ) -> None:
     gate = threading.Event()
@@ -417,7 +415,7 @@ def test_an_answer_that_another_process_left_running_goes_on_when_its_address_is
     backend.close()
 
 
-def test_an_answer_whose_process_was_killed_is_shown_as_far_as_it_came(
+def test_the_partial_answer_of_a_killed_process_is_shown(
     server: ModelServer, open_page: Open, tmp_path: Path
 ) -> None:
     store = Store(f"sqlite:///{tmp_path}/threads.sqlite")
@@ -440,7 +438,7 @@ def test_an_answer_whose_process_was_killed_is_shown_as_far_as_it_came(
     store.close()
 
 
-def test_a_database_that_cannot_be_used_is_told_and_the_page_goes_on(
+def test_an_unusable_database_is_reported_and_the_page_works_without_it(
     server: ModelServer, open_page: Open, tmp_path: Path
 ) -> None:
     (tmp_path / "broken.sqlite").write_text("This is no database. " * 100)
@@ -479,7 +477,7 @@ def test_the_threads_are_listed_opened_found_renamed_and_deleted(
     assert not page.exception
 
 
-def test_threads_are_listed_by_their_age_and_those_of_one_title_told_apart(
+def test_threads_are_listed_by_age_and_equal_titles_are_distinguished(
     open_page: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
@@ -508,14 +506,14 @@ def test_threads_are_listed_by_their_age_and_those_of_one_title_told_apart(
     assert not page.exception
 
 
-def test_nobody_but_the_machines_owner_is_shown_a_list(server: ModelServer, open_page: Open) -> None:
+def test_only_a_local_user_sees_the_list_of_threads(server: ModelServer, open_page: Open) -> None:
     server.plays(text("Hello."))
     page = ask(open_page(OPENAI_BASE_URL=server.url), "Hi").run()
     assert listed(page) == []
     assert "search" not in [each.key for each in page.sidebar.text_input]
 
 
-def test_a_thread_is_taken_away_and_brought_back_and_goes_on(
+def test_a_thread_is_exported_imported_and_continued(
     server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
@@ -540,7 +538,7 @@ def test_a_thread_is_taken_away_and_brought_back_and_goes_on(
     store.close()
 
 
-def test_an_agents_sessions_are_found_at_the_server_and_gone_on_with(
+def test_an_agents_sessions_are_listed_and_can_be_continued(
     open_page: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
@@ -562,7 +560,7 @@ def test_an_agents_sessions_are_found_at_the_server_and_gone_on_with(
         assert "over Agents" in page.main.caption[0].value
 
 
-def test_an_assistant_of_the_old_protocol_answers_with_its_functions(open_page: Open) -> None:
+def test_the_assistants_protocol_runs_functions(open_page: Open) -> None:
     with AssistantsServer() as server:
         server.plays(calls(call("calculate", expression="6*7"), call("gone")), text("It is 42."))
         page = ask(open_page(OPENAI_BASE_URL=server.url, OPENAI_ASSISTANT_ID="asst_1"), "6*7?")
@@ -575,7 +573,7 @@ def test_an_assistant_of_the_old_protocol_answers_with_its_functions(open_page: 
 @pytest.mark.parametrize(
     "content", [b"", b"{}", b"\xff\x00", b'{"format": "assistant-thread", "version": 99}']
 )
-def test_a_file_that_is_no_thread_is_refused_in_a_sentence(
+def test_a_file_that_is_not_a_thread_is_refused_with_one_sentence(
     open_page: Open, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
     monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
@@ -601,7 +599,7 @@ def test_the_newest_messages_of_a_long_thread_are_drawn(
     assert [each.text[0].value for each in page.chat_message if each.name == "user"] == questions
 
 
-def test_what_is_around_an_answer_is_there_when_it_has_ended(open_page: Open) -> None:
+def test_the_parts_around_an_answer_are_drawn_when_it_has_ended(open_page: Open) -> None:
     page = open_page()
     around = [page.title[0].value, page.info[0].value, page.toggle(key="sandbox").label]
     for words in ("Hello", "Hello again"):

@@ -110,7 +110,7 @@ def test_a_missing_function_is_noted_once(server: AssistantsServer, assistant: A
     assert [event.outcome for event in events if isinstance(event, ToolResult)] == ["unknown"]
 
 
-def test_two_threads_stream_side_by_side_on_onebackend_of(
+def test_two_threads_stream_in_parallel_on_one_backend(
     server: AssistantsServer, assistant: Assistant
 ) -> None:
     first, second = Thread(), Thread()
@@ -125,7 +125,7 @@ def test_two_threads_stream_side_by_side_on_onebackend_of(
     assert first.id != second.id
 
 
-def test_a_limit_ends_the_run_with_what_waswithout_deltas(
+def test_a_limit_ends_the_run_and_keeps_text_without_deltas(
     server: AssistantsServer, assistant: Assistant
 ) -> None:
     limits = {

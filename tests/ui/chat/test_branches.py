@@ -36,14 +36,14 @@ def press(page: AppTest, key: str) -> AppTest:
     return page.button(key=key).click().run()
 
 
-def test_where_nothing_has_branched_each_message_of_a_person_has_one_button_and_the_newest_answer_one(
+def test_without_branches_each_user_message_and_the_newest_answer_have_one_button(
     page: AppTest,
 ) -> None:
     assert keys(page) == ["edit_0", "edit_2", "regenerate_3"]
     assert versions(page) == []
 
 
-def test_an_answer_is_asked_for_again_and_both_can_be_looked_at(server: ModelServer, page: AppTest) -> None:
+def test_an_answer_is_regenerated_and_both_versions_can_be_shown(server: ModelServer, page: AppTest) -> None:
     server.plays(text("A2b"))
     press(page, "regenerate_3")
     assert (shown_texts(page), versions(page)) == (["Q1", "A1", "Q2", "A2b"], ["2/2"])
@@ -61,7 +61,7 @@ def test_an_answer_is_asked_for_again_and_both_can_be_looked_at(server: ModelSer
     assert not page.exception
 
 
-def test_a_message_is_edited_and_the_thread_goes_on_from_there_and_is_found_again(
+def test_an_edited_message_continues_the_thread_and_survives_a_reload(
     server: ModelServer, page: AppTest, open_page: Open
 ) -> None:
     press(page, "edit_0")
@@ -80,7 +80,7 @@ def test_a_message_is_edited_and_the_thread_goes_on_from_there_and_is_found_agai
     assert not again.exception
 
 
-def test_an_edit_that_is_cancelled_or_changes_nothing_or_is_empty_makes_no_branch(page: AppTest) -> None:
+def test_a_cancelled_unchanged_or_empty_edit_makes_no_branch(page: AppTest) -> None:
     press(page, "edit_2")
     page.text_area(key="edit_text_2").set_value("Something else").run()
     press(page, "cancel_2")
@@ -98,7 +98,7 @@ def test_an_edit_that_is_cancelled_or_changes_nothing_or_is_empty_makes_no_branc
     )
 
 
-def test_what_was_typed_stays_while_another_answer_is_written_and_is_saved_afterwards(
+def test_an_edit_stays_while_another_answer_is_written_and_is_saved_afterwards(
     server: ModelServer, page: AppTest, open_page: Open
 ) -> None:
     gate = threading.Event()
@@ -123,7 +123,7 @@ def test_what_was_typed_stays_while_another_answer_is_written_and_is_saved_after
     assert (shown_texts(page), versions(page)) == (["Q1b", "A1b"], ["2/2"])
 
 
-def test_what_was_typed_into_one_thread_is_not_seen_in_another(page: AppTest) -> None:
+def test_an_edit_in_one_thread_is_not_shown_in_another(page: AppTest) -> None:
     press(page, "edit_0")
     page.text_area(key="edit_text_0").set_value("Q1b").run()
     thread_id = session_of(page).thread.id
@@ -136,9 +136,7 @@ def test_what_was_typed_into_one_thread_is_not_seen_in_another(page: AppTest) ->
     assert shown_texts(page) == ["Q1", "A1", "Q2", "A2"]
 
 
-def test_an_answer_that_waits_for_a_decision_is_not_asked_for_again(
-    server: ModelServer, open_page: Open
-) -> None:
+def test_an_answer_that_waits_for_a_decision_is_not_regenerated(server: ModelServer, open_page: Open) -> None:
     server.plays(
         calls(call("book_hotel", hotel_id=1, guest="Ada", check_in="2027-01-01", nights=1)),
     )
@@ -147,7 +145,7 @@ def test_an_answer_that_waits_for_a_decision_is_not_asked_for_again(
     assert keys(page) == ["edit_0"]
 
 
-def test_all_branches_go_when_their_thread_is_deleted(
+def test_branches_are_deleted_with_their_thread(
     server: ModelServer, page: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)

@@ -105,7 +105,7 @@ def test_an_error_answer_becomes_one_sentence(
     assert thread.messages[1:] == [thread.messages[-1]], "an attempt that said nothing leaves nothing"
 
 
-def test_a_spent_quota_and_a_long_wait_are_told_at_once_instead_of_retried(
+def test_a_spent_quota_and_a_long_wait_are_reported_at_once(
     server: ModelServer, assistant: Assistant
 ) -> None:
     server.plays(error(429, "insufficient_quota"), error(429, "rate_limit_exceeded", retry_after="60"))
@@ -115,7 +115,7 @@ def test_a_spent_quota_and_a_long_wait_are_told_at_once_instead_of_retried(
     assert len(server.requests) == 2
 
 
-def test_a_short_wait_is_waited_for_by_itself(server: ModelServer, assistant: Assistant) -> None:
+def test_a_short_wait_is_retried_automatically(server: ModelServer, assistant: Assistant) -> None:
     server.plays(error(429, "rate_limit_exceeded", retry_after_ms="1"), text("Here I am."))
     assert list(assistant.run(Thread(), "Hello?"))[-1] == RunCompleted()
 
@@ -129,7 +129,7 @@ def test_a_short_wait_is_waited_for_by_itself(server: ModelServer, assistant: As
     ],
     ids=["flat", "nested", "failed"],
 )
-def test_an_error_inside_a_stream_is_understood_in_all_its_shapes(
+def test_an_error_inside_a_stream_is_understood_in_every_form(
     server: ModelServer, assistant: Assistant, event: dict[str, object]
 ) -> None:
     delta = {"type": "response.output_text.delta", "item_id": "m", "delta": "So f"}
@@ -144,7 +144,7 @@ def test_an_error_inside_a_stream_is_understood_in_all_its_shapes(
 
 
 @pytest.mark.parametrize("how", ["close", "reset", "half"])
-def test_an_answer_that_is_cut_off_is_an_interruption_and_never_an_end(
+def test_an_answer_that_is_cut_off_is_interrupted(
     server: ModelServer, assistant: Assistant, how: str
 ) -> None:
     server.plays(cut(calls(call("add", a=1, b=1)), 7, how), text("Done."))  # type: ignore[arg-type]
@@ -158,7 +158,7 @@ def test_an_answer_that_is_cut_off_is_an_interruption_and_never_an_end(
     assert list(assistant.run(thread, "Again"))[-1] == RunCompleted()
 
 
-def test_a_silence_beyond_the_read_limit_is_an_interruption(server: ModelServer, connect_to: Connect) -> None:
+def test_an_answer_that_falls_silent_is_interrupted(server: ModelServer, connect_to: Connect) -> None:
     assistant = connect_to(server.url, add)
     client = client_of(assistant)
     client.timeout = 0.2
@@ -170,7 +170,7 @@ def test_a_silence_beyond_the_read_limit_is_an_interruption(server: ModelServer,
     )
 
 
-def test_a_server_that_is_not_there_is_named(connect_to: Connect) -> None:
+def test_an_unreachable_server_is_named(connect_to: Connect) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     assistant = connect_to(f"http://127.0.0.1:{port}/v1", add)
@@ -206,14 +206,12 @@ def test_a_web_page_in_place_of_the_api_is_recognised(server: ModelServer, conne
         "conv/1?x#y",
     ],
 )
-def test_an_id_that_is_no_thread_is_unknown_whatever_it_looks_like(
-    assistant: Assistant, thread_id: str
-) -> None:
+def test_an_id_without_a_thread_is_unknown(assistant: Assistant, thread_id: str) -> None:
     with pytest.raises(UnknownThread):
         assistant.backend.load_thread(thread_id)  # type: ignore[attr-defined]
 
 
-def test_a_thread_cannot_be_recalled_from_a_web_page(server: ModelServer, assistant: Assistant) -> None:
+def test_a_thread_cannot_be_loaded_from_a_web_page(server: ModelServer, assistant: Assistant) -> None:
     server.pages = True
     with pytest.raises(ServerFailed, match="not an API response"):
         assistant.backend.load_thread("conv_1")  # type: ignore[attr-defined]

@@ -45,7 +45,7 @@ def rated() -> Message:
 # --- effort -----------------------------------------------------------------------------------------
 
 
-def test_the_tokens_of_all_responses_are_summed_up() -> None:
+def test_the_tokens_of_all_responses_are_added_up() -> None:
     message = Message("assistant")
     for event in (
         RoundEnded("luna-1", Usage(10, 2, 5, 1)),
@@ -56,7 +56,7 @@ def test_the_tokens_of_all_responses_are_summed_up() -> None:
     assert message.stats == RunStats("luna-2", 3, Usage(11, 3, 6, 2))
 
 
-def test_effort_and_rating_are_no_part_of_a_message() -> None:
+def test_statistics_and_feedback_do_not_affect_equality() -> None:
     assert rated() == Message("assistant", [Text("Hi.")], RunCompleted())
     assert Reasoning("Hm.", 4.0) == Reasoning("Hm.")
 
@@ -81,7 +81,7 @@ def test_a_run_measures_its_answer_and_its_reasoning(server: ModelServer, connec
     assert ReasoningEnded(0.0) in list(answer.events())  # drawn again as it was drawn live
 
 
-def test_the_time_of_an_answer_that_is_gone_on_with_is_added() -> None:
+def test_the_time_of_a_continued_answer_is_added() -> None:
     thread = Thread("conv_1", [Message.from_user("Hi"), Message("assistant", stats=RunStats(seconds=100.0))])
 
     events = (event for event in (RoundStarted(1), TextDelta("Hello."), RunCompleted()))
@@ -114,7 +114,7 @@ def test_the_time_of_reasoning_belongs_to_the_newest(events: list[Event], parts:
 # --- kept with the thread ---------------------------------------------------------------------------
 
 
-def test_what_is_known_about_an_answer_comes_back_from_json() -> None:
+def test_statistics_and_feedback_are_stored() -> None:
     again = message_from_json(json.loads(json.dumps(message_as_json(rated()))))
     assert (again, again.stats, again.feedback) == (rated(), EFFORT, Feedback(False, "Too short"))
 
@@ -130,7 +130,7 @@ def test_a_message_without_statistics_is_stored_without_them() -> None:
     assert message_as_json(message) == stored
 
 
-def test_a_thumb_is_exported_and_imported() -> None:
+def test_feedback_is_exported_and_imported() -> None:
     thread, _ = import_json(export_json(Thread("conv_1", [Message.from_user("Hi"), rated()]), "Hi"))
     assert (thread.messages[1].stats, thread.messages[1].feedback) == (EFFORT, Feedback(False, "Too short"))
 
@@ -147,7 +147,7 @@ def test_a_thumb_is_exported_and_imported() -> None:
         ("feedback", 1),
     ],
 )
-def test_a_file_with_nonsense_about_an_answer_is_refused(name: str, value: Any) -> None:
+def test_a_file_with_invalid_statistics_is_refused(name: str, value: Any) -> None:
     written = json.loads(export_json(Thread("conv_1", [Message.from_user("Hi"), rated()]), "Hi"))
     written["messages"][1][name] = value
     with pytest.raises(ValueError, match="This chat is damaged: its message 2 cannot be read"):
@@ -157,7 +157,7 @@ def test_a_file_with_nonsense_about_an_answer_is_refused(name: str, value: Any) 
 # --- in words ---------------------------------------------------------------------------------------
 
 
-def test_the_quiet_line_says_what_is_known() -> None:
+def test_the_footer_shows_the_statistics() -> None:
     assert short_stats(EFFORT) == "gpt\\-6\\-luna · 3.2 s · 1,204 tokens"
     assert full_stats(EFFORT) == (
         "1,000 tokens in, 800 of them cached; 204 out, 64 of them reasoning in 2 responses"
@@ -171,7 +171,7 @@ def test_the_quiet_line_says_what_is_known() -> None:
     ("seconds", "words"),
     [(None, ""), (0, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.7, "1 min 0 s"), (125.2, "2 min 5 s")],
 )
-def test_a_time_in_words(seconds: float | None, words: str) -> None:
+def test_a_duration_is_formatted(seconds: float | None, words: str) -> None:
     assert format_duration(seconds) == words
 
 
@@ -205,27 +205,27 @@ def tool_with(status: str) -> Any:
         ("[" * 200_000, "Running look"),
     ],
 )
-def test_what_a_call_does_is_said_with_its_arguments_whatever_they_are(arguments: str, words: str) -> None:
+def test_a_status_contains_any_arguments(arguments: str, words: str) -> None:
     assert tool_with("Looking at {city} for {days} days").status_text(arguments) == words
 
 
-def test_a_function_without_words_is_running() -> None:
+def test_a_function_without_a_status_is_running() -> None:
     assert tool_with("").status_text('{"city": "Oslo"}') == "Running look"
 
 
-def test_words_with_a_place_for_no_parameter_are_refused_when_they_are_written() -> None:
+def test_a_status_with_an_unknown_placeholder_is_refused() -> None:
     with pytest.raises(FunctionError, match=r"look: there is no parameter 'town' for {town} in 'status'\.$"):
         tool_with("Looking at {town}")
 
 
-def test_every_example_says_what_it_does() -> None:
+def test_every_example_function_has_a_status() -> None:
     assert all(each.status for each in Toolbox.from_package(functions).values())
 
 
 # --- progress ---------------------------------------------------------------------------------------
 
 
-def test_progress_is_heard_on_its_own_thread_alone() -> None:
+def test_progress_is_reported_on_its_own_thread_only() -> None:
     reports: list[tuple[str, float | None]] = []
     other = threading.Thread(target=progress, args=["elsewhere"])
     with progress_listener(lambda text, share: reports.append((text, share))):
@@ -249,9 +249,7 @@ def test_progress_is_heard_on_its_own_thread_alone() -> None:
         ("", True, ("", 1.0)),
     ],
 )
-def test_nonsense_about_progress_is_no_error(
-    text: Any, share: Any, expected: tuple[str, float | None]
-) -> None:
+def test_invalid_progress_is_corrected(text: Any, share: Any, expected: tuple[str, float | None]) -> None:
     reports: list[tuple[str, float | None]] = []
     with progress_listener(lambda text, share: reports.append((text, share))):
         progress(text, share)
@@ -293,7 +291,7 @@ def stored_feedback(path: Path) -> Feedback | None:
     return thread.messages[2].feedback
 
 
-def test_a_thumb_and_its_comment_are_kept_at_once_and_can_be_taken_back(tmp_path: Path) -> None:
+def test_a_rating_and_its_comment_are_saved_at_once_and_can_be_removed(tmp_path: Path) -> None:
     page = page_with(tmp_path)
     line = "gpt\\-6\\-luna · 3.2 s · 1,204 tokens"
     assert [each.value for each in page.caption] == [line, line]
@@ -311,7 +309,7 @@ def test_a_thumb_and_its_comment_are_kept_at_once_and_can_be_taken_back(tmp_path
     assert not page.exception
 
 
-def test_the_text_to_be_copied_is_sent_when_it_is_asked_for(tmp_path: Path) -> None:
+def test_the_text_to_copy_is_sent_on_request(tmp_path: Path) -> None:
     page = page_with(tmp_path)
     assert not page.code
     page.session_state["copy_2"] = True
@@ -322,7 +320,7 @@ def test_the_text_to_be_copied_is_sent_when_it_is_asked_for(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("appearance", ["light", "dark"])
-def test_every_text_of_the_theme_can_be_read(appearance: str) -> None:
+def test_every_text_colour_has_enough_contrast(appearance: str) -> None:
     """Contrasts as WCAG 2.2 reckons them; Streamlit shows 60 % of the text's colour where it is quiet."""
     path = ROOT / ".streamlit" / "config.toml"
     theme = tomllib.loads(path.read_text(encoding="utf-8"))["theme"][appearance]

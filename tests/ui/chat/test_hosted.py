@@ -71,9 +71,7 @@ def test_sources_are_numbered_in_the_text_and_listed_below_it(server: ModelServe
         ("", "1. T"),
     ],
 )
-def test_only_an_address_of_the_web_becomes_a_link(
-    url: str, line: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_a_web_address_becomes_a_link(url: str, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     captions: list[str] = []
     monkeypatch.setattr(st, "caption", captions.append)
     sources = Sources("sources")
@@ -115,7 +113,7 @@ def test_a_stored_answer_is_one_block_of_text(server: ModelServer, open_page: Op
     assert shown(page.run())[1] == ("assistant", [("markdown", "Hello!")])
 
 
-def test_code_its_output_its_pictures_and_its_files(server: ModelServer, open_page: Open) -> None:
+def test_code_is_shown_with_its_output_images_and_files(server: ModelServer, open_page: Open) -> None:
     plot = {"type": "image", "url": "data:image/png;base64," + base64.b64encode(PNG).decode()}
     ran = hosted.code("print(1)", {"type": "logs", "logs": "1\n"}, plot)
     words = hosted.cited(message("Done."), hosted.container_file("a.csv", 5))
@@ -137,7 +135,7 @@ def test_code_its_output_its_pictures_and_its_files(server: ModelServer, open_pa
 
 
 @pytest.mark.parametrize(("press", "approve"), [("run", True), ("deny", False)])
-def test_a_card_asks_leave_for_a_remote_tool(
+def test_a_remote_tool_has_an_approval_card(
     press: str, approve: bool, server: ModelServer, open_page: Open
 ) -> None:
     item = hosted.mcp_approval("wiki", "read", '{"about":"**Oslo**"}')
@@ -192,7 +190,7 @@ def test_file_search_in_attachments_and_in_a_store_are_two_toggles(
     ]
 
 
-def test_the_demo_shows_all_of_it_without_a_key(open_page: Open) -> None:
+def test_the_demo_shows_every_hosted_tool_without_a_key(open_page: Open) -> None:
     page = ask(open_page(), "Search the web for Kyoto")
     [words] = marks(page)
     assert re.findall(r"\[\\\[\d\\\]\]\([^)]*\)", words) == [
@@ -211,7 +209,7 @@ def test_the_demo_shows_all_of_it_without_a_key(open_page: Open) -> None:
     assert shown(page.run()) == before
 
 
-def test_without_its_tools_the_demo_has_neither_web_nor_library(open_page: Open) -> None:
+def test_without_its_tools_the_demo_searches_neither_web_nor_files(open_page: Open) -> None:
     page = open_page()
     for tool in ("web_search", "mcp_library"):
         page.toggle(key=f"hosted_{tool}").set_value(False).run()
@@ -220,7 +218,7 @@ def test_without_its_tools_the_demo_has_neither_web_nor_library(open_page: Open)
     assert not page.exception
 
 
-def test_what_was_cut_off_is_shown_as_stopped_and_can_be_asked_again(
+def test_an_interrupted_hosted_call_is_shown_as_stopped_and_can_be_retried(
     server: ModelServer, open_page: Open
 ) -> None:
     whole = calls(hosted.code("print(1)"), message("Done."), pieces=1)

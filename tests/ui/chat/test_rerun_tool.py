@@ -48,7 +48,7 @@ def drawn(page: AppTest) -> list[str]:
     return [each.value for each in (*page.caption, *page.error, *page.code)]
 
 
-def test_a_failed_call_is_run_again_with_its_arguments_and_the_model_is_not_told() -> None:
+def test_a_failed_call_is_rerun_with_its_arguments_and_not_sent_to_the_model() -> None:
     thread = answered(("fetch", failed("call_1")))
     log: list[int] = []
     before = list(thread.messages[-1].events())
@@ -63,7 +63,7 @@ def test_a_failed_call_is_run_again_with_its_arguments_and_the_model_is_not_told
     assert list(thread.messages[-1].events()) == before
 
 
-def test_only_what_may_end_otherwise_is_offered_to_be_run_again() -> None:
+def test_only_a_call_that_may_succeed_can_be_rerun() -> None:
     thread = answered(
         ("fetch", ToolResult("call_1", "fine")),
         ("fetch", failed("call_2", "invalid")),
@@ -75,7 +75,7 @@ def test_only_what_may_end_otherwise_is_offered_to_be_run_again() -> None:
     assert [button.key for button in page.button] == ["rerun-conv_1-2-0-call_5"]
 
 
-def test_the_page_offers_it_below_the_newest_answer_alone(open_page: Open) -> None:
+def test_only_the_newest_answer_offers_to_rerun_a_call(open_page: Open) -> None:
     page = open_page()
     page.chat_input(key="prompt").set_value('calculate(expression="1/0")').run()
     assert not page.exception
