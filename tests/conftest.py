@@ -1,4 +1,4 @@
-"""What the tests share: a model server on a real socket, and assistants connected to it."""
+"""Fixtures for all tests: a model server on a real socket, and assistants connected to it."""
 
 import gc
 import logging

@@ -1,4 +1,4 @@
-"""Secrets that contain one word, and servers that repeat them: what the tests of leaks have in common."""
+"""Secrets that contain one word, and servers that repeat them."""
 
 import base64
 from contextlib import closing

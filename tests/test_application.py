@@ -1,4 +1,4 @@
-"""What one process shares: read again when it has changed, and one of each."""
+"""The objects that one process shares: created once, and replaced when the settings change."""
 
 from contextlib import closing
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""History is a fold of events, and says itself again as events that fold to the same."""
+"""Messages are a fold of events, and give events that fold to the same message."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""No secret can be read: a canary in every secret setting is in nothing that a run or an error produces."""
+"""A canary in every secret setting is in no output of a run or an error."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""One user's open chat without a page: what can be done with it, and that nothing typed is lost."""
+"""One user's open chat without a page: its actions, and that nothing typed is lost."""
 
 import threading
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Images and files: which are taken, in what words the others are not, and what each server is told."""
+"""Images and files: which are accepted, why others are refused, and what each server gets."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Who may use the page: the rules, and the login as it is drawn."""
+"""Who may use the page: the sign-in rules and the login page."""
 
 from importlib.util import find_spec
 from types import SimpleNamespace

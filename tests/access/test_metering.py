@@ -1,4 +1,4 @@
-"""Each response of a run is charged, whatever became of it."""
+"""Each response of a run is charged, however it ends."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Two users who sign in: neither sees, finds, changes or stops anything of the other."""
+"""Two signed-in users: neither sees, finds, changes or stops anything of the other."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Usage is counted per user and in total, exactly, whichever process counts it."""
+"""Usage is counted exactly, per user and in total, by any number of processes."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Conversations that grow too long for the model: the oldest turns are left out, whole, and it is said."""
+"""Conversations that are too long for the model: the oldest turns are left out, with a note."""
 
 import json
 from typing import Any

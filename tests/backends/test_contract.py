@@ -1,6 +1,6 @@
-"""What every backend promises, whatever its protocol: one contract, run over all of them.
+"""The contract of every backend, whatever its protocol.
 
-A server of each protocol plays the same scripts; nothing here knows which protocol it is, but for ``KINDS``.
+A server of each protocol plays the same scripts. Only ``KINDS`` knows the protocols.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""Which protocol a server speaks: what the settings say, or what one cheap question finds out."""
+"""The protocol of a server comes from the settings or from one request that costs nothing."""
 
 import json
 import threading

@@ -1,6 +1,6 @@
-"""Whatever a server sends: its events are read or refused in our own words, and the thread goes on.
+"""Any events of a server are read or refused with our own errors, and the thread continues.
 
-The examples are always the same ones, and few; for a longer search raise ``max_examples`` below.
+The examples are few and always the same; for a longer search raise ``max_examples`` below.
 """
 
 import json

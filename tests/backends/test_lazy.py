@@ -1,4 +1,4 @@
-"""When a backend is made: with the first question, once, and not with a page that nobody asks anything."""
+"""A backend is created once, on the first request."""
 
 import subprocess
 import sys

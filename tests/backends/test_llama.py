@@ -1,7 +1,7 @@
-"""The application with software that nobody here wrote: llama.cpp's server and a small real model.
+"""The application with a real server and a small real model: llama.cpp.
 
-What the model says is its own affair, and often wrong; that it is streamed, called, stopped, gone on with and
-kept short enough is ours.
+The answers of the model are often wrong. The tests check streaming, calls, Stop, continuing and the limit
+of the context.
 """
 
 import json

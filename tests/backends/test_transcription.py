@@ -1,4 +1,4 @@
-"""What a person said into a microphone, as text: where it is offered, what is sent, what can go wrong."""
+"""Voice input: where it is offered, what is sent, and how it fails."""
 
 import re
 from collections.abc import Iterator

@@ -1,9 +1,7 @@
-"""What the model says: Markdown of exactly so many tokens, the same for every page that is measured.
+"""Markdown answers with an exact number of tokens, the same for every page.
 
-Not here: how fast it is said, or over which protocol (``model_server.py``).
-
-The one rule: an answer begins and ends with a word of its turn, and words in rising order stand in between,
-each a token of its own; so whoever sees only what is shown knows how far it has come.
+An answer begins and ends with a word of its turn. Marker words in rising order stand in between, each a token
+of its own, so that the visible text alone shows how much of the answer has arrived.
 """
 
 import re

@@ -1,6 +1,6 @@
-"""Chromium, driven as a person drives it, and what it saw, in the clock of the model server.
+"""Chromium, driven as a user drives it; its times are in the clock of the model server.
 
-The one rule: each page that is measured gets a new context, and one turn that warms it up is not measured.
+Each page is measured in a new context, after one turn that warms it up.
 """
 
 import shutil

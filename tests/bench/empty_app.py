@@ -1,4 +1,4 @@
-"""A Streamlit page with nothing on it: what Streamlit itself costs."""
+"""An empty Streamlit page: the cost of Streamlit itself."""
 
 import streamlit as st
 

@@ -1,10 +1,9 @@
-"""The line between a browser and a server: a relay that counts what comes down it, compressed as it is.
+"""A relay between a browser and a server that counts the compressed bytes to the browser.
 
     python -m tests.bench.line PORT SERVER_PORT
 
-Answers each line on its input with ``{"received": …}``: the bytes that WebSockets have brought so far.
-
-The one rule: nothing is changed or held back.
+Answers each line on its input with ``{"received": …}``: the bytes received over WebSockets so far. It neither
+changes nor delays anything.
 """
 
 import asyncio

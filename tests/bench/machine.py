@@ -1,7 +1,6 @@
-"""The machine and its processes, as Linux tells about them: CPU, memory, and whether others are at work.
+"""CPU and memory of the machine and its processes, from Linux, and whether others use the machine.
 
-The one rule: a figure that was taken while others used the machine is taken once more, and the quieter one
-counts.
+A figure that was measured while others used the machine is measured again, and the quieter one counts.
 """
 
 import os

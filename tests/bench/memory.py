@@ -1,7 +1,7 @@
-"""What a small machine can hold: the server's memory, step by step.  python -m tests.bench.memory
+"""The server's memory, step by step: ``python -m tests.bench.memory``.
 
-The one rule: each figure is the resident memory of the one process that serves the page, in MB of 1,000,000
-bytes; clients and the model are processes of their own.
+Each figure is the resident memory of the process that serves the page, in MB of 1,000,000 bytes. Clients and
+the model are separate processes.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import time
 from contextlib import AsyncExitStack
 
 from tests.bench.machine import memory
-from tests.bench.people import PATIENCE, _person, crowd
+from tests.bench.people import PATIENCE, connected_user, crowd
 from tests.bench.servers import PAGE, Process, model_server, streamlit
 from tests.bench.stream import numbers
 from tests.bench.threads import keep, thread_list
@@ -44,7 +44,7 @@ def main() -> None:
 async def _read(server: Process, threads: list[str]) -> None:
     """Let somebody open each thread and say something in it, all at once."""
     async with asyncio.timeout(PATIENCE), AsyncExitStack() as lines:
-        people = [await lines.enter_async_context(_person(server, next(numbers))) for _ in threads]
+        people = [await lines.enter_async_context(connected_user(server, next(numbers))) for _ in threads]
         for user, thread in zip(people, threads, strict=True):
             user.ready.clear()
             user._query = f"thread={thread}"
@@ -61,7 +61,7 @@ def crowd_of_charts(server: Process) -> None:
 
 
 async def _draw(server: Process) -> None:
-    async with asyncio.timeout(PATIENCE), _person(server, 0) as user:
+    async with asyncio.timeout(PATIENCE), connected_user(server, 0) as user:
         user.ready.clear()
         await user.say('hotel_prices(city="Oslo")\nhotel_prices(city="Paris")')
         await user.ready.wait()

@@ -1,16 +1,15 @@
-"""A model server on loopback: Responses and Conversations over real sockets, at a rate that is known.
+"""A model server on loopback: Responses and Conversations over real sockets, at a known rate.
 
     python -m tests.bench.model_server PORT
 
-What it says is asked for in the person's words: ``tokens=8000 rate=1000 turn=7 calls=2``. ``rate`` is in
-tokens per second, 0 means as fast as the client reads; with ``calls`` it asks for so many calls of
-``calculate`` first. ``GET /v1/turns/7`` tells when it was asked for that turn, and when it sent what, in
-seconds of CLOCK_MONOTONIC; ``GET /v1/answers/8000`` tells how many bytes of text such an answer has.
+The prompt says what to send: ``tokens=8000 rate=1000 turn=7 calls=2``. ``rate`` is in tokens per second; 0
+means as fast as the client reads. With ``calls`` the model first requests that many calls of ``calculate``.
+``GET /v1/turns/7`` returns when that turn was requested and when each part was sent, in seconds of
+CLOCK_MONOTONIC; ``GET /v1/answers/8000`` returns the size of such an answer in bytes.
 
-Not here: what a model server refuses; ``tests/servers/responses.py`` is strict about that, this one is fast.
-
-The one rule: nothing is made while an answer is being sent. A token goes out at its own moment, whatever was
-late before it, so that rates are exact in the long run.
+Unlike ``tests/servers/responses.py``, which is strict, this server is fast and refuses nothing. All text is
+created before an answer is sent. Each token is sent at its own time, however late the one before it was, so
+that rates are exact in the long run.
 """
 
 import asyncio

@@ -1,9 +1,8 @@
-"""Many people on one server, without their browsers: clients that speak the protocol of Streamlit's page.
+"""Many users on one server without browsers: clients that speak the protocol of Streamlit's page.
 
-They do what the page does with a chat: run the script once, submit the input as a widget, receive what is
-drawn, and run fragments again as often as they ask for it. The words to look for are looked for in the bytes.
-
-The one rule: somebody who does not receive the last word makes the figure an error, not a good one.
+They do what the page does in a chat: run the script once, submit the input as a widget, receive what is drawn,
+and rerun fragments at their interval. They search the received bytes for the expected words. A user who does
+not receive the last word makes the measurement fail.
 """
 
 import asyncio
@@ -128,7 +127,7 @@ def crowd(server: Process, turns: list[int], prompt: str, seconds: float, watchi
 
 async def _crowd(server: Process, turns: list[int], prompt: str, seconds: float, watching: bool) -> Crowd:
     async with asyncio.timeout(PATIENCE), AsyncExitStack() as lines:
-        people = [await lines.enter_async_context(_person(server, turn)) for turn in turns]
+        people = [await lines.enter_async_context(connected_user(server, turn)) for turn in turns]
         for user in people:
             await user.say(prompt)
             await asyncio.sleep(ARRIVING / len(people))
@@ -146,8 +145,8 @@ async def _crowd(server: Process, turns: list[int], prompt: str, seconds: float,
 
 
 @asynccontextmanager
-async def _person(server: Process, turn: int) -> AsyncIterator[User]:
-    """Somebody whose page is there."""
+async def connected_user(server: Process, turn: int) -> AsyncIterator[User]:
+    """Yield a user whose page has been drawn."""
     there = connect(
         f"ws://{HOST}/_stcore/stream",
         host="127.0.0.1",

@@ -1,6 +1,6 @@
-"""The page that everybody would write: Streamlit's own tutorial for a chat, on the Responses API.
+"""Streamlit's own chat tutorial on the Responses API, without any tuning.
 
-The one rule: nothing is tuned. ``?turns=200`` in the address gives it a past, for the benchmark's sake.
+``?turns=200`` in the address gives the chat a history for the benchmark.
 """
 
 import streamlit as st

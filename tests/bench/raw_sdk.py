@@ -1,6 +1,6 @@
-"""The SDK's stream in a plain loop, without a page: a question a line in, its times as JSON a line out.
+"""The SDK's stream in a plain loop without a page: the cost of the network and the SDK.
 
-The one rule: nothing is done with the text but to keep it, so that this is what the wire and the SDK cost.
+Reads one question per line, collects the text, and writes its times as one line of JSON.
 """
 
 import json

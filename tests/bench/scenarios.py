@@ -1,6 +1,6 @@
-"""What is measured besides long answers: long threads, many people, the start, and functions.
+"""Measurements besides long answers: long threads, many users, the start, and functions.
 
-The one rule: each scenario starts what it needs and leaves nothing running.
+Each scenario starts what it needs and leaves nothing running.
 """
 
 import time

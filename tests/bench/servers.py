@@ -1,6 +1,6 @@
-"""The processes that are measured: each on a port of its own, in an environment without a person's settings.
+"""The measured processes, each on its own port, in an environment without the user's settings.
 
-The one rule: whoever starts a process ends it, and finds its output in the error if it does not begin.
+Each is ended by the code that started it. If one does not start, the error contains its output.
 """
 
 import json

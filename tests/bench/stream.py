@@ -1,6 +1,6 @@
-"""Long answers: how late they are seen, how many bytes and how much CPU that takes.
+"""Long answers: their delay on the page, their bytes, and their CPU time.
 
-The one rule: the three of them are measured one after the other, again and again, never in blocks.
+The three pages are measured in turn, round after round, never in blocks.
 """
 
 from collections import defaultdict

@@ -1,7 +1,4 @@
-"""The table that comes out: one row for each figure, medians and ratios.
-
-The one rule: a figure that has a goal says whether it is met.
-"""
+"""The table of results: one row per figure, with medians, ratios, and whether each goal is met."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
-"""Threads that were there before: a full list of short ones, as most people have, and one that is long.
+"""Stored threads for the benchmark: a full list of short ones, and a long one.
 
-The one rule: they are what the application itself made by talking to the model server, not made up.
+The application itself creates them by talking to the model server.
 """
 
 from collections.abc import Iterable, Iterator

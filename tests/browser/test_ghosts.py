@@ -1,4 +1,4 @@
-"""The page in a real browser once more: nothing that is over is left to be seen."""
+"""The page in a real browser: nothing outdated stays visible."""
 
 import threading
 from typing import TYPE_CHECKING

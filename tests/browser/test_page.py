@@ -1,4 +1,4 @@
-"""The page in a real browser: what only a browser can show. Few, and never skipped where CI runs."""
+"""The page in a real browser: what only a browser can show."""
 
 import json
 import os

@@ -1,7 +1,7 @@
-"""Pictures of the page in its main states: in light and in dark, on a phone, and in both languages.
+"""Screenshots of the page in its main states: light and dark, on a phone, and in both languages.
 
-Each is looked at by the test (nothing runs out of the page, nothing is cut, nothing is in the other
-language), and can be looked at by a person: ``ASSISTANT_TESTS_PICTURES=folder`` says where they go.
+The test checks that nothing overflows or is cut off, and that no text is in the other language. Set
+``ASSISTANT_TESTS_PICTURES=folder`` to keep the screenshots.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""People who sign in with a real provider at the real page, in a real browser."""
+"""Users sign in with a real provider on the real page, in a real browser."""
 
 import socket
 from collections.abc import Iterator

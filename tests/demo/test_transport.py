@@ -155,9 +155,10 @@ def test_without_parallel_calls_each_response_has_one_call(client: OpenAI) -> No
 
 
 def test_a_response_that_is_not_streamed_is_the_same_object(client: OpenAI) -> None:
-    response = client.responses.create(model="demo", input="thanks")
+    raw = client.responses.with_raw_response.create(model="demo", input="thanks")
+    response = raw.parse()
     assert Response.model_validate(response.to_dict()).status == "completed"
-    assert response._request_id is not None
+    assert raw.request_id is not None
     assert client.responses.retrieve(response.id) == response
     client.responses.delete(response.id)
     with pytest.raises(openai.NotFoundError):

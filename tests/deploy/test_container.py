@@ -1,6 +1,6 @@
-"""The steps of the Dockerfile, as far as they can be taken without Docker: what goes in, how it starts, ends.
+"""The steps of the Dockerfile without Docker: the copied files, the start, the health check and the end.
 
-The same files at the same places, the same environment, and the same commands.
+The files, the environment and the commands are those of the image.
 """
 
 import fnmatch

@@ -1,4 +1,4 @@
-"""Real processes: the page is served and answers, and nothing that hangs keeps a process from ending."""
+"""Real processes: the page is served and answers, and no hanging function keeps a process from ending."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Two replicas of the page on one PostgreSQL behind the proxy of ``deploy/``, under a path, for real."""
+"""Two replicas of the page with one PostgreSQL database, behind the proxy of ``deploy/``, under a path."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""No secret can be read in what a real process prints and serves."""
+"""A real process neither prints nor serves a secret."""
 
 import json
 import socket

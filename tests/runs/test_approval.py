@@ -1,4 +1,4 @@
-"""A person decides about calls: a run pauses, is kept, goes on as decided, and the card that asks."""
+"""Approval: a run pauses for the user's decisions and continues with them."""
 
 import threading
 from functools import partial

@@ -1,4 +1,4 @@
-"""A database that cannot be used: one sentence on the page, and the application goes on without it."""
+"""An unusable database gives one sentence on the page, and the application works without it."""
 
 import resource
 import sqlite3

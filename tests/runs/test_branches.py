@@ -1,4 +1,4 @@
-"""Branches: what was edited or answered again is kept, is opened again, and no server mixes it up."""
+"""Branches: edits and regenerated answers are stored and restored, and the server gets only the open one."""
 
 import json
 import re

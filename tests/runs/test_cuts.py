@@ -1,14 +1,13 @@
-"""Cut everywhere: whatever interrupts an answer, at whatever event, the thread is not broken afterwards.
+"""A thread survives an interruption before any event.
 
-Every scenario is cut before every event of every response, in every way, with a server that kept nothing of
-the cut response, all of it, or all of it but later. After each, the next message must get its answer, and
-the promise must hold:
+Every scenario is cut before every event of every response, in every way. The server stores nothing of the
+cut response, all of it at once, or all of it later. Afterwards the next message must be answered, and:
 
-(a) what the person saw is kept, and marked as interrupted
-(b) the next message is answered without anybody mending anything
-(c) no function ran twice, and none from a round that was not finished
-(d) what was said live is what the thread holds, what the store gives after a restart, and what goes on
-(e) nothing was sent that the server had to refuse, but for a conversation that is still being written
+(a) what the user saw is stored, and marked as interrupted
+(b) the next message is answered without any repair
+(c) no function ran twice, and none from a round that did not end
+(d) the live events, the thread, the stored thread and the continued thread agree
+(e) the server refused nothing, except requests to a conversation that is still locked
 """
 
 import json

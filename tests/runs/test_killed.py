@@ -1,4 +1,4 @@
-"""A real process is killed in the middle of an answer; another one goes on with the thread."""
+"""A real process is killed during an answer, and another one continues the thread."""
 
 import subprocess
 import sys

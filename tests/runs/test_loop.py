@@ -1,4 +1,4 @@
-"""The main job, on a real wire: a run streams, calls functions, and ends exactly once."""
+"""The run loop over a real socket: it streams, calls functions, and ends exactly once."""
 
 import re
 import threading
@@ -525,7 +525,7 @@ def test_a_long_conversation_is_recreated_in_batches(server: ModelServer, assist
     assert [len(conversation.items) for conversation in server.conversations.values()] == [52]
 
 
-def test_a_run_stopped_before_its_turn_sends_no_request(
+def test_a_run_stopped_while_it_waits_for_a_locked_conversation_sends_no_more_requests(
     server: ModelServer, assistant: Assistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(responses, "LOCK_DELAYS", (0.2,))

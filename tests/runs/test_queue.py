@@ -1,4 +1,4 @@
-"""What waits while an answer is being written: its turn, and its way back."""
+"""Messages that are sent during an answer are queued, then sent or returned."""
 
 import gc
 import threading

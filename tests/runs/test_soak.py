@@ -1,4 +1,4 @@
-"""A long day: a thousand runs through one assistant, and nothing of them is left over afterwards."""
+"""A thousand runs of one assistant leave nothing behind."""
 
 import gc
 import os

@@ -1,6 +1,6 @@
-"""A run on a thread of its own: whoever follows hears everything, and stopping is at once.
+"""A run on its own thread: every follower gets all events, and Stop works at once.
 
-The model here is a script; where it stops at a ``Gate``, the test says when it goes on.
+The model is a script. Where it waits at a ``Gate``, the test decides when it continues.
 """
 
 import gc

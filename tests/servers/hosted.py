@@ -1,4 +1,4 @@
-"""The items of the server's own tools, and their events in the documented order; see ``wire.py``."""
+"""The items of the server's own tools, and their events in the documented order."""
 
 import base64
 from collections.abc import Callable, Iterator

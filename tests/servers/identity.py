@@ -1,6 +1,6 @@
-"""A provider of OpenID Connect for tests: a page on which one chooses who to be, over a real socket.
+"""An OpenID Connect provider for tests, whose page offers users to sign in as.
 
-The authorization code flow of OpenID Connect Core 1.0, section 3.1, as far as a client needs it.
+It implements the authorization code flow (OpenID Connect Core 1.0, section 3.1) as far as a client needs it.
 """
 
 import json

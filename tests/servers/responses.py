@@ -1,11 +1,11 @@
-"""A loopback server that plays scripts over the real Responses and Conversations wire.
+"""A loopback server that plays scripts over the real Responses and Conversations protocol.
 
     with ModelServer() as server:
         server.plays(calls(call("add", a=1, b=2)), text("Three."))
         ...point the SDK at server.url...
         assert server.requests[1]["input"] == [...]
 
-It keeps conversations and refuses what the real service refuses, with its messages: a call without output, an
+It stores conversations and refuses what the real service refuses, in its words: a call without output, an
 output without call, a locked conversation. A play that is left over when the server closes is an error.
 """
 

@@ -1,4 +1,4 @@
-"""A thread is exported as JSON; a file to import is a complete thread, or it is refused."""
+"""Threads are exported as JSON, and only complete threads are imported."""
 
 import ast
 import json

@@ -1,4 +1,4 @@
-"""A thread is exported as Markdown, and nothing in it breaks out of its block."""
+"""Threads are exported as Markdown in which no text breaks out of its block."""
 
 import re
 

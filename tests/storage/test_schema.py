@@ -1,4 +1,4 @@
-"""A database gets its tables as a whole or not at all, and one of a later version is left alone."""
+"""The tables of a database are created all together, and a later version is left alone."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Threads that the tests of both exports use."""
+"""Threads for the tests of both exports."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
 """Calls run in parallel, and every call ends in a result.
 
-Functions that must not return wait at the ``gate``, which opens when the test is over.
+Functions that must not return wait at the ``gate``, which opens at the end of the test.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""Hostile arguments do nothing else, and hostile outputs are shown as text.
+"""Hostile arguments have no side effects, and hostile outputs are shown as text.
 
-A model writes the arguments, and a stranger may have written what a function gives back. An example function
-asks its own service and its own database, whatever it is told; no output loads, runs or changes anything.
+A model writes the arguments, and a stranger may have written an output. An example function contacts only its
+own service and its own database, whatever its arguments; no output loads, runs or changes anything.
 """
 
 import json

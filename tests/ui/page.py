@@ -1,4 +1,4 @@
-"""What tests of the page share: the page, run in process, and what stands on it."""
+"""The page in process for tests, and helpers that read it."""
 
 import functools
 import gc

@@ -1,4 +1,4 @@
-"""What a screen reader announces of an answer; that it is heard, a browser shows in test_pictures.py."""
+"""Announcements for screen readers; ``test_pictures.py`` shows in a browser that they are heard."""
 
 import pytest
 from streamlit.testing.v1 import AppTest

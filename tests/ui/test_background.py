@@ -1,4 +1,4 @@
-"""Slow work beside a script that Streamlit can still end."""
+"""Slow work on another thread does not keep Streamlit from ending a script."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What ``.streamlit/config.toml`` sets, on a real server: who may connect, how much anybody may send."""
+"""The settings of ``.streamlit/config.toml`` on a real server: allowed connections and size limits."""
 
 import os
 import shutil

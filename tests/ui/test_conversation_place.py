@@ -1,4 +1,4 @@
-"""The place of the conversation on the page, which a real server and Streamlit's agent API show."""
+"""The conversation keeps its place on the page, as a real server and Streamlit's agent API show."""
 
 from pathlib import Path
 from typing import Any

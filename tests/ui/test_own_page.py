@@ -1,4 +1,4 @@
-"""A page of somebody else's that has the same chat in a few lines."""
+"""Another page has the same chat in a few lines."""
 
 from pathlib import Path
 

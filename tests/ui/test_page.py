@@ -1,4 +1,4 @@
-"""The page, run in process: what a person sees, and what a reload shows again."""
+"""The page in process: what the user sees, and what a reload shows."""
 
 import json
 import re

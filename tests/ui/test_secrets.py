@@ -1,4 +1,4 @@
-"""No secret can be read on the page: a canary in every secret setting, and in what users type."""
+"""A canary in every secret setting, and in typed text, is never visible on the page."""
 
 import gc
 from importlib.util import find_spec

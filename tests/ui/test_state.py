@@ -1,4 +1,4 @@
-"""What the page remembers of one browser session."""
+"""The state of the page in one browser session."""
 
 from streamlit.testing.v1 import AppTest
 

@@ -1,4 +1,4 @@
-"""What the page needs of Streamlit beyond its documentation: a test for each use in ``streamlit_private``."""
+"""The undocumented parts of Streamlit that the page needs: a test for each use in ``streamlit_private``."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Responses that go on at the server by themselves: lost connections, processes that are gone, Stop."""
+"""Background responses: lost connections, processes that died, and Stop."""
 
 import json
 import threading

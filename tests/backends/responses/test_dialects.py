@@ -1,6 +1,6 @@
 """The dialects of the Responses protocol that real servers speak.
 
-Each test is one server's habit, in as few events as show it, and what a run makes of them.
+Each test sends the few events that show one server's peculiarity.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""File search over what is attached: uploads and stores over a real socket, and what is kept of them."""
+"""File search in attachments: uploads, vector stores and their deletion, over a real socket."""
 
 import re
 import threading

@@ -1,4 +1,4 @@
-"""The server's own tools: their events and items over a real socket, and what a thread keeps of them."""
+"""The server's own tools: their events and items over a real socket, and what a thread stores of them."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Branches on the page: edited, answered again, switched, found again, and nothing typed is lost."""
+"""Branches on the page: edits, regenerated answers and switches, and nothing typed is lost."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""What a person is told when something goes wrong: one sentence, what to do, and the message is kept."""
+"""A failure shows one sentence and what to do, and the message is not lost."""
 
 import socket
 

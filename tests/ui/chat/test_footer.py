@@ -1,4 +1,4 @@
-"""What is known about an answer: its effort, its time, a person's thumb; and words for what is happening."""
+"""The footer of an answer: statistics and feedback; and the status of a call and its progress."""
 
 import json
 import threading

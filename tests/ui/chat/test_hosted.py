@@ -1,4 +1,4 @@
-"""The server's own tools on the page: what they did, sources, switches, and the card of a remote tool."""
+"""The server's own tools on the page: calls, sources, toggles, and the approval of a remote tool."""
 
 import base64
 import re

@@ -1,4 +1,4 @@
-"""A call that failed is run again by a person, on the page."""
+"""The user runs a failed call again on the page."""
 
 from typing import Any
 

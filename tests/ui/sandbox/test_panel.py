@@ -1,4 +1,4 @@
-"""The inspector beside the chat: its tabs, and what is set there."""
+"""The sandbox beside the chat: its tabs and settings."""
 
 import io
 import json
