@@ -1,12 +1,9 @@
-"""Messages and their parts. History is a fold of events.
+"""Messages: history is a fold of events.
 
 ``Message.add`` folds an event in, and ``Message.events`` returns events that produce the message, so that stored and
 live answers are drawn by the same code. The items of a server are in ``Thread.backend_state``.
 """
 
-import base64
-import hashlib
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
@@ -17,7 +14,6 @@ from assistant.events import (
     CallApproved,
     CallDenied,
     Citation,
-    Decision,
     Ending,
     Event,
     HostedCall,
@@ -40,102 +36,9 @@ from assistant.events import (
     ToolProgress,
     ToolResult,
 )
+from assistant.parts import UNSENDABLE, Attachment, Call, Part, Reasoning, Refusal, Remark, Text
 from assistant.run_stats import RunStats
 from assistant.tagged_union import TaggedUnion
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """Text of the user, as typed, or Markdown of the model."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """The model's reason for refusing to answer."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reasoning:
-    """What the model disclosed of its reasoning, and how long it took; comparisons ignore the time."""
-
-    text: str
-    seconds: float | None = field(default=None, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """A note to the user about the thread itself."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Attachment:
-    """An image or a file that the user attached; ``data`` is its bytes in base64.
-
-    ``media_type`` is detected from the bytes, see ``uploads.py``.
-    """
-
-    name: str
-    media_type: str
-    data: str
-
-    def __repr__(self) -> str:
-        return f"Attachment({self.name!r}, {self.media_type!r}, {len(self.data)} characters)"
-
-    @property
-    def is_image(self) -> bool:
-        """Whether it is an image."""
-        return self.media_type.startswith("image/")
-
-    @property
-    def is_text(self) -> bool:
-        """Whether it can be sent to any model, as text."""
-        return self.media_type == "text/plain"
-
-    @property
-    def content(self) -> bytes:
-        """Its bytes."""
-        return base64.b64decode(self.data)
-
-    @property
-    def url(self) -> str:
-        """The attachment as a data URL (RFC 2397)."""
-        return f"data:{self.media_type};base64,{self.data}"
-
-    @property
-    def digest(self) -> str:
-        """A short hash that identifies the bytes."""
-        return hashlib.sha256(self.data.encode()).hexdigest()[:24]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A function call and, once there is one, its result.
-
-    ``complete`` is false while the model is writing the call, and stays false if the round does not end well: such a
-    call is never run, and the server does not know it. ``arguments`` are the model's, even if the user's
-    ``decision`` replaces them. ``server`` is the name of the remote server that runs the call, if there is one.
-    """
-
-    call_id: str
-    name: str
-    arguments: str
-    round: int
-    complete: bool = True
-    result: ToolResult | None = None
-    decision: Annotated[Decision, TaggedUnion] | None = None
-    server: str = field(default="", metadata={"sparse": True})
-
-
-# Lone surrogates cannot be encoded in UTF-8; control characters, above all NUL, break servers and databases.
-UNSENDABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-
-Part = Text | Attachment | Refusal | Reasoning | Remark | Call | HostedCall | Citation
 
 
 @dataclass(frozen=True, slots=True)

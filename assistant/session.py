@@ -24,8 +24,9 @@ from assistant.backends.transcription import open_voice
 from assistant.errors import AssistantError, BackendError, QuotaError, StoreError, ThreadBusy, UnknownThread
 from assistant.events import Decision
 from assistant.locale import N_
-from assistant.messages import Attachment, Feedback, Message
+from assistant.messages import Feedback, Message
 from assistant.observability.logs import observe_run
+from assistant.parts import Attachment
 from assistant.recordings.recording import Recording
 from assistant.recordings.requests import prompt_of
 from assistant.runs.loop import Assistant, Events, Run

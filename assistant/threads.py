@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from assistant.events import RunPaused, ToolResult
-from assistant.messages import Call, Message
+from assistant.messages import Message
+from assistant.parts import Call
 
 
 def unguessable_id(kind: str = "thread") -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterable
 
 from assistant.locale import N_
-from assistant.messages import UNSENDABLE, Attachment
+from assistant.parts import UNSENDABLE, Attachment
 
 MEGABYTE = 1_000_000
 

@@ -25,7 +25,8 @@ from assistant.events import (
     ToolResult,
     Usage,
 )
-from assistant.messages import Call, Message, Reasoning, Refusal, Remark, Text
+from assistant.messages import Message
+from assistant.parts import Call, Reasoning, Refusal, Remark, Text
 from assistant.threads import Thread
 from assistant.tools.results import stopped_result
 

@@ -14,7 +14,8 @@ from assistant.backends.connection.override import ConnectionOverride
 from assistant.errors import LimitExceeded, ThreadBusy
 from assistant.events import CallApproved, RunCompleted, RunFailed, TextDelta
 from assistant.locale import N_
-from assistant.messages import Attachment, Feedback, Message, Text
+from assistant.messages import Feedback, Message
+from assistant.parts import Attachment, Text
 from assistant.runs.loop import INTERRUPTED, STOPPED
 from assistant.session import ChatSession, Draft
 from assistant.settings import VARIABLES

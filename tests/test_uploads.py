@@ -19,7 +19,8 @@ from assistant.backends.client import connect
 from assistant.backends.context import count_tokens
 from assistant.codegen.script import thread_script
 from assistant.events import Event, Note, RunCompleted, RunFailed
-from assistant.messages import Attachment, Message, Text
+from assistant.messages import Message
+from assistant.parts import Attachment, Text
 from assistant.settings import ProtocolName, Settings
 from assistant.storage.json_export import export_json, import_json
 from assistant.storage.markdown_export import export_markdown

@@ -18,7 +18,7 @@ from assistant.events import (
     ToolCallDelta,
     Usage,
 )
-from assistant.messages import Attachment, Call, Reasoning, Refusal, Text
+from assistant.parts import Attachment, Call, Reasoning, Refusal, Text
 from assistant.threads import Thread
 from assistant.token_estimate import FILE_TOKENS, estimate_tokens
 

@@ -13,7 +13,8 @@ from assistant.backends.stream_errors import status_of
 from assistant.errors import BackendError, RequestRefused
 from assistant.events import Note
 from assistant.locale import N_
-from assistant.messages import Attachment, Message, Part, Text
+from assistant.messages import Message
+from assistant.parts import Attachment, Part, Text
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
 from assistant.tools.results import replace_surrogates

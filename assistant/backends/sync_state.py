@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, Generic, TypeVar
 
 from assistant.events import ToolCall, ToolResult
-from assistant.messages import Message, Part
+from assistant.messages import Message
+from assistant.parts import Part
 from assistant.threads import Thread
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from typing import Any
 from assistant.codegen.curl import public_address
 from assistant.codegen.functions import FunctionCode
 from assistant.codegen.source_code import Import
-from assistant.messages import UNSENDABLE
+from assistant.parts import UNSENDABLE
 from assistant.settings import Settings
 from assistant.threads import Thread
 from assistant.tools.lint import function_param

@@ -25,7 +25,8 @@ from assistant.events import (
     ToolCall,
 )
 from assistant.locale import N_
-from assistant.messages import Attachment, Message
+from assistant.messages import Message
+from assistant.parts import Attachment
 from assistant.threads import Thread
 from assistant.tools.arguments import changed_arguments
 from assistant.tools.execution import apply_decisions, execute

@@ -9,7 +9,8 @@ from typing import Any
 
 from assistant.errors import ThreadImportError
 from assistant.locale import N_
-from assistant.messages import Call, Message
+from assistant.messages import Message
+from assistant.parts import Call
 from assistant.storage.serialization import (
     branches_as_json,
     branches_from_json,

@@ -17,7 +17,8 @@ from assistant.events import (
     RunPaused,
     RunStopped,
 )
-from assistant.messages import UNSENDABLE, Attachment, Call, Message, Reasoning, Refusal, Remark, Text
+from assistant.messages import Message
+from assistant.parts import UNSENDABLE, Attachment, Call, Reasoning, Refusal, Remark, Text
 from assistant.threads import Thread
 
 _LINE_END = re.compile(r"\r\n|\r|\n")

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import sqlalchemy as sql
 
 from assistant.events import Citation, HostedCall
-from assistant.messages import UNSENDABLE, Call, Message, Reasoning, Refusal, Text
+from assistant.messages import Message
+from assistant.parts import UNSENDABLE, Call, Reasoning, Refusal, Text
 from assistant.storage.schema import BRANCHES, MESSAGES, THREADS
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sql
 
 from assistant.errors import StoreError, ThreadBusy
 from assistant.locale import N_
-from assistant.messages import UNSENDABLE
+from assistant.parts import UNSENDABLE
 from assistant.storage.database import Database
 from assistant.storage.leases import ANSWERED_ELSEWHERE, LEASE_SECONDS, Leases, exists, is_thread
 from assistant.storage.schema import BRANCHES, MESSAGES, THREADS

@@ -16,7 +16,8 @@ from assistant.events import (
     TextDelta,
     Usage,
 )
-from assistant.messages import Message, Text
+from assistant.messages import Message
+from assistant.parts import Text
 
 ENDED = RoundEnded("gpt-6-luna", Usage(input=100, output=20))
 

@@ -16,7 +16,8 @@ from assistant.access.auth import User, authorize
 from assistant.backends.connection.override import ConnectionOverride
 from assistant.errors import ThreadBusy
 from assistant.events import Event, RunCompleted
-from assistant.messages import Attachment, Message, Text
+from assistant.messages import Message
+from assistant.parts import Attachment, Text
 from assistant.recordings.recording import Recording
 from assistant.runs.autosave import Autosaver
 from assistant.runs.loop import Run

@@ -18,7 +18,8 @@ from assistant.backends.connection.hosted_tools import connection_tools
 from assistant.backends.connection.override import ConnectionOverride
 from assistant.errors import LimitExceeded
 from assistant.events import RunPaused
-from assistant.messages import Call, Message
+from assistant.messages import Message
+from assistant.parts import Call
 from assistant.recordings.recording import Recording
 from assistant.settings import Settings
 from assistant.storage.database import Database

@@ -31,7 +31,8 @@ from assistant.events import (
     ToolCall,
     ToolResult,
 )
-from assistant.messages import Message, Text
+from assistant.messages import Message
+from assistant.parts import Text
 from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
 from assistant.storage.store import Store

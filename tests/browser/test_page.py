@@ -15,7 +15,8 @@ import pytest
 
 from assistant import Thread
 from assistant.events import RunCompleted
-from assistant.messages import Message, Text
+from assistant.messages import Message
+from assistant.parts import Text
 from assistant.settings import VARIABLES
 from assistant.storage.store import Store
 from tests.conftest import need

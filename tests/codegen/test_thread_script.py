@@ -12,7 +12,8 @@ import pytest
 from assistant import Thread
 from assistant.codegen.script import thread_script
 from assistant.events import RunCompleted, ToolResult
-from assistant.messages import Call, Message, Part, Text
+from assistant.messages import Message
+from assistant.parts import Call, Part, Text
 from tests.codegen.conftest import HOSTILE
 from tests.servers.responses import ModelServer, call, calls, text
 

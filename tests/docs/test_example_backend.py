@@ -24,7 +24,8 @@ from assistant.events import (
     ToolCall,
     ToolResult,
 )
-from assistant.messages import Message, Text
+from assistant.messages import Message
+from assistant.parts import Text
 from assistant.settings import Settings
 from assistant.storage.store import Store
 from tests.conftest import add

@@ -26,7 +26,8 @@ from assistant.events import (
     ToolCallDelta,
     ToolResult,
 )
-from assistant.messages import Call, Message, Text
+from assistant.messages import Message
+from assistant.parts import Call, Text
 from assistant.runs.autosave import Autosaver
 from assistant.runs.loop import INTERRUPTED, STOPPED
 from assistant.runs.registry import RunRegistry

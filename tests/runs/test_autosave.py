@@ -12,7 +12,8 @@ import pytest
 from assistant import Thread
 from assistant.errors import StoreError
 from assistant.events import Event, RunCompleted
-from assistant.messages import Message, Text
+from assistant.messages import Message
+from assistant.parts import Text
 from assistant.runs import autosave as module
 from assistant.runs.autosave import Autosaver
 from assistant.runs.loop import Run

@@ -13,7 +13,8 @@ import sqlalchemy as sql
 from assistant import Assistant, Thread, Toolbox
 from assistant.errors import ThreadBusy
 from assistant.events import Event, RunCompleted, RunFailed, RunPaused, RunStopped
-from assistant.messages import Attachment, Message, Text
+from assistant.messages import Message
+from assistant.parts import Attachment, Text
 from assistant.runs.autosave import Autosaver
 from assistant.runs.registry import RunRegistry
 from assistant.storage.database import create_engine, parse_url

@@ -33,7 +33,8 @@ from assistant.events import (
     RunFailed,
     RunStopped,
 )
-from assistant.messages import Attachment, Call, Message, Part
+from assistant.messages import Message
+from assistant.parts import Attachment, Call, Part
 from assistant.runs import log as log_module
 from assistant.runs import worker
 from assistant.runs.autosave import Autosaver

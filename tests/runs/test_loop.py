@@ -29,7 +29,8 @@ from assistant.events import (
     ToolResult,
     Usage,
 )
-from assistant.messages import Call, Message, Text
+from assistant.messages import Message
+from assistant.parts import Call, Text
 from assistant.runs.loop import STOPPED
 from assistant.runs.registry import RunRegistry
 from assistant.tools.results import stopped_result

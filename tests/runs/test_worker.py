@@ -30,7 +30,8 @@ from assistant.events import (
     ToolCallDelta,
     ToolResult,
 )
-from assistant.messages import Call, Message, Text
+from assistant.messages import Message
+from assistant.parts import Call, Text
 from assistant.runs import log as log_module
 from assistant.runs import worker
 from assistant.runs.log import EVENT_CHARS

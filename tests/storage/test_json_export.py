@@ -11,7 +11,8 @@ from assistant import Thread
 from assistant.codegen.script import thread_script
 from assistant.errors import ThreadImportError
 from assistant.events import RunCompleted, RunFailed, RunPaused, RunStopped, ToolResult
-from assistant.messages import Call, Message, Reasoning, Refusal, Remark, Text
+from assistant.messages import Message
+from assistant.parts import Call, Reasoning, Refusal, Remark, Text
 from assistant.storage.json_export import MAX_IMPORT_CHARS, export_json, import_json
 from assistant.storage.markdown_export import export_markdown
 from tests.conftest import Connect

@@ -13,7 +13,8 @@ import pytest
 from assistant import Thread
 from assistant.errors import ThreadBusy
 from assistant.events import RunCompleted, RunStopped
-from assistant.messages import Message, Text
+from assistant.messages import Message
+from assistant.parts import Text
 from assistant.runs.autosave import Autosaver
 from assistant.runs.loop import STOPPED
 from assistant.runs.registry import RunRegistry

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from assistant import Thread
-from assistant.messages import Call, Part, Text
+from assistant.parts import Call, Part, Text
 from assistant.storage.markdown_export import export_markdown
 from tests.storage.threads import HOSTILE, THREAD, add_call, answer
 

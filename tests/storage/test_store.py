@@ -12,7 +12,8 @@ import pytest
 
 from assistant import Thread
 from assistant.events import RunCompleted, RunFailed, RunPaused, RunStopped, TextDelta, ToolResult
-from assistant.messages import Call, Message, Reasoning, Refusal, Remark, Text
+from assistant.messages import Message
+from assistant.parts import Call, Reasoning, Refusal, Remark, Text
 from assistant.runs.autosave import Autosaver
 from assistant.runs.registry import RunRegistry
 from assistant.storage.serialization import message_as_json, message_from_json

@@ -4,7 +4,8 @@ from typing import Any
 
 from assistant import Thread
 from assistant.events import Ending, RunCompleted, RunFailed, RunPaused, RunStopped, ToolResult
-from assistant.messages import Call, Message, Part, Reasoning, Refusal, Remark, Text
+from assistant.messages import Message
+from assistant.parts import Call, Part, Reasoning, Refusal, Remark, Text
 
 HOSTILE = (
     "```\n````json\n~~~\n</code></pre><script>alert(1)</script>\n<!-- "

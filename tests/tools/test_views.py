@@ -19,7 +19,8 @@ from streamlit.testing.v1 import AppTest
 
 from assistant import Thread, Toolbox, functions, tool
 from assistant.events import ToolCall, ToolResult, View
-from assistant.messages import Call, Message
+from assistant.messages import Message
+from assistant.parts import Call
 from assistant.storage.json_export import export_json, import_json
 from assistant.storage.markdown_export import export_markdown
 from assistant.storage.serialization import message_as_json, message_from_json

@@ -25,7 +25,7 @@ from assistant.events import (
     ToolResult,
     Usage,
 )
-from assistant.messages import Attachment
+from assistant.parts import Attachment
 from assistant.recordings.check import check
 from assistant.recordings.entries import RunClosed
 from assistant.recordings.recording import Exchange, Recording

@@ -4,7 +4,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from assistant.events import Ending, RunCompleted, RunFailed, RunPaused
-from assistant.messages import Message, Text
+from assistant.messages import Message
+from assistant.parts import Text
 from assistant.runs.loop import STOPPED
 from assistant.ui.page.accessibility import MAX_SUMMARY_CHARS, first_sentence
 
@@ -65,7 +66,8 @@ def test_an_ending_is_announced_again_when_the_script_runs_again() -> None:
         import streamlit as st
 
         from assistant.events import RunCompleted
-        from assistant.messages import Message, Text
+        from assistant.messages import Message
+        from assistant.parts import Text
         from assistant.ui.page.accessibility import announce_ending, draw_live_region
 
         draw_live_region()

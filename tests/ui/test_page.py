@@ -18,7 +18,8 @@ from assistant.backends import open_backend
 from assistant.events import RunCompleted, TextDelta, ToolResult
 from assistant.functions.calculator import calculate
 from assistant.markdown.escape import escape_markdown
-from assistant.messages import Message, Text
+from assistant.messages import Message
+from assistant.parts import Text
 from assistant.runs.loop import INTERRUPTED
 from assistant.settings import Settings
 from assistant.storage.json_export import export_json
@@ -362,7 +363,8 @@ def test_an_output_can_be_seen_in_full_and_is_shown_once(
 ) -> None:
     def script(result: "ToolResult") -> None:
         from assistant.events import RunCompleted
-        from assistant.messages import Call, Message
+        from assistant.messages import Message
+        from assistant.parts import Call
         from assistant.ui.chat.message import draw_message
         from tests.ui.page import chat_of
 

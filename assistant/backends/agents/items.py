@@ -9,7 +9,8 @@ from assistant.backends.hosted_summary import summarize_call
 from assistant.backends.json_access import JsonObject, text_at
 from assistant.backends.responses.items import content_text, parse_messages
 from assistant.events import HostedCall, ToolResult
-from assistant.messages import Attachment, Call, Message, Refusal, Text
+from assistant.messages import Message
+from assistant.parts import Attachment, Call, Refusal, Text
 from assistant.threads import Thread
 from assistant.tools.results import error_output, is_error_output, replace_surrogates
 

@@ -15,7 +15,8 @@ from assistant.backends.agents.stream import SessionRound, is_active
 from assistant.backends.json_access import JsonObject, text_at
 from assistant.backends.responses.items import content_text
 from assistant.backends.sync_state import Stored, SyncState
-from assistant.messages import Message, Text
+from assistant.messages import Message
+from assistant.parts import Text
 
 
 class AgentsState(SyncState):

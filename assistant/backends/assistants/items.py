@@ -10,7 +10,8 @@ from assistant.backends.attachments import attachment_text
 from assistant.backends.hosted_summary import summarize_call
 from assistant.backends.json_access import JsonObject
 from assistant.events import HostedCall, RunCompleted
-from assistant.messages import UNSENDABLE, Attachment, Call, Message, Part, Refusal, Text
+from assistant.messages import Message
+from assistant.parts import UNSENDABLE, Attachment, Call, Part, Refusal, Text
 
 MAX_MESSAGE_CHARS = 256_000
 """Maximum length of a message (API reference of ``openai.types.beta.threads``)."""

@@ -13,7 +13,8 @@ from assistant.backends.assistants.stream import RunProgress
 from assistant.backends.json_access import JsonObject, text_at
 from assistant.backends.sync_state import Stored, SyncState
 from assistant.events import ToolCall
-from assistant.messages import Message, Part, Text
+from assistant.messages import Message
+from assistant.parts import Part, Text
 from assistant.threads import Thread
 
 

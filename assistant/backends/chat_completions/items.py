@@ -8,7 +8,8 @@ from assistant.backends.attachments import chat_content
 from assistant.backends.hosted_summary import summarize_call
 from assistant.backends.json_access import JsonObject
 from assistant.events import HostedCall
-from assistant.messages import Call, Message, Part, Refusal, Text
+from assistant.messages import Message
+from assistant.parts import Call, Part, Refusal, Text
 from assistant.tools.arguments import valid_arguments
 from assistant.tools.results import replace_surrogates, stopped_result
 from assistant.tools.toolbox import Toolbox

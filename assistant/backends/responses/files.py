@@ -20,7 +20,7 @@ from assistant.backends.stream_errors import status_of
 from assistant.errors import BackendError, RequestRefused, ServerFailed
 from assistant.events import Note
 from assistant.locale import N_
-from assistant.messages import Attachment
+from assistant.parts import Attachment
 from assistant.tools.hosted import HostedTool
 
 THREAD_FILES = HostedTool("file_search")

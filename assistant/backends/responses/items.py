@@ -17,7 +17,8 @@ from assistant.backends.responses.hosted import (
     parse_citation,
 )
 from assistant.events import HostedCall, Outcome, RunCompleted, ToolResult
-from assistant.messages import Attachment, Call, Message, Part, Reasoning, Refusal, Text
+from assistant.messages import Message
+from assistant.parts import Attachment, Call, Part, Reasoning, Refusal, Text
 from assistant.tools.arguments import valid_arguments
 from assistant.tools.results import (
     ALLOWED_OUTPUT,

@@ -43,7 +43,7 @@ from assistant.events import (
     Usage,
 )
 from assistant.locale import N_
-from assistant.messages import Call, Part, Reasoning, Refusal, Text
+from assistant.parts import Call, Part, Reasoning, Refusal, Text
 from assistant.tools.arguments import valid_arguments
 
 Item = dict[str, Any]

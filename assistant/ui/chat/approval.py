@@ -11,7 +11,7 @@ import streamlit as st
 from assistant.events import CallAnswered, CallApproved, CallDenied, Decision
 from assistant.locale import N_
 from assistant.markdown.escape import escape_markdown
-from assistant.messages import Call
+from assistant.parts import Call
 from assistant.threads import Thread
 from assistant.tools.arguments import InvalidArguments, changed_arguments, parse_arguments, validate_arguments
 from assistant.tools.toolbox import Toolbox

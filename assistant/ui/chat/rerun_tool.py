@@ -7,7 +7,7 @@ new result, the user regenerates the answer.
 import streamlit as st
 
 from assistant.events import ToolResult
-from assistant.messages import Call
+from assistant.parts import Call
 from assistant.threads import Thread
 from assistant.tools.toolbox import Toolbox
 from assistant.ui.call_runner import run_call

@@ -7,7 +7,8 @@ from typing import Any
 import streamlit as st
 
 from assistant.markdown.escape import escape_markdown
-from assistant.messages import Attachment, Message
+from assistant.messages import Message
+from assistant.parts import Attachment
 
 THUMBNAIL_PIXELS = 240
 """Largest width and height of an image on the page."""

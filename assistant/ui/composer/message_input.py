@@ -12,7 +12,7 @@ from assistant.backends.attachments import accepted_kinds
 from assistant.errors import BackendError, QuotaError
 from assistant.locale import N_
 from assistant.markdown.escape import escape_markdown
-from assistant.messages import Attachment
+from assistant.parts import Attachment
 from assistant.session import ChatSession, Draft
 from assistant.ui import keys
 from assistant.ui.language import _, translate

@@ -17,7 +17,8 @@ from assistant.events import (
     TextDelta,
     ThreadOpened,
 )
-from assistant.messages import Message, Text
+from assistant.messages import Message
+from assistant.parts import Text
 from assistant.runs.registry import RunRegistry
 from assistant.storage.store import Store
 from tests.backends.agents.conftest import Create, ask, backend_of, sent_texts

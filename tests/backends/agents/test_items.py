@@ -10,7 +10,8 @@ from assistant.backends.agents.items import (
     transcript_of,
 )
 from assistant.events import RunCompleted, ToolResult
-from assistant.messages import Attachment, Call, Message, Text
+from assistant.messages import Message
+from assistant.parts import Attachment, Call, Text
 from assistant.tools.results import error_output
 
 

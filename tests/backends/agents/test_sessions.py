@@ -15,7 +15,8 @@ from assistant.events import (
     TextDelta,
     ToolResult,
 )
-from assistant.messages import Call, Message, Text
+from assistant.messages import Message
+from assistant.parts import Call, Text
 from tests.backends.agents.conftest import Create, ask, backend_of, sent_texts
 from tests.backends.kinds import state_of
 from tests.conftest import add

@@ -7,7 +7,8 @@ from assistant.backends.agents.items import ANSWER_SO_FAR_TEXT, HISTORY_TEXT, RE
 from assistant.backends.agents.state import AgentsState
 from assistant.backends.agents.stream import SessionRound
 from assistant.events import RunCompleted, ToolCall, ToolResult
-from assistant.messages import Call, Message, Text
+from assistant.messages import Message
+from assistant.parts import Call, Text
 
 CALL = Call("c", "add", '{"a": 1}', 1, result=ToolResult("c", "2"))
 CALL_TEXT = 'Assistant called add({"a": 1}), which gave: 2'

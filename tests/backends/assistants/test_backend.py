@@ -19,7 +19,7 @@ from assistant.events import (
     ToolCallDelta,
     ToolResult,
 )
-from assistant.messages import Call, Text
+from assistant.parts import Call, Text
 from tests.backends.assistants.conftest import CALLED, ENDED, Connect, ask, without_deltas
 from tests.servers.assistants import ASSISTANT, AssistantsServer, tools_of
 from tests.servers.responses import Play, call, calls, message, text

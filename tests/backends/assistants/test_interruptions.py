@@ -15,7 +15,8 @@ from assistant.events import (
     ToolCall,
     ToolResult,
 )
-from assistant.messages import Message, Text
+from assistant.messages import Message
+from assistant.parts import Text
 from assistant.runs.loop import INTERRUPTED, STOPPED
 from assistant.runs.registry import RunRegistry
 from tests.backends.assistants.conftest import CALLED, ENDED, Connect, ask, backend_of, without_deltas

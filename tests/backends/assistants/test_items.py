@@ -11,7 +11,8 @@ from assistant.backends.assistants.items import (
     transcript_of,
 )
 from assistant.events import RunCompleted, ToolResult
-from assistant.messages import Call, Message, Refusal, Text
+from assistant.messages import Message
+from assistant.parts import Call, Refusal, Text
 
 
 def item(role: str, *texts: str, run_id: str | None = None) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from assistant import Thread
 from assistant.backends.assistants.state import AssistantsState
 from assistant.backends.assistants.stream import RunProgress
 from assistant.events import RunCompleted, ToolCall, ToolResult
-from assistant.messages import Call, Message, Text
+from assistant.messages import Message
+from assistant.parts import Call, Text
 
 CALL = Call("c", "add", '{"a": 1}', 1, result=ToolResult("c", "2"))
 CALL_TEXT = '(Function add was called with {"a": 1} and gave: 2)'

@@ -23,7 +23,8 @@ from assistant.events import (
     ThreadOpened,
     Usage,
 )
-from assistant.messages import Message, Text
+from assistant.messages import Message
+from assistant.parts import Text
 from tests.backends.assistants.conftest import ENDED, Connect, ask, without_deltas
 from tests.servers.assistants import ASSISTANT, AssistantsServer, Run, tools_of
 from tests.servers.responses import Play, call, calls, error, message, reasoning, refusal, text

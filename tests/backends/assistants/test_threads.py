@@ -14,7 +14,8 @@ from assistant.events import (
     TextDelta,
     ToolResult,
 )
-from assistant.messages import Call, Message, Part, Text
+from assistant.messages import Message
+from assistant.parts import Call, Part, Text
 from assistant.storage.store import Store
 from tests.backends.assistants.conftest import ENDED, Connect, ask, backend_of, without_deltas
 from tests.conftest import add

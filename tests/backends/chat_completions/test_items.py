@@ -2,7 +2,8 @@
 
 from assistant.backends.chat_completions.items import chat_messages
 from assistant.events import RunCompleted, ToolResult
-from assistant.messages import Attachment, Call, Message, Text
+from assistant.messages import Message
+from assistant.parts import Attachment, Call, Text
 
 
 def test_every_call_is_followed_by_its_output() -> None:

@@ -3,7 +3,8 @@
 from assistant import Thread
 from assistant.backends.chat_completions.state import ChatState
 from assistant.events import RunCompleted
-from assistant.messages import Message, Text
+from assistant.messages import Message
+from assistant.parts import Text
 
 
 def thread_of(*questions: str) -> Thread:

@@ -14,7 +14,8 @@ from assistant.backends.responses import api
 from assistant.backends.responses import backend as responses
 from assistant.backends.responses.backend import Responses
 from assistant.events import RoundStarted, RunCompleted, RunFailed, RunStopped, TextDelta
-from assistant.messages import Call, Message, Reasoning, Text
+from assistant.messages import Message
+from assistant.parts import Call, Reasoning, Text
 from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
 from assistant.storage.serialization import message_as_json, message_from_json

@@ -15,7 +15,7 @@ from assistant.backends.responses import files as responses_files
 from assistant.backends.responses.backend import Responses
 from assistant.backends.responses.files import is_searchable
 from assistant.events import Event, HostedCall, Note, RunCompleted, RunFailed
-from assistant.messages import Attachment
+from assistant.parts import Attachment
 from assistant.settings import Settings
 from assistant.tools.hosted import parse_hosted_tools
 from assistant.uploads import attach

@@ -35,7 +35,8 @@ from assistant.events import (
     Usage,
     View,
 )
-from assistant.messages import Call, Message, Text
+from assistant.messages import Message
+from assistant.parts import Call, Text
 from assistant.settings import Settings
 from assistant.storage.json_export import export_json, import_json
 from assistant.storage.markdown_export import export_markdown
