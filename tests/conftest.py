@@ -28,7 +28,7 @@ __all__ = ["component_manifests", "create_assistant", "kind", "open_page"]  # fi
 
 
 def need(condition: object, what: str) -> None:
-    """Skip what cannot be tried on this machine; in CI that is a failure."""
+    """Skip a test that this machine cannot run; in CI that is a failure."""
     if not condition:
         if os.environ.get("ASSISTANT_TESTS_SKIP_NOTHING"):
             pytest.fail(f"{what} is missing, and nothing may be skipped here")
@@ -54,7 +54,7 @@ def server() -> Iterator[ModelServer]:
 
 @pytest.fixture
 def connect_to() -> Iterator[Connect]:
-    """Makes an assistant whose model is at an address: ``connect_to(server.url, add, max_rounds=2)``."""
+    """Create assistants for a server: ``connect_to(server.url, add, max_rounds=2)``."""
     with ExitStack() as clients:
 
         def connect_assistant(
@@ -70,7 +70,7 @@ def connect_to() -> Iterator[Connect]:
 
 @pytest.fixture(scope="session")
 def databases() -> Iterator[Callable[[], str]]:
-    """Makes an empty PostgreSQL database, and gives its URL."""
+    """Create empty PostgreSQL databases and return their URLs."""
     programs = postgresql.programs()
     need(programs, "Debian's postgresql")
     assert programs is not None
@@ -87,7 +87,7 @@ def databases() -> Iterator[Callable[[], str]]:
 
 @pytest.fixture(params=["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.exhaustive)])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database: every test that asks for it is run with each kind."""
+    """The URL of an empty database; each test runs with every kind of database."""
     if request.param == "PostgreSQL":
         return str(request.getfixturevalue("databases")())
     return f"sqlite:///{tmp_path}/threads.sqlite"

@@ -200,7 +200,7 @@ def test_an_unusable_database_is_named_without_its_password(
     ],
 )
 def test_a_remote_server_with_a_key_in_its_address_is_refused_without_the_key(address: str) -> None:
-    """For it is part of every request, and whoever sees the page can look at those."""
+    """The address is part of every request, and any user of the page can inspect those."""
     [problem] = setting_errors({"ASSISTANT_HOSTED_TOOLS": f"web_search, mcp:wiki={address}"})
     assert problem == (
         "ASSISTANT_HOSTED_TOOLS is invalid. The address of 'wiki' contains a user name, a password "

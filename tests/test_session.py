@@ -158,7 +158,7 @@ def test_a_waiting_message_returns_to_the_input_on_request_and_after_a_stop(
     gate.set()
 
 
-def test_files_cannot_wait_and_are_kept_with_the_text(server: ModelServer, open_chat: Open) -> None:
+def test_files_cannot_be_queued_and_stay_with_the_text(server: ModelServer, open_chat: Open) -> None:
     gate = threading.Event()
     play = text("One.", gate=gate, gate_after=3)
     server.plays(play)

@@ -167,7 +167,7 @@ def test_a_name_is_one_short_line_without_folders(path: str, name: str) -> None:
     assert base_name(path) == name
 
 
-# --- what each server is told ------------------------------------------------------------------------
+# --- what each server gets ---------------------------------------------------------------------------
 
 
 @pytest.fixture(params=KINDS)
@@ -392,7 +392,7 @@ def test_a_refusal_of_something_else_keeps_the_files(server: Any, assistant: Ass
     assert CAT.data in json.dumps(server.requests[-1])
 
 
-# --- what is kept ------------------------------------------------------------------------------------
+# --- storage -----------------------------------------------------------------------------------------
 
 
 def test_a_message_with_files_is_stored_unchanged(tmp_path: Path) -> None:

@@ -243,7 +243,7 @@ def test_an_imported_thread_belongs_to_the_importer(sign_in: SignIn) -> None:
     assert listed(sign_in(BOB)) == []
 
 
-def test_a_session_starts_anew_when_another_user_signs_in(server: ModelServer, sign_in: SignIn) -> None:
+def test_a_session_is_reset_when_another_user_signs_in(server: ModelServer, sign_in: SignIn) -> None:
     server.plays(text("A."))
     page = ask(sign_in(ADA), "Hush")
     page.user = BOB

@@ -69,7 +69,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 @pytest.fixture
 def create_assistant(kind: Kind, server: Any) -> Iterator[Callable[..., Assistant]]:
-    """Makes an assistant with a backend of its own, as another process would."""
+    """Create assistants, each with its own backend, as another process would."""
     clients: list[OpenAI] = []
 
     def make(*tools: Tool[..., Any]) -> Assistant:

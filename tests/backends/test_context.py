@@ -35,7 +35,7 @@ def talk(server: ModelServer, assistant: Assistant, turns: int) -> Thread:
 
 
 def last_input(server: ModelServer) -> list[str]:
-    """What the last request told the model, in short."""
+    """Return a short form of the history in the last request."""
     return [short(item) for item in server.requests[-1]["input"]]
 
 

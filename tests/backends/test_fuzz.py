@@ -156,7 +156,7 @@ def sensible(yielded: list[Event], response: CompletedResponse | None) -> None:
     for event in yielded:
         for value in astuple(event):
             if isinstance(value, str):
-                value.encode()  # it can be drawn, kept and sent
+                value.encode()  # it can be drawn, stored and sent
     for each in tool_calls:
         assert [type(value) for value in astuple(each)] == [str] * 4
     if response is None:

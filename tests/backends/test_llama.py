@@ -129,7 +129,7 @@ def results(events: list[Event]) -> list[ToolResult]:
 
 
 def sums(events: list[Event]) -> list[int]:
-    """How many tokens the server was told in each round, as it counted them itself."""
+    """Return the number of prompt tokens in each round, as counted by the server."""
     return [event.usage.input for event in events if isinstance(event, RoundEnded) and event.usage]
 
 

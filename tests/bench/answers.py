@@ -94,7 +94,7 @@ def mark(number: int) -> str:
 
 
 def answer(tokens: int, turn: int) -> list[str]:
-    """The tokens of an answer: as many as asked for, 20 at least."""
+    """Return the tokens of an answer: the requested number, at least 20."""
     return [first_word(turn), "\n\n", *middle(tokens - 4), "\n\n", last_word(turn)]
 
 

@@ -42,7 +42,7 @@ def main() -> None:
 
 
 async def _read(server: Process, threads: list[str]) -> None:
-    """Let somebody open each thread and say something in it, all at once."""
+    """Let a user open each thread and send a message, all at once."""
     async with asyncio.timeout(PATIENCE), AsyncExitStack() as lines:
         people = [await lines.enter_async_context(connected_user(server, next(numbers))) for _ in threads]
         for user, thread in zip(people, threads, strict=True):

@@ -168,7 +168,7 @@ def _event(kind: str, **fields: Any) -> bytes:
 
 
 def _wanted(content: Any) -> dict[str, int]:
-    """The numbers in a person's words."""
+    """Return the numbers in a prompt."""
     text = content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
     return {"tokens": 20} | {name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", text)}
 

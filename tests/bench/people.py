@@ -1,6 +1,6 @@
 """Many users on one server without browsers: clients that speak the protocol of Streamlit's page.
 
-They do what the page does in a chat: run the script once, submit the input as a widget, receive what is drawn,
+They do what the page does in a chat: run the script once, submit the input as a widget, receive elements,
 and rerun fragments at their interval. They search the received bytes for the expected words. A user who does
 not receive the last word makes the measurement fail.
 """
@@ -26,7 +26,7 @@ from tests.bench.servers import Process
 
 PATIENCE = 120.0
 ARRIVING = 5.0  # seconds from the first to the last who speaks
-HOST = "chat.example"  # they come from elsewhere, as people do
+HOST = "chat.example"  # a remote host, as for most users
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class User:
 
 
 def crowd(server: Process, turns: list[int], prompt: str, seconds: float, watching: bool = True) -> Crowd:
-    """Let so many people speak, one a moment after the other; with ``watching`` off they leave at once.
+    """Let a user per turn send the prompt, one shortly after the other; without ``watching`` they leave at once.
 
     The server's CPU is measured for so many seconds from the moment when all of them are being answered.
     """

@@ -81,7 +81,7 @@ def _short_turn(tab: Tab, app: Process) -> tuple[float, float, float]:
     return seen.last - seen.pressed, cpu(app.pid) - before, seen.renderer
 
 
-# --- many people --------------------------------------------------------------------------------------
+# --- many users ---------------------------------------------------------------------------------------
 
 
 def people(times: int, quick: bool) -> Iterator[Row]:
@@ -123,7 +123,7 @@ def people(times: int, quick: bool) -> Iterator[Row]:
 
 
 def _wait_for_ends(model: Model, turns: list[int], seconds: float) -> None:
-    """See that answers were read to their end although nobody watched."""
+    """Check that answers without followers were read to their end."""
     deadline = time.monotonic() + seconds + 10
     while not all(model.get(f"turns/{turn}").get("whole") for turn in turns):
         if time.monotonic() > deadline:

@@ -61,8 +61,8 @@ class Model(Process):
         return found
 
     def settings(self) -> dict[str, str]:
-        """What a program must be told to ask this server."""
-        # People come from elsewhere, and on a page that they reach a key needs a limit.
+        """Return the environment of a program that uses this server."""
+        # The users are remote, and a key on a public page needs a limit.
         limit = "1000000 messages/day"
         return {
             "OPENAI_BASE_URL": self.url,
@@ -81,7 +81,7 @@ def model_server() -> Iterator[Model]:
 
 @contextmanager
 def streamlit(app: Path, settings: dict[str, str]) -> Iterator[Process]:
-    """``streamlit run``, as a person runs it."""
+    """``streamlit run``, as a user runs it."""
     port = _free_port()
     command = ["-m", "streamlit", "run", str(app), "--server.headless=true", "--server.address=127.0.0.1"]
     command += [f"--server.port={port}", "--browser.gatherUsageStats=false"]
@@ -94,7 +94,7 @@ def streamlit(app: Path, settings: dict[str, str]) -> Iterator[Process]:
 
 @contextmanager
 def line(server: Process) -> Iterator[Process]:
-    """The server's address as a browser is given it, where what it is sent is counted; see ``line.py``."""
+    """The address for a browser, whose traffic is counted; see ``line.py``."""
     port = _free_port()
     command = ["-m", "tests.bench.line", str(port), str(server.port)]
     with _started(command, {}, lines=True) as (process, began):

@@ -14,7 +14,7 @@ from assistant.storage.store import Store
 from tests.bench.servers import Model
 
 MANY = 40
-"""More than the page's list shows before it is asked for more."""
+"""More threads than the page lists at first."""
 
 
 @contextmanager

@@ -67,7 +67,7 @@ def model(one_server: ModelServer) -> Iterator[ModelServer]:
 def serve(
     folder: Path, app: Path = ROOT / "streamlit_app.py", flags: Sequence[str] = (), **settings: str
 ) -> Iterator[str]:
-    """``streamlit run`` as a person runs it, with more flags; gives its address."""
+    """Start ``streamlit run`` as a user does, with more flags, and return its address."""
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     environment["ASSISTANT_DATABASE_URL"] = f"sqlite:///{folder}/threads.sqlite"
     command = [sys.executable, "-m", "streamlit", "run", str(app), "--server.port=0"]
@@ -542,7 +542,7 @@ def test_the_demo_searches_draws_and_asks_for_approval(browser: "Browser", demo_
     page.wait_for_selector(IDLE)
     page.get_by_role("button", name="Allow", exact=True).click()
     page.wait_for_selector(f"{MESSAGE} >> text=The library says")
-    assert [address for address in requested if "example.com" in address] == []  # nobody followed a link
+    assert [address for address in requested if "example.com" in address] == []  # no link was followed
     page.close()
 
 

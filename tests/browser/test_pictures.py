@@ -113,7 +113,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 class Looks:
-    """One thread, on a desk and on a phone; looked at in each of its states."""
+    """One thread on a wide screen and on a phone, captured in each of its states."""
 
     def __init__(self, browser: "Browser", address: str, folder: Path, locale: str) -> None:
         self.folder, self.language = folder, locale[:2]
@@ -259,7 +259,9 @@ def test_a_screen_reader_announces_progress_and_the_ending(
     announced = page.evaluate("heard")
     assert announced[-1] == "回答が終わりました。There are twelve."
     assert may_be[1] in announced
-    assert [each for each in announced[:-1] if each not in may_be] == []  # some are over too soon to be said
+    assert [
+        each for each in announced[:-1] if each not in may_be
+    ] == []  # some pass too quickly to be announced
     page.wait_for_selector(IDLE)
     tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
     [status] = [node for node in tree if node.get("role", {}).get("value") == "status"]

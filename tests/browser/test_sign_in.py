@@ -56,7 +56,7 @@ def app(tmp_path: Path) -> Iterator[App]:
 
 
 def sign_in(browser: "Browser", url: str, name: str) -> "Page":
-    """A browser of one's own, in which somebody has signed in."""
+    """Return the page of a new browser in which this user has signed in."""
     page = browser.new_context(viewport={"width": 1000, "height": 800}).new_page()
     page.set_default_timeout(20_000)
     page.goto(url)

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.exhaustive
 PATIENCE = 30.0
 """Seconds in which a process starts or answers, unless it is broken."""
 PROMPTLY = 5.0
-"""Seconds in which a process ends that was told to."""
+"""Seconds in which a stopped process must end."""
 
 Json = dict[str, Any]
 Start = Callable[..., subprocess.Popen[bytes]]
@@ -297,5 +297,5 @@ def test_a_function_that_never_returns_does_not_keep_the_page_from_ending(
     words = {"session_id": session["session_id"], "trigger": {"key": "prompt", "value": "Go"}}
     with page.asking("POST", "/_stcore/agent/interact", words):
         until((tmp_path / "started").exists, process, tmp_path / "log")
-    # The one who asked is gone: for an open request of this API, Streamlit's server waits half a minute.
+    # The client has disconnected: Streamlit's server would wait half a minute for an open request.
     assert interrupt(process, tmp_path / "log") == 0

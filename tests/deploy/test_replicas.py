@@ -170,7 +170,7 @@ def test_a_thread_continues_at_the_other_replica_when_one_is_killed(
 
     say(page, "And now?")
     wait_for(page, "Now comes")
-    with closing(Store(deployed.database)) as store:  # a text is kept every second while it is written
+    with closing(Store(deployed.database)) as store:  # a growing text is saved every second
         until(lambda: "Now comes" in str(store.load(thread.partition("=")[2])), "it is not kept")
     [used] = [each["value"] for each in context.cookies() if each["name"] == "replica"]
     deployed.replicas[used].send_signal(signal.SIGKILL)

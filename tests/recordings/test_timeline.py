@@ -166,7 +166,7 @@ def test_a_call_without_a_result_runs_until_the_end_of_the_recording() -> None:
     ]
 
 
-def test_a_clock_that_goes_back_stands_still() -> None:
+def test_times_never_go_back() -> None:
     recording = Recording(
         entries=[
             RequestEntry(1.0, 1, "POST", OPENAI, {}),

@@ -44,7 +44,7 @@ DENIED = "The user did not allow this call, so the function was not run."
 
 
 class Bookings:
-    """A function that asks first, and what it was called with."""
+    """A function that needs approval, and the arguments of its calls."""
 
     def __init__(self) -> None:
         self.booked: list[tuple[int, str]] = []
@@ -80,7 +80,7 @@ def sent_outputs(server: ModelServer) -> list[Any]:
 
 
 def pause(server: ModelServer, assistant: Assistant, *items: Any) -> Thread:
-    """A thread that waits for a decision on these calls."""
+    """Return a thread that waits for a decision on these calls."""
     server.plays(calls(*items))
     thread = Thread()
     assert list(assistant.run(thread, "Book"))[-1] == RunPaused()
@@ -136,7 +136,7 @@ def test_a_failed_round_does_not_pause(server: ModelServer, assistant: Assistant
     assert thread.open_calls() == []
 
 
-# --- a person decides -------------------------------------------------------------------------------
+# --- the user decides -------------------------------------------------------------------------------
 
 
 def test_an_approved_call_runs_and_the_same_answer_continues(

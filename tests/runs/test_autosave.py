@@ -155,7 +155,7 @@ def test_an_unreachable_database_is_not_tried_for_every_save(file: Path) -> None
     autosaver = Autosaver(f"sqlite:///{file.parent}/later/threads.sqlite")
     assert autosaver.store is None
     (file.parent / "later").mkdir()
-    assert autosaver.store is None, "it rests for a while"
+    assert autosaver.store is None, "it is not tried again for a while"
 
 
 def test_an_answer_arrives_although_nothing_can_be_saved(server: ModelServer, connect_to: Connect) -> None:

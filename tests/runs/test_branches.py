@@ -37,7 +37,7 @@ def answer(words: str) -> Message:
 
 
 def talk(*words: str) -> Thread:
-    """A thread in which these were said, by the person and the model in turn."""
+    """Return a thread with these messages of the user and the model in turn."""
     messages = [answer(each) if number % 2 else Message.from_user(each) for number, each in enumerate(words)]
     return Thread("conv_1", messages, {"notes": "first"})
 
@@ -118,7 +118,7 @@ def paths(thread: Thread) -> Iterator[Thread]:
 
 
 def deep(levels: int) -> Thread:
-    """A thread whose answers were asked for again from the last to the first: each branch holds one more."""
+    """Return a thread whose answers were regenerated from last to first: each branch contains another."""
     thread = talk(*map(str, range(levels)))
     for position in range(levels - 1, 0, -1):
         thread.branch(position)
@@ -176,7 +176,7 @@ def server(kind: Kind) -> Iterator[Any]:
 
 
 def memory(server: Any, thread: Thread) -> Any:
-    """All that the model was told for the thread's last answer, and what the server keeps of it."""
+    """Return what the server stores of the thread, or else the history in the last request."""
     servers = (state for states in thread.backend_state.values() for state in states.values())
     notes = {name: value for state in servers for name, value in state.items()}
     if notes.get("conversation"):
@@ -189,7 +189,7 @@ def memory(server: Any, thread: Thread) -> Any:
 
 
 def known_words(server: Any, thread: Thread) -> Words:
-    """The words of the form Q1 or A2b that the model knew of when it wrote its last answer."""
+    """Return the words like Q1 or A2b that the model knew when it wrote its last answer."""
     found = re.findall(r"\b[QA]\d\w*\b", json.dumps(memory(server, thread)))
     last = thread.messages[-1].text
     return found[:-1] if found[-1:] == [last] else found
@@ -302,7 +302,9 @@ def test_regenerating_a_failed_answer_keeps_its_text_as_a_branch(
     server.plays(text("A1b"))
     assert list(assistant.regenerate(thread, 1))[-1] == RunCompleted()
     assert (words(thread), known_words(server, thread)) == (["Q1", "A1b"], ["Q1"])
-    assert thread.branch_at(1) == ((1, 2) if how == "cut" else (0, 1)), "what said nothing leaves nothing"
+    assert thread.branch_at(1) == ((1, 2) if how == "cut" else (0, 1)), (
+        "an answer without output leaves no branch"
+    )
     if how == "cut":
         thread.switch(1, 0)
         server.refused.clear()
@@ -319,7 +321,7 @@ def test_only_messages_of_the_user_can_be_edited(position: int) -> None:
     assert (words(thread), thread.branches) == (["Q1", "A1"], {})
 
 
-# --- kept, and shared -----------------------------------------------------------------------------------
+# --- stored and shared ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -358,7 +360,7 @@ def test_branches_are_loaded_and_deleted_with_their_thread(store: Store, databas
     assert (stored.dirty_from, thread.dirty_from) == (None, None)
     stored.switch(0, 0)
     stored.switch(3, 0)
-    store.save(stored, len(stored.messages))  # what moved is kept all the same
+    store.save(stored, len(stored.messages))  # moved messages are saved too
     again = store.load("conv_1")
     assert again is not None
     assert (words(again), again.backend_state) == (["Q1", "A1", "Q2", "A2"], {"notes": "first"})

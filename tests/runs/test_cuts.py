@@ -80,7 +80,7 @@ def call_of(name: str) -> Any:
     return call("count", json.dumps({"name": name}))
 
 
-# What is kept late makes a difference only to somebody who comes back at once.
+# Late storage only matters to a message that follows at once.
 CASES = [
     (way, keeps)
     for way in get_args(Way)
@@ -88,7 +88,7 @@ CASES = [
     if keeps != "late" or way in ("close", "stop", "kill")
 ]
 
-# A connection lost before anything was said is asked again by itself, and that may succeed.
+# A connection lost before any output is retried automatically, and that may succeed.
 ENDINGS: dict[Way, Any] = {
     "close": RunFailed | RunCompleted,
     "reset": RunFailed | RunCompleted,
@@ -134,7 +134,7 @@ def test_a_thread_survives_a_cut_before_every_event(
         bench = Bench(server, autosaver, connect_to(server.url, count), impatient, way, ran)
         for position, events in enumerate([_length(play) for play in SCENARIOS[scenario]()]):
             for index in range(events):
-                plays = SCENARIOS[scenario]()  # anew, with ids of their own
+                plays = SCENARIOS[scenario]()  # new items with their own ids
                 how: Any = "silence" if way in ("stop", "kill") else way
                 cuts["tried"] += 1
                 bench.hold(plays[:position], replace(plays[position], cut=index, how=how, keeps=keeps))
@@ -202,13 +202,13 @@ class Bench:
         client_of(self.impatient).timeout = patience
         if self.way not in ("stop", "kill"):
             repeated = self.server.drop_script() == 0
-            assert not (repeated and _was_seen(cut)), "asked again although something had been said"
+            assert not (repeated and _was_seen(cut)), "retried although there was output"
         assert thread.messages == [Message.from_user("Go"), _folded(seen)], "(a) (d)"
         if self.way != "kill":
             assert isinstance(seen[-1], ENDINGS[self.way]), "(a)"
             assert self.load(thread).messages == thread.messages, "(d)"
             return thread
-        # What the store has is what a killed process leaves: all that had been said up to then.
+        # The store has what a killed process leaves: everything yielded up to then.
         assert dead.messages[0] == Message.from_user("Go"), "(a)"
         assert _is_beginning(dead.messages[1].parts, thread.messages[1].parts), "(a)"
         dead.messages[1].add(INTERRUPTED)
@@ -262,7 +262,7 @@ def _length(play: Play) -> int:
 
 
 def _names(plays: list[Play]) -> list[str]:
-    """What was asked to be counted in rounds that ended well."""
+    """Return what the calls of completed rounds were to count."""
     return [
         json.loads(item["arguments"])["name"]
         for play in plays

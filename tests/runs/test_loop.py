@@ -53,7 +53,7 @@ ENDED = RoundEnded("test-model", Usage(10, 2, 5, 1))
 
 
 def without_pieces(events: list[Event]) -> list[Event]:
-    """The events without the pieces in which arguments were written."""
+    """Return the events without the pieces of arguments."""
     return [event for event in events if not isinstance(event, ToolCallDelta)]
 
 
@@ -337,7 +337,7 @@ def test_a_thread_is_loaded_from_the_server_with_its_calls(server: ModelServer, 
     failed = thread.messages[1].calls[1].result
     assert failed is not None
     assert failed.outcome == "invalid"
-    # How a call failed and how long it took are not told to the server, so it cannot tell them back.
+    # The server does not know how a call failed or how long it took.
     known = [_as_recalled(message) for message in thread.messages]
     assert [recalled.id, recalled.messages] == [thread.id, known]
 
@@ -413,7 +413,7 @@ def test_calls_left_open_are_answered_before_anything_else_is_sent(
     run = assistant.run(thread, "Add")
     while next(run) != ENDED:
         pass
-    next(run)  # the result lands, and nobody tells the server
+    next(run)  # the result arrives, but is not sent to the server
     run.close()
     assert ask(assistant, "Never mind", thread)[-1] == RunCompleted()
     assert [item.get("output", item.get("content")) for item in server.requests[1]["input"]] == [
@@ -539,7 +539,7 @@ def test_a_run_stopped_while_it_waits_for_a_locked_conversation_sends_no_more_re
         time.sleep(0.001)
     run.stop()
     server.conversations[thread.id].locked = False
-    assert run.join(5), "the worker is still at it"
+    assert run.join(5), "the worker is still running"
     assert len(server.requests) == 2
 
 
@@ -600,4 +600,4 @@ def test_calls_with_the_same_id_get_different_ids_when_they_are_sent_again(
     ] == [("call_0", None), ("call_0", "one"), ("call_0_2", None), ("call_0_2", "two")]
     server.conversations.clear()
     assert ask(assistant, "Really?", thread)[-1] == RunCompleted()
-    assert len(server.refused) == 1, "only that the conversation is gone"
+    assert len(server.refused) == 1, "only the lost conversation"

@@ -19,7 +19,7 @@ def ended(how: Ending | None) -> Thread:
 
 
 def sent(queue: MessageQueue, thread: Thread) -> str:
-    """What is sent next; nothing, if nothing is due."""
+    """Return the message that is sent next, or ``""``."""
     messages: list[str] = []
     assert queue.send_next(thread, messages.append) is bool(messages)
     return "".join(messages)
@@ -130,7 +130,7 @@ def test_a_second_page_sends_nothing_while_the_first_one_sends() -> None:
     def start(text: str) -> None:
         starting.set()
         assert go_on.wait(10)
-        thread.messages.append(Message("assistant"))  # as a run does: nothing is due while it goes on
+        thread.messages.append(Message("assistant"))  # as a run does: nothing is sent while it continues
         done.append(text)
 
     first = threading.Thread(target=lambda: done.append(queue.send_next(thread, start)))

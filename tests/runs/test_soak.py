@@ -43,7 +43,7 @@ ENDINGS: dict[str, type[Ending]] = {
 
 
 class Obliging(ModelServer):
-    """Plays what the newest message asks for, whoever asks first."""
+    """Plays what the newest message asks for, whatever the order of requests."""
 
     def __enter__(self) -> "Obliging":
         super().__enter__()

@@ -106,7 +106,7 @@ def starting(
 
 
 def follow(run: LiveRun) -> list[Event]:
-    """Everything a follower gets, to the end."""
+    """Return all events that a follower gets."""
     return whole(event for batch in run.follow() for event in batch)
 
 
@@ -473,14 +473,14 @@ def test_an_ended_run_is_released() -> None:
     follow(run)
     settled()
     references = weakref.ref(run), weakref.ref(thread)
-    assert runs.get(Thread()) is None  # anybody's next look lets it go
+    assert runs.get(Thread()) is None  # any next lookup releases it
     del run, thread
     gc.collect()
     assert [ref() for ref in references] == [None, None]
     assert runs.find("t1") is None
 
 
-# --- one thread for everybody ----------------------------------------------------------------------------
+# --- one thread for all pages ----------------------------------------------------------------------------
 
 
 def test_a_thread_is_found_while_a_session_has_it_open() -> None:
@@ -512,7 +512,7 @@ def test_a_thread_registered_during_a_run_is_found_after_the_run() -> None:
     run, _, thread = starting(runs, [ThreadOpened("t1")])
     follow(run)
     assert runs.register(thread) is thread
-    assert runs.get(thread) is None  # lets go of the run
+    assert runs.get(thread) is None  # releases the run
     assert runs.find("t1") is thread
 
 
@@ -564,12 +564,12 @@ def test_a_call_reaches_followers_and_the_thread() -> None:
     )
 
 
-# --- a run that nobody follows ----------------------------------------------------------------------
+# --- a run without followers ------------------------------------------------------------------------
 
 
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets a run that nobody follows rest for longer than a test takes, as soon as it waits for text."""
+    """Make a run without followers pause for longer than a test takes as soon as it waits for text."""
     monkeypatch.setattr(worker, "IDLE_SECONDS", PATIENCE)
 
 
@@ -583,7 +583,7 @@ def test_a_run_without_followers_reads_less_often(
     while len(thread.messages) < 2 or not thread.messages[-1].text:
         threading.Event().wait(0.01)
     gathered = thread.messages[-1].text
-    threading.Event().wait(0.2)  # all is sent meanwhile
+    threading.Event().wait(0.2)  # everything is sent meanwhile
     assert (thread.messages[-1].text, run.ended) == (gathered, False)
     assert [event for batch in run.follow() for event in batch][-1] == RunCompleted()
     assert thread.messages[-1].text == "One two three four"
@@ -612,7 +612,7 @@ def test_a_run_is_stopped_while_it_pauses_reading(
         threading.Event().wait(0.01)
     run.stop()
     assert (run.ended, thread.messages[-1].ending) == (True, STOPPED)
-    assert run.join(PATIENCE / 2), "nor does its thread rest on"
+    assert run.join(PATIENCE / 2), "its thread does not pause any longer"
 
 
 @pytest.mark.usefixtures("alone")
@@ -626,9 +626,9 @@ def test_a_disconnected_follower_does_not_count_and_continues_on_reconnect(
     seen = threading.Event()
     following = run.follow(seen.is_set)
     while len(thread.messages) < 2 or not thread.messages[-1].text:
-        assert next(following) == [], "it gets control all the same"
+        assert next(following) == [], "it still gets control"
     text_then = thread.messages[-1].text
-    for _ in range(20):  # all is sent meanwhile
+    for _ in range(20):  # everything is sent meanwhile
         assert next(following) == []
     assert (thread.messages[-1].text, run.ended) == (text_then, False)
     seen.set()

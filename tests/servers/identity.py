@@ -18,7 +18,7 @@ CLIENT, SECRET = "the-page", "canary-of-the-provider"
 
 
 class IdentityServer:
-    """Signs in whoever is chosen of ``people``, claims by name; use it in a ``with`` block."""
+    """Signs in one of ``people``, a mapping of names to claims; use it in a ``with`` block."""
 
     def __init__(self, people: dict[str, dict[str, Any]]) -> None:
         self.people = people

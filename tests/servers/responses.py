@@ -33,7 +33,7 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{next(_number):06d}"
 
 
-# --- what a model says ------------------------------------------------------------------------------
+# --- the scripts -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -338,10 +338,10 @@ class ModelServer:
             self.end_script()
 
     def end_script(self) -> None:
-        """Fail if a play is left over, or if something was asked that no play was for."""
+        """Fail if a play is left over, or if a request had no play."""
         problems, self.problems = self.problems, []
         left, self._script = len(self._script), deque()
-        assert (problems, left) == ([], 0), f"{left} plays were not asked for; {problems}"
+        assert (problems, left) == ([], 0), f"{left} plays were not requested; {problems}"
 
     # What follows runs on the connections' threads.
 

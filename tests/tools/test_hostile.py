@@ -59,7 +59,7 @@ flowchart LR
 """
 """Text with everything that a page might interpret."""
 
-# --- what a function can be told ----------------------------------------------------------------------
+# --- hostile arguments --------------------------------------------------------------------------------
 
 HOSTILE: list[Any] = [
     "../../../../etc/passwd", "/etc/passwd", "file:///etc/passwd", "..\\..\\win.ini", "%", "{city}", "%s%n",
@@ -263,7 +263,7 @@ def test_an_output_is_shown_as_text_and_changes_nothing_else(
     for kind, words in drawn(page):
         plain = words.replace("\\", "")
         if EVIL in plain or "Out of its box" in plain or "A heading" in plain:
-            # A label names what the function was told: nothing is left in it that is Markdown's.
+            # A label contains arguments: no Markdown is left in it.
             assert kind in ("status", "expander"), (kind, words)
             for sign in ("![", "](", "<", "`", ":red[", ":material/", "$", "|", "http:"):
                 assert not _unescaped(sign, words), (sign, words)

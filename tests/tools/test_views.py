@@ -130,7 +130,7 @@ def test_the_model_reads_the_shape_and_first_rows_of_a_large_table() -> None:
     ]
 
 
-# --- what a person is shown of tables ---------------------------------------------------------------
+# --- tables on the page ------------------------------------------------------------------------------
 
 
 class Awkward:
@@ -184,7 +184,7 @@ def test_repeated_column_names_are_numbered_and_a_meaningful_index_is_a_column()
 
 
 @pytest.mark.exhaustive
-def test_a_large_table_is_cut_and_its_full_size_is_kept() -> None:
+def test_a_large_table_is_cut_and_its_full_size_is_stored() -> None:
     tall = table_of(pd.DataFrame({"n": np.arange(20_000)}))
     assert (len(tall["rows"]), tall["count"], tall["width"]) == (5_000, 20_000, 1)
     wide = table_of(pd.DataFrame(np.zeros((2, 3_000))))
@@ -287,7 +287,7 @@ def test_a_large_image_is_scaled_down_and_an_unusual_mode_is_converted() -> None
         assert (image.format, image.mode, image.size) == ("PNG", "RGB", (2_000, 500))
 
 
-# --- what is kept -----------------------------------------------------------------------------------
+# --- storage ----------------------------------------------------------------------------------------
 
 VIEWS = result_of(
     [

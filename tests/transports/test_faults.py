@@ -395,7 +395,7 @@ def test_faults_are_read_from_one_line() -> None:
     assert parse_faults("") == []
 
 
-def test_the_seed_picks_what_is_random() -> None:
+def test_random_faults_depend_on_the_seed_only() -> None:
     assert parse_faults("random, random, seed=7") == parse_faults("seed=7, random, random")
     assert len({fault.kind for seed in range(200) for fault in parse_faults(f"random, seed={seed}")}) == len(
         STREAM | FUNCTIONS
@@ -403,7 +403,7 @@ def test_the_seed_picks_what_is_random() -> None:
 
 
 @pytest.mark.parametrize("kind", STREAM | FUNCTIONS)
-def test_a_fault_says_what_it_does_and_is_read_as_it_is_written(kind: str) -> None:
+def test_a_fault_has_a_description_and_survives_parsing(kind: str) -> None:
     (fault,) = parse_faults(kind)
     assert parse_faults(str(fault)) == [fault]
     assert fault.describe().endswith(".")

@@ -129,7 +129,7 @@ def sent(page: AppTest) -> str:
 
 
 def shown(page: AppTest) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Each message on the page: who said it, and the elements in it with their texts, but not its tools."""
+    """Return each message on the page: its role, and its elements with their texts, without its tools."""
     return [
         (each.name, [seen(element) for element in walk(each) if not _is_tool(element)])
         for each in page.chat_message

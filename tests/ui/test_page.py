@@ -430,7 +430,7 @@ def test_the_partial_answer_of_a_killed_process_is_shown(
     )
     for worker in threading.enumerate():
         if worker.name == "run conv_1":
-            worker.join(5)  # no page waits until an answer is kept
+            worker.join(5)  # no page waits until an answer is saved
     stored = store.load("conv_1")
     assert stored is not None
     assert stored.messages[1].ending == INTERRUPTED

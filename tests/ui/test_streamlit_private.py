@@ -287,7 +287,9 @@ def test_a_running_fragment_can_see_that_a_rerun_of_it_waits(fragment_address: s
 # --- sessions and metrics -----------------------------------------------------------------------------
 
 
-def test_a_session_reruns_from_a_thread_until_its_browser_has_gone(address: str, folder: Path) -> None:
+def test_a_session_can_be_rerun_from_a_thread_until_its_browser_disconnects(
+    address: str, folder: Path
+) -> None:
     (folder / "gone").unlink(missing_ok=True)
     texts: list[str] = []
     expanders: list[Block] = []

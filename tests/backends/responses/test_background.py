@@ -76,7 +76,7 @@ def test_another_process_continues_a_running_answer(server: ModelServer, assista
     run = assistant.run(thread, "Count")
     while next(run) != TextDelta("One t"):
         pass
-    # That process is gone now, without a word to anybody; this one has nothing but the address.
+    # The first process died; the second one has only the thread's address.
     recalled = backend.load_thread(thread.id)
     assert recalled.is_unfinished
     assert [message.role for message in recalled.messages] == ["user", "assistant"]

@@ -34,7 +34,7 @@ Json = dict[str, Any]
 
 
 def read_all(*events: object) -> tuple[list[Event], CompletedResponse]:
-    """What a run says of a response's events, and the answer that is kept of them."""
+    """Return the run's events for these events of a response, and the stored answer."""
     reading, yielded = read(events), []
     while True:
         try:

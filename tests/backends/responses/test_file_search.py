@@ -36,7 +36,7 @@ class FileServer(ModelServer):
         self.created: list[str] = []  # every file and store, in order
         self.status = "completed"  # of each file in a store
         self.takes_files = True
-        self.looked = threading.Event()  # set when somebody looks whether a file can be searched
+        self.looked = threading.Event()  # set when the status of a file is requested
 
     def handler(self) -> type[Handler]:
         return FileHandler

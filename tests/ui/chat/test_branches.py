@@ -118,7 +118,7 @@ def test_an_edit_stays_while_another_answer_is_written_and_is_saved_afterwards(
         "An answer is still being written\\. Wait for it, or stop it\\."
     ]
     assert page.text_area(key="edit_text_0").value == "Q1b"
-    settled()  # the other answer is kept
+    settled()  # the other answer is saved
     press(page, "save_0")
     assert (shown_texts(page), versions(page)) == (["Q1b", "A1b"], ["2/2"])
 

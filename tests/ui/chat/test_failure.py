@@ -16,7 +16,7 @@ KEY = "sk-canary-0123456789"
 
 
 def fail(assistant: Assistant, thread: Thread) -> RunFailed:
-    """Run a message into an error, and see that the thread keeps the message and goes on after it."""
+    """Run a message into an error; check that the thread keeps the message and continues."""
     ending = list(assistant.run(thread, "Hello?"))[-1]
     assert isinstance(ending, RunFailed)
     assert thread.messages[0] == Message.from_user("Hello?")

@@ -112,7 +112,7 @@ def test_the_time_of_reasoning_belongs_to_the_newest(events: list[Event], parts:
     assert [(part.text, getattr(part, "seconds", None)) for part in blocks] == parts
 
 
-# --- kept with the thread ---------------------------------------------------------------------------
+# --- stored with the thread ---------------------------------------------------------------------------
 
 
 def test_statistics_and_feedback_are_stored() -> None:

@@ -317,7 +317,7 @@ def test_every_example_function_has_a_valid_form(name: str) -> None:
     assert not runner.button(key="runner_run").disabled
 
 
-# --- what is said about functions -------------------------------------------------------------------
+# --- schemas and warnings -------------------------------------------------------------------
 
 
 def test_the_schema_is_shown_as_it_is_sent_with_its_size() -> None:
