@@ -270,11 +270,6 @@ class ChatSession:
             prepare = self.assistant.resume if can_resume else self.assistant.mark_interrupted
             with suppress(ThreadBusy):
                 self._start(partial(prepare, self.thread))
-        returned = self.app.queue.clear_after_failure(self.thread)
-        if returned:
-            self.draft = Draft(
-                returned, N_("The answer did not finish. Your queued message is back in the input.")
-            )
 
     def changed_elsewhere(self) -> bool:
         """Return whether another process has saved more of the thread, or no longer answers it."""
@@ -310,6 +305,14 @@ class ChatSession:
             pass  # it keeps waiting
         except QuotaError as error:
             self._return_to_input(error, self.app.queue.clear(self.thread))
+
+    def return_queued(self) -> None:
+        """Return the waiting messages to the input if the answer they waited for was stopped or has failed."""
+        if self.live_run or self.runs_elsewhere:
+            return
+        if text := self.app.queue.clear_after_failure(self.thread):
+            reason = N_("The answer did not finish. Your queued message is back in the input.")
+            self.draft = Draft(text, reason)
 
     def unqueue(self, text: str) -> None:
         """Return a waiting message to the input."""

@@ -151,7 +151,7 @@ def test_a_waiting_message_returns_to_the_input_on_request_and_after_a_stop(
     assert (chat.take_draft(), chat.waiting) == (Draft("Second", ""), ["Third"])
     chat.stop()
     assert chat.history[-1].ending == STOPPED
-    chat.open()
+    chat.return_queued()
     draft = chat.take_draft()
     assert draft is not None
     assert (draft.text, chat.waiting, chat.take_draft()) == ("Third", [], None)

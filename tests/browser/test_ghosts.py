@@ -45,7 +45,7 @@ def test_the_buttons_of_an_answer_disappear_when_the_next_one_starts(
     assert page.get_by_role("button", name="Regenerate").count() == 1
     assert page.get_by_role("button", name="again").count() == 3
     page.locator("[data-testid=stFeedback] button").first.click()
-    page.wait_for_selector("[placeholder='Say why, if you like']")
+    page.wait_for_selector("[placeholder='Add a comment (optional)']")
     say(page, "Second")
     wait_for(page, "Two three")
     page.wait_for_selector(".st-key-stop button")

@@ -59,13 +59,13 @@ MAX_NAMED_CALLS = 3
 class AnswerPlace:
     """Where an answer is drawn.
 
-    ``position`` is that of its message in the thread. ``below`` returns the place below the answer, created when it
-    is first needed: most stored answers have nothing there. ``is_newest`` offers a retry after a failure.
+    ``position`` is that of its message in the thread. ``below`` is the place below its text, for a status or an error.
+    ``is_newest`` offers a retry after a failure.
     """
 
     session: ChatSession
     position: int
-    below: Callable[[], DeltaGenerator]
+    below: DeltaGenerator
     is_newest: bool = True
 
 
@@ -231,11 +231,11 @@ class _AnswerView:
         self._drawn_status = self._status, share
         text = f":shimmer[{escape_markdown(self._status)} …]"
         if share is not None:
-            self._place.below().progress(share, text)
+            self._place.below.progress(share, text)
         elif self._status:
-            self._place.below().markdown(text)
+            self._place.below.markdown(text)
         else:
-            self._place.below().empty()
+            self._place.below.empty()
 
     def _call(self, call_id: str, name: str, arguments: str = "") -> ToolCallView:
         if call_id not in self._calls:
@@ -290,11 +290,11 @@ class _AnswerView:
         self._status = ""
         if text:
             self._drawn_status = "", None
-            self._place.below().caption(text)
+            self._place.below.caption(text)
 
     def _draw_failure(self, failure: RunFailed) -> None:
         self._drawn_status = "", None
-        with self._place.below().container():
+        with self._place.below.container():
             draw_failure(failure, self._place.session.retry if self._place.is_newest else None)
 
     def _draw_reasoning(self, text: str) -> None:

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -21,10 +20,8 @@ from assistant.session import ChatSession
 from assistant.ui import keys
 from assistant.ui.chat.answer import AnswerPlace, answer_chunks
 from assistant.ui.chat.approval import draw_approval
-from assistant.ui.chat.branches import draw_branches
 from assistant.ui.chat.examples import draw_examples
-from assistant.ui.chat.footer import draw_footer
-from assistant.ui.chat.message import draw_message
+from assistant.ui.chat.message import answer_places, draw_message
 from assistant.ui.chat.queue import draw_queue
 from assistant.ui.chat.rerun_tool import draw_rerun_tool
 from assistant.ui.composer.message_input import draw_composer, draw_unsent
@@ -102,6 +99,7 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
     if session.page_outdated:
         session.page_outdated = False
         st.rerun()
+    session.return_queued()
     with st.bottom:  # just above the input
         notices, controls, tools = st.container(), st.empty(), st.container()
         text, attachments = draw_composer(session)
@@ -130,10 +128,11 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
         with controls.container(gap="xxsmall"):
             draw_queue(session)
             if run:
-                _draw_stop(session, keys.STOP)
+                _draw_stop(session, keys.STOP, shortcut="Esc")
     drawn = state_of(DrawnMessages)
     messages = list(session.history[session.boundary : run.position + 1 if run else None])
     area, drawn.recent = _area(drawn.recent, messages), messages
+    end = st.empty()
     with area:
         for position in range(session.boundary, run.position if run else len(session.history)):
             draw_message(session, position)
@@ -147,7 +146,7 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
         _wait_for_other_process(session)
     if session.waiting and not (session.thread.is_paused or session.runs_elsewhere or session.live_run):
         rerun_fragment()
-    with st.container():
+    with end.container():
         _draw_end(session)
 
 
@@ -172,9 +171,9 @@ def _is_outside_outdated(session: ChatSession) -> bool:
     return session.outside != session.current_outside or drawn > MAX_FRAGMENT_MESSAGES
 
 
-def _draw_stop(session: ChatSession, key: str) -> None:
+def _draw_stop(session: ChatSession, key: str, shortcut: str | None = None) -> None:
     icon = ":material/stop_circle:"
-    st.button(_("Stop"), key=key, icon=icon, shortcut="Esc", on_click=session.stop)
+    st.button(_("Stop"), key=key, icon=icon, shortcut=shortcut, on_click=session.stop)
 
 
 @st.fragment(run_every=1.0)
@@ -204,19 +203,16 @@ def _follow(session: ChatSession, run: LiveRun, watch: Watch | None) -> bool:
             run.stop()
             rerun_session(session_id)
 
-    place = st.chat_message("assistant")
-    below = cache(place.empty)
+    content, below, draw_end = answer_places()
     try:
-        with place.container():
+        with content:
             answer = AnswerPlace(session, run.position, below)
             batches = _interruptible(run.follow(connected), watch or end_text_block)
             st.write_stream(Chunks(answer_chunks(batches, answer)))
         if not run.ended:
             return False
         announce_ending(run.message)
-        with place:
-            draw_footer(session, run.position)
-            draw_branches(session, run.position)
+        draw_end(session, run.position)
         return True
     except BaseException:  # Streamlit ends a script with an exception that is not an ``Exception``
         timer = threading.Timer(GRACE_SECONDS, stop_if_left)

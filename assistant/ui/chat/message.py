@@ -1,6 +1,6 @@
 """One stored message: the user's text with its editor, or an answer with its footer."""
 
-from functools import cache
+from collections.abc import Callable
 from itertools import groupby
 
 import streamlit as st
@@ -15,12 +15,11 @@ from assistant.ui.composer.attachments import draw_attachments
 
 def draw_message(session: ChatSession, position: int) -> None:
     """Draw the message at this position of the open thread."""
-    place = st.chat_message(session.history[position].role)
     if session.history[position].role == "user":
-        with place:
+        with st.chat_message("user"):
             _draw_user_message(session, position)
     else:
-        _draw_answer(place, session, position)
+        _draw_answer(session, position)
 
 
 def _draw_user_message(session: ChatSession, position: int) -> None:
@@ -37,11 +36,10 @@ def _draw_user_message(session: ChatSession, position: int) -> None:
     draw_branches(session, position)
 
 
-def _draw_answer(place: DeltaGenerator, session: ChatSession, position: int) -> None:
-    is_newest = position == len(session.history) - 1
-    below = cache(place.empty)
-    answer_place = AnswerPlace(session, position, below, is_newest)
-    with place.container():
+def _draw_answer(session: ChatSession, position: int) -> None:
+    content, below, draw_end = answer_places()
+    answer_place = AnswerPlace(session, position, below, is_newest=position == len(session.history) - 1)
+    with content:
         chunks = answer_chunks([list(session.history[position].events())], answer_place)
         for is_text, group in groupby(chunks, lambda chunk: isinstance(chunk, str)):
             if is_text:  # the pieces of one block
@@ -50,8 +48,20 @@ def _draw_answer(place: DeltaGenerator, session: ChatSession, position: int) -> 
             for chunk in group:
                 if not isinstance(chunk, str):
                     chunk()
-    with place:
-        if is_newest:
-            below()  # as after a live answer, so that the buttons stay in their place
-        draw_footer(session, position)
-        draw_branches(session, position)
+    draw_end(session, position)
+
+
+def answer_places() -> tuple[DeltaGenerator, DeltaGenerator, Callable[[ChatSession, int], None]]:
+    """Draw the places of an answer: its content, what stands below it, and its end with footer and branches.
+
+    They are the same for a stored and a live answer, and the last two are emptied: nothing of an earlier drawing stays.
+    """
+    place = st.chat_message("assistant")
+    content, below, end = place.container(), place.empty(), place.empty()
+
+    def draw_end(session: ChatSession, position: int) -> None:
+        with end.container():
+            draw_footer(session, position)
+            draw_branches(session, position)
+
+    return content, below, draw_end
