@@ -31,6 +31,7 @@ MAX_BACKENDS = 8
 """Maximum number of shared backends; each has a client and a pool of connections."""
 
 FREEZE_SECONDS = 60.0
+"""Minimum interval between two calls of ``gc.freeze``."""
 
 
 class Application:

@@ -98,7 +98,7 @@ STREAM = {
 FUNCTIONS = {
     "function.raise": _Kind(
         N_("{name} raises an exception."),
-        N_("The model reads that the function failed, without the exception's text, and the answer goes on."),
+        N_("The model reads that the function failed, without the exception's text, and the answer continues."),
     ),
     "function.delay": _Kind(
         N_("{name} takes {at} seconds longer."),
@@ -109,11 +109,11 @@ FUNCTIONS = {
     ),
     "function.never": _Kind(
         N_("{name} never returns."),
-        N_("After the time limit the call is abandoned; the model reads so, and the answer goes on."),
+        N_("After the time limit the call is abandoned. The model is informed, and the answer continues."),
     ),
     "function.type": _Kind(
         N_("{name} returns something that is not JSON."),
-        N_("The model reads it as text, and the answer goes on."),
+        N_("The model reads it as text, and the answer continues."),
     ),
     "function.huge": _Kind(
         N_("{name} returns {at} characters."),

@@ -67,7 +67,7 @@ LETTERS = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 WITHOUT_LETTERS = {
     "the Responses API",
     ", ",
-    "{doing}: {how_far}",
+    "{status}: {progress}",
     "{count} ms",
     "{model} over {protocol}",
     "{model} at {address}",

@@ -14,7 +14,7 @@ from assistant.locale import N_, N_plural, Sentence, UserText, translate
 from assistant.locale.sentences import MAX_NESTING, MAX_SENTENCE_CHARS
 
 BUSY = N_("{host} failed. Try again in a moment. It says: {message}", host="localhost", message="no {0}")
-NESTED = N_("{doing}: {how_far}", doing=N_("Running {function}", function="f"), how_far=N_("seconds"))
+NESTED = N_("{status}: {progress}", status=N_("Running {function}", function="f"), progress=N_("seconds"))
 ADAPTER: TypeAdapter[str] = TypeAdapter(UserText)
 
 
@@ -96,8 +96,8 @@ STORED = [
         {
             "template": NESTED.template,
             "params": {
-                "doing": {"template": "Running {function}", "params": {"function": "f"}},
-                "how_far": {"template": "seconds"},
+                "status": {"template": "Running {function}", "params": {"function": "f"}},
+                "progress": {"template": "seconds"},
             },
         },
     ),

@@ -274,7 +274,7 @@ class _AnswerView:
         for call_id, text in list(self._running.items())[:MAX_NAMED_CALLS]:
             progress = self._progress.get(call_id)
             if progress and progress.text:
-                text = _("{doing}: {how_far}", doing=text, how_far=progress.text)
+                text = _("{status}: {progress}", status=text, progress=progress.text)
             texts.append(text)
             if len(self._running) == 1 and progress:
                 self._share = progress.share
