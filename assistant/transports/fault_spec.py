@@ -98,7 +98,9 @@ STREAM = {
 FUNCTIONS = {
     "function.raise": _Kind(
         N_("{name} raises an exception."),
-        N_("The model reads that the function failed, without the exception's text, and the answer continues."),
+        N_(
+            "The model reads that the function failed, without the exception's text, and the answer continues."
+        ),
     ),
     "function.delay": _Kind(
         N_("{name} takes {at} seconds longer."),
