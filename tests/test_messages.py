@@ -328,7 +328,7 @@ def test_a_new_thread_is_empty() -> None:
 
 
 def _interrupted() -> Thread:
-    """A thread with an answered and an open call in one answer, a draft and an open call in the next."""
+    """Return a thread with an answered and an open call, then a draft and an open call in the next answer."""
     first = fold([RoundStarted(1), CALL, ToolCall("c2", "find", "{}"), RoundEnded(), RESULT, ENDINGS[2]])
     second = fold([RoundStarted(1), ToolCall("c3", "look", ""), ToolCallDelta("c4", "look", "{"), ENDINGS[3]])
     return Thread("t1", [Message.from_user("Hi"), first, Message.from_user("Go on"), second])

@@ -28,7 +28,7 @@ SECONDS = 10.0
 
 @pytest.fixture
 def open_chat(server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
-    """Opens chats of one process, connected to the model server, with more settings if given."""
+    """Open chats of one process that are connected to the model server."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OPENAI_BASE_URL", server.url)
@@ -48,7 +48,7 @@ def open_chat(server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def finished(chat: ChatSession) -> ChatSession:
-    """The chat when its answer has ended and is saved."""
+    """Return the chat when its answer has ended and is saved."""
     if run := chat.live_run:
         assert run.join(SECONDS)
     return chat

@@ -198,7 +198,7 @@ def notes(events: list[Event]) -> list[str]:
 
 
 def checked(kind: Any, values: list[Json]) -> list[Json]:
-    """The same values; they are what the SDK's types say."""
+    """Return the values after checking them against the SDK's types."""
     for value in values:
         TypeAdapter(kind).validate_python(value)
     return values

@@ -163,7 +163,7 @@ def sign_in(open_page: Open, server: ModelServer) -> SignIn:
 
 
 def is_new(page: AppTest) -> bool:
-    """Whether the page says that there is no such thread, and shows a new one."""
+    """Return whether the page says that the thread does not exist, and shows a new one."""
     assert not page.exception
     assert "Hush" not in sent(page)
     for each in page.button:  # nor is there anything to do with it

@@ -195,7 +195,7 @@ def test_only_local_requests_use_the_owners_key(
     )
 
     def uses_owner_key(**headers: str) -> bool:
-        """Whether the owner's key would be used for who asks so."""
+        """Return whether a request like this would use the owner's key."""
         with closing(HTTPConnection(host, port, timeout=20)) as connection:
             all_headers = {"content-type": "application/json"} | headers
             connection.request("POST", "/_stcore/agent/interact", "{}", all_headers)

@@ -36,7 +36,7 @@ def reserve(
 
 
 def totals(database: Database, period: Period, moment: float, user_id: str = EVERYONE) -> UsageTotals:
-    """What is counted of a user in the period of this moment."""
+    """Return the usage of a user in the current period."""
     columns = sql.select(USAGE.c.messages, USAGE.c.tokens, USAGE.c.dollars)
     where = (USAGE.c.user_id == user_id) & (USAGE.c.period == period_key(period, moment))
     with database.reading() as connection:

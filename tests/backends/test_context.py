@@ -26,7 +26,7 @@ REFUSALS = [
 
 
 def talk(server: ModelServer, assistant: Assistant, turns: int) -> Thread:
-    """A conversation of so many turns, each with a call."""
+    """Return a conversation of this many turns, each with a call."""
     thread = Thread()
     for number in range(turns):
         server.plays(calls(reasoning("Hm."), call("add", a=number, b=1)), text(f"Sum {number}."))

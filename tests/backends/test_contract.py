@@ -280,7 +280,7 @@ def test_a_stored_thread_continues_in_another_process(
 
 
 def pause(server: Any, assistant: Assistant) -> Thread:
-    """A thread that waits for decisions on three of four calls."""
+    """Return a thread that waits for decisions on three of four calls."""
     DOUBLED.clear()
     server.plays(calls(call("add", a=1, b=2), *(call("double", number=each) for each in (1, 2, 3))))
     thread = Thread()
@@ -380,7 +380,7 @@ def test_a_thread_of_another_backend_continues(server: Any, assistant: Assistant
 
 @pytest.fixture
 def impatient(assistant: Assistant) -> None:
-    """A lost connection is not tried again."""
+    """Do not retry a lost connection."""
     client_of(assistant).max_retries = 0
 
 

@@ -83,7 +83,7 @@ def test_an_unreachable_server_leaves_the_protocol_open() -> None:
 
 @contextmanager
 def answering(status: int, body: Json | bytes, kind: str = "application/json") -> Iterator[str]:
-    """A server that gives every request the same answer."""
+    """Yield a server that gives every request the same answer."""
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: Any) -> None:

@@ -96,7 +96,7 @@ anything = st.recursive(
 
 @st.composite
 def distorted(draw: st.DrawFn) -> list[Any]:
-    """A real response's events, with a few things wrong."""
+    """Generate a real response's events with a few errors."""
     events: list[Any] = deepcopy(draw(st.sampled_from(REAL)))
     for _ in range(draw(st.integers(1, 6))):
         at = draw(st.integers(0, max(0, len(events) - 1)))
@@ -124,7 +124,7 @@ def distorted(draw: st.DrawFn) -> list[Any]:
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Every place inside a value that something can be put into."""
+    """Return every place inside a value where another value can be put."""
     inside: Any = (
         value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else [])
     )
@@ -137,7 +137,7 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def read_all(events: list[Any]) -> tuple[list[Event], CompletedResponse | None]:
-    """What the reader says, and the answer if the response ended well; it may raise its own errors only."""
+    """Return the reader's events, and the answer if the response ended well, or raise our own errors."""
     yielded: list[Event] = []
     reading = read(iter(events))
     try:
@@ -150,7 +150,7 @@ def read_all(events: list[Any]) -> tuple[list[Event], CompletedResponse | None]:
 
 
 def sensible(yielded: list[Event], response: CompletedResponse | None) -> None:
-    """What is true of everything that the reader says."""
+    """Assert what holds for all events of the reader."""
     ended = [event for event in yielded if isinstance(event, RoundEnded)]
     tool_calls = [event for event in yielded if isinstance(event, ToolCall)]
     for event in yielded:
@@ -208,7 +208,7 @@ def test_the_text_is_its_joined_deltas(events: list[Any]) -> None:
 
 
 def _deltas(events: list[Any]) -> list[str]:
-    """The deltas of text before the response's end."""
+    """Return the deltas of text before the response's end."""
     found = []
     for event in events:
         kind = event.get("type") if isinstance(event, dict) else None
@@ -247,7 +247,7 @@ NOISE = [
 
 @st.composite
 def streams(draw: st.DrawFn) -> tuple[bytes, ...]:
-    """The bytes of a stream that some server sends, in the pieces in which they arrive."""
+    """Generate the bytes of a stream in the pieces in which they arrive."""
     end = draw(st.sampled_from([b"\n", b"\n", b"\r\n", b"\r"]))
     named = draw(st.booleans())
     lines = []
@@ -266,7 +266,7 @@ def streams(draw: st.DrawFn) -> tuple[bytes, ...]:
 
 
 class Babbler(ModelServer):
-    """Sends a stream once, says "Fine." ever after, and refuses nothing."""
+    """Sends a stream once, then always "Fine.", and refuses nothing."""
 
     first: Play | None = None
 

@@ -79,7 +79,7 @@ def forgetful(weights: Path) -> Iterator[str]:
 
 @pytest.fixture(params=["responses", "chat"])
 def connect_to(request: pytest.FixtureRequest) -> Iterator[Connect]:
-    """Makes an assistant whose model is at an address, with each of the protocols the server speaks."""
+    """Create assistants for a server with each of the protocols it speaks."""
     with ExitStack() as clients:
 
         def connected(url: str) -> Assistant:
@@ -94,7 +94,7 @@ def connect_to(request: pytest.FixtureRequest) -> Iterator[Connect]:
 
 
 def with_sums(first: str = '{"a": 30, "b": 12}') -> Thread:
-    """A conversation with another server, in which sums were left to the function; ``first``: its first
+    """Return a conversation with another server, in which the function did the sums; ``first`` is its first
     call's arguments.
     """
     thread = Thread("thread_kept")
@@ -116,7 +116,7 @@ def with_sums(first: str = '{"a": 30, "b": 12}') -> Thread:
 
 
 def kinds(events: list[Event]) -> list[str]:
-    """The kinds of events, each run of one kind once."""
+    """Return the kinds of events without repetitions."""
     return [kind for kind, _ in groupby(type(event).__name__ for event in events)]
 
 
@@ -134,7 +134,7 @@ def sums(events: list[Event]) -> list[int]:
 
 
 def is_done_or_at_its_limit(event: Event) -> bool:
-    """The server tells by Chat Completions alone that it came to its limit."""
+    """Return whether the answer ended in an expected way; only Chat Completions reports the limit."""
     return event == RunCompleted() or (isinstance(event, RunStopped) and event.reason == "max_output_tokens")
 
 

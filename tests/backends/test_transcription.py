@@ -48,7 +48,7 @@ def voice(server: TranscriptionServer) -> Voice:
 
 
 def parts(body: bytes) -> dict[str, bytes]:
-    """The fields of a form (RFC 7578)."""
+    """Return the fields of a form (RFC 7578)."""
     boundary = body.split(b"\r\n", 1)[0]
     found = {}
     for part in body.split(boundary)[1:-1]:
@@ -135,7 +135,7 @@ def test_voice_input_is_offered_only_with_a_transcription_model() -> None:
 
 
 def page() -> None:
-    """As the page has it, but that the browser's part is put into the session by a test."""
+    """Draw the input as the page does; a test puts the browser's part into the session."""
     import io
 
     import streamlit as st

@@ -79,17 +79,17 @@ _FILLING = ["and", "then", "it", "goes", "on", "in", "the", "same", "way", "as",
 
 
 def first_word(turn: int) -> str:
-    """The word that the answer of this turn begins with."""
+    """Return the word that the answer of this turn begins with."""
     return f"alpha{turn}x"
 
 
 def last_word(turn: int) -> str:
-    """The word that the answer of this turn ends with."""
+    """Return the word that the answer of this turn ends with."""
     return f"omega{turn}x"
 
 
 def mark(number: int) -> str:
-    """The word by this number in the middle of every answer."""
+    """Return the word by this number in the middle of every answer."""
     return f"mark{number:04d}"
 
 
@@ -100,7 +100,7 @@ def answer(tokens: int, turn: int) -> list[str]:
 
 @cache
 def middle(tokens: int) -> tuple[str, ...]:
-    """What stands between the first and the last word: whole sections, then plain words up to the number."""
+    """Return the text between the first and the last word: whole sections, then plain words."""
     tokens_so_far: list[str] = []
     for number, section in zip(count(1), cycle(_SECTIONS)):
         new = _TOKEN.findall(section.replace("{n}", str(number)))
@@ -113,7 +113,7 @@ def middle(tokens: int) -> tuple[str, ...]:
 
 
 def _marked(tokens: list[str]) -> Iterator[str]:
-    """The same with marks in between, at least ``MARK_EVERY`` tokens apart."""
+    """Return the tokens with marks in between, at least ``MARK_EVERY`` tokens apart."""
     marks, since = count(1), 0
     for token in tokens:
         yield token

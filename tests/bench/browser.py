@@ -26,7 +26,7 @@ FLAGS += ["--disable-background-networking", "--disable-component-update"]
 
 
 def chromium() -> str:
-    """Where Debian's Chromium is."""
+    """Return the path of Debian's Chromium."""
     found = shutil.which("chromium")
     if found is None:
         raise SystemExit("The benchmark needs Debian's chromium: apt-get install chromium fonts-noto-cjk")
@@ -99,7 +99,7 @@ class Tab:
         )
 
     def weight(self) -> tuple[float, int]:
-        """Megabytes of JavaScript's heap, and the number of nodes of the document."""
+        """Return the megabytes of JavaScript's heap and the number of DOM nodes."""
         session = self._context.new_cdp_session(self._page)
         session.send("HeapProfiler.collectGarbage")
         heap = session.send("Runtime.getHeapUsage")["usedSize"] / 1e6
@@ -115,7 +115,7 @@ class Tab:
         return int(self._page.evaluate("probe.received"))
 
     def _clock(self) -> float:
-        """What must be added to the page's clock; wrong by less than half of the quickest round trip."""
+        """Return the offset of the page's clock; its error is less than half of the fastest round trip."""
         trips: list[tuple[float, float]] = []
         for _ in range(9):
             before = time.monotonic()

@@ -25,7 +25,7 @@ others: list[float] = []
 
 
 def quietly(what: str, measure: Callable[[], T]) -> T:
-    """What ``measure`` gives, on a machine as quiet as it becomes within some seconds."""
+    """Return the result of ``measure`` on a machine as quiet as it gets within some seconds."""
     tries: list[tuple[float, T]] = []
     while len(tries) < 2:
         _wait_until_quiet()
@@ -51,13 +51,13 @@ def _wait_until_quiet() -> None:
 
 
 def _busy() -> float:
-    """Seconds of CPU that the whole machine has used."""
+    """Return the seconds of CPU that the whole machine has used."""
     user, nice, system, _idle, _wait, irq, soft = Path("/proc/stat").read_text().split()[1:8]
     return sum(map(int, (user, nice, system, irq, soft))) / _TICK
 
 
 def cpu(pid: int) -> float:
-    """Seconds of CPU that a process and all below it have used."""
+    """Return the seconds of CPU that a process and its descendants have used."""
     parents: dict[int, int] = {}
     used: dict[int, int] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
@@ -72,14 +72,14 @@ def cpu(pid: int) -> float:
 
 
 def memory(pid: int, field: str = "VmRSS") -> float:
-    """Megabytes (of 1,000,000 bytes) of memory that a process has now, or, as ``VmHWM``, has had at most."""
+    """Return a process's memory in megabytes (of 1,000,000 bytes): now, or its maximum with ``VmHWM``."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     values = dict(line.split(":", 1) for line in lines if ":" in line)
     return int(values[field].split()[0]) * 1024 / 1e6
 
 
 def describe(chromium: str) -> str:
-    """The machine, what runs on it, and the day."""
+    """Return a description of the machine, its software and the date."""
     about = Path("/proc/cpuinfo").read_text()
     models = [line.split(":")[1].strip() for line in about.splitlines() if line.startswith("model name")]
     browser = subprocess.run([chromium, "--version"], capture_output=True, text=True, check=True).stdout

@@ -33,7 +33,7 @@ _turns: dict[int, Json] = {}
 
 
 async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer one client's requests, one after the other, until it is gone."""
+    """Answer one client's requests, one after the other, until it disconnects."""
     with suppress(ConnectionError, asyncio.IncompleteReadError):
         while True:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -53,7 +53,7 @@ async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
 
 
 def _plain(method: str, path: list[str], request: Json) -> tuple[int, Json]:
-    """What is no stream: a status and a body."""
+    """Send a status and a body instead of a stream."""
     match method, path:
         case "POST", ["conversations"]:
             name = _name("conv")
@@ -99,7 +99,7 @@ async def _respond(request: Json, writer: asyncio.StreamWriter) -> None:
 
 
 async def _saying(wanted: dict[str, int], turn: Json) -> AsyncIterator[bytes]:
-    """The events of an answer, each at its moment; ``turn`` notes when that was."""
+    """Yield the events of an answer, each at its time; ``turn`` records these times."""
     tokens, number, rate = wanted["tokens"], wanted.get("turn", 0), wanted.get("rate", 0)
     message = _message("".join(answer(tokens, number)))
     begin, end = (_delta(word(number), 0) for word in (first_word, last_word))
@@ -128,7 +128,7 @@ _AT: Json = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
 
 @cache
 def _deltas(tokens: int) -> list[tuple[bytes, str]]:
-    """The events of all tokens but the first and the last, each with the mark that it is, if it is one."""
+    """Return the events of all tokens but the first and the last, each with its mark, if it is one."""
     texts = ["\n\n", *middle(tokens - 4), "\n\n"]
     marks = {f" {mark(number)}" for number in range(1, tokens)}
     return [(_delta(text, index), text.strip() * (text in marks)) for index, text in enumerate(texts)]
@@ -147,7 +147,7 @@ def _delta(text: str, index: int) -> bytes:
 
 
 def _asking(calls: list[Json]) -> list[bytes]:
-    """The events of function calls."""
+    """Return the events of function calls."""
     events = []
     for index, call in enumerate(calls):
         at = {"item_id": call["id"], "output_index": index}
@@ -161,7 +161,7 @@ def _asking(calls: list[Json]) -> list[bytes]:
 
 
 def _event(kind: str, **fields: Any) -> bytes:
-    """One server-sent event, as a chunk of the body."""
+    """Return a server-sent event as a chunk of the body."""
     data = json.dumps({"type": kind, **fields}, ensure_ascii=False, separators=(",", ":"))
     sent = f"event: {kind}\ndata: {data}\n\n".encode()
     return f"{len(sent):x}\r\n".encode() + sent + b"\r\n"

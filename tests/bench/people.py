@@ -31,14 +31,14 @@ HOST = "chat.example"  # a remote host, as for most users
 
 @dataclass(frozen=True)
 class Crowd:
-    """What came of it: when each turn's marks were received, and the cores used while all were streaming."""
+    """When each turn's marks were received, and the cores used while all answers were streaming."""
 
     received: dict[int, dict[str, float]]
     cores: float
 
 
 class User:
-    """One browser's end of the line."""
+    """The connection of one browser."""
 
     def __init__(self, socket: ClientConnection, turn: int) -> None:
         self.turn = turn
@@ -49,7 +49,7 @@ class User:
         self._again: dict[str, asyncio.Task[None]] = {}  # by fragment
 
     async def run(self, widgets: list[WidgetState] | None = None, fragment: str = "") -> None:
-        """Have the script, or a fragment of it, run."""
+        """Run the script or one of its fragments."""
         state = ClientState(
             query_string=self._query,
             page_script_hash=self._page,
@@ -65,7 +65,7 @@ class User:
         await self.run([WidgetState(id=self._input, chat_input_value=value)])
 
     async def listen(self) -> None:
-        """Receive until the line is cut."""
+        """Receive messages until the connection is closed."""
         with suppress(ConnectionClosed):
             async for data in self._socket:
                 assert isinstance(data, bytes)
@@ -80,7 +80,7 @@ class User:
             self.served.set()
 
     def vanish(self) -> None:
-        """Be gone at once, as with a lid that is closed."""
+        """Disconnect at once, as a laptop does whose lid is closed."""
         self.leave()
         self._socket.transport.abort()
 

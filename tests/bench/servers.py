@@ -39,7 +39,7 @@ class Process:
         return f"http://127.0.0.1:{self.port}"
 
     def ask(self, line: str) -> dict[str, Any]:
-        """Give it a line, and read its answer."""
+        """Send a line to the process and read its answer."""
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
@@ -94,7 +94,7 @@ def streamlit(app: Path, settings: dict[str, str]) -> Iterator[Process]:
 
 @contextmanager
 def line(server: Process) -> Iterator[Process]:
-    """The address for a browser, whose traffic is counted; see ``line.py``."""
+    """Yield the address for a browser, whose traffic is counted; see ``line.py``."""
     port = _free_port()
     command = ["-m", "tests.bench.line", str(port), str(server.port)]
     with _started(command, {}, lines=True) as (process, began):

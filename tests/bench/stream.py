@@ -56,7 +56,7 @@ class Turn:
 
 
 def cases(times: int, quick: bool) -> list[Case]:
-    """What is measured. The longest are measured once: they take long, and differ little."""
+    """Return the measured cases. The longest are measured once: they take long and vary little."""
     if quick:
         return [Case(2000, 1000, 1), Case(2000, 0, 1)]
     once = min(times, 1)

@@ -19,18 +19,18 @@ MANY = 40
 
 @contextmanager
 def thread_list() -> Iterator[dict[str, str]]:
-    """A database of its own for a page: the setting that names it."""
+    """Return the setting that names a database of its own for a page."""
     with TemporaryDirectory() as folder:
         yield {"ASSISTANT_DATABASE_URL": f"sqlite:///{folder}/threads.sqlite"}
 
 
 def fill(database: dict[str, str], model: Model, turns: int = 1) -> str:
-    """Keep many threads of one turn there, and one of so many turns; gives its id."""
+    """Store many threads of one turn, and one of this many turns; return its id."""
     return keep(database, model, [*[1] * MANY, turns])[-1]
 
 
 def keep(database: dict[str, str], model: Model, lengths: Iterable[int]) -> list[str]:
-    """Keep threads of so many turns with two calls each; gives their ids."""
+    """Store threads of this many turns with two calls each; return their ids."""
     ids: list[str] = []
     settings = Settings(api_key="sk-benchmark", base_url=model.url)
     backend, store = open_backend(settings), Store(database["ASSISTANT_DATABASE_URL"])

@@ -59,7 +59,7 @@ def one_server() -> Iterator[ModelServer]:
 
 @pytest.fixture
 def model(one_server: ModelServer) -> Iterator[ModelServer]:
-    """The model server of the app, with a script of its own for each test."""
+    """The model server of the app, with a separate script for each test."""
     yield one_server
     one_server.end_script()
 
@@ -135,7 +135,7 @@ def wait_for(page: "Page", words: str) -> None:
 
 
 def last_message(page: "Page") -> str:
-    """The newest message, without the quiet line below an answer."""
+    """Return the newest message without the footer of an answer."""
     script = """message => {
         const lines = [...message.querySelectorAll("[class*=st-key-footer_]")]
         lines.forEach(line => line.style.display = "none")

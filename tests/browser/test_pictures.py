@@ -106,7 +106,7 @@ def app(one_server: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where the pictures go."""
+    """The folder of the screenshots."""
     folder = Path(os.environ.get("ASSISTANT_TESTS_PICTURES", tmp_path))
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -129,7 +129,7 @@ class Looks:
         return page
 
     def capture(self, state: str, wait: str = "", idle: bool = True) -> None:
-        """Take the pictures of a state, and note what is wrong in them; the phone opens the same thread."""
+        """Take the screenshots of a state and record its faults; the phone opens the same thread."""
         if wait:
             self.phone.goto(self.wide.url)
             self.phone.get_by_text(wait).first.wait_for()

@@ -29,7 +29,7 @@ PATIENCE = 30.0
 
 
 def steps() -> list[tuple[str, str]]:
-    """The instructions of the Dockerfile and what they are about."""
+    """Return the instructions of the Dockerfile and their arguments."""
     text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE).replace("\\\n", " ")
     return [
         (line.partition(" ")[0], line.partition(" ")[2].strip()) for line in text.splitlines() if line.strip()
@@ -37,7 +37,7 @@ def steps() -> list[tuple[str, str]]:
 
 
 def let_in() -> list[str]:
-    """What is not left out by ``.dockerignore``."""
+    """Return the files that ``.dockerignore`` does not exclude."""
     lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
     assert lines[0] == "*", "all is left out that is not named"
     return [line[1:] for line in lines if line.startswith("!")]

@@ -33,7 +33,7 @@ Start = Callable[..., subprocess.Popen[bytes]]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts Python in an empty home, its output in ``log``; whatever is still running later is killed."""
+    """Start Python in an empty home, with its output in ``log``; kill it at the end if it still runs."""
     surroundings = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     with ExitStack() as processes:
 
@@ -166,7 +166,7 @@ class Page:
         return self.do(session_id=session["session_id"], trigger={"key": "prompt", "value": words})
 
     def do(self, **request: Any) -> Json:
-        """One interaction, to the end of the script; the page must have run without an exception."""
+        """Run one interaction to the end of the script, without an exception."""
         with self.asking("POST", "/_stcore/agent/interact", request) as connection:
             reply = connection.getresponse()
             page: Json = json.load(reply)
@@ -185,7 +185,7 @@ class Page:
 
 
 def serve(start: Start, tmp_path: Path, **settings: Any) -> tuple[subprocess.Popen[bytes], Page]:
-    """The real page under the real server; a copy of it, so that no ``.env`` is found."""
+    """Serve a copy of the real page, so that no ``.env`` is found."""
     shutil.copy(ROOT / "streamlit_app.py", tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -207,7 +207,7 @@ def serve(start: Start, tmp_path: Path, **settings: Any) -> tuple[subprocess.Pop
 
 
 def found(node: Any, kind: str) -> list[Json]:
-    """The elements of a kind, in the order of the page."""
+    """Return the elements of a kind, in the order of the page."""
     if isinstance(node, list):
         return [each for child in node for each in found(child, kind)]
     if not isinstance(node, dict):
@@ -260,7 +260,7 @@ def test_the_page_answers_and_reopens_a_thread_by_its_address(start: Start, tmp_
 
 
 def _lasting(node: Any) -> Any:
-    """Elements without the addresses of their files, which every session has of its own."""
+    """Return the elements without the addresses of their files, which differ in every session."""
     if isinstance(node, list):
         return [_lasting(each) for each in node]
     if isinstance(node, dict):

@@ -37,7 +37,7 @@ PATIENCE = 40.0
 
 @dataclass
 class Deployment:
-    """The proxy's port, its log, and the replicas by the names that it knows them by."""
+    """The proxy's port, its log, and the replicas by their names in the proxy."""
 
     port: int
     log: Path

@@ -24,7 +24,7 @@ Message = str | tuple[str, str]
 
 
 def extracted() -> Iterator[tuple[Message, str]]:
-    """Every message, and where it comes from."""
+    """Yield every message, and where it comes from."""
     for path in SOURCES:
         for message in messages(path):
             yield message, path.relative_to(ROOT).as_posix()

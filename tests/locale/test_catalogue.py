@@ -34,7 +34,7 @@ NAMES = {"Assistant", "Markdown"}
 
 
 def strings(message: object) -> list[str]:
-    """A text, or a singular and a plural, as a list."""
+    """Return a text, or a singular and a plural, as a list."""
     return [message] if isinstance(message, str) else [str(text) for text in cast("tuple[str]", message)]
 
 

@@ -28,7 +28,7 @@ COUNTED = TokensCounted("resp_1", "m", "", Tokens(input=10, output=5))
 
 
 def read(*events: tuple[str, Any], path: str = "/v1/responses") -> list[EventSummary]:
-    """What a reader makes of the events of one response."""
+    """Return what a reader finds in the events of one response."""
     reader = WireReader()
     reader.read(RequestEntry(0.0, 1, "POST", f"http://models.example{path}", {"stream": True}))
     return [reader.read(EventEntry(0.0, 1, name, data)) for name, data in events]

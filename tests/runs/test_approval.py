@@ -551,7 +551,7 @@ def script() -> None:
 
 
 class Card:
-    """The page that shows the calls of a paused thread."""
+    """The page with the calls of a paused thread."""
 
     def __init__(self, bookings: Bookings, *arguments: str, name: str = "book") -> None:
         parts = [Call(f"c{index}", name, each, 1) for index, each in enumerate(arguments, 1)]

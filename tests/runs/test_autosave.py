@@ -43,7 +43,7 @@ def store_of(autosaver: Autosaver) -> Store:
 
 @contextmanager
 def changed(file: Path) -> Iterator[sqlite3.Connection]:
-    """The file as another program changes it."""
+    """Change the file as another program does."""
     with closing(sqlite3.connect(file)) as database:
         yield database
         database.commit()

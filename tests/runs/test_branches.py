@@ -98,7 +98,7 @@ def everything_said(thread: Thread) -> list[str]:
 
 
 def paths(thread: Thread) -> Iterator[Thread]:
-    """The thread as it is with each of its branches open, reached by switching alone."""
+    """Return the thread with each of its branches open, reached by switching alone."""
     seen: list[list[str]] = []
     waiting = [thread]
     for each in waiting:
@@ -337,7 +337,7 @@ def model() -> Iterator[ModelServer]:
 
 
 def branched() -> Thread:
-    """A thread with a branch in a branch that is not open."""
+    """Return a thread with a branch in a branch that is not open."""
     thread = talk("Q1", "A1", "Q2", "A2")
     thread.branch(3)
     thread.messages.append(answer("A2b \x00\ud800"))

@@ -143,7 +143,7 @@ def test_a_thread_survives_a_cut_before_every_event(
 
 @dataclass
 class Bench:
-    """Where one thread after the other is cut."""
+    """The server, the store and the thread of one case after the other."""
 
     server: ModelServer
     autosaver: Autosaver
@@ -153,7 +153,7 @@ class Bench:
     ran: Counter[str]
 
     def hold(self, before: list[Play], cut: Play) -> None:
-        """Cut one run in one place, go on, and see that the promise holds."""
+        """Cut one run in one place, continue, and assert that the promise holds."""
         self.server.refused.clear()
         self.ran.clear()
         self.server.plays(*before, cut)
@@ -216,7 +216,7 @@ class Bench:
         return dead
 
     def say(self, thread: Thread, words: str) -> Event:
-        """Say something; gives how the run ended."""
+        """Send a message and return how the run ended."""
         run = RunRegistry().start(
             thread, lambda: self.assistant.run(thread, words), self.assistant.cancel, self.autosaver
         )
@@ -232,7 +232,7 @@ class Bench:
 
 
 def _is_beginning(some: list[Part], more: list[Part]) -> bool:
-    """Whether these parts are what there was of those, at some moment before."""
+    """Return whether these parts were a state of those at some earlier moment."""
     if not some:
         return True
     *whole, last = some
@@ -245,7 +245,7 @@ def _is_beginning(some: list[Part], more: list[Part]) -> bool:
 
 
 def _was_seen(play: Play) -> bool:
-    """Whether the person saw anything of a play before it was cut."""
+    """Return whether the user saw anything of a play before it was cut."""
     seen = [event["type"] for event in play.stream("resp_x", {})[: play.cut] if isinstance(event, dict)]
     added = [event for event in play.stream("resp_x", {})[: play.cut] if "item" in event]
     has_call = any(event["item"]["type"] == "function_call" for event in added if isinstance(event, dict))

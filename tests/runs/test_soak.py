@@ -148,7 +148,7 @@ def wave(
     released: threading.Event,
     others: set[threading.Thread],
 ) -> list[weakref.ref[Any]]:
-    """Threads side by side, each with a message of every kind; weak references to what is left of them."""
+    """Run threads in parallel, each with a message of every kind; return weak references to what is left."""
     released.clear()
     threads = [Thread() for _ in range(THREADS_AT_ONCE)]
     traces: list[weakref.ref[Any]] = [weakref.ref(thread) for thread in threads]
@@ -173,7 +173,7 @@ def wave(
 def run_all(
     assistant: Assistant, live: RunRegistry, threads: list[Thread], kind: str
 ) -> list[weakref.ref[Any]]:
-    """The same message to all threads, until all have their ending."""
+    """Send the same message in all threads, and wait until all runs have ended."""
     runs = [live.start(each, partial(assistant.run, each, kind), assistant.cancel) for each in threads]
     if kind in ("silence", "slow call"):
         until(lambda: all(_under_way(run) for run in runs), f"{kind}: all are under way")
@@ -185,6 +185,6 @@ def run_all(
 
 
 def _under_way(run: LiveRun) -> bool:
-    """Whether the run has come to where it waits."""
+    """Return whether the run has reached the point where it waits."""
     message = run.thread.messages[-1]
     return bool(message.text or message.calls)

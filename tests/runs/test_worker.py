@@ -63,7 +63,7 @@ class Gate:
 
 
 class Script:
-    """A backend that says what is written, one list a round."""
+    """A backend that plays a list of events for each round."""
 
     def __init__(self, *rounds: list[Event | Gate | Exception]) -> None:
         self.rounds = list(rounds)
@@ -111,7 +111,7 @@ def follow(run: LiveRun) -> list[Event]:
 
 
 def whole(events: Iterable[Event]) -> list[Event]:
-    """The events with adjacent pieces of text as one: where they are cut depends on who looked when."""
+    """Join adjacent pieces of text, whose number depends on when a follower reads."""
     joined: list[Event] = []
     for event in events:
         last = joined[-1] if joined else None

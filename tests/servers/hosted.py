@@ -50,7 +50,7 @@ def mcp(server: str, name: str, arguments: str, output: str | None, **fields: An
 
 
 def cited(item: Json, *annotations: Json) -> Json:
-    """A message with sources."""
+    """Return a message with sources."""
     return {**item, "content": [{**item["content"][0], "annotations": list(annotations)}]}
 
 
@@ -75,7 +75,7 @@ _BLANK: dict[str, Json] = {
 
 
 def events_of(item: Json, index: int, event: Callable[..., Json], pieces: list[str]) -> Iterator[Json]:
-    """The events of an item up to, and not with, ``output_item.done``."""
+    """Yield the events of an item before ``output_item.done``."""
     kind: str = item["type"]
     at = {"item_id": item["id"], "output_index": index}
     begun = {**item, **_BLANK.get(kind, {})}

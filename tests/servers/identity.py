@@ -36,7 +36,7 @@ class IdentityServer:
         self._server.server_close()
 
     def token(self, code: str) -> dict[str, Any]:
-        """The answer to a client that shows this code."""
+        """Return the response to a client with this code."""
         name = code.partition("-")[0]
         now = int(time.time())
         claims = {

@@ -14,7 +14,7 @@ PLACES = (*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), *Pat
 
 
 def programs() -> Path | None:
-    """The directory of PostgreSQL's programs, if it is installed."""
+    """Return the directory of PostgreSQL's programs, if it is installed."""
     found = shutil.which("initdb")
     places = [Path(found).parent] if found else list(PLACES)
     return next((place for place in places if (place / "initdb").exists()), None)
@@ -22,7 +22,7 @@ def programs() -> Path | None:
 
 @contextmanager
 def running(programs: Path) -> Iterator[str]:
-    """A new and empty server; gives the beginning of its databases' URLs."""
+    """Start an empty server, and yield the beginning of its databases' URLs."""
     user = "postgres" if os.geteuid() == 0 else None  # it does not start as root
     with tempfile.TemporaryDirectory() as home, socket.socket() as free:
         free.bind(("127.0.0.1", 0))

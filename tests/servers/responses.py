@@ -75,12 +75,12 @@ class Play:
 
 
 def text(*texts: str, **options: Any) -> Play:
-    """A response of one message for each text."""
+    """Return a response of one message for each text."""
     return Play(tuple(message(each) for each in texts), **options)
 
 
 def calls(*items: Json, **options: Any) -> Play:
-    """A response of these items: ``call(…)``, ``message(…)``, ``reasoning(…)`` in any order."""
+    """Return a response of these items: ``call(…)``, ``message(…)``, ``reasoning(…)`` in any order."""
     return Play(tuple(items), **options)
 
 
@@ -90,7 +90,7 @@ def refusal(words: str, **options: Any) -> Play:
 
 
 def error(status: int, code: str | None, words: str = "No.", **headers: str) -> Play:
-    """A plain error answer, shaped as the service's own; header names are written with _."""
+    """Return a plain error response in the service's format; header names are written with _."""
     body = {"error": {"message": words, "type": "invalid_request_error", "param": None, "code": code}}
     named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
     return Play(status=status, headers=named, body=body)
@@ -108,7 +108,7 @@ def message(words: str) -> Json:
 
 
 def call(name: str, arguments: str | None = None, **values: Any) -> Json:
-    """A function call; its arguments as keywords, or as the very text the model wrote."""
+    """Return a function call; its arguments are keywords, or the exact text that the model wrote."""
     written = json.dumps(values, ensure_ascii=False) if arguments is None else arguments
     return {
         "id": new_id("fc"),
@@ -135,7 +135,7 @@ def split_text(words: str, pieces: int) -> list[str]:
 
 
 def _events(play: Play, response_id: str, request: Json) -> Iterator[Json]:
-    """The events of a response, in the documented order."""
+    """Yield the events of a response, in the documented order."""
     sequence = count()
 
     def event(kind: str, **fields: Any) -> Json:
@@ -204,7 +204,7 @@ def _events(play: Play, response_id: str, request: Json) -> Iterator[Json]:
 
 
 def response_object(response_id: str, request: Json, status: str, output: list[Json]) -> Json:
-    """A whole response object, as the SDK's own model demands it."""
+    """Return a complete response object, as the SDK's model requires it."""
     usage = {
         "input_tokens": 10,
         "input_tokens_details": {"cached_tokens": 2, "cache_write_tokens": 0},
@@ -238,7 +238,7 @@ def response_object(response_id: str, request: Json, status: str, output: list[J
 
 
 class Running:
-    """A response in background mode: it continues without a reader, and can be read by several."""
+    """A background response: it continues without a reader and can have several."""
 
     def __init__(self, response_id: str, items: list[Json]) -> None:
         self.id = response_id
@@ -302,7 +302,7 @@ class ModelServer:
         self._thread = threading.Thread(target=lambda: self._http.serve_forever(poll_interval=0.01))
 
     def handler(self) -> "type[Handler]":
-        """What answers each connection: the protocol."""
+        """Return the handler class, which implements the protocol."""
         return Handler
 
     @property
@@ -314,7 +314,7 @@ class ModelServer:
         self._script.extend(plays)
 
     def drop_script(self) -> int:
-        """Remove the plays that are left, and return their number."""
+        """Remove the remaining plays and return their number."""
         left, self._script = len(self._script), deque()
         return left
 
@@ -346,7 +346,7 @@ class ModelServer:
     # What follows runs on the connections' threads.
 
     def next_play(self, request: Json) -> tuple[Play, Conversation | None]:
-        """The play for a request: the script's next, or a refusal that the service would give."""
+        """Return the play for a request: the next one of the script, or a refusal of the service."""
         with self._lock:
             self.requests.append(request)
             name = request.get("conversation")
@@ -394,7 +394,7 @@ class ModelServer:
             conversation.locked, conversation.late = False, None
 
     def run(self, play: Play, conversation: Conversation | None, request: Json) -> Running:
-        """Let a play go on by itself, as a response in background mode does."""
+        """Play in the background, as a background response does."""
         running = Running(new_id("resp"), as_items(request["input"]))
         self.running[running.id] = running
 
@@ -444,7 +444,7 @@ def as_items(value: Any) -> list[Json]:
 
 
 def what_is_wrong(items: list[Json]) -> str:
-    """Why the service would refuse these items; nothing if it would not."""
+    """Return why the service would refuse these items, or ``""``."""
     called: set[str] = set()
     answered: set[str] = set()
     seen: set[str] = set()
@@ -612,7 +612,7 @@ class Handler(BaseHTTPRequestHandler):
         return lambda: self.model.finish(play, conversation, request, whole=play.ending == "completed")
 
     def _stream(self, play: Play, request: Json, finish: Callable[[], None]) -> bool:
-        """Write the events; true when they were written to the end."""
+        """Write the events; return whether all were written."""
         self._begin_stream()
         events = play.stream(new_id("resp"), request)
         for index, event in enumerate(events):
@@ -688,5 +688,5 @@ def sse_event(event: Json) -> bytes:
 
 
 def cut(play: Play, after: int, how: Literal["close", "reset", "half", "silence"], **options: Any) -> Play:
-    """The same play, cut after so many events."""
+    """Return the same play, cut after this many events."""
     return replace(play, cut=after, how=how, **options)

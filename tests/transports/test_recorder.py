@@ -262,7 +262,7 @@ def test_more_answers_than_the_usual_limit_of_connections_stream_at_once(server:
 
 @contextmanager
 def redirecting_to(url: str) -> Iterator[str]:
-    """A server that redirects every request to another one."""
+    """Yield a server that redirects every request to another one."""
 
     class Redirect(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -74,7 +74,7 @@ def ask(page: AppTest, words: str) -> AppTest:
 
 
 def chat_of(messages: list[Message], url: str = "sqlite://") -> ChatSession:
-    """A chat with these messages, for a test that draws a part of the page by itself."""
+    """Return a chat with these messages, for a test that draws only a part of the page."""
     with pytest.MonkeyPatch.context() as patch:
         for name in VARIABLES:
             patch.delenv(name, raising=False)
@@ -87,37 +87,37 @@ def chat_of(messages: list[Message], url: str = "sqlite://") -> ChatSession:
 
 
 def state_in(page: AppTest, kind: type[T]) -> T:
-    """What a module of the page remembers, by the class of its state."""
+    """Return the state of a module of the page, by its class."""
     state: T = page.session_state[keys.PAGE].states[kind]
     return state
 
 
 def session_of(page: AppTest) -> ChatSession:
-    """The chat that the page has open."""
+    """Return the chat that the page has open."""
     session = page.session_state[keys.PAGE].session
     assert isinstance(session, ChatSession)
     return session
 
 
 def recording_of(page: AppTest) -> Recording:
-    """The recording of the newest run."""
+    """Return the recording of the newest run."""
     recording = session_of(page).recording
     assert recording is not None
     return recording
 
 
 def lists(page: AppTest) -> list[Radio[str]]:
-    """The lists of threads in the sidebar, from the newest to the oldest; a thread is chosen by its id."""
+    """Return the lists of threads in the sidebar, newest first; a thread is selected by its id."""
     return [each for each in page.sidebar.radio if str(each.key).startswith("threads_")]
 
 
 def listed(page: AppTest) -> list[str]:
-    """The threads in the sidebar, as they are called there."""
+    """Return the titles of the threads in the sidebar."""
     return [label for each in lists(page) for label in each.options]
 
 
 def sent(page: AppTest) -> str:
-    """All that went to the browser, in one text; ``repr`` of a part of the page leaves most of it out."""
+    """Return all that was sent to the browser as one text; ``repr`` of a block leaves most of it out."""
 
     def protos(block: Any) -> Iterator[str]:
         for child in getattr(block, "children", {}).values():
@@ -141,18 +141,18 @@ def _is_tool(element: Any) -> bool:
 
 
 def address(page: AppTest) -> str:
-    """The thread that the page's address names."""
+    """Return the thread that the page's address names."""
     named: str | list[str] = page.query_params["thread"]
     return named if isinstance(named, str) else named[0]
 
 
 def label(status: Any) -> str:
-    """An expander's label, without the marks that keep Markdown out of it."""
+    """Return the label of an expander without Markdown escapes."""
     return str(status.label).replace("\\", "")
 
 
 def walk(block: Any) -> Iterator[Any]:
-    """What is in a block, without the line below an answer."""
+    """Yield the elements of a block without the footer of an answer."""
     for child in block.children.values():
         if "-footer_" in getattr(child.proto, "id", "") or (
             child.type == "caption" and IS_FOOTER(child.value)

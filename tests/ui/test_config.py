@@ -35,7 +35,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def line(address: str, host: str = "", origin: str = "") -> ClientConnection:
-    """The page's connection, as a browser opens it."""
+    """Open the page's connection as a browser does."""
     port = int(address.rpartition(":")[2])
     return connect(
         f"ws://{host or address}/_stcore/stream",
@@ -49,7 +49,7 @@ def line(address: str, host: str = "", origin: str = "") -> ClientConnection:
 
 
 def opened(address: str, host: str = "", origin: str = "") -> int:
-    """The status with which the connection is answered."""
+    """Return the status of the response to the connection."""
     try:
         with line(address, host, origin):
             return 101
@@ -58,7 +58,7 @@ def opened(address: str, host: str = "", origin: str = "") -> int:
 
 
 def session(page: ClientConnection, size: int = 0) -> NewSession:
-    """The session that begins when the page asks for it; with so many bytes more in what it asks."""
+    """Start a session; the request is larger by this many bytes."""
     begin = ClientState(query_string="x=" + "y" * size)
     with suppress(ConnectionClosed):  # the answer says it, too
         page.send(BackMsg(rerun_script=begin).SerializeToString())

@@ -151,7 +151,7 @@ def test_the_stored_part_of_an_answer_is_kept_when_it_cannot_be_continued(
 
 
 def copied(thread: Thread) -> Thread:
-    """The thread as another process finds it."""
+    """Return the thread as another process loads it."""
     messages = [message_from_json(message_as_json(each)) for each in thread.messages]
     return Thread(thread.id, messages, json.loads(json.dumps(thread.backend_state)))
 

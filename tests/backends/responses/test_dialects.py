@@ -44,7 +44,7 @@ def read_all(*events: object) -> tuple[list[Event], CompletedResponse]:
 
 
 def visible_events(*events: object) -> list[Event]:
-    """What a run says of a response's events, but for the pieces of arguments and the end of the round."""
+    """Return the run's events without pieces of arguments and the end of the round."""
     return [event for event in read_all(*events)[0] if not isinstance(event, ToolCallDelta | RoundEnded)]
 
 

@@ -27,7 +27,7 @@ Json = dict[str, Any]
 
 
 class FileServer(ModelServer):
-    """A model's server that keeps files and vector stores."""
+    """A model server that stores files and vector stores."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ def files() -> Iterator[FileServer]:
 
 @pytest.fixture
 def ask(files: FileServer) -> Iterator[Ask]:
-    """Makes an assistant that asks for these hosted tools."""
+    """Create assistants that request these hosted tools."""
     with ExitStack() as clients:
 
         def create(named: str = "file_search") -> Assistant:
@@ -118,7 +118,7 @@ def ask(files: FileServer) -> Iterator[Ask]:
 
 
 def attached(**contents: str) -> list[Attachment]:
-    """Files by name, with _ for the point."""
+    """Return attachments by name, with _ for the dot."""
     accepted, refused = attach((name.replace("_", "."), each.encode()) for name, each in contents.items())
     assert not refused
     return accepted
@@ -129,7 +129,7 @@ def search_in(*stores: str) -> list[Json]:
 
 
 def sent_texts(request: Json) -> list[str]:
-    """The texts of the last message of a request."""
+    """Return the texts of the last message of a request."""
     content = request["input"][-1]["content"]
     return [content] if isinstance(content, str) else [part["text"] for part in content]
 

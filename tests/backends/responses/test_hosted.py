@@ -59,7 +59,7 @@ ENDED = RoundEnded("test-model", Usage(10, 2, 5, 1))
 
 @pytest.fixture
 def ask(server: ModelServer) -> Iterator[Ask]:
-    """Makes an assistant that asks for these hosted tools."""
+    """Create assistants that request these hosted tools."""
     with ExitStack() as clients:
 
         def create(named: str, url: str = "") -> Assistant:
@@ -77,7 +77,7 @@ def events_of(run: Iterator[Event]) -> list[Event]:
 
 
 def is_kept(thread: Thread) -> bool:
-    """Whether what the thread holds comes back from a store, and from its own events, as it is."""
+    """Return whether the thread survives storage, and its events fold to it."""
     last = thread.messages[-1]
     folded = Message("assistant")
     for event in last.events():
@@ -386,7 +386,7 @@ WIKI = "mcp:wiki=https://example.com/mcp"
 
 
 def paused(server: ModelServer, assistant: Assistant, *names: str) -> tuple[Thread, list[Any]]:
-    """A thread whose answer waits for leave to use these tools, and the items that ask for it."""
+    """Return a thread that waits for approval of these tools, and the items that request it."""
     approvals = [hosted.mcp_approval("wiki", name, '{"about":"Oslo"}') for name in names]
     server.plays(calls(hosted.mcp_tools("wiki", *names), *approvals))
     thread = Thread()

@@ -19,7 +19,7 @@ def page(server: ModelServer, open_page: Open) -> AppTest:
 
 
 def shown_texts(page: AppTest) -> list[str]:
-    """The words of the conversation as they are drawn."""
+    """Return the texts of the conversation as they are drawn."""
     return [(each.text or each.markdown)[0].value for each in page.chat_message]
 
 

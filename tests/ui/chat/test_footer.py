@@ -261,7 +261,7 @@ def test_invalid_progress_is_corrected(text: Any, share: Any, expected: tuple[st
 
 
 def page_with(path: Path) -> AppTest:
-    """A page that shows the answer of a stored thread twice: as an older one, and as the newest."""
+    """Return a page that shows the answer of a stored thread twice: as an older one, and as the newest."""
 
     def script(url: str) -> None:
         import streamlit as st

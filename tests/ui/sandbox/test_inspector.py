@@ -19,7 +19,7 @@ RECORDING = Recording.from_lines(sample_files()["weather_then_a_hotel"].read_tex
 
 
 class GrowingRecording(Recording):
-    """A recording of which only the first entries are there yet."""
+    """A recording with only its first entries."""
 
     length = 0
 
@@ -67,7 +67,7 @@ def rows_of(at: AppTest) -> list[dict[str, Any]]:
 
 
 def long_recording(count: int) -> Recording:
-    """A recording of this many pieces: two texts in turns of a hundred pieces each."""
+    """Return a recording of this many pieces: two texts in turns of a hundred pieces each."""
     pieces = [delta(n / 1000, "output_text", f"m{n // 100 % 2}", f"w{n} ") for n in range(count)]
     return Recording(entries=[run(0.0, RoundStarted(number=1)), *request_entries(0.0), *pieces])
 
