@@ -1,4 +1,4 @@
-"""The page, from top to bottom: who may use it, which chat is open, what stands around it, and the conversation."""
+"""The page, from top to bottom: sign-in, the open chat, header and sidebar, and the conversation."""
 
 import streamlit as st
 
@@ -16,8 +16,8 @@ configure_page(app.settings)
 # The user of the page. For everyone who is not authorised, the script ends here.
 user = require_user(app.settings, app.secrets.get("auth"))
 
-# The user's open chat, in ``st.session_state``: the thread's id, its messages as the history, and the choices made in
-# this browser session. Another id in the URL opens another thread.
+# The user's open chat, in ``st.session_state``: the thread's id, its messages as the history, and the choices
+# made in this browser session. Another id in the URL opens another thread.
 session = chat_session(app, user)
 session.configure(is_localhost=is_localhost())
 session.open(st.query_params.get("thread", ""))
@@ -28,8 +28,9 @@ with st.container():
 draw_sidebar(session)
 draw_open_error(session)
 
-# The inspector beside the chat, if it is open, is drawn first: the conversation lasts until the answer has ended. The
-# chat is always a column: Streamlit knows a fragment by its place, and a message to another place would be lost.
+# The inspector beside the chat, if it is open, is drawn first: the conversation lasts until the answer has
+# ended. The chat is always a column: Streamlit knows a fragment by its place, and a message to another place
+# would be lost.
 watch = None
 chat, *panel = st.columns([5, 4] if session.inspector_open else 1, gap="large")
 if panel:
@@ -38,8 +39,8 @@ if panel:
     with panel[0]:
         watch = draw_sandbox(session)
 
-# The conversation: the older messages, and a fragment with the newest ones, the live answer and the input. It feeds the
-# generator of the answer's events into ``st.write_stream``.
+# The conversation: the older messages, and a fragment with the newest ones, the live answer and the input. It
+# feeds the generator of the answer's events into ``st.write_stream``.
 with chat:
     with st.container():
         draw_history(session)

@@ -61,7 +61,7 @@ class Application:
         self.metrics = Metrics()
 
     def configure(self, secrets: Mapping[str, Any]) -> None:
-        """Read settings and functions again, so that a changed ``.env`` or function counts from the next reload.
+        """Read settings and functions again, so that changes take effect with the next reload of the page.
 
         Raises:
             SettingsError: A setting has a value that cannot be used.

@@ -1,7 +1,7 @@
 """Messages: history is a fold of events.
 
-``Message.add`` folds an event in, and ``Message.events`` returns events that produce the message, so that stored and
-live answers are drawn by the same code. The items of a server are in ``Thread.backend_state``.
+``Message.add`` folds an event in, and ``Message.events`` returns events that produce the message, so that
+stored and live answers are drawn by the same code. The items of a server are in ``Thread.backend_state``.
 """
 
 from collections.abc import Iterable, Iterator

@@ -83,9 +83,10 @@ class Attachment:
 class Call:
     """A function call and, once there is one, its result.
 
-    ``complete`` is false while the model is writing the call, and stays false if the round does not end well: such a
-    call is never run, and the server does not know it. ``arguments`` are the model's, even if the user's
-    ``decision`` replaces them. ``server`` is the name of the remote server that runs the call, if there is one.
+    ``complete`` is false while the model is writing the call, and stays false if the round does not end well:
+    such a call is never run, and the server does not know it. ``arguments`` are the model's, even if the
+    user's ``decision`` replaces them. ``server`` is the name of the remote server that runs the call, if
+    there is one.
     """
 
     call_id: str

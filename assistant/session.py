@@ -307,7 +307,7 @@ class ChatSession:
             self._return_to_input(error, self.app.queue.clear(self.thread))
 
     def return_queued(self) -> None:
-        """Return the waiting messages to the input if the answer they waited for was stopped or has failed."""
+        """Return the waiting messages to the input if the answer before them was stopped or failed."""
         if self.live_run or self.runs_elsewhere:
             return
         if text := self.app.queue.clear_after_failure(self.thread):

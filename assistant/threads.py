@@ -1,7 +1,7 @@
 """A thread: its id, messages and branches, and the state that a backend keeps with it.
 
-The messages are the truth, and a backend reconciles the server's copy to them. Each branch has a backend state of its
-own, so that one branch never adds to the server's copy of another.
+The messages are the truth, and a backend reconciles the server's copy to them. Each branch has a backend
+state of its own, so that one branch never adds to the server's copy of another.
 """
 
 import secrets
@@ -46,7 +46,7 @@ class Thread:
         title: The title from the user or an import; empty if there is none.
         version: The number of saves when it was last loaded or saved here; for the store.
         branches: The branches that are not open.
-        dirty_from: The first position at which it has branched or switched since the last save; for the store.
+        dirty_from: The first position of a branch or switch since the last save; for the store.
         owner: The id of the user whose thread it is; empty without sign-in.
     """
 
@@ -77,8 +77,8 @@ class Thread:
     def open_calls(self) -> list[Call]:
         """Return the calls without a result, after a pause, a stop or a crash.
 
-        Each needs a result before the next request; otherwise a server refuses that with "No tool output found for
-        function call …".
+        Each needs a result before the next request, which a server refuses otherwise with "No tool output
+        found for function call …".
         """
         return [call for message in self.messages for call in message.open_calls]
 
@@ -115,7 +115,7 @@ class Thread:
         self.backend_state, self.branches = opened.backend_state, self.branches | opened.branches
 
     def all_branches(self) -> Iterator["Thread"]:
-        """Yield the thread, and each other branch as a thread with the same id and the branch's backend state."""
+        """Yield the thread, and each other branch as a thread with the same id and its own backend state."""
         yield self
         pending = [self.branches]
         for branches in pending:

@@ -21,7 +21,8 @@ RETRY_SECONDS = 15.0
 class Autosaver:
     """A store that may be unavailable, and the leases of the threads that this process is answering.
 
-    ``error`` is a sentence for the user that says why the last save failed; it is empty after a successful save.
+    ``error`` is a sentence for the user that says why the last save failed; it is empty after a successful
+    save.
     """
 
     def __init__(self, url: str, lease: float = LEASE_SECONDS) -> None:
@@ -55,8 +56,8 @@ class Autosaver:
     def acquire(self, thread: Thread, on_lost: Callable[[], None]) -> Thread | None:
         """Make this process the only one that answers the thread, until ``release``.
 
-        ``on_lost`` is called later, from another thread, if another process took the thread over or asks to stop.
-        Return the thread as another process saved it, if that is newer than this one.
+        ``on_lost`` is called later, from another thread, if another process took the thread over or asks to
+        stop. Return the thread as another process saved it, if that is newer than this one.
 
         Raises:
             ThreadBusy: Another process is answering it.
@@ -76,7 +77,7 @@ class Autosaver:
         return newer
 
     def save(self, thread: Thread, since: int, *, backend_state: bool) -> None:
-        """Save the thread's messages from position ``since`` on and, with ``backend_state``, the backend's state."""
+        """Save the thread's messages from position ``since`` on, with the backend's state if requested."""
         store, incomplete = self.store, thread in self._incomplete
         self._incomplete.add(thread)
         if store is None or (self._is_paused and thread.is_unfinished):

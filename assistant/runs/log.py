@@ -1,4 +1,4 @@
-"""The log of a run: events are appended by one worker and followed by any number of pages, each from the start."""
+"""The log of a run: one worker appends events, and any number of pages follow it, each from the start."""
 
 import threading
 import time
@@ -22,7 +22,7 @@ BATCH_SECONDS = 0.048
 """Interval between two batches while text streams; deltas that arrive meanwhile form one batch."""
 
 IDLE_SECONDS = 1.0
-"""Interval at which a run without followers reads text, and a disconnected follower checks for a reconnect."""
+"""Interval at which a run without followers reads text, and a disconnected follower checks again."""
 
 MAX_CHARS = 20_000_000
 """Maximum size of a log; each event counts its text and ``EVENT_CHARS``. A longer run is ended."""
@@ -77,9 +77,9 @@ class RunLog:
     def follow(self, is_connected: Callable[[], bool] = lambda: True) -> Iterator[list[Event]]:
         """Yield all events from the first, in batches; the last batch ends with the ending.
 
-        An empty batch means that nothing happened for two intervals: the follower can do something else. The interval
-        between batches of text grows from a quarter of ``BATCH_SECONDS``, and on a busy machine beyond it. A
-        disconnected follower is paused and not counted.
+        An empty batch means that nothing happened for two intervals: the follower can do something else. The
+        interval between batches of text grows from a quarter of ``BATCH_SECONDS``, and on a busy machine
+        beyond it. A disconnected follower is paused and not counted.
         """
         position, delay, pause = 0, 0.0, 0.0
         while True:

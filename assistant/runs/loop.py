@@ -1,7 +1,7 @@
 """The loop: ask the model, run the functions it calls, send their results, until the model is done.
 
-A run is a generator of events with exactly one ending; closing it cancels it. There are no threads and no clocks
-here: ``worker`` drains a run, ``assistant.tools`` runs functions, and a backend speaks to a server.
+A run is a generator of events with exactly one ending; closing it cancels it. There are no threads and no
+clocks here: ``worker`` drains a run, ``assistant.tools`` runs functions, and a backend speaks to a server.
 """
 
 import logging
@@ -89,8 +89,8 @@ class Run(Iterator[Event]):
 class Assistant:
     """A model behind a backend, and the functions that it may call.
 
-    A run pauses for the user's decision on calls of functions with ``approval``; with ``approve_all`` it pauses on
-    every call, including calls of functions that do not exist.
+    A run pauses for the user's decision on calls of functions with ``approval``; with ``approve_all`` it
+    pauses on every call, including calls of functions that do not exist.
     """
 
     def __init__(
@@ -148,8 +148,8 @@ class Assistant:
     def decide(self, thread: Thread, decisions: Iterable[Decision]) -> Run:
         """Return the run that applies the user's decisions on open calls and continues the paused answer.
 
-        It pauses again while calls are left without a decision. Decisions on calls that are no longer open are
-        ignored.
+        It pauses again while calls are left without a decision. Decisions on calls that are no longer open
+        are ignored.
         """
         if thread.is_unfinished:
             return self.mark_interrupted(thread)  # the process that applied earlier decisions is gone

@@ -15,8 +15,8 @@ MAX_MESSAGES = 20
 class MessageQueue:
     """The waiting messages of each thread, oldest first; safe to use from any worker thread.
 
-    A message is sent once, by the first page that sees that the answer ended well. After any other ending, all of
-    them return to the input, because the user may want to change them.
+    A message is sent once, by the first page that sees that the answer ended well. After any other ending,
+    all of them return to the input, because the user may want to change them.
     """
 
     def __init__(self) -> None:

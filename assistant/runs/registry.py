@@ -16,8 +16,8 @@ from assistant.threads import Thread
 class RunRegistry:
     """Starts runs, one per thread at a time, and finds threads and runs again by id.
 
-    Where threads are saved, one run per thread holds across all processes with the same database. A thread is found
-    only by its owner.
+    Where threads are saved, one run per thread holds across all processes with the same database. A thread is
+    found only by its owner.
     """
 
     def __init__(self) -> None:
@@ -35,8 +35,8 @@ class RunRegistry:
     ) -> LiveRun:
         """Call ``prepare`` and start the run that it returns on a thread of its own.
 
-        ``cancel`` is called when the run is stopped, to close its open request. The ``autosaver`` saves the answer
-        as it grows, and the two messages before it.
+        ``cancel`` is called when the run is stopped, to close its open request. The ``autosaver`` saves the
+        answer as it grows, and the two messages before it.
 
         Raises:
             ThreadBusy: The thread has a run that has not ended; ``prepare`` was not called.

@@ -1,7 +1,7 @@
 """A live run: one worker thread drains a run into its log, and one saver thread saves the answer as it grows.
 
-A page only follows the log. A click, a reload, a second tab or a lost connection ends a follower; only ``stop`` ends
-the run, and it does so at once.
+A page only follows the log. A click, a reload, a second tab or a lost connection ends a follower; only
+``stop`` ends the run, and it does so at once.
 """
 
 import logging
@@ -28,8 +28,8 @@ READY_SECONDS = 0.005
 class LiveRun:
     """A run in progress, and its log after it has ended.
 
-    ``cancel`` closes the thread's open request. ``saver``, if there is one, saves the thread and releases it at the
-    end.
+    ``cancel`` closes the thread's open request. ``saver``, if there is one, saves the thread and releases it
+    at the end.
     """
 
     def __init__(self, run: Run, cancel: Callable[[Thread], None], saver: Saver | None = None) -> None:
@@ -97,8 +97,8 @@ class LiveRun:
             if not self._saver:
                 continue
             if isinstance(event, ThreadOpened | RoundStarted | RoundEnded):
-                # A backend changes its state right after one of these events. The thread is saved before each request
-                # and each function call.
+                # A backend changes its state right after one of these events. The thread is saved before each
+                # request and each function call.
                 self._saver.save(backend_state=state_changed)
                 state_changed = True
             elif not isinstance(event, ToolProgress):

@@ -59,8 +59,8 @@ MAX_NAMED_CALLS = 3
 class AnswerPlace:
     """Where an answer is drawn.
 
-    ``position`` is that of its message in the thread. ``below`` is the place below its text, for a status or an error.
-    ``is_newest`` offers a retry after a failure.
+    ``position`` is that of its message in the thread. ``below`` is the place below its text, for a status or
+    an error. ``is_newest`` offers a retry after a failure.
     """
 
     session: ChatSession
@@ -70,10 +70,10 @@ class AnswerPlace:
 
 
 def answer_chunks(batches: Iterable[list[Event]], place: AnswerPlace) -> Iterator[Chunk]:
-    """Yield what ``st.write_stream`` takes: text as strings, everything else as callables that draw themselves.
+    """Yield chunks for ``st.write_stream``: text as strings, everything else as functions that draw it.
 
-    A callable ends the block of text before it. A long text is split into blocks, because a block is sent again as a
-    whole whenever it grows.
+    A function ends the block of text before it. A long text is split into blocks, because a block is sent
+    again as a whole whenever it grows.
     """
     view = _AnswerView(place)
     current: type[Event] | None = None  # the kind of the open block of text

@@ -76,7 +76,7 @@ class Marks:
             return ""
         self._tail = text[-1]
         if self._waiting:
-            end = _WORD.match(text).end()  # type: ignore[union-attr]  # always matches, perhaps the empty string
+            end = _WORD.match(text).end()  # type: ignore[union-attr]  # always matches
             if end < len(text):
                 return text[:end] + self.flush() + text[end:]
         return text

@@ -1,7 +1,7 @@
 """The conversation: older messages, and a fragment with the newest ones, the live answer and the input.
 
-A message reruns the fragment alone. When an answer has ended and something outside the fragment is out of date, or the
-fragment has grown beyond a few turns, one rerun of the page moves the boundary between the two.
+A message reruns the fragment alone. When an answer has ended and something outside the fragment is out of
+date, or the fragment has grown beyond a few turns, one rerun of the page moves the boundary between the two.
 """
 
 import threading
@@ -42,7 +42,7 @@ from assistant.ui.streamlit_private import (
 )
 
 MAX_FRAGMENT_MESSAGES = 8
-"""Number of messages in the fragment above which the boundary moves: each costs every rerun of the fragment."""
+"""Maximum number of messages in the fragment; above it the boundary moves, to keep reruns fast."""
 
 GRACE_SECONDS = 0.5
 """Time in which a page that stopped following a run can follow it again; otherwise it means Stop."""
@@ -80,8 +80,8 @@ def draw_history(session: ChatSession) -> None:
 def _area(drawn: list[Message], messages: list[Message]) -> DeltaGenerator:
     """Return the container for messages, emptied unless they begin with those drawn last.
 
-    Until a script ends, the browser keeps elements of the last one whose place was not reached yet: parts of another
-    message would stay below a new one for as long as its answer streams.
+    Until a script ends, the browser keeps elements of the last one whose place was not reached yet: parts of
+    another message would stay below a new one for as long as its answer streams.
     """
     same = len(drawn) <= len(messages) and all(old is new for old, new in zip(drawn, messages, strict=False))
     return st.container() if same else st.empty().container()
@@ -157,7 +157,7 @@ def _draw_notices(session: ChatSession) -> None:
 
 
 def _draw_end(session: ChatSession) -> None:
-    """Draw what belongs below the newest answer: a decision that it waits for, or failed calls to run again."""
+    """Draw approvals or failed calls to run again, below the newest answer."""
     if not session.history or session.runs_elsewhere:
         return
     if session.thread.is_paused:
@@ -189,8 +189,8 @@ def _wait_for_other_process(session: ChatSession) -> None:
 def _follow(session: ChatSession, run: LiveRun, watch: Watch | None) -> bool:
     """Draw a live answer from its beginning to its end. Return False if it was left before its end.
 
-    Streamlit's own Stop and a click elsewhere both end this script. After a click the page runs again at once; if it
-    does not, and the browser is still connected, the user meant Stop.
+    Streamlit's own Stop and a click elsewhere both end this script. After a click the page runs again at
+    once; if it does not, and the browser is still connected, the user meant Stop.
     """
     session.follower = follower = object()
     session_id = current_session_id()
@@ -222,7 +222,7 @@ def _follow(session: ChatSession, run: LiveRun, watch: Watch | None) -> bool:
 
 
 def _interruptible(batches: Iterator[list[Event]], watch: Watch) -> Iterator[list[Event]]:
-    """Yield the batches until a rerun waits; in between, Streamlit can end the script and ``watch`` can draw."""
+    """Yield the batches until a rerun waits; in between, Streamlit can end the script and ``watch`` draws."""
     due = 0.0
     for batch in batches:
         yield_to_streamlit()

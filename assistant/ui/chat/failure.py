@@ -1,7 +1,7 @@
 """A failed run: what happened, and the button that tries again.
 
-Retry is always offered, because the user may have fixed the cause. Where the server asked for a wait, the button
-waits, too.
+Retry is always offered, because the user may have fixed the cause. Where the server asked for a wait, the
+button waits, too.
 """
 
 import math

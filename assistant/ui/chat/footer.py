@@ -1,6 +1,7 @@
 """The line below an answer: model, time and tokens, a copy button, and a rating.
 
-Only the newest answer has buttons; older ones are one element, because all messages of a thread are drawn together.
+Only the newest answer has buttons; older ones are one element, because all messages of a thread are drawn
+together.
 """
 
 import streamlit as st

@@ -1,4 +1,4 @@
-"""Calls of the server's own tools, such as web search: an expander for each, and the images that it generated.
+"""Calls of the server's own tools, such as web search: an expander for each, and its generated images.
 
 Text from a server or a model is shown as data, and nothing is loaded from a URL.
 """

@@ -54,7 +54,8 @@ def _draw_answer(session: ChatSession, position: int) -> None:
 def answer_places() -> tuple[DeltaGenerator, DeltaGenerator, Callable[[ChatSession, int], None]]:
     """Draw the places of an answer: its content, what stands below it, and its end with footer and branches.
 
-    They are the same for a stored and a live answer, and the last two are emptied: nothing of an earlier drawing stays.
+    They are the same for a stored and a live answer, and the last two are emptied: nothing of an earlier
+    drawing stays.
     """
     place = st.chat_message("assistant")
     content, below, end = place.container(), place.empty(), place.empty()

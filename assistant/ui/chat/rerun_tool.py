@@ -1,7 +1,7 @@
 """Run failed calls of the newest answer again, to see what they return now.
 
-The new result is not sent to the model: the conversation contains the first one, here and on the server. To use a
-new result, the user regenerates the answer.
+The new result is not sent to the model: the conversation contains the first one, here and on the server. To
+use a new result, the user regenerates the answer.
 """
 
 import streamlit as st
@@ -18,8 +18,8 @@ from assistant.ui.language import _
 def draw_rerun_tool(thread: Thread, toolbox: Toolbox, time_limit: float) -> None:
     """Draw a button for each call of the newest answer that raised an exception or timed out.
 
-    Calls with invalid arguments or an unknown function would fail again. The click is the user's approval of a
-    function that needs one. ``time_limit`` is in seconds.
+    Calls with invalid arguments or an unknown function would fail again. The click is the user's approval of
+    a function that needs one. ``time_limit`` is in seconds.
     """
     message = thread.messages[-1]
     for call in message.calls:

@@ -1,7 +1,7 @@
 """Draw the views of a result: tables, charts, maps, images, files and diagrams.
 
-A view may come from an imported file, so it is validated again before it is drawn. It loads nothing from a URL,
-except for the background of a map, which comes from Streamlit's provider.
+A view may come from an imported file, so it is validated again before it is drawn. It loads nothing from a
+URL, except for the background of a map, which comes from Streamlit's provider.
 """
 
 import base64
