@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.recordings.test_properties import mutated_recording
-from tests.ui.sandbox.test_inspector import open_inspector, select
-
 pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.recordings.test_properties import mutated_recording
+from tests.ui.sandbox.test_inspector import open_inspector, select
 
 pytestmark = pytest.mark.exhaustive
 
