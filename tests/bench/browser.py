@@ -43,7 +43,7 @@ def started() -> Iterator[Browser]:
 
 @dataclass(frozen=True)
 class Seen:
-    """One turn, as the person saw it: in seconds of CLOCK_MONOTONIC, and what it took.
+    """One turn as the user saw it, in seconds of CLOCK_MONOTONIC, and its cost.
 
     A word that was not seen in time was seen never, in words: at infinity.
     """

@@ -25,7 +25,7 @@ def main() -> None:
             time.sleep(2)
             print(f"started, nobody there: {memory(server.pid):.0f} MB")
             crowd(server, [next(numbers)], "tokens=50", 0.0)
-            print(f"one person, one answer: {memory(server.pid):.0f} MB")
+            print(f"one user, one answer: {memory(server.pid):.0f} MB")
             turns = [next(numbers) for _ in range(PEOPLE)]
             crowd(server, turns, "tokens=1000 rate=50", 10.0)
             print(

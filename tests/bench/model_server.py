@@ -53,7 +53,7 @@ async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
 
 
 def _plain(method: str, path: list[str], request: Json) -> tuple[int, Json]:
-    """Send a status and a body instead of a stream."""
+    """Return the status and the body of a response without a stream."""
     match method, path:
         case "POST", ["conversations"]:
             name = _name("conv")

@@ -116,7 +116,7 @@ def test_chunks_of_chat_completions() -> None:
     assert done == EventSummary((Ended(True),), "stream", False, "chat")
 
 
-def test_events_of_a_session_belong_to_their_turn_and_repeated_ones_tell_nothing() -> None:
+def test_events_of_a_session_belong_to_their_turn_and_repeated_ones_are_ignored() -> None:
     delta = typed("agent.session.turn.output_text.delta", turn_id="t", event_id="e1", item_id="m", delta="Hi")
     session = {"agent": {"model": "m"}, "required_actions": [CALL]}
     first, repeated, waiting, last = read(
@@ -184,7 +184,7 @@ def test_a_body_lists_calls_and_may_be_a_whole_response() -> None:
     assert WireReader().read(listed).parts == (CallListed("call_1"),)
 
 
-def test_other_entries_tell_nothing() -> None:
+def test_other_entries_are_ignored() -> None:
     reader = WireReader()
     assert reader.read(ResponseEntry(0.0, 1, 200, "text/event-stream", {})) == EventSummary()
     assert reader.read(EndEntry(0.0, 1, "complete")) == EventSummary()

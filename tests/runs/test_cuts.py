@@ -143,12 +143,12 @@ def test_a_thread_survives_a_cut_before_every_event(
 
 @dataclass
 class Bench:
-    """The server, the store and the thread of one case after the other."""
+    """The server, the store and the assistants with which one run after the other is cut."""
 
     server: ModelServer
     autosaver: Autosaver
     assistant: Assistant
-    impatient: Assistant  # repeats nothing, and does not wait for ever
+    impatient: Assistant  # retries nothing, and has a timeout
     way: Way
     ran: Counter[str]
 

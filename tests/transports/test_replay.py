@@ -246,7 +246,7 @@ def test_a_later_message_of_a_thread_is_replayed_by_itself(model: ModelServer) -
     assert comparable(replay_events(recording)) == comparable(events)
 
 
-def test_a_recording_tells_its_server_and_its_protocol(model: ModelServer) -> None:
+def test_the_server_and_protocol_of_a_recording_are_known(model: ModelServer) -> None:
     model.plays(text("Hello"))
     recording, _ = record(model)
     assert base_url_of(recording) == model.url

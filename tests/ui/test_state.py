@@ -3,7 +3,7 @@
 from streamlit.testing.v1 import AppTest
 
 
-def test_a_state_is_created_once_in_a_session_and_hangs_on_one_key() -> None:
+def test_a_state_is_created_once_in_a_session_under_one_key() -> None:
     def script() -> None:
         from collections import Counter
 
