@@ -32,6 +32,7 @@ from assistant.events import (
     RunCompleted,
     RunFailed,
     RunStopped,
+    ThreadOpened,
 )
 from assistant.messages import Message
 from assistant.parts import Attachment, Call, Part
@@ -181,7 +182,11 @@ class Bench:
 
         def impatiently(events: EventStream) -> Generator[Event, None, None]:
             for event in events:
-                if event == RoundStarted(len(before) + 1) and self.way in ("half", "silence"):
+                # From the request that is cut on: the one that opens the thread has all the time it needs.
+                is_next = (
+                    event == RoundStarted(len(before) + 1) if before else isinstance(event, ThreadOpened)
+                )
+                if is_next and self.way in ("half", "silence"):
                     client_of(self.impatient).timeout = 0.08  # for the response that is cut
                 yield event
 
