@@ -68,6 +68,7 @@ def draw_branches(session: ChatSession, position: int) -> None:
     is_user, is_newest = message.role == "user", position == len(session.history) - 1
     can_regenerate = is_newest and not is_user and isinstance(message.ending, RunCompleted | RunStopped)
     if count == 1 and not can_regenerate:
+        st.empty()  # instead of the buttons that the newest answer had
         return
     with st.container(
         horizontal=True,

@@ -54,11 +54,35 @@ Watch = Callable[[], None]
 
 
 @dataclass(slots=True)
-class DrawnMessages:
-    """The messages that this browser session drew last, before the fragment and in it."""
+class MessageArea:
+    """The messages that this browser session drew last in one of its two places, and in which of them."""
 
-    history: list[Message] = field(default_factory=list)
-    recent: list[Message] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    place: int = 0
+
+    def draw(self, messages: list[Message]) -> DeltaGenerator:
+        """Return the container for these messages; another one unless they begin with those drawn last.
+
+        Until a script ends, the browser keeps what an earlier one drew in a container: parts of another message would
+        stay below a new one for as long as its answer streams.
+        """
+        before = self.messages
+        same = len(before) <= len(messages) and all(
+            old is new for old, new in zip(before, messages, strict=False)
+        )
+        if not same:
+            self.place = 1 - self.place
+        self.messages = messages
+        places = [st.container() if place == self.place else st.empty() for place in (0, 1)]
+        return places[self.place]
+
+
+class HistoryArea(MessageArea):
+    """Where the page draws the messages before the fragment."""
+
+
+class RecentArea(MessageArea):
+    """Where the fragment draws the newest messages."""
 
 
 def draw_history(session: ChatSession) -> None:
@@ -69,22 +93,9 @@ def draw_history(session: ChatSession) -> None:
     if first:
         label = _("Show earlier messages ({count})", count=first)
         st.button(label, key=keys.EARLIER, type="tertiary", on_click=session.show_earlier)
-    drawn = state_of(DrawnMessages)
-    messages = list(session.history[first : session.boundary])
-    with _area(drawn.history, messages):
+    with state_of(HistoryArea).draw(list(session.history[first : session.boundary])):
         for position in range(first, session.boundary):
             draw_message(session, position)
-    drawn.history = messages
-
-
-def _area(drawn: list[Message], messages: list[Message]) -> DeltaGenerator:
-    """Return the container for messages, emptied unless they begin with those drawn last.
-
-    Until a script ends, the browser keeps elements of the last one whose place was not reached yet: parts of
-    another message would stay below a new one for as long as its answer streams.
-    """
-    same = len(drawn) <= len(messages) and all(old is new for old, new in zip(drawn, messages, strict=False))
-    return st.container() if same else st.empty().container()
 
 
 @st.fragment
@@ -129,9 +140,8 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
             draw_queue(session)
             if run:
                 _draw_stop(session, keys.STOP, shortcut="Esc")
-    drawn = state_of(DrawnMessages)
     messages = list(session.history[session.boundary : run.position + 1 if run else None])
-    area, drawn.recent = _area(drawn.recent, messages), messages
+    area = state_of(RecentArea).draw(messages)
     end = st.empty()
     with area:
         for position in range(session.boundary, run.position if run else len(session.history)):

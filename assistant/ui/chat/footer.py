@@ -19,12 +19,15 @@ def draw_footer(session: ChatSession, position: int) -> None:
     """Draw the line of the answer at this position, if it has ended and is not empty."""
     message = session.history[position]
     if message.role == "user" or message.ending is None or message.is_empty:
+        st.empty()
         return
     is_newest = position == len(session.history) - 1
     if is_newest and message.text and not session.runs_elsewhere:
         _draw_buttons(session, message, position)
     elif text := " · ".join(filter(None, [short_stats(message.stats), _format_feedback(message.feedback)])):
         st.caption(text, help=full_stats(message.stats) or None)
+    else:
+        st.empty()
 
 
 @st.fragment

@@ -52,16 +52,16 @@ def _draw_answer(session: ChatSession, position: int) -> None:
 
 
 def answer_places() -> tuple[DeltaGenerator, DeltaGenerator, Callable[[ChatSession, int], None]]:
-    """Draw the places of an answer: its content, what stands below it, and its end with footer and branches.
+    """Return the places of an answer: its content, what stands below it, and a function that draws its end.
 
-    They are the same for a stored and a live answer, and the last two are emptied: nothing of an earlier
-    drawing stays.
+    A stored and a live answer have the same places. Each is filled whenever it is drawn, so nothing of an earlier
+    drawing stays in it.
     """
     place = st.chat_message("assistant")
-    content, below, end = place.container(), place.empty(), place.empty()
+    content, below = place.container(), place.empty()
 
     def draw_end(session: ChatSession, position: int) -> None:
-        with end.container():
+        with place:
             draw_footer(session, position)
             draw_branches(session, position)
 
