@@ -229,6 +229,8 @@ class Agents(RemoteBackend):
                 error = turn_error(turn)
                 raise self._api.explained(error) if isinstance(error, StreamError) else error
             reader = _joined_reader(snapshot, turn, state)
+            # Its ``turn.completed`` was sent before the events were listened to; only ``idle`` follows.
+            reader.is_turn_complete = turn.get("status") == "completed"
             yield from reader.catch_up(snapshot.items)
             yield from self._send_known_results(snapshot.session, reader, state)
             return (yield from self._read(events, reader, state, toolbox))
