@@ -1,6 +1,8 @@
 """A turn that is cut off before any of its events."""
 
 import json
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -138,6 +140,31 @@ def test_a_thread_survives_a_cut_before_every_event(
             assert Counter(texts)["Go"] == Counter(texts)["And now?"] == 1, "a message was sent twice"
             server.requests.clear()
     store.close()
+
+
+def test_a_completed_turn_is_joined_until_its_session_is_idle(
+    server: AgentsServer, assistant: Assistant
+) -> None:
+    hello, gate = text("Hello, world."), threading.Event()
+    idle = length(hello, first=True) - 1
+    server.plays(replace(cut(hello, idle - 1, "close", keeps="all"), gate=gate, gate_after=idle))
+    thread = Thread()
+    assert isinstance(ask(assistant, thread, "Go")[-1], RunFailed)
+    [session] = server.sessions.values()
+    _wait_until(lambda: session.turns[0]["status"] == "completed")
+    run = RunRegistry().start(thread, partial(assistant.resume, thread), assistant.cancel)
+    _wait_until(lambda: any(line.endswith("/turns") for line in server.request_lines))
+    gate.set()
+    assert run.join(5)
+    assert thread.messages[-1].ending == RunCompleted()
+    assert thread.messages[-1].text == "Hello, world."
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
 
 
 @pytest.mark.parametrize("keeps", ["nothing", "all", "late"])
