@@ -111,13 +111,6 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:  # until every area has landed, ``-m slow`` means what it did
-        if item.get_closest_marker("exhaustive"):
-            item.add_marker("slow")
-
-
 _cuts: Counter[str] = Counter()
 
 
