@@ -16,6 +16,7 @@ import pytest
 from assistant import Assistant, Tool, Toolbox, tool
 from assistant.backends.client import connect
 from assistant.backends.responses.backend import Responses
+from assistant.runs import worker
 from assistant.settings import Settings
 from tests.backends.kinds import connected, create_assistant, kind
 from tests.servers import postgresql
@@ -44,6 +45,14 @@ def add(a: int, b: int) -> int:
         b: The second.
     """
     return a + b
+
+
+@pytest.fixture(scope="session", autouse=True)
+def read_as_it_comes() -> Iterator[None]:
+    """Runs without followers read text as it comes: most tests follow none, and would wait a second for each delta."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker, "IDLE_SECONDS", 0.0)
+        yield
 
 
 @pytest.fixture

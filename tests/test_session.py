@@ -16,7 +16,6 @@ from assistant.events import CallApproved, RunCompleted, RunFailed, TextDelta
 from assistant.locale import N_
 from assistant.messages import Feedback, Message
 from assistant.parts import Attachment, Text
-from assistant.runs import worker
 from assistant.runs.loop import INTERRUPTED, STOPPED
 from assistant.session import ChatSession, Draft
 from assistant.settings import VARIABLES
@@ -34,9 +33,6 @@ def open_chat(server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OPENAI_BASE_URL", server.url)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-key")
-    monkeypatch.setattr(
-        worker, "IDLE_SECONDS", 0.0
-    )  # no page follows here, and an answer is read as it comes
     app = Application(tmp_path)
 
     def opened(user: str = "", **settings: str) -> ChatSession:

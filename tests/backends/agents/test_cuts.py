@@ -23,7 +23,6 @@ from assistant.events import (
     TextDelta,
     ToolCallDelta,
 )
-from assistant.runs import worker
 from assistant.runs.loop import INTERRUPTED
 from assistant.runs.registry import RunRegistry
 from assistant.storage.store import Store
@@ -42,12 +41,6 @@ SCENARIOS: dict[str, Callable[[], list[Play]]] = {
         text("Done.", pieces=1),
     ],
 }
-
-
-@pytest.fixture(autouse=True)
-def _read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read every event at once; without followers, a busy machine waits a second for each."""
-    monkeypatch.setattr(worker, "IDLE_SECONDS", 0.0)
 
 
 def count_call(name: str) -> Any:

@@ -12,7 +12,6 @@ from assistant import Assistant, Thread, tool
 from assistant.events import (
     RunCompleted,
 )
-from assistant.runs import worker
 from assistant.runs.loop import INTERRUPTED
 from assistant.runs.registry import RunRegistry
 from assistant.storage.store import Store
@@ -29,12 +28,6 @@ SCENARIOS = {
         text("Done.", pieces=1),
     ],
 }
-
-
-@pytest.fixture(autouse=True)
-def _read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read every event at once; without followers, a busy machine waits a second for each."""
-    monkeypatch.setattr(worker, "IDLE_SECONDS", 0.0)
 
 
 def _count_call(name: str) -> Any:
