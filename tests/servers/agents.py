@@ -192,10 +192,7 @@ class AgentsServer(ModelServer):
 
     def _next(self, body: Json) -> Play:
         self.requests.append(body)
-        if not self._script:
-            self.problems.append(f"not in the script: {json.dumps(body, ensure_ascii=False)[:300]}")
-            return error(500, "script_ended", "The script has ended.", x_should_retry="false")
-        return self._script.popleft()
+        return self.take_play(body)
 
     def _start_turn(self, session: Session, messages: Any, play: Play) -> None:
         turn = {

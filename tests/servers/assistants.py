@@ -97,10 +97,7 @@ class AssistantsServer(ModelServer):
     def play_for(self, body: Json) -> Play:
         """Return the script's next play."""
         self.requests.append(body)
-        if not self._script:
-            self.problems.append(f"not in the script: {json.dumps(body, ensure_ascii=False)[:300]}")
-            return error(500, "script_ended", "The script has ended.", x_should_retry="false")
-        return self._script.popleft()
+        return self.take_play(body)
 
     def events(self, play: Play, run: Run, begins: bool) -> Iterator[tuple[str, Json | str]]:
         """Yield the events of a round in the documented order; the run's own comes last."""

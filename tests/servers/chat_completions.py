@@ -24,10 +24,7 @@ class ChatServer(ModelServer):
             if reason := refusal_of(request["messages"]):
                 self.refused.append(reason)
                 return error(400, None, reason)
-            if not self._script:
-                self.problems.append(f"not in the script: {json.dumps(request, ensure_ascii=False)[:300]}")
-                return error(500, "script_ended", "The script has ended.", x_should_retry="false")
-            return self._script.popleft()
+            return self.take_play(request)
 
 
 class ChatHandler(Handler):

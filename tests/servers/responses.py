@@ -340,7 +340,7 @@ class ModelServer:
     def end_script(self) -> None:
         """Fail if a play is left over, or if a request had no play."""
         problems, self.problems = self.problems, []
-        left, self._script = len(self._script), deque()
+        left = self.drop_script()
         assert (problems, left) == ([], 0), f"{left} plays were not requested; {problems}"
 
     # What follows runs on the connections' threads.
@@ -355,13 +355,17 @@ class ModelServer:
             if play is not None:
                 self.refused.append(play.body["error"]["message"])
                 return play, None
-            if not self._script:
-                self.problems.append(f"not in the script: {json.dumps(request, ensure_ascii=False)[:300]}")
-                return error(500, "script_ended", "The script has ended.", x_should_retry="false"), None
-            play = self._script.popleft()
+            play = self.take_play(request)
             if conversation is not None and play.status == 200:
                 conversation.locked = True
             return play, conversation
+
+    def take_play(self, request: Json) -> Play:
+        """Return the script's next play, or an error where the script has ended."""
+        if not self._script:
+            self.problems.append(f"not in the script: {json.dumps(request, ensure_ascii=False)[:300]}")
+            return error(500, "script_ended", "The script has ended.", x_should_retry="false")
+        return self._script.popleft()
 
     def _refusal(self, request: Json, name: Any, conversation: Conversation | None) -> Play | None:
         if name and conversation is None:
