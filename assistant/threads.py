@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from assistant.events import RunPaused, ToolResult
+from assistant.events import Ending, RunPaused, ToolResult
 from assistant.messages import Message
 from assistant.parts import Call
 
@@ -70,9 +70,14 @@ class Thread:
         return bool(self.messages) and self.messages[-1].ending is None
 
     @property
+    def ending(self) -> Ending | None:
+        """How the last answer ended; None if it has no ending, and in an empty thread."""
+        return self.messages[-1].ending if self.messages else None
+
+    @property
     def is_paused(self) -> bool:
         """Whether the last answer waits for the user's decision on open calls."""
-        return bool(self.messages) and isinstance(self.messages[-1].ending, RunPaused)
+        return isinstance(self.ending, RunPaused)
 
     def open_calls(self) -> list[Call]:
         """Return the calls without a result, after a pause, a stop or a crash.

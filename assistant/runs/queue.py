@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from types import UnionType
 from weakref import WeakKeyDictionary, WeakSet
 
 from assistant.events import RunCompleted, RunFailed, RunStopped
@@ -54,7 +53,7 @@ class MessageQueue:
         """
         with self._lock:
             texts = self._waiting.get(thread, [])
-            if not texts or thread in self._sending or not _ending_is(thread, RunCompleted):
+            if not texts or thread in self._sending or not isinstance(thread.ending, RunCompleted):
                 return False
             self._sending.add(thread)
             text = texts.pop(0)
@@ -71,13 +70,9 @@ class MessageQueue:
 
     def clear_after_failure(self, thread: Thread) -> str:
         """Remove all messages and return them as one text if the newest answer was stopped or failed."""
-        return self.clear(thread) if _ending_is(thread, RunStopped | RunFailed) else ""
+        return self.clear(thread) if isinstance(thread.ending, RunStopped | RunFailed) else ""
 
     def clear(self, thread: Thread) -> str:
         """Remove all messages and return them as one text."""
         with self._lock:
             return "\n\n".join(self._waiting.pop(thread, []))
-
-
-def _ending_is(thread: Thread, kind: type | UnionType) -> bool:
-    return bool(thread.messages) and isinstance(thread.messages[-1].ending, kind)
