@@ -12,11 +12,8 @@ from dataclasses import dataclass, fields
 from assistant.locale import N_, Sentence
 from assistant.recordings.wire_events import AgentModel, Tokens, TokensCounted
 
-AS_OF = "2026-11-23"
-"""Date of our own table."""
-
 _OWN_PRICES = {"gpt-6.2-astra": (8.00, 0.40, 40.00), "gpt-6.2-sol": (2.00, 0.10, 10.00)}
-"""Input, cached input and output in USD per million tokens.
+"""Input, cached input and output in USD per million tokens, as of 2026-11-23.
 
 From https://developers.openai.com/api/docs/pricing and, for the cached input of gpt-6.2-astra,
 https://github.com/BerriAI/litellm/discussions/52347.
