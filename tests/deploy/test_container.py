@@ -105,7 +105,7 @@ def test_the_container_starts_answers_and_ends(tmp_path: Path) -> None:
     store = Store(f"sqlite:///{data}/threads.sqlite")
     assert [entry.title for entry in store.list_threads()] == ['calculate(expression="6*7")']
     store.close()
-    assert files() == before, "whoever serves may write in /data alone"
+    assert files() == before, "the server may write only in /data"
 
 
 @pytest.mark.parametrize("prefix", ["", "chat", "/chat/"])

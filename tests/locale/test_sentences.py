@@ -21,7 +21,7 @@ ADAPTER: TypeAdapter[str] = TypeAdapter(UserText)
 def test_a_sentence_is_its_english_text() -> None:
     assert BUSY == "localhost failed. Try again in a moment. It says: no {0}"
     assert NESTED == "Running f: seconds"
-    assert N_("{nobody} fills this in.") == "{nobody} fills this in."
+    assert N_("{missing} is not filled in.") == "{missing} is not filled in."
 
 
 @pytest.mark.parametrize(

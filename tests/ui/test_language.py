@@ -30,7 +30,7 @@ def test_the_browsers_language_decides(
 def test_parameters_are_inserted_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(language, "language", lambda: "ja")
     assert language._("Running {function}", function="{x} {0}") == "{x} {0} を実行しています"
-    assert language._("{nobody} has translated this.") == "{nobody} has translated this."
+    assert language._("{missing} is not translated.") == "{missing} is not translated."
     assert language.ngettext("about {count} token", "about {count} tokens", 2) == "約 2 トークン"
     assert language.translate(N_("Stopped.")) == "停止しました。"
 
