@@ -34,10 +34,10 @@ draw_open_error(session)
 watch = None
 chat, *panel = st.columns([5, 4] if session.inspector_open else 1, gap="large")
 if panel:
-    from assistant.ui.sandbox.panel import draw_sandbox  # not loaded until it is opened
+    from assistant.ui.inspector.panel import draw_inspector  # not loaded until it is opened
 
     with panel[0]:
-        watch = draw_sandbox(session)
+        watch = draw_inspector(session)
 
 # The conversation: the older messages, and a fragment with the newest ones, the live answer and the input. It
 # feeds the generator of the answer's events into ``st.write_stream``.

@@ -179,8 +179,8 @@ def main() -> None:
             save_animation(page, "answer.gif")
         with serve_page() as url:
             page = open_page(browser, url, 1360, 860, device_scale_factor=1.5)
-            page.locator(".st-key-sandbox label").first.click()
-            page.locator(".st-key-sandbox_side").wait_for()
+            page.locator(".st-key-inspector label").first.click()
+            page.locator(".st-key-inspector_side").wait_for()
             send(page, QUESTION)
             save_screenshot(page, "chat.png")
             page = open_page(browser, url, 390, 760, device_scale_factor=2, color_scheme="dark")

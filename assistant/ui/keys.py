@@ -12,7 +12,7 @@ PAGE = "page"
 PROMPT = "prompt"
 EXAMPLES = "examples"
 NEW_CHAT = "new_chat"
-SANDBOX = "sandbox"
+INSPECTOR = "inspector"
 LANGUAGE = "language"
 STOP = "stop"
 STOP_ELSEWHERE = "stop_elsewhere"
@@ -97,10 +97,10 @@ CONNECTION_REFRESH = "connection_refresh"
 CONNECTION_TEST = "connection_test"
 CONNECTION_USE = "connection_use"
 
-# --- sandbox ----------------------------------------------------------------------------------------
+# --- inspector --------------------------------------------------------------------------------------
 
-SANDBOX_SIDE = "sandbox_side"
-SANDBOX_PANEL = "sandbox_panel"
+INSPECTOR_SIDE = "inspector_side"
+INSPECTOR_TAB = "inspector_tab"
 APPROVE_ALL = "approve_all"
 OPEN_RECORDING = "open_recording"
 RECORDING_FILE = "recording_file"

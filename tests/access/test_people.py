@@ -26,7 +26,7 @@ from assistant.storage.json_export import export_json
 from assistant.storage.search import ThreadSummary
 from assistant.storage.store import Store
 from assistant.ui import keys
-from assistant.ui.sandbox.function_runner import RunnerState
+from assistant.ui.inspector.function_runner import RunnerState
 from assistant.ui.sidebar.thread_list import ThreadList
 from tests.conftest import need
 from tests.servers.agents import AgentsServer
@@ -281,7 +281,7 @@ def test_a_session_keeps_nothing_of_the_user_before(server: ModelServer, sign_in
     assert RunnerState not in states
     assert session_of(page) is not chat
     assert "hush" not in sent(page).lower()
-    page.toggle(key="sandbox").set_value(True).run()
+    page.toggle(key="inspector").set_value(True).run()
     assert "Nothing recorded yet" in sent(page)
 
 
@@ -301,7 +301,7 @@ def test_branches_recordings_and_open_calls_are_shown_only_to_their_owner(
     bob = sign_in(BOB, address(ada))
     assert is_new(bob)
     assert not [each for each in bob.button if str(each.key).startswith((*kinds, "rerun-"))]
-    bob.toggle(key="sandbox").set_value(True).run()
+    bob.toggle(key="inspector").set_value(True).run()
     assert "Nothing recorded yet" in sent(bob)
     assert "Hush" not in sent(bob)
 

@@ -116,7 +116,7 @@ def test_a_pause_in_an_opened_recording_does_not_bypass_the_limit(
     recording = Recording.from_lines(recording_of(page).as_lines())  # as in a file that a visitor wrote
     server.plays(text("A."))
     session_of(page).opened_recordings.append(recording)
-    page.toggle(key="sandbox").set_value(True).run()
+    page.toggle(key="inspector").set_value(True).run()
     press(page, "new_chat")
     page.segmented_control(key="inspector_view").set_value("Recording").run()
     page.segmented_control(key="inspector_speed").set_value("instant").run()

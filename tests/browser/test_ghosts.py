@@ -146,7 +146,7 @@ def test_a_wide_table_scrolls_by_itself_on_a_phone(model: ModelServer, page: "Pa
     assert [page.locator(each).evaluate(wide) for each in (".stMain", f"{MESSAGE} table")] == [False, True]
 
 
-def test_the_sandbox_shows_no_other_panel_while_an_answer_is_written(
+def test_the_inspector_shows_no_other_panel_while_an_answer_is_written(
     model: ModelServer, page: "Page"
 ) -> None:
     gate = threading.Event()

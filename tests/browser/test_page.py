@@ -551,7 +551,7 @@ def test_the_inspector_shows_events_as_they_come_and_replays_a_recording(
 ) -> None:
     gate = threading.Event()
     page.get_by_text("Inspector").click()
-    side = page.locator(".st-key-sandbox_side")
+    side = page.locator(".st-key-inspector_side")
     side.get_by_text("Nothing recorded yet").wait_for()
     model.plays(text("One two three four", gate=gate, gate_after=6))
     say(page, "Count")

@@ -187,9 +187,9 @@ def test_every_state_of_the_page_fits_the_screen(
     wait_for(page, "It is booked.")
     page.wait_for_selector(IDLE)
     for each in (looks.phone, page):
-        each.locator(".st-key-sandbox label").first.click()
-        each.locator(".st-key-sandbox_side").wait_for()
-    looks.capture("sandbox")
+        each.locator(".st-key-inspector label").first.click()
+        each.locator(".st-key-inspector_side").wait_for()
+    looks.capture("inspector")
     looks.phone.goto(page.url)
     looks.phone.get_by_test_id("stExpandSidebarButton").click()
     looks.phone.locator(".st-key-search").wait_for()

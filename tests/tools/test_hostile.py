@@ -250,13 +250,13 @@ def drawn(page: AppTest) -> list[tuple[str, str]]:
     return list(inside(page.main.root))
 
 
-@pytest.mark.parametrize("sandbox", [False, True])
+@pytest.mark.parametrize("inspector_open", [False, True])
 def test_an_output_is_shown_as_text_and_changes_nothing_else(
-    server: ModelServer, open_page: Open, weather: Weather, sandbox: bool
+    server: ModelServer, open_page: Open, weather: Weather, inspector_open: bool
 ) -> None:
     page = open_page(OPENAI_BASE_URL=server.url)
-    if sandbox:
-        page.toggle(key="sandbox").set_value(True).run()
+    if inspector_open:
+        page.toggle(key="inspector").set_value(True).run()
     server.plays(calls(call("get_weather", city="Oslo"), call("get_weather", city=OUTPUT)), text("Fine."))
     ask(page, "Weather?")
     assert any(EVIL in each.value for each in page.code), "it is shown"

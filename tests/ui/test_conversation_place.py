@@ -22,7 +22,7 @@ def test_the_conversation_keeps_its_place_whatever_surrounds_it(start: Start, tm
     process, page = serve(start, tmp_path)
     before = page.open()
     session = before["session_id"]
-    with_inspector = page.do(session_id=session, widget_state={"sandbox": True})
+    with_inspector = page.do(session_id=session, widget_state={"inspector": True})
     assert fragment_of_input(with_inspector) == fragment_of_input(before)
     answered = page.say(with_inspector, 'calculate(expression="6*7")')
     assert fragment_of_input(answered) == fragment_of_input(before)

@@ -38,7 +38,7 @@ def test_parameters_are_inserted_unchanged(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_user_changes_the_language_and_nothing_else_changes(open_page: Open) -> None:
     page = open_page()
     page.chat_input(key="prompt").set_value("Hi").run()
-    page.toggle(key="sandbox").set_value(True).run()
+    page.toggle(key="inspector").set_value(True).run()
     page.segmented_control(key="inspector_view").set_value("Timing").run()
     address = page.query_params["thread"]
     assert page.button(key="new_chat").label == "New chat"
@@ -47,7 +47,7 @@ def test_the_user_changes_the_language_and_nothing_else_changes(open_page: Open)
     assert page.button(key="new_chat").label == "新しいチャット"
     assert page.chat_input(key="prompt").placeholder == "メッセージを入力"
     assert page.segmented_control(key="inspector_view").value == "Timing"
-    assert page.toggle(key="sandbox").value
+    assert page.toggle(key="inspector").value
     assert page.query_params["thread"] == address
     page.button(key="new_chat").click().run()
     assert page.button(key="new_chat").label == "新しいチャット"

@@ -603,7 +603,7 @@ def test_the_newest_messages_of_a_long_thread_are_drawn(
 
 def test_the_parts_around_an_answer_are_drawn_when_it_has_ended(open_page: Open) -> None:
     page = open_page()
-    around = [page.title[0].value, page.info[0].value, page.toggle(key="sandbox").label]
+    around = [page.title[0].value, page.info[0].value, page.toggle(key="inspector").label]
     for words in ("Hello", "Hello again"):
         ask(page, words)
-        assert [page.title[0].value, page.info[0].value, page.toggle(key="sandbox").label] == around
+        assert [page.title[0].value, page.info[0].value, page.toggle(key="inspector").label] == around

@@ -52,9 +52,9 @@ def test_the_page_leaks_no_secret(
         ASSISTANT_DATABASE_URL=f"postgresql://me:{DATABASE}@127.0.0.1:1/none",
     )
     seen = [sent(page), *ask_with_every_failure(page, server, SECRETS[where])]
-    page.toggle(key="sandbox").set_value(True).run()
+    page.toggle(key="inspector").set_value(True).run()
     for panel in PANELS:
-        page.segmented_control(key="sandbox_panel").set_value(panel).run()
+        page.segmented_control(key="inspector_tab").set_value(panel).run()
         seen.append(sent(page))
     page.session_state["connection_panel"] = True
     page.run()
@@ -135,7 +135,7 @@ def test_a_login_leaks_neither_its_secrets_nor_the_keys_of_its_users(
         assert leaks(seen.pop(1)) in ([], ["page"])
     if login != "half a sign-in":
         session_of(page).override = ConnectionOverride(server.url, TYPED, "m")
-        page.toggle(key="sandbox").set_value(True).run()
+        page.toggle(key="inspector").set_value(True).run()
         seen += ask_with_every_failure(page, server, TYPED)
         assert any(each["authorization"] == f"Bearer {TYPED}" for each in server.headers), "it was used"
         session_of(page).override = None

@@ -113,7 +113,7 @@ class ToolCallView:
 
 def _show_events(session: ChatSession, call_id: str) -> None:
     """Show the events of a call in the inspector."""
-    st.session_state[keys.SANDBOX_PANEL] = "run"
+    st.session_state[keys.INSPECTOR_TAB] = "run"
     session.inspected_call = call_id
     session.page_outdated = True
 

@@ -31,12 +31,12 @@ def draw_header(session: ChatSession) -> None:
     set_thread_url(session)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(translate(session.settings.name), anchor=False)
-        st.session_state[keys.SANDBOX] = session.inspector_open
+        st.session_state[keys.INSPECTOR] = session.inspector_open
         st.toggle(
             _("Inspector"),
-            key=keys.SANDBOX,
+            key=keys.INSPECTOR,
             help=_("See requests and events, run functions, inject faults"),
-            on_change=lambda: setattr(session, "inspector_open", st.session_state[keys.SANDBOX]),
+            on_change=lambda: setattr(session, "inspector_open", st.session_state[keys.INSPECTOR]),
         )
         st.button(_("New chat"), key=keys.NEW_CHAT, icon=":material/edit_square:", on_click=session.new)
     _draw_model(session)

@@ -14,9 +14,9 @@ from assistant.recordings.requests import prompt_of
 from assistant.recordings.timeline import Measurement
 from assistant.tools.results import replace_surrogates
 from assistant.ui import keys
+from assistant.ui.inspector.event_rows import EventRows, mentions
+from assistant.ui.inspector.event_table import select_event
 from assistant.ui.language import _
-from assistant.ui.sandbox.event_rows import EventRows, mentions
-from assistant.ui.sandbox.event_table import select_event
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""The sandbox beside the chat: its tabs and settings."""
+"""The inspector beside the chat: its tabs and settings."""
 
 import io
 import json
@@ -9,19 +9,19 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from assistant.recordings.entries import entry_as_json
-from assistant.ui.sandbox.event_table import EventSelection
+from assistant.ui.inspector.event_table import EventSelection
 from tests.servers.responses import ModelServer, call, calls, text
 from tests.ui.page import Open, ask, label, recording_of, session_of, shown, state_in
 
 
-def with_sandbox(page: AppTest) -> AppTest:
-    page.toggle(key="sandbox").set_value(True).run()
+def with_inspector(page: AppTest) -> AppTest:
+    page.toggle(key="inspector").set_value(True).run()
     assert not page.exception
     return page
 
 
 def panel(page: AppTest, name: str) -> AppTest:
-    page.segmented_control(key="sandbox_panel").set_value(name).run()
+    page.segmented_control(key="inspector_tab").set_value(name).run()
     assert not page.exception
     return page
 
@@ -33,13 +33,13 @@ def captions(page: AppTest) -> str:
 def test_the_inspector_is_closed_until_the_user_opens_it(open_page: Open) -> None:
     page = open_page()
     assert not [each for each in page.main if each.type == "segmented_control"]
-    with_sandbox(page)
-    assert page.segmented_control(key="sandbox_panel").value == "run"
+    with_inspector(page)
+    assert page.segmented_control(key="inspector_tab").value == "run"
     assert "Nothing recorded yet" in captions(page)
 
 
 def test_a_run_is_recorded_with_its_requests_and_events(server: ModelServer, open_page: Open) -> None:
-    page = with_sandbox(open_page(OPENAI_BASE_URL=server.url))
+    page = with_inspector(open_page(OPENAI_BASE_URL=server.url))
     server.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
     ask(page, "6*7?")
     page.run()
@@ -60,19 +60,19 @@ def test_a_run_is_recorded_with_its_requests_and_events(server: ModelServer, ope
 
 
 def test_a_call_leads_to_its_events_with_one_click(server: ModelServer, open_page: Open) -> None:
-    page = with_sandbox(open_page(OPENAI_BASE_URL=server.url))
+    page = with_inspector(open_page(OPENAI_BASE_URL=server.url))
     server.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
     ask(page, "6*7?")
     panel(page, "functions")
     next(each for each in page.button if str(each.key).endswith("-events")).click().run()
     assert not page.exception
-    assert page.segmented_control(key="sandbox_panel").value == "run"
+    assert page.segmented_control(key="inspector_tab").value == "run"
     entry = recording_of(page).entries()[state_in(page, EventSelection).position or 0]
     assert "calculate" in json.dumps(entry_as_json(entry))
 
 
 def test_each_thread_has_its_own_recordings(server: ModelServer, open_page: Open) -> None:
-    page = with_sandbox(open_page(OPENAI_BASE_URL=server.url))
+    page = with_inspector(open_page(OPENAI_BASE_URL=server.url))
     server.plays(text("Hello."))
     ask(page, "Hi")
     page.button(key="new_chat").click().run()
@@ -82,7 +82,7 @@ def test_each_thread_has_its_own_recordings(server: ModelServer, open_page: Open
 def test_a_recording_is_replayed_in_its_own_thread_without_a_server(
     server: ModelServer, open_page: Open
 ) -> None:
-    page = with_sandbox(open_page(OPENAI_BASE_URL=server.url))
+    page = with_inspector(open_page(OPENAI_BASE_URL=server.url))
     server.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
     ask(page, "6*7?")
     page.run()
@@ -103,7 +103,7 @@ def test_a_sample_recording_is_replayed_with_one_click(open_page: Open) -> None:
     page = open_page()
     page.button(key="example_recording_a_function_that_fails").click().run(timeout=60)
     page.run()
-    assert page.toggle(key="sandbox").value
+    assert page.toggle(key="inspector").value
     assert label(page.status[0]).startswith('**calculate**(expression="1/0") · failed')
 
 
@@ -111,7 +111,7 @@ def test_a_fault_is_announced_and_applies_to_this_session_only(
     server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
-    page, other = with_sandbox(open_page(OPENAI_BASE_URL=server.url)), open_page()
+    page, other = with_inspector(open_page(OPENAI_BASE_URL=server.url)), open_page()
     panel(page, "faults")
     page.text_input(key="faults").set_value("cut:5").run()
     assert "Expected:" in captions(page)
@@ -128,15 +128,15 @@ def test_a_fault_is_announced_and_applies_to_this_session_only(
 
 
 def test_only_local_users_can_inject_faults(open_page: Open) -> None:
-    page = with_sandbox(open_page())
-    assert page.segmented_control(key="sandbox_panel").options == ["Run log", "Functions", "Code"]
+    page = with_inspector(open_page())
+    assert page.segmented_control(key="inspector_tab").options == ["Run log", "Functions", "Code"]
 
 
 def test_an_unknown_fault_is_reported_and_not_injected(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
-    page = panel(with_sandbox(open_page()), "faults")
+    page = panel(with_inspector(open_page()), "faults")
     page.text_input(key="faults").set_value("explode").run()
     assert page.error[0].value.startswith("There is no fault")
     page.text_input(key="faults").set_value("function.raise:nobody").run()
@@ -147,7 +147,7 @@ def test_an_unknown_fault_is_reported_and_not_injected(
 def test_every_call_can_wait_for_the_user_who_provides_its_result(
     server: ModelServer, open_page: Open
 ) -> None:
-    page = panel(with_sandbox(open_page(OPENAI_BASE_URL=server.url)), "functions")
+    page = panel(with_inspector(open_page(OPENAI_BASE_URL=server.url)), "functions")
     page.toggle(key="approve_all").set_value(True).run()
     panel(page, "run")
     server.plays(calls(call("not_written_yet", city="Oslo")), text("Sunny, then."))
@@ -166,7 +166,7 @@ def test_every_call_can_wait_for_the_user_who_provides_its_result(
 
 
 def test_the_last_message_is_shown_as_code(server: ModelServer, open_page: Open) -> None:
-    page = with_sandbox(open_page(OPENAI_BASE_URL=server.url))
+    page = with_inspector(open_page(OPENAI_BASE_URL=server.url))
     assert "Send a message to see it" in captions(panel(page, "code"))
     server.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
     ask(page, "6*7?")
@@ -178,7 +178,7 @@ def test_the_last_message_is_shown_as_code(server: ModelServer, open_page: Open)
 
 
 def test_a_function_runs_without_a_model(open_page: Open) -> None:
-    page = panel(with_sandbox(open_page()), "functions")
+    page = panel(with_inspector(open_page()), "functions")
     page.selectbox(key="runner_function").set_value("calculate").run()
     page.text_input(key="runner_calculate_expression").set_value("6*7").run()
     page.button(key="runner_run").click().run()
@@ -189,7 +189,7 @@ def test_a_function_runs_without_a_model(open_page: Open) -> None:
 def test_a_test_saved_from_a_recording_holds_both(server: ModelServer, open_page: Open) -> None:
     from assistant.codegen.pytest_file import pytest_zip
 
-    page = with_sandbox(open_page(OPENAI_BASE_URL=server.url))
+    page = with_inspector(open_page(OPENAI_BASE_URL=server.url))
     server.plays(text("Hello."))
     ask(page, "Hi")
     names = zipfile.ZipFile(io.BytesIO(pytest_zip(recording_of(page)))).namelist()

@@ -1,4 +1,4 @@
-"""The inspector of recorded runs."""
+"""The views of recorded runs."""
 
 import json
 from typing import Any
@@ -9,8 +9,8 @@ from streamlit.testing.v1 import AppTest
 from assistant.events import RoundStarted, RunFailed, ToolCall, ToolResult
 from assistant.recordings.entries import Entry
 from assistant.recordings.recording import Recording, sample_files
-from assistant.ui.sandbox.event_rows import EventRow, EventRows
-from assistant.ui.sandbox.event_table import EventSelection
+from assistant.ui.inspector.event_rows import EventRow, EventRows
+from assistant.ui.inspector.event_table import EventSelection
 from tests.recordings.test_diagram import HOSTILE
 from tests.recordings.test_timeline import TWO_ROUNDS, delta, event, request_entries, run
 from tests.ui.page import state_in
@@ -30,19 +30,19 @@ class GrowingRecording(Recording):
 def page() -> None:
     import streamlit as st
 
-    from assistant.ui.sandbox.inspector import draw_inspector
+    from assistant.ui.inspector.run_log import draw_run_log
 
     def replay(recording: object, speed: float) -> None:
         st.session_state.replayed = recording, speed
 
-    draw_inspector(
+    draw_run_log(
         st.session_state.recordings,
         call_id=st.session_state.pop("call_id", ""),
         replay=replay,
     )
 
 
-def open_inspector(*recordings: Recording, view: str = "Events", call_id: str = "") -> AppTest:
+def open_run_log(*recordings: Recording, view: str = "Events", call_id: str = "") -> AppTest:
     at = AppTest.from_function(page, default_timeout=10)
     at.session_state.recordings = list(recordings)
     at.session_state.inspector_view = view
@@ -98,12 +98,12 @@ def test_rows_of_a_growing_recording_are_those_of_the_whole() -> None:
 
 
 def test_without_recordings_the_inspector_says_how_to_get_one() -> None:
-    at = open_inspector()
+    at = open_run_log()
     assert "Send a message" in at.caption[0].value
 
 
 def test_the_events_of_a_run_are_listed_and_the_selected_one_is_shown() -> None:
-    at = open_inspector(RECORDING)
+    at = open_run_log(RECORDING)
     rows = rows_of(at)
     assert rows[0]["type"] == "· RoundStarted"
     assert [row["text"] for row in rows if row["type"] == "↑ request"] == [
@@ -119,7 +119,7 @@ def test_filters_and_selection_stay_while_the_recording_grows() -> None:
     entries = RECORDING.entries()
     grown = GrowingRecording(entries=entries)
     grown.length = 60
-    at = open_inspector(grown)
+    at = open_run_log(grown)
     at.multiselect(key="inspector_types").select("response.output_item.done")
     shown(at.run())
     chosen = rows_of(at)[0]["#"]
@@ -137,7 +137,7 @@ def test_filters_and_selection_stay_while_the_recording_grows() -> None:
 
 
 def test_a_new_run_is_selected_and_older_ones_can_be_selected() -> None:
-    at = open_inspector(RECORDING)
+    at = open_run_log(RECORDING)
     at.session_state.recordings = [RECORDING, Recording(entries=TWO_ROUNDS)]
     shown(at.run())
     assert len(rows_of(at)) == len(TWO_ROUNDS) - 1
@@ -150,7 +150,7 @@ def test_a_new_run_is_selected_and_older_ones_can_be_selected() -> None:
 def test_a_call_leads_to_its_first_event() -> None:
     calls = [event for event in RECORDING.run_events() if isinstance(event, ToolCall)]
     call_id = calls[1].call_id
-    at = open_inspector(RECORDING, Recording(entries=TWO_ROUNDS), view="Check", call_id=call_id)
+    at = open_run_log(RECORDING, Recording(entries=TWO_ROUNDS), view="Check", call_id=call_id)
     assert at.session_state.inspector_view == "Events"
     entry = json.loads(at.json[0].value)
     assert entry["event"] == "response.output_item.added"
@@ -158,7 +158,7 @@ def test_a_call_leads_to_its_first_event() -> None:
 
 
 def test_the_timing_is_drawn_with_its_figures() -> None:
-    at = open_inspector(RECORDING, view="Timing")
+    at = open_run_log(RECORDING, view="Timing")
     assert [each.value for each in at.caption][:5] == [
         *("First event", "Time to first token", "Total", "Output speed", "Cost")
     ]
@@ -170,12 +170,12 @@ def test_the_timing_is_drawn_with_its_figures() -> None:
 
 
 def test_the_sequence_can_be_copied_as_text() -> None:
-    at = open_inspector(RECORDING, view="Sequence")
+    at = open_run_log(RECORDING, view="Sequence")
     assert "participant Server as demo.invalid" in at.code[0].value
 
 
 def test_a_correct_recording_passes_the_check() -> None:
-    at = open_inspector(RECORDING, view="Check")
+    at = open_run_log(RECORDING, view="Check")
     assert at.success[0].value == f"Protocol check passed ({len(RECORDING.entries()):,} events)"
     assert not at.error
 
@@ -183,7 +183,7 @@ def test_a_correct_recording_passes_the_check() -> None:
 def test_a_finding_leads_to_its_event() -> None:
     broken = [*request_entries(0.0), delta(1.0, "output_text", "m", "a")]
     broken += [event(1.1, "response.output_text.done", item_id="m", output_index=0, text="b")]
-    at = open_inspector(Recording(entries=broken), view="Check")
+    at = open_run_log(Recording(entries=broken), view="Check")
     assert len(at.error) == 1
     assert "deltas" in at.markdown[0].value
     at.button(key="inspector_finding_0").click()
@@ -193,7 +193,7 @@ def test_a_finding_leads_to_its_event() -> None:
 
 
 def test_a_recording_can_be_replayed_at_another_speed() -> None:
-    at = open_inspector(RECORDING, view="Recording")
+    at = open_run_log(RECORDING, view="Recording")
     at.segmented_control(key="inspector_speed").set_value("10×")
     at.button(key="inspector_replay").click()
     shown(at.run())
@@ -216,7 +216,7 @@ def test_text_in_a_recording_is_shown_as_it_is() -> None:
     ]
     recordings = Recording(entries=TWO_ROUNDS), Recording(entries=entries)
     for view in ("Events", "Timing", "Sequence", "Check", "Recording"):
-        at = open_inspector(*recordings, view=view)
+        at = open_run_log(*recordings, view=view)
         for number in range(len(entries) if view == "Events" else 0):
             select(at, number)
         texts = [each.value for each in [*at.markdown, *at.caption]]
@@ -228,7 +228,7 @@ def test_thousands_of_events_are_one_row_per_text() -> None:
     entries = long_recording(10_000).entries()
     recording = GrowingRecording(entries=[*entries, delta(11.0, "output_text", "m0", "more")])
     recording.length = len(entries)
-    at = open_inspector(recording)
+    at = open_run_log(recording)
     assert len(rows_of(at)) == 103
     recording.length += 1
     select(at, 50)

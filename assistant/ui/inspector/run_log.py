@@ -20,10 +20,10 @@ from assistant.recordings.diagram import as_mermaid
 from assistant.recordings.recording import Recording
 from assistant.tools.results import replace_surrogates
 from assistant.ui import keys
+from assistant.ui.inspector.event_table import draw_events, select_event
+from assistant.ui.inspector.recording_list import RecordingList, RecordingView
+from assistant.ui.inspector.timing import draw_timing
 from assistant.ui.language import _, ngettext, translate
-from assistant.ui.sandbox.event_table import draw_events, select_event
-from assistant.ui.sandbox.recording_list import RecordingList, RecordingView
-from assistant.ui.sandbox.timing import draw_timing
 from assistant.ui.state import state_of
 
 View = Literal["Events", "Timing", "Sequence", "Check", "Recording"]
@@ -42,9 +42,7 @@ Replay = Callable[[Recording, float], None]
 """Replays a recording in a new thread, with this speed."""
 
 
-def draw_inspector(
-    recordings: Sequence[Recording], *, call_id: str = "", replay: Replay | None = None
-) -> None:
+def draw_run_log(recordings: Sequence[Recording], *, call_id: str = "", replay: Replay | None = None) -> None:
     """Draw the views of these recordings, oldest first; the user selects one of them.
 
     With ``call_id``, the first event of this call is selected.

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import streamlit as st
 
 from assistant.recordings.recording import Recording
+from assistant.ui.inspector.event_rows import EventRows
+from assistant.ui.inspector.event_table import ROW_HEIGHT, table_columns
 from assistant.ui.language import _, ngettext
-from assistant.ui.sandbox.event_rows import EventRows
-from assistant.ui.sandbox.event_table import ROW_HEIGHT, table_columns
 
 MAX_ROWS = 30
 

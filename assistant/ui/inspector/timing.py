@@ -9,8 +9,8 @@ from assistant.markdown.escape import escape_markdown
 from assistant.recordings.timeline import Figures, Kind, Span
 from assistant.tools.results import replace_surrogates
 from assistant.ui import keys
+from assistant.ui.inspector.event_table import ROW_HEIGHT
 from assistant.ui.language import _, translate
-from assistant.ui.sandbox.event_table import ROW_HEIGHT
 
 _COLOURS: dict[Kind, str] = {
     "request": "#64748b",

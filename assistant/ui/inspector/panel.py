@@ -11,16 +11,16 @@ from assistant.recordings.recording import Recording, RecordingError, sample_fil
 from assistant.runs.replay import differences
 from assistant.session import ChatSession
 from assistant.ui import keys
+from assistant.ui.inspector.code import draw_code
+from assistant.ui.inspector.faults import draw_faults
+from assistant.ui.inspector.function_runner import draw_function_runner
+from assistant.ui.inspector.live_events import draw_live_events
+from assistant.ui.inspector.run_log import draw_run_log
 from assistant.ui.language import _, translate
-from assistant.ui.sandbox.code import draw_code
-from assistant.ui.sandbox.faults import draw_faults
-from assistant.ui.sandbox.function_runner import draw_function_runner
-from assistant.ui.sandbox.inspector import draw_inspector
-from assistant.ui.sandbox.live_events import draw_live_events
 
 # The panel stays in view while the chat is scrolled.
 _STYLE = f"""<style>@media (min-width: 640px) {{
-[data-testid=stColumn]:has(.st-key-{keys.SANDBOX_SIDE}) {{
+[data-testid=stColumn]:has(.st-key-{keys.INSPECTOR_SIDE}) {{
   position: sticky; top: 4rem; align-self: flex-start; max-height: calc(100vh - 11rem); overflow-y: auto;
 }}}}</style>"""
 
@@ -32,13 +32,13 @@ TABS = {
 }
 
 
-def draw_sandbox(session: ChatSession) -> Callable[[], None] | None:
+def draw_inspector(session: ChatSession) -> Callable[[], None] | None:
     """Draw the tab that the user selected.
 
     While an answer is being recorded, its tab has no inputs; call the returned function to bring it up to
     date.
     """
-    with st.container(key=keys.SANDBOX_SIDE):
+    with st.container(key=keys.INSPECTOR_SIDE):
         st.html(_STYLE)
         # Faults are for local users only: a function that never returns costs the server a thread.
         tabs = [tab for tab in TABS if tab != "faults" or session.is_localhost]
@@ -50,12 +50,12 @@ def draw_sandbox(session: ChatSession) -> Callable[[], None] | None:
 
 
 def _draw_tabs(tabs: list[str]) -> str:
-    selected = st.session_state.get(keys.SANDBOX_PANEL)
-    st.session_state[keys.SANDBOX_PANEL] = selected if selected in tabs else "run"
+    selected = st.session_state.get(keys.INSPECTOR_TAB)
+    st.session_state[keys.INSPECTOR_TAB] = selected if selected in tabs else "run"
     tab = st.segmented_control(
         _("Inspector"),
         tabs,
-        key=keys.SANDBOX_PANEL,
+        key=keys.INSPECTOR_TAB,
         format_func=lambda name: translate(TABS[name]),
         required=True,
         label_visibility="collapsed",
@@ -80,7 +80,7 @@ def _draw_tab(tab: str, session: ChatSession) -> Callable[[], None] | None:
             _draw_differences(session)
             call_id, session.inspected_call = session.inspected_call, ""
             recordings = [*session.opened_recordings, *session.recordings]
-            draw_inspector(recordings, call_id=call_id, replay=partial(_replay, session))
+            draw_run_log(recordings, call_id=call_id, replay=partial(_replay, session))
             _draw_open_recording(session)
     return None
 

@@ -16,7 +16,7 @@ from assistant import Tool, Toolbox, ToolError, functions, tool
 from assistant.tools.lint import function_param
 from assistant.tools.results import MAX_OUTPUT_CHARS
 from assistant.ui import keys
-from assistant.ui.sandbox.function_runner import RunnerState
+from assistant.ui.inspector.function_runner import RunnerState
 from tests.conftest import add
 
 
@@ -31,7 +31,7 @@ class Colour(Enum):
 
 
 def draw(toolbox: "Toolbox", time_limit: float) -> None:
-    from assistant.ui.sandbox.function_runner import draw_function_runner
+    from assistant.ui.inspector.function_runner import draw_function_runner
 
     draw_function_runner(toolbox, time_limit)
 
