@@ -263,15 +263,12 @@ class RunFailed:
 
 
 Ending = RunCompleted | RunPaused | RunStopped | RunFailed
-Event = (
+Delta = TextDelta | RefusalDelta | ReasoningDelta | ToolCallDelta
+Milestone = (
     ThreadOpened
     | RoundStarted
-    | TextDelta
     | TextBreak
-    | RefusalDelta
-    | ReasoningDelta
     | ReasoningEnded
-    | ToolCallDelta
     | ToolCall
     | RoundEnded
     | Decision
@@ -283,6 +280,9 @@ Event = (
     | Note
     | Ending
 )
+"""All events but the pieces of a growing text."""
+
+Event = Delta | Milestone
 
 
 class EventStream(Protocol):

@@ -7,40 +7,17 @@ is judged by what is known; calls that may be from an earlier run are not report
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, assert_never
+from typing import Literal
 
-from assistant.events import (
-    CallAnswered,
-    CallApproved,
-    CallDenied,
-    Citation,
-    HostedCall,
-    HostedDelta,
-    Note,
-    ReasoningEnded,
-    RoundEnded,
-    RoundStarted,
-    RunCompleted,
-    RunFailed,
-    RunPaused,
-    RunStopped,
-    TextBreak,
-    ThreadOpened,
-    ToolCall,
-    ToolProgress,
-    ToolResult,
-)
+from assistant.events import RunCompleted, ToolCall, ToolResult
 from assistant.locale import N_, Sentence
 from assistant.recordings.entries import (
     BodyEntry,
     EndEntry,
     Entry,
-    EventEntry,
     RecordedEvent,
-    RecordingFull,
     RequestEntry,
     ResponseEntry,
-    RunClosed,
     RunEntry,
 )
 from assistant.recordings.requests import Protocol, summarize_request
@@ -92,10 +69,6 @@ class CallTracker:
                     self._accept_outputs(entry.exchange)
             case RunEntry():
                 self._add_event(position, entry.event)
-            case EventEntry():
-                pass
-            case _:
-                assert_never(entry)
         if position in outcome.ended_well:
             self._has_finished = True
             self._accept_outputs(entry.exchange)
@@ -171,13 +144,3 @@ class CallTracker:
                         N_("The run is complete, but the call {call_id} is not answered.", call_id=call_id),
                     )
                 self._open.clear()
-            case RunPaused() | RunStopped() | RunFailed() | RunClosed() | RecordingFull():
-                pass
-            case ThreadOpened() | RoundStarted() | RoundEnded() | TextBreak() | ReasoningEnded() | Citation():
-                pass
-            case CallApproved() | CallDenied() | CallAnswered() | ToolProgress() | Note():
-                pass
-            case HostedCall() | HostedDelta():
-                pass
-            case _:
-                assert_never(event)

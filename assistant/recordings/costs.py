@@ -6,10 +6,12 @@ unknown and never guessed; hosted tools are not included.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from typing import Any
 
 from assistant.locale import N_, Sentence
+from assistant.recordings.json_values import Json, get, number, text
 from assistant.recordings.wire_events import AgentModel, Tokens, TokensCounted
 
 _OWN_PRICES = {"gpt-6.2-astra": (8.00, 0.40, 40.00), "gpt-6.2-sol": (2.00, 0.10, 10.00)}
@@ -23,6 +25,9 @@ _LONG_INPUT_TOKENS = 272_000
 """A request with more input tokens costs twice as much for its input and 1.5 times for its output."""
 
 _DEFAULT_TIERS = ("", "auto", "default")
+
+_FIELDS_WITH_USAGE = {"response", "session", "turn", "usage"}
+_OBJECTS_WITH_USAGE = ("response", "chat.completion", "chat.completion.chunk", "thread.run")
 
 
 def cost_of(
@@ -66,6 +71,22 @@ def total(tokens: Iterable[Tokens]) -> Tokens:
     """Return the sum of tokens."""
     items = list(tokens)
     return Tokens(*(sum(getattr(item, field.name) for item in items) for field in fields(Tokens)))
+
+
+def token_parts(data: Any) -> Iterator[TokensCounted | AgentModel]:
+    """Yield what an event or a body says about the tokens of a response, and the model of its agent."""
+    if not isinstance(data, dict) or not _FIELDS_WITH_USAGE & data.keys():
+        return
+    if model := text(get(get(get(data, "session"), "agent"), "model")):
+        yield AgentModel(model)
+    response = get(data, "response") or get(data, "turn") or data
+    is_counted = get(data, "object") in _OBJECTS_WITH_USAGE or isinstance(get(data, "choices"), list)
+    if response is data and not is_counted:
+        return
+    usage = get(response, "usage") or get(data, "usage")
+    if isinstance(usage, dict):
+        response_id, model = text(get(response, "id")), text(get(response, "model"))
+        yield TokensCounted(response_id, model, text(get(response, "service_tier")), _tokens(usage))
 
 
 class TokenCounter:
@@ -134,3 +155,19 @@ def _cost(host: str, model: str, tier: str, tokens: Tokens) -> tuple[float | Non
     if cost is None:
         return None, N_("The price of the processing tier “{tier}” is not known.", tier=tier)
     return cost, None
+
+
+def _tokens(usage: Json) -> Tokens:
+    input_details = usage.get("input_tokens_details") or usage.get("prompt_tokens_details")
+    output_details = usage.get("output_tokens_details") or usage.get("completion_tokens_details")
+    return Tokens(
+        input=_count(usage, "input_tokens") or _count(usage, "prompt_tokens"),
+        cached=_count(input_details, "cached_tokens"),
+        written=_count(input_details, "cache_write_tokens"),
+        output=_count(usage, "output_tokens") or _count(usage, "completion_tokens"),
+        reasoning=_count(output_details, "reasoning_tokens"),
+    )
+
+
+def _count(details: Any, name: str) -> int:
+    return int(number(get(details, name)) or 0)

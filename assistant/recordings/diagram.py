@@ -30,7 +30,6 @@ from assistant.events import (
     ToolResult,
 )
 from assistant.recordings.entries import (
-    BodyEntry,
     EndEntry,
     Entry,
     EventEntry,
@@ -43,20 +42,7 @@ from assistant.recordings.entries import (
 )
 from assistant.recordings.recording import Recording
 from assistant.recordings.requests import prompt_of, split_url
-from assistant.recordings.wire_events import (
-    AgentModel,
-    CallListed,
-    CallRequested,
-    Ended,
-    Failed,
-    ItemDone,
-    ItemStarted,
-    Speech,
-    SpeechPart,
-    TextDone,
-    TextPiece,
-    TokensCounted,
-)
+from assistant.recordings.wire_events import Failed, ItemStarted, Speech, SpeechPart, TextPiece
 from assistant.recordings.wire_reader import WireReader
 
 MAX_TEXT_CHARS = 48
@@ -165,24 +151,15 @@ class _DiagramBuilder:
                     self._add_arrow("Server-->>App", str(entry.status))
             case EventEntry():
                 for part in parts:
-                    match part:
-                        case ItemStarted() | TextPiece() | TextDone() | ItemDone():
-                            self._add_speech(entry.exchange, part)
-                        case Failed():
-                            self._add_arrow("Server--xApp", part.type)
-                        case Ended() | CallRequested() | CallListed() | TokensCounted() | AgentModel():
-                            pass
-                        case _:
-                            assert_never(part)
+                    if isinstance(part, Failed):
+                        self._add_arrow("Server--xApp", part.type)
+                    elif isinstance(part, SpeechPart):
+                        self._add_speech(entry.exchange, part)
             case EndEntry():
                 if entry.how == "lost":
                     self._add_arrow("Server--xApp", entry.text or "The connection was lost.")
             case RunEntry():
                 self._add_event(entry.event)
-            case BodyEntry():
-                pass
-            case _:
-                assert_never(entry)
 
     def _add_arrow(self, direction: str, text: str, is_quoted: bool = False) -> _Arrow:
         arrow = _Arrow(direction, text, is_quoted)

@@ -6,22 +6,7 @@ from dataclasses import Field, asdict, dataclass, fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, get_args
 
-from assistant.events import (
-    Citation,
-    Decision,
-    Ending,
-    HostedCall,
-    HostedDelta,
-    Note,
-    ReasoningEnded,
-    RoundEnded,
-    RoundStarted,
-    TextBreak,
-    ThreadOpened,
-    ToolCall,
-    ToolProgress,
-    ToolResult,
-)
+from assistant.events import Milestone
 from assistant.locale import N_, Sentence
 
 if TYPE_CHECKING:
@@ -41,25 +26,8 @@ class RecordingFull:
     """The recording reached its maximum size; later entries are missing."""
 
 
-RecordedEvent = (
-    ThreadOpened
-    | RoundStarted
-    | TextBreak
-    | ReasoningEnded
-    | ToolCall
-    | RoundEnded
-    | Decision
-    | ToolProgress
-    | ToolResult
-    | HostedCall
-    | HostedDelta
-    | Citation
-    | Note
-    | Ending
-    | RunClosed
-    | RecordingFull
-)
-"""The events of a run that are recorded: all but the pieces of text, which are in the wire's events."""
+RecordedEvent = Milestone | RunClosed | RecordingFull
+"""The events of a run that are recorded; the pieces of text are in the wire's events."""
 
 
 @dataclass(frozen=True, slots=True)

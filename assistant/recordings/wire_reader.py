@@ -6,11 +6,11 @@ JSON that is not understood yields nothing, and no JSON raises.
 from collections.abc import Hashable, Iterator
 from typing import Any
 
+from assistant.recordings.costs import token_parts
 from assistant.recordings.entries import BodyEntry, Entry, EventEntry, RequestEntry
-from assistant.recordings.json_values import Json, get, number, objects, text
+from assistant.recordings.json_values import Json, get, objects, text
 from assistant.recordings.requests import Protocol, function_call_ids
 from assistant.recordings.wire_events import (
-    AgentModel,
     CallListed,
     CallRequested,
     Ended,
@@ -22,8 +22,6 @@ from assistant.recordings.wire_events import (
     SpeechPart,
     TextDone,
     TextPiece,
-    Tokens,
-    TokensCounted,
     WirePart,
 )
 
@@ -74,7 +72,7 @@ class WireReader:
         label = event_type(entry)
         if label.endswith((".failed", ".incomplete", "error", ".cancelled", ".expired")):
             parts.append(Failed(label))
-        return EventSummary((*parts, *_token_parts(data)), scope, may_follow_end, protocol)
+        return EventSummary((*parts, *token_parts(data)), scope, may_follow_end, protocol)
 
 
 def event_type(entry: EventEntry) -> str:
@@ -278,39 +276,4 @@ def _body_parts(body: Any) -> Iterator[WirePart]:
     if get(body, "object") == "response" and get(body, "status") == "completed":
         yield Ended(True)
         yield from map(CallRequested, function_call_ids(get(body, "output")))
-    yield from _token_parts(body)
-
-
-_FIELDS_WITH_USAGE = {"response", "session", "turn", "usage"}
-_OBJECTS_WITH_USAGE = ("response", "chat.completion", "chat.completion.chunk", "thread.run")
-
-
-def _token_parts(data: Any) -> Iterator[WirePart]:
-    if not isinstance(data, dict) or not _FIELDS_WITH_USAGE & data.keys():
-        return
-    if model := text(get(get(get(data, "session"), "agent"), "model")):
-        yield AgentModel(model)
-    response = get(data, "response") or get(data, "turn") or data
-    is_counted = get(data, "object") in _OBJECTS_WITH_USAGE or isinstance(get(data, "choices"), list)
-    if response is data and not is_counted:
-        return
-    usage = get(response, "usage") or get(data, "usage")
-    if isinstance(usage, dict):
-        response_id, model = text(get(response, "id")), text(get(response, "model"))
-        yield TokensCounted(response_id, model, text(get(response, "service_tier")), _tokens(usage))
-
-
-def _tokens(usage: Json) -> Tokens:
-    input_details = usage.get("input_tokens_details") or usage.get("prompt_tokens_details")
-    output_details = usage.get("output_tokens_details") or usage.get("completion_tokens_details")
-    return Tokens(
-        input=_count(usage, "input_tokens") or _count(usage, "prompt_tokens"),
-        cached=_count(input_details, "cached_tokens"),
-        written=_count(input_details, "cache_write_tokens"),
-        output=_count(usage, "output_tokens") or _count(usage, "completion_tokens"),
-        reasoning=_count(output_details, "reasoning_tokens"),
-    )
-
-
-def _count(details: Any, name: str) -> int:
-    return int(number(get(details, name)) or 0)
+    yield from token_parts(body)

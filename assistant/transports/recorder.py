@@ -11,19 +11,7 @@ from typing import Any
 
 import httpx2
 
-from assistant.events import (
-    Event,
-    EventStream,
-    ReasoningDelta,
-    RefusalDelta,
-    RunCompleted,
-    RunFailed,
-    RunPaused,
-    RunStopped,
-    TextDelta,
-    ThreadOpened,
-    ToolCallDelta,
-)
+from assistant.events import Delta, Ending, Event, EventStream, ThreadOpened
 from assistant.recordings.entries import How, RunClosed
 from assistant.transports.live_recording import LiveRecording
 
@@ -49,17 +37,11 @@ def record_run(events: EventStream, recording: LiveRecording) -> Generator[Event
                 _current.reset(token)
             if event is None:
                 return
-            match event:
-                case TextDelta() | RefusalDelta() | ReasoningDelta() | ToolCallDelta():
-                    pass  # the wire's events have them
-                case ThreadOpened(thread_id=thread_id):
-                    recording.add_event(event)
-                    recording.thread = thread_id
-                case RunCompleted() | RunPaused() | RunStopped() | RunFailed():
-                    recording.add_event(event)
-                    has_ended = True
-                case _:
-                    recording.add_event(event)
+            if not isinstance(event, Delta):  # the wire's events have the pieces of text
+                recording.add_event(event)
+            if isinstance(event, ThreadOpened):
+                recording.thread = event.thread_id
+            has_ended = has_ended or isinstance(event, Ending)
             yield event
     finally:
         token = _current.set(recording)
