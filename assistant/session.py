@@ -10,17 +10,13 @@ from functools import partial
 
 from assistant.access.auth import User
 from assistant.access.metering import with_metering
-from assistant.access.quotas import (
-    CountedTranscriber,
-    QuotaGuard,
-    Transcriber,
-)
+from assistant.access.quotas import QuotaGuard
 from assistant.application import Application
 from assistant.backends import LazyBackend
 from assistant.backends.base import PROTOCOL_LABELS
 from assistant.backends.connection.hosted_tools import connection_tools, default_tools
 from assistant.backends.connection.override import ConnectionOverride
-from assistant.backends.transcription import open_voice
+from assistant.backends.transcription import transcribe, transcription_model
 from assistant.errors import AssistantError, BackendError, QuotaError, StoreError, ThreadBusy, UnknownThread
 from assistant.events import Decision
 from assistant.locale import N_
@@ -69,7 +65,6 @@ class ChatSession:
         inspector_open: Whether the inspector is shown beside the chat.
         draft: Text that returns to the input.
         limit: A usage limit that stopped the last message.
-        transcriber: Turns audio into text; None if this connection offers no transcription.
         recording: The recording of the newest run.
         opened_recordings: Recordings from files.
         replayed: The recording that the open thread is a replay of, with its functions run again.
@@ -116,7 +111,6 @@ class ChatSession:
         self.is_localhost = False
         self._visitor_id = unguessable_id("visitor")
         self._private: tuple[Settings, LazyBackend] | None = None
-        self._transcriber: tuple[Settings, Transcriber | None] | None = None
         self.configure()
 
     def configure(self, *, is_localhost: bool = False) -> None:
@@ -145,12 +139,6 @@ class ChatSession:
         self.store: Store | None = store.for_owner(self.user.id) if store else None
         user_id = self.user.id or self._visitor_id
         self.quota: QuotaGuard | None = self.app.quota(self.settings, user_id, self.store)
-        if self._transcriber is None or self._transcriber[0] != self.settings:
-            self._transcriber = self.settings, open_voice(self.settings)
-        transcriber = self._transcriber[1]
-        self.transcriber: Transcriber | None = (
-            CountedTranscriber(transcriber, self.quota) if transcriber and self.quota else transcriber
-        )
 
     # --- what the page draws --------------------------------------------------------------------------
 
@@ -189,6 +177,11 @@ class ChatSession:
         """The recordings of the open thread, oldest first."""
         found = self.app.recordings.for_thread(self.thread.id)
         return found or ([self.recording] if self.recording and self.live_run else [])
+
+    @property
+    def can_transcribe(self) -> bool:
+        """Whether this connection turns audio into text."""
+        return bool(transcription_model(self.settings))
 
     @property
     def enabled_tools(self) -> tuple[HostedTool, ...]:
@@ -322,6 +315,12 @@ class ChatSession:
     def clear_draft(self) -> None:
         """Remove attachments and transcript after sending; audio without a transcript stays."""
         self.attachments, self.attachment_problems, self.transcript = [], [], ""
+
+    def transcribe(self, audio: bytes) -> str:
+        """Return the text of an audio file; raises ``BackendError`` or ``QuotaError``."""
+        if self.quota:
+            self.quota.reserve_audio(audio)
+        return transcribe(self.settings, audio)
 
     def detach(self, number: int) -> None:
         """Remove an attachment of the next message."""

@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import dataclass
-from typing import Protocol
 
 from assistant.access.limits import Limit
 from assistant.access.usage_store import UsageStore
@@ -69,27 +68,11 @@ class QuotaGuard:
         except StoreError as error:
             log.warning("usage of %d tokens not counted: %s", tokens, error)
 
-
-class Transcriber(Protocol):
-    """Turns speech into text."""
-
-    def transcribe(self, audio: bytes, name: str = ...) -> str:
-        """Return the text of an audio file; its format is known by the ending of its name."""
-
-
-@dataclass(frozen=True, slots=True)
-class CountedTranscriber:
-    """A transcriber whose requests count as messages, and as tokens by the length of the audio."""
-
-    transcriber: Transcriber
-    guard: QuotaGuard
-
-    def transcribe(self, audio: bytes, name: str = "audio.wav") -> str:
-        """Return the text of an audio file.
+    def reserve_audio(self, audio: bytes) -> None:
+        """Count a transcription as a message, and as tokens by the length of the audio.
 
         Raises:
-            QuotaError: See ``QuotaGuard.reserve``.
+            QuotaError: See ``reserve``.
         """
-        self.guard.reserve()
-        self.guard.charge(Usage(input=len(audio) // AUDIO_BYTES_PER_TOKEN))
-        return self.transcriber.transcribe(audio, name)
+        self.reserve()
+        self.charge(Usage(input=len(audio) // AUDIO_BYTES_PER_TOKEN))

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from assistant.access.limits import UsageTotals, parse_limits
-from assistant.access.quotas import CountedTranscriber, QuotaGuard
+from assistant.access.quotas import QuotaGuard
 from assistant.backends.connection.override import ConnectionOverride
-from assistant.backends.transcription import open_voice
 from assistant.errors import LimitExceeded
 from assistant.events import Usage
 from assistant.settings import Settings
@@ -19,7 +18,7 @@ from assistant.storage.store import Store
 from tests.access.test_usage_store import totals
 from tests.backends.test_transcription import TranscriptionServer
 from tests.servers.responses import ModelServer, text
-from tests.ui.page import Open, ask, sent, session_of, shown
+from tests.ui.page import Open, ask, chat_of, sent, session_of, shown
 
 KEY = "sk-canary-of-the-owner"
 
@@ -126,13 +125,13 @@ def test_tokens_are_counted_but_a_visitors_own_key_has_no_limits(
 def test_a_voice_recording_counts_as_a_message_and_by_its_length(store: Store) -> None:
     with TranscriptionServer() as ears:
         ears.responses = [(200, {"text": "Hello."})]
-        voice = open_voice(Settings(base_url=ears.url, transcribe_model="ear"))
-        assert voice is not None
-        guard = QuotaGuard("visitor", (), parse_limits("1 messages/day"), "", store)
-        counted = CountedTranscriber(voice, guard)
-        assert counted.transcribe(b"\x00" * 32_000) == "Hello."
+        session = chat_of([])
+        session.settings = Settings(base_url=ears.url, transcribe_model="ear")
+        session.quota = QuotaGuard("visitor", (), parse_limits("1 messages/day"), "", store)
+        assert session.transcribe(b"\x00" * 32_000) == "Hello."
         with pytest.raises(LimitExceeded):
-            counted.transcribe(b"\x00" * 32_000)
+            session.transcribe(b"\x00" * 32_000)
+        assert len(ears.requests) == 1
     assert totals(store.database, "day", time.time(), "visitor") == UsageTotals(1, 16)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from assistant.backends.transcription import MAX_AUDIO_BYTES, Voice, open_voice
+from assistant.backends.transcription import MAX_AUDIO_BYTES, transcribe, transcription_model
 from assistant.errors import BackendError
 from assistant.settings import Settings
 from tests.servers.responses import Handler, ModelServer
@@ -41,10 +41,8 @@ def server() -> Iterator[TranscriptionServer]:
 
 
 @pytest.fixture
-def voice(server: TranscriptionServer) -> Voice:
-    voice = open_voice(Settings(base_url=server.url, api_key="sk-secret", transcribe_model="whisper"))
-    assert voice is not None
-    return voice
+def settings(server: TranscriptionServer) -> Settings:
+    return Settings(base_url=server.url, api_key="sk-secret", transcribe_model="whisper")
 
 
 def parts(body: bytes) -> dict[str, bytes]:
@@ -58,9 +56,9 @@ def parts(body: bytes) -> dict[str, bytes]:
     return found
 
 
-def test_audio_is_transcribed(server: TranscriptionServer, voice: Voice) -> None:
+def test_audio_is_transcribed(server: TranscriptionServer, settings: Settings) -> None:
     server.responses = [(200, {"text": " Grüße aus 東京. \n", "usage": {"type": "duration", "seconds": 2}})]
-    assert voice.transcribe(WAV) == "Grüße aus 東京."
+    assert transcribe(settings, WAV) == "Grüße aus 東京."
     (request,) = server.requests
     assert request["path"] == "/v1/audio/transcriptions"
     assert parts(request["body"]) == {"model": b"whisper", "file": WAV}
@@ -94,15 +92,15 @@ def test_audio_is_transcribed(server: TranscriptionServer, voice: Voice) -> None
     ],
 )
 def test_a_failed_transcription_gives_one_sentence(
-    server: TranscriptionServer, voice: Voice, response: tuple[Any, ...], words: str
+    server: TranscriptionServer, settings: Settings, response: tuple[Any, ...], words: str
 ) -> None:
     server.responses = [response]
     with pytest.raises(BackendError) as caught:
-        voice.transcribe(WAV)
+        transcribe(settings, WAV)
     assert str(caught.value) == words.format(host=server.url.split("/")[2])
 
 
-def test_empty_or_oversized_audio_is_not_sent(server: TranscriptionServer, voice: Voice) -> None:
+def test_empty_or_oversized_audio_is_not_sent(server: TranscriptionServer, settings: Settings) -> None:
     for audio, words in (
         (b"", "The audio is empty."),
         (
@@ -111,24 +109,22 @@ def test_empty_or_oversized_audio_is_not_sent(server: TranscriptionServer, voice
         ),
     ):
         with pytest.raises(BackendError) as caught:
-            voice.transcribe(audio)
+            transcribe(settings, audio)
         assert str(caught.value) == words
     assert server.requests == []
 
 
 def test_voice_input_is_offered_only_with_a_transcription_model() -> None:
     elsewhere = Settings(base_url="http://localhost:11434/v1")
-    assert open_voice(Settings()) is None
-    assert open_voice(Settings(transcribe_model="gpt-transcribe")) is None
-    assert open_voice(elsewhere) is None
     for settings, model in (
+        (Settings(), ""),
+        (Settings(transcribe_model="gpt-transcribe"), ""),
+        (elsewhere, ""),
         (Settings(api_key="sk-x"), "gpt-transcribe"),
         (Settings(api_key="sk-x", transcribe_model="whisper-1"), "whisper-1"),
         (Settings(base_url=elsewhere.base_url, transcribe_model="w"), "w"),
     ):
-        voice = open_voice(settings)
-        assert voice is not None
-        assert voice.model == model
+        assert transcription_model(settings) == model
 
 
 # --- on the page -------------------------------------------------------------------------------------
@@ -170,10 +166,10 @@ def page() -> None:
 
 
 @pytest.fixture
-def app(voice: Voice) -> AppTest:
+def app(settings: Settings) -> AppTest:
     app = AppTest.from_function(page)
     app.session_state.session = chat_of([])
-    app.session_state.session.transcriber = voice
+    app.session_state.session.settings = settings
     return app
 
 

@@ -7,7 +7,6 @@ it.
 import streamlit as st
 from streamlit.typing import ChatInputValue
 
-from assistant.access.quotas import Transcriber
 from assistant.backends.attachments import accepted_kinds
 from assistant.errors import BackendError, QuotaError
 from assistant.locale import N_
@@ -36,7 +35,7 @@ def draw_composer(session: ChatSession) -> Submission:
             key=keys.PROMPT,
             accept_file="multiple",
             max_upload_size=MAX_FILE_BYTES // MEGABYTE,
-            accept_audio=session.transcriber is not None,
+            accept_audio=session.can_transcribe,
         )
     return read_submission(session, value)
 
@@ -62,8 +61,8 @@ def read_submission(session: ChatSession, value: ChatInputValue | str | None) ->
         return text, attachments
     session.attachments, session.attachment_problems = attachments, problems
     session.draft = Draft(text, N_("Not sent yet: see above the input."))
-    if audio is not None and session.transcriber is not None:
-        session.draft = _transcribe(session, session.transcriber, audio.getvalue(), text)
+    if audio is not None and session.can_transcribe:
+        session.draft = _transcribe(session, audio.getvalue(), text)
     return "", []
 
 
@@ -72,11 +71,11 @@ def draw_unsent(session: ChatSession) -> None:
     if session.attachment_problems:
         lines = "  \n".join(escape_markdown(translate(problem)) for problem in session.attachment_problems)
         st.warning(lines, icon=":material/attach_file_off:")
-    if session.transcriber and session.audio:
+    if session.can_transcribe and session.audio:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.audio(session.audio, format="audio/wav", width=240)
             if st.button(_("Transcribe again"), key=keys.TRANSCRIBE_AGAIN, icon=":material/refresh:"):
-                _transcribe_again(session, session.transcriber, session.audio)
+                _transcribe_again(session, session.audio)
             st.button(
                 _("Discard"),
                 key=keys.DISCARD_AUDIO,
@@ -101,11 +100,11 @@ def draw_unsent(session: ChatSession) -> None:
                 )
 
 
-def _transcribe(session: ChatSession, transcriber: Transcriber, audio: bytes, text: str) -> Draft:
+def _transcribe(session: ChatSession, audio: bytes, text: str) -> Draft:
     """Return a draft with the transcript behind the text; keep the audio if that fails."""
     try:
         with st.spinner(_("Transcribing…")):
-            transcript = transcriber.transcribe(audio)
+            transcript = session.transcribe(audio)
     except (BackendError, QuotaError) as error:
         session.audio = audio
         session.attachment_problems.append(_transcription_problem(error))
@@ -113,12 +112,12 @@ def _transcribe(session: ChatSession, transcriber: Transcriber, audio: bytes, te
     return Draft(f"{text.rstrip()} {transcript}".strip(), N_("Transcribed. Check the text, then send it."))
 
 
-def _transcribe_again(session: ChatSession, transcriber: Transcriber, audio: bytes) -> None:
+def _transcribe_again(session: ChatSession, audio: bytes) -> None:
     """Show the transcript to be copied, because the input may hold other text by now."""
     session.attachment_problems = []
     try:
         with st.spinner(_("Transcribing…")):
-            session.transcript = transcriber.transcribe(audio)
+            session.transcript = session.transcribe(audio)
         session.audio = None
     except (BackendError, QuotaError) as error:
         session.attachment_problems = [_transcription_problem(error)]
