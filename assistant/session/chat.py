@@ -5,44 +5,23 @@ Text is not lost when an error occurs: a message that cannot be sent returns to 
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from assistant.access.auth import User
-from assistant.access.metering import with_metering
-from assistant.access.quotas import QuotaGuard
 from assistant.application import Application
-from assistant.backends import LazyBackend
-from assistant.backends.base import PROTOCOL_LABELS
-from assistant.backends.connection.hosted_tools import connection_tools, default_tools
-from assistant.backends.connection.override import ConnectionOverride
-from assistant.backends.transcription import transcribe, transcription_model
-from assistant.errors import AssistantError, BackendError, QuotaError, StoreError, ThreadBusy, UnknownThread
+from assistant.errors import BackendError, QuotaError, StoreError, ThreadBusy
 from assistant.events import Decision
 from assistant.locale import N_
 from assistant.messages import Feedback, Message
-from assistant.observability.logs import observe_run
 from assistant.parts import Attachment
 from assistant.recordings.recording import Recording
 from assistant.recordings.requests import prompt_of
-from assistant.runs.loop import Assistant, Events, Run
+from assistant.runs.loop import Events, Run
 from assistant.runs.replay import replay_assistant
-from assistant.runs.worker import LiveRun
-from assistant.settings import Settings
-from assistant.storage.store import Store
+from assistant.session.open_thread import OpenThread
 from assistant.threads import Thread, unguessable_id
-from assistant.tools.fault_injection import with_faults
-from assistant.tools.hosted import HostedTool, format_hosted_tools
-from assistant.tools.toolbox import Toolbox
-from assistant.transports.fault_spec import parse_faults
-from assistant.transports.live_recording import LiveRecording
 from assistant.transports.recorder import record_run
-
-SHOWN_MESSAGES = 8
-"""Number of messages of a long thread that are drawn at first; the others come on demand."""
-
-EARLIER_MESSAGES = 50
-"""Number of messages that one click on "Show earlier messages" adds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +32,18 @@ class Draft:
     reason: str
 
 
-class ChatSession:
+class ChatSession(OpenThread):
     """The chat that one user has open in one browser session.
 
     Attributes:
-        thread: The open thread: its id, and its messages as the history.
-        override: The connection that the user chose for this session instead of the configured one.
-        faults: The faults to inject in this session, as text; None for the configured ones.
-        tool_choices: The server's own tools that the user switched on or off, by the tool as text.
-        approve_all: Whether the user decides on every call.
         inspector_open: Whether the inspector is shown beside the chat.
         draft: Text that returns to the input.
         limit: A usage limit that stopped the last message.
-        recording: The recording of the newest run.
+        notices: Sentences to show once.
         opened_recordings: Recordings from files.
-        replayed: The recording that the open thread is a replay of, with its functions run again.
         boundary: The position of the first message that the conversation fragment draws.
         outside: What the page drew around the fragment: the protocol, and the newest thread in the list.
         page_outdated: Whether something outside the fragment has changed, so that the page has to run.
-        follower: The page script that follows the live run; another script of this session replaces it.
         editing: The thread id and position of the message that is being edited.
         inspected_call: The id of a call whose events the inspector shows next.
         attachments, attachment_problems: Files for the next message, and why others were refused.
@@ -79,78 +51,23 @@ class ChatSession:
     """
 
     def __init__(self, app: Application, user: User | None = None) -> None:
-        self.app = app
-        self.user = user or User()
-        self.thread = Thread(owner=self.user.id)
-        self.override: ConnectionOverride | None = None
-        self.faults: str | None = None
-        self.tool_choices: dict[str, bool] = {}
-        self.approve_all = False
+        super().__init__(app, user)
         self.inspector_open = False
         self.attachments: list[Attachment] = []
         self.draft: Draft | None = None
         self.limit: QuotaError | None = None
         self.notices: list[str] = []
-        self.recording: LiveRecording | None = None
         self.opened_recordings: list[Recording] = []
-        self.replayed: Recording | None = None
-        self.shown = SHOWN_MESSAGES
         self.boundary = 0
         self.editing: tuple[str, int] | None = None
-        self.url_thread_id = ""
         self.page_outdated = False
         self.outside = ("", "")
         self.inspected_call = ""
         self.attachment_problems: list[str] = []
         self.audio: bytes | None = None
         self.transcript = ""
-        self.follower: object | None = None
-        self.open_error: AssistantError | None = None
-        self.thread_missing = False
-        self.runs_elsewhere = False
-        self.is_localhost = False
-        self._visitor_id = unguessable_id("visitor")
-        self._private: tuple[Settings, LazyBackend] | None = None
-        self.configure()
-
-    def configure(self, *, is_localhost: bool = False) -> None:
-        """Update everything that depends on settings; called whenever the page runs."""
-        self.is_localhost = is_localhost
-        self.configured = self.app.settings.restricted(is_localhost)
-        faults = self.configured.faults if self.faults is None else self.faults
-        toolbox = self.app.toolbox
-        with suppress(ValueError):  # a fault that is being typed
-            toolbox = with_faults(toolbox, parse_faults(faults))
-            self.configured = replace(self.configured, faults=faults)
-        self.connected = self.override.settings(self.configured) if self.override else self.configured
-        enabled = self.enabled_tools
-        self.settings: Settings = replace(self.connected, hosted_tools=format_hosted_tools(enabled))
-        self.toolbox: Toolbox = toolbox
-        is_private = self.override or self.settings.faults or enabled != default_tools(self.connected)
-        self.backend = self._private_backend() if is_private else self.app.backend(self.settings)
-        self.assistant = Assistant(
-            self.backend,
-            toolbox,
-            max_rounds=self.settings.max_rounds,
-            tool_timeout=self.settings.tool_timeout,
-            approve_all=self.approve_all,
-        )
-        store = self.app.autosaver.store
-        self.store: Store | None = store.for_owner(self.user.id) if store else None
-        user_id = self.user.id or self._visitor_id
-        self.quota: QuotaGuard | None = self.app.quota(self.settings, user_id, self.store)
 
     # --- what the page draws --------------------------------------------------------------------------
-
-    @property
-    def thread_id(self) -> str:
-        """The id of the open thread; empty until the server has given one."""
-        return self.thread.id
-
-    @property
-    def history(self) -> Sequence[Message]:
-        """The messages of the open thread, oldest first."""
-        return self.thread.messages
 
     @property
     def current_outside(self) -> tuple[str, str]:
@@ -158,40 +75,9 @@ class ChatSession:
         return self.backend.protocol, self.thread.id
 
     @property
-    def protocol_label(self) -> str:
-        """The name of the connection's protocol for the page; empty until it is detected."""
-        return PROTOCOL_LABELS[self.backend.protocol]
-
-    @property
-    def live_run(self) -> LiveRun | None:
-        """The run that is answering the open thread in this process."""
-        return self.app.runs.get(self.thread)
-
-    @property
     def waiting(self) -> list[str]:
         """The messages that wait until the answer has ended."""
         return self.app.queue.waiting(self.thread)
-
-    @property
-    def recordings(self) -> Sequence[LiveRecording]:
-        """The recordings of the open thread, oldest first."""
-        found = self.app.recordings.for_thread(self.thread.id)
-        return found or ([self.recording] if self.recording and self.live_run else [])
-
-    @property
-    def can_transcribe(self) -> bool:
-        """Whether this connection turns audio into text."""
-        return bool(transcription_model(self.settings))
-
-    @property
-    def enabled_tools(self) -> tuple[HostedTool, ...]:
-        """The server's own tools that requests offer."""
-        defaults = default_tools(self.connected)
-        return tuple(
-            tool
-            for tool in connection_tools(self.connected)
-            if self.tool_choices.get(str(tool), tool in defaults)
-        )
 
     def take_limit(self) -> QuotaError | None:
         """Return the limit that stopped the last message, once."""
@@ -202,75 +88,6 @@ class ChatSession:
         """Return the text that goes back into the input, once."""
         draft, self.draft = self.draft, None
         return draft
-
-    # --- opening --------------------------------------------------------------------------------------
-
-    def open(self, thread_id: str = "") -> None:
-        """Open the thread that the page's address names; without a new name, keep the open one.
-
-        A thread that does not exist sets ``thread_missing`` and opens a new one. An unavailable server or
-        database sets ``open_error``.
-        """
-        self.follower, self.open_error, self.thread_missing = None, None, False
-        if thread_id and thread_id not in (self.thread.id, self.url_thread_id):
-            self._show(Thread(owner=self.user.id))
-            try:
-                self._show(self._find(thread_id))
-            except UnknownThread:
-                self.thread_missing = True
-            except (BackendError, StoreError) as error:
-                self.open_error = error
-                return
-        elif self.thread.id:
-            self.thread = self.app.runs.register(self.thread)
-        self.url_thread_id = self.thread.id
-        self._catch_up()
-
-    def new(self) -> None:
-        """Open a new thread."""
-        self._show(Thread(owner=self.user.id))
-
-    def show_earlier(self) -> None:
-        """Show more of a long thread."""
-        self.shown += EARLIER_MESSAGES
-
-    def _show(self, thread: Thread) -> None:
-        self.thread, self.shown, self.replayed = thread, SHOWN_MESSAGES, None
-
-    def _find(self, thread_id: str) -> Thread:
-        """Return the user's thread from this process, the database or the server."""
-        thread = self.app.runs.find(thread_id, self.user.id)
-        if thread is None and self.store:
-            thread = self.store.load(thread_id)
-        # The owner of a thread that only the server has is unknown.
-        if thread is None and (self.user.id or (self.store and self.store.exists(thread_id))):
-            raise UnknownThread(N_("That chat doesn't exist."), code="unknown_thread")
-        return self.app.runs.register(thread or self.backend.load_thread(thread_id))
-
-    def _catch_up(self) -> None:
-        """Load changes of other processes, and continue or end an answer whose process is gone."""
-        self.runs_elsewhere = False
-        if self.live_run:
-            return
-        with suppress(StoreError):
-            if self.store and (newer := self.store.load_newer(self.thread)):
-                self.app.runs.update(self.thread, newer)
-            if self.store and self.store.leases.is_held_elsewhere(self.thread):
-                self.runs_elsewhere = True
-                return
-        if self.thread.is_unfinished:
-            can_resume = self.backend.can_resume(self.thread)
-            prepare = self.assistant.resume if can_resume else self.assistant.mark_interrupted
-            with suppress(ThreadBusy):
-                self._start(partial(prepare, self.thread))
-
-    def changed_elsewhere(self) -> bool:
-        """Return whether another process has saved more of the thread, or no longer answers it."""
-        with suppress(StoreError):
-            if self.store:
-                newer = self.store.load_newer(self.thread) is not None
-                return newer or not self.store.leases.is_held_elsewhere(self.thread)
-        return False
 
     # --- the conversation -----------------------------------------------------------------------------
 
@@ -315,12 +132,6 @@ class ChatSession:
     def clear_draft(self) -> None:
         """Remove attachments and transcript after sending; audio without a transcript stays."""
         self.attachments, self.attachment_problems, self.transcript = [], [], ""
-
-    def transcribe(self, audio: bytes) -> str:
-        """Return the text of an audio file; raises ``BackendError`` or ``QuotaError``."""
-        if self.quota:
-            self.quota.reserve_audio(audio)
-        return transcribe(self.settings, audio)
 
     def detach(self, number: int) -> None:
         """Remove an attachment of the next message."""
@@ -398,20 +209,6 @@ class ChatSession:
             self.quota.reserve()
         self._start(prepare)
 
-    def _start(self, prepare: Callable[[], Run]) -> None:
-        thread, quota, toolbox = self.thread, self.quota, self.toolbox
-        newest = self.app.recordings.for_thread(thread.id)[-1:] if thread.is_paused else []
-        recording = newest[0] if newest else self.app.recordings.start(thread.id)  # a paused run continues
-        self.recording = recording
-
-        def observe(events: Events) -> Events:
-            charged = with_metering(events, thread, quota.charge) if quota else events
-            return observe_run(record_run(charged, recording), thread, self.app.metrics, toolbox)
-
-        self.app.runs.start(
-            thread, lambda: prepare().through(observe), self.assistant.cancel, self.app.autosaver
-        )
-
     # --- threads --------------------------------------------------------------------------------------
 
     def rename(self, thread_id: str, title: str) -> None:
@@ -470,9 +267,3 @@ class ChatSession:
         self.app.runs.start(thread, lambda: prepare().through(observe), replayer.cancel)
         self._show(self.app.runs.register(thread))
         self.recording, self.replayed = copy, recording if run_functions else None
-
-    def _private_backend(self) -> LazyBackend:
-        """Return this session's own backend; an earlier one may still answer, and closes itself later."""
-        if self._private is None or self._private[0] != self.settings:
-            self._private = self.settings, self.app.private_backend(self.settings)
-        return self._private[1]

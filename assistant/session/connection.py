@@ -1,0 +1,109 @@
+"""What answers a browser session: settings, backend and functions, and the user's limits."""
+
+from contextlib import suppress
+from dataclasses import replace
+
+from assistant.access.auth import User
+from assistant.access.quotas import QuotaGuard
+from assistant.application import Application
+from assistant.backends import LazyBackend
+from assistant.backends.base import PROTOCOL_LABELS
+from assistant.backends.connection.hosted_tools import connection_tools, default_tools
+from assistant.backends.connection.override import ConnectionOverride
+from assistant.backends.transcription import transcribe, transcription_model
+from assistant.runs.loop import Assistant
+from assistant.settings import Settings
+from assistant.storage.store import Store
+from assistant.threads import unguessable_id
+from assistant.tools.fault_injection import with_faults
+from assistant.tools.hosted import HostedTool, format_hosted_tools
+from assistant.tools.toolbox import Toolbox
+from assistant.transports.fault_spec import parse_faults
+
+
+class SessionConnection:
+    """The connection of one browser session, and what is derived from it.
+
+    Attributes:
+        override: The connection that the user chose for this session instead of the configured one.
+        faults: The faults to inject in this session, as text; None for the configured ones.
+        tool_choices: The server's own tools that the user switched on or off, by the tool as text.
+        approve_all: Whether the user decides on every call.
+        configured: The settings of the owner, as far as this visitor may use them.
+        settings: The settings in use.
+        toolbox: The functions, with faults injected.
+        backend, assistant: What answers.
+        store: The user's threads; None while the database cannot be used.
+        quota: The guard of the user's limits; None without limits.
+    """
+
+    def __init__(self, app: Application, user: User | None = None) -> None:
+        self.app = app
+        self.user = user or User()
+        self.override: ConnectionOverride | None = None
+        self.faults: str | None = None
+        self.tool_choices: dict[str, bool] = {}
+        self.approve_all = False
+        self.is_localhost = False
+        self._visitor_id = unguessable_id("visitor")
+        self._private: tuple[Settings, LazyBackend] | None = None
+        self.configure()
+
+    def configure(self, *, is_localhost: bool = False) -> None:
+        """Update everything that depends on settings; called whenever the page runs."""
+        self.is_localhost = is_localhost
+        self.configured = self.app.settings.restricted(is_localhost)
+        faults = self.configured.faults if self.faults is None else self.faults
+        toolbox = self.app.toolbox
+        with suppress(ValueError):  # a fault that is being typed
+            toolbox = with_faults(toolbox, parse_faults(faults))
+            self.configured = replace(self.configured, faults=faults)
+        self.connected = self.override.settings(self.configured) if self.override else self.configured
+        enabled = self.enabled_tools
+        self.settings: Settings = replace(self.connected, hosted_tools=format_hosted_tools(enabled))
+        self.toolbox: Toolbox = toolbox
+        is_private = self.override or self.settings.faults or enabled != default_tools(self.connected)
+        self.backend = self._private_backend() if is_private else self.app.backend(self.settings)
+        self.assistant = Assistant(
+            self.backend,
+            toolbox,
+            max_rounds=self.settings.max_rounds,
+            tool_timeout=self.settings.tool_timeout,
+            approve_all=self.approve_all,
+        )
+        store = self.app.autosaver.store
+        self.store: Store | None = store.for_owner(self.user.id) if store else None
+        user_id = self.user.id or self._visitor_id
+        self.quota: QuotaGuard | None = self.app.quota(self.settings, user_id, self.store)
+
+    @property
+    def protocol_label(self) -> str:
+        """The name of the connection's protocol for the page; empty until it is detected."""
+        return PROTOCOL_LABELS[self.backend.protocol]
+
+    @property
+    def can_transcribe(self) -> bool:
+        """Whether this connection turns audio into text."""
+        return bool(transcription_model(self.settings))
+
+    @property
+    def enabled_tools(self) -> tuple[HostedTool, ...]:
+        """The server's own tools that requests offer."""
+        defaults = default_tools(self.connected)
+        return tuple(
+            tool
+            for tool in connection_tools(self.connected)
+            if self.tool_choices.get(str(tool), tool in defaults)
+        )
+
+    def transcribe(self, audio: bytes) -> str:
+        """Return the text of an audio file; raises ``BackendError`` or ``QuotaError``."""
+        if self.quota:
+            self.quota.reserve_audio(audio)
+        return transcribe(self.settings, audio)
+
+    def _private_backend(self) -> LazyBackend:
+        """Return this session's own backend; an earlier one may still answer, and closes itself later."""
+        if self._private is None or self._private[0] != self.settings:
+            self._private = self.settings, self.app.private_backend(self.settings)
+        return self._private[1]
