@@ -37,19 +37,27 @@ from tests.variants import exhaustive, quick_first
 def test_the_first_page_introduces_the_app_and_the_demo(open_page: Open) -> None:
     page = open_page()
     assert [title.value for title in page.title] == ["Trip planner"]
-    assert page.info[0].value.startswith("Demo mode: scripted replies, no model.")
-    examples = [str(button.key) for button in page.button if str(button.key).startswith("example_")]
-    assert examples[:4] == [f"example_{number}" for number in range(4)]
-    assert [key for key in examples[4:] if not key.startswith("example_recording_")] == []
-    assert len(examples) == 7
+    about, demo = [caption.value for caption in page.main.caption][:2]
+    assert about == "An assistant that calls functions: watch the answer stream and inspect every call."
+    assert demo.startswith(":material/science: Demo mode: scripted replies, no model.")
+    cards = [page.button(key=f"example_{number}").label for number in range(4)]
+    assert [card.split("** ")[0] for card in cards] == [
+        "**Parallel calls",
+        "**Approval",
+        "**Chart",
+        "**A failure",
+    ]
+    replay = next(each for each in page.expander if each.label == "Replay a recording")
+    assert not replay.proto.expanded
+    assert len(replay.button) == 3
     assert not page.exception
 
 
 def test_an_example_is_one_click(open_page: Open) -> None:
     page = open_page()
-    example = page.button(key="example_1")
+    example = page.button(key="example_3")
     example.click().run()
-    assert shown(page)[0] == ("user", [("text", example.label)])
+    assert shown(page)[0] == ("user", [("text", example.label.split("** ")[1])])
     assert len(page.status) == 2
     assert not [button for button in page.button if str(button.key).startswith("example_")]
 
@@ -603,7 +611,7 @@ def test_the_newest_messages_of_a_long_thread_are_drawn(
 
 def test_the_parts_around_an_answer_are_drawn_when_it_has_ended(open_page: Open) -> None:
     page = open_page()
-    around = [page.title[0].value, page.info[0].value, page.toggle(key="inspector").label]
+    around = [page.title[0].value, page.main.caption[1].value, page.toggle(key="inspector").label]
     for words in ("Hello", "Hello again"):
         ask(page, words)
-        assert [page.title[0].value, page.info[0].value, page.toggle(key="inspector").label] == around
+        assert [page.title[0].value, page.main.caption[1].value, page.toggle(key="inspector").label] == around

@@ -1,4 +1,4 @@
-"""What an empty chat offers: example questions and, in the demo, recordings to replay."""
+"""What an empty chat offers: a card for each thing that the page shows, and recordings to replay in the demo."""
 
 from pathlib import Path
 
@@ -10,30 +10,34 @@ from assistant.session import ChatSession
 from assistant.ui import keys
 from assistant.ui.language import _, translate
 
-EXAMPLES = [
-    N_("What's the weather in Tokyo and Paris, and then find me a hotel in the warmer one"),
-    N_("What time is it in Oslo, and what's on in Lisbon?"),
-    "京都の今の時間と、イベントを教えて",
-    'calculate(expression="(19.5 + 3) * 4")',
-]
+EXAMPLES = {
+    N_("Parallel calls"): N_("Compare the weather in Tokyo and Paris, then find a hotel in the warmer city"),
+    N_("Approval"): N_("Book the cheapest hotel in Kyoto for Ada Lovelace, two nights from tomorrow"),
+    N_("Chart"): N_("Show me a chart of the hotel prices in Lisbon"),
+    N_("A failure"): N_("Find hotels in Atlantis and in Oslo"),
+}
+"""The questions, by what their answers show."""
 
 
 def draw_examples(session: ChatSession) -> str:
     """Draw the examples and return the question that the user clicked, or an empty text."""
     question = ""
-    with st.container(horizontal=True, key=keys.EXAMPLES):
-        for number, example in enumerate(map(translate, EXAMPLES)):
-            if st.button(example, key=keys.example(number)):
-                question = example
-        for name, path in sample_files().items() if session.settings.demo else ():
-            st.button(
-                _("Replay: {name}", name=translate(name.replace("_", " "))),
-                key=keys.example_recording(name),
-                icon=":material/play_circle:",
-                type="tertiary",
-                on_click=_replay,
-                args=[session, path],
-            )
+    with st.container(key=keys.EXAMPLES):
+        for number, (title, example) in enumerate(EXAMPLES.items()):
+            # The styles put the title on a line of its own.
+            label = f"**{translate(title)}** {translate(example)}"
+            if st.button(label, key=keys.example(number), width="stretch"):
+                question = translate(example)
+    if session.settings.demo:
+        with st.expander(_("Replay a recording"), icon=":material/play_circle:", type="compact"):
+            for name, path in sample_files().items():
+                st.button(
+                    translate(name.replace("_", " ")),
+                    key=keys.example_recording(name),
+                    type="tertiary",
+                    on_click=_replay,
+                    args=[session, path],
+                )
     return question
 
 

@@ -1,4 +1,4 @@
-"""The top of the page: title, connection, and warnings."""
+"""The top of the page: title, what the page is, what answers, and warnings."""
 
 import streamlit as st
 
@@ -60,18 +60,15 @@ def draw_open_error(session: ChatSession) -> None:
 
 def _draw_model(session: ChatSession) -> None:
     settings = session.settings
-    if settings.demo and not session.override and session.app.settings.api_key:
-        draw_demo_notice()
-    elif settings.demo:
-        st.info(
-            _(
-                "Demo mode: scripted replies, no model. To connect a model, open *Connection* in the "
-                "sidebar, or set `OPENAI_API_KEY` (or `OPENAI_BASE_URL`) in `.env` and reload."
-            ),
-            icon=":material/science:",
-        )
-        st.caption(_("Watch the answer stream and inspect every function call."))
+    about = _("An assistant that calls functions: watch the answer stream and inspect every call.")
+    if settings.demo:
+        st.caption(about)
+        if session.app.settings.api_key and not session.override:
+            draw_demo_notice()
+        else:
+            text = _("Demo mode: scripted replies, no model. To connect one, open *Connection* in the sidebar.")
+            st.caption(f":material/science: {text}")
     else:
         model, protocol = escape_markdown(settings.model), PROTOCOL_LABELS[session.backend.protocol]
         by = _("{model} over {protocol}", model=model, protocol=protocol) if protocol else model
-        st.caption(_("Answers by {by}. Watch them stream and inspect every function call.", by=by))
+        st.caption(f"{about} {_('Answers by {by}.', by=by)}")

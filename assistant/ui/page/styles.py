@@ -1,6 +1,6 @@
 """Styles that Streamlit's theme and the arguments of its elements cannot express.
 
-Text in right-to-left languages, wide tables, long examples, and elements for screen readers only. Colours and
+Text in right-to-left languages, wide tables, cards of examples, and elements for screen readers only. Colours and
 sizes are in ``.streamlit/config.toml``.
 """
 
@@ -24,8 +24,16 @@ _STYLE = f"""<style>
 }}
 /* A wide table scrolls by itself, without the page. */
 [data-testid=stChatMessage] [data-testid=stMarkdownContainer] table {{ display: block; overflow-x: auto; }}
-/* An example is shown in full: on a phone it takes more than one line. */
-.st-key-{keys.EXAMPLES} button * {{ white-space: normal; text-align: start; }}
+/* The examples are cards of equal size: a title, and the question below it. */
+.st-key-{keys.EXAMPLES} {{
+  display: grid; grid-template-columns: 1fr 1fr; align-items: stretch; gap: 0.75rem;
+}}
+.st-key-{keys.EXAMPLES} :is(.stButton, button) {{ height: 100%; }}
+.st-key-{keys.EXAMPLES} button {{ align-items: flex-start; padding: 0.75rem 1rem; }}
+.st-key-{keys.EXAMPLES} button * {{ width: 100%; white-space: normal; text-align: start; }}
+.st-key-{keys.EXAMPLES} button strong {{ display: block; }}
+/* A phone shows the first screen in full, without scrolling. */
+@media (max-width: 640px) {{ .stMainBlockContainer {{ padding-top: 4.5rem; }} }}
 /* The primary colour is meant as a background; as text it has too little contrast in the dark theme. */
 .stButtonGroup button[data-selected=true] {{ color: inherit !important; }}
 /* Each thread of the list is large enough for a finger. */
