@@ -1,6 +1,6 @@
 """The first screen: what it says, and that it fits the window."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -28,7 +28,7 @@ def test_the_first_screen_fits_the_window(
     page.goto(demo_app)
     page.wait_for_selector(INPUT)
     page.wait_for_selector(IDLE)
-    boxes = [card.bounding_box() or {} for card in page.query_selector_all(CARDS)]
+    boxes: list[Any] = [card.bounding_box() or {} for card in page.query_selector_all(CARDS)]
     assert len({round(box["x"]) for box in boxes}) == 2
     assert len({(box["y"], box["height"]) for box in boxes}) == 2, "the cards of a row are of one height"
     assert len({round(box["width"]) for box in boxes}) == 1
@@ -42,7 +42,7 @@ def test_the_first_screen_fits_the_window(
 def test_a_card_is_one_button_with_a_name_for_screen_readers(browser: "Browser", demo_app: str) -> None:
     page = open_page(browser, demo_app)
     chart = page.get_by_role("button", name="Chart Show me a chart of the hotel prices in Lisbon", exact=True)
-    box = chart.bounding_box() or {}
+    box: Any = chart.bounding_box() or {}
     page.mouse.click(box["x"] + box["width"] - 4, box["y"] + box["height"] - 4)
     page.wait_for_selector("[data-testid=stChatMessage]")
     assert page.query_selector_all(CARDS) == []

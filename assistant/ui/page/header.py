@@ -66,7 +66,9 @@ def _draw_model(session: ChatSession) -> None:
         if session.app.settings.api_key and not session.override:
             draw_demo_notice()
         else:
-            text = _("Demo mode: scripted replies, no model. To connect one, open *Connection* in the sidebar.")
+            text = _(
+                "Demo mode: scripted replies, no model. To connect one, open *Connection* in the sidebar."
+            )
             st.caption(f":material/science: {text}")
     else:
         model, protocol = escape_markdown(settings.model), PROTOCOL_LABELS[session.backend.protocol]
