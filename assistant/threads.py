@@ -40,7 +40,7 @@ class Thread:
     """One conversation.
 
     Attributes:
-        id: The id in the page's URL; empty until the server has assigned one.
+        id: The id in the page's URL; without a page, the server assigns it with the first response.
         messages: The messages of the open branch, oldest first.
         backend_state: Values for JSON that only the backend reads and writes.
         title: The title from the user or an import; empty if there is none.

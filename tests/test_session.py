@@ -20,7 +20,7 @@ from assistant.runs.loop import INTERRUPTED, STOPPED
 from assistant.session import ChatSession, Draft
 from assistant.settings import VARIABLES
 from assistant.storage.store import Store
-from tests.servers.responses import ModelServer, call, calls, error, text
+from tests.servers.responses import ModelServer, call, calls, cut, error, text
 
 Open = Callable[..., ChatSession]
 SECONDS = 10.0
@@ -117,6 +117,38 @@ def test_the_chat_of_another_user_is_unknown(server: ModelServer, open_chat: Ope
     other = open_chat("bob")
     other.open(first.thread_id)
     assert (other.thread_missing, other.history) == (True, [])
+
+
+def test_a_chat_is_saved_with_its_id_before_the_first_request_is_sent(
+    server: ModelServer, open_chat: Open
+) -> None:
+    silent = cut(text("Never."), 0, "silence")
+    server.plays(silent)
+    chat = open_chat()
+    assert chat.thread_id == ""
+    chat.submit("Hello there")
+    assert chat.thread_id.startswith("thread_")
+    assert silent.reached.wait(SECONDS)
+    assert chat.store is not None
+    assert [(each.id, each.title) for each in chat.store.list_threads()] == [(chat.thread_id, "Hello there")]
+    assert chat.recordings == [chat.recording]
+    other = open_chat()
+    other.open(chat.thread_id)
+    assert other.thread is chat.thread
+    chat.stop()
+
+
+def test_a_first_message_that_fails_is_found_again(open_chat: Open, tmp_path: Path) -> None:
+    chat = ask(open_chat(OPENAI_BASE_URL="http://127.0.0.1:1/v1"), "Hello")
+    app = Application(tmp_path)
+    app.configure({})
+    with closing(app):
+        other = ChatSession(app)
+        other.configure(is_localhost=True)
+        other.open(chat.thread_id)
+        assert other.history == chat.history
+        assert [message.text for message in other.history] == ["Hello", ""]
+        assert isinstance(other.history[-1].ending, RunFailed)
 
 
 def test_a_message_sent_during_an_answer_waits_and_is_sent_when_it_has_ended(

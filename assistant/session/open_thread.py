@@ -15,7 +15,7 @@ from assistant.recordings.recording import Recording
 from assistant.runs.loop import Events, Run
 from assistant.runs.worker import LiveRun
 from assistant.session.connection import SessionConnection
-from assistant.threads import Thread
+from assistant.threads import Thread, unguessable_id
 from assistant.transports.live_recording import LiveRecording
 from assistant.transports.recorder import record_run
 
@@ -55,7 +55,7 @@ class OpenThread(SessionConnection):
 
     @property
     def thread_id(self) -> str:
-        """The id of the open thread; empty until the server has given one."""
+        """The id of the open thread; empty until its first message."""
         return self.thread.id
 
     @property
@@ -71,8 +71,7 @@ class OpenThread(SessionConnection):
     @property
     def recordings(self) -> Sequence[LiveRecording]:
         """The recordings of the open thread, oldest first."""
-        found = self.app.recordings.for_thread(self.thread.id)
-        return found or ([self.recording] if self.recording and self.live_run else [])
+        return self.app.recordings.for_thread(self.thread.id)
 
     def open(self, thread_id: str = "") -> None:
         """Open the thread that the page's address names; without a new name, keep the open one.
@@ -142,6 +141,10 @@ class OpenThread(SessionConnection):
         return False
 
     def _start(self, prepare: Callable[[], Run]) -> None:
+        """Start a run. The thread has its id, and is saved, before the first request is sent."""
+        if not self.thread.id:
+            self.thread.id = unguessable_id()
+            self.app.runs.register(self.thread)
         thread, quota, toolbox = self.thread, self.quota, self.toolbox
         newest = self.app.recordings.for_thread(thread.id)[-1:] if thread.is_paused else []
         recording = newest[0] if newest else self.app.recordings.start(thread.id)  # a paused run continues

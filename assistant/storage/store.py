@@ -6,6 +6,7 @@ messages, also after a crash, and no process overwrites what another one wrote.
 
 import json
 import time
+from collections.abc import Iterable
 from copy import copy
 from typing import Any
 
@@ -160,6 +161,11 @@ class Store:
         with self.database.reading() as connection:
             return exists(connection, THREADS.c.id == thread_id)
 
+    def known_on_server(self, server_ids: Iterable[str]) -> set[str]:
+        """Return which of these ids of a server's threads belong to a thread of any owner."""
+        with self.database.reading() as connection:
+            return {each for each in server_ids if exists(connection, _has_server_id(each))}
+
     def rename(self, thread_id: str, title: str) -> None:
         """Change the title of a thread."""
         renamed = sql.update(THREADS).where(is_thread(thread_id, self.owner)).values(_title_values(title))
@@ -188,6 +194,16 @@ class Store:
         query = select_threads(self.owner, search, self.leases.is_active).limit(limit)
         with self.database.reading() as connection:
             return [ThreadSummary(*row) for row in connection.execute(query)]
+
+
+def _has_server_id(server_id: str) -> sql.ColumnElement[bool]:
+    """A condition on ``THREADS``: the thread, or the backend's data of one of its branches, has this id."""
+    value = json.dumps(server_id)
+    in_branch = sql.exists().where(
+        BRANCHES.c.thread_id == THREADS.c.id, BRANCHES.c.body.contains(value, autoescape=True)
+    )
+    in_state = THREADS.c.backend_state.contains(value, autoescape=True)
+    return (THREADS.c.id == server_id) | in_state | in_branch
 
 
 def _message_rows(thread: Thread, since: int) -> list[dict[str, Any]]:

@@ -155,7 +155,7 @@ def test_text_appears_while_the_answer_is_still_being_written(model: ModelServer
     gate.set()
     wait_for(page, "One two three four")
     page.wait_for_selector(IDLE)
-    assert "thread=conv_" in page.url
+    assert "thread=thread_" in page.url
 
 
 EVERYTHING = [

@@ -120,9 +120,10 @@ def test_a_reload_shows_the_thread_unchanged(server: ModelServer, open_page: Ope
     st.cache_resource.clear()  # the process forgets; the database does not
     assert shown(open_page({"thread": thread_id})) == before
     st.cache_resource.clear()  # nor does the server, but for the times
-    reopened = open_page({"thread": thread_id}, ASSISTANT_DATABASE_URL="sqlite://")
+    [conversation_id] = server.conversations
+    reopened = open_page({"thread": conversation_id}, ASSISTANT_DATABASE_URL="sqlite://")
     assert _without_times(shown(reopened)) == _without_times(before)
-    assert session_of(reopened).thread.id == thread_id
+    assert session_of(reopened).thread.id == conversation_id
 
 
 def _without_times(seen: list[Any]) -> str:
@@ -163,6 +164,21 @@ def test_an_error_is_shown_in_the_conversation_and_retry_answers_the_same_messag
     assert "does not accept the key" in page.error[0].value.replace("\\", "")
     page.button(key="retry").click().run()
     assert shown(page) == [("user", [("text", "Hello?")]), ("assistant", [("markdown", "Here I am.")])]
+
+
+def test_a_first_message_that_fails_stays_in_the_address_and_in_the_list(
+    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
+    server.plays(error(400, None, "No."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Hello?")
+    before = shown(page)
+    assert before[0] == ("user", [("text", "Hello?")])
+    assert page.error
+    assert listed(page) == ["Hello?"]
+    st.cache_resource.clear()
+    again = open_page({"thread": address(page)}, OPENAI_BASE_URL=server.url)
+    assert (shown(again), listed(again)) == (before, ["Hello?"])
 
 
 def test_retry_is_enabled_after_the_wait_the_server_requested(
@@ -468,9 +484,9 @@ def test_the_threads_are_listed_opened_found_renamed_and_deleted(
     first = address(page)
     page.button(key="new_chat").click().run()
     ask(page, "Hi")
-    second = address(page)
     page.run()
     assert listed(page) == ["Hi", "6\\*7?"]
+    conversations = list(server.conversations)
     page.text_input(key="search").set_value("it is 42").run()
     assert listed(page) == ["6\\*7?"]
     lists(page)[0].set_value(first).run()
@@ -483,7 +499,7 @@ def test_the_threads_are_listed_opened_found_renamed_and_deleted(
     page.button(key="delete").click().run()
     assert listed(page) == ["Hi"]
     assert (shown(page), "thread" in page.query_params) == ([], False)
-    assert list(server.conversations) == [second], "it is deleted at the server too"
+    assert list(server.conversations) == conversations[1:], "it is deleted at the server too"
     assert not page.exception
 
 
@@ -556,7 +572,9 @@ def test_an_agents_sessions_are_listed_and_can_be_continued(
         server.plays(calls(call("calculate", expression="6*7")), text("It is 42."), text("Sure."))
         named = {"OPENAI_BASE_URL": server.url, "OPENAI_AGENT_ID": "agent_1"}
         page = ask(open_page(**named), "6*7?")
-        before, session = shown(page), address(page)
+        before, [session] = shown(page), server.sessions
+        page.button(key="at_server").click().run()
+        assert listed(page) == ["6\\*7?"], "the session of a thread that is stored here is not listed again"
         assert [kind for kind, _ in before[1][1]][:1] == ["status"]
         # Another application, which has heard nothing of it.
         page = open_page(**named, ASSISTANT_DATABASE_URL=f"sqlite:///{tmp_path}/other.sqlite")

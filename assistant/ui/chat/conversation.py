@@ -28,6 +28,7 @@ from assistant.ui.composer.message_input import draw_composer, draw_unsent
 from assistant.ui.composer.tool_toggles import draw_tool_toggles
 from assistant.ui.language import _, translate
 from assistant.ui.page.accessibility import announce_ending, draw_live_region
+from assistant.ui.page.thread_url import set_thread_url
 from assistant.ui.quotas import draw_limit_notice
 from assistant.ui.state import state_of
 from assistant.ui.streamlit_private import (
@@ -122,6 +123,7 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
     if text.strip() or attachments:
         examples.empty()
         session.submit(text, attachments)
+        set_thread_url(session)
     elif not was_running and not session.runs_elsewhere:
         session.send_next()
     if session.draft:

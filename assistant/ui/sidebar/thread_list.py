@@ -70,7 +70,7 @@ def draw_threads(session: ChatSession, store: Store) -> str:
     if not found:
         st.caption(_("No chats found") if search.strip() else _("No chats yet"))
     if session.backend.protocol == "agents" and not session.user.id:  # no other server lists threads
-        _draw_threads_on_server(session, {thread.id for thread in found})
+        _draw_threads_on_server(session, store, {thread.id for thread in found})
     draw_import(session)
     return found[0].id if found else ""
 
@@ -79,7 +79,7 @@ def _show_more() -> None:
     state_of(ThreadList).shown += PAGE_SIZE
 
 
-def _draw_threads_on_server(session: ChatSession, known: Container[str]) -> None:
+def _draw_threads_on_server(session: ChatSession, store: Store, listed: Container[str]) -> None:
     """Draw the threads that are not stored here; they are loaded on a click."""
     thread_list = state_of(ThreadList)
     if st.button(
@@ -91,10 +91,13 @@ def _draw_threads_on_server(session: ChatSession, known: Container[str]) -> None
     ):
         try:
             summaries = session.backend.list_threads(MAX_SERVER_THREADS)
-            thread_list.on_server = [ThreadSummary(*summary) for summary in summaries]
+            known = store.known_on_server(summary.id for summary in summaries)
+            thread_list.on_server = [
+                ThreadSummary(*summary) for summary in summaries if summary.id not in known
+            ]
         except BackendError as error:
             st.caption(escape_markdown(translate(error.text)))
-    if others := [thread for thread in thread_list.on_server if thread.id not in known]:
+    if others := [thread for thread in thread_list.on_server if thread.id not in listed]:
         _draw_group(session, ON_SERVER, others)
 
 

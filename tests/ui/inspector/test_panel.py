@@ -47,7 +47,6 @@ def test_a_run_is_recorded_with_its_requests_and_events(server: ModelServer, ope
     assert types[:4] == ["RoundStarted", "request", "response", "body"]
     assert [each for each in types if each[0].isupper()] == [
         "RoundStarted",
-        "ThreadOpened",
         "ToolCall",
         "RoundEnded",
         "ToolResult",
