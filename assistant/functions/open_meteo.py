@@ -6,6 +6,7 @@ never an address. Every failure of the service becomes a ``ToolError`` for the m
 
 import unicodedata
 from datetime import date
+from time import monotonic
 from typing import TypeVar
 
 import httpx2
@@ -15,7 +16,17 @@ from assistant import ToolError
 
 GEOCODING_HOST = "https://geocoding-api.open-meteo.com"
 FORECAST_HOST = "https://api.open-meteo.com"
-TIMEOUT = httpx2.Timeout(10, connect=5)  # seconds
+TIMEOUT = httpx2.Timeout(10, connect=2)  # seconds
+
+OFFLINE_SECONDS = 60
+"""How long an unreachable host is not tried again, so that parallel and later calls do not wait for it."""
+
+offline_until: dict[str, float] = {}
+"""When an unreachable host can be tried again, by ``time.monotonic``."""
+
+
+class Unreachable(ToolError):
+    """There is no connection to the service."""
 
 
 class Place(BaseModel):
@@ -61,15 +72,16 @@ def find_place(city: str) -> Place:
 
     Raises:
         ToolError: There is no such place, or the service fails.
+        Unreachable: There is no network.
     """
     name = unicodedata.normalize("NFKC", city).strip()[:100]
     similar: list[Place] = []
     # The service searches names in one language: 東京 is found only with language="ja".
     for language in _languages(name):
-        url = f"{GEOCODING_HOST}/v1/search"
-        places = _get(_Places, url, name=name, count=10, language=language).results
+        query: dict[str, str | int] = {"name": name, "count": 10, "language": language}
+        places = _get(_Places, GEOCODING_HOST, "/v1/search", **query).results
         for place in places:
-            if _normalize(place.name) == _normalize(name.split(",")[0]):
+            if normalize(place.name) == normalize(name.split(",")[0]):
                 return place
         similar += places
     if not similar:
@@ -86,7 +98,7 @@ def _languages(name: str) -> list[str]:
     return ["en"] if name.isascii() else ["en", "de", "fr", "es"]
 
 
-def _normalize(name: str) -> str:
+def normalize(name: str) -> str:
     """Return a name without accents, case and surrounding spaces."""
     letters = unicodedata.normalize("NFKD", name.strip())
     return "".join(char for char in letters if not unicodedata.combining(char)).casefold()
@@ -97,10 +109,12 @@ def forecast(model: type[Model], place: Place, **parameters: str | int) -> Model
 
     Raises:
         ToolError: The service fails.
+        Unreachable: There is no network.
     """
     return _get(
         model,
-        f"{FORECAST_HOST}/v1/forecast",
+        FORECAST_HOST,
+        "/v1/forecast",
         latitude=place.latitude,
         longitude=place.longitude,
         timezone="auto",  # dates and times in the place's time zone
@@ -108,24 +122,29 @@ def forecast(model: type[Model], place: Place, **parameters: str | int) -> Model
     )
 
 
-def _get(model: type[Model], url: str, **parameters: str | float) -> Model:
+def _get(model: type[Model], host: str, path: str, **parameters: str | float) -> Model:
+    if monotonic() < offline_until.get(host, 0):
+        raise Unreachable(_FAILURE.format("is unreachable (no network)"))
     try:
-        response = httpx2.get(url, params=parameters, timeout=TIMEOUT)
+        response = httpx2.get(host + path, params=parameters, timeout=TIMEOUT)
         response.raise_for_status()
         return model.model_validate_json(response.content)
+    except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError):
+        offline_until[host] = monotonic() + OFFLINE_SECONDS
+        raise Unreachable(_FAILURE.format("is unreachable (no network)")) from None
     except httpx2.TimeoutException:
         problem = "did not respond in time"
     except httpx2.HTTPStatusError as error:
         status = error.response.status_code
         problem = "received too many requests" if status == 429 else f"failed with HTTP {status}"
-    except httpx2.ConnectError:
-        problem = "is unreachable (no network)"
     except httpx2.RequestError:
         problem = "closed the connection"
     except ValidationError:
         problem = "returned an invalid response"
-    raise ToolError(f"The weather service {problem}, so the weather is unknown for now.")
+    raise ToolError(_FAILURE.format(problem))
 
+
+_FAILURE = "The weather service {}, so the weather is unknown for now."
 
 _LANGUAGES = {
     "HIRAGANA": ["ja"],

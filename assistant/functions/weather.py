@@ -1,11 +1,12 @@
-"""The weather in a city, now and for the next days; ``open_meteo`` is the service behind it."""
+"""The weather in a city, now and for the next days, from Open-Meteo; without a network, sample data."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from assistant import tool
-from assistant.functions.open_meteo import Days, Now, find_place, forecast
+from assistant.functions.open_meteo import Days, Model, Now, Place, Unreachable, find_place, forecast
+from assistant.functions.sample_weather import read_sample
 
 Unit = Literal["celsius", "fahrenheit"]
 
@@ -14,16 +15,18 @@ Unit = Literal["celsius", "fahrenheit"]
 def get_weather(city: str, unit: Unit = "celsius") -> dict[str, str | float]:
     """Get the current weather in a city: temperature, condition, wind in km/h, humidity, local time.
 
+    A "source" in the result says that the data is not live; tell the user.
+
     Args:
         city: The city's name, preferably in English; "Springfield, Illinois" selects one of several.
         unit: The unit of the temperature.
 
     Raises:
-        ToolError: There is no such city, or the service fails or is unreachable.
+        ToolError: There is no such city, or the service fails.
     """
-    place = find_place(city)
     variables = "temperature_2m,weather_code,wind_speed_10m,relative_humidity_2m"
-    now = forecast(Now, place, temperature_unit=unit, current=variables).current
+    place, weather, source = _read(Now, city, unit, current=variables)
+    now = weather.current
     return {
         "city": place.name,
         "country": place.country,
@@ -33,6 +36,7 @@ def get_weather(city: str, unit: Unit = "celsius") -> dict[str, str | float]:
         "condition": _CONDITIONS.get(now.weather_code, "unknown"),
         "wind_kmh": now.wind_speed_10m,
         "humidity_percent": now.relative_humidity_2m,
+        **source,
     }
 
 
@@ -42,17 +46,19 @@ def get_forecast(
 ) -> list[dict[str, str | float | None]]:
     """Get the weather forecast for a city, one row per day from today; precipitation in mm.
 
+    A "source" in the rows says that the data is not live; tell the user.
+
     Args:
         city: The city's name, preferably in English; "Springfield, Illinois" selects one of several.
         days: The number of days, today included.
         unit: The unit of the temperatures.
 
     Raises:
-        ToolError: There is no such city, or the service fails or is unreachable.
+        ToolError: There is no such city, or the service fails.
     """
-    place = find_place(city)
     variables = "weather_code,temperature_2m_min,temperature_2m_max,precipitation_sum"
-    daily = forecast(Days, place, temperature_unit=unit, daily=variables, forecast_days=days).daily
+    place, weather, source = _read(Days, city, unit, daily=variables, forecast_days=days)
+    daily = weather.daily
     return [
         {
             "city": place.name,
@@ -62,9 +68,10 @@ def get_forecast(
             "max": high,
             "unit": unit,
             "precipitation_mm": precipitation,
+            **source,
         }
         for day, code, low, high, precipitation in zip(
-            daily.time,
+            daily.time[:days],  # the sample has more
             daily.weather_code,
             daily.temperature_2m_min,
             daily.temperature_2m_max,
@@ -72,6 +79,18 @@ def get_forecast(
             strict=False,  # the shortest variable ends the forecast
         )
     ]
+
+
+def _read(
+    model: type[Model], city: str, unit: Unit, **parameters: str | int
+) -> tuple[Place, Model, dict[str, str]]:
+    """Return the place, its weather, and a remark on the source if it is the sample."""
+    try:
+        place = find_place(city)
+        return place, forecast(model, place, temperature_unit=unit, **parameters), {}
+    except Unreachable:
+        place, weather, source = read_sample(model, city, unit)
+        return place, weather, {"source": source}
 
 
 # Weather codes of the World Meteorological Organization.

@@ -602,11 +602,68 @@ def test_a_silent_service_times_out(
     )
 
 
-def test_without_a_network_the_model_learns_that_the_weather_is_unknown(
-    open_meteo: OpenMeteo, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """No network; the result is the clock, to which a test adds seconds."""
+    clock = [1000.0]
+    with OpenMeteo() as closed:
+        for name in ("GEOCODING_HOST", "FORECAST_HOST"):
+            monkeypatch.setattr(service, name, closed.url)
+    monkeypatch.setattr(service, "offline_until", {})
+    monkeypatch.setattr(service, "monotonic", lambda: clock[0])
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    return clock
+
+
+SAMPLE = "sample data for 24 Nov 2026, because there is no network"
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize("name", ["Tokyo", "東京", "Токио", "도쿄", "tōkyō", "Tokyo, Japan"])
+def test_without_a_network_the_weather_is_sample_data_and_says_so(name: str) -> None:
+    assert get_weather(name) == {
+        "city": "Tokyo",
+        "country": "Japan",
+        "local_time": "2026-11-24T21:00",
+        "temperature": 13.7,
+        "unit": "celsius",
+        "condition": "partly cloudy",
+        "wind_kmh": 8.3,
+        "humidity_percent": 54.0,
+        "source": SAMPLE,
+    }
+    assert get_weather(name, unit="fahrenheit")["temperature"] == 56.7
+
+
+@pytest.mark.usefixtures("offline")
+def test_without_a_network_the_forecast_is_sample_data_and_says_so() -> None:
+    days = get_forecast("Kyoto", days=5)
+    assert [day["date"] for day in days] == [f"2026-11-{number}" for number in range(24, 29)]
+    assert {day["source"] for day in days} == {SAMPLE}
+    assert len(get_forecast("京都", days=16)) == 16
+
+
+@pytest.mark.usefixtures("offline")
+def test_without_a_network_a_city_that_the_sample_lacks_is_refused_with_those_that_it_has() -> None:
+    text = refusal(get_weather, "Timbuktu")
+    assert text.startswith(
+        "There is no network, and the sample weather does not have this city. It has Berlin, "
+    )
+    assert refusal(get_forecast, "Timbuktu") == text
+    listed = text.removesuffix(".").split(" It has ")[1].split(", ")
+    assert set(CITIES.split(", ")) <= set(listed)
+    assert [get_weather(city)["city"] for city in listed] == listed
+
+
+def test_an_unreachable_service_is_tried_again_after_a_while(
+    offline: list[float], open_meteo: OpenMeteo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with OpenMeteo() as closed:
         monkeypatch.setattr(service, "GEOCODING_HOST", closed.url)
-    assert refusal(get_weather, "Tokyo") == (
-        "The weather service is unreachable (no network), so the weather is unknown for now."
-    )
+    assert get_weather("Tokyo")["source"] == SAMPLE
+    service.offline_until[open_meteo.url] = service.offline_until[closed.url]
+    monkeypatch.setattr(service, "GEOCODING_HOST", open_meteo.url)
+    assert get_weather("Tokyo")["source"] == SAMPLE
+    assert open_meteo.requests == [], "the network is not tried for every call"
+    offline[0] += service.OFFLINE_SECONDS
+    assert "source" not in get_weather("Tokyo")
