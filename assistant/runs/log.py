@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from assistant.events import (
+    CallApproved,
     Ending,
     Event,
+    HostedCall,
     ReasoningDelta,
     ReasoningEnded,
     RunStopped,
     TextDelta,
+    ToolCall,
     ToolCallDelta,
     ToolProgress,
 )
@@ -47,6 +50,7 @@ class RunLog:
         self._started = self._reasoning_since = time.monotonic()
         self._reasoning = False
         self._followers = 0
+        self._call_times: dict[str, float] = {}
         lock = threading.RLock()
         self._appended = threading.Condition(lock)
         self._has_ended = threading.Condition(lock)
@@ -101,6 +105,10 @@ class RunLog:
                         self._wait_for_end(pause)
                         delay = time.monotonic() - due
 
+    def running_seconds(self, call_id: str) -> float:
+        """Return for how long the call has been running; of one from before this run, how long the run has."""
+        return time.monotonic() - self._call_times.get(call_id, self._started)
+
     def wait_for_follower(self, seconds: float) -> None:
         """Wait until the log has a follower or has ended, for ``seconds`` at most."""
         with self._followed:
@@ -110,6 +118,8 @@ class RunLog:
         self._run.fold(event)
         if isinstance(event, Ending):
             event = self._run.message.ending or event  # the message may have ended a moment ago
+        if isinstance(event, ToolCall | CallApproved | HostedCall):
+            self._call_times.setdefault(event.call_id, time.monotonic())
         self._events.append(event)
         self._chars += EVENT_CHARS + sum(
             len(getattr(event, name, "")) for name in ("text", "arguments", "output", "detail")

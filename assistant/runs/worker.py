@@ -55,6 +55,10 @@ class LiveRun:
         """Yield the run's events from the first in batches; see ``RunLog.follow``."""
         return self._log.follow(is_connected)
 
+    def running_seconds(self, call_id: str) -> float:
+        """Return for how long a call of this run has been running."""
+        return self._log.running_seconds(call_id)
+
     def stop(self) -> None:
         """End the run now, even while it waits for a silent server or a slow function.
 

@@ -1,6 +1,6 @@
 """Refuse charts and diagrams that would make a browser load from an address.
 
-``views`` checks what a function returns; ``ui/chat/views.py`` checks again, because a stored view may come
+``views`` checks what a function returns; ``ui/chat/calls/views.py`` checks again, because a stored view may come
 from an imported file.
 """
 

@@ -54,7 +54,7 @@ class Table:
     column_count: int
 
     def as_json(self) -> str:
-        """Return the table for ``ui/chat/views.py``, with as many rows as fit."""
+        """Return the table for ``ui/chat/calls/views.py``, with as many rows as fit."""
         columns = [[column.name, column.kind] for column in self.columns]
         rows = [list(row) for row in self.rows]
         while True:

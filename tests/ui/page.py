@@ -29,6 +29,7 @@ from tests.paths import ROOT
 PAGE = ROOT / "streamlit_app.py"
 Open = Callable[..., AppTest]
 T = TypeVar("T")
+LABELS = {"Arguments", "Result", "The result is shown here and not sent to the model."}
 IS_FOOTER = re.compile(r"(^|.* · )(\d+\.\d|\d+|\d+ min \d+) s( · .*|$)").fullmatch
 
 
@@ -129,15 +130,21 @@ def sent(page: AppTest) -> str:
 
 
 def shown(page: AppTest) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return each message on the page: its role, and its elements with their texts, without its tools."""
+    """Return each message on the page: its role, and its elements with their texts.
+
+    Without its buttons, and without the labels in the step of a call.
+    """
     return [
-        (each.name, [seen(element) for element in walk(each) if not _is_tool(element)])
+        (each.name, [seen(element) for element in walk(each) if not is_tool(element)])
         for each in page.chat_message
     ]
 
 
-def _is_tool(element: Any) -> bool:
-    return str(getattr(element, "key", "")).startswith(("edit_", "regenerate_", "branch_"))
+def is_tool(element: Any) -> bool:
+    """Return whether an element is a button of a message, or a label in the step of a call."""
+    if str(getattr(element, "key", "")).startswith(("edit_", "regenerate_", "branch_", "rerun-")):
+        return True
+    return element.type == "caption" and element.value in LABELS
 
 
 def address(page: AppTest) -> str:

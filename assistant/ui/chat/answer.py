@@ -41,11 +41,11 @@ from assistant.markdown.block_splitter import BlockSplitter
 from assistant.markdown.escape import escape_markdown
 from assistant.markdown.sanitizer import MarkdownSanitizer
 from assistant.session import ChatSession
+from assistant.ui.chat.calls.hosted import HostedCallViews, status_of
+from assistant.ui.chat.calls.tool_call import ToolCallView
 from assistant.ui.chat.citations import Marks, Sources
 from assistant.ui.chat.failure import draw_failure
-from assistant.ui.chat.hosted import HostedCallViews, status_of
 from assistant.ui.chat.reasoning import ReasoningBlock
-from assistant.ui.chat.tool_call import ToolCallView
 from assistant.ui.language import _, translate
 from assistant.ui.page.accessibility import announce
 from assistant.ui.page.thread_url import set_thread_url
@@ -60,13 +60,15 @@ class AnswerPlace:
     """Where an answer is drawn.
 
     ``position`` is that of its message in the thread. ``below`` is the place below its text, for a status or
-    an error. ``is_newest`` offers a retry after a failure.
+    an error. ``is_newest`` offers a retry after a failure. ``running_seconds`` tells for how long the call with
+    an id has been running, in a live answer.
     """
 
     session: ChatSession
     position: int
     below: DeltaGenerator
     is_newest: bool = True
+    running_seconds: Callable[[str], float] | None = None
 
 
 def answer_chunks(batches: Iterable[list[Event]], place: AnswerPlace) -> Iterator[Chunk]:
@@ -96,6 +98,7 @@ def answer_chunks(batches: Iterable[list[Event]], place: AnswerPlace) -> Iterato
                     current = None
                     yield draw
         view.draw_status()
+        view.draw_times()
     yield from text.flush()
 
 
@@ -152,6 +155,7 @@ class _AnswerView:
         self._round = 0
         self._row: DeltaGenerator | None = None  # holds the calls of this round
         self._calls: dict[str, ToolCallView] = {}  # the calls of this round by id
+        self._all_calls: list[ToolCallView] = []
         self._running: dict[str, str] = {}  # status texts of the calls without a result, by id
         self._progress: dict[str, ToolProgress] = {}
         self._reasoning_blocks = 0
@@ -203,6 +207,7 @@ class _AnswerView:
                 self._set_status_of_calls()
             case RunCompleted():
                 self._end()
+                self._offer_reruns()
                 return self.sources.draw
             case RunPaused():
                 for call_id in self._running:
@@ -212,9 +217,11 @@ class _AnswerView:
                 return self.sources.draw
             case RunStopped(_, text):
                 self._end(f":material/stop_circle: {escape_markdown(translate(text))}")
+                self._offer_reruns()
                 return self.sources.draw
             case RunFailed():
                 self._end()
+                self._offer_reruns()
                 self._draw_failure(event)
                 return self.sources.draw
             case _:
@@ -237,13 +244,22 @@ class _AnswerView:
         else:
             self._place.below.empty()
 
+    def draw_times(self) -> None:
+        """Update for how long the calls have been running."""
+        if seconds := self._place.running_seconds:
+            for call_id in self._running:
+                self._calls[call_id].show_time(seconds(call_id))
+            self._hosted.show_times(seconds)
+
     def _call(self, call_id: str, name: str, arguments: str = "") -> ToolCallView:
         if call_id not in self._calls:
             if self._row is None:
                 self._row = st.container(gap="xxsmall")
             with self._row:
                 key = f"step-{self._place.position}-{self._round}-{call_id}"
-                self._calls[call_id] = ToolCallView(name, key, arguments, self._place.session)
+                call = ToolCallView(name, key, arguments, self._place.session)
+            self._calls[call_id] = call
+            self._all_calls.append(call)
             self._running[call_id] = self._status_of(name, "")
         return self._calls[call_id]
 
@@ -291,6 +307,11 @@ class _AnswerView:
         if text:
             self._drawn_status = "", None
             self._place.below.caption(text)
+
+    def _offer_reruns(self) -> None:
+        if self._place.is_newest and not self._place.session.runs_elsewhere:
+            for call in self._all_calls:
+                call.offer_rerun()
 
     def _draw_failure(self, failure: RunFailed) -> None:
         self._drawn_status = "", None

@@ -15,7 +15,7 @@ from assistant.parts import Call
 from assistant.threads import Thread
 from assistant.tools.arguments import InvalidArguments, changed_arguments, parse_arguments, validate_arguments
 from assistant.tools.toolbox import Toolbox
-from assistant.ui.chat.tool_call import MAX_SHOWN_CHARS, format_json
+from assistant.ui.chat.calls.output import MAX_SHOWN_CHARS, format_json
 from assistant.ui.language import _, translate
 
 MAX_ARGUMENT_LINES = 15

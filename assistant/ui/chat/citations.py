@@ -12,7 +12,7 @@ from assistant.errors import BackendError
 from assistant.events import Citation
 from assistant.markdown.escape import escape_markdown
 from assistant.markdown.links import markdown_url, url_host
-from assistant.ui.chat.views import draw_download
+from assistant.ui.chat.calls.views import draw_download
 from assistant.ui.language import _, translate
 from assistant.uploads import image_type
 

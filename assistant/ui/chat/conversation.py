@@ -23,7 +23,6 @@ from assistant.ui.chat.approval import draw_approval
 from assistant.ui.chat.examples import draw_examples
 from assistant.ui.chat.message import answer_places, draw_message
 from assistant.ui.chat.queue import draw_queue
-from assistant.ui.chat.rerun_tool import draw_rerun_tool
 from assistant.ui.composer.message_input import draw_composer, draw_unsent
 from assistant.ui.composer.tool_toggles import draw_tool_toggles
 from assistant.ui.language import _, translate
@@ -169,13 +168,9 @@ def _draw_notices(session: ChatSession) -> None:
 
 
 def _draw_end(session: ChatSession) -> None:
-    """Draw approvals or failed calls to run again, below the newest answer."""
-    if not session.history or session.runs_elsewhere:
-        return
-    if session.thread.is_paused:
+    """Draw the approvals that the newest answer waits for, below it."""
+    if session.history and session.thread.is_paused and not session.runs_elsewhere:
         draw_approval(session.thread, len(session.history) - 1, session.decide, session.toolbox)
-    elif not session.thread.is_unfinished:
-        draw_rerun_tool(session.thread, session.toolbox, session.settings.tool_timeout)
 
 
 def _is_outside_outdated(session: ChatSession) -> bool:
@@ -218,7 +213,7 @@ def _follow(session: ChatSession, run: LiveRun, watch: Watch | None) -> bool:
     content, below, draw_end = answer_places()
     try:
         with content:
-            answer = AnswerPlace(session, run.position, below)
+            answer = AnswerPlace(session, run.position, below, running_seconds=run.running_seconds)
             batches = _interruptible(run.follow(connected), watch or end_text_block)
             st.write_stream(Chunks(answer_chunks(batches, answer)))
         if not run.ended:

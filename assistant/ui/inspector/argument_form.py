@@ -13,7 +13,7 @@ import streamlit as st
 from assistant.markdown.escape import escape_markdown
 from assistant.tools.toolbox import Tool
 from assistant.ui import keys
-from assistant.ui.chat.tool_call import format_json
+from assistant.ui.chat.calls.output import format_json
 from assistant.ui.language import _
 
 Json = dict[str, Any]

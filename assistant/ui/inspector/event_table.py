@@ -14,7 +14,7 @@ import streamlit as st
 from assistant.recordings.entries import Entry, entry_as_json
 from assistant.tools.results import replace_surrogates
 from assistant.ui import keys
-from assistant.ui.chat.tool_call import truncation_notice
+from assistant.ui.chat.calls.output import truncation_notice
 from assistant.ui.inspector.event_rows import EventRow, EventRows
 from assistant.ui.language import _
 from assistant.ui.state import state_of

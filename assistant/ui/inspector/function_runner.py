@@ -18,8 +18,8 @@ from assistant.tools.lint import (
 from assistant.tools.toolbox import Tool, Toolbox
 from assistant.ui import keys
 from assistant.ui.call_runner import run_call
-from assistant.ui.chat.tool_call import MAX_SHOWN_CHARS, format_json, truncation_notice
-from assistant.ui.chat.views import draw_view
+from assistant.ui.chat.calls.output import MAX_SHOWN_CHARS, format_json, truncation_notice
+from assistant.ui.chat.calls.views import draw_view
 from assistant.ui.inspector.argument_form import draw_argument_form
 from assistant.ui.language import _, ngettext, translate
 from assistant.ui.state import state_of

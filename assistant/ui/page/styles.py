@@ -34,6 +34,13 @@ _STYLE = f"""<style>
 .st-key-{keys.EXAMPLES} button strong {{ display: block; }}
 /* A phone shows the first screen in full, without scrolling. */
 @media (max-width: 640px) {{ .stMainBlockContainer {{ padding-top: 4.5rem; }} }}
+/* A line joins the steps of a round, past what is shown below a step; that begins where the step's text does. */
+[class*=st-key-call-] {{ position: relative; }}
+[data-testid=stLayoutWrapper]:has(> [class*=st-key-call-]):has(+ * > [class*=st-key-call-]) > *::before {{
+  content: ""; position: absolute; inset: 1.5rem auto -0.25rem calc(0.75rem - 0.5px); width: 1px;
+  background: color-mix(in srgb, currentColor 20%, transparent);
+}}
+[class*=st-key-call-] > [data-testid=stLayoutWrapper]:not(:first-child) {{ padding: 0.5rem 0 0.5rem 2.25rem; }}
 /* The primary colour is meant as a background; as text it has too little contrast in the dark theme. */
 .stButtonGroup button[data-selected=true] {{ color: inherit !important; }}
 /* Each thread of the list is large enough for a finger. */

@@ -4,13 +4,14 @@ Text from a server or a model is shown as data, and nothing is loaded from a URL
 """
 
 import base64
+from collections.abc import Callable
 
 import streamlit as st
 
 from assistant.events import HostedCall, HostedDelta, HostedKind
 from assistant.markdown.escape import escape_markdown
 from assistant.markdown.links import url_host
-from assistant.ui.chat.tool_call import (
+from assistant.ui.chat.calls.output import (
     MAX_SHOWN_CHARS,
     call_label,
     format_json,
@@ -18,7 +19,8 @@ from assistant.ui.chat.tool_call import (
     parse_json,
     shorten,
 )
-from assistant.ui.chat.views import draw_view
+from assistant.ui.chat.calls.views import draw_view
+from assistant.ui.chat.footer import format_duration
 from assistant.ui.language import _
 from assistant.ui.streamlit_private import Expander, ExpanderState
 
@@ -49,6 +51,11 @@ class HostedCallViews:
         if view := self._running.get(delta.call_id):
             view.write(delta.text)
 
+    def show_times(self, seconds: Callable[[str], float]) -> None:
+        """Show for how long the calls in progress have been running."""
+        for call_id, view in self._running.items():
+            view.show_time(seconds(call_id))
+
     def abandon(self) -> None:
         """Show that the calls in progress were stopped."""
         for view in self._running.values():
@@ -63,8 +70,7 @@ class HostedCallView:
         self._key = key
         self._call = call
         self._input_text = ""
-        place = st.container(gap="xsmall")
-        with place:
+        with st.container(key=f"call-{key}", gap=None):
             self._expander = Expander(key, _label(call), "step")
             self._images = st.empty()
         self._input = self._expander.body.empty()
@@ -92,6 +98,11 @@ class HostedCallView:
         self._input_text += text
         language = _LANGUAGES.get(self._call.kind)
         self._input.code(latest_part(self._input_text), language=language, wrap_lines=True)
+
+    def show_time(self, seconds: float) -> None:
+        if seconds >= 1:
+            text = format_duration(int(seconds), tenths=False)
+            self._expander.update(f"{_label(self._call)} · {text}", "running")
 
     def abandon(self) -> None:
         self._expander.update(f"{_label(self._call)} · {_('stopped')}", "error")

@@ -1,0 +1,151 @@
+"""A function call: one step with its arguments and result, and what the function shows below it."""
+
+import streamlit as st
+
+from assistant.events import CallAnswered, CallApproved, Decision, Outcome, ToolResult
+from assistant.locale import N_
+from assistant.session import ChatSession
+from assistant.ui import keys
+from assistant.ui.chat.calls.output import (
+    MAX_SHOWN_CHARS,
+    call_label,
+    draw_full_text,
+    draw_output,
+    format_json,
+    latest_part,
+    parse_json,
+)
+from assistant.ui.chat.calls.rerun_tool import draw_rerun
+from assistant.ui.chat.calls.views import draw_view
+from assistant.ui.chat.footer import format_duration
+from assistant.ui.language import _
+from assistant.ui.streamlit_private import Expander, ExpanderState
+
+_OUTCOMES: dict[Outcome, str] = {
+    "done": "",
+    "failed": N_("failed"),
+    "timeout": N_("timed out"),
+    "invalid": N_("invalid arguments"),
+    "unknown": N_("unknown function"),
+    "stopped": N_("stopped"),
+    "denied": N_("denied"),
+}
+
+
+class ToolCallView:
+    """The step of one call, drawn in the current container and updated in place."""
+
+    def __init__(self, name: str, key: str, arguments: str = "", session: ChatSession | None = None) -> None:
+        self._name = name
+        self._session = session
+        self._key = key
+        self._arguments = ""
+        self._decision_text = ""
+        self._remote = False
+        self._is_running = False
+        self._result: ToolResult | None = None
+        with st.container(key=f"call-{key}", gap=None):
+            self._expander = Expander(key, call_label(name, arguments), "step")
+            self._views = st.empty()
+        with self._expander.body:
+            st.caption(_("Arguments"))
+            self._arguments_code = st.empty()
+
+    def write(self, text: str) -> None:
+        """Show more of the arguments while the model writes them; of long ones, the latest part."""
+        self._arguments += text
+        if text:
+            self._arguments_code.code(latest_part(self._arguments), language="json", wrap_lines=True)
+
+    def start(self, arguments: str, remote: bool = False) -> None:
+        """Show the complete arguments and that the call is running.
+
+        A ``remote`` call runs on another server after the user has allowed it.
+        """
+        self._arguments, self._remote, self._is_running = arguments, remote, True
+        self._update("running")
+        if isinstance(value := parse_json(arguments), dict) and value:
+            arguments = format_json(value)
+        arguments = arguments.strip() or "{}"
+        self._arguments_code.code(arguments[:MAX_SHOWN_CHARS], language="json", wrap_lines=True)
+        with self._expander.body:
+            draw_full_text(arguments, f"{self._name} arguments", f"{self._key}-arguments", "json")
+
+    def show_time(self, seconds: float) -> None:
+        """Show for how long the call has been running, in whole seconds."""
+        if self._is_running and seconds >= 1:
+            self._update("running", format_duration(int(seconds), tenths=False))
+
+    def wait(self) -> None:
+        """Show that the call needs approval."""
+        self._is_running = False
+        self._update("waiting", _("needs approval"))
+
+    def decide(self, decision: Decision) -> None:
+        """Show the user's decision with the result."""
+        match decision:
+            case CallApproved(_, arguments) if arguments:
+                self._decision_text = _("arguments edited by you")
+                self.start(arguments)
+            case CallAnswered():
+                self._decision_text = _("result provided by you")
+
+    def finish(self, result: ToolResult) -> None:
+        """Show the result, and below the step what the function shows to the user."""
+        self._is_running, self._result = False, result
+        allowed = self._remote and result.outcome == "done"
+        if allowed:
+            self._decision_text = _("allowed by you")
+        state: ExpanderState = "complete" if result.outcome == "done" else "error"
+        self._update(state, self._decision_text, _(_OUTCOMES[result.outcome]), _duration(result.seconds))
+        with self._expander.body:
+            if not allowed:  # the result of a remote call arrives later, as a hosted call
+                draw_output(result, f"{self._name} output", f"{self._key}-output")
+            self._rerun_place = st.empty()
+            if self._session and self._session.inspector_open:
+                st.button(
+                    _("Show events"),
+                    key=f"{self._key}-events",
+                    type="tertiary",
+                    icon=":material/timeline:",
+                    on_click=_show_events,
+                    args=[self._session, result.call_id],
+                )
+        if result.views:
+            with self._views.container():
+                for number, view in enumerate(result.views):
+                    draw_view(view, f"{self._key}-output-{number}")
+
+    def offer_rerun(self) -> None:
+        """Offer to run the call again if it raised an exception or timed out.
+
+        A call with invalid arguments or of an unknown function would fail again.
+        """
+        if not (self._session and self._result and self._result.outcome in ("failed", "timeout")):
+            return
+        if tool := self._session.toolbox.get(self._name):
+            with self._rerun_place.container():
+                key = f"rerun-{self._session.thread.id}-{self._key}"
+                draw_rerun(tool, self._arguments, key, self._session.settings.tool_timeout)
+
+    def abandon(self) -> None:
+        """Show that the call was stopped before it had a result."""
+        self._is_running = False
+        self._update("error", _("stopped"))
+
+    def _update(self, state: ExpanderState, *texts: str) -> None:
+        label = call_label(self._name, self._arguments)
+        self._expander.update(" · ".join([label, *filter(None, texts)]), state)
+
+
+def _show_events(session: ChatSession, call_id: str) -> None:
+    """Show the events of a call in the inspector."""
+    st.session_state[keys.INSPECTOR_TAB] = "run"
+    session.inspected_call = call_id
+    session.page_outdated = True
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is not None and seconds < 0.0995:
+        return _("{count} ms", count=f"{seconds * 1000:.0f}")
+    return format_duration(seconds)
