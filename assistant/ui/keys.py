@@ -100,6 +100,8 @@ CONNECTION_USE = "connection_use"
 # --- inspector --------------------------------------------------------------------------------------
 
 INSPECTOR_SIDE = "inspector_side"
+INSPECTOR_SHEET_TOP = "inspector_sheet_top"
+INSPECTOR_CLOSE = "inspector_close"
 INSPECTOR_TAB = "inspector_tab"
 APPROVE_ALL = "approve_all"
 OPEN_RECORDING = "open_recording"

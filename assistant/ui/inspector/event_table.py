@@ -1,28 +1,31 @@
-"""The table of a recording's events, and the JSON of the selected ones.
+"""The table of a recording's events, and the JSON of the selected ones; live, the newest events.
 
 The selected event is known by its position in the recording, so it stays selected when the recording grows or
 the filters change.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
 
 from assistant.recordings.entries import Entry, entry_as_json
+from assistant.recordings.recording import Recording
 from assistant.tools.results import replace_surrogates
 from assistant.ui import keys
 from assistant.ui.chat.calls.output import truncation_notice
 from assistant.ui.inspector.event_rows import EventRow, EventRows
-from assistant.ui.language import _
+from assistant.ui.language import _, ngettext
 from assistant.ui.state import state_of
 
 MAX_JSON_CHARS = 20_000
 """Length of JSON that is sent to the browser."""
-TABLE_HEIGHT = 360
 ROW_HEIGHT = 28
+LIVE_ROWS = 9
+TABLE_HEIGHT = 38 + LIVE_ROWS * ROW_HEIGHT
+"""So low that there is room for the selected event below the table."""
 
 
 @dataclass(slots=True)
@@ -84,7 +87,7 @@ def _draw_filters(rows: EventRows) -> tuple[list[str], list[int]]:
 
 def _draw_table(shown: list[EventRow]) -> None:
     st.dataframe(
-        table_columns(shown),
+        _table_columns(shown),
         key=keys.INSPECTOR_EVENTS,
         hide_index=True,
         height=TABLE_HEIGHT,
@@ -92,26 +95,54 @@ def _draw_table(shown: list[EventRow]) -> None:
         placeholder="",
         on_select=_select_clicked,
         selection_mode=["single-row", "single-cell"],
-        column_config={
-            "#": st.column_config.NumberColumn(width=42, help=_("Position in the recording")),
-            "at": st.column_config.NumberColumn(
-                format="%.3f", width=58, help=_("Seconds since the start of the run")
-            ),
-            "+ms": st.column_config.NumberColumn(
-                format="%.0f", width=50, help=_("Milliseconds since the previous event")
-            ),
-            "type": st.column_config.TextColumn(
-                width=160,
-                help=_("↑ sent, ↓ received, · from this application; × pieces of one text"),
-            ),
-            "text": st.column_config.TextColumn(width=240),
-            "round": st.column_config.NumberColumn(width=52),
-            "item": st.column_config.TextColumn(width=120),
-        },
+        column_config=_column_config(),
     )
 
 
-def table_columns(rows: list[EventRow]) -> dict[str, list[Any]]:
+def draw_live_events(recording: Recording) -> Callable[[], None]:
+    """Draw places for a growing recording, and return a function that draws its newest events there.
+
+    Each call reads only what is new since the last one. There are no inputs, because it is called where widgets cannot be drawn.
+    """
+    rows = EventRows()
+    caption, table = st.empty(), st.empty()
+
+    def update() -> None:
+        entries = recording.entries()
+        rows.add(entries)
+        count = ngettext("{count:,} event", "{count:,} events", len(entries))
+        caption.caption(f":shimmer[{_('Recording…')}] {count}")
+        table.dataframe(
+            _table_columns(rows.all[-LIVE_ROWS:]),
+            hide_index=True,
+            height=TABLE_HEIGHT,
+            row_height=ROW_HEIGHT,
+            column_config=_column_config(),
+        )
+
+    return update
+
+
+def _column_config() -> dict[str, Any]:
+    return {
+        "#": st.column_config.NumberColumn(width=42, help=_("Position in the recording")),
+        "at": st.column_config.NumberColumn(
+            format="%.3f", width=58, help=_("Seconds since the start of the run")
+        ),
+        "+ms": st.column_config.NumberColumn(
+            format="%.0f", width=50, help=_("Milliseconds since the previous event")
+        ),
+        "type": st.column_config.TextColumn(
+            width=160,
+            help=_("↑ sent, ↓ received, · from this application; × pieces of one text"),
+        ),
+        "text": st.column_config.TextColumn(width=240),
+        "round": st.column_config.NumberColumn(width=52),
+        "item": st.column_config.TextColumn(width=120),
+    }
+
+
+def _table_columns(rows: list[EventRow]) -> dict[str, list[Any]]:
     """Return rows as the columns of a table."""
     return {
         "#": [row.first for row in rows],

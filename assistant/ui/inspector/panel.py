@@ -12,17 +12,12 @@ from assistant.runs.replay import differences
 from assistant.session import ChatSession
 from assistant.ui import keys
 from assistant.ui.inspector.code import draw_code
+from assistant.ui.inspector.event_table import draw_live_events
 from assistant.ui.inspector.faults import draw_faults
 from assistant.ui.inspector.function_runner import draw_function_runner
-from assistant.ui.inspector.live_events import draw_live_events
 from assistant.ui.inspector.run_log import draw_run_log
+from assistant.ui.inspector.sheet import draw_sheet_top
 from assistant.ui.language import _, translate
-
-# The panel stays in view while the chat is scrolled.
-_STYLE = f"""<style>@media (min-width: 640px) {{
-[data-testid=stColumn]:has(.st-key-{keys.INSPECTOR_SIDE}) {{
-  position: sticky; top: 4rem; align-self: flex-start; max-height: calc(100vh - 11rem); overflow-y: auto;
-}}}}</style>"""
 
 TABS = {
     "run": N_("Run log"),
@@ -39,7 +34,7 @@ def draw_inspector(session: ChatSession) -> Callable[[], None] | None:
     date.
     """
     with st.container(key=keys.INSPECTOR_SIDE):
-        st.html(_STYLE)
+        draw_sheet_top(lambda: setattr(session, "inspector_open", False))
         # Faults are for local users only: a function that never returns costs the server a thread.
         tabs = [tab for tab in TABS if tab != "faults" or session.is_localhost]
         selected = _draw_tabs(tabs)
