@@ -85,7 +85,8 @@ def confirm_delete(thread_id: str) -> str:
 
 # --- connection -------------------------------------------------------------------------------------
 
-CONNECTION_PANEL = "connection_panel"
+CONNECTION_OPEN = "open_connection"
+CONNECTION_FORM = "connection_form"
 CONNECTION = "connection"
 CONNECTION_API_KEY = "connection_key"
 CONNECTION_URL = "connection_url"

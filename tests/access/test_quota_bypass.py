@@ -154,8 +154,7 @@ def test_at_a_limit_a_queued_message_returns_to_the_input(server: ModelServer, p
 
 def test_a_visitor_cannot_test_the_owners_connection(server: ModelServer, public: Open) -> None:
     page = public()
-    page.session_state["connection_panel"] = True
-    page.run()
+    page.button(key="open_connection").click().run()
     assert page.radio(key="connection").value == "configured"
     test = page.button(key="connection_test")
     assert test.disabled

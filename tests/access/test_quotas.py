@@ -58,11 +58,10 @@ def test_a_public_page_with_a_key_and_nothing_else_runs_the_demo_and_says_so(
     )
     ask(page, 'calculate(expression="6*7")')
     assert server.requests == []
-    page.session_state["connection_panel"] = True
-    page.run()
+    page.button(key="open_connection").click().run()
     assert page.radio(key="connection").options == ["From .env", "Demo", "OpenAI"]
     assert KEY not in sent(page)
-    assert "Test" in [each.label for each in page.sidebar.button], "of the demo"
+    assert "Test" in [each.label for each in page.button], "of the demo"
 
 
 def test_on_localhost_a_key_is_all_it_needs(

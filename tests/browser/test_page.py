@@ -481,37 +481,6 @@ def test_an_answer_of_another_process_is_followed_and_can_be_stopped(
     page.close()
 
 
-def test_another_connection_is_chosen_tested_and_used_in_this_session_only(
-    model: ModelServer, browser: "Browser", demo_app: str
-) -> None:
-    model.models = ["any-model", "b-model"]
-    page = open_page(browser, demo_app)
-    sidebar = page.get_by_test_id("stSidebar")
-    sidebar.get_by_text("Connection", exact=True).click()
-    sidebar.get_by_text("Custom URL").click()
-    sidebar.get_by_label("Base URL").fill(model.url)
-    page.keyboard.press("Enter")
-    sidebar.locator("input[value=any-model]").click()
-    page.get_by_role("option", name="b-model").click()
-    sidebar.locator("input[value=b-model]").wait_for()
-    page.wait_for_selector(IDLE)
-    model.plays(text("Hi"), text("No call."))
-    sidebar.get_by_role("button", name="Test").click()
-    sidebar.get_by_text("Answers stream over").wait_for()
-    sidebar.get_by_text("did not call the test function").wait_for()
-    page.wait_for_selector(IDLE)
-    sidebar.get_by_role("button", name="Use this connection").click()
-    page.get_by_text("Answers by b-model over").or_(page.get_by_text("Answers by b-model.")).wait_for()
-    model.plays(text("Hello from elsewhere."))
-    say(page, "Hi")
-    wait_for(page, "Hello from elsewhere.")
-    assert model.requests[-1]["model"] == "b-model"
-    other = open_page(browser, demo_app)
-    other.wait_for_selector("text=Demo mode: scripted replies")
-    other.close()
-    page.close()
-
-
 def test_the_demo_answers_without_a_key(browser: "Browser", demo_app: str) -> None:
     page = open_page(browser, demo_app)
     page.wait_for_selector("text=Demo mode: scripted replies")

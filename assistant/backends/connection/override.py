@@ -25,6 +25,8 @@ _SERVER_SETTINGS = (
 )
 """The settings that belong to one server and are reset when the server changes."""
 
+INVALID_ADDRESS = N_("This is not a valid address. Include the scheme, such as http://localhost:11434/v1.")
+
 
 @dataclass(frozen=True, slots=True)
 class ConnectionOverride:
@@ -61,7 +63,7 @@ class ConnectionOverride:
             if url.userinfo or not url.host:
                 return N_("Remove the user name and password from the address and enter a key instead.")
         except (SettingsError, httpx2.InvalidURL, ValueError):
-            return N_("This is not a valid address. Include the scheme, such as http://localhost:11434/v1.")
+            return INVALID_ADDRESS
         try:
             Settings.load({"OPENAI_API_KEY": self.api_key})
         except SettingsError:

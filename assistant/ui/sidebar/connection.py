@@ -1,4 +1,4 @@
-"""The connection panel in the sidebar: what is connected, and another connection for this browser session.
+"""The connection in the sidebar, and the dialog that chooses another one for this browser session.
 
 An API key that is entered here stays in this session: it appears in no text and no address, and is never sent
 back to the browser. Only users on the machine that serves the page may connect it to an address of their own.
@@ -7,16 +7,25 @@ back to the browser. Only users on the machine that serves the page may connect 
 from dataclasses import dataclass, field, replace
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from assistant.backends.connection.local_servers import LocalServer, find_local_servers
-from assistant.backends.connection.override import ConnectionOverride, display_host
+from assistant.backends.connection.override import INVALID_ADDRESS, ConnectionOverride, display_host
 from assistant.locale import N_
 from assistant.markdown.escape import escape_markdown
+from assistant.session import ChatSession
 from assistant.settings import Settings
 from assistant.ui import keys
 from assistant.ui.language import _, translate
 from assistant.ui.sidebar.connection_test import draw_last_test, run_test
-from assistant.ui.sidebar.model_choice import draw_model, draw_refresh, forget_models
+from assistant.ui.sidebar.model_choice import (
+    ModelList,
+    draw_model,
+    fetch_model_list,
+    forget_choice,
+    forget_failure,
+    known_models,
+)
 from assistant.ui.state import state_of
 
 PROVIDERS = {
@@ -29,17 +38,16 @@ PROVIDERS = {
 
 
 @dataclass(slots=True)
-class ConnectionPanel:
-    """What the panel remembers in this session."""
+class ConnectionDialog:
+    """What the dialog remembers in this session."""
 
+    is_open: bool = False
     local_servers: list[LocalServer] | None = None
-    close: bool = False
-    """Whether to close the panel in the next run, after a connection was chosen."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """What the panel is drawn from; ``localhost``: the user is on the machine that serves the page."""
+    """What the dialog is drawn from; ``localhost``: the user is on the machine that serves the page."""
 
     configured: Settings
     current: ConnectionOverride | None
@@ -62,32 +70,29 @@ class _Form:
         return "local" if is_local and not current.api_key else "url"
 
 
-def draw_connection(
-    settings: Settings, current: ConnectionOverride | None, protocol: str, *, localhost: bool
-) -> ConnectionOverride | None:
-    """Draw the panel, and return the connection to use from now on; None for that of the settings.
+def open_connection_dialog() -> None:
+    """Open the dialog: the callback of a button, anywhere on the page."""
+    state_of(ConnectionDialog).is_open = True
+    st.rerun()  # the page, also for a button in a fragment
 
-    ``protocol`` is the label of the connected server's protocol. The caller keeps the connection in the
-    session only, and runs the script again if it has changed.
-    """
-    state = state_of(ConnectionPanel)
-    if state.close:
-        st.session_state[keys.CONNECTION_PANEL] = False
-        state.close = False
-    form = _Form(settings, current, localhost)
-    panel = st.expander(_("Connection"), key=keys.CONNECTION_PANEL, icon=":material/lan:", on_change="rerun")
-    st.caption(escape_markdown(" · ".join(filter(None, [_describe(form.connected), protocol]))))
-    if not panel.open:
-        return current
-    with panel, st.container(gap="small"):
-        chosen = _draw_form(form)
-    if chosen is None:
-        return current
-    state.close = True
-    connection = None if chosen.settings(settings) == settings else chosen
-    if connection == current:
-        st.rerun()  # only the panel has to be closed
-    return connection
+
+def draw_connection(session: ChatSession) -> None:
+    """Draw what is connected, and the dialog while it is open."""
+    st.button(
+        _("Connection"),
+        key=keys.CONNECTION_OPEN,
+        icon=":material/lan:",
+        width="stretch",
+        on_click=open_connection_dialog,
+    )
+    form = _Form(session.configured, session.override, session.is_localhost)
+    st.caption(escape_markdown(" · ".join(filter(None, [_describe(form.connected), session.protocol_label]))))
+    if state_of(ConnectionDialog).is_open:  # a rerun of the page would close it otherwise
+        st.dialog(_("Connection"), on_dismiss=_close)(_draw_dialog)(session)
+
+
+def _close() -> None:
+    state_of(ConnectionDialog).is_open = False
 
 
 def _describe(settings: Settings) -> str:
@@ -96,48 +101,82 @@ def _describe(settings: Settings) -> str:
     return _("{model} at {address}", model=settings.model, address=display_host(settings.base_url))
 
 
-def _draw_form(form: _Form) -> ConnectionOverride | None:
-    """Draw the choice of a connection, and return it once the user wants to use it."""
-    if form.localhost:
-        form = replace(form, local_servers=_local_servers())
+def _draw_dialog(session: ChatSession) -> None:
+    localhost = session.is_localhost
+    servers = _local_servers() if localhost else []
+    form = _Form(session.configured, session.override, localhost, servers)
     provider = _draw_provider(form)
-    server = _draw_server(provider, form)
-    problem = server.input_error() if server and provider != "configured" else ""
-    connection = server
-    if server and not server.demo and (provider != "configured" or form.localhost):
-        connection = draw_model(server, form.connected, listed=not problem, refreshable=provider != "local")
-    elif server and provider == "configured":
+    if provider == "local" and not servers:
+        st.caption(_("No local server found on the default ports of Ollama, LM Studio, llama.cpp and vLLM."))
+        st.button(
+            _("Refresh"), key=keys.CONNECTION_REFRESH, icon=":material/refresh:", on_click=_forget_servers
+        )
+        return
+    inputs, results = st.form(keys.CONNECTION_FORM, border=False), st.container(gap="xxsmall")
+    with inputs:
+        chosen = _draw_inputs(provider, form, results)
+    if chosen is not None:
+        session.override = None if chosen.settings(form.configured) == form.configured else chosen
+        _close()
+        st.rerun()
+
+
+def _draw_inputs(provider: str, form: _Form, results: DeltaGenerator) -> ConnectionOverride | None:
+    """Draw the form of a provider and its results, and return the connection that the user wants to use.
+
+    Everything is committed by one of the two buttons, or by Enter, which presses the first one.
+    """
+    connection = server = _draw_server(provider, form)
+    problem = server.input_error() if provider != "configured" else ""
+    if provider == "url" and not server.base_url:
+        problem = INVALID_ADDRESS
+    models, has_models = (
+        ModelList(server, []),
+        not server.demo and (provider != "configured" or form.localhost),
+    )
+    is_new = has_models and not problem and known_models(server) is None
+    if has_models and not problem:
+        with results:
+            models = fetch_model_list(server)
+    typed = bool(st.session_state.get(keys.CONNECTION_MODEL))
+    if has_models:
+        default = Settings().model if provider == "openai" else ""
+        connection = draw_model(server, form.connected, models, default)
+    elif provider == "configured":
         connection = replace(server, model=form.configured.model, effort=form.configured.effort)
     # Each test costs the owner something, so visitors may not test the owner's connection.
     is_owners = provider == "configured" and not form.configured.demo and not form.localhost
-    tested = st.button(
-        _("Test"),
-        key=keys.CONNECTION_TEST,
-        icon=":material/network_check:",
-        width="stretch",
-        disabled=not connection or is_owners,
-    )
-    results = st.container(gap="xxsmall")
-    used = st.button(
-        _("Use this connection"),
-        key=keys.CONNECTION_USE,
-        type="primary",
-        width="stretch",
-        disabled=not connection,
-    )
-    if connection is None:
-        return None
+    with st.container(horizontal=True):
+        used = st.form_submit_button(_("Use this connection"), key=keys.CONNECTION_USE, type="primary")
+        tested = st.form_submit_button(
+            _("Test"),
+            key=keys.CONNECTION_TEST,
+            icon=":material/network_check:",
+            disabled=is_owners,
+            on_click=forget_failure,
+        )
     if not problem and not connection.model and not connection.demo:
-        problem = N_("Choose or enter a model.")
+        problem = models.error or N_("Choose or enter a model.")
+    # A server that was entered a moment ago is used at once only if it answers and the model is clear.
+    is_clear = not is_new or (not models.error and (typed or len(models.models) == 1))
     with results:
         if problem and (tested or used):
             st.error(f":small[{escape_markdown(translate(problem))}]", icon=":material/error:")
-            return None
-        if tested:
+        elif tested:
             run_test(connection, form.configured)
-        else:
-            draw_last_test(connection)
-    return connection if used else None
+        elif used and is_clear:
+            return connection
+        elif not draw_last_test(connection):
+            _draw_remarks(connection, models)
+    return None
+
+
+def _draw_remarks(connection: ConnectionOverride, models: ModelList) -> None:
+    """Draw why there is no list of models, or what to know about the selected one."""
+    warning = next((model.warning for model in models.models if model.id == connection.model), "")
+    for text, icon in ((models.error, ":material/warning:"), (warning, ":material/event_busy:")):
+        if text:
+            st.warning(f":small[{escape_markdown(translate(text))}]", icon=icon)
 
 
 def _draw_provider(form: _Form) -> str:
@@ -146,14 +185,19 @@ def _draw_provider(form: _Form) -> str:
         provider = form.provider_of_current()
         st.session_state[keys.CONNECTION] = provider if provider in providers else "configured"
     return st.radio(
-        _("Provider"), providers, format_func=lambda name: translate(PROVIDERS[name]), key=keys.CONNECTION
+        _("Provider"),
+        providers,
+        format_func=lambda name: translate(PROVIDERS[name]),
+        key=keys.CONNECTION,
+        horizontal=True,
+        on_change=forget_choice,
     )
 
 
 # --- the server -------------------------------------------------------------------------------------
 
 
-def _draw_server(provider: str, form: _Form) -> ConnectionOverride | None:
+def _draw_server(provider: str, form: _Form) -> ConnectionOverride:
     """Draw the inputs of one provider, and return its server, still without a model."""
     match provider:
         case "demo":
@@ -191,12 +235,8 @@ def _draw_api_key(label: str, key: str, base_url: str, current: ConnectionOverri
     return entered or used
 
 
-def _draw_local_server(form: _Form) -> ConnectionOverride | None:
+def _draw_local_server(form: _Form) -> ConnectionOverride:
     servers = {server.name: server for server in form.local_servers}
-    if not servers:
-        st.caption(_("No local server found on the default ports of Ollama, LM Studio, llama.cpp and vLLM."))
-        draw_refresh(_forget_local_servers)
-        return None
     if st.session_state.get(keys.CONNECTION_LOCAL) not in servers:
         used = [
             name
@@ -210,18 +250,16 @@ def _draw_local_server(form: _Form) -> ConnectionOverride | None:
         key=keys.CONNECTION_LOCAL,
         format_func=lambda name: f"{name} ({display_host(servers[name].base_url)})",
     )
-    draw_refresh(_forget_local_servers)
     return ConnectionOverride(servers[name].base_url)
 
 
 def _local_servers() -> list[LocalServer]:
     """Return the servers on this machine, looked up once in a session until a refresh."""
-    panel = state_of(ConnectionPanel)
-    if panel.local_servers is None:
-        panel.local_servers = find_local_servers()
-    return panel.local_servers
+    dialog = state_of(ConnectionDialog)
+    if dialog.local_servers is None:
+        dialog.local_servers = find_local_servers()
+    return dialog.local_servers
 
 
-def _forget_local_servers() -> None:
-    state_of(ConnectionPanel).local_servers = None
-    forget_models()
+def _forget_servers() -> None:
+    state_of(ConnectionDialog).local_servers = None

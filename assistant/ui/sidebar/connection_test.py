@@ -43,13 +43,15 @@ def run_test(connection: ConnectionOverride, settings: Settings) -> None:
     last.connection, last.results = connection, results
 
 
-def draw_last_test(connection: ConnectionOverride) -> None:
-    """Draw the results of the last test if it was of exactly this connection."""
+def draw_last_test(connection: ConnectionOverride) -> bool:
+    """Draw the results of the last test if it was of exactly this connection; return whether it was."""
     last = state_of(LastTest)
-    if last.connection == connection:
-        with st.container(gap="xxsmall"):
-            for result in last.results:
-                _draw_result(result)
+    if last.connection != connection:
+        return False
+    with st.container(gap="xxsmall"):
+        for result in last.results:
+            _draw_result(result)
+    return True
 
 
 def _draw_result(result: CheckResult) -> None:

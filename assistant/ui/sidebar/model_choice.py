@@ -1,6 +1,5 @@
 """The choice of a model and its reasoning effort, from the list of a server's models."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -8,10 +7,9 @@ import streamlit as st
 from assistant.backends.connection.models import ListedModel, reasoning_efforts
 from assistant.backends.connection.override import ConnectionOverride, form_text
 from assistant.errors import BackendError
-from assistant.markdown.escape import escape_markdown
 from assistant.settings import Settings
 from assistant.ui import keys
-from assistant.ui.language import _, translate
+from assistant.ui.language import _
 from assistant.ui.state import state_of
 
 LIST_SECONDS = 5.0
@@ -29,98 +27,92 @@ class ModelList:
 
 @dataclass(slots=True)
 class ModelChoice:
-    """The last list of models in this session, and the server that the selected model was suggested for."""
+    """The last list of models in this session, and which model was suggested for which server."""
 
     models: ModelList | None = None
+    suggested: str | None = None
     suggested_for: ConnectionOverride | None = None
 
 
 def draw_model(
-    server: ConnectionOverride, connected: Settings, *, listed: bool, refreshable: bool
+    server: ConnectionOverride, connected: Settings, found: ModelList, default: str
 ) -> ConnectionOverride:
-    """Draw the choice of a model and its reasoning effort, and return the server with both.
+    """Draw the choice of a model and its reasoning effort in one row, and return the server with both.
 
-    ``listed`` says whether the server can be asked for its models, ``refreshable`` whether to offer to ask
-    again after a failure. ``connected`` are the settings of the present connection.
+    ``connected`` are the settings of the present connection, ``found`` are the server's models, and
+    ``default`` is suggested while there are none.
     """
     is_same_server = server.has_same_server(connected) and not connected.demo
-    with st.container(gap=None):  # always one element, so that the list below does not move while typing
-        found = _models(server) if listed else ModelList(server, [])
-    models = {model.id: model for model in found.models}
-    selected = _suggest_model(server, list(models), connected, is_same_server)
-    model = st.selectbox(
-        _("Model"),
-        [*models, *([selected] if selected and selected not in models else [])],
-        key=keys.CONNECTION_MODEL,
-        accept_new_options=True,
-        placeholder=_("Enter a model name"),
-    )
-    if found.error:
-        st.caption(f":material/warning: {escape_markdown(translate(found.error))}")
-        if refreshable:
-            draw_refresh(forget_models)
-    if model in models and (warning := models[model].warning):
-        st.warning(f":small[{escape_markdown(translate(warning))}]", icon=":material/event_busy:")
-    model = (model or "").strip()
-    effort = connected.effort if is_same_server and model == connected.model else ""
-    if options := reasoning_efforts(model):
-        if st.session_state.get(keys.CONNECTION_EFFORT) not in ("", *options):
-            st.session_state[keys.CONNECTION_EFFORT] = effort if effort in options else ""
-        effort = st.selectbox(
-            _("Reasoning effort"),
-            ["", *options],
-            key=keys.CONNECTION_EFFORT,
-            format_func=lambda option: option or _("Model default"),
+    models = [model.id for model in found.models]
+    selected = _suggest_model(server, models or [default], connected, is_same_server)
+    with st.container(horizontal=True):
+        model = st.selectbox(
+            _("Model"),
+            [*models, *([selected] if selected and selected not in models else [])],
+            key=keys.CONNECTION_MODEL,
+            accept_new_options=True,
+            placeholder=_("Enter a model name"),
         )
+        model = (model or "").strip()
+        effort = connected.effort if is_same_server and model == connected.model else ""
+        if options := reasoning_efforts(model):
+            if st.session_state.get(keys.CONNECTION_EFFORT) not in ("", *options):
+                st.session_state[keys.CONNECTION_EFFORT] = effort if effort in options else ""
+            effort = st.selectbox(
+                _("Reasoning effort"),
+                ["", *options],
+                key=keys.CONNECTION_EFFORT,
+                format_func=lambda option: option or _("Model default"),
+            )
     return replace(server, model=model, effort=effort)
 
 
 def _suggest_model(
     server: ConnectionOverride, listed: list[str], connected: Settings, is_same_server: bool
 ) -> str | None:
-    """Select a likely model after the server has changed; return the selected one."""
+    """Select a likely model after the server has changed, unless the user has; return the selected one."""
     choice = state_of(ModelChoice)
     selected: str | None = st.session_state.get(keys.CONNECTION_MODEL)
-    if selected and choice.suggested_for == server:
+    if selected and (choice.suggested_for == server or selected != choice.suggested):
         return selected
-    default = Settings().model
     likely = [connected.model] if is_same_server else []
-    likely += [model for model in (selected, connected.model, default) if model in listed]
-    likely += listed or ([] if server.base_url else [default])
-    suggested = next(filter(None, likely), None)
-    if suggested != selected:  # assigning the same value again would discard what is being typed
-        st.session_state[keys.CONNECTION_MODEL] = suggested
+    likely += [model for model in (selected, connected.model, Settings().model) if model in listed]
+    choice.suggested = next(filter(None, likely + listed), None)
     choice.suggested_for = server
-    return suggested
+    if choice.suggested != selected:
+        st.session_state[keys.CONNECTION_MODEL] = choice.suggested
+    return choice.suggested
 
 
-def _models(server: ConnectionOverride) -> ModelList:
-    """Return a server's models, fetched once until the server changes or a refresh."""
-    choice = state_of(ModelChoice)
-    if choice.models and choice.models.server == server:
-        return choice.models
+def forget_choice() -> None:
+    """Let a model be suggested again, for another provider."""
+    st.session_state.pop(keys.CONNECTION_MODEL, None)
+
+
+def known_models(server: ConnectionOverride) -> ModelList | None:
+    """Return a server's models if they were fetched last."""
+    models = state_of(ModelChoice).models
+    return models if models and models.server == server else None
+
+
+def fetch_model_list(server: ConnectionOverride) -> ModelList:
+    """Return a server's models, fetched once until the server changes or ``forget_models``."""
+    if known := known_models(server):
+        return known
     from assistant.backends.client import connect  # loads the SDK
     from assistant.backends.connection.model_list import fetch_models
 
     with st.spinner(_("Loading models…")), connect(server.settings(Settings())) as client:
         try:
-            choice.models = ModelList(server, fetch_models(client, LIST_SECONDS))
+            models = ModelList(server, fetch_models(client, LIST_SECONDS))
         except BackendError as error:
-            choice.models = ModelList(server, [], form_text(error))
-    return choice.models
+            models = ModelList(server, [], form_text(error))
+    state_of(ModelChoice).models = models
+    return models
 
 
-def forget_models() -> None:
-    """Forget the list of models, so that it is fetched again."""
-    state_of(ModelChoice).models = None
-
-
-def draw_refresh(forget: Callable[[], None]) -> None:
-    """Draw the button that looks up servers or models again."""
-    st.button(
-        _("Refresh"),
-        key=keys.CONNECTION_REFRESH,
-        type="tertiary",
-        icon=":material/refresh:",
-        on_click=forget,
-    )
+def forget_failure() -> None:
+    """Fetch the list of models again if that failed."""
+    choice = state_of(ModelChoice)
+    if choice.models and choice.models.error:
+        choice.models = None

@@ -15,12 +15,7 @@ def draw_sidebar(session: ChatSession) -> None:
     """Draw who is signed in, the connection, the user's chats, and the language."""
     with st.sidebar:
         draw_user(session.user)
-        chosen = draw_connection(
-            session.configured, session.override, session.protocol_label, localhost=session.is_localhost
-        )
-        if chosen != session.override:
-            session.override = chosen
-            st.rerun()
+        draw_connection(session)
         session.outside = session.backend.protocol, _draw_chats(session)
         draw_language()
 

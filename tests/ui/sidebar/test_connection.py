@@ -1,4 +1,4 @@
-"""The panel in which a connection is chosen and tested."""
+"""The dialog in which a connection is chosen and tested."""
 
 from collections.abc import Callable, Iterator
 
@@ -9,10 +9,10 @@ from assistant.backends.connection.local_servers import LocalServer, find_local_
 from assistant.backends.connection.override import ConnectionOverride, display_host
 from assistant.settings import Settings
 from assistant.ui.sidebar import connection
-from assistant.ui.sidebar.connection import PROVIDERS
+from assistant.ui.sidebar.connection import PROVIDERS, ConnectionDialog
 from tests.servers.listing import KEY, ListingServer, closed_port, port_of
 from tests.servers.responses import error, text
-from tests.ui.page import sent
+from tests.ui.page import sent, state_in
 
 
 @pytest.fixture
@@ -25,19 +25,12 @@ def _app() -> None:
     import streamlit as st
 
     from assistant.ui.sidebar.connection import draw_connection
+    from tests.ui.page import chat_of
 
-    before = st.session_state.get("choice")
+    chat = st.session_state.setdefault("chat", chat_of([]))
+    chat.configured, chat.is_localhost = st.session_state["settings"], st.session_state["localhost"]
     with st.sidebar:
-        chosen = draw_connection(
-            st.session_state["settings"],
-            before,
-            "Responses",
-            localhost=st.session_state["localhost"],
-        )
-    if chosen != before:
-        st.session_state["choice"] = chosen
-        st.rerun()
-    st.text(repr(chosen))
+        draw_connection(chat)
 
 
 Panel = Callable[..., AppTest]
@@ -58,8 +51,8 @@ def panel(monkeypatch: pytest.MonkeyPatch) -> Panel:
 
 
 def open_again(page: AppTest) -> AppTest:
-    page.session_state["connection_panel"] = True
-    return checked(page.run())
+    page.run()
+    return checked(page.button(key="open_connection").click().run())
 
 
 def checked(page: AppTest) -> AppTest:
@@ -73,24 +66,31 @@ def choose(page: AppTest, kind: str) -> AppTest:
     return checked(page.radio(key="connection").set_value(kind).run())
 
 
+def enter(page: AppTest, **values: str) -> AppTest:
+    """Type into inputs of the form; nothing is sent before a button is pressed."""
+    for name, value in values.items():
+        page.text_input(key=f"connection_{name}").set_value(value)
+    return page
+
+
 def press(page: AppTest, button: str) -> AppTest:
     return checked(page.button(key=f"connection_{button}").click().run())
 
 
 def choice_of(page: AppTest) -> ConnectionOverride | None:
-    choice: ConnectionOverride | None = getattr(page.session_state, "choice", None)
+    choice: ConnectionOverride | None = page.session_state["chat"].override
     return choice
 
 
-def test_the_closed_panel_shows_the_current_connection(panel: Panel) -> None:
+def test_without_the_dialog_the_current_connection_is_shown(panel: Panel) -> None:
     page = panel(Settings(base_url="http://me:secret@here:1234/v1", model="a_b"))
-    page.session_state["connection_panel"] = False
+    state_in(page, ConnectionDialog).is_open = False
     page.run()
     assert [item.value for item in page.caption] == ["a\\_b at here\\:1234 · Responses"]
-    assert (len(page.radio), len(page.button), page.text[0].value) == (0, 0, "None")
+    assert (len(page.radio), [button.key for button in page.button]) == (0, ["open_connection"])
 
 
-def test_local_servers_are_searched_only_while_the_panel_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_servers_are_searched_only_while_the_dialog_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
 
     def look() -> list[LocalServer]:
@@ -126,13 +126,12 @@ def test_the_demo_can_be_chosen_and_left(server: ListingServer, panel: Panel) ->
 def test_a_custom_url_is_chosen_with_a_listed_model(server: ListingServer, panel: Panel) -> None:
     server.key = KEY
     page = choose(panel(Settings(api_key="sk-owner", model="gpt-6-luna")), "url")
-    page.text_input(key="connection_url").set_value(server.url).run()
-    assert "does not accept the key" in page.caption[0].value
-    page.text_input(key="connection_url_key").set_value(KEY).run()
-    checked(page)
+    press(enter(page, url=server.url), "use")
+    assert "does not accept the key" in page.error[0].value
+    press(enter(page, url_key=KEY), "use")
     model = page.selectbox(key="connection_model")
     assert (model.options, model.value) == (["gpt-4o", "gpt-6-luna"], "gpt-6-luna")
-    page.selectbox(key="connection_effort").set_value("high").run()
+    page.selectbox(key="connection_effort").set_value("high")
     press(page, "use")
     assert choice_of(page) == ConnectionOverride(server.url, KEY, "gpt-6-luna", "high")
     open_again(page)
@@ -141,7 +140,9 @@ def test_a_custom_url_is_chosen_with_a_listed_model(server: ListingServer, panel
     assert page.text_input(key="connection_url_key").value == ""
     assert page.text_input(key="connection_url_key").placeholder == "The key in use"
     assert page.selectbox(key="connection_effort").value == "high"
-    page.selectbox(key="connection_model").set_value("gpt-4o").run()
+    page.selectbox(key="connection_model").set_value("gpt-4o")
+    press(page, "use")
+    open_again(page)
     assert page.warning[0].value.replace("\\", "") == (
         ":small[gpt-4o will be shut down on 2999-01-14. Choose another model before then.]"
     )
@@ -152,8 +153,7 @@ def test_a_custom_url_is_chosen_with_a_listed_model(server: ListingServer, panel
 def test_the_owners_key_is_sent_to_no_other_address(server: ListingServer, panel: Panel) -> None:
     server.plays(text("Hello."), text("No."))
     page = choose(panel(Settings(api_key=KEY, model="gpt-6-luna")), "url")
-    page.text_input(key="connection_url").set_value(server.url).run()
-    press(page, "test")
+    press(enter(page, url=server.url), "test")
     press(page, "use")
     assert choice_of(page) == ConnectionOverride(server.url, "", "gpt-6-luna")
     assert [headers["authorization"] for headers in server.headers] == ["Bearer none", "Bearer none"]
@@ -167,15 +167,16 @@ def test_a_key_for_openai_is_not_offered_to_another_address(
     page = choose(panel(Settings()), "openai")
     press(page, "use")
     assert page.error[0].value == ":small[Enter your API key\\.]"
-    page.text_input(key="connection_key").set_value(KEY).run()
+    server.plays(text("Hello."), text("No."))
+    press(enter(page, key=KEY), "test")
     assert page.selectbox(key="connection_model").options == ["gpt-4o", "gpt-6-luna"]
     choose(page, "url")
-    page.text_input(key="connection_url").set_value(server.url).run()
+    press(enter(page, url=server.url), "use")
     assert page.text_input(key="connection_url_key").value == ""
-    assert "does not accept the key" in page.caption[0].value
+    assert "does not accept the key" in page.error[0].value
+    assert choice_of(page) is None
     choose(page, "openai")
-    page.text_input(key="connection_key").set_value(KEY).run()
-    press(page, "use")
+    press(enter(page, key=KEY), "use")
     assert choice_of(page) == ConnectionOverride("", KEY, "gpt-6-luna")
     assert page.caption[0].value.replace("\\", "") == "gpt-6-luna at api.openai.com · Responses"
 
@@ -193,10 +194,10 @@ def test_a_local_server_can_be_chosen(server: ListingServer, panel: Panel) -> No
     assert page.radio(key="connection").value == "local"
 
 
-def test_without_a_local_server_the_buttons_are_disabled(panel: Panel) -> None:
+def test_without_a_local_server_the_search_can_be_repeated(panel: Panel) -> None:
     page = choose(panel(Settings()), "local")
-    assert page.caption[0].value.startswith("No local server found")
-    assert [page.button(key=f"connection_{item}").disabled for item in ("test", "use")] == [True, True]
+    assert page.caption[-1].value.startswith("No local server found")
+    assert [button.key for button in page.button] == ["open_connection", "connection_refresh"]
 
 
 def test_another_model_of_the_configured_server_can_be_chosen(server: ListingServer, panel: Panel) -> None:
@@ -204,7 +205,7 @@ def test_another_model_of_the_configured_server_can_be_chosen(server: ListingSer
     press(page, "use")
     assert choice_of(page) is None
     open_again(page)
-    page.selectbox(key="connection_model").set_value("gpt-4o").run()
+    page.selectbox(key="connection_model").set_value("gpt-4o")
     press(page, "use")
     assert choice_of(page) == ConnectionOverride(server.url, KEY, "gpt-4o")
     open_again(page)
@@ -223,7 +224,7 @@ def test_test_results_are_shown_until_another_connection_is_chosen(
     assert shown[1] == ":green[:material/check_circle:] :small[The key is accepted\\.]"
     checked(page.run())
     assert [item.value for item in page.markdown] == shown
-    page.selectbox(key="connection_model").set_value("gpt-4o").run()
+    choose(page, "demo")
     assert not page.markdown
 
 
@@ -231,23 +232,41 @@ def test_text_from_the_server_is_escaped(server: ListingServer, panel: Panel) ->
     server.body = {"data": [{"id": "![x](http://evil/)<b>", "shutdown_date": "2999-01-01"}]}
     server.plays(error(400, None, f"![x](http://evil/) {KEY}"))
     page = choose(panel(Settings()), "url")
-    page.text_input(key="connection_url").set_value(server.url).run()
-    page.text_input(key="connection_url_key").set_value(KEY).run()
-    press(page, "test")
+    press(enter(page, url=server.url, url_key=KEY), "test")
     assert "](" not in " ".join(item.value for item in [*page.markdown, *page.warning, *page.caption])
     assert page.markdown[-1].value.startswith(":red[:material/cancel:] ")
 
 
-def test_an_invalid_address_and_a_missing_model_are_reported(panel: Panel) -> None:
+def test_an_invalid_address_and_a_missing_model_are_reported(server: ListingServer, panel: Panel) -> None:
+    server.body = {"data": []}
     page = choose(panel(Settings()), "url")
-    page.text_input(key="connection_url").set_value(KEY).run()
-    page.button(key="connection_use").click().run()
-    assert page.error[0].value.startswith(":small[This is not a valid address")
-    page.text_input(key="connection_url").set_value(f"http://127.0.0.1:{closed_port()}/v1").run()
-    assert "cannot be reached" in page.caption[0].value
-    press(page, "test")
+    for url in ("", KEY):
+        press(enter(page, url=url), "use")
+        assert page.error[0].value.startswith(":small[This is not a valid address")
+    press(enter(page, url=server.url), "test")
     assert page.error[0].value == ":small[Choose or enter a model\\.]"
     assert choice_of(page) is None
+
+
+def test_a_failure_is_reported_once(panel: Panel) -> None:
+    page = choose(panel(Settings()), "url")
+    enter(page, url=f"http://127.0.0.1:{closed_port()}/v1")
+    for button in ("use", "test"):
+        press(page, button)
+        shown = [*page.error, *page.warning, *page.caption[1:], *page.markdown]
+        assert ["cannot be reached" in item.value for item in shown] == [True]
+    assert choice_of(page) is None
+
+
+def test_a_server_with_several_models_is_used_after_the_user_has_seen_which(
+    server: ListingServer, panel: Panel
+) -> None:
+    page = choose(panel(Settings()), "url")
+    press(enter(page, url=server.url, url_key=KEY), "use")
+    assert choice_of(page) is None
+    assert page.selectbox(key="connection_model").value == "gpt-6-luna"
+    press(page, "use")
+    assert choice_of(page) == ConnectionOverride(server.url, KEY, "gpt-6-luna")
 
 
 def test_a_remote_visitor_cannot_choose_an_address(panel: Panel) -> None:
