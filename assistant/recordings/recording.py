@@ -32,6 +32,9 @@ VERSION = 1
 
 FILE_ENDING = ".recording.jsonl"
 
+NOT_LIVE = N_("Recording · not live")
+"""What a replay says of itself."""
+
 
 class RecordingError(ValueError):
     """A text is not a recording; the message names the line."""
@@ -51,6 +54,9 @@ class Exchange:
 
 class Recording:
     """The entries of one run; ``began`` is a Unix time, ``thread`` the thread's id or ""."""
+
+    is_live = False
+    """Whether a server answered in this process; not if it comes from a file or is a replay."""
 
     def __init__(self, thread: str = "", entries: Iterable[Entry] = (), began: float | None = None) -> None:
         self.thread = thread

@@ -11,11 +11,11 @@ from functools import partial
 from assistant.access.auth import User
 from assistant.application import Application
 from assistant.errors import BackendError, QuotaError, StoreError, ThreadBusy
-from assistant.events import Decision
+from assistant.events import Decision, Note
 from assistant.locale import N_
 from assistant.messages import Feedback, Message
 from assistant.parts import Attachment
-from assistant.recordings.recording import Recording
+from assistant.recordings.recording import NOT_LIVE, Recording
 from assistant.recordings.requests import prompt_of
 from assistant.runs.loop import Events, Run
 from assistant.runs.replay import replay_assistant
@@ -256,9 +256,11 @@ class ChatSession(OpenThread):
         replayer = replay_assistant(recording, self.toolbox, speed=speed, run_functions=run_functions)
         thread = Thread(unguessable_id(), owner=self.user.id)
         copy = self.app.recordings.start(thread.id)
+        copy.is_live = False
 
         def observe(events: Events) -> Events:
             try:
+                yield Note(NOT_LIVE)
                 yield from record_run(events, copy)
             finally:
                 thread.backend_state.clear()  # the server does not have this thread

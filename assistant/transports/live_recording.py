@@ -51,6 +51,8 @@ _Unparsed = RequestEntry | ResponseEntry | _Chunk | EndEntry | RunEntry
 class LiveRecording(Recording):
     """An append-only recording; any thread may read it while another writes."""
 
+    is_live = True
+
     def __init__(self, thread: str = "") -> None:
         super().__init__(thread)
         self._start = time.monotonic()

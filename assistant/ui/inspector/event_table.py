@@ -12,12 +12,12 @@ from typing import Any
 import streamlit as st
 
 from assistant.recordings.entries import Entry, entry_as_json
-from assistant.recordings.recording import Recording
+from assistant.recordings.recording import NOT_LIVE, Recording
 from assistant.tools.results import replace_surrogates
 from assistant.ui import keys
 from assistant.ui.chat.calls.output import truncation_notice
 from assistant.ui.inspector.event_rows import EventRow, EventRows
-from assistant.ui.language import _, ngettext
+from assistant.ui.language import _, ngettext, translate
 from assistant.ui.state import state_of
 
 MAX_JSON_CHARS = 20_000
@@ -111,7 +111,8 @@ def draw_live_events(recording: Recording) -> Callable[[], None]:
         entries = recording.entries()
         rows.add(entries)
         count = ngettext("{count:,} event", "{count:,} events", len(entries))
-        caption.caption(f":shimmer[{_('Recording…')}] {count}")
+        state = _("Recording…") if recording.is_live else translate(NOT_LIVE)
+        caption.caption(f":shimmer[{state}] {count}")
         table.dataframe(
             _table_columns(rows.all[-LIVE_ROWS:]),
             hide_index=True,

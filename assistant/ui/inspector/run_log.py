@@ -17,7 +17,7 @@ from assistant.locale import N_
 from assistant.markdown.escape import escape_markdown
 from assistant.recordings.check import Finding, check
 from assistant.recordings.diagram import as_mermaid
-from assistant.recordings.recording import Recording
+from assistant.recordings.recording import NOT_LIVE, Recording
 from assistant.tools.results import replace_surrogates
 from assistant.ui import keys
 from assistant.ui.inspector.event_table import draw_events, select_event
@@ -57,6 +57,8 @@ def draw_run_log(recordings: Sequence[Recording], *, call_id: str = "", replay: 
     view = _draw_views()
     selected = recording_list.draw_selection()
     entries = selected.recording.entries()
+    if not selected.recording.is_live:
+        st.badge(translate(NOT_LIVE), icon=":material/history:", color="gray")
     match view:
         case "Events":
             selected.rows.add(entries)

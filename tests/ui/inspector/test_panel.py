@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from assistant.recordings.entries import entry_as_json
 from assistant.ui.inspector.event_table import EventSelection
-from tests.servers.responses import ModelServer, call, calls, text
-from tests.ui.page import Open, ask, label, recording_of, session_of, shown, state_in
+from tests.servers.responses import ModelServer, call, calls, error, text
+from tests.ui.page import Open, ask, label, recording_of, sent, session_of, shown, state_in
 
 
 def with_inspector(page: AppTest) -> AppTest:
@@ -104,6 +104,35 @@ def test_a_sample_recording_is_replayed_with_one_click(open_page: Open) -> None:
     page.run()
     assert page.toggle(key="inspector").value
     assert label(page.status[0]).startswith('**calculate**(expression="1/0") · failed')
+
+
+def test_a_replay_is_marked_at_the_message_and_in_the_inspector(server: ModelServer, open_page: Open) -> None:
+    page = with_inspector(open_page(OPENAI_BASE_URL=server.url))
+    server.plays(text("Hello."))
+    ask(page, "Hi")
+    page.run()
+    assert "not live" not in sent(page)
+    page.segmented_control(key="inspector_view").set_value("Recording").run()
+    page.segmented_control(key="inspector_speed").set_value("instant").run()
+    page.button(key="inspector_replay").click().run()
+    page.run()
+    [answer] = [each for each in page.chat_message if each.name == "assistant"]
+    assert answer.caption[0].value == "Recording · not live"
+    assert any("Recording · not live" in each.value for each in page.markdown)
+
+
+@pytest.mark.parametrize("unreachable", [False, True])
+def test_a_run_whose_first_request_fails_is_recorded(
+    server: ModelServer, open_page: Open, unreachable: bool
+) -> None:
+    page = open_page(OPENAI_BASE_URL="http://127.0.0.1:9/v1" if unreachable else server.url)
+    if not unreachable:
+        server.plays(*[error(500, None)] * 3)
+    ask(page, "Hi")
+    with_inspector(page)
+    assert "Nothing recorded yet" not in captions(page)
+    types = [each.split(" ")[1] for each in page.dataframe[0].value["type"]]
+    assert (types[0], types[1], types[-1]) == ("RoundStarted", "request", "RunFailed")
 
 
 def test_a_fault_is_announced_and_applies_to_this_session_only(

@@ -185,7 +185,7 @@ def test_a_finding_leads_to_its_event() -> None:
     broken += [event(1.1, "response.output_text.done", item_id="m", output_index=0, text="b")]
     at = open_run_log(Recording(entries=broken), view="Check")
     assert len(at.error) == 1
-    assert "deltas" in at.markdown[0].value
+    assert "deltas" in at.markdown[-1].value
     at.button(key="inspector_finding_0").click()
     shown(at.run())
     assert at.session_state.inspector_view == "Events"
