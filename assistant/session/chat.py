@@ -44,6 +44,7 @@ class ChatSession(OpenThread):
         boundary: The position of the first message that the conversation fragment draws.
         outside: What the page drew around the fragment: the protocol, and the newest thread in the list.
         page_outdated: Whether something outside the fragment has changed, so that the page has to run.
+        user_turns: How often the user has asked for an answer in this session; the page scrolls to each.
         editing: The thread id and position of the message that is being edited.
         inspected_call: The id of a call whose events the inspector shows next.
         attachments, attachment_problems: Files for the next message, and why others were refused.
@@ -60,6 +61,7 @@ class ChatSession(OpenThread):
         self.opened_recordings: list[Recording] = []
         self.boundary = 0
         self.editing: tuple[str, int] | None = None
+        self.user_turns = 0
         self.page_outdated = False
         self.outside = ("", "")
         self.inspected_call = ""
@@ -93,6 +95,7 @@ class ChatSession(OpenThread):
 
     def submit(self, text: str, attachments: Sequence[Attachment] = ()) -> None:
         """Send a message, or queue it while an answer is being written."""
+        self.user_turns += 1
         self.limit = None
         if self.live_run:
             self._enqueue(text, attachments)
@@ -144,10 +147,12 @@ class ChatSession(OpenThread):
         Raises:
             ThreadBusy, QuotaError: It cannot be sent now.
         """
+        self.user_turns += 1
         self._start_within_limits(partial(self.assistant.edit, self.thread, position, text))
 
     def regenerate(self, position: int) -> None:
         """Answer again, in a new branch; raises as ``edit`` does."""
+        self.user_turns += 1
         self._start_within_limits(partial(self.assistant.regenerate, self.thread, position))
 
     def switch(self, position: int, number: int) -> None:
@@ -190,6 +195,7 @@ class ChatSession(OpenThread):
 
     def _continue(self, prepare: Callable[[], Run]) -> None:
         """Continue the answer, unless another page has already continued it."""
+        self.user_turns += 1
         try:
             self._start_within_limits(prepare)
         except QuotaError as error:

@@ -20,6 +20,8 @@ EARLIER = "earlier"
 RETRY = "retry"
 STYLES = "styles"
 ANNOUNCEMENTS = "announcements"
+SCROLLING = "scrolling"
+COMPOSER = "composer"
 
 
 def example(number: int) -> str:

@@ -7,12 +7,10 @@ Each use is one function or class that says why the documented interface is not 
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from typing import Literal
 
 import streamlit as st
 from streamlit import runtime
-from streamlit.delta_generator_singletons import get_dg_singleton_instance
 from streamlit.elements.lib import agent_spec
 from streamlit.proto.Block_pb2 import Block
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -152,15 +150,6 @@ def rerun_session(session_id: str) -> None:
     session = runtime.get_instance().get_app_session(session_id) if runtime.exists() else None
     if session is not None:
         session._call_soon_on_event_loop(lambda: session.request_rerun(session._client_state))
-
-
-def page_level() -> AbstractContextManager[object]:
-    """Draw in this context as if it were the top level of the page.
-
-    Only for an input that was drawn there does the browser keep a page at its end while an answer grows. Inside a column
-    or a fragment nothing documented does that.
-    """
-    return get_dg_singleton_instance().main_dg
 
 
 def fragment_rerun_waits() -> bool:

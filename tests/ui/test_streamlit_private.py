@@ -317,19 +317,15 @@ def test_metrics_are_served_beside_those_of_streamlit_and_replace_earlier_ones(a
     assert "4711" not in metrics
 
 
-def test_an_input_of_the_page_level_keeps_the_page_at_its_end_also_inside_a_column() -> None:
+def test_an_input_in_the_bottom_container_does_not_make_streamlit_scroll_the_page() -> None:
+    """Streamlit's own follower and that of ``assistant.ui.page.scrolling`` would be in each other's way."""
+
     def script() -> None:
         import streamlit as st
 
-        from assistant.ui.streamlit_private import page_level
-
-        [column] = st.columns(1)
-        with column:
-            with st.bottom, page_level():
-                st.chat_input("Ask", key="page")
-            st.chat_input("Ask", key="inline")
+        with st.bottom:
+            st.chat_input("Ask", key="prompt")
 
     page = AppTest.from_function(script).run()
     assert not page.exception
-    placed = {each.key: each.proto.is_auto_positioned_at_bottom for each in page.chat_input}
-    assert placed == {"page": True, "inline": False}
+    assert [each.proto.is_auto_positioned_at_bottom for each in page.chat_input] == [False]

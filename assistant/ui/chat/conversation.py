@@ -27,6 +27,8 @@ from assistant.ui.composer.message_input import draw_composer, draw_unsent
 from assistant.ui.composer.tool_toggles import draw_tool_toggles
 from assistant.ui.language import _, translate
 from assistant.ui.page.accessibility import announce_ending, draw_live_region
+from assistant.ui.page.scrolling import draw_scrolling
+from assistant.ui.page.styles import draw_styles
 from assistant.ui.page.thread_url import set_thread_url
 from assistant.ui.quotas import draw_limit_notice
 from assistant.ui.state import state_of
@@ -87,6 +89,7 @@ class RecentArea(MessageArea):
 
 def draw_history(session: ChatSession) -> None:
     """Draw the messages before the conversation fragment; the last exchange is the fragment's."""
+    draw_styles()
     run = session.live_run
     session.boundary = max(0, run.position - 1 if run else len(session.history) - 2)
     first = max(0, session.boundary - session.shown) // 2 * 2  # a question stays with its answer
@@ -113,7 +116,9 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
     session.return_queued()
     with st.bottom:  # just above the input
         notices, controls, tools = st.container(), st.empty(), st.container()
-        text, attachments = draw_composer(session)
+        with st.container(key=keys.COMPOSER):
+            text, attachments = draw_composer(session)
+            stop = st.empty()  # in the place of Send
     examples = st.empty()
     if not (session.history or text.strip() or attachments):
         with examples.container():
@@ -136,14 +141,16 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
         draw_unsent(session)
     with tools:
         draw_tool_toggles(session)
-    if run or session.waiting:
+    if session.waiting:
         with controls.container(gap="xxsmall"):
             draw_queue(session)
-            if run:
-                _draw_stop(session, keys.STOP, shortcut="Esc")
+    if run:
+        with stop:
+            _draw_stop(session, keys.STOP, shortcut="Esc")
     messages = list(session.history[session.boundary : run.position + 1 if run else None])
     area = state_of(RecentArea).draw(messages)
     end = st.empty()
+    draw_scrolling(session)
     with area:
         for position in range(session.boundary, run.position if run else len(session.history)):
             draw_message(session, position)
@@ -151,10 +158,9 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
             return  # the fragment runs again, because one of its widgets was used
     if run:
         controls.empty()
+        stop.empty()
         if session.inspector_open or _is_outside_outdated(session):
             st.rerun()
-    elif session.runs_elsewhere:
-        _wait_for_other_process(session)
     if session.waiting and not (session.thread.is_paused or session.runs_elsewhere or session.live_run):
         rerun_fragment()
     with end.container():
@@ -169,7 +175,9 @@ def _draw_notices(session: ChatSession) -> None:
 
 def _draw_end(session: ChatSession) -> None:
     """Draw the approvals that the newest answer waits for, below it."""
-    if session.history and session.thread.is_paused and not session.runs_elsewhere:
+    if session.runs_elsewhere:
+        _wait_for_other_process(session)
+    elif session.history and session.thread.is_paused:
         draw_approval(session.thread, len(session.history) - 1, session.decide, session.toolbox)
 
 
@@ -179,8 +187,14 @@ def _is_outside_outdated(session: ChatSession) -> bool:
 
 
 def _draw_stop(session: ChatSession, key: str, shortcut: str | None = None) -> None:
-    icon = ":material/stop_circle:"
-    st.button(_("Stop"), key=key, icon=icon, shortcut=shortcut, on_click=session.stop)
+    st.button(
+        _("Stop"),
+        key=key,
+        icon=":material/stop:",
+        type="primary",
+        shortcut=shortcut,
+        on_click=session.stop,
+    )
 
 
 @st.fragment(run_every=1.0)

@@ -16,7 +16,6 @@ from assistant.session import ChatSession, Draft
 from assistant.ui import keys
 from assistant.ui.language import _, translate
 from assistant.ui.quotas import limit_text
-from assistant.ui.streamlit_private import page_level
 from assistant.uploads import MAX_FILE_BYTES, MEGABYTE, THIS_CONNECTION, attach
 
 Submission = tuple[str, list[Attachment]]
@@ -29,14 +28,13 @@ def draw_composer(session: ChatSession) -> Submission:
         st.session_state[keys.PROMPT] = draft.text
         if draft.reason:
             st.toast(translate(draft.reason), icon=":material/edit_note:")
-    with page_level():
-        value = st.chat_input(
-            _("Ask anything"),
-            key=keys.PROMPT,
-            accept_file="multiple",
-            max_upload_size=MAX_FILE_BYTES // MEGABYTE,
-            accept_audio=session.can_transcribe,
-        )
+    value = st.chat_input(
+        _("Ask anything"),
+        key=keys.PROMPT,
+        accept_file="multiple",
+        max_upload_size=MAX_FILE_BYTES // MEGABYTE,
+        accept_audio=session.can_transcribe,
+    )
     return read_submission(session, value)
 
 

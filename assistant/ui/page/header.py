@@ -8,7 +8,6 @@ from assistant.session import ChatSession
 from assistant.settings import Settings
 from assistant.ui import keys
 from assistant.ui.language import _, translate
-from assistant.ui.page.styles import draw_styles
 from assistant.ui.page.thread_url import set_thread_url
 from assistant.ui.quotas import draw_demo_notice
 from assistant.ui.state import page_state
@@ -27,7 +26,6 @@ def configure_page(settings: Settings) -> None:
 
 def draw_header(session: ChatSession) -> None:
     """Draw the title with the inspector's switch and New chat, what answers, and notices."""
-    draw_styles()
     set_thread_url(session)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(translate(session.settings.name), anchor=False)

@@ -45,6 +45,29 @@ _STYLE = f"""<style>
 .stButtonGroup button[data-selected=true] {{ color: inherit !important; }}
 /* Each thread of the list is large enough for a finger. */
 [class*=st-key-threads_] [role=radiogroup] label {{ padding-block: 0.25rem; }}
+/* Stop is in the place of Send while there is nothing to send. Streamlit's own would end queueing. */
+.st-key-{keys.COMPOSER} {{ position: relative; }}
+.st-key-{keys.STOP} {{ position: absolute; right: 17px; bottom: 13px; width: auto; }}
+.st-key-{keys.STOP} button {{ width: 2rem; height: 2rem; min-height: 0; padding: 0; }}
+.st-key-{keys.STOP} button :is(p, kbd) {{ position: absolute; clip-path: inset(50%); }}
+.st-key-{keys.COMPOSER}:not(:has([data-testid=stChatInputSubmitButton]:disabled)) .st-key-{keys.STOP} {{
+  visibility: hidden;
+}}
+/* Stop is enough; Streamlit's own sign of a running script, with a second Stop, comes and goes with every click. */
+[data-testid=stStatusWidget]:has([data-testid=stStatusWidgetRunningIcon]) {{ display: none; }}
+/* The end of the conversation, and the button that leads there, above the input. */
+[data-testid=stLayoutWrapper]:has(> .st-key-{keys.SCROLLING}) {{ height: 0; margin-top: -1rem; overflow: hidden; }}
+[data-testid=stBottom] > * {{ position: relative; }}
+.scroll-to-end {{
+  position: absolute; bottom: calc(100% + 0.5rem); left: calc(50% - 1.125rem); width: 2.25rem; height: 2.25rem;
+  border: 1px solid color-mix(in srgb, currentColor 25%, transparent); border-radius: 50%;
+  background: inherit; color: inherit; cursor: pointer;
+}}
+.scroll-to-end:hover {{ border-color: currentColor; }}
+.scroll-to-end::before {{  /* an arrow that points down */
+  content: ""; position: absolute; inset: 0.6rem 0.75rem 0.9rem; border: solid currentColor; border-width: 0 2px 2px 0;
+  transform: rotate(45deg);
+}}
 /* Elements for screen readers scroll with the page; otherwise they would extend it below the window. */
 .stMain {{ position: relative; }}
 /* Elements for screen readers only. */
