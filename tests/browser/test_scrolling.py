@@ -237,7 +237,7 @@ def test_a_queued_message_does_not_move_a_reader_who_scrolled_up(model: ModelSer
 def test_a_thread_opens_at_its_end_and_an_empty_chat_at_its_top(model: ModelServer, page: "Page") -> None:
     page.set_viewport_size({"width": 390, "height": 500})
     page.reload()
-    page.wait_for_selector("text=What time is it in Oslo")
+    page.wait_for_selector(".st-key-examples")
     page.wait_for_selector(IDLE)
     page.wait_for_timeout(500)
     assert place(page)[0] == 0
@@ -249,7 +249,7 @@ def test_a_thread_opens_at_its_end_and_an_empty_chat_at_its_top(model: ModelServ
     wait_for(page, "Line 79.")
     wait_until_at_end(page)
     page.get_by_role("button", name="New chat").click()
-    page.wait_for_selector("text=What time is it in Oslo")
+    page.wait_for_selector(".st-key-examples")
     page.wait_for_selector(IDLE)
     page.wait_for_timeout(500)
     assert place(page)[0] == 0
