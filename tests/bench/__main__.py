@@ -8,7 +8,7 @@ from statistics import median
 from tests.bench import machine
 from tests.bench.browser import chromium
 from tests.bench.scenarios import ALL
-from tests.bench.table import Row, as_markdown
+from tests.bench.table import as_markdown
 
 
 def main() -> None:
@@ -17,24 +17,28 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="small numbers, once each: does it work?")
     parser.add_argument(
-        "--scenarios", nargs="+", choices=ALL, default=list(ALL), metavar="NAME", help=", ".join(ALL)
+        "scenarios", nargs="*", default=list(ALL), metavar="NAME", help=f"all of them: {', '.join(ALL)}"
     )
     parser.add_argument("--reps", type=int, default=3, help="how often each figure is taken (3)")
     options = parser.parse_args()
-    about = machine.describe(chromium())
-    rows: list[Row] = []
+    if unknown := set(options.scenarios) - set(ALL):
+        parser.error(f"no such scenario: {', '.join(sorted(unknown))}")
+    machine.is_quick = options.quick
+    times = 1 if options.quick else options.reps
+    print(f"Medians of {times}; {machine.describe(chromium())}.", flush=True)
     failed = ""
     for name in options.scenarios:
         print(f"{name} …", file=sys.stderr)
         try:
-            rows += ALL[name](1 if options.quick else options.reps, options.quick)
-        except Exception:  # what was measured before is not lost to it
+            table = as_markdown(list(ALL[name](times, options.quick)))
+        except Exception:  # what the others measured is not lost to it
             traceback.print_exc()
             failed += f" {name}"
-    print(f"Medians of {1 if options.quick else options.reps}; {about}.\n\n{as_markdown(rows)}\n")
-    used = machine.others
+        else:
+            print(f"\n**{name}**\n\n{table}", flush=True)
+    used = machine.others or [0.0]
     middle, most = median(used), max(used)
-    print(f"Other programs used {middle:.2f} cores meanwhile (median of {len(used)}; {most:.2f} at most).")
+    print(f"\nOther programs used {middle:.2f} cores meanwhile (median of {len(used)}; {most:.2f} at most).")
     if failed:
         sys.exit(f"Not measured:{failed}")
 

@@ -12,15 +12,27 @@ from math import isfinite
 from pathlib import Path
 from typing import Self
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
 from tests.bench.answers import first_word, last_word
 
-INPUT = "[data-testid=stChatInputTextArea]"
 IDLE = "[data-test-script-state=notRunning]"
 PATIENCE = 60.0  # seconds for one turn
 AFTER = 1.0  # seconds after the last word in which what a page still does counts too
 
+
+@dataclass(frozen=True)
+class Selectors:
+    """Where a page has its input and its answers, and what it has when it is at rest."""
+
+    input: str = "[data-testid=stChatInputTextArea]"
+    answer: str = "[data-testid=stChatMessage]"
+    idle: str = IDLE
+
+
+STREAMLIT = Selectors()
+
+DESKTOP: ViewportSize = {"width": 1200, "height": 900}
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update"]
 
@@ -58,14 +70,21 @@ class Seen:
 class Tab:
     """One page in a browser of its own."""
 
-    def __init__(self, browser: Browser, address: str, awaited: str = INPUT) -> None:
+    def __init__(
+        self,
+        browser: Browser,
+        address: str,
+        selectors: Selectors = STREAMLIT,
+        viewport: ViewportSize = DESKTOP,
+    ) -> None:
+        self._selectors = selectors
         self._all = browser.new_browser_cdp_session()
-        self._context = browser.new_context(viewport={"width": 1200, "height": 900})
+        self._context = browser.new_context(viewport=viewport)
         self._page = self._context.new_page()
         self._page.add_init_script(path=Path(__file__).with_name("probe.js"))
         self._page.goto(address)
-        self._wait_for(awaited)
-        self._wait_for(IDLE)
+        self._wait_for(selectors.input)
+        self._wait_for(selectors.idle)
 
     def __enter__(self) -> Self:
         return self
@@ -82,14 +101,15 @@ class Tab:
 
         With ``after`` the page gets so many seconds, and the time to come to rest.
         """
-        self._page.fill(INPUT, words)
+        self._page.fill(self._selectors.input, words)
         clock, received, renderer = self._clock(), self._received(), self._renderer()
-        self._page.evaluate("given => { probe.watch(...given) }", [first, last, PATIENCE])
-        self._page.press(INPUT, "Enter")
+        watched = [self._selectors.answer, first, last, PATIENCE]
+        self._page.evaluate("given => { probe.watch(...given) }", watched)
+        self._page.press(self._selectors.input, "Enter")
         times = self._page.evaluate("probe.seen")
         if after and isfinite(times["last"]):
             time.sleep(after)
-            self._wait_for(IDLE)
+            self._wait_for(self._selectors.idle)
         return Seen(
             clock + self._page.evaluate("probe.pressed") / 1000,
             clock + times["first"] / 1000,
@@ -105,6 +125,10 @@ class Tab:
         heap = session.send("Runtime.getHeapUsage")["usedSize"] / 1e6
         session.detach()
         return heap, int(self._page.evaluate("document.querySelectorAll('*').length"))
+
+    def layout_shift(self) -> float:
+        """Return the sum of the layout shifts so far that no input has caused."""
+        return float(self._page.evaluate("probe.shift"))
 
     def _wait_for(self, selector: str) -> None:
         """Wait until it is there, looking at each frame: waiting for a selector looks twice a second."""

@@ -2,8 +2,8 @@
 
     python -m tests.bench.line PORT SERVER_PORT
 
-Answers each line on its input with ``{"received": …}``: the bytes received over WebSockets so far. It neither
-changes nor delays anything.
+Answers each line on its input with ``{"received": …}``: the bytes received over WebSockets and as streams of
+events so far. It neither changes nor delays anything.
 """
 
 import asyncio
@@ -23,13 +23,15 @@ async def _relay(here: tuple[asyncio.StreamReader, asyncio.StreamWriter], server
 
 async def _carry(source: asyncio.StreamReader, target: asyncio.StreamWriter, down: bool = False) -> None:
     global received
-    upgraded = False
+    counts = False
     with suppress(ConnectionError):
         while data := await source.read(65536):
             target.write(data)
-            if upgraded:
+            if counts:
                 received += len(data)
-            upgraded = upgraded or (down and data.startswith(b"HTTP/1.1 101"))
+            if down and data.startswith(b"HTTP/1.1 "):
+                head = data.partition(b"\r\n\r\n")[0].lower()
+                counts = b"text/event-stream" in head or head.startswith(b"http/1.1 101")
             await target.drain()
     target.close()
 

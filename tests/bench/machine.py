@@ -24,17 +24,22 @@ others: list[float] = []
 """For each figure that counts: the cores that other programs used meanwhile."""
 
 
+is_quick = False
+"""Measure once, whatever others do."""
+
+
 def quietly(what: str, measure: Callable[[], T]) -> T:
     """Return the result of ``measure`` on a machine as quiet as it gets within some seconds."""
     tries: list[tuple[float, T]] = []
     while len(tries) < 2:
-        _wait_until_quiet()
+        if not is_quick:
+            _wait_until_quiet()
         began, all_before, ours_before = time.monotonic(), _busy(), cpu(os.getpid())
         measured = measure()
         used = _busy() - all_before - (cpu(os.getpid()) - ours_before)
         tries.append((max(0.0, used) / (time.monotonic() - began), measured))
         print(f"  {what}: {time.monotonic() - began:.1f} s", file=sys.stderr)
-        if tries[-1][0] < 2 * QUIET:
+        if is_quick or tries[-1][0] < 2 * QUIET:
             break
     used, measured = min(tries, key=lambda each: each[0])
     others.append(used)

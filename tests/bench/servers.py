@@ -19,11 +19,8 @@ from typing import IO, Any
 from assistant.settings import VARIABLES
 
 ROOT = Path(__file__).parent.parent.parent
-PAGE, PLAIN, EMPTY = (
-    ROOT / "streamlit_app.py",
-    Path(__file__).with_name("plain_app.py"),
-    Path(__file__).with_name("empty_app.py"),
-)
+APPS = Path(__file__).with_name("apps")
+PAGE, PLAIN, EMPTY = ROOT / "streamlit_app.py", APPS / "plain_app.py", APPS / "empty_app.py"
 PATIENCE = 60.0
 
 
@@ -93,6 +90,16 @@ def streamlit(app: Path, settings: dict[str, str]) -> Iterator[Process]:
 
 
 @contextmanager
+def foreign(python: Path, arguments: list[str], settings: dict[str, str]) -> Iterator[Process]:
+    """Another library's page, run by this Python; ``{port}`` in the arguments becomes its port."""
+    port = _free_port()
+    arguments = [argument.replace("{port}", str(port)) for argument in arguments]
+    with _started(arguments, settings, python=str(python), in_project=False) as (process, began):
+        _wait_for(process, port)
+        yield Process(process, port, began)
+
+
+@contextmanager
 def line(server: Process) -> Iterator[Process]:
     """Yield the address for a browser, whose traffic is counted; see ``line.py``."""
     port = _free_port()
@@ -110,14 +117,19 @@ def raw_sdk(model: Model) -> Iterator[Process]:
 
 @contextmanager
 def _started(
-    arguments: list[str], settings: dict[str, str], lines: bool = False
+    arguments: list[str],
+    settings: dict[str, str],
+    *,
+    lines: bool = False,
+    python: str = sys.executable,
+    in_project: bool = True,
 ) -> Iterator[tuple[subprocess.Popen[str], float]]:
     surroundings = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     with TemporaryDirectory() as home, (Path(home) / "log").open("w+") as log:
         began = time.monotonic()
         process = subprocess.Popen(
-            [sys.executable, *arguments],
-            cwd=ROOT,
+            [python, *arguments],
+            cwd=ROOT if in_project else home,
             env=surroundings | settings,
             stdin=subprocess.PIPE if lines else subprocess.DEVNULL,
             stdout=subprocess.PIPE if lines else log,

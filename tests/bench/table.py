@@ -1,7 +1,7 @@
 """The table of results: one row per figure, with medians, ratios, and whether each goal is met."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from math import isfinite, isinf
 
 
@@ -9,6 +9,7 @@ from math import isfinite, isinf
 class Row:
     """One figure of the page, of plain Streamlit and of the SDK without a page, where they have it.
 
+    ``peers`` has the same figure of other libraries' pages, by their names.
     ``goal`` says in words what the page's figure has to be, ``met`` whether it is.
     """
 
@@ -19,17 +20,28 @@ class Row:
     raw: float | None = None
     goal: str = ""
     met: bool = True
+    peers: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def others(self) -> dict[str, float | None]:
+        """The figures that the page is compared with."""
+        return {"plain Streamlit": self.plain, "SDK, no page": self.raw, **self.peers}
 
 
-def as_markdown(rows: Iterable[Row]) -> str:
-    head = "| | this page | plain Streamlit | SDK, no page | ÷ plain | ÷ SDK | goal |"
-    lines = [head, "| :--- | ---: | ---: | ---: | ---: | ---: | :--- |"]
+def as_markdown(rows: Sequence[Row]) -> str:
+    """Return a table with a column for everything that any row is compared with."""
+    names = list(
+        dict.fromkeys(name for row in rows for name, value in row.others.items() if value is not None)
+    )
+    head = ["", "this page", *names, *(f"÷ {name.partition(',')[0]}" for name in names), "goal"]
+    lines = [head, [":---", *["---:"] * (2 * len(names) + 1), ":---"]]
     for row in rows:
-        figures = [_figure(value, row.unit) for value in (row.page, row.plain, row.raw)]
-        ratios = [_ratio(row.page, other) for other in (row.plain, row.raw)]
+        others = [row.others.get(name) for name in names]
+        figures = [_figure(value, row.unit) for value in (row.page, *others)]
+        ratios = [_ratio(row.page, other) for other in others]
         goal = f"{row.goal} {'✓' if row.met else '**missed**'}" if row.goal else ""
-        lines.append(f"| {' | '.join([row.what, *figures, *ratios, goal])} |")
-    return "\n".join(lines)
+        lines.append([row.what, *figures, *ratios, goal])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _figure(value: float | None, unit: str) -> str:
