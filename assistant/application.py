@@ -1,6 +1,7 @@
 """What one process shares: settings, functions, storage, runs, recordings, metrics and backends."""
 
 import gc
+import logging
 import os
 import threading
 import time
@@ -15,7 +16,6 @@ from assistant import functions
 from assistant.access.quotas import QuotaGuard
 from assistant.backends import LazyBackend, open_backend
 from assistant.observability.logs import configure_logging
-from assistant.observability.metrics import Metrics
 from assistant.runs.autosave import Autosaver
 from assistant.runs.queue import MessageQueue
 from assistant.runs.registry import RunRegistry
@@ -26,6 +26,9 @@ from assistant.transports.recording_store import RecordingStore
 
 if TYPE_CHECKING:
     from assistant.demo import DemoTransport
+    from assistant.observability.metrics import Metrics
+
+log = logging.getLogger(__name__)
 
 MAX_BACKENDS = 8
 """Maximum number of shared backends; each has a client and a pool of connections."""
@@ -58,7 +61,7 @@ class Application:
         self.runs = RunRegistry()
         self.queue = MessageQueue()
         self.recordings = RecordingStore()
-        self.metrics = Metrics()
+        self.metrics: Metrics | None = None
 
     def configure(self, secrets: Mapping[str, Any]) -> None:
         """Read settings and functions again, so that changes take effect with the next reload of the page.
@@ -74,6 +77,8 @@ class Application:
             if settings == self._configured:
                 return
             configure_logging(settings.log, settings.secrets)
+            if settings.metrics_port != (self._configured.metrics_port if self._configured else 0):
+                self._serve_metrics(settings.metrics_port)
             url = settings.database_url or f"sqlite:///{self._folder / 'threads.sqlite'}"
             if url != self._database_url:
                 if self._database_url:
@@ -121,8 +126,24 @@ class Application:
         """Close connections to servers and to the database."""
         for backend in self._backends.values():
             backend.close()
+        self._serve_metrics(0)
         if self._database_url:
             self.autosaver.close()
+
+    def _serve_metrics(self, port: int) -> None:
+        """Count runs and serve the numbers on this port, or on none; where that fails, the page works without."""
+        if self.metrics:
+            self.metrics.close()
+        self.metrics = None
+        if port:
+            try:
+                from assistant.observability.metrics import Metrics  # loads prometheus-client
+
+                metrics = Metrics()
+                metrics.serve(port)
+                self.metrics = metrics
+            except (ImportError, OSError):
+                log.warning("The metrics are not served.", exc_info=True)
 
     def _open(self, settings: Settings) -> LazyBackend:
         if settings.demo and self._demo is None:

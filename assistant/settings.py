@@ -261,6 +261,12 @@ class Settings:
         "",
         _choice("text", "json"),
     )
+    metrics_port: int = _setting(
+        "ASSISTANT_METRICS_PORT",
+        "Port that serves the metrics of the runs to Prometheus, at /metrics (none).",
+        0,
+        _integer(1, 65535),
+    )
 
     @classmethod
     def load(cls, *sources: Mapping[str, Any]) -> "Settings":

@@ -1,1 +1,1 @@
-"""Logs and metrics of runs: ``logs`` wraps a run and configures the log, ``metrics`` holds the numbers."""
+"""Logs and metrics of runs: ``logs`` wraps a run and configures the log, ``metrics`` counts them for Prometheus."""

@@ -10,11 +10,12 @@ identify a thread by the first digits of a hash.
 import hashlib
 import json
 import logging
+import re
 import secrets
 import sys
 import time
 from collections.abc import Container, Generator, Iterable
-from typing import Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from assistant.events import (
     Event,
@@ -27,8 +28,10 @@ from assistant.events import (
     TextDelta,
     ToolResult,
 )
-from assistant.observability.metrics import Metrics, as_label
 from assistant.threads import Thread
+
+if TYPE_CHECKING:
+    from assistant.observability.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +44,7 @@ _NAME = "assistant"
 
 
 def observe_run(
-    events: EventStream, thread: Thread, metrics: Metrics, functions: Container[str]
+    events: EventStream, thread: Thread, metrics: "Metrics | None", functions: Container[str]
 ) -> Generator[Event, None, None]:
     """Pass on the events of a run, and log and count it. Closing the result closes the run.
 
@@ -63,7 +66,7 @@ def observe_run(
 class _RunObserver:
     """Collects the facts of a run while it is in progress."""
 
-    def __init__(self, thread: Thread, metrics: Metrics, functions: Container[str]) -> None:
+    def __init__(self, thread: Thread, metrics: "Metrics | None", functions: Container[str]) -> None:
         self._thread, self._metrics, self._functions = thread, metrics, functions
         self._id = secrets.token_hex(4)
         self._started_at = time.monotonic()
@@ -71,7 +74,8 @@ class _RunObserver:
         self._rounds = 0
         self._tokens = {"input": 0, "output": 0}
         self._ending, self._reason = "stopped", "closed"
-        metrics.run_started()
+        if metrics:
+            metrics.run_started()
         self._log("run started")
 
     def observe(self, event: Event) -> None:
@@ -85,7 +89,8 @@ class _RunObserver:
                     self._tokens["output"] += usage.output
             case ToolResult(call_id, _, outcome, seconds=seconds):
                 name = self._function(call_id)
-                self._metrics.function_ended(name, outcome, seconds or 0.0)
+                if self._metrics:
+                    self._metrics.function_ended(name, outcome, seconds or 0.0)
                 self._log("function ended", function=name, outcome=outcome, seconds=_rounded(seconds))
             case RunCompleted():
                 self._ending, self._reason = "completed", ""
@@ -94,11 +99,12 @@ class _RunObserver:
             case RunStopped(reason):
                 self._ending, self._reason = "stopped", reason
             case RunFailed(code):
-                self._ending, self._reason = "failed", as_label(code)
+                self._ending, self._reason = "failed", _label(code)
 
     def finish(self) -> None:
         failure = self._reason if self._ending == "failed" else ""
-        self._metrics.run_ended(self._ending, failure, self._first_text, self._tokens)
+        if self._metrics:
+            self._metrics.run_ended(self._ending, failure, self._first_text, self._tokens)
         self._log(
             "run ended",
             ending=self._ending,
@@ -115,7 +121,7 @@ class _RunObserver:
     def _function(self, call_id: str) -> str:
         calls = self._thread.messages[-1].calls if self._thread.messages else ()
         name = next((call.name for call in calls if call.call_id == call_id and not call.server), "")
-        return as_label(name) if name in self._functions else "unknown"
+        return _label(name) if name in self._functions else "unknown"
 
     def _log(self, event: str, **fields: object) -> None:
         known = {name: value for name, value in fields.items() if value is not None}
@@ -124,6 +130,11 @@ class _RunObserver:
 
 def _hash(thread_id: str) -> str:
     return hashlib.sha256(thread_id.encode("utf-8", "replace")).hexdigest()[:8] if thread_id else ""
+
+
+def _label(text: str) -> str:
+    """Return a name as a label, or ``other`` if it may be free text."""
+    return text if re.fullmatch("[A-Za-z0-9_.-]{1,64}", text) else "other"
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -1,81 +1,91 @@
-"""The metrics of the runs of this process: counters and histograms.
+"""Count the runs of this process, and serve the numbers to Prometheus on a port of their own.
 
-Anyone may read metrics, so labels come from a small set and contain no text of a user, a model or a server.
+Anyone who reaches the port may read them, so labels come from a small set and contain no text of a user, a
+model or a server.
 """
 
-import math
-import re
-import threading
-from bisect import bisect_left
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
-BUCKET_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, math.inf)
-"""The upper bounds of a histogram's buckets."""
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 MAX_LABELS = 100
-"""Different labels of one kind. Further ones are counted as ``other``."""
+"""Different functions, and different error codes. Further ones are counted as ``other``."""
 
-
-@dataclass(slots=True)
-class Histogram:
-    """Durations in seconds, counted by bucket."""
-
-    counts: list[int] = field(default_factory=lambda: [0] * len(BUCKET_SECONDS))
-    total: float = 0.0
-
-    def add(self, seconds: float) -> None:
-        """Count one duration."""
-        self.counts[bisect_left(BUCKET_SECONDS, seconds)] += 1
-        self.total += seconds
-
-    def buckets(self) -> tuple[tuple[float, int], ...]:
-        """Return each upper bound with the number of durations up to it."""
-        sums = [sum(self.counts[: index + 1]) for index in range(len(BUCKET_SECONDS))]
-        return tuple(zip(BUCKET_SECONDS, sums, strict=True))
+_BUCKET_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
 class Metrics:
-    """The numbers. Hold ``lock`` while reading more than one of them."""
+    """The numbers of one process; ``serve`` makes them available at ``/metrics`` of a port."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.running = 0
-        self.runs: Counter[str] = Counter()  # by ending
-        self.failures: Counter[str] = Counter()  # by error code
-        self.tokens: Counter[str] = Counter()  # input and output
-        self.first_text = Histogram()
-        self.functions: defaultdict[tuple[str, str], Histogram] = defaultdict(
-            Histogram
-        )  # by name and outcome
+        self.registry = registry = CollectorRegistry()
+        self._running = Gauge("assistant_running", "Runs in progress.", registry=registry)
+        self._runs = Counter("assistant_runs", "Runs by ending.", ["ending"], registry=registry)
+        self._failures = Counter(
+            "assistant_failures", "Failed runs by error code.", ["kind"], registry=registry
+        )
+        self._tokens = Counter(
+            "assistant_tokens", "Tokens as counted by the model server.", ["direction"], registry=registry
+        )
+        self._first_text = Histogram(
+            "assistant_first_text_seconds",
+            "Time from the start of a run to its first text.",
+            buckets=_BUCKET_SECONDS,
+            registry=registry,
+        )
+        self._functions = Histogram(
+            "assistant_function_seconds",
+            "Duration of function calls by name and outcome.",
+            ["function", "outcome"],
+            buckets=_BUCKET_SECONDS,
+            registry=registry,
+        )
+        self._function_names: set[str] = set()
+        self._failure_kinds: set[str] = set()
+        self._close: Callable[[], None] | None = None
+
+    def serve(self, port: int) -> None:
+        """Serve the numbers at every address of this machine until ``close``.
+
+        Raises:
+            OSError: The port is not free.
+        """
+        server, thread = start_http_server(port, registry=self.registry)
+
+        def close() -> None:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+        self._close = close
+
+    def close(self) -> None:
+        """Free the port."""
+        if self._close:
+            self._close()
 
     def run_started(self) -> None:
         """Count a run that started."""
-        with self.lock:
-            self.running += 1
+        self._running.inc()
 
     def run_ended(self, ending: str, failure: str, first_text: float | None, tokens: dict[str, int]) -> None:
         """Count a run that ended; ``failure`` is the error code, if any."""
-        with self.lock:
-            self.running -= 1
-            self.runs[ending] += 1
-            if failure:
-                self.failures[_limited(failure, self.failures)] += 1
-            if first_text is not None:
-                self.first_text.add(first_text)
-            self.tokens.update(tokens)
+        self._running.dec()
+        self._runs.labels(ending).inc()
+        if failure:
+            self._failures.labels(_limited(failure, self._failure_kinds)).inc()
+        if first_text is not None:
+            self._first_text.observe(first_text)
+        for direction, count in tokens.items():
+            self._tokens.labels(direction).inc(count)
 
     def function_ended(self, name: str, outcome: str, seconds: float) -> None:
         """Count a function call that ended."""
-        with self.lock:
-            names = {name for name, _ in self.functions}
-            self.functions[_limited(name, names), outcome].add(seconds)
+        self._functions.labels(_limited(name, self._function_names), outcome).observe(seconds)
 
 
-def as_label(text: str) -> str:
-    """Return a name as a label, or ``other`` if it may be free text."""
-    return text if re.fullmatch("[A-Za-z0-9_.-]{1,64}", text) else "other"
-
-
-def _limited(label: str, labels: Counter[str] | set[str]) -> str:
-    return label if label in labels or len(labels) < MAX_LABELS else "other"
+def _limited(label: str, labels: set[str]) -> str:
+    if label not in labels and len(labels) >= MAX_LABELS:
+        return "other"
+    labels.add(label)
+    return label

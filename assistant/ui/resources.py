@@ -12,7 +12,6 @@ from assistant.application import Application
 from assistant.errors import FunctionError, SettingsError
 from assistant.markdown.escape import escape_markdown
 from assistant.ui.language import translate
-from assistant.ui.metrics import serve_metrics
 
 
 def application() -> Application:
@@ -34,9 +33,7 @@ def _is_current(app: Application) -> bool:
 
 @st.cache_resource(show_spinner=False, validate=_is_current, on_release=lambda app: app.close())
 def _application(folder: Path) -> Application:
-    app = Application(folder)
-    serve_metrics(app.metrics)
-    return app
+    return Application(folder)
 
 
 def _secrets() -> Mapping[str, Any]:

@@ -5,8 +5,7 @@ Each use is one function or class that says why the documented interface is not 
 ``streamlit.runtime``, ``streamlit.proto`` or ``streamlit.elements``, or calls a private method.
 """
 
-import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import streamlit as st
@@ -16,11 +15,6 @@ from streamlit.proto.Block_pb2 import Block
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
 from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
-from streamlit.runtime.stats import CounterStat as CounterStat
-from streamlit.runtime.stats import GaugeStat as GaugeStat
-from streamlit.runtime.stats import HistogramStat as HistogramStat
-
-log = logging.getLogger(__name__)
 
 # --- streaming --------------------------------------------------------------------------------------
 
@@ -177,41 +171,3 @@ def rerun_fragment() -> None:
     """
     context = get_script_run_ctx()
     st.rerun(scope="fragment" if context and context.fragment_ids_this_run else "app")
-
-
-# --- metrics ----------------------------------------------------------------------------------------
-
-Stat = CounterStat | GaugeStat | HistogramStat
-Stats = Mapping[str, Sequence[Stat]]
-
-
-class StatsProvider:
-    """What Streamlit's ``StatsManager`` asks for numbers; ``read`` returns the current ones by family."""
-
-    def __init__(self, families: Sequence[str], read: Callable[[], Stats]) -> None:
-        self.stats_families = families
-        self.read = read
-
-    def get_stats(self, family_names: Sequence[str] | None = None) -> Stats:
-        """Return the numbers of these families, or of all; nothing if they cannot be read."""
-        try:
-            stats = self.read()
-        except Exception:  # Streamlit's own numbers are still served
-            log.warning("The metrics cannot be read.", exc_info=True)
-            return {}
-        return {name: found for name, found in stats.items() if family_names is None or name in family_names}
-
-
-def serve_stats(families: Sequence[str], read: Callable[[], Stats]) -> None:
-    """Serve numbers at ``/_stcore/metrics`` beside Streamlit's own, instead of those of an earlier call.
-
-    Streamlit has no documented way to add numbers, or another address. Without a server this does nothing.
-    """
-    if not runtime.exists():
-        return
-    manager = runtime.get_instance().stats_mgr
-    provider = vars(manager).get(__name__)  # registered before Streamlit reloaded this module after an edit
-    if provider is None:
-        vars(manager)[__name__] = provider = StatsProvider(families, read)
-        manager.register_provider(provider)
-    provider.read = read

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from assistant.storage.store import Store
 from tests.browser.test_page import INPUT, MESSAGE, browser, say, wait_for
 from tests.conftest import need
 from tests.paths import ROOT
+from tests.ports import free_port
 from tests.servers.responses import ModelServer, call, calls, text
 
 if TYPE_CHECKING:
@@ -58,12 +58,6 @@ class Deployment:
 
 def cookies(answer: HTTPResponse) -> str:
     return "\n".join(answer.headers.get_all("Set-Cookie") or [])
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
 
 
 def until(true: Callable[[], object], what: str) -> None:

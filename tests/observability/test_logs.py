@@ -2,26 +2,30 @@
 
 import json
 import logging
-import math
 import re
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import pytest
 
 from assistant import Assistant, Thread, ToolError, tool
+from assistant.application import Application
 from assistant.events import CallAnswered, CallApproved, CallDenied, RunCompleted, RunPaused, TextDelta
 from assistant.observability.logs import configure_logging, observe_run
-from assistant.observability.metrics import BUCKET_SECONDS, MAX_LABELS, Histogram, Metrics, as_label
+from assistant.observability.metrics import MAX_LABELS, Metrics
 from tests.conftest import Connect, add
 from tests.deploy.test_process import Start, interrupt, serve, start
+from tests.ports import free_port, served_metrics
 from tests.servers.responses import ModelServer, call, calls, error, text
 
 __all__ = ["start"]  # a fixture
 
 SECRET = "canary"
+FUNCTIONS = "assistant_function_seconds_count"
 
 
 @tool
@@ -53,6 +57,12 @@ def logger() -> Iterator[logging.Logger]:
     yield logger
     logger.handlers[:] = handlers
     logger.setLevel(level)
+
+
+def counted(metrics: Metrics, sample: str) -> dict[str, float]:
+    """The values of a sample by its labels."""
+    samples = (each for family in metrics.registry.collect() for each in family.samples)
+    return {",".join(each.labels.values()): each.value for each in samples if each.name == sample}
 
 
 def lines(written: str) -> list[dict[str, Any]]:
@@ -95,21 +105,22 @@ def test_a_run_is_logged_when_it_starts_and_ends_and_for_each_function(
     assert last == {
         "event": "run ended", **ids, "ending": "completed", "rounds": 2, "input": 20, "output": 10,
     }  # fmt: skip
-    assert (metrics.running, dict(metrics.runs), dict(metrics.failures), dict(metrics.tokens)) == (
-        0,
-        {"completed": 1},
-        {},
-        {"input": 20, "output": 10},
-    )
-    assert metrics.first_text.buckets()[-1] == (math.inf, 1)
-    assert set(metrics.functions) == {("add", "done"), ("fail", "failed"), ("unknown", "unknown")}
+    assert counted(metrics, "assistant_running") == {"": 0}
+    assert counted(metrics, "assistant_runs_total") == {"completed": 1}
+    assert counted(metrics, "assistant_failures_total") == {}
+    assert counted(metrics, "assistant_tokens_total") == {"input": 20, "output": 10}
+    assert counted(metrics, "assistant_first_text_seconds_count") == {"": 1}
+    assert counted(metrics, FUNCTIONS) == {"add,done": 1, "fail,failed": 1, "unknown,unknown": 1}
 
 
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
         ("rate_limit_exceeded", "rate_limit_exceeded"),
+        ("a_b-1.2", "a_b-1.2"),
         ("some words of a server", "other"),
+        ('a"} 1', "other"),
+        ("é", "other"),
         ("x" * 65, "other"),
     ],
 )
@@ -122,7 +133,8 @@ def test_a_failure_is_counted_by_its_code(
     list(observe_run(assistant.run(thread, "Hi"), thread, metrics, assistant.toolbox))
     fields = caplog.records[-1].__dict__["fields"]
     assert (fields["ending"], fields["reason"], "first_text" in fields) == ("failed", kind, False)
-    assert (dict(metrics.runs), dict(metrics.failures)) == ({"failed": 1}, {kind: 1})
+    assert counted(metrics, "assistant_runs_total") == {"failed": 1}
+    assert counted(metrics, "assistant_failures_total") == {kind: 1}
 
 
 def test_a_pause_ends_a_run_and_the_decision_starts_another(
@@ -137,8 +149,8 @@ def test_a_pause_ends_a_run_and_the_decision_starts_another(
     )
     decided = assistant.decide(thread, [CallApproved(careful_call["call_id"])])
     assert list(observe_run(decided, thread, metrics, assistant.toolbox))[-1] == RunCompleted()
-    assert dict(metrics.runs) == {"paused": 1, "completed": 1}
-    assert set(metrics.functions) == {("careful", "done")}
+    assert counted(metrics, "assistant_runs_total") == {"paused": 1, "completed": 1}
+    assert counted(metrics, FUNCTIONS) == {"careful,done": 1}
     ended = [record.__dict__["fields"] for record in caplog.records if record.getMessage() == "run ended"]
     assert [fields["ending"] for fields in ended] == ["paused", "completed"]
     assert ended[0]["run"] != ended[1]["run"]
@@ -159,7 +171,7 @@ def test_an_invented_function_name_is_not_logged(
     first, second = (item["call_id"] for item in invented)
     decided = assistant.decide(thread, [CallAnswered(first, "Yes."), CallDenied(second)])
     assert list(observe_run(decided, thread, metrics, assistant.toolbox))[-1] == RunCompleted()
-    assert set(metrics.functions) == {("unknown", "done"), ("unknown", "denied")}
+    assert counted(metrics, FUNCTIONS) == {"unknown,done": 1, "unknown,denied": 1}
     assert "Lovelace" not in repr([record.__dict__ for record in caplog.records])
 
 
@@ -171,9 +183,10 @@ def test_a_closed_run_counts_as_stopped(
     thread, metrics = Thread(), Metrics()
     run = observe_run(assistant.run(thread, "Hi"), thread, metrics, assistant.toolbox)
     while not isinstance(next(run), TextDelta):
-        assert metrics.running == 1
+        assert counted(metrics, "assistant_running") == {"": 1}
     run.close()
-    assert (metrics.running, dict(metrics.runs)) == (0, {"stopped": 1})
+    assert counted(metrics, "assistant_running") == {"": 0}
+    assert counted(metrics, "assistant_runs_total") == {"stopped": 1}
     assert thread.messages[-1].ending is not None
     assert caplog.records[-1].__dict__["fields"]["reason"] == "closed"
 
@@ -186,7 +199,8 @@ def test_a_run_that_raises_counts_as_stopped(caplog: pytest.LogCaptureFixture) -
     metrics = Metrics()
     with pytest.raises(LookupError):
         list(observe_run(broken(), Thread(), metrics, ()))  # type: ignore[arg-type]
-    assert (metrics.running, dict(metrics.runs)) == (0, {"stopped": 1})
+    assert counted(metrics, "assistant_running") == {"": 0}
+    assert counted(metrics, "assistant_runs_total") == {"stopped": 1}
 
 
 # --- the log ------------------------------------------------------------------------------------------
@@ -231,11 +245,13 @@ def test_a_secret_is_removed_from_lines_and_tracebacks(capsys: pytest.CaptureFix
 
 
 def test_a_histogram_counts_up_to_each_bound() -> None:
-    histogram = Histogram()
+    metrics = Metrics()
     for seconds in (0.0, 0.05, 0.06, 59.0, 1e9):
-        histogram.add(seconds)
-    assert [count for _, count in histogram.buckets()] == [2, 3, 3, 3, 3, 3, 3, 3, 3, 4, 5]
-    assert [bound for bound, _ in histogram.buckets()] == list(BUCKET_SECONDS)
+        metrics.function_ended("add", "done", seconds)
+    buckets = counted(metrics, "assistant_function_seconds_bucket")
+    bounds = ["0.05", "0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "10.0", "30.0", "60.0", "+Inf"]
+    counts = [2, 3, 3, 3, 3, 3, 3, 3, 3, 4, 5]
+    assert buckets == {f"add,done,{bound}": count for bound, count in zip(bounds, counts, strict=True)}
 
 
 def test_the_number_of_labels_is_limited() -> None:
@@ -244,19 +260,47 @@ def test_the_number_of_labels_is_limited() -> None:
         metrics.function_ended(f"function_{number}", "done", 0.1)
         metrics.run_started()
         metrics.run_ended("failed", f"kind_{number}", None, {})
-    assert len(metrics.functions) == len(metrics.failures) == MAX_LABELS + 1
-    assert metrics.failures["other"] == 2 * MAX_LABELS
-    assert [as_label(text) for text in ("a_b-1.2", "a b", 'a"} 1', "", "é")] == ["a_b-1.2", *["other"] * 4]
+    functions, failures = counted(metrics, FUNCTIONS), counted(metrics, "assistant_failures_total")
+    assert len(functions) == len(failures) == MAX_LABELS + 1
+    assert functions["other,done"] == failures["other"] == 2 * MAX_LABELS
+
+
+def test_a_port_that_is_taken_is_logged_and_the_application_works_without_metrics(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("ASSISTANT_DATABASE_URL", "sqlite://")
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        monkeypatch.setenv("ASSISTANT_METRICS_PORT", str(taken.getsockname()[1]))
+        app = Application(tmp_path)
+        app.configure({})
+        app.close()
+    assert app.metrics is None
+    assert "The metrics are not served." in caplog.text
+
+
+def test_the_port_can_be_changed_and_is_free_after_the_application_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSISTANT_DATABASE_URL", "sqlite://")
+    app, ports = Application(tmp_path), [free_port(), free_port()]
+    for port in ports:
+        monkeypatch.setenv("ASSISTANT_METRICS_PORT", str(port))
+        app.configure({})
+        assert "assistant_running 0.0" in served_metrics(port)
+    app.close()
+    for port in ports:
+        with pytest.raises(URLError):
+            served_metrics(port)
 
 
 # --- a real process -----------------------------------------------------------------------------------
 
 
 @pytest.mark.exhaustive
-def test_metrics_are_served_beside_those_of_streamlit(
-    server: ModelServer, start: Start, tmp_path: Path
-) -> None:
-    process, page = serve(start, tmp_path, OPENAI_BASE_URL=server.url, ASSISTANT_LOG="json")
+def test_metrics_are_served_on_a_port_of_their_own(server: ModelServer, start: Start, tmp_path: Path) -> None:
+    port = free_port()
+    settings = {"OPENAI_BASE_URL": server.url, "ASSISTANT_LOG": "json", "ASSISTANT_METRICS_PORT": str(port)}
+    process, page = serve(start, tmp_path, **settings)
     session = page.open()
     server.plays(
         calls(call("calculate", expression="6*7")), text(SECRET), error(401, "invalid_api_key", SECRET)
@@ -266,26 +310,20 @@ def test_metrics_are_served_beside_those_of_streamlit(
     values: dict[str, float] = {}
     deadline = time.monotonic() + 10
     while values.get('assistant_runs_total{ending="failed"}') is None and time.monotonic() < deadline:
-        with page.asking("GET", "/_stcore/metrics") as connection:
-            body = connection.getresponse().read().decode()
+        body = served_metrics(port)
         rows = [line.rpartition(" ") for line in body.splitlines() if not line.startswith("#")]
         values = {name: float(value) for name, _, value in rows}
-    assert body.endswith("# EOF\n")
     assert SECRET not in body
-    assert "active_sessions" in values, "Streamlit's own"
-    ours = {name: value for name, value in values.items() if name.startswith("assistant_")}
-    assert ours['assistant_runs_total{ending="completed"}'] == 1
-    assert ours['assistant_runs_total{ending="failed"}'] == 1
-    assert ours['assistant_failures_total{kind="invalid_api_key"}'] == 1
-    assert ours['assistant_tokens_total{direction="input"}'] == 20
-    assert ours["assistant_running"] == 0
-    assert ours["assistant_first_text_seconds_count"] == 1
+    assert values['assistant_runs_total{ending="completed"}'] == 1
+    assert values['assistant_runs_total{ending="failed"}'] == 1
+    assert values['assistant_failures_total{kind="invalid_api_key"}'] == 1
+    assert values['assistant_tokens_total{direction="input"}'] == 20
+    assert values["assistant_running"] == 0
+    assert values["assistant_first_text_seconds_count"] == 1
     labels = 'function="calculate",outcome="done"'
-    assert ours[f"assistant_function_seconds_count{{{labels}}}"] == 1
-    assert ours['assistant_function_seconds_bucket{function="calculate",le="+Inf",outcome="done"}'] == 1
-    assert "# TYPE assistant_function_seconds histogram\n# UNIT assistant_function_seconds seconds\n" in body
-    with page.asking("GET", "/_stcore/metrics?families=assistant_runs") as connection:
-        assert "active_sessions" not in connection.getresponse().read().decode()
+    assert values[f"assistant_function_seconds_count{{{labels}}}"] == 1
+    assert values['assistant_function_seconds_bucket{function="calculate",le="+Inf",outcome="done"}'] == 1
+    assert "# TYPE assistant_function_seconds histogram\n" in body
     assert interrupt(process, tmp_path / "log") == 0
     log = (tmp_path / "log").read_text()
     assert SECRET not in log

@@ -1,6 +1,5 @@
 """A canary in every secret setting, and in typed text, is never visible on the page."""
 
-import gc
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from assistant.backends.connection.override import ConnectionOverride
-from assistant.observability.metrics import Metrics
-from assistant.ui.metrics import collect
 from tests.conftest import need
 from tests.leaks import DATABASE, KEY, SECRETS, TYPED, database_rows, echo, leaks, scripts, server_urls
+from tests.ports import free_port, served_metrics
 from tests.servers.responses import ModelServer, error, text
 from tests.ui.page import Open, ask, recording_of, session_of
 from tests.ui.page import sent as all_sent
@@ -100,11 +98,6 @@ AUTH = {
 ADA = {"is_logged_in": True, "iss": "https://id.example", "sub": "1", "email": "ada@example.org"}
 
 
-def metrics_output() -> str:
-    """Return what the metrics report."""
-    return repr([collect(each) for each in gc.get_objects() if isinstance(each, Metrics)])
-
-
 @pytest.mark.parametrize("login", quick_first(["password", "sign-in", "half a sign-in"]))
 def test_a_login_leaks_neither_its_secrets_nor_the_keys_of_its_users(
     server: ModelServer,
@@ -115,7 +108,9 @@ def test_a_login_leaks_neither_its_secrets_nor_the_keys_of_its_users(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level("DEBUG", "assistant")
+    port = free_port()
     options: dict[str, Any] = {"ASSISTANT_LOG": "json", "ASSISTANT_LIMIT_ALL": "99 messages/day"}
+    options["ASSISTANT_METRICS_PORT"] = str(port)
     if login == "password":
         options["ASSISTANT_PASSWORD"] = LOGIN_PASSWORD
     else:
@@ -143,5 +138,5 @@ def test_a_login_leaks_neither_its_secrets_nor_the_keys_of_its_users(
         assert ("visitor_" in seen[-1]["rows"]) is (login == "password"), "it was counted"
     server.problems.clear()
     output = capfd.readouterr()
-    seen.append({"log": caplog.text, "output": output.out + output.err, "metrics": metrics_output()})
+    seen.append({"log": caplog.text, "output": output.out + output.err, "metrics": served_metrics(port)})
     assert [name for outputs in seen for name in leaks(outputs)] == []

@@ -31,9 +31,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from assistant.ui.streamlit_private import (
-    Expander, GaugeStat, current_session_id, is_connected, rerun_session, serve_stats
-)
+from assistant.ui.streamlit_private import Expander, current_session_id, is_connected, rerun_session
 
 GONE = Path(__file__).with_name("gone")
 runs = st.session_state.setdefault("runs", [])
@@ -43,8 +41,6 @@ call = Expander("call-1", "**add**(…)", "step")
 call.body.text("inside")
 call.update("**add**(1, 2) · 3 ms", "complete")
 Expander("call-2", "**pay**(…)", "step").update("**pay**(9) · needs approval", "waiting")
-serve_stats(["runs"], lambda: {"runs": [GaugeStat("runs", 4711, help="An earlier one.")]})
-serve_stats(["runs"], lambda: {"runs": [GaugeStat("runs", len(runs), help="Runs.")]})
 session_id = current_session_id()
 
 
@@ -284,7 +280,7 @@ def test_a_running_fragment_can_see_that_a_rerun_of_it_waits(fragment_address: s
         read_until("page 1, part 4")  # only then the first run has ended
 
 
-# --- sessions and metrics -----------------------------------------------------------------------------
+# --- sessions -----------------------------------------------------------------------------
 
 
 def test_a_session_can_be_rerun_from_a_thread_until_its_browser_disconnects(
@@ -307,14 +303,6 @@ def test_a_session_can_be_rerun_from_a_thread_until_its_browser_disconnects(
     assert {block.id for block in expanders} == {"call-1", "call-2"}, "the browser knows it by its id"
     labels = [block.expandable.label for block in expanders if block.id == "call-1"]
     assert labels[-2:] == ["**add**(…)", "**add**(1, 2) · 3 ms"]
-
-
-def test_metrics_are_served_beside_those_of_streamlit_and_replace_earlier_ones(address: str) -> None:
-    get(address, "POST", "/_stcore/agent/interact")
-    metrics = get(address, "GET", "/_stcore/metrics")
-    assert "active_sessions" in metrics
-    assert "# HELP runs Runs.\n" in metrics
-    assert "4711" not in metrics
 
 
 def test_an_input_in_the_bottom_container_does_not_make_streamlit_scroll_the_page() -> None:
