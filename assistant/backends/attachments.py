@@ -7,8 +7,9 @@ put back when a request is sent.
 import base64
 import re
 from collections.abc import Callable, Collection
-from typing import Any
 
+from assistant.backends.json_access import JsonObject
+from assistant.backends.plain_text import attachment_text, parts_as_text
 from assistant.backends.stream_errors import status_of
 from assistant.errors import BackendError, RequestRefused
 from assistant.events import Note
@@ -18,8 +19,6 @@ from assistant.parts import Attachment, Part, Text
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
 from assistant.tools.results import replace_surrogates
-
-Item = dict[str, Any]
 
 _DIGEST_PREFIX = "attachment:"
 """The beginning of what stands in the place of a data URL."""
@@ -42,14 +41,14 @@ def accepted_kinds(protocol: ProtocolName, *, demo: bool = False) -> tuple[str, 
 
 def responses_content(
     parts: list[Part], named_only: Collection[str] = (), searchable: Collection[str] = ()
-) -> str | list[Item]:
+) -> str | list[JsonObject]:
     """Return the content of a user's message for the Responses API; a string if it has no attachments.
 
     Attachments with a digest in ``searchable`` are found by file search, so that only their names are sent.
     """
     if not any(isinstance(part, Attachment) for part in parts):
         return parts_as_text(parts)
-    content: list[Item] = []
+    content: list[JsonObject] = []
     for part in parts:
         match part:
             case Attachment() if _is_listed(part, searchable):
@@ -66,9 +65,9 @@ def responses_content(
     return content
 
 
-def chat_content(parts: list[Part], named_only: Collection[str] = ()) -> str | list[Item]:
+def chat_content(parts: list[Part], named_only: Collection[str] = ()) -> str | list[JsonObject]:
     """Return the content of a user's message for Chat Completions; preferably a string."""
-    files: list[Item] = []
+    files: list[JsonObject] = []
     texts: list[Part] = []
     for part in parts:
         match part:
@@ -84,33 +83,6 @@ def chat_content(parts: list[Part], named_only: Collection[str] = ()) -> str | l
     if not files:
         return text
     return [{"type": "text", "text": text}, *files] if text else files
-
-
-def parts_as_text(parts: list[Part], *, with_images: bool = False) -> str:
-    """Return a user's message as text; ``with_images``: its images are sent beside the text."""
-    texts = [
-        attachment_text(part, is_sent=with_images)
-        if isinstance(part, Attachment)
-        else replace_surrogates(part.text)
-        for part in parts
-        if isinstance(part, Text | Attachment)
-    ]
-    return "\n\n".join(text for text in texts if text)
-
-
-def attachment_text(attachment: Attachment, *, is_sent: bool = False) -> str:
-    """Return a text file as a code block with its name, or the name of any other file.
-
-    ``is_sent``: an image is sent beside the text.
-    """
-    if attachment.is_image and is_sent:
-        return f"[Image {attachment.name}]"
-    if not attachment.is_text:
-        kind = "Image" if attachment.is_image else "File"
-        return f"[{kind} {attachment.name}, which cannot be shown to you]"
-    text = attachment.content.decode("utf-8", "replace")
-    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
-    return f"{attachment.name}:\n{fence}\n{text}\n{fence}"
 
 
 def _is_listed(attachment: Attachment, digests: Collection[str]) -> bool:
@@ -139,16 +111,18 @@ def _is_base64(data: str) -> bool:
 # --- stored items -----------------------------------------------------------------------------------
 
 
-def strip_files(items: list[Item]) -> list[Item]:
+def strip_files(items: list[JsonObject]) -> list[JsonObject]:
     """Return the items as they are stored: with digests in place of files, and without generated images."""
     return [_replace_files(_without_images(item), _to_digest) for item in items]
 
 
-def restore_files(items: list[Item], thread: Thread, named_only: Collection[str] = ()) -> list[Item]:
+def restore_files(
+    items: list[JsonObject], thread: Thread, named_only: Collection[str] = ()
+) -> list[JsonObject]:
     """Return stored items as they are sent, with the files of the thread."""
     attachments: dict[str, Attachment] = {}
 
-    def restore(part: Item, field: str) -> Item:
+    def restore(part: JsonObject, field: str) -> JsonObject:
         digest = str(part.get(field)).removeprefix(_DIGEST_PREFIX)
         if digest == part.get(field):
             return part
@@ -167,7 +141,7 @@ def restore_files(items: list[Item], thread: Thread, named_only: Collection[str]
     return [_replace_files(_image_as_text(item), restore) for item in items]
 
 
-def _without_images(item: Item) -> Item:
+def _without_images(item: JsonObject) -> JsonObject:
     """Return the item without the images that a tool of the server has generated."""
     match item.get("type"):
         case "image_generation_call":
@@ -178,7 +152,7 @@ def _without_images(item: Item) -> Item:
     return item
 
 
-def _image_as_text(item: Item) -> Item:
+def _image_as_text(item: JsonObject) -> JsonObject:
     """Return a message in place of a generated image, which is no longer there; any other item as it is."""
     if item.get("type") != "image_generation_call":
         return item
@@ -187,14 +161,14 @@ def _image_as_text(item: Item) -> Item:
     return {"type": "message", "role": "assistant", "content": text}
 
 
-def _to_digest(part: Item, field: str) -> Item:
+def _to_digest(part: JsonObject, field: str) -> JsonObject:
     prefix, _, data = str(part.get(field)).partition(";base64,")
     if not prefix.startswith("data:"):
         return part
     return {**part, field: _DIGEST_PREFIX + Attachment("", "", data).digest}
 
 
-def _replace_files(item: Item, replace: Callable[[Item, str], Item]) -> Item:
+def _replace_files(item: JsonObject, replace: Callable[[JsonObject, str], JsonObject]) -> JsonObject:
     content = item.get("content")
     if not isinstance(content, list) or not any(_is_file(part) for part in content):
         return item

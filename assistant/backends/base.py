@@ -20,10 +20,14 @@ PROTOCOL_LABELS: dict[ProtocolName, str] = {
 """The protocols as the page names them; "auto" while the protocol is not known yet."""
 
 
+ResponseEvents = Generator[Event, None, list[ToolCall]]
+"""The events of one response; returns its calls."""
+
+
 class Backend(Protocol):
     """What the loop needs of a backend."""
 
-    def stream(self, thread: Thread, toolbox: Toolbox) -> Generator[Event, None, list[ToolCall]]:
+    def stream(self, thread: Thread, toolbox: Toolbox) -> ResponseEvents:
         """Request one response to the thread as it stands, yield its events and return its calls.
 
         The backend finds the input that the server lacks in ``thread.messages``. It changes

@@ -5,8 +5,8 @@ Whole turns are left out, the oldest first, and the user is informed. The transc
 
 import json
 import re
-from typing import Any
 
+from assistant.backends.json_access import JsonObject
 from assistant.events import Note
 from assistant.locale import N_
 from assistant.token_estimate import FILE_TOKENS, estimate_tokens
@@ -16,7 +16,7 @@ SHORTENED = Note(N_("The conversation is too long for the model. Only its newest
 _FILE = re.compile(r'"(?:data:[\w/+.-]+;base64,[A-Za-z0-9+/=]*|attachment:[0-9a-f]{24})"')
 
 
-def items_to_leave_out(items: list[dict[str, Any]], left_out: int, max_tokens: int | None = None) -> int:
+def items_to_leave_out(items: list[JsonObject], left_out: int, max_tokens: int | None = None) -> int:
     """Return how many items to leave out from now on, where ``left_out`` of them are left out already.
 
     At most ``max_tokens`` remain, or half of the current size; the last turn always remains. Every turn
@@ -31,7 +31,7 @@ def items_to_leave_out(items: list[dict[str, Any]], left_out: int, max_tokens: i
     return next((turn for turn in turns if count_tokens(items[turn:]) <= target), turns[-1])
 
 
-def count_tokens(items: list[dict[str, Any]]) -> int:
+def count_tokens(items: list[JsonObject]) -> int:
     """Return about how many tokens these items have when they are sent."""
     text = json.dumps(items, ensure_ascii=False)
     files = _FILE.findall(text)

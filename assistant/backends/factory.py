@@ -11,13 +11,12 @@ from assistant.backends.chat_completions.backend import ChatCompletions
 from assistant.backends.client import connect
 from assistant.backends.error_translation import translate_errors, wrong_api_error
 from assistant.backends.responses.backend import Responses
+from assistant.backends.stream_errors import NO_SUCH_ENDPOINT
 from assistant.settings import INSTRUCTIONS, ProtocolName, Settings
 from assistant.tools.hosted import parse_hosted_tools
 
 DETECT_SECONDS = 10.0
 """Maximum duration of the request: it costs the server nothing."""
-
-_NO_SUCH_PATH = (404, 405, 501)
 
 
 def create_backend(
@@ -72,7 +71,7 @@ def speaks_responses(client: OpenAI) -> bool:
         except (openai.AuthenticationError, openai.PermissionDeniedError):
             raise
         except openai.APIStatusError as error:
-            return error.status_code not in _NO_SUCH_PATH
+            return error.status_code not in NO_SUCH_ENDPOINT
     if isinstance(body, str):
         raise wrong_api_error(client)
     # Some servers answer every path with 200, and report the unknown path in the body.

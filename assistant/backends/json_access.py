@@ -1,6 +1,10 @@
 """Read JSON from a server without relying on any of it: a missing or wrong field counts as an empty one."""
 
+import json
 from typing import Any
+
+from assistant.backends.stream_errors import StreamError
+from assistant.events import Usage
 
 JsonObject = dict[str, Any]
 
@@ -27,6 +31,32 @@ def count_at(holder: JsonObject, name: str) -> int:
     """Return the non-negative integer in this field; 0 for anything else."""
     value = holder.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
+
+
+def arguments_of(call: JsonObject) -> str:
+    """Return the arguments of a call as JSON text; some servers send a value instead of its text."""
+    value = call.get("arguments")
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    except RecursionError as error:
+        raise StreamError("", "arguments that are nested too deeply") from error
+    return "" if value is None else join_surrogates(text)
+
+
+def usage_of(usage: JsonObject) -> Usage | None:
+    """Return the tokens of a response, by the names of any protocol; None if they are not reported."""
+    if not usage:
+        return None
+    is_chat = "prompt_tokens" in usage or "completion_tokens" in usage
+    sent, received = ("prompt", "completion") if is_chat else ("input", "output")
+    # In the Assistants API it is called ``prompt_token_details``.
+    details = object_at(usage, f"{sent}_tokens_details") or object_at(usage, f"{sent}_token_details")
+    return Usage(
+        input=count_at(usage, f"{sent}_tokens"),
+        cached=count_at(details, "cached_tokens"),
+        output=count_at(usage, f"{received}_tokens"),
+        reasoning=count_at(object_at(usage, f"{received}_tokens_details"), "reasoning_tokens"),
+    )
 
 
 def join_surrogates(text: str) -> str:

@@ -1,12 +1,11 @@
 """Create the backend on first use, so that the first page does not load the SDK (0.25 s, 20 MB)."""
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import suppress
 
-from assistant.backends.base import RemoteBackend, RemoteThread
+from assistant.backends.base import RemoteBackend, RemoteThread, ResponseEvents
 from assistant.errors import BackendError
-from assistant.events import Event, ToolCall
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
 from assistant.tools.toolbox import Toolbox
@@ -26,42 +25,33 @@ class LazyBackend(RemoteBackend):
 
     @property
     def protocol(self) -> ProtocolName:
-        """The protocol; "auto" while it is not known."""
         return self._backend.protocol if self._backend else self._protocol
 
-    def stream(self, thread: Thread, toolbox: Toolbox) -> Generator[Event, None, list[ToolCall]]:
-        """Request one response; see ``Backend``."""
+    def stream(self, thread: Thread, toolbox: Toolbox) -> ResponseEvents:
         return (yield from self.backend().stream(thread, toolbox))
 
     def cancel(self, thread: Thread) -> None:
-        """Close the connection of the response to this thread; see ``Backend``."""
         if self._backend:
             self._backend.cancel(thread)
 
     def load_thread(self, thread_id: str) -> Thread:
-        """Return the thread with this id from the server; see ``RemoteBackend``."""
         return self.backend().load_thread(thread_id)
 
     def delete_thread(self, thread: Thread) -> None:
-        """Delete the server's copy of the thread; see ``RemoteBackend``."""
         self.backend().delete_thread(thread)
 
     def list_threads(self, limit: int) -> list[RemoteThread]:
-        """Return the newest threads of a server that lists them."""
         return self.backend().list_threads(limit)
 
     def can_resume(self, thread: Thread) -> bool:
-        """Return whether the server continues this thread's answer; false if it is unreachable."""
         with suppress(BackendError):
             return self.backend().can_resume(thread)
         return False
 
     def fetch_file(self, container_id: str, file_id: str) -> bytes:
-        """Return a file that one of the server's own tools created; see ``RemoteBackend``."""
         return self.backend().fetch_file(container_id, file_id)
 
     def close(self) -> None:
-        """Close the connections."""
         if self._backend:
             self._backend.close()
 

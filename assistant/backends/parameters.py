@@ -1,15 +1,13 @@
 """Drop a parameter that the model does not accept, once a refusal names it."""
 
 import re
-from typing import Any
 
 import openai
 
+from assistant.backends.json_access import JsonObject
 from assistant.errors import RequestRefused
 from assistant.events import Note
 from assistant.locale import N_
-
-Body = dict[str, Any]
 
 _OPTIONAL = (
     "reasoning_effort",
@@ -23,7 +21,7 @@ _OPTIONAL = (
 _REFUSED = (400, 422)
 
 
-def without_refused_parameter(body: Body, refusal: RequestRefused) -> tuple[Body, Note] | None:
+def without_refused_parameter(body: JsonObject, refusal: RequestRefused) -> tuple[JsonObject, Note] | None:
     """Return the request's body without the refused parameter, and a note; None if the refusal names none."""
     cause = refusal.__cause__
     if not isinstance(cause, openai.APIStatusError) or cause.status_code not in _REFUSED:

@@ -8,7 +8,9 @@ from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 import httpx2
+from openai import OpenAI
 
+from assistant.backends.base import RemoteBackend
 from assistant.errors import Interrupted
 from assistant.events import Event
 from assistant.locale import N_
@@ -87,6 +89,20 @@ class RequestRegistry:
         """Cancel the thread's request, if there is one."""
         if request := self._requests.pop(thread, None):
             request.cancel()
+
+
+class ServerBackend(RemoteBackend):
+    """The base of the backends that use the SDK: its client, and the requests under way."""
+
+    def __init__(self, client: OpenAI) -> None:
+        self._client = client
+        self._requests = RequestRegistry()
+
+    def cancel(self, thread: Thread) -> None:
+        self._requests.cancel(thread)
+
+    def close(self) -> None:
+        self._client.close()
 
 
 def repeat_once(

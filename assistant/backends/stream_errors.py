@@ -1,4 +1,4 @@
-"""How a stream ends that does not end well, whatever its protocol: its reader raises one of these."""
+"""How a response ends that does not end well, whatever its protocol: its reader raises one of these."""
 
 from assistant.errors import BackendError, Incomplete
 from assistant.locale import N_
@@ -16,19 +16,27 @@ class MissingFinalEvent(Exception):
     """The stream ended without the event that ends a response."""
 
 
+NO_SUCH_ENDPOINT = (404, 405, 501)
+"""HTTP statuses of a server that does not have an endpoint."""
+
+
 def status_of(error: BackendError) -> int:
     """Return the HTTP status of the SDK's exception behind an error; 0 if there is none."""
     status = getattr(error.__cause__, "status_code", 0)
     return status if isinstance(status, int) else 0
 
 
-def token_limit_reached() -> Incomplete:
-    """Return the error for a response that reached the limit of output tokens."""
-    return Incomplete(
-        N_("The answer was cut off: it reached the limit of output tokens."), reason="max_output_tokens"
-    )
-
-
-def content_filtered() -> Incomplete:
-    """Return the error for a response that the server's content filter ended."""
-    return Incomplete(N_("The answer was cut off by the server's content filter."), reason="content_filter")
+def incomplete(reason: str) -> Incomplete:
+    """Return the error for a response that its server ended early; ``reason`` is the server's."""
+    match reason:
+        case "max_output_tokens" | "max_completion_tokens" | "length":
+            text = N_("The answer was cut off: it reached the limit of output tokens.")
+            return Incomplete(text, reason="max_output_tokens")
+        case "content_filter":
+            text = N_("The answer was cut off by the server's content filter.")
+            return Incomplete(text, reason="content_filter")
+        case "max_prompt_tokens":
+            text = N_("The answer was cut off: the conversation reached the run's limit of input tokens.")
+            return Incomplete(text, reason="unknown")
+    text = N_("The server ended the answer early ({reason}).", reason=reason or N_("no reason given"))
+    return Incomplete(text, reason="unknown")

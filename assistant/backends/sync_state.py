@@ -7,12 +7,15 @@ well; so a failed attempt needs no undoing: the next one finds the same input ag
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, Generic, TypeVar
 
-from assistant.events import ToolCall, ToolResult
+from assistant.events import Note, ToolCall, ToolResult
+from assistant.locale import N_
 from assistant.messages import Message
 from assistant.parts import Part
 from assistant.threads import Thread
 
 T = TypeVar("T")
+
+RESTARTED = Note(N_("The server could not continue its copy of this conversation. A new one was created."))
 
 
 class Stored(Generic[T]):

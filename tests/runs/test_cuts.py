@@ -21,7 +21,7 @@ from typing import Any, Literal, get_args
 import pytest
 
 from assistant import Assistant, Thread, tool
-from assistant.backends.responses import backend as responses
+from assistant.backends.responses import exchange
 from assistant.backends.responses.backend import Responses
 from assistant.events import (
     Citation,
@@ -114,7 +114,7 @@ def test_a_thread_survives_a_cut_before_every_event(
     monkeypatch: pytest.MonkeyPatch,
     cuts: Counter[str],
 ) -> None:
-    monkeypatch.setattr(responses, "LOCK_DELAYS", (0.01, 0.05, 0.2, 1.0))
+    monkeypatch.setattr(exchange, "LOCK_DELAYS", (0.01, 0.05, 0.2, 1.0))
     monkeypatch.setattr(worker, "SAVE_SECONDS", 0.0)  # so that nothing depends on the moment
     monkeypatch.setattr(log_module, "BATCH_SECONDS", 0.0)
     ran: Counter[str] = Counter()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from assistant import Assistant, Thread, tool
-from assistant.backends.responses import backend as responses
+from assistant.backends.responses import exchange
 from assistant.backends.responses.backend import Responses
 from assistant.errors import UnknownThread
 from assistant.events import (
@@ -529,7 +529,7 @@ def test_a_long_conversation_is_recreated_in_batches(server: ModelServer, assist
 def test_a_run_stopped_while_it_waits_for_a_locked_conversation_sends_no_more_requests(
     server: ModelServer, assistant: Assistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(responses, "LOCK_DELAYS", (0.2,))
+    monkeypatch.setattr(exchange, "LOCK_DELAYS", (0.2,))
     server.plays(text("One."))
     thread, live = Thread(), RunRegistry()
     ask(assistant, "First", thread)

@@ -9,8 +9,7 @@ from itertools import islice
 from typing import Any, Literal, cast
 from uuid import uuid4
 
-import openai
-from openai import Omit, OpenAI, Stream, omit
+from openai import OpenAI, Stream
 
 from assistant.backends.agents.state import AgentsState
 from assistant.backends.agents.stream import UnsupportedAction, is_active
@@ -19,11 +18,11 @@ from assistant.backends.error_translation import (
     refuse_web_page,
     safe_text,
     translate_errors,
-    wrong_api_error,
 )
 from assistant.backends.json_access import JsonObject, object_at, text_at
+from assistant.backends.pages import all_pages, json_body
 from assistant.backends.requests import Request
-from assistant.backends.stream_errors import StreamError
+from assistant.backends.stream_errors import StreamError, status_of
 from assistant.errors import BackendError, RequestRefused
 from assistant.locale import N_
 
@@ -83,7 +82,8 @@ class AgentsApi:
 
     def session(self, session_id: str) -> JsonObject:
         """Return a session."""
-        return self._json(self._sessions.with_raw_response.retrieve(session_id))
+        response = self._sessions.with_raw_response.retrieve(session_id)
+        return json_body(response.http_response, self._client)
 
     def items(self, session_id: str, order: Literal["asc", "desc"]) -> Iterator[JsonObject]:
         """Yield a session's items, fetched page by page."""
@@ -239,26 +239,10 @@ class AgentsApi:
             yield from cast("Stream[object]", response.parse(to=Stream[object]))
 
     def _pages(self, list_page: Callable[..., Any], size: int = 100) -> Iterator[JsonObject]:
-        after: str | Omit = omit
-        while True:
-            page = self._json(list_page(limit=size, after=after))
-            items = page.get("data")
-            if not isinstance(items, list):
-                raise wrong_api_error(self._client)
-            yield from (item for item in items if isinstance(item, dict))
-            last = page.get("last_id") or (items and object_at({"": items[-1]}, "").get("id"))
-            if not last or not page.get("has_more"):
-                return
-            after = last
+        def fetch(parameters: JsonObject) -> JsonObject:
+            return json_body(list_page(**parameters).http_response, self._client)
 
-    def _json(self, response: Any) -> JsonObject:
-        try:
-            value = response.http_response.json()
-        except ValueError:
-            value = None
-        if not isinstance(value, dict):
-            raise wrong_api_error(self._client)
-        return value
+        return all_pages(fetch, self._client, size)
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
@@ -267,7 +251,7 @@ class AgentsApi:
             with translate_errors(self._client):
                 yield
         except RequestRefused as refusal:
-            if isinstance(refusal.__cause__, openai.NotFoundError):
+            if status_of(refusal) == 404:
                 raise SessionLost(refusal) from refusal
             raise
 

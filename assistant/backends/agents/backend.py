@@ -14,6 +14,7 @@ from openai import OpenAI
 
 from assistant.backends.agents.api import AgentsApi, ResultRefused, SessionLost, SessionSnapshot
 from assistant.backends.agents.items import CONTINUE_TEXT, message_event, result_event
+from assistant.backends.agents.missing_functions import missing_function_notes
 from assistant.backends.agents.state import AgentsState
 from assistant.backends.agents.stream import (
     SessionReader,
@@ -22,15 +23,15 @@ from assistant.backends.agents.stream import (
     required_actions,
     turn_error,
 )
-from assistant.backends.base import RemoteBackend, RemoteThread
+from assistant.backends.base import RemoteThread, ResponseEvents
 from assistant.backends.client import address, host
 from assistant.backends.error_translation import translate_lookup_errors, validate_id
 from assistant.backends.json_access import JsonObject, object_at, text_at
-from assistant.backends.missing_functions import missing_function_note
-from assistant.backends.requests import Request, RequestRegistry, repeat_once
+from assistant.backends.requests import Request, ServerBackend, repeat_once
 from assistant.backends.stream_errors import StreamError
+from assistant.backends.sync_state import RESTARTED
 from assistant.errors import BackendError, Interrupted, RequestRefused
-from assistant.events import Event, Note, RoundEnded, ThreadOpened, ToolCall, ToolResult
+from assistant.events import Event, RoundEnded, ThreadOpened, ToolResult
 from assistant.locale import N_
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
@@ -40,12 +41,8 @@ from assistant.tools.toolbox import Toolbox
 MAX_TITLE_CHARS = 80
 """Maximum length of a session's title: the beginning of the thread's first message."""
 
-RESTARTED = Note(N_("The server could not continue its copy of this conversation. A new one was created."))
 
-Calls = Generator[Event, None, list[ToolCall]]
-
-
-class Agents(RemoteBackend):
+class Agents(ServerBackend):
     """A backend for servers that implement the Agents API.
 
     The model and the functions are those of the agent; functions are looked up in the toolbox by name.
@@ -55,21 +52,11 @@ class Agents(RemoteBackend):
     protocol: ProtocolName = "agents"
 
     def __init__(self, client: OpenAI, *, agent_id: str, instructions: str = "") -> None:
-        self._client = client
+        super().__init__(client)
         self._api = AgentsApi(client, agent_id)
         self._instructions = instructions
-        self._requests = RequestRegistry()
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
-
-    def cancel(self, thread: Thread) -> None:
-        """Close the connection of the turn for this thread, and cancel the turn; see ``Backend``."""
-        self._requests.cancel(thread)
-
-    def stream(self, thread: Thread, toolbox: Toolbox) -> Calls:
-        """Request one round of the session's turn; see ``Backend``."""
+    def stream(self, thread: Thread, toolbox: Toolbox) -> ResponseEvents:
         state, request = self._state(thread), self._requests.open(thread)
         try:
             with request.cancelled_on_close():
@@ -88,7 +75,6 @@ class Agents(RemoteBackend):
         return calls
 
     def load_thread(self, thread_id: str) -> Thread:
-        """Return the thread of the session with this id; see ``RemoteBackend``."""
         validate_id(thread_id)
         with translate_lookup_errors(self._client):
             session = self._api.session(thread_id)
@@ -98,12 +84,10 @@ class Agents(RemoteBackend):
         return thread
 
     def delete_thread(self, thread: Thread) -> None:
-        """Delete the thread's session and cancel its turn; see ``RemoteBackend``."""
         if session_id := self._api.find_session(self._state(thread)):
             self._api.delete_session(session_id)
 
     def can_resume(self, thread: Thread) -> bool:
-        """Return whether a turn continues, or has completed, the answer that this thread lacks."""
         state = self._state(thread)
         with suppress(BackendError, SessionLost):
             if session_id := self._api.find_session(state):
@@ -114,7 +98,6 @@ class Agents(RemoteBackend):
         return False
 
     def list_threads(self, limit: int) -> list[RemoteThread]:
-        """Return the agent's newest sessions."""
         return [
             RemoteThread(
                 text_at(session, "id"), text_at(object_at(session, "metadata"), "title"), _changed(session)
@@ -125,7 +108,7 @@ class Agents(RemoteBackend):
     def _state(self, thread: Thread) -> AgentsState:
         return AgentsState(thread, address(self._client))
 
-    def _round(self, state: AgentsState, toolbox: Toolbox, request: Request) -> Calls:
+    def _round(self, state: AgentsState, toolbox: Toolbox, request: Request) -> ResponseEvents:
         """Request one round; restart a lost session, and examine the session again if it refuses a result."""
         was_restarted = was_refused = False
         attempt = partial(self._attempt, state, toolbox, request)
@@ -143,7 +126,7 @@ class Agents(RemoteBackend):
                     raise refused.error from refused
                 was_refused = True
 
-    def _attempt(self, state: AgentsState, toolbox: Toolbox, request: Request) -> Calls:
+    def _attempt(self, state: AgentsState, toolbox: Toolbox, request: Request) -> ResponseEvents:
         """Send what the session lacks and read the next round, or adopt a round that is already complete."""
         request.check()
         is_waiting, state.uncertain = state.is_waiting_for_results, True
@@ -170,7 +153,7 @@ class Agents(RemoteBackend):
             texts = [CONTINUE_TEXT]
         return (yield from self._send_texts(texts, snapshot.turn_ids, state, toolbox, request))
 
-    def _create_session(self, state: AgentsState, toolbox: Toolbox, request: Request) -> Calls:
+    def _create_session(self, state: AgentsState, toolbox: Toolbox, request: Request) -> ResponseEvents:
         """Create a session that begins with the whole thread, and read its first round."""
         key = state.creation_key = uuid4().hex
         first = next(message.text for message in state.thread.messages if message.role == "user")
@@ -196,7 +179,7 @@ class Agents(RemoteBackend):
         state: AgentsState,
         toolbox: Toolbox,
         request: Request,
-    ) -> Calls:
+    ) -> ResponseEvents:
         """Send messages, which start a turn, and read its first round; ``turn_ids`` are earlier turns."""
         reader = SessionReader(SessionRound(session_id=state.session_id), {*turn_ids, state.turn_id})
         with self._api.listen(state.session_id, request) as events:
@@ -204,7 +187,7 @@ class Agents(RemoteBackend):
             self._api.send(state.session_id, message_event(texts, state.thread))
             return (yield from self._read(events, reader, state, toolbox))
 
-    def _send_results(self, state: AgentsState, toolbox: Toolbox, request: Request) -> Calls:
+    def _send_results(self, state: AgentsState, toolbox: Toolbox, request: Request) -> ResponseEvents:
         """Send the results that the session waits for, and read the next round of its turn."""
         reader = SessionReader(
             SessionRound(state.turn_id, state.session_id, answered_calls=set(state.answered_calls))
@@ -216,7 +199,7 @@ class Agents(RemoteBackend):
                 self._send_result(reader.round, call_id, results.get(call_id) or stopped_result(call_id))
             return (yield from self._read(events, reader, state, toolbox))
 
-    def _join_turn(self, state: AgentsState, toolbox: Toolbox, request: Request) -> Calls:
+    def _join_turn(self, state: AgentsState, toolbox: Toolbox, request: Request) -> ResponseEvents:
         """Read the round of a turn that is already running."""
         session_id = state.session_id
         with self._api.listen(session_id, request) as events:
@@ -237,7 +220,7 @@ class Agents(RemoteBackend):
 
     def _adopt(
         self, snapshot: SessionSnapshot, turn: JsonObject, state: AgentsState, toolbox: Toolbox
-    ) -> Calls:
+    ) -> ResponseEvents:
         """Yield the answer of a turn that was completed while there was no listener."""
         reader = _joined_reader(snapshot, turn, state)
         yield from reader.catch_up(snapshot.items)
@@ -265,7 +248,7 @@ class Agents(RemoteBackend):
 
     def _read(
         self, events: Iterator[object], reader: SessionReader, state: AgentsState, toolbox: Toolbox
-    ) -> Calls:
+    ) -> ResponseEvents:
         """Translate the events up to the end of the round."""
         try:
             for event in events if not reader.has_ended else ():
@@ -286,14 +269,12 @@ class Agents(RemoteBackend):
             raise Interrupted(text, code="interrupted", retry=True)
         return (yield from self._end_round(reader.round, state, toolbox))
 
-    def _end_round(self, ended: SessionRound, state: AgentsState, toolbox: Toolbox) -> Calls:
+    def _end_round(self, ended: SessionRound, state: AgentsState, toolbox: Toolbox) -> ResponseEvents:
         """Yield the last events of a round that ended well, and record it."""
         names = dict.fromkeys([*(call.name for call in ended.calls), *ended.declared_functions])
-        missing = [name for name in names if name not in toolbox and name not in state.missing_functions]
-        yield from map(missing_function_note, missing)
+        yield from missing_function_notes(names, toolbox, state.missing_functions)
         yield from ended.calls
         yield RoundEnded(ended.model, ended.usage)
-        state.missing_functions += missing
         state.record_round(ended)
         return ended.calls
 

@@ -3,10 +3,8 @@
 import json
 from collections.abc import Iterable
 
-from assistant.backends import attachments
-from assistant.backends.attachments import attachment_text
-from assistant.backends.hosted_summary import summarize_call
-from assistant.backends.json_access import JsonObject, text_at
+from assistant.backends.json_access import JsonObject, arguments_of, text_at
+from assistant.backends.plain_text import attachment_text, parts_as_text, summarize_call
 from assistant.backends.responses.items import content_text, parse_messages
 from assistant.events import HostedCall, ToolResult
 from assistant.messages import Message
@@ -61,7 +59,7 @@ def call_text(call: Call) -> str:
 
 def question_text(message: Message) -> str:
     """Return the text of a user's message as the session has it, by which it is recognised there."""
-    return attachments.parts_as_text(message.parts, with_images=True)
+    return parts_as_text(message.parts, with_images=True)
 
 
 def message_event(texts: Iterable[str], thread: Thread) -> JsonObject:
@@ -105,10 +103,7 @@ def _responses_item(item: JsonObject) -> JsonObject:
     """Return a session's item as the same item of the Responses API."""
     match item.get("type"):
         case "function_call":
-            arguments = item.get("arguments")
-            if not isinstance(arguments, str):
-                arguments = json.dumps(arguments or {}, ensure_ascii=False)
-            return {**item, "arguments": arguments}
+            return {**item, "arguments": arguments_of(item) or "{}"}
         case "function_call_output" if item.get("error"):
             return {**item, "output": error_output(text_at(item, "error"))}
     return item

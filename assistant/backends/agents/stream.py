@@ -4,13 +4,19 @@ Only what belongs to our own turn counts: a session also reports its subagents a
 things twice. Only ``StreamError``, ``UnsupportedAction`` and ``Incomplete`` are ever raised.
 """
 
-import json
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 
-from assistant.backends.json_access import JsonObject, SurrogateBuffer, object_at, objects_at, text_at
-from assistant.backends.responses.stream import usage_of
-from assistant.backends.stream_errors import StreamError, token_limit_reached
+from assistant.backends.json_access import (
+    JsonObject,
+    SurrogateBuffer,
+    arguments_of,
+    object_at,
+    objects_at,
+    text_at,
+    usage_of,
+)
+from assistant.backends.stream_errors import StreamError, incomplete
 from assistant.errors import Incomplete
 from assistant.events import Event, ReasoningDelta, TextBreak, TextDelta, ToolCall, ToolCallDelta, Usage
 from assistant.locale import N_
@@ -172,7 +178,7 @@ class SessionReader:
         if item.get("type") == "function_call" and call_id and call_id not in self._drafts:
             self._drafts.add(call_id)
             self._add_known(item)
-            yield ToolCallDelta(call_id, text_at(item, "name"), _arguments(item))
+            yield ToolCallDelta(call_id, text_at(item, "name"), arguments_of(item))
 
     def _item_done(self, item: JsonObject) -> Generator[Event, None, None]:
         self._add_known(item)
@@ -204,7 +210,7 @@ class SessionReader:
                 raise UnsupportedAction(kind)
             call_id = text_at(action, "call_id")
             if call_id and call_id not in self.round.answered_calls:
-                calls.setdefault(call_id, ToolCall(call_id, text_at(action, "name"), _arguments(action)))
+                calls.setdefault(call_id, ToolCall(call_id, text_at(action, "name"), arguments_of(action)))
         self.round.calls = list(calls.values())
         self.has_ended = bool(calls)
 
@@ -218,7 +224,7 @@ def turn_error(turn: JsonObject) -> StreamError | Incomplete:
     """Return the error of a failed turn."""
     error = object_at(turn, "error")
     if text_at(error, "code") == "max_output_tokens":
-        return token_limit_reached()
+        return incomplete("max_output_tokens")
     return StreamError(text_at(error, "code") or "server_error", text_at(error, "message"))
 
 
@@ -230,17 +236,6 @@ def required_actions(session: JsonObject) -> list[JsonObject]:
 def _function_names(agent: JsonObject) -> list[str]:
     names = (text_at(tool, "name") for tool in objects_at(agent, "tools") if tool.get("type") == "function")
     return [name for name in names if name]
-
-
-def _arguments(call: JsonObject) -> str:
-    """Return a call's arguments as JSON text; they arrive as an object or as text."""
-    value = call.get("arguments")
-    if isinstance(value, str):
-        return replace_surrogates(value)
-    try:
-        return "" if value is None else replace_surrogates(json.dumps(value, ensure_ascii=False))
-    except RecursionError as error:
-        raise StreamError("", "arguments that are nested too deeply") from error
 
 
 def _block(event: JsonObject) -> object:

@@ -22,8 +22,9 @@ from assistant.backends.error_translation import (
     wrong_api_error,
 )
 from assistant.backends.json_access import JsonObject, text_at
+from assistant.backends.pages import all_pages, json_object, listed_objects
 from assistant.backends.requests import Request
-from assistant.backends.stream_errors import status_of
+from assistant.backends.stream_errors import NO_SUCH_ENDPOINT, status_of
 from assistant.errors import BackendError, Interrupted, RequestRefused
 from assistant.locale import N_
 from assistant.transports.sse import events
@@ -34,8 +35,8 @@ CANCEL_SECONDS = 3.0
 MAX_NEW_THREAD_ITEMS = 32
 """Maximum number of messages that a thread can be created with."""
 
-ENDPOINT_MISSING = (404, 405, 410, 501)
-"""HTTP statuses of a server without the Assistants API."""
+ENDPOINT_MISSING = (*NO_SUCH_ENDPOINT, 410)
+"""HTTP statuses of a server without the Assistants API, which OpenAI has ended."""
 
 _HEADERS = {"OpenAI-Beta": "assistants=v2"}
 _UNKNOWN_ASSISTANT = re.compile("no assistant|assistant .*(not found|not exist)", re.IGNORECASE | re.DOTALL)
@@ -85,14 +86,11 @@ class AssistantsApi:
         self, thread_id: str, order: Literal["asc", "desc"], page_size: int = 100
     ) -> Iterator[JsonObject]:
         """Yield the messages of a thread, fetched page by page."""
-        params: JsonObject = {"order": order, "limit": page_size}
-        while True:
-            page = self._json("get", _path(thread_id, "messages"), params=params)
-            items = self._listed(page)
-            yield from items
-            if not items or not page.get("has_more"):
-                return
-            params = params | {"after": page.get("last_id") or items[-1].get("id")}
+
+        def fetch(parameters: JsonObject) -> JsonObject:
+            return self._json("get", _path(thread_id, "messages"), params={"order": order, **parameters})
+
+        return all_pages(fetch, self._client, page_size)
 
     def messages_after(self, thread_id: str, item_id: str) -> list[JsonObject]:
         """Return the messages of a thread after this one, oldest first."""
@@ -115,7 +113,7 @@ class AssistantsApi:
     def last_run(self, thread_id: str) -> JsonObject:
         """Return the newest run of a thread; an empty object if there is none."""
         page = self._json("get", _path(thread_id, "runs"), params={"limit": 1, "order": "desc"})
-        return next(iter(self._listed(page)), {})
+        return next(iter(listed_objects(page, self._client)), {})
 
     def wait_for_run(
         self,
@@ -217,15 +215,7 @@ class AssistantsApi:
                 value = self._client.get(path, cast_to=object, options=request_options)
             else:
                 value = self._client.post(path, cast_to=object, body=body, options=request_options)
-        if not isinstance(value, dict):
-            raise wrong_api_error(self._client)
-        return value
-
-    def _listed(self, page: JsonObject) -> list[JsonObject]:
-        items = page.get("data")
-        if not isinstance(items, list):
-            raise wrong_api_error(self._client)
-        return [item for item in items if isinstance(item, dict)]
+        return json_object(value, self._client)
 
     def _no_assistants_api(self) -> RequestRefused:
         if self._client.base_url.host == "api.openai.com":

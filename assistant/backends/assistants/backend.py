@@ -7,7 +7,6 @@ cancelled.
 """
 
 import re
-from collections.abc import Generator
 from contextlib import closing, suppress
 from functools import partial
 
@@ -17,14 +16,14 @@ from assistant.backends.assistants.api import ENDPOINT_MISSING, AssistantsApi
 from assistant.backends.assistants.items import answers_of, message_items
 from assistant.backends.assistants.state import AssistantsState
 from assistant.backends.assistants.stream import RunEnded, RunProgress, calls_of, read_run
-from assistant.backends.base import RemoteBackend
+from assistant.backends.base import ResponseEvents
 from assistant.backends.client import address, host
 from assistant.backends.error_translation import require_final_event, validate_id
 from assistant.backends.json_access import JsonObject, text_at
-from assistant.backends.requests import Request, RequestRegistry, repeat_once
+from assistant.backends.requests import Request, ServerBackend, repeat_once
 from assistant.backends.stream_errors import status_of
 from assistant.errors import BackendError, RequestRefused, UnknownThread
-from assistant.events import Event, Note, ThreadOpened, ToolCall
+from assistant.events import Note, ThreadOpened
 from assistant.locale import N_
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
@@ -51,7 +50,7 @@ _UNEXPECTED_STATE = re.compile(
 )
 
 
-class Assistants(RemoteBackend):
+class Assistants(ServerBackend):
     """A backend for servers that implement the Assistants API; ``assistant_id`` names an assistant there.
 
     ``instructions`` replace the assistant's own unless they are empty.
@@ -60,21 +59,11 @@ class Assistants(RemoteBackend):
     protocol: ProtocolName = "assistants"
 
     def __init__(self, client: OpenAI, *, assistant_id: str, instructions: str = "") -> None:
-        self._client = client
+        super().__init__(client)
         self._api = AssistantsApi(client, assistant_id)
         self._instructions = instructions
-        self._requests = RequestRegistry()
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
-
-    def cancel(self, thread: Thread) -> None:
-        """Close the connection of the run for this thread; its reader then cancels the run at the server."""
-        self._requests.cancel(thread)
-
-    def stream(self, thread: Thread, toolbox: Toolbox) -> Generator[Event, None, list[ToolCall]]:
-        """Request one round of a run that answers the thread; see ``Backend``."""
+    def stream(self, thread: Thread, toolbox: Toolbox) -> ResponseEvents:
         state, request = self._state(thread), self._requests.open(thread)
         if not state.server_thread:
             thread_id = self._create_thread(state)
@@ -102,7 +91,6 @@ class Assistants(RemoteBackend):
                     raise self._api.explained(refusal) from refusal.__cause__
 
     def load_thread(self, thread_id: str) -> Thread:
-        """Return the server's thread with this id, without calls; see ``RemoteBackend``."""
         validate_id(thread_id)
         thread = Thread(thread_id)
         try:
@@ -120,7 +108,6 @@ class Assistants(RemoteBackend):
         return thread
 
     def delete_thread(self, thread: Thread) -> None:
-        """Delete the server's thread and cancel its run; see ``RemoteBackend``."""
         if not (thread_id := self._state(thread).server_thread):
             return
         try:
@@ -133,7 +120,6 @@ class Assistants(RemoteBackend):
                 raise
 
     def can_resume(self, thread: Thread) -> bool:
-        """Return whether a run continues, or has completed, the answer that this thread lacks."""
         state = self._state(thread)
         if not state.server_thread:
             return False
@@ -154,9 +140,7 @@ class Assistants(RemoteBackend):
             state.newest_item = self._api.newest_message(thread_id)
         return thread_id
 
-    def _round(
-        self, state: AssistantsState, toolbox: Toolbox, request: Request
-    ) -> Generator[Event, None, list[ToolCall]]:
+    def _round(self, state: AssistantsState, toolbox: Toolbox, request: Request) -> ResponseEvents:
         """Request the next round of a run, or adopt what the server did after an uncertain request."""
         progress = RunProgress(state.missing_functions)
         run_id, call_ids = state.waiting_run, state.pending_calls

@@ -6,9 +6,8 @@ assistant.
 
 from collections.abc import Iterable
 
-from assistant.backends.attachments import attachment_text
-from assistant.backends.hosted_summary import summarize_call
 from assistant.backends.json_access import JsonObject
+from assistant.backends.plain_text import attachment_text, summarize_call
 from assistant.events import HostedCall, RunCompleted
 from assistant.messages import Message
 from assistant.parts import UNSENDABLE, Attachment, Call, Part, Refusal, Text

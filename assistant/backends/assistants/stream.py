@@ -4,27 +4,20 @@ No field is required (the names of the events: ``openai.types.beta.AssistantStre
 ``StreamError``, ``Incomplete``, ``RunEnded`` and ``MissingFinalEvent`` are ever raised.
 """
 
-import json
 from collections.abc import Container, Generator, Iterable
 from dataclasses import dataclass, field
 
+from assistant.backends.agents.missing_functions import missing_function_notes
 from assistant.backends.json_access import (
     JsonObject,
     SurrogateBuffer,
-    count_at,
-    join_surrogates,
+    arguments_of,
     object_at,
     objects_at,
     text_at,
+    usage_of,
 )
-from assistant.backends.missing_functions import missing_function_note
-from assistant.backends.stream_errors import (
-    MissingFinalEvent,
-    StreamError,
-    content_filtered,
-    token_limit_reached,
-)
-from assistant.errors import Incomplete
+from assistant.backends.stream_errors import MissingFinalEvent, StreamError, incomplete
 from assistant.events import (
     Event,
     RefusalDelta,
@@ -33,9 +26,7 @@ from assistant.events import (
     TextDelta,
     ToolCall,
     ToolCallDelta,
-    Usage,
 )
-from assistant.locale import N_
 
 
 class RunEnded(Exception):
@@ -118,7 +109,9 @@ class _RunReader:
             case "run.completed":
                 yield from self._end(data)
             case "run.incomplete":
-                raise self._incomplete(text_at(object_at(data, "incomplete_details"), "reason"))
+                self._progress.has_ended = True
+                reason = text_at(object_at(data, "incomplete_details"), "reason")
+                raise incomplete("content_filter" if self._is_filtered else reason)
             case "run.failed":
                 self._progress.has_ended = True
                 raise _stream_error(object_at(data, "last_error"))
@@ -162,13 +155,9 @@ class _RunReader:
         if place in self._drafts and (call_id or text):
             yield ToolCallDelta(*self._drafts[place], text)
 
-    def _note_missing(self, tools: list[JsonObject]) -> Generator[Event, None, None]:
-        """Yield a note for each function that these tools name and that is not defined here, once."""
-        for tool in tools:
-            name = text_at(object_at(tool, "function"), "name")
-            if name and name not in self._toolbox and name not in self._progress.missing_functions:
-                yield missing_function_note(name)
-                self._progress.missing_functions.append(name)
+    def _note_missing(self, tools: list[JsonObject]) -> Iterable[Event]:
+        names = [text_at(object_at(tool, "function"), "name") for tool in tools]
+        return missing_function_notes(names, self._toolbox, self._progress.missing_functions)
 
     def _calls(self, run: JsonObject) -> Generator[Event, None, None]:
         self._progress.run_id = text_at(run, "id") or self._progress.run_id
@@ -182,19 +171,8 @@ class _RunReader:
 
     def _end(self, run: JsonObject) -> Generator[Event, None, None]:
         self._progress.run_id = text_at(run, "id") or self._progress.run_id
-        yield RoundEnded(text_at(run, "model"), _usage(object_at(run, "usage")))
+        yield RoundEnded(text_at(run, "model"), usage_of(object_at(run, "usage")))
         self._progress.has_ended = True
-
-    def _incomplete(self, reason: str) -> Incomplete:
-        self._progress.has_ended = True
-        if self._is_filtered or reason == "content_filter":
-            return content_filtered()
-        if reason == "max_completion_tokens":
-            return token_limit_reached()
-        text = N_("The server ended the answer early ({reason}).", reason=reason or N_("no reason given"))
-        if reason == "max_prompt_tokens":
-            text = N_("The answer was cut off: the conversation reached the run's limit of input tokens.")
-        return Incomplete(text, reason="unknown")
 
 
 def calls_of(run: JsonObject) -> list[ToolCall]:
@@ -202,13 +180,8 @@ def calls_of(run: JsonObject) -> list[ToolCall]:
     calls: dict[str, ToolCall] = {}
     for item in _required_calls(run):
         function, call_id = object_at(item, "function"), text_at(item, "id")
-        arguments = function.get("arguments")
-        if not isinstance(arguments, str):
-            arguments = "" if arguments is None else json.dumps(arguments, ensure_ascii=False)
         if call_id:  # a call without an id cannot be answered
-            calls.setdefault(
-                call_id, ToolCall(call_id, text_at(function, "name"), join_surrogates(arguments))
-            )
+            calls.setdefault(call_id, ToolCall(call_id, text_at(function, "name"), arguments_of(function)))
     return list(calls.values())
 
 
@@ -219,14 +192,3 @@ def _required_calls(run: JsonObject) -> list[JsonObject]:
 
 def _stream_error(error: JsonObject) -> StreamError:
     return StreamError(text_at(error, "code"), text_at(error, "message"))
-
-
-def _usage(usage: JsonObject) -> Usage | None:
-    if not usage:
-        return None
-    return Usage(
-        input=count_at(usage, "prompt_tokens"),
-        cached=count_at(object_at(usage, "prompt_token_details"), "cached_tokens"),
-        output=count_at(usage, "completion_tokens"),
-        reasoning=count_at(object_at(usage, "completion_tokens_details"), "reasoning_tokens"),
-    )

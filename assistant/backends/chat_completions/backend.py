@@ -8,7 +8,7 @@ from typing import Any
 
 from openai import OpenAI
 
-from assistant.backends.base import RemoteBackend
+from assistant.backends.base import ResponseEvents
 from assistant.backends.chat_completions.items import chat_tools
 from assistant.backends.chat_completions.state import ChatState
 from assistant.backends.chat_completions.stream import DONE, parse_chunks, read_completion
@@ -17,15 +17,15 @@ from assistant.backends.context import SHORTENED, count_tokens
 from assistant.backends.error_translation import refuse_web_page, require_final_event, translate_errors
 from assistant.backends.json_access import JsonObject
 from assistant.backends.parameters import without_refused_parameter
-from assistant.backends.requests import Request, RequestRegistry, repeat_once
+from assistant.backends.requests import Request, ServerBackend, repeat_once
 from assistant.errors import RequestRefused, ServerFailed
-from assistant.events import Event, ThreadOpened, ToolCall
+from assistant.events import ThreadOpened
 from assistant.settings import ProtocolName
 from assistant.threads import Thread, unguessable_id
 from assistant.tools.toolbox import Toolbox
 
 
-class ChatCompletions(RemoteBackend):
+class ChatCompletions(ServerBackend):
     """A backend for servers that implement Chat Completions.
 
     ``context`` is the model's context size in tokens, for servers that truncate silently; with 0, the history
@@ -38,23 +38,13 @@ class ChatCompletions(RemoteBackend):
     def __init__(
         self, client: OpenAI, *, model: str, instructions: str = "", context: int = 0, effort: str = ""
     ) -> None:
-        self._client = client
+        super().__init__(client)
         self._model = model
         self._instructions = instructions
         self._context = context
         self._effort = effort
-        self._requests = RequestRegistry()
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
-
-    def cancel(self, thread: Thread) -> None:
-        """Close the connection of the completion for this thread; see ``Backend``."""
-        self._requests.cancel(thread)
-
-    def stream(self, thread: Thread, toolbox: Toolbox) -> Generator[Event, None, list[ToolCall]]:
-        """Request one completion of the thread; see ``Backend``."""
+    def stream(self, thread: Thread, toolbox: Toolbox) -> ResponseEvents:
         if not thread.id:
             yield ThreadOpened(unguessable_id())
         request = self._requests.open(thread)
@@ -99,7 +89,7 @@ class ChatCompletions(RemoteBackend):
 
     def _complete(
         self, parameters: JsonObject, messages: list[JsonObject], request: Request
-    ) -> Generator[Event, None, list[ToolCall]]:
+    ) -> ResponseEvents:
         if self._instructions:
             messages = [{"role": "system", "content": self._instructions}, *messages]
         body = parameters | {"messages": messages}

@@ -5,8 +5,8 @@ from itertools import groupby
 from typing import TypeGuard
 
 from assistant.backends.attachments import chat_content
-from assistant.backends.hosted_summary import summarize_call
 from assistant.backends.json_access import JsonObject
+from assistant.backends.plain_text import summarize_call
 from assistant.events import HostedCall
 from assistant.messages import Message
 from assistant.parts import Call, Part, Refusal, Text

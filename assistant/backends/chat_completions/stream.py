@@ -12,18 +12,13 @@ from dataclasses import dataclass, field
 from assistant.backends.json_access import (
     JsonObject,
     SurrogateBuffer,
-    count_at,
-    join_surrogates,
+    arguments_of,
     object_at,
     objects_at,
     text_at,
+    usage_of,
 )
-from assistant.backends.stream_errors import (
-    MissingFinalEvent,
-    StreamError,
-    content_filtered,
-    token_limit_reached,
-)
+from assistant.backends.stream_errors import MissingFinalEvent, StreamError, incomplete
 from assistant.events import (
     Event,
     ReasoningDelta,
@@ -100,8 +95,7 @@ class _CompletionReader:
         if chunk.get("error"):
             raise _stream_error(chunk["error"])
         self.model = text_at(chunk, "model") or self.model
-        if isinstance(usage := chunk.get("usage"), dict):
-            self.usage = _usage(usage)
+        self.usage = usage_of(object_at(chunk, "usage")) or self.usage
         choices = chunk.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices else None
         if not isinstance(choice, dict):
@@ -124,10 +118,8 @@ class _CompletionReader:
         match self.finish_reason:
             case "":
                 raise MissingFinalEvent
-            case "length":
-                raise token_limit_reached()
-            case "content_filter":
-                raise content_filtered()
+            case "length" | "content_filter":
+                raise incomplete(self.finish_reason)
             case "error":
                 raise StreamError("", "It gave no reason.")
         calls = [ToolCall(draft.call_id, draft.name, draft.arguments) for draft in self.drafts if draft.name]
@@ -141,10 +133,7 @@ class _CompletionReader:
         name, server_id = text_at(function, "name"), text_at(piece, "id")
         draft = self._draft(piece.get("index"), server_id, name)
         draft.server_id, draft.name = draft.server_id or server_id, draft.name or name
-        arguments = function.get("arguments")
-        if arguments is not None and not isinstance(arguments, str):
-            arguments = json.dumps(arguments, ensure_ascii=False)
-        text = join_surrogates(arguments or "")
+        text = arguments_of(function)
         if text and text == draft.arguments:
             return  # a repetition of the complete arguments
         draft.arguments += text
@@ -223,15 +212,6 @@ def _stream_error(error: object) -> StreamError:
     if not isinstance(error, dict):
         return StreamError("", str(error))
     return StreamError(text_at(error, "code") or text_at(error, "type"), text_at(error, "message"))
-
-
-def _usage(usage: JsonObject) -> Usage:
-    return Usage(
-        input=count_at(usage, "prompt_tokens"),
-        cached=count_at(object_at(usage, "prompt_tokens_details"), "cached_tokens"),
-        output=count_at(usage, "completion_tokens"),
-        reasoning=count_at(object_at(usage, "completion_tokens_details"), "reasoning_tokens"),
-    )
 
 
 def _text(content: object) -> str:

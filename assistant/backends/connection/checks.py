@@ -24,13 +24,12 @@ from assistant.backends.connection.probes import (
     probe_responses,
 )
 from assistant.backends.connection.results import (
-    NOT_FOUND_STATUSES,
     CheckResult,
     error_result,
     missing_list_results,
     model_result,
 )
-from assistant.backends.stream_errors import status_of
+from assistant.backends.stream_errors import NO_SUCH_ENDPOINT, status_of
 from assistant.errors import BackendError
 from assistant.locale import N_
 
@@ -92,7 +91,7 @@ def _first_reply(
             return "responses", call_with_deadline(seconds, client, partial(probe_responses, **options))
         except BackendError as error:
             has_no_model = error.code == "model_not_found"
-            if protocol == "responses" or has_no_model or status_of(error) not in NOT_FOUND_STATUSES:
+            if protocol == "responses" or has_no_model or status_of(error) not in NO_SUCH_ENDPOINT:
                 raise
     return "chat", call_with_deadline(seconds, client, partial(probe_chat_completions, **options))
 
@@ -120,7 +119,7 @@ def _check_conversations(client: OpenAI, seconds: float) -> CheckResult:
     try:
         call_with_deadline(seconds, client, probe_conversations)
     except BackendError as error:
-        if status_of(error) not in NOT_FOUND_STATUSES:
+        if status_of(error) not in NO_SUCH_ENDPOINT:
             return error_result("Conversations", error, _display_name(client))
         text = N_("The server does not store conversations; every request sends the whole history.")
         return CheckResult("Conversations", None, text)

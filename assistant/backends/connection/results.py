@@ -4,12 +4,9 @@ from dataclasses import dataclass
 
 from assistant.backends.connection.models import ListedModel
 from assistant.backends.connection.override import form_text
-from assistant.backends.stream_errors import status_of
+from assistant.backends.stream_errors import NO_SUCH_ENDPOINT, status_of
 from assistant.errors import BackendError
 from assistant.locale import N_
-
-NOT_FOUND_STATUSES = (404, 405, 501)
-"""HTTP statuses of a server that does not have an endpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,7 @@ def missing_list_results(error: BackendError, host: str, seconds: float) -> list
     if status == 0 or status >= 500:
         return [CheckResult("Server", False, form_text(error))]
     reached = CheckResult("Server", True, N_("{host} responds.", host=host))
-    if status in NOT_FOUND_STATUSES:
+    if status in NO_SUCH_ENDPOINT:
         return [reached, CheckResult("Model", None, N_("The server does not list its models."))]
     return [reached, error_result("Key" if status == 403 else "Model", error, host)]
 

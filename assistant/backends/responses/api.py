@@ -9,13 +9,15 @@ from functools import partial
 from typing import Any, Literal, cast
 
 import openai
-from openai import Omit, OpenAI, Stream, omit
+from openai import OpenAI, Stream, omit
 
 from assistant.backends.error_translation import refuse_web_page, translate_errors, wrong_api_error
+from assistant.backends.json_access import JsonObject
+from assistant.backends.pages import all_pages, json_body
 from assistant.backends.requests import Request
-from assistant.backends.responses.items import Item
 from assistant.backends.responses.state import ResponsesState
 from assistant.backends.responses.stream import is_final
+from assistant.backends.stream_errors import status_of
 from assistant.errors import BackendError, Interrupted, RequestRefused
 
 RESUME_DELAYS = (0.2, 1.0, 2.0, 4.0, 8.0)
@@ -35,7 +37,7 @@ class ResponsesApi:
         self._client = client
         self._include = cast("Any", include) or omit
 
-    def create_conversation(self, items: list[Item]) -> str:
+    def create_conversation(self, items: list[JsonObject]) -> str:
         """Create a conversation with these items, and return its id."""
         with translate_errors(self._client):
             conversation: Any = self._client.conversations.create(
@@ -49,10 +51,10 @@ class ResponsesApi:
                 self._client.conversations.items.create(conversation_id, items=batch)
         return conversation_id
 
-    def items(self, conversation_id: str, order: Literal["asc", "desc"]) -> Iterator[Item]:
+    def items(self, conversation_id: str, order: Literal["asc", "desc"]) -> Iterator[JsonObject]:
         """Yield the items of a conversation; the SDK's exceptions are not translated."""
         request = self._client.conversations.items.with_raw_response.list
-        return self._pages(partial(request, conversation_id, order=order, include=self._include))
+        return self._items(partial(request, conversation_id, order=order, include=self._include))
 
     def has_conversation(self, conversation_id: str) -> bool:
         """Return whether the server has this conversation."""
@@ -60,7 +62,7 @@ class ResponsesApi:
             with translate_errors(self._client):
                 next(self.items(conversation_id, "desc"), None)
         except RequestRefused as refusal:
-            return not isinstance(refusal.__cause__, openai.NotFoundError)
+            return status_of(refusal) != 404
         return True
 
     def delete_conversation(self, conversation_id: str) -> None:
@@ -78,7 +80,9 @@ class ResponsesApi:
             except openai.NotFoundError:
                 return
 
-    def events(self, body: Item, state: ResponsesState, request: Request) -> Generator[object, None, None]:
+    def events(
+        self, body: JsonObject, state: ResponsesState, request: Request
+    ) -> Generator[object, None, None]:
         """Yield the events of a new response, or of the one that is running, as plain dictionaries.
 
         They can be sent back as they came, may have any shape, and cost a fraction of the SDK's objects.
@@ -112,7 +116,7 @@ class ResponsesApi:
             if is_running and request.cancelled and state.running:
                 self.cancel_response(state.running)
 
-    def _connect(self, body: Item, state: ResponsesState, position: object) -> Any:
+    def _connect(self, body: JsonObject, state: ResponsesState, position: object) -> Any:
         """Return the context manager of a stream: a new one, or the running one from after ``position``."""
         api: Any = self._client.responses.with_streaming_response
         if state.running:
@@ -121,7 +125,7 @@ class ResponsesApi:
         # threads.
         return api.create(stream=True, extra_body=body)
 
-    def _note_running(self, event: Item, state: ResponsesState) -> None:
+    def _note_running(self, event: JsonObject, state: ResponsesState) -> None:
         """Record the id of a background response, here and at the server, for the next process."""
         response = event.get("response")
         if state.running or not isinstance(response, dict) or not isinstance(response.get("id"), str):
@@ -148,25 +152,15 @@ class ResponsesApi:
         running: str | None = (conversation.metadata or {}).get(RUNNING_KEY)
         return running
 
-    def response_input(self, response_id: str) -> Iterator[Item]:
+    def response_input(self, response_id: str) -> Iterator[JsonObject]:
         """Yield the items that a response was requested with."""
         request = self._client.responses.input_items.with_raw_response.list
-        return self._pages(partial(request, response_id, order="asc"))
+        return self._items(partial(request, response_id, order="asc"))
 
-    def _pages(self, request: Callable[..., Any]) -> Iterator[Item]:
-        after: str | Omit = omit
-        while True:
-            response = request(limit=100, after=after)
-            try:
-                page: Any = response.http_response.json()
-            except ValueError:
-                page = None
-            items = page.get("data") if isinstance(page, dict) else None
-            if not isinstance(items, list):
-                raise wrong_api_error(self._client)
-            for item in items:
-                # Some fields may not be sent back as null.
-                yield {name: value for name, value in item.items() if value is not None}
-            if not items or not page.get("has_more"):
-                return
-            after = page.get("last_id") or items[-1]["id"]
+    def _items(self, request: Callable[..., Any]) -> Iterator[JsonObject]:
+        def fetch(parameters: JsonObject) -> JsonObject:
+            return json_body(request(**parameters).http_response, self._client)
+
+        for item in all_pages(fetch, self._client):
+            # Some fields may not be sent back as null.
+            yield {name: value for name, value in item.items() if value is not None}

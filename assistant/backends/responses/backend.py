@@ -5,72 +5,43 @@ with the transcript, and the transcript wins (what servers keep of a cut respons
 github.com/openai/openai-python/issues/3561 and openai-node/issues/2571).
 """
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
-import openai
 from openai import OpenAI
 
-from assistant.backends.attachments import strip_files
-from assistant.backends.base import RemoteBackend
+from assistant.backends.base import ResponseEvents
 from assistant.backends.client import address
-from assistant.backends.context import SHORTENED, count_tokens
+from assistant.backends.context import count_tokens
 from assistant.backends.error_translation import (
     require_final_event,
     translate_errors,
     translate_lookup_errors,
     validate_id,
 )
-from assistant.backends.parameters import without_refused_parameter
-from assistant.backends.requests import Request, RequestRegistry, repeat_once
+from assistant.backends.json_access import JsonObject
+from assistant.backends.requests import ServerBackend, repeat_once
 from assistant.backends.responses.api import ResponsesApi
+from assistant.backends.responses.exchange import Exchange
 from assistant.backends.responses.files import THREAD_FILES, ThreadFiles, download
-from assistant.backends.responses.hosted import without_refused_tool
-from assistant.backends.responses.items import Item
+from assistant.backends.responses.resumed import skip_shown
 from assistant.backends.responses.state import ResponsesState
-from assistant.backends.responses.stream import CompletedResponse, read, skip_shown
-from assistant.backends.stream_errors import status_of
+from assistant.backends.responses.stream import CompletedResponse, read
+from assistant.backends.stream_errors import NO_SUCH_ENDPOINT, status_of
 from assistant.errors import BackendError, RequestRefused, ServerFailed
-from assistant.events import Event, Note, RoundEnded, TextBreak, TextDelta, ThreadOpened, ToolCall
-from assistant.locale import N_
+from assistant.events import Event, RoundEnded, TextBreak, TextDelta, ThreadOpened
 from assistant.settings import ProtocolName
 from assistant.threads import Thread, unguessable_id
 from assistant.tools.hosted import HostedTool, request_fields
 from assistant.tools.lint import function_param
 from assistant.tools.toolbox import Toolbox
 
-LOCK_DELAYS = (0.5, 1.0, 2.0, 4.0)
-"""Seconds before each new attempt on a conversation in which another response is still being written."""
-
-_NO_CONVERSATIONS = (404, 405, 501)
 _RUNNING = ("queued", "in_progress")
-_OUT_OF_STEP = ("No tool output found", "No tool call found", "Duplicate item")
 
 
-@dataclass
-class _Exchange:
-    """One response being requested: what is sent for it, and which remedies were already tried."""
-
-    state: ResponsesState
-    request: Request
-    parameters: Item
-    files: ThreadFiles | None
-    lock_delays: Iterator[float] = field(default_factory=lambda: iter(LOCK_DELAYS))
-    rebuilt: bool = False
-    shortened: bool = False
-
-    def shorten(self, sent: list[Item], max_tokens: int | None = None) -> Generator[Event, None, bool]:
-        """Leave out the oldest turns, with one note for the user; return whether that was possible."""
-        shortened = self.state.shorten(sent, max_tokens)
-        if shortened and not self.shortened:
-            self.shortened = True
-            yield SHORTENED
-        return shortened
-
-
-class Responses(RemoteBackend):
+class Responses(ServerBackend):
     """The backend for servers that speak the Responses API.
 
     ``context`` is the model's context window in tokens, for servers that truncate silently; with 0,
@@ -94,7 +65,7 @@ class Responses(RemoteBackend):
         effort: str = "",
         hosted: Iterable[HostedTool] = (),
     ) -> None:
-        self._client = client
+        super().__init__(client)
         self._model = model
         self._instructions = instructions
         self._background = background
@@ -102,19 +73,17 @@ class Responses(RemoteBackend):
         self._effort = effort
         self._hosted = tuple(hosted)
         self._api = ResponsesApi(client, request_fields(self._hosted)[1])
-        self._requests = RequestRegistry()
 
     # --- one response, from top to bottom -----------------------------------------------------------
 
-    def stream(self, thread: Thread, toolbox: Toolbox) -> Generator[Event, None, list[ToolCall]]:
-        """Request one response to the thread as it stands; see ``Backend``."""
+    def stream(self, thread: Thread, toolbox: Toolbox) -> ResponseEvents:
         request, state = self._requests.open(thread), self._state(thread)
         if state.is_new:
             yield from self._open_conversation(state)
         files = ThreadFiles(self._client, state) if THREAD_FILES in self._hosted else None
         if files:
             yield from files.upload(request)
-        exchange = _Exchange(state, request, self._parameters(toolbox, files), files)
+        exchange = Exchange(self._client, self._api, state, request, files, self._parameters(toolbox, files))
         respond = partial(self._respond, exchange)
         while True:
             cursor = thread.cursor
@@ -122,14 +91,14 @@ class Responses(RemoteBackend):
                 request.check()
                 return (yield from repeat_once(respond, thread, request))
             except (RequestRefused, ServerFailed) as refusal:
-                yield from self._recover(exchange, refusal, said_nothing=thread.cursor == cursor)
+                yield from exchange.recover(refusal, said_nothing=thread.cursor == cursor)
 
     def _open_conversation(self, state: ResponsesState) -> Generator[Event, None, None]:
         """Create a conversation, if the server has conversations."""
         try:
             conversation = self._api.create_conversation([])
         except BackendError as error:
-            if status_of(error) not in _NO_CONVERSATIONS:
+            if status_of(error) not in NO_SUCH_ENDPOINT:
                 raise
             state.stateless = True
             yield ThreadOpened(unguessable_id())
@@ -137,7 +106,7 @@ class Responses(RemoteBackend):
         yield ThreadOpened(conversation)
         state.conversation = conversation
 
-    def _parameters(self, toolbox: Toolbox, files: ThreadFiles | None) -> Item:
+    def _parameters(self, toolbox: Toolbox, files: ThreadFiles | None) -> JsonObject:
         """Return the request without its input."""
         store = files.searchable_store if files else ""
         tools, include = request_fields(
@@ -145,7 +114,7 @@ class Responses(RemoteBackend):
             for tool in self._hosted
             if store or tool != THREAD_FILES
         )
-        parameters: Item = {
+        parameters: JsonObject = {
             "model": self._model,
             "tools": [function_param(tool) for tool in toolbox.values()] + tools,
             "stream": True,
@@ -160,7 +129,7 @@ class Responses(RemoteBackend):
             parameters["background"] = True
         return parameters
 
-    def _respond(self, exchange: _Exchange) -> Generator[Event, None, list[ToolCall]]:
+    def _respond(self, exchange: Exchange) -> ResponseEvents:
         """Bring the state up to date with the server, and request what comes next."""
         state = exchange.state
         if state.running and state.is_superseded:
@@ -180,7 +149,7 @@ class Responses(RemoteBackend):
         state.commit_response(sent, response)
         return response.calls
 
-    def _read(self, exchange: _Exchange, sent: list[Item]) -> Generator[Event, None, CompletedResponse]:
+    def _read(self, exchange: Exchange, sent: list[JsonObject]) -> Generator[Event, None, CompletedResponse]:
         """Send the request and read its events."""
         state, body = exchange.state, dict(exchange.parameters)
         if state.conversation:
@@ -192,64 +161,6 @@ class Responses(RemoteBackend):
         wire_events = self._api.events(body, state, exchange.request)
         with require_final_event(self._client), closing(wire_events):
             return (yield from read(wire_events))
-
-    # --- what goes wrong ----------------------------------------------------------------------------
-
-    def _recover(
-        self, exchange: _Exchange, refusal: RequestRefused | ServerFailed, *, said_nothing: bool
-    ) -> Generator[Event, None, None]:
-        """Change what was refused, so that the request can be repeated; raise the refusal if nothing can."""
-        state = exchange.state
-        if said_nothing and (note := state.name_attachments(refusal)):
-            yield note
-            return
-        if not isinstance(refusal, RequestRefused):
-            raise refusal
-        if refusal.code == "context_length_exceeded" and (yield from exchange.shorten(state.pending_input())):
-            return
-        files = exchange.files
-        if files and (renewed := (yield from files.renew(refusal, exchange.request, exchange.parameters))):
-            exchange.parameters = renewed
-            return
-        parameters = exchange.parameters
-        if changed := without_refused_parameter(parameters, refusal) or without_refused_tool(
-            parameters, refusal
-        ):
-            exchange.parameters, note = changed
-            if not any(tool["type"] == "file_search" for tool in exchange.parameters["tools"]):
-                state.searchable = ()
-            yield note
-            return
-        yield from self._recover_conversation(exchange, refusal)
-
-    def _recover_conversation(
-        self, exchange: _Exchange, refusal: RequestRefused
-    ) -> Generator[Event, None, None]:
-        """Wait for a conversation that is out of step with the state, then write it anew."""
-        state, request = exchange.state, exchange.request
-        if request.cancelled or not state.conversation:
-            raise refusal
-        # The wording differs from server to server, and it may be the model that is unknown: so look.
-        is_not_found = isinstance(refusal.__cause__, openai.NotFoundError)
-        is_gone = is_not_found and not self._api.has_conversation(state.conversation)
-        if not is_gone and refusal.code != "conversation_locked" and not _is_out_of_step(refusal):
-            raise refusal
-        delay = next(exchange.lock_delays, None)
-        if delay is not None and not is_gone:
-            request.wait(delay)  # an abandoned answer is still being written there, or was kept after all
-        elif not exchange.rebuilt:
-            exchange.rebuilt = True
-            yield from self._rebuild(state)
-        else:
-            raise refusal
-
-    def _rebuild(self, state: ResponsesState) -> Generator[Event, None, None]:
-        """Write the transcript into a new conversation and continue there."""
-        conversation = self._api.create_conversation(state.restart_items())
-        with translate_errors(self._client):
-            items = list(self._api.items(conversation, "asc"))
-        yield Note(N_("The server could not continue its copy of this conversation. A new one was created."))
-        state.items, state.conversation = strip_files(items), conversation
 
     # --- background responses -----------------------------------------------------------------------
 
@@ -263,12 +174,7 @@ class Responses(RemoteBackend):
 
     # --- what the server keeps ----------------------------------------------------------------------
 
-    def cancel(self, thread: Thread) -> None:
-        """Close the connection of the response to this thread; see ``Backend``."""
-        self._requests.cancel(thread)
-
     def load_thread(self, thread_id: str) -> Thread:
-        """Return the thread of a conversation; see ``RemoteBackend``."""
         validate_id(thread_id)
         with translate_lookup_errors(self._client):
             items = list(self._api.items(thread_id, "asc"))
@@ -280,30 +186,23 @@ class Responses(RemoteBackend):
         return thread
 
     def delete_thread(self, thread: Thread) -> None:
-        """Delete the conversation with its items, and the files that were uploaded for search."""
         state = self._state(thread)
         ThreadFiles(self._client, state).delete()
         if state.conversation:
             self._api.delete_conversation(state.conversation)
 
     def can_resume(self, thread: Thread) -> bool:
-        """Return whether a background response continues or has completed this thread's answer."""
         running = self._state(thread).running
         return running is not None and self._api.response_status(running) in (*_RUNNING, "completed")
 
     def fetch_file(self, container_id: str, file_id: str) -> bytes:
-        """Return a file that the code interpreter created; see ``RemoteBackend``."""
         return download(self._client, container_id, file_id)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
 
     def _state(self, thread: Thread) -> ResponsesState:
         return ResponsesState(thread, address(self._client))
 
 
-def _adopt_answer(state: ResponsesState) -> Generator[Event, None, list[ToolCall]]:
+def _adopt_answer(state: ResponsesState) -> ResponseEvents:
     """Yield what the server has answered already: there is nothing left to request."""
     for text in state.last_texts():
         yield TextBreak()
@@ -311,8 +210,3 @@ def _adopt_answer(state: ResponsesState) -> Generator[Event, None, list[ToolCall
     yield RoundEnded()
     state.commit_response([], CompletedResponse())
     return []
-
-
-def _is_out_of_step(refusal: RequestRefused) -> bool:
-    """Return whether the server's conversation is not in the state that we expect."""
-    return any(phrase in str(refusal) for phrase in _OUT_OF_STEP)

@@ -13,8 +13,8 @@ import openai
 from openai import OpenAI
 
 from assistant.backends.error_translation import safe_text, translate_errors, validate_id, wrong_api_error
+from assistant.backends.json_access import JsonObject
 from assistant.backends.requests import Request
-from assistant.backends.responses.items import Item
 from assistant.backends.responses.state import ResponsesState
 from assistant.backends.stream_errors import status_of
 from assistant.errors import BackendError, RequestRefused, ServerFailed
@@ -81,8 +81,8 @@ class ThreadFiles:
         state.searchable = state.indexed_files
 
     def renew(
-        self, refusal: BackendError, request: Request, parameters: Item
-    ) -> Generator[Note, None, Item | None]:
+        self, refusal: BackendError, request: Request, parameters: JsonObject
+    ) -> Generator[Note, None, JsonObject | None]:
         """Upload everything again if the refusal is about the vector store.
 
         Return the request's parameters with the new store, or None if that does not help.
@@ -135,7 +135,7 @@ class ThreadFiles:
                         self._client.vector_stores.files.create(store, file_id=file_id)
                         state.stored_files.append(digest)
         except RequestRefused as refusal:
-            if is_new or self._renewed or not isinstance(refusal.__cause__, openai.NotFoundError):
+            if is_new or self._renewed or status_of(refusal) != 404:
                 raise
             yield from self._upload_again(request)
             return
@@ -237,7 +237,7 @@ def download(client: OpenAI, container_id: str, file_id: str) -> bytes:
     return data
 
 
-def _with_store(parameters: Item, old: str, new: str) -> Item:
+def _with_store(parameters: JsonObject, old: str, new: str) -> JsonObject:
     """Return the request's parameters with another vector store."""
     tools = [
         {**tool, "vector_store_ids": [new if store == old else store for store in tool["vector_store_ids"]]}

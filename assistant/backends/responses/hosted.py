@@ -12,15 +12,13 @@ from typing import Any
 
 import openai
 
-from assistant.backends.json_access import SurrogateBuffer, objects_at, text_at
+from assistant.backends.json_access import JsonObject, SurrogateBuffer, objects_at, text_at
 from assistant.errors import RequestRefused
 from assistant.events import Citation, Event, HostedCall, HostedDelta, HostedKind, Note, ToolCall, View
 from assistant.locale import N_
 from assistant.tools.arguments import valid_arguments
 from assistant.tools.results import truncate_output
 from assistant.tools.views import File, split_result
-
-Item = dict[str, Any]
 
 HOSTED_KINDS: dict[str, HostedKind] = {
     "web_search_call": "web_search",
@@ -47,7 +45,7 @@ class HostedReader:
         self._count = 0
         self._buffer = SurrogateBuffer()
 
-    def feed(self, event: Item) -> Iterator[Event]:
+    def feed(self, event: JsonObject) -> Iterator[Event]:
         """Yield the events of the run for an event of the response."""
         item = event.get("item")
         match event.get("type"):
@@ -65,13 +63,13 @@ class HostedReader:
                 if call and views:
                     yield replace(call, views=views)
 
-    def finish(self, item: Item, event: Item | None = None) -> Iterator[Event]:
+    def finish(self, item: JsonObject, event: JsonObject | None = None) -> Iterator[Event]:
         """Yield the call of a finished item."""
         failed = text_at(item, "status") in ("failed", "incomplete") or bool(item.get("error"))
         if item.get("type") != "mcp_list_tools" or failed:
             yield from self._show(item, "failed" if failed else "done", event or {})
 
-    def _show(self, item: Item, state: Any, event: Item) -> Iterator[HostedCall]:
+    def _show(self, item: JsonObject, state: Any, event: JsonObject) -> Iterator[HostedCall]:
         kind = text_at(item, "type")
         if kind not in HOSTED_KINDS or (kind == "mcp_list_tools" and state == "running"):
             return
@@ -90,7 +88,7 @@ class HostedReader:
         self._newest = call if state == "running" else None
         yield call
 
-    def _call(self, event: Item, kind: HostedKind | None = None) -> HostedCall | None:
+    def _call(self, event: JsonObject, kind: HostedKind | None = None) -> HostedCall | None:
         """Return the call that an event names; the newest if it names none."""
         keys = (event.get("item_id"), event.get("output_index"))
         call = next(
@@ -99,7 +97,7 @@ class HostedReader:
         return call if call and kind in (None, call.kind) else None
 
 
-def hosted_call(item: Item) -> HostedCall:
+def hosted_call(item: JsonObject) -> HostedCall:
     """Return the finished call of an item whose type is in ``HOSTED_KINDS``."""
     kind = HOSTED_KINDS[str(item.get("type"))]
     name = tool_input = output = ""
@@ -135,7 +133,7 @@ def hosted_call(item: Item) -> HostedCall:
     return HostedCall(text_at(item, "id"), kind, name, tool_input, output, "done", views)
 
 
-def approval_call(item: Item) -> ToolCall | None:
+def approval_call(item: JsonObject) -> ToolCall | None:
     """Return the remote server's call that an item requests approval for, or None."""
     if not is_approval_request(item):
         return None
@@ -143,12 +141,12 @@ def approval_call(item: Item) -> ToolCall | None:
     return ToolCall(item["id"], text_at(item, "name"), arguments, text_at(item, "server_label") or "?")
 
 
-def is_approval_request(item: Item) -> bool:
+def is_approval_request(item: JsonObject) -> bool:
     """Return whether an item requests the user's approval of a call."""
     return item.get("type") == "mcp_approval_request" and isinstance(item.get("id"), str)
 
 
-def parse_citation(annotation: Item, text_length: int) -> Citation | None:
+def parse_citation(annotation: JsonObject, text_length: int) -> Citation | None:
     """Return the source that an annotation of a text names; an invalid position counts as the text's end."""
     kind = annotation.get("type")
     end = annotation.get("index" if kind == "file_citation" else "end_index")
@@ -166,7 +164,7 @@ def parse_citation(annotation: Item, text_length: int) -> Citation | None:
     return None
 
 
-def without_refused_tool(body: Item, refusal: RequestRefused) -> tuple[Item, Note] | None:
+def without_refused_tool(body: JsonObject, refusal: RequestRefused) -> tuple[JsonObject, Note] | None:
     """Return the request's body without the refused tool, and a note; None if the refusal names none."""
     cause = refusal.__cause__
     if not isinstance(cause, openai.APIStatusError):

@@ -4,11 +4,10 @@ import json
 from collections import Counter
 from collections.abc import Collection, Container
 from dataclasses import replace
-from typing import Any
 
 from assistant.backends.attachments import parse_attachments, responses_content
-from assistant.backends.hosted_summary import summarize_call
-from assistant.backends.json_access import objects_at, text_at
+from assistant.backends.json_access import JsonObject, objects_at, text_at
+from assistant.backends.plain_text import summarize_call
 from assistant.backends.responses.hosted import (
     HOSTED_KINDS,
     approval_call,
@@ -28,8 +27,6 @@ from assistant.tools.results import (
     stopped_result,
 )
 
-Item = dict[str, Any]
-
 
 def message_items(
     role: str,
@@ -37,7 +34,7 @@ def message_items(
     known_calls: Container[str] = (),
     named_only: Collection[str] = (),
     searchable: Collection[str] = (),
-) -> list[Item]:
+) -> list[JsonObject]:
     """Return parts of a message as items, each call with its output.
 
     Calls in ``known_calls`` are left out: the server has them. Attachments with a digest in ``named_only``
@@ -47,7 +44,7 @@ def message_items(
         return [
             {"type": "message", "role": role, "content": responses_content(parts, named_only, searchable)}
         ]
-    items: list[Item] = []
+    items: list[JsonObject] = []
     for part in parts:
         match part:
             case Text(text) | Refusal(text) if text:
@@ -63,10 +60,10 @@ def message_items(
     return items
 
 
-def dedupe_call_ids(items: list[Item]) -> list[Item]:
+def dedupe_call_ids(items: list[JsonObject]) -> list[JsonObject]:
     """Return the items with unique call ids: some servers use an id for several calls."""
     times: Counter[str] = Counter()
-    unique: list[Item] = []
+    unique: list[JsonObject] = []
     for item in items:
         if is_call(item):
             times[item["call_id"]] += 1
@@ -76,7 +73,7 @@ def dedupe_call_ids(items: list[Item]) -> list[Item]:
     return unique
 
 
-def output_item(result: ToolResult) -> Item:
+def output_item(result: ToolResult) -> JsonObject:
     """Return the output of a function call as an item."""
     return {
         "type": "function_call_output",
@@ -85,9 +82,9 @@ def output_item(result: ToolResult) -> Item:
     }
 
 
-def approval_item(result: ToolResult) -> Item:
+def approval_item(result: ToolResult) -> JsonObject:
     """Return the user's decision on a remote server's call as an item."""
-    decision: Item = {"type": "mcp_approval_response", "approval_request_id": result.call_id}
+    decision: JsonObject = {"type": "mcp_approval_response", "approval_request_id": result.call_id}
     if result.outcome == "done":
         return {**decision, "approve": True}
     reason = replace_surrogates(result.output)
@@ -96,22 +93,22 @@ def approval_item(result: ToolResult) -> Item:
     return {**decision, "approve": False, "reason": reason[:1_000]}
 
 
-def is_output(item: Item) -> bool:
+def is_output(item: JsonObject) -> bool:
     """Return whether this item answers a call."""
     return item.get("type") in ("function_call_output", "mcp_approval_response")
 
 
-def is_call(item: Item) -> bool:
+def is_call(item: JsonObject) -> bool:
     """Return whether this item calls a function."""
     return item.get("type") == "function_call" and isinstance(item.get("call_id"), str)
 
 
-def pending_id(item: Item) -> str:
+def pending_id(item: JsonObject) -> str:
     """Return the id of the call or the approval request in an item; "" for any other item."""
     return item["call_id"] if is_call(item) else item["id"] if is_approval_request(item) else ""
 
 
-def answered_id(item: Item) -> object:
+def answered_id(item: JsonObject) -> object:
     """Return the id of the call or the approval request that an item answers, else None."""
     return item.get("call_id") or item.get("approval_request_id") if is_output(item) else None
 
@@ -125,7 +122,7 @@ def content_text(content: object) -> str:
     return "\n\n".join(text for text in texts if isinstance(text, str) and text)
 
 
-def parse_messages(items: list[Item]) -> list[Message]:
+def parse_messages(items: list[JsonObject]) -> list[Message]:
     """Return the messages of a conversation's items, with the calls in their rounds."""
     messages: list[Message] = []
     round_number, answered = 0, True
@@ -160,13 +157,13 @@ _ANSWER_TYPES = (
 )
 
 
-def _call(item: Item, round_number: int) -> Call:
+def _call(item: JsonObject, round_number: int) -> Call:
     if call := approval_call(item):
         return Call(call.call_id, call.name, call.arguments, round_number, server=call.server)
     return Call(item["call_id"], str(item.get("name")), str(item.get("arguments") or ""), round_number)
 
 
-def _result(item: Item) -> ToolResult:
+def _result(item: JsonObject) -> ToolResult:
     if item.get("type") == "mcp_approval_response":
         call_id = str(item.get("approval_request_id"))
         return ToolResult(call_id, ALLOWED_OUTPUT) if item.get("approve") else denied_result(call_id)
@@ -175,7 +172,7 @@ def _result(item: Item) -> ToolResult:
     return ToolResult(str(item.get("call_id")), output, outcome)
 
 
-def _parts(item: Item) -> list[Part]:
+def _parts(item: JsonObject) -> list[Part]:
     if item.get("type") == "reasoning":
         text = content_text(item.get("summary"))
         return [Reasoning(text)] if text else []

@@ -9,9 +9,9 @@ from assistant.backends.attachments import (
     strip_files,
 )
 from assistant.backends.context import items_to_leave_out
+from assistant.backends.json_access import JsonObject
 from assistant.backends.responses.hosted import is_approval_request
 from assistant.backends.responses.items import (
-    Item,
     answered_id,
     approval_item,
     content_text,
@@ -42,7 +42,7 @@ class ResponsesState(SyncState):
     stateless = Stored[bool](bool)
     """Whether the server has no conversations, so that every request carries the full history."""
 
-    items = Stored[list[Item]](list)
+    items = Stored[list[JsonObject]](list)
     """All items that the server was sent and has sent, in order, without the bytes of files."""
 
     running = Stored[str | None](lambda: None)
@@ -89,15 +89,15 @@ class ResponsesState(SyncState):
         """Whether the running response answers an earlier message than the user's last."""
         return self.running is not None and self.running_question != self.question_count
 
-    def pending_input(self) -> list[Item]:
+    def pending_input(self) -> list[JsonObject]:
         """Return what the server lacks: the results it waits for, then what was said since."""
         known_calls = {item["call_id"] for item in self.items if is_call(item)}
-        later: list[Item] = []
+        later: list[JsonObject] = []
         for _, message, parts in self.pending_parts():
             later += message_items(message.role, parts, known_calls, self.named_only, self.searchable)
         return self._pending_results() + dedupe_call_ids(later)
 
-    def _pending_results(self) -> list[Item]:
+    def _pending_results(self) -> list[JsonObject]:
         if not self.pending_calls:
             return []
         results = self.results()
@@ -109,7 +109,7 @@ class ResponsesState(SyncState):
             for call_id in self.pending_calls
         ]
 
-    def full_history(self) -> list[Item]:
+    def full_history(self) -> list[JsonObject]:
         """Return all items so far, as a server without conversations is sent them again."""
         return restore_files(self.items, self.thread, self.named_only)
 
@@ -117,7 +117,7 @@ class ResponsesState(SyncState):
         """Record that this background response answers the user's last message."""
         self.running, self.running_question = response_id, self.question_count
 
-    def commit_response(self, sent: list[Item], response: CompletedResponse) -> None:
+    def commit_response(self, sent: list[JsonObject], response: CompletedResponse) -> None:
         """Record that a response ended well, and what was sent for it."""
         self.items += strip_files(sent + response.items)
         self.running = None
@@ -129,7 +129,7 @@ class ResponsesState(SyncState):
             self.thread, self.named_only, refusal, resends_history=self.conversation is None
         )
 
-    def shorten(self, sent: list[Item], max_tokens: int | None = None) -> bool:
+    def shorten(self, sent: list[JsonObject], max_tokens: int | None = None) -> bool:
         """Leave out the oldest turns from now on; return whether that was possible."""
         before = self.left_out
         if not self.conversation:
@@ -138,9 +138,9 @@ class ResponsesState(SyncState):
             self.left_out = 1
         return self.left_out > before
 
-    def new_items(self, newest_first: Iterable[Item]) -> list[Item]:
+    def new_items(self, newest_first: Iterable[JsonObject]) -> list[JsonObject]:
         """Return the items of the server's conversation that are not known yet, oldest first."""
-        found: list[Item] = []
+        found: list[JsonObject] = []
         for item in newest_first:
             if self.knows(item):
                 return found[::-1]
@@ -153,7 +153,7 @@ class ResponsesState(SyncState):
             found.pop()
         return found[::-1]
 
-    def knows(self, item: Item) -> bool:
+    def knows(self, item: JsonObject) -> bool:
         """Return whether an item of the server's conversation is known."""
         return any(
             known.get("type") == item.get("type") and known.get("call_id") == item.get("call_id")
@@ -162,7 +162,7 @@ class ResponsesState(SyncState):
             for known in self.items
         )
 
-    def add_items(self, items: list[Item]) -> None:
+    def add_items(self, items: list[JsonObject]) -> None:
         """Record items that were found at the end of the server's conversation."""
         answered = {"", *map(answered_id, items)}
         pending = self.pending_calls + [pending_id(item) for item in items]
@@ -170,7 +170,7 @@ class ResponsesState(SyncState):
         self.pending_calls = [call_id for call_id in pending if call_id not in answered]
         self.cursor = self._cursor_after(items)
 
-    def load(self, conversation: str, items: list[Item]) -> None:
+    def load(self, conversation: str, items: list[JsonObject]) -> None:
         """Fill the thread and the state from a conversation of the server."""
         answered = {"", *map(answered_id, items)}
         self.conversation, self.items = conversation, strip_files(items)
@@ -178,7 +178,7 @@ class ResponsesState(SyncState):
         self.thread.messages[:] = parse_messages(items)
         self.cursor = self.thread.cursor
 
-    def adopt_running(self, response_id: str, sent: list[Item]) -> None:
+    def adopt_running(self, response_id: str, sent: list[JsonObject]) -> None:
         """Continue a running response that another process requested with these items."""
         messages = parse_messages(self.full_history() + sent)
         if not messages or messages[-1].role == "user":
@@ -187,7 +187,7 @@ class ResponsesState(SyncState):
         self.thread.messages[:] = messages
         self.set_running(response_id)
 
-    def restart_items(self) -> list[Item]:
+    def restart_items(self) -> list[JsonObject]:
         """Forget the server's copy, and return the items that a new conversation must begin with."""
         items = [
             item
@@ -207,7 +207,7 @@ class ResponsesState(SyncState):
                 texts.append(content_text(item.get("content")))
         return texts[::-1]
 
-    def _cursor_after(self, items: list[Item]) -> list[int]:
+    def _cursor_after(self, items: list[JsonObject]) -> list[int]:
         """Return the cursor after those messages of the transcript that are among these items."""
         cursor = self.cursor
         for item in items:

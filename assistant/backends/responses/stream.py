@@ -6,33 +6,24 @@ field is relied on.
 """
 
 import json
-from collections import Counter
 from collections.abc import Generator, Iterable
-from contextlib import closing
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from assistant.backends.json_access import (
+    JsonObject,
     SurrogateBuffer,
-    count_at,
+    arguments_of,
     join_surrogates,
     object_at,
     objects_at,
     text_at,
+    usage_of,
 )
 from assistant.backends.responses.hosted import MAX_CITATIONS, HostedReader, approval_call, parse_citation
-from assistant.backends.stream_errors import (
-    MissingFinalEvent,
-    StreamError,
-    content_filtered,
-    token_limit_reached,
-)
-from assistant.errors import Incomplete
+from assistant.backends.stream_errors import MissingFinalEvent, StreamError, incomplete
 from assistant.events import (
     Citation,
     Event,
-    HostedCall,
-    HostedDelta,
     ReasoningDelta,
     RefusalDelta,
     RoundEnded,
@@ -40,13 +31,8 @@ from assistant.events import (
     TextDelta,
     ToolCall,
     ToolCallDelta,
-    Usage,
 )
-from assistant.locale import N_
-from assistant.parts import Call, Part, Reasoning, Refusal, Text
 from assistant.tools.arguments import valid_arguments
-
-Item = dict[str, Any]
 
 
 def is_final(event: object) -> bool:
@@ -61,7 +47,7 @@ _FINAL_TYPES = ("response.completed", "response.done", "response.incomplete", "r
 class CompletedResponse:
     """A response that ended well: its items as they came, and the calls among them."""
 
-    items: list[Item] = field(default_factory=list)
+    items: list[JsonObject] = field(default_factory=list)
     calls: list[ToolCall] = field(default_factory=list)
 
 
@@ -82,48 +68,6 @@ def read(events: Iterable[object]) -> Generator[Event, None, CompletedResponse]:
     raise MissingFinalEvent
 
 
-def skip_shown(
-    shown: list[Part], events: Generator[Event, None, CompletedResponse]
-) -> Generator[Event, None, CompletedResponse]:
-    """Yield the events of a response that is read again, without those of the parts that are shown."""
-    known: Counter[object] = Counter()
-    for part in shown:
-        match part:
-            case Text(text):
-                known[TextDelta] += len(text)
-            case Refusal(text):
-                known[RefusalDelta] += len(text)
-            case Reasoning(text):
-                known[ReasoningDelta] += len(text)
-            case Call(call_id, arguments=arguments):
-                known[call_id] += len(arguments)
-            case HostedCall(call_id, state=state):
-                known["hosted", call_id] += state != "running"
-            case Citation():
-                known[part] = 1
-    with closing(events):
-        while True:
-            try:
-                event = next(events)
-            except StopIteration as end:
-                response: CompletedResponse = end.value
-                return response
-            if isinstance(event, TextDelta | RefusalDelta | ReasoningDelta | ToolCallDelta):
-                kind = event.call_id if isinstance(event, ToolCallDelta) else type(event)
-                old = min(known[kind], len(event.text))
-                known[kind] -= old
-                if old and old == len(event.text):
-                    continue
-                event = replace(event, text=event.text[old:])
-            elif (
-                (isinstance(event, TextBreak) and known[TextDelta])
-                or (isinstance(event, HostedCall | HostedDelta) and known["hosted", event.call_id])
-                or (isinstance(event, Citation) and known[event])
-            ):
-                continue
-            yield event
-
-
 class _Reader:
     """The state of one response while its events arrive."""
 
@@ -141,7 +85,7 @@ class _Reader:
         self._hosted = HostedReader()
         self._cited: set[tuple[object, str, Citation]] = set()
 
-    def feed(self, event: Item) -> Generator[Event, None, None]:
+    def feed(self, event: JsonObject) -> Generator[Event, None, None]:
         match event.get("type"):
             case "response.output_text.delta" | "response.refusal.delta":
                 yield from self._text(event, event.get("delta"))
@@ -176,7 +120,7 @@ class _Reader:
             case _:
                 yield from self._hosted.feed(event)
 
-    def _text(self, event: Item, text: object) -> Generator[Event, None, None]:
+    def _text(self, event: JsonObject, text: object) -> Generator[Event, None, None]:
         block = _block(event)
         if not (delta := self._buffer.feed(block, text)):
             return
@@ -189,12 +133,12 @@ class _Reader:
         is_refusal = str(event.get("type")).startswith("response.refusal")
         yield RefusalDelta(delta) if is_refusal else TextDelta(delta)
 
-    def _text_once(self, event: Item, text: object) -> Generator[Event, None, None]:
+    def _text_once(self, event: JsonObject, text: object) -> Generator[Event, None, None]:
         """Yield a whole text, unless its deltas were yielded, whatever item they named."""
         if isinstance(text, str) and _block(event) not in self._shown and not self._is_current_text(text):
             yield from self._text(event, text)
 
-    def _cite(self, event: Item, annotations: list[Item]) -> Generator[Event, None, None]:
+    def _cite(self, event: JsonObject, annotations: list[JsonObject]) -> Generator[Event, None, None]:
         """Yield the sources of the current text, each once."""
         for annotation in annotations:
             citation = parse_citation(annotation, sum(map(len, self._block_texts)))
@@ -210,7 +154,7 @@ class _Reader:
     def _is_current_text(self, text: str) -> bool:
         return join_surrogates(text) == "".join(self._block_texts)
 
-    def _message(self, event: Item, item: Item) -> Generator[Event, None, None]:
+    def _message(self, event: JsonObject, item: JsonObject) -> Generator[Event, None, None]:
         """Yield a complete message, unless a part of it was yielded already."""
         content = item.get("content")
         parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
@@ -228,14 +172,14 @@ class _Reader:
             yield from self._text(done, text)
             yield from self._cite(done, objects_at(part, "annotations"))
 
-    def _reasoning(self, event: Item) -> Generator[Event, None, None]:
+    def _reasoning(self, event: JsonObject) -> Generator[Event, None, None]:
         block = ("reasoning", _item_key(event), _index(event, "summary_index"))
         if text := self._buffer.feed(block, event.get("delta")):
             known = block in self._shown or "reasoning" not in self._shown
             self._shown |= {block, "reasoning"}
             yield ReasoningDelta(text if known else "\n\n" + text)
 
-    def _added(self, event: Item, item: Item) -> Generator[Event, None, None]:
+    def _added(self, event: JsonObject, item: JsonObject) -> Generator[Event, None, None]:
         if item.get("type") == "message" and self._block is not None:
             self._block = "new message"  # also if the server gives it the index of the one before
         if item.get("type") == "function_call":
@@ -247,7 +191,7 @@ class _Reader:
                     self._drafts[key] = self._newest_draft
             yield ToolCallDelta(*self._newest_draft, "")
 
-    def _add_item(self, item: Item) -> bool:
+    def _add_item(self, item: JsonObject) -> bool:
         """Add a finished item, in a form that can be sent back; return False if it was added already."""
         call_id, own_id = text_at(item, "call_id"), text_at(item, "id")
         # Some fields may not be sent back as null.
@@ -263,7 +207,7 @@ class _Reader:
         self.response.items.append(_valid_json(sendable))
         return True
 
-    def _end(self, kind: str, response: Item) -> Generator[Event, None, None]:
+    def _end(self, kind: str, response: JsonObject) -> Generator[Event, None, None]:
         # One source for each type of item: some servers use other ids here than in the stream, and some send
         # a call or a text only here.
         streamed = [item.get("type") for item in self.response.items]
@@ -279,7 +223,7 @@ class _Reader:
         if kind == "response.failed" or status == "failed":
             raise _stream_error(object_at(response, "error"))
         if kind == "response.incomplete" or status in ("incomplete", "cancelled"):
-            raise _incomplete(response)
+            raise incomplete(text_at(object_at(response, "incomplete_details"), "reason"))
         for item in self.response.items:
             if item.get("type") == "function_call":
                 call = _call(item, {call.call_id for call in self.response.calls})
@@ -292,11 +236,9 @@ class _Reader:
         yield RoundEnded(text_at(response, "model"), usage_of(object_at(response, "usage")))
 
 
-def _call(item: Item, used_ids: set[str]) -> ToolCall:
+def _call(item: JsonObject, used_ids: set[str]) -> ToolCall:
     """Return the call of an item, and complete the item where the server left something out."""
-    arguments = item.get("arguments")
-    if not isinstance(arguments, str):
-        arguments = "" if arguments is None else json.dumps(arguments, ensure_ascii=False)
+    arguments = arguments_of(item)
     call_id = text_at(item, "call_id") or text_at(item, "id") or "call"
     while call_id in used_ids:
         call_id = f"{call_id}_{len(used_ids)}"
@@ -304,41 +246,17 @@ def _call(item: Item, used_ids: set[str]) -> ToolCall:
     return ToolCall(call_id, text_at(item, "name"), arguments)
 
 
-def _stream_error(error: Item) -> StreamError:
+def _stream_error(error: JsonObject) -> StreamError:
     return StreamError(text_at(error, "code"), text_at(error, "message"))
 
 
-def _incomplete(response: Item) -> Incomplete:
-    reason = text_at(object_at(response, "incomplete_details"), "reason")
-    if reason in ("max_output_tokens", "length"):
-        return token_limit_reached()
-    if reason == "content_filter":
-        return content_filtered()
-    return Incomplete(
-        N_("The server ended the answer early ({reason}).", reason=reason or N_("no reason given")),
-        reason="unknown",
-    )
-
-
-def usage_of(usage: Item) -> Usage | None:
-    """Return the tokens of a response, or None if the server does not report them."""
-    if not usage:
-        return None
-    return Usage(
-        input=count_at(usage, "input_tokens"),
-        cached=count_at(object_at(usage, "input_tokens_details"), "cached_tokens"),
-        output=count_at(usage, "output_tokens"),
-        reasoning=count_at(object_at(usage, "output_tokens_details"), "reasoning_tokens"),
-    )
-
-
-def _valid_json(item: Item) -> Item:
+def _valid_json(item: JsonObject) -> JsonObject:
     """Return the item without what JSON and UTF-8 cannot express: NaN and unpaired surrogates."""
     try:
         try:
             json.dumps(item, ensure_ascii=False, allow_nan=False).encode()
         except ValueError:
-            valid: Item = json.loads(
+            valid: JsonObject = json.loads(
                 join_surrogates(json.dumps(item, ensure_ascii=False)), parse_constant=str
             )
             return valid
@@ -347,21 +265,21 @@ def _valid_json(item: Item) -> Item:
     return item
 
 
-def _item_keys(event: Item) -> list[object]:
+def _item_keys(event: JsonObject) -> list[object]:
     """Return the keys by which an event names its item."""
     return [event[name] for name in ("item_id", "output_index") if isinstance(event.get(name), str | int)]
 
 
-def _item_key(event: Item) -> object:
+def _item_key(event: JsonObject) -> object:
     """Return the key of an event's item; its index if possible: some servers change the id in every event."""
     return _item_keys(event)[-1] if _item_keys(event) else None
 
 
-def _index(event: Item, name: str) -> int | None:
+def _index(event: JsonObject, name: str) -> int | None:
     value = event.get(name)
     return value if isinstance(value, int) else None
 
 
-def _block(event: Item) -> object:
+def _block(event: JsonObject) -> object:
     """Return the key of an event's text block."""
     return "text", _item_key(event), _index(event, "content_index")

@@ -6,8 +6,8 @@ from copy import deepcopy
 import pytest
 
 from assistant import Assistant, Thread
-from assistant.backends.agents.backend import RESTARTED
 from assistant.backends.agents.items import ANSWER_SO_FAR_TEXT, HISTORY_TEXT
+from assistant.backends.sync_state import RESTARTED
 from assistant.errors import UnknownThread
 from assistant.events import (
     RunCompleted,

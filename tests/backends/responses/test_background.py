@@ -10,8 +10,7 @@ import pytest
 
 from assistant import Assistant, Thread, Toolbox
 from assistant.backends.client import connect
-from assistant.backends.responses import api
-from assistant.backends.responses import backend as responses
+from assistant.backends.responses import api, exchange
 from assistant.backends.responses.backend import Responses
 from assistant.events import RoundStarted, RunCompleted, RunFailed, RunStopped, TextDelta
 from assistant.messages import Message
@@ -29,7 +28,7 @@ How = Literal["close", "reset", "half", "silence"]
 @pytest.fixture
 def assistant(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Assistant]:
     monkeypatch.setattr(api, "RESUME_DELAYS", (0.0, 0.01, 0.01))
-    monkeypatch.setattr(responses, "LOCK_DELAYS", (0.01, 0.05, 0.2, 1.0))
+    monkeypatch.setattr(exchange, "LOCK_DELAYS", (0.01, 0.05, 0.2, 1.0))
     with ExitStack() as clients:
         client = clients.enter_context(connect(Settings(api_key="sk-x", base_url=server.url)))
         yield connected(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from assistant.backends.missing_functions import file_name
+from assistant.backends.agents.missing_functions import file_name
 
 
 @pytest.mark.parametrize(

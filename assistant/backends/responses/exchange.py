@@ -1,0 +1,99 @@
+"""One response while it is requested, and what is changed when the server refuses it."""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+
+from openai import OpenAI
+
+from assistant.backends.attachments import strip_files
+from assistant.backends.context import SHORTENED
+from assistant.backends.error_translation import translate_errors
+from assistant.backends.json_access import JsonObject
+from assistant.backends.parameters import without_refused_parameter
+from assistant.backends.requests import Request
+from assistant.backends.responses.api import ResponsesApi
+from assistant.backends.responses.files import ThreadFiles
+from assistant.backends.responses.hosted import without_refused_tool
+from assistant.backends.responses.state import ResponsesState
+from assistant.backends.stream_errors import status_of
+from assistant.backends.sync_state import RESTARTED
+from assistant.errors import RequestRefused, ServerFailed
+from assistant.events import Event
+
+LOCK_DELAYS = (0.5, 1.0, 2.0, 4.0)
+"""Seconds before each new attempt on a conversation in which another response is still being written."""
+
+_OUT_OF_STEP = ("No tool output found", "No tool call found", "Duplicate item")
+
+
+@dataclass
+class Exchange:
+    """What is sent for one response, and which remedies were already tried."""
+
+    client: OpenAI
+    api: ResponsesApi
+    state: ResponsesState
+    request: Request
+    files: ThreadFiles | None
+    parameters: JsonObject
+    lock_delays: Iterator[float] = field(default_factory=lambda: iter(LOCK_DELAYS))
+    rebuilt: bool = False
+    shortened: bool = False
+
+    def shorten(self, sent: list[JsonObject], max_tokens: int | None = None) -> Generator[Event, None, bool]:
+        """Leave out the oldest turns, with one note for the user; return whether that was possible."""
+        shortened = self.state.shorten(sent, max_tokens)
+        if shortened and not self.shortened:
+            self.shortened = True
+            yield SHORTENED
+        return shortened
+
+    def recover(
+        self, refusal: RequestRefused | ServerFailed, *, said_nothing: bool
+    ) -> Generator[Event, None, None]:
+        """Change what was refused, so that the request can be repeated; raise the refusal if nothing can."""
+        state, parameters = self.state, self.parameters
+        if said_nothing and (note := state.name_attachments(refusal)):
+            yield note
+            return
+        if not isinstance(refusal, RequestRefused):
+            raise refusal
+        if refusal.code == "context_length_exceeded" and (yield from self.shorten(state.pending_input())):
+            return
+        if self.files and (renewed := (yield from self.files.renew(refusal, self.request, parameters))):
+            self.parameters = renewed
+            return
+        reduced = without_refused_parameter(parameters, refusal) or without_refused_tool(parameters, refusal)
+        if reduced is None:
+            yield from self._recover_conversation(refusal)
+            return
+        self.parameters, note = reduced
+        if not any(tool["type"] == "file_search" for tool in self.parameters["tools"]):
+            state.searchable = ()
+        yield note
+
+    def _recover_conversation(self, refusal: RequestRefused) -> Generator[Event, None, None]:
+        """Wait for a conversation that is out of step with the state, then write it anew."""
+        if self.request.cancelled or not self.state.conversation:
+            raise refusal
+        # The wording differs from server to server, and it may be the model that is unknown: so look.
+        is_gone = status_of(refusal) == 404 and not self.api.has_conversation(self.state.conversation)
+        is_out_of_step = any(phrase in str(refusal) for phrase in _OUT_OF_STEP)
+        if not is_gone and refusal.code != "conversation_locked" and not is_out_of_step:
+            raise refusal
+        delay = next(self.lock_delays, None)
+        if delay is not None and not is_gone:
+            self.request.wait(delay)  # an abandoned answer is still being written, or was kept after all
+        elif not self.rebuilt:
+            self.rebuilt = True
+            yield from self._rebuild()
+        else:
+            raise refusal
+
+    def _rebuild(self) -> Generator[Event, None, None]:
+        """Write the transcript into a new conversation and continue there."""
+        conversation = self.api.create_conversation(self.state.restart_items())
+        with translate_errors(self.client):
+            items = list(self.api.items(conversation, "asc"))
+        yield RESTARTED
+        self.state.items, self.state.conversation = strip_files(items), conversation
