@@ -1,5 +1,6 @@
 """One user's open chat without a page: its actions, and that nothing typed is lost."""
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -17,6 +18,7 @@ from assistant.locale import N_
 from assistant.messages import Feedback, Message
 from assistant.parts import Attachment, Text
 from assistant.runs.loop import INTERRUPTED, STOPPED
+from assistant.runs.replay import replay_assistant
 from assistant.session import ChatSession, Draft
 from assistant.settings import VARIABLES
 from assistant.storage.store import Store
@@ -328,6 +330,20 @@ def test_a_stopped_replay_leaves_no_state_for_a_real_server(server: ModelServer,
     chat.stop()
     assert run.join(SECONDS)
     assert chat.thread.backend_state == {}
+
+
+def test_what_a_recording_claims_is_never_used_at_its_server(server: ModelServer, open_chat: Open) -> None:
+    server.plays(text("Hi."), text("Fine."))
+    chat = ask(open_chat(), "Hello")
+    assert chat.recording is not None
+    thread = Thread()
+    # However the replay ends, even if nothing clears its state.
+    list(replay_assistant(chat.recording, speed=math.inf).run(thread, "Hello"))
+    assert thread.backend_state["responses"]
+    list(chat.assistant.run(thread, "And now?"))
+    first, second = (request["conversation"] for request in server.requests)
+    assert first == chat.thread_id != second
+    assert [message.text for message in thread.messages] == ["Hello", "Hi.", "And now?", "Fine."]
 
 
 def test_a_chosen_connection_is_used_in_this_session_only(server: ModelServer, open_chat: Open) -> None:

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 __all__ = ["Backend", "LazyBackend", "RemoteBackend", "open_backend"]
 
 
-def open_backend(settings: Settings, demo: "httpx2.BaseTransport | None" = None) -> LazyBackend:
-    """Return the backend for these settings; nothing is sent yet. ``demo``: see ``connect``."""
+def open_backend(settings: Settings, transport: "httpx2.BaseTransport | None" = None) -> LazyBackend:
+    """Return the backend for these settings; nothing is sent yet. ``transport``: see ``connect``."""
     protocol = protocol_of(settings)
 
     def create() -> RemoteBackend:
         from assistant.backends.factory import create_backend  # loads the SDK
 
-        return create_backend(protocol, settings, demo)
+        return create_backend(protocol, settings, transport)
 
     return LazyBackend(protocol, create)
 

@@ -18,6 +18,8 @@ from assistant.transports.throttle import ThrottleTransport
 TIMEOUT = httpx2.Timeout(600.0, connect=10.0)
 """The read limit is the longest silence within an answer: reasoning can be silent for minutes."""
 
+DEMO_URL = "http://demo.invalid/v1"
+
 
 class _Client(httpx2.Client):
     """Closes its connections when it is garbage collected: copies of an SDK client share one of these."""
@@ -27,17 +29,18 @@ class _Client(httpx2.Client):
             self.close()
 
 
-def connect(settings: Settings, demo: httpx2.BaseTransport | None = None) -> OpenAI:
-    """Return a client for these settings; without a key and an address, one for the demo.
+def connect(settings: Settings, transport: httpx2.BaseTransport | None = None) -> OpenAI:
+    """Return a client for these settings; without a key and an address, one for a new demo.
 
-    ``demo`` is a running demo with its conversations; by default a new one is created.
+    ``transport`` replaces the network: a running demo with its conversations, or a recording.
     """
     hooks = {"response": [disable_retry]}
-    if settings.demo:
+    if transport is None and settings.demo:
         from assistant.demo import DemoTransport  # not loaded when a model answers
 
-        client = _Client(transport=demo or DemoTransport(), event_hooks=hooks)
-        key, url = "demo", "http://demo.invalid/v1"
+        transport = DemoTransport()
+    if transport is not None:
+        client = _Client(transport=transport, event_hooks=hooks)
     else:
         client = _Client(
             verify=_tls(),
@@ -46,13 +49,14 @@ def connect(settings: Settings, demo: httpx2.BaseTransport | None = None) -> Ope
             follow_redirects=True,
             event_hooks=hooks,
         )
-        # The SDK requires a key; a local server ignores it.
-        key, url = settings.api_key or "none", settings.base_url or OPENAI_URL
+    # The SDK requires a key; a local server ignores it.
+    key = "demo" if settings.demo else settings.api_key or "none"
+    url = DEMO_URL if settings.demo else settings.base_url or OPENAI_URL
     faults = [fault for fault in parse_faults(settings.faults) if not fault.is_of_functions]
     # Wrapped afterwards, because a client with a transport of its own ignores the environment's proxies.
     client._transport = _wrap(client._transport, faults)
     client._mounts = {
-        pattern: transport and _wrap(transport, faults) for pattern, transport in client._mounts.items()
+        pattern: mounted and _wrap(mounted, faults) for pattern, mounted in client._mounts.items()
     }
     return OpenAI(api_key=key, base_url=url, http_client=client)
 

@@ -20,14 +20,14 @@ DETECT_SECONDS = 10.0
 
 
 def create_backend(
-    protocol: ProtocolName, settings: Settings, demo: httpx2.BaseTransport | None = None
+    protocol: ProtocolName, settings: Settings, transport: httpx2.BaseTransport | None = None
 ) -> RemoteBackend:
     """Return a backend for a protocol; with "auto", for the protocol that the server speaks.
 
     Raises:
         BackendError: The server was unreachable while its protocol was being detected.
     """
-    client = connect(settings, demo)
+    client = connect(settings, transport)
     # Agents and assistants have their own instructions; only instructions set on purpose replace them.
     override = "" if settings.instructions == INSTRUCTIONS else settings.instructions
     if protocol == "auto":

@@ -12,6 +12,9 @@ from assistant.recordings.recording import Recording
 Protocol = Literal["", "responses", "chat", "agents", "assistants"]
 """A protocol as ``ASSISTANT_PROTOCOL`` names it; "" where it is not known."""
 
+REPLAY_PREFIX = "replay-"
+"""What comes before the scheme of a replay's address."""
+
 _API_PATH = re.compile(r".*(/(responses|chat/completions|conversations|threads|agents|models)(?=/|$).*)")
 _ANSWER_PATH = re.compile(
     r"/(?P<responses>responses)|/(?P<chat>chat/completions)|/(?P<agents>agents/sessions)(/[^/]+/events)?"
@@ -46,8 +49,16 @@ def base_url_of(recording: Recording) -> str:
     """Return the base URL of the recorded server; "" where there is no request."""
     for exchange in recording.exchanges():
         url = exchange.request.url
-        return url.partition("?")[0].removesuffix(api_path(url))
+        return url.partition("?")[0].removesuffix(api_path(url)).removeprefix(REPLAY_PREFIX)
     return ""
+
+
+def replay_url_of(recording: Recording) -> str:
+    """Return the base URL of a replay: error messages name the server, but no real one has this address.
+
+    So what a recording claims about a server's conversations is never used for a real server.
+    """
+    return REPLAY_PREFIX + (base_url_of(recording) or "http://demo.invalid/v1")
 
 
 def answer_request_of(recording: Recording) -> Json:

@@ -11,13 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from assistant.backends import RemoteBackend
+from assistant.backends import Backend, open_backend
 from assistant.errors import ToolError
 from assistant.events import Event, RoundStarted, RunPaused, RunStopped, ToolCall, ToolResult
 from assistant.locale import N_, Sentence
 from assistant.recordings.json_values import get
 from assistant.recordings.recording import Recording
-from assistant.recordings.requests import answer_request_of, base_url_of, protocol_of
+from assistant.recordings.requests import answer_request_of, protocol_of, replay_url_of
 from assistant.runs.loop import Assistant
 from assistant.settings import Settings
 from assistant.tools.arguments import parse_arguments
@@ -116,31 +116,19 @@ def _difference(name: str, earlier: ToolResult | None, now: ToolResult | None) -
     ]
 
 
-def _backend(recording: Recording, speed: float) -> RemoteBackend:
-    # These load the SDK, which an idle page does without.
-    from assistant.backends.agents.backend import Agents
-    from assistant.backends.assistants.backend import Assistants
-    from assistant.backends.chat_completions.backend import ChatCompletions
-    from assistant.backends.client import connect
-    from assistant.backends.responses.backend import Responses
-
-    client = connect(Settings(), ReplayTransport(recording, speed))
-    client.base_url = base_url_of(recording) or client.base_url  # error messages name the server
+def _backend(recording: Recording, speed: float) -> Backend:
     request = answer_request_of(recording)
-    model, instructions = str(request.get("model") or "recording"), str(request.get("instructions") or "")
-    effort = str(get(request.get("reasoning"), "effort") or request.get("reasoning_effort") or "")
-    match protocol_of(recording):
-        case "chat":
-            return ChatCompletions(client, model=model, effort=effort)
-        case "agents":
-            return Agents(client, agent_id="recording", instructions=instructions)
-        case "assistants":
-            return Assistants(client, assistant_id="recording", instructions=instructions)
-        case "responses" | "":
-            background = bool(request.get("background"))
-            return Responses(
-                client, model=model, instructions=instructions, effort=effort, background=background
-            )
+    settings = Settings(
+        base_url=replay_url_of(recording),
+        protocol=protocol_of(recording) or "responses",
+        model=str(request.get("model") or "recording"),
+        instructions=str(request.get("instructions") or ""),
+        effort=str(get(request.get("reasoning"), "effort") or request.get("reasoning_effort") or ""),
+        background=bool(request.get("background")),
+        agent_id="recording",
+        assistant_id="recording",
+    )
+    return open_backend(settings, ReplayTransport(recording, speed))
 
 
 class _RecordedResults:
