@@ -342,7 +342,7 @@ def test_what_a_recording_claims_is_never_used_at_its_server(server: ModelServer
     assert thread.backend_state["responses"]
     list(chat.assistant.run(thread, "And now?"))
     first, second = (request["conversation"] for request in server.requests)
-    assert first == chat.thread_id != second
+    assert first != second
     assert [message.text for message in thread.messages] == ["Hello", "Hi.", "And now?", "Fine."]
 
 
