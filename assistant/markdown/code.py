@@ -6,6 +6,7 @@ be an address in it is broken up.
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from assistant.markdown.scan import Step, is_letter, match_end
 
@@ -14,6 +15,9 @@ FENCE = re.compile(r"`{3,99}|~{3,99}")
 _BLANKS = re.compile(r"[^\S\n]{0,99}")
 _MARKS = re.compile("`{1,99}|~{1,99}")
 PLAIN = re.compile(r"[^\n!`~]+")
+_SPACES = re.compile(r"[ \t]{0,99}")
+_QUOTED = re.compile(r"(?:[ \t]{0,99}>){1,9}[ \t]{0,99}")
+_CLOSES = {mark: re.compile(mark + r"{1,99}[ \t]{0,99}") for mark in "`~"}
 _PLAIN_IN_DIAGRAM = re.compile(r"[^\n\\/:&\t!]+")
 
 
@@ -27,6 +31,43 @@ class Fence:
     quoted: bool
     certain: bool
     drawn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FenceLine:
+    """A line while a fence is open, read up to ``end``: an empty one, code, the one that closes the fence, or the
+    first one after its list or quote. ``doubt``: the page may see the fence differently."""
+
+    end: int
+    state: Literal["empty", "code", "closing", "after"]
+    doubt: bool = False
+
+
+def read_fence_line(fence: Fence, text: str, at: int, ended: bool) -> FenceLine | None:
+    """Read the beginning of a line while a fence is open; None if more text is needed to tell."""
+    inside = (_QUOTED if fence.quoted else _SPACES).match(text, at)
+    if not ended and match_end(_SPACES, text, at) == len(text):
+        return None
+    end = inside.end() if inside else at
+    indent = fence.indent if fence.quoted else len(text[at:end].expandtabs(4))
+    if text.startswith("\n", end) and not fence.quoted:
+        return FenceLine(end + 1, "empty")
+    if not inside or (not indent and fence.indent and not fence.certain):
+        return FenceLine(at, "after")  # if it was a fence at all
+    doubt = indent < fence.indent
+    closes = _CLOSES[fence.mark[0]].match(text, end)
+    if not closes:
+        return FenceLine(end, "code", doubt)
+    if closes.end() == len(text) and not ended:
+        return None
+    run = closes[0].rstrip(" \t")
+    if max(len(run), len(closes[0]) - len(run)) == 99:
+        return FenceLine(end, "code", doubt=True)
+    if len(run) >= len(fence.mark) and text[closes.end() : closes.end() + 1] in ("", "\n"):
+        if indent == fence.indent or (not fence.indent and indent <= 3):
+            return FenceLine(closes.end(), "closing", doubt)
+        doubt = doubt or indent <= fence.indent + 3
+    return FenceLine(end, "code", doubt)
 
 
 def is_diagram(text: str, at: int, ended: bool) -> bool | None:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from assistant.markdown.escape import escape_markdown
 from assistant.markdown.links import quote_url
-from assistant.markdown.scan import match_end
+from assistant.markdown.scan import MAX_SPAN_CHARS, Step, match_end
 
 _BRACKETS = re.compile(r"\\.|[\[\]]|\n[ \t]*\n", re.DOTALL)
 _PARENTHESES = re.compile(r"\\.|[()\s<]", re.DOTALL)
@@ -35,6 +35,42 @@ class Image:
     def link(self) -> str:
         """The image as a link."""
         return f"[{self.label}]({quote_url(self.url)})"
+
+
+class ImageReader:
+    """Reads what begins with ``!``; it remembers where no image begins, so that it searches the text once."""
+
+    def __init__(self) -> None:
+        self._none_before = 0  # the position in the text before which no image begins
+
+    def read(self, text: str, at: int, ended: bool, offset: int, before: str) -> Step:
+        """Read the image that begins here as a link, or the ``!`` as text if there is none.
+
+        ``offset`` is where ``text`` begins in the whole text, ``before`` what stands before the ``!``.
+        """
+        if at + 1 == len(text):
+            return (at + 1, "!") if ended else None
+        if text[at + 1] != "[":
+            return at + 1, "!"
+        image: Image | None = None
+        is_badge = False
+        if offset + at >= self._none_before:
+            window = text[at : at + MAX_SPAN_CHARS]
+            try:
+                image = parse_image(window)
+                is_badge = (
+                    image is not None
+                    and before.endswith("[")
+                    and window[image.length] + window[image.length + 1] == "]("
+                )
+            except IndexError:
+                if len(window) < MAX_SPAN_CHARS and not ended:
+                    return None
+                if image is None:
+                    self._none_before = offset + at + len(window)
+        if image is None:
+            return at + 1, "&#33;"
+        return at + image.length, f"🖼 {image.label if is_badge else image.link}"
 
 
 def parse_image(text: str) -> Image | None:

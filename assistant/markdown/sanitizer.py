@@ -22,23 +22,21 @@ from assistant.markdown.code import (
     Fence,
     is_diagram,
     read_diagram,
+    read_fence_line,
     read_marks,
     read_possible_code,
 )
 from assistant.markdown.code_span import CodeSpan
 from assistant.markdown.directives import read_colon
 from assistant.markdown.formulas import FormulaReader, read_dollar
-from assistant.markdown.images import Image, parse_image
-from assistant.markdown.scan import MAX_SPAN_CHARS, PUNCTUATION, Step, match_end
+from assistant.markdown.images import ImageReader
+from assistant.markdown.scan import PUNCTUATION, Step, match_end
 
 # Lines. Every repetition is bounded, so that a growing line is not searched over and over.
 _MARKER = r"(?:[-+*]|\d{1,9}[.)])(?=[ \t\n])"
 _PREFIX = re.compile(rf"(?:[ \t]{{0,99}}(?:>|{_MARKER})){{0,9}}[ \t]{{0,99}}")
 _UNCLEAR = re.compile(r"(?:[-+*]|\d{1,9}[.)]?|`{1,98}|~{1,98}|<[a-zA-Z]{0,9})?")
 _RAW_HTML = re.compile(r"<(?:script|pre|style|textarea|!|\?)", re.IGNORECASE)
-_SPACES = re.compile(r"[ \t]{0,99}")
-_QUOTED = re.compile(r"(?:[ \t]{0,99}>){1,9}[ \t]{0,99}")
-_CLOSES = {mark: re.compile(mark + r"{1,99}[ \t]{0,99}") for mark in "`~"}
 
 # Words, and what of a paragraph leaves no doubt that a backtick after it opens code.
 _WORDS = re.compile(r"[^\n\\`~!$:]+")
@@ -73,8 +71,8 @@ class MarkdownSanitizer:
         self._span = CodeSpan(0, certain=False)
         # The text
         self._formulas = FormulaReader()
+        self._images = ImageReader()
         self._doubt = False  # there may be other fences than the known ones
-        self._no_image_before = 0  # the position before which no image begins
 
     def feed(self, text: str) -> str:
         """Add a piece of text; return what can be shown now.
@@ -171,35 +169,17 @@ class MarkdownSanitizer:
         self._words, self._clear, self._has_html = [], True, False
 
     def _begin_line_of_fence(self, fence: Fence, text: str, at: int, ended: bool) -> Step:
-        inside = (_QUOTED if fence.quoted else _SPACES).match(text, at)
-        if not ended and match_end(_SPACES, text, at) == len(text):
+        line = read_fence_line(fence, text, at, ended)
+        if line is None:
             return None
-        end = inside.end() if inside else at
-        indent = fence.indent if fence.quoted else len(text[at:end].expandtabs(4))
-        if text.startswith("\n", end) and not fence.quoted:
-            return end + 1, text[at : end + 1]
-        if not inside or (not indent and fence.indent and not fence.certain):
-            self._fence = None  # its list or quote has ended, if it was a fence at all
-            return at, ""
-        if indent < fence.indent:
-            self._doubt = True
-        if closes := _CLOSES[fence.mark[0]].match(text, end):
-            if closes.end() == len(text) and not ended:
-                return None
-            run = closes[0].rstrip(" \t")
-            if max(len(run), len(closes[0]) - len(run)) == 99:
-                self._doubt = True
-            elif len(run) >= len(fence.mark) and text[closes.end() : closes.end() + 1] in ("", "\n"):
-                if indent == fence.indent or (not fence.indent and indent <= 3):
-                    self._fence = None
-                    if fence.certain and not self._doubt:
-                        self._begin_paragraph()
-                elif indent <= fence.indent + 3:
-                    self._doubt = True
-                if not self._fence:
-                    end = closes.end()
-        self._read = self._read_code
-        return end, text[at:end]
+        self._doubt = self._doubt or line.doubt
+        if line.state in ("closing", "after"):
+            self._fence = None
+        if line.state == "closing" and fence.certain and not self._doubt:
+            self._begin_paragraph()
+        if line.state in ("closing", "code"):
+            self._read = self._read_code
+        return line.end, text[at : line.end]
 
     def _read_info(self, text: str, at: int, ended: bool) -> Step:
         """Read the info string of a fence; with a backtick in it, the mark opened a code span instead."""
@@ -259,7 +239,7 @@ class MarkdownSanitizer:
                 case "~":
                     step = read_marks(text, at, ended)
                 case _:
-                    step = self._read_bang(text, at, ended)
+                    step = self._images.read(text, at, ended, self._offset, self._before)
         if step is not None:
             self._prefix = None
         return step
@@ -332,30 +312,3 @@ class MarkdownSanitizer:
         before = self._words[-1] if self._words else ""
         joins = formula != "\\$" and before.endswith("$") and not before.endswith("\\$")
         return " " + formula if joins else formula
-
-    # --- images ---------------------------------------------------------------------------------------
-
-    def _read_bang(self, text: str, at: int, ended: bool) -> Step:
-        if at + 1 == len(text):
-            return (at + 1, "!") if ended else None
-        if text[at + 1] != "[":
-            return at + 1, "!"
-        image: Image | None = None
-        if self._offset + at >= self._no_image_before:
-            window = text[at : at + MAX_SPAN_CHARS]
-            try:
-                image = parse_image(window)
-                is_badge = (
-                    image is not None
-                    and self._before.endswith("[")
-                    and window[image.length] + window[image.length + 1] == "]("
-                )
-            except IndexError:
-                if len(window) < MAX_SPAN_CHARS and not ended:
-                    return None
-                is_badge = False
-                if image is None:
-                    self._no_image_before = self._offset + at + len(window)
-        if image is None:
-            return at + 1, "&#33;"
-        return at + image.length, f"🖼 {image.label if is_badge else image.link}"
