@@ -47,7 +47,7 @@ class RunLog:
         self._run = run
         self._events: list[Event] = list(run.message.events())
         self._chars = 0
-        self._started = self._reasoning_since = time.monotonic()
+        self._started = self._reasoning_since = self._last_event = time.monotonic()
         self._reasoning = False
         self._followers = 0
         self._call_times: dict[str, float] = {}
@@ -109,6 +109,11 @@ class RunLog:
         """Return for how long the call has been running; of one from before this run, how long the run has."""
         return time.monotonic() - self._call_times.get(call_id, self._started)
 
+    @property
+    def silent_seconds(self) -> float:
+        """How long ago the last event came."""
+        return time.monotonic() - self._last_event
+
     def wait_for_follower(self, seconds: float) -> None:
         """Wait until the log has a follower or has ended, for ``seconds`` at most."""
         with self._followed:
@@ -116,6 +121,7 @@ class RunLog:
 
     def _add(self, event: Event) -> None:
         self._run.fold(event)
+        self._last_event = time.monotonic()
         if isinstance(event, Ending):
             event = self._run.message.ending or event  # the message may have ended a moment ago
         if isinstance(event, ToolCall | CallApproved | HostedCall):

@@ -59,6 +59,12 @@ class LiveRun:
         """Return for how long a call of this run has been running."""
         return self._log.running_seconds(call_id)
 
+    @property
+    def silent_seconds(self) -> float:
+        """How long the server has sent nothing; 0 while functions run, because it waits for their results."""
+        is_running = any(call.complete for call in self.message.open_calls)
+        return 0.0 if is_running or self.ended else self._log.silent_seconds
+
     def stop(self) -> None:
         """End the run now, even while it waits for a silent server or a slow function.
 

@@ -23,6 +23,7 @@ from assistant.ui.chat.approval import draw_approval
 from assistant.ui.chat.examples import draw_examples
 from assistant.ui.chat.message import answer_places, draw_message
 from assistant.ui.chat.queue import draw_queue
+from assistant.ui.chat.silence import SilenceNotice
 from assistant.ui.composer.message_input import draw_composer, draw_unsent
 from assistant.ui.composer.tool_toggles import draw_tool_toggles
 from assistant.ui.language import _, translate
@@ -35,7 +36,6 @@ from assistant.ui.state import state_of
 from assistant.ui.streamlit_private import (
     Chunks,
     current_session_id,
-    end_text_block,
     fragment_rerun_waits,
     is_connected,
     rerun_fragment,
@@ -154,7 +154,7 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
     with area:
         for position in range(session.boundary, run.position if run else len(session.history)):
             draw_message(session, position)
-        if run and not _follow(session, run, watch):
+        if run and not _follow(session, run, watch, end):
             return  # the fragment runs again, because one of its widgets was used
     if run:
         controls.empty()
@@ -207,8 +207,10 @@ def _wait_for_other_process(session: ChatSession) -> None:
         _draw_stop(session, keys.STOP_ELSEWHERE)
 
 
-def _follow(session: ChatSession, run: LiveRun, watch: Watch | None) -> bool:
+def _follow(session: ChatSession, run: LiveRun, watch: Watch | None, end: DeltaGenerator) -> bool:
     """Draw a live answer from its beginning to its end. Return False if it was left before its end.
+
+    While the server is silent, ``end`` says for how long.
 
     Streamlit's own Stop and a click elsewhere both end this script. After a click the page runs again at
     once; if it does not, and the browser is still connected, the user meant Stop.
@@ -224,11 +226,18 @@ def _follow(session: ChatSession, run: LiveRun, watch: Watch | None) -> bool:
             run.stop()
             rerun_session(session_id)
 
+    silence = SilenceNotice(run, end)
+
+    def update() -> None:
+        silence.update()
+        if watch:
+            watch()
+
     content, below, draw_end = answer_places()
     try:
         with content:
             answer = AnswerPlace(session, run.position, below, running_seconds=run.running_seconds)
-            batches = _interruptible(run.follow(connected), watch or end_text_block)
+            batches = _interruptible(run.follow(connected), update)
             st.write_stream(Chunks(answer_chunks(batches, answer)))
         if not run.ended:
             return False

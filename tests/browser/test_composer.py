@@ -1,0 +1,129 @@
+"""The input in a real browser: its focus, Stop in the place of Send, and what a silent server looks like."""
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.test_page import (
+    IDLE,
+    INPUT,
+    MESSAGE,
+    STOP,
+    app,
+    app_folder,
+    browser,
+    model,
+    one_server,
+    open_page,
+    page,
+    say,
+    wait_for,
+)
+from tests.servers.responses import ModelServer, cut, text
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+__all__ = ["app", "app_folder", "browser", "model", "one_server", "page"]  # fixtures
+
+pytestmark = pytest.mark.browser
+
+SEND = "[data-testid=stChatInputSubmitButton]"
+HAS_FOCUS = f"document.activeElement == document.querySelector('{INPUT}')"
+
+
+def test_the_input_has_the_focus_on_load_in_a_new_chat_and_after_stop(
+    model: ModelServer, page: "Page"
+) -> None:
+    page.wait_for_function(HAS_FOCUS)
+    model.plays(cut(text("One two three four"), 6, "silence"))
+    page.keyboard.type("Count")
+    page.keyboard.press("Enter")
+    wait_for(page, "One two")
+    page.click(STOP)
+    wait_for(page, "Stopped.")
+    page.wait_for_selector(IDLE)
+    assert page.evaluate(HAS_FOCUS)
+    page.get_by_role("button", name="New chat").click()
+    page.wait_for_selector(".st-key-examples")
+    page.wait_for_function(HAS_FOCUS)
+    page.reload()
+    page.wait_for_function(HAS_FOCUS)
+
+
+def test_the_input_of_a_phone_has_no_focus_until_it_is_touched(browser: "Browser", app: str) -> None:
+    page = open_page(browser, app, has_touch=True, is_mobile=True)
+    page.wait_for_selector(".st-key-examples")
+    page.wait_for_selector(IDLE)
+    page.wait_for_timeout(500)
+    assert not page.evaluate(HAS_FOCUS)
+    page.close()
+
+
+def test_stop_is_where_send_is_until_there_is_something_to_send(model: ModelServer, page: "Page") -> None:
+    gate = threading.Event()
+    model.plays(text("One two three four", gate=gate, gate_after=6), text("Five."))
+    send = page.locator(SEND).bounding_box()
+    say(page, "Count")
+    wait_for(page, "One two")
+    stop = page.locator(STOP)
+    stop.wait_for()
+    assert stop.bounding_box() == send
+    assert page.get_by_role("button", name="Stop").count() == 1
+    page.fill(INPUT, "And then?")
+    stop.wait_for(state="hidden")
+    page.click(SEND)
+    page.wait_for_selector(".stBottom :text-is('And then?')")
+    stop.wait_for()
+    gate.set()
+    wait_for(page, "Five.")
+    page.wait_for_selector(IDLE)
+    assert stop.count() == 0
+
+
+def test_escape_stops_also_while_text_is_typed(model: ModelServer, page: "Page") -> None:
+    model.plays(cut(text("One two three four"), 6, "silence"))
+    say(page, "Count")
+    wait_for(page, "One two")
+    page.fill(INPUT, "And then?")
+    page.locator(STOP).wait_for(state="hidden")
+    page.keyboard.press("Escape")
+    wait_for(page, "Stopped.")
+    page.wait_for_selector(IDLE)
+    assert page.input_value(INPUT) == "And then?"
+
+
+def test_nothing_to_click_appears_where_stop_was(model: ModelServer, page: "Page") -> None:
+    model.plays(cut(text("One two three four"), 6, "silence"))
+    say(page, "Count")
+    wait_for(page, "One two")
+    place = page.locator(STOP).bounding_box()
+    assert place is not None
+    page.click(STOP)
+    wait_for(page, "Stopped.")
+    page.wait_for_selector(IDLE)
+    under = f"document.elementFromPoint({place['x'] + 16}, {place['y'] + 16}).closest('button')"
+    assert page.evaluate(f"{under} == document.querySelector('{SEND}')")
+    assert page.locator(SEND).is_disabled()
+
+
+def test_a_silent_server_is_mentioned_until_data_comes(model: ModelServer, page: "Page") -> None:
+    gate = threading.Event()
+    model.plays(text("One two three four", gate=gate, gate_after=6))
+    say(page, "Count")
+    wait_for(page, "One two")
+    notice = page.get_by_text("No data for")
+    notice.wait_for()
+    first = notice.inner_text()
+    page.wait_for_function(
+        "first => document.body.innerText.match(/No data for \\d+ s/)[0] != first", arg=first
+    )
+    answer, line = page.locator(MESSAGE).last.bounding_box(), notice.bounding_box()
+    assert answer is not None
+    assert line is not None
+    assert line["y"] >= answer["y"] + answer["height"] - 1
+    gate.set()
+    wait_for(page, "three four")
+    notice.wait_for(state="detached")
+    page.wait_for_selector(IDLE)
