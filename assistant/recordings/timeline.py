@@ -3,6 +3,7 @@
 Nothing is estimated. What the recording does not tell is None.
 """
 
+import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,7 @@ from assistant.recordings.entries import (
     RunEntry,
 )
 from assistant.recordings.json_values import get, number, text
-from assistant.recordings.recording import Recording
+from assistant.recordings.recording import Recording, parse_json
 from assistant.recordings.requests import split_url
 from assistant.recordings.wire_events import (
     AgentModel,
@@ -38,6 +39,12 @@ from assistant.recordings.wire_reader import WireReader
 
 Kind = Literal["request", "waiting", "reasoning", "arguments", "function", "text"]
 """``request`` lasts until the response's head, ``waiting`` from there to the first word."""
+
+
+MAX_ARGUMENT_CHARS = 40
+"""Length of the arguments in the name of a call."""
+MAX_PARSED_CHARS = 2_000
+"""Arguments that are longer are not in the name of a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,7 @@ class _Text:
     round: int
     begin: float
     end: float
+    text: str = ""
 
 
 @dataclass(slots=True)
@@ -113,6 +121,7 @@ class _Call:
     name: str
     round: int
     begin: float
+    arguments: str = ""
     end: float | None = None
     outcome: str = ""
 
@@ -161,12 +170,13 @@ class Measurement:
         """Return what took time so far."""
         found = [span for response in self._answers.values() for span in self._request_spans(response)]
         for written in self._texts:
-            name = written.name or written.speech
+            name = _call_name(written.name, written.text) if written.name else written.speech
             found.append(Span(name, written.speech, written.begin, written.end, written.round))
         for call in self._calls:
             end = self._last if call.end is None else call.end
             outcome = call.outcome or "no result"
-            found.append(Span(call.name, "function", min(call.begin, end), end, call.round, outcome))
+            name = _call_name(call.name, call.arguments)
+            found.append(Span(name, "function", min(call.begin, end), end, call.round, outcome))
         return sorted(found, key=lambda span: span.begin)
 
     def figures(self) -> Figures:
@@ -213,6 +223,8 @@ class Measurement:
             response.texts[part.speech, part.item] = written
             self._texts.append(written)
         written.name = written.name or name
+        if isinstance(part, TextPiece) and len(written.text) < MAX_PARSED_CHARS:
+            written.text += part.text
         written.end = at
 
     def _add_event(self, at: float, event: RecordedEvent) -> None:
@@ -220,7 +232,7 @@ class Measurement:
             case RoundStarted(number=number):
                 self._round = number
             case ToolCall():
-                self._calls.append(_Call(event.call_id, event.name or "?", self._round, at))
+                self._calls.append(_Call(event.call_id, event.name or "?", self._round, at, event.arguments))
             case ToolResult():
                 self._add_result(at, event)
             case RunPaused():  # a call without a result has not been run
@@ -259,3 +271,15 @@ class Measurement:
         tokens = sum(response.tokens.output - response.tokens.reasoning for response in timed)
         duration = sum(seconds[round] for round in {response.round for response in timed})
         return tokens / duration if tokens > 0 else None
+
+
+def _call_name(name: str, arguments: str) -> str:
+    """Return a call in few characters, such as ``get_weather(Paris)``."""
+    values = parse_json(arguments)
+    if not isinstance(values, dict) or not values:
+        return name
+    shown = ", ".join(
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for value in values.values()
+    )
+    return f"{name}({shown if len(shown) <= MAX_ARGUMENT_CHARS else shown[: MAX_ARGUMENT_CHARS - 1] + '…'})"

@@ -97,6 +97,26 @@ def test_everything_that_takes_time_is_a_span() -> None:
     ]
 
 
+def test_parallel_calls_of_one_function_are_told_apart_by_their_arguments() -> None:
+    long = "x" * 100
+    entries = [run(0.0, RoundStarted(number=1)), *request_entries(0.1)]
+    for item, arguments in (
+        ("a", '{"city": "Paris"}'),
+        ("b", f'{{"city": "{long}", "days": 2}}'),
+        ("c", "{"),
+    ):
+        entries += [
+            event(1.0, "response.output_item.added", item=call(item, "weather")),
+            delta(1.0, "function_call_arguments", item, arguments[:5]),
+            delta(1.0, "function_call_arguments", item, arguments[5:]),
+            run(2.0, ToolCall(call_id=item, name="weather", arguments=arguments)),
+        ]
+    names = ["weather(Paris)", f"weather({long[:39]}…)", "weather"]
+    found = spans(Recording(entries=entries))
+    assert [span.name for span in found if span.kind == "arguments"] == names
+    assert [span.name for span in found if span.kind == "function"] == names
+
+
 def test_the_figures_are_sums_over_the_rounds() -> None:
     # USD per million: 0.10 for new input, 0.01 from the cache, 0.125 into the cache, 0.50 for output.
     each = (500 * 0.10 + 400 * 0.01 + 100 * 0.125 + 80 * 0.50) / 1_000_000
