@@ -7,6 +7,7 @@ import ast
 import builtins
 import inspect
 import keyword
+import re
 from itertools import groupby
 from string import Template
 from typing import Any
@@ -32,6 +33,14 @@ def call_function(name, arguments):
 _IMPORTS = (Import("json"), Import("pydantic_core", "to_json"))
 _OPTIONAL_IMPORTS = (Import("pydantic", "validate_call"), Import("asyncio"))
 _TOOL_ERROR = 'class ToolError(Exception):\n    """An error whose text is for the model."""'
+
+
+_IS_MISSING = " is not included in this script"
+
+
+def stubs_in(script: str) -> list[str]:
+    """Return the functions of which a script has only a stub."""
+    return re.findall(f'^    raise NotImplementedError\\("(.+){_IS_MISSING}"\\)$', script, re.MULTILINE)
 
 
 class FunctionCode:
@@ -79,7 +88,7 @@ class FunctionCode:
         self._stubs.append(
             f"\ndef {name}(**values):\n"
             f"    # The source of {tool.name} is not included: {reason}.\n"
-            f'    raise NotImplementedError("{tool.name} is not included in this script")\n'
+            f'    raise NotImplementedError("{tool.name}{_IS_MISSING}")\n'
         )
         return name
 

@@ -1,6 +1,7 @@
 """Python scripts that hold a turn or a thread with the OpenAI SDK alone.
 
-A script runs as it is. Everything that a user, model or function wrote is a literal in it; no key is.
+A script needs no other file; a function that does is a stub in it. Everything that a user, model or function
+wrote is a literal; no key is in it.
 """
 
 import json

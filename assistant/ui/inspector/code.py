@@ -5,11 +5,13 @@ from dataclasses import replace
 import streamlit as st
 
 from assistant.codegen.curl import curl_command
+from assistant.codegen.functions import stubs_in
 from assistant.codegen.script import turn_script
+from assistant.markdown.escape import escape_markdown
 from assistant.recordings.requests import answer_request_of, base_url_of
 from assistant.session import ChatSession
 from assistant.tools.toolbox import Toolbox
-from assistant.ui.language import _
+from assistant.ui.language import _, ngettext
 
 
 def draw_code(session: ChatSession) -> None:
@@ -28,7 +30,18 @@ def draw_code(session: ChatSession) -> None:
             "your API key in the environment."
         )
     )
-    st.code(turn_script(settings, toolbox, questions[-1]), language="python")
+    script = turn_script(settings, toolbox, questions[-1])
+    if stubs := stubs_in(script):
+        text = ngettext(
+            "{names} is only a stub here, because it uses other parts of the project. Complete it before you "
+            "run the script.",
+            "{names} are only stubs here, because they use other parts of the project. Complete them before "
+            "you run the script.",
+            len(stubs),
+            names=", ".join(map(escape_markdown, stubs)),
+        )
+        st.warning(text, icon=":material/construction:")
+    st.code(script, language="python")
     if session.recordings and (request := answer_request_of(session.recordings[-1])):
         st.caption(_("One request as it was sent"))
         command = curl_command(request, base_url_of(session.recordings[-1]))

@@ -1,5 +1,6 @@
 """The faults tab: break the stream or functions on purpose, and see what to expect."""
 
+import re
 from collections.abc import Collection
 
 import streamlit as st
@@ -53,17 +54,34 @@ def _draw_fault(fault: Fault) -> None:
 
 
 def _draw_kinds(session: ChatSession, label: str, kinds: Collection[str], key: str) -> None:
-    st.pills(label, list(kinds), key=key, on_change=_add_fault, args=[session, key])
+    """Draw a button for each kind; those of the session's faults are selected."""
+    present = [_kind_of(fault) for fault in _written_faults()]
+    st.session_state[key] = [kind for kind in kinds if kind in present]
+    st.pills(
+        label, list(kinds), selection_mode="multi", key=key, on_change=_choose, args=[session, kinds, key]
+    )
+
+
+def _written_faults() -> list[str]:
+    return [fault for part in st.session_state[keys.FAULTS].split(",") if (fault := part.strip())]
+
+
+def _kind_of(fault: str) -> str:
+    return re.split("[:@]", fault)[0]
 
 
 def _set_faults(session: ChatSession) -> None:
     session.faults = st.session_state[keys.FAULTS]
 
 
-def _add_fault(session: ChatSession, key: str) -> None:
-    kind, st.session_state[key] = st.session_state[key], None
-    faults = st.session_state[keys.FAULTS].strip(" ,")
-    st.session_state[keys.FAULTS] = ", ".join(filter(None, [faults, kind]))
+def _choose(session: ChatSession, kinds: Collection[str], key: str) -> None:
+    """Add the faults whose kind was selected, and remove those whose kind no longer is."""
+    chosen = st.session_state[key]
+    faults = [
+        fault for fault in _written_faults() if (kind := _kind_of(fault)) not in kinds or kind in chosen
+    ]
+    present = [_kind_of(fault) for fault in faults]
+    st.session_state[keys.FAULTS] = ", ".join([*faults, *(kind for kind in chosen if kind not in present)])
     _set_faults(session)
 
 

@@ -155,6 +155,22 @@ def test_a_fault_is_announced_and_applies_to_this_session_only(
     assert ("markdown", "One two three four") in shown(other)[-1][1]
 
 
+def test_the_kinds_of_the_active_faults_are_selected(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
+    page = panel(with_inspector(open_page()), "faults")
+    page.text_input(key="faults").set_value("cut:7, function.raise:calculate").run()
+    stream, functions = page.pills(key="fault_stream"), page.pills(key="fault_functions")
+    assert (stream.value, functions.value) == (["cut"], ["function.raise"])
+    page.pills(key="fault_stream").select("slow").run()
+    assert page.text_input(key="faults").value == "cut:7, function.raise:calculate, slow"
+    assert page.pills(key="fault_stream").value == ["cut", "slow"]
+    page.pills(key="fault_stream").unselect("cut").run()
+    assert page.text_input(key="faults").value == "function.raise:calculate, slow"
+    assert page.warning[0].value == "Active fault: function\\.raise\\:calculate, slow"
+
+
 def test_only_local_users_can_inject_faults(open_page: Open) -> None:
     page = with_inspector(open_page())
     assert page.segmented_control(key="inspector_tab").options == ["Run log", "Functions", "Code"]
@@ -203,6 +219,19 @@ def test_the_last_message_is_shown_as_code(server: ModelServer, open_page: Open)
     compile(script, "script", "exec")
     assert "def calculate(" in script
     assert request.startswith("curl ")
+
+
+def test_a_function_that_the_script_has_only_a_stub_of_is_named(server: ModelServer, open_page: Open) -> None:
+    page = with_inspector(open_page(OPENAI_BASE_URL=server.url))
+    panel(page, "code")
+    server.plays(calls(call("find_hotels", city="Oslo")), text("None."))
+    ask(page, "Hotels?")
+    page.run()
+    assert page.warning[0].value.startswith("find\\_hotels is only a stub here")
+    server.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
+    ask(page, "6*7?")
+    page.run()
+    assert not page.warning
 
 
 def test_a_function_runs_without_a_model(open_page: Open) -> None:
