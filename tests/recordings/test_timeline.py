@@ -97,7 +97,7 @@ def test_everything_that_takes_time_is_a_span() -> None:
     ]
 
 
-def test_parallel_calls_of_one_function_are_told_apart_by_their_arguments() -> None:
+def test_parallel_calls_of_one_function_are_named_by_their_arguments() -> None:
     long = "x" * 100
     entries = [run(0.0, RoundStarted(number=1)), *request_entries(0.1)]
     for item, arguments in (
