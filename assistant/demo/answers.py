@@ -3,19 +3,15 @@
 A reply depends only on the last message, the calls since and the functions of the request.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from assistant.demo import phrases, vocabulary
-from assistant.demo.calls import CHOSEN_CITY, Call, Function, Plan
-from assistant.demo.outputs import describe_output, heading, parse_output
+from assistant.demo.calls import CHOSEN, Call, Function, Plan, list_names, plan_written_calls
+from assistant.demo.markdown import cell
 from assistant.demo.questions import plan_question
-from assistant.demo.written_calls import plan_written_calls
-
-CallOutputs = Sequence[tuple[Call, str]]
-"""The calls since the last message, in order, each with its output."""
+from assistant.demo.summaries import CallOutputs, choose_city, parse_output, summarize
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +22,12 @@ class Reply:
     calls: tuple[Call, ...] = ()
 
 
-def next_reply(message: str, done: CallOutputs, first: bool, tools: Sequence[Mapping[str, Any]]) -> Reply:
+def next_reply(message: str, done: CallOutputs, tools: Sequence[Mapping[str, Any]]) -> Reply:
     """Return the next round of calls, or the final answer.
 
     Args:
         message: The user's last message.
         done: The calls since the message.
-        first: Whether this is the first answer of the conversation.
         tools: The request's tools; the demo calls only functions among them.
     """
     language = "ja" if vocabulary.JAPANESE.search(message) else "en"
@@ -43,60 +38,41 @@ def next_reply(message: str, done: CallOutputs, first: bool, tools: Sequence[Map
     for step in plan.rounds:
         planned += len(step)
         if len(done) < planned:
-            calls = (_with_city(call, plan, done) for call in step[len(done) - planned :])
-            return Reply("" if done else plan.preface, tuple(calls))
+            calls = tuple(_with_city(call, plan, done) for call in step[len(done) - planned :])
+            if not any(call.arguments.get("hotel_id") == CHOSEN for call in calls):
+                return Reply("" if done else plan.preface, calls)
+            if hotel := _cheapest_hotel(done):
+                return _with_hotel(calls, hotel, language)
+            break  # nothing was found to book
     if done:
-        text = _summarize(plan, done, language)
-    elif isinstance(result, str):
-        text = result
-    else:
-        text = _small_talk(message, functions, language)
-    return Reply(f"{text}\n\n{phrases.SENTENCES[language]['note']}" if first else text)
+        return Reply(summarize(message, done, language, plan.warmer))
+    return Reply(result if isinstance(result, str) else _small_talk(message, functions, language))
 
 
 def _with_city(call: Call, plan: Plan, done: CallOutputs) -> Call:
     """Return the call with the city that the weather decides, if it needs one."""
-    if call.arguments.get("city") != CHOSEN_CITY:
+    if call.arguments.get("city") != CHOSEN:
         return call
-    city, _ = _choose_city(_temperatures(done), plan.warmer is not False)
+    city, _ = choose_city(done, plan.warmer is not False)
     return Call(call.name, call.arguments | {"city": city})
 
 
-def _summarize(plan: Plan, done: CallOutputs, language: str) -> str:
-    """Return the choice of a city, if any, and every output under a heading."""
-    sections = []
-    temperatures = _temperatures(done)
-    if plan.warmer is not None and temperatures:
-        city, reason = _choose_city(temperatures, plan.warmer)
-        known = [(name, degrees) for name, degrees in temperatures.items() if degrees is not None]
-        listed = ", ".join(f"{phrases.localize_city(language, name)} {degrees:g}°" for name, degrees in known)
-        sentence = phrases.SENTENCES[language][reason]
-        sections.append(sentence.format(city=phrases.localize_city(language, city), readings=listed or "–"))
-    for call, output in done:
-        sections.append(f"{heading(call, language)}\n\n{describe_output(output, language)}")
-    return "\n\n".join(sections)
+def _with_hotel(calls: Sequence[Call], hotel: Mapping[str, Any], language: str) -> Reply:
+    """Return the calls with the hotel that was found, and a sentence about it."""
+    sentences = phrases.SENTENCES[language]
+    text = ""
+    if {"name", "price_per_night_eur"} <= hotel.keys():
+        price = sentences["price"].format(price=hotel["price_per_night_eur"])
+        text = sentences["choice"].format(name=cell(hotel["name"]), price=price)
+    chosen = {"hotel_id": hotel["hotel_id"]}
+    return Reply(text, tuple(Call(call.name, call.arguments | chosen) for call in calls))
 
 
-def _temperatures(done: CallOutputs) -> dict[str, float | None]:
-    """Return the temperature of each city from the weather calls, None if it is unknown."""
-    temperatures: dict[str, float | None] = {}
-    for call, output in done:
-        if call.name == "get_weather":
-            value = parse_output(output)
-            value = value.get("temperature") if isinstance(value, dict) else None
-            number = re.match(r"-?\d{1,4}(?:\.\d{1,4})?", str(value))
-            temperatures[str(call.arguments.get("city"))] = float(number[0]) if number else None
-    return temperatures
-
-
-def _choose_city(temperatures: Mapping[str, float | None], warmer: bool) -> tuple[str, str]:
-    """Return the chosen city and the key of the sentence with the reason."""
-    known = {city: degrees for city, degrees in temperatures.items() if degrees is not None}
-    all_equal = len(known) > 1 and len(set(known.values())) == 1
-    if not known or len(known) < len(temperatures) or all_equal:
-        return next(iter(temperatures), ""), "unclear"
-    best = (max if warmer else min)(known, key=lambda city: known[city])
-    return best, "warmer" if warmer else "colder"
+def _cheapest_hotel(done: CallOutputs) -> Mapping[str, Any] | None:
+    """Return the first hotel that was found; the cheapest comes first."""
+    found = (parse_output(output) for call, output in done if call.name == "find_hotels")
+    hotels = (row for rows in found if isinstance(rows, list) for row in rows)
+    return next((row for row in hotels if isinstance(row, dict) and "hotel_id" in row), None)
 
 
 def _small_talk(message: str, functions: Mapping[str, Function], language: str) -> str:
@@ -109,7 +85,7 @@ def _small_talk(message: str, functions: Mapping[str, Function], language: str) 
     if not functions:
         return f"{sentences[topic]}\n\n{sentences['nothing']}"
     examples = [text for names, text in phrases.EXAMPLES[language] if names <= functions.keys()]
-    examples = examples or [function.example() for function in functions.values()]
-    lines = "\n".join(f"- `{text}`" for text in examples[:2])
-    listed = phrases.list_functions(functions, language)
-    return f"{sentences[topic]}\n\n{listed}\n\n{sentences['try']}\n\n{lines}"
+    lines = [f"- {text}" for text in examples[:3]]
+    function = functions.get("get_weather") or next(iter(functions.values()))
+    write = sentences["write"].format(example=function.example(), names=list_names(functions))
+    return "\n\n".join([sentences[topic], *([sentences["try"], "\n".join(lines)] if lines else []), write])

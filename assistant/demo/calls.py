@@ -1,19 +1,33 @@
-"""The functions of a request, calls of them, and plans of calls.
+"""The functions of a request, plans of calls, and calls that the user writes, such as ``get_weather("Oslo")``.
 
 The same message and functions lead to the same plan, so the calls since the message show how far the plan has
-come, and the demo stores no state.
+come, and the demo stores no state. Arguments of a written call are literals that JSON can express; nothing is
+computed or guessed.
 """
 
+import ast
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-CHOSEN_CITY = "?"
-"""Placeholder for the warmer or colder city, until the weather is known."""
+from assistant.demo import phrases, vocabulary
+
+CHOSEN = "?"
+"""Placeholder for a city or hotel that the results of earlier calls decide."""
 
 MAX_CALLS = 20
 """Maximum number of calls in a round."""
+
+OPENING = re.compile(r"(?<![\w-])([\w-]++)[(（]", re.ASCII)
+TOKEN = re.compile(r"\\.|\w+|.", re.DOTALL)
+QUOTES = {'"': '"', "'": "'", "“": "”", "”": "”", "‘": "’", "「": "」", "『": "』", "＂": "＂"}
+ESCAPES = {"\\n": "\n", "\\t": "\t", "\\\\": "\\", "\\/": "/", '\\"': '"', "\\'": "'"}
+PYTHON_TOKENS = {"true": "True", "false": "False", "null": "None"} | dict(
+    zip("（），、＝：［］｛｝　", "(),,=:[]{} ", strict=True)
+)
 
 SAMPLE_VALUES: dict[str, Any] = {"integer": 2, "number": 1.5, "boolean": True, "array": [], "object": {}}
 
@@ -91,6 +105,7 @@ class Function:
         for name, parameter in self.parameters.items():
             if parameter.required:
                 values = [
+                    *(["Oslo"] if name == "city" else []),
                     *parameter.choices,
                     *(SAMPLE_VALUES.get(kind, "…") for kind in parameter.types),
                     "…",
@@ -99,5 +114,82 @@ class Function:
         return f"{self.name}({', '.join(arguments)})"
 
 
+def list_names(functions: Mapping[str, Function]) -> str:
+    """Return the names of the functions in one line."""
+    return ", ".join(f"`{name}`" for name in functions) or "–"
+
+
 def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def plan_written_calls(text: str, functions: Mapping[str, Function], language: str) -> Plan | str | None:
+    """Return the plan of the calls in a text, a sentence if they are invalid, or None if there are none."""
+    sentences = phrases.SENTENCES[language]
+    rounds: list[list[Call]] = [[]]
+    end = 0
+    for name, arguments, start, stop in islice(_scan(text), MAX_CALLS):
+        parsed = _parse_arguments(arguments)
+        function = functions.get(name)
+        if function is None:
+            line = text[text.rfind("\n", 0, start) + 1 :].partition("\n")[0]
+            if parsed is not None and line.strip(" \t\r`;.。") == text[start:stop]:
+                return sentences["unknown"].format(name=name, names=list_names(functions))
+            continue  # prose that looks like a call
+        if parsed is None:
+            return sentences["unreadable"].format(name=name, example=function.example())
+        if rounds[-1] and vocabulary.THEN.search(text, end, start):
+            rounds.append([])
+        rounds[-1].append(function.call(_bind(function, *parsed)))
+        end = stop
+    return Plan(rounds) if rounds[0] else None
+
+
+def _scan(text: str) -> Iterator[tuple[str, str, int, int]]:
+    """Yield every outermost ``name(…)``: the name, the arguments in Python syntax, start and end."""
+    end = 0
+    while opening := OPENING.search(text, end):
+        depth, arguments, quoted, closing_quote = 1, [], "", ""
+        for match in TOKEN.finditer(text, opening.end()):
+            token = match[0]
+            if closing_quote and token != closing_quote:
+                quoted += ESCAPES.get(token, token)
+                continue
+            if closing_quote:
+                token, closing_quote = repr(quoted), ""
+            elif token in QUOTES:
+                quoted, closing_quote = "", QUOTES[token]
+                continue
+            token = PYTHON_TOKENS.get(token, token)
+            depth += (token in ("(", "[", "{")) - (token in (")", "]", "}"))
+            if not depth:
+                break
+            arguments.append(token)
+        if depth:
+            return  # an unclosed call contains the remaining text
+        end = match.end()
+        yield opening[1], "".join(arguments), opening.start(), end
+
+
+def _parse_arguments(arguments: str) -> tuple[list[Any], dict[str, Any]] | None:
+    """Return positional and keyword arguments, or None if they are not literals that JSON can express."""
+    try:
+        call = ast.parse(f"call({arguments}\n)", mode="eval").body
+        if not isinstance(call, ast.Call):
+            return None
+        positional = [ast.literal_eval(argument) for argument in call.args]
+        keywords = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+        positional, keywords = json.loads(json.dumps([positional, keywords], allow_nan=False))
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+        return None
+    return positional, keywords
+
+
+def _bind(function: Function, positional: list[Any], keywords: dict[str, Any]) -> dict[str, Any]:
+    """Return all arguments by name; positional ones are in the schema's order."""
+    names = list(function.parameters)
+    match positional:
+        case [dict() as arguments] if arguments.keys() <= function.parameters.keys():
+            return arguments | keywords
+    names += [f"argument_{index + 1}" for index in range(len(names), len(positional))]
+    return dict(zip(names, positional, strict=False)) | keywords

@@ -1,65 +1,162 @@
 """The sentences of the demo in English and Japanese. An answer has the language of the question."""
 
-import re
-from collections.abc import Mapping
-
 from assistant.demo import vocabulary
-from assistant.demo.calls import Function
 
 SENTENCES = {
     "en": {
-        "note": "This is demo mode: scripted replies, no model. To connect a model, set "
-        "`OPENAI_API_KEY` (or `OPENAI_BASE_URL` for a local server) in `.env`.",
         "preface": "Let me look that up.",
-        "hello": "Hello! I can call functions for you and show what they return.",
+        "hello": "Hello! I'm a demo without a model: my replies are scripted, but the functions I call are real.",
         "thanks": "You're welcome. Ask me anything else you like.",
-        "who": "I am a demo: no model answers here, just rules that call functions.",
-        "help": "I can call functions for you and show what they return.",
-        "else": "I am a scripted demo without a model, so I can't answer that. I can call functions.",
-        "functions": "These functions are available:",
+        "who": "I'm a demo without a model: my replies are scripted, but the functions I call are real.",
+        "help": "I call functions and show what they return.",
+        "else": "I'm a demo without a model, so I can't answer that. I can call functions, though.",
+        "try": "Try one of these:",
+        "write": "You can also write a call yourself, such as `{example}`. The functions are {names}.",
         "nothing": "This request has no functions.",
-        "try": "For example:",
         "city": "Which city do you mean? For example: “What's the weather in Oslo?”",
-        "unknown": "There is no function named `{name}`.",
-        "unreadable": "I cannot read the arguments of `{name}`. Write them like this: `{example}`",
-        "failed": "Failed: {error}",
+        "unknown": "There is no function named `{name}`. The functions are {names}.",
+        "unreadable": "I can't read the arguments of `{name}`. Write them like this: `{example}`",
+        "result": "{title}: {result}",
+        "failed": "{title}: failed. {error}",
+        "cities": "{error} Available cities: {cities}.",
+        "denied": "{title}: not run, because you denied it.",
         "empty": "Nothing found.",
+        "shown": "The result is shown above.",
         "more": "… and {count} more.",
-        "warmer": "{city} is warmer ({readings}).",
-        "colder": "{city} is cooler ({readings}).",
-        "unclear": "The temperatures ({readings}) do not decide, so I chose {city}, which you named first.",
+        "warmer": "**{city} is warmer**: {degrees}, compared with {others}.",
+        "colder": "**{city} is cooler**: {degrees}, compared with {others}.",
+        "equal": "The temperatures are the same, so I chose {city}, which you named first.",
+        "unclear": "Not all temperatures are known, so I chose {city}, which you named first.",
+        "temperature": "{degrees} in {city}",
+        "and": " and ",
+        "humidity": "{value}% humidity",
+        "wind": "wind {value} km/h",
+        "source": "The weather is {source}.",
+        "time": "It's {time} on {day} in {city}.",
+        "price": "€{price}",
+        "free": "free",
+        "choice": "The cheapest is **{name}**, {price} a night.",
+        "booked": "Booked: **{hotel}** in {city} for {guest}, from {check_in} to {check_out}, {price} in total. "
+        "Your confirmation number is **{confirmation}**.",
+        "prices": "Hotels in {city} cost from {low} ({cheapest}) to {high} ({dearest}) for a room and night. The "
+        "table and the chart are above.",
+        "everywhere": "all cities",
     },
     "ja": {
-        "note": "これはモデルを使わない内蔵デモです。モデルに接続するには、`.env` に "
-        "`OPENAI_API_KEY`(ローカルサーバーなら `OPENAI_BASE_URL`)を設定してください。",
         "preface": "調べてみます。",
-        "hello": "こんにちは！ 関数を呼び出して、結果をお見せできます。",
+        "hello": "こんにちは！ モデルを使わないデモです。返答は台本どおりですが、関数は実際に呼び出します。",
         "thanks": "どういたしまして。ほかにも何でもどうぞ。",
-        "who": "これはデモです。ここで答えるのはモデルではなく、関数を呼び出すいくつかのルールです。",
-        "help": "関数を呼び出して、結果をお見せできます。",
-        "else": "モデルを使わないデモなので、それには答えられません。関数を呼び出すことならできます。",
-        "functions": "使える関数はこちらです：",
+        "who": "モデルを使わないデモです。返答は台本どおりですが、関数は実際に呼び出します。",
+        "help": "関数を呼び出して、結果をお見せします。",
+        "else": "モデルを使わないデモなので、それにはお答えできません。関数を呼び出すことならできます。",
+        "try": "たとえば、こう聞いてみてください：",
+        "write": "`{example}` のように、呼び出しを直接書くこともできます。使える関数は {names} です。",
         "nothing": "このリクエストには関数がありません。",
-        "try": "たとえば：",
         "city": "どの都市ですか？ たとえば「オスロの天気を教えて」と書いてください。",
-        "unknown": "`{name}` という関数はありません。",
+        "unknown": "`{name}` という関数はありません。使える関数は {names} です。",
         "unreadable": "`{name}` の引数を読み取れませんでした。次のように書いてください： `{example}`",
-        "failed": "失敗しました：{error}",
+        "result": "{title}：{result}",
+        "failed": "{title}：失敗しました。{error}",
+        "cities": "{error}利用できる都市：{cities}。",
+        "denied": "{title}：許可されなかったため、実行していません。",
         "empty": "見つかりませんでした。",
+        "shown": "結果は上に表示されています。",
         "more": "… ほかに {count} 件。",
-        "warmer": "{city}の方が暖かいです({readings})。",
-        "colder": "{city}の方が涼しいです({readings})。",
-        "unclear": "気温では決められないので({readings})、最初に挙げられた{city}にしました。",
+        "warmer": "**{city}の方が暖かいです**（{city} {degrees}、{others}）。",
+        "colder": "**{city}の方が涼しいです**（{city} {degrees}、{others}）。",
+        "equal": "気温が同じなので、最初に挙げられた{city}にしました。",
+        "unclear": "気温がすべては分からないので、最初に挙げられた{city}にしました。",
+        "temperature": "{city} {degrees}",
+        "and": "、",
+        "humidity": "湿度{value}%",
+        "wind": "風速{value} km/h",
+        "source": "{source}。",
+        "time": "{city}は現在、{day} {time}です。",
+        "price": "€{price}",
+        "free": "無料",
+        "choice": "いちばん安いのは **{name}**、1泊{price}です。",
+        "booked": "予約しました：{city}の **{hotel}**、{guest}様、{check_in}から{check_out}まで、合計{price}。"
+        "確認番号は **{confirmation}** です。",
+        "prices": "{city}のホテルの料金は、1泊{low}（{cheapest}）から{high}（{dearest}）までです。表とグラフは上に"
+        "表示されています。",
+        "everywhere": "全都市",
     },
 }
 
-# The headings of the trip planner's outputs.
+# What each function of the trip planner is about.
 TITLES = {
     "get_weather": {"en": "Weather in {city}", "ja": "{city}の天気"},
     "get_forecast": {"en": "Forecast for {city}", "ja": "{city}の予報"},
     "get_current_time": {"en": "Time in {time_zone}", "ja": "{time_zone} の時刻"},
     "find_hotels": {"en": "Hotels in {city}", "ja": "{city}のホテル"},
     "find_events": {"en": "Events in {city}", "ja": "{city}のイベント"},
+    "hotel_prices": {"en": "Hotel prices", "ja": "ホテルの料金"},
+    "book_hotel": {"en": "Booking for {guest}", "ja": "{guest}様の予約"},
+    "calculate": {"en": "`{expression}`", "ja": "`{expression}`"},
+}
+
+# The columns of the tables: the key in the result, and the heading.
+COLUMNS = {
+    "get_forecast": {
+        "date": {"en": "Day", "ja": "日付"},
+        "condition": {"en": "Weather", "ja": "天気"},
+        "min": {"en": "Low", "ja": "最低"},
+        "max": {"en": "High", "ja": "最高"},
+        "precipitation_mm": {"en": "Rain", "ja": "降水量"},
+    },
+    "find_hotels": {
+        "name": {"en": "Hotel", "ja": "ホテル"},
+        "stars": {"en": "Stars", "ja": "星"},
+        "price_per_night_eur": {"en": "Per night", "ja": "1泊"},
+        "hotel_id": {"en": "No.", "ja": "番号"},
+    },
+    "find_events": {
+        "date": {"en": "Day", "ja": "日付"},
+        "starts_at": {"en": "Time", "ja": "時刻"},
+        "name": {"en": "Event", "ja": "イベント"},
+        "venue": {"en": "Place", "ja": "会場"},
+        "price_eur": {"en": "Price", "ja": "料金"},
+    },
+}
+
+# What the functions return in English.
+IN_JAPANESE = {
+    "clear sky": "快晴",
+    "mainly clear": "晴れ",
+    "partly cloudy": "晴れ時々曇り",
+    "overcast": "曇り",
+    "fog": "霧",
+    "freezing fog": "着氷性の霧",
+    "light drizzle": "弱い霧雨",
+    "drizzle": "霧雨",
+    "dense drizzle": "強い霧雨",
+    "light freezing drizzle": "弱い着氷性の霧雨",
+    "freezing drizzle": "着氷性の霧雨",
+    "light rain": "小雨",
+    "rain": "雨",
+    "heavy rain": "大雨",
+    "light freezing rain": "弱い着氷性の雨",
+    "freezing rain": "着氷性の雨",
+    "light snow": "小雪",
+    "snow": "雪",
+    "heavy snow": "大雪",
+    "snow grains": "霧雪",
+    "light rain showers": "弱いにわか雨",
+    "rain showers": "にわか雨",
+    "violent rain showers": "激しいにわか雨",
+    "light snow showers": "弱いにわか雪",
+    "heavy snow showers": "激しいにわか雪",
+    "thunderstorm": "雷雨",
+    "thunderstorm with light hail": "弱いひょうを伴う雷雨",
+    "thunderstorm with heavy hail": "激しいひょうを伴う雷雨",
+    "unknown": "不明",
+    "The sample database does not have this city.": "サンプルデータベースにこの都市はありません。",
+    "There is no network, and the sample weather does not have this city.": "ネットワークに接続できず、"
+    "サンプルの天気データにもこの都市はありません。",
+    "There is no city with this name.": "この名前の都市は見つかりません。",
+    "There is no such time zone.": "このタイムゾーンはありません。",
+    "Division by zero has no result.": "0で割ることはできません。",
+    "This is not an arithmetic expression.": "計算式として読み取れません。",
 }
 
 # Example messages, each with the functions that it needs.
@@ -68,28 +165,16 @@ EXAMPLES = {
     "en": (
         (_CHAIN, "What's the weather in Tokyo and Paris? Then find me a hotel in the warmer one."),
         ({"get_forecast"}, "Forecast for Kyoto for 5 days"),
-        ({"get_weather"}, 'get_weather(city="Oslo")'),
+        ({"find_events"}, "What's on in Lisbon?"),
         ({"calculate"}, "What is 12*7+3?"),
     ),
     "ja": (
         (_CHAIN, "東京とパリの天気を教えて。それから暖かい方のホテルを探して"),
         ({"get_forecast"}, "京都の5日間の予報"),
-        ({"get_weather"}, 'get_weather(city="オスロ")'),
+        ({"find_events"}, "リスボンのイベントは？"),
         ({"calculate"}, "12*7+3 を計算して"),
     ),
 }
-
-
-def list_functions(functions: Mapping[str, Function], language: str) -> str:
-    """Return a list of the available functions with their descriptions."""
-    sentences = SENTENCES[language]
-    lines = [f"- `{item.name}`: {first_sentence(item.description)}" for item in functions.values()]
-    return "\n".join([sentences["functions"], "", *lines]) if lines else sentences["nothing"]
-
-
-def first_sentence(text: str) -> str:
-    """Return the first sentence; those after it are details for the model."""
-    return re.split(r"(?<=[.!?])(?<! [A-Z][a-z]\.) |(?<=。)", " ".join(text.split()), maxsplit=1)[0]
 
 
 def localize_city(language: str, city: str) -> str:

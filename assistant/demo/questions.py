@@ -6,15 +6,18 @@ Arguments come only from the question; the demo asks for a missing city.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 
 from assistant.demo import phrases, vocabulary
-from assistant.demo.calls import CHOSEN_CITY, MAX_CALLS, Call, Function, Plan
+from assistant.demo.calls import CHOSEN, MAX_CALLS, Call, Function, Plan
 
 MAX_QUESTION_CHARS = 2_000
 """The part of a message that is read as a question."""
 
 Functions = Mapping[str, Function]
+
+_DAYS = {"today": 0, "tomorrow": 1}
 
 
 @dataclass(slots=True)
@@ -35,17 +38,21 @@ def plan_question(text: str, functions: Functions, language: str) -> Plan | str 
     for part in vocabulary.THEN.split(text):
         intents = _intents(part, functions, language, earlier)
         now: list[Call] = []
-        later: list[Call] = []
+        later: list[Call] = []  # in the city that the weather decides
+        last: list[Call] = []  # of the hotel that was found
         for intent in intents:
             city = functions[intent.name].parameters.get("city")
             if city and city.required and not intent.cities:
                 return sentences["city"]
-            step = later if CHOSEN_CITY in intent.cities else now
             for call in _calls(intent, functions[intent.name]):
+                is_open = call.arguments.get("hotel_id") == CHOSEN
+                step = last if is_open else later if CHOSEN in intent.cities else now
                 if call not in step:
                     step.append(call)
-        rounds += [step[:MAX_CALLS] for step in (now, later) if step]
-        if later and not any(call.name == "get_weather" for step in rounds for call in step):
+        rounds += [step[:MAX_CALLS] for step in (now, later, last) if step]
+        if any(call.arguments.get("city") == CHOSEN for call in later) and not any(
+            call.name == "get_weather" for step in rounds for call in step
+        ):
             return sentences["city"]  # nothing to compare
         earlier = next((item.cities for item in reversed(intents) if _are_known(item.cities)), earlier)
     warmer = True if vocabulary.WARMER.search(text) else False if vocabulary.COLDER.search(text) else None
@@ -56,7 +63,11 @@ def _intents(part: str, functions: Functions, language: str, earlier: Sequence[s
     """Return what a part of a question asks for, in its order; ``earlier`` are the cities before it."""
     intents: list[Intent] = []
     for clause in _clauses(part, functions, language):
-        found, cities = _find_functions(clause, functions), _find_cities(clause)
+        found = _find_functions(clause, functions)
+        cities = _find_cities(clause)
+        if "book_hotel" in (name for _, name in found):  # "for Ada" names no city
+            guest = _details(clause, functions["book_hotel"]).get("guest")
+            cities = [(position, city) for position, city in cities if city != guest]
         compares = vocabulary.WARMER.search(clause) or vocabulary.COLDER.search(clause)
         only_cities = vocabulary.FILLERS.fullmatch(vocabulary.KNOWN_CITY.sub("", clause))
         if not found and "get_weather" in functions and cities and (compares or only_cities):
@@ -73,7 +84,7 @@ def _intents(part: str, functions: Functions, language: str, earlier: Sequence[s
             if compares and name != "get_weather" and len(own) != 1:
                 if own and "get_weather" in functions:
                     intents.append(Intent("get_weather", own, clause))
-                own = [CHOSEN_CITY]
+                own = [CHOSEN]
             intents.append(Intent(name, own, clause))
     # "time and weather in Oslo", "weather in Oslo and hotels": the same cities for both.
     known = [earlier, *(intent.cities for intent in intents)]
@@ -84,7 +95,7 @@ def _intents(part: str, functions: Functions, language: str, earlier: Sequence[s
 
 
 def _are_known(cities: Sequence[str]) -> bool:
-    return bool(cities) and CHOSEN_CITY not in cities
+    return bool(cities) and CHOSEN not in cities
 
 
 def _clauses(part: str, functions: Functions, language: str) -> list[str]:
@@ -111,16 +122,26 @@ def _find_functions(text: str, functions: Functions) -> list[tuple[int, str]]:
         positions["get_forecast"] = positions.pop("get_weather")
     if not _expressions(text):
         positions.pop("calculate", None)
+    if "hotel_prices" in positions and "find_hotels" in positions and "hotel_prices" in functions:
+        positions.pop("find_hotels")
+    else:
+        positions.pop("hotel_prices", None)  # prices of something else
     if "book_hotel" in positions:
-        # Without a number there is nothing to book yet, so show the hotels first.
-        positions.pop("find_hotels" if re.search(r"\d", text) else "book_hotel", None)
-        positions = positions or {"find_hotels": 0}
+        booking = functions.get("book_hotel")
+        details = _details(text, booking) if booking else {}
+        if "hotel_id" in details:
+            positions.pop("find_hotels", None)
+        else:  # find a hotel first, and book the cheapest one if the guest is known
+            start = positions["book_hotel"] if "guest" in details else positions.pop("book_hotel")
+            positions.setdefault("find_hotels", start)
     return sorted((position, name) for name, position in positions.items() if name in functions)
 
 
 def _calls(intent: Intent, function: Function) -> list[Call]:
     """Return a call for each city or expression, or one call if the function needs neither."""
     arguments = _details(intent.clause, function)
+    if intent.name == "book_hotel":
+        return [function.call({"hotel_id": CHOSEN} | arguments)]
     zones = [vocabulary.CITIES[city][1] if city in vocabulary.CITIES else city for city in intent.cities]
     expressions = _expressions(intent.clause)
     for name, values in (("city", intent.cities), ("time_zone", zones), ("expression", expressions)):
@@ -135,6 +156,8 @@ def _details(text: str, function: Function) -> dict[str, Any]:
     for name, pattern, constant in vocabulary.DETAILS:
         if name in function.parameters and name not in arguments and (match := pattern.search(text)):
             value = constant or match[1]
+            if value in _DAYS:
+                value = (date.today() + timedelta(_DAYS[value])).isoformat()
             arguments[name] = int(value) if value.isdigit() else value
     for name, parameter in function.parameters.items():
         for choice in parameter.choices:

@@ -1,19 +1,21 @@
-"""The demo's transport: the routes of the API and the stored conversations and responses.
+"""The demo's transport: the routes of the API, and the stored conversations and responses.
 
 A lock is held while a request is handled, but not while a response is streamed.
 """
 
 import json
+import re
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import httpx2
 
 from assistant.demo import requests, responses
-from assistant.demo.conversations import Conversation
-from assistant.demo.requests import Json, Rejection, new_id
-from assistant.demo.stream import EventStream
+from assistant.demo.requests import Json, Rejection, invalid_value, new_id, parse_items, require
+from assistant.demo.responses import MODEL_NAME, EventStream
 
 T = TypeVar("T")
 
@@ -23,7 +25,65 @@ SECONDS_PER_TOKEN = 0.028
 MAX_STORED = 1_000
 """Maximum number of stored conversations, and of responses; the oldest are deleted first."""
 
-MODEL: Json = {"id": "demo", "object": "model", "created": 1_767_225_600, "owned_by": "built-in"}
+MAX_ITEMS = 20
+"""Maximum number of items that one request can add to a conversation, as documented."""
+
+MODEL: Json = {"id": MODEL_NAME, "object": "model", "created": 1_767_225_600, "owned_by": "built-in"}
+
+
+@dataclass(slots=True)
+class Conversation:
+    """The items, oldest first, and the response that is being streamed."""
+
+    metadata: Json
+    id: str = field(default_factory=lambda: new_id("conv"))
+    created_at: int = field(default_factory=lambda: int(time.time()))
+    items: list[Json] = field(default_factory=list)
+    stream: EventStream | None = None
+
+    def add(self, body: Json) -> Json:
+        """Add the items of a request body and return them as a list object."""
+        count = len(require(body, "items", list))
+        if count > MAX_ITEMS:
+            message = (
+                "Invalid 'items': array too long. Expected an array with maximum length "
+                f"{MAX_ITEMS}, but got an array with length {count} instead."
+            )
+            raise Rejection(message, "items", "array_above_max_length")
+        items = parse_items(body, "items", self.items)
+        self.items += items
+        return _list_object(items)
+
+    def find(self, item_id: str) -> Json:
+        """Return the item with this id.
+
+        Raises:
+            Rejection: There is none (404).
+        """
+        for item in self.items:
+            if item["id"] == item_id:
+                return item
+        raise Rejection(f"Item with id '{item_id}' not found in conversation '{self.id}'.", status=404)
+
+    def page(self, query: Mapping[str, str]) -> Json:
+        """Return a page of the items, newest first unless ``order`` is "asc"."""
+        limit = query.get("limit", "20")
+        if not re.fullmatch("[1-9][0-9]?|100", limit):
+            raise invalid_value("limit", "a number from 1 to 100")
+        items = self.items if query.get("order") == "asc" else self.items[::-1]
+        if "after" in query:
+            items = items[items.index(self.find(query["after"])) + 1 :]
+        return _list_object(items[: int(limit)], has_more=len(items) > int(limit))
+
+    def as_json(self) -> Json:
+        """Return the conversation object of the API."""
+        fields: Json = {"id": self.id, "created_at": self.created_at, "metadata": self.metadata}
+        return fields | {"object": "conversation"}
+
+
+def _list_object(items: Sequence[Json], has_more: bool = False) -> Json:
+    first, last = (items[0]["id"], items[-1]["id"]) if items else (None, None)
+    return {"object": "list", "data": items, "first_id": first, "last_id": last, "has_more": has_more}
 
 
 class DemoTransport(httpx2.BaseTransport):
@@ -86,7 +146,7 @@ class DemoTransport(httpx2.BaseTransport):
                 return conversation.as_json()
             case ["GET", "models"]:
                 return {"object": "list", "data": [MODEL]}
-            case ["GET", "models", "demo"]:
+            case ["GET", "models", name] if name == MODEL_NAME:
                 return MODEL
         raise Rejection(f"Invalid URL ({method} {path})", status=404)
 

@@ -37,6 +37,7 @@ INTENTS = {
     ),
     "get_current_time": _pattern(r"\btime\b|o'clock|時間|時刻|何時"),
     "find_hotels": _pattern(r"\bhotels?\b|\brooms?\b|\bplace to stay\b|ホテル|宿|旅館"),
+    "hotel_prices": _pattern(r"\bprices\b|\bcharts?\b|\bgraph\b|料金|値段|価格|グラフ"),
     "find_events": _pattern(r"\bevents?\b|\bconcerts?\b|\bthings to do\b|\bwhat's on\b|イベント|催し"),
     "book_hotel": _pattern(r"\bbook\b|\breserve\b|予約"),
     "calculate": _pattern(
@@ -66,12 +67,14 @@ DETAILS = (
     ("min_stars", _pattern(r"(\d)(?:[ -]?stars?\b|つ星)"), ""),
     ("nights", _pattern(r"(\d{1,3})(?:[ -]?nights?\b| ?泊)"), ""),
     ("check_in", _pattern(_DATE), ""),
+    ("check_in", _pattern(r"\btoday\b|\btonight\b|今日|今夜|本日"), "today"),
     ("first_day", _pattern(_DATE), ""),
     ("hotel_id", _pattern(r"(?:hotel|ホテル) ?(?:id|no\.?|number|番号)? ?#?(\d{1,9})"), ""),
     ("hotel_id", _pattern(r"\bbook #?(\d{1,9}) for\b"), ""),
     ("guest", re.compile(r"\bfor ([A-Z][\w'’-]*(?: [A-Z][\w'’-]*){0,4})"), ""),
-    ("guest", re.compile(r"([^\s、。の]{1,20}?)(?:様|さん)"), ""),
+    ("guest", re.compile(r"([^\s、。の]{1,20}?)(?:様|さん|の名前)"), ""),
     ("time_zone", re.compile(r"\b([A-Z][a-z]+/[A-Z][A-Za-z_]+)\b"), ""),
+    ("check_in", _pattern(""), "tomorrow"),
     ("nights", _pattern(""), "1"),
     ("time_zone", _pattern(""), "UTC"),
 )
@@ -86,7 +89,7 @@ NOT_A_PLACE = _pattern(
     "i|celsius|fahrenheit|the|this|that|these|those|any|all|one|both|each|english|japanese|markdown|please|"
     "thanks|what|how|which|is|find|give|show|tell|total|advance|general|detail|short|euros|dollars|january|"
     "february|march|april|may|june|july|august|september|october|november|december|monday|tuesday|wednesday|"
-    "thursday|friday|saturday|sunday|今日|明日|現在|週末|来週|今週|来月|世界|日本語|旅行|以下|以内|未満|部屋|料金|格安|都市"
+    "thursday|friday|saturday|sunday|今日|明日|現在|週末|来週|今週|来月|世界|日本語|旅行|名前|日間|週間|以下|以内|未満|部屋|料金|格安|都市"
 )
 
 # Requests for hosted tools; a group contains the topic.

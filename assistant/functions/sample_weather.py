@@ -30,7 +30,9 @@ def read_sample(model: type[Model], city: str, unit: str) -> tuple[Place, Model,
             )
             return Place.model_validate(entry["place"]), model.model_validate(weather), source
     cities = ", ".join(sorted(entry["place"]["name"] for entry in sample["cities"]))
-    raise ToolError(f"There is no network, and the sample weather does not have this city. It has {cities}.")
+    raise ToolError(
+        f"There is no network, and the sample weather does not have this city. Available cities: {cities}."
+    )
 
 
 @cache

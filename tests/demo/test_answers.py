@@ -4,12 +4,13 @@ import json
 import re
 import time
 from collections.abc import Mapping
+from datetime import date, timedelta
 
 import pytest
 
 from assistant.demo.answers import Reply, next_reply
 from assistant.demo.calls import Call
-from tests.demo.trip import HOTELS, MAYBE_TEXT, NOTE, TEXT, TRIP, WEATHER, WHOLE, Json, function
+from tests.demo.trip import HOTELS, MAYBE_TEXT, TEXT, TRIP, WEATHER, WHOLE, Json, function
 
 
 def chain(
@@ -19,7 +20,7 @@ def chain(
     rounds: list[list[Call]] = []
     done: list[tuple[Call, str]] = []
     while True:
-        reply = next_reply(question, done, False, tools)
+        reply = next_reply(question, done, tools)
         if not reply.calls:
             return rounds, reply.text
         rounds.append(list(reply.calls))
@@ -60,12 +61,12 @@ def hotels(city: str, max_price: int | None = None, min_stars: int | None = None
 def test_a_written_call_is_made_with_its_arguments(text: str, arguments: Json) -> None:
     text = text.replace("１", "1")
     tool = function("f", a={"type": ["integer"]}, b=MAYBE_TEXT)
-    assert next_reply(text, [], False, [tool]) == Reply("", (Call("f", arguments),))
+    assert next_reply(text, [], [tool]) == Reply("", (Call("f", arguments),))
 
 
 def test_missing_arguments_are_left_out_unless_the_schema_is_strict() -> None:
     lenient = function("f", strict=False, a=TEXT, b=MAYBE_TEXT)
-    assert next_reply("f('x')", [], False, [lenient]).calls == (Call("f", {"a": "x"}),)
+    assert next_reply("f('x')", [], [lenient]).calls == (Call("f", {"a": "x"}),)
 
 
 @pytest.mark.parametrize(
@@ -78,16 +79,15 @@ def test_written_calls_are_parallel_until_a_then(text: str) -> None:
 
 
 def test_a_written_call_of_an_unknown_function_is_reported() -> None:
-    assert next_reply("nope(1)", [], False, [WEATHER]).text == (
-        "There is no function named `nope`. These functions are available:\n\n"
-        "- `get_weather`: Get the weather in a city."
+    assert next_reply("nope(1)", [], [WEATHER]).text == (
+        "There is no function named `nope`. The functions are `get_weather`."
     )
 
 
 @pytest.mark.parametrize("arguments", ["Oslo", "b'x'", "{1, 2}", "open('x')", "1e999", "*[1]", "lambda: 0"])
 def test_arguments_that_are_not_literals_are_not_guessed(arguments: str) -> None:
-    assert next_reply(f"get_weather({arguments})", [], False, [WEATHER]) == Reply(
-        'I cannot read the arguments of `get_weather`. Write them like this: `get_weather(city="…")`'
+    assert next_reply(f"get_weather({arguments})", [], [WEATHER]) == Reply(
+        'I can\'t read the arguments of `get_weather`. Write them like this: `get_weather(city="Oslo")`'
     )
 
 
@@ -97,21 +97,21 @@ def test_arguments_that_are_not_literals_are_not_guessed(arguments: str) -> None
 def test_outputs_become_short_markdown() -> None:
     def answer_for(output: object) -> str:
         done = [(Call("f", {"a": "x|y"}), json.dumps(output))]
-        return next_reply("f('x|y')", done, False, [function("f", a=TEXT)]).text.partition("\n\n")[2]
+        return next_reply("f('x|y')", done, [function("f", a=TEXT)]).text.partition("\n\n")[2]
 
-    assert answer_for({"a": 1, "b": ["x", 2], "c": None}) == "- **a**: 1\n- **b**: x, 2\n- **c**: –"
+    assert answer_for({"a": 1, "b": ["x", 2], "c": None}) == "- **A**: 1\n- **B**: x, 2\n- **C**: –"
     assert answer_for([{"a": "x|y", "b": 1}, {"a": "z\nz", "c": {"d": 2}}]) == (
-        '| a | b | c |\n| --- | --- | --- |\n| x\\|y | 1 | – |\n| z z | – | {"d": 2} |'
+        '| A | B | C |\n| --- | --- | --- |\n| x\\|y | 1 | – |\n| z z | – | {"d": 2} |'
     )
     assert answer_for([{str(n): n for n in range(9)}] * 9) == (
         "| 0 | 1 | 2 | 3 | 4 | 5 |\n| --- | --- | --- | --- | --- | --- |\n"
         + "| 0 | 1 | 2 | 3 | 4 | 5 |\n" * 8
         + "\n… and 1 more."
     )
+    assert answer_for({"check_in": 1}) == "- **Check in**: 1"
     assert answer_for({"city": "Oslo", "hotels": [{"id": 1}]}) == (
-        "- **city**: Oslo\n\n| id |\n| --- |\n| 1 |"
+        "- **City**: Oslo\n\n| Id |\n| --- |\n| 1 |"
     )
-    assert answer_for({"error": "There is no such city."}) == "Failed: There is no such city."
     assert answer_for("plain text") == "plain text"
     assert answer_for([]) == "Nothing found."
     assert answer_for(87) == "87"
@@ -120,8 +120,8 @@ def test_outputs_become_short_markdown() -> None:
 
 def test_only_the_first_sentence_of_an_error_is_shown() -> None:
     output = json.dumps({"error": "There is no hotel 9. Use a hotel_id from find_hotels."})
-    assert next_reply("f(1)", [(Call("f", {"a": 1}), output)], False, [function("f", a=WHOLE)]).text == (
-        "`f(a=1)`\n\nFailed: There is no hotel 9."
+    assert next_reply("f(1)", [(Call("f", {"a": 1}), output)], [function("f", a=WHOLE)]).text == (
+        "`f(a=1)`: failed. There is no hotel 9."
     )
 
 
@@ -139,10 +139,9 @@ def test_a_hotel_is_searched_in_the_warmer_city() -> None:
     )
     assert rounds == [[weather("Tokyo"), weather("Paris")], [hotels("Paris")]]
     assert text == (
-        "Paris is warmer (Tokyo 14.5°, Paris 21°).\n\n"
-        "**Weather in Tokyo**\n\n- **temperature**: 14.5\n\n"
-        "**Weather in Paris**\n\n- **temperature**: 21\n\n"
-        "**Hotels in Paris**\n\n| hotel_id | name |\n| --- | --- |\n| 3 | Lutèce |"
+        "**Paris is warmer**: 21 °C, compared with 14.5 °C in Tokyo.\n\n"
+        "- **Tokyo**: 14.5 °C\n- **Paris**: 21 °C\n\n"
+        "**Hotels in Paris**\n\n| Hotel | No. |\n| --- | --- |\n| Lutèce | 3 |"
     )
 
 
@@ -157,11 +156,150 @@ def test_a_japanese_question_is_answered_in_japanese() -> None:
     )
     assert rounds == [[weather("Tokyo"), weather("Paris")], [hotels("Tokyo")]]
     assert text == (
-        "東京の方が暖かいです(東京 22°, パリ -1.5°)。\n\n"
-        "**東京の天気**\n\n- **temperature**: 22 °C\n\n"
-        "**パリの天気**\n\n- **temperature**: -1.5 °C\n\n"
+        "**東京の方が暖かいです**（東京 22℃、パリ −1.5℃）。\n\n"
+        "- **東京**：22℃\n- **パリ**：−1.5℃\n\n"
         "**東京のホテル**\n\n見つかりませんでした。"
     )
+
+
+PRICES = function("hotel_prices", city=MAYBE_TEXT)
+NOW = {
+    "temperature": 13.7,
+    "unit": "celsius",
+    "condition": "light rain",
+    "wind_kmh": 8.3,
+    "humidity_percent": 54,
+}
+SAMPLE = {"source": "sample data for 24 Nov 2026, because there is no network"}
+
+
+def test_the_weather_has_units_and_names_its_source() -> None:
+    _, text = chain("weather in Oslo", {"get_weather Oslo": NOW | SAMPLE})
+    assert text == (
+        "**Weather in Oslo**: 13.7 °C, light rain, 54% humidity, wind 8 km/h\n\n"
+        "The weather is sample data for 24 Nov 2026, because there is no network."
+    )
+    _, text = chain("オスロの天気", {"get_weather Oslo": NOW | SAMPLE})
+    assert text == (
+        "**オスロの天気**：13.7℃、小雨、湿度54%、風速8 km/h\n\n"
+        "ネットワークに接続できないため、天気は2026年11月24日のサンプルデータです。"
+    )
+
+
+def test_a_forecast_is_a_table_with_units() -> None:
+    day = {"date": "2026-11-24", "condition": "overcast", "min": 1, "max": -2.5, "unit": "fahrenheit"}
+    _, text = chain("forecast for Oslo", {"get_forecast Oslo": [day | {"precipitation_mm": None}]})
+    assert text == (
+        "**Forecast for Oslo**\n\n| Day | Weather | Low | High | Rain |\n| --- | --- | --- | --- | --- |\n"
+        "| Tue 24 Nov | overcast | 1 °F | −2.5 °F | – |"
+    )
+
+
+def test_the_time_and_events_read_like_an_answer() -> None:
+    time = {"time_zone": "Asia/Tokyo", "local_time": "2026-11-30T21:05:00+09:00", "weekday": "Monday"}
+    event = {
+        "date": "2026-12-05",
+        "starts_at": "09:00",
+        "name": "Flea Market",
+        "price_eur": 0,
+        "city": "Kyoto",
+    }
+    outputs = {"get_current_time": time, "find_events Kyoto": [event]}
+    assert chain("What time is it in Kyoto, and what's on?", outputs)[1] == (
+        "It's 21:05 on Mon 30 Nov in Kyoto.\n\n"
+        "**Events in Kyoto**\n\n| Day | Time | Event | Price |\n| --- | --- | --- | --- |\n"
+        "| Sat 5 Dec | 09:00 | Flea Market | free |"
+    )
+    assert chain("京都の今の時間と、イベントを教えて", outputs)[1] == (
+        "京都は現在、11月30日(月) 21:05です。\n\n"
+        "**京都のイベント**\n\n| 日付 | 時刻 | イベント | 料金 |\n| --- | --- | --- | --- |\n"
+        "| 12月5日(土) | 09:00 | Flea Market | 無料 |"
+    )
+
+
+def test_a_sum_is_an_equation() -> None:
+    assert chain("what is 12*7+3", {"calculate": 87})[1] == "`12*7+3` = **87**"
+
+
+def test_the_cheapest_hotel_is_found_and_then_booked() -> None:
+    question = "Book the cheapest hotel in Kyoto for Ada Lovelace, 2 nights from 2026-12-24"
+    japanese = "京都でいちばん安いホテルを、2026-12-24から2泊、山田花子の名前で予約して"
+    hotel = {"hotel_id": 22, "name": "Mossgate", "price_per_night_eur": 64}
+    booked = {
+        "confirmation": "TRIP-0001",
+        "hotel": "Mossgate",
+        "city": "Kyoto",
+        "guest": "Ada Lovelace",
+        "check_in": "2026-12-24",
+        "check_out": "2026-12-26",
+        "total_price_eur": 128,
+    }
+    stay = {"hotel_id": 22, "guest": "Ada Lovelace", "check_in": "2026-12-24", "nights": 2}
+    outputs = {"find_hotels Kyoto": [hotel, hotel | {"hotel_id": 23}], "book_hotel": booked}
+    rounds, text = chain(question, outputs)
+    assert rounds == [[hotels("Kyoto")], [Call("book_hotel", stay)]]
+    assert text.endswith(
+        "Booked: **Mossgate** in Kyoto for Ada Lovelace, from Thu 24 Dec 2026 to Sat 26 Dec 2026, €128 in "
+        "total. Your confirmation number is **TRIP-0001**."
+    )
+    rounds, text = chain(japanese, outputs)
+    assert rounds == [[hotels("Kyoto")], [Call("book_hotel", stay | {"guest": "山田花子"})]]
+    assert "合計€128" in text
+    found = [(hotels("Kyoto"), json.dumps([hotel]))]
+    assert next_reply(question, found, TRIP).text == "The cheapest is **Mossgate**, €64 a night."
+    rounds, text = chain(question, {"find_hotels Kyoto": []})
+    assert (rounds, text) == ([[hotels("Kyoto")]], "**Hotels in Kyoto**\n\nNothing found.")
+
+
+def test_tomorrow_is_a_date() -> None:
+    (call,) = next_reply("Book hotel 12 for Ada from tomorrow", [], TRIP).calls
+    tomorrow = (date.today() + timedelta(1)).isoformat()
+    assert call == Call("book_hotel", {"hotel_id": 12, "guest": "Ada", "check_in": tomorrow, "nights": 1})
+
+
+def test_a_denied_call_is_not_a_failure() -> None:
+    denied = {"error": "The user did not allow this call, so the function was not run. Reason: too dear"}
+    _, text = chain("Book hotel 12 for Ada on 2026-12-24", {"book_hotel": denied})
+    assert text == "**Booking for Ada**: not run, because you denied it."
+
+
+def test_a_note_on_changed_arguments_is_not_shown() -> None:
+    note = 'The user changed the arguments to {"city": "Rome"}.'
+    done = [(weather("Oslo"), f"{note}\n\n{json.dumps({'temperature': 15})}")]
+    assert next_reply("weather in Oslo", done, TRIP).text == "**Weather in Oslo**: 15 °C"
+    done = [(weather("Oslo"), json.dumps({"error": f"{note} It failed. Try again."}))]
+    assert next_reply("weather in Oslo", done, TRIP).text == "**Weather in Oslo**: failed. It failed."
+
+
+def test_an_error_is_put_into_the_language_of_the_question_with_the_cities_that_there_are() -> None:
+    error = {"error": "The sample database does not have this city. Available cities: Oslo, Paris."}
+    outputs = {"find_hotels Atlantis": error, "find_hotels アトランティス": error}
+    assert chain("Find hotels in Atlantis", outputs)[1] == (
+        "**Hotels in Atlantis**: failed. The sample database does not have this city. "
+        "Available cities: Oslo, Paris."
+    )
+    assert chain("アトランティスのホテルを探して", outputs)[1] == (
+        "**アトランティスのホテル**：失敗しました。サンプルデータベースにこの都市はありません。"
+        "利用できる都市：オスロ、パリ。"
+    )
+
+
+def test_a_chart_is_described_without_the_text_for_the_model() -> None:
+    shown = [
+        "Shown to the user: a table of 2 rows and 2 columns.\nColumns: hotel (str), price_eur (int64)\n"
+        "All rows as CSV:\nhotel,price_eur\nAzul,55\nManso,165",
+        'Shown to the user: a chart "Hotel prices in Lisbon" of 2 rows of data.',
+    ]
+    question, tools = "Show me a chart of the hotel prices in Lisbon", [*TRIP, PRICES]
+    assert chain(question, {"hotel_prices Lisbon": shown}, tools) == (
+        [[Call("hotel_prices", {"city": "Lisbon"})]],
+        "Hotels in Lisbon cost from €55 (Azul) to €165 (Manso) for a room and night. "
+        "The table and the chart are above.",
+    )
+    assert chain(question, {"hotel_prices Lisbon": shown[1]}, tools)[1] == (
+        "**Hotel prices**\n\nThe result is shown above."
+    )
+    assert chain("f()", {"f": shown}, [function("f")])[1] == "`f()`\n\nThe result is shown above."
 
 
 @pytest.mark.parametrize(
@@ -191,10 +329,10 @@ def test_without_temperatures_the_first_city_is_chosen_and_the_answer_says_why()
     )
     assert rounds[1] == [hotels("Tokyo")]
     assert text == (
-        "The temperatures (Paris 21°) do not decide, so I chose Tokyo, which you named first.\n\n"
-        "**Weather in Tokyo**\n\nFailed: The weather service cannot be reached right now.\n\n"
-        "**Weather in Paris**\n\n- **temperature**: 21\n\n"
-        "**Hotels in Tokyo**\n\n| hotel_id |\n| --- |\n| 1 |"
+        "Not all temperatures are known, so I chose Tokyo, which you named first.\n\n"
+        "**Weather in Tokyo**: failed. The weather service cannot be reached right now.\n\n"
+        "- **Paris**: 21 °C\n\n"
+        "**Hotels in Tokyo**\n\n| No. |\n| --- |\n| 1 |"
     )
 
 
@@ -236,62 +374,57 @@ def test_without_temperatures_the_first_city_is_chosen_and_the_answer_says_why()
 )
 def test_a_question_leads_to_calls(question: str, calls: list[Call]) -> None:
     language = "調べてみます。" if re.search("[ぁ-龠]", question) else "Let me look that up."
-    assert next_reply(question, [], True, TRIP) == Reply(language, tuple(calls))
+    assert next_reply(question, [], TRIP) == Reply(language, tuple(calls))
 
 
 def test_the_demo_asks_for_a_missing_city() -> None:
-    assert next_reply("How is the weather?", [], False, TRIP) == Reply(
+    assert next_reply("How is the weather?", [], TRIP) == Reply(
         "Which city do you mean? For example: “What's the weather in Oslo?”"
     )
 
 
 def test_only_functions_of_the_request_are_called() -> None:
     question = "What's the weather in Tokyo and Paris, then a hotel in the warmer one"
-    assert next_reply(question, [], False, []).calls == ()
-    assert next_reply("get_weather('Oslo')", [], False, [{"type": "web_search"}]).calls == ()
-    assert [call.name for call in next_reply("forecast for Oslo", [], False, [WEATHER]).calls] == [
-        "get_weather"
-    ]
+    assert next_reply(question, [], []).calls == ()
+    assert next_reply("get_weather('Oslo')", [], [{"type": "web_search"}]).calls == ()
+    assert [call.name for call in next_reply("forecast for Oslo", [], [WEATHER]).calls] == ["get_weather"]
 
 
 # Everything else
 
 
 def test_a_greeting_explains_the_demo_and_what_to_ask() -> None:
-    assert next_reply("Hello", [], True, [WEATHER, HOTELS]).text == (
-        "Hello! I can call functions for you and show what they return.\n\n"
-        "These functions are available:\n\n"
-        "- `get_weather`: Get the weather in a city.\n"
-        "- `find_hotels`: Find hotels.\n\n"
-        "For example:\n\n"
-        "- `What's the weather in Tokyo and Paris? Then find me a hotel in the warmer one.`\n"
-        '- `get_weather(city="Oslo")`\n\n'
-        f"{NOTE}"
+    assert next_reply("Hello", [], [WEATHER, HOTELS]).text == (
+        "Hello! I'm a demo without a model: my replies are scripted, but the functions I call are real.\n\n"
+        "Try one of these:\n\n"
+        "- What's the weather in Tokyo and Paris? Then find me a hotel in the warmer one.\n\n"
+        'You can also write a call yourself, such as `get_weather(city="Oslo")`. '
+        "The functions are `get_weather`, `find_hotels`."
     )
 
 
 @pytest.mark.parametrize(
     ("text", "begins"),
     [
-        ("こんにちは", "こんにちは！ 関数を呼び出して"),
+        ("こんにちは", "こんにちは！ モデルを使わないデモです。"),
         ("ありがとう", "どういたしまして。"),
-        ("あなたは誰ですか", "これはデモです。"),
-        ("Who are you?", "I am a demo: no model answers here"),
-        ("What can you do?", "I can call functions for you"),
-        ("Tell me a story about dragons", "I am a scripted demo without a model"),
+        ("あなたは誰ですか", "モデルを使わないデモです。"),
+        ("Who are you?", "I'm a demo without a model: "),
+        ("What can you do?", "I call functions and show what they return."),
+        ("Tell me a story about dragons", "I'm a demo without a model, so I can't answer that."),
     ],
 )
 def test_small_talk_is_answered_in_the_language_of_the_question(text: str, begins: str) -> None:
-    reply = next_reply(text, [], False, TRIP)
+    reply = next_reply(text, [], TRIP)
     assert reply.calls == ()
     assert reply.text.startswith(begins)
 
 
 def test_every_example_of_the_demo_works_unchanged() -> None:
     for language in ("hello", "こんにちは"):
-        examples = re.findall("^- `(.{20,})`$", next_reply(language, [], False, TRIP).text, re.MULTILINE)
-        assert len(examples) == 2 if language == "hello" else examples
-        assert all(next_reply(example, [], False, TRIP).calls for example in examples)
+        examples = re.findall("^- (.+)$", next_reply(language, [], TRIP).text, re.MULTILINE)
+        assert len(examples) == 3
+        assert all(next_reply(example, [], TRIP).calls for example in examples)
 
 
 HOSTILE = {
@@ -327,7 +460,7 @@ HOSTILE = {
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 def test_no_text_takes_too_long(text: str) -> None:
     began = time.perf_counter()
-    calls = next_reply(text, [], True, TRIP).calls
+    calls = next_reply(text, [], TRIP).calls
     assert len(calls) <= 20
     json.dumps([call.arguments for call in calls], allow_nan=False).encode()
     assert time.perf_counter() - began < 5  # far more than it takes, far less than a square of its length
@@ -341,4 +474,4 @@ def test_no_output_makes_the_answer_too_long(output: str) -> None:
     for question in ("get_weather('Oslo')", "weather in Oslo and Paris, then a hotel in the warmer one"):
         done = [(call, output) for call in (weather("Oslo"), weather("Paris"), hotels("Oslo"))]
         for count in range(1, 4):
-            assert len(next_reply(question, done[:count], True, TRIP).text) < 5_000
+            assert len(next_reply(question, done[:count], TRIP).text) < 5_000

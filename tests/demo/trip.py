@@ -4,11 +4,6 @@ from typing import Any
 
 Json = dict[str, Any]
 
-NOTE = (
-    "This is demo mode: scripted replies, no model. To connect a model, set `OPENAI_API_KEY` "
-    "(or `OPENAI_BASE_URL` for a local server) in `.env`."
-)
-
 
 def function(name: str, description: str = "", strict: bool = True, **parameters: Json) -> Json:
     schema: Json = {"type": "object", "properties": parameters, "required": list(parameters)}

@@ -647,10 +647,10 @@ def test_without_a_network_the_forecast_is_sample_data_and_says_so() -> None:
 def test_without_a_network_a_city_that_the_sample_lacks_is_refused_with_those_that_it_has() -> None:
     text = refusal(get_weather, "Timbuktu")
     assert text.startswith(
-        "There is no network, and the sample weather does not have this city. It has Berlin, "
+        "There is no network, and the sample weather does not have this city. Available cities: Berlin, "
     )
     assert refusal(get_forecast, "Timbuktu") == text
-    listed = text.removesuffix(".").split(" It has ")[1].split(", ")
+    listed = text.removesuffix(".").split(" Available cities: ")[1].split(", ")
     assert set(CITIES.split(", ")) <= set(listed)
     assert [get_weather(city)["city"] for city in listed] == listed
 

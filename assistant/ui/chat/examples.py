@@ -12,7 +12,7 @@ from assistant.ui.language import _, translate
 
 EXAMPLES = {
     N_("Parallel calls"): N_("Compare the weather in Tokyo and Paris, then find a hotel in the warmer city"),
-    N_("Approval"): N_("Book the cheapest hotel in Kyoto for Ada Lovelace, two nights from tomorrow"),
+    N_("Approval"): N_("Book the cheapest hotel in Kyoto for Ada Lovelace, 2 nights from tomorrow"),
     N_("Chart"): N_("Show me a chart of the hotel prices in Lisbon"),
     N_("A failure"): N_("Find hotels in Atlantis and in Oslo"),
 }

@@ -239,6 +239,6 @@ def test_the_newer_name_of_the_token_limit_is_tried_when_the_older_is_refused(
 def test_a_full_test_of_the_demo_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "SECONDS_PER_TOKEN", 0)
     with connect(Settings()) as client:
-        found = [(result.name, result.ok) for result in check_connection(client, "demo")]
+        found = [(result.name, result.ok) for result in check_connection(client, "Demo")]
     names = ["Server", "Key", "Model", "Streaming", "Functions", "Conversations"]
     assert found == [(name, True) for name in names]
