@@ -330,6 +330,11 @@ class Settings:
         return not self.api_key and not self.base_url
 
     @property
+    def requested_model(self) -> str:
+        """The model that requests name; that of the demo is called Demo."""
+        return "Demo" if self.demo else self.model
+
+    @property
     def secrets(self) -> set[str]:
         """The texts in these settings that must not be shown."""
         headers = {"authorization": f"Bearer {self.api_key}"}

@@ -36,7 +36,7 @@ def create_backend(
         case "chat":
             return ChatCompletions(
                 client,
-                model=settings.model,
+                model=settings.requested_model,
                 instructions=settings.instructions,
                 context=settings.context,
                 effort=settings.effort,
@@ -48,7 +48,7 @@ def create_backend(
         case "responses":
             return Responses(
                 client,
-                model=settings.model,
+                model=settings.requested_model,
                 instructions=settings.instructions,
                 background=settings.background and not settings.demo,
                 context=settings.context,

@@ -11,6 +11,8 @@ PAGE = "page"
 
 PROMPT = "prompt"
 EXAMPLES = "examples"
+DEMO_NOTICE = "demo_notice"
+DEMO_CONNECT = "demo_connect"
 NEW_CHAT = "new_chat"
 INSPECTOR = "inspector"
 LANGUAGE = "language"

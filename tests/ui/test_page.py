@@ -52,7 +52,7 @@ def test_the_first_page_introduces_the_app_and_the_demo(open_page: Open) -> None
     assert [title.value for title in page.title] == ["Trip planner"]
     about, demo = [caption.value for caption in page.main.caption][:2]
     assert about == "An assistant that calls functions: watch the answer stream and inspect every call."
-    assert demo.startswith(":material/science: Demo mode: scripted replies, no model.")
+    assert demo == ":material/science: Demo mode: scripted replies, no model."
     cards = [page.button(key=f"example_{number}").label for number in range(4)]
     assert [card.split("** ")[0] for card in cards] == [
         "**Parallel calls",
@@ -64,6 +64,12 @@ def test_the_first_page_introduces_the_app_and_the_demo(open_page: Open) -> None
     assert not replay.proto.expanded
     assert len(replay.button) == 3
     assert not page.exception
+
+
+def test_the_demo_leads_to_the_connection(open_page: Open) -> None:
+    page = open_page()
+    page.button(key="demo_connect").click().run()
+    assert page.radio(key="connection").value == "configured"
 
 
 def test_an_example_is_one_click(open_page: Open) -> None:

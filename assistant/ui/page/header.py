@@ -10,6 +10,7 @@ from assistant.ui import keys
 from assistant.ui.language import _, translate
 from assistant.ui.page.thread_url import set_thread_url
 from assistant.ui.quotas import draw_demo_notice
+from assistant.ui.sidebar.connection import open_connection_dialog
 from assistant.ui.state import page_state
 
 ICON = "✈️"
@@ -64,11 +65,21 @@ def _draw_model(session: ChatSession) -> None:
         if session.app.settings.api_key and not session.override:
             draw_demo_notice()
         else:
-            text = _(
-                "Demo mode: scripted replies, no model. To connect one, open *Connection* in the sidebar."
-            )
-            st.caption(f":material/science: {text}")
+            _draw_demo()
     else:
         model, protocol = escape_markdown(settings.model), PROTOCOL_LABELS[session.backend.protocol]
         by = _("{model} over {protocol}", model=model, protocol=protocol) if protocol else model
         st.caption(f"{about} {_('Answers by {by}.', by=by)}")
+
+
+def _draw_demo() -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=keys.DEMO_NOTICE):
+        text = _("Demo mode: scripted replies, no model.")
+        st.caption(f":material/science: {text}", width="content")
+        st.button(
+            _("Connect a model"),
+            key=keys.DEMO_CONNECT,
+            icon=":material/lan:",
+            type="tertiary",
+            on_click=open_connection_dialog,
+        )

@@ -67,4 +67,4 @@ def _check(connection: ConnectionOverride, settings: Settings) -> Iterator[Check
     if connected.protocol == "responses" or connected.protocol == "chat":
         protocol = connected.protocol
     with connect(connected) as client:
-        yield from check_connection(client, connected.model, protocol, connection.effort)
+        yield from check_connection(client, connected.requested_model, protocol, connection.effort)
