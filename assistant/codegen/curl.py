@@ -1,8 +1,8 @@
 """A request as a curl command."""
 
 import json
-from urllib.parse import urlsplit
 
+from assistant.recordings.redaction import redact_url
 from assistant.settings import OPENAI_URL
 from assistant.tools.schema import Json
 
@@ -17,18 +17,10 @@ def curl_command(request: Json, base_url: str = "") -> str:
     body = json.dumps(request, ensure_ascii=False, indent=2)
     # Escape unprintable characters, so that what is shown is what is sent, and no line is just "JSON".
     shown = "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in body)
-    address = f"{public_address(base_url) or OPENAI_URL}/{path}".replace("'", "%27")
+    address = f"{redact_url(base_url).partition('?')[0].rstrip('/') or OPENAI_URL}/{path}".replace("'", "%27")
     return (
         f"curl -sSN '{address}' \\\n"
         '  -H "Authorization: Bearer $OPENAI_API_KEY" \\\n'
         "  -H 'Content-Type: application/json' \\\n"
         f"  --data-binary @- <<'JSON'\n{shown}\nJSON\n"
     )
-
-
-def public_address(base_url: str) -> str:
-    """Return the address without user name, password and query, which can be secret."""
-    if not base_url:
-        return ""
-    parts = urlsplit(base_url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")

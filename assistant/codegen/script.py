@@ -11,10 +11,10 @@ from string import Template
 from textwrap import indent
 from typing import Any
 
-from assistant.codegen.curl import public_address
 from assistant.codegen.functions import FunctionCode
 from assistant.codegen.source_code import Import
 from assistant.parts import UNSENDABLE
+from assistant.recordings.redaction import redact_url
 from assistant.settings import Settings
 from assistant.threads import Thread
 from assistant.tools.lint import function_param
@@ -252,7 +252,8 @@ def _chat_tool(tool: Json) -> Json:
 
 
 def _client(settings: Settings) -> str:
-    arguments = [f"base_url={public_address(settings.base_url)!r}"] if settings.base_url else []
-    if settings.base_url and not settings.api_key:
+    url = redact_url(settings.base_url).partition("?")[0].rstrip("/")
+    arguments = [f"base_url={url!r}"] if url else []
+    if url and not settings.api_key:
         arguments.append('api_key="none"')
     return f"client = OpenAI({', '.join(arguments)})"

@@ -4,13 +4,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, fields, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, get_args
+from typing import Any, ClassVar, Literal, cast, get_args
+
+from pydantic import TypeAdapter, ValidationError
 
 from assistant.events import Milestone
 from assistant.locale import N_, Sentence
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
 
 How = Literal["complete", "hung up", "lost"]
 """How a response ended: it arrived whole; we closed the connection; the network or the server did."""
@@ -163,24 +162,15 @@ def _event_from_json(name: str, data: Mapping[str, Any]) -> RecordedEvent:
     recorded = {field.name for field in fields(event_class) if _is_recorded(field)}
     try:
         return _adapter(name).validate_python({key: data[key] for key in recorded & data.keys()})
-    except ValueError as error:
-        problem = _first_problem(error)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
         raise EntryError(N_("{event} is not valid: {problem}.", event=name, problem=problem)) from None
 
 
 @cache
-def _adapter(event: str) -> "TypeAdapter[RecordedEvent]":
-    from pydantic import TypeAdapter  # not needed until a recording is loaded
-
+def _adapter(event: str) -> TypeAdapter[RecordedEvent]:
     return TypeAdapter(_EVENTS[event])
-
-
-def _first_problem(error: ValueError) -> str:
-    from pydantic import ValidationError
-
-    assert isinstance(error, ValidationError)
-    problem = error.errors(include_url=False, include_input=False)[0]
-    return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
 
 
 _EVENTS: dict[str, type[Any]] = {event.__name__: event for event in get_args(RecordedEvent)}

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from assistant.ui.streamlit_private import yield_to_streamlit
 
@@ -21,16 +21,16 @@ def in_background(items: Iterable[T]) -> Iterator[T]:
     Raises:
         Exception: What the iteration raises.
     """
-    results: SimpleQueue[_Item[T] | _End] = SimpleQueue()
+    results: SimpleQueue[tuple[T] | BaseException | None] = SimpleQueue()  # an item, the error, or the end
 
     def work() -> None:
         error: BaseException | None = None
         try:
             for item in items:
-                results.put(_Item(item))
+                results.put((item,))
         except BaseException as raised:
             error = raised
-        results.put(_End(error))
+        results.put(error)
 
     Thread(target=work, daemon=True).start()
     while True:
@@ -39,19 +39,10 @@ def in_background(items: Iterable[T]) -> Iterator[T]:
         except Empty:
             yield_to_streamlit()
             continue
-        if isinstance(result, _Item):
-            yield result.value
-        elif result.error is not None:
-            raise result.error
-        else:
-            return
-
-
-class _Item(Generic[T]):
-    def __init__(self, value: T) -> None:
-        self.value = value
-
-
-class _End:
-    def __init__(self, error: BaseException | None) -> None:
-        self.error = error
+        match result:
+            case (item,):
+                yield item
+            case BaseException():
+                raise result
+            case None:
+                return
