@@ -55,6 +55,14 @@ def read_as_it_comes() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def retry_at_once() -> Iterator[None]:
+    """The SDK waits half a second before it repeats a request, and longer each time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.01)
+        yield
+
+
 @pytest.fixture
 def server() -> Iterator[ModelServer]:
     with ModelServer() as server:
@@ -107,17 +115,24 @@ def assistant(server: ModelServer, connect_to: Connect) -> Assistant:
     return connect_to(server.url, add)
 
 
+def pytest_configure() -> None:
+    """Collect no garbage while modules are imported: nearly all of it stays, half a million objects."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """Spare each test what costs most around it.
 
-    pytest attaches its handlers to every logger that does not propagate; Streamlit has seventy of them. And what is
-    imported, half a million objects, is looked through in every full garbage collection.
+    pytest attaches its handlers to every logger that does not propagate; Streamlit has seventy of them. What is
+    imported need not be looked through in every full garbage collection, and a collection for every few hundred new
+    objects costs more than what it frees.
     """
     for logger in logging.root.manager.loggerDict.values():
         if isinstance(logger, logging.Logger):
             logger.propagate = True
-    gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
+    gc.enable()
 
 
 _cuts: Counter[str] = Counter()

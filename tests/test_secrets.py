@@ -27,7 +27,7 @@ from assistant.storage.markdown_export import export_markdown
 from assistant.storage.store import Store
 from assistant.transports.live_recording import LiveRecording
 from assistant.transports.recorder import record_run
-from tests.backends.kinds import KINDS, Kind
+from tests.backends.kinds import EVERY_KIND, KINDS, Kind
 from tests.leaks import (
     CANARY,
     KEY,
@@ -87,7 +87,7 @@ def setting_errors(settings: dict[str, str]) -> Iterable[str]:
 
 @pytest.mark.parametrize("where", quick_first(["key", "password"]))
 @pytest.mark.parametrize("play", quick_first(SCRIPTS, 2))
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", EVERY_KIND)
 def test_a_run_leaks_no_secret(
     name: str,
     play: str,

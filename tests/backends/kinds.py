@@ -62,7 +62,13 @@ def state_of(thread: Thread, protocol: str) -> dict[str, Any]:
     return found
 
 
-@pytest.fixture(params=KINDS)
+EVERY_KIND = [
+    pytest.param(name, marks=pytest.mark.exhaustive) if name == "Responses alone" else name for name in KINDS
+]
+"""For the parameters of a test. The quick suite runs each protocol once."""
+
+
+@pytest.fixture(params=EVERY_KIND)
 def kind(request: pytest.FixtureRequest) -> Kind:
     return KINDS[request.param]
 

@@ -1,10 +1,7 @@
 """The protocol of a server comes from the settings or from one request that costs nothing."""
 
-import json
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -18,6 +15,7 @@ from assistant.backends.responses.backend import Responses
 from assistant.events import Event, RunCompleted, RunFailed
 from assistant.settings import Settings
 from tests.servers.chat_completions import ChatServer
+from tests.servers.loopback import LoopbackServer, QuietHandler
 from tests.servers.responses import Json, ModelServer, text
 
 
@@ -85,25 +83,13 @@ def test_an_unreachable_server_leaves_the_protocol_open() -> None:
 def answering(status: int, body: Json | bytes, kind: str = "application/json") -> Iterator[str]:
     """Yield a server that gives every request the same answer."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *_: Any) -> None:
-            pass
-
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("content-length", 0)))
-            data = body if isinstance(body, bytes) else json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("content-type", kind)
-            self.send_header("content-length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            self._send(status, body, (("content-type", kind),))
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        thread = threading.Thread(target=lambda: http.serve_forever(poll_interval=0.01))
-        thread.start()
-        yield f"http://127.0.0.1:{http.server_address[1]}/v1"
-        http.shutdown()
-        thread.join()
+    with LoopbackServer(Handler) as http:
+        yield f"{http.url}/v1"
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,11 @@
 import json
 import socket
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import Enum
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
@@ -25,6 +23,7 @@ from assistant.events import (
 from assistant.tools.execution import run_tool
 from assistant.tools.lint import lint
 from tests.docs.pages import Snippet, codes, rows, snippets
+from tests.servers.loopback import LoopbackServer, QuietHandler
 
 
 def test_the_table_of_outcomes_is_complete() -> None:
@@ -82,26 +81,19 @@ class Example:
     outcome: str = "done"
 
 
-class EncyclopediaHandler(BaseHTTPRequestHandler):
+class EncyclopediaHandler(QuietHandler):
     def do_GET(self) -> None:
-        found = self.path == "/AC%2FDC"
-        data = json.dumps({"title": "AC/DC", "extract": "A band.", "more": 1} if found else {}).encode()
-        self.send_response(200 if found else 404)
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: Any) -> None:
-        pass
+        if self.path == "/AC%2FDC":
+            self._send(200, {"title": "AC/DC", "extract": "A band.", "more": 1})
+        else:
+            self._send(404, {})
 
 
 @pytest.fixture
 def address() -> Iterator[str]:
     """Serve an encyclopedia with one article, and return its URL."""
-    with HTTPServer(("127.0.0.1", 0), EncyclopediaHandler) as server:
-        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-        server.shutdown()
+    with LoopbackServer(EncyclopediaHandler) as server:
+        yield f"{server.url}/"
 
 
 GALLERY = [item for item in snippets() if item.page == "functions.md"][-7:]

@@ -7,8 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Barrier, Event, Thread
+from threading import Barrier, Event
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
@@ -26,6 +25,7 @@ from assistant.functions.clock import get_current_time
 from assistant.functions.events import find_events
 from assistant.functions.hotels import book_hotel, find_hotels
 from assistant.functions.weather import get_forecast, get_weather
+from tests.servers.loopback import LoopbackServer, QuietHandler
 
 HOSTILE = [
     pytest.param("'; DROP TABLE hotel; --", id="a second statement"),
@@ -414,14 +414,11 @@ DAILY = {
 }
 
 
-class OpenMeteo(ThreadingHTTPServer):
+class OpenMeteo(LoopbackServer):
     """A local server that plays Open-Meteo, or fails as ``broken`` says."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answers)
-        self.url = f"http://127.0.0.1:{self.server_port}"
+        super().__init__(Answers)
         self.begin()
 
     def begin(self) -> None:
@@ -431,7 +428,7 @@ class OpenMeteo(ThreadingHTTPServer):
         self.over = Event()
 
 
-class Answers(BaseHTTPRequestHandler):
+class Answers(QuietHandler):
     server: OpenMeteo
 
     def do_GET(self) -> None:
@@ -442,11 +439,7 @@ class Answers(BaseHTTPRequestHandler):
             self.server.over.wait(5)
             return
         status, body = self.server.broken or (200, json.dumps(self.answer(url.path, query)))
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body.encode())))
-        self.send_header("Location", "http://127.0.0.1:9/elsewhere")
-        self.end_headers()
-        self.wfile.write(body.encode())
+        self._send(status, body.encode(), (("location", "http://127.0.0.1:9/elsewhere"),))
 
     def answer(self, path: str, query: dict[str, str]) -> dict[str, Any]:
         if path == "/v1/search":
@@ -456,18 +449,11 @@ class Answers(BaseHTTPRequestHandler):
         assert path == "/v1/forecast"
         return CURRENT if "current" in query else DAILY
 
-    def log_message(self, *_: object) -> None:
-        """Write no log."""
-
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[OpenMeteo]:
     with OpenMeteo() as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

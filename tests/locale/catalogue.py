@@ -14,9 +14,9 @@ from babel.messages.pofile import read_po, write_po
 
 from assistant.locale.catalogues import DOMAIN, catalogue_path
 from assistant.recordings.recording import sample_files
-from tests.paths import ROOT
+from tests.source_tree import PAGE, modules, nodes, relative
 
-SOURCES = [ROOT / "streamlit_app.py", *sorted((ROOT / "assistant").rglob("*.py"))]
+SOURCES = [PAGE, *modules()]
 STARTED = datetime(2026, 11, 29, tzinfo=UTC)
 
 Message = str | tuple[str, str]
@@ -27,7 +27,7 @@ def extracted() -> Iterator[tuple[Message, str]]:
     """Yield every message, and where it comes from."""
     for path in SOURCES:
         for message in messages(path):
-            yield message, path.relative_to(ROOT).as_posix()
+            yield message, relative(path)
     for recording in sample_files():
         yield recording.replace("_", " "), "assistant/recordings"
 
@@ -35,7 +35,7 @@ def extracted() -> Iterator[tuple[Message, str]]:
 def messages(path: Path) -> Iterator[Message]:
     """The messages of one file. Unlike Babel's own extractor, this finds those within f-strings in Python
     3.11, too."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes(path):
         match node:
             case ast.Call(ast.Name("_" | "N_"), [ast.Constant(str(template)), *_]):
                 yield template

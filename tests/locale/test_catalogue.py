@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
-import pytest
-
 from assistant.locale import LANGUAGES
 from tests.locale import catalogue
-from tests.paths import ROOT
+from tests.source_tree import PACKAGE, PAGE, nodes, relative
 
 JAPANESE = {message.id: message.string for message in catalogue.read("ja") if message.id}
-PAGE = [ROOT / "streamlit_app.py", *sorted((ROOT / "assistant" / "ui").rglob("*.py"))]
+DRAWING = [PAGE, *(PACKAGE / "ui").rglob("*.py")]
 
 ELEMENTS = {
     *("badge", "button", "caption", "chat_input", "checkbox", "date_input", "datetime_input"),
@@ -52,7 +50,7 @@ def test_every_message_is_translated() -> None:
 
 
 def test_every_language_has_a_catalogue() -> None:
-    folders = {path.name for path in (ROOT / "assistant" / "locale").iterdir() if path.is_dir()}
+    folders = {path.name for path in (PACKAGE / "locale").iterdir() if path.is_dir()}
     assert folders - {"__pycache__"} == set(LANGUAGES) - {"en"}
 
 
@@ -84,11 +82,11 @@ def test_japanese_has_full_width_punctuation() -> None:
             assert not re.search(r"[,.!?:;][\u3040-\u30ff\u4e00-\u9fff]", words), text
 
 
-@pytest.mark.parametrize("path", catalogue.SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_message_is_a_literal(path: Path) -> None:
+def test_a_message_is_a_literal() -> None:
     """An f-string, a sum or a formatted text cannot be extracted."""
     wrong = [
-        call.lineno
+        f"{relative(path)}:{call.lineno}"
+        for path in catalogue.SOURCES
         for call in calls(path)
         if isinstance(call.func, ast.Name)
         and call.func.id in ("_", "N_", "ngettext", "N_plural")
@@ -97,21 +95,22 @@ def test_a_message_is_a_literal(path: Path) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("path", PAGE, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_element_shows_text_in_one_language_only(path: Path) -> None:
-    found = []
-    for node in calls(path):
-        if not isinstance(node.func, ast.Attribute) or node.func.attr not in ELEMENTS:
+def test_no_element_shows_text_in_one_language_only() -> None:
+    assert [text for path in DRAWING for text in untranslated_texts(path)] == []
+
+
+def untranslated_texts(path: Path) -> Iterator[str]:
+    for call in calls(path):
+        if not isinstance(call.func, ast.Attribute) or call.func.attr not in ELEMENTS:
             continue
-        if isinstance(node.func.value, ast.Name) and node.func.value.id == "log":
+        if isinstance(call.func.value, ast.Name) and call.func.value.id == "log":
             continue
-        texts = [*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg in TEXTS)]
-        found += [(node.lineno, english) for text in texts for english in untranslated(text)]
-    assert found == []
+        texts = [*call.args[:1], *(keyword.value for keyword in call.keywords if keyword.arg in TEXTS)]
+        yield from (f"{relative(path)}:{call.lineno} {text}" for each in texts for text in untranslated(each))
 
 
 def calls(path: Path) -> Iterator[ast.Call]:
-    return (node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call))
+    return (node for node in nodes(path) if isinstance(node, ast.Call))
 
 
 def untranslated(node: ast.expr) -> Iterator[str]:

@@ -47,7 +47,7 @@ class Obliging(ModelServer):
 
     def __enter__(self) -> "Obliging":
         super().__enter__()
-        self._http.socket.listen(THREADS_AT_ONCE)  # by default 5 may knock at once, and others wait 1 s
+        self._http.socket.listen(THREADS_AT_ONCE)
         return self
 
     def next_play(self, request: Json) -> tuple[Play, Conversation | None]:

@@ -3,16 +3,15 @@
 It implements the authorization code flow (OpenID Connect Core 1.0, section 3.1) as far as a client needs it.
 """
 
-import json
-import threading
 import time
 from base64 import b64decode
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
+
+from tests.servers.loopback import LoopbackServer, QuietHandler
 
 CLIENT, SECRET = "the-page", "canary-of-the-provider"
 
@@ -24,16 +23,15 @@ class IdentityServer:
         self.people = people
         self.key = RSAKey.generate_key(2048, {"kid": "1"})
         self.nonces: dict[str, str] = {}  # by code
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (_Handler,), {"provider": self}))
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._server = LoopbackServer(type("Bound", (_Handler,), {"provider": self}))
+        self.url = self._server.url
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=[0.01], daemon=True).start()
+        self._server.__enter__()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.__exit__()
 
     def token(self, code: str) -> dict[str, Any]:
         """Return the response to a client with this code."""
@@ -50,7 +48,7 @@ class IdentityServer:
         return {"access_token": "access", "token_type": "Bearer", "expires_in": 600, "id_token": signed}
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     provider: IdentityServer
 
     def do_GET(self) -> None:
@@ -60,6 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
         match address.path:
             case "/.well-known/openid-configuration":
                 self._send(
+                    200,
                     {
                         "issuer": url,
                         "authorization_endpoint": f"{url}/authorize",
@@ -68,10 +67,10 @@ class _Handler(BaseHTTPRequestHandler):
                         "response_types_supported": ["code"],
                         "subject_types_supported": ["public"],
                         "id_token_signing_alg_values_supported": ["RS256"],
-                    }
+                    },
                 )
             case "/keys":
-                self._send({"keys": [self.provider.key.as_dict(private=False)]})
+                self._send(200, {"keys": [self.provider.key.as_dict(private=False)]})
             case "/authorize" if fields["client_id"] == CLIENT:
                 links = ""
                 for name in self.provider.people:
@@ -79,7 +78,8 @@ class _Handler(BaseHTTPRequestHandler):
                     self.provider.nonces[code] = fields["nonce"]
                     back = fields["redirect_uri"] + "?" + urlencode({"code": code, "state": fields["state"]})
                     links += f'<p><a href="{back}">{name}</a></p>'
-                self._send(f"<!doctype html><title>Who are you?</title>{links}")
+                html = f"<!doctype html><title>Who are you?</title>{links}".encode()
+                self._send(200, html, (("content-type", "text/html"),))
             case _:
                 self.send_error(404)
 
@@ -87,17 +87,6 @@ class _Handler(BaseHTTPRequestHandler):
         body = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
         basic = b64decode(self.headers.get("Authorization", "").removeprefix("Basic ")).decode()
         if [unquote(each) for each in basic.split(":")] == [CLIENT, SECRET]:
-            self._send(self.provider.token(body["code"][0]))
+            self._send(200, self.provider.token(body["code"][0]))
         else:
             self.send_error(401)
-
-    def _send(self, what: object) -> None:
-        content = what if isinstance(what, str) else json.dumps(what)
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html" if isinstance(what, str) else "application/json")
-        self.send_header("Content-Length", str(len(content.encode())))
-        self.end_headers()
-        self.wfile.write(content.encode())
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass

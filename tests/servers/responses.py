@@ -18,12 +18,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from typing import Any, Literal, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.servers import hosted as wire_hosted
+from tests.servers.loopback import LoopbackServer, QuietHandler
 
 Json = dict[str, Any]
 _number = count(1)
@@ -292,14 +292,11 @@ class ModelServer:
         self.has_conversations = conversations
         self.not_found = "Conversation with id '{}' not found."
         self.pages = False  # answer everything with a web page, as a wrong address does
-        self.closing = threading.Event()
         self._script: deque[Play] = deque()
         self._lock = threading.RLock()
         handler = type("Handler", (self.handler(),), {"model": self})
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._http.daemon_threads = True
-        self._http.socket.listen(64)  # by default 5 may connect at once, and others wait a second
-        self._thread = threading.Thread(target=lambda: self._http.serve_forever(poll_interval=0.01))
+        self._http = LoopbackServer(handler)
+        self.closing = threading.Event()
 
     def handler(self) -> "type[Handler]":
         """Return the handler class, which implements the protocol."""
@@ -307,7 +304,7 @@ class ModelServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_address[1]}/v1"
+        return f"{self._http.url}/v1"
 
     def plays(self, *plays: Play) -> None:
         """Add to the script."""
@@ -326,14 +323,12 @@ class ModelServer:
             time.sleep(0.001)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._http.__enter__()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.closing.set()
-        self._http.shutdown()
-        self._thread.join()
-        self._http.server_close()
+        self._http.__exit__()
         if exception[0] is None:
             self.end_script()
 
@@ -474,13 +469,10 @@ def what_is_wrong(items: list[Json]) -> str:
     return ""
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(QuietHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     model: ModelServer
-
-    def log_message(self, *_: Any) -> None:
-        pass
 
     def handle(self) -> None:
         with suppress(ConnectionError, TimeoutError):
@@ -674,17 +666,6 @@ class Handler(BaseHTTPRequestHandler):
     def _chunk(self, data: bytes) -> None:
         self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
         self.wfile.flush()
-
-    def _send(self, status: int, body: Any, headers: tuple[tuple[str, str], ...] = ()) -> None:
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.send_response(status)
-        names = {name for name, _ in headers}
-        for name, value in (*headers, ("content-length", str(len(data)))):
-            self.send_header(name, value)
-        if "content-type" not in names:
-            self.send_header("content-type", "application/json")
-        self.end_headers()
-        self.wfile.write(data)
 
 
 def sse_event(event: Json) -> bytes:

@@ -10,9 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -27,6 +25,7 @@ from assistant.tools.execution import run_tool
 from assistant.tools.results import MAX_OUTPUT_CHARS
 from tests.browser.test_page import INPUT, browser, say, serve, wait_for
 from tests.paths import ROOT
+from tests.servers.loopback import LoopbackServer, QuietHandler
 from tests.servers.responses import ModelServer, call, calls, text
 from tests.ui.page import Open, ask
 from tests.variants import quick_first
@@ -84,13 +83,11 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 TOOLS = Toolbox.from_package(assistant.functions)
 
 
-class Weather(ThreadingHTTPServer):
+class Weather(LoopbackServer):
     """Plays Open-Meteo with a place that has a hostile name, and records the requests."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Answers)
+        super().__init__(_Answers)
         self.requests: list[tuple[str, dict[str, list[str]]]] = []
 
     @property
@@ -98,17 +95,13 @@ class Weather(ThreadingHTTPServer):
         return "127.0.0.1", self.server_address[1]
 
 
-class _Answers(BaseHTTPRequestHandler):
+class _Answers(QuietHandler):
     server: Weather
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         self.server.requests.append((parts.path, parse_qs(parts.query, keep_blank_values=True)))
-        body = json.dumps(self.answers()[parts.path]).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        self._send(200, self.answers()[parts.path])
 
     def answers(self) -> dict[str, Any]:
         place = {"name": OUTPUT, "country": OUTPUT, "latitude": 1.0, "longitude": 2.0}
@@ -125,20 +118,13 @@ class _Answers(BaseHTTPRequestHandler):
             "/v1/forecast": {"current": now | {"relative_humidity_2m": 50.0}, "daily": days},
         }
 
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 @pytest.fixture
 def weather(monkeypatch: pytest.MonkeyPatch) -> Iterator[Weather]:
     with Weather() as server:
-        thread = Thread(target=lambda: server.serve_forever(poll_interval=0.01))
-        thread.start()
         for name in ("GEOCODING_HOST", "FORECAST_HOST"):
             monkeypatch.setattr(open_meteo, name, "http://{}:{}".format(*server.address))
         yield server
-        server.shutdown()
-        thread.join()
 
 
 _watching: list[tuple[str, str]] | None = None

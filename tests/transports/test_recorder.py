@@ -5,7 +5,6 @@ import socket
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import openai
 import pytest
@@ -36,6 +35,7 @@ from assistant.transports.live_recording import LiveRecording
 from assistant.transports.recorder import record_run
 from assistant.transports.recording_store import RecordingStore
 from tests.conftest import Connect, add
+from tests.servers.loopback import LoopbackServer, QuietHandler
 from tests.servers.responses import ModelServer, call, calls, cut, error, message, text
 
 
@@ -250,6 +250,7 @@ def test_the_client_waits_as_long_as_the_settings_say() -> None:
         assert client.timeout == TIMEOUT
 
 
+@pytest.mark.exhaustive
 def test_more_answers_than_the_usual_limit_of_connections_stream_at_once(server: ModelServer) -> None:
     gate = threading.Event()
     server.plays(*(text("Hi.", gate=gate, gate_after=1) for _ in range(101)))
@@ -264,20 +265,12 @@ def test_more_answers_than_the_usual_limit_of_connections_stream_at_once(server:
 def redirecting_to(url: str) -> Iterator[str]:
     """Yield a server that redirects every request to another one."""
 
-    class Redirect(BaseHTTPRequestHandler):
+    class Redirect(QuietHandler):
         def do_GET(self) -> None:
-            self.send_response(307)
-            self.send_header("location", url + self.path.removeprefix("/v1"))
-            self.send_header("content-length", "0")
-            self.end_headers()
+            self._send(307, b"", (("location", url + self.path.removeprefix("/v1")),))
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Redirect) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-        server.shutdown()
+    with LoopbackServer(Redirect) as server:
+        yield f"{server.url}/v1"
 
 
 def test_a_redirect_is_followed(server: ModelServer) -> None:

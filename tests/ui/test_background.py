@@ -49,5 +49,5 @@ def test_a_script_can_be_ended_while_it_waits() -> None:
 
     ended.clear()
     with pytest.raises(RuntimeError, match="timed out"):  # AppTest then presses Stop
-        AppTest.from_function(script, default_timeout=0.3).run()
+        AppTest.from_function(script, default_timeout=0.1).run()
     assert ended.wait(10)

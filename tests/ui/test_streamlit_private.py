@@ -174,7 +174,7 @@ def test_a_waiting_script_can_be_ended_where_it_yields() -> None:
 
     ended.clear()
     with pytest.raises(RuntimeError, match="timed out"):  # AppTest then presses Stop
-        AppTest.from_function(script, default_timeout=0.3).run()
+        AppTest.from_function(script, default_timeout=0.1).run()
     assert ended.wait(SECONDS)
 
 
@@ -220,6 +220,7 @@ def test_an_expander_that_waits_has_an_icon_and_no_state() -> None:
     assert page.expander[0].icon == ":material/pan_tool:"
 
 
+@pytest.mark.exhaustive
 def test_an_expander_has_a_label_and_a_state_for_every_reader_of_the_page(address: str) -> None:
     page: dict[str, Any] = json.loads(get(address, "POST", "/_stcore/agent/interact"))
     assert page["status"] == "ready"
@@ -237,6 +238,7 @@ def test_an_expander_has_a_label_and_a_state_for_every_reader_of_the_page(addres
 # --- fragments --------------------------------------------------------------------------------------
 
 
+@pytest.mark.exhaustive
 def test_a_fragment_reruns_alone_or_with_the_page_as_it_runs(fragment_address: str) -> None:
     def texts(**request: Any) -> tuple[list[str], str]:
         page = json.loads(get(fragment_address, "POST", "/_stcore/agent/interact", json.dumps(request)))
@@ -249,6 +251,7 @@ def test_a_fragment_reruns_alone_or_with_the_page_as_it_runs(fragment_address: s
     assert again == ["page 1, part 3"], "it ran for the click, and once more"
 
 
+@pytest.mark.exhaustive
 def test_a_running_fragment_can_see_that_a_rerun_of_it_waits(fragment_address: str) -> None:
     texts: list[str] = []
     ids: dict[str, str] = {}
@@ -283,6 +286,7 @@ def test_a_running_fragment_can_see_that_a_rerun_of_it_waits(fragment_address: s
 # --- sessions -----------------------------------------------------------------------------
 
 
+@pytest.mark.exhaustive
 def test_a_session_can_be_rerun_from_a_thread_until_its_browser_disconnects(
     address: str, folder: Path
 ) -> None:

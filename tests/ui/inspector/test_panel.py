@@ -2,13 +2,16 @@
 
 import io
 import json
+import math
 import zipfile
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from assistant import Assistant
 from assistant.recordings.entries import entry_as_json
+from assistant.runs.replay import replay_assistant
 from assistant.ui.inspector.event_table import EventSelection
 from tests.servers.responses import ModelServer, call, calls, error, text
 from tests.ui.page import Open, ask, label, recording_of, sent, session_of, shown, state_in
@@ -98,7 +101,13 @@ def test_a_recording_is_replayed_in_its_own_thread_without_a_server(
     assert len(server.requests) == 2
 
 
-def test_a_sample_recording_is_replayed_with_one_click(open_page: Open) -> None:
+def test_a_sample_recording_is_replayed_with_one_click(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def at_once(*arguments: Any, **options: Any) -> Assistant:
+        return replay_assistant(*arguments, **options | {"speed": math.inf})
+
+    monkeypatch.setattr("assistant.session.chat.replay_assistant", at_once)
     page = open_page()
     page.button(key="example_recording_a_function_that_fails").click().run(timeout=60)
     page.run()
