@@ -135,9 +135,9 @@ def wait_for(page: "Page", words: str) -> None:
 
 
 def last_message(page: "Page") -> str:
-    """Return the newest message without the footer of an answer."""
+    """Return the newest message without its actions and figures."""
     script = """message => {
-        const lines = [...message.querySelectorAll("[class*=st-key-footer_]")]
+        const lines = [...message.querySelectorAll("[class*=st-key-actions_]")]
         lines.forEach(line => line.style.display = "none")
         const words = message.innerText
         lines.forEach(line => line.style.display = "")

@@ -142,7 +142,7 @@ def shown(page: AppTest) -> list[tuple[str, list[tuple[str, str]]]]:
 
 def is_tool(element: Any) -> bool:
     """Return whether an element is a button of a message, or a label in the step of a call."""
-    if str(getattr(element, "key", "")).startswith(("edit_", "regenerate_", "branch_", "rerun-")):
+    if str(getattr(element, "key", "")).startswith(("copy_", "edit_", "regenerate_", "branch_", "rerun-")):
         return True
     return element.type == "caption" and element.value in LABELS
 
@@ -159,9 +159,9 @@ def label(status: Any) -> str:
 
 
 def walk(block: Any) -> Iterator[Any]:
-    """Yield the elements of a block without the footer of an answer."""
+    """Yield the elements of a block without the actions of a message."""
     for child in block.children.values():
-        if "-footer_" in getattr(child.proto, "id", "") or (
+        if "-actions_" in getattr(child.proto, "id", "") or (
             child.type == "caption" and IS_FOOTER(child.value)
         ):
             continue

@@ -231,12 +231,13 @@ def test_retry_is_offered_for_the_last_failure_only(server: ModelServer, open_pa
     assert page.button(key="retry").proto.type == "secondary"
     ask(page, "Hello??")
     assert [[button.key for button in each.button] for each in page.chat_message] == [
-        *(["edit_0"], [], ["edit_2"], ["retry"])
+        *(["copy_0", "edit_0"], [], ["copy_2", "edit_2"], ["retry"])
     ]
     assert page.button(key="retry").proto.type == "primary"
     ask(page, "Hello???")
     keys = [button.key for each in page.chat_message for button in each.button]
-    assert keys == ["edit_0", "edit_2", "edit_4", "regenerate_5"]
+    asked = [f"{name}_{position}" for position in (0, 2, 4) for name in ("copy", "edit")]
+    assert keys == [*asked, "copy_5", "regenerate_5"]
 
 
 def test_each_failure_has_its_own_wait(

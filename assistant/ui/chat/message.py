@@ -1,4 +1,4 @@
-"""One stored message: the user's text with its editor, or an answer with its footer."""
+"""One stored message with its actions: the user's text or its editor, or an answer."""
 
 from collections.abc import Callable
 from itertools import groupby
@@ -7,9 +7,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from assistant.session import ChatSession
+from assistant.ui.chat.actions import draw_answer_actions, draw_user_actions
 from assistant.ui.chat.answer import AnswerPlace, answer_chunks
-from assistant.ui.chat.branches import draw_branches, draw_edit_button, draw_editor
-from assistant.ui.chat.footer import draw_footer
+from assistant.ui.chat.editor import draw_editor
 from assistant.ui.composer.attachments import draw_attachments
 
 
@@ -27,13 +27,10 @@ def _draw_user_message(session: ChatSession, position: int) -> None:
     if session.editing == (session.thread.id, position):
         draw_editor(session, position)
     else:
-        with st.container(
-            horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", wrap=False
-        ):
+        with st.container(horizontal=True, horizontal_alignment="right", gap="xsmall"):
             st.text(message.text, width="stretch")
-            draw_edit_button(session, position)
+            draw_user_actions(session, position)
     draw_attachments(message)
-    draw_branches(session, position)
 
 
 def _draw_answer(session: ChatSession, position: int) -> None:
@@ -62,7 +59,6 @@ def answer_places() -> tuple[DeltaGenerator, DeltaGenerator, Callable[[ChatSessi
 
     def draw_end(session: ChatSession, position: int) -> None:
         with place:
-            draw_footer(session, position)
-            draw_branches(session, position)
+            draw_answer_actions(session, position)
 
     return content, below, draw_end

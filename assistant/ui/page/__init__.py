@@ -2,5 +2,5 @@
 announcements.
 
 The page imports ``header`` and ``login``. The sidebar imports ``login`` as well, and the conversation
-``accessibility``, ``scrolling``, ``styles`` and ``thread_url``.
+``accessibility``, ``browser_script``, ``scrolling``, ``styles`` and ``thread_url``.
 """

@@ -15,6 +15,7 @@ from assistant.events import RunCompleted, RunFailed, RunPaused, RunStopped
 from assistant.messages import Message
 from assistant.ui import keys
 from assistant.ui.language import _, language, translate
+from assistant.ui.page.browser_script import draw_requested_script
 from assistant.ui.state import state_of
 
 MAX_SUMMARY_CHARS = 200
@@ -51,6 +52,8 @@ def draw_live_region() -> None:
     announcements.ending = ""
     script = _SCRIPT.replace("KEY", keys.ANNOUNCEMENTS).replace("LANGUAGE", json.dumps(language()))
     container.html(script, unsafe_allow_javascript=True)
+    with container:
+        draw_requested_script()
 
 
 def announce(text: str) -> None:

@@ -7,6 +7,7 @@ sizes are in ``.streamlit/config.toml``.
 import streamlit as st
 
 from assistant.ui import keys
+from assistant.ui.page.browser_script import draw_copy_script
 
 _STYLE = f"""<style>
 /* The first letter of a paragraph decides its direction and alignment; code runs from left to right. */
@@ -34,6 +35,23 @@ _STYLE = f"""<style>
 .st-key-{keys.EXAMPLES} button strong {{ display: block; }}
 /* A phone shows the first screen in full, without scrolling. */
 @media (max-width: 640px) {{ .stMainBlockContainer {{ padding-top: 4.5rem; }} }}
+/* The actions of a message are icons with a name for screen readers; the figures give way to them on a phone. */
+[class*=st-key-actions_] > :first-child button {{ margin-inline-start: -0.375rem; }}
+[class*=st-key-actions_] button {{ position: relative; min-height: 2rem; padding: 0 0.375rem; }}
+[class*=st-key-actions_] button [data-testid=stMarkdownContainer], .copy-status {{
+  position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap;
+}}
+[class*=st-key-actions_] > * {{ flex-shrink: 0; }}
+[class*=st-key-actions_] > :last-child {{ min-width: 0; flex-shrink: 1; }}
+[class*=st-key-actions_] p:has(.stTooltipIcon) {{
+  overflow: hidden; text-overflow: ellipsis; white-space: nowrap; position: relative; padding-inline-end: 1.5rem;
+}}
+[class*=st-key-actions_] p > :has(.stTooltipIcon) {{ position: absolute; inset: 0 0 auto auto; }}
+[class*=st-key-copy_] {{ position: relative; }}
+[class*=st-key-copy_][data-copied]::after {{
+  content: attr(data-copied); position: absolute; bottom: 100%; left: 0; padding: 0.125rem 0.5rem; z-index: 1;
+  border-radius: 0.5rem; background: CanvasText; color: Canvas; font-size: 0.875rem;
+}}
 /* A line joins the steps of a round, past what is shown below a step; that begins where the step's text does. */
 [class*=st-key-call-] {{ position: relative; }}
 [data-testid=stLayoutWrapper]:has(> [class*=st-key-call-]):has(+ * > [class*=st-key-call-]) > *::before {{
@@ -93,3 +111,4 @@ def draw_styles() -> None:
     with st.container(key=keys.STYLES):
         st.html(_STYLE)
         st.html(_SCRIPT, unsafe_allow_javascript=True)
+        draw_copy_script()

@@ -1,4 +1,4 @@
-"""The footer of an answer: statistics and feedback; and the status of a call and its progress."""
+"""The figures and the rating of an answer; and the status of a call and its progress."""
 
 import json
 import threading
@@ -30,7 +30,7 @@ from assistant.storage.json_export import export_json, import_json
 from assistant.storage.serialization import message_as_json, message_from_json
 from assistant.storage.store import Store
 from assistant.tools.progress import MAX_PROGRESS_CHARS, progress, progress_listener
-from assistant.ui.chat.footer import format_duration, full_stats, short_stats
+from assistant.ui.chat.stats import format_duration, full_stats, short_stats
 from tests.conftest import Connect
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, reasoning, text
@@ -266,7 +266,7 @@ def page_with(path: Path) -> AppTest:
     def script(url: str) -> None:
         import streamlit as st
 
-        from assistant.ui.chat.footer import draw_footer
+        from assistant.ui.chat.actions import draw_answer_actions
         from tests.ui.page import chat_of
 
         if "chat" not in st.session_state:
@@ -274,8 +274,8 @@ def page_with(path: Path) -> AppTest:
             st.session_state.chat.open("conv_1")
             st.session_state.chat.thread.messages[1] = st.session_state.chat.thread.messages[2]
         chat = st.session_state.chat
-        draw_footer(chat, 1)
-        draw_footer(chat, 2)
+        draw_answer_actions(chat, 1)
+        draw_answer_actions(chat, 2)
 
     store = Store(url := f"sqlite:///{path}/threads.sqlite")
     answer = Message("assistant", [Text("**Hi.**")], RunCompleted(), EFFORT)
@@ -308,13 +308,6 @@ def test_a_rating_and_its_comment_are_saved_at_once_and_can_be_removed(tmp_path:
     assert stored_feedback(tmp_path) is None
     assert not page.text_input
     assert not page.exception
-
-
-def test_the_text_to_copy_is_sent_on_request(tmp_path: Path) -> None:
-    page = page_with(tmp_path)
-    assert not page.code
-    page.session_state["copy_2"] = True
-    assert [each.value for each in page.run().code] == ["**Hi.**"]
 
 
 # --- the theme --------------------------------------------------------------------------------------

@@ -1,0 +1,40 @@
+"""Model, time and tokens of an answer in words."""
+
+from assistant.markdown.escape import escape_markdown
+from assistant.run_stats import RunStats
+from assistant.ui.language import _
+
+
+def short_stats(stats: RunStats) -> str:
+    """``gpt-6-luna · 3.2 s · 1,204 tokens``, in Markdown; unknown figures are left out."""
+    usage = stats.usage
+    tokens = _("{count} tokens", count=f"{usage.input + usage.output:,}") if usage else ""
+    return " · ".join(filter(None, [escape_markdown(stats.model), format_duration(stats.seconds), tokens]))
+
+
+def full_stats(stats: RunStats) -> str:
+    """Return the tokens and the number of responses in Markdown; empty if the server counted none."""
+    if (usage := stats.usage) is None:
+        return ""
+    counts = _(
+        "{input} tokens in, {cached} of them cached; {output} out, {reasoning} of them reasoning",
+        input=f"{usage.input:,}",
+        cached=f"{usage.cached:,}",
+        output=f"{usage.output:,}",
+        reasoning=f"{usage.reasoning:,}",
+    )
+    if stats.rounds < 2:
+        return counts
+    return _("{counts} in {rounds} responses", counts=counts, rounds=stats.rounds)
+
+
+def format_duration(seconds: float | None, tenths: bool = True) -> str:
+    """Return ``3.2 s``, ``48 s`` or ``2 min 5 s``; empty if unknown."""
+    if seconds is None:
+        return ""
+    if tenths and seconds < 9.95:
+        return _("{seconds} s", seconds=f"{seconds:.1f}")
+    minutes, left = divmod(round(seconds), 60)
+    if not minutes:
+        return _("{seconds} s", seconds=left)
+    return _("{minutes} min {seconds} s", minutes=minutes, seconds=left)

@@ -1,0 +1,161 @@
+"""Messages in a real browser: their actions and their calls."""
+
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.test_page import (
+    IDLE,
+    INPUT,
+    MESSAGE,
+    app,
+    app_folder,
+    browser,
+    model,
+    one_server,
+    open_page,
+    page,
+    say,
+    wait_for,
+)
+from tests.servers.responses import ModelServer, call, calls, text
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+__all__ = ["app", "app_folder", "browser", "model", "one_server", "page"]  # fixtures
+
+pytestmark = pytest.mark.browser
+
+CLIPBOARD = "navigator.clipboard.readText()"
+PHONE_WIDTH = 390
+RIGHT_END = """row => {
+    const shown = [...row.querySelectorAll("button, [data-testid=stCaptionContainer]")]
+    return Math.max(...shown.map(each => each.getBoundingClientRect().right))
+}"""
+
+
+@pytest.fixture
+def reader(browser: "Browser", app: str) -> Iterator["Page"]:
+    """A page whose clipboard the test can read."""
+    context = browser.new_context(viewport={"width": 900, "height": 800}, permissions=["clipboard-read"])
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    page.goto(app)
+    page.wait_for_selector(INPUT)
+    yield page
+    context.close()
+
+
+def answer(page: "Page", words: str, expected: str) -> None:
+    say(page, words)
+    wait_for(page, expected)
+    page.wait_for_selector(IDLE)
+
+
+def wait_until_focused(page: "Page", selector: str) -> None:
+    page.wait_for_function("selector => document.activeElement?.matches(selector)", arg=selector)
+
+
+MARKDOWN = "Some **bold** text & `x < y`.\n\n```html\n</script><b>\n```\n"
+
+
+def test_one_click_copies_an_answer_as_markdown_and_says_so(model: ModelServer, reader: "Page") -> None:
+    model.plays(text(MARKDOWN), text("Two."))
+    answer(reader, "One  & <two>", "Some bold")
+    answer(reader, "Again", "Two.")
+    for position, copied in ((1, MARKDOWN), (0, "One  & <two>"), (3, "Two.")):
+        place = reader.locator(f".st-key-copy_{position}")
+        place.get_by_role("button", name="Copy", exact=True).click()
+        reader.wait_for_function(
+            f"document.querySelector('.st-key-copy_{position}').dataset.copied == 'Copied'"
+        )
+        assert reader.evaluate(CLIPBOARD) == copied
+
+
+def test_an_answer_is_copied_while_the_next_one_is_written(model: ModelServer, reader: "Page") -> None:
+    gate = threading.Event()
+    model.plays(text("One."), text("Two three four five", gate=gate, gate_after=6))
+    answer(reader, "First", "One.")
+    say(reader, "Second")
+    wait_for(reader, "Two three")
+    reader.locator(".st-key-copy_1").get_by_role("button", name="Copy", exact=True).click()
+    reader.wait_for_selector("[data-copied]")
+    assert reader.evaluate(CLIPBOARD) == "One."
+    gate.set()
+    wait_for(reader, "five")
+    reader.wait_for_selector(IDLE)
+
+
+def test_a_page_without_a_clipboard_copies_all_the_same(model: ModelServer, reader: "Page") -> None:
+    reader.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    model.plays(text("One."))
+    answer(reader, "First", "One.")
+    reader.locator(".st-key-copy_1").get_by_role("button", name="Copy", exact=True).click()
+    reader.wait_for_selector("[data-copied]")
+    reader.click(INPUT)
+    reader.keyboard.press("Control+v")
+    assert reader.input_value(INPUT) == "One."
+
+
+def test_an_edit_has_the_focus_is_left_with_escape_and_sent_with_ctrl_enter(
+    model: ModelServer, page: "Page"
+) -> None:
+    model.plays(text("One."), text("Two."))
+    answer(page, "First", "One.")
+    editor = ".st-key-edit_text_0 textarea"
+    edit = page.locator(".st-key-edit_0").get_by_role("button", name="Edit", exact=True)
+    edit.click()
+    wait_until_focused(page, editor)
+    page.keyboard.type(" of all")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(editor, state="detached")
+    wait_until_focused(page, INPUT)
+    edit.click()
+    wait_until_focused(page, editor)
+    assert page.input_value(editor) == "First"
+    assert page.get_by_role("button", name="Send").first.is_visible()
+    page.keyboard.type(" again")
+    page.keyboard.press("Control+Enter")
+    wait_for(page, "Two.")
+    page.wait_for_selector(IDLE)
+    assert "First again" in page.locator(MESSAGE).first.inner_text()
+    wait_until_focused(page, INPUT)
+
+
+def test_the_actions_of_a_message_are_in_one_line_also_on_a_phone(
+    model: ModelServer, browser: "Browser", app: str
+) -> None:
+    page = open_page(browser, app)
+    page.set_viewport_size({"width": PHONE_WIDTH, "height": 844})
+    model.plays(text("One."), text("Two."))
+    answer(page, "First", "One.")
+    page.locator(".st-key-regenerate_1").get_by_role("button", name="Regenerate").click()
+    wait_for(page, "Two.")
+    page.wait_for_selector(IDLE)
+    for position in (0, 1):
+        row = page.locator(f".st-key-actions_{position}")
+        box = row.bounding_box()
+        assert box is not None
+        assert box["height"] < 45
+        assert box["x"] + box["width"] <= PHONE_WIDTH
+        assert row.evaluate(RIGHT_END) <= box["x"] + box["width"] + 1
+    names = ["Copy", "Regenerate", "Previous version", "Next version"]
+    row = page.locator(".st-key-actions_1")
+    assert [row.get_by_role("button", name=name, exact=True).count() for name in names] == [1, 1, 1, 1]
+    assert "2/2" in row.inner_text()
+    assert row.get_by_role("radio").count() == 2
+    page.close()
+
+
+def test_a_failed_call_runs_again_in_its_step_which_stays_open(model: ModelServer, page: "Page") -> None:
+    model.plays(calls(call("calculate", expression="1/0")), text("No."))
+    answer(page, "Divide", "No.")
+    step = page.locator(f"{MESSAGE} [data-testid=stExpander]").last
+    step.locator("summary").first.click()
+    step.get_by_role("button", name="Run calculate again").click()
+    inside = step.get_by_test_id("stExpanderDetails").first
+    inside.get_by_text("Result", exact=True).nth(1).wait_for(state="visible")
+    assert inside.get_by_text("Division by zero").count() == 2
