@@ -236,8 +236,8 @@ def test_retry_is_offered_for_the_last_failure_only(server: ModelServer, open_pa
     assert page.button(key="retry").proto.type == "primary"
     ask(page, "Hello???")
     keys = [button.key for each in page.chat_message for button in each.button]
-    asked = [f"{name}_{position}" for position in (0, 2, 4) for name in ("copy", "edit")]
-    assert keys == [*asked, "copy_5", "regenerate_5"]
+    user_keys = [f"{name}_{position}" for position in (0, 2, 4) for name in ("copy", "edit")]
+    assert keys == [*user_keys, "copy_5", "regenerate_5"]
 
 
 def test_each_failure_has_its_own_wait(
