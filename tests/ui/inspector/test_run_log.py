@@ -164,8 +164,8 @@ def test_the_timing_is_drawn_with_its_figures() -> None:
     ]
     tokens = at.dataframe[0].value.to_dict("records")
     assert [(row["round"], row["model"]) for row in tokens] == [
-        *[(str(number), "gpt-6-luna") for number in (1, 2, 3)],
-        ("all", "gpt-6-luna"),
+        *[(str(number), "Demo") for number in (1, 2, 3)],
+        ("all", "Demo"),
     ]
 
 

@@ -204,7 +204,7 @@ def test_the_demo_shows_every_hosted_tool_without_a_key(open_page: Open) -> None
     page.button(
         key=next(str(each.key) for each in page.button if str(each.key).endswith("-run"))
     ).click().run()
-    assert marks(page) == ["図書館の答え：オスロについての本が3冊あります。(この図書館はデモの一部です。)"]
+    assert marks(page) == ["図書館の答え：オスロについての本が3冊あります（この図書館はデモの一部です）。"]
     before = shown(page)
     assert shown(page.run()) == before
 
