@@ -11,10 +11,10 @@ from typing import Literal, Protocol
 
 from assistant.locale import UserText
 
-Outcome = Literal["done", "failed", "timeout", "invalid", "unknown", "stopped", "denied"]
+Outcome = Literal["done", "failed", "timeout", "invalid", "unknown", "stopped", "denied", "skipped"]
 """How a call ended: ``done``; ``failed``: the function raised; ``timeout``; ``invalid``: the arguments do not
 fit the function; ``unknown``: there is no such function; ``stopped``: it was not run, or its result was not
-awaited; ``denied``: the user did not allow it."""
+awaited; ``denied``: the user did not allow it; ``skipped``: the user sent a new message instead of deciding."""
 
 StopReason = Literal["user", "max_output_tokens", "content_filter", "max_rounds", "repeated_call", "unknown"]
 """Why an answer ended early."""

@@ -69,7 +69,7 @@ def denied_result(call_id: str, reason: str = "") -> ToolResult:
 def skipped_result(call_id: str) -> ToolResult:
     """Return the result of a call that the user left undecided by sending another message."""
     text = "The user sent a new message instead of deciding on this call, so the function was not run."
-    return ToolResult(call_id, error_output(text), "denied")
+    return ToolResult(call_id, error_output(text), "skipped")
 
 
 def timeout_result(call_id: str, seconds: float) -> ToolResult:

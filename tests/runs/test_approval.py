@@ -382,7 +382,7 @@ def test_a_message_instead_of_a_decision_is_answered_and_nothing_runs(
     assert list(assistant.run(thread, "Wait, which room?"))[-1] == RunCompleted()
     [result] = [each.result for each in thread.messages[1].calls]
     assert result is not None
-    assert (result.outcome, thread.messages[1].ending) == ("denied", STOPPED)
+    assert (result.outcome, thread.messages[1].ending) == ("skipped", STOPPED)
     assert (sent_outputs(server), bookings.booked, server.refused) == ([result.output], [], [])
     assert go_on(assistant, thread, CallApproved(item["call_id"])) == [RunCompleted()]
     assert bookings.booked == []

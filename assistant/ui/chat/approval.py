@@ -35,10 +35,20 @@ def draw_approval(
 
     def settle(call: Call, key: str, decision: Decision) -> None:
         st.session_state[f"{key}-decision"] = decision
+        if call in thread.open_calls():
+            finish()
+
+    def allow_all() -> None:
+        for call, key in zip(calls, keys, strict=True):
+            if not _decision(key) and (approval := _approval(call, key, toolbox)):
+                st.session_state[f"{key}-decision"] = approval
+        finish()
+
+    def finish() -> None:
         still_open = thread.open_calls()
         decisions = [_decision(key) for call, key in zip(calls, keys, strict=True) if call in still_open]
         ready = [decision for decision in decisions if decision is not None]
-        if call not in still_open or len(ready) < len(decisions):
+        if not ready or len(ready) < len(decisions):
             return
         for key in keys:
             st.session_state.pop(f"{key}-decision", None)
@@ -54,7 +64,11 @@ def draw_approval(
                 _draw_open(call, key, partial(settle, call, key), toolbox)
     if len(calls) > 1:
         left = sum(_decision(key) is None for key in keys)
-        st.caption(_("{left} of {count} calls need your decision", left=left, count=len(calls)))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            text = _("{left} of {count} calls need your decision", left=left, count=len(calls))
+            st.caption(text, width="content")
+            key = f"approve-all-{thread.id}-{number}-{calls[0].round}"
+            st.button(_("Allow all"), key=key, icon=":material/done_all:", on_click=allow_all)
 
 
 def _draw_remote(call: Call, key: str, settle: Callable[[Decision], None]) -> None:
@@ -116,9 +130,8 @@ def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox
         st.error(escape_markdown(f"{problem} {remedy}".rstrip()), icon=":material/error:")
 
     def run() -> None:
-        changed = changed_arguments(call.arguments, st.session_state[f"{key}-arguments"] or "")
-        if not changed or not _problem(call.name, changed, toolbox):
-            settle(CallApproved(call.call_id, changed))
+        if approval := _approval(call, key, toolbox):
+            settle(approval)
 
     def send_result() -> None:
         settle(CallAnswered(call.call_id, st.session_state[f"{key}-output"] or ""))
@@ -151,6 +164,16 @@ def _draw_decided(call: Call, key: str, decision: Decision) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(f":material/check: {_(text, function=escape_markdown(call.name))}")
         st.button(_("Change"), key=f"{key}-change", type="tertiary", on_click=partial(_reset_decision, key))
+
+
+def _approval(call: Call, key: str, toolbox: Toolbox) -> CallApproved | None:
+    """Return the approval of a call with its arguments as edited; None if it cannot run with them."""
+    if call.server:
+        return CallApproved(call.call_id)
+    changed = changed_arguments(call.arguments, st.session_state.get(f"{key}-arguments") or "")
+    if call.name not in toolbox or (changed and _problem(call.name, changed, toolbox)):
+        return None
+    return CallApproved(call.call_id, changed)
 
 
 def _decision(key: str) -> Decision | None:

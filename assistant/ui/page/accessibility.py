@@ -80,9 +80,18 @@ def announce_ending(message: Message) -> None:
     announce(text)
 
 
+_CODE = re.compile(r"(`+)(.+?)(?<!`)\1(?!`)")
+
+_EMPHASIS = re.compile(r"(?<![\w*_])[*_]+(?=[^\s*_])|(?<=[^\s*_])[*_]+(?![\w*_])|`")
+"""Markers at the edge of a word; those inside of one are part of it, as in ``6*7`` and ``MAX_ROUNDS``."""
+
+
 def first_sentence(text: str) -> str:
     """Return the first sentence of an answer without Markdown, shortened to ``MAX_SUMMARY_CHARS``."""
-    text = " ".join(re.sub(r"^[#>|\s]+|[*`_]+", "", text[: 10 * MAX_SUMMARY_CHARS]).split())
+    parts = _CODE.split(re.sub(r"^[#>|\s]+", "", text[: 10 * MAX_SUMMARY_CHARS]))
+    parts[::3] = [_EMPHASIS.sub("", part) for part in parts[::3]]
+    parts[1::3] = [""] * len(parts[1::3])  # the backticks
+    text = " ".join("".join(parts).split())
     sentence = re.match(r".*?[.!?。！？](?=\s|$|(?<=[。！？]))", text)
     shown = sentence[0] if sentence else text
     return shown if len(shown) <= MAX_SUMMARY_CHARS else shown[: MAX_SUMMARY_CHARS - 1] + "…"

@@ -29,6 +29,7 @@ _OUTCOMES: dict[Outcome, str] = {
     "unknown": N_("unknown function"),
     "stopped": N_("stopped"),
     "denied": N_("denied"),
+    "skipped": N_("skipped: you sent a new message"),
 }
 
 
