@@ -23,7 +23,7 @@ SDK never leaves ``backends/``.
 
 from typing import Literal
 
-from assistant.events import StopReason
+from assistant.events import ServerError, StopReason
 from assistant.locale import N_, UserText
 
 
@@ -101,13 +101,20 @@ class BackendError(AssistantError):
     ``code`` names the kind of error for programs: the server's own code where it sent one
     (``rate_limit_exceeded``, ``invalid_api_key`` …), else ours (``timeout``, ``unreachable``, ``not_the_api``
     …). ``retry`` says whether the same request may succeed later; ``retry_after`` is the wait in seconds that
-    the server asked for.
+    the server asked for. ``details`` are what the server answered, if it did.
     """
 
     def __init__(
-        self, text: str, *, code: str, retry: bool = False, retry_after: float | None = None
+        self,
+        text: str,
+        *,
+        code: str,
+        retry: bool = False,
+        retry_after: float | None = None,
+        details: ServerError | None = None,
     ) -> None:
         super().__init__(text)
+        self.details = details
         self.code = code
         self.retry = retry
         self.retry_after = retry_after

@@ -249,17 +249,31 @@ class RunStopped:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerError:
+    """What a server answered to a failed request: the HTTP status, 0 if there is none, and its own words.
+
+    The words contain no secrets.
+    """
+
+    status: int = 0
+    message: str = ""
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RunFailed:
     """The run ended in an error; ``text`` tells the user what happened and what to do.
 
     ``retry`` says whether the same request may succeed later; ``retry_after`` is the wait in seconds that the
-    server asked for.
+    server asked for. ``details`` are not recorded, because a recording has the response itself; they are
+    ignored in comparisons.
     """
 
     code: str
     text: UserText
     retry: bool = False
     retry_after: float | None = None
+    details: ServerError | None = field(default=None, compare=False, metadata={"recorded": False})
 
 
 Ending = RunCompleted | RunPaused | RunStopped | RunFailed

@@ -16,6 +16,7 @@ from openai import OpenAI
 from assistant.backends.client import address, host
 from assistant.backends.stream_errors import MissingFinalEvent, StreamError
 from assistant.errors import BackendError, Interrupted, RequestRefused, ServerFailed, UnknownThread
+from assistant.events import ServerError
 from assistant.locale import N_, N_plural, Sentence
 from assistant.recordings.redaction import secrets_of
 from assistant.transports.disable_retry import seconds_to_wait
@@ -90,21 +91,24 @@ _NO_SUCH_THREAD = (400, 404, 405, 422, 501)
 def refuse_web_page(response: httpx2.Response, client: OpenAI) -> None:
     """Raise ``ServerFailed`` if a response is a web page."""
     if "text/html" in response.headers.get("content-type", ""):
-        raise wrong_api_error(client)
+        raise wrong_api_error(client, response.status_code)
 
 
 MAX_MESSAGE_CHARS = 300
 """Maximum length of a server's message within an error."""
 
+MAX_DETAIL_CHARS = 2_000
+"""Maximum length of a server's message in the details of an error."""
 
-def safe_text(text: object, client: OpenAI) -> str:
+
+def safe_text(text: object, client: OpenAI, max_chars: int = MAX_MESSAGE_CHARS) -> str:
     """Return a server's message on one line of limited length, without the key and other secrets."""
     line = " ".join(str(text).split())
     secrets = secrets_of(str(client.base_url), {"authorization": f"Bearer {client.api_key}"})
     for secret in sorted(secrets, key=len, reverse=True):
         line = line.replace(secret, "…")
     line = re.sub(r"\bsk-[\w*-]{6,}", "sk-…", line)
-    return line if len(line) <= MAX_MESSAGE_CHARS else line[:MAX_MESSAGE_CHARS] + " …"
+    return line if len(line) <= max_chars else line[:max_chars] + " …"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +183,15 @@ _BY_STATUS = {
 
 
 def error_for_code(
-    code: str, message: object, client: OpenAI, status: int = 0, retry_after: float | None = None
+    code: str,
+    message: object,
+    client: OpenAI,
+    status: int = 0,
+    retry_after: float | None = None,
+    request_id: str = "",
 ) -> BackendError:
     """Return the error for a server's error code, or for its HTTP status if the code is unknown."""
+    details = ServerError(status, safe_text(message, client, MAX_DETAIL_CHARS), safe_text(request_id, client))
     meaning = _MEANINGS.get(code)
     if meaning is None and _TOO_LONG.search(f"{message} {code}"):
         code, meaning = "context_length_exceeded", _LONG
@@ -202,7 +212,11 @@ def error_for_code(
             host=host(client),
         )
     return meaning.fault(
-        text, code=safe_text(code, client) or "unknown", retry=meaning.retry, retry_after=retry_after
+        text,
+        code=safe_text(code, client) or "unknown",
+        retry=meaning.retry,
+        retry_after=retry_after,
+        details=details,
     )
 
 
@@ -213,6 +227,7 @@ def _status_error(error: openai.APIStatusError, client: OpenAI) -> BackendError:
         client,
         error.status_code,
         seconds_to_wait(error.response) or None,
+        error.request_id or "",
     )
 
 
@@ -245,6 +260,7 @@ def _connection_error(error: openai.APIConnectionError, client: OpenAI) -> Backe
             ),
             code="unreachable",
             retry=True,
+            details=ServerError(message=safe_text(error.__cause__, client, MAX_DETAIL_CHARS)),
         )
     return _interrupted(client)
 
@@ -267,7 +283,7 @@ def validate_id(thread_id: str) -> None:
         raise UnknownThread(N_("This is not the id of a thread."), code="unknown_thread")
 
 
-def wrong_api_error(client: OpenAI) -> BackendError:
+def wrong_api_error(client: OpenAI, status: int = 0) -> BackendError:
     """Return the error for an address where something other than the API answers."""
     return ServerFailed(
         N_(
@@ -277,4 +293,5 @@ def wrong_api_error(client: OpenAI) -> BackendError:
             url_setting="OPENAI_BASE_URL",
         ),
         code="not_the_api",
+        details=ServerError(status) if status else None,
     )

@@ -73,6 +73,6 @@ def speaks_responses(client: OpenAI) -> bool:
         except openai.APIStatusError as error:
             return error.status_code not in NO_SUCH_ENDPOINT
     if isinstance(body, str):
-        raise wrong_api_error(client)
+        raise wrong_api_error(client, 200)
     # Some servers answer every path with 200, and report the unknown path in the body.
     return isinstance(body, dict) and "error" not in body

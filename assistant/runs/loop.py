@@ -200,7 +200,7 @@ class Assistant:
             except Incomplete as limit:
                 yield RunStopped(limit.reason, limit.text)
             except BackendError as error:
-                yield RunFailed(error.code, error.text, error.retry, error.retry_after)
+                yield RunFailed(error.code, error.text, error.retry, error.retry_after, error.details)
             except Exception as error:
                 log.exception("a run failed unexpectedly")
                 yield RunFailed(

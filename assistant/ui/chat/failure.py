@@ -1,4 +1,4 @@
-"""A failed run: what happened, and the button that tries again.
+"""A failed run: what happened, its details, and the buttons that may help.
 
 Retry is always offered, because the user may have fixed the cause. Where the server asked for a wait, the
 button waits, too.
@@ -10,22 +10,53 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from assistant.events import RunFailed
+from assistant.events import RunFailed, ServerError
 from assistant.markdown.escape import escape_markdown
+from assistant.ui import keys
 from assistant.ui.language import _, translate
+from assistant.ui.sidebar.connection import open_connection_dialog
+
+CONNECTION_CODES = frozenset(
+    {"invalid_api_key", "forbidden", "not_found", "model_not_found", "not_the_api", "unreachable"}
+)
+"""Errors that other settings of the connection may mend: among them those with HTTP status 401, 403 and 404."""
 
 clock = time.monotonic
 
 
 def draw_failure(failure: RunFailed, retry: Callable[[], None] | None) -> None:
-    """Draw the error and, unless ``retry`` is None, a button that calls it once the wait is over."""
+    """Draw the error with its details and, unless ``retry`` is None, what the user can do.
+
+    That is a button that calls ``retry`` once the wait is over, and one that opens the connection's settings if
+    they may be the cause.
+    """
     st.error(escape_markdown(translate(failure.text)), icon=":material/error:")
+    if failure.details:
+        with st.expander(_("Details"), type="compact"):
+            st.code(_format_details(failure.details), language=None, wrap_lines=True)
     if retry is None:
         return
-    if _seconds_left(failure):
-        _count_down(failure)
-    else:
-        _draw_button(failure, retry)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if _seconds_left(failure):
+            _count_down(failure)
+        else:
+            _draw_button(failure, retry)
+        if failure.code in CONNECTION_CODES:
+            st.button(
+                _("Connection settings"),
+                key=keys.FAILURE_CONNECTION,
+                icon=":material/lan:",
+                on_click=open_connection_dialog,
+            )
+
+
+def _format_details(details: ServerError) -> str:
+    lines = [
+        _("HTTP status: {status}", status=details.status) if details.status else "",
+        _("Request ID: {id}", id=details.request_id) if details.request_id else "",
+        details.message,
+    ]
+    return "\n".join(filter(None, lines))
 
 
 @st.fragment(run_every=1)
