@@ -42,7 +42,7 @@ class ChatSession(OpenThread):
         notices: Sentences to show once.
         opened_recordings: Recordings from files.
         boundary: The position of the first message that the conversation fragment draws.
-        outside: What the page drew around the fragment: the protocol, and the newest thread in the list.
+        drawn_protocol: The protocol that the page has drawn around the fragment.
         page_outdated: Whether something outside the fragment has changed, so that the page has to run.
         user_turns: How often the user has asked for an answer in this session; the page scrolls to each.
         editing: The thread id and position of the message that is being edited.
@@ -63,18 +63,13 @@ class ChatSession(OpenThread):
         self.editing: tuple[str, int] | None = None
         self.user_turns = 0
         self.page_outdated = False
-        self.outside = ("", "")
+        self.drawn_protocol = ""
         self.inspected_call = ""
         self.attachment_problems: list[str] = []
         self.audio: bytes | None = None
         self.transcript = ""
 
     # --- what the page draws --------------------------------------------------------------------------
-
-    @property
-    def current_outside(self) -> tuple[str, str]:
-        """The value of ``outside`` if the page around the fragment is up to date."""
-        return self.backend.protocol, self.thread.id
 
     @property
     def waiting(self) -> list[str]:
@@ -223,7 +218,7 @@ class ChatSession(OpenThread):
             self.store.rename(thread_id, title)
 
     def delete(self, thread_id: str) -> None:
-        """Delete a thread with all its branches, here and on the server, and open a new one."""
+        """Delete a thread with all its branches, here and on the server; open a new one in its place."""
         try:
             if self.store is None:
                 return
@@ -245,7 +240,8 @@ class ChatSession(OpenThread):
                 self.notices.append(
                     N_("The chat was deleted here, but not on the server. {why}", why=error.text)
                 )
-        self.new()
+        if thread_id == self.thread.id:
+            self.new()
 
     def import_thread(self, thread: Thread) -> None:
         """Save an imported thread under a new id and open it; raises ``StoreError``."""

@@ -39,6 +39,7 @@ class OpenThread(SessionConnection):
         open_error: Why the thread in the address cannot be opened.
         thread_missing: Whether there is no thread with the id in the address.
         runs_elsewhere: Whether another process is answering the thread.
+        target: The position of a message that the page shows next, in any place of a long thread.
     """
 
     def __init__(self, app: Application, user: User | None = None) -> None:
@@ -52,6 +53,7 @@ class OpenThread(SessionConnection):
         self.open_error: AssistantError | None = None
         self.thread_missing = False
         self.runs_elsewhere = False
+        self.target: int | None = None
 
     @property
     def thread_id(self) -> str:
@@ -132,12 +134,19 @@ class OpenThread(SessionConnection):
             with suppress(ThreadBusy):
                 self._start(partial(prepare, self.thread))
 
+    @property
+    def is_outdated(self) -> bool:
+        """Whether another process has saved more of the thread."""
+        with suppress(StoreError):
+            return bool(self.store and self.store.load_newer(self.thread))
+        return False
+
     def changed_elsewhere(self) -> bool:
         """Return whether another process has saved more of the thread, or no longer answers it."""
         with suppress(StoreError):
-            if self.store:
-                newer = self.store.load_newer(self.thread) is not None
-                return newer or not self.store.leases.is_held_elsewhere(self.thread)
+            return self.is_outdated or bool(
+                self.store and not self.store.leases.is_held_elsewhere(self.thread)
+            )
         return False
 
     def _start(self, prepare: Callable[[], Run]) -> None:

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Iterable
 from copy import copy
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sql
@@ -18,7 +19,7 @@ from assistant.parts import UNSENDABLE
 from assistant.storage.database import Database
 from assistant.storage.leases import ANSWERED_ELSEWHERE, LEASE_SECONDS, Leases, exists, is_thread
 from assistant.storage.schema import BRANCHES, MESSAGES, THREADS
-from assistant.storage.search import ThreadSummary, normalize, search_text, select_threads
+from assistant.storage.search import ThreadSummary, find_hit, normalize, search_text, select_threads
 from assistant.storage.serialization import (
     branches_as_json,
     branches_from_json,
@@ -190,10 +191,13 @@ class Store:
             connection.execute(sql.delete(THREADS).where(where))
 
     def list_threads(self, search: str = "", limit: int = 50) -> list[ThreadSummary]:
-        """Return the owner's threads that contain ``search``, newest change first."""
+        """Return the owner's threads that contain ``search``, newest change first, and where it was found."""
         query = select_threads(self.owner, search, self.leases.is_active).limit(limit)
         with self.database.reading() as connection:
-            return [ThreadSummary(*row) for row in connection.execute(query)]
+            threads = [ThreadSummary(*row) for row in connection.execute(query)]
+            if search.strip():
+                threads = [replace(each, hit=find_hit(connection, each.id, search)) for each in threads]
+        return threads
 
 
 def _has_server_id(server_id: str) -> sql.ColumnElement[bool]:

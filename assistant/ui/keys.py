@@ -14,6 +14,7 @@ EXAMPLES = "examples"
 DEMO_NOTICE = "demo_notice"
 DEMO_CONNECT = "demo_connect"
 NEW_CHAT = "new_chat"
+NEW_CHAT_ON_PHONE = "new_chat_on_phone"
 INSPECTOR = "inspector"
 LANGUAGE = "language"
 STOP = "stop"
@@ -65,15 +66,21 @@ def tool_toggle(kind: str, name: str) -> str:
 # --- threads ----------------------------------------------------------------------------------------
 
 SEARCH = "search"
-THREAD_MENU = "thread_menu"
+THREADS = "threads"
 MORE_THREADS = "more_threads"
 THREADS_ON_SERVER = "at_server"
 IMPORT = "import"
+RENAME = "rename"
 DELETE = "delete"
+CANCEL = "cancel"
 
 
-def threads(group: str) -> str:
-    return f"threads_{group}"
+def open_thread(thread_id: str) -> str:
+    return f"open_thread_{thread_id}"
+
+
+def thread_menu(thread_id: str) -> str:
+    return f"menu_{thread_id}"
 
 
 def title(thread_id: str) -> str:
@@ -82,10 +89,6 @@ def title(thread_id: str) -> str:
 
 def export(suffix: str) -> str:
     return f"export_{suffix}"
-
-
-def confirm_delete(thread_id: str) -> str:
-    return f"sure_{thread_id}"
 
 
 # --- connection -------------------------------------------------------------------------------------

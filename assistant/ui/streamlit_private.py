@@ -6,6 +6,7 @@ Each use is one function or class that says why the documented interface is not 
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Literal
 
 import streamlit as st
@@ -147,20 +148,27 @@ def rerun_session(session_id: str) -> None:
 
 
 def fragment_rerun_waits() -> bool:
-    """Return whether a widget of the current fragment was used, so that the fragment has to run again.
+    """Return whether a widget of some fragment was used, so that this script has to end now.
 
     Streamlit does not end a running script for that: the rerun waits until the script has ended, and a second
     message in the input would replace the first. A fragment that runs for long therefore has to end by
-    itself.
+    itself. It is queued behind the fragment of the widget, so that it continues afterwards.
     """
     context = get_script_run_ctx()
     if context is None or context.script_requests is None:
         return False
     requests = context.script_requests
-    return (
-        requests._state is ScriptRequestType.RERUN
-        and ThreadState.get().fragment_id in requests._rerun_data.fragment_id_queue
-    )
+    waiting = requests._rerun_data
+    if (
+        requests._state is not ScriptRequestType.RERUN
+        or not waiting.fragment_id_queue
+        or waiting.is_auto_rerun
+    ):
+        return False
+    own = ThreadState.get().fragment_id
+    if own and own not in waiting.fragment_id_queue:
+        requests.request_rerun(replace(waiting, fragment_id_queue=[own]))
+    return True
 
 
 def rerun_fragment() -> None:

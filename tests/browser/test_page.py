@@ -407,7 +407,7 @@ def test_back_and_forward_navigate_between_threads(model: ModelServer, page: "Pa
     wait_for(page, "Two.")
     page.wait_for_selector(IDLE)
     second = page.url
-    page.get_by_test_id("stSidebar").get_by_text("First").click()
+    page.get_by_role("button", name="First", exact=True).click()
     wait_for(page, "One.")
     assert page.url == first
     page.go_back()

@@ -14,7 +14,7 @@ import streamlit.components.v2.manifest_scanner as manifest_scanner
 from google.protobuf.text_format import MessageToString  # type: ignore[import-untyped]
 from streamlit.components.v2.manifest_scanner import scan_component_manifests
 from streamlit.testing.v1 import AppTest
-from streamlit.testing.v1.element_tree import Radio
+from streamlit.testing.v1.element_tree import Button
 
 from assistant import Thread
 from assistant.application import Application
@@ -107,14 +107,21 @@ def recording_of(page: AppTest) -> Recording:
     return recording
 
 
-def lists(page: AppTest) -> list[Radio[str]]:
-    """Return the lists of threads in the sidebar, newest first; a thread is selected by its id."""
-    return [each for each in page.sidebar.radio if str(each.key).startswith("threads_")]
+def rows(page: AppTest) -> list[Button]:
+    """Return the rows of the list of threads, newest first."""
+    return [each for each in page.sidebar.button if str(each.key).startswith("open_thread_")]
 
 
 def listed(page: AppTest) -> list[str]:
     """Return the titles of the threads in the sidebar."""
-    return [label for each in lists(page) for label in each.options]
+    return [each.label for each in rows(page)]
+
+
+def open_threads(page: AppTest) -> list[str]:
+    """Return the ids of the threads that are marked as open in the list."""
+    return [
+        str(each.key).removeprefix("open_thread_") for each in rows(page) if each.proto.type == "secondary"
+    ]
 
 
 def sent(page: AppTest) -> str:

@@ -38,7 +38,8 @@ from tests.ui.page import (
     is_tool,
     label,
     listed,
-    lists,
+    open_threads,
+    rows,
     seen,
     session_of,
     shown,
@@ -509,13 +510,23 @@ def test_the_threads_are_listed_opened_found_renamed_and_deleted(
     conversations = list(server.conversations)
     page.text_input(key="search").set_value("it is 42").run()
     assert listed(page) == ["6\\*7?"]
-    lists(page)[0].set_value(first).run()
-    assert address(page) == first
+    snippets = [each.value for each in page.sidebar.caption if "**" in each.value]
+    assert snippets == ["**It is 42**\\."]
+    rows(page)[0].click().run()
+    assert (address(page), open_threads(page)) == (first, [first])
     assert shown(page)[0] == ("user", [("text", "6*7?")])
-    page.text_input(key=f"title_{first}").set_value("The answer").run()
+    page.menu_button(key=f"menu_{first}").click("rename").run()
+    page.text_input(key=f"title_{first}").set_value("The answer")
+    next(each for each in page.button if each.label == "Save").click().run()
     page.text_input(key="search").set_value("").run()
     assert listed(page) == ["Hi", "The answer"]
-    page.checkbox(key=f"sure_{first}").check().run()
+    page.menu_button(key=f"menu_{first}").click("export").run()
+    exports = [each.label for each in page.get("download_button")]
+    assert exports == ["Markdown", "JSON (can be imported)", "Python script"]
+    page.menu_button(key=f"menu_{first}").click("delete").run()
+    page.button(key="cancel").click().run()
+    assert listed(page) == ["Hi", "The answer"]
+    page.menu_button(key=f"menu_{first}").click("delete").run()
     page.button(key="delete").click().run()
     assert listed(page) == ["Hi"]
     assert (shown(page), "thread" in page.query_params) == ([], False)
@@ -534,22 +545,41 @@ def test_threads_are_listed_by_age_and_equal_titles_are_distinguished(
             *(("f", ":a: **b**", 8), ("g", "Hi", 30), ("h", "Hi", 31), ("i", "Hi", 4000)),
         ):
             store.save(Thread(name, [Message.from_user(title), Message("assistant", [], RunCompleted())]))
-            changed = datetime.now(UTC).replace(hour=12).timestamp() - days * 86_400 - ord(name)
+            changed = datetime.now(UTC).replace(hour=12).timestamp() - days * 86_400 - 60 * ord(name)
             file.execute("update thread set updated_at = ? where id = ?", [changed, name])
             file.commit()
     page.run()
-    assert [(each.label, each.options) for each in lists(page)] == [
-        ("Today", ["Hi", r"Hi \(2\)", r"Hi \(2\) \(2\)"]),
-        ("Yesterday", ["Hi"]),
-        ("Last 7 days", ["…"]),
-        ("Last 30 days", ["\\:a\\: \\*\\*b\\*\\*", "Hi"]),
-        ("Earlier", ["Hi", r"Hi \(2\)"]),
+    names = [each.value for each in page.sidebar.caption if each.value in AGES]
+    assert names == ["Today", "Yesterday", "Last 7 days", "Last 30 days", "Earlier"]
+    times = r" · (\d{4}-\d\d-\d\d )?\d\d:\d\d"
+    shown_titles = [re.sub(times, " at …", label) for label in listed(page)]
+    assert shown_titles == [
+        *("Hi at …", "Hi at …", r"Hi \(2\)", "Hi", "…", "\\:a\\: \\*\\*b\\*\\*", "Hi", "Hi at …", "Hi at …")
     ]
-    for name, position, chosen in (("b", 0, r"Hi \(2\)"), ("c", 0, r"Hi \(2\) \(2\)"), ("i", 4, r"Hi \(2\)")):
-        lists(page)[position].set_value(name).run()
-        marks = [each.options[each.index] for each in lists(page) if each.index is not None]
-        assert (address(page), marks) == (name, [chosen]), "one thread is marked, in one of the lists"
+    assert len(set(listed(page))) == 8, "titles that are equal within a group have a time"
+    for name in ("b", "c", "i"):
+        page.button(key=f"open_thread_{name}").click().run()
+        assert (address(page), open_threads(page)) == (name, [name])
     assert not page.exception
+
+
+AGES = ["Today", "Yesterday", "Last 7 days", "Last 30 days", "Earlier"]
+
+
+def test_another_thread_than_the_open_one_can_be_deleted(
+    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
+    server.plays(text("One."), text("Two."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "First")
+    first = address(page)
+    page.button(key="new_chat").click().run()
+    ask(page, "Second")
+    second = address(page)
+    page.menu_button(key=f"menu_{first}").click("delete").run()
+    page.button(key="delete").click().run()
+    assert (listed(page), address(page)) == (["Second"], second)
+    assert shown(page)[0] == ("user", [("text", "Second")])
 
 
 def test_only_a_local_user_sees_the_list_of_threads(server: ModelServer, open_page: Open) -> None:
@@ -573,7 +603,7 @@ def test_a_thread_is_exported_imported_and_continued(
     page.file_uploader(key="import").upload("thread.json", export_json(stored, "Mine").encode()).run()
     assert shown(page) == before
     assert address(page).startswith("thread_")
-    assert (listed(page)[0], lists(page)[0].value) == ("Mine", address(page))
+    assert (listed(page)[0], open_threads(page)) == ("Mine", [address(page)])
     ask(page, "Sure?")
     assert [item["type"] for item in server.requests[-1]["input"]] == [
         *("message", "function_call", "function_call_output", "message", "message")
@@ -592,7 +622,7 @@ def test_an_agents_sessions_are_listed_and_can_be_continued(
         server.plays(calls(call("calculate", expression="6*7")), text("It is 42."), text("Sure."))
         named = {"OPENAI_BASE_URL": server.url, "OPENAI_AGENT_ID": "agent_1"}
         page = ask(open_page(**named), "6*7?")
-        before, [session] = shown(page), server.sessions
+        before = shown(page)
         page.button(key="at_server").click().run()
         assert listed(page) == ["6\\*7?"], "the session of a thread that is stored here is not listed again"
         assert [kind for kind, _ in before[1][1]][:1] == ["status"]
@@ -601,7 +631,7 @@ def test_an_agents_sessions_are_listed_and_can_be_continued(
         assert listed(page) == []
         page.button(key="at_server").click().run()
         assert listed(page) == ["6\\*7?"]
-        lists(page)[0].set_value(session).run()
+        rows(page)[0].click().run()
         assert shown(page)[0] == before[0]
         assert shown(page)[1][1][-1] == ("markdown", "It is 42.")
         assert shown(ask(page, "Sure?"))[-1][1][0] == ("markdown", "Sure.")

@@ -32,6 +32,7 @@ from assistant.ui.page.scrolling import draw_scrolling
 from assistant.ui.page.styles import draw_styles
 from assistant.ui.page.thread_url import set_thread_url
 from assistant.ui.quotas import draw_limit_notice
+from assistant.ui.sidebar.thread_list import is_list_due, is_list_outdated
 from assistant.ui.state import state_of
 from assistant.ui.streamlit_private import (
     Chunks,
@@ -48,6 +49,9 @@ MAX_FRAGMENT_MESSAGES = 8
 
 GRACE_SECONDS = 0.5
 """Time in which a page that stopped following a run can follow it again; otherwise it means Stop."""
+
+CHANGES_SECONDS = 2.0
+"""Interval at which a page without a live answer looks for changes by other tabs and processes."""
 
 WATCH_SECONDS = 0.5
 """Interval between two updates of what is drawn beside a live answer."""
@@ -165,6 +169,24 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
         rerun_fragment()
     with end.container():
         _draw_end(session)
+        if not session.runs_elsewhere:
+            _wait_for_changes(session, session.thread.cursor)
+
+
+@st.fragment(run_every=CHANGES_SECONDS)
+def _wait_for_changes(session: ChatSession, cursor: list[int]) -> None:
+    """Rerun the page when another tab or process has changed the open chat or the list of chats.
+
+    This is a part of the conversation: should both wait for a rerun, the conversation runs alone, so that its
+    input is not lost.
+    """
+    if (
+        session.live_run
+        or session.thread.cursor != cursor
+        or is_list_outdated(session)
+        or session.is_outdated
+    ):
+        st.rerun()
 
 
 def _draw_notices(session: ChatSession) -> None:
@@ -183,7 +205,8 @@ def _draw_end(session: ChatSession) -> None:
 
 def _is_outside_outdated(session: ChatSession) -> bool:
     drawn = len(session.history) - session.boundary
-    return session.outside != session.current_outside or drawn > MAX_FRAGMENT_MESSAGES
+    has_other_protocol = session.drawn_protocol not in ("", session.backend.protocol)
+    return has_other_protocol or drawn > MAX_FRAGMENT_MESSAGES or is_list_outdated(session)
 
 
 def _draw_stop(session: ChatSession, key: str, shortcut: str | None = None) -> None:
@@ -227,11 +250,14 @@ def _follow(session: ChatSession, run: LiveRun, watch: Watch | None, end: DeltaG
             rerun_session(session_id)
 
     silence = SilenceNotice(run, end)
+    list_due = time.monotonic() + WATCH_SECONDS  # the first words are not delayed
 
     def update() -> None:
         silence.update()
         if watch:
             watch()
+        if time.monotonic() > list_due and is_list_due(session):
+            st.rerun()
 
     content, below, draw_end = answer_places()
     try:

@@ -26,7 +26,7 @@ def configure_page(settings: Settings) -> None:
 
 
 def draw_header(session: ChatSession) -> None:
-    """Draw the title with the inspector's switch and New chat, what answers, and notices."""
+    """Draw the title with the inspector's switch, on a phone New chat, what answers, and notices."""
     set_thread_url(session)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(translate(session.settings.name), anchor=False)
@@ -37,7 +37,9 @@ def draw_header(session: ChatSession) -> None:
             help=_("See requests and events, run functions, inject faults"),
             on_change=lambda: setattr(session, "inspector_open", st.session_state[keys.INSPECTOR]),
         )
-        st.button(_("New chat"), key=keys.NEW_CHAT, icon=":material/edit_square:", on_click=session.new)
+        st.button(  # where the sidebar is closed at first
+            _("New chat"), key=keys.NEW_CHAT_ON_PHONE, icon=":material/edit_square:", on_click=session.new
+        )
     _draw_model(session)
     if session.settings.faults:
         text = _("Active fault: {faults}", faults=escape_markdown(session.settings.faults))

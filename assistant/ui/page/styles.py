@@ -61,8 +61,17 @@ _STYLE = f"""<style>
 [class*=st-key-call-] > [data-testid=stLayoutWrapper]:not(:first-child) {{ padding: 0.5rem 0 0.5rem 2.25rem; }}
 /* The primary colour is meant as a background; as text it has too little contrast in the dark theme. */
 .stButtonGroup button[data-selected=true] {{ color: inherit !important; }}
-/* Each thread of the list is large enough for a finger. */
-[class*=st-key-threads_] [role=radiogroup] label {{ padding-block: 0.25rem; }}
+/* Rows of the list of chats: the title on the left, then a menu whose name only screen readers need. */
+.st-key-{keys.THREADS} [data-testid=stHorizontalBlock] {{ flex-wrap: nowrap; }}
+.st-key-{keys.THREADS} [class*=st-key-open_thread_] {{ min-width: 0; flex: 1; }}
+.st-key-{keys.THREADS} button {{ padding-inline: 0.5rem; min-height: 2.25rem; }}
+.st-key-{keys.THREADS} [class*=st-key-open_thread_] button {{ justify-content: flex-start; }}
+.st-key-{keys.THREADS} [class*=st-key-open_thread_] button > div {{ flex: 1; justify-content: flex-start; text-align: start; }}
+.st-key-{keys.THREADS} [class*=st-key-menu_] [data-testid=stMarkdownContainer] {{
+  position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+}}
+.st-key-{keys.THREADS} [class*=st-key-menu_] button div[aria-hidden=true] {{ display: none; }}
+@media (min-width: 768px) {{ .st-key-{keys.NEW_CHAT_ON_PHONE} {{ display: none; }} }}
 /* Stop is in the place of Send while there is nothing to send. Streamlit's own would end queueing. */
 .st-key-{keys.COMPOSER} {{ position: relative; }}
 .st-key-{keys.STOP} {{ position: absolute; right: 17px; bottom: 13px; width: auto; }}
@@ -109,6 +118,6 @@ if (!window.listsAreTurned) {
 def draw_styles() -> None:
     """Load the styles, in an element that is not visible."""
     with st.container(key=keys.STYLES):
-        st.html(_STYLE)
-        st.html(_SCRIPT, unsafe_allow_javascript=True)
+        # Styles alone would go where dialogs go, and a dialog of a fragment would replace them.
+        st.html(_STYLE + _SCRIPT, unsafe_allow_javascript=True)
         draw_copy_script()

@@ -2,41 +2,46 @@
 
 import streamlit as st
 
-from assistant.errors import StoreError
-from assistant.markdown.escape import escape_markdown
 from assistant.session import ChatSession
-from assistant.ui.language import _, draw_language, translate
+from assistant.ui import keys
+from assistant.ui.language import _, draw_language
 from assistant.ui.page.login import draw_user
 from assistant.ui.sidebar.connection import draw_connection
 from assistant.ui.sidebar.thread_list import draw_threads
+from assistant.ui.sidebar.thread_menu import draw_import
 
 
 def draw_sidebar(session: ChatSession) -> None:
-    """Draw who is signed in, the connection, the user's chats, and the language."""
+    """Draw New chat, the connection, the user's chats, the language, and who is signed in."""
+    session.drawn_protocol = session.backend.protocol
     with st.sidebar:
-        draw_user(session.user)
+        st.button(
+            _("New chat"),
+            key=keys.NEW_CHAT,
+            icon=":material/edit_square:",
+            width="stretch",
+            on_click=session.new,
+        )
         draw_connection(session)
-        session.outside = session.backend.protocol, _draw_chats(session)
+        _draw_chats(session)
         draw_language()
+        draw_user(session.user)
 
 
-def _draw_chats(session: ChatSession) -> str:
-    """Draw the list of chats, if this visitor may see one, and return the id of the newest.
+def _draw_chats(session: ChatSession) -> None:
+    """Draw the list of chats, if this visitor may see one.
 
     Without sign-in, the list is for users on this machine only: it shows every chat.
     """
     if session.store is None or session.app.autosaver.error:
-        return session.thread.id
-    if not session.user.id and not session.is_localhost:
+        return
+    if session.user.id or session.is_localhost:
+        draw_threads(session, session.store)
+        draw_import(session)
+    else:
         st.caption(
             _(
                 "Only the address of this page leads back to this chat. Keep it, and share it only with "
                 "people who may read the chat."
             )
         )
-        return session.thread.id
-    try:
-        return draw_threads(session, session.store)
-    except StoreError as error:
-        st.caption(escape_markdown(translate(error.text)))
-        return session.thread.id

@@ -1,12 +1,12 @@
-"""The list of the user's chats: search, and open one."""
+"""The list of the user's chats: search, open one, and what can be done with each."""
 
 import math
 import time
-from collections.abc import Container
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain, count, groupby
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -15,18 +15,18 @@ from assistant.errors import BackendError, StoreError
 from assistant.locale import N_, Sentence
 from assistant.markdown.escape import escape_markdown
 from assistant.session import ChatSession
-from assistant.storage.search import ThreadSummary
+from assistant.storage.search import Hit, ThreadSummary
 from assistant.storage.store import Store
 from assistant.ui import keys
 from assistant.ui.language import _, translate
-from assistant.ui.sidebar.thread_menu import draw_import, draw_thread_menu
+from assistant.ui.sidebar.thread_menu import draw_menu, draw_open_dialog
 from assistant.ui.state import state_of
 
 PAGE_SIZE = 15
 """Threads that are listed at first, and added by each "Show more"."""
 MAX_SERVER_THREADS = 50
-MAX_WATCHED = 200
-"""Newest threads that are watched for the end of an answer."""
+BUSY_SECONDS = 10.0
+"""Interval at which the list is brought up to date while an answer streams on the same page."""
 AGE_GROUPS: dict[float, Sentence] = {
     0: N_("Today"),
     1: N_("Yesterday"),
@@ -35,59 +35,103 @@ AGE_GROUPS: dict[float, Sentence] = {
     math.inf: N_("Earlier"),
 }
 """The names of the groups, by the largest number of days since the last change."""
-ON_SERVER = N_("On the server")
+
+_Drawn = frozenset[tuple[str, str, bool]]
 
 
 @dataclass(slots=True)
 class ThreadList:
-    """How many threads this session lists, and those that only the server has."""
+    """How many threads this session lists, those that only the server has, and what was drawn last."""
 
     shown: int = PAGE_SIZE
     on_server: list[ThreadSummary] = field(default_factory=list)
+    drawn: _Drawn | None = None
+    """Id, title and mark of each thread; None while the page has no list."""
+    drawn_at: float = 0.0
 
 
-def draw_threads(session: ChatSession, store: Store) -> str:
-    """Draw the list, and return the id of the first thread in it.
-
-    Raises:
-        StoreError: The database cannot be read.
-    """
+@st.fragment
+def draw_threads(session: ChatSession, store: Store) -> None:
+    """Draw the list. Search runs this fragment alone."""
     search = st.text_input(
-        _("Search"), key=keys.SEARCH, placeholder=_("Search chats"), label_visibility="collapsed"
+        _("Search chats"),
+        key=keys.SEARCH,
+        type="search",
+        icon=":material/search:",
+        placeholder=_("Search chats"),
+        label_visibility="collapsed",
+        live=True,
     )
     thread_list = state_of(ThreadList)
-    found = store.list_threads(search, thread_list.shown + 1)
-    threads = found[: thread_list.shown]
-    for thread in threads:
-        if thread.id == session.thread.id:
-            draw_thread_menu(session, store, thread)
-    for group, members in groupby(threads, _age_group):
-        _draw_group(session, group, list(members))
-    if len(found) > len(threads):
-        st.button(_("Show more"), key=keys.MORE_THREADS, on_click=_show_more)
-    if answering := {thread.id for thread in threads if _answers_elsewhere(session, thread)}:
-        _watch(store, answering)
-    if not found:
-        st.caption(_("No chats found") if search.strip() else _("No chats yet"))
-    if session.backend.protocol == "agents" and not session.user.id:  # no other server lists threads
-        _draw_threads_on_server(session, store, {thread.id for thread in found})
-    draw_import(session)
-    return found[0].id if found else ""
+    try:
+        threads, has_more = _find_threads(store, thread_list)
+    except StoreError as error:
+        thread_list.drawn = None
+        st.caption(escape_markdown(translate(error.text)))
+        return
+    thread_list.drawn, thread_list.drawn_at = _drawn(session, threads), time.monotonic()
+    with st.container(key=keys.THREADS, gap="xxsmall"):
+        for group, members in groupby(threads, _age_group):
+            _draw_group(session, translate(group), list(members))
+        if has_more:
+            st.button(_("Show more"), key=keys.MORE_THREADS, type="tertiary", on_click=_show_more)
+        if not threads:
+            st.caption(_("No chats found") if search.strip() else _("No chats yet"))
+        if session.backend.protocol == "agents" and not session.user.id:  # no other server lists threads
+            _draw_threads_on_server(session, store)
+    draw_open_dialog(session, store)
+
+
+def is_list_outdated(session: ChatSession) -> bool:
+    """Return whether the list shows other threads, titles or marks than it would now.
+
+    The order alone does not count: it changes with every piece of an answer that is saved.
+    """
+    thread_list = state_of(ThreadList)
+    if thread_list.drawn is None or session.store is None:
+        return False
+    with suppress(StoreError):
+        return _drawn(session, _find_threads(session.store, thread_list)[0]) != thread_list.drawn
+    return False
+
+
+def is_list_due(session: ChatSession) -> bool:
+    """Return whether to draw the list again although an answer streams on this page.
+
+    That draws the answer anew, too, so changes in other threads wait; a new thread appears at once.
+    """
+    thread_list = state_of(ThreadList)
+    is_listed = any(thread_id == session.thread.id for thread_id, _, _ in thread_list.drawn or ())
+    if is_listed and time.monotonic() < thread_list.drawn_at + BUSY_SECONDS:
+        return False
+    return is_list_outdated(session)
+
+
+def _find_threads(store: Store, thread_list: ThreadList) -> tuple[list[ThreadSummary], bool]:
+    """Return the threads to list, and whether there are more."""
+    found = store.list_threads(st.session_state.get(keys.SEARCH) or "", thread_list.shown + 1)
+    return found[: thread_list.shown], len(found) > thread_list.shown
+
+
+def _drawn(session: ChatSession, threads: list[ThreadSummary]) -> _Drawn:
+    return frozenset((thread.id, thread.title, _answers_elsewhere(session, thread)) for thread in threads)
+
+
+def _answers_elsewhere(session: ChatSession, thread: ThreadSummary) -> bool:
+    """Return whether an answer is being written in a thread that is not open."""
+    is_open = thread.id == session.thread.id
+    return not is_open and (thread.is_answering or thread.id in session.app.runs.running)
 
 
 def _show_more() -> None:
     state_of(ThreadList).shown += PAGE_SIZE
 
 
-def _draw_threads_on_server(session: ChatSession, store: Store, listed: Container[str]) -> None:
+def _draw_threads_on_server(session: ChatSession, store: Store) -> None:
     """Draw the threads that are not stored here; they are loaded on a click."""
     thread_list = state_of(ThreadList)
     if st.button(
-        _("Show chats on the server"),
-        key=keys.THREADS_ON_SERVER,
-        icon=":material/cloud:",
-        type="tertiary",
-        width="stretch",
+        _("Show chats on the server"), key=keys.THREADS_ON_SERVER, icon=":material/cloud:", type="tertiary"
     ):
         try:
             summaries = session.backend.list_threads(MAX_SERVER_THREADS)
@@ -97,66 +141,60 @@ def _draw_threads_on_server(session: ChatSession, store: Store, listed: Containe
             ]
         except BackendError as error:
             st.caption(escape_markdown(translate(error.text)))
+    listed = {thread_id for thread_id, _, _ in thread_list.drawn or ()}
     if others := [thread for thread in thread_list.on_server if thread.id not in listed]:
-        _draw_group(session, ON_SERVER, others)
+        _draw_group(session, _("On the server"), others, has_menu=False)
 
 
-def _draw_group(session: ChatSession, name: Sentence, threads: list[ThreadSummary]) -> None:
-    """Draw threads to choose from, as one element: a browser checks every element of a page on each rerun."""
-    labels = _labels(session, threads)
-    key = keys.threads(name)
-    st.session_state[key] = session.thread.id if session.thread.id in labels else None
-    st.radio(
-        translate(name),
-        labels,
-        index=None,
-        format_func=lambda thread_id: labels.get(thread_id, ""),
-        key=key,
-        on_change=_open_selected,
-        args=[key, labels],
-        width="stretch",
-    )
+# --- rows ---------------------------------------------------------------------------------------------
 
 
-def _labels(session: ChatSession, threads: list[ThreadSummary]) -> dict[str, str]:
-    """Return each thread's label by its id. Labels are unique, for the browser sends the selected label."""
-    labels: dict[str, str] = {}
-    used: set[str] = set()
+def _draw_group(
+    session: ChatSession, name: str, threads: list[ThreadSummary], *, has_menu: bool = True
+) -> None:
+    st.caption(name)
+    titles = Counter(thread.title for thread in threads)
     for thread in threads:
-        title = thread.title or "…"
-        numbered = chain([title], (f"{title} ({number})" for number in count(2)))
-        title = next(candidate for candidate in numbered if candidate not in used)
-        used.add(title)
-        icon = ":material/hourglass_top: " if _answers_elsewhere(session, thread) else ""
-        labels[thread.id] = icon + escape_markdown(title)
-    return labels
+        title = escape_markdown(thread.title or "…")
+        label = f"{title} · {_format_time(thread)}" if titles[thread.title] > 1 else title
+        with st.container(horizontal=True, gap=None, vertical_alignment="center"):
+            st.button(
+                label,
+                key=keys.open_thread(thread.id),
+                type="secondary" if thread.id == session.thread.id else "tertiary",
+                icon=":material/hourglass_top:" if _answers_elsewhere(session, thread) else None,
+                width="stretch",
+                on_click=_open,
+                args=[session, thread],
+            )
+            if has_menu:
+                draw_menu(thread)
+        if thread.hit:
+            st.caption(_format_hit(thread.hit))
 
 
-def _open_selected(key: str, threads: Container[str]) -> None:
-    if (selected := st.session_state[key]) in threads:  # its label may have changed since the click
-        st.query_params["thread"] = selected
+def _open(session: ChatSession, thread: ThreadSummary) -> None:
+    st.query_params["thread"] = thread.id
+    session.target = thread.hit.position if thread.hit else None
+    st.rerun()  # the page
+
+
+def _format_hit(hit: Hit) -> str:
+    before, text, after = (escape_markdown(part) for part in (hit.before, hit.text, hit.after))
+    return f"{before}**{text}**{after}" if hit.text == hit.text.strip() else before + text + after
+
+
+def _format_time(thread: ThreadSummary) -> str:
+    """Return the time of the last change, with the day if it is not today or yesterday."""
+    is_recent = _age_group(thread) in (AGE_GROUPS[0], AGE_GROUPS[1])
+    return _local_time(thread.updated_at).strftime("%H:%M" if is_recent else "%Y-%m-%d %H:%M")
 
 
 def _age_group(thread: ThreadSummary) -> Sentence:
     """Return the group a thread belongs to, by whole days in the user's time zone."""
-    zone = ZoneInfo(st.context.timezone or "UTC")
-    day, today = (datetime.fromtimestamp(at, zone).date() for at in (thread.updated_at, time.time()))
+    day, today = (_local_time(at).date() for at in (thread.updated_at, time.time()))
     return next(name for days, name in AGE_GROUPS.items() if (today - day).days <= days)
 
 
-# --- answers in other threads -------------------------------------------------------------------------
-
-
-def _answers_elsewhere(session: ChatSession, thread: ThreadSummary) -> bool:
-    """Return whether an answer is being written in a thread that is not open."""
-    is_open = thread.id == session.thread.id
-    return not is_open and (thread.is_answering or thread.id in session.app.runs.running)
-
-
-@st.fragment(run_every=2.0)
-def _watch(store: Store, answering: set[str]) -> None:
-    """Rerun the page when one of these threads is not being answered any more."""
-    with suppress(StoreError):
-        threads = store.list_threads("", MAX_WATCHED)
-        if not answering <= {thread.id for thread in threads if thread.is_answering}:
-            st.rerun()
+def _local_time(at: float) -> datetime:
+    return datetime.fromtimestamp(at, ZoneInfo(st.context.timezone or "UTC"))

@@ -1,12 +1,15 @@
-"""Rename, export and delete the open chat, and import one from a file."""
+"""Rename, export and delete a chat of the list, and import one from a file."""
 
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
 
 from assistant.codegen.script import thread_script
 from assistant.errors import StoreError, ThreadImportError
+from assistant.locale import N_
 from assistant.markdown.escape import escape_markdown
 from assistant.session import ChatSession
 from assistant.storage.json_export import export_json, import_json
@@ -16,56 +19,127 @@ from assistant.storage.store import Store
 from assistant.threads import Thread
 from assistant.ui import keys
 from assistant.ui.language import _, translate
+from assistant.ui.state import state_of
+
+ACTIONS = {"rename": N_("Rename"), "export": N_("Export"), "delete": N_("Delete")}
+_ICONS = {"rename": ":material/edit:", "export": ":material/download:", "delete": ":material/delete:"}
 
 
-def draw_thread_menu(session: ChatSession, store: Store, thread: ThreadSummary) -> None:
-    """Draw what can be done with the open chat."""
-    with st.popover(_("Chat options"), type="tertiary", width="stretch", key=keys.THREAD_MENU):
-        st.text_input(
-            _("Title"),
-            thread.title,
-            key=keys.title(thread.id),
-            on_change=_rename,
-            args=[session, thread.id],
-        )
-        _draw_export("Markdown", "md", store, thread.id, partial(export_markdown, title=thread.title))
-        _draw_export(
-            _("JSON (can be imported)"), "json", store, thread.id, partial(export_json, title=thread.title)
-        )
-        _draw_export(
-            _("Python script"), "py", store, thread.id, partial(thread_script, model=session.settings.model)
-        )
-        confirmed = st.checkbox(
-            _("Delete this chat? It is also deleted on the server and can't be undone."),
-            key=keys.confirm_delete(thread.id),
-        )
+@dataclass(slots=True)
+class ThreadDialog:
+    """The open dialog: what is to be done with which thread."""
+
+    action: str = ""
+    thread: ThreadSummary | None = None
+
+
+def draw_menu(thread: ThreadSummary) -> None:
+    """Draw the menu of one chat."""
+    st.menu_button(
+        _("Options for {title}", title=escape_markdown(thread.title or "…")),
+        list(ACTIONS),
+        key=keys.thread_menu(thread.id),
+        format_func=lambda action: f"{_ICONS[action]} {translate(ACTIONS[action])}",
+        type="tertiary",
+        icon=":material/more_horiz:",
+        on_click=_open_dialog,
+        args=[thread],
+    )
+
+
+def draw_open_dialog(session: ChatSession, store: Store) -> None:
+    """Draw the dialog of the chosen action until it is done or dismissed."""
+    dialog = state_of(ThreadDialog)
+    if dialog.thread is None:
+        return
+    match dialog.action:
+        case "rename":
+            title, draw = _("Rename chat"), partial(_draw_rename, session)
+        case "export":
+            title, draw = _("Export chat"), partial(_draw_exports, session, store)
+        case _:
+            title, draw = _("Delete this chat?"), partial(_draw_delete, session)
+    st.dialog(title, on_dismiss=_close_dialog)(_draw_dialog)(draw, dialog.thread)
+
+
+def _draw_dialog(draw: Callable[[ThreadSummary], None], thread: ThreadSummary) -> None:
+    draw(thread)
+
+
+def _open_dialog(thread: ThreadSummary) -> None:
+    dialog = state_of(ThreadDialog)
+    dialog.action, dialog.thread = st.session_state[keys.thread_menu(thread.id)], thread
+
+
+def _close_dialog() -> None:
+    state_of(ThreadDialog).thread = None
+
+
+def _finish_dialog() -> None:
+    _close_dialog()
+    st.rerun()  # the page
+
+
+# --- rename and delete --------------------------------------------------------------------------------
+
+
+def _draw_rename(session: ChatSession, thread: ThreadSummary) -> None:
+    with st.form(keys.RENAME, border=False):
+        st.text_input(_("Title"), thread.title, key=keys.title(thread.id))
+        st.form_submit_button(_("Save"), type="primary", on_click=_rename, args=[session, thread.id])
+
+
+def _rename(session: ChatSession, thread_id: str) -> None:
+    try:
+        session.rename(thread_id, st.session_state[keys.title(thread_id)])
+    except StoreError as error:
+        session.notices.append(error.text)
+    _finish_dialog()
+
+
+def _draw_delete(session: ChatSession, thread: ThreadSummary) -> None:
+    st.markdown(f"**{escape_markdown(thread.title or '…')}**")
+    st.text(_("It is also deleted on the server. This can't be undone."))
+    with st.container(horizontal=True):
         st.button(
             _("Delete"),
             key=keys.DELETE,
+            type="primary",
             icon=":material/delete:",
-            disabled=not confirmed,
-            on_click=session.delete,
-            args=[thread.id],
+            on_click=_delete,
+            args=[session, thread.id],
         )
+        st.button(_("Cancel"), key=keys.CANCEL, on_click=_finish_dialog)
 
 
-def draw_import(session: ChatSession) -> None:
-    """Draw the input for an exported chat, which is opened."""
-    with st.popover(_("Import chat"), type="tertiary", width="stretch"):
-        st.file_uploader(_("Chat export (.json)"), "json", key=keys.IMPORT, on_change=_import, args=[session])
+def _delete(session: ChatSession, thread_id: str) -> None:
+    session.delete(thread_id)
+    _finish_dialog()
+
+
+# --- export and import --------------------------------------------------------------------------------
+
+
+def _draw_exports(session: ChatSession, store: Store, thread: ThreadSummary) -> None:
+    st.markdown(f"**{escape_markdown(thread.title or '…')}**")
+    markdown, as_json = partial(export_markdown, title=thread.title), partial(export_json, title=thread.title)
+    script = partial(thread_script, model=session.settings.model)
+    _draw_export("Markdown", "md", store, thread, markdown)
+    _draw_export(_("JSON (can be imported)"), "json", store, thread, as_json)
+    _draw_export(_("Python script"), "py", store, thread, script)
 
 
 def _draw_export(
-    label: str, suffix: str, store: Store, thread_id: str, export: Callable[[Thread], str]
+    label: str, suffix: str, store: Store, thread: ThreadSummary, export: Callable[[Thread], str]
 ) -> None:
     def content() -> str:
-        thread = store.load(thread_id)
-        return export(thread) if thread else ""
+        loaded = store.load(thread.id)
+        return export(loaded) if loaded else ""
 
     st.download_button(
         label,
         content,
-        f"thread.{suffix}",
+        f"{file_stem(thread.title)}.{suffix}",
         key=keys.export(suffix),
         icon=":material/download:",
         on_click="ignore",
@@ -73,11 +147,15 @@ def _draw_export(
     )
 
 
-def _rename(session: ChatSession, thread_id: str) -> None:
-    try:
-        session.rename(thread_id, st.session_state[keys.title(thread_id)])
-    except StoreError as error:
-        _draw_error(error)
+def file_stem(title: str) -> str:
+    """Return a file name without its ending for a chat with this title."""
+    return " ".join(re.sub(r"[^\w\-+,&'() ]+", " ", title).split()) or "chat"
+
+
+def draw_import(session: ChatSession) -> None:
+    """Draw the input for an exported chat, which is opened."""
+    with st.popover(_("Import chat"), type="tertiary", icon=":material/upload:", width="stretch"):
+        st.file_uploader(_("Chat export (.json)"), "json", key=keys.IMPORT, on_change=_import, args=[session])
 
 
 def _import(session: ChatSession) -> None:
@@ -89,8 +167,4 @@ def _import(session: ChatSession) -> None:
         thread.title = title
         session.import_thread(thread)
     except (ThreadImportError, StoreError) as error:
-        _draw_error(error)
-
-
-def _draw_error(error: ThreadImportError | StoreError) -> None:
-    st.toast(escape_markdown(translate(error.text)), icon=":material/error:")
+        st.toast(escape_markdown(translate(error.text)), icon=":material/error:")

@@ -154,6 +154,6 @@ def test_branches_are_deleted_with_their_thread(
     assert len(server.conversations) == 2
     thread_id = session_of(page).thread.id
     page.run()
-    page.checkbox(key=f"sure_{thread_id}").check().run()
+    page.menu_button(key=f"menu_{thread_id}").click("delete").run()
     press(page, "delete")
     assert server.conversations == {}
