@@ -1,0 +1,107 @@
+"""The sidebar in a real browser: the list keeps itself up to date, and works while an answer streams."""
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.test_page import (
+    IDLE,
+    MESSAGE,
+    app,
+    app_folder,
+    browser,
+    model,
+    one_server,
+    open_page,
+    page,
+    say,
+    wait_for,
+)
+from tests.servers.responses import ModelServer, error, text
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+__all__ = ["app", "app_folder", "browser", "model", "one_server", "page"]  # fixtures
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_first_message_that_fails_survives_a_reload(model: ModelServer, page: "Page") -> None:
+    model.plays(error(400, None, "No such thing."))
+    say(page, "A lost message")
+    wait_for(page, "No such thing.")
+    page.wait_for_selector(IDLE)
+    assert "thread=thread_" in page.url
+    page.reload()
+    wait_for(page, "No such thing.")
+    assert "A lost message" in page.locator(MESSAGE).first.inner_text()
+    page.get_by_role("button", name="A lost message", exact=True).wait_for()
+
+
+def test_a_new_thread_is_in_the_address_and_in_every_list_while_its_answer_streams(
+    model: ModelServer, browser: "Browser", page: "Page", app: str
+) -> None:
+    other = open_page(browser, app)
+    gate = threading.Event()
+    model.plays(text("One two three four", gate=gate, gate_after=6))
+    say(page, "Something new")
+    wait_for(page, "One two")
+    page.wait_for_function("() => location.search.startsWith('?thread=thread_')")
+    row = page.get_by_role("button", name="Something new", exact=True)
+    row.wait_for()
+    other_row = other.get_by_role("button", name="Something new", exact=True)
+    other_row.wait_for()
+    other.get_by_test_id("stSidebar").get_by_text("hourglass_top").wait_for()
+    gate.set()
+    other.get_by_test_id("stSidebar").get_by_text("hourglass_top").wait_for(state="detached")
+    wait_for(page, "three four")
+    page.wait_for_selector(IDLE)
+    other.close()
+
+
+def test_a_second_tab_shows_the_messages_of_the_first(
+    model: ModelServer, browser: "Browser", page: "Page"
+) -> None:
+    model.plays(text("Hello."), text("Again."))
+    say(page, "Hi")
+    wait_for(page, "Hello.")
+    page.wait_for_selector(IDLE)
+    other = open_page(browser, page.url)
+    wait_for(other, "Hello.")
+    say(page, "More")
+    wait_for(page, "Again.")
+    wait_for(other, "Again.")
+    assert other.locator(MESSAGE).count() == 4
+    other.close()
+
+
+def test_search_rename_and_delete_work_while_an_answer_streams(model: ModelServer, page: "Page") -> None:
+    gate = threading.Event()
+    model.plays(text("The needle."), text("One two three four", gate=gate, gate_after=6))
+    say(page, "Find me")
+    wait_for(page, "The needle.")
+    page.wait_for_selector(IDLE)
+    page.get_by_role("button", name="New chat").click()
+    page.wait_for_selector(MESSAGE, state="detached")
+    say(page, "Count")
+    wait_for(page, "One two")
+    sidebar = page.get_by_test_id("stSidebar")
+    page.get_by_placeholder("Search chats").press_sequentially("NEEDLE")
+    sidebar.locator("strong", has_text="needle").wait_for()
+    page.get_by_role("button", name="Options for Find me").click()
+    page.get_by_role("menuitem", name="Rename").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Title").fill("Found")
+    page.keyboard.press("Enter")
+    dialog.wait_for(state="detached")
+    page.get_by_role("button", name="Options for Found").click()
+    page.get_by_role("menuitem", name="Delete").click()
+    dialog.get_by_role("button", name="Delete").click()
+    dialog.wait_for(state="detached")
+    sidebar.get_by_text("No chats found").wait_for()
+    wait_for(page, "One two")
+    gate.set()
+    wait_for(page, "three four")
+    page.wait_for_selector(IDLE)
