@@ -521,7 +521,7 @@ def test_the_threads_are_listed_opened_found_renamed_and_deleted(
     page.text_input(key="search").set_value("").run()
     assert listed(page) == ["Hi", "The answer"]
     page.menu_button(key=f"menu_{first}").click("export").run()
-    exports = [each.label for each in page.get("download_button")]
+    exports = [seen(each)[1] for each in page.get("download_button")]
     assert exports == ["Markdown", "JSON (can be imported)", "Python script"]
     page.menu_button(key=f"menu_{first}").click("delete").run()
     page.button(key="cancel").click().run()
