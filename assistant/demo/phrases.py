@@ -38,8 +38,8 @@ SENTENCES = {
         "choice": "The cheapest is **{name}**, {price} a night.",
         "booked": "Booked: **{hotel}** in {city} for {guest}, from {check_in} to {check_out}, {price} in total. "
         "Your confirmation number is **{confirmation}**.",
-        "prices": "Hotels in {city} cost from {low} ({cheapest}) to {high} ({dearest}) for a room and night. The "
-        "table and the chart are above.",
+        "prices": "Hotels in {city} cost from {low} ({cheapest}) to {high} ({dearest}) a night. The chart and the "
+        "table are above.",
         "everywhere": "all cities",
     },
     "ja": {
@@ -77,7 +77,7 @@ SENTENCES = {
         "choice": "いちばん安いのは **{name}**、1泊{price}です。",
         "booked": "予約しました：{city}の **{hotel}**、{guest}様、{check_in}から{check_out}まで、合計{price}。"
         "確認番号は **{confirmation}** です。",
-        "prices": "{city}のホテルの料金は、1泊{low}（{cheapest}）から{high}（{dearest}）までです。表とグラフは上に"
+        "prices": "{city}のホテルの料金は、1泊{low}（{cheapest}）から{high}（{dearest}）までです。グラフと表は上に"
         "表示されています。",
         "everywhere": "全都市",
     },

@@ -30,6 +30,8 @@ def summarize(question: str, done: CallOutputs, language: str, warmer: bool | No
         sections.append(_comparison(done, language, warmer))
     lines: list[str] = []
     sources: dict[str, None] = {}
+    if any(call.name == "book_hotel" for call, _ in done):  # the hotels were found to book one
+        done = [(call, output) for call, output in done if call.name != "find_hotels"]
     for call, output in done:
         value = parse_output(output)
         for row in value if isinstance(value, list) else [value]:
@@ -147,7 +149,7 @@ def _section(question: str, call: Call, value: Any, language: str) -> str:
         return sentences["failed"].format(title=title, error=_error(error, language))
     try:
         text = _SENTENCES[call.name](question, call, value, language)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+    except (KeyError, TypeError, ValueError, IndexError, StopIteration):
         text = ""  # another function, or another shape
     if text:
         return text
@@ -208,18 +210,16 @@ def _booking(question: str, call: Call, value: Any, language: str) -> str:
 def _prices(question: str, call: Call, value: Any, language: str) -> str:
     """Return the range of the prices, read from the table for the model."""
     sentences = phrases.SENTENCES[language]
-    text = value if isinstance(value, str) else value[0]
-    rows = list(csv.DictReader(text.partition(" as CSV:\n")[2].split("Shown to the user: ")[0].splitlines()))
-    if "All rows" not in text:
-        return ""
+    data = next(text.partition("All rows as CSV:\n")[2] for text in value if "All rows as CSV:" in text)
+    rows = list(csv.DictReader(data.splitlines()))
     cheapest, dearest = rows[0], rows[-1]
     city = call.arguments.get("city")
     return sentences["prices"].format(
         city=phrases.localize_city(language, cell(city)) if city else sentences["everywhere"],
-        low=sentences["price"].format(price=int(cheapest["price_eur"])),
-        high=sentences["price"].format(price=int(dearest["price_eur"])),
-        cheapest=cell(cheapest["hotel"]),
-        dearest=cell(dearest["hotel"]),
+        low=sentences["price"].format(price=int(cheapest["EUR per night"])),
+        high=sentences["price"].format(price=int(dearest["EUR per night"])),
+        cheapest=cell(cheapest["Hotel"]),
+        dearest=cell(dearest["Hotel"]),
     )
 
 

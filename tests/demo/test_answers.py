@@ -238,7 +238,7 @@ def test_the_cheapest_hotel_is_found_and_then_booked() -> None:
     outputs = {"find_hotels Kyoto": [hotel, hotel | {"hotel_id": 23}], "book_hotel": booked}
     rounds, text = chain(question, outputs)
     assert rounds == [[hotels("Kyoto")], [Call("book_hotel", stay)]]
-    assert text.endswith(
+    assert text == (
         "Booked: **Mossgate** in Kyoto for Ada Lovelace, from Thu 24 Dec 2026 to Sat 26 Dec 2026, €128 in "
         "total. Your confirmation number is **TRIP-0001**."
     )
@@ -286,17 +286,16 @@ def test_an_error_is_put_into_the_language_of_the_question_with_the_cities_that_
 
 def test_a_chart_is_described_without_the_text_for_the_model() -> None:
     shown = [
-        "Shown to the user: a table of 2 rows and 2 columns.\nColumns: hotel (str), price_eur (int64)\n"
-        "All rows as CSV:\nhotel,price_eur\nAzul,55\nManso,165",
         'Shown to the user: a chart "Hotel prices in Lisbon" of 2 rows of data.',
+        "Shown to the user: a table of 2 rows and 2 columns.\nColumns: Hotel (str), EUR per night (int64)\n"
+        "All rows as CSV:\nHotel,EUR per night\nAzul,55\nManso,165",
     ]
     question, tools = "Show me a chart of the hotel prices in Lisbon", [*TRIP, PRICES]
     assert chain(question, {"hotel_prices Lisbon": shown}, tools) == (
         [[Call("hotel_prices", {"city": "Lisbon"})]],
-        "Hotels in Lisbon cost from €55 (Azul) to €165 (Manso) for a room and night. "
-        "The table and the chart are above.",
+        "Hotels in Lisbon cost from €55 (Azul) to €165 (Manso) a night. The chart and the table are above.",
     )
-    assert chain(question, {"hotel_prices Lisbon": shown[1]}, tools)[1] == (
+    assert chain(question, {"hotel_prices Lisbon": shown[0]}, tools)[1] == (
         "**Hotel prices**\n\nThe result is shown above."
     )
     assert chain("f()", {"f": shown}, [function("f")])[1] == "`f()`\n\nThe result is shown above."

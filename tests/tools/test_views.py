@@ -427,8 +427,8 @@ def test_a_damaged_view_shows_an_error_and_the_rest_is_drawn(view: View) -> None
 def test_the_examples_table_and_chart_survive_a_reload(tmp_path: Path, open_page: Open) -> None:
     result = run_tool(ToolCall("c1", "hotel_prices", '{"city": "東京"}'), Toolbox.from_package(functions))
     assert [(view.kind, view.name) for view in result.views] == [
-        ("table", ""),
         ("chart", "Hotel prices in Tokyo"),
+        ("table", ""),
     ]
     message = Message("assistant", [Call("c1", "hotel_prices", '{"city": "東京"}', 1, result=result)])
     database = f"sqlite:///{tmp_path}/threads.sqlite"
@@ -437,7 +437,7 @@ def test_the_examples_table_and_chart_survive_a_reload(tmp_path: Path, open_page
     store.close()
     page = open_page({"thread": "conv_1"}, ASSISTANT_DATABASE_URL=database)
     assert not page.exception
-    assert list(page.dataframe[0].value.hotel) == [
+    assert list(page.dataframe[0].value.Hotel) == [
         "Nine Sparrows Hostel",
         "Lantern & Rail",
         "Hotel Quiet Crossing",

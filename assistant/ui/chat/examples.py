@@ -29,16 +29,21 @@ def draw_examples(session: ChatSession) -> str:
             if st.button(label, key=keys.example(number), width="stretch"):
                 question = translate(example)
     if session.settings.demo:
-        with st.expander(_("Replay a recording"), icon=":material/play_circle:", type="compact"):
-            for name, path in sample_files().items():
-                st.button(
-                    translate(name.replace("_", " ")),
-                    key=keys.example_recording(name),
-                    type="tertiary",
-                    on_click=_replay,
-                    args=[session, path],
-                )
+        _draw_recordings(session)
     return question
+
+
+def _draw_recordings(session: ChatSession) -> None:
+    expander = st.expander(_("Replay a recording"), icon=":material/play_circle:", type="compact")
+    with expander, st.container(horizontal=True):
+        for name, path in sample_files().items():
+            title = translate(name.replace("_", " "))
+            st.button(
+                title[:1].upper() + title[1:],
+                key=keys.example_recording(name),
+                on_click=_replay,
+                args=[session, path],
+            )
 
 
 def _replay(session: ChatSession, path: Path) -> None:

@@ -109,8 +109,9 @@ def _draw_open_recording(session: ChatSession) -> None:
     """Draw the recordings that come with the project, and the input for a saved one."""
     with st.expander(_("Open recording"), key=keys.OPEN_RECORDING, icon=":material/play_circle:"):
         for name in sample_files():
+            title = translate(name.replace("_", " "))
             st.button(
-                translate(name.replace("_", " ")).capitalize(),
+                title[:1].upper() + title[1:],
                 key=keys.recording(name),
                 width="stretch",
                 on_click=_replay_sample,

@@ -12,7 +12,7 @@ def test_what_a_function_shows_is_below_its_step_and_the_models_text_inside(open
     answer = page.chat_message[-1]
     [step] = answer.status
     assert [each.value for each in step.caption] == ["Arguments", "Result sent to the model"]
-    assert step.code[-1].value.startswith("Shown to the user: a table of 4 rows")
+    assert step.code[-1].value.startswith("Shown to the user: a chart")
     assert (len(step.dataframe), len(answer.dataframe)) == (0, 1)
     assert len(answer.get("vega_lite_chart")) == 1
     assert not step.get("vega_lite_chart")
