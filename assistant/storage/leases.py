@@ -42,14 +42,22 @@ class Leases:
         Raises:
             ThreadBusy: Another process is answering the thread.
         """
-        where = is_thread(thread.id, thread.owner)
         with self._database.writing() as connection:
-            acquired = (
-                sql.update(THREADS).where(where, self.is_free).values(self.values | {"stop_requested": 0})
-            )
-            if not connection.execute(acquired).rowcount and exists(connection, where):
-                raise ThreadBusy(ANSWERED_ELSEWHERE)
+            self.reserve(connection, thread.id, thread.owner)
         self._held.add(thread)
+
+    def reserve(self, connection: sql.Connection, thread_id: str, owner: str) -> bool:
+        """Reserve a saved thread within a transaction; return whether there is one.
+
+        Raises:
+            ThreadBusy: Another process is answering the thread.
+        """
+        where = is_thread(thread_id, owner)
+        reserved = sql.update(THREADS).where(where, self.is_free).values(self.values | {"stop_requested": 0})
+        is_reserved = bool(connection.execute(reserved).rowcount)
+        if not is_reserved and exists(connection, where):
+            raise ThreadBusy(ANSWERED_ELSEWHERE)
+        return is_reserved
 
     def renew(self, threads: Iterable[Thread]) -> list[Thread]:
         """Renew the leases of threads; return those whose answer is to stop.

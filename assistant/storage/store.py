@@ -179,16 +179,10 @@ class Store:
         Raises:
             ThreadBusy: Another process is answering the thread.
         """
-        where = is_thread(thread_id, self.owner)
         with self.database.writing() as connection:
-            acquired = sql.update(THREADS).where(where, self.leases.is_free).values(self.leases.values)
-            if not connection.execute(acquired).rowcount:
-                if exists(connection, where):
-                    raise ThreadBusy(ANSWERED_ELSEWHERE)
-                return
-            connection.execute(sql.delete(MESSAGES).where(MESSAGES.c.thread_id == thread_id))
-            connection.execute(sql.delete(BRANCHES).where(BRANCHES.c.thread_id == thread_id))
-            connection.execute(sql.delete(THREADS).where(where))
+            if self.leases.reserve(connection, thread_id, self.owner):
+                for column in (MESSAGES.c.thread_id, BRANCHES.c.thread_id, THREADS.c.id):
+                    connection.execute(sql.delete(column.table).where(column == thread_id))
 
     def list_threads(self, search: str = "", limit: int = 50) -> list[ThreadSummary]:
         """Return the owner's threads that contain ``search``, newest change first, and where it was found."""
