@@ -299,21 +299,17 @@ class Settings:
         for protocol, identifier in (("agents", "agent_id"), ("assistants", "assistant_id")):
             if self.protocol == protocol and not getattr(self, identifier):
                 needed = {item.name: item.metadata["variable"] for item in fields(self)}[identifier]
-                raise SettingsError(
-                    N_(
-                        "ASSISTANT_PROTOCOL is {protocol}, which needs {name}.",
-                        protocol=protocol,
-                        name=needed,
-                    )
+                text = N_(
+                    "ASSISTANT_PROTOCOL is {protocol}, which needs {name}.", protocol=protocol, name=needed
                 )
+                raise SettingsError(text)
         limits = self.limit_user + self.limit_all
         if any(limit.unit == "USD" for limit in limits) and not self.has_price:
-            raise SettingsError(
-                N_(
-                    "A limit is in USD, but the price of {model} is unknown. Limit tokens instead.",
-                    model=self.model,
-                )
+            text = N_(
+                "A limit is in USD, but the price of {model} is unknown. Limit tokens instead.",
+                model=self.model,
             )
+            raise SettingsError(text)
 
     def restricted(self, is_localhost: bool) -> "Settings":
         """Return the settings for a visitor, without the owner's connection if nothing says who may use it.

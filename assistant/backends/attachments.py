@@ -208,13 +208,10 @@ def name_refused_attachments(
     names = ", ".join(dict.fromkeys(attachment.name for attachment in found))
     if not isinstance(refusal, RequestRefused):
         return Note(N_("The server rejected {names}. The model sees only the name.", names=names))
-    return Note(
-        N_(
-            "The server rejected {names}. The model sees only the name. {why}",
-            names=names,
-            why=refusal.text,
-        )
+    text = N_(
+        "The server rejected {names}. The model sees only the name. {why}", names=names, why=refusal.text
     )
+    return Note(text)
 
 
 def _sent_files(messages: list[Message], named_only: Collection[str]) -> list[Attachment]:

@@ -38,22 +38,17 @@ def translate_errors(client: OpenAI) -> Iterator[None]:
     except openai.APIError as error:  # an error in the middle of a stream
         raise error_for_code(_code(error), error.message, client) from error
     except openai.OpenAIError as error:
-        raise ServerFailed(
-            N_("The request could not be sent: {message}", message=safe_text(str(error), client)),
-            code="client",
-        ) from error
+        text = N_("The request could not be sent: {message}", message=safe_text(str(error), client))
+        raise ServerFailed(text, code="client") from error
     except httpx2.HTTPError as error:
         raise _interrupted(client) from error
     except (ValueError, RecursionError) as error:  # invalid JSON, or nested too deeply
-        raise ServerFailed(
-            N_(
-                "{host} sent something that is not JSON. Try again, or check {url_setting}.",
-                host=host(client),
-                url_setting="OPENAI_BASE_URL",
-            ),
-            code="not_json",
-            retry=True,
-        ) from error
+        text = N_(
+            "{host} sent something that is not JSON. Try again, or check {url_setting}.",
+            host=host(client),
+            url_setting="OPENAI_BASE_URL",
+        )
+        raise ServerFailed(text, code="not_json", retry=True) from error
 
 
 @contextmanager
@@ -64,11 +59,8 @@ def require_final_event(client: OpenAI) -> Iterator[None]:
     except StreamError as error:
         raise error_for_code(error.code, error, client) from error
     except MissingFinalEvent as error:
-        raise Interrupted(
-            N_("{host} stopped in the middle of the answer.", host=host(client)),
-            code="interrupted",
-            retry=True,
-        ) from error
+        text = N_("{host} stopped in the middle of the answer.", host=host(client))
+        raise Interrupted(text, code="interrupted", retry=True) from error
 
 
 @contextmanager
@@ -253,24 +245,18 @@ def _message(error: openai.APIStatusError) -> object:
 
 def _connection_error(error: openai.APIConnectionError, client: OpenAI) -> BackendError:
     if isinstance(error.__cause__, (httpx2.ConnectError, httpx2.ConnectTimeout)):
-        return ServerFailed(
-            N_(
-                "{host} cannot be reached. Check that the server is running and the address is correct.",
-                host=host(client),
-            ),
-            code="unreachable",
-            retry=True,
-            details=ServerError(message=safe_text(error.__cause__, client, MAX_DETAIL_CHARS)),
+        text = N_(
+            "{host} cannot be reached. Check that the server is running and the address is correct.",
+            host=host(client),
         )
+        details = ServerError(message=safe_text(error.__cause__, client, MAX_DETAIL_CHARS))
+        return ServerFailed(text, code="unreachable", retry=True, details=details)
     return _interrupted(client)
 
 
 def _interrupted(client: OpenAI) -> BackendError:
-    return Interrupted(
-        N_("The connection to {host} was lost in the middle of the answer.", host=host(client)),
-        code="interrupted",
-        retry=True,
-    )
+    text = N_("The connection to {host} was lost in the middle of the answer.", host=host(client))
+    return Interrupted(text, code="interrupted", retry=True)
 
 
 def validate_id(thread_id: str) -> None:
@@ -285,13 +271,9 @@ def validate_id(thread_id: str) -> None:
 
 def wrong_api_error(client: OpenAI, status: int = 0) -> BackendError:
     """Return the error for an address where something other than the API answers."""
-    return ServerFailed(
-        N_(
-            "{address} returned a web page, not an API response. Check {url_setting}: it usually "
-            "ends in /v1.",
-            address=address(client),
-            url_setting="OPENAI_BASE_URL",
-        ),
-        code="not_the_api",
-        details=ServerError(status) if status else None,
+    text = N_(
+        "{address} returned a web page, not an API response. Check {url_setting}: it usually ends in /v1.",
+        address=address(client),
+        url_setting="OPENAI_BASE_URL",
     )
+    return ServerFailed(text, code="not_the_api", details=ServerError(status) if status else None)

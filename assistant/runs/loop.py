@@ -203,13 +203,11 @@ class Assistant:
                 yield RunFailed(error.code, error.text, error.retry, error.retry_after, error.details)
             except Exception as error:
                 log.exception("a run failed unexpectedly")
-                yield RunFailed(
-                    "internal",
-                    N_(
-                        "Something went wrong in this application ({reason}). See its log for details.",
-                        reason=type(error).__name__,
-                    ),
+                text = N_(
+                    "Something went wrong in this application ({reason}). See its log for details.",
+                    reason=type(error).__name__,
                 )
+                yield RunFailed("internal", text)
 
     def _rounds(
         self, thread: Thread, message: Message, resumed: bool, decided: Sequence[tuple[ToolCall, Decision]]
@@ -231,23 +229,18 @@ class Assistant:
             repeats.update({(call.name, call.arguments) for call in calls})
             (name, _), times = repeats.most_common(1)[0]
             if times > MAX_REPEATS:
-                yield RunStopped(
-                    "repeated_call",
-                    N_(
-                        "Stopped: {function} was called again and again with the same arguments.",
-                        function=name,
-                    ),
+                text = N_(
+                    "Stopped: {function} was called again and again with the same arguments.", function=name
                 )
+                yield RunStopped("repeated_call", text)
                 return
             automatic = [call for call in calls if not (call.server or self.needs_approval(call.name))]
             yield from execute(automatic, self.toolbox, self.tool_timeout)
             if message.open_calls:
                 yield RunPaused()
                 return
-        yield RunStopped(
-            "max_rounds",
-            N_("Stopped after {count} rounds of function calls.", count=self.max_rounds),
-        )
+        text = N_("Stopped after {count} rounds of function calls.", count=self.max_rounds)
+        yield RunStopped("max_rounds", text)
 
 
 def _close_calls(thread: Thread) -> None:

@@ -24,13 +24,12 @@ def with_faults(toolbox: Toolbox, faults: Iterable[Fault]) -> Toolbox:
     tools = dict(toolbox)
     for fault in faults:
         if fault.function and fault.function not in toolbox:
-            raise ValueError(
-                N_(
-                    "There is no function '{name}' to break. Available functions: {names}.",
-                    name=fault.function,
-                    names=", ".join(toolbox) or "–",
-                )
+            text = N_(
+                "There is no function '{name}' to break. Available functions: {names}.",
+                name=fault.function,
+                names=", ".join(toolbox) or "–",
             )
+            raise ValueError(text)
         for name in tools if fault.is_of_functions else ():
             if fault.function in ("", name):
                 tools[name] = _with_fault(tools[name], fault)

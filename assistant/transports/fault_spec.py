@@ -195,23 +195,21 @@ def _parse_fault(item: str) -> Fault:
     found, shown = _SYNTAX.fullmatch(item), repr(item[:60])
     if not found or found["kind"] not in _KINDS:
         available = ", ".join([*_KINDS, "random"])
-        raise ValueError(
-            N_(
-                "There is no fault {fault}. Available: {available}. Separate them by commas.",
-                fault=shown,
-                available=available,
-            )
+        text = N_(
+            "There is no fault {fault}. Available: {available}. Separate them by commas.",
+            fault=shown,
+            available=available,
         )
+        raise ValueError(text)
     kind, name, value = _KINDS[found["kind"]], "", found["first"]
     if found["kind"] in FUNCTIONS:
         name, value = (found["first"] or "").replace("*", ""), found["second"]
         if found["round"]:
-            raise ValueError(
-                N_(
-                    "{fault} names a round, but faults of functions are in every round. Leave it out.",
-                    fault=shown,
-                )
+            text = N_(
+                "{fault} names a round, but faults of functions are in every round. Leave it out.",
+                fault=shown,
             )
+            raise ValueError(text)
     elif found["second"] is not None:
         raise ValueError(N_("{fault} has one colon too many.", fault=shown))
     if not kind.unit and value:

@@ -206,23 +206,18 @@ class AgentsApi:
     def explained(self, error: StreamError | UnsupportedAction) -> BackendError:
         """Return the error for what a session reported."""
         if isinstance(error, UnsupportedAction):
-            return RequestRefused(
-                N_(
-                    "The agent waits for something that is not a function ({message}), which this "
-                    "application cannot provide. Remove that tool from the agent, or let it run without "
-                    "approval.",
-                    message=safe_text(error, self._client),
-                ),
-                code="action_not_supported",
+            text = N_(
+                "The agent waits for something that is not a function ({message}), which this application "
+                "cannot provide. Remove that tool from the agent, or let it run without approval.",
+                message=safe_text(error, self._client),
             )
+            return RequestRefused(text, code="action_not_supported")
         if error.code == "session_budget_exceeded":
-            return RequestRefused(
-                N_(
-                    "The spending limit of this conversation is reached. Raise it at the server, or "
-                    "start a new chat."
-                ),
-                code=error.code,
+            text = N_(
+                "The spending limit of this conversation is reached. Raise it at the server, or "
+                "start a new chat."
             )
+            return RequestRefused(text, code=error.code)
         status = 400 if error.code in _REFUSED_CODES else 0
         return error_for_code(_SAME_CODES.get(error.code, error.code), error, self._client, status)
 

@@ -15,13 +15,12 @@ def missing_function_notes(names: Iterable[str], toolbox: Container[str], noted:
     """
     for name in names:
         if name and name not in toolbox and name not in noted:
-            yield Note(
-                N_(
-                    "The function `{function}` is not defined here. Define it in assistant/functions/{file}.",
-                    function=re.sub(r"[^\w.-]+", "_", name)[:64],
-                    file=file_name(name),
-                )
+            text = N_(
+                "The function `{function}` is not defined here. Define it in assistant/functions/{file}.",
+                function=re.sub(r"[^\w.-]+", "_", name)[:64],
+                file=file_name(name),
             )
+            yield Note(text)
             noted.append(name)
 
 

@@ -161,14 +161,12 @@ class AssistantsApi:
         """Return the refusal, with a sentence of our own if the server does not know the assistant."""
         if status_of(refusal) not in (400, 404) or not _UNKNOWN_ASSISTANT.search(str(refusal)):
             return refusal
-        return RequestRefused(
-            N_(
-                "{host} has no assistant {assistant}. Set OPENAI_ASSISTANT_ID to the id of one it has.",
-                host=host(self._client),
-                assistant=self._assistant_id,
-            ),
-            code="unknown_assistant",
+        text = N_(
+            "{host} has no assistant {assistant}. Set OPENAI_ASSISTANT_ID to the id of one it has.",
+            host=host(self._client),
+            assistant=self._assistant_id,
         )
+        return RequestRefused(text, code="unknown_assistant")
 
     def run_ended(self, status: str) -> Interrupted:
         """Return the error for a run that the server ended: ``expired`` or ``cancelled``."""
@@ -219,21 +217,17 @@ class AssistantsApi:
 
     def _no_assistants_api(self) -> RequestRefused:
         if self._client.base_url.host == "api.openai.com":
-            return RequestRefused(
-                N_(
-                    "OpenAI's Assistants API ended on 2026-08-26. Set OPENAI_AGENT_ID to use an agent, its "
-                    "successor, or unset OPENAI_ASSISTANT_ID to use the Responses API."
-                ),
-                code="assistants_ended",
+            text = N_(
+                "OpenAI's Assistants API ended on 2026-08-26. Set OPENAI_AGENT_ID to use an agent, its "
+                "successor, or unset OPENAI_ASSISTANT_ID to use the Responses API."
             )
-        return RequestRefused(
-            N_(
-                "{host} has no Assistants API. Unset OPENAI_ASSISTANT_ID, or set OPENAI_BASE_URL to a server "
-                "that has it.",
-                host=host(self._client),
-            ),
-            code="no_assistants",
+            return RequestRefused(text, code="assistants_ended")
+        text = N_(
+            "{host} has no Assistants API. Unset OPENAI_ASSISTANT_ID, or set OPENAI_BASE_URL to a server "
+            "that has it.",
+            host=host(self._client),
         )
+        return RequestRefused(text, code="no_assistants")
 
 
 def _path(thread_id: str, *parts: str) -> str:

@@ -173,11 +173,8 @@ class ThreadFiles:
             if not missing:
                 return
             if time.monotonic() > deadline:
-                raise ServerFailed(
-                    N_("The server is still indexing the files. Try again in a moment."),
-                    code="files_in_progress",
-                    retry=True,
-                )
+                text = N_("The server is still indexing the files. Try again in a moment.")
+                raise ServerFailed(text, code="files_in_progress", retry=True)
             request.wait(POLL_SECONDS)
 
     def _create_store(self) -> str:
