@@ -213,14 +213,9 @@ def error_for_code(
 
 
 def _status_error(error: openai.APIStatusError, client: OpenAI) -> BackendError:
-    return error_for_code(
-        _code(error),
-        _message(error),
-        client,
-        error.status_code,
-        seconds_to_wait(error.response) or None,
-        error.request_id or "",
-    )
+    wait = seconds_to_wait(error.response) or None
+    request_id = error.request_id or ""
+    return error_for_code(_code(error), _message(error), client, error.status_code, wait, request_id)
 
 
 def _code(error: openai.APIError) -> str:

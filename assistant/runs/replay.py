@@ -34,11 +34,7 @@ MAX_SHOWN_CHARS = 200
 
 
 def replay_assistant(
-    recording: Recording,
-    toolbox: Toolbox | None = None,
-    *,
-    speed: float = 1.0,
-    run_functions: bool = False,
+    recording: Recording, toolbox: Toolbox | None = None, *, speed: float = 1.0, run_functions: bool = False
 ) -> Assistant:
     """Return an assistant that answers once, as recorded.
 

@@ -16,12 +16,7 @@ from assistant.events import HostedKind
 from assistant.locale import N_
 from assistant.recordings.redaction import has_secret_query, secrets_of
 
-BUILT_IN_KINDS: tuple[HostedKind, ...] = (
-    "web_search",
-    "code_interpreter",
-    "image_generation",
-    "file_search",
-)
+BUILT_IN_KINDS: tuple[HostedKind, ...] = ("web_search", "code_interpreter", "image_generation", "file_search")
 """The kinds that need no address; file search without a store searches the thread's attachments."""
 
 

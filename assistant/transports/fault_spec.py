@@ -31,11 +31,7 @@ _INTERRUPTED = N_(
     stays=_TEXT_STAYS,
 )
 _EVENT = ("event", 5, 100_000)
-_UNITS = {
-    "milliseconds": N_("milliseconds"),
-    "seconds": N_("seconds"),
-    "characters": N_("characters"),
-}
+_UNITS = {"milliseconds": N_("milliseconds"), "seconds": N_("seconds"), "characters": N_("characters")}
 
 STREAM = {
     "cut": _Kind(N_("The connection is lost after event {at}."), _INTERRUPTED, *_EVENT),

@@ -13,12 +13,7 @@ from openai import OpenAI, Stream
 
 from assistant.backends.agents.state import AgentsState
 from assistant.backends.agents.stream import UnsupportedAction, is_active
-from assistant.backends.error_translation import (
-    error_for_code,
-    refuse_web_page,
-    safe_text,
-    translate_errors,
-)
+from assistant.backends.error_translation import error_for_code, refuse_web_page, safe_text, translate_errors
 from assistant.backends.json_access import JsonObject, object_at, text_at
 from assistant.backends.pages import all_pages, json_body
 from assistant.backends.requests import Request
@@ -177,9 +172,7 @@ class AgentsApi:
         client = self._client.with_options(timeout=CANCEL_SECONDS, max_retries=0)
         with suppress(BackendError), translate_errors(self._client):
             client.beta.agents.sessions.events.create(
-                session_id,
-                events=[{"type": "agent.session.input.cancel"}],
-                idempotency_key=str(uuid4()),
+                session_id, events=[{"type": "agent.session.input.cancel"}], idempotency_key=str(uuid4())
             )
 
     def wait_until_idle(self, session_id: str) -> None:

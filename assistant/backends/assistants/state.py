@@ -2,13 +2,7 @@
 
 from collections.abc import Iterable
 
-from assistant.backends.assistants.items import (
-    answers_of,
-    item_text,
-    message_text,
-    sendable,
-    transcript_of,
-)
+from assistant.backends.assistants.items import answers_of, item_text, message_text, sendable, transcript_of
 from assistant.backends.assistants.stream import RunProgress
 from assistant.backends.json_access import JsonObject, text_at
 from assistant.backends.sync_state import Stored, SyncState

@@ -18,15 +18,7 @@ from assistant.backends.json_access import (
     usage_of,
 )
 from assistant.backends.stream_errors import MissingFinalEvent, StreamError, incomplete
-from assistant.events import (
-    Event,
-    RefusalDelta,
-    RoundEnded,
-    TextBreak,
-    TextDelta,
-    ToolCall,
-    ToolCallDelta,
-)
+from assistant.events import Event, RefusalDelta, RoundEnded, TextBreak, TextDelta, ToolCall, ToolCallDelta
 
 
 class RunEnded(Exception):

@@ -38,10 +38,7 @@ ANSWER_SECONDS = 60.0
 
 Api = Literal["responses", "chat"]
 _API_NAMES = {"responses": N_("the Responses API"), "chat": "Chat Completions"}
-_PROBES: dict[Api, Callable[..., ProbeReply]] = {
-    "responses": probe_responses,
-    "chat": probe_chat_completions,
-}
+_PROBES: dict[Api, Callable[..., ProbeReply]] = {"responses": probe_responses, "chat": probe_chat_completions}
 
 
 def check_connection(
