@@ -8,17 +8,17 @@
 Reporting progress never fails and never waits.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+
+from assistant.tools.results import one_line
 
 MAX_PROGRESS_CHARS = 100
 """Maximum length of a progress text; longer texts are cut."""
 
 Listener = Callable[[str, float | None], None]
 
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
@@ -30,10 +30,9 @@ def progress(text: object, share: float | None = None) -> None:
     """
     if (listener := _listener.get()) is None:
         return
-    line = " ".join(_UNPRINTABLE.sub(" ", str(text)).split())
-    line = line if len(line) <= MAX_PROGRESS_CHARS else line[: MAX_PROGRESS_CHARS - 1] + "…"
     # An invalid share is ignored: a progress bar is not worth an error.
     is_number = isinstance(share, int | float) and share == share
+    line = one_line(text, MAX_PROGRESS_CHARS)
     listener(line, float(min(max(share, 0), 1)) if is_number and share is not None else None)
 
 

@@ -30,6 +30,7 @@ from pydantic import BaseModel
 
 from assistant.errors import FunctionError
 from assistant.locale import N_, Sentence
+from assistant.tools.results import one_line
 from assistant.tools.schema import Json, arguments_model, json_schema, strict_schema, summary, without_nulls
 
 P = ParamSpec("P")
@@ -40,7 +41,6 @@ MAX_STATUS_ARGUMENT_CHARS = 40
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # Chat Completions have the shortest limit of all protocols
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class Tool(Generic[P, R]):
@@ -139,10 +139,7 @@ def _inline(value: Any) -> str:
     """Return an argument as one line of text, or "" if it is not a string, number or list of strings."""
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         value = ", ".join(value)
-    if not isinstance(value, str | int | float):
-        return ""
-    line = " ".join(_UNPRINTABLE.sub(" ", str(value)).split())
-    return line if len(line) <= MAX_STATUS_ARGUMENT_CHARS else line[: MAX_STATUS_ARGUMENT_CHARS - 1] + "…"
+    return one_line(value, MAX_STATUS_ARGUMENT_CHARS) if isinstance(value, str | int | float) else ""
 
 
 async def _wait_for(awaitable: Any) -> Any:

@@ -1,9 +1,9 @@
 """Limit the total duration of a request to a server, however slowly the response arrives."""
 
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from concurrent.futures import Future
 from threading import Thread
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from openai import OpenAI
 
@@ -21,27 +21,23 @@ def call_with_deadline(seconds: float, client: OpenAI, call: Callable[[OpenAI, R
     Raises:
         BackendError: The call failed or exceeded the deadline; a late request is cancelled.
     """
-    request, results = Request(), SimpleQueue[tuple[T | None, BackendError | None]]()
+    request, result = Request(), Future[T]()
 
     def work() -> None:
         try:
-            results.put((call(client.with_options(timeout=seconds, max_retries=0), request), None))
+            result.set_result(call(client.with_options(timeout=seconds, max_retries=0), request))
         except BackendError as error:
-            results.put((None, error))
+            result.set_exception(error)
         except Exception as error:
             text = N_(
                 "The request to {host} failed: {reason}.", host=host(client), reason=type(error).__name__
             )
-            results.put((None, ServerFailed(text, code="client")))
+            result.set_exception(ServerFailed(text, code="client"))
 
     Thread(target=work, daemon=True).start()
     try:
-        result, error = results.get(timeout=seconds)
-    except Empty:
+        return result.result(seconds)
+    except TimeoutError:
         request.cancel()
-        error = Interrupted(
-            N_("{host} was silent for too long. Try again.", host=host(client)), code="timeout", retry=True
-        )
-    if error is not None:
-        raise error
-    return cast("T", result)
+        text = N_("{host} was silent for too long. Try again.", host=host(client))
+        raise Interrupted(text, code="timeout", retry=True) from None
