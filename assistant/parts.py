@@ -55,7 +55,6 @@ class Attachment:
 
     @property
     def is_image(self) -> bool:
-        """Whether it is an image."""
         return self.media_type.startswith("image/")
 
     @property
@@ -65,7 +64,6 @@ class Attachment:
 
     @property
     def content(self) -> bytes:
-        """Its bytes."""
         return base64.b64decode(self.data)
 
     @property

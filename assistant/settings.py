@@ -3,24 +3,31 @@
 Each setting is one field of ``Settings``, with its variable, its explanation and its parser.
 """
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
-from urllib.parse import urlsplit
 
-from assistant.access.auth import parse_allowed
 from assistant.access.limits import Limit, parse_limits
 from assistant.errors import SettingsError
 from assistant.locale import N_
 from assistant.recordings.costs import has_price
-from assistant.recordings.redaction import has_secret_query, secrets_of
-from assistant.tools.hosted import format_hosted_tools, parse_hosted_tools
-from assistant.transports.fault_spec import parse_faults
+from assistant.recordings.redaction import secrets_of
+from assistant.setting_parsers import (
+    Parser,
+    check_faults,
+    choice_of,
+    integer_between,
+    parse_allowed_users,
+    parse_flag,
+    parse_key,
+    parse_password,
+    parse_tools,
+    parse_url,
+    seconds_up_to,
+    shown_value,
+)
 
 OPENAI_URL = "https://api.openai.com/v1"
-
-MIN_PASSWORD_CHARS = 8
 
 INSTRUCTIONS = (
     "You are a friendly trip planner. Use the functions for facts about time, weather, hotels and events, "
@@ -29,115 +36,6 @@ INSTRUCTIONS = (
 )
 
 ProtocolName = Literal["auto", "responses", "chat", "agents", "assistants"]
-
-Parser = Callable[[str], Any]
-"""Returns the value of a setting from its text, or raises ``ValueError`` with what to set instead."""
-
-
-# --- parsers ----------------------------------------------------------------------------------------
-
-
-def _key(text: str) -> str:
-    if not text.isascii() or not text.isprintable() or set(text) & set(" \"'"):
-        # The text itself is not shown: it may be a key with a typo.
-        raise SettingsError(
-            N_(
-                "OPENAI_API_KEY contains a space or another character that no key contains. "
-                "Copy the key again, in one piece and without quotes."
-            )
-        )
-    return text
-
-
-def _password(text: str) -> str:
-    if len(text) < MIN_PASSWORD_CHARS:
-        count = MIN_PASSWORD_CHARS
-        raise SettingsError(
-            N_("ASSISTANT_PASSWORD is too short. Use at least {count} characters.", count=count)
-        )
-    return text
-
-
-def _url(text: str) -> str:
-    with suppress(ValueError):
-        parts = urlsplit(text)
-        is_url = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        if is_url and text.isprintable() and " " not in text:
-            return text
-    raise ValueError(N_("Set a URL with its scheme, such as http://localhost:11434/v1, or leave it out."))
-
-
-def _choice(*choices: str) -> Parser:
-    def parse(text: str) -> str:
-        if text.lower() not in choices:
-            raise ValueError(N_("Set one of {choices}, or leave it out.", choices=", ".join(choices)))
-        return text.lower()
-
-    return parse
-
-
-def _flag(text: str) -> bool:
-    values = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(
-        ("0", "false", "no", "off"), False
-    )
-    if text.lower() not in values:
-        raise ValueError(N_("Set 1 or 0."))
-    return values[text.lower()]
-
-
-def _integer(low: int, high: int) -> Parser:
-    def parse(text: str) -> int:
-        with suppress(ValueError):
-            if low <= (number := int(text)) <= high:
-                return number
-        raise ValueError(N_("Set a whole number from {low} to {high}.", low=low, high=high))
-
-    return parse
-
-
-def _seconds(high: int) -> Parser:
-    def parse(text: str) -> float:
-        with suppress(ValueError):
-            if 0 < (number := float(text)) <= high:
-                return number
-        raise ValueError(N_("Set a number of seconds, more than 0 and at most {high}.", high=high))
-
-    return parse
-
-
-def _allowed(text: str) -> tuple[str, ...]:
-    try:
-        return parse_allowed(text)
-    except ValueError as error:
-        raise SettingsError(
-            N_(
-                "ASSISTANT_ALLOWED contains {entry}. Set addresses and domains, separated by commas, such as "
-                "ada@example.org, @example.com.",
-                entry=repr(str(error)),
-            )
-        ) from None
-
-
-def _hosted_tools(text: str) -> str:
-    try:
-        return format_hosted_tools(parse_hosted_tools(text))
-    except ValueError as error:  # the text itself is not shown: it may contain a key
-        raise SettingsError(N_("ASSISTANT_HOSTED_TOOLS is invalid. {reason}", reason=error.args[0])) from None
-
-
-def _faults(text: str) -> str:
-    parse_faults(text)
-    return text
-
-
-def _shown(text: str) -> str:
-    """Return an invalid value in quotes, unless it seems to contain a secret."""
-    if text.startswith("sk-"):
-        return "a key"
-    if "@" in text or has_secret_query(text):
-        return "a text with a password or a key in it"
-    return repr(text)
-
 
 # --- settings ---------------------------------------------------------------------------------------
 
@@ -158,14 +56,14 @@ class Settings:
         "OPENAI_API_KEY",
         "API key of the model's server; without it, the demo answers.",
         "",
-        _key,
+        parse_key,
         secret=True,
     )
     base_url: str = _setting(
         "OPENAI_BASE_URL",
         "URL of a server other than OpenAI's, such as http://localhost:11434/v1.",
         "",
-        _url,
+        parse_url,
         secret=True,  # it may contain a password
     )
     model: str = _setting("OPENAI_MODEL", "Model that answers (gpt-6-luna).", "gpt-6-luna")
@@ -173,7 +71,7 @@ class Settings:
         "OPENAI_REASONING_EFFORT",
         "none, minimal, low, medium, high, xhigh or max, as far as the model supports it.",
         "",
-        _choice("none", "minimal", "low", "medium", "high", "xhigh", "max"),
+        choice_of("none", "minimal", "low", "medium", "high", "xhigh", "max"),
     )
     agent_id: str = _setting(
         "OPENAI_AGENT_ID", "Agent of the Agents API; its functions are found here by name."
@@ -185,24 +83,27 @@ class Settings:
         "ASSISTANT_PROTOCOL",
         "auto, responses, chat, agents or assistants (auto: detected).",
         "auto",
-        _choice(*get_args(ProtocolName)),
+        choice_of(*get_args(ProtocolName)),
     )
     name: str = _setting("ASSISTANT_NAME", "Title of the page (Trip planner).", N_("Trip planner"))
     instructions: str = _setting("ASSISTANT_INSTRUCTIONS", "Instructions for the model.", INSTRUCTIONS)
     max_rounds: int = _setting(
-        "ASSISTANT_MAX_ROUNDS", "Maximum number of responses per answer, 1 to 100 (10).", 10, _integer(1, 100)
+        "ASSISTANT_MAX_ROUNDS",
+        "Maximum number of responses per answer, 1 to 100 (10).",
+        10,
+        integer_between(1, 100),
     )
     tool_timeout: float = _setting(
         "ASSISTANT_TOOL_TIMEOUT",
         "Timeout of a function call in seconds, more than 0 and at most 3600 (30).",
         30.0,
-        _seconds(3600),
+        seconds_up_to(3600),
     )
     context: int = _setting(
         "ASSISTANT_CONTEXT_TOKENS",
         "Context size of the model in tokens, for servers that truncate silently (0: unlimited).",
         0,
-        _integer(0, 100_000_000),
+        integer_between(0, 100_000_000),
     )
     database_url: str = _setting(
         "ASSISTANT_DATABASE_URL",
@@ -213,7 +114,7 @@ class Settings:
         "ASSISTANT_FAULTS",
         "Faults to inject, such as cut:5 or function.delay:get_weather:3 (none).",
         "",
-        _faults,
+        check_faults,
     )
     transcribe_model: str = _setting(
         "ASSISTANT_TRANSCRIBE_MODEL", "Model that transcribes speech (gpt-transcribe at OpenAI)."
@@ -222,26 +123,26 @@ class Settings:
         "ASSISTANT_BACKGROUND",
         "1: answers continue on the server when the connection is lost, if it supports that (0).",
         False,
-        _flag,
+        parse_flag,
     )
     hosted_tools: str = _setting(
         "ASSISTANT_HOSTED_TOOLS",
         "Tools that the server runs, such as web_search, mcp:wiki=https://… (none).",
         "",
-        _hosted_tools,
+        parse_tools,
     )
     password: str = _setting(
         "ASSISTANT_PASSWORD",
         "Password that all users share, at least 8 characters (none: the page is open).",
         "",
-        _password,
+        parse_password,
         secret=True,
     )
     allowed: tuple[str, ...] = _setting(
         "ASSISTANT_ALLOWED",
         "Users who may sign in, such as ada@example.org, @example.com; * for everyone who can sign in.",
         (),
-        _allowed,
+        parse_allowed_users,
     )
     limit_user: tuple[Limit, ...] = _setting(
         "ASSISTANT_LIMIT_USER",
@@ -259,13 +160,13 @@ class Settings:
         "ASSISTANT_LOG",
         "text or json: log a line per run and per function call (only warnings).",
         "",
-        _choice("text", "json"),
+        choice_of("text", "json"),
     )
     metrics_port: int = _setting(
         "ASSISTANT_METRICS_PORT",
         "Port that serves the metrics of the runs to Prometheus, at /metrics (none).",
         0,
-        _integer(1, 65535),
+        integer_between(1, 65535),
     )
 
     @classmethod
@@ -288,7 +189,7 @@ class Settings:
             except ValueError as error:
                 reason = error.args[0] if error.args else ""
                 raise SettingsError(
-                    N_("{name} is {value}. {reason}", name=variable, value=_shown(text), reason=reason)
+                    N_("{name} is {value}. {reason}", name=variable, value=shown_value(text), reason=reason)
                 ) from None
         settings = cls(**values)
         settings._check()

@@ -47,7 +47,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "messages": {"events", "parts", "run_stats", "tagged_union"},
     "threads": {"events", "messages", "parts"},
     # Settings are checked by the modules that know what they mean.
-    "settings": {"access", "errors", "locale", "recordings", "tools", "transports"},
+    "settings": {"access", "errors", "locale", "recordings", "setting_parsers"},
+    "setting_parsers": {"access", "errors", "locale", "recordings", "tools", "transports"},
     "uploads": {"locale", "parts"},
     "markdown": set(),
     "recordings": {"events", "locale"},

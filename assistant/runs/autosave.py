@@ -49,7 +49,6 @@ class Autosaver:
             return self._store
 
     def close(self) -> None:
-        """Close the connections."""
         if self._store is not None:
             self._store.close()
 
@@ -146,11 +145,9 @@ class Saver:
         self._thread = threading.Thread(target=self._run, name=f"save {name}", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
         self._thread.start()
 
     def save_within(self, seconds: float) -> None:
-        """Save within this time."""
         with self._changed:
             due = time.monotonic() + seconds
             if due < self._due:

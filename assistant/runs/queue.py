@@ -24,7 +24,6 @@ class MessageQueue:
         self._sending: WeakSet[Thread] = WeakSet()  # a page is starting the run for its next message
 
     def waiting(self, thread: Thread) -> list[str]:
-        """Return the waiting messages of a thread."""
         with self._lock:
             return list(self._waiting.get(thread, ()))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx2
 
-from assistant.recordings.entries import EndEntry, EventEntry
+from assistant.recordings.entries import EndEntry
 from assistant.recordings.json_values import get
 from assistant.recordings.recording import Exchange, Recording
 from assistant.recordings.requests import api_path
@@ -122,44 +122,31 @@ class _ReplayedStream(httpx2.SyncByteStream):
         self._request = request
 
     def __iter__(self) -> Iterator[bytes]:
-        exchange, clock = self._exchange, _Clock(self._started_at, self._speed)
+        exchange, end, started = self._exchange, self._exchange.end, time.monotonic()
         for event in exchange.events:
-            self._wait(clock.seconds_until(event.at))
-            yield _encode_event(event)
+            self._wait_until(event.at, started)
+            yield sse.encode(event.event, _as_text(event.data))
         if exchange.body:
-            self._wait(clock.seconds_until(exchange.body.at))
+            self._wait_until(exchange.body.at, started)
             yield _as_text(exchange.body.body).encode("utf-8", "replace")
-        end = exchange.end
         if end is not None:
-            self._wait(clock.seconds_until(end.at))
+            self._wait_until(end.at, started)
         if end is None or end.how != "complete":
             raise _network_error(end, self._request)
 
     def close(self) -> None:
         self.connection.close()
 
-    def _wait(self, seconds: float) -> None:
-        if not self.connection.wait(seconds):
+    def _wait_until(self, at: float, started: float) -> None:
+        """Wait until this moment of the recording; a slow reader does not wait on top."""
+        due = started + max(0.0, at - self._started_at) / self._speed
+        if not self.connection.wait(due - time.monotonic()):
             raise httpx2.ReadError("The connection was closed.", request=self._request)
-
-
-class _Clock:
-    """Tells how long it is until a moment of the recording; a slow reader does not wait on top."""
-
-    def __init__(self, started_at: float, speed: float) -> None:
-        self._start, self._started_at, self._speed = time.monotonic(), started_at, speed
-
-    def seconds_until(self, at: float) -> float:
-        return self._start + max(0.0, at - self._started_at) / self._speed - time.monotonic()
 
 
 def _key_of(exchange: Exchange) -> _Key:
     request = exchange.request
     return request.method, api_path(request.url), bool(request.body)
-
-
-def _encode_event(entry: EventEntry) -> bytes:
-    return sse.encode(entry.event, _as_text(entry.data))
 
 
 def _as_text(value: Any) -> str:

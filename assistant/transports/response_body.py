@@ -23,7 +23,6 @@ class ResponseBody:
         self._body: list[bytes] = []
 
     def start(self, headers: Mapping[str, str]) -> None:
-        """Read the response's headers."""
         self.type = headers.get("content-type", "").partition(";")[0].strip().lower()
         if headers.get("content-encoding", "").lower() in ("gzip", "deflate"):
             self._decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32)  # detects which of the two

@@ -76,7 +76,6 @@ class AgentsApi:
         self._agent_id = agent_id
 
     def session(self, session_id: str) -> JsonObject:
-        """Return a session."""
         response = self._sessions.with_raw_response.retrieve(session_id)
         return json_body(response.http_response, self._client)
 
@@ -112,7 +111,6 @@ class AgentsApi:
             return next(turns, {})
 
     def newest_sessions(self, limit: int) -> list[JsonObject]:
-        """Return the agent's newest sessions."""
         list_sessions = partial(self._sessions.with_raw_response.list, agent_id=self._agent_id, order="desc")
         with translate_errors(self._client):
             return list(islice(self._pages(list_sessions, min(limit, 100)), limit))

@@ -221,7 +221,6 @@ def is_active(session: JsonObject) -> bool:
 
 
 def turn_error(turn: JsonObject) -> StreamError | Incomplete:
-    """Return the error of a failed turn."""
     error = object_at(turn, "error")
     if text_at(error, "code") == "max_output_tokens":
         return incomplete("max_output_tokens")
@@ -229,7 +228,6 @@ def turn_error(turn: JsonObject) -> StreamError | Incomplete:
 
 
 def required_actions(session: JsonObject) -> list[JsonObject]:
-    """Return the actions that a session waits for."""
     return objects_at(session, "required_actions")
 
 

@@ -70,7 +70,6 @@ class AssistantsApi:
         return thread_id
 
     def delete_thread(self, thread_id: str) -> None:
-        """Delete a thread."""
         with translate_errors(self._client):
             self._client.delete(_path(thread_id), cast_to=object, options={"headers": _HEADERS})
 
