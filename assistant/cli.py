@@ -53,8 +53,7 @@ from assistant.transports.recorder import record_run
 COMPLETED, FAILED, USAGE, STOPPED_EARLY, PAUSED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 4, 130, 141
 """The exit statuses; the last two are 128 plus the number of SIGINT or SIGPIPE."""
 
-MAX_LINE_CHARS = 200
-"""Maximum length of a line on standard error."""
+MAX_LINE_CHARS = 200  # maximum length of a line on standard error
 
 DEMO_NOTICE = "Demo mode: scripted replies, no model. Set OPENAI_API_KEY to connect to a model."
 

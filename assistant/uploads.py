@@ -14,8 +14,7 @@ from assistant.parts import UNSENDABLE, Attachment
 
 MEGABYTE = 1_000_000
 
-MAX_FILES = 10
-"""Attachments of one message."""
+MAX_FILES = 10  # attachments of one message
 
 MAX_FILE_BYTES = 10 * MEGABYTE
 
@@ -23,14 +22,12 @@ MAX_TOTAL_BYTES = 20 * MEGABYTE
 """All attachments of one message. A request may have 50 MB (OpenAI's guide to file inputs), and base64 makes
 the bytes a third longer."""
 
-MAX_TEXT_CHARS = 200_000
-"""Length of a text file. The model reads all of it as a part of the message."""
+MAX_TEXT_CHARS = 200_000  # length of a text file. The model reads all of it as a part of the message.
 
 PDF = "application/pdf"
 TEXT = "text/plain"
 
-ALL_KINDS = ("image", "application", "text")
-"""The kinds of media types: images, PDF files and text."""
+ALL_KINDS = ("image", "application", "text")  # the kinds of media types: images, PDF files and text
 
 THIS_CONNECTION = N_("this connection")
 

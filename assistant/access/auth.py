@@ -16,8 +16,7 @@ from typing import Any, Literal
 
 from assistant.locale import N_, Sentence
 
-ANYONE = "*"
-"""Stands for every user who can sign in."""
+ANYONE = "*"  # stands for every user who can sign in
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +119,9 @@ def _lower(address: str) -> str:
 
 # --- the shared password ----------------------------------------------------------------------------
 
-FREE_ATTEMPTS = 10
-"""Wrong passwords in a row before attempts are throttled."""
+FREE_ATTEMPTS = 10  # wrong passwords in a row before attempts are throttled
 
-ATTEMPT_SECONDS = 6.0
-"""How long each further attempt takes to become available."""
+ATTEMPT_SECONDS = 6.0  # how long each further attempt takes to become available
 
 
 class LoginThrottle:

@@ -13,8 +13,7 @@ from assistant.storage.store import Store
 
 log = logging.getLogger(__name__)
 
-AUDIO_BYTES_PER_TOKEN = 2_000
-"""About 16 tokens per second of audio as the page records it."""
+AUDIO_BYTES_PER_TOKEN = 2_000  # about 16 tokens per second of audio as the page records it
 
 
 @dataclass(frozen=True, slots=True)

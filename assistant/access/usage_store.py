@@ -13,8 +13,7 @@ from assistant.access.limits import PERIODS, Limit, Period, UsageTotals, check_l
 from assistant.storage.database import Database
 from assistant.storage.schema import USAGE
 
-EVERYONE = ""
-"""The user id under which the sum of all users is counted."""
+EVERYONE = ""  # the user id under which the sum of all users is counted
 
 _LOCK = 7_263_415_909
 _RETENTION_SECONDS = 31 * 86_400  # of the counts per day, for the owner to look at

@@ -20,8 +20,7 @@ from assistant.settings import ProtocolName
 from assistant.threads import Thread
 from assistant.tools.results import replace_surrogates
 
-_DIGEST_PREFIX = "attachment:"
-"""The beginning of what stands in the place of a data URL."""
+_DIGEST_PREFIX = "attachment:"  # the beginning of what stands in the place of a data URL
 
 _DATA_FIELDS = {"input_image": "image_url", "input_file": "file_data"}
 

@@ -20,8 +20,7 @@ PROTOCOL_LABELS: dict[ProtocolName, str] = {
 """The protocols as the page names them; "auto" while the protocol is not known yet."""
 
 
-ResponseEvents = Generator[Event, None, list[ToolCall]]
-"""The events of one response; returns its calls."""
+ResponseEvents = Generator[Event, None, list[ToolCall]]  # the events of one response; returns its calls
 
 
 class Backend(Protocol):

@@ -86,8 +86,7 @@ def refuse_web_page(response: httpx2.Response, client: OpenAI) -> None:
         raise wrong_api_error(client, response.status_code)
 
 
-MAX_MESSAGE_CHARS = 300
-"""Maximum length of a server's message within an error."""
+MAX_MESSAGE_CHARS = 300  # maximum length of a server's message within an error
 
 MAX_DETAIL_CHARS = 2_000
 """Maximum length of a server's message in the details of an error."""

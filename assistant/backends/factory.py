@@ -15,8 +15,7 @@ from assistant.backends.stream_errors import NO_SUCH_ENDPOINT
 from assistant.settings import INSTRUCTIONS, ProtocolName, Settings
 from assistant.tools.hosted import parse_hosted_tools
 
-DETECT_SECONDS = 10.0
-"""Maximum duration of the request: it costs the server nothing."""
+DETECT_SECONDS = 10.0  # maximum duration of the request: it costs the server nothing
 
 
 def create_backend(

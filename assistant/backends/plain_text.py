@@ -6,8 +6,7 @@ from assistant.events import HostedCall
 from assistant.parts import Attachment, Part, Text
 from assistant.tools.results import replace_surrogates
 
-MAX_SUMMARY_CHARS = 4_000
-"""Maximum length of the input and of the output in a summary."""
+MAX_SUMMARY_CHARS = 4_000  # maximum length of the input and of the output in a summary
 
 
 def parts_as_text(parts: list[Part], *, with_images: bool = False) -> str:

@@ -16,8 +16,7 @@ class MissingFinalEvent(Exception):
     """The stream ended without the event that ends a response."""
 
 
-NO_SUCH_ENDPOINT = (404, 405, 501)
-"""HTTP statuses of a server that does not have an endpoint."""
+NO_SUCH_ENDPOINT = (404, 405, 501)  # HTTP statuses of a server that does not have an endpoint
 
 
 def status_of(error: BackendError) -> int:

@@ -40,14 +40,10 @@ class SyncState:
 
     protocol: ClassVar[str]
 
+    # How much of the thread the server knows: the number of messages, and of parts of the last one.
     cursor = Stored[list[int]](lambda: [0, 0])
-    """How much of the thread the server knows: the number of messages, and of parts of the last one."""
-
-    pending_calls = Stored[list[str]](list)
-    """The ids of the calls whose results the server waits for."""
-
-    uncertain = Stored[bool](bool)
-    """Whether a request did not end well, so that the server may have kept any part of it."""
+    pending_calls = Stored[list[str]](list)  # the ids of the calls whose results the server waits for
+    uncertain = Stored[bool](bool)  # a request did not end well: the server may have kept any part of it
 
     def __init__(self, thread: Thread, server: str) -> None:
         """Read the state of the server with this address, or begin it."""

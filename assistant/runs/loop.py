@@ -37,11 +37,9 @@ log = logging.getLogger(__name__)
 
 Events = Generator[Event, None, None]
 
-MAX_REPEATS = 3
-"""Maximum number of rounds in which one run may make the very same call."""
+MAX_REPEATS = 3  # maximum number of rounds in which one run may make the very same call
 
-STOPPED = RunStopped("user", N_("Stopped."))
-"""The ending of a run that the user stopped."""
+STOPPED = RunStopped("user", N_("Stopped."))  # the ending of a run that the user stopped
 
 INTERRUPTED = RunFailed(
     "interrupted", N_("This answer was interrupted because the application stopped."), retry=True

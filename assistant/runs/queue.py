@@ -7,8 +7,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from assistant.events import RunCompleted, RunFailed, RunStopped
 from assistant.threads import Thread
 
-MAX_MESSAGES = 20
-"""Maximum number of messages that may wait in one thread."""
+MAX_MESSAGES = 20  # maximum number of messages that may wait in one thread
 
 
 class MessageQueue:

@@ -24,11 +24,8 @@ from assistant.tools.arguments import parse_arguments
 from assistant.tools.toolbox import Tool, Toolbox
 from assistant.transports.replay import ReplayTransport
 
-MAX_ROUNDS = 100
-"""Maximum that the settings allow for a run, and so for a recording."""
-
-MAX_FUNCTION_SECONDS = 3600.0
-"""Maximum that the settings allow for a function, and so for a recorded one."""
+MAX_ROUNDS = 100  # maximum that the settings allow for a run, and so for a recording
+MAX_FUNCTION_SECONDS = 3600.0  # maximum that the settings allow for a function, and so for a recorded one
 
 MAX_SHOWN_CHARS = 200
 

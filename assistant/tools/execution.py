@@ -40,8 +40,7 @@ from assistant.tools.views import split_result
 
 log = logging.getLogger(__name__)
 
-PROGRESS_INTERVAL_SECONDS = 0.1
-"""Minimum time between two progress events of one call."""
+PROGRESS_INTERVAL_SECONDS = 0.1  # minimum time between two progress events of one call
 
 
 def execute(

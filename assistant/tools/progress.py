@@ -14,8 +14,7 @@ from contextvars import ContextVar
 
 from assistant.tools.results import one_line
 
-MAX_PROGRESS_CHARS = 100
-"""Maximum length of a progress text; longer texts are cut."""
+MAX_PROGRESS_CHARS = 100  # maximum length of a progress text; longer texts are cut
 
 Listener = Callable[[str, float | None], None]
 

@@ -11,11 +11,9 @@ from assistant.events import ToolResult
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
-MAX_OUTPUT_CHARS = 40_000
-"""Maximum length of an output sent to the model, about 10,000 tokens."""
+MAX_OUTPUT_CHARS = 40_000  # maximum length of an output sent to the model, about 10,000 tokens
 
-ALLOWED_OUTPUT = "allowed"
-"""The output of an approved call that a remote MCP server runs."""
+ALLOWED_OUTPUT = "allowed"  # the output of an approved call that a remote MCP server runs
 
 
 def to_output(value: Any) -> str:

@@ -36,8 +36,7 @@ from assistant.tools.schema import Json, arguments_model, json_schema, strict_sc
 P = ParamSpec("P")
 R = TypeVar("R")
 
-MAX_STATUS_ARGUMENT_CHARS = 40
-"""Maximum length of one argument in a status text."""
+MAX_STATUS_ARGUMENT_CHARS = 40  # maximum length of one argument in a status text
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # Chat Completions have the shortest limit of all protocols
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")

@@ -9,8 +9,7 @@ from typing import Any
 
 from assistant.tools.schema import Json
 
-MAX_DIAGRAM_CHARS = 50_000
-"""Mermaid's own limit (``maxTextSize``)."""
+MAX_DIAGRAM_CHARS = 50_000  # Mermaid's own limit (``maxTextSize``)
 
 
 class ViewError(Exception):

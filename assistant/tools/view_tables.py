@@ -20,17 +20,13 @@ from assistant.tools.results import replace_surrogates
 
 MAX_ROWS = 5_000
 MAX_COLUMNS = 50
-MAX_TABLE_CHARS = 2_500_000
-"""Maximum length of a table as JSON."""
+MAX_TABLE_CHARS = 2_500_000  # maximum length of a table as JSON
 
 MAX_CELL_CHARS, MIN_CELL_CHARS = 1_000, 50
 """Limits of the length to which cells are cut: the more cells, the shorter they are."""
 
-MAX_MODEL_ROWS = 20
-"""Maximum number of rows that the model reads."""
-
-MAX_MODEL_CELL_CHARS = 200
-"""Maximum length of a cell that the model reads."""
+MAX_MODEL_ROWS = 20  # maximum number of rows that the model reads
+MAX_MODEL_CELL_CHARS = 200  # maximum length of a cell that the model reads
 
 ColumnKind = Literal["number", "bool", "date", "datetime", "text"]
 Cell = str | int | float | bool | None

@@ -25,17 +25,10 @@ from assistant.uploads import image_type
 
 log = logging.getLogger(__name__)
 
-MAX_VIEW_BYTES = 5_000_000
-"""Maximum size of all views of one call together."""
-
-MAX_PARTS = 20
-"""A longer list is data; it is not searched for views."""
-
-MAX_POINTS = 10_000
-"""Maximum number of points on a map."""
-
-MAX_IMAGE_PIXELS = 2_000
-"""Maximum width and height of a Pillow image; a larger image is scaled down."""
+MAX_VIEW_BYTES = 5_000_000  # maximum size of all views of one call together
+MAX_PARTS = 20  # a longer list is data; it is not searched for views
+MAX_POINTS = 10_000  # maximum number of points on a map
+MAX_IMAGE_PIXELS = 2_000  # maximum width and height of a Pillow image; a larger image is scaled down
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ import threading
 import time
 from typing import Any
 
-POLL_SECONDS = 0.02
-"""Interval between two checks for a socket that was shut down."""
+POLL_SECONDS = 0.02  # interval between two checks for a socket that was shut down
 
 
 class ConnectionHandle:

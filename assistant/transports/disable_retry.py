@@ -5,8 +5,7 @@ The SDK retries, with its own delays. A used-up quota, or a wait of more than a 
 
 import httpx2
 
-MAX_SILENT_WAIT_SECONDS = 5.0
-"""Maximum ``Retry-After`` that the SDK may wait."""
+MAX_SILENT_WAIT_SECONDS = 5.0  # maximum ``Retry-After`` that the SDK may wait
 
 _QUOTA_CODES = (
     b"insufficient_quota",

@@ -17,8 +17,7 @@ from assistant.transports.connection_handle import ConnectionHandle
 from assistant.transports.fault_spec import Fault
 
 ERROR_MESSAGE = "This was broken on purpose."
-MAX_STALL_SECONDS = 600.0
-"""Duration of a stall where the request has no timeout."""
+MAX_STALL_SECONDS = 600.0  # duration of a stall where the request has no timeout
 
 _PAGE = "<!doctype html><title>Welcome</title><h1>It works!</h1>"
 

@@ -4,8 +4,7 @@ import threading
 
 from assistant.transports.live_recording import LiveRecording
 
-MAX_BYTES = 32_000_000
-"""Maximum size of all recordings together; the oldest are dropped first."""
+MAX_BYTES = 32_000_000  # maximum size of all recordings together; the oldest are dropped first
 
 
 class RecordingStore:

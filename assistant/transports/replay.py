@@ -23,8 +23,7 @@ from assistant.transports.connection_handle import ConnectionHandle
 _REPLAYED_HEADER = re.compile("(retry-after|x|openai)[a-z-]*$")
 _RETRIED_STATUSES = (408, 409, 429)
 
-_Key = tuple[str, str, bool]
-"""The method of a request, its path, and whether it has a body."""
+_Key = tuple[str, str, bool]  # the method of a request, its path, and whether it has a body
 
 
 class ReplayTransport(httpx2.BaseTransport):

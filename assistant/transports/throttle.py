@@ -13,8 +13,7 @@ import httpx2
 READER_SECONDS = 0.002
 """Interval between two reads of an answer, for each of the other answers that are being read."""
 
-MAX_SECONDS = 0.2
-"""Maximum interval between two reads."""
+MAX_SECONDS = 0.2  # maximum interval between two reads
 
 
 class ThrottleTransport(httpx2.BaseTransport):

@@ -27,8 +27,7 @@ IDLE_DELAYS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 RESULT_DELAYS = (0.1, 0.3, 0.6)
 """Seconds before each retry to send a result for a call that the session does not know yet."""
 
-CANCEL_SECONDS = 3.0
-"""Timeout of the request that cancels a turn."""
+CANCEL_SECONDS = 3.0  # timeout of the request that cancels a turn
 
 MAX_SEARCHED_SESSIONS = 100
 """Number of the agent's newest sessions among which a session is searched whose id was never received."""

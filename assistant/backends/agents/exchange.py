@@ -29,8 +29,7 @@ from assistant.locale import N_
 from assistant.tools.results import stopped_result
 from assistant.tools.toolbox import Toolbox
 
-MAX_TITLE_CHARS = 80
-"""Maximum length of a session's title: the beginning of the thread's first message."""
+MAX_TITLE_CHARS = 80  # maximum length of a session's title: the beginning of the thread's first message
 
 
 @dataclass(frozen=True, slots=True)

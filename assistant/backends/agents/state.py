@@ -24,23 +24,12 @@ class AgentsState(SyncState):
 
     protocol = "agents"
 
-    session_id = Stored[str](str)
-    """The id of the session; empty while there is none, or it is not known yet."""
-
-    creation_key = Stored[str](str)
-    """The mark in the session's metadata, by which a session is found whose id was never received."""
-
-    turn_id = Stored[str](str)
-    """The turn of the last round that ended well."""
-
-    known_items = Stored[list[str]](list)
-    """The ids of that turn's items that are in the transcript."""
-
-    answered_calls = Stored[list[str]](list)
-    """The ids of that turn's calls whose results the session has accepted."""
-
-    missing_functions = Stored[list[str]](list)
-    """The agent's functions that were noted as not defined here."""
+    session_id = Stored[str](str)  # the id of the session; empty while there is none, or it is not known yet
+    creation_key = Stored[str](str)  # a mark in the session, which finds it if its id was never received
+    turn_id = Stored[str](str)  # the turn of the last round that ended well
+    known_items = Stored[list[str]](list)  # the ids of that turn's items that are in the transcript
+    answered_calls = Stored[list[str]](list)  # the ids of that turn's calls whose results were accepted
+    missing_functions = Stored[list[str]](list)  # the agent's functions that were noted as not defined here
 
     def pending_texts(self, items: Iterable[JsonObject]) -> list[str]:
         """Return the user's messages that the session lacks, given its new items, oldest first."""

@@ -29,11 +29,9 @@ from assistant.errors import BackendError, Interrupted, RequestRefused
 from assistant.locale import N_
 from assistant.transports.sse import events
 
-CANCEL_SECONDS = 3.0
-"""Timeout of the request that cancels a run."""
+CANCEL_SECONDS = 3.0  # timeout of the request that cancels a run
 
-MAX_NEW_THREAD_ITEMS = 32
-"""Maximum number of messages that a thread can be created with."""
+MAX_NEW_THREAD_ITEMS = 32  # maximum number of messages that a thread can be created with
 
 ENDPOINT_MISSING = (*NO_SUCH_ENDPOINT, 410)
 """HTTP statuses of a server without the Assistants API, which OpenAI has ended."""

@@ -12,8 +12,7 @@ from assistant.events import HostedCall, RunCompleted
 from assistant.messages import Message
 from assistant.parts import UNSENDABLE, Attachment, Call, Part, Refusal, Text
 
-MAX_MESSAGE_CHARS = 256_000
-"""Maximum length of a message (API reference of ``openai.types.beta.threads``)."""
+MAX_MESSAGE_CHARS = 256_000  # maximum length of a message (API reference of ``openai.types.beta.threads``)
 
 
 def message_text(parts: Iterable[Part]) -> str:

@@ -17,20 +17,11 @@ class AssistantsState(SyncState):
 
     protocol = "assistants"
 
-    server_thread = Stored[str](str)
-    """The id of the server's thread; empty while there is none."""
-
-    newest_item = Stored[str](str)
-    """The id of the newest message of the server's thread that is in the transcript."""
-
-    waiting_run = Stored[str](str)
-    """The id of the run that waits for the outputs of ``pending_calls``."""
-
-    finished_run = Stored[str](str)
-    """The id of the last run whose end was received."""
-
-    missing_functions = Stored[list[str]](list)
-    """The assistant's functions that were noted as not defined here."""
+    server_thread = Stored[str](str)  # the id of the server's thread; empty while there is none
+    newest_item = Stored[str](str)  # the id of the newest message there that is in the transcript
+    waiting_run = Stored[str](str)  # the id of the run that waits for the outputs of ``pending_calls``
+    finished_run = Stored[str](str)  # the id of the last run whose end was received
+    missing_functions = Stored[list[str]](list)  # the functions that were noted as not defined here
 
     def __init__(self, thread: Thread, server: str) -> None:
         super().__init__(thread, server)

@@ -19,11 +19,8 @@ class ChatState(SyncState):
 
     protocol = "chat"
 
-    left_out = Stored[int](int)
-    """The number of the oldest messages that are no longer sent."""
-
-    named_only = Stored[list[str]](list)
-    """The digests of the attachments that are sent by name only."""
+    left_out = Stored[int](int)  # the number of the oldest messages that are no longer sent
+    named_only = Stored[list[str]](list)  # the digests of the attachments that are sent by name only
 
     def __init__(self, thread: Thread, server: str) -> None:
         super().__init__(thread, server)

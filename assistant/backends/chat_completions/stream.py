@@ -32,8 +32,7 @@ from assistant.events import (
 from assistant.threads import unguessable_id
 from assistant.transports.sse import events
 
-DONE = "[DONE]"
-"""What a server sends last, in place of a chunk."""
+DONE = "[DONE]"  # what a server sends last, in place of a chunk
 
 
 def parse_chunks(body: Iterable[bytes]) -> Generator[object, None, None]:

@@ -33,8 +33,7 @@ from assistant.backends.stream_errors import NO_SUCH_ENDPOINT, status_of
 from assistant.errors import BackendError
 from assistant.locale import N_
 
-ANSWER_SECONDS = 60.0
-"""Deadline for a short answer: a local server may have to load the model first."""
+ANSWER_SECONDS = 60.0  # deadline for a short answer: a local server may have to load the model first
 
 Api = Literal["responses", "chat"]
 _API_NAMES = {"responses": N_("the Responses API"), "chat": "Chat Completions"}

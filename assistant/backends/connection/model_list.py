@@ -9,8 +9,7 @@ from assistant.backends.connection.models import MAX_LIST_BYTES, ListedModel, pa
 from assistant.backends.error_translation import translate_errors, wrong_api_error
 from assistant.backends.requests import Request
 
-LOOKUP_SECONDS = 10.0
-"""Deadline for requests that need no model."""
+LOOKUP_SECONDS = 10.0  # deadline for requests that need no model
 
 
 def fetch_models(client: OpenAI, seconds: float = LOOKUP_SECONDS) -> list[ListedModel]:

@@ -6,8 +6,7 @@ from datetime import date
 
 from assistant.locale import N_
 
-MAX_LIST_BYTES = 8_000_000
-"""Longest response read as a list of models."""
+MAX_LIST_BYTES = 8_000_000  # longest response read as a list of models
 
 MAX_NAME_CHARS = 200
 

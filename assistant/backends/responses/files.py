@@ -23,8 +23,7 @@ from assistant.locale import N_
 from assistant.parts import Attachment
 from assistant.tools.hosted import HostedTool
 
-THREAD_FILES = HostedTool("file_search")
-"""File search in the attachments of the thread."""
+THREAD_FILES = HostedTool("file_search")  # file search in the attachments of the thread
 
 _CODE = (".c", ".cpp", ".cs", ".css", ".go", ".java", ".js", ".php", ".py", ".rb", ".sh", ".ts")
 SEARCHABLE_TEXTS = (*_CODE, ".html", ".json", ".md", ".tex", ".txt")
@@ -33,14 +32,11 @@ SEARCHABLE_TEXTS = (*_CODE, ".html", ".json", ".md", ".tex", ".txt")
 STORE_DAYS = 7
 """How long a vector store is kept after its last use; each day beyond the first gigabyte costs money."""
 
-INDEX_SECONDS = 30.0
-"""Maximum time until uploaded files can be searched."""
+INDEX_SECONDS = 30.0  # maximum time until uploaded files can be searched
 
-POLL_SECONDS = 0.25
-"""Time between two requests for a file's status."""
+POLL_SECONDS = 0.25  # time between two requests for a file's status
 
-MAX_FILE_BYTES = 100_000_000
-"""Maximum size of a file that the code interpreter created."""
+MAX_FILE_BYTES = 100_000_000  # maximum size of a file that the code interpreter created
 
 
 class ThreadFiles:

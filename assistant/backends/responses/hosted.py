@@ -30,8 +30,7 @@ HOSTED_KINDS: dict[str, HostedKind] = {
 }
 """The types of items that hold the call of a hosted tool."""
 
-MAX_CITATIONS = 200
-"""Maximum number of citations in one response."""
+MAX_CITATIONS = 200  # maximum number of citations in one response
 
 MAX_TITLE_CHARS, MAX_URL_CHARS = 300, 2_000
 

@@ -36,41 +36,21 @@ class ResponsesState(SyncState):
 
     protocol = "responses"
 
-    conversation = Stored[str | None](lambda: None)
-    """The id of the server's conversation."""
-
-    stateless = Stored[bool](bool)
-    """Whether the server has no conversations, so that every request carries the full history."""
-
-    items = Stored[list[JsonObject]](list)
-    """All items that the server was sent and has sent, in order, without the bytes of files."""
-
-    running = Stored[str | None](lambda: None)
-    """The id of a background response that is still running at the server."""
-
-    running_question = Stored[int](int)
-    """``question_count`` when the running response was requested."""
-
-    named_only = Stored[list[str]](list)
-    """The digests of the attachments that the server does not accept, so that only their names are sent."""
-
+    conversation = Stored[str | None](lambda: None)  # the id of the server's conversation
+    stateless = Stored[bool](bool)  # the server has no conversations: every request carries the full history
+    items = Stored[list[JsonObject]](list)  # all that was sent and received, without the bytes of files
+    running = Stored[str | None](lambda: None)  # the id of a background response that is still running
+    running_question = Stored[int](int)  # ``question_count`` when the running response was requested
+    named_only = Stored[list[str]](list)  # the digests of the attachments that are sent by name only
+    # How many of the oldest items are no longer sent; with a conversation 1: the server chooses which.
     left_out = Stored[int](int)
-    """How many of the oldest items are no longer sent; with a conversation 1: the server chooses which."""
-
-    vector_store = Stored[str | None](lambda: None)
-    """The id of the vector store with the thread's attachments."""
-
+    vector_store = Stored[str | None](lambda: None)  # the id of the store with the thread's attachments
+    # The ids of uploaded attachments by their digests; "" for one that cannot be searched.
     file_ids = Stored[dict[str, str]](dict)
-    """The ids of uploaded attachments by their digests; "" for one that cannot be searched."""
-
-    stored_files = Stored[list[str]](list)
-    """The digests of the attachments in the vector store."""
-
-    indexed_files = Stored[list[str]](list)
-    """The digests of the attachments that file search finds."""
-
+    stored_files = Stored[list[str]](list)  # the digests of the attachments in the vector store
+    indexed_files = Stored[list[str]](list)  # the digests of the attachments that file search finds
+    # The digests of the attachments that the model finds by file search in this request.
     searchable: tuple[str, ...] | list[str] = ()
-    """The digests of the attachments that the model finds by file search in this request."""
 
     @property
     def is_new(self) -> bool:
