@@ -120,7 +120,6 @@ def _lower(address: str) -> str:
 # --- the shared password ----------------------------------------------------------------------------
 
 FREE_ATTEMPTS = 10  # wrong passwords in a row before attempts are throttled
-
 ATTEMPT_SECONDS = 6.0  # how long each further attempt takes to become available
 
 

@@ -9,7 +9,6 @@ from assistant.settings import Settings
 MODEL = "gpt-transcribe"
 
 MAX_AUDIO_BYTES = 25_000_000  # maximum size of an audio file (API reference, "Create transcription")
-
 TIMEOUT_SECONDS = 60.0  # maximum silence of the server: the user is waiting
 
 

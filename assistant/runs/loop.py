@@ -38,7 +38,6 @@ log = logging.getLogger(__name__)
 Events = Generator[Event, None, None]
 
 MAX_REPEATS = 3  # maximum number of rounds in which one run may make the very same call
-
 STOPPED = RunStopped("user", N_("Stopped."))  # the ending of a run that the user stopped
 
 INTERRUPTED = RunFailed(

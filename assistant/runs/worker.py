@@ -19,7 +19,6 @@ from assistant.threads import Thread
 log = logging.getLogger(__name__)
 
 SAVE_SECONDS = 1.0  # interval at which a growing text is saved; everything else is saved at once
-
 READY_SECONDS = 0.005  # an event that takes less time had already arrived, and more may have arrived with it
 
 

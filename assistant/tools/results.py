@@ -12,7 +12,6 @@ from assistant.events import ToolResult
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 MAX_OUTPUT_CHARS = 40_000  # maximum length of an output sent to the model, about 10,000 tokens
-
 ALLOWED_OUTPUT = "allowed"  # the output of an approved call that a remote MCP server runs
 
 

@@ -30,7 +30,6 @@ from assistant.locale import N_
 from assistant.transports.sse import events
 
 CANCEL_SECONDS = 3.0  # timeout of the request that cancels a run
-
 MAX_NEW_THREAD_ITEMS = 32  # maximum number of messages that a thread can be created with
 
 ENDPOINT_MISSING = (*NO_SUCH_ENDPOINT, 410)

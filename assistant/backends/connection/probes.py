@@ -14,10 +14,10 @@ from assistant.backends.error_translation import (
     error_for_code,
     refuse_web_page,
     translate_errors,
-    wrong_api_error,
 )
 from assistant.backends.requests import Request
 from assistant.backends.responses import stream as responses_stream
+from assistant.backends.responses.api import ResponsesApi
 from assistant.backends.stream_errors import MissingFinalEvent, StreamError
 from assistant.errors import BackendError, Incomplete, Interrupted, RequestRefused
 from assistant.events import Event, ToolCall
@@ -98,11 +98,7 @@ def _complete(
 
 def probe_conversations(client: OpenAI, request: Request) -> None:
     """Create a conversation and delete it."""
-    with translate_errors(client):
-        created: Any = client.conversations.create()
-    conversation = getattr(created, "id", None)
-    if not isinstance(conversation, str) or not conversation:
-        raise wrong_api_error(client)
+    conversation = ResponsesApi(client, []).create_conversation([])
     with suppress(BackendError), translate_errors(client):
         client.conversations.delete(conversation)
 

@@ -33,11 +33,10 @@ def error_result(name: str, error: BackendError, host: str, model: str = "") -> 
 
 def missing_list_results(error: BackendError, host: str, seconds: float) -> list[CheckResult]:
     """Return what it means that the list of models could not be fetched; a last failure ends the test."""
-    status = status_of(error)
+    status, text = status_of(error), ""
     match error.code:
         case "timeout":
             text = N_("{host} did not respond within {seconds} seconds.", host=host, seconds=f"{seconds:g}")
-            return [CheckResult("Server", False, text)]
         case "not_the_api":
             text = N_(
                 "{address} returned a web page, not an API response. Check {url_setting}: it usually ends "
@@ -45,12 +44,12 @@ def missing_list_results(error: BackendError, host: str, seconds: float) -> list
                 address=host,
                 url_setting=N_("the address"),
             )
-            return [CheckResult("Server", False, text)]
         case "interrupted":
             text = N_("{host} closed the connection without a response.", host=host)
-            return [CheckResult("Server", False, text)]
-    if status == 0 or status >= 500:
-        return [CheckResult("Server", False, form_text(error))]
+        case _ if status == 0 or status >= 500:
+            text = form_text(error)
+    if text:
+        return [CheckResult("Server", False, text)]
     reached = CheckResult("Server", True, N_("{host} responds.", host=host))
     if status in NO_SUCH_ENDPOINT:
         return [reached, CheckResult("Model", None, N_("The server does not list its models."))]

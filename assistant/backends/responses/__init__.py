@@ -1,4 +1,4 @@
 """The Responses API, with a conversation at the server where it has them, and its hosted tools.
 
-``backend`` holds ``Responses``. The Agents API shares ``items``; a connection test reads ``stream``.
+``backend`` holds ``Responses``. The Agents API shares ``items``; a connection test uses ``api`` and ``stream``.
 """

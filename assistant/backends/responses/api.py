@@ -21,7 +21,6 @@ from assistant.backends.stream_errors import status_of
 from assistant.errors import BackendError, Interrupted, RequestRefused
 
 RESUME_DELAYS = (0.2, 1.0, 2.0, 4.0, 8.0)  # seconds before each new attempt to follow a background response
-
 PAGE_ITEMS = 20  # maximum items that one request may add to a conversation (API reference, "Create items")
 
 RUNNING_KEY = "running_response"

@@ -33,9 +33,7 @@ STORE_DAYS = 7
 """How long a vector store is kept after its last use; each day beyond the first gigabyte costs money."""
 
 INDEX_SECONDS = 30.0  # maximum time until uploaded files can be searched
-
 POLL_SECONDS = 0.25  # time between two requests for a file's status
-
 MAX_FILE_BYTES = 100_000_000  # maximum size of a file that the code interpreter created
 
 
