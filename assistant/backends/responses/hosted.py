@@ -8,7 +8,7 @@ import base64
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import openai
 
@@ -64,9 +64,8 @@ class HostedReader:
 
     def finish(self, item: JsonObject, event: JsonObject | None = None) -> Iterator[Event]:
         """Yield the call of a finished item."""
-        failed = text_at(item, "status") in ("failed", "incomplete") or bool(item.get("error"))
-        if item.get("type") != "mcp_list_tools" or failed:
-            yield from self._show(item, "failed" if failed else "done", event or {})
+        if state := final_state(item):
+            yield from self._show(item, state, event or {})
 
     def _show(self, item: JsonObject, state: Any, event: JsonObject) -> Iterator[HostedCall]:
         kind = text_at(item, "type")
@@ -94,6 +93,13 @@ class HostedReader:
             (self._calls[key] for key in keys if key is not None and key in self._calls), self._newest
         )
         return call if call and kind in (None, call.kind) else None
+
+
+def final_state(item: JsonObject) -> Literal["done", "failed"] | None:
+    """Return how the call of a finished item ended; None for a list of tools, which is no call."""
+    if text_at(item, "status") in ("failed", "incomplete") or item.get("error"):
+        return "failed"
+    return None if item.get("type") == "mcp_list_tools" else "done"
 
 
 def hosted_call(item: JsonObject) -> HostedCall:

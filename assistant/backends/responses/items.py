@@ -6,11 +6,12 @@ from collections.abc import Collection, Container
 from dataclasses import replace
 
 from assistant.backends.attachments import parse_attachments, responses_content
-from assistant.backends.json_access import JsonObject, objects_at, text_at
+from assistant.backends.json_access import JsonObject, objects_at
 from assistant.backends.plain_text import summarize_call
 from assistant.backends.responses.hosted import (
     HOSTED_KINDS,
     approval_call,
+    final_state,
     hosted_call,
     is_approval_request,
     parse_citation,
@@ -177,10 +178,8 @@ def _parts(item: JsonObject) -> list[Part]:
         text = content_text(item.get("summary"))
         return [Reasoning(text)] if text else []
     if item.get("type") in HOSTED_KINDS:
-        failed = text_at(item, "status") in ("failed", "incomplete") or bool(item.get("error"))
-        if item["type"] == "mcp_list_tools" and not failed:
-            return []
-        return [replace(hosted_call(item), state="failed" if failed else "done")]
+        state = final_state(item)
+        return [replace(hosted_call(item), state=state)] if state else []
     content = item.get("content")
     if isinstance(content, str):
         return [Text(content)]
