@@ -14,7 +14,7 @@ import openai
 from openai import OpenAI
 
 from assistant.backends.client import address, host
-from assistant.backends.stream_errors import MissingFinalEvent, StreamError
+from assistant.backends.stream_errors import NO_SUCH_ENDPOINT, MissingFinalEvent, StreamError, status_of
 from assistant.errors import BackendError, Interrupted, RequestRefused, ServerFailed, UnknownThread
 from assistant.events import ServerError
 from assistant.locale import N_, N_plural, Sentence
@@ -66,18 +66,17 @@ def require_final_event(client: OpenAI) -> Iterator[None]:
 @contextmanager
 def translate_lookup_errors(client: OpenAI) -> Iterator[None]:
     """Like ``translate_errors``; what a server answers for an unknown id becomes ``UnknownThread``."""
-    with translate_errors(client):
-        try:
+    try:
+        with translate_errors(client):
             yield
-        except (openai.APIStatusError, ValueError) as error:
-            if isinstance(error, openai.APIStatusError) and error.status_code not in _NO_SUCH_THREAD:
-                raise
-            raise UnknownThread(
-                N_("{host} has no thread with this id.", host=host(client)), code="unknown_thread"
-            ) from error
+    except BackendError as error:
+        if status_of(error) not in _NO_SUCH_THREAD and error.code != "not_json":
+            raise
+        text = N_("{host} has no thread with this id.", host=host(client))
+        raise UnknownThread(text, code="unknown_thread") from error.__cause__
 
 
-_NO_SUCH_THREAD = (400, 404, 405, 422, 501)
+_NO_SUCH_THREAD = (*NO_SUCH_ENDPOINT, 400, 410, 422)
 
 
 def refuse_web_page(response: httpx2.Response, client: OpenAI) -> None:

@@ -83,6 +83,11 @@ class SyncState:
             message = self.thread.messages[index]
             yield index, message, message.parts[parts:] if index < messages else message.parts
 
+    def newest_parts(self) -> list[Part]:
+        """Return the parts of the last message that the server lacks."""
+        *_, (_, _, parts) = self.pending_parts()
+        return parts
+
     def commit(self, calls: Iterable[ToolCall]) -> None:
         """Record a response that ended well: the server knows the thread and waits for these results."""
         self.pending_calls = [call.call_id for call in calls]

@@ -61,10 +61,7 @@ class AgentsState(SyncState):
 
     def text_since_cursor(self) -> str:
         """Return the text of the current answer after the last round that ended well."""
-        messages, parts = self.cursor
-        last = self.thread.messages[-1]
-        new = last.parts[parts:] if len(self.thread.messages) == messages else last.parts
-        return "".join(part.text for part in new if isinstance(part, Text))
+        return "".join(part.text for part in self.newest_parts() if isinstance(part, Text))
 
     def first_texts(self) -> list[str]:
         """Return the whole thread as the messages with which a new session begins."""

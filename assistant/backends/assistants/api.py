@@ -32,9 +32,6 @@ from assistant.transports.sse import events
 CANCEL_SECONDS = 3.0  # timeout of the request that cancels a run
 MAX_NEW_THREAD_ITEMS = 32  # maximum number of messages that a thread can be created with
 
-ENDPOINT_MISSING = (*NO_SUCH_ENDPOINT, 410)
-"""HTTP statuses of a server without the Assistants API, which OpenAI has ended."""
-
 _HEADERS = {"OpenAI-Beta": "assistants=v2"}
 _UNKNOWN_ASSISTANT = re.compile("no assistant|assistant .*(not found|not exist)", re.IGNORECASE | re.DOTALL)
 
@@ -56,7 +53,7 @@ class AssistantsApi:
             body = {"messages": items[:MAX_NEW_THREAD_ITEMS]} if items else {}
             thread = self._json("post", "/threads", body)
         except BackendError as error:
-            if status_of(error) in ENDPOINT_MISSING:
+            if status_of(error) in (*NO_SUCH_ENDPOINT, 410):
                 raise self._no_assistants_api() from error
             raise
         thread_id = thread.get("id")

@@ -12,17 +12,17 @@ from functools import partial
 
 from openai import OpenAI
 
-from assistant.backends.assistants.api import ENDPOINT_MISSING, AssistantsApi
+from assistant.backends.assistants.api import AssistantsApi
 from assistant.backends.assistants.items import answers_of, message_items
 from assistant.backends.assistants.state import AssistantsState
 from assistant.backends.assistants.stream import RunEnded, RunProgress, calls_of, read_run
 from assistant.backends.base import ResponseEvents
-from assistant.backends.client import address, host
-from assistant.backends.error_translation import require_final_event, validate_id
+from assistant.backends.client import address
+from assistant.backends.error_translation import require_final_event, translate_lookup_errors, validate_id
 from assistant.backends.json_access import JsonObject, text_at
 from assistant.backends.requests import Request, ServerBackend, repeat_once
 from assistant.backends.stream_errors import status_of
-from assistant.errors import BackendError, RequestRefused, UnknownThread
+from assistant.errors import BackendError, RequestRefused
 from assistant.events import Note, ThreadOpened
 from assistant.locale import N_
 from assistant.settings import ProtocolName
@@ -93,14 +93,9 @@ class Assistants(ServerBackend):
     def load_thread(self, thread_id: str) -> Thread:
         validate_id(thread_id)
         thread = Thread(thread_id)
-        try:
+        with translate_lookup_errors(self._client):
             run = self._api.last_run(thread_id)
             items = list(self._api.messages(thread_id, "asc"))
-        except BackendError as error:
-            if status_of(error) not in (400, 422, *ENDPOINT_MISSING):
-                raise
-            text = N_("{host} has no thread with this id.", host=host(self._client))
-            raise UnknownThread(text, code="unknown_thread") from error
         is_running = run.get("status") in _RUNNING
         if is_running:
             items = [item for item in items if item.get("run_id") != run.get("id")]

@@ -88,10 +88,7 @@ class AssistantsState(SyncState):
 
     def missed_answers(self, run: JsonObject, new_items: list[JsonObject]) -> list[JsonObject]:
         """Return the new messages of a run without the text that the transcript already has."""
-        last = len(self.thread.messages) - 1
-        messages, parts = self.cursor
-        shown = self.thread.messages[last].parts[parts if last < messages else 0 :]
-        known = "\n\n".join(part.text for part in shown if isinstance(part, Text))
+        known = "\n\n".join(part.text for part in self.newest_parts() if isinstance(part, Text))
         missed: list[JsonObject] = []
         for item in answers_of(run, new_items):
             text = item_text(item)
