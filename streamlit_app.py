@@ -22,10 +22,11 @@ session = chat_session(app, user)
 session.configure(is_localhost=is_localhost())
 session.open(st.query_params.get("thread", ""))
 
-# The page around the conversation. A message does not run this part again.
+# The page around the conversation. A message does not run this part again. The sidebar comes first, because it would
+# push aside what is there.
+draw_sidebar(session)
 with st.container():
     draw_header(session)
-draw_sidebar(session)
 draw_open_error(session)
 
 # The inspector beside the chat, if it is open, is drawn first: the conversation lasts until the answer has
