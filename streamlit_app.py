@@ -5,6 +5,7 @@ import streamlit as st
 from assistant.ui.chat.conversation import conversation, draw_history
 from assistant.ui.page.header import configure_page, draw_header, draw_open_error
 from assistant.ui.page.login import is_localhost, require_user
+from assistant.ui.page.styles import draw_styles
 from assistant.ui.resources import application
 from assistant.ui.sidebar.panel import draw_sidebar
 from assistant.ui.state import chat_session
@@ -34,6 +35,7 @@ draw_open_error(session)
 # would be lost.
 watch = None
 chat, *panel = st.columns([5, 4] if session.inspector_open else 1, gap="large")
+draw_styles()  # below the columns, so that nothing moves when they are loaded
 if panel:
     from assistant.ui.inspector.panel import draw_inspector  # not loaded until it is opened
 

@@ -29,7 +29,6 @@ from assistant.ui.composer.tool_toggles import draw_tool_toggles
 from assistant.ui.language import _, translate
 from assistant.ui.page.accessibility import announce_ending, draw_live_region
 from assistant.ui.page.scrolling import draw_scrolling
-from assistant.ui.page.styles import draw_styles
 from assistant.ui.page.thread_url import set_thread_url
 from assistant.ui.quotas import draw_limit_notice
 from assistant.ui.sidebar.thread_list import is_list_due, is_list_outdated
@@ -93,7 +92,6 @@ class RecentArea(MessageArea):
 
 def draw_history(session: ChatSession) -> None:
     """Draw the messages before the conversation fragment; the last exchange is the fragment's."""
-    draw_styles()
     run = session.live_run
     session.boundary = max(0, run.position - 1 if run else len(session.history) - 2)
     first = max(0, session.boundary - session.shown) // 2 * 2  # a question stays with its answer
@@ -113,7 +111,6 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
     """
     session.follower = None
     _draw_notices(session)
-    draw_live_region()  # here, because a fragment can't write to what only the page has drawn
     if session.page_outdated:
         session.page_outdated = False
         st.rerun()
@@ -155,6 +152,7 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
     area = state_of(RecentArea).draw(messages)
     end = st.empty()
     draw_scrolling(session)
+    draw_live_region()  # here, because a fragment can't write to what only the page has drawn
     with area:
         for position in range(session.boundary, run.position if run else len(session.history)):
             draw_message(session, position)

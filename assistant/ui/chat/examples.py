@@ -22,12 +22,16 @@ EXAMPLES = {
 def draw_examples(session: ChatSession) -> str:
     """Draw the examples and return the question that the user clicked, or an empty text."""
     question = ""
-    with st.container(key=keys.EXAMPLES):
-        for number, (title, example) in enumerate(EXAMPLES.items()):
-            # The styles put the title on a line of its own.
-            label = f"**{translate(title)}** {translate(example)}"
-            if st.button(label, key=keys.example(number), width="stretch"):
-                question = translate(example)
+    cards = list(enumerate(EXAMPLES.items()))
+    # The height is about that of the cards, until they and the styles are loaded.
+    with st.container(key=keys.EXAMPLES, gap="small", height=200, border=False):
+        for row in (cards[:2], cards[2:]):  # not with styles, which come too late: the cards would jump
+            with st.container(horizontal=True, wrap=False, gap="small"):
+                for number, (title, example) in row:
+                    # The styles put the title on a line of its own.
+                    label = f"**{translate(title)}** {translate(example)}"
+                    if st.button(label, key=keys.example(number), width="stretch"):
+                        question = translate(example)
     if session.settings.demo:
         _draw_recordings(session)
     return question

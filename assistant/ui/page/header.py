@@ -37,8 +37,13 @@ def draw_header(session: ChatSession) -> None:
             help=_("See requests and events, run functions, inject faults"),
             on_change=lambda: setattr(session, "inspector_open", st.session_state[keys.INSPECTOR]),
         )
+        # With a fixed width, it is in the same line before and after the browser has loaded it.
         st.button(  # where the sidebar is closed at first
-            _("New chat"), key=keys.NEW_CHAT_ON_PHONE, icon=":material/edit_square:", on_click=session.new
+            _("New chat"),
+            key=keys.NEW_CHAT_ON_PHONE,
+            icon=":material/edit_square:",
+            width=140,
+            on_click=session.new,
         )
     _draw_model(session)
     if session.settings.faults:
@@ -83,5 +88,6 @@ def _draw_demo() -> None:
             key=keys.DEMO_CONNECT,
             icon=":material/lan:",
             type="tertiary",
+            width=140,
             on_click=open_connection_dialog,
         )

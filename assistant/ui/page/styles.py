@@ -25,16 +25,15 @@ _STYLE = f"""<style>
 }}
 /* A wide table scrolls by itself, without the page. */
 [data-testid=stChatMessage] [data-testid=stMarkdownContainer] table {{ display: block; overflow-x: auto; }}
-/* The examples are cards of equal size: a title, and the question below it. */
-.st-key-{keys.EXAMPLES} {{
-  display: grid; grid-template-columns: 1fr 1fr; align-items: stretch; gap: 0.75rem;
+/* The examples are cards, as high as the other one in their row: a title, and the question below it. */
+:is(.st-key-{keys.EXAMPLES}, [data-testid=stLayoutWrapper]:has(> .st-key-{keys.EXAMPLES})) {{
+  height: auto !important; overflow: visible;
 }}
+.st-key-{keys.EXAMPLES} [class*=st-key-example_] {{ flex: 1 1 0; align-self: stretch; min-width: 0; }}
 .st-key-{keys.EXAMPLES} :is(.stButton, button) {{ height: 100%; }}
 .st-key-{keys.EXAMPLES} button {{ align-items: flex-start; padding: 0.75rem 1rem; }}
 .st-key-{keys.EXAMPLES} button * {{ width: 100%; white-space: normal; text-align: start; }}
 .st-key-{keys.EXAMPLES} button strong {{ display: block; }}
-/* A phone shows the first screen in full, without scrolling. */
-@media (max-width: 640px) {{ .stMainBlockContainer {{ padding-top: 4rem; }} }}
 /* The actions of a message are icons with a name for screen readers; the figures give way to them on a phone. */
 [class*=st-key-actions_] > :first-child button {{ margin-inline-start: -0.375rem; }}
 [class*=st-key-actions_] button {{ position: relative; min-height: 2rem; padding: 0 0.375rem; }}
@@ -116,7 +115,10 @@ if (!window.listsAreTurned) {
 
 
 def draw_styles() -> None:
-    """Load the styles, in an element that is not visible."""
+    """Load the styles and scripts, in an element that is not visible.
+
+    Draw it below everything else: until it is loaded, it takes the place of a line.
+    """
     with st.container(key=keys.STYLES):
         # Styles alone would go where dialogs go, and a dialog of a fragment would replace them.
         st.html(_STYLE + _SCRIPT, unsafe_allow_javascript=True)

@@ -1,0 +1,36 @@
+"""The page in a real browser while it is loaded: nothing moves under the pointer."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.test_page import IDLE, INPUT, browser, demo_app
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+__all__ = ["browser", "demo_app"]  # fixtures
+
+pytestmark = pytest.mark.browser
+
+SHIFTS = """
+const isFrame = ({node}) => node?.matches?.("[data-testid=stMain], :has(> [data-testid=stMain])")
+window.moved = 0
+new PerformanceObserver(list => {
+  for (const shift of list.getEntries()) if (!shift.sources.every(isFrame)) window.moved += shift.value
+}).observe({type: "layout-shift", buffered: true})
+"""
+"""Adds up the layout shifts, without that of Streamlit's own frame: the column beside the sidebar is narrowed when the
+sidebar appears together with the first elements. That is 0.234 of every page with a sidebar, also an empty one."""
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_what_is_drawn_stays_where_it_is(browser: "Browser", demo_app: str, width: int, height: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": height})
+    page.add_init_script(SHIFTS)
+    page.goto(demo_app)
+    page.wait_for_selector(INPUT)
+    page.wait_for_selector(IDLE, state="attached")
+    page.wait_for_timeout(1_500)
+    assert page.evaluate("window.moved") <= 0.05
+    page.close()
