@@ -92,6 +92,7 @@ def events(printed: str) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.exhaustive
 def test_without_a_key_the_demo_answers_and_standard_error_says_so(run: Run) -> None:
     status, printed, errors = run('calculate("2*3") then calculate("1/0")')
     answer = "`2*3` = **6**\n\n**`1/0`**: failed. Division by zero has no result.\n"

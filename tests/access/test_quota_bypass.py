@@ -29,6 +29,7 @@ from tests.deploy.test_process import Start, interrupt, start, until
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, call, calls, error, text
 from tests.ui.page import Open, ask, recording_of, session_of
+from tests.variants import quick_first
 
 __all__ = ["sign_in", "start"]  # fixtures
 
@@ -79,7 +80,7 @@ ACTIONS: dict[str, Callable[[AppTest], object]] = {
 }
 
 
-@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("action", quick_first(ACTIONS, 2))
 def test_at_a_limit_no_request_is_sent(action: str, server: ModelServer, public: Open) -> None:
     server.plays(text("A."))
     page = ask(public(), "One")
@@ -98,7 +99,7 @@ def test_at_a_limit_a_failed_answer_is_not_retried(server: ModelServer, public: 
     assert len(server.requests) == before
 
 
-@pytest.mark.parametrize("decision", ["-run", "-deny", "-answer"])
+@pytest.mark.parametrize("decision", quick_first(["-run", "-deny", "-answer"]))
 def test_a_decision_counts_as_a_message(server: ModelServer, public: Open, decision: str) -> None:
     server.plays(calls(call("book_hotel", **BOOK)))
     page = ask(public(), "Book it").run()

@@ -165,6 +165,7 @@ def test_a_turn_without_functions_sends_one_request(run: Script, model: ModelSer
         assert model.requests == [request]
 
 
+@pytest.mark.exhaustive
 def test_single_parallel_and_chained_calls_run(run: Script, model: ModelServer, protocol: str) -> None:
     model.plays(
         calls(call("add", a=1, b=2)),

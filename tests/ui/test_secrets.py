@@ -24,10 +24,18 @@ def sent(page: AppTest) -> dict[str, str]:
     return {"page": all_sent(page)}
 
 
-def ask_with_every_failure(page: AppTest, server: ModelServer, secret: str) -> list[dict[str, str]]:
+@pytest.fixture(params=quick_first([2, None]), ids=["two failures", "every failure"])
+def failures(request: pytest.FixtureRequest) -> slice:
+    """Which scripts of the server ``ask_with_failures`` plays."""
+    return slice(request.param)
+
+
+def ask_with_failures(
+    page: AppTest, server: ModelServer, secret: str, failures: slice
+) -> list[dict[str, str]]:
     """Return what the page sends for each script of the server; the scripts repeat the secret."""
     seen = []
-    for script, _ in scripts(echo(secret)).values():
+    for script, _ in list(scripts(echo(secret)).values())[failures]:
         server.plays(*script)
         seen.append(sent(ask(page, "Hi")))
         server.drop_script()
@@ -40,6 +48,7 @@ def test_the_page_leaks_no_secret(
     server: ModelServer,
     open_page: Open,
     where: str,
+    failures: slice,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -49,7 +58,7 @@ def test_the_page_leaks_no_secret(
         OPENAI_BASE_URL=server_urls(server.url)[where],
         ASSISTANT_DATABASE_URL=f"postgresql://me:{DATABASE}@127.0.0.1:1/none",
     )
-    seen = [sent(page), *ask_with_every_failure(page, server, SECRETS[where])]
+    seen = [sent(page), *ask_with_failures(page, server, SECRETS[where], failures)]
     page.toggle(key="inspector").set_value(True).run()
     for panel in PANELS:
         page.segmented_control(key="inspector_tab").set_value(panel).run()
@@ -66,6 +75,7 @@ def test_the_page_leaks_no_secret(
 def test_a_typed_key_is_never_sent_back_to_the_browser(
     server: ModelServer,
     open_page: Open,
+    failures: slice,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -82,7 +92,7 @@ def test_a_typed_key_is_never_sent_back_to_the_browser(
         server.plays(error(401, "invalid_api_key", f"Incorrect API key provided: {echo(TYPED)}."))
         seen.append(sent(page.button(key=button).click().run()))
         server.drop_script()
-    seen += ask_with_every_failure(page, server, TYPED)
+    seen += ask_with_failures(page, server, TYPED, failures)
     assert any(each["authorization"] == f"Bearer {TYPED}" for each in server.headers), "it was used"
     assert [name for outputs in [*seen, {"log": caplog.text}] for name in leaks(outputs)] == []
 
@@ -103,6 +113,7 @@ def test_a_login_leaks_neither_its_secrets_nor_the_keys_of_its_users(
     server: ModelServer,
     open_page: Open,
     login: str,
+    failures: slice,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
@@ -128,7 +139,7 @@ def test_a_login_leaks_neither_its_secrets_nor_the_keys_of_its_users(
     if login != "half a sign-in":
         session_of(page).override = ConnectionOverride(server.url, TYPED, "m")
         page.toggle(key="inspector").set_value(True).run()
-        seen += ask_with_every_failure(page, server, TYPED)
+        seen += ask_with_failures(page, server, TYPED, failures)
         assert any(each["authorization"] == f"Bearer {TYPED}" for each in server.headers), "it was used"
         session_of(page).override = None
         server.plays(text("Hello."))
