@@ -81,6 +81,7 @@ def test_tokens_and_usd_of_a_day_reset_at_midnight(opened: Database) -> None:
     assert totals(opened, "day", now[0], "ada") == UsageTotals(1)
 
 
+@pytest.mark.exhaustive
 def test_processes_that_reserve_at_once_never_exceed_a_limit(opened: Database, database: str) -> None:
     limits, reserved = parse_limits("25 messages/day"), []
     start = threading.Barrier(8)

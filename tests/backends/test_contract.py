@@ -156,7 +156,7 @@ def test_every_call_gets_a_result_whatever_the_function_does(server: Any, assist
     assert (events[-1], server.refused) == (RunCompleted(), [])
 
 
-@pytest.mark.parametrize("step", quick_first([5, 1]))
+@pytest.mark.parametrize("step", quick_first([7, 1]))
 def test_only_the_calls_of_a_completed_round_run(
     server: Any, assistant: Assistant, impatient: None, step: int
 ) -> None:

@@ -283,6 +283,7 @@ def test_only_the_newest_conversations_are_stored(client: OpenAI, monkeypatch: p
     assert [client.conversations.retrieve(each).id for each in newest] == newest
 
 
+@pytest.mark.exhaustive
 def test_many_conversations_at_once_do_not_mix(client: OpenAI) -> None:
     def turn(number: int) -> list[tuple[str, str]]:
         conversation = client.conversations.create().id

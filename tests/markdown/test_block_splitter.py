@@ -125,6 +125,7 @@ def test_the_beginning_of_a_line_is_held_back_until_it_is_clear() -> None:
     assert list(blocks.feed("- -\n\nTwo")) == ["- -\n\n", None, "Two"]
 
 
+@pytest.mark.exhaustive
 def test_every_character_of_a_long_text_is_yielded_once() -> None:
     text = "A paragraph of some words.\n\n" * 20_000
     assert "".join(blocks_of(text, list(range(7, len(text), 7)), 200)) == text

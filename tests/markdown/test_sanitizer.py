@@ -385,6 +385,7 @@ def test_the_halves_of_an_image_around_a_pause_stay_text() -> None:
         assert "![" not in whole
 
 
+@pytest.mark.exhaustive
 def test_the_time_is_linear_in_the_length_of_the_text() -> None:
     paragraph = "Words and `code`, $5, $x^2$, ![a](http://h.io/x) and 12:30.\n\n```\ncode\n```\n"
     text, sanitizer, began = paragraph * 2500, MarkdownSanitizer(), time.perf_counter()

@@ -126,6 +126,7 @@ def deep(levels: int) -> Thread:
     return thread
 
 
+@pytest.mark.exhaustive
 def test_nested_branches_are_stored_flat_at_any_depth() -> None:
     thread = deep(3000)
     again = branches_from_json(json.loads(json.dumps(branches_as_json(thread.branches))), 2)

@@ -256,6 +256,7 @@ def test_an_answer_that_is_too_long_is_ended_with_its_request(
     assert follow(run)[-1] == too_long
 
 
+@pytest.mark.exhaustive
 def test_every_follower_gets_a_long_text_completely_while_it_is_written() -> None:
     texts = [f"{number} " for number in range(20_000)]
     gate = Gate()

@@ -98,6 +98,7 @@ def test_only_new_messages_are_saved(store: Store) -> None:
     assert (loaded.messages, loaded.backend_state) == (MESSAGES[:2], {"a": 2})
 
 
+@pytest.mark.exhaustive
 def test_concurrent_writers_and_readers_do_not_disturb_each_other(store: Store, database: str) -> None:
     def write(number: int) -> None:
         own = Store(database)

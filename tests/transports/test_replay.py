@@ -195,7 +195,7 @@ def comparable(events: list[Event]) -> list[Any]:
     return seen
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", quick_first(SCENARIOS, 9))
 def test_a_recorded_run_is_replayed_unchanged(
     model: ModelServer, scenario: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -42,12 +42,14 @@ CASES = [
 ]
 
 
+@pytest.mark.parametrize("step", quick_first([4, 1]))
 @pytest.mark.parametrize(("way", "keeps"), CASES)
 @pytest.mark.parametrize("scenario", quick_first(SCENARIOS))
-def test_a_thread_survives_a_cut_before_every_event(
+def test_a_thread_survives_a_cut_before_any_event(
     server: AssistantsServer,
     connect_to: Connect,
     tmp_path: Path,
+    step: int,
     scenario: str,
     way: str,
     keeps: Any,
@@ -68,7 +70,7 @@ def test_a_thread_survives_a_cut_before_every_event(
     impatient = connect_to(server.url, count, max_retries=0, timeout=0.05 if way == "half" else None)
     with closing(Store(f"sqlite:///{tmp_path}/threads.sqlite")) as store:
         for position, play in enumerate(SCENARIOS[scenario]()):
-            for index in range(server.length(play, begins=position == 0)):
+            for index in range(0, server.length(play, begins=position == 0), step):
                 plays = SCENARIOS[scenario]()
                 how: Any = "silence" if way in ("stop", "kill") else way
                 broken = cut(plays[position], index, how, keeps=keeps)

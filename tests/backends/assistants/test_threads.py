@@ -40,6 +40,7 @@ def test_a_loaded_thread_can_be_continued(server: AssistantsServer, assistant: A
     assert (server.refused, server.cancelled) == ([], [])
 
 
+@pytest.mark.exhaustive
 def test_a_long_thread_is_loaded_completely(server: AssistantsServer, assistant: Assistant) -> None:
     server.plays(text("Last."))
     thread = Thread(
