@@ -7,13 +7,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import MagicMock
 
 import pytest
 import streamlit as st
 import streamlit.components.v2.manifest_scanner as manifest_scanner
 from google.protobuf.text_format import MessageToString  # type: ignore[import-untyped]
-from streamlit.components.v2.manifest_scanner import scan_component_manifests
-from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1 import AppTest, app_test
 from streamlit.testing.v1.element_tree import Button
 
 from assistant import Thread
@@ -35,9 +35,10 @@ IS_FOOTER = re.compile(r"(^|.* · )(\d+\.\d|\d+|\d+ min \d+) s( · .*|$)").fullm
 
 @pytest.fixture(scope="session", autouse=True)
 def component_manifests() -> Iterator[None]:
-    """Let Streamlit look for installed components once; ``AppTest`` would read all packages each time."""
+    """Spare each run of ``AppTest`` a search of all packages for components, and a new mock of its runtime."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(manifest_scanner, "scan_component_manifests", functools.cache(scan_component_manifests))
+        patch.setattr(manifest_scanner, "scan_component_manifests", list)
+        patch.setattr(app_test, "MagicMock", functools.cache(MagicMock))
         yield
 
 
