@@ -169,7 +169,12 @@ def test_a_slow_answer_arrives_whole(
     server: ModelServer, breaking: Break, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(ConnectionHandle, "wait", lambda _, seconds: waited.append(seconds) is None)
+
+    def wait(_: ConnectionHandle, seconds: float) -> bool:
+        waited.append(seconds)
+        return True
+
+    monkeypatch.setattr(ConnectionHandle, "wait", wait)
     play = text("Hello, world")
     server.plays(play)
     assert main_events(list(breaking(server, "slow:20").run(Thread(), "Hi"))) == [
