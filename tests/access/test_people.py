@@ -1,7 +1,6 @@
 """Two signed-in users: neither sees, finds, changes or stops anything of the other."""
 
 import threading
-import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from importlib.util import find_spec
@@ -32,6 +31,7 @@ from tests.conftest import need
 from tests.servers.agents import AgentsServer
 from tests.servers.responses import ModelServer, call, calls, text
 from tests.ui.page import Open, address, ask, listed, sent, session_of, shown
+from tests.waiting import until
 
 ADA = {"is_logged_in": True, "iss": "https://id.example", "sub": "1", "email": "ada@example.org"}
 BOB = {"is_logged_in": True, "iss": "https://id.example", "sub": "2", "email": "bob@example.org"}
@@ -316,10 +316,8 @@ def test_an_answer_of_this_process_is_shown_only_to_its_owner(
     writing.start()
     try:
         with closing(Store(f"sqlite:///{tmp_path}/threads.sqlite")) as store:
-            theirs, deadline = store.for_owner(id_of(ADA)), time.monotonic() + 10
-            while not (saved := theirs.load(address(ada))) or len(saved.messages) < 4:
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+            theirs = store.for_owner(id_of(ADA))
+            until(lambda: (saved := theirs.load(address(ada))) and len(saved.messages) == 4)
         bob = sign_in(BOB, address(ada))
         assert is_new(bob)
         assert listed(bob) == []

@@ -6,7 +6,6 @@ of the context.
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -38,6 +37,7 @@ from assistant.messages import Message
 from assistant.settings import Settings
 from tests.conftest import add, need
 from tests.servers import llama as llama_server
+from tests.waiting import until
 
 pytestmark = pytest.mark.exhaustive
 
@@ -138,13 +138,6 @@ def is_done_or_at_its_limit(event: Event) -> bool:
     return event == RunCompleted() or (isinstance(event, RunStopped) and event.reason == "max_output_tokens")
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it took too long"
-        time.sleep(0.01)
-
-
 def test_an_answer_streams_and_is_complete(roomy: str, connect_to: Connect) -> None:
     thread = Thread()
     events = list(connect_to(roomy).run(thread, "What is the capital of France?"))
@@ -228,7 +221,7 @@ def test_stop_ends_the_answer_at_the_server_and_the_next_message_works(
     first_deltas = [next(event.text for event in run if isinstance(event, TextDelta)) for _ in range(3)]
     assert llama_server.is_busy(roomy)
     run.close()
-    wait_until(lambda: not llama_server.is_busy(roomy), 1.5)  # by itself it would go on for longer
+    until(lambda: not llama_server.is_busy(roomy), seconds=1.5)  # by itself it would go on for longer
     assert thread.messages[-1].ending == RunStopped("user", "Stopped.")
     assert thread.messages[-1].text == "".join(first_deltas)
     events = list(assistant.run(thread, "Thank you. What is the capital of France?"))
@@ -240,7 +233,7 @@ def test_stop_works_while_the_server_is_silent(roomy: str, connect_to: Connect) 
     assistant, thread = connect_to(roomy), Thread()
     with ThreadPoolExecutor(1) as pool:
         going_on = pool.submit(list[Event], assistant.run(thread, f"{'tell me ' * 150} a joke."))
-        wait_until(lambda: llama_server.is_busy(roomy))
+        until(lambda: llama_server.is_busy(roomy))
         assistant.cancel(thread)
         events = going_on.result(10.0)
     assert texts(events) == []

@@ -23,6 +23,7 @@ from tests.conftest import need
 from tests.paths import ROOT
 from tests.ports import free_port
 from tests.servers.responses import ModelServer, call, calls, text
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -58,13 +59,6 @@ class Deployment:
 
 def cookies(answer: HTTPResponse) -> str:
     return "\n".join(answer.headers.get_all("Set-Cookie") or [])
-
-
-def until(true: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -116,7 +110,7 @@ def deployed(server: ModelServer, databases: Callable[[], str], tmp_path: Path) 
                 return all(any(f"replica={name};" in each for each in found) for name in replicas)
             return False
 
-        until(both_answer, "the replicas do not answer")
+        until(both_answer, "the replicas do not answer", PATIENCE)
         yield deployment
 
 

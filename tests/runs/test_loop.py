@@ -2,7 +2,6 @@
 
 import re
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -48,6 +47,7 @@ from tests.servers.responses import (
     refusal,
     text,
 )
+from tests.waiting import until
 
 ENDED = RoundEnded("test-model", Usage(10, 2, 5, 1))
 
@@ -535,8 +535,7 @@ def test_a_run_stopped_while_it_waits_for_a_locked_conversation_sends_no_more_re
     ask(assistant, "First", thread)
     server.conversations[thread.id].locked = True
     run = live.start(thread, lambda: assistant.run(thread, "Second"), assistant.cancel)
-    while len(server.requests) < 2:
-        time.sleep(0.001)
+    until(lambda: len(server.requests) == 2)
     run.stop()
     server.conversations[thread.id].locked = False
     assert run.join(5), "the worker is still running"

@@ -6,7 +6,6 @@ import threading
 import time
 import tracemalloc
 import weakref
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from assistant.runs.registry import RunRegistry
 from assistant.runs.worker import LiveRun
 from tests.conftest import Connect, add
 from tests.servers.responses import Conversation, Json, ModelServer, Play, call, calls, cut, error, text
+from tests.waiting import until
 
 THREADS_AT_ONCE = 20
 WAVES = 5
@@ -81,14 +81,6 @@ def _play(item: Json) -> Play:
             return text("This is long", ending="incomplete", details=reached)
         case _:
             return text("A text of some length. " * 20)
-
-
-def until(true: Callable[[], Any], what: str) -> None:
-    """Wait for something that comes by itself, and soon."""
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.002)
 
 
 def open_files() -> int:

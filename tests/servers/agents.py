@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.servers.agents_turn import USAGE, turn_events
 from tests.servers.responses import Handler, Json, ModelServer, Play, error, new_id, sse_event
+from tests.waiting import until
 
 
 class Cut:
@@ -143,10 +144,7 @@ class AgentsServer(ModelServer):
 
     def wait_until_idle(self) -> None:
         """Wait until no play is being played."""
-        deadline = time.monotonic() + 5
-        while any(session.is_playing for session in self.sessions.values()):
-            assert time.monotonic() < deadline, "a turn is still under way"
-            time.sleep(0.001)
+        until(lambda: not any(each.is_playing for each in self.sessions.values()), "a turn is under way")
 
     def create_session(self, body: Json) -> Session | Play:
         """Return a new session with its first turn, or the refusal."""

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.servers.responses import Handler, Json, ModelServer, Play, error, new_id, split_text
+from tests.waiting import until
 
 ASSISTANT = "asst_1"
 ACTIVE = ("queued", "in_progress", "requires_action", "cancelling")
@@ -62,10 +63,8 @@ class AssistantsServer(ModelServer):
 
     def wait_until_idle(self) -> None:
         """Wait until no run is being streamed."""
-        deadline = time.monotonic() + 5
-        while any(run.is_streaming for runs in self.runs.values() for run in runs):
-            assert time.monotonic() < deadline, "a run is still being streamed"
-            time.sleep(0.001)
+        runs = self.runs.values()
+        until(lambda: not any(run.is_streaming for each in runs for run in each), "a run is being streamed")
 
     def transcript(self, thread: str) -> list[tuple[str, str]]:
         """Return the messages of a thread as roles and texts."""

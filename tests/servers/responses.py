@@ -24,6 +24,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.servers import hosted as wire_hosted
 from tests.servers.loopback import LoopbackServer, QuietHandler
+from tests.waiting import until
 
 Json = dict[str, Any]
 _number = count(1)
@@ -317,10 +318,11 @@ class ModelServer:
 
     def wait_until_idle(self) -> None:
         """Wait until no response is being written, except those that are stored late."""
-        deadline = time.monotonic() + 5
-        while any(each.locked and not each.late for each in self.conversations.values()):
-            assert time.monotonic() < deadline, "a response is still being written"
-            time.sleep(0.001)
+        conversations = self.conversations.values()
+        until(
+            lambda: not any(each.locked and not each.late for each in conversations),
+            "a response is being written",
+        )
 
     def __enter__(self) -> Self:
         self._http.__enter__()

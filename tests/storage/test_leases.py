@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 
@@ -23,9 +23,9 @@ from assistant.storage.store import Store
 from tests.conftest import Connect, add
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, text
+from tests.waiting import until
 
 LEASE = 0.5
-PATIENCE = 20.0
 
 
 @pytest.fixture
@@ -42,13 +42,6 @@ def there(database: str) -> Iterator[Store]:
 
 def unanswered(thread_id: str = "conv_1") -> Thread:
     return Thread(thread_id, [Message.from_user("Go"), Message("assistant")])
-
-
-def until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline, "nothing happens"
-        time.sleep(0.01)
 
 
 # --- one at a time ----------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from tests.deploy.test_process import found
 from tests.paths import ROOT
 from tests.ui.page import seen
 from tests.ui.test_config import line, session
+from tests.waiting import until
 
 APP = """
 import threading
@@ -80,13 +81,6 @@ def part():
 part()
 """
 SECONDS = 20
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +154,6 @@ ended = threading.Event()
 
 def test_a_waiting_script_can_be_ended_where_it_yields() -> None:
     def script() -> None:
-        import time
 
         from assistant.ui.streamlit_private import yield_to_streamlit
         from tests.ui.test_streamlit_private import ended
@@ -303,7 +296,7 @@ def test_a_session_can_be_rerun_from_a_thread_until_its_browser_disconnects(
             if message.WhichOneof("type") == "script_finished" and "run 2" in texts:
                 break
         assert not (folder / "gone").exists()
-    wait_for((folder / "gone").exists)
+    until((folder / "gone").exists)
     assert {block.id for block in expanders} == {"call-1", "call-2"}, "the browser knows it by its id"
     labels = [block.expandable.label for block in expanders if block.id == "call-1"]
     assert labels[-2:] == ["**add**(…)", "**add**(1, 2) · 3 ms"]

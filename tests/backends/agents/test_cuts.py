@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -31,6 +30,7 @@ from tests.servers.agents import AgentsServer, Session
 from tests.servers.agents_turn import turn_events
 from tests.servers.responses import Play, call, calls, cut, message, reasoning, text
 from tests.variants import quick_first
+from tests.waiting import until
 
 SCENARIOS: dict[str, Callable[[], list[Play]]] = {
     "text": lambda: [text("Hello, world.", pieces=2)],
@@ -145,20 +145,13 @@ def test_a_completed_turn_is_joined_until_its_session_is_idle(
     thread = Thread()
     assert isinstance(ask(assistant, thread, "Go")[-1], RunFailed)
     [session] = server.sessions.values()
-    _wait_until(lambda: session.turns[0]["status"] == "completed")
+    until(lambda: session.turns[0]["status"] == "completed")
     run = RunRegistry().start(thread, partial(assistant.resume, thread), assistant.cancel)
-    _wait_until(lambda: any(line.endswith("/turns") for line in server.request_lines))
+    until(lambda: any(line.endswith("/turns") for line in server.request_lines))
     gate.set()
     assert run.join(5)
     assert thread.messages[-1].ending == RunCompleted()
     assert thread.messages[-1].text == "Hello, world."
-
-
-def _wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 @pytest.mark.parametrize("keeps", quick_first(["late", "nothing", "all"]))
