@@ -278,6 +278,7 @@ def test_a_port_that_is_taken_is_logged_and_the_application_works_without_metric
     assert "The metrics are not served." in caplog.text
 
 
+@pytest.mark.exhaustive
 def test_the_port_can_be_changed_and_is_free_after_the_application_is_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

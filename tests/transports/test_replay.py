@@ -529,7 +529,10 @@ def test_any_run_is_replayed_unchanged(model: ModelServer, caplog: pytest.LogCap
         assert comparable(replay_events(recording)) == comparable(events)
 
 
-def test_a_cut_background_response_is_replayed_unchanged(server: ModelServer) -> None:
+def test_a_cut_background_response_is_replayed_unchanged(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.backends.responses.api.RESUME_DELAYS", (0.0,))
     server.plays(cut(text("Hello, world"), 6, "reset"))
     with connect(Settings(api_key="sk-test-key", base_url=server.url)) as client:
         recording = LiveRecording()
