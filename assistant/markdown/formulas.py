@@ -59,6 +59,21 @@ class FormulaReader:
         middle = content.replace("![", "! [") if opens == "$$" and "\n" not in content else " ".join(lines)
         return end, f"$${middle}$$"
 
+    def read_dollars(
+        self, text: str, at: int, offset: int, prefix: str | None, ended: bool, before: str
+    ) -> Step:
+        """Read the dollars here: a whole formula, or escaped dollars. ``before`` is what stands before them."""
+        run = 1 + text.startswith("$$", at) + text.startswith("$$$", at)
+        if at + run == len(text) and run < 3 and not ended:
+            return None
+        if run == 3:
+            return at + 1, "\\$"
+        if run == 1:
+            return _read_dollar(text, at, ended, before[-1:])
+        if before.endswith("$"):
+            return at + 2, "\\$\\$"
+        return self.read("$$", "$$", text, at, offset, prefix, ended)
+
     def _find(self, closes: str, text: str, start: int, offset: int, ended: bool) -> int | None:
         """Return where a formula closes; -1 if it does not, None if more text is needed to tell."""
         if offset + start < self._none_before.get(closes, 0):
@@ -74,7 +89,7 @@ class FormulaReader:
         return -1
 
 
-def read_dollar(text: str, at: int, ended: bool, before: str) -> Step:
+def _read_dollar(text: str, at: int, ended: bool, before: str) -> Step:
     """Read a single dollar: a whole formula ``$…$``, or an escaped dollar."""
     start, limit = at + 1, at + 1 + MAX_SPAN_CHARS
     escaped = start, "\\$"

@@ -28,7 +28,7 @@ from assistant.markdown.code import (
 )
 from assistant.markdown.code_span import CodeSpan
 from assistant.markdown.directives import read_colon
-from assistant.markdown.formulas import FormulaReader, read_dollar
+from assistant.markdown.formulas import FormulaReader
 from assistant.markdown.images import ImageReader
 from assistant.markdown.scan import PUNCTUATION, Step, match_end
 
@@ -233,7 +233,9 @@ class MarkdownSanitizer:
                 case "`":
                     step = self._read_opening_ticks(text, at, ended)
                 case "$":
-                    step = self._read_dollar(text, at, ended)
+                    step = self._separate(
+                        self._formulas.read_dollars(text, at, self._offset, self._prefix, ended, self._before)
+                    )
                 case ":":
                     step = self._read_colon(text, at, ended)
                 case "~":
@@ -248,10 +250,11 @@ class MarkdownSanitizer:
         if at + 1 == len(text):
             return (at + 1, "\\") if ended else None
         match text[at + 1]:
-            case "(":
-                return self._read_formula("\\(", "\\)", text, at, ended)
-            case "[":
-                return self._read_formula("\\[", "\\]", text, at, ended)
+            case "(" | "[" as bracket:
+                closes = "\\)" if bracket == "(" else "\\]"
+                return self._separate(
+                    self._formulas.read(f"\\{bracket}", closes, text, at, self._offset, self._prefix, ended)
+                )
             case ":":  # Streamlit looks for some commands after Markdown has removed the backslash
                 step = self._read_colon(text, at + 1, ended)
                 plainly = step is not None and step[1][0] == ":" and "&#" not in step[1]
@@ -286,29 +289,12 @@ class MarkdownSanitizer:
 
     # --- formulas ----------------------------------------------------------------------------------------
 
-    def _read_formula(self, opens: str, closes: str, text: str, at: int, ended: bool) -> Step:
-        step = self._formulas.read(opens, closes, text, at, self._offset, self._prefix, ended)
-        if step is None or step[0] == at + len(opens):
+    def _separate(self, step: Step) -> Step:
+        """Return the step with a space before its formula, if it has one that would join another formula."""
+        if step is None or not step[1].endswith("$") or step[1].endswith("\\$"):
             return step
         end, formula = step
         self._doubt = self._doubt or _HTML_LINE.search(formula) is not None
-        return end, self._separated(formula)
-
-    def _read_dollar(self, text: str, at: int, ended: bool) -> Step:
-        run = 1 + text.startswith("$$", at) + text.startswith("$$$", at)
-        if at + run == len(text) and run < 3 and not ended:
-            return None
-        if run == 3:
-            return at + 1, "\\$"
-        if run == 2:
-            if self._before.endswith("$"):
-                return at + 2, "\\$\\$"
-            return self._read_formula("$$", "$$", text, at, ended)
-        step = read_dollar(text, at, ended, self._before[-1:])
-        return step and (step[0], self._separated(step[1]))
-
-    def _separated(self, formula: str) -> str:
-        """Return the formula with a space before it if it would join another formula."""
         before = self._words[-1] if self._words else ""
-        joins = formula != "\\$" and before.endswith("$") and not before.endswith("\\$")
-        return " " + formula if joins else formula
+        joins = before.endswith("$") and not before.endswith("\\$")
+        return end, " " + formula if joins else formula
