@@ -15,6 +15,7 @@ from assistant.recordings.recording import Recording
 from assistant.runs.loop import Events, Run
 from assistant.runs.worker import LiveRun
 from assistant.session.connection import SessionConnection
+from assistant.storage.search import Hit
 from assistant.threads import Thread, unguessable_id
 from assistant.transports.live_recording import LiveRecording
 from assistant.transports.recorder import record_run
@@ -39,7 +40,7 @@ class OpenThread(SessionConnection):
         open_error: Why the thread in the address cannot be opened.
         thread_missing: Whether there is no thread with the id in the address.
         runs_elsewhere: Whether another process is answering the thread.
-        target: The position of a message that the page shows next, in any place of a long thread.
+        found: What a search found in the thread, for the page to show it next.
     """
 
     def __init__(self, app: Application, user: User | None = None) -> None:
@@ -53,7 +54,7 @@ class OpenThread(SessionConnection):
         self.open_error: AssistantError | None = None
         self.thread_missing = False
         self.runs_elsewhere = False
-        self.target: int | None = None
+        self.found: Hit | None = None
 
     @property
     def thread_id(self) -> str:

@@ -1,10 +1,17 @@
 """The sidebar in a real browser: the list keeps itself up to date, and works while an answer streams."""
 
 import threading
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from assistant import Thread
+from assistant.events import RunCompleted
+from assistant.messages import Message
+from assistant.parts import Text
+from assistant.storage.store import Store
 from tests.browser.test_page import (
     IDLE,
     MESSAGE,
@@ -77,6 +84,29 @@ def test_a_second_tab_shows_the_messages_of_the_first(
     other.close()
 
 
+def test_a_search_leads_to_the_message_and_marks_the_text(
+    browser: "Browser", app: str, app_folder: Path
+) -> None:
+    thread = Thread("thread_long", title="A long one")
+    for number in range(60):
+        thread.messages += [
+            Message.from_user(f"Question {number}."),
+            Message("assistant", [Text(f"Answer {number}. " + "More words. " * 40)], RunCompleted()),
+        ]
+    with closing(Store(f"sqlite:///{app_folder}/threads.sqlite")) as store:
+        store.save(thread)
+    page = open_page(browser, app)
+    page.get_by_placeholder("Search chats").press_sequentially("answer 12.")
+    page.get_by_test_id("stSidebar").locator("strong", has_text="Answer 12.").wait_for()
+    page.get_by_role("button", name="A long one", exact=True).click()
+    page.wait_for_function("() => CSS.highlights.has('found')")
+    marked = "[...CSS.highlights.get('found')][0]"
+    assert page.evaluate(f"{marked}.toString()") == "Answer 12."
+    top = page.evaluate(f"{marked}.getBoundingClientRect().top")
+    assert 60 < top < 700
+    page.close()
+
+
 def test_search_rename_and_delete_work_while_an_answer_streams(model: ModelServer, page: "Page") -> None:
     gate = threading.Event()
     model.plays(text("The needle."), text("One two three four", gate=gate, gate_after=6))
@@ -105,3 +135,16 @@ def test_search_rename_and_delete_work_while_an_answer_streams(model: ModelServe
     gate.set()
     wait_for(page, "three four")
     page.wait_for_selector(IDLE)
+
+
+def test_on_a_phone_the_sidebar_closes_after_a_choice(browser: "Browser", app: str) -> None:
+    page = open_page(browser, app)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.reload()
+    page.get_by_role("button", name="New chat").wait_for()
+    opening = page.get_by_test_id("stExpandSidebarButton")
+    opening.click()
+    opening.wait_for(state="detached")
+    page.get_by_test_id("stSidebar").get_by_role("button", name="New chat").click()
+    opening.wait_for()
+    page.close()

@@ -16,6 +16,7 @@ from assistant.messages import Message
 from assistant.parts import Call, Reasoning, Refusal, Remark, Text
 from assistant.runs.autosave import Autosaver
 from assistant.runs.registry import RunRegistry
+from assistant.storage.search import Hit
 from assistant.storage.serialization import message_as_json, message_from_json
 from assistant.storage.store import Store
 from tests.conftest import Connect, add
@@ -257,3 +258,22 @@ def test_a_deleted_thread_is_gone(store: Store) -> None:
     store.save(Thread("conv_1", list(MESSAGES)))
     store.delete("conv_1")
     assert (store.load("conv_1"), store.list_threads()) == (None, [])
+
+
+def test_a_search_tells_where_it_found_the_text(store: Store) -> None:
+    thread = Thread("conv_1", [Message.from_user("Where is the Needle?"), Message.from_user("Nowhere")])
+    long = f"{'before ' * 10}the NEEDLE itself{' after' * 10}"
+    thread.messages.append(Message("assistant", [Text(f"First line\n{long}\nThe end")], RunCompleted()))
+    store.save(thread)
+    [found] = store.list_threads("needle")
+    assert found.hit == Hit(2, "…fore before before before the ", "NEEDLE", " itself after after after afte…")
+    store.rename("conv_1", "Only in the title")
+    [found] = store.list_threads("only in")
+    assert found.hit is None
+    assert store.list_threads()[0].hit is None
+
+
+def test_threads_are_known_by_their_ids_on_the_server(store: Store) -> None:
+    store.save(Thread("thread_1", backend_state={"agents": {"session_id": "sess_1"}}))
+    store.save(Thread("sess_2", owner="ada"))
+    assert store.known_on_server(["sess_1", "sess_2", "sess_3", "sess_%"]) == {"sess_1", "sess_2"}

@@ -78,7 +78,15 @@ def part():
     st.text(f"page {counts['page']}, part {counts['part']}")
 
 
+@st.fragment
+def other():
+    counts["other"] = counts.get("other", 0) + 1
+    st.button("elsewhere", key="elsewhere")
+    st.text(f"other {counts['other']}, part {counts['part']}")
+
+
 part()
+other()
 """
 SECONDS = 20
 
@@ -245,35 +253,40 @@ def test_a_fragment_reruns_alone_or_with_the_page_as_it_runs(fragment_address: s
 
 
 @pytest.mark.exhaustive
-def test_a_running_fragment_can_see_that_a_rerun_of_it_waits(fragment_address: str) -> None:
+def test_a_running_fragment_can_see_that_a_rerun_waits(fragment_address: str) -> None:
     texts: list[str] = []
     ids: dict[str, str] = {}
-    fragment_id = ""
+    fragments: dict[str, str] = {}
     with line(fragment_address) as page:
         page_hash = session(page).page_script_hash
 
         def read_until(text: str) -> None:
-            nonlocal fragment_id
             while text not in texts:
                 delta = ForwardMsg.FromString(page.recv(SECONDS, decode=False)).delta
                 texts.append(delta.new_element.text.body)
                 if button := delta.new_element.button.label:
-                    ids[button], fragment_id = delta.new_element.button.id, delta.fragment_id
+                    ids[button], fragments[button] = delta.new_element.button.id, delta.fragment_id
 
         def click(button: str) -> None:
             state = WidgetState(id=ids[button], trigger_value=True)
             client = ClientState(
                 page_script_hash=page_hash,
                 widget_states=WidgetStates(widgets=[state]),
-                fragment_id=fragment_id,
+                fragment_id=fragments[button],
             )
             page.send(BackMsg(rerun_script=client).SerializeToString())
 
-        read_until("page 1, part 1")
+        read_until("other 1, part 1")
         click("wait")
         read_until("waiting")
         click("again")
         read_until("page 1, part 4")  # only then the first run has ended
+        texts.clear()
+        click("wait")
+        read_until("waiting")
+        click("elsewhere")
+        read_until("other 2, part 5")
+        read_until("page 1, part 6")  # it ran again, after the other fragment
 
 
 # --- sessions -----------------------------------------------------------------------------

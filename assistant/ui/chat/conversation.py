@@ -28,6 +28,7 @@ from assistant.ui.composer.message_input import draw_composer, draw_unsent
 from assistant.ui.composer.tool_toggles import draw_tool_toggles
 from assistant.ui.language import _, translate
 from assistant.ui.page.accessibility import announce_ending, draw_live_region
+from assistant.ui.page.browser_script import show_message
 from assistant.ui.page.scrolling import draw_scrolling
 from assistant.ui.page.thread_url import set_thread_url
 from assistant.ui.quotas import draw_limit_notice
@@ -94,7 +95,12 @@ def draw_history(session: ChatSession) -> None:
     """Draw the messages before the conversation fragment; the last exchange is the fragment's."""
     run = session.live_run
     session.boundary = max(0, run.position - 1 if run else len(session.history) - 2)
+    found, session.found = session.found, None
+    if found:
+        session.shown = max(session.shown, session.boundary - found.position)
     first = max(0, session.boundary - session.shown) // 2 * 2  # a question stays with its answer
+    if found:
+        show_message(found.position - first, found.text)
     if first:
         label = _("Show earlier messages ({count})", count=first)
         st.button(label, key=keys.EARLIER, type="tertiary", on_click=session.show_earlier)

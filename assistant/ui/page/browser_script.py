@@ -1,4 +1,5 @@
-"""What the page does in the browser on request, and Streamlit cannot: move the focus, and copy a text.
+"""What the page does in the browser, and Streamlit cannot: focus a field, show a message, copy a text, and close
+the sidebar on a phone.
 
 A request is made in a callback, and runs with the next drawing of the conversation.
 """
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from assistant.ui import keys
 from assistant.ui.language import _
 from assistant.ui.state import state_of
 
@@ -33,6 +35,39 @@ _FOCUS = """
   }
   setTimeout(focus)
 """
+
+# A message is drawn in pieces, and the page stands at its end first.
+_SHOW = """
+  const until = Date.now() + 5000
+  const show = () => {
+    const message = document.querySelectorAll("[data-testid=stChatMessage]")[NUMBER]
+    const isDrawn = message && !document.querySelector("[data-test-script-state=running]")
+    if (!isDrawn && Date.now() < until) return setTimeout(show, 50)
+    if (!message) return
+    const texts = document.createTreeWalker(message, NodeFilter.SHOW_TEXT)
+    let node, at = -1
+    while (at < 0 && (node = texts.nextNode())) {
+      if (node.parentElement.checkVisibility()) at = node.data.toLowerCase().indexOf(WORDS.toLowerCase())
+    }
+    const place = node ? node.parentElement : message
+    place.scrollIntoView({block: "center"})
+    if (!node || !CSS.highlights) return
+    const range = new Range()
+    range.setStart(node, at)
+    range.setEnd(node, Math.min(at + WORDS.length, node.length))
+    CSS.highlights.set("found", new Highlight(range))
+    setTimeout(() => CSS.highlights.delete("found"), 10000)
+  }
+  setTimeout(show, 300)
+"""
+
+_CLOSE_SIDEBAR = """<script>
+window.closesSidebar ??= !document.addEventListener("click", event => {
+  const isChoice = event.target.closest(".st-key-THREADS [class*=st-key-open_thread_] button, .st-key-new_chat button")
+  const close = () => document.querySelector("[data-testid=stSidebarCollapseButton] button")?.click()
+  if (isChoice && innerWidth < 768) setTimeout(close, 100)
+})
+</script>"""
 
 # A text is sent to the browser only after a click on its button, because long answers would be sent twice
 # otherwise. A browser allows writing to the clipboard only during the click, so writing begins then and waits for
@@ -88,6 +123,12 @@ def focus_field(key: str) -> None:
     _request(_FOCUS.replace("KEY", json.dumps(key)))
 
 
+def show_message(number: int, text: str) -> None:
+    """Scroll to a message, counted from the first on the page, and mark the text in it for a while."""
+    written = json.dumps(text).replace("<", "\\u003c")
+    _request(_SHOW.replace("NUMBER", str(number)).replace("WORDS", written))
+
+
 def copy_text(key: str, text: str) -> None:
     """Copy a text to the clipboard after a click on the button with this key, which begins with ``copy_``."""
     written = json.dumps(text).replace("<", "\\u003c")  # no text can end the script
@@ -101,6 +142,11 @@ def draw_requested_script() -> None:
         st.html(requested.script, unsafe_allow_javascript=True)
     else:
         st.empty()
+
+
+def draw_sidebar_script() -> None:
+    """Load the script that closes the sidebar on a phone, where it covers the chat that was chosen in it."""
+    st.html(_CLOSE_SIDEBAR.replace("THREADS", keys.THREADS), unsafe_allow_javascript=True)
 
 
 def draw_copy_script() -> None:

@@ -7,7 +7,7 @@ sizes are in ``.streamlit/config.toml``.
 import streamlit as st
 
 from assistant.ui import keys
-from assistant.ui.page.browser_script import draw_copy_script
+from assistant.ui.page.browser_script import draw_copy_script, draw_sidebar_script
 
 _STYLE = f"""<style>
 /* The first letter of a paragraph decides its direction and alignment; code runs from left to right. */
@@ -70,6 +70,7 @@ _STYLE = f"""<style>
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
 }}
 .st-key-{keys.THREADS} [class*=st-key-menu_] button div[aria-hidden=true] {{ display: none; }}
+::highlight(found) {{ background-color: #fde68a; color: #0e1815; }}
 @media (min-width: 768px) {{ .st-key-{keys.NEW_CHAT_ON_PHONE} {{ display: none; }} }}
 /* Stop is in the place of Send while there is nothing to send. Streamlit's own would end queueing. */
 .st-key-{keys.COMPOSER} {{ position: relative; }}
@@ -123,3 +124,4 @@ def draw_styles() -> None:
         # Styles alone would go where dialogs go, and a dialog of a fragment would replace them.
         st.html(_STYLE + _SCRIPT, unsafe_allow_javascript=True)
         draw_copy_script()
+        draw_sidebar_script()

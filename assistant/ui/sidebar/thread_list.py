@@ -175,7 +175,7 @@ def _draw_group(
 
 def _open(session: ChatSession, thread: ThreadSummary) -> None:
     st.query_params["thread"] = thread.id
-    session.target = thread.hit.position if thread.hit else None
+    session.found = thread.hit
     st.rerun()  # the page
 
 
