@@ -141,7 +141,6 @@ def test_on_a_phone_the_sidebar_closes_after_a_choice(browser: "Browser", app: s
     page = open_page(browser, app)
     page.set_viewport_size({"width": 390, "height": 844})
     page.reload()
-    page.get_by_role("button", name="New chat").wait_for()
     opening = page.get_by_test_id("stExpandSidebarButton")
     opening.click()
     opening.wait_for(state="detached")
