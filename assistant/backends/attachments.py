@@ -7,6 +7,7 @@ put back when a request is sent.
 import base64
 import re
 from collections.abc import Callable, Collection
+from contextlib import suppress
 
 from assistant.backends.json_access import JsonObject
 from assistant.backends.plain_text import attachment_text, parts_as_text
@@ -94,17 +95,10 @@ def parse_attachments(content: object) -> list[Attachment]:
     for part in content if isinstance(content, list) else []:
         if isinstance(part, dict) and (field := _DATA_FIELDS.get(str(part.get("type")))):
             data = re.fullmatch(r"data:([\w/+.-]+);base64,([A-Za-z0-9+/=]+)", str(part.get(field)))
-            if data and _is_base64(data[2]):
-                found.append(Attachment(str(part.get("filename") or "image"), data[1], data[2]))
+            with suppress(ValueError):
+                if data and base64.b64decode(data[2], validate=True):
+                    found.append(Attachment(str(part.get("filename") or "image"), data[1], data[2]))
     return found
-
-
-def _is_base64(data: str) -> bool:
-    try:
-        base64.b64decode(data, validate=True)
-    except ValueError:
-        return False
-    return True
 
 
 # --- stored items -----------------------------------------------------------------------------------

@@ -87,13 +87,13 @@ def differences(recording: Recording, events: Iterable[Event]) -> list[Sentence]
 def _difference(name: str, earlier: ToolResult | None, now: ToolResult | None) -> list[Sentence]:
     before, after = (_shorten(result.output) if result else "" for result in (earlier, now))
     if earlier is None:
-        return [
-            N_("{call} has no result in the recording and now returns {output}.", call=name, output=after)
-        ]
+        text = N_("{call} has no result in the recording and now returns {output}.", call=name, output=after)
+        return [text]
     if now is None:
-        return [
-            N_("{call} returned {output} in the recording and has no result now.", call=name, output=before)
-        ]
+        text = N_(
+            "{call} returned {output} in the recording and has no result now.", call=name, output=before
+        )
+        return [text]
     if (earlier.output, earlier.outcome) == (now.output, now.outcome):
         return []
     return [

@@ -65,11 +65,8 @@ class ThreadFiles:
                     content = (attachment.name, attachment.content, attachment.media_type)
                     created = self._client.files.create(file=content, purpose="assistants")
                 state.file_ids[attachment.digest] = self._id_of(created)
-        missing = {
-            digest: file_id
-            for digest, file_id in state.file_ids.items()
-            if file_id and digest not in state.indexed_files
-        }
+        indexed = state.indexed_files
+        missing = {key: file_id for key, file_id in state.file_ids.items() if file_id and key not in indexed}
         if missing:
             yield from self._index(missing, request)
         state.searchable = state.indexed_files
@@ -81,13 +78,8 @@ class ThreadFiles:
 
         Return the request's parameters with the new store, or None if that does not help.
         """
-        old = self._state.vector_store
-        if (
-            self._renewed
-            or not old
-            or not self.searchable_store
-            or old not in str(refusal.__cause__ or refusal)
-        ):
+        old = self.searchable_store
+        if self._renewed or not old or old not in str(refusal.__cause__ or refusal):
             return None
         yield from self._upload_again(request)
         return _with_store(parameters, old, self.searchable_store) if self.searchable_store else None
