@@ -59,7 +59,26 @@ _STYLE = f"""<style>
 }}
 [class*=st-key-call-] > [data-testid=stLayoutWrapper]:not(:first-child) {{ padding: 0.5rem 0 0.5rem 2.25rem; }}
 /* The primary colour is meant as a background; as text it has too little contrast in the dark theme. */
-.stButtonGroup button[data-selected=true] {{ color: inherit !important; }}
+.stButtonGroup button[data-selected=true],
+:is([data-testid^=stBaseButton-secondary], [data-testid^=stBaseButton-tertiary], [data-testid=stPopoverButton]):is(
+  :hover, :focus, :active, [aria-expanded=true]
+) {{ color: inherit !important; }}
+/* The shortcut on a button is as readable as its label. */
+button kbd {{ color: inherit !important; opacity: 1 !important; }}
+/* Streamlit's colours of code have too little contrast; mixed with the text's colour, these suit both themes. */
+[data-testid=stCode] .token {{ color: color-mix(in srgb, #6b7280 60%, currentColor) !important; }}
+[data-testid=stCode] .token:is(.property, .attr-name, .variable) {{
+  color: color-mix(in srgb, #0277bd 60%, currentColor) !important;
+}}
+[data-testid=stCode] .token:is(.string, .char, .attr-value, .number, .regex, .boolean, .constant, .symbol) {{
+  color: color-mix(in srgb, #15803d 60%, currentColor) !important;
+}}
+[data-testid=stCode] .token:is(.keyword, .tag, .function, .class-name, .selector, .url) {{
+  color: color-mix(in srgb, #1d4ed8 60%, currentColor) !important;
+}}
+[data-testid=stCode] .token:is(.operator, .entity, .decorator, .atrule, .important) {{
+  color: color-mix(in srgb, #b45309 60%, currentColor) !important;
+}}
 /* Rows of the list of chats: the title on the left, then a menu whose name only screen readers need. */
 .st-key-{keys.THREADS} [data-testid=stHorizontalBlock] {{ flex-wrap: nowrap; }}
 .st-key-{keys.THREADS} [class*=st-key-open_thread_] {{ min-width: 0; flex: 1; }}

@@ -9,6 +9,7 @@ import streamlit as st
 from assistant.events import ToolResult
 from assistant.markdown.escape import escape_markdown
 from assistant.tools.results import is_error_output
+from assistant.ui.chat.calls.views import table_name
 from assistant.ui.language import _
 
 MAX_LABEL_CHARS = 60
@@ -37,7 +38,7 @@ def draw_output(result: ToolResult, name: str, key: str) -> None:
         else:
             text = result.detail or message  # the detail contains a long message in full
     elif rows := _table(parse_json(result.output)):
-        st.dataframe(rows, hide_index=True, alt=_("A table"))
+        st.dataframe(rows, hide_index=True, alt=table_name(rows[0]))
         with st.expander(_("Raw"), type="compact"):
             draw_text(text, name, key)
         return

@@ -8,7 +8,7 @@ import base64
 import json
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -106,6 +106,11 @@ _PARSERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+def table_name(columns: Iterable[object]) -> str:
+    """Return a table's name for screen readers, which tells it from the other tables of the page."""
+    return _("Table: {columns}", columns=", ".join(map(str, columns)))
+
+
 def _draw_table(table: dict[str, Any]) -> None:
     columns, rows = table["columns"], table["rows"]
     cells = zip(*rows, strict=True) if rows else ((),) * len(columns)
@@ -115,7 +120,7 @@ def _draw_table(table: dict[str, Any]) -> None:
             for (name, kind), column in zip(columns, cells, strict=True)
         },
         hide_index=True,
-        alt=_("A table"),
+        alt=table_name(name for name, _kind in columns),
     )
     if table["count"] > len(rows) or table["width"] > len(columns):
         st.caption(

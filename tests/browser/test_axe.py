@@ -1,0 +1,172 @@
+"""axe-core finds no violation in any state of the page, in light and dark."""
+
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.browser.test_page import (
+    IDLE,
+    INPUT,
+    MESSAGE,
+    app,
+    app_folder,
+    browser,
+    demo_app,
+    model,
+    one_server,
+    say,
+    wait_for,
+)
+from tests.conftest import need
+from tests.paths import ROOT
+from tests.servers.responses import ModelServer, call, calls, error, message, text
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+__all__ = ["app", "app_folder", "browser", "demo_app", "model", "one_server"]  # fixtures
+
+pytestmark = pytest.mark.browser
+
+AXE = "axe-core@4.14"
+DOWNLOADS = ROOT / ".ci" / "downloads"
+BOOKING: dict[str, Any] = {"hotel_id": 11, "guest": "Ada", "check_in": "2027-01-01", "nights": 1}
+
+RUN = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations.map(
+    each => [each.id, each.help, ...each.nodes.map(node => node.html.slice(0, 200))])"""
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The script of axe-core, installed once into the folder of downloads."""
+    script = DOWNLOADS / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.exists():
+        need(shutil.which("npm"), "npm")
+        command = ["npm", "install", "--no-save", "--no-audit", "--no-fund", f"--prefix={DOWNLOADS}", AXE]
+        need(subprocess.run(command, check=False, capture_output=True).returncode == 0, "axe-core from npm")
+    return script.read_text(encoding="utf-8")
+
+
+Check = Callable[["Page"], None]
+
+
+@pytest.fixture
+def check(axe: str) -> Check:
+    """Assert that axe-core finds nothing on a page as it stands."""
+
+    def checked(page: "Page") -> None:
+        page.wait_for_timeout(500)  # what fades in has its colour
+        page.evaluate(axe)
+        assert page.evaluate(RUN) == []
+
+    return checked
+
+
+@pytest.fixture(params=["light", "dark"])
+def page(request: pytest.FixtureRequest, browser: "Browser", app: str) -> Iterator["Page"]:
+    page = browser.new_page(color_scheme=request.param, viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(20_000)
+    page.goto(app)
+    page.wait_for_selector(INPUT)
+    page.wait_for_selector(IDLE)
+    yield page
+    page.close()
+
+
+def answer(page: "Page", words: str, expected: str) -> None:
+    say(page, words)
+    wait_for(page, expected)
+    page.wait_for_selector(IDLE)
+
+
+def open_steps(page: "Page") -> None:
+    for summary in page.locator(f"{MESSAGE} [data-testid=stExpander] > details > summary").all():
+        summary.click()
+
+
+def test_home(page: "Page", check: Check) -> None:
+    check(page)
+
+
+def test_streaming(model: ModelServer, page: "Page", check: Check) -> None:
+    gate = threading.Event()
+    model.plays(text("One two three four", gate=gate, gate_after=6))
+    say(page, "Count")
+    wait_for(page, "One two")
+    check(page)
+    gate.set()
+    wait_for(page, "four")
+
+
+def test_answered_with_all_steps_open(model: ModelServer, page: "Page", check: Check) -> None:
+    model.plays(
+        calls(
+            message("Let me see."),
+            call("hotel_prices", city="Oslo"),
+            call("find_hotels", city="Oslo"),
+            call("calculate", expression="1/0"),
+            call("get_current_time", time_zone="Europe/Oslo"),
+        ),
+        text(
+            "# Prices\n\nThe **cheapest** costs `72`.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```python\nx = 1\n```\n"
+        ),
+    )
+    answer(page, "Compare", "cheapest")
+    open_steps(page)
+    page.locator("[data-testid=stVegaLiteChart], [data-testid=stArrowVegaLiteChart]").first.wait_for()
+    check(page)
+
+
+def test_approval(model: ModelServer, page: "Page", check: Check) -> None:
+    model.plays(calls(call("book_hotel", **BOOKING), call("book_hotel", guest="Ada")))
+    say(page, "Book")
+    page.get_by_role("button", name="Allow all").wait_for()
+    page.wait_for_selector(IDLE)
+    open_steps(page)
+    check(page)
+
+
+def test_error(model: ModelServer, page: "Page", check: Check) -> None:
+    model.plays(error(401, "invalid_api_key"))
+    say(page, "Hello?")
+    page.get_by_role("button", name="Retry").wait_for()
+    page.wait_for_selector(IDLE)
+    page.get_by_text("Details", exact=True).click()
+    check(page)
+
+
+def test_edit(model: ModelServer, page: "Page", check: Check) -> None:
+    model.plays(text("One."))
+    answer(page, "First", "One.")
+    page.locator(".st-key-edit_0").get_by_role("button", name="Edit").click()
+    page.wait_for_selector(".st-key-edit_text_0 textarea")
+    check(page)
+
+
+def test_inspector(model: ModelServer, page: "Page", check: Check) -> None:
+    model.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
+    answer(page, "6*7?", "It is 42.")
+    page.locator(".st-key-inspector, .st-key-sandbox").first.locator("label").first.click()
+    page.wait_for_selector("[class*=st-key-inspector_]")
+    page.wait_for_selector(IDLE)
+    check(page)
+
+
+def test_connection_dialog(page: "Page", check: Check) -> None:
+    page.get_by_role("button", name="Connection").first.click()
+    page.get_by_role("dialog").wait_for()
+    page.wait_for_selector(IDLE)
+    check(page)
+
+
+def test_thread_menu(model: ModelServer, page: "Page", check: Check) -> None:
+    model.plays(text("One."))
+    answer(page, "First", "One.")
+    page.reload()
+    page.wait_for_selector(IDLE)
+    page.locator("[data-testid=stSidebar] [class*=st-key-thread_menu] button").first.click()
+    check(page)
