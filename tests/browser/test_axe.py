@@ -168,5 +168,5 @@ def test_thread_menu(model: ModelServer, page: "Page", check: Check) -> None:
     answer(page, "First", "One.")
     page.reload()
     page.wait_for_selector(IDLE)
-    page.locator("[data-testid=stSidebar] [class*=st-key-thread_menu] button").first.click()
+    page.locator("[data-testid=stSidebar] [class*=st-key-menu_] button").first.click()
     check(page)

@@ -21,13 +21,17 @@ from assistant.ui.state import state_of
 MAX_SUMMARY_CHARS = 200
 """Length of a complete answer's beginning that is read aloud."""
 
-# Streamlit gives containers no role, and declares every page to be in English.
+# Streamlit gives containers no role, not even that of open menus, and declares every page to be in English.
 _SCRIPT = """<script>
 for (const region of document.getElementsByClassName("st-key-KEY")) {
   region.setAttribute("role", "status")
   region.setAttribute("aria-live", "polite")
 }
 document.documentElement.lang = LANGUAGE
+for (const menus of document.querySelectorAll("#stFloatingOverlayPortal")) {
+  menus.setAttribute("role", "region")
+  menus.setAttribute("aria-label", MENUS)
+}
 </script>"""
 
 
@@ -51,6 +55,7 @@ def draw_live_region() -> None:
     announce(announcements.ending)
     announcements.ending = ""
     script = _SCRIPT.replace("KEY", keys.ANNOUNCEMENTS).replace("LANGUAGE", json.dumps(language()))
+    script = script.replace("MENUS", json.dumps(_("Open menus")))
     container.html(script, unsafe_allow_javascript=True)
     with container:
         draw_requested_script()
