@@ -39,7 +39,7 @@ from tests.bench.threads import thread_list
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "assistant-bench"
 REST_SECONDS = 5.0
-PLAIN_NAME = "plain"
+"""After so long, a server has loaded what it loads behind its first page."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def rows(times: int, quick: bool) -> Iterator[Row]:
         browser, settings = stack.enter_context(chromium.started()), model.settings()
         pages = [
             _Page("page", STREAMLIT, partial(streamlit, PAGE, settings | database)),
-            _Page(PLAIN_NAME, STREAMLIT, partial(streamlit, PLAIN, settings)),
+            _Page("plain", STREAMLIT, partial(streamlit, PLAIN, settings)),
         ]
         for peer in PEERS:
             if python := peer.install():

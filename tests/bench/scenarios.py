@@ -133,9 +133,6 @@ def _wait_for_ends(model: Model, turns: list[int], seconds: float) -> None:
 
 # --- the start ----------------------------------------------------------------------------------------
 
-REST_SECONDS = 5.0
-"""After so long, a server has loaded what it loads behind its first page."""
-
 
 def start(times: int, quick: bool) -> Iterator[Row]:
     there: defaultdict[str, list[float]] = defaultdict(list)
@@ -179,7 +176,7 @@ def _started(browser: Browser, app: Path, model: Model) -> dict[str, float]:
             if app == PAGE:
                 found["answered"] = tab.turn(SHORT, next(numbers)).first - server.began
         with streamlit(app, settings) as server, Tab(browser, server.url, selectors):
-            time.sleep(REST_SECONDS)
+            time.sleep(peers.REST_SECONDS)
             return found | {"memory": memory(server.pid)}
 
 
