@@ -49,4 +49,6 @@ with chat:
         draw_history(session)
     conversation(session, watch)
 
+# Nobody waits for this: the page is complete.
+app.load_sdk()
 app.freeze_gc()

@@ -14,7 +14,7 @@ from dotenv import dotenv_values
 
 from assistant import functions
 from assistant.access.quotas import QuotaGuard
-from assistant.backends import LazyBackend, open_backend
+from assistant.backends import LazyBackend, load_sdk, open_backend
 from assistant.observability.logs import configure_logging
 from assistant.runs.autosave import Autosaver
 from assistant.runs.queue import MessageQueue
@@ -57,6 +57,7 @@ class Application:
         self._backends: OrderedDict[Settings, LazyBackend] = OrderedDict()
         self._demo: DemoTransport | None = None
         self._freeze_at = 0.0
+        self._sdk_requested = False
         self.secrets: Mapping[str, Any] = {}
         self.runs = RunRegistry()
         self.queue = MessageQueue()
@@ -109,6 +110,18 @@ class Application:
             return None
         model = owner.model if owner.has_price else ""
         return QuotaGuard(user_id, owner.limit_user, owner.limit_all, model, store)
+
+    def load_sdk(self) -> None:
+        """Load the SDK in the background, once: the first answer needs it and the first page does not."""
+
+        def load() -> None:
+            load_sdk()
+            self._freeze_at = 0.0  # with the next run of a page
+
+        with self._lock:
+            is_first, self._sdk_requested = not self._sdk_requested, True
+        if is_first:
+            threading.Thread(target=load, name="load sdk", daemon=True).start()
 
     def freeze_gc(self) -> None:
         """Exclude everything loaded so far from garbage collection, at most once a minute.

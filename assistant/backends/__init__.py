@@ -1,9 +1,11 @@
 """Backends: how the application asks a model, one folder per protocol; the only place that imports the SDK.
 
-``open_backend`` returns the backend for some settings. The rest of the package may also import ``base`` (the
-interfaces), ``attachments`` (the kinds of files that a protocol accepts), ``transcription``, and ``client``.
+``open_backend`` returns the backend for some settings, and ``load_sdk`` loads the SDK ahead of the first request.
+The rest of the package may also import ``base`` (the interfaces), ``attachments`` (the kinds of files that a
+protocol accepts), ``transcription``, and ``client``.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from assistant.backends.base import Backend, RemoteBackend
@@ -13,7 +15,7 @@ from assistant.settings import ProtocolName, Settings
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["Backend", "LazyBackend", "RemoteBackend", "open_backend"]
+__all__ = ["Backend", "LazyBackend", "RemoteBackend", "load_sdk", "open_backend"]
 
 
 def open_backend(settings: Settings, transport: "httpx2.BaseTransport | None" = None) -> LazyBackend:
@@ -26,6 +28,13 @@ def open_backend(settings: Settings, transport: "httpx2.BaseTransport | None" = 
         return create_backend(protocol, settings, transport)
 
     return LazyBackend(protocol, create)
+
+
+def load_sdk() -> None:
+    """Load the SDK with what it would otherwise load during the first request to the default protocol."""
+    import_module("assistant.backends.factory")
+    for resource in ("conversations.conversations", "conversations.items", "responses.responses"):
+        import_module(f"openai.resources.{resource}")
 
 
 def protocol_of(settings: Settings) -> ProtocolName:

@@ -1,4 +1,4 @@
-"""Create the backend on first use, so that the first page does not load the SDK (0.25 s, 20 MB)."""
+"""Create the backend on first use, so that the first page does not wait for the SDK (0.25 s)."""
 
 import threading
 from collections.abc import Callable
