@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
@@ -162,6 +161,7 @@ ended = threading.Event()
 
 def test_a_waiting_script_can_be_ended_where_it_yields() -> None:
     def script() -> None:
+        import time
 
         from assistant.ui.streamlit_private import yield_to_streamlit
         from tests.ui.test_streamlit_private import ended
