@@ -44,12 +44,12 @@ def test_the_user_changes_the_language_and_nothing_else_changes(open_page: Open)
     assert page.button(key="new_chat").label == "New chat"
     page.segmented_control(key="language").set_value("ja").run()
     assert not page.exception
-    assert page.button(key="new_chat").label == "新しいチャット"
+    assert page.button(key="new_chat").label == "新しい会話"
     assert page.chat_input(key="prompt").placeholder == "メッセージを入力"
     assert page.segmented_control(key="inspector_view").value == "Timing"
     assert page.toggle(key="inspector").value
     assert page.query_params["thread"] == address
     page.button(key="new_chat").click().run()
-    assert page.button(key="new_chat").label == "新しいチャット"
+    assert page.button(key="new_chat").label == "新しい会話"
     page.segmented_control(key="language").set_value("en").run()
     assert page.button(key="new_chat").label == "New chat"

@@ -50,8 +50,8 @@ MAX_FRAGMENT_MESSAGES = 8
 GRACE_SECONDS = 0.5
 """Time in which a page that stopped following a run can follow it again; otherwise it means Stop."""
 
-CHANGES_SECONDS = 2.0
-"""Interval at which a page without a live answer looks for changes by other tabs and processes."""
+CHANGES_SECONDS = 3.0
+"""Interval at which a page without a live answer looks for changes by other tabs and processes: 5 ms each time."""
 
 WATCH_SECONDS = 0.5
 """Interval between two updates of what is drawn beside a live answer."""

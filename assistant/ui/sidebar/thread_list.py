@@ -156,7 +156,8 @@ def _draw_group(
     titles = Counter(thread.title for thread in threads)
     for thread in threads:
         title = escape_markdown(thread.title or "…")
-        label = f"{title} · {_format_time(thread)}" if titles[thread.title] > 1 else title
+        # A long title is cut off at its end.
+        label = f"{_format_time(thread)} · {title}" if titles[thread.title] > 1 else title
         with st.container(horizontal=True, gap=None, vertical_alignment="center"):
             st.button(
                 label,
