@@ -29,6 +29,24 @@ TEXT = "text/plain"
 
 ALL_KINDS = ("image", "application", "text")  # the kinds of media types: images, PDF files and text
 
+_TEXT_EXTENSIONS = (
+    "adoc bat bib c cc cfg clj conf cpp cs csv dart diff dockerfile env ex exs f90 go gradle graphql groovy h hpp hs "
+    "htm html ini ipynb java jl js json json5 jsonl jsx kt lisp log lua m make md mjs ml patch php pl plist "
+    "properties proto ps1 py r rb rs rst rtf sass scala scss sh sql srt svg swift tex tf toml ts tsv tsx txt vb vtt "
+    "vue xml yaml yml zig"
+)
+_FILE_TYPES = {
+    "image": ("png", "jpg", "jpeg", "webp", "gif"),
+    "application": ("pdf",),
+    "text": ("text", *_TEXT_EXTENSIONS.split()),  # with everything that the browser takes for text
+}
+
+
+def file_types(kinds: Iterable[str]) -> list[str]:
+    """Return what a file dialog offers for these kinds of ``ALL_KINDS``: extensions, and "text" for text/*."""
+    return [file_type for kind in kinds for file_type in _FILE_TYPES[kind]]
+
+
 THIS_CONNECTION = N_("this connection")
 
 _SUPPORTED = N_("PNG, JPEG, WebP and GIF images, PDF files, and text files of any kind")

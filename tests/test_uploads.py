@@ -27,11 +27,13 @@ from assistant.storage.markdown_export import export_markdown
 from assistant.storage.serialization import message_as_json, message_from_json
 from assistant.storage.store import Store
 from assistant.uploads import (
+    ALL_KINDS,
     MAX_FILE_BYTES,
     MAX_FILES,
     MAX_TEXT_CHARS,
     attach,
     base_name,
+    file_types,
     image_type,
     is_valid_attachment,
 )
@@ -69,6 +71,14 @@ UNSEEN = "[Image cat.png, which cannot be shown to you]"
 def test_a_wav_file_is_not_an_image() -> None:
     assert image_type(b"RIFF\x24\x00\x00\x00WAVEfmt ") == ""
     assert image_type(b"RIFF\x24\x00\x00\x00WEBPVP8 ") == "image/webp"
+
+
+def test_a_file_dialog_offers_what_a_connection_takes() -> None:
+    assert file_types(["application"]) == ["pdf"]
+    assert file_types(ALL_KINDS)[:7] == ["png", "jpg", "jpeg", "webp", "gif", "pdf", "text"]
+    offered = file_types(accepted_kinds("assistants"))
+    assert {"text", "md", "json", "py", "toml"} <= set(offered)
+    assert not {"png", "pdf"} & set(offered)
 
 
 def test_the_type_of_a_file_is_found_from_its_bytes() -> None:

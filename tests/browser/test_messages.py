@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ from tests.browser.test_page import (
     app,
     app_folder,
     browser,
+    demo_app,
     model,
     one_server,
     open_page,
@@ -25,7 +27,7 @@ from tests.servers.responses import ModelServer, call, calls, text
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-__all__ = ["app", "app_folder", "browser", "model", "one_server", "page"]  # fixtures
+__all__ = ["app", "app_folder", "browser", "demo_app", "model", "one_server", "page"]  # fixtures
 
 pytestmark = pytest.mark.browser
 
@@ -159,3 +161,23 @@ def test_a_failed_call_runs_again_in_its_step_which_stays_open(model: ModelServe
     inside = step.get_by_test_id("stExpanderDetails").first
     inside.get_by_text("Result", exact=True).nth(1).wait_for(state="visible")
     assert inside.get_by_text("Division by zero").count() == 2
+
+
+def test_a_file_that_the_connection_does_not_take_is_refused_before_it_is_sent(
+    browser: "Browser", demo_app: str, tmp_path: Path
+) -> None:
+    page = open_page(browser, demo_app)
+    files = page.locator("[data-testid=stChatInput] input[type=file]").first
+    (tmp_path / "cat.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    files.set_input_files(tmp_path / "cat.png")
+    page.get_by_text("not allowed").first.wait_for()
+    page.reload()
+    page.wait_for_selector(INPUT)
+    names = ["notes.md", "data.json", "main.rs"]
+    for name in names:
+        (tmp_path / name).write_text("Hello.")
+    files.set_input_files([tmp_path / name for name in names])
+    for name in names:
+        page.locator(f"[data-testid=stChatInput] :text-is('{name}')").first.wait_for()
+    assert page.get_by_text("not allowed").count() == 0
+    page.close()

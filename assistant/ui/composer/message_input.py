@@ -16,7 +16,7 @@ from assistant.session import ChatSession, Draft
 from assistant.ui import keys
 from assistant.ui.language import _, translate
 from assistant.ui.quotas import limit_text
-from assistant.uploads import MAX_FILE_BYTES, MEGABYTE, THIS_CONNECTION, attach
+from assistant.uploads import MAX_FILE_BYTES, MEGABYTE, THIS_CONNECTION, attach, file_types
 
 Submission = tuple[str, list[Attachment]]
 """The text and the attachments of a message."""
@@ -32,6 +32,7 @@ def draw_composer(session: ChatSession) -> Submission:
         _("Ask anything"),
         key=keys.PROMPT,
         accept_file="multiple",
+        file_type=file_types(_accepted_kinds(session)),
         max_upload_size=MAX_FILE_BYTES // MEGABYTE,
         accept_audio=session.can_transcribe,
     )
@@ -51,7 +52,7 @@ def read_submission(session: ChatSession, value: ChatInputValue | str | None) ->
     attached, problems = attach(
         ((file.name, file.getvalue()) for file in files),
         session.attachments,
-        accepted_kinds=accepted_kinds(session.backend.protocol, demo=session.settings.demo),
+        accepted_kinds=_accepted_kinds(session),
         recipient=N_("the built-in demo") if session.settings.demo else THIS_CONNECTION,
     )
     attachments = session.attachments + attached
@@ -62,6 +63,10 @@ def read_submission(session: ChatSession, value: ChatInputValue | str | None) ->
     if audio is not None and session.can_transcribe:
         session.draft = _transcribe(session, audio.getvalue(), text)
     return "", []
+
+
+def _accepted_kinds(session: ChatSession) -> tuple[str, ...]:
+    return accepted_kinds(session.backend.protocol, demo=session.settings.demo)
 
 
 def draw_unsent(session: ChatSession) -> None:
