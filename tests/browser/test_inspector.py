@@ -12,6 +12,7 @@ from tests.browser.test_page import (
     app,
     app_folder,
     browser,
+    demo_app,
     model,
     one_server,
     page,
@@ -21,9 +22,9 @@ from tests.browser.test_page import (
 from tests.servers.responses import ModelServer, call, calls, text
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Browser, Locator, Page
 
-__all__ = ["app", "app_folder", "browser", "model", "one_server", "page"]
+__all__ = ["app", "app_folder", "browser", "demo_app", "model", "one_server", "page"]
 pytestmark = pytest.mark.browser
 
 LAPTOP, PHONE, MONITOR = (1280, 800), (390, 844), (1920, 1000)
@@ -125,3 +126,64 @@ def test_escape_in_the_inspector_does_not_stop_the_answer(model: ModelServer, pa
     wait_for(page, "One two three four")
     page.wait_for_selector(IDLE)
     assert page.locator(MESSAGE).count() == 2
+
+
+@pytest.mark.parametrize("size", [LAPTOP, PHONE, MONITOR])
+def test_a_fault_is_chosen_and_cleared(model: ModelServer, page: "Page", size: tuple[int, int]) -> None:
+    side = open_inspector(page, size)
+    side.get_by_text("Faults", exact=True).click()
+    side.get_by_role("button", name="cut", exact=True).click()
+    side.get_by_text("Expected:").wait_for()
+    assert side.get_by_text("Expected:").evaluate(IN_VIEW)
+    page.wait_for_selector(f"{SIDE} .st-key-fault_stream [data-selected=true]")
+    if size != MONITOR:
+        side.get_by_role("button", name="Close").click()
+        side.wait_for(state="hidden")
+    model.plays(text("One two three four"))
+    say(page, "Count")
+    wait_for(page, "lost in the middle")
+    page.wait_for_selector(IDLE)
+    if size != MONITOR:
+        page.locator(".st-key-inspector label").first.click()
+    side.get_by_role("button", name="Clear faults").click()
+    page.wait_for_selector(f"{SIDE} .st-key-fault_stream [data-selected=true]", state="detached")
+    page.get_by_text("Active fault").wait_for(state="detached")
+
+
+@pytest.mark.parametrize("size", [LAPTOP, PHONE, MONITOR])
+def test_a_replay_is_marked_in_the_inspector_and_at_its_message(
+    model: ModelServer, page: "Page", size: tuple[int, int]
+) -> None:
+    model.plays(text("One two three four"))
+    say(page, "Count")
+    wait_for(page, "One two three four")
+    page.wait_for_selector(IDLE)
+    side = open_inspector(page, size)
+    side.get_by_text("Recording", exact=True).click()
+    address = page.url
+    side.get_by_role("button", name="Replay").click()
+    page.wait_for_function("address => location.href !== address", arg=address)
+    wait_for(page, "One two three four")
+    page.wait_for_selector(IDLE)
+    assert side.get_by_text("Recording · not live").evaluate(IN_VIEW)
+    assert "Recording · not live" in page.locator(MESSAGE).last.inner_text()
+    if size != MONITOR:
+        side.get_by_role("button", name="Close").click()
+    else:
+        page.locator(".st-key-inspector label").first.click()
+    side.wait_for(state="detached")
+
+
+def test_on_a_phone_the_inspector_does_not_cover_a_replay_from_the_first_screen(
+    browser: "Browser", demo_app: str
+) -> None:
+    phone = {"width": PHONE[0], "height": PHONE[1]}
+    context = browser.new_context(viewport=phone, user_agent="Mozilla/5.0 (Android 16; Mobile) Chrome/142.0")
+    page = context.new_page()
+    page.goto(demo_app)
+    page.get_by_text("Replay a recording").click()
+    page.locator("[class*=st-key-example_recording_] button").first.click()
+    page.get_by_text("Recording · not live").wait_for()
+    page.wait_for_selector(IDLE)
+    assert page.locator(SIDE).count() == 0
+    context.close()

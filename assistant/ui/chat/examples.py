@@ -51,5 +51,8 @@ def _draw_recordings(session: ChatSession) -> None:
 
 
 def _replay(session: ChatSession, path: Path) -> None:
-    session.inspector_open = session.page_outdated = True
+    is_phone = "Mobi" in st.context.headers.get(
+        "User-Agent", ""
+    )  # there the inspector would cover the answer
+    session.inspector_open, session.page_outdated = not is_phone, True
     session.replay(Recording.from_lines(path.read_text("utf-8")))

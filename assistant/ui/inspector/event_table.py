@@ -127,19 +127,19 @@ def draw_live_events(recording: Recording) -> Callable[[], None]:
 def _column_config() -> dict[str, Any]:
     return {
         "#": st.column_config.NumberColumn(width=42, help=_("Position in the recording")),
-        "at": st.column_config.NumberColumn(
+        _("at"): st.column_config.NumberColumn(
             format="%.3f", width=58, help=_("Seconds since the start of the run")
         ),
         "+ms": st.column_config.NumberColumn(
             format="%.0f", width=50, help=_("Milliseconds since the previous event")
         ),
-        "type": st.column_config.TextColumn(
+        _("type"): st.column_config.TextColumn(
             width=160,
             help=_("↑ sent, ↓ received, · from this application; × pieces of one text"),
         ),
-        "text": st.column_config.TextColumn(width=240),
-        "round": st.column_config.NumberColumn(width=52),
-        "item": st.column_config.TextColumn(width=120),
+        _("text"): st.column_config.TextColumn(width=240),
+        _("round"): st.column_config.NumberColumn(width=52),
+        _("item"): st.column_config.TextColumn(width=120),
     }
 
 
@@ -147,12 +147,12 @@ def _table_columns(rows: list[EventRow]) -> dict[str, list[Any]]:
     """Return rows as the columns of a table."""
     return {
         "#": [row.first for row in rows],
-        "at": [row.at for row in rows],
+        _("at"): [row.at for row in rows],
         "+ms": [row.since * 1000 for row in rows],
-        "type": [_type_text(row) for row in rows],
-        "text": [row.text for row in rows],
-        "round": [row.round for row in rows],
-        "item": [row.item for row in rows],
+        _("type"): [_type_text(row) for row in rows],
+        _("text"): [row.text for row in rows],
+        _("round"): [row.round for row in rows],
+        _("item"): [row.item for row in rows],
     }
 
 

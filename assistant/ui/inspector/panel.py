@@ -16,8 +16,8 @@ from assistant.ui.inspector.event_table import draw_live_events
 from assistant.ui.inspector.faults import draw_faults
 from assistant.ui.inspector.function_runner import draw_function_runner
 from assistant.ui.inspector.run_log import draw_run_log
-from assistant.ui.inspector.sheet import draw_sheet_top
 from assistant.ui.language import _, translate
+from assistant.ui.page.sheet import draw_sheet_top
 
 TABS = {
     "run": N_("Run log"),

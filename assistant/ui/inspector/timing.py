@@ -1,10 +1,11 @@
 """The timing of a run: its figures, a waterfall chart and tables. A dash stands for an unknown value."""
 
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any
 
 import streamlit as st
 
+from assistant.locale import N_
 from assistant.markdown.escape import escape_markdown
 from assistant.recordings.timeline import Figures, Kind, Span
 from assistant.tools.results import replace_surrogates
@@ -12,6 +13,14 @@ from assistant.ui import keys
 from assistant.ui.inspector.event_table import ROW_HEIGHT
 from assistant.ui.language import _, translate
 
+KINDS: dict[Kind, str] = {
+    "request": N_("request"),
+    "waiting": N_("waiting"),
+    "reasoning": N_("reasoning"),
+    "arguments": N_("arguments"),
+    "function": N_("function"),
+    "text": N_("text"),
+}
 _COLOURS: dict[Kind, str] = {
     "request": "#64748b",
     "waiting": "#a9b7c9",
@@ -31,7 +40,7 @@ UNKNOWN = "–"
 def draw_timing(spans: list[Span], figures: Figures) -> None:
     """Draw the figures, the waterfall, and the tables of tokens and spans."""
     spans = [
-        replace(span, name=replace_surrogates(span.name), detail=replace_surrogates(span.detail))
+        replace(span, name=replace_surrogates(_name(span)), detail=replace_surrogates(span.detail))
         for span in spans
     ]
     if not spans:
@@ -51,20 +60,24 @@ def draw_timing(spans: list[Span], figures: Figures) -> None:
     with st.expander(_("Table"), key=keys.INSPECTOR_SPANS):
         st.dataframe(
             {
-                "round": [span.round for span in spans],
-                "name": [span.name for span in spans],
-                "kind": [span.kind for span in spans],
-                "start (s)": [span.begin for span in spans],
-                "duration (s)": [span.end - span.begin for span in spans],
-                "detail": [span.detail for span in spans],
+                _("round"): [span.round for span in spans],
+                _("name"): [span.name for span in spans],
+                _("kind"): [translate(KINDS[span.kind]) for span in spans],
+                _("start (s)"): [span.begin for span in spans],
+                _("duration (s)"): [span.end - span.begin for span in spans],
+                _("detail"): [span.detail for span in spans],
             },
             hide_index=True,
             row_height=ROW_HEIGHT,
             column_config={
-                "start (s)": st.column_config.NumberColumn(format="%.3f"),
-                "duration (s)": st.column_config.NumberColumn(format="%.3f"),
+                _("start (s)"): st.column_config.NumberColumn(format="%.3f"),
+                _("duration (s)"): st.column_config.NumberColumn(format="%.3f"),
             },
         )
+
+
+def _name(span: Span) -> str:
+    return translate(KINDS[span.kind]) if span.name == span.kind else span.name
 
 
 def _draw_figures(figures: Figures) -> None:
@@ -100,16 +113,16 @@ def _draw_tokens(figures: Figures) -> None:
         for response in figures.responses
     ]
     if len(responses) > 1:
-        responses.append(("all", figures.model, figures.tokens, figures.cost))
+        responses.append((_("all"), figures.model, figures.tokens, figures.cost))
     st.dataframe(
         {
-            "round": [round for round, *_ in responses],
-            "in": [tokens.input for _round, _model, tokens, _cost in responses],
-            "cached": [tokens.cached for _round, _model, tokens, _cost in responses],
-            "out": [tokens.output for _round, _model, tokens, _cost in responses],
-            "reasoning": [tokens.reasoning for _round, _model, tokens, _cost in responses],
-            "cost": [UNKNOWN if cost is None else f"${cost:.6f}" for *_, cost in responses],
-            "model": [replace_surrogates(model) for _round, model, _tokens, _cost in responses],
+            _("round"): [round for round, *_ in responses],
+            _("in"): [tokens.input for _round, _model, tokens, _cost in responses],
+            _("cached"): [tokens.cached for _round, _model, tokens, _cost in responses],
+            _("out"): [tokens.output for _round, _model, tokens, _cost in responses],
+            _("reasoning"): [tokens.reasoning for _round, _model, tokens, _cost in responses],
+            _("cost"): [UNKNOWN if cost is None else f"${cost:.6f}" for *_, cost in responses],
+            _("model"): [replace_surrogates(model) for _round, model, _tokens, _cost in responses],
         },
         hide_index=True,
         row_height=ROW_HEIGHT,
@@ -124,7 +137,7 @@ def _waterfall(spans: list[Span]) -> dict[str, Any]:
             "line": line,
             "name": span.name,
             "round": span.round,
-            "kind": span.kind,
+            "kind": translate(KINDS[span.kind]),
             "start": span.begin,
             "end": span.end,
             "duration": format_seconds(span.end - span.begin),
@@ -134,15 +147,18 @@ def _waterfall(spans: list[Span]) -> dict[str, Any]:
     ]
     # Names may occur twice, so a line is identified by its number and labelled by its name.
     names = [f"{span.round} · {span.name}" if span.round else span.name for span in spans]
-    kinds = [kind for kind in get_args(Kind) if any(span.kind == kind for span in spans)]
-    scale = {"domain": kinds, "range": [_COLOURS[kind] for kind in kinds]}
+    kinds = [kind for kind in KINDS if any(span.kind == kind for span in spans)]
+    scale = {
+        "domain": [translate(KINDS[kind]) for kind in kinds],
+        "range": [_COLOURS[kind] for kind in kinds],
+    }
     tooltip = ["name", "kind", "round", "start", "duration", "detail"]
     return {
         "data": {"values": values},
         "height": {"step": 18},
         "mark": {"type": "bar", "height": 11, "cornerRadius": 2, "strokeWidth": 1.5},
         "encoding": {
-            "x": {"field": "start", "type": "quantitative", "title": "seconds", "axis": {"tickCount": 6}},
+            "x": {"field": "start", "type": "quantitative", "title": _("seconds"), "axis": {"tickCount": 6}},
             "x2": {"field": "end"},
             "y": {
                 "field": "line",
@@ -160,7 +176,7 @@ def _waterfall(spans: list[Span]) -> dict[str, Any]:
                 "field": "kind",
                 "type": "nominal",
                 "scale": scale,
-                "legend": {"title": None, "orient": "top", "columns": 2, "rowPadding": 0},
+                "legend": {"title": None, "orient": "top", "columns": 3, "rowPadding": 0},
             },
             "stroke": {"field": "kind", "type": "nominal", "scale": scale, "legend": None},
             "tooltip": [{"field": name, "type": "nominal"} for name in tooltip],

@@ -8,6 +8,7 @@ import streamlit as st
 
 from assistant.ui import keys
 from assistant.ui.page.browser_script import draw_copy_script, draw_sidebar_script
+from assistant.ui.page.sheet import SHEET_STYLES
 
 _STYLE = f"""<style>
 /* The first letter of a paragraph decides its direction and alignment; code runs from left to right. */
@@ -120,7 +121,7 @@ button kbd {{ color: inherit !important; opacity: 1 !important; }}
 [data-testid=stLayoutWrapper]:has(> .st-key-{keys.STYLES}, > .st-key-{keys.ANNOUNCEMENTS}) {{
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap;
 }}
-</style>"""
+{SHEET_STYLES}</style>"""
 
 # CSS cannot tell from its text on which side the markers of a list belong; ``dir=auto`` can.
 _SCRIPT = """<script>

@@ -19,7 +19,7 @@ _COLUMN = f"[data-testid=stColumn]:has(.st-key-{keys.INSPECTOR_SIDE})"
 _TOP = f"[data-testid=stLayoutWrapper]:has(> .st-key-{keys.INSPECTOR_SHEET_TOP})"
 _OPEN = f".stMain:has(.st-key-{keys.INSPECTOR} input:checked):has(.st-key-{keys.INSPECTOR_SIDE})"
 
-_STYLE = f"""<style>
+SHEET_STYLES = f"""
 {_COLUMN} {{ overflow-y: auto; outline: none; }}
 /* An answer that streams keeps the elements of the page from before it was closed. */
 .stMain:not({_OPEN}) {_COLUMN} {{ display: none; }}
@@ -31,10 +31,11 @@ _STYLE = f"""<style>
   :root {{ --sheet-width: min(100vw, clamp(28rem, 42vw, 36rem)); }}
   {_COLUMN} {{
     position: fixed; inset: 0 0 0 auto; width: var(--sheet-width); z-index: 999992; padding: 0 1rem 1rem;
-    background: Canvas; box-shadow: -1px 0 color-mix(in srgb, currentColor 20%, transparent);
+    background: var(--sheet-background, Canvas); box-shadow: -1px 0 color-mix(in srgb, currentColor 20%, transparent);
   }}
-  {_TOP} {{ position: sticky; top: 0; z-index: 2; padding-block: 0.6rem; background: Canvas; }}
+  {_TOP} {{ position: sticky; top: 0; z-index: 2; padding-block: 0.6rem; background: var(--sheet-background, Canvas); }}
 }}
+@media (max-width: 640px) {{ .st-key-{keys.INSPECTOR_VIEW} button {{ padding-inline: 0.45rem; }} }}
 /* Where there is room for both, the sheet covers nothing of the chat. */
 @media (min-width: 1100px) and (max-width: {MIN_COLUMN_PX - 1}px) {{
   {_OPEN} {{ padding-right: var(--sheet-width); }}
@@ -42,7 +43,8 @@ _STYLE = f"""<style>
     padding-inline: 1.5rem;
   }}
 }}
-</style>"""
+"""
+"""Part of the styles of every page: Streamlit forgets styles of an element that the next page does not draw."""
 
 _SCRIPT = f"""<script>
 {{
@@ -54,12 +56,14 @@ _SCRIPT = f"""<script>
   setRole()
   sheet.ariaLabel = NAME
   sheet.tabIndex = -1
-  const close = sheet.querySelector(".st-key-{keys.INSPECTOR_CLOSE} button")
-  sheet.onclick = event => {{ if (close.contains(event.target)) toggle()?.focus() }}
+  const app = document.querySelector("[data-testid=stApp]")
+  sheet.style.setProperty("--sheet-background", getComputedStyle(app).backgroundColor)
+  const close = () => sheet.querySelector(".st-key-{keys.INSPECTOR_CLOSE} button")
+  sheet.onclick = event => {{ if (close()?.contains(event.target)) toggle()?.focus() }}
   sheet.onkeydown = event => {{
     if (event.key !== "Escape" || !narrow.matches || event.target.ariaExpanded === "true") return
     event.stopPropagation()
-    close.click()
+    close()?.click()
   }}
   if (narrow.matches && document.activeElement === toggle()) sheet.focus()
 }}
@@ -69,7 +73,6 @@ _SCRIPT = f"""<script>
 def draw_sheet_top(close: Callable[[], None]) -> None:
     """Draw the title and the Close button of the sheet around the current column."""
     with st.container(key=keys.INSPECTOR_SHEET_TOP, gap=None):
-        st.html(_STYLE)
         st.html(_SCRIPT.replace("NAME", json.dumps(_("Inspector"))), unsafe_allow_javascript=True)
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(f"**{_('Inspector')}**")
