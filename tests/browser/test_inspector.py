@@ -177,8 +177,10 @@ def test_a_replay_is_marked_in_the_inspector_and_at_its_message(
 def test_on_a_phone_the_inspector_does_not_cover_a_replay_from_the_first_screen(
     browser: "Browser", demo_app: str
 ) -> None:
-    phone = {"width": PHONE[0], "height": PHONE[1]}
-    context = browser.new_context(viewport=phone, user_agent="Mozilla/5.0 (Android 16; Mobile) Chrome/142.0")
+    context = browser.new_context(
+        viewport={"width": PHONE[0], "height": PHONE[1]},
+        user_agent="Mozilla/5.0 (Android 16; Mobile) Chrome/142.0",
+    )
     page = context.new_page()
     page.goto(demo_app)
     page.get_by_text("Replay a recording").click()
