@@ -24,48 +24,40 @@ _SHOWN = "Shown to the user: "
 
 def summarize(question: str, done: CallOutputs, language: str, warmer: bool | None) -> str:
     """Return the answer to a question from the outputs of all calls; ``warmer`` as in ``Plan``."""
+    results = [(call, parse_output(output)) for call, output in done]
+    names = [call.name for call, _ in results]
     sections: list[str] = []
-    current = [(call, parse_output(output)) for call, output in done if call.name == "get_weather"]
-    if warmer is not None and len(current) > 1:
+    if warmer is not None and names.count("get_weather") > 1:
         sections.append(_comparison(done, language, warmer))
-    lines: list[str] = []
-    sources: dict[str, None] = {}
-    if any(call.name == "book_hotel" for call, _ in done):  # the hotels were found to book one
-        done = [(call, output) for call, output in done if call.name != "find_hotels"]
-    for call, output in done:
-        value = parse_output(output)
-        for row in value if isinstance(value, list) else [value]:
-            if isinstance(source := _field(row, "source"), str):
-                sources[_source(cell(source), language)] = None
-        if not (weather := _weather(call, value, language)):
+    for call, value in results:
+        if call.name != "find_hotels" or "book_hotel" not in names:  # these were found to book one of them
             sections.append(_section(question, call, value, language))
-        elif len(current) == 1:
-            result = phrases.SENTENCES[language]["result"]
-            sections.append(result.format(title=_title(call, language), result=weather))
-        else:  # the lines of all cities stand together, at the place of the first one
-            if not lines:
-                place = len(sections)
-                sections.append("")
-            city = phrases.localize_city(language, cell(call.arguments.get("city")))
-            line = phrases.SENTENCES[language]["result"].format(title=f"- **{city}**", result=weather)
-            lines.append(line)
-            sections[place] = "\n".join(lines)
-    return "\n\n".join([*sections, *sources])
+    rows = [row for _, value in results for row in (value if isinstance(value, list) else [value])]
+    sources = [row["source"] for row in rows if isinstance(row, dict) and isinstance(row.get("source"), str)]
+    return "\n\n".join([*sections, *(_source(cell(source), language) for source in dict.fromkeys(sources))])
 
 
 def choose_city(done: CallOutputs, warmer: bool) -> tuple[str, str]:
     """Return the warmest or coldest city of the weather calls, and the key of the sentence with the reason."""
-    temperatures = {
-        str(call.arguments.get("city")): _number(_field(parse_output(output), "temperature"))
-        for call, output in done
-        if call.name == "get_weather"
-    }
-    known = {city: degrees for city, degrees in temperatures.items() if degrees is not None}
+    temperatures = _temperatures(done)
+    known = {city: number for city, (number, _) in temperatures.items() if number is not None}
     if not known or len(known) < len(temperatures):
         return next(iter(temperatures), ""), "unclear"
     if len(known) > 1 and len(set(known.values())) == 1:
         return next(iter(temperatures)), "equal"
     return (max if warmer else min)(known, key=lambda city: known[city]), "warmer" if warmer else "colder"
+
+
+def _temperatures(done: CallOutputs) -> dict[str, tuple[float | None, object]]:
+    """Return the temperature of each city from the weather calls, None if it is unknown, and its unit."""
+    temperatures: dict[str, tuple[float | None, object]] = {}
+    for call, output in done:
+        if call.name == "get_weather":
+            value = parse_output(output)
+            fields = value if isinstance(value, dict) else {}
+            city = str(call.arguments.get("city"))
+            temperatures[city] = _number(fields.get("temperature")), fields.get("unit")
+    return temperatures
 
 
 def parse_output(output: str) -> Any:
@@ -82,39 +74,36 @@ def parse_output(output: str) -> Any:
 
 def _comparison(done: CallOutputs, language: str, warmer: bool) -> str:
     sentences = phrases.SENTENCES[language]
-    city, reason = choose_city(done, warmer)
+    chosen, reason = choose_city(done, warmer)
+    name = phrases.localize_city(language, cell(chosen))
+    if reason not in ("warmer", "colder"):
+        return sentences[reason].format(city=name)
     degrees = {
-        str(call.arguments.get("city")): _degrees(call, parse_output(output), language)
-        for call, output in done
-        if call.name == "get_weather"
+        city: _temperature(number, unit, language)
+        for city, (number, unit) in _temperatures(done).items()
+        if number is not None
     }
     others = sentences["and"].join(
-        sentences["temperature"].format(city=phrases.localize_city(language, cell(name)), degrees=text)
-        for name, text in degrees.items()
-        if name != city
+        sentences["temperature"].format(city=phrases.localize_city(language, cell(city)), degrees=text)
+        for city, text in degrees.items()
+        if city != chosen
     )
-    name = phrases.localize_city(language, cell(city))
-    return sentences[reason].format(city=name, degrees=degrees.get(city), others=others)
+    return sentences[reason].format(city=name, degrees=degrees[chosen], others=others)
 
 
-def _weather(call: Call, value: Any, language: str) -> str:
-    """Return for example "13.7 °C, overcast, 54% humidity, wind 8 km/h", or "" if there is no temperature."""
-    if call.name != "get_weather" or not (degrees := _degrees(call, value, language)):
-        return ""
+def _weather(question: str, call: Call, value: Any, language: str) -> str:
+    """Return for example "**Weather in Oslo**: 13.7 °C, overcast, 54% humidity, wind 8 km/h"."""
     sentences = phrases.SENTENCES[language]
-    parts = [degrees]
+    if (degrees := _number(value["temperature"])) is None:
+        return ""
+    parts = [_temperature(degrees, value.get("unit"), language)]
     if isinstance(condition := value.get("condition"), str):
         parts.append(_localize(cell(condition), language))
     for name, key in (("humidity_percent", "humidity"), ("wind_kmh", "wind")):
         if (number := _number(value.get(name))) is not None:
             parts.append(sentences[key].format(value=f"{number:.0f}"))
-    return ("、" if language == "ja" else ", ").join(parts)
-
-
-def _degrees(call: Call, value: Any, language: str) -> str:
-    number = _number(_field(value, "temperature"))
-    unit = _field(value, "unit") or call.arguments.get("unit") or "celsius"
-    return "" if number is None else _temperature(number, unit, language)
+    weather = ("、" if language == "ja" else ", ").join(parts)
+    return sentences["result"].format(title=_title(call, language), result=weather)
 
 
 def _temperature(number: float, unit: object, language: str) -> str:
@@ -149,7 +138,7 @@ def _section(question: str, call: Call, value: Any, language: str) -> str:
         return sentences["failed"].format(title=title, error=_error(error, language))
     try:
         text = _SENTENCES[call.name](question, call, value, language)
-    except (KeyError, TypeError, ValueError, IndexError, StopIteration):
+    except (KeyError, TypeError, ValueError, IndexError):
         text = ""  # another function, or another shape
     if text:
         return text
@@ -210,7 +199,8 @@ def _booking(question: str, call: Call, value: Any, language: str) -> str:
 def _prices(question: str, call: Call, value: Any, language: str) -> str:
     """Return the range of the prices, read from the table for the model."""
     sentences = phrases.SENTENCES[language]
-    data = next(text.partition("All rows as CSV:\n")[2] for text in value if "All rows as CSV:" in text)
+    text = value if isinstance(value, str) else "\n\n".join(value)
+    data = text.partition("All rows as CSV:\n")[2].partition("\n\n")[0]
     rows = list(csv.DictReader(data.splitlines()))
     cheapest, dearest = rows[0], rows[-1]
     city = call.arguments.get("city")
@@ -228,6 +218,7 @@ def _sum(question: str, call: Call, value: Any, language: str) -> str:
 
 
 _SENTENCES: Mapping[str, Callable[[str, Call, Any, str], str]] = {
+    "get_weather": _weather,
     "get_current_time": _time,
     "book_hotel": _booking,
     "hotel_prices": _prices,
@@ -284,10 +275,6 @@ def _day(day: date, language: str, year: bool = False) -> str:
 
 def _localize(text: str, language: str) -> str:
     return phrases.IN_JAPANESE.get(text, text) if language == "ja" else text
-
-
-def _field(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, dict) else None
 
 
 def _number(value: Any) -> float | None:

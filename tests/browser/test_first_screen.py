@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browser.test_page import IDLE, INPUT, browser, demo_app, open_page
+from tests.browser.test_page import IDLE, INPUT, browser, demo_app, last_message, open_page, wait_for
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -52,4 +52,25 @@ def test_a_card_is_one_button_with_a_name_for_screen_readers(browser: "Browser",
 def test_there_is_no_deploy_button(browser: "Browser", demo_app: str) -> None:
     page = open_page(browser, demo_app)
     assert page.query_selector_all("[data-testid=stAppDeployButton]") == []
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("locale", "card", "words"),
+    [
+        ("en-US", 0, ["°C", "Hotels in", "Demo ·"]),
+        ("ja-JP", 0, ["℃", "のホテル", "Demo ·"]),
+        ("ja-JP", 1, ["book_hotel", "山田花子", "いちばん安い"]),
+        ("ja-JP", 2, ["リスボンのホテルの料金は"]),
+        ("ja-JP", 3, ["アトランティスのホテル：失敗しました", "オスロのホテル"]),
+    ],
+)
+def test_a_card_ends_in_a_good_answer_in_its_language(
+    browser: "Browser", demo_app: str, locale: str, card: int, words: list[str]
+) -> None:
+    page = open_page(browser, demo_app, locale=locale)
+    page.click(f"{CARDS} >> nth={card}")
+    for word in words:
+        wait_for(page, word)
+    assert "model" not in last_message(page)
     page.close()

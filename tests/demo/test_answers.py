@@ -8,8 +8,11 @@ from datetime import date, timedelta
 
 import pytest
 
+from assistant import Toolbox, functions
 from assistant.demo.answers import Reply, next_reply
 from assistant.demo.calls import Call
+from assistant.events import ToolCall
+from assistant.tools.execution import run_tool
 from tests.demo.trip import HOTELS, MAYBE_TEXT, TEXT, TRIP, WEATHER, WHOLE, Json, function
 
 
@@ -140,7 +143,7 @@ def test_a_hotel_is_searched_in_the_warmer_city() -> None:
     assert rounds == [[weather("Tokyo"), weather("Paris")], [hotels("Paris")]]
     assert text == (
         "**Paris is warmer**: 21 °C, compared with 14.5 °C in Tokyo.\n\n"
-        "- **Tokyo**: 14.5 °C\n- **Paris**: 21 °C\n\n"
+        "**Weather in Tokyo**: 14.5 °C\n\n**Weather in Paris**: 21 °C\n\n"
         "**Hotels in Paris**\n\n| Hotel | No. |\n| --- | --- |\n| Lutèce | 3 |"
     )
 
@@ -157,7 +160,7 @@ def test_a_japanese_question_is_answered_in_japanese() -> None:
     assert rounds == [[weather("Tokyo"), weather("Paris")], [hotels("Tokyo")]]
     assert text == (
         "**東京の方が暖かいです**（東京 22℃、パリ −1.5℃）。\n\n"
-        "- **東京**：22℃\n- **パリ**：−1.5℃\n\n"
+        "**東京の天気**：22℃\n\n**パリの天気**：−1.5℃\n\n"
         "**東京のホテル**\n\n見つかりませんでした。"
     )
 
@@ -285,17 +288,16 @@ def test_an_error_is_put_into_the_language_of_the_question_with_the_cities_that_
 
 
 def test_a_chart_is_described_without_the_text_for_the_model() -> None:
-    shown = [
-        'Shown to the user: a chart "Hotel prices in Lisbon" of 2 rows of data.',
-        "Shown to the user: a table of 2 rows and 2 columns.\nColumns: Hotel (str), EUR per night (int64)\n"
-        "All rows as CSV:\nHotel,EUR per night\nAzul,55\nManso,165",
-    ]
     question, tools = "Show me a chart of the hotel prices in Lisbon", [*TRIP, PRICES]
-    assert chain(question, {"hotel_prices Lisbon": shown}, tools) == (
-        [[Call("hotel_prices", {"city": "Lisbon"})]],
-        "Hotels in Lisbon cost from €55 (Azul) to €165 (Manso) a night. The chart and the table are above.",
+    prices = ToolCall("c1", "hotel_prices", '{"city": "Lisbon"}')
+    shown = run_tool(prices, Toolbox.from_package(functions)).output
+    done = [(Call("hotel_prices", {"city": "Lisbon"}), shown)]
+    assert next_reply(question, [], tools).calls == (done[0][0],)
+    assert next_reply(question, done, tools).text == (
+        "Hotels in Lisbon cost from €55 (Casa do Elétrico Azul) to €340 (Palácio da Sardinha) a night. "
+        "The chart and the table are above."
     )
-    assert chain(question, {"hotel_prices Lisbon": shown[0]}, tools)[1] == (
+    assert chain(question, {"hotel_prices Lisbon": "Shown to the user: a chart."}, tools)[1] == (
         "**Hotel prices**\n\nThe result is shown above."
     )
     assert chain("f()", {"f": shown}, [function("f")])[1] == "`f()`\n\nThe result is shown above."
@@ -330,7 +332,7 @@ def test_without_temperatures_the_first_city_is_chosen_and_the_answer_says_why()
     assert text == (
         "Not all temperatures are known, so I chose Tokyo, which you named first.\n\n"
         "**Weather in Tokyo**: failed. The weather service cannot be reached right now.\n\n"
-        "- **Paris**: 21 °C\n\n"
+        "**Weather in Paris**: 21 °C\n\n"
         "**Hotels in Tokyo**\n\n| No. |\n| --- |\n| 1 |"
     )
 
