@@ -11,7 +11,6 @@ PAGE = "page"
 
 PROMPT = "prompt"
 EXAMPLES = "examples"
-DEMO_NOTICE = "demo_notice"
 DEMO_CONNECT = "demo_connect"
 NEW_CHAT = "new_chat"
 NEW_CHAT_ON_PHONE = "new_chat_on_phone"

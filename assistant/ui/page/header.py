@@ -80,12 +80,13 @@ def _draw_model(session: ChatSession) -> None:
 
 
 def _draw_demo() -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key=keys.DEMO_NOTICE):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         text = _("Demo mode: scripted replies, no model.")
         st.caption(f":material/science: {text}", width="content")
         st.button(
             _("Connect a model"),
             key=keys.DEMO_CONNECT,
+            icon=":material/lan:",
             type="tertiary",
             width=140,
             on_click=open_connection_dialog,

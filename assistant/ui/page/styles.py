@@ -35,6 +35,8 @@ _STYLE = f"""<style>
 .st-key-{keys.EXAMPLES} button {{ align-items: flex-start; padding: 0.75rem 1rem; }}
 .st-key-{keys.EXAMPLES} button * {{ width: 100%; white-space: normal; text-align: start; }}
 .st-key-{keys.EXAMPLES} button strong {{ display: block; }}
+/* A phone shows the first screen in full, without scrolling. */
+@media (max-width: 640px) {{ .stMainBlockContainer {{ padding-bottom: 0; }} }}
 /* The actions of a message are icons with a name for screen readers; the figures give way to them on a phone. */
 [class*=st-key-actions_] > :first-child button {{ margin-inline-start: -0.375rem; }}
 [class*=st-key-actions_] button {{ position: relative; min-height: 2rem; padding: 0 0.375rem; }}
