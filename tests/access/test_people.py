@@ -277,7 +277,7 @@ def test_a_session_keeps_nothing_of_the_user_before(server: ModelServer, sign_in
     page.run()
     assert not page.exception
     states = page.session_state[keys.PAGE].states
-    assert states[ThreadList] == ThreadList()
+    assert (states[ThreadList].on_server, states[ThreadList].drawn) == ([], frozenset())
     assert RunnerState not in states
     assert session_of(page) is not chat
     assert "hush" not in sent(page).lower()

@@ -88,12 +88,12 @@ def test_the_page_does_not_change_when_an_answer_starts(model: ModelServer, page
         [["First", True], ["It is forty-two.", True], ["Second", True]],
     ], "each time something else stood there, its text and whether it was as dark as ever"
     assert page.evaluate("window.around_seen") == [
-        [["New chat", True], ["Today", True], ["Trip planner", True]]
+        [["New chat", True], ["Connection", True], ["Trip planner", True]]
     ]
 
 
-AROUND = "h1, .st-key-new_chat button p, .st-key-threads [data-testid=stCaptionContainer] p"
-"""The page's title, and in the sidebar New chat and the name of a group of threads."""
+AROUND = "h1, .st-key-new_chat button p, .st-key-open_connection button p"
+"""The page's title, and two buttons in the sidebar."""
 
 FRAMES = """([selector, around]) => {
   window.frames_seen = [];
