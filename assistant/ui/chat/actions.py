@@ -50,8 +50,11 @@ def draw_answer_actions(session: ChatSession, position: int) -> None:
     figures = "" if message.is_empty else _figures(message, with_feedback=not can_rate)
     if message.ending is None or not (message.text or figures or can_regenerate or has_branches):
         st.empty()
+        st.empty()
         return
-    with st.container(gap="xxsmall"):
+    # A row that has lost its buttons is drawn in another place: keyed widgets stay in theirs until a script ends.
+    places = st.empty(), st.empty()
+    with places[is_newest].container(gap="xxsmall"):
         with st.container(
             horizontal=True,
             vertical_alignment="center",
