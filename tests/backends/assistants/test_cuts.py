@@ -67,7 +67,7 @@ def test_a_thread_survives_a_cut_before_any_event(
         return f"{name} is counted"
 
     assistant = connect_to(server.url, count)
-    impatient = connect_to(server.url, count, max_retries=0, timeout=0.05 if way == "half" else None)
+    impatient = connect_to(server.url, count, max_retries=0, timeout=0.5 if way == "half" else None)
     with closing(Store(f"sqlite:///{tmp_path}/threads.sqlite")) as store:
         for position, play in enumerate(SCENARIOS[scenario]()):
             for index in range(0, server.length(play, begins=position == 0), step):
