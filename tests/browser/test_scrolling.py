@@ -226,8 +226,10 @@ def test_a_queued_message_does_not_move_a_reader_who_scrolled_up(model: ModelSer
     wait_until_at_end(page)
     page.mouse.move(600, 300)
     page.mouse.wheel(0, -500)
-    page.wait_for_timeout(500)
-    before, _ = place(page)
+    before = -1.0
+    while before != place(page)[0]:  # until the smooth movement has ended
+        before, _ = place(page)
+        page.wait_for_timeout(500)
     gate.set()
     page.get_by_text("Line 79.").nth(1).wait_for(state="attached")
     page.wait_for_selector(IDLE)
@@ -248,7 +250,7 @@ def test_a_thread_opens_at_its_end_and_an_empty_chat_at_its_top(model: ModelServ
     page.reload()
     wait_for(page, "Line 79.")
     wait_until_at_end(page)
-    page.get_by_role("button", name="New chat").click()
+    page.locator(".st-key-new_chat_on_phone button").click()
     page.wait_for_selector(".st-key-examples")
     page.wait_for_selector(IDLE)
     page.wait_for_timeout(500)
