@@ -98,7 +98,10 @@ button kbd {{ color: inherit !important; opacity: 1 !important; }}
 .st-key-{keys.COMPOSER} {{ position: relative; }}
 .st-key-{keys.STOP} {{ position: absolute; right: 17px; bottom: 13px; width: auto; }}
 .st-key-{keys.STOP} button {{ width: 2rem; height: 2rem; min-height: 0; padding: 0; }}
-.st-key-{keys.STOP} button :is(p, kbd) {{ position: absolute; clip-path: inset(50%); }}
+.st-key-{keys.STOP} button :is([data-testid=stMarkdownContainer], kbd) {{
+  position: absolute; clip-path: inset(50%);
+}}
+.st-key-{keys.STOP} button * {{ gap: 0; margin: 0; }}
 .st-key-{keys.COMPOSER}:not(:has([data-testid=stChatInputSubmitButton]:disabled)) .st-key-{keys.STOP} {{
   visibility: hidden;
 }}
