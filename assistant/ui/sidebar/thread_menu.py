@@ -36,7 +36,7 @@ class ThreadDialog:
 def draw_menu(thread: ThreadSummary) -> None:
     """Draw the menu of one chat."""
     st.menu_button(
-        _("Options for {title}", title=escape_markdown(thread.title or "…")),
+        _("Options for {title}", title=plain_title(thread.title)),
         list(ACTIONS),
         key=keys.thread_menu(thread.id),
         format_func=lambda action: f"{_ICONS[action]} {translate(ACTIONS[action])}",
@@ -139,7 +139,7 @@ def _draw_export(
     st.download_button(
         label,
         content,
-        f"{file_stem(thread.title)}.{suffix}",
+        f"{plain_title(thread.title)}.{suffix}",
         key=keys.export(suffix),
         icon=":material/download:",
         on_click="ignore",
@@ -147,8 +147,8 @@ def _draw_export(
     )
 
 
-def file_stem(title: str) -> str:
-    """Return a file name without its ending for a chat with this title."""
+def plain_title(title: str) -> str:
+    """Return the title without punctuation, for the names of files and of buttons."""
     return " ".join(re.sub(r"[^\w\-+,&'() ]+", " ", title).split()) or "chat"
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from assistant.ui.sidebar.thread_menu import file_stem
+from assistant.ui.sidebar.thread_menu import plain_title
 
 
 @pytest.mark.parametrize(
-    ("title", "stem"),
+    ("title", "name"),
     [
         ("Weather in Oslo", "Weather in Oslo"),
         ("6*7?", "6 7"),
@@ -17,5 +17,5 @@ from assistant.ui.sidebar.thread_menu import file_stem
         ("???", "chat"),
     ],
 )
-def test_an_export_is_named_after_its_chat(title: str, stem: str) -> None:
-    assert file_stem(title) == stem
+def test_an_export_and_a_menu_are_named_after_their_chat(title: str, name: str) -> None:
+    assert plain_title(title) == name
