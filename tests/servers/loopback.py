@@ -28,7 +28,8 @@ class LoopbackServer(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         self.socket.bind(self.server_address)  # without looking up the name of the host
-        self.server_port = self.socket.getsockname()[1]
+        self.server_address = self.socket.getsockname()
+        self.server_port = self.server_address[1]
 
     def _serve(self) -> None:
         while not self._closing.is_set():
