@@ -372,8 +372,8 @@ def test_no_output_makes_a_browser_contact_another_host(
             page.wait_for_selector(INPUT)
             wait_for(page, "That was all.")
         page.get_by_text("Inspector", exact=True).first.click()
-        for panel in ("Functions", "Code", "Run"):
-            page.get_by_role("radio", name=panel).or_(page.get_by_role("button", name=panel)).first.click()
+        for panel in ("Functions", "Code", "Run log"):
+            page.locator(".st-key-inspector_tab").get_by_text(panel, exact=True).click()
             page.wait_for_selector("[data-test-script-state=notRunning]")
             page.wait_for_load_state("networkidle")
             assert page.evaluate(STRANGE)["images"] == []
