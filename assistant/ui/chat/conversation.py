@@ -6,7 +6,7 @@ date, or the fragment has grown beyond a few turns, one rerun of the page moves 
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import streamlit as st
@@ -15,6 +15,7 @@ from streamlit.delta_generator import DeltaGenerator
 from assistant.events import Event
 from assistant.markdown.escape import escape_markdown
 from assistant.messages import Message
+from assistant.parts import Attachment
 from assistant.runs.worker import LiveRun
 from assistant.session import ChatSession
 from assistant.ui import keys
@@ -121,52 +122,28 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
         session.page_outdated = False
         st.rerun()
     session.return_queued()
-    with st.bottom:  # just above the input
-        notices, controls, tools = st.container(), st.empty(), st.container()
-        with st.container(key=keys.COMPOSER):
-            text, attachments = draw_composer(session)
-            stop = st.empty()  # in the place of Send
-    examples = st.empty()
-    if not (session.history or text.strip() or attachments):
-        with examples.container():
-            text = draw_examples(session)
+    area = _draw_input(session)
     was_running = session.live_run is not None
-    if text.strip() or attachments:
-        examples.empty()
-        session.submit(text, attachments)
-        set_thread_url(session)
-    elif not was_running and not session.runs_elsewhere:
-        session.send_next()
+    _send(session, *area.message)
     if session.draft:
         rerun_fragment()
     run = session.live_run
     if run and not was_running and session.inspector_open:
         st.rerun()  # the inspector shows the new run
-    with notices:
-        if limit := session.take_limit():
-            draw_limit_notice(limit)
-        draw_unsent(session)
-    with tools:
-        draw_tool_toggles(session)
-    if session.waiting:
-        with controls.container(gap="xxsmall"):
-            draw_queue(session)
-    if run:
-        with stop:
-            _draw_stop(session, keys.STOP, shortcut="Esc")
+    _draw_around_input(session, area)
     messages = list(session.history[session.boundary : run.position + 1 if run else None])
-    area = state_of(RecentArea).draw(messages)
+    recent = state_of(RecentArea).draw(messages)
     end = st.empty()
     draw_scrolling(session)
     draw_live_region()  # here, because a fragment can't write to what only the page has drawn
-    with area:
+    with recent:
         for position in range(session.boundary, run.position if run else len(session.history)):
             draw_message(session, position)
         if run and not _follow(session, run, watch, end):
             return  # the fragment runs again, because one of its widgets was used
     if run:
-        controls.empty()
-        stop.empty()
+        area.queue.empty()
+        area.stop.empty()
         if session.inspector_open or _is_outside_outdated(session):
             st.rerun()
     if session.waiting and not (session.thread.is_paused or session.runs_elsewhere or session.live_run):
@@ -175,6 +152,57 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
         _draw_end(session)
         if not session.runs_elsewhere:
             _wait_for_changes(session, session.thread.cursor)
+
+
+@dataclass(frozen=True, slots=True)
+class InputArea:
+    """The places above the input and, for Stop, over its button; and the message that was just sent."""
+
+    notices: DeltaGenerator
+    queue: DeltaGenerator
+    tools: DeltaGenerator
+    stop: DeltaGenerator
+    message: tuple[str, Sequence[Attachment]]
+
+
+def _draw_input(session: ChatSession) -> InputArea:
+    """Draw the input, and in an empty chat the examples, which are sent as if they were typed."""
+    with st.bottom:
+        notices, queue, tools = st.container(), st.empty(), st.container()
+        with st.container(key=keys.COMPOSER):
+            text, attachments = draw_composer(session)
+            stop = st.empty()
+    examples = st.empty()
+    if not (session.history or text.strip() or attachments):
+        with examples.container():
+            text = draw_examples(session)
+    if text.strip():
+        examples.empty()
+    return InputArea(notices, queue, tools, stop, (text, attachments))
+
+
+def _send(session: ChatSession, text: str, attachments: Sequence[Attachment]) -> None:
+    """Send the message, if there is one, or else the next one of the queue."""
+    if text.strip() or attachments:
+        session.submit(text, attachments)
+        set_thread_url(session)
+    elif not (session.live_run or session.runs_elsewhere):
+        session.send_next()
+
+
+def _draw_around_input(session: ChatSession, area: InputArea) -> None:
+    with area.notices:
+        if limit := session.take_limit():
+            draw_limit_notice(limit)
+        draw_unsent(session)
+    with area.tools:
+        draw_tool_toggles(session)
+    if session.waiting:
+        with area.queue.container(gap="xxsmall"):
+            draw_queue(session)
+    if session.live_run:
+        with area.stop:
+            _draw_stop(session, keys.STOP, shortcut="Esc")
 
 
 @st.fragment(run_every=CHANGES_SECONDS)
