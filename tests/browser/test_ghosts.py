@@ -152,6 +152,8 @@ def test_the_inspector_shows_no_other_panel_while_an_answer_is_written(
     gate = threading.Event()
     model.plays(text("One two three four", gate=gate, gate_after=6))
     page.get_by_text("Inspector", exact=True).click()
+    page.get_by_role("dialog", name="Inspector").wait_for()
+    page.wait_for_selector(IDLE)
     say(page, "Count")
     wait_for(page, "One two")
     page.get_by_text("Functions", exact=True).click()

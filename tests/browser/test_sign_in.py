@@ -69,7 +69,7 @@ def test_two_signed_in_users_are_separate(browser: "Browser", app: App) -> None:
     app.model.plays(text("For Ada alone."))
     ada = sign_in(browser, app.url, "ada")
     ada.wait_for_selector(INPUT)
-    ada.get_by_text("Ada Lovelace").wait_for()
+    ada.get_by_test_id("stSidebar").get_by_text("Ada Lovelace").wait_for()
     ada.fill(INPUT, "Hush")
     ada.press(INPUT, "Enter")
     ada.get_by_text("For Ada alone.", exact=True).wait_for()

@@ -40,20 +40,19 @@ class Announcements:
     """The live region of this session's page."""
 
     region: DeltaGenerator | None = None
-    ending: str = ""
-    """How the last answer ended. The script may run again before it has been read aloud."""
+    text: str = ""
+    """What was announced last. It stays when the script runs again, perhaps before it has been read aloud."""
 
 
 def draw_live_region() -> None:
     """Draw the live region, and declare it and the page's language to the browser.
 
-    The region is empty, except for the ending of an answer that has just ended.
+    A text that stays is not announced again.
     """
     announcements = state_of(Announcements)
-    container = st.container(key=keys.ANNOUNCEMENTS)
+    container = st.container(key=keys.ANNOUNCEMENTS, height=1, border=False)
     announcements.region = container.empty()
-    announce(announcements.ending)
-    announcements.ending = ""
+    announce(announcements.text)
     script = _SCRIPT.replace("KEY", keys.ANNOUNCEMENTS).replace("LANGUAGE", json.dumps(language()))
     script = script.replace("MENUS", json.dumps(_("Open menus")))
     container.html(script, unsafe_allow_javascript=True)
@@ -63,9 +62,10 @@ def draw_live_region() -> None:
 
 def announce(text: str) -> None:
     """Have a screen reader say the text when it has finished what it is saying."""
-    region = state_of(Announcements).region
-    if region is not None and text:
-        region.text(text)
+    announcements = state_of(Announcements)
+    if announcements.region is not None and text:
+        announcements.text = text
+        announcements.region.text(text)
 
 
 def announce_ending(message: Message) -> None:
@@ -81,7 +81,6 @@ def announce_ending(message: Message) -> None:
             text = translate(ending.text)
         case None:
             return
-    state_of(Announcements).ending = text
     announce(text)
 
 

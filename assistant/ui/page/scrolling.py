@@ -152,7 +152,7 @@ def draw_scrolling(session: ChatSession) -> None:
         turns.number += 1
     turns.thread, turns.user_turns = thread, session.user_turns
     options = json.dumps({"empty": not session.history, "label": _("Scroll to bottom")})
-    with st.container(key=keys.SCROLLING):
+    with st.container(key=keys.SCROLLING, height=1, border=False):
         st.html(_SCRIPT, unsafe_allow_javascript=True)
         begin = f"<script>window.conversation.begin({turns.number}, {options})</script>"
         st.html(begin, unsafe_allow_javascript=True)

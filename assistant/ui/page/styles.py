@@ -91,6 +91,7 @@ button kbd {{ color: inherit !important; opacity: 1 !important; }}
 .st-key-{keys.THREADS} [class*=st-key-menu_] [data-testid=stMarkdownContainer] {{
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
 }}
+.st-key-{keys.THREADS} [class*=st-key-menu_] p {{ font-size: 0; }}
 .st-key-{keys.THREADS} [class*=st-key-menu_] button div[aria-hidden=true] {{ display: none; }}
 ::highlight(found) {{ background-color: #fde68a; color: #0e1815; }}
 @media (min-width: 768px) {{ .st-key-{keys.NEW_CHAT_ON_PHONE} {{ display: none; }} }}
@@ -145,7 +146,7 @@ def draw_styles() -> None:
 
     Draw it below everything else: until it is loaded, it takes the place of a line.
     """
-    with st.container(key=keys.STYLES):
+    with st.container(key=keys.STYLES, height=1, border=False):
         # Styles alone would go where dialogs go, and a dialog of a fragment would replace them.
         st.html(_STYLE + _SCRIPT, unsafe_allow_javascript=True)
         draw_copy_script()
