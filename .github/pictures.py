@@ -30,8 +30,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 HERE = Path(__file__).parent
 INPUT = "[data-testid=stChatInputTextArea]"
 MESSAGE = "[data-testid=stChatMessage]"
-QUESTION = "What's the weather in Tokyo and Paris, and then find me a hotel under 100 euros in the warmer one"
-IN_JAPANESE = "東京とパリの天気を教えて。それから暖かい方のホテルを探して"
+QUESTION = "Compare the weather in Tokyo and Paris, then find a hotel in the warmer city"
+IN_JAPANESE = "東京とパリの天気を比べて、暖かい方の都市のホテルを探して"
 PLACES = {
     "tokyo": ("Tokyo", "Japan", 35.7),
     "東京": ("東京", "日本", 35.7),
@@ -114,7 +114,7 @@ def open_page(browser: Browser, url: str, width: int, height: int, **options: An
 
 def wait_for_answer(page: Page) -> None:
     """Wait for the line below the answer, which is drawn last."""
-    page.locator("[class*=st-key-footer_]").last.wait_for()
+    page.locator(".st-key-actions_1").wait_for()
     page.wait_for_selector("[data-test-script-state=notRunning]")
     page.wait_for_timeout(800)
 
@@ -148,7 +148,7 @@ def save_animation(page: Page, name: str) -> None:
             sent = True
             page.keyboard.type(QUESTION[-1])
             page.keyboard.press("Enter")
-        if sent and ended == float("inf") and page.locator("[class*=st-key-footer_]").count():
+        if sent and ended == float("inf") and page.locator(".st-key-actions_1").count():
             ended = time.monotonic() + 0.8
     pictures = [Image.open(io.BytesIO(data)).convert("RGB") for _, data in frames]
     # One palette for all frames, of the most frequent colours; otherwise static areas flicker.

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.browser
 
 TABLE = "| Old | Table |\n|---|---|\n| one | two |\n| three | four |\n\nThe old end."
 
-OLD = f"{MESSAGE} :is([data-testid=stExpander], table, [class*=st-key-footer_])"
+OLD = f"{MESSAGE} :is([data-testid=stExpander], table, [class*=st-key-actions_])"
 """Steps, tables and footers; the new answers have none."""
 
 
@@ -115,7 +115,7 @@ def test_after_replaying_a_recording(model: ModelServer, page: "Page") -> None:
     page.locator(f"{MESSAGE} [data-testid=stExpander]").wait_for()  # the call, before the recorded silence
     page.wait_for_timeout(500)
     assert page.locator(f"{MESSAGE} [data-testid=stExpander]").count() == 1
-    assert page.locator(f"{MESSAGE} :is(table, [class*=st-key-footer_])").count() == 0
+    assert page.locator(f"{MESSAGE} :is(table, [class*=st-key-actions_])").count() == 0
     assert "The old end." not in " ".join(page.locator(MESSAGE).all_inner_texts())
     wait_for(page, "The old end.")
     page.wait_for_selector(IDLE)

@@ -109,6 +109,7 @@ button kbd {{ color: inherit !important; opacity: 1 !important; }}
 /* Stop is enough; Streamlit's own sign of a running script, with a second Stop, comes and goes with every click. */
 [data-testid=stStatusWidget]:has([data-testid=stStatusWidgetRunningIcon]) {{ display: none; }}
 /* The end of the conversation, and the button that leads there, above the input. */
+:is(.st-key-{keys.SCROLLING}, .st-key-{keys.STYLES}, .st-key-{keys.ANNOUNCEMENTS}) {{ overflow: hidden; }}
 [data-testid=stLayoutWrapper]:has(> .st-key-{keys.SCROLLING}) {{ height: 0; margin-top: -1rem; overflow: hidden; }}
 [data-testid=stBottom] > * {{ position: relative; }}
 .scroll-to-end {{
