@@ -187,7 +187,7 @@ class Bench:
                     event == RoundStarted(len(before) + 1) if before else isinstance(event, ThreadOpened)
                 )
                 if is_next and self.way in ("half", "silence"):
-                    client_of(self.impatient).timeout = 0.08  # for the response that is cut
+                    client_of(self.impatient).timeout = 0.15  # for the response that is cut
                 yield event
 
         if self.way not in ("stop", "kill"):
