@@ -14,8 +14,8 @@ from assistant.ui import keys
 from assistant.ui.language import _
 from assistant.ui.state import state_of
 
-VALID_SECONDS = 1.0
-"""Time in which a script is drawn again, because the page may run twice in a row; it acts once."""
+VALID_SECONDS = 5.0
+"""Time in which a script is drawn again, because the page may run twice in a row, slowly on a busy machine; it acts once."""
 
 _ONCE = """<script>
 if (window.scriptRun !== TIME) {
