@@ -8,27 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browser.test_page import (
-    IDLE,
-    INPUT,
-    MESSAGE,
-    app,
-    app_folder,
-    browser,
-    demo_app,
-    model,
-    one_server,
-    say,
-    wait_for,
-)
+from tests.browser.driver import IDLE, MESSAGE, answer, open_page, say, wait_for
 from tests.conftest import need
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, call, calls, error, message, text
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-
-__all__ = ["app", "app_folder", "browser", "demo_app", "model", "one_server"]  # fixtures
 
 pytestmark = pytest.mark.browser
 
@@ -68,19 +54,10 @@ def check(axe: str) -> Check:
 
 @pytest.fixture(params=["light", "dark"])
 def page(request: pytest.FixtureRequest, browser: "Browser", app: str) -> Iterator["Page"]:
-    page = browser.new_page(color_scheme=request.param, viewport={"width": 1280, "height": 900})
-    page.set_default_timeout(20_000)
-    page.goto(app)
-    page.wait_for_selector(INPUT)
+    page = open_page(browser, app, color_scheme=request.param, viewport={"width": 1280, "height": 900})
     page.wait_for_selector(IDLE)
     yield page
     page.close()
-
-
-def answer(page: "Page", words: str, expected: str) -> None:
-    say(page, words)
-    wait_for(page, expected)
-    page.wait_for_selector(IDLE)
 
 
 def open_steps(page: "Page") -> None:

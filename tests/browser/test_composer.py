@@ -5,27 +5,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.test_page import (
-    IDLE,
-    INPUT,
-    MESSAGE,
-    STOP,
-    app,
-    app_folder,
-    browser,
-    model,
-    one_server,
-    open_page,
-    page,
-    say,
-    wait_for,
-)
+from tests.browser.driver import IDLE, INPUT, MESSAGE, STOP, open_page, say, wait_for
 from tests.servers.responses import ModelServer, cut, text
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-
-__all__ = ["app", "app_folder", "browser", "model", "one_server", "page"]  # fixtures
 
 pytestmark = pytest.mark.browser
 

@@ -4,13 +4,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.test_page import IDLE, browser, demo_app, model, one_server, open_page, say, wait_for
+from tests.browser.driver import IDLE, open_page, say, wait_for
 from tests.servers.responses import ModelServer, text
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-
-__all__ = ["browser", "demo_app", "model", "one_server"]  # fixtures
 
 pytestmark = pytest.mark.browser
 
@@ -28,6 +26,7 @@ def test_a_typed_address_and_key_are_tested_and_used(
     page.keyboard.press("Tab")
     dialog.get_by_role("textbox", name="API key (optional)").press_sequentially("sk-typed")
     use = dialog.get_by_role("button", name="Use this connection")
+    dialog.get_by_label("Model").wait_for()  # the browser has loaded everything above the button
     before = use.bounding_box()
     if way == "click":
         model.plays(text("Hi"), text("No call."))

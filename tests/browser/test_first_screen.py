@@ -4,14 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browser.test_page import IDLE, INPUT, browser, demo_app, last_message, open_page, wait_for
+from tests.browser.driver import IDLE, last_message, open_page, wait_for
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.browser
-__all__ = ["browser", "demo_app"]
-
 CARDS = ".st-key-examples button"
 TITLES = {
     "en-US": ["Parallel calls", "Approval", "Chart", "A failure"],
@@ -24,9 +22,7 @@ TITLES = {
 def test_the_first_screen_fits_the_window(
     browser: "Browser", demo_app: str, locale: str, width: int, height: int
 ) -> None:
-    page = browser.new_page(viewport={"width": width, "height": height}, locale=locale)
-    page.goto(demo_app)
-    page.wait_for_selector(INPUT)
+    page = open_page(browser, demo_app, viewport={"width": width, "height": height}, locale=locale)
     page.wait_for_selector(IDLE)
     boxes: list[Any] = [card.bounding_box() or {} for card in page.query_selector_all(CARDS)]
     assert len({round(box["x"]) for box in boxes}) == 2

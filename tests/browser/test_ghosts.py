@@ -5,24 +5,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.test_page import (
-    IDLE,
-    MESSAGE,
-    app,
-    app_folder,
-    browser,
-    model,
-    one_server,
-    page,
-    say,
-    wait_for,
-)
+from tests.browser.driver import IDLE, MESSAGE, say, wait_for
 from tests.servers.responses import ModelServer, call, calls, text
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
-
-__all__ = ["app", "app_folder", "browser", "model", "one_server", "page"]  # fixtures
 
 pytestmark = pytest.mark.browser
 

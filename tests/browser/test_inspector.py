@@ -5,26 +5,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.test_page import (
-    IDLE,
-    INPUT,
-    MESSAGE,
-    app,
-    app_folder,
-    browser,
-    demo_app,
-    model,
-    one_server,
-    page,
-    say,
-    wait_for,
-)
+from tests.browser.driver import IDLE, INPUT, MESSAGE, say, wait_for
 from tests.servers.responses import ModelServer, call, calls, text
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
-__all__ = ["app", "app_folder", "browser", "demo_app", "model", "one_server", "page"]
 pytestmark = pytest.mark.browser
 
 LAPTOP, PHONE, MONITOR = (1280, 800), (390, 844), (1920, 1000)

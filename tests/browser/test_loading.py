@@ -4,12 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.test_page import IDLE, INPUT, browser, demo_app
+from tests.browser.driver import IDLE, INPUT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-
-__all__ = ["browser", "demo_app"]  # fixtures
 
 pytestmark = pytest.mark.browser
 

@@ -7,27 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.test_page import (
-    IDLE,
-    INPUT,
-    MESSAGE,
-    app,
-    app_folder,
-    browser,
-    demo_app,
-    model,
-    one_server,
-    open_page,
-    page,
-    say,
-    wait_for,
-)
+from tests.browser.driver import IDLE, INPUT, MESSAGE, answer, open_page, say, wait_for
 from tests.servers.responses import ModelServer, call, calls, text
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-
-__all__ = ["app", "app_folder", "browser", "demo_app", "model", "one_server", "page"]  # fixtures
 
 pytestmark = pytest.mark.browser
 
@@ -42,19 +26,9 @@ RIGHT_END = """row => {
 @pytest.fixture
 def reader(browser: "Browser", app: str) -> Iterator["Page"]:
     """A page whose clipboard the test can read."""
-    context = browser.new_context(viewport={"width": 900, "height": 800}, permissions=["clipboard-read"])
-    page = context.new_page()
-    page.set_default_timeout(20_000)
-    page.goto(app)
-    page.wait_for_selector(INPUT)
+    page = open_page(browser, app, permissions=["clipboard-read"])
     yield page
-    context.close()
-
-
-def answer(page: "Page", words: str, expected: str) -> None:
-    say(page, words)
-    wait_for(page, expected)
-    page.wait_for_selector(IDLE)
+    page.close()
 
 
 def wait_until_focused(page: "Page", selector: str) -> None:

@@ -5,30 +5,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.test_page import (
-    IDLE,
-    MESSAGE,
-    app,
-    app_folder,
-    browser,
-    model,
-    one_server,
-    page,
-    say,
-    wait_for,
-)
+from tests.browser.driver import IDLE, MESSAGE, say, wait_for
 from tests.servers.responses import ModelServer, Play, call, calls, text
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-__all__ = ["app", "app_folder", "browser", "model", "one_server", "page"]  # fixtures
-
 pytestmark = pytest.mark.browser
 
 TABLE = "| Old | Table |\n|---|---|\n| one | two |\n| three | four |\n\nThe old end."
 
-OLD = f"{MESSAGE} :is([data-testid=stExpander], table, [class*=st-key-actions_])"
+OLD = f"{MESSAGE} :is([data-testid=stExpander], table, .st-key-actions_1)"
 """Steps, tables and footers; the new answers have none."""
 
 
@@ -115,7 +102,7 @@ def test_after_replaying_a_recording(model: ModelServer, page: "Page") -> None:
     page.locator(f"{MESSAGE} [data-testid=stExpander]").wait_for()  # the call, before the recorded silence
     page.wait_for_timeout(500)
     assert page.locator(f"{MESSAGE} [data-testid=stExpander]").count() == 1
-    assert page.locator(f"{MESSAGE} :is(table, [class*=st-key-actions_])").count() == 0
+    assert page.locator(f"{MESSAGE} :is(table, .st-key-actions_1)").count() == 0
     assert "The old end." not in " ".join(page.locator(MESSAGE).all_inner_texts())
     wait_for(page, "The old end.")
     page.wait_for_selector(IDLE)

@@ -1,15 +1,10 @@
 """The page in a real browser: what only a browser can show."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,9 +12,8 @@ from assistant import Thread
 from assistant.events import RunCompleted
 from assistant.messages import Message
 from assistant.parts import Text
-from assistant.settings import VARIABLES
 from assistant.storage.store import Store
-from tests.conftest import need
+from tests.browser.driver import IDLE, INPUT, MESSAGE, STOP, last_message, open_page, say, serve, wait_for
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, call, calls, cut, message, text
 
@@ -27,123 +21,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
-
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-FLAGS += ["--disable-background-networking", "--disable-component-update"]
-
-INPUT = "[data-testid=stChatInputTextArea]"
-STOP = ".st-key-stop button"
-MESSAGE = "[data-testid=stChatMessage]"
-IDLE = "[data-test-script-state=notRunning]"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        need(False, "Playwright (.ci/requirements.txt)")
-    chromium = shutil.which("chromium")
-    need(chromium is not None, "Debian's chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def one_server() -> Iterator[ModelServer]:
-    with ModelServer() as server:
-        yield server
-
-
-@pytest.fixture
-def model(one_server: ModelServer) -> Iterator[ModelServer]:
-    """The model server of the app, with a separate script for each test."""
-    yield one_server
-    one_server.end_script()
-
-
-def serve(
-    folder: Path, app: Path = ROOT / "streamlit_app.py", flags: Sequence[str] = (), **settings: str
-) -> Iterator[str]:
-    """Start ``streamlit run`` as a user does, with more flags, and return its address."""
-    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
-    environment["ASSISTANT_DATABASE_URL"] = f"sqlite:///{folder}/threads.sqlite"
-    command = [sys.executable, "-m", "streamlit", "run", str(app), "--server.port=0"]
-    command += ["--server.headless=true", "--server.address=127.0.0.1", "--server.fileWatcherType=none"]
-    command += flags
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environment | settings,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if "URL:" in line:
-                break
-        # Read on, so that the pipe never fills up.
-        threading.Thread(target=process.stdout.read, daemon=True).start()
-        try:
-            yield line.split("URL:")[1].strip()
-        finally:
-            process.terminate()
-
-
-@pytest.fixture(scope="module")
-def app_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("app")
-
-
-@pytest.fixture(scope="module")
-def app(one_server: ModelServer, app_folder: Path) -> Iterator[str]:
-    yield from serve(app_folder, OPENAI_BASE_URL=one_server.url)
-
-
-@pytest.fixture(scope="module")
-def demo_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from serve(tmp_path_factory.mktemp("demo"))
-
-
-@pytest.fixture
-def page(browser: "Browser", app: str) -> Iterator["Page"]:
-    page = open_page(browser, app)
-    yield page
-    page.close()
-
-
-def open_page(browser: "Browser", address: str, **options: Any) -> "Page":
-    page = browser.new_page(viewport={"width": 900, "height": 800}, **options)
-    page.set_default_timeout(20_000)
-    page.goto(address)
-    page.wait_for_selector(INPUT)
-    return page
-
-
-def say(page: "Page", words: str) -> None:
-    page.fill(INPUT, words)
-    page.keyboard.press("Enter")
-
-
-def wait_for(page: "Page", words: str) -> None:
-    """Wait until the newest message holds these words."""
-    script = "([what, words]) => [...document.querySelectorAll(what)].pop()?.innerText.includes(words)"
-    page.wait_for_function(script, arg=[MESSAGE, words])
-
-
-def last_message(page: "Page") -> str:
-    """Return the newest message without its actions and figures."""
-    script = """message => {
-        const lines = [...message.querySelectorAll("[class*=st-key-actions_]")]
-        lines.forEach(line => line.style.display = "none")
-        const words = message.innerText
-        lines.forEach(line => line.style.display = "")
-        return words
-    }"""
-    return str(page.locator(MESSAGE).last.evaluate(script))
 
 
 def test_text_appears_while_the_answer_is_still_being_written(model: ModelServer, page: "Page") -> None:

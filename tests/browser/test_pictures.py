@@ -8,18 +8,16 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.test_page import IDLE, INPUT, MESSAGE, browser, one_server, say, serve, wait_for
+from tests.browser.driver import IDLE, MESSAGE, open_page, say, serve, wait_for
 from tests.locale import catalogue
 from tests.servers.responses import ModelServer, call, calls, message, reasoning, text
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-
-__all__ = ["browser", "one_server"]  # fixtures
 
 pytestmark = [pytest.mark.browser, pytest.mark.exhaustive]
 
@@ -117,16 +115,9 @@ class Looks:
 
     def __init__(self, browser: "Browser", address: str, folder: Path, locale: str) -> None:
         self.folder, self.language = folder, locale[:2]
-        self.wide = self._open(browser, address, locale, WIDE)
-        self.phone = self._open(browser, address, locale, PHONE)
+        self.wide = open_page(browser, address, viewport=WIDE, locale=locale)
+        self.phone = open_page(browser, address, viewport=PHONE, locale=locale)
         self.wrong: list[tuple[str, str]] = []
-
-    def _open(self, browser: "Browser", address: str, locale: str, size: Any) -> "Page":
-        page = browser.new_page(viewport=size, locale=locale)
-        page.set_default_timeout(20_000)
-        page.goto(address)
-        page.wait_for_selector(INPUT)
-        return page
 
     def capture(self, state: str, wait: str = "", idle: bool = True) -> None:
         """Take the screenshots of a state and record its faults; the phone opens the same thread."""
@@ -233,10 +224,7 @@ def test_right_to_left_text_starts_on_the_right(
 def test_a_screen_reader_announces_progress_and_the_ending(
     one_server: ModelServer, browser: "Browser", app: str
 ) -> None:
-    page = browser.new_page(locale="ja-JP")
-    page.set_default_timeout(20_000)
-    page.goto(app)
-    page.wait_for_selector(INPUT)
+    page = open_page(browser, app, locale="ja-JP", viewport={"width": 1280, "height": 720})
     page.wait_for_selector(IDLE)
     page.evaluate("""() => {
         const place = document.querySelector(".st-key-announcements")

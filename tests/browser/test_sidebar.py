@@ -12,25 +12,11 @@ from assistant.events import RunCompleted
 from assistant.messages import Message
 from assistant.parts import Text
 from assistant.storage.store import Store
-from tests.browser.test_page import (
-    IDLE,
-    MESSAGE,
-    app,
-    app_folder,
-    browser,
-    model,
-    one_server,
-    open_page,
-    page,
-    say,
-    wait_for,
-)
+from tests.browser.driver import IDLE, MESSAGE, open_page, say, wait_for
 from tests.servers.responses import ModelServer, error, text
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-
-__all__ = ["app", "app_folder", "browser", "model", "one_server", "page"]  # fixtures
 
 pytestmark = pytest.mark.browser
 

@@ -10,14 +10,13 @@ import pytest
 
 pytest.importorskip("authlib", reason="needs Authlib; see .ci/run")
 
-from tests.browser.test_page import INPUT, browser, serve
+from tests.browser.driver import INPUT, serve
 from tests.servers.identity import CLIENT, SECRET, IdentityServer
 from tests.servers.responses import ModelServer, text
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-__all__ = ["browser"]  # a fixture
 pytestmark = [pytest.mark.browser, pytest.mark.exhaustive]
 
 PEOPLE = {

@@ -18,7 +18,8 @@ import pytest
 
 from assistant.settings import VARIABLES
 from assistant.storage.store import Store
-from tests.browser.test_page import INPUT, MESSAGE, browser, say, wait_for
+from tests.browser.conftest import browser
+from tests.browser.driver import INPUT, MESSAGE, say, wait_for
 from tests.conftest import need
 from tests.paths import ROOT
 from tests.ports import free_port

@@ -13,7 +13,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
 from assistant.locale.catalogues import DOMAIN, catalogue_path
-from assistant.recordings.recording import sample_files
+from assistant.recordings.recording import sample_files, sample_title
 from tests.source_tree import PAGE, modules, nodes, relative
 
 SOURCES = [PAGE, *modules()]
@@ -29,7 +29,7 @@ def extracted() -> Iterator[tuple[Message, str]]:
         for message in messages(path):
             yield message, relative(path)
     for recording in sample_files():
-        yield recording.replace("_", " "), "assistant/recordings"
+        yield sample_title(recording), "assistant/recordings"
 
 
 def messages(path: Path) -> Iterator[Message]:

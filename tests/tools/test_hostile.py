@@ -23,7 +23,8 @@ from assistant.events import ToolCall
 from assistant.functions import open_meteo
 from assistant.tools.execution import run_tool
 from assistant.tools.results import MAX_OUTPUT_CHARS
-from tests.browser.test_page import INPUT, browser, say, serve, wait_for
+from tests.browser.conftest import browser
+from tests.browser.driver import INPUT, say, serve, wait_for
 from tests.paths import ROOT
 from tests.servers.loopback import LoopbackServer, QuietHandler
 from tests.servers.responses import ModelServer, call, calls, text

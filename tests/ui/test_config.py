@@ -20,7 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
 from assistant.settings import VARIABLES
-from tests.browser.test_page import serve
+from tests.browser.driver import serve
 from tests.paths import ROOT
 
 pytestmark = pytest.mark.exhaustive

@@ -17,7 +17,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 from streamlit.testing.v1 import AppTest
 
-from tests.browser.test_page import serve
+from tests.browser.driver import serve
 from tests.deploy.test_process import found
 from tests.paths import ROOT
 from tests.ui.page import seen
