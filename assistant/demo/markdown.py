@@ -29,8 +29,8 @@ def is_table(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
 
 
-def table(rows: Sequence[Mapping[str, Any]], more: str = "") -> str:
-    """Return the first rows and columns as a table."""
+def table(rows: Sequence[Mapping[str, Any]], more: str) -> str:
+    """Return the first rows and columns as a table; ``more`` says how many rows are left out."""
     columns = list(dict.fromkeys(key for row in rows[:MAX_ROWS] for key in row))[:MAX_COLUMNS]
     lines = [[_heading(column) for column in columns], ["---"] * len(columns)]
     lines += [[cell(row.get(column)) for column in columns] for row in rows[:MAX_ROWS]]

@@ -12,7 +12,7 @@ from typing import Any
 
 from assistant.demo import phrases, vocabulary
 from assistant.demo.calls import Call
-from assistant.demo.markdown import MAX_ROWS, MAX_TEXT_CHARS, cell, is_table, markdown, short, table
+from assistant.demo.markdown import MAX_TEXT_CHARS, cell, is_table, markdown, short, table
 
 CallOutputs = Sequence[tuple[Call, str]]
 """The calls since the last message, in order, each with its output."""
@@ -233,12 +233,8 @@ def _known_table(call: Call, rows: Sequence[Mapping[str, Any]], language: str) -
         for name, heading in phrases.COLUMNS[call.name].items()
         if any(name in row for row in rows)
     }
-    known = [
-        {heading: _value(name, row, language) for name, heading in columns.items()} for row in rows[:MAX_ROWS]
-    ]
-    text = table(known)
-    more = len(rows) - MAX_ROWS
-    return f"{text}\n\n{phrases.SENTENCES[language]['more'].format(count=more)}" if more > 0 else text
+    known = [{heading: _value(name, row, language) for name, heading in columns.items()} for row in rows]
+    return table(known, phrases.SENTENCES[language]["more"])
 
 
 def _value(name: str, row: Mapping[str, Any], language: str) -> object:

@@ -136,6 +136,11 @@ def sample_files() -> dict[str, Path]:
     return {path.name.removesuffix(FILE_ENDING): path for path in paths}
 
 
+def sample_title(name: str) -> str:
+    """Return the title of such a recording in English, to be translated."""
+    return name[:1].upper() + name[1:].replace("_", " ")
+
+
 def parse_json(data: str | bytes) -> Any:
     """Return the JSON object or array in a text; the text itself where there is none."""
     content = data.decode("utf-8", "replace") if isinstance(data, bytes) else data

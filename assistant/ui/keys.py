@@ -24,6 +24,7 @@ FAILURE_CONNECTION = "failure_connection"
 STYLES = "styles"
 ANNOUNCEMENTS = "announcements"
 SCROLLING = "scrolling"
+SCROLL_SCRIPT = "scroll_script"
 COMPOSER = "composer"
 
 
@@ -149,6 +150,7 @@ RUNNER_FUNCTION = "runner_function"
 RUNNER_RUN = "runner_run"
 RUNNER_SCHEMA = "runner_schema"
 RUNNER_AS_JSON = "runner_as_json"
+RUNNER_VIEW = "runner_view"
 
 
 def runner_json(function: str) -> str:
@@ -157,7 +159,3 @@ def runner_json(function: str) -> str:
 
 def runner_argument(function: str, argument: str) -> str:
     return f"runner_{function}_{argument}"
-
-
-def runner_view(number: int) -> str:
-    return f"runner_view_{number}"

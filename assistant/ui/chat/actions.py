@@ -1,8 +1,11 @@
 """The row of actions of a message: copy, edit or regenerate, branches and rating, and an answer's figures."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Literal
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from assistant.events import RunCompleted, RunStopped
 from assistant.messages import Message
@@ -16,24 +19,9 @@ from assistant.ui.page.browser_script import copy_text
 
 def draw_user_actions(session: ChatSession, position: int) -> None:
     """Draw the actions of the user's message at this position."""
-    with st.container(
-        horizontal=True,
-        vertical_alignment="center",
-        gap="xxsmall",
-        width="content",
-        wrap=False,
-        key=f"actions_{position}",
-    ):
+    with _row(position, "content"):
         _draw_copy(session.history[position].text, position)
-        st.button(
-            _("Edit"),
-            key=f"edit_{position}",
-            help=_("Edit"),
-            icon=":material/edit:",
-            type="tertiary",
-            on_click=open_editor,
-            args=[session, position],
-        )
+        _draw_button(_("Edit"), f"edit_{position}", "edit", partial(open_editor, session, position))
         _draw_branches(session, position)
 
 
@@ -55,24 +43,12 @@ def draw_answer_actions(session: ChatSession, position: int) -> None:
     # A row that has lost its buttons is drawn in another place: keyed widgets stay in theirs until a script ends.
     places = st.empty(), st.empty()
     with places[is_newest].container(gap="xxsmall"):
-        with st.container(
-            horizontal=True,
-            vertical_alignment="center",
-            gap="xxsmall",
-            wrap=False,
-            key=f"actions_{position}",
-        ):
+        with _row(position, "stretch"):
             if message.text:
                 _draw_copy(message.text, position)
             if can_regenerate:
-                st.button(
-                    _("Regenerate"),
-                    key=f"regenerate_{position}",
-                    help=_("Regenerate"),
-                    icon=":material/refresh:",
-                    type="tertiary",
-                    on_click=partial(try_action, session, session.regenerate, position),
-                )
+                regenerate = partial(try_action, session, session.regenerate, position)
+                _draw_button(_("Regenerate"), f"regenerate_{position}", "refresh", regenerate)
             _draw_branches(session, position)
             if can_rate:
                 draw_thumbs(session, message, position)
@@ -83,16 +59,28 @@ def draw_answer_actions(session: ChatSession, position: int) -> None:
             draw_comment(session, message, position)
 
 
+def _row(position: int, width: Literal["content", "stretch"]) -> DeltaGenerator:
+    return st.container(
+        horizontal=True,
+        vertical_alignment="center",
+        gap="xxsmall",
+        width=width,
+        wrap=False,
+        key=f"actions_{position}",
+    )
+
+
+def _draw_button(
+    label: str, key: str, icon: str, on_click: Callable[[], None], *, disabled: bool = False
+) -> None:
+    """Draw an icon. Its label is its name for screen readers, and what the pointer shows."""
+    icon = f":material/{icon}:"
+    st.button(label, key=key, help=label, icon=icon, type="tertiary", disabled=disabled, on_click=on_click)
+
+
 def _draw_copy(text: str, position: int) -> None:
     key = f"copy_{position}"
-    st.button(
-        _("Copy"),
-        key=key,
-        help=_("Copy"),
-        icon=":material/content_copy:",
-        type="tertiary",
-        on_click=partial(copy_text, key, text),
-    )
+    _draw_button(_("Copy"), key, "content_copy", partial(copy_text, key, text))
 
 
 def _figures(message: Message, *, with_feedback: bool) -> str:
@@ -112,12 +100,6 @@ def _draw_branches(session: ChatSession, position: int) -> None:
 def _draw_arrow(session: ChatSession, position: int, number: int, name: str, *, disabled: bool) -> None:
     is_before = name == "before"
     label = _("Previous version") if is_before else _("Next version")
-    st.button(
-        label,
-        key=f"branch_{name}_{position}",
-        help=label,
-        icon=f":material/chevron_{'left' if is_before else 'right'}:",
-        type="tertiary",
-        disabled=disabled,
-        on_click=partial(try_action, session, session.switch, position, number),
-    )
+    icon = "chevron_left" if is_before else "chevron_right"
+    switch = partial(try_action, session, session.switch, position, number)
+    _draw_button(label, f"branch_{name}_{position}", icon, switch, disabled=disabled)

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from assistant.locale import N_
-from assistant.recordings.recording import Recording, sample_files
+from assistant.recordings.recording import Recording, sample_files, sample_title
 from assistant.session import ChatSession
 from assistant.ui import keys
 from assistant.ui.language import _, translate
@@ -41,9 +41,8 @@ def _draw_recordings(session: ChatSession) -> None:
     expander = st.expander(_("Replay a recording"), icon=":material/play_circle:", type="compact")
     with expander, st.container(horizontal=True):
         for name, path in sample_files().items():
-            title = translate(name.replace("_", " "))
             st.button(
-                title[:1].upper() + title[1:],
+                translate(sample_title(name)),
                 key=keys.example_recording(name),
                 on_click=_replay,
                 args=[session, path],

@@ -19,7 +19,7 @@ from assistant.tools.toolbox import Tool, Toolbox
 from assistant.ui import keys
 from assistant.ui.call_runner import run_call
 from assistant.ui.chat.calls.output import MAX_SHOWN_CHARS, format_json, truncation_notice
-from assistant.ui.chat.calls.views import draw_view
+from assistant.ui.chat.calls.views import draw_views
 from assistant.ui.inspector.argument_form import draw_argument_form
 from assistant.ui.language import _, ngettext, translate
 from assistant.ui.state import state_of
@@ -92,8 +92,7 @@ def _draw_result(result: ToolResult) -> None:
     st.markdown(f"{_outcome_text(result.outcome, time)} · {tokens}")
     st.caption(_("Result sent to the model · {characters} characters", characters=f"{len(result.output):,}"))
     st.code(result.output, language=None, wrap_lines=True)
-    for number, view in enumerate(result.views):
-        draw_view(view, keys.runner_view(number))
+    draw_views(result.views, keys.RUNNER_VIEW)
     if result.detail:
         st.caption(_("Details, not sent to the model"))
         st.code(result.detail[:MAX_SHOWN_CHARS], language=None, wrap_lines=True)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from assistant.locale import N_
 from assistant.markdown.escape import escape_markdown
-from assistant.recordings.recording import Recording, RecordingError, sample_files
+from assistant.recordings.recording import Recording, RecordingError, sample_files, sample_title
 from assistant.runs.replay import differences
 from assistant.session import ChatSession
 from assistant.ui import keys
@@ -109,9 +109,8 @@ def _draw_open_recording(session: ChatSession) -> None:
     """Draw the recordings that come with the project, and the input for a saved one."""
     with st.expander(_("Open recording"), key=keys.OPEN_RECORDING, icon=":material/play_circle:"):
         for name in sample_files():
-            title = translate(name.replace("_", " "))
             st.button(
-                title[:1].upper() + title[1:],
+                translate(sample_title(name)),
                 key=keys.recording(name),
                 width="stretch",
                 on_click=_replay_sample,

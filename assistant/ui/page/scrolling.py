@@ -141,10 +141,17 @@ class Turns:
     number: int = 0
 
 
+def draw_scroll_script() -> None:
+    """Load the script, once for the page: the fragment, which runs for each message, would send it each time."""
+    with st.container(key=keys.SCROLL_SCRIPT, height=1, border=False):
+        st.html(_SCRIPT, unsafe_allow_javascript=True)
+
+
 def draw_scrolling(session: ChatSession) -> None:
     """Keep the page at the end of the conversation, which is here, for as long as the reader does not scroll up.
 
-    An empty chat stands at its top. When the user asks for an answer, the page scrolls to it in any case.
+    An empty chat stands at its top. When the user asks for an answer, the page scrolls to it in any case. This needs
+    ``draw_scroll_script`` above it.
     """
     turns, thread = state_of(Turns), session.thread
     is_same = thread is turns.thread or bool(turns.thread and thread.id and thread.id == turns.thread.id)
@@ -153,6 +160,5 @@ def draw_scrolling(session: ChatSession) -> None:
     turns.thread, turns.user_turns = thread, session.user_turns
     options = json.dumps({"empty": not session.history, "label": _("Scroll to bottom")})
     with st.container(key=keys.SCROLLING, height=1, border=False):
-        st.html(_SCRIPT, unsafe_allow_javascript=True)
         begin = f"<script>window.conversation.begin({turns.number}, {options})</script>"
         st.html(begin, unsafe_allow_javascript=True)

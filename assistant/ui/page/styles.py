@@ -109,7 +109,9 @@ button kbd {{ color: inherit !important; opacity: 1 !important; }}
 /* Stop is enough; Streamlit's own sign of a running script, with a second Stop, comes and goes with every click. */
 [data-testid=stStatusWidget]:has([data-testid=stStatusWidgetRunningIcon]) {{ display: none; }}
 /* The end of the conversation, and the button that leads there, above the input. */
-:is(.st-key-{keys.SCROLLING}, .st-key-{keys.STYLES}, .st-key-{keys.ANNOUNCEMENTS}) {{ overflow: hidden; }}
+:is(.st-key-{keys.SCROLLING}, .st-key-{keys.SCROLL_SCRIPT}, .st-key-{keys.STYLES}, .st-key-{keys.ANNOUNCEMENTS}) {{
+  overflow: hidden;
+}}
 [data-testid=stLayoutWrapper]:has(> .st-key-{keys.SCROLLING}) {{ height: 0; margin-top: -1rem; overflow: hidden; }}
 [data-testid=stBottom] > * {{ position: relative; }}
 .scroll-to-end {{
@@ -124,8 +126,8 @@ button kbd {{ color: inherit !important; opacity: 1 !important; }}
 }}
 /* Elements for screen readers scroll with the page; otherwise they would extend it below the window. */
 .stMain {{ position: relative; }}
-/* Elements for screen readers only. */
-[data-testid=stLayoutWrapper]:has(> .st-key-{keys.STYLES}, > .st-key-{keys.ANNOUNCEMENTS}) {{
+/* Elements for screen readers only, and scripts. */
+[data-testid=stLayoutWrapper]:has(> .st-key-{keys.STYLES}, > .st-key-{keys.ANNOUNCEMENTS}, > .st-key-{keys.SCROLL_SCRIPT}) {{
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap;
 }}
 {SHEET_STYLES}</style>"""

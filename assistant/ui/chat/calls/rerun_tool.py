@@ -13,7 +13,7 @@ from assistant.markdown.escape import escape_markdown
 from assistant.tools.toolbox import Tool
 from assistant.ui.call_runner import run_call
 from assistant.ui.chat.calls.output import draw_output
-from assistant.ui.chat.calls.views import draw_view
+from assistant.ui.chat.calls.views import draw_views
 from assistant.ui.language import _
 
 
@@ -32,5 +32,4 @@ def draw_rerun(tool: Tool[..., Any], arguments: str, key: str, time_limit: float
     result = st.session_state.get(f"{key}-result")
     if isinstance(result, ToolResult):  # of an old class, after a reload of the package
         draw_output(result, f"{tool.name} output", f"{key}-output")
-        for number, view in enumerate(result.views):
-            draw_view(view, f"{key}-output-{number}")
+        draw_views(result.views, f"{key}-output")

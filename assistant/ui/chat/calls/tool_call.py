@@ -16,7 +16,7 @@ from assistant.ui.chat.calls.output import (
     parse_json,
 )
 from assistant.ui.chat.calls.rerun_tool import draw_rerun
-from assistant.ui.chat.calls.views import draw_view
+from assistant.ui.chat.calls.views import draw_views
 from assistant.ui.chat.stats import format_duration
 from assistant.ui.language import _
 from assistant.ui.streamlit_private import Expander, ExpanderState
@@ -114,8 +114,7 @@ class ToolCallView:
                 )
         if result.views:
             with self._views.container():
-                for number, view in enumerate(result.views):
-                    draw_view(view, f"{self._key}-output-{number}")
+                draw_views(result.views, f"{self._key}-output")
 
     def offer_rerun(self) -> None:
         """Offer to run the call again if it raised an exception or timed out.

@@ -23,6 +23,12 @@ from assistant.ui.language import _
 log = logging.getLogger(__name__)
 
 
+def draw_views(views: Sequence[View], key: str) -> None:
+    """Draw all views of a result, below each other."""
+    for number, view in enumerate(views):
+        draw_view(view, f"{key}-{number}")
+
+
 def draw_view(view: View, key: str) -> None:
     """Draw a view, or a sentence if it is damaged. ``key`` is the prefix of its widgets' keys."""
     try:
