@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import httpx2
 
-from assistant.demo.answers import next_reply
-from assistant.demo.calls import Call
-from assistant.demo.hosted import draw_sea, hosted_items
+from assistant.demo.replies.answers import next_reply
+from assistant.demo.replies.calls import Call
+from assistant.demo.replies.hosted import draw_sea, hosted_items
+from assistant.demo.replies.summaries import parse_output
 from assistant.demo.requests import Json, new_id, parse_metadata, parse_tools, require
-from assistant.demo.summaries import parse_output
 
 MODEL_NAME = "Demo"
 """The model of every response, whichever the request names."""

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from assistant.demo import vocabulary
+from assistant.demo.replies import vocabulary
 from assistant.demo.requests import Json, new_id
 
 Sentences = Mapping[str, str]

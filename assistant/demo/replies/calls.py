@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from assistant.demo import phrases, vocabulary
+from assistant.demo.replies import phrases, vocabulary
 
 CHOSEN = "?"
 """Placeholder for a city or hotel that the results of earlier calls decide."""

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from assistant.demo import phrases, vocabulary
-from assistant.demo.calls import CHOSEN, Call, Function, Plan, list_names, plan_written_calls
-from assistant.demo.markdown import cell
-from assistant.demo.questions import plan_question
-from assistant.demo.summaries import CallOutputs, choose_city, parse_output, summarize
+from assistant.demo.replies import phrases, vocabulary
+from assistant.demo.replies.calls import CHOSEN, Call, Function, Plan, list_names, plan_written_calls
+from assistant.demo.replies.markdown import cell
+from assistant.demo.replies.questions import plan_question
+from assistant.demo.replies.summaries import CallOutputs, choose_city, parse_output, summarize
 
 
 @dataclass(frozen=True, slots=True)

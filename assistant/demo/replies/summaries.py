@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from assistant.demo import phrases, vocabulary
-from assistant.demo.calls import Call
-from assistant.demo.markdown import MAX_TEXT_CHARS, cell, is_table, markdown, short, table
+from assistant.demo.replies import phrases, vocabulary
+from assistant.demo.replies.calls import Call
+from assistant.demo.replies.markdown import MAX_TEXT_CHARS, cell, is_table, markdown, short, table
 
 CallOutputs = Sequence[tuple[Call, str]]
 """The calls since the last message, in order, each with its output."""

@@ -1,6 +1,6 @@
 """The sentences of the demo in English and Japanese. An answer has the language of the question."""
 
-from assistant.demo import vocabulary
+from assistant.demo.replies import vocabulary
 
 SENTENCES = {
     "en": {

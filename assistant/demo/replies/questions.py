@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from assistant.demo import phrases, vocabulary
-from assistant.demo.calls import CHOSEN, MAX_CALLS, Call, Function, Plan
+from assistant.demo.replies import phrases, vocabulary
+from assistant.demo.replies.calls import CHOSEN, MAX_CALLS, Call, Function, Plan
 
 MAX_QUESTION_CHARS = 2_000
 """The part of a message that is read as a question."""

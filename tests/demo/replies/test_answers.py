@@ -9,8 +9,8 @@ from datetime import date, timedelta
 import pytest
 
 from assistant import Toolbox, functions
-from assistant.demo.answers import Reply, next_reply
-from assistant.demo.calls import Call
+from assistant.demo.replies.answers import Reply, next_reply
+from assistant.demo.replies.calls import Call
 from assistant.events import ToolCall
 from assistant.tools.execution import run_tool
 from tests.demo.trip import HOTELS, MAYBE_TEXT, TEXT, TRIP, WEATHER, WHOLE, Json, function
