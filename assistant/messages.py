@@ -106,11 +106,11 @@ class Message:
             return
         match event:
             case TextDelta(text):
-                self._append_text(Text, text)
+                self._append_text(Text(text, self._round))
             case RefusalDelta(text):
-                self._append_text(Refusal, text)
+                self._append_text(Refusal(text, self._round))
             case ReasoningDelta(text):
-                self._append_text(Reasoning, text)
+                self._append_text(Reasoning(text))
             case ReasoningEnded(seconds):
                 self._time_reasoning(seconds)
             case TextBreak():
@@ -167,6 +167,12 @@ class Message:
                 continue  # yielded with the text before it
             if isinstance(part, Text | Refusal | Reasoning) and type(part) is type(before):
                 yield TextBreak()
+            starts = isinstance(part, Call) and part.round != round_number
+            # The text after a call belongs to its round, unless it says otherwise.
+            continues = isinstance(part, Text | Refusal) and part.round > round_number > 0
+            if isinstance(part, Text | Refusal | Call) and (starts or continues):
+                round_number = part.round
+                yield RoundStarted(round_number)
             match part:
                 case Text(text):
                     yield from _text_events(text, self.parts[index + 1 :])
@@ -180,10 +186,7 @@ class Message:
                     yield Note(text)
                 case HostedCall():
                     yield part
-                case Call(call_id, name, arguments, number, complete, result, decision, server):
-                    if number != round_number:
-                        round_number = number
-                        yield RoundStarted(number)
+                case Call(call_id, name, arguments, _, complete, result, decision, server):
                     if complete:
                         yield ToolCall(call_id, name, arguments, server)
                     else:
@@ -196,15 +199,15 @@ class Message:
         if self.ending is not None:
             yield self.ending
 
-    def _append_text(self, kind: type[Text] | type[Refusal] | type[Reasoning], text: str) -> None:
+    def _append_text(self, new: Text | Refusal | Reasoning) -> None:
         index = len(self.parts) - 1
-        while index >= 0 and kind is Text and isinstance(self.parts[index], Citation):
+        while index >= 0 and isinstance(new, Text) and isinstance(self.parts[index], Citation):
             index -= 1  # the text continues after its sources
         last = self.parts[index] if index >= 0 else None
-        if isinstance(last, kind) and not self._break:
-            self.parts[index] = kind(last.text + text)
+        if isinstance(last, type(new)) and not self._break:
+            self.parts[index] = replace(last, text=last.text + new.text)
         else:
-            self.parts.append(kind(text))
+            self.parts.append(new)
         self._break = False
 
     def _time_reasoning(self, seconds: float) -> None:

@@ -12,9 +12,10 @@ from assistant.tagged_union import TaggedUnion
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Text of the user, as typed, or Markdown of the model."""
+    """Text of the user, as typed, or Markdown of the model; ``round`` is 0 where it is not known."""
 
     text: str
+    round: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Refusal:
     """The model's reason for refusing to answer."""
 
     text: str
+    round: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """The transcript as the messages of Chat Completions. Pure functions."""
 
 from collections.abc import Collection, Iterator
-from itertools import groupby
 from typing import TypeGuard
 
 from assistant.backends.attachments import chat_content
@@ -38,24 +37,30 @@ def _items(message: Message, named_only: Collection[str]) -> Iterator[JsonObject
     if message.role == "user":
         yield {"role": "user", "content": chat_content(message.parts, named_only)}
         return
+    for texts, calls in _completions(message.parts):
+        tool_calls = {"tool_calls": [_tool_call(call) for call in calls]} if calls else {}
+        yield {"role": "assistant", "content": replace_surrogates("\n\n".join(texts)) or None, **tool_calls}
+        for call in calls:
+            output = (call.result or stopped_result(call.call_id)).output
+            yield {"role": "tool", "tool_call_id": call.call_id, "content": replace_surrogates(output)}
+
+
+def _completions(parts: list[Part]) -> Iterator[tuple[list[str], list[Call]]]:
+    """Yield the texts and the calls of each completion; text may come after a call."""
     texts: list[str] = []
-    for round_number, group in groupby(message.parts, _round_of):
-        parts = list(group)
-        calls = [part for part in parts if _is_function_call(part)]
-        if not round_number:
-            texts += filter(None, map(_text_of, parts))
-        elif calls:
-            yield _assistant(texts) | {"tool_calls": [_tool_call(call) for call in calls]}
-            for call in calls:
-                output = (call.result or stopped_result(call.call_id)).output
-                yield {"role": "tool", "tool_call_id": call.call_id, "content": replace_surrogates(output)}
-            texts = []
-    if texts:
-        yield _assistant(texts)
-
-
-def _round_of(part: Part) -> int:
-    return part.round if isinstance(part, Call) else 0
+    calls: list[Call] = []
+    for part in parts:
+        text = _text_of(part)
+        if not (text or _is_function_call(part)):
+            continue
+        # The round of some texts is not known: those after a call are taken for the next completion's.
+        if calls and calls[-1].round != (part.round if isinstance(part, Call | Text | Refusal) else 0):
+            yield texts, calls
+            texts, calls = [], []
+        texts += [text] if text else []
+        calls += [part] if _is_function_call(part) else []
+    if texts or calls:
+        yield texts, calls
 
 
 def _is_function_call(part: Part) -> TypeGuard[Call]:
@@ -69,10 +74,6 @@ def _text_of(part: Part) -> str:
         case HostedCall():
             return summarize_call(part)
     return ""
-
-
-def _assistant(texts: list[str]) -> JsonObject:
-    return {"role": "assistant", "content": replace_surrogates("\n\n".join(texts)) or None}
 
 
 def _tool_call(call: Call) -> JsonObject:

@@ -144,7 +144,7 @@ def parse_messages(items: list[JsonObject]) -> list[Message]:
                 answered = True
                 messages[-1].add_result(_result(item))
             else:
-                messages[-1].parts += _parts(item)
+                messages[-1].parts += _parts(item, round_number + answered)
     return messages
 
 
@@ -173,7 +173,7 @@ def _result(item: JsonObject) -> ToolResult:
     return ToolResult(str(item.get("call_id")), output, outcome)
 
 
-def _parts(item: JsonObject) -> list[Part]:
+def _parts(item: JsonObject, round_number: int) -> list[Part]:
     if item.get("type") == "reasoning":
         text = content_text(item.get("summary"))
         return [Reasoning(text)] if text else []
@@ -182,13 +182,13 @@ def _parts(item: JsonObject) -> list[Part]:
         return [replace(hosted_call(item), state=state)] if state else []
     content = item.get("content")
     if isinstance(content, str):
-        return [Text(content)]
+        return [Text(content, round_number)]
     parts: list[Part] = []
     for part in objects_at(item, "content"):
         if part.get("type") == "refusal":
-            parts.append(Refusal(str(part["refusal"])))
+            parts.append(Refusal(str(part["refusal"]), round_number))
             continue
         text = str(part.get("text") or "")
         sources = (parse_citation(annotation, len(text)) for annotation in objects_at(part, "annotations"))
-        parts += [Text(text), *dict.fromkeys(filter(None, sources))]
+        parts += [Text(text, round_number), *dict.fromkeys(filter(None, sources))]
     return parts

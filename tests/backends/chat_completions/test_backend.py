@@ -24,6 +24,7 @@ from assistant.events import (
     Usage,
 )
 from assistant.settings import Settings
+from assistant.storage.json_export import export_json, import_json
 from tests.conftest import add
 from tests.servers.chat_completions import ChatServer, chunks
 from tests.servers.responses import Json, call, calls, error, message, reasoning, text
@@ -110,6 +111,28 @@ def test_calls_are_run_and_sent_with_their_outputs(server: ChatServer, assistant
         {"role": "tool", "tool_call_id": three["call_id"], "content": "4"},
         {"role": "assistant", "content": "Done."},
         {"role": "user", "content": "Sure?"},
+    ]
+
+
+def test_text_after_a_call_is_sent_back_with_the_call(server: ChatServer, assistant: Assistant) -> None:
+    one, two = call("add", a=1, b=1), call("add", a=2, b=1)
+    server.plays(
+        calls(message("I add."), one, message("Wait."), two), calls(call("add", a=3, b=1)), text("Done.")
+    )
+    thread = Thread()
+    assert list(assistant.run(thread, "Go"))[-1] == RunCompleted()
+    sent = [item for item in server.requests[-1]["messages"] if item["role"] != "system"]
+    assert [item["role"] for item in sent] == ["user", "assistant", "tool", "tool", "assistant", "tool"]
+    assert sent[1]["content"] == "I add.\n\nWait."
+    assert [item["id"] for item in sent[1]["tool_calls"]] == [one["call_id"], two["call_id"]]
+    assert sent[4]["content"] is None
+    server.plays(text("Sure."))
+    stored = import_json(export_json(thread, "Sums"))[0]
+    assert list(assistant.run(stored, "Sure?"))[-1] == RunCompleted()
+    assert [item["content"] for item in server.requests[-1]["messages"] if item["role"] == "assistant"] == [
+        "I add.\n\nWait.",
+        None,
+        "Done.",
     ]
 
 
