@@ -20,7 +20,7 @@ user = require_user(app.settings, app.secrets.get("auth"))
 # The user's open chat, in ``st.session_state``: the thread's id, its messages as the history, and the choices
 # made in this browser session. Another id in the URL opens another thread.
 session = chat_session(app, user)
-session.configure(is_localhost=is_localhost())
+session.connection.configure(is_localhost=is_localhost())
 session.open(st.query_params.get("thread", ""))
 
 # The page around the conversation. A message does not run this part again. The sidebar comes first, because it would

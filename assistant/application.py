@@ -6,22 +6,26 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dotenv import dotenv_values
 
 from assistant import functions
+from assistant.access.metering import with_metering
 from assistant.access.quotas import QuotaGuard
 from assistant.backends import LazyBackend, load_sdk, open_backend
-from assistant.observability.logs import configure_logging
+from assistant.observability.logs import configure_logging, observe_run
 from assistant.runs.autosave import Autosaver
+from assistant.runs.loop import Events, Run
 from assistant.runs.queue import MessageQueue
 from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
-from assistant.storage.store import Store
+from assistant.threads import Thread
 from assistant.tools.toolbox import Toolbox
+from assistant.transports.live_recording import LiveRecording
+from assistant.transports.recorder import record_run
 from assistant.transports.recording_store import RecordingStore
 
 if TYPE_CHECKING:
@@ -102,14 +106,36 @@ class Application:
         with self._lock:
             return self._open(settings)
 
-    def quota(self, settings: Settings, user_id: str, store: Store | None) -> QuotaGuard | None:
+    def quota(self, settings: Settings, user_id: str) -> QuotaGuard | None:
         """Return the guard of a connection; None unless it is the owner's and has limits."""
         owner = self.settings
         is_owners = (settings.base_url, settings.api_key) == (owner.base_url, owner.api_key)
         if settings.demo or not is_owners or not (owner.limit_user or owner.limit_all):
             return None
         model = owner.model if owner.has_price else ""
-        return QuotaGuard(user_id, owner.limit_user, owner.limit_all, model, store)
+        return QuotaGuard(user_id, owner.limit_user, owner.limit_all, model, self.autosaver.store)
+
+    def start_run(
+        self,
+        thread: Thread,
+        prepare: Callable[[], Run],
+        cancel: Callable[[Thread], None],
+        toolbox: Toolbox,
+        quota: QuotaGuard | None,
+    ) -> LiveRecording:
+        """Start a run that is recorded, logged, saved and charged to ``quota``; return its recording.
+
+        See ``RunRegistry.start`` for the other arguments. A paused run continues in its recording.
+        """
+        newest = self.recordings.for_thread(thread.id)[-1:] if thread.is_paused else []
+        recording = newest[0] if newest else self.recordings.start(thread.id)
+
+        def observe(events: Events) -> Events:
+            charged = with_metering(events, thread, quota.charge) if quota else events
+            return observe_run(record_run(charged, recording), thread, self.metrics, toolbox)
+
+        self.runs.start(thread, lambda: prepare().through(observe), cancel, self.autosaver)
+        return recording
 
     def load_sdk(self) -> None:
         """Load the SDK in the background, once: the first answer needs it and the first page does not."""

@@ -42,7 +42,7 @@ def open_chat(server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPat
             monkeypatch.setenv(name, value)
         app.configure({})
         chat = ChatSession(app, User(user))
-        chat.configure(is_localhost=True)
+        chat.connection.configure(is_localhost=True)
         return chat
 
     with closing(app):
@@ -70,12 +70,12 @@ def test_a_message_is_answered_and_the_chat_has_its_id_and_history(
 ) -> None:
     server.plays(text("Hi."))
     chat = ask(open_chat(), "Hello")
-    assert chat.thread_id == chat.thread.id != ""
+    assert chat.thread.id != ""
     assert chat.history == [
         Message.from_user("Hello"),
         Message("assistant", [Text("Hi.")], RunCompleted()),
     ]
-    assert (chat.draft, chat.waiting, chat.live_run) == (None, [], None)
+    assert (chat.composer.draft, chat.waiting, chat.live_run) == (None, [], None)
 
 
 def test_a_chat_is_opened_again_by_its_id_from_the_process_and_from_the_database(
@@ -84,14 +84,14 @@ def test_a_chat_is_opened_again_by_its_id_from_the_process_and_from_the_database
     server.plays(text("Hi."))
     first = ask(open_chat(), "Hello")
     second = open_chat()
-    second.open(first.thread_id)
+    second.open(first.thread.id)
     assert second.thread is first.thread
     app = Application(tmp_path)
     app.configure({})
     with closing(app):
         other = ChatSession(app)
-        other.configure(is_localhost=True)
-        other.open(first.thread_id)
+        other.connection.configure(is_localhost=True)
+        other.open(first.thread.id)
         assert other.thread is not first.thread
         assert other.history == first.history
 
@@ -101,7 +101,7 @@ def test_an_id_without_a_chat_opens_a_new_one_and_the_next_run_of_the_page_keeps
 ) -> None:
     chat = open_chat()
     chat.open("conv_nowhere")
-    assert (chat.thread_missing, chat.thread_id, chat.history) == (True, "", [])
+    assert (chat.thread_missing, chat.thread.id, chat.history) == (True, "", [])
     chat.open("")
     assert not chat.thread_missing
 
@@ -117,7 +117,7 @@ def test_the_chat_of_another_user_is_unknown(server: ModelServer, open_chat: Ope
     server.plays(text("Hi."))
     first = ask(open_chat("ada"), "Hello")
     other = open_chat("bob")
-    other.open(first.thread_id)
+    other.open(first.thread.id)
     assert (other.thread_missing, other.history) == (True, [])
 
 
@@ -127,15 +127,15 @@ def test_a_chat_is_saved_with_its_id_before_the_first_request_is_sent(
     silent = cut(text("Never."), 0, "silence")
     server.plays(silent)
     chat = open_chat()
-    assert chat.thread_id == ""
+    assert chat.thread.id == ""
     chat.submit("Hello there")
-    assert chat.thread_id.startswith("thread_")
+    assert chat.thread.id.startswith("thread_")
     assert silent.reached.wait(SECONDS)
     assert chat.store is not None
-    assert [(each.id, each.title) for each in chat.store.list_threads()] == [(chat.thread_id, "Hello there")]
+    assert [(each.id, each.title) for each in chat.store.list_threads()] == [(chat.thread.id, "Hello there")]
     assert chat.recordings == [chat.recording]
     other = open_chat()
-    other.open(chat.thread_id)
+    other.open(chat.thread.id)
     assert other.thread is chat.thread
     chat.stop()
 
@@ -146,8 +146,8 @@ def test_a_first_message_that_fails_is_found_again(open_chat: Open, tmp_path: Pa
     app.configure({})
     with closing(app):
         other = ChatSession(app)
-        other.configure(is_localhost=True)
-        other.open(chat.thread_id)
+        other.connection.configure(is_localhost=True)
+        other.open(chat.thread.id)
         assert other.history == chat.history
         assert [message.text for message in other.history] == ["Hello", ""]
         assert isinstance(other.history[-1].ending, RunFailed)
@@ -163,7 +163,7 @@ def test_a_message_sent_during_an_answer_waits_and_is_sent_when_it_has_ended(
     chat.submit("First")
     assert play.reached.wait(SECONDS)
     chat.submit("Second")
-    assert (chat.waiting, chat.draft) == (["Second"], None)
+    assert (chat.waiting, chat.composer.draft) == (["Second"], None)
     gate.set()
     finished(chat).send_next()
     assert texts(finished(chat)) == ["First", "One.", "Second", "Two."]
@@ -182,13 +182,13 @@ def test_a_waiting_message_returns_to_the_input_on_request_and_after_a_stop(
     for words in ("Second", "Third"):
         chat.submit(words)
     chat.unqueue("Second")
-    assert (chat.take_draft(), chat.waiting) == (Draft("Second", ""), ["Third"])
+    assert (chat.composer.take_draft(), chat.waiting) == (Draft("Second", ""), ["Third"])
     chat.stop()
     assert chat.history[-1].ending == STOPPED
     chat.return_queued()
-    draft = chat.take_draft()
+    draft = chat.composer.take_draft()
     assert draft is not None
-    assert (draft.text, chat.waiting, chat.take_draft()) == ("Third", [], None)
+    assert (draft.text, chat.waiting, chat.composer.take_draft()) == ("Third", [], None)
     gate.set()
 
 
@@ -201,11 +201,11 @@ def test_files_cannot_be_queued_and_stay_with_the_text(server: ModelServer, open
     assert play.reached.wait(SECONDS)
     file = Attachment("a.txt", "text/plain", "YQ==")
     chat.submit("Second", [file])
-    assert (chat.attachments, chat.waiting) == ([file], [])
-    assert chat.draft is not None
-    assert chat.draft.text == "Second"
-    chat.detach(0)
-    assert chat.attachments == []
+    assert (chat.composer.attachments, chat.waiting) == ([file], [])
+    assert chat.composer.draft is not None
+    assert chat.composer.draft.text == "Second"
+    chat.composer.detach(0)
+    assert chat.composer.attachments == []
     gate.set()
     finished(chat)
 
@@ -214,7 +214,7 @@ def test_at_a_limit_the_message_returns_to_the_input(server: ModelServer, open_c
     server.plays(text("One."))
     chat = ask(open_chat(ASSISTANT_LIMIT_ALL="1 message/day"), "First")
     chat.submit("Second")
-    assert chat.draft == Draft("Second", N_("Not sent. Your message is back in the input."))
+    assert chat.composer.draft == Draft("Second", N_("Not sent. Your message is back in the input."))
     assert isinstance(chat.take_limit(), LimitExceeded)
     assert chat.take_limit() is None
     assert texts(chat) == ["First", "One."]
@@ -289,7 +289,7 @@ def test_a_rating_is_saved(server: ModelServer, open_chat: Open, tmp_path: Path)
     chat = ask(open_chat(), "Hello")
     chat.rate(chat.thread.messages[1], Feedback(True, "Good"))
     with closing(Store(f"sqlite:///{tmp_path}/threads.sqlite")) as store:
-        saved = store.load(chat.thread_id)
+        saved = store.load(chat.thread.id)
     assert saved is not None
     assert saved.messages[1].feedback == Feedback(True, "Good")
 
@@ -297,12 +297,12 @@ def test_a_rating_is_saved(server: ModelServer, open_chat: Open, tmp_path: Path)
 def test_a_chat_is_renamed_and_deleted_and_a_new_one_is_open(server: ModelServer, open_chat: Open) -> None:
     server.plays(text("Hi."))
     chat = ask(open_chat(), "Hello")
-    thread_id = chat.thread_id
+    thread_id = chat.thread.id
     chat.rename(thread_id, "Trip")
     assert chat.store is not None
     assert [summary.title for summary in chat.store.list_threads()] == ["Trip"]
     chat.delete(thread_id)
-    assert (chat.thread_id, chat.history, chat.notices) == ("", [], [])
+    assert (chat.thread.id, chat.history, chat.notices) == ("", [], [])
     assert chat.store.list_threads() == []
 
 
@@ -310,10 +310,10 @@ def test_a_recording_is_replayed_in_a_chat_that_is_not_saved(server: ModelServer
     server.plays(text("Hi."))
     chat = ask(open_chat(), "Hello")
     assert chat.recording is not None
-    before = chat.thread_id
+    before = chat.thread.id
     requests = len(server.requests)
     chat.replay(chat.recording, float("inf"))
-    assert chat.thread_id not in ("", before)
+    assert chat.thread.id not in ("", before)
     assert texts(finished(chat)) == ["Hello", "Hi."]
     assert (chat.thread.backend_state, len(server.requests)) == ({}, requests)
     assert chat.store is not None
@@ -340,7 +340,7 @@ def test_what_a_recording_claims_is_never_used_at_its_server(server: ModelServer
     # However the replay ends, even if nothing clears its state.
     list(replay_assistant(chat.recording, speed=math.inf).run(thread, "Hello"))
     assert thread.backend_state["responses"]
-    list(chat.assistant.run(thread, "And now?"))
+    list(chat.connection.assistant.run(thread, "And now?"))
     first, second = (request["conversation"] for request in server.requests)
     assert first != second
     assert [message.text for message in thread.messages] == ["Hello", "Hi.", "And now?", "Fine."]
@@ -349,10 +349,10 @@ def test_what_a_recording_claims_is_never_used_at_its_server(server: ModelServer
 def test_a_chosen_connection_is_used_in_this_session_only(server: ModelServer, open_chat: Open) -> None:
     server.plays(text("Hi."))
     chat, other = open_chat(), open_chat()
-    chat.override = ConnectionOverride(demo=True)
-    chat.configure(is_localhost=True)
-    assert (chat.settings.demo, other.settings.demo) == (True, False)
-    assert chat.backend is not other.backend
+    chat.connection.override = ConnectionOverride(demo=True)
+    chat.connection.configure(is_localhost=True)
+    assert (chat.connection.settings.demo, other.connection.settings.demo) == (True, False)
+    assert chat.connection.backend is not other.connection.backend
     ask(other, "Hello")
     assert server.headers[-1]["authorization"] == "Bearer sk-test-key"
 
@@ -360,8 +360,8 @@ def test_a_chosen_connection_is_used_in_this_session_only(server: ModelServer, o
 def test_faults_are_injected_in_this_session_only(server: ModelServer, open_chat: Open) -> None:
     server.plays(text("One two three four"), text("Fine."))
     chat, other = open_chat(), open_chat()
-    chat.faults = "cut:5"
-    chat.configure(is_localhost=True)
+    chat.connection.faults = "cut:5"
+    chat.connection.configure(is_localhost=True)
     assert isinstance(ask(chat, "Go").history[-1].ending, RunFailed)
     server.drop_script()
     server.plays(text("Fine."))

@@ -1,9 +1,10 @@
-"""One user's open chat, without Streamlit: ``ChatSession`` and its ``Draft``.
+"""One user's open chat, without Streamlit.
 
-It consists of three classes, each with one file: the connection, the open thread, and the chat with its
-actions.
+``ChatSession`` has the open thread and its actions, a ``connection`` (what answers), and a composer (the next
+message).
 """
 
-from assistant.session.chat import ChatSession, Draft
+from assistant.session.chat import ChatSession
+from assistant.session.composer import Draft
 
 __all__ = ["ChatSession", "Draft"]

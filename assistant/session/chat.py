@@ -1,16 +1,13 @@
-"""One user's open chat, without Streamlit: its actions, and the values that the page draws.
-
-Text is not lost when an error occurs: a message that cannot be sent returns to the input as a ``Draft``.
-"""
+"""One user's open chat, without Streamlit: its actions, and the values that the page draws."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from assistant.access.auth import User
 from assistant.application import Application
-from assistant.errors import BackendError, QuotaError, StoreError, ThreadBusy
+from assistant.errors import AssistantError, BackendError, QuotaError, StoreError, ThreadBusy, UnknownThread
 from assistant.events import Decision, Note
 from assistant.locale import N_
 from assistant.messages import Feedback, Message
@@ -19,57 +16,99 @@ from assistant.recordings.recording import NOT_LIVE, Recording
 from assistant.recordings.requests import prompt_of
 from assistant.runs.loop import Events, Run
 from assistant.runs.replay import replay_assistant
-from assistant.session.open_thread import OpenThread
+from assistant.runs.worker import LiveRun
+from assistant.session.composer import Composer
+from assistant.session.connection import Connection
+from assistant.storage.search import Hit
+from assistant.storage.store import Store
 from assistant.threads import Thread, unguessable_id
+from assistant.transports.live_recording import LiveRecording
 from assistant.transports.recorder import record_run
 
+SHOWN_MESSAGES = 8
+"""Number of messages of a long thread that are drawn at first; the others come on demand."""
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """Text that returns to the input, and why."""
-
-    text: str
-    reason: str
+EARLIER_MESSAGES = 50
+"""Number of messages that one click on "Show earlier messages" adds."""
 
 
-class ChatSession(OpenThread):
+class ChatSession:
     """The chat that one user has open in one browser session.
 
     Attributes:
-        inspector_open: Whether the inspector is shown beside the chat.
-        draft: Text that returns to the input.
+        connection: What answers: settings, backend, functions and limits.
+        thread: The open thread: its id, and its messages as the history.
+        composer: The next message: its attachments, and text that returns to the input.
+
+        open_error: Why the thread in the address cannot be opened.
+        thread_missing: Whether there is no thread with the id in the address.
+        runs_elsewhere: Whether another process is answering the thread.
+        recording: The recording of the newest run.
+        replayed: The recording that the open thread is a replay of, with its functions run again.
         limit: A usage limit that stopped the last message.
         notices: Sentences to show once.
-        opened_recordings: Recordings from files.
+
+    What the page remembers of its drawing:
+        shown: The number of messages of a long thread that are drawn before the newest ones.
         boundary: The position of the first message that the conversation fragment draws.
         drawn_protocol: The protocol that the page has drawn around the fragment.
         page_outdated: Whether something outside the fragment has changed, so that the page has to run.
+        follower: The page script that follows the live run; another script of this session replaces it.
+        url_thread_id: The id that the page's address had when it was last written or read.
         user_turns: How often the user has asked for an answer in this session; the page scrolls to each.
+        found: What a search found in the thread, to be shown next.
         editing: The thread id and position of the message that is being edited.
+        inspector_open: Whether the inspector is shown beside the chat.
         inspected_call: The id of a call whose events the inspector shows next.
-        attachments, attachment_problems: Files for the next message, and why others were refused.
-        audio, transcript: Audio that could not be transcribed yet, and text that does not fit the input.
+        opened_recordings: Recordings from files.
     """
 
     def __init__(self, app: Application, user: User | None = None) -> None:
-        super().__init__(app, user)
-        self.inspector_open = False
-        self.attachments: list[Attachment] = []
-        self.draft: Draft | None = None
+        self.app = app
+        self.user = user or User()
+        self.connection = Connection(app, self.user)
+        self.thread = Thread(owner=self.user.id)
+        self.composer = Composer()
+        self.open_error: AssistantError | None = None
+        self.thread_missing = False
+        self.runs_elsewhere = False
+        self.recording: LiveRecording | None = None
+        self.replayed: Recording | None = None
         self.limit: QuotaError | None = None
         self.notices: list[str] = []
-        self.opened_recordings: list[Recording] = []
+        self.shown = SHOWN_MESSAGES
         self.boundary = 0
-        self.editing: tuple[str, int] | None = None
-        self.user_turns = 0
-        self.page_outdated = False
         self.drawn_protocol = ""
+        self.page_outdated = False
+        self.follower: object | None = None
+        self.url_thread_id = ""
+        self.user_turns = 0
+        self.found: Hit | None = None
+        self.editing: tuple[str, int] | None = None
+        self.inspector_open = False
         self.inspected_call = ""
-        self.attachment_problems: list[str] = []
-        self.audio: bytes | None = None
-        self.transcript = ""
+        self.opened_recordings: list[Recording] = []
 
-    # --- what the page draws --------------------------------------------------------------------------
+    @property
+    def store(self) -> Store | None:
+        """The user's threads; None while the database cannot be used."""
+        store = self.app.autosaver.store
+        return store.for_owner(self.user.id) if store else None
+
+    @property
+    def history(self) -> Sequence[Message]:
+        """The messages of the open thread, oldest first."""
+        return self.thread.messages
+
+    @property
+    def live_run(self) -> LiveRun | None:
+        """The run that is answering the open thread in this process."""
+        return self.app.runs.get(self.thread)
+
+    @property
+    def recordings(self) -> Sequence[LiveRecording]:
+        """The recordings of the open thread, oldest first."""
+        return self.app.recordings.for_thread(self.thread.id)
 
     @property
     def waiting(self) -> list[str]:
@@ -81,10 +120,81 @@ class ChatSession(OpenThread):
         limit, self.limit = self.limit, None
         return limit
 
-    def take_draft(self) -> Draft | None:
-        """Return the text that goes back into the input, once."""
-        draft, self.draft = self.draft, None
-        return draft
+    # --- the open thread -----------------------------------------------------------------------------
+
+    def open(self, thread_id: str = "") -> None:
+        """Open the thread that the page's address names; without a new name, keep the open one.
+
+        A thread that does not exist sets ``thread_missing`` and opens a new one. An unavailable server or
+        database sets ``open_error``.
+        """
+        self.follower, self.open_error, self.thread_missing = None, None, False
+        if thread_id and thread_id not in (self.thread.id, self.url_thread_id):
+            self._show(Thread(owner=self.user.id))
+            try:
+                self._show(self._find(thread_id))
+            except UnknownThread:
+                self.thread_missing = True
+            except (BackendError, StoreError) as error:
+                self.open_error = error
+                return
+        elif self.thread.id:
+            self.thread = self.app.runs.register(self.thread)
+        self.url_thread_id = self.thread.id
+        self._catch_up()
+
+    def new(self) -> None:
+        """Open a new thread."""
+        self._show(Thread(owner=self.user.id))
+
+    def show_earlier(self) -> None:
+        """Show more of a long thread."""
+        self.shown += EARLIER_MESSAGES
+
+    def _show(self, thread: Thread) -> None:
+        self.thread, self.shown, self.replayed = thread, SHOWN_MESSAGES, None
+
+    def _find(self, thread_id: str) -> Thread:
+        """Return the user's thread from this process, the database or the server."""
+        thread = self.app.runs.find(thread_id, self.user.id)
+        if thread is None and self.store:
+            thread = self.store.load(thread_id)
+        # The owner of a thread that only the server has is unknown.
+        if thread is None and (self.user.id or (self.store and self.store.exists(thread_id))):
+            raise UnknownThread(N_("That chat doesn't exist."), code="unknown_thread")
+        return self.app.runs.register(thread or self.connection.backend.load_thread(thread_id))
+
+    def _catch_up(self) -> None:
+        """Load changes of other processes, and continue or end an answer whose process is gone."""
+        self.runs_elsewhere = False
+        if self.live_run:
+            return
+        with suppress(StoreError):
+            if self.store and (newer := self.store.load_newer(self.thread)):
+                self.app.runs.update(self.thread, newer)
+            if self.store and self.store.leases.is_held_elsewhere(self.thread):
+                self.runs_elsewhere = True
+                return
+        if self.thread.is_unfinished:
+            assistant = self.connection.assistant
+            can_resume = self.connection.backend.can_resume(self.thread)
+            with suppress(ThreadBusy):
+                self._start(assistant.resume if can_resume else assistant.mark_interrupted)
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether another process has saved more of the thread."""
+        with suppress(StoreError):
+            return bool(self.store and self.store.load_newer(self.thread))
+        return False
+
+    def changed_elsewhere(self) -> bool:
+        """Return whether another process has saved more of the thread, or no longer answers it."""
+        with suppress(StoreError):
+            return self.is_outdated or bool(
+                self.store and not self.store.leases.is_held_elsewhere(self.thread)
+            )
+        return False
 
     # --- the conversation -----------------------------------------------------------------------------
 
@@ -96,23 +206,24 @@ class ChatSession(OpenThread):
             self._enqueue(text, attachments)
             return
         try:
-            self._start_within_limits(partial(self.assistant.run, self.thread, text, attachments))
-            self.clear_draft()
+            self._start_within_limits(self.connection.assistant.run, text, attachments)
+            self.composer.clear()
         except ThreadBusy as error:
-            self.attachments = list(attachments)
-            self.draft = Draft(text, N_("{why} Your message is back in the input.", why=error.text))
+            reason = N_("{why} Your message is back in the input.", why=error.text)
+            self.composer.restore(text, reason, attachments)
         except QuotaError as error:
-            self.attachments = list(attachments)
-            self._return_to_input(error, text)
+            self._restore(text, error, attachments)
 
     def send_next(self) -> None:
         """Send the next waiting message if the answer before it ended well."""
         try:
-            self.app.queue.send_next(self.thread, lambda text: self._start_within_limits(self._run(text)))
+            self.app.queue.send_next(
+                self.thread, partial(self._start_within_limits, self.connection.assistant.run)
+            )
         except ThreadBusy:
             pass  # it keeps waiting
         except QuotaError as error:
-            self._return_to_input(error, self.app.queue.clear(self.thread))
+            self._restore(self.app.queue.clear(self.thread), error)
 
     def return_queued(self) -> None:
         """Return the waiting messages to the input if the answer before them was stopped or failed."""
@@ -120,21 +231,12 @@ class ChatSession(OpenThread):
             return
         if text := self.app.queue.clear_after_failure(self.thread):
             reason = N_("The answer did not finish. Your queued message is back in the input.")
-            self.draft = Draft(text, reason)
+            self.composer.restore(text, reason)
 
     def unqueue(self, text: str) -> None:
         """Return a waiting message to the input."""
         if text := self.app.queue.remove(self.thread, text):
-            self.draft = Draft(text, "")
-
-    def clear_draft(self) -> None:
-        """Remove attachments and transcript after sending; audio without a transcript stays."""
-        self.attachments, self.attachment_problems, self.transcript = [], [], ""
-
-    def detach(self, number: int) -> None:
-        """Remove an attachment of the next message."""
-        del self.attachments[number]
-        self.attachment_problems = []
+            self.composer.restore(text)
 
     def edit(self, position: int, text: str) -> None:
         """Replace a message of the user and answer it in a new branch.
@@ -143,12 +245,12 @@ class ChatSession(OpenThread):
             ThreadBusy, QuotaError: It cannot be sent now.
         """
         self.user_turns += 1
-        self._start_within_limits(partial(self.assistant.edit, self.thread, position, text))
+        self._start_within_limits(self.connection.assistant.edit, position, text)
 
     def regenerate(self, position: int) -> None:
         """Answer again, in a new branch; raises as ``edit`` does."""
         self.user_turns += 1
-        self._start_within_limits(partial(self.assistant.regenerate, self.thread, position))
+        self._start_within_limits(self.connection.assistant.regenerate, position)
 
     def switch(self, position: int, number: int) -> None:
         """Open another branch at this position; raises ``ThreadBusy``."""
@@ -157,11 +259,11 @@ class ChatSession(OpenThread):
 
     def retry(self) -> None:
         """Answer the thread as it stands, after a failure."""
-        self._continue(partial(self.assistant.resume, self.thread))
+        self._continue(self.connection.assistant.resume)
 
     def decide(self, decisions: Sequence[Decision]) -> None:
         """Apply the user's decisions on open calls and continue the answer."""
-        self._continue(partial(self.assistant.decide, self.thread, decisions))
+        self._continue(self.connection.assistant.decide, decisions)
 
     def stop(self) -> None:
         """End the answer that is being written, here or in another process."""
@@ -178,37 +280,44 @@ class ChatSession(OpenThread):
             if other is message:
                 self.app.autosaver.save(self.thread, position, backend_state=False)
 
-    def _run(self, text: str) -> Callable[[], Run]:
-        return partial(self.assistant.run, self.thread, text)
-
     def _enqueue(self, text: str, attachments: Sequence[Attachment]) -> None:
         if attachments:
-            self.attachments = list(attachments)
-            self.draft = Draft(text, N_("Files can't be queued. Send them when the answer has finished."))
+            reason = N_("Files can't be queued. Send them when the answer has finished.")
+            self.composer.restore(text, reason, attachments)
         elif text.strip() and not self.app.queue.add(self.thread, text):
-            self.draft = Draft(text, N_("The queue is full. Your message is back in the input."))
+            self.composer.restore(text, N_("The queue is full. Your message is back in the input."))
 
-    def _continue(self, prepare: Callable[[], Run]) -> None:
+    def _continue(self, action: Callable[..., Run], *arguments: Any) -> None:
         """Continue the answer, unless another page has already continued it."""
         self.user_turns += 1
         try:
-            self._start_within_limits(prepare)
+            self._start_within_limits(action, *arguments)
         except QuotaError as error:
             self.limit = error
         except ThreadBusy:
             pass
 
-    def _return_to_input(self, error: QuotaError, text: str) -> None:
+    def _restore(self, text: str, error: QuotaError, attachments: Sequence[Attachment] = ()) -> None:
         self.limit = error
-        self.draft = Draft(text, N_("Not sent. Your message is back in the input."))
+        self.composer.restore(text, N_("Not sent. Your message is back in the input."), attachments)
 
-    def _start_within_limits(self, prepare: Callable[[], Run]) -> None:
+    def _start_within_limits(self, action: Callable[..., Run], *arguments: Any) -> None:
         """Start a run and count it against the user's limits."""
-        if self.quota:
+        if self.connection.quota:
             if self.live_run:  # it may have ended by the time this one starts, and would be free
                 raise ThreadBusy(N_("An answer is still being written. Wait for it, or stop it."))
-            self.quota.reserve()
-        self._start(prepare)
+            self.connection.quota.reserve()
+        self._start(action, *arguments)
+
+    def _start(self, action: Callable[..., Run], *arguments: Any) -> None:
+        """Start a run. The thread has its id, and is saved, before the first request is sent."""
+        if not self.thread.id:
+            self.thread.id = unguessable_id()
+            self.app.runs.register(self.thread)
+        connection, prepare = self.connection, partial(action, self.thread, *arguments)
+        self.recording = self.app.start_run(
+            self.thread, prepare, connection.assistant.cancel, connection.toolbox, connection.quota
+        )
 
     # --- threads --------------------------------------------------------------------------------------
 
@@ -235,7 +344,7 @@ class ChatSession(OpenThread):
             return
         for branch in thread.all_branches():
             try:
-                self.backend.delete_thread(branch)
+                self.connection.backend.delete_thread(branch)
             except BackendError as error:
                 self.notices.append(
                     N_("The chat was deleted here, but not on the server. {why}", why=error.text)
@@ -249,13 +358,15 @@ class ChatSession(OpenThread):
             return
         thread.id, thread.owner = unguessable_id(), self.user.id
         if thread.is_unfinished:
-            list(self.assistant.mark_interrupted(thread))
+            list(self.connection.assistant.mark_interrupted(thread))
         self.store.save(thread)
         self._show(self.app.runs.register(thread))
 
     def replay(self, recording: Recording, speed: float = 1.0, *, run_functions: bool = False) -> None:
         """Replay a recording in a new thread, which is not saved."""
-        replayer = replay_assistant(recording, self.toolbox, speed=speed, run_functions=run_functions)
+        replayer = replay_assistant(
+            recording, self.connection.toolbox, speed=speed, run_functions=run_functions
+        )
         thread = Thread(unguessable_id(), owner=self.user.id)
         copy = self.app.recordings.start(thread.id)
         copy.is_live = False

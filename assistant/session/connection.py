@@ -1,4 +1,4 @@
-"""What answers a browser session: settings, backend and functions, and the user's limits."""
+"""What answers a browser session: the settings in use, and the backend and functions that follow from them."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -13,7 +13,6 @@ from assistant.backends.connection.override import ConnectionOverride
 from assistant.backends.transcription import transcribe, transcription_model
 from assistant.runs.loop import Assistant
 from assistant.settings import Settings
-from assistant.storage.store import Store
 from assistant.threads import unguessable_id
 from assistant.tools.fault_injection import with_faults
 from assistant.tools.hosted import HostedTool, format_hosted_tools
@@ -21,49 +20,47 @@ from assistant.tools.toolbox import Toolbox
 from assistant.transports.fault_spec import parse_faults
 
 
-class SessionConnection:
-    """The connection of one browser session, and what is derived from it.
+class Connection:
+    """The connection of one browser session. ``configure`` derives the second group from the first.
 
     Attributes:
         override: The connection that the user chose for this session instead of the configured one.
         faults: The faults to inject in this session, as text; None for the configured ones.
         tool_choices: The server's own tools that the user switched on or off, by the tool as text.
         approve_all: Whether the user decides on every call.
+        is_localhost: Whether the user is on the machine that serves the page.
+
         configured: The settings of the owner, as far as this visitor may use them.
         settings: The settings in use.
         toolbox: The functions, with faults injected.
         backend, assistant: What answers.
-        store: The user's threads; None while the database cannot be used.
         quota: The guard of the user's limits; None without limits.
     """
 
-    def __init__(self, app: Application, user: User | None = None) -> None:
-        self.app = app
-        self.user = user or User()
+    def __init__(self, app: Application, user: User) -> None:
+        self._app = app
+        self._user_id = user.id or unguessable_id("visitor")
+        self._private: tuple[Settings, LazyBackend] | None = None
         self.override: ConnectionOverride | None = None
         self.faults: str | None = None
         self.tool_choices: dict[str, bool] = {}
         self.approve_all = False
-        self.is_localhost = False
-        self._visitor_id = unguessable_id("visitor")
-        self._private: tuple[Settings, LazyBackend] | None = None
         self.configure()
 
     def configure(self, *, is_localhost: bool = False) -> None:
         """Update everything that depends on settings; called whenever the page runs."""
         self.is_localhost = is_localhost
-        self.configured = self.app.settings.restricted(is_localhost)
+        self.configured = self._app.settings.restricted(is_localhost)
         faults = self.configured.faults if self.faults is None else self.faults
-        toolbox = self.app.toolbox
+        toolbox = self._app.toolbox
         with suppress(ValueError):  # a fault that is being typed
             toolbox = with_faults(toolbox, parse_faults(faults))
             self.configured = replace(self.configured, faults=faults)
-        self.connected = self.override.settings(self.configured) if self.override else self.configured
         enabled = self.enabled_tools
         self.settings: Settings = replace(self.connected, hosted_tools=format_hosted_tools(enabled))
         self.toolbox: Toolbox = toolbox
         is_private = self.override or self.settings.faults or enabled != default_tools(self.connected)
-        self.backend = self._private_backend() if is_private else self.app.backend(self.settings)
+        self.backend = self._private_backend() if is_private else self._app.backend(self.settings)
         self.assistant = Assistant(
             self.backend,
             toolbox,
@@ -71,10 +68,12 @@ class SessionConnection:
             tool_timeout=self.settings.tool_timeout,
             approve_all=self.approve_all,
         )
-        store = self.app.autosaver.store
-        self.store: Store | None = store.for_owner(self.user.id) if store else None
-        user_id = self.user.id or self._visitor_id
-        self.quota: QuotaGuard | None = self.app.quota(self.settings, user_id, self.store)
+        self.quota: QuotaGuard | None = self._app.quota(self.settings, self._user_id)
+
+    @property
+    def connected(self) -> Settings:
+        """The settings with the user's connection, before the choice of tools."""
+        return self.override.settings(self.configured) if self.override else self.configured
 
     @property
     def protocol_label(self) -> str:
@@ -102,8 +101,13 @@ class SessionConnection:
             self.quota.reserve_audio(audio)
         return transcribe(self.settings, audio)
 
+    def switch_tool(self, tool: HostedTool, on: bool) -> None:
+        """Offer one of the server's own tools, or no longer, for the rest of this session."""
+        self.tool_choices[str(tool)] = on
+        self.configure(is_localhost=self.is_localhost)
+
     def _private_backend(self) -> LazyBackend:
         """Return this session's own backend; an earlier one may still answer, and closes itself later."""
         if self._private is None or self._private[0] != self.settings:
-            self._private = self.settings, self.app.private_backend(self.settings)
+            self._private = self.settings, self._app.private_backend(self.settings)
         return self._private[1]

@@ -263,10 +263,10 @@ def test_a_session_keeps_nothing_of_the_user_before(server: ModelServer, sign_in
     server.plays(text("Hush A."))
     page = ask(sign_in(ADA), "Hush")
     chat = session_of(page)
-    chat.override = ConnectionOverride(server.url, "sk-of-ada", "hush-model")
-    chat.attachments = [Attachment("hush.txt", "text/plain", "SHVzaA==")]
-    chat.attachment_problems = ["hush.zip cannot be sent."]
-    chat.audio, chat.transcript = b"Hush", "Hush, spoken"
+    chat.connection.override = ConnectionOverride(server.url, "sk-of-ada", "hush-model")
+    chat.composer.attachments = [Attachment("hush.txt", "text/plain", "SHVzaA==")]
+    chat.composer.problems = ["hush.zip cannot be sent."]
+    chat.composer.audio, chat.composer.transcript = b"Hush", "Hush, spoken"
     chat.opened_recordings = [Recording("conv_hush")]
     states = page.session_state[keys.PAGE].states
     states[RunnerState] = RunnerState("calculate", arguments={"calculate": "Hush"})

@@ -109,7 +109,9 @@ def test_tokens_are_counted_but_a_visitors_own_key_has_no_limits(
         assert totals(database, "day", time.time()).tokens > 0
     ask(page, "Two")
     assert "reached its usage limit" in page.info[0].value
-    session_of(page).override = ConnectionOverride(server.url, "sk-canary-of-a-visitor", "test-model")
+    session_of(page).connection.override = ConnectionOverride(
+        server.url, "sk-canary-of-a-visitor", "test-model"
+    )
     ask(page, "Two")
     assert shown(page)[-1] == ("assistant", [("markdown", "B.")])
     assert [each.value for each in page.info] == []
@@ -125,11 +127,11 @@ def test_a_voice_recording_counts_as_a_message_and_by_its_length(store: Store) -
     with TranscriptionServer() as ears:
         ears.responses = [(200, {"text": "Hello."})]
         session = chat_of([])
-        session.settings = Settings(base_url=ears.url, transcribe_model="ear")
-        session.quota = QuotaGuard("visitor", (), parse_limits("1 messages/day"), "", store)
-        assert session.transcribe(b"\x00" * 32_000) == "Hello."
+        session.connection.settings = Settings(base_url=ears.url, transcribe_model="ear")
+        session.connection.quota = QuotaGuard("visitor", (), parse_limits("1 messages/day"), "", store)
+        assert session.connection.transcribe(b"\x00" * 32_000) == "Hello."
         with pytest.raises(LimitExceeded):
-            session.transcribe(b"\x00" * 32_000)
+            session.connection.transcribe(b"\x00" * 32_000)
         assert len(ears.requests) == 1
     assert totals(store.database, "day", time.time(), "visitor") == UsageTotals(1, 16)
 

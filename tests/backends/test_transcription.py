@@ -157,11 +157,11 @@ def page() -> None:
             _include_audio=True,
         )
     words, attached = read_submission(session, value)
-    if draft := session.take_draft():
+    if draft := session.composer.take_draft():
         st.text(f"back in the input: {draft.text!r}, {draft.reason}")
     if words or attached:
         st.text(f"sent: {words!r}, {[each.name for each in attached]}")
-        session.clear_draft()
+        session.composer.clear()
     draw_unsent(session)
 
 
@@ -169,7 +169,7 @@ def page() -> None:
 def app(settings: Settings) -> AppTest:
     app = AppTest.from_function(page)
     app.session_state.session = chat_of([])
-    app.session_state.session.settings = settings
+    app.session_state.session.connection.settings = settings
     return app
 
 
@@ -228,4 +228,4 @@ def test_unsupported_files_hold_the_message_back_and_nothing_is_lost(app: AppTes
     assert not app.warning
     assert says(app, "See", []) == ["sent: 'See', ['c.txt']"]
     assert says(app, "More", [("d.txt", b"d")]) == ["sent: 'More', ['d.txt']"]
-    assert app.session_state.session.attachments == []
+    assert app.session_state.session.composer.attachments == []

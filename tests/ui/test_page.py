@@ -670,7 +670,7 @@ def test_a_file_that_is_not_a_thread_is_refused_with_one_sentence(
 def test_the_newest_messages_of_a_long_thread_are_drawn(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assistant.session.open_thread.SHOWN_MESSAGES", 4)
+    monkeypatch.setattr("assistant.session.chat.SHOWN_MESSAGES", 4)
     page = open_page()
     questions: list[str] = []
     for number in range(6):

@@ -137,11 +137,11 @@ def test_a_login_leaks_neither_its_secrets_nor_the_keys_of_its_users(
         # As in any form, the browser keeps what was typed until the form is accepted.
         assert leaks(seen.pop(1)) in ([], ["page"])
     if login != "half a sign-in":
-        session_of(page).override = ConnectionOverride(server.url, TYPED, "m")
+        session_of(page).connection.override = ConnectionOverride(server.url, TYPED, "m")
         page.toggle(key="inspector").set_value(True).run()
         seen += ask_with_failures(page, server, TYPED, failures)
         assert any(each["authorization"] == f"Bearer {TYPED}" for each in server.headers), "it was used"
-        session_of(page).override = None
+        session_of(page).connection.override = None
         server.plays(text("Hello."))
         seen.append(sent(ask(page, "Hi")))  # at the owner's expense
         recording = recording_of(page).as_lines()

@@ -148,7 +148,7 @@ class _AnswerView:
 
     def __init__(self, place: AnswerPlace) -> None:
         session, position = place.session, place.position
-        self._place, self._toolbox = place, session.toolbox
+        self._place, self._toolbox = place, session.connection.toolbox
         self._status = ""  # the line below an unfinished answer
         self._share: float | None = None  # completed share of the work, 0 to 1
         self._drawn_status: tuple[str, float | None] = "", None
@@ -161,7 +161,7 @@ class _AnswerView:
         self._reasoning_blocks = 0
         self._reasoning: ReasoningBlock | None = None
         self._hosted = HostedCallViews(f"hosted-{position}")
-        self.sources = Sources(f"sources-{position}", session.backend.fetch_file)
+        self.sources = Sources(f"sources-{position}", session.connection.backend.fetch_file)
 
     def start_text(self) -> None:
         """Clear the status, because text follows."""

@@ -126,7 +126,7 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
     area = _draw_input(session)
     was_running = session.live_run is not None
     _send(session, *area.message)
-    if session.draft:
+    if session.composer.draft:
         rerun_fragment()
     run = session.live_run
     if run and not was_running and session.inspector_open:
@@ -197,7 +197,7 @@ def _draw_around_input(session: ChatSession, area: InputArea) -> None:
             draw_limit_notice(limit)
         draw_unsent(session)
     with area.tools:
-        draw_tool_toggles(session)
+        draw_tool_toggles(session.connection)
     if session.waiting:
         with area.queue.container(gap="xxsmall"):
             draw_queue(session)
@@ -233,12 +233,12 @@ def _draw_end(session: ChatSession) -> None:
     if session.runs_elsewhere:
         _wait_for_other_process(session)
     elif session.history and session.thread.is_paused:
-        draw_approval(session.thread, len(session.history) - 1, session.decide, session.toolbox)
+        draw_approval(session.thread, len(session.history) - 1, session.decide, session.connection.toolbox)
 
 
 def _is_outside_outdated(session: ChatSession) -> bool:
     drawn = len(session.history) - session.boundary
-    has_other_protocol = session.drawn_protocol not in ("", session.backend.protocol)
+    has_other_protocol = session.drawn_protocol not in ("", session.connection.backend.protocol)
     return has_other_protocol or drawn > MAX_FRAGMENT_MESSAGES or is_list_outdated(session)
 
 

@@ -32,7 +32,7 @@ def draw_examples(session: ChatSession) -> str:
                     label = f"**{translate(title)}** {translate(example)}"
                     if st.button(label, key=keys.example(number), width="stretch"):
                         question = translate(example)
-    if session.settings.demo:
+    if session.connection.settings.demo:
         _draw_recordings(session)
     return question
 

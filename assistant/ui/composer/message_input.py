@@ -24,7 +24,7 @@ Submission = tuple[str, list[Attachment]]
 
 def draw_composer(session: ChatSession) -> Submission:
     """Draw the input and return what the user sends; nothing if some of it has to be looked at first."""
-    if draft := session.take_draft():
+    if draft := session.composer.take_draft():
         st.session_state[keys.PROMPT] = draft.text
         if draft.reason:
             st.toast(translate(draft.reason), icon=":material/edit_note:")
@@ -34,7 +34,7 @@ def draw_composer(session: ChatSession) -> Submission:
         accept_file="multiple",
         file_type=file_types(_accepted_kinds(session)),
         max_upload_size=MAX_FILE_BYTES // MEGABYTE,
-        accept_audio=session.can_transcribe,
+        accept_audio=session.connection.can_transcribe,
     )
     return read_submission(session, value)
 
@@ -45,60 +45,62 @@ def read_submission(session: ChatSession, value: ChatInputValue | str | None) ->
     If a file was refused, or audio was recorded, nothing is sent: the text becomes a draft.
     """
     if value is None or isinstance(value, str):
-        return value or "", session.attachments if value else []
+        return value or "", session.composer.attachments if value else []
+    composer, connection = session.composer, session.connection
     text = value.text
     files = value.files if "files" in value else []
     audio = value.audio if "audio" in value else None
     attached, problems = attach(
         ((file.name, file.getvalue()) for file in files),
-        session.attachments,
+        composer.attachments,
         accepted_kinds=_accepted_kinds(session),
-        recipient=N_("the built-in demo") if session.settings.demo else THIS_CONNECTION,
+        recipient=N_("the built-in demo") if connection.settings.demo else THIS_CONNECTION,
     )
-    attachments = session.attachments + attached
+    attachments = composer.attachments + attached
     if audio is None and not problems:
         return text, attachments
-    session.attachments, session.attachment_problems = attachments, problems
-    session.draft = Draft(text, N_("Not sent yet: see above the input."))
-    if audio is not None and session.can_transcribe:
-        session.draft = _transcribe(session, audio.getvalue(), text)
+    composer.attachments, composer.problems = attachments, problems
+    composer.draft = Draft(text, N_("Not sent yet: see above the input."))
+    if audio is not None and connection.can_transcribe:
+        composer.draft = _transcribe(session, audio.getvalue(), text)
     return "", []
 
 
 def _accepted_kinds(session: ChatSession) -> tuple[str, ...]:
-    return accepted_kinds(session.backend.protocol, demo=session.settings.demo)
+    return accepted_kinds(session.connection.backend.protocol, demo=session.connection.settings.demo)
 
 
 def draw_unsent(session: ChatSession) -> None:
     """Draw what goes with the next message, which files do not, and audio without a transcript."""
-    if session.attachment_problems:
-        lines = "  \n".join(escape_markdown(translate(problem)) for problem in session.attachment_problems)
+    composer = session.composer
+    if composer.problems:
+        lines = "  \n".join(escape_markdown(translate(problem)) for problem in composer.problems)
         st.warning(lines, icon=":material/attach_file_off:")
-    if session.can_transcribe and session.audio:
+    if session.connection.can_transcribe and composer.audio:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.audio(session.audio, format="audio/wav", width=240)
+            st.audio(composer.audio, format="audio/wav", width=240)
             if st.button(_("Transcribe again"), key=keys.TRANSCRIBE_AGAIN, icon=":material/refresh:"):
-                _transcribe_again(session, session.audio)
+                _transcribe_again(session, composer.audio)
             st.button(
                 _("Discard"),
                 key=keys.DISCARD_AUDIO,
                 icon=":material/delete:",
                 on_click=setattr,
-                args=[session, "audio", None],
+                args=[composer, "audio", None],
             )
-    if session.transcript:
+    if composer.transcript:
         st.caption(_("Transcript. Copy it into the input."))
-        st.code(session.transcript, language=None, wrap_lines=True)
-    if session.attachments:
+        st.code(composer.transcript, language=None, wrap_lines=True)
+    if composer.attachments:
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
             st.caption(_("With your next message:"), width="content")
-            for number, attachment in enumerate(session.attachments):
+            for number, attachment in enumerate(composer.attachments):
                 st.button(
                     escape_markdown(attachment.name),
                     key=keys.detach(number),
                     icon=":material/close:",
                     help=_("Remove"),
-                    on_click=session.detach,
+                    on_click=composer.detach,
                     args=[number],
                 )
 
@@ -107,23 +109,23 @@ def _transcribe(session: ChatSession, audio: bytes, text: str) -> Draft:
     """Return a draft with the transcript behind the text; keep the audio if that fails."""
     try:
         with st.spinner(_("Transcribing…")):
-            transcript = session.transcribe(audio)
+            transcript = session.connection.transcribe(audio)
     except (BackendError, QuotaError) as error:
-        session.audio = audio
-        session.attachment_problems.append(_transcription_problem(error))
+        session.composer.audio = audio
+        session.composer.problems.append(_transcription_problem(error))
         return Draft(text, N_("The audio was not transcribed."))
     return Draft(f"{text.rstrip()} {transcript}".strip(), N_("Transcribed. Check the text, then send it."))
 
 
 def _transcribe_again(session: ChatSession, audio: bytes) -> None:
     """Show the transcript to be copied, because the input may hold other text by now."""
-    session.attachment_problems = []
+    session.composer.problems = []
     try:
         with st.spinner(_("Transcribing…")):
-            session.transcript = session.transcribe(audio)
-        session.audio = None
+            session.composer.transcript = session.connection.transcribe(audio)
+        session.composer.audio = None
     except (BackendError, QuotaError) as error:
-        session.attachment_problems = [_transcription_problem(error)]
+        session.composer.problems = [_transcription_problem(error)]
     st.rerun()
 
 

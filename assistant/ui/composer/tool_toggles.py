@@ -6,7 +6,7 @@ from assistant.backends.connection.hosted_tools import connection_tools
 from assistant.locale import N_, Sentence
 from assistant.markdown.escape import escape_markdown
 from assistant.markdown.links import url_host
-from assistant.session import ChatSession
+from assistant.session.connection import Connection
 from assistant.tools.hosted import HostedTool
 from assistant.ui import keys
 from assistant.ui.language import _, translate
@@ -19,19 +19,19 @@ _NAMES: dict[str, Sentence] = {
 }
 
 
-def draw_tool_toggles(session: ChatSession) -> None:
+def draw_tool_toggles(connection: Connection) -> None:
     """Draw a toggle for each tool that the connection has; nothing if there are none."""
-    tools = connection_tools(session.connected)
-    if not tools or session.backend.protocol not in ("auto", "responses"):
+    tools = connection_tools(connection.connected)
+    if not tools or connection.backend.protocol not in ("auto", "responses"):
         return
-    enabled = session.enabled_tools
+    enabled = connection.enabled_tools
     label = _("Tools · none on")
     if enabled:
         names = _(", ").join(map(_name, enabled))
         label = _("Tools · {count} on ({names})", count=len(enabled), names=names)
     with st.popover(escape_markdown(label), key=keys.TOOLS, type="tertiary", icon=":material/build:"):
         st.caption(_("These tools run on the server. Some cost extra on top of tokens."))
-        if session.settings.demo:
+        if connection.settings.demo:
             st.caption(_("Try “Search the web for Kyoto”, “Paint the sea” or “Ask the library about Oslo”."))
         for tool in tools:
             key = keys.tool_toggle(tool.kind, tool.label or tool.where)
@@ -41,13 +41,12 @@ def draw_tool_toggles(session: ChatSession) -> None:
                 key=key,
                 help=escape_markdown(_help(tool)) or None,
                 on_change=_switch,
-                args=[session, tool, key],
+                args=[connection, tool, key],
             )
 
 
-def _switch(session: ChatSession, tool: HostedTool, key: str) -> None:
-    session.tool_choices[str(tool)] = st.session_state[key]
-    session.configure(is_localhost=session.is_localhost)
+def _switch(connection: Connection, tool: HostedTool, key: str) -> None:
+    connection.switch_tool(tool, st.session_state[key])
 
 
 def _name(tool: HostedTool) -> str:

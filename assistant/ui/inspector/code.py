@@ -21,9 +21,9 @@ def draw_code(session: ChatSession) -> None:
         st.caption(_("Send a message to see it here as code that needs only the SDK."))
         return
     called = {call.name for message in session.history[-1:] for call in message.calls}
-    toolbox = Toolbox(*(tool for tool in session.toolbox.values() if tool.name in called))
-    uses_chat = session.backend.protocol == "chat"
-    settings = replace(session.settings, protocol="chat" if uses_chat else "responses")
+    toolbox = Toolbox(*(tool for tool in session.connection.toolbox.values() if tool.name in called))
+    uses_chat = session.connection.backend.protocol == "chat"
+    settings = replace(session.connection.settings, protocol="chat" if uses_chat else "responses")
     st.caption(
         _(
             "Your last message with the SDK alone: the loop, and the functions that were called. It needs "

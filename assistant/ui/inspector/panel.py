@@ -36,7 +36,7 @@ def draw_inspector(session: ChatSession) -> Callable[[], None] | None:
     with st.container(key=keys.INSPECTOR_SIDE):
         draw_sheet_top(lambda: setattr(session, "inspector_open", False))
         # Faults are for local users only: a function that never returns costs the server a thread.
-        tabs = [tab for tab in TABS if tab != "faults" or session.is_localhost]
+        tabs = [tab for tab in TABS if tab != "faults" or session.connection.is_localhost]
         selected = _draw_tabs(tabs)
         # One place per tab: otherwise elements of the previous tab remain visible while an answer streams.
         places = {tab: st.container() if tab == selected else st.empty() for tab in tabs}
@@ -64,11 +64,11 @@ def _draw_tab(tab: str, session: ChatSession) -> Callable[[], None] | None:
     match tab:
         case "functions":
             _draw_approve_all(session)
-            draw_function_runner(session.toolbox, session.settings.tool_timeout)
+            draw_function_runner(session.connection.toolbox, session.connection.settings.tool_timeout)
         case "code":
             draw_code(session)
         case "faults":
-            draw_faults(session)
+            draw_faults(session.connection)
         case _ if session.live_run and session.recordings:
             return draw_live_events(session.recordings[-1])
         case _:
@@ -83,9 +83,9 @@ def _draw_tab(tab: str, session: ChatSession) -> Callable[[], None] | None:
 def _draw_approve_all(session: ChatSession) -> None:
     st.toggle(
         _("Ask me before every call"),
-        session.approve_all,
+        session.connection.approve_all,
         key=keys.APPROVE_ALL,
-        on_change=lambda: setattr(session, "approve_all", st.session_state[keys.APPROVE_ALL]),
+        on_change=lambda: setattr(session.connection, "approve_all", st.session_state[keys.APPROVE_ALL]),
         help=_("Then even a function that does not exist can be called: you provide its result."),
     )
 

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from assistant.backends.base import PROTOCOL_LABELS
 from assistant.markdown.escape import escape_markdown
 from assistant.session import ChatSession
 from assistant.settings import Settings
@@ -29,7 +28,7 @@ def draw_header(session: ChatSession) -> None:
     """Draw the title with the inspector's switch, on a phone New chat, what answers, and notices."""
     set_thread_url(session)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.title(translate(session.settings.name), anchor=False)
+        st.title(translate(session.connection.settings.name), anchor=False)
         st.session_state[keys.INSPECTOR] = session.inspector_open
         st.toggle(
             _("Inspector"),
@@ -46,8 +45,8 @@ def draw_header(session: ChatSession) -> None:
             on_click=session.new,
         )
     _draw_model(session)
-    if session.settings.faults:
-        text = _("Active fault: {faults}", faults=escape_markdown(session.settings.faults))
+    if session.connection.settings.faults:
+        text = _("Active fault: {faults}", faults=escape_markdown(session.connection.settings.faults))
         st.warning(text, icon=":material/bug_report:")
     if error := session.app.autosaver.error:
         text = _("Chats are not being saved. {why}", why=escape_markdown(translate(error)))
@@ -65,16 +64,16 @@ def draw_open_error(session: ChatSession) -> None:
 
 
 def _draw_model(session: ChatSession) -> None:
-    settings = session.settings
+    settings = session.connection.settings
     about = _("An assistant that calls functions: watch the answer stream and inspect every call.")
     if settings.demo:
         st.caption(about)
-        if session.app.settings.api_key and not session.override:
+        if session.app.settings.api_key and not session.connection.override:
             draw_demo_notice()
         else:
             _draw_demo()
     else:
-        model, protocol = escape_markdown(settings.model), PROTOCOL_LABELS[session.backend.protocol]
+        model, protocol = escape_markdown(settings.model), session.connection.protocol_label
         by = _("{model} over {protocol}", model=model, protocol=protocol) if protocol else model
         st.caption(f"{about} {_('Answers by {by}.', by=by)}")
 

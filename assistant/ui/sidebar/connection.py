@@ -4,7 +4,7 @@ An API key that is entered here stays in this session: it appears in no text and
 back to the browser. Only users on the machine that serves the page may connect it to an address of their own.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -13,7 +13,7 @@ from assistant.backends.connection.local_servers import LocalServer, find_local_
 from assistant.backends.connection.override import INVALID_ADDRESS, ConnectionOverride, display_host
 from assistant.locale import N_
 from assistant.markdown.escape import escape_markdown
-from assistant.session import ChatSession
+from assistant.session.connection import Connection
 from assistant.settings import Settings
 from assistant.ui import keys
 from assistant.ui.language import _, translate
@@ -45,38 +45,13 @@ class ConnectionDialog:
     local_servers: list[LocalServer] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """What the dialog is drawn from; ``localhost``: the user is on the machine that serves the page."""
-
-    configured: Settings
-    current: ConnectionOverride | None
-    localhost: bool
-    local_servers: list[LocalServer] = field(default_factory=list)
-
-    @property
-    def connected(self) -> Settings:
-        return self.current.settings(self.configured) if self.current else self.configured
-
-    def provider_of_current(self) -> str:
-        current = self.current
-        if current is None or (current.has_same_server(self.configured) and not current.demo):
-            return "configured"
-        if current.demo:
-            return "demo"
-        if not current.base_url:
-            return "openai"
-        is_local = any(server.base_url == current.base_url for server in self.local_servers)
-        return "local" if is_local and not current.api_key else "url"
-
-
 def open_connection_dialog() -> None:
     """Open the dialog: the callback of a button, anywhere on the page."""
     state_of(ConnectionDialog).is_open = True
     st.rerun()  # the page, also for a button in a fragment
 
 
-def draw_connection(session: ChatSession) -> None:
+def draw_connection(connection: Connection) -> None:
     """Draw what is connected, and the dialog while it is open."""
     st.button(
         _("Connection"),
@@ -85,10 +60,10 @@ def draw_connection(session: ChatSession) -> None:
         width="stretch",
         on_click=open_connection_dialog,
     )
-    form = _Form(session.configured, session.override, session.is_localhost)
-    st.caption(escape_markdown(" · ".join(filter(None, [_describe(form.connected), session.protocol_label]))))
+    texts = [_describe(connection.connected), connection.protocol_label]
+    st.caption(escape_markdown(" · ".join(filter(None, texts))))
     if state_of(ConnectionDialog).is_open:  # a rerun of the page would close it otherwise
-        st.dialog(_("Connection"), on_dismiss=_close)(_draw_dialog)(session)
+        st.dialog(_("Connection"), on_dismiss=_close)(_draw_dialog)(connection)
 
 
 def _close() -> None:
@@ -101,12 +76,9 @@ def _describe(settings: Settings) -> str:
     return _("{model} at {address}", model=settings.model, address=display_host(settings.base_url))
 
 
-def _draw_dialog(session: ChatSession) -> None:
-    localhost = session.is_localhost
-    servers = _local_servers() if localhost else []
-    form = _Form(session.configured, session.override, localhost, servers)
-    provider = _draw_provider(form)
-    if provider == "local" and not servers:
+def _draw_dialog(connection: Connection) -> None:
+    provider = _draw_provider(connection)
+    if provider == "local" and not _local_servers():
         st.caption(_("No local server found on the default ports of Ollama, LM Studio, llama.cpp and vLLM."))
         st.button(
             _("Refresh"), key=keys.CONNECTION_REFRESH, icon=":material/refresh:", on_click=_forget_servers
@@ -114,25 +86,26 @@ def _draw_dialog(session: ChatSession) -> None:
         return
     inputs, results = st.form(keys.CONNECTION_FORM, border=False), st.container(gap="xxsmall")
     with inputs:
-        chosen = _draw_inputs(provider, form, results)
+        chosen = _draw_inputs(provider, connection, results)
     if chosen is not None:
-        session.override = None if chosen.settings(form.configured) == form.configured else chosen
+        configured = connection.configured
+        connection.override = None if chosen.settings(configured) == configured else chosen
         _close()
         st.rerun()
 
 
-def _draw_inputs(provider: str, form: _Form, results: DeltaGenerator) -> ConnectionOverride | None:
+def _draw_inputs(provider: str, connection: Connection, results: DeltaGenerator) -> ConnectionOverride | None:
     """Draw the form of a provider and its results, and return the connection that the user wants to use.
 
     Everything is committed by one of the two buttons, or by Enter, which presses the first one.
     """
-    connection = server = _draw_server(provider, form)
+    chosen = server = _draw_server(provider, connection)
     problem = server.input_error() if provider != "configured" else ""
     if provider == "url" and not server.base_url:
         problem = INVALID_ADDRESS
     models, has_models = (
         ModelList(server, []),
-        not server.demo and (provider != "configured" or form.localhost),
+        not server.demo and (provider != "configured" or connection.is_localhost),
     )
     is_new = has_models and not problem and known_models(server) is None
     if has_models and not problem:
@@ -141,11 +114,11 @@ def _draw_inputs(provider: str, form: _Form, results: DeltaGenerator) -> Connect
     typed = bool(st.session_state.get(keys.CONNECTION_MODEL))
     if has_models:
         default = Settings().model if provider == "openai" else ""
-        connection = draw_model(server, form.connected, models, default)
+        chosen = draw_model(server, connection.connected, models, default)
     elif provider == "configured":
-        connection = replace(server, model=form.configured.model, effort=form.configured.effort)
+        chosen = replace(server, model=connection.configured.model, effort=connection.configured.effort)
     # Each test costs the owner something, so visitors may not test the owner's connection.
-    is_owners = provider == "configured" and not form.configured.demo and not form.localhost
+    is_owners = provider == "configured" and not connection.configured.demo and not connection.is_localhost
     with st.container(horizontal=True):
         used = st.form_submit_button(_("Use this connection"), key=keys.CONNECTION_USE, type="primary")
         tested = st.form_submit_button(
@@ -155,7 +128,7 @@ def _draw_inputs(provider: str, form: _Form, results: DeltaGenerator) -> Connect
             disabled=is_owners,
             on_click=forget_failure,
         )
-    if not problem and not connection.model and not connection.demo:
+    if not problem and not chosen.model and not chosen.demo:
         problem = models.error or N_("Choose or enter a model.")
     # A server that was entered a moment ago is used at once only if it answers and the model is clear.
     is_clear = not is_new or (not models.error and (typed or len(models.models) == 1))
@@ -163,11 +136,11 @@ def _draw_inputs(provider: str, form: _Form, results: DeltaGenerator) -> Connect
         if problem and (tested or used):
             st.error(f":small[{escape_markdown(translate(problem))}]", icon=":material/error:")
         elif tested:
-            run_test(connection, form.configured)
+            run_test(chosen, connection.configured)
         elif used and is_clear:
-            return connection
-        elif not draw_last_test(connection):
-            _draw_remarks(connection, models)
+            return chosen
+        elif not draw_last_test(chosen):
+            _draw_remarks(chosen, models)
     return None
 
 
@@ -179,10 +152,10 @@ def _draw_remarks(connection: ConnectionOverride, models: ModelList) -> None:
             st.warning(f":small[{escape_markdown(translate(text))}]", icon=icon)
 
 
-def _draw_provider(form: _Form) -> str:
-    providers = [name for name in PROVIDERS if form.localhost or name not in ("local", "url")]
+def _draw_provider(connection: Connection) -> str:
+    providers = [name for name in PROVIDERS if connection.is_localhost or name not in ("local", "url")]
     if st.session_state.get(keys.CONNECTION) not in providers:
-        provider = form.provider_of_current()
+        provider = _provider_in_use(connection)
         st.session_state[keys.CONNECTION] = provider if provider in providers else "configured"
     return st.radio(
         _("Provider"),
@@ -194,30 +167,42 @@ def _draw_provider(form: _Form) -> str:
     )
 
 
+def _provider_in_use(connection: Connection) -> str:
+    used = connection.override
+    if used is None or (used.has_same_server(connection.configured) and not used.demo):
+        return "configured"
+    if used.demo:
+        return "demo"
+    if not used.base_url:
+        return "openai"
+    local = [server.base_url for server in _local_servers()] if connection.is_localhost else []
+    return "local" if used.base_url in local and not used.api_key else "url"
+
+
 # --- the server -------------------------------------------------------------------------------------
 
 
-def _draw_server(provider: str, form: _Form) -> ConnectionOverride:
+def _draw_server(provider: str, connection: Connection) -> ConnectionOverride:
     """Draw the inputs of one provider, and return its server, still without a model."""
     match provider:
         case "demo":
             return ConnectionOverride(demo=True)
         case "configured":
-            st.caption(escape_markdown(_describe(form.configured)))
-            return ConnectionOverride(
-                form.configured.base_url, form.configured.api_key, demo=form.configured.demo
-            )
+            configured = connection.configured
+            st.caption(escape_markdown(_describe(configured)))
+            return ConnectionOverride(configured.base_url, configured.api_key, demo=configured.demo)
         case "openai":
-            key = _draw_api_key(_("API key"), keys.CONNECTION_API_KEY, "", form.current)
+            key = _draw_api_key(_("API key"), keys.CONNECTION_API_KEY, "", connection.override)
             return ConnectionOverride(api_key=key)
         case "local":
-            return _draw_local_server(form)
-    entered = form.current.base_url if form.current and form.provider_of_current() == "url" else ""
+            return _draw_local_server(connection)
+    used = connection.override
+    entered = used.base_url if used and _provider_in_use(connection) == "url" else ""
     st.session_state.setdefault(keys.CONNECTION_URL, entered)
     url = st.text_input(
         _("Base URL"), key=keys.CONNECTION_URL, placeholder="http://localhost:11434/v1"
     ).strip()
-    key = _draw_api_key(_("API key (optional)"), keys.CONNECTION_URL_API_KEY, url, form.current)
+    key = _draw_api_key(_("API key (optional)"), keys.CONNECTION_URL_API_KEY, url, used)
     return ConnectionOverride(url, key)
 
 
@@ -235,14 +220,11 @@ def _draw_api_key(label: str, key: str, base_url: str, current: ConnectionOverri
     return entered or used
 
 
-def _draw_local_server(form: _Form) -> ConnectionOverride:
-    servers = {server.name: server for server in form.local_servers}
+def _draw_local_server(connection: Connection) -> ConnectionOverride:
+    servers = {server.name: server for server in _local_servers()}
     if st.session_state.get(keys.CONNECTION_LOCAL) not in servers:
-        used = [
-            name
-            for name, server in servers.items()
-            if form.current and server.base_url == form.current.base_url
-        ]
+        current = connection.override
+        used = [name for name, server in servers.items() if current and server.base_url == current.base_url]
         st.session_state[keys.CONNECTION_LOCAL] = [*used, *servers][0]
     name = st.selectbox(
         _("Server"),

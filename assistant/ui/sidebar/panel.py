@@ -13,7 +13,7 @@ from assistant.ui.sidebar.thread_menu import draw_import
 
 def draw_sidebar(session: ChatSession) -> None:
     """Draw New chat, the connection, the user's chats, the language, and who is signed in."""
-    session.drawn_protocol = session.backend.protocol
+    session.drawn_protocol = session.connection.backend.protocol
     with st.sidebar:
         st.button(
             _("New chat"),
@@ -22,7 +22,7 @@ def draw_sidebar(session: ChatSession) -> None:
             width="stretch",
             on_click=session.new,
         )
-        draw_connection(session)
+        draw_connection(session.connection)
         _draw_chats(session)
         draw_language()
         draw_user(session.user)
@@ -35,7 +35,7 @@ def _draw_chats(session: ChatSession) -> None:
     """
     if session.store is None or session.app.autosaver.error:
         return
-    if session.user.id or session.is_localhost:
+    if session.user.id or session.connection.is_localhost:
         draw_threads(session, session.store)
         draw_import(session)
     else:

@@ -77,7 +77,8 @@ def draw_threads(session: ChatSession, store: Store) -> None:
             st.button(_("Show more"), key=keys.MORE_THREADS, type="tertiary", on_click=_show_more)
         if not threads:
             st.caption(_("No chats found") if search.strip() else _("No chats yet"))
-        if session.backend.protocol == "agents" and not session.user.id:  # no other server lists threads
+        is_listing = session.connection.backend.protocol == "agents"  # no other server lists threads
+        if is_listing and not session.user.id:
             _draw_threads_on_server(session, store)
     draw_open_dialog(session, store)
 
@@ -134,7 +135,7 @@ def _draw_threads_on_server(session: ChatSession, store: Store) -> None:
         _("Show chats on the server"), key=keys.THREADS_ON_SERVER, icon=":material/cloud:", type="tertiary"
     ):
         try:
-            summaries = session.backend.list_threads(MAX_SERVER_THREADS)
+            summaries = session.connection.backend.list_threads(MAX_SERVER_THREADS)
             known = store.known_on_server(summary.id for summary in summaries)
             thread_list.on_server = [
                 ThreadSummary(*summary) for summary in summaries if summary.id not in known

@@ -123,7 +123,7 @@ def _delete(session: ChatSession, thread_id: str) -> None:
 def _draw_exports(session: ChatSession, store: Store, thread: ThreadSummary) -> None:
     st.markdown(f"**{escape_markdown(thread.title or '…')}**")
     markdown, as_json = partial(export_markdown, title=thread.title), partial(export_json, title=thread.title)
-    script = partial(thread_script, model=session.settings.model)
+    script = partial(thread_script, model=session.connection.settings.model)
     _draw_export("Markdown", "md", store, thread, markdown)
     _draw_export(_("JSON (can be imported)"), "json", store, thread, as_json)
     _draw_export(_("Python script"), "py", store, thread, script)

@@ -28,9 +28,12 @@ def _app() -> None:
     from tests.ui.page import chat_of
 
     chat = st.session_state.setdefault("chat", chat_of([]))
-    chat.configured, chat.is_localhost = st.session_state["settings"], st.session_state["localhost"]
+    chat.connection.configured, chat.connection.is_localhost = (
+        st.session_state["settings"],
+        st.session_state["localhost"],
+    )
     with st.sidebar:
-        draw_connection(chat)
+        draw_connection(chat.connection)
 
 
 Panel = Callable[..., AppTest]
@@ -78,7 +81,7 @@ def press(page: AppTest, button: str) -> AppTest:
 
 
 def choice_of(page: AppTest) -> ConnectionOverride | None:
-    choice: ConnectionOverride | None = page.session_state["chat"].override
+    choice: ConnectionOverride | None = page.session_state["chat"].connection.override
     return choice
 
 

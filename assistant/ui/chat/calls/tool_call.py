@@ -123,10 +123,10 @@ class ToolCallView:
         """
         if not (self._session and self._result and self._result.outcome in ("failed", "timeout")):
             return
-        if tool := self._session.toolbox.get(self._name):
+        if tool := self._session.connection.toolbox.get(self._name):
             with self._rerun_place.container():
                 key = f"rerun-{self._session.thread.id}-{self._key}"
-                draw_rerun(tool, self._arguments, key, self._session.settings.tool_timeout)
+                draw_rerun(tool, self._arguments, key, self._session.connection.settings.tool_timeout)
 
     def abandon(self) -> None:
         """Show that the call was stopped before it had a result."""

@@ -28,7 +28,7 @@ def app(messages, log):  # type: ignore[no-untyped-def]
         return f"Page {page}"
 
     chat = chat_of(messages)
-    chat.toolbox = Toolbox(fetch)
+    chat.connection.toolbox = Toolbox(fetch)
     draw_message(chat, 1)
 
 
