@@ -36,9 +36,10 @@ from assistant.events import (
     ToolProgress,
     ToolResult,
 )
-from assistant.parts import UNSENDABLE, Attachment, Call, Part, Reasoning, Refusal, Remark, Text
+from assistant.parts import Attachment, Call, Part, Reasoning, Refusal, Remark, Text
 from assistant.run_stats import RunStats
 from assistant.tagged_union import TaggedUnion
+from assistant.texts import replace_unsendable
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Message:
     @classmethod
     def from_user(cls, text: str, attachments: Iterable[Attachment] = ()) -> "Message":
         """Return a message of the user; characters that cannot be sent become ``\ufffd``."""
-        return cls("user", [Text(UNSENDABLE.sub("\ufffd", text)), *attachments], RunCompleted())
+        return cls("user", [Text(replace_unsendable(text)), *attachments], RunCompleted())
 
     @property
     def text(self) -> str:

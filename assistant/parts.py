@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import re
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -98,8 +97,5 @@ class Call:
     decision: Annotated[Decision, TaggedUnion] | None = None
     server: str = field(default="", metadata={"sparse": True})
 
-
-# Lone surrogates cannot be encoded in UTF-8; control characters, above all NUL, break servers and databases.
-UNSENDABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 Part = Text | Attachment | Refusal | Reasoning | Remark | Call | HostedCall | Citation

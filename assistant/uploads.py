@@ -10,7 +10,8 @@ import re
 from collections.abc import Collection, Iterable
 
 from assistant.locale import N_
-from assistant.parts import UNSENDABLE, Attachment
+from assistant.parts import Attachment
+from assistant.texts import replace_unsendable
 
 MEGABYTE = 1_000_000
 
@@ -153,7 +154,7 @@ def image_type(content: bytes) -> str:
 def base_name(path: str) -> str:
     """Return the name of a file without its folders, on one line of at most 80 characters."""
     last = re.split(r"[/\\]", path)[-1]
-    name = " ".join(UNSENDABLE.sub("\ufffd", last).split()) or "file"
+    name = " ".join(replace_unsendable(last).split()) or "file"
     return name if len(name) <= 80 else f"{name[:60]}…{name[-19:]}"
 
 
@@ -178,7 +179,7 @@ def _decode(content: bytes) -> str | None:
         text = content.decode(encoding)
     except UnicodeDecodeError:
         return None
-    return None if "\0" in text else UNSENDABLE.sub("\ufffd", text)
+    return None if "\0" in text else replace_unsendable(text)
 
 
 def _megabytes(count: int) -> str:

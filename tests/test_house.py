@@ -34,24 +34,25 @@ from tests.source_tree import (
 # What each part may import. A part is a folder, or a module beside the folders.
 CORE = {
     *("events", "errors", "messages", "parts", "threads", "settings", "run_stats", "locale"),
-    *("tagged_union", "token_estimate"),
+    *("tagged_union", "texts", "token_estimate"),
 }
 MAY_IMPORT: dict[str, set[str]] = {
     "locale": set(),
     "events": {"locale"},
+    "texts": set(),
     "token_estimate": set(),
     "run_stats": {"events"},
     "errors": {"events", "locale"},
     "tagged_union": set(),
     "parts": {"events", "tagged_union"},
-    "messages": {"events", "parts", "run_stats", "tagged_union"},
+    "messages": {"events", "parts", "run_stats", "tagged_union", "texts"},
     "threads": {"events", "messages", "parts"},
     # Settings are checked by the modules that know what they mean.
     "settings": {"access", "errors", "locale", "recordings", "setting_parsers"},
     "setting_parsers": {"access", "errors", "locale", "recordings", "tools", "transports"},
-    "uploads": {"locale", "parts"},
+    "uploads": {"locale", "parts", "texts"},
     "markdown": set(),
-    "recordings": {"events", "locale"},
+    "recordings": {"events", "locale", "texts"},
     "transports": {"events", "locale", "recordings"},
     "demo": set(),
     "tools": CORE | {"uploads", "recordings", "transports"},

@@ -18,8 +18,8 @@ from assistant.locale import N_
 from assistant.messages import Message
 from assistant.parts import Attachment, Part, Text
 from assistant.settings import ProtocolName
+from assistant.texts import replace_surrogates
 from assistant.threads import Thread
-from assistant.tools.results import replace_surrogates
 
 _DIGEST_PREFIX = "attachment:"  # the beginning of what stands in the place of a data URL
 

@@ -4,7 +4,7 @@ import re
 
 from assistant.events import HostedCall
 from assistant.parts import Attachment, Part, Text
-from assistant.tools.results import replace_surrogates
+from assistant.texts import replace_surrogates
 
 MAX_SUMMARY_CHARS = 4_000  # maximum length of the input and of the output in a summary
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from assistant.codegen.functions import FunctionCode
 from assistant.codegen.source_code import Import
-from assistant.parts import UNSENDABLE
 from assistant.recordings.redaction import redact_url
 from assistant.settings import Settings
+from assistant.texts import replace_unsendable
 from assistant.threads import Thread
 from assistant.tools.lint import function_param
 from assistant.tools.results import stopped_result
@@ -222,7 +222,7 @@ def _literal(value: Any, depth: int = 0) -> str:
     """Return a JSON value as a Python literal; characters that cannot be sent become U+FFFD."""
     match value:
         case str():
-            return repr(UNSENDABLE.sub("\ufffd", value))
+            return repr(replace_unsendable(value))
         case dict():
             items = [f"{_literal(name)}: {_literal(item, depth + 1)}" for name, item in value.items()]
         case list():

@@ -44,6 +44,7 @@ from assistant.recordings.recording import Recording
 from assistant.recordings.requests import prompt_of, split_url
 from assistant.recordings.wire_events import Failed, ItemStarted, Speech, SpeechPart, TextPiece
 from assistant.recordings.wire_reader import WireReader
+from assistant.texts import shorten
 
 MAX_TEXT_CHARS = 48
 """Maximum length of a quoted text."""
@@ -95,8 +96,7 @@ class _Arrow:
     is_quoted: bool = False
 
     def lines(self) -> Iterator[str]:
-        text = " ".join(self.text.split())
-        text = text if len(text) <= MAX_TEXT_CHARS else text[: MAX_TEXT_CHARS - 1] + "…"
+        text = shorten(" ".join(self.text.split()), MAX_TEXT_CHARS)
         wrapped = wrap(f"“{text}”" if self.is_quoted else text, MAX_LINE_CHARS) or ["…"]
         yield f"{self.direction}: {'<br/>'.join(map(_escape, wrapped))}"
 

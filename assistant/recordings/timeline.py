@@ -36,6 +36,7 @@ from assistant.recordings.wire_events import (
     WirePart,
 )
 from assistant.recordings.wire_reader import WireReader
+from assistant.texts import shorten
 
 Kind = Literal["request", "waiting", "reasoning", "arguments", "function", "text"]
 """``request`` lasts until the response's head, ``waiting`` from there to the first word."""
@@ -282,4 +283,4 @@ def _call_name(name: str, arguments: str) -> str:
         value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for value in values.values()
     )
-    return f"{name}({shown if len(shown) <= MAX_ARGUMENT_CHARS else shown[: MAX_ARGUMENT_CHARS - 1] + '…'})"
+    return f"{name}({shorten(shown, MAX_ARGUMENT_CHARS)})"

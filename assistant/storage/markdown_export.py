@@ -18,7 +18,8 @@ from assistant.events import (
     RunStopped,
 )
 from assistant.messages import Message
-from assistant.parts import UNSENDABLE, Attachment, Call, Reasoning, Refusal, Remark, Text
+from assistant.parts import Attachment, Call, Reasoning, Refusal, Remark, Text
+from assistant.texts import replace_unsendable
 from assistant.threads import Thread
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -36,7 +37,7 @@ def export_markdown(thread: Thread, title: str) -> str:
     for message in thread.messages:
         blocks.append("## User" if message.role == "user" else "## Assistant")
         blocks += _message_blocks(message)
-    return UNSENDABLE.sub("\ufffd", "\n\n".join(blocks) + "\n")
+    return replace_unsendable("\n\n".join(blocks) + "\n")
 
 
 def _message_blocks(message: Message) -> Iterator[str]:

@@ -7,9 +7,10 @@ import sqlalchemy as sql
 
 from assistant.events import Citation, HostedCall
 from assistant.messages import Message
-from assistant.parts import UNSENDABLE, Call, Reasoning, Refusal, Text
+from assistant.parts import Call, Reasoning, Refusal, Text
 from assistant.storage.schema import BRANCHES, MESSAGES, THREADS
 from assistant.storage.serialization import message_from_json
+from assistant.texts import replace_unsendable
 
 SNIPPET_CHARS = 30
 """Length of a snippet on each side of what was found."""
@@ -102,4 +103,4 @@ def _all_text(message: Message) -> str:
 
 def normalize(text: str) -> str:
     """Return a text in the form that searches compare: case-folded, and without what databases refuse."""
-    return UNSENDABLE.sub("\ufffd", text.casefold())
+    return replace_unsendable(text.casefold())

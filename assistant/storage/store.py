@@ -15,7 +15,6 @@ import sqlalchemy as sql
 
 from assistant.errors import StoreError, ThreadBusy
 from assistant.locale import N_
-from assistant.parts import UNSENDABLE
 from assistant.storage.database import Database
 from assistant.storage.leases import ANSWERED_ELSEWHERE, LEASE_SECONDS, Leases, exists, is_thread
 from assistant.storage.schema import BRANCHES, MESSAGES, THREADS
@@ -26,6 +25,7 @@ from assistant.storage.serialization import (
     message_as_json,
     message_from_json,
 )
+from assistant.texts import is_sendable, replace_unsendable, shorten
 from assistant.threads import Thread
 
 MAX_TITLE_CHARS = 60
@@ -118,7 +118,7 @@ class Store:
 
         If its last answer has no ending, a process is still writing it, or was when it ended.
         """
-        if UNSENDABLE.search(thread_id):
+        if not is_sendable(thread_id):
             return None
         columns = sql.select(THREADS.c.backend_state, THREADS.c.title, THREADS.c.version)
         messages = sql.select(MESSAGES.c.body).where(MESSAGES.c.thread_id == thread_id)
@@ -157,7 +157,7 @@ class Store:
 
     def exists(self, thread_id: str) -> bool:
         """Return whether any owner has a thread with this id."""
-        if UNSENDABLE.search(thread_id):
+        if not is_sendable(thread_id):
             return False
         with self.database.reading() as connection:
             return exists(connection, THREADS.c.id == thread_id)
@@ -232,7 +232,5 @@ def _insert(connection: sql.Connection, table: sql.Table, rows: list[dict[str, A
 
 
 def _title_values(text: str) -> dict[str, Any]:
-    title = " ".join(UNSENDABLE.sub("\ufffd", text).split())
-    if len(title) > MAX_TITLE_CHARS:
-        title = title[: MAX_TITLE_CHARS - 1] + "…"
+    title = shorten(" ".join(replace_unsendable(text).split()), MAX_TITLE_CHARS)
     return {"title": title, "title_search": normalize(title)}

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json
 
 from assistant.locale import N_, UserText
-from assistant.tools.results import replace_surrogates
+from assistant.texts import replace_surrogates
 from assistant.tools.toolbox import Tool
 
 

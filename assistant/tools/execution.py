@@ -23,13 +23,13 @@ from assistant.events import (
     ToolProgress,
     ToolResult,
 )
+from assistant.texts import replace_surrogates
 from assistant.tools.arguments import InvalidArguments, validate_arguments
 from assistant.tools.progress import progress_listener
 from assistant.tools.results import (
     ALLOWED_OUTPUT,
     denied_result,
     error_output,
-    replace_surrogates,
     timeout_result,
     to_output,
     truncate_output,

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from assistant.events import HostedKind
 from assistant.locale import N_
 from assistant.recordings.redaction import has_secret_query, secrets_of
+from assistant.texts import shorten
 
 BUILT_IN_KINDS: tuple[HostedKind, ...] = ("web_search", "code_interpreter", "image_generation", "file_search")
 """The kinds that need no address; file search without a store searches the thread's attachments."""
@@ -106,7 +107,7 @@ def _parse_tool(text: str) -> HostedTool:
             "'{name}' is not a hosted tool, or it is incomplete. Separate the tools with commas: "
             "web_search, code_interpreter, image_generation, file_search, file_search:VECTOR-STORE-ID, "
             "mcp:NAME=https://…",
-            name=kind if len(kind) <= 40 else f"{kind[:39]}…",  # the argument may contain a secret
+            name=shorten(kind, 40),  # the argument may contain a secret
         )
     )
 

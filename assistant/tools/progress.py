@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from assistant.tools.results import one_line
+from assistant.texts import one_line
 
 MAX_PROGRESS_CHARS = 100  # maximum length of a progress text; longer texts are cut
 

@@ -1,15 +1,13 @@
 """The text of a function's output as the model reads it, and the results of calls that did not run."""
 
 import json
-import re
 from dataclasses import replace
 from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
 from assistant.events import ToolResult
-
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+from assistant.texts import replace_surrogates
 
 MAX_OUTPUT_CHARS = 40_000  # maximum length of an output sent to the model, about 10,000 tokens
 ALLOWED_OUTPUT = "allowed"  # the output of an approved call that a remote MCP server runs
@@ -24,17 +22,6 @@ def to_output(value: Any) -> str:
         return to_json(plain, inf_nan_mode="strings").decode()
     except PydanticSerializationError:  # a lone surrogate inside, which ``json`` escapes
         return json.dumps(plain)
-
-
-def replace_surrogates(text: str) -> str:
-    """Replace lone surrogates with "?", because UTF-8 cannot encode them."""
-    return text.encode("utf-8", "replace").decode()
-
-
-def one_line(text: object, max_chars: int) -> str:
-    """Return a text without line breaks and control characters, cut to this length."""
-    line = " ".join(_UNPRINTABLE.sub(" ", str(text)).split())
-    return line if len(line) <= max_chars else line[: max_chars - 1] + "…"
 
 
 def truncate_output(output: str) -> tuple[str, str]:

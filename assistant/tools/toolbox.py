@@ -30,7 +30,7 @@ from pydantic import BaseModel
 
 from assistant.errors import FunctionError
 from assistant.locale import N_, Sentence
-from assistant.tools.results import one_line
+from assistant.texts import one_line
 from assistant.tools.schema import Json, arguments_model, json_schema, strict_schema, summary, without_nulls
 
 P = ParamSpec("P")

@@ -16,7 +16,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
-from assistant.tools.results import replace_surrogates
+from assistant.texts import replace_surrogates, shorten
 
 MAX_ROWS = 5_000
 MAX_COLUMNS = 50
@@ -216,4 +216,4 @@ def _text(value: Any, max_chars: int) -> str:
         text = value if isinstance(value, str) else str(value)
     except Exception:  # ``__str__`` of any object can fail
         text = f"<{type(value).__name__}>"
-    return replace_surrogates(text if len(text) <= max_chars else text[: max_chars - 1] + "…")
+    return replace_surrogates(shorten(text, max_chars))

@@ -9,8 +9,9 @@ from assistant.backends.responses.items import content_text, parse_messages
 from assistant.events import HostedCall, ToolResult
 from assistant.messages import Message
 from assistant.parts import Attachment, Call, Refusal, Text
+from assistant.texts import replace_surrogates
 from assistant.threads import Thread
-from assistant.tools.results import error_output, is_error_output, replace_surrogates
+from assistant.tools.results import error_output, is_error_output
 
 APPLICATION_PREFIX = "[From the application, not from the user] "
 """How a message begins that the user did not write, so that a loaded thread can omit it."""

@@ -20,7 +20,7 @@ from assistant.backends.stream_errors import StreamError, incomplete
 from assistant.errors import Incomplete
 from assistant.events import Event, ReasoningDelta, TextBreak, TextDelta, ToolCall, ToolCallDelta, Usage
 from assistant.locale import N_
-from assistant.tools.results import replace_surrogates
+from assistant.texts import replace_surrogates
 
 
 class UnsupportedAction(Exception):

@@ -10,7 +10,8 @@ from assistant.backends.json_access import JsonObject
 from assistant.backends.plain_text import attachment_text, summarize_call
 from assistant.events import HostedCall, RunCompleted
 from assistant.messages import Message
-from assistant.parts import UNSENDABLE, Attachment, Call, Part, Refusal, Text
+from assistant.parts import Attachment, Call, Part, Refusal, Text
+from assistant.texts import replace_unsendable
 
 MAX_MESSAGE_CHARS = 256_000  # maximum length of a message (API reference of ``openai.types.beta.threads``)
 
@@ -40,7 +41,7 @@ def message_items(messages: Iterable[Message]) -> list[JsonObject]:
 
 def sendable(text: str) -> str:
     """Replace the characters that the server refuses."""
-    return UNSENDABLE.sub("\ufffd", text)
+    return replace_unsendable(text)
 
 
 def item_text(item: JsonObject) -> str:

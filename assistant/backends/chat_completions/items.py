@@ -9,8 +9,9 @@ from assistant.backends.plain_text import summarize_call
 from assistant.events import HostedCall
 from assistant.messages import Message
 from assistant.parts import Call, Part, Refusal, Text
+from assistant.texts import replace_surrogates
 from assistant.tools.arguments import valid_arguments
-from assistant.tools.results import replace_surrogates, stopped_result
+from assistant.tools.results import stopped_result
 from assistant.tools.toolbox import Toolbox
 
 

@@ -16,6 +16,7 @@ from assistant.backends.json_access import JsonObject, SurrogateBuffer, objects_
 from assistant.errors import RequestRefused
 from assistant.events import Citation, Event, HostedCall, HostedDelta, HostedKind, Note, ToolCall, View
 from assistant.locale import N_
+from assistant.texts import shorten
 from assistant.tools.arguments import valid_arguments
 from assistant.tools.results import truncate_output
 from assistant.tools.views import File, split_result
@@ -157,7 +158,7 @@ def parse_citation(annotation: JsonObject, text_length: int) -> Citation | None:
     end = annotation.get("index" if kind == "file_citation" else "end_index")
     at = end if isinstance(end, int) and 0 <= end <= text_length else text_length
     title = " ".join((text_at(annotation, "title") or text_at(annotation, "filename")).split())
-    title = title if len(title) <= MAX_TITLE_CHARS else f"{title[: MAX_TITLE_CHARS - 1]}…"
+    title = shorten(title, MAX_TITLE_CHARS)
     url, file_id = text_at(annotation, "url"), text_at(annotation, "file_id")
     match kind:
         case "url_citation" if 0 < len(url) <= MAX_URL_CHARS:

@@ -19,14 +19,9 @@ from assistant.backends.responses.hosted import (
 from assistant.events import HostedCall, Outcome, RunCompleted, ToolResult
 from assistant.messages import Message
 from assistant.parts import Attachment, Call, Part, Reasoning, Refusal, Text
+from assistant.texts import replace_surrogates
 from assistant.tools.arguments import valid_arguments
-from assistant.tools.results import (
-    ALLOWED_OUTPUT,
-    denied_result,
-    is_error_output,
-    replace_surrogates,
-    stopped_result,
-)
+from assistant.tools.results import ALLOWED_OUTPUT, denied_result, is_error_output, stopped_result
 
 
 def message_items(

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from assistant.session import ChatSession
+from assistant.texts import shorten
 from assistant.ui.language import _
 
 MAX_SHOWN_CHARS = 200
@@ -13,9 +14,7 @@ def draw_queue(session: ChatSession) -> None:
     for number, text in enumerate(session.waiting):
         with st.container(horizontal=True, vertical_alignment="center", key=f"waiting-{number}"):
             st.caption(f":material/schedule: {_('Queued')}", width="content")
-            st.text(
-                text if len(text) <= MAX_SHOWN_CHARS else text[: MAX_SHOWN_CHARS - 1] + "…", width="stretch"
-            )
+            st.text(shorten(text, MAX_SHOWN_CHARS), width="stretch")
             st.button(
                 "",
                 key=f"take_back_{number}",

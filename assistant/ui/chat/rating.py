@@ -5,6 +5,7 @@ import streamlit as st
 from assistant.markdown.escape import escape_markdown
 from assistant.messages import Feedback, Message
 from assistant.session import ChatSession
+from assistant.texts import shorten
 from assistant.ui.language import _
 
 MAX_COMMENT_CHARS = 2_000
@@ -36,11 +37,8 @@ def format_feedback(feedback: Feedback | None) -> str:
     """Return a thumb and the beginning of the comment in Markdown; empty without feedback."""
     if feedback is None:
         return ""
-    comment = " ".join(feedback.comment.split())
-    shown = comment if len(comment) <= 80 else comment[:79] + "…"
-    return f":material/thumb_{'up' if feedback.good else 'down'}:" + (
-        f" {escape_markdown(shown)}" if shown else ""
-    )
+    comment = escape_markdown(shorten(" ".join(feedback.comment.split()), 80))
+    return f":material/thumb_{'up' if feedback.good else 'down'}: {comment}".rstrip()
 
 
 def _widget(key: str, value: object) -> str:

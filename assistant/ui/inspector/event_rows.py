@@ -20,7 +20,7 @@ from assistant.recordings.entries import (
 from assistant.recordings.json_values import get, text
 from assistant.recordings.wire_events import ItemStarted, SpeechPart, TextPiece
 from assistant.recordings.wire_reader import WireReader, event_type
-from assistant.tools.results import replace_surrogates
+from assistant.texts import replace_surrogates
 
 MAX_TEXT_CHARS = 240
 """Length of a row's text."""

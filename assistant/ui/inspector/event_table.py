@@ -13,7 +13,7 @@ import streamlit as st
 
 from assistant.recordings.entries import Entry, entry_as_json
 from assistant.recordings.recording import NOT_LIVE, Recording
-from assistant.tools.results import replace_surrogates
+from assistant.texts import replace_surrogates
 from assistant.ui import keys
 from assistant.ui.chat.calls.output import truncation_notice
 from assistant.ui.inspector.event_rows import EventRow, EventRows

@@ -12,7 +12,7 @@ from assistant.recordings.entries import Entry
 from assistant.recordings.recording import Recording
 from assistant.recordings.requests import prompt_of
 from assistant.recordings.timeline import Measurement
-from assistant.tools.results import replace_surrogates
+from assistant.texts import replace_surrogates, shorten
 from assistant.ui import keys
 from assistant.ui.inspector.event_rows import EventRows, mentions
 from assistant.ui.inspector.event_table import select_event
@@ -39,9 +39,7 @@ class RecordingView:
     def label(self) -> str:
         """The number and time of the run, and the user's message."""
         self._prompt = self._prompt or replace_surrogates(" ".join(prompt_of(self.recording).split()))
-        prompt = self._prompt
-        if len(prompt) > MAX_LABEL_CHARS:
-            prompt = prompt[: MAX_LABEL_CHARS - 1] + "…"
+        prompt = shorten(self._prompt, MAX_LABEL_CHARS)
         zone = ZoneInfo(st.context.timezone) if st.context.timezone else None
         return f"{self.number} · {datetime.fromtimestamp(self.recording.began, zone):%H:%M:%S}  {prompt}"
 

@@ -18,7 +18,7 @@ from assistant.markdown.escape import escape_markdown
 from assistant.recordings.check import Finding, check
 from assistant.recordings.diagram import as_mermaid
 from assistant.recordings.recording import NOT_LIVE, Recording
-from assistant.tools.results import replace_surrogates
+from assistant.texts import replace_surrogates
 from assistant.ui import keys
 from assistant.ui.inspector.event_table import draw_events, select_event
 from assistant.ui.inspector.recording_list import RecordingList, RecordingView

@@ -8,7 +8,7 @@ import streamlit as st
 from assistant.locale import N_
 from assistant.markdown.escape import escape_markdown
 from assistant.recordings.timeline import Figures, Kind, Span
-from assistant.tools.results import replace_surrogates
+from assistant.texts import replace_surrogates
 from assistant.ui import keys
 from assistant.ui.inspector.event_table import ROW_HEIGHT
 from assistant.ui.language import _, translate

@@ -13,6 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from assistant.events import RunCompleted, RunFailed, RunPaused, RunStopped
 from assistant.messages import Message
+from assistant.texts import shorten
 from assistant.ui import keys
 from assistant.ui.language import _, language, translate
 from assistant.ui.page.browser_script import draw_requested_script
@@ -97,5 +98,4 @@ def first_sentence(text: str) -> str:
     parts[1::3] = [""] * len(parts[1::3])  # the backticks
     text = " ".join("".join(parts).split())
     sentence = re.match(r".*?[.!?。！？](?=\s|$|(?<=[。！？]))", text)
-    shown = sentence[0] if sentence else text
-    return shown if len(shown) <= MAX_SUMMARY_CHARS else shown[: MAX_SUMMARY_CHARS - 1] + "…"
+    return shorten(sentence[0] if sentence else text, MAX_SUMMARY_CHARS)

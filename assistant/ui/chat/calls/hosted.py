@@ -15,9 +15,9 @@ from assistant.ui.chat.calls.output import (
     MAX_SHOWN_CHARS,
     call_label,
     format_json,
+    label_text,
     latest_part,
     parse_json,
-    shorten,
 )
 from assistant.ui.chat.calls.views import draw_view
 from assistant.ui.chat.stats import format_duration
@@ -138,7 +138,7 @@ def _label(call: HostedCall) -> str:
         return call_label(call.name, call.input)
     query = ""
     if call.kind not in ("code_interpreter", "mcp") and call.name != "open_page":
-        query = shorten(call.input)
+        query = label_text(call.input)
     return f"**{escape_markdown(_title(call))}**" + (f" {escape_markdown(query)}" if query else "")
 
 

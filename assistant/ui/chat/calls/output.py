@@ -8,6 +8,7 @@ import streamlit as st
 
 from assistant.events import ToolResult
 from assistant.markdown.escape import escape_markdown
+from assistant.texts import shorten
 from assistant.tools.results import is_error_output
 from assistant.ui.chat.calls.views import table_name
 from assistant.ui.language import _
@@ -112,10 +113,9 @@ def call_label(name: str, arguments: str) -> str:
     if isinstance(value, dict):
         present = {key: item for key, item in value.items() if item is not None}
         text = ", ".join(f"{key}={json.dumps(item, ensure_ascii=False)}" for key, item in present.items())
-    return f"**{escape_markdown(name)}**{escape_markdown(f'({shorten(text)})')}"
+    return f"**{escape_markdown(name)}**{escape_markdown(f'({label_text(text)})')}"
 
 
-def shorten(text: str) -> str:
+def label_text(text: str) -> str:
     """Return a text on one line, cut to the length of a label."""
-    text = " ".join(text.split())
-    return text if len(text) <= MAX_LABEL_CHARS else text[: MAX_LABEL_CHARS - 1] + "…"
+    return shorten(" ".join(text.split()), MAX_LABEL_CHARS)

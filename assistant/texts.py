@@ -1,0 +1,32 @@
+"""Text from anywhere, made fit for one line of the page, for a server or for a database."""
+
+import re
+
+# Lone surrogates cannot be encoded in UTF-8; control characters, above all NUL, break servers and databases.
+_UNSENDABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+def is_sendable(text: str) -> bool:
+    """Return whether servers and databases accept every character."""
+    return _UNSENDABLE.search(text) is None
+
+
+def replace_unsendable(text: str) -> str:
+    """Return the text with U+FFFD for each character that servers and databases refuse."""
+    return _UNSENDABLE.sub("\ufffd", text)
+
+
+def replace_surrogates(text: str) -> str:
+    """Return the text with "?" for each lone surrogate, because UTF-8 cannot encode them."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def shorten(text: str, max_chars: int) -> str:
+    """Return the text, cut to this length with "…" at its end."""
+    return text if len(text) <= max_chars else text[: max_chars - 1] + "…"
+
+
+def one_line(text: object, max_chars: int) -> str:
+    """Return a text without line breaks and control characters, cut to this length."""
+    return shorten(" ".join(_UNPRINTABLE.sub(" ", str(text)).split()), max_chars)
