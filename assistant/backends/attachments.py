@@ -239,4 +239,4 @@ def _is_about_attachments(refusal: BackendError) -> bool:
 
 def _server_message(refusal: BackendError) -> str:
     """Return the server's own message, which the text of the error may leave out."""
-    return f"{refusal.code} {refusal.__cause__ or refusal}"
+    return f"{refusal.code} {refusal.details.message if refusal.details else refusal}"

@@ -56,6 +56,10 @@ class RemoteBackend(Backend, Protocol):
     def protocol(self) -> ProtocolName:
         """The protocol; "auto" while it is not known."""
 
+    def detect_again(self) -> None:
+        """Forget a protocol that was detected; the next request finds it out again."""
+        return
+
     def load_thread(self, thread_id: str) -> Thread:
         """Return the thread with this id from the server, with its history.
 

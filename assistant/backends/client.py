@@ -81,8 +81,3 @@ def host(client: OpenAI) -> str:
 def address(client: OpenAI) -> str:
     """Return the server's address without passwords and keys."""
     return redact_url(str(client.base_url))
-
-
-def is_streamed(response: httpx2.Response) -> bool:
-    """Return whether a response is a stream of events rather than one JSON value."""
-    return "json" not in response.headers.get("content-type", "")

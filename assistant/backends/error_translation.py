@@ -14,7 +14,13 @@ import openai
 from openai import OpenAI
 
 from assistant.backends.client import address, host
-from assistant.backends.stream_errors import NO_SUCH_ENDPOINT, MissingFinalEvent, StreamError, status_of
+from assistant.backends.stream_errors import (
+    NO_SUCH_ENDPOINT,
+    MissingFinalEvent,
+    StreamError,
+    UnknownEndpoint,
+    status_of,
+)
 from assistant.errors import BackendError, Interrupted, RequestRefused, ServerFailed, UnknownThread
 from assistant.events import ServerError
 from assistant.locale import N_, N_plural, Sentence
@@ -30,9 +36,7 @@ def translate_errors(client: OpenAI) -> Iterator[None]:
     except openai.APIStatusError as error:
         raise _status_error(error, client) from error
     except openai.APITimeoutError as error:
-        raise Interrupted(
-            N_("{host} was silent for too long. Try again.", host=host(client)), code="timeout", retry=True
-        ) from error
+        raise _timeout(client) from error
     except openai.APIConnectionError as error:
         raise _connection_error(error, client) from error
     except openai.APIError as error:  # an error in the middle of a stream
@@ -40,6 +44,8 @@ def translate_errors(client: OpenAI) -> Iterator[None]:
     except openai.OpenAIError as error:
         text = N_("The request could not be sent: {message}", message=safe_text(str(error), client))
         raise ServerFailed(text, code="client") from error
+    except httpx2.TimeoutException as error:
+        raise _timeout(client) from error
     except httpx2.HTTPError as error:
         raise _interrupted(client) from error
     except (ValueError, RecursionError) as error:  # invalid JSON, or nested too deeply
@@ -74,6 +80,12 @@ def translate_lookup_errors(client: OpenAI) -> Iterator[None]:
             raise
         text = N_("{host} has no thread with this id.", host=host(client))
         raise UnknownThread(text, code="unknown_thread") from error.__cause__
+
+
+def is_missing_endpoint(error: BackendError) -> bool:
+    """Return whether the server does not have the endpoint, as far as its response tells."""
+    is_response = isinstance(error.__cause__, openai.APIStatusError | UnknownEndpoint)
+    return is_response and status_of(error) in NO_SUCH_ENDPOINT and error.code != "model_not_found"
 
 
 _NO_SUCH_THREAD = (*NO_SUCH_ENDPOINT, 400, 410, 422)
@@ -168,6 +180,7 @@ _BY_STATUS = {
             )
         ),
     ),
+    408: ("request_timeout", _FAILED),
     429: ("rate_limit_exceeded", _RATE),
 }
 
@@ -180,7 +193,12 @@ def error_for_code(
     retry_after: float | None = None,
     request_id: str = "",
 ) -> BackendError:
-    """Return the error for a server's error code, or for its HTTP status if the code is unknown."""
+    """Return the error for a server's error code, or for its HTTP status if the code is unknown.
+
+    In a stream, some servers send the HTTP status as the code.
+    """
+    if not status and re.fullmatch(r"[45]\d\d", code):
+        status = int(code)
     details = ServerError(status, safe_text(message, client, MAX_DETAIL_CHARS), safe_text(request_id, client))
     meaning = _MEANINGS.get(code)
     if meaning is None and _TOO_LONG.search(f"{message} {code}"):
@@ -245,6 +263,11 @@ def _connection_error(error: openai.APIConnectionError, client: OpenAI) -> Backe
         details = ServerError(message=safe_text(error.__cause__, client, MAX_DETAIL_CHARS))
         return ServerFailed(text, code="unreachable", retry=True, details=details)
     return _interrupted(client)
+
+
+def _timeout(client: OpenAI) -> BackendError:
+    text = N_("{host} was silent for too long. Try again.", host=host(client))
+    return Interrupted(text, code="timeout", retry=True)
 
 
 def _interrupted(client: OpenAI) -> BackendError:

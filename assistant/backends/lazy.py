@@ -2,10 +2,8 @@
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 
 from assistant.backends.base import RemoteBackend, RemoteThread, ResponseEvents
-from assistant.errors import BackendError
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
 from assistant.tools.toolbox import Toolbox
@@ -14,7 +12,7 @@ from assistant.tools.toolbox import Toolbox
 class LazyBackend(RemoteBackend):
     """Forwards to a backend that is created on the first request; a failed creation is retried on the next.
 
-    ``protocol`` is that of the future backend, "auto" where the server has to be probed.
+    ``protocol`` is that of the future backend, "auto" where the first request finds it out.
     """
 
     def __init__(self, protocol: ProtocolName, create: Callable[[], RemoteBackend]) -> None:
@@ -26,6 +24,10 @@ class LazyBackend(RemoteBackend):
     @property
     def protocol(self) -> ProtocolName:
         return self._backend.protocol if self._backend else self._protocol
+
+    def detect_again(self) -> None:
+        if self._backend:
+            self._backend.detect_again()
 
     def stream(self, thread: Thread, toolbox: Toolbox) -> ResponseEvents:
         return (yield from self.backend().stream(thread, toolbox))
@@ -44,9 +46,7 @@ class LazyBackend(RemoteBackend):
         return self.backend().list_threads(limit)
 
     def can_resume(self, thread: Thread) -> bool:
-        with suppress(BackendError):
-            return self.backend().can_resume(thread)
-        return False
+        return self.backend().can_resume(thread)
 
     def fetch_file(self, container_id: str, file_id: str) -> bytes:
         return self.backend().fetch_file(container_id, file_id)
@@ -56,11 +56,7 @@ class LazyBackend(RemoteBackend):
             self._backend.close()
 
     def backend(self) -> RemoteBackend:
-        """Return the backend, creating it if necessary.
-
-        Raises:
-            BackendError: The server was unreachable while its protocol was being detected.
-        """
+        """Return the backend, creating it if necessary."""
         with self._lock:
             if self._backend is None:
                 self._backend = self._create()

@@ -2,8 +2,6 @@
 
 import re
 
-import openai
-
 from assistant.backends.json_access import JsonObject
 from assistant.errors import RequestRefused
 from assistant.events import Note
@@ -23,10 +21,9 @@ _REFUSED = (400, 422)
 
 def without_refused_parameter(body: JsonObject, refusal: RequestRefused) -> tuple[JsonObject, Note] | None:
     """Return the request's body without the refused parameter, and a note; None if the refusal names none."""
-    cause = refusal.__cause__
-    if not isinstance(cause, openai.APIStatusError) or cause.status_code not in _REFUSED:
+    if refusal.details is None or refusal.details.status not in _REFUSED:
         return None
-    message = f"{cause.param or ''} {cause.message}"
+    message = f"{getattr(refusal.__cause__, 'param', '')} {refusal.details.message}"
     # OpenAI's newest models accept functions in Chat Completions only without reasoning.
     if re.search(r"function tools? with reasoning", message, re.IGNORECASE):
         if body.get("reasoning_effort") == "none":

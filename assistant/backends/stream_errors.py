@@ -12,6 +12,13 @@ class StreamError(Exception):
         self.code = code
 
 
+class UnknownEndpoint(StreamError):
+    """The server does not have the endpoint, and says so with status 200."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("404", message)
+
+
 class MissingFinalEvent(Exception):
     """The stream ended without the event that ends a response."""
 
@@ -20,9 +27,8 @@ NO_SUCH_ENDPOINT = (404, 405, 501)  # HTTP statuses of a server that does not ha
 
 
 def status_of(error: BackendError) -> int:
-    """Return the HTTP status of the SDK's exception behind an error; 0 if there is none."""
-    status = getattr(error.__cause__, "status_code", 0)
-    return status if isinstance(status, int) else 0
+    """Return the HTTP status that the server sent, or that an error in its stream has as its code; else 0."""
+    return error.details.status if error.details else 0
 
 
 def incomplete(reason: str) -> Incomplete:

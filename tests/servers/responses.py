@@ -581,10 +581,6 @@ class Handler(QuietHandler):
         )
 
     def _respond(self, request: Json) -> None:
-        if not request:  # the probe for the protocol
-            missing = error(400, "missing_required_parameter", "Missing required parameter: 'model'.")
-            self._send(400, missing.body)
-            return
         play, conversation = self.model.next_play(request)
         if play.status != 200:
             self._send(play.status, play.body, play.headers)

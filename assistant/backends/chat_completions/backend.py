@@ -1,6 +1,5 @@
 """The backend for Chat Completions. The server stores nothing, so every request sends the whole history."""
 
-import json
 from collections.abc import Generator
 from contextlib import closing
 from functools import partial
@@ -9,10 +8,11 @@ from typing import Any
 from openai import OpenAI
 
 from assistant.backends.base import ResponseEvents
+from assistant.backends.body import DONE, read_body
 from assistant.backends.chat_completions.items import chat_tools
 from assistant.backends.chat_completions.state import ChatState
-from assistant.backends.chat_completions.stream import DONE, parse_chunks, read_completion
-from assistant.backends.client import address, is_streamed
+from assistant.backends.chat_completions.stream import read_completion
+from assistant.backends.client import address
 from assistant.backends.context import SHORTENED, count_tokens
 from assistant.backends.error_translation import refuse_web_page, require_final_event, translate_errors
 from assistant.backends.json_access import JsonObject
@@ -105,8 +105,7 @@ class ChatCompletions(ServerBackend):
         with translate_errors(self._client), api.create(**known, extra_body=body) as response:
             request.attach(response.http_response)
             refuse_web_page(response.http_response, self._client)
-            if not is_streamed(response.http_response):
-                yield json.loads(response.read())
+            is_streamed, chunks = read_body(response.http_response)
+            yield from chunks
+            if not is_streamed:
                 yield DONE
-                return
-            yield from parse_chunks(response.iter_bytes())

@@ -9,6 +9,7 @@ import json
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 
+from assistant.backends.body import DONE
 from assistant.backends.json_access import (
     JsonObject,
     SurrogateBuffer,
@@ -30,15 +31,6 @@ from assistant.events import (
     Usage,
 )
 from assistant.threads import unguessable_id
-from assistant.transports.sse import events
-
-DONE = "[DONE]"  # what a server sends last, in place of a chunk
-
-
-def parse_chunks(body: Iterable[bytes]) -> Generator[object, None, None]:
-    """Yield the chunks in a streamed response, then ``DONE`` if the server sends it."""
-    for _, data in events(body):
-        yield DONE if data.strip() == DONE else json.loads(data)
 
 
 def read_completion(chunks: Iterable[object]) -> Generator[Event, None, list[ToolCall]]:

@@ -29,6 +29,7 @@ from assistant.backends.connection.results import (
     missing_list_results,
     model_result,
 )
+from assistant.backends.error_translation import is_missing_endpoint
 from assistant.backends.stream_errors import NO_SUCH_ENDPOINT, status_of
 from assistant.errors import BackendError
 from assistant.locale import N_
@@ -70,8 +71,6 @@ def check_connection(
         yield error_result("Streaming", error, server, model)
         return
     yield _streaming_result(api, reply)
-    if api == "responses" and not reply.streamed:
-        return
     yield _check_functions(client, model, api, seconds)
     if api == "responses":
         yield _check_conversations(client, lookup_seconds)
@@ -86,8 +85,7 @@ def _first_reply(
         try:
             return "responses", call_with_deadline(seconds, client, partial(probe_responses, **options))
         except BackendError as error:
-            has_no_model = error.code == "model_not_found"
-            if protocol == "responses" or has_no_model or status_of(error) not in NO_SUCH_ENDPOINT:
+            if protocol == "responses" or not is_missing_endpoint(error):
                 raise
     return "chat", call_with_deadline(seconds, client, partial(probe_chat_completions, **options))
 
@@ -96,7 +94,7 @@ def _streaming_result(api: Api, reply: ProbeReply) -> CheckResult:
     if reply.streamed:
         return CheckResult("Streaming", True, N_("Answers stream over {api}.", api=_API_NAMES[api]))
     text = N_("The server answers over {api}, but does not stream.", api=_API_NAMES[api])
-    return CheckResult("Streaming", None if api == "chat" else False, text)
+    return CheckResult("Streaming", None, text)
 
 
 def _check_functions(client: OpenAI, model: str, api: Api, seconds: float) -> CheckResult:

@@ -1,15 +1,15 @@
 """Small requests that show what a server can do: a short answer, a function call, a conversation."""
 
-import json
 from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
-from openai import OpenAI, Stream
+from openai import OpenAI
 
+from assistant.backends.body import read_body
 from assistant.backends.chat_completions import stream as chat_stream
-from assistant.backends.client import host, is_streamed
+from assistant.backends.client import host
 from assistant.backends.error_translation import (
     error_for_code,
     refuse_web_page,
@@ -60,10 +60,10 @@ def probe_responses(
     with translate_errors(client), client.responses.with_streaming_response.create(**body) as response:
         request.attach(response.http_response)
         refuse_web_page(response.http_response, client)
-        if not is_streamed(response.http_response):
-            return ProbeReply(streamed=False)
-        result = _drain(responses_stream.read(response.parse(to=Stream[object])), client)
-        return ProbeReply(result.calls if result else [])
+        streamed, events = read_body(response.http_response)
+        events = events if streamed else map(responses_stream.whole_response, events)
+        result = _drain(responses_stream.read(events), client)
+        return ProbeReply(result.calls if result else [], streamed)
 
 
 def probe_chat_completions(client: OpenAI, request: Request, **options: Any) -> ProbeReply:
@@ -89,10 +89,7 @@ def _complete(
     with translate_errors(client), create(**body) as response:
         request.attach(response.http_response)
         refuse_web_page(response.http_response, client)
-        streamed = is_streamed(response.http_response)
-        chunks = (
-            chat_stream.parse_chunks(response.iter_bytes()) if streamed else [json.loads(response.read())]
-        )
+        streamed, chunks = read_body(response.http_response)
         return ProbeReply(_drain(chat_stream.read_completion(chunks), client) or [], streamed)
 
 

@@ -9,14 +9,20 @@ from functools import partial
 from typing import Any, Literal, cast
 
 import openai
-from openai import OpenAI, Stream, omit
+from openai import OpenAI, omit
 
-from assistant.backends.error_translation import refuse_web_page, translate_errors, wrong_api_error
+from assistant.backends.body import read_body
+from assistant.backends.error_translation import (
+    error_for_code,
+    refuse_web_page,
+    translate_errors,
+    wrong_api_error,
+)
 from assistant.backends.json_access import JsonObject
 from assistant.backends.pages import all_pages, json_body
 from assistant.backends.requests import Request
 from assistant.backends.responses.state import ResponsesState
-from assistant.backends.responses.stream import is_final
+from assistant.backends.responses.stream import is_final, whole_response
 from assistant.backends.stream_errors import status_of
 from assistant.errors import BackendError, Interrupted, RequestRefused
 
@@ -40,9 +46,12 @@ class ResponsesApi:
             conversation: Any = self._client.conversations.create(
                 items=cast("Any", items[:PAGE_ITEMS]) or omit
             )
+            if isinstance(conversation, str):
+                raise wrong_api_error(self._client)
             conversation_id = getattr(conversation, "id", None)
             if not isinstance(conversation_id, str) or not conversation_id:
-                raise wrong_api_error(self._client)
+                # Some servers answer every path that they do not have with status 200.
+                raise error_for_code("404", conversation, self._client)
             for start in range(PAGE_ITEMS, len(items), PAGE_ITEMS):
                 batch = cast("Any", items[start : start + PAGE_ITEMS])
                 self._client.conversations.items.create(conversation_id, items=batch)
@@ -94,7 +103,8 @@ class ResponsesApi:
                         with translate_errors(self._client), self._connect(body, state, position) as response:
                             request.attach(response.http_response)
                             refuse_web_page(response.http_response, self._client)
-                            for event in cast("Stream[object]", response.parse(to=Stream[object])):
+                            is_streamed, events = read_body(response.http_response)
+                            for event in events if is_streamed else map(whole_response, events):
                                 if body.get("background") and isinstance(event, dict):
                                     self._note_running(event, state)
                                     position, delays = event.get("sequence_number"), iter(RESUME_DELAYS)

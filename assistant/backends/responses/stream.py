@@ -20,7 +20,7 @@ from assistant.backends.json_access import (
     usage_of,
 )
 from assistant.backends.responses.hosted import MAX_CITATIONS, HostedReader, approval_call, parse_citation
-from assistant.backends.stream_errors import MissingFinalEvent, StreamError, incomplete
+from assistant.backends.stream_errors import MissingFinalEvent, StreamError, UnknownEndpoint, incomplete
 from assistant.events import (
     Citation,
     Event,
@@ -41,6 +41,23 @@ def is_final(event: object) -> bool:
 
 
 _FINAL_TYPES = ("response.completed", "response.done", "response.incomplete", "response.failed", "error")
+
+
+def whole_response(body: object) -> JsonObject:
+    """Return the last event of a response that its server sent as one JSON body, although a stream was requested.
+
+    Raises:
+        UnknownEndpoint: It is not a response; some servers answer so for a path that they do not have.
+    """
+    if isinstance(body, dict):
+        status = text_at(body, "status")
+        if isinstance(body.get("output"), list) or body.get("object") == "response":
+            kind = status if status in ("queued", "in_progress", "incomplete", "failed") else "completed"
+            return {"type": f"response.{kind}", "response": body}
+        if isinstance(body.get("error"), dict):
+            return {"type": "error", "error": body["error"]}
+        body = body.get("error") or body
+    raise UnknownEndpoint(str(body))
 
 
 @dataclass(slots=True)
@@ -116,7 +133,9 @@ class _Reader:
             case "response.completed" | "response.done" | "response.incomplete" | "response.failed":
                 yield from self._end(str(event["type"]), object_at(event, "response"))
             case "error":
-                raise _stream_error(object_at(event, "error") or event)
+                raise _stream_error(event.get("error") or event)
+            case _ if event.get("error"):
+                raise _stream_error(event["error"])
             case _:
                 yield from self._hosted.feed(event)
 
@@ -246,8 +265,11 @@ def _call(item: JsonObject, used_ids: set[str]) -> ToolCall:
     return ToolCall(call_id, text_at(item, "name"), arguments)
 
 
-def _stream_error(error: JsonObject) -> StreamError:
-    return StreamError(text_at(error, "code"), text_at(error, "message"))
+def _stream_error(error: object) -> StreamError:
+    if not isinstance(error, dict):
+        return StreamError("", str(error))
+    kind = text_at(error, "type")
+    return StreamError(text_at(error, "code") or ("" if kind == "error" else kind), text_at(error, "message"))
 
 
 def _valid_json(item: JsonObject) -> JsonObject:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from assistant.backends.chat_completions.stream import DONE, read_completion
+from assistant.backends.body import DONE
+from assistant.backends.chat_completions.stream import read_completion
 from assistant.backends.stream_errors import MissingFinalEvent, StreamError
 from assistant.errors import Incomplete
 from assistant.events import (
