@@ -36,10 +36,10 @@ class ChatHandler(Handler):
             self._send(404, {"error": {"message": "Not found", "code": None}})
             return
         play = self.model.next_completion(body)
-        if play.status != 200:
+        if play.status != 200 or play.body is not None:
             self._send(play.status, play.body, play.headers)
             return
-        self._begin_stream()
+        self._begin_stream(play.content_type)
         for index, data in enumerate(stream(play)):
             if play.gate is not None and index == play.gate_after:
                 play.reached.set()

@@ -44,7 +44,8 @@ class Play:
     Attributes:
         items: The finished output items, from which the events are generated.
         events: The events, where a script writes them itself.
-        status, headers, body: A plain response instead of a stream, if ``status`` is not 200.
+        status, headers, body: A plain response instead of a stream, if there is a body or ``status`` is not 200.
+        content_type: The label of a stream.
         ending: The last event: ``completed``, ``incomplete``, ``failed`` or none.
         cut: Stop after so many events, in the way ``how`` says.
         keeps: What the conversation keeps of a cut response: nothing, all of it, or all of it but
@@ -58,6 +59,7 @@ class Play:
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     body: Any = None
+    content_type: str = "text/event-stream"
     ending: Literal["completed", "incomplete", "failed", ""] = "completed"
     details: Json = field(default_factory=dict)
     pieces: int = 4  # how many deltas a text, or the arguments of a call, comes in
@@ -582,12 +584,14 @@ class Handler(QuietHandler):
 
     def _respond(self, request: Json) -> None:
         play, conversation = self.model.next_play(request)
-        if play.status != 200:
+        if play.status != 200 or play.body is not None:
+            if play.status == 200:
+                self.model.finish(play, conversation, request, whole=True)
             self._send(play.status, play.body, play.headers)
             return
         whole = False
         if request.get("background"):
-            self._begin_stream()
+            self._begin_stream(play.content_type)
             for index, event in enumerate(self.model.run(play, conversation, request).follow(0)):
                 data = event if isinstance(event, bytes) else sse_event(event)
                 if index == play.cut:
@@ -607,7 +611,7 @@ class Handler(QuietHandler):
 
     def _stream(self, play: Play, request: Json, finish: Callable[[], None]) -> bool:
         """Write the events; return whether all were written."""
-        self._begin_stream()
+        self._begin_stream(play.content_type)
         events = play.stream(new_id("resp"), request)
         for index, event in enumerate(events):
             if play.gate is not None and index == play.gate_after:
@@ -625,9 +629,9 @@ class Handler(QuietHandler):
         self._chunk(b"")
         return True
 
-    def _begin_stream(self) -> None:
+    def _begin_stream(self, content_type: str = "text/event-stream") -> None:
         self.send_response(200)
-        self.send_header("content-type", "text/event-stream")
+        self.send_header("content-type", content_type)
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
 

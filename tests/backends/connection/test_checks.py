@@ -109,10 +109,13 @@ def test_an_unknown_model_ends_the_test(server: ListingServer, client_for: Clien
 
 
 def test_an_answer_without_streaming_is_reported(server: ListingServer, client_for: ClientFactory) -> None:
-    server.plays(Play(status=201, body={"id": "resp_1", "object": "response", "output": []}))
+    body = {"id": "resp_1", "object": "response", "error": None, "output": [call("ping")]}
+    server.plays(Play(body=body), Play(body=body))
     assert results(client_for(server.url), "gpt-6-luna") == [
         *KNOWN,
-        ("Streaming", False, "The server answers over the Responses API, but does not stream."),
+        ("Streaming", None, "The server answers over the Responses API, but does not stream."),
+        *CALLS[4:],
+        ("Conversations", True, "The server stores conversations."),
     ]
 
 
