@@ -8,7 +8,7 @@ from assistant.backends.assistants.backend import Assistants
 from assistant.backends.base import RemoteBackend
 from assistant.backends.chat_completions.backend import ChatCompletions
 from assistant.backends.client import connect
-from assistant.backends.detection import AutoBackend
+from assistant.backends.connection.detection import AutoBackend
 from assistant.backends.responses.backend import Responses
 from assistant.settings import INSTRUCTIONS, ProtocolName, Settings
 from assistant.tools.hosted import parse_hosted_tools

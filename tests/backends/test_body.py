@@ -129,9 +129,9 @@ def test_an_event_that_carries_an_error_ends_the_response(protocol: ProtocolName
 def test_a_refused_parameter_is_left_out_whatever_the_refusal_looks_like(
     protocol: ProtocolName, name: str, detail: Any
 ) -> None:
-    said = detail.format(name) if isinstance(detail, str) else [{**detail[0], "loc": ["body", name]}]
+    body = detail.format(name) if isinstance(detail, str) else [{**detail[0], "loc": ["body", name]}]
     with SERVERS[protocol]() as server:
-        server.plays(Play(status=422, body={"detail": said}), text("Hello."))
+        server.plays(Play(status=422, body={"detail": body}), text("Hello."))
         settings = Settings(base_url=server.url, protocol=protocol, effort="low")
         backend = open_backend(settings)
         assert list(Assistant(backend, Toolbox()).run(Thread(), "Hi"))[-1] == RunCompleted()

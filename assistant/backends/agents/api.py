@@ -13,9 +13,9 @@ from openai import OpenAI, Stream
 
 from assistant.backends.agents.state import AgentsState
 from assistant.backends.agents.stream import UnsupportedAction, is_active
+from assistant.backends.body import all_pages, json_body
 from assistant.backends.error_translation import error_for_code, refuse_web_page, safe_text, translate_errors
 from assistant.backends.json_access import JsonObject, object_at, text_at
-from assistant.backends.pages import all_pages, json_body
 from assistant.backends.requests import Request
 from assistant.backends.stream_errors import StreamError, status_of
 from assistant.errors import BackendError, RequestRefused

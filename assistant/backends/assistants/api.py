@@ -14,6 +14,7 @@ from urllib.parse import quote
 from openai import OpenAI, Stream
 
 from assistant.backends.assistants.stream import RunProgress
+from assistant.backends.body import all_pages, json_object, listed_objects
 from assistant.backends.client import host
 from assistant.backends.error_translation import (
     error_for_code,
@@ -22,7 +23,6 @@ from assistant.backends.error_translation import (
     wrong_api_error,
 )
 from assistant.backends.json_access import JsonObject, text_at
-from assistant.backends.pages import all_pages, json_object, listed_objects
 from assistant.backends.requests import Request
 from assistant.backends.stream_errors import NO_SUCH_ENDPOINT, status_of
 from assistant.errors import BackendError, Interrupted, RequestRefused

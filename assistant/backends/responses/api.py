@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 import openai
 from openai import OpenAI, omit
 
-from assistant.backends.body import read_body
+from assistant.backends.body import all_pages, json_body, read_body
 from assistant.backends.error_translation import (
     error_for_code,
     refuse_web_page,
@@ -19,7 +19,6 @@ from assistant.backends.error_translation import (
     wrong_api_error,
 )
 from assistant.backends.json_access import JsonObject
-from assistant.backends.pages import all_pages, json_body
 from assistant.backends.requests import Request
 from assistant.backends.responses.state import ResponsesState
 from assistant.backends.responses.stream import is_final, whole_response

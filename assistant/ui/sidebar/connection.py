@@ -90,6 +90,7 @@ def _draw_dialog(connection: Connection) -> None:
     if chosen is not None:
         configured = connection.configured
         connection.override = None if chosen.settings(configured) == configured else chosen
+        connection.backend.detect_again()
         _close()
         st.rerun()
 
@@ -126,7 +127,8 @@ def _draw_inputs(provider: str, connection: Connection, results: DeltaGenerator)
             key=keys.CONNECTION_TEST,
             icon=":material/network_check:",
             disabled=is_owners,
-            on_click=forget_failure,
+            on_click=_look_again,
+            args=(connection,),
         )
     if not problem and not chosen.model and not chosen.demo:
         problem = models.error or N_("Choose or enter a model.")
@@ -142,6 +144,12 @@ def _draw_inputs(provider: str, connection: Connection, results: DeltaGenerator)
         elif not draw_last_test(chosen):
             _draw_remarks(chosen, models)
     return None
+
+
+def _look_again(connection: Connection) -> None:
+    """Forget what was found out about the server: a test often follows a change there."""
+    forget_failure()
+    connection.backend.detect_again()
 
 
 def _draw_remarks(connection: ConnectionOverride, models: ModelList) -> None:

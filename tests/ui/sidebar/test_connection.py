@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterator
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from assistant import Assistant, Thread, Toolbox
+from assistant.backends import open_backend
 from assistant.backends.connection.local_servers import LocalServer, find_local_servers
 from assistant.backends.connection.override import ConnectionOverride, display_host
 from assistant.settings import Settings
 from assistant.ui.sidebar import connection
 from assistant.ui.sidebar.connection import PROVIDERS, ConnectionDialog
+from tests.servers.chat_completions import ChatServer
 from tests.servers.listing import KEY, ListingServer, closed_port, port_of
 from tests.servers.responses import error, text
 from tests.ui.page import sent, state_in
@@ -124,6 +127,23 @@ def test_the_demo_can_be_chosen_and_left(server: ListingServer, panel: Panel) ->
     assert page.radio(key="connection").value == "demo"
     press(choose(page, "configured"), "use")
     assert choice_of(page) is None
+
+
+@pytest.mark.parametrize("button", ["test", "use"])
+def test_the_dialog_starts_to_look_for_the_protocol_again(
+    server: ListingServer, panel: Panel, button: str
+) -> None:
+    page = panel(Settings(api_key=KEY, base_url=server.url))
+    with ChatServer() as old:
+        backend = open_backend(Settings(base_url=old.url))
+        page.session_state["chat"].connection.backend = backend
+        old.plays(text("Hello."))
+        list(Assistant(backend, Toolbox()).run(Thread(), "Hi"))
+        found = [backend.protocol]
+        server.plays(*[text("Hello.")] * 2 * (button == "test"))
+        press(page, button)
+        assert [*found, backend.protocol] == ["chat", "auto"]
+        backend.close()
 
 
 def test_a_custom_url_is_chosen_with_a_listed_model(server: ListingServer, panel: Panel) -> None:
