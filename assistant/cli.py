@@ -2,7 +2,7 @@
 
 Standard output has the answer's text and nothing else, so that it can be piped; calls and notes go to
 standard error. With ``--json`` standard output has every event, one JSON object per line. The thread is not
-stored; ``--record`` writes a recording of the run.
+stored; ``--record`` writes a recording of the run. ``demo`` as the first argument serves the demo instead.
 """
 
 import argparse
@@ -67,6 +67,10 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         with suppress(AttributeError):  # the stream is missing or replaced
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    if arguments[:1] == ["demo"]:
+        from assistant.demo import server  # not loaded otherwise
+
+        return server.main(arguments[1:])
     options = _parser().parse_args(arguments)
     try:
         replayed = Recording.from_lines(options.replay.read_text("utf-8")) if options.replay else None
@@ -96,7 +100,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m assistant",
         description="Send one message and print the answer as it streams in. Settings are as on the page.",
         epilog=f"Exit status: {COMPLETED} completed, {FAILED} failed, {USAGE} wrong usage or settings, "
-        f"{STOPPED_EARLY} stopped by a limit, {PAUSED} paused for approval, {INTERRUPTED} interrupted.",
+        f"{STOPPED_EARLY} stopped by a limit, {PAUSED} paused for approval, {INTERRUPTED} interrupted. "
+        "python -m assistant demo serves the built-in demo over HTTP; see its --help.",
     )
     parser.add_argument("prompt", nargs="?", help="the message; - or nothing reads it from standard input")
     parser.add_argument("--json", action="store_true", help="print every event, one JSON object per line")

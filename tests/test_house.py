@@ -63,7 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "observability": CORE,
     "runs": CORE | {"backends", "recordings", "storage", "tools", "transports"},
     "codegen": CORE | {"recordings", "runs", "tools", "transports"},
-    "cli": CORE | {"backends", "functions", "recordings", "runs", "tools", "transports"},
+    "cli": CORE | {"backends", "demo", "functions", "recordings", "runs", "tools", "transports"},
     "__main__": {"cli"},
     "__init__": {"errors", "runs", "threads", "tools"},
     "application": CORE
@@ -113,6 +113,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 # The parts that may import a library.
 LIBRARIES = {
     "openai": {"backends"},
+    "starlette": {"demo"},
+    "uvicorn": {"demo"},
     "streamlit": {"ui"},
     "genai_prices": {"recordings"},
     "babel": {"locale"},

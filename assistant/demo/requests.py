@@ -1,11 +1,9 @@
-"""Parse and validate requests: body, items, tools and metadata. Later code relies on their shape."""
+"""Parse and validate requests: body and items. Later code relies on their shape."""
 
 import json
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import httpx2
 
 Json = dict[str, Any]
 
@@ -16,6 +14,7 @@ ITEM_TYPES = {
     "function_call_output": ("fco", ["call_id"]),
     "reasoning": ("rs", []),
     "mcp_approval_response": ("mcpr", ["approval_request_id"]),
+    "compaction": ("cmp", ["encrypted_content"]),
     **dict.fromkeys(("web_search_call", "image_generation_call"), ("ig", [])),
     **dict.fromkeys(("mcp_approval_request", "mcp_call"), ("mcp", ["name", "arguments", "server_label"])),
 }
@@ -57,10 +56,10 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{secrets.token_hex(24)}"
 
 
-def parse_body(request: httpx2.Request) -> Json:
-    """Return the JSON object of a request body, ``{}`` if it is empty."""
+def parse_json(text: str | bytes) -> Json:
+    """Return the JSON object of a request, ``{}`` if it is empty."""
     try:
-        body = json.loads(request.read() or b"{}")
+        body = json.loads(text or "{}")
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
@@ -112,25 +111,6 @@ def _parse_parts(fields: Json, name: str, param: str) -> list[Json]:
             require(part, "text", str, where)
         parts.append({"annotations": [], **part} if part["type"] == "output_text" else part)
     return parts
-
-
-def parse_tools(body: Json) -> list[Json]:
-    """Return the tools with the fields that the API adds."""
-    tools = []
-    for index, tool in enumerate(require({"tools": body.get("tools") or []}, "tools", list)):
-        if not isinstance(tool, dict):
-            raise invalid_value(f"tools[{index}]", "an object")
-        if tool.get("type") == "function":
-            require(tool, "name", str, f"tools[{index}]")
-            require({"parameters": tool.get("parameters") or {}}, "parameters", dict, f"tools[{index}]")
-        tools.append({"parameters": None, "strict": None, **tool})
-    return tools
-
-
-def parse_metadata(body: Json) -> Json:
-    """Return the metadata, ``{}`` if there is none."""
-    metadata: Json = require({"metadata": body.get("metadata") or {}}, "metadata", dict)
-    return metadata
 
 
 def check_calls(items: Sequence[Json]) -> None:

@@ -4,18 +4,19 @@ A lock is held while a request is handled, but not while a response is streamed.
 """
 
 import json
-import re
 import threading
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import TypeVar
 
 import httpx2
 
 from assistant.demo import requests, responses
-from assistant.demo.requests import Json, Rejection, invalid_value, new_id, parse_items, require
-from assistant.demo.responses import MODEL_NAME, EventStream
+from assistant.demo.conversations import Conversation, item_page
+from assistant.demo.generation import EventStream, Generation
+from assistant.demo.options import parse_metadata
+from assistant.demo.prompt_cache import PromptCache
+from assistant.demo.requests import Json, Rejection, invalid_value, new_id
+from assistant.demo.responses import MODEL_NAME
 
 T = TypeVar("T")
 
@@ -25,65 +26,7 @@ SECONDS_PER_TOKEN = 0.028
 MAX_STORED = 1_000
 """Maximum number of stored conversations, and of responses; the oldest are deleted first."""
 
-MAX_ITEMS = 20
-"""Maximum number of items that one request can add to a conversation, as documented."""
-
 MODEL: Json = {"id": MODEL_NAME, "object": "model", "created": 1_767_225_600, "owned_by": "built-in"}
-
-
-@dataclass(slots=True)
-class Conversation:
-    """The items, oldest first, and the response that is being streamed."""
-
-    metadata: Json
-    id: str = field(default_factory=lambda: new_id("conv"))
-    created_at: int = field(default_factory=lambda: int(time.time()))
-    items: list[Json] = field(default_factory=list)
-    stream: EventStream | None = None
-
-    def add(self, body: Json) -> Json:
-        """Add the items of a request body and return them as a list object."""
-        count = len(require(body, "items", list))
-        if count > MAX_ITEMS:
-            message = (
-                "Invalid 'items': array too long. Expected an array with maximum length "
-                f"{MAX_ITEMS}, but got an array with length {count} instead."
-            )
-            raise Rejection(message, "items", "array_above_max_length")
-        items = parse_items(body, "items", self.items)
-        self.items += items
-        return _list_object(items)
-
-    def find(self, item_id: str) -> Json:
-        """Return the item with this id.
-
-        Raises:
-            Rejection: There is none (404).
-        """
-        for item in self.items:
-            if item["id"] == item_id:
-                return item
-        raise Rejection(f"Item with id '{item_id}' not found in conversation '{self.id}'.", status=404)
-
-    def page(self, query: Mapping[str, str]) -> Json:
-        """Return a page of the items, newest first unless ``order`` is "asc"."""
-        limit = query.get("limit", "20")
-        if not re.fullmatch("[1-9][0-9]?|100", limit):
-            raise invalid_value("limit", "a number from 1 to 100")
-        items = self.items if query.get("order") == "asc" else self.items[::-1]
-        if "after" in query:
-            items = items[items.index(self.find(query["after"])) + 1 :]
-        return _list_object(items[: int(limit)], has_more=len(items) > int(limit))
-
-    def as_json(self) -> Json:
-        """Return the conversation object of the API."""
-        fields: Json = {"id": self.id, "created_at": self.created_at, "metadata": self.metadata}
-        return fields | {"object": "conversation"}
-
-
-def _list_object(items: Sequence[Json], has_more: bool = False) -> Json:
-    first, last = (items[0]["id"], items[-1]["id"]) if items else (None, None)
-    return {"object": "list", "data": items, "first_id": first, "last_id": last, "has_more": has_more}
 
 
 class DemoTransport(httpx2.BaseTransport):
@@ -94,15 +37,16 @@ class DemoTransport(httpx2.BaseTransport):
         self._pace = pace
         self._lock = threading.Lock()
         self._conversations: dict[str, Conversation] = {}
-        # Each with all items up to its end, for ``previous_response_id``.
-        self._responses: dict[str, tuple[Json, list[Json]]] = {}
+        self._responses: dict[str, Generation] = {}
+        self._cache = PromptCache()
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         status = 200
         headers = {"x-request-id": new_id("req"), "content-type": "application/json"}
         try:
-            body = requests.parse_body(request) if request.method == "POST" else {}
+            body = requests.parse_json(request.read()) if request.method == "POST" else {}
             with self._lock:
+                self._complete_background_responses()
                 result = self._route(request.method, request.url.path, body, request.url.params)
         except Rejection as rejection:
             status, result = rejection.status, {"error": rejection.error}
@@ -111,17 +55,45 @@ class DemoTransport(httpx2.BaseTransport):
             return httpx2.Response(status, headers=headers, stream=result)
         return httpx2.Response(status, headers=headers, content=json.dumps(result))
 
+    def stream(self, body: Json, unstored: dict[str, Generation]) -> EventStream:
+        """Return the stream of a response that a WebSocket connection asks for.
+
+        ``unstored`` holds the connection's responses with ``store: false``.
+
+        Raises:
+            Rejection: The API refuses the request.
+        """
+        with self._lock:
+            self._complete_background_responses()
+            stream = self._respond(body | {"stream": True}, unstored)
+        assert isinstance(stream, EventStream)
+        return stream
+
     def _route(self, method: str, path: str, body: Json, query: Mapping[str, str]) -> Json | EventStream:
         match [method, *path.removeprefix("/v1").split("/")[1:]]:
             case ["POST", "responses"]:
-                return self._respond(body)
+                return self._respond(body, {})
+            case ["POST", "responses", "compact"]:
+                return responses.compact(body, self._parse_input({"input": [], **body})[1])
+            case ["POST", "responses", "input_tokens"]:
+                prompt = responses.prompt_text(body.get("instructions"), self._parse_input(body)[1])
+                return {"object": "response.input_tokens", "input_tokens": responses.count_tokens(prompt)}
+            case ["GET", "responses", response_id] if query.get("stream") == "true":
+                after = query.get("starting_after", "-1")
+                if not after.removeprefix("-").isdecimal():
+                    raise invalid_value("starting_after", "a number")
+                return EventStream(self._response(response_id), self._lock, int(after))
             case ["GET", "responses", response_id]:
-                return _lookup(self._responses, response_id, "Response")[0]
+                return self._response(response_id).as_json()
             case ["DELETE", "responses", response_id]:
-                del self._responses[_lookup(self._responses, response_id, "Response")[0]["id"]]
+                del self._responses[self._response(response_id).response["id"]]
                 return {"id": response_id, "object": "response", "deleted": True}
+            case ["POST", "responses", response_id, "cancel"]:
+                return self._cancel(self._response(response_id))
+            case ["GET", "responses", response_id, "input_items"]:
+                return item_page(self._response(response_id).items, query, f"response '{response_id}'")
             case ["POST", "conversations"]:
-                conversation = Conversation(requests.parse_metadata(body))
+                conversation = Conversation(parse_metadata(body))
                 conversation.add({"items": body.get("items") or []})
                 _store(self._conversations, conversation.id, conversation)
                 return conversation.as_json()
@@ -129,13 +101,14 @@ class DemoTransport(httpx2.BaseTransport):
                 return self._conversation(conversation_id).as_json()
             case ["POST", "conversations", conversation_id]:
                 conversation = self._conversation(conversation_id)
-                conversation.metadata = requests.parse_metadata(body)
+                conversation.metadata = parse_metadata(body)
                 return conversation.as_json()
             case ["DELETE", "conversations", conversation_id]:
                 del self._conversations[self._conversation(conversation_id).id]
                 return {"id": conversation_id, "object": "conversation.deleted", "deleted": True}
             case ["GET", "conversations", conversation_id, "items"]:
-                return self._conversation(conversation_id).page(query)
+                items = self._conversation(conversation_id).items
+                return item_page(items, query, f"conversation '{conversation_id}'")
             case ["POST", "conversations", conversation_id, "items"]:
                 return self._conversation(conversation_id).add(body)
             case ["GET", "conversations", conversation_id, "items", item_id]:
@@ -150,31 +123,42 @@ class DemoTransport(httpx2.BaseTransport):
                 return MODEL
         raise Rejection(f"Invalid URL ({method} {path})", status=404)
 
-    def _respond(self, body: Json) -> Json | EventStream:
-        conversation, earlier = self._context(body)
-        if isinstance(body.get("input"), str):
-            body = body | {"input": [{"role": "user", "content": body["input"]}]}
-        items = requests.parse_items(body, "input", earlier)
-        requests.check_calls(earlier + items)
-        started = responses.new_response(body, conversation.id if conversation else None)
-        completed = responses.complete(started, earlier + items)
+    def _respond(self, body: Json, unstored: dict[str, Generation]) -> Json | EventStream:
+        conversation, items, count = self._parse_input(body, unstored)
+        requests.check_calls(items)
+        started = responses.new_response(body, items, conversation.id if conversation else None)
 
         def store() -> None:
             if conversation:
-                conversation.items += items + completed["output"]
-            if started["store"]:
-                _store(self._responses, started["id"], (completed, earlier + items + completed["output"]))
+                conversation.items += items[len(items) - count :] + generation.kept_output
+            _store(self._responses if started["store"] else unstored, started["id"], generation)
 
-        if not body.get("stream"):
-            store()
-            return completed
         pace = SECONDS_PER_TOKEN if self._pace is None else self._pace
-        stream = EventStream(started, completed, pace, self._lock, store)
+        cached = self._cache.read(responses.prompt_text(started["instructions"], items))
+        generation = Generation(responses.complete(started, items, cached), items, pace, store)
         if conversation:
-            conversation.stream = stream
-        return stream
+            conversation.generation = generation
+        if started["background"]:
+            _store(self._responses, started["id"], generation)
+        elif not body.get("stream"):
+            generation.complete()
+        if body.get("stream"):
+            return EventStream(generation, self._lock)
+        return generation.as_json() | ({"status": "queued"} if started["background"] else {})
 
-    def _context(self, body: Json) -> tuple[Conversation | None, list[Json]]:
+    def _parse_input(
+        self, body: Json, unstored: Mapping[str, Generation] | None = None
+    ) -> tuple[Conversation | None, list[Json], int]:
+        """Return the conversation of a request, if any, all items up to its end, and how many of them are new."""
+        conversation, earlier = self._context(body, unstored or {})
+        if isinstance(body.get("input"), str):
+            body = body | {"input": [{"role": "user", "content": body["input"]}]}
+        items = requests.parse_items(body, "input", earlier)
+        return conversation, earlier + items, len(items)
+
+    def _context(
+        self, body: Json, unstored: Mapping[str, Generation]
+    ) -> tuple[Conversation | None, list[Json]]:
         """Return the conversation of a request, if any, and all earlier items."""
         reference, previous = body.get("conversation"), body.get("previous_response_id")
         if reference and previous:
@@ -183,18 +167,35 @@ class DemoTransport(httpx2.BaseTransport):
         if reference:
             conversation_id = reference.get("id") if isinstance(reference, dict) else reference
             conversation = self._conversation(conversation_id)
-            if conversation.stream and not conversation.stream.closed:
+            if conversation.generation and conversation.generation.is_running:
                 message = "Another process is currently operating on this conversation. "
                 message += "Please retry in a few seconds."
                 raise Rejection(message, "conversation", "conversation_locked")
             return conversation, list(conversation.items)
-        if previous and str(previous) not in self._responses:
+        if not previous:
+            return None, []
+        generation = self._responses.get(str(previous)) or unstored.get(str(previous))
+        if not generation or not generation.is_complete:
             message = f"Previous response with id '{previous}' not found."
             raise Rejection(message, "previous_response_id", "previous_response_not_found")
-        return None, self._responses[str(previous)][1] if previous else []
+        return None, generation.items + generation.kept_output
+
+    def _cancel(self, generation: Generation) -> Json:
+        if not generation.response["background"]:
+            raise Rejection("Cannot cancel a synchronous response.")
+        if generation.is_running:
+            generation.cancelled.set()
+        return generation.as_json()
+
+    def _complete_background_responses(self) -> None:
+        for generation in [each for each in self._responses.values() if each.is_running]:
+            generation.complete_if_due()
 
     def _conversation(self, conversation_id: object) -> Conversation:
         return _lookup(self._conversations, conversation_id, "Conversation")
+
+    def _response(self, response_id: str) -> Generation:
+        return _lookup(self._responses, response_id, "Response")
 
 
 def _lookup(store: Mapping[str, T], key: object, what: str) -> T:

@@ -1,7 +1,5 @@
 """axe-core finds no violation in any state of the page, in light and dark."""
 
-import shutil
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -9,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.browser.driver import IDLE, MESSAGE, answer, open_page, say, wait_for
-from tests.conftest import need
-from tests.paths import ROOT
+from tests.downloads import npm_package
 from tests.servers.responses import ModelServer, call, calls, error, message, text
 
 if TYPE_CHECKING:
@@ -18,8 +15,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-AXE = "axe-core@4.14"
-DOWNLOADS = ROOT / ".ci" / "downloads"
 BOOKING: dict[str, Any] = {"hotel_id": 11, "guest": "Ada", "check_in": "2027-01-01", "nights": 1}
 
 RUN = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations.map(
@@ -28,13 +23,8 @@ RUN = """async () => (await axe.run(document, {resultTypes: ["violations"]})).vi
 
 @pytest.fixture(scope="session")
 def axe() -> str:
-    """The script of axe-core, installed once into the folder of downloads."""
-    script = DOWNLOADS / "node_modules" / "axe-core" / "axe.min.js"
-    if not script.exists():
-        need(shutil.which("npm"), "npm")
-        command = ["npm", "install", "--no-save", "--no-audit", "--no-fund", f"--prefix={DOWNLOADS}", AXE]
-        need(subprocess.run(command, check=False, capture_output=True).returncode == 0, "axe-core from npm")
-    return script.read_text(encoding="utf-8")
+    """The script of axe-core."""
+    return (npm_package("axe-core", "4.14") / "axe.min.js").read_text(encoding="utf-8")
 
 
 Check = Callable[["Page"], None]

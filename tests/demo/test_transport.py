@@ -3,7 +3,6 @@
 import json
 import re
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -23,22 +22,15 @@ EVENT: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 ITEM: TypeAdapter[Any] = TypeAdapter(ConversationItem)
 
 
-@pytest.fixture
-def client() -> Iterator[OpenAI]:
-    transport = httpx2.Client(transport=DemoTransport(pace=0))
-    with OpenAI(api_key="demo", base_url="http://demo.invalid/v1", http_client=transport) as client:
-        yield client
-
-
 def stream(client: OpenAI, **request: Any) -> list[Json]:
     """Return the events of a response from the wire, checked against the SDK's models."""
     with client.responses.with_streaming_response.create(model="demo", stream=True, **request) as response:
         assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
         assert response.headers["x-request-id"].startswith("req_")
         blocks = response.text().split("\n\n")
-    assert blocks.pop() == ""
+    assert blocks[-2:] == ["data: [DONE]", ""]
     events: list[Json] = []
-    for number, block in enumerate(blocks):
+    for number, block in enumerate(blocks[:-2]):
         name, data = block.split("\n")
         event = json.loads(data.removeprefix("data: "))
         assert name == f"event: {event['type']}"

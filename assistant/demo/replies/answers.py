@@ -1,6 +1,7 @@
 """The next reply of the demo: calls, or an answer from their outputs.
 
-A reply depends only on the last message, the calls since and the functions of the request.
+A reply depends only on the last message, the calls since and the functions of the request. Of the messages before,
+the demo recalls the user's name.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,13 +23,16 @@ class Reply:
     calls: tuple[Call, ...] = ()
 
 
-def next_reply(message: str, done: CallOutputs, tools: Sequence[Mapping[str, Any]]) -> Reply:
+def next_reply(
+    message: str, done: CallOutputs, tools: Sequence[Mapping[str, Any]], earlier: Sequence[str] = ()
+) -> Reply:
     """Return the next round of calls, or the final answer.
 
     Args:
         message: The user's last message.
         done: The calls since the message.
         tools: The request's tools; the demo calls only functions among them.
+        earlier: The user's messages before.
     """
     language = "ja" if vocabulary.JAPANESE.search(message) else "en"
     functions = {tool["name"]: Function.from_tool(tool) for tool in tools if tool.get("type") == "function"}
@@ -46,7 +50,11 @@ def next_reply(message: str, done: CallOutputs, tools: Sequence[Mapping[str, Any
             break  # nothing was found to book
     if done:
         return Reply(summarize(message, done, language, plan.warmer))
-    return Reply(result if isinstance(result, str) else _small_talk(message, functions, language))
+    if isinstance(result, str):
+        return Reply(result)
+    if vocabulary.ASK_NAME.search(message):
+        return Reply(_recall_name(earlier, language))
+    return Reply(_small_talk(message, functions, language))
 
 
 def _with_city(call: Call, plan: Plan, done: CallOutputs) -> Call:
@@ -73,6 +81,14 @@ def _cheapest_hotel(done: CallOutputs) -> Mapping[str, Any] | None:
     found = (parse_output(output) for call, output in done if call.name == "find_hotels")
     hotels = (row for rows in found if isinstance(rows, list) for row in rows)
     return next((row for row in hotels if isinstance(row, dict) and "hotel_id" in row), None)
+
+
+def _recall_name(earlier: Sequence[str], language: str) -> str:
+    """Return the name that the user gave last."""
+    names = [found for message in earlier for found in vocabulary.TELL_NAME.findall(message[:2_000])]
+    if not names:
+        return phrases.SENTENCES[language]["no name"]
+    return phrases.SENTENCES[language]["name"].format(name="".join(names[-1]))
 
 
 def _small_talk(message: str, functions: Mapping[str, Function], language: str) -> str:

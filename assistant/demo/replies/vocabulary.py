@@ -104,6 +104,13 @@ ASK_LIBRARY = _pattern(
     r"|([^。、？！\n]{1,40}?)について図書館[でに]"
 )
 
+# The user's name: who asks for it, and who tells it.
+ASK_NAME = _pattern(r"\bwhat(?:'s|’s| is) my name\b|(?:私|僕|わたし)の名前(?:は何|は[?？]|を覚え|が分か)")
+TELL_NAME = re.compile(
+    r"\b(?:[Mm]y name is|I am called|[Cc]all me) ([A-ZÀ-ÖØ-Þ][\w'’-]{0,30})"
+    r"|(?:私|僕|わたし)の名前は([^\s、。？?]{1,20}?)(?:です|といい|だ|、|。|$)"
+)
+
 # Small talk, by the key of the sentence that answers it.
 SMALL_TALK = {
     "thanks": _pattern(r"\bthanks\b|\bthank you\b|\bthx\b|\bcheers\b|ありがと|感謝"),

@@ -1,0 +1,111 @@
+"""Parse the options of a request into the fields of the response object that repeat them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from assistant.demo.requests import Json, Rejection, invalid_value, require
+
+_NUMBER = (int, float)
+# The types and the default of each option.
+_OPTIONS: dict[str, tuple[tuple[type, ...], Any]] = {
+    "background": ((bool,), False),
+    "frequency_penalty": (_NUMBER, 0.0),
+    "instructions": ((str, list), None),
+    "max_output_tokens": ((int,), None),
+    "max_tool_calls": ((int,), None),
+    "parallel_tool_calls": ((bool,), True),
+    "presence_penalty": (_NUMBER, 0.0),
+    "previous_response_id": ((str,), None),
+    "prompt_cache_key": ((str,), None),
+    "safety_identifier": ((str,), None),
+    "store": ((bool,), True),
+    "temperature": (_NUMBER, 1.0),
+    "top_logprobs": ((int,), 0),
+    "top_p": (_NUMBER, 1.0),
+}
+
+
+def parse_options(body: Json) -> Json:
+    """Return the options of a request for a response, with the defaults of those that it leaves out."""
+    options = {name: _parse_option(body, name, *kinds) for name, kinds in _OPTIONS.items()}
+    if options["max_output_tokens"] is not None and options["max_output_tokens"] < 1:
+        raise invalid_value("max_output_tokens", "a number of at least 1")
+    if options["background"] and not options["store"]:
+        raise Rejection("Background mode requires 'store' to be true.", "store", "invalid_value")
+    tools = parse_tools(body)
+    return options | {
+        "metadata": parse_metadata(body),
+        "reasoning": {"effort": None, "summary": None} | _parse_object(body, "reasoning"),
+        "service_tier": "default",
+        "text": {"format": _parse_format(_parse_object(body, "text")), "verbosity": "medium"},
+        "tool_choice": _parse_tool_choice(body, tools),
+        "tools": tools,
+        "truncation": _parse_choice(body, "truncation", ("disabled", "auto")),
+    }
+
+
+def parse_metadata(body: Json) -> Json:
+    """Return the metadata, ``{}`` if there is none."""
+    return _parse_object(body, "metadata")
+
+
+def parse_tools(body: Json) -> list[Json]:
+    """Return the tools with the fields that the API adds."""
+    tools = []
+    for index, tool in enumerate(require({"tools": body.get("tools") or []}, "tools", list)):
+        if not isinstance(tool, dict):
+            raise invalid_value(f"tools[{index}]", "an object")
+        if tool.get("type") == "function":
+            require(tool, "name", str, f"tools[{index}]")
+            require({"parameters": tool.get("parameters") or {}}, "parameters", dict, f"tools[{index}]")
+            tool = {"description": None, "parameters": None, "strict": None, **tool}
+        tools.append(tool)
+    return tools
+
+
+def _parse_option(body: Json, name: str, kinds: tuple[type, ...], default: Any) -> Any:
+    value = body.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        raise invalid_value(name, " or ".join(kind.__name__ for kind in kinds))
+    return value
+
+
+def _parse_object(body: Json, name: str) -> Json:
+    value: Json = require({name: body.get(name) or {}}, name, dict)
+    return value
+
+
+def _parse_choice(body: Json, name: str, choices: Sequence[str]) -> str:
+    value = body.get(name) or choices[0]
+    if value not in choices:
+        raise invalid_value(name, f"one of {', '.join(choices)}")
+    return str(value)
+
+
+def _parse_format(text: Json) -> Json:
+    """Return the format of the text: plain text, any JSON object, or JSON that matches a schema."""
+    fields = _parse_object(text, "format")
+    match fields.get("type") or "text":
+        case "text" | "json_object" as kind:
+            return {"type": kind}
+        case "json_schema":
+            name = require(fields, "name", str, "text.format")
+            schema = require(fields, "schema", dict, "text.format")
+            optional = {"description": fields.get("description"), "strict": fields.get("strict") is True}
+            return {"type": "json_schema", "name": name, "schema": schema, **optional}
+    raise invalid_value("text.format.type", "one of text, json_object, json_schema")
+
+
+def _parse_tool_choice(body: Json, tools: Sequence[Json]) -> Any:
+    choice = body.get("tool_choice") or "auto"
+    if choice in ("auto", "none", "required") or (
+        isinstance(choice, dict) and choice.get("type") != "function"
+    ):
+        return choice
+    if not isinstance(choice, dict):
+        raise invalid_value("tool_choice", "one of none, auto, required, or an object")
+    if choice.get("name") not in [tool.get("name") for tool in tools]:
+        raise Rejection("Tool choice 'function' not found in 'tools' parameter.", "tool_choice")
+    return choice

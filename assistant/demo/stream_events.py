@@ -1,0 +1,76 @@
+"""The events of a response in the documented order."""
+
+import base64
+from collections.abc import Iterator
+
+from assistant.demo.output import split_tokens
+from assistant.demo.replies.hosted import draw_sea
+from assistant.demo.requests import Json
+
+
+def stream_events(started: Json, completed: Json) -> Iterator[Json]:
+    """Yield the events of a response in the documented order."""
+    yield {"type": "response.created", "response": started}
+    yield {"type": "response.in_progress", "response": started}
+    for index, item in enumerate(completed["output"]):
+        if item["type"] not in ("message", "function_call"):
+            yield from _hosted_tool_events(item, index)
+            continue
+        is_message = item["type"] == "message"
+        empty: Json = {"content": []} if is_message else {"arguments": ""}
+        added = item | empty | {"status": "in_progress"}
+        yield {"type": "response.output_item.added", "output_index": index, "item": added}
+        where = {"item_id": item["id"], "output_index": index}
+        if is_message:
+            part, where = item["content"][0], where | {"content_index": 0}
+            empty = {"text": "", "annotations": []}
+            yield {"type": "response.content_part.added", **where, "part": part | empty}
+            sent, annotations = 0, list(enumerate(part["annotations"]))
+            for token in split_tokens(part["text"]):
+                yield {"type": "response.output_text.delta", **where, "delta": token, "logprobs": []}
+                sent += len(token)
+                while annotations and annotations[0][1]["end_index"] <= sent:
+                    number, annotation = annotations.pop(0)
+                    kind = "response.output_text.annotation.added"
+                    yield {"type": kind, **where, "annotation_index": number, "annotation": annotation}
+            yield {"type": "response.output_text.done", **where, "text": part["text"], "logprobs": []}
+            yield {"type": "response.content_part.done", **where, "part": part}
+        else:
+            kind = "response.function_call_arguments"
+            for token in split_tokens(item["arguments"]):
+                yield {"type": f"{kind}.delta", **where, "delta": token}
+            yield {"type": f"{kind}.done", **where, "name": item["name"], "arguments": item["arguments"]}
+        yield {"type": "response.output_item.done", "output_index": index, "item": item}
+    yield {"type": f"response.{completed['status']}", "response": completed}
+
+
+def _hosted_tool_events(item: Json, index: int) -> Iterator[Json]:
+    """Yield the events of a hosted tool's item."""
+    kind, where = f"response.{item['type']}", {"item_id": item["id"], "output_index": index}
+    added: Json = {"status": "in_progress"} if "status" in item else {}
+    match item["type"]:
+        case "image_generation_call":
+            added["result"] = None
+        case "mcp_call":
+            added |= {"output": None, "arguments": ""}
+    yield {"type": "response.output_item.added", "output_index": index, "item": item | added}
+    match item["type"]:
+        case "web_search_call":
+            yield {"type": f"{kind}.in_progress", **where}
+            yield {"type": f"{kind}.searching", **where}
+            yield {"type": f"{kind}.completed", **where}
+        case "image_generation_call":
+            yield {"type": f"{kind}.in_progress", **where}
+            yield {"type": f"{kind}.generating", **where}
+            for number, grain in enumerate((40, 10)):
+                image = base64.b64encode(draw_sea(480, 320, grain)).decode()
+                partial = {"partial_image_index": number, "partial_image_b64": image, "output_format": "png"}
+                yield {"type": f"{kind}.partial_image", **where, **partial}
+            yield {"type": f"{kind}.completed", **where}
+        case "mcp_call":
+            yield {"type": f"{kind}.in_progress", **where}
+            for token in split_tokens(item["arguments"]):
+                yield {"type": f"{kind}_arguments.delta", **where, "delta": token}
+            yield {"type": f"{kind}_arguments.done", **where, "arguments": item["arguments"]}
+            yield {"type": f"{kind}.completed", **where}
+    yield {"type": "response.output_item.done", "output_index": index, "item": item}
