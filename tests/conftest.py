@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import psycopg
 import pytest
 
@@ -75,10 +76,14 @@ def connect_to() -> Iterator[Connect]:
     with ExitStack() as clients:
 
         def connect_assistant(
-            url: str, *tools: Tool[..., Any], key: str = "sk-test-key", **options: Any
+            url: str,
+            *tools: Tool[..., Any],
+            key: str = "sk-test-key",
+            transport: httpx2.BaseTransport | None = None,
+            **options: Any,
         ) -> Assistant:
             settings = Settings(api_key=key, base_url=url, model="test-model", instructions="Be brief.")
-            client = clients.enter_context(connect(settings))
+            client = clients.enter_context(connect(settings, transport))
             backend = Responses(client, model=settings.model, instructions=settings.instructions)
             return connected(Assistant(backend, Toolbox(*tools), **options), client)
 

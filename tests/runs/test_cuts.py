@@ -12,7 +12,7 @@ cut response, all of it at once, or all of it later. Afterwards the next message
 
 import json
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,17 +23,7 @@ import pytest
 from assistant import Assistant, Thread, tool
 from assistant.backends.responses import exchange
 from assistant.backends.responses.backend import Responses
-from assistant.events import (
-    Citation,
-    Event,
-    EventStream,
-    HostedCall,
-    RoundStarted,
-    RunCompleted,
-    RunFailed,
-    RunStopped,
-    ThreadOpened,
-)
+from assistant.events import Citation, Event, HostedCall, RunCompleted, RunFailed, RunStopped
 from assistant.messages import Message
 from assistant.parts import Attachment, Call, Part
 from assistant.runs import log as log_module
@@ -45,6 +35,7 @@ from tests.backends.kinds import client_of
 from tests.conftest import Connect
 from tests.servers import hosted
 from tests.servers.responses import ModelServer, Play, call, calls, message, reasoning, refusal, text
+from tests.silence import SilenceTransport
 
 Way = Literal["close", "reset", "half", "silence", "stop", "kill"]
 Keeps = Literal["nothing", "all", "late"]
@@ -116,7 +107,7 @@ def test_a_thread_survives_a_cut_before_every_event(
 ) -> None:
     monkeypatch.setattr(exchange, "LOCK_DELAYS", (0.01, 0.05, 0.2, 1.0))
     monkeypatch.setattr(worker, "SAVE_SECONDS", 0.0)  # so that nothing depends on the moment
-    monkeypatch.setattr(log_module, "BATCH_SECONDS", 0.0)
+    monkeypatch.setattr(log_module, "BATCH_SECONDS", 0.001)  # with 0 a follower never rests
     ran: Counter[str] = Counter()
 
     @tool
@@ -129,10 +120,11 @@ def test_a_thread_survives_a_cut_before_every_event(
         ran[name] += 1
         return f"{name} is counted"
 
-    impatient = connect_to(server.url, count)
+    network = SilenceTransport() if way in ("half", "silence") else None
+    impatient = connect_to(server.url, count, transport=network)
     client_of(impatient).max_retries = 0
     with closing(Autosaver(f"sqlite:///{tmp_path}/threads.sqlite")) as autosaver:
-        bench = Bench(server, autosaver, connect_to(server.url, count), impatient, way, ran)
+        bench = Bench(server, autosaver, connect_to(server.url, count), impatient, network, way, ran)
         for position, events in enumerate([_length(play) for play in SCENARIOS[scenario]()]):
             for index in range(events):
                 plays = SCENARIOS[scenario]()  # new items with their own ids
@@ -149,7 +141,8 @@ class Bench:
     server: ModelServer
     autosaver: Autosaver
     assistant: Assistant
-    impatient: Assistant  # retries nothing, and has a timeout
+    impatient: Assistant  # retries nothing
+    network: SilenceTransport | None  # of the impatient one, where a silence ends the response
     way: Way
     ran: Counter[str]
 
@@ -158,7 +151,7 @@ class Bench:
         self.server.refused.clear()
         self.ran.clear()
         self.server.plays(*before, cut)
-        thread = self.interrupt(Thread(), before, cut)
+        thread = self.interrupt(Thread(), cut)
         self.server.wait_until_idle()
         assert self.ran == Counter(_names(before)), "(c)"
 
@@ -176,25 +169,15 @@ class Bench:
         assert set(self.server.refused) <= {LOCKED}, "(e)"
         self.server.end_script()
 
-    def interrupt(self, thread: Thread, before: list[Play], cut: Play) -> Thread:
+    def interrupt(self, thread: Thread, cut: Play) -> Thread:
         """Run into the cut; gives the thread as it is known afterwards."""
-        patience = client_of(self.impatient).timeout
-
-        def impatiently(events: EventStream) -> Generator[Event, None, None]:
-            for event in events:
-                # From the request that is cut on: the one that opens the thread has all the time it needs.
-                is_next = (
-                    event == RoundStarted(len(before) + 1) if before else isinstance(event, ThreadOpened)
-                )
-                if is_next and self.way in ("half", "silence"):
-                    client_of(self.impatient).timeout = 0.15  # for the response that is cut
-                yield event
-
+        if self.network:
+            self.network.play = cut
         if self.way not in ("stop", "kill"):
             self.server.plays(text("Repeated."))
         run = RunRegistry().start(
             thread,
-            lambda: self.impatient.run(thread, "Go").through(impatiently),
+            lambda: self.impatient.run(thread, "Go"),
             self.impatient.cancel,
             self.autosaver,
         )
@@ -204,7 +187,6 @@ class Bench:
             run.stop()
         seen = [event for batch in run.follow() for event in batch]
         assert run.join(5)
-        client_of(self.impatient).timeout = patience
         if self.way not in ("stop", "kill"):
             repeated = self.server.drop_script() == 0
             assert not (repeated and _was_seen(cut)), "retried although there was output"

@@ -398,8 +398,7 @@ class _Agents(Handler):
         self._begin_stream()
         for entry in session.listen(position):
             if isinstance(entry, Cut):
-                entry.play.reached.set()
-                self._cut(entry.play.how, sse_event(entry.event))
+                self._cut(entry.play, sse_event(entry.event))
                 return
             self.model.sent.append(entry)
             self._chunk(sse_event(entry))

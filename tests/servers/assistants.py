@@ -316,7 +316,7 @@ class AssistantsHandler(Handler):
             self.model.threads[thread].append(message_object(thread, body["role"], body["content"]))
             if self.model.lost_receipts:
                 self.model.lost_receipts -= 1
-                self._cut("reset", b"")
+                self._cut(Play(how="reset"), b"")
                 return
             self._send(200, self.model.threads[thread][-1])
 
@@ -361,8 +361,7 @@ class AssistantsHandler(Handler):
                 time.sleep(play.pause)
                 data = event if isinstance(event, bytes) else self.sse_event(*event)
                 if index == play.cut:
-                    play.reached.set()
-                    self._cut(play.how, data)
+                    self._cut(play, data)
                     return
                 if not whole and index >= len(events) - 2:
                     whole = bool(play.ending)

@@ -46,8 +46,7 @@ class ChatHandler(Handler):
                 self._wait(play.gate)
             time.sleep(play.pause)
             if index == play.cut:
-                play.reached.set()
-                self._cut(play.how, data)
+                self._cut(play, data)
                 return
             self._chunk(data)
         self._chunk(b"")

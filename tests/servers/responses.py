@@ -595,7 +595,7 @@ class Handler(QuietHandler):
             for index, event in enumerate(self.model.run(play, conversation, request).follow(0)):
                 data = event if isinstance(event, bytes) else sse_event(event)
                 if index == play.cut:
-                    self._cut(play.how, data)
+                    self._cut(play, data)
                     return
                 self._chunk(data)
             self._chunk(b"")
@@ -620,8 +620,7 @@ class Handler(QuietHandler):
             data = event if isinstance(event, bytes) else sse_event(event)
             time.sleep(play.pause)
             if index == play.cut:
-                play.reached.set()
-                self._cut(play.how, data)
+                self._cut(play, data)
                 return False
             if index == len(events) - 1:
                 finish()  # what a response leaves behind is there before its last event is
@@ -648,18 +647,19 @@ class Handler(QuietHandler):
                     raise ConnectionAbortedError
         self.connection.settimeout(None)
 
-    def _cut(self, how: str, data: bytes) -> None:
+    def _cut(self, play: Play, data: bytes) -> None:
         self.close_connection = True
-        if how == "half":
+        if play.how == "half":
             self._chunk(data[: len(data) // 2])
-        if how in ("half", "silence"):
+        play.reached.set()
+        if play.how in ("half", "silence"):
             with suppress(OSError):
                 self.connection.settimeout(0.01)
                 while not self.model.closing.is_set():
                     with suppress(TimeoutError):
                         if not self.connection.recv(1):
                             return
-        elif how == "reset":
+        elif play.how == "reset":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
         else:

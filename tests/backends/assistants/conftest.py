@@ -4,18 +4,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import httpx2
 import pytest
 
 from assistant import Assistant, Thread, Tool, Toolbox
 from assistant.backends.assistants import backend as assistants
 from assistant.backends.assistants.backend import Assistants
 from assistant.backends.client import connect
-from assistant.events import (
-    Event,
-    RoundEnded,
-    ToolCallDelta,
-    Usage,
-)
+from assistant.events import Event, RoundEnded, ToolCallDelta, Usage
 from assistant.settings import Settings
 from tests.conftest import add
 from tests.servers.assistants import ASSISTANT, AssistantsServer
@@ -49,14 +45,13 @@ class Connect:
         url: str,
         *tools: Tool[..., Any],
         max_retries: int | None = None,
-        timeout: float | None = None,
+        transport: httpx2.BaseTransport | None = None,
         **options: Any,
     ) -> Assistant:
-        client = self._clients.enter_context(connect(Settings(api_key="sk-test-key", base_url=url)))
+        settings = Settings(api_key="sk-test-key", base_url=url)
+        client = self._clients.enter_context(connect(settings, transport))
         if max_retries is not None:
             client.max_retries = max_retries
-        if timeout is not None:
-            client.timeout = timeout
         options = {"assistant_id": ASSISTANT} | options
         return Assistant(Assistants(client, **options), Toolbox(*tools))
 

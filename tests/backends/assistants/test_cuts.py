@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 
 from assistant import Assistant, Thread, tool
-from assistant.events import (
-    RunCompleted,
-)
+from assistant.events import RunCompleted
 from assistant.runs.loop import INTERRUPTED
 from assistant.runs.registry import RunRegistry
 from assistant.storage.store import Store
 from tests.backends.assistants.conftest import Connect, ask
 from tests.servers.assistants import AssistantsServer
 from tests.servers.responses import Play, call, calls, cut, message, text
+from tests.silence import SilenceTransport
 from tests.variants import quick_first
 
 SCENARIOS = {
@@ -67,13 +66,16 @@ def test_a_thread_survives_a_cut_before_any_event(
         return f"{name} is counted"
 
     assistant = connect_to(server.url, count)
-    impatient = connect_to(server.url, count, max_retries=0, timeout=0.5 if way == "half" else None)
+    network = SilenceTransport() if way == "half" else None
+    impatient = connect_to(server.url, count, max_retries=0, transport=network)
     with closing(Store(f"sqlite:///{tmp_path}/threads.sqlite")) as store:
         for position, play in enumerate(SCENARIOS[scenario]()):
             for index in range(0, server.length(play, begins=position == 0), step):
                 plays = SCENARIOS[scenario]()
                 how: Any = "silence" if way in ("stop", "kill") else way
                 broken = cut(plays[position], index, how, keeps=keeps)
+                if network:
+                    network.play = broken
                 server.plays(*plays[:position], broken, *plays[position + 1 :], text("Again."))
                 _interrupt_and_continue(server, impatient, assistant, store, way, broken)
                 assert all(times == 1 for times in ran.values()), "a function ran twice"

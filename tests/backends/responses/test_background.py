@@ -12,44 +12,45 @@ from assistant import Assistant, Thread, Toolbox
 from assistant.backends.client import connect
 from assistant.backends.responses import api, exchange
 from assistant.backends.responses.backend import Responses
-from assistant.events import RoundStarted, RunCompleted, RunFailed, RunStopped, TextDelta
+from assistant.events import RunCompleted, RunFailed, RunStopped, TextDelta
 from assistant.messages import Message
 from assistant.parts import Call, Reasoning, Text
 from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
 from assistant.storage.serialization import message_as_json, message_from_json
-from tests.backends.kinds import client_of, connected
 from tests.conftest import add
 from tests.servers.responses import ModelServer, Play, call, calls, cut, message, reasoning, text
+from tests.silence import SilenceTransport
 
 How = Literal["close", "reset", "half", "silence"]
 
 
 @pytest.fixture
-def assistant(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Assistant]:
+def network() -> SilenceTransport:
+    return SilenceTransport()
+
+
+@pytest.fixture
+def assistant(
+    server: ModelServer, network: SilenceTransport, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Assistant]:
     monkeypatch.setattr(api, "RESUME_DELAYS", (0.0, 0.01, 0.01))
     monkeypatch.setattr(exchange, "LOCK_DELAYS", (0.01, 0.05, 0.2, 1.0))
     with ExitStack() as clients:
-        client = clients.enter_context(connect(Settings(api_key="sk-x", base_url=server.url)))
-        yield connected(
-            Assistant(Responses(client, model="test-model", background=True), Toolbox(add)), client
-        )
+        client = clients.enter_context(connect(Settings(api_key="sk-x", base_url=server.url), network))
+        yield Assistant(Responses(client, model="test-model", background=True), Toolbox(add))
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("how", get_args(How))
 def test_an_answer_continues_where_the_connection_was_lost(
-    server: ModelServer, assistant: Assistant, how: How
+    server: ModelServer, network: SilenceTransport, assistant: Assistant, how: How
 ) -> None:
     for index in range(1, 11):
-        plays = [calls(call("add", a=1, b=2), pieces=1), text("One two three four")]
-        server.plays(plays[0], cut(plays[1], index, how))
-        thread, client = Thread(), client_of(assistant)
-        for event in assistant.run(thread, "Count"):
-            if event == RoundStarted(2):
-                client.timeout = 0.2  # the read limit, for the response that is cut
-        client.timeout = 600
-        assert event == RunCompleted()
+        network.play = cut(text("One two three four"), index, how)
+        server.plays(calls(call("add", a=1, b=2), pieces=1), network.play)
+        thread = Thread()
+        assert list(assistant.run(thread, "Count"))[-1] == RunCompleted()
         assert thread.messages[-1].text == "One two three four"
         assert [call.result.output for call in thread.messages[-1].calls if call.result] == ["3"]
     assert server.refused == []

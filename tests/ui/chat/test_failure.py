@@ -11,6 +11,7 @@ from assistant.messages import Message
 from tests.backends.kinds import client_of
 from tests.conftest import Connect, add
 from tests.servers.responses import ModelServer, Play, call, calls, cut, error, text
+from tests.silence import SilenceTransport
 
 KEY = "sk-canary-0123456789"
 
@@ -159,11 +160,10 @@ def test_an_answer_that_is_cut_off_is_interrupted(
 
 
 def test_an_answer_that_falls_silent_is_interrupted(server: ModelServer, connect_to: Connect) -> None:
-    assistant = connect_to(server.url, add)
-    client = client_of(assistant)
-    client.timeout = 0.2
-    client.max_retries = 0
-    server.plays(cut(text("Hello"), 5, "silence"))
+    network = SilenceTransport()
+    network.play = cut(text("Hello"), 5, "silence")
+    assistant = connect_to(server.url, add, transport=network)
+    server.plays(network.play)
     host = server.url.split("/")[2]
     assert fail(assistant, Thread()) == RunFailed(
         "timeout", f"{host} was silent for too long. Try again.", retry=True
