@@ -19,8 +19,8 @@ from assistant.events import (
     Usage,
 )
 from assistant.parts import Attachment, Call, Reasoning, Refusal, Text
+from assistant.texts import FILE_TOKENS, estimate_tokens
 from assistant.threads import Thread
-from assistant.token_estimate import FILE_TOKENS, estimate_tokens
 
 
 def with_metering(

@@ -9,7 +9,7 @@ import re
 from assistant.backends.json_access import JsonObject
 from assistant.events import Note
 from assistant.locale import N_
-from assistant.token_estimate import FILE_TOKENS, estimate_tokens
+from assistant.texts import FILE_TOKENS, estimate_tokens
 
 SHORTENED = Note(N_("The conversation is too long for the model. Only its newest part was sent."))
 

@@ -2,9 +2,9 @@
 
 import json
 
+from assistant.json_values import Json
 from assistant.recordings.redaction import redact_url
 from assistant.settings import OPENAI_URL
-from assistant.tools.schema import Json
 
 
 def curl_command(request: Json, base_url: str = "") -> str:

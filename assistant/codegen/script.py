@@ -13,13 +13,13 @@ from typing import Any
 
 from assistant.codegen.functions import FunctionCode
 from assistant.codegen.source_code import Import
+from assistant.json_values import Json
 from assistant.recordings.redaction import redact_url
 from assistant.settings import Settings
 from assistant.texts import replace_unsendable
 from assistant.threads import Thread
 from assistant.tools.lint import function_param
 from assistant.tools.results import stopped_result
-from assistant.tools.schema import Json
 from assistant.tools.toolbox import Toolbox
 
 

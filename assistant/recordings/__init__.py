@@ -2,5 +2,5 @@
 
 A ``recording`` has typed ``entries``; ``requests`` tells what was asked, and ``wire_reader`` reads the events
 of the four protocols as the types in ``wire_events``. On these build ``check``, ``timeline``, ``costs`` and
-``diagram``. ``redaction`` finds and removes secrets; ``json_values`` reads JSON from a server safely.
+``diagram``. ``redaction`` finds and removes secrets.
 """

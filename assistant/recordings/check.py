@@ -7,10 +7,10 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from assistant.json_values import get, is_integer
 from assistant.locale import N_, Sentence, UserText
 from assistant.recordings.call_tracker import AnswerOutcome, CallTracker
 from assistant.recordings.entries import BodyEntry, Entry, EventEntry
-from assistant.recordings.json_values import get, is_integer
 from assistant.recordings.recording import Exchange, Recording
 from assistant.recordings.redaction import REMOVED
 from assistant.recordings.wire_events import (

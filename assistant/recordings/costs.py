@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
+from assistant.json_values import Json, get, number, text
 from assistant.locale import N_, Sentence
-from assistant.recordings.json_values import Json, get, number, text
 from assistant.recordings.wire_events import AgentModel, Tokens, TokensCounted
 
 _OWN_PRICES = {"gpt-6.2-astra": (8.00, 0.40, 40.00), "gpt-6.2-sol": (2.00, 0.10, 10.00)}

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from assistant.json_values import parse_json
 from assistant.locale import N_
 from assistant.recordings.entries import (
     BodyEntry,
@@ -141,13 +142,10 @@ def sample_title(name: str) -> str:
     return name[:1].upper() + name[1:].replace("_", " ")
 
 
-def parse_json(data: str | bytes) -> Any:
+def parse_content(data: str | bytes) -> Any:
     """Return the JSON object or array in a text; the text itself where there is none."""
     content = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
-    try:
-        value = json.loads(content)
-    except (ValueError, RecursionError):
-        return content
+    value = parse_json(content)
     return value if isinstance(value, (dict, list)) else content
 
 

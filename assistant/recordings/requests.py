@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
+from assistant.json_values import Json, get, objects, text
 from assistant.recordings.entries import RequestEntry
-from assistant.recordings.json_values import Json, get, objects, text
 from assistant.recordings.recording import Recording
 
 Protocol = Literal["", "responses", "chat", "agents", "assistants"]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from assistant.events import RoundStarted, RunPaused, ToolCall, ToolResult
+from assistant.json_values import get, number, parse_json, text
 from assistant.locale import UserText
 from assistant.recordings.costs import ResponseTokens, TokenCounter, total
 from assistant.recordings.entries import (
@@ -22,8 +23,6 @@ from assistant.recordings.entries import (
     ResponseEntry,
     RunEntry,
 )
-from assistant.recordings.json_values import get, number, text
-from assistant.recordings.recording import Recording, parse_json
 from assistant.recordings.requests import split_url
 from assistant.recordings.wire_events import (
     AgentModel,
@@ -77,16 +76,6 @@ class Figures:
     responses: tuple[ResponseTokens, ...]
     cost: float | None
     cost_note: UserText
-
-
-def spans(recording: Recording) -> list[Span]:
-    """Return what took time, by its beginning; what has not ended lasts until the last entry."""
-    return Measurement(recording.entries()).spans()
-
-
-def figures(recording: Recording) -> Figures:
-    """Return the figures of a recording so far."""
-    return Measurement(recording.entries()).figures()
 
 
 @dataclass(slots=True)
@@ -168,7 +157,7 @@ class Measurement:
                     response.end = entry.at
 
     def spans(self) -> list[Span]:
-        """Return what took time so far."""
+        """Return what took time, by its beginning; what has not ended lasts until the last entry."""
         found = [span for response in self._answers.values() for span in self._request_spans(response)]
         for written in self._texts:
             name = _call_name(written.name, written.text) if written.name else written.speech

@@ -6,9 +6,9 @@ JSON that is not understood yields nothing, and no JSON raises.
 from collections.abc import Hashable, Iterator
 from typing import Any
 
+from assistant.json_values import Json, get, objects, text
 from assistant.recordings.costs import token_parts
 from assistant.recordings.entries import BodyEntry, Entry, EventEntry, RequestEntry
-from assistant.recordings.json_values import Json, get, objects, text
 from assistant.recordings.requests import Protocol, function_call_ids
 from assistant.recordings.wire_events import (
     CallListed,

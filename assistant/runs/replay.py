@@ -14,8 +14,8 @@ from typing import Any
 from assistant.backends import Backend, open_backend
 from assistant.errors import ToolError
 from assistant.events import Event, RoundStarted, RunPaused, RunStopped, ToolCall, ToolResult
+from assistant.json_values import get
 from assistant.locale import N_, Sentence
-from assistant.recordings.json_values import get
 from assistant.recordings.recording import Recording
 from assistant.recordings.requests import answer_request_of, protocol_of, replay_url_of
 from assistant.runs.loop import Assistant

@@ -3,7 +3,6 @@
 Whatever a model, a function or a file says stays text: it cannot break out of its block.
 """
 
-import json
 import re
 from collections.abc import Iterator
 
@@ -17,6 +16,7 @@ from assistant.events import (
     RunPaused,
     RunStopped,
 )
+from assistant.json_values import parse_json
 from assistant.messages import Message
 from assistant.parts import Attachment, Call, Reasoning, Refusal, Remark, Text
 from assistant.texts import replace_unsendable
@@ -99,7 +99,7 @@ def _call_blocks(call: Call) -> Iterator[str]:
 def _fenced(text: str) -> str:
     """Return the text in a code block whose fence is longer than any run of backticks inside."""
     fence = "`" * max(3, _longest_run(text) + 1)
-    return f"{fence}{'json' if _is_json(text) else 'text'}\n{text}\n{fence}"
+    return f"{fence}{'text' if parse_json(text) is None else 'json'}\n{text}\n{fence}"
 
 
 def _quoted(text: str) -> str:
@@ -122,14 +122,6 @@ def _escape(text: str) -> str:
 
 def _longest_run(text: str) -> int:
     return max((len(run) for run in re.findall("`+", text)), default=0)
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def _is_closed(text: str) -> bool:

@@ -10,10 +10,9 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import CoreConfig, SchemaValidator
 
+from assistant.json_values import Json
 from assistant.messages import Message
 from assistant.threads import Branch, Branches
-
-Json = dict[str, Any]
 
 _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 _CORE_STRICT = CoreConfig(strict=True, extra_fields_behavior="forbid", allow_inf_nan=False)

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from assistant.json_values import Json
 from assistant.locale import N_
-from assistant.token_estimate import estimate_tokens
-from assistant.tools.schema import Json, strict_schema
+from assistant.texts import estimate_tokens
+from assistant.tools.schema import strict_schema
 from assistant.tools.toolbox import Tool, Toolbox
 
 MAX_FUNCTIONS = 19

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
 from assistant.events import ToolResult
+from assistant.json_values import parse_json
 from assistant.texts import replace_surrogates
 
 MAX_OUTPUT_CHARS = 40_000  # maximum length of an output sent to the model, about 10,000 tokens
@@ -39,10 +40,7 @@ def error_output(text: str) -> str:
 
 def is_error_output(output: str) -> bool:
     """Return whether ``error_output`` wrote this output; loaded threads carry no other sign of a failure."""
-    try:
-        value = json.loads(output)
-    except (ValueError, RecursionError):
-        return False
+    value = parse_json(output)
     return isinstance(value, dict) and list(value) == ["error"] and isinstance(value["error"], str)
 
 

@@ -29,9 +29,10 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 from pydantic import BaseModel
 
 from assistant.errors import FunctionError
+from assistant.json_values import Json, get, parse_json
 from assistant.locale import N_, Sentence
 from assistant.texts import one_line
-from assistant.tools.schema import Json, arguments_model, json_schema, strict_schema, summary, without_nulls
+from assistant.tools.schema import arguments_model, json_schema, strict_schema, summary, without_nulls
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -117,13 +118,8 @@ class Tool(Generic[P, R]):
         Without a ``status``, or if one of its arguments is missing or not a simple value, it is "Running"
         and the function's name.
         """
-        try:
-            values = json.loads(arguments)
-        except (ValueError, RecursionError):
-            values = None
-        if not isinstance(values, dict):
-            values = {}
-        texts = {name: _inline(values.get(name)) for name in _PLACEHOLDER.findall(self.status)}
+        values = parse_json(arguments)
+        texts = {name: _inline(get(values, name)) for name in _PLACEHOLDER.findall(self.status)}
         if not self.status or not all(texts.values()):
             return N_("Running {function}", function=self.name)
         return Sentence(self.status, texts)

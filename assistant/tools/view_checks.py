@@ -7,7 +7,7 @@ from an imported file.
 import re
 from typing import Any
 
-from assistant.tools.schema import Json
+from assistant.json_values import Json
 
 MAX_DIAGRAM_CHARS = 50_000  # Mermaid's own limit (``maxTextSize``)
 

@@ -17,8 +17,8 @@ from typing import Any
 from pydantic_core import to_json
 
 from assistant.events import View
+from assistant.json_values import Json
 from assistant.texts import replace_surrogates
-from assistant.tools.schema import Json
 from assistant.tools.view_checks import ViewError, validate_diagram, validate_spec
 from assistant.tools.view_tables import is_table, read_table
 from assistant.uploads import image_type

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2
 
+from assistant.json_values import get, parse_json
 from assistant.recordings.requests import Protocol, protocol_at
 from assistant.transports import sse
 from assistant.transports.connection_handle import ConnectionHandle
@@ -127,10 +128,7 @@ class _Endings:
 
     def add(self, data: str) -> None:
         """Remember what the ending has to repeat of an event."""
-        try:
-            event = json.loads(data)
-        except (ValueError, RecursionError):
-            return
+        event = parse_json(data)
         if not isinstance(event, dict):
             return
         if isinstance(event.get("sequence_number"), int):
@@ -188,12 +186,7 @@ def _starts_run(path: str, body: bytes) -> bool:
     """Return whether a request is the first of its run: its last item is a message of the user."""
     if path.endswith(("/runs", "/agents/sessions")):
         return True
-    try:
-        value = json.loads(body or b"null")
-    except (ValueError, RecursionError):
-        return False
-    if not isinstance(value, dict):
-        return False
-    items = value.get("input") or value.get("messages")
+    value = parse_json(body)
+    items = get(value, "input") or get(value, "messages")
     last = items[-1] if isinstance(items, list) and items else items
     return isinstance(last, str) or (isinstance(last, dict) and last.get("role") == "user")

@@ -26,7 +26,7 @@ from assistant.recordings.entries import (
     as_recorded,
     event_fields,
 )
-from assistant.recordings.recording import Recording, parse_json
+from assistant.recordings.recording import Recording, parse_content
 from assistant.recordings.redaction import redact, redact_url, secrets_of
 from assistant.transports.response_body import ResponseBody
 
@@ -109,7 +109,7 @@ class LiveRecording(Recording):
         body = self._bodies.setdefault(entry.exchange, ResponseBody())
         match entry:
             case RequestEntry(url=url, body=sent):
-                self._add(replace(entry, url=redact_url(url), body=parse_json(sent) or None))
+                self._add(replace(entry, url=redact_url(url), body=parse_content(sent) or None))
             case ResponseEntry(headers=headers):
                 body.start(headers)
                 recorded = {name: headers[name] for name in sorted(headers) if _RECORDED_HEADER.search(name)}
@@ -120,14 +120,14 @@ class LiveRecording(Recording):
                 events, content = body.end(is_complete=entry.how == "complete")
                 self._add_events(entry, events)
                 if content:
-                    self._add(BodyEntry(entry.at, entry.exchange, parse_json(content)))
+                    self._add(BodyEntry(entry.at, entry.exchange, parse_content(content)))
                 self._add(entry)
             case RunEntry():
                 self._add(entry)
 
     def _add_events(self, source: _Chunk | EndEntry, events: list[tuple[str, str]]) -> None:
         for name, data in events:
-            self._add(EventEntry(round(source.at, 6), source.exchange, name, parse_json(data)))
+            self._add(EventEntry(round(source.at, 6), source.exchange, name, parse_content(data)))
 
     def _add(self, entry: Entry) -> None:
         secrets = sorted(self._secrets, key=len, reverse=True)

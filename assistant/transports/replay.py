@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx2
 
+from assistant.json_values import get
 from assistant.recordings.entries import EndEntry
-from assistant.recordings.json_values import get
 from assistant.recordings.recording import Exchange, Recording
 from assistant.recordings.requests import api_path
 from assistant.transports import sse

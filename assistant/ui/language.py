@@ -8,11 +8,12 @@ import streamlit as st
 
 from assistant.locale import LANGUAGES, N_plural, Param, Sentence
 from assistant.locale import translate as translate_into
+from assistant.ui import keys
 
 
 def language() -> str:
     """Return the language chosen on this page, else the browser's if it is supported, else English."""
-    chosen = str(st.session_state.get("language") or st.context.locale or "en")
+    chosen = str(st.session_state.get(keys.LANGUAGE) or st.context.locale or "en")
     short = chosen.split("-")[0].lower()
     return short if short in LANGUAGES else "en"
 
@@ -34,11 +35,11 @@ def translate(text: str) -> str:
 
 def draw_language() -> None:
     """Draw the choice of a language. Until the user changes it, it shows the browser's."""
-    st.session_state.setdefault("language", language())
+    st.session_state.setdefault(keys.LANGUAGE, language())
     st.segmented_control(
         _("Language"),
         list(LANGUAGES),
-        key="language",
+        key=keys.LANGUAGE,
         format_func=LANGUAGES.__getitem__,
         required=True,
         label_visibility="collapsed",

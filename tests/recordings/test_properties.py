@@ -26,12 +26,11 @@ from assistant.recordings.entries import (
     entry_from_json,
 )
 from assistant.recordings.recording import Recording, RecordingError
-from assistant.recordings.timeline import figures, spans
 from tests.backends.kinds import KINDS
 from tests.recordings.test_check import good
 from tests.recordings.test_diagram import assert_sound
 from tests.recordings.test_recording import HEADER
-from tests.recordings.test_timeline import TWO_ROUNDS
+from tests.recordings.test_timeline import TWO_ROUNDS, figures, spans
 
 pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
 from hypothesis import HealthCheck, given, settings

@@ -18,7 +18,7 @@ from assistant.recordings.entries import (
     RunEntry,
 )
 from assistant.recordings.recording import Recording, sample_files
-from assistant.recordings.timeline import Figures, Span, figures, spans
+from assistant.recordings.timeline import Figures, Measurement, Span
 from assistant.recordings.wire_events import Tokens
 
 OPENAI = "https://api.openai.com/v1/responses"
@@ -54,6 +54,14 @@ def delta(at: float, kind: str, item: str, text: str, exchange: int = 1) -> Entr
 
 def call(item: str, name: str) -> dict[str, Any]:
     return {"id": item, "type": "function_call", "call_id": f"call_{item}", "name": name}
+
+
+def spans(recording: Recording) -> list[Span]:
+    return Measurement(recording.entries()).spans()
+
+
+def figures(recording: Recording) -> Figures:
+    return Measurement(recording.entries()).figures()
 
 
 TWO_ROUNDS = [

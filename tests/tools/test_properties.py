@@ -2,7 +2,7 @@
 
 import pytest
 
-from assistant.token_estimate import estimate_tokens
+from assistant.texts import estimate_tokens
 
 pytest.importorskip("hypothesis", reason="needs hypothesis; see .ci/run")
 from hypothesis import given

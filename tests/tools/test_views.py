@@ -364,8 +364,9 @@ def draw(views: tuple[View, ...]) -> AppTest:
 
     def script(result: "ToolResult") -> None:
         from assistant.ui.chat.calls.tool_call import ToolCallView
+        from tests.ui.page import chat_of
 
-        view = ToolCallView("give", "key")
+        view = ToolCallView("give", "key", "", chat_of([]))
         view.start("{}")
         view.finish(result)
 

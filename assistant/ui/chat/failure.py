@@ -72,7 +72,7 @@ def _count_down(failure: RunFailed) -> None:
 def _draw_button(failure: RunFailed, retry: Callable[[], None] | None = None) -> None:
     st.button(
         _("Retry"),
-        key="retry",
+        key=keys.RETRY,
         type="primary" if failure.retry else "secondary",
         icon=":material/refresh:",
         disabled=retry is None,

@@ -1,7 +1,7 @@
 """Model, time and tokens of an answer in words."""
 
 from assistant.markdown.escape import escape_markdown
-from assistant.run_stats import RunStats
+from assistant.messages import RunStats
 from assistant.ui.language import _
 
 

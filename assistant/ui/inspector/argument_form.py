@@ -10,13 +10,12 @@ from typing import Any
 
 import streamlit as st
 
+from assistant.json_values import Json
 from assistant.markdown.escape import escape_markdown
 from assistant.tools.toolbox import Tool
 from assistant.ui import keys
 from assistant.ui.chat.calls.output import format_json
 from assistant.ui.language import _
-
-Json = dict[str, Any]
 
 MAX_EXAMPLE_DEPTH = 4
 """Nesting of objects in an example value."""

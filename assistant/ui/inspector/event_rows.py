@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 from assistant.events import RoundStarted
+from assistant.json_values import get, text
 from assistant.recordings.entries import (
     BodyEntry,
     EndEntry,
@@ -17,7 +18,6 @@ from assistant.recordings.entries import (
     entry_as_json,
     event_fields,
 )
-from assistant.recordings.json_values import get, text
 from assistant.recordings.wire_events import ItemStarted, SpeechPart, TextPiece
 from assistant.recordings.wire_reader import WireReader, event_type
 from assistant.texts import replace_surrogates

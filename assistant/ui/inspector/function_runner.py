@@ -8,7 +8,7 @@ import streamlit as st
 
 from assistant.events import Outcome, ToolResult
 from assistant.markdown.escape import escape_markdown
-from assistant.token_estimate import estimate_tokens
+from assistant.texts import estimate_tokens
 from assistant.tools.lint import (
     LintWarning,
     estimate_toolbox_tokens,

@@ -75,7 +75,7 @@ def _draw_tab(tab: str, session: ChatSession) -> Callable[[], None] | None:
             _draw_differences(session)
             call_id, session.inspected_call = session.inspected_call, ""
             recordings = [*session.opened_recordings, *session.recordings]
-            draw_run_log(recordings, call_id=call_id, replay=partial(_replay, session))
+            draw_run_log(recordings, partial(_replay, session), call_id=call_id)
             _draw_open_recording(session)
     return None
 

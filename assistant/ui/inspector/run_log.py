@@ -42,7 +42,7 @@ Replay = Callable[[Recording, float], None]
 """Replays a recording in a new thread, with this speed."""
 
 
-def draw_run_log(recordings: Sequence[Recording], *, call_id: str = "", replay: Replay | None = None) -> None:
+def draw_run_log(recordings: Sequence[Recording], replay: Replay, *, call_id: str = "") -> None:
     """Draw the views of these recordings, oldest first; the user selects one of them.
 
     With ``call_id``, the first event of this call is selected.
@@ -151,7 +151,7 @@ def _show_event(position: int) -> None:
 # --- the recording ------------------------------------------------------------------------------------
 
 
-def _draw_recording(recording: Recording, size: int, replay: Replay | None) -> None:
+def _draw_recording(recording: Recording, size: int, replay: Replay) -> None:
     st.caption(
         ngettext(
             "{count:,} event, {size} kB. Contains the conversation; credentials are removed.",
@@ -183,8 +183,7 @@ def _draw_recording(recording: Recording, size: int, replay: Replay | None) -> N
                 "A zip file with the recording and a pytest test that replays it and compares the results"
             ),
         )
-    if replay is not None:
-        _draw_replay(recording, replay)
+    _draw_replay(recording, replay)
 
 
 def _draw_replay(recording: Recording, replay: Replay) -> None:

@@ -21,9 +21,8 @@ from assistant.events import (
     TextDelta,
     Usage,
 )
-from assistant.messages import Feedback, Message
+from assistant.messages import Feedback, Message, RunStats
 from assistant.parts import Reasoning, Text
-from assistant.run_stats import RunStats
 from assistant.runs.loop import Run
 from assistant.runs.registry import RunRegistry
 from assistant.storage.json_export import export_json, import_json

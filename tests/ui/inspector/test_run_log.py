@@ -35,11 +35,7 @@ def page() -> None:
     def replay(recording: object, speed: float) -> None:
         st.session_state.replayed = recording, speed
 
-    draw_run_log(
-        st.session_state.recordings,
-        call_id=st.session_state.pop("call_id", ""),
-        replay=replay,
-    )
+    draw_run_log(st.session_state.recordings, replay, call_id=st.session_state.pop("call_id", ""))
 
 
 def open_run_log(*recordings: Recording, view: str = "Events", call_id: str = "") -> AppTest:

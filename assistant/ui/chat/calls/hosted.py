@@ -9,6 +9,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from assistant.events import HostedCall, HostedDelta, HostedKind
+from assistant.json_values import parse_json
 from assistant.markdown.escape import escape_markdown
 from assistant.markdown.links import url_host
 from assistant.ui.chat.calls.output import (
@@ -17,7 +18,6 @@ from assistant.ui.chat.calls.output import (
     format_json,
     label_text,
     latest_part,
-    parse_json,
 )
 from assistant.ui.chat.calls.views import draw_view
 from assistant.ui.chat.stats import format_duration

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from assistant.events import ToolResult
+from assistant.json_values import parse_json
 from assistant.markdown.escape import escape_markdown
 from assistant.texts import shorten
 from assistant.tools.results import is_error_output
@@ -91,14 +92,6 @@ def _table(value: Any) -> list[dict[str, Any]]:
         if not isinstance(row, dict) or any(isinstance(cell, dict | list) for cell in row.values()):
             return []
     return value
-
-
-def parse_json(text: str) -> Any:
-    """Parse JSON; return None for any other text."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
 
 
 def format_json(value: Any) -> str:

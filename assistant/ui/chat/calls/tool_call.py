@@ -3,6 +3,7 @@
 import streamlit as st
 
 from assistant.events import CallAnswered, CallApproved, Decision, Outcome, ToolResult
+from assistant.json_values import parse_json
 from assistant.locale import N_
 from assistant.session import ChatSession
 from assistant.ui import keys
@@ -13,7 +14,6 @@ from assistant.ui.chat.calls.output import (
     draw_output,
     format_json,
     latest_part,
-    parse_json,
 )
 from assistant.ui.chat.calls.rerun_tool import draw_rerun
 from assistant.ui.chat.calls.views import draw_views
@@ -36,7 +36,7 @@ _OUTCOMES: dict[Outcome, str] = {
 class ToolCallView:
     """The step of one call, drawn in the current container and updated in place."""
 
-    def __init__(self, name: str, key: str, arguments: str = "", session: ChatSession | None = None) -> None:
+    def __init__(self, name: str, key: str, arguments: str, session: ChatSession) -> None:
         self._name = name
         self._session = session
         self._key = key
@@ -103,7 +103,7 @@ class ToolCallView:
             if not allowed:  # the result of a remote call arrives later, as a hosted call
                 draw_output(result, f"{self._name} output", f"{self._key}-output")
             self._rerun_place = st.empty()
-            if self._session and self._session.inspector_open:
+            if self._session.inspector_open:
                 st.button(
                     _("Show events"),
                     key=f"{self._key}-events",
@@ -121,7 +121,7 @@ class ToolCallView:
 
         A call with invalid arguments or of an unknown function would fail again.
         """
-        if not (self._session and self._result and self._result.outcome in ("failed", "timeout")):
+        if not (self._result and self._result.outcome in ("failed", "timeout")):
             return
         if tool := self._session.connection.toolbox.get(self._name):
             with self._rerun_place.container():

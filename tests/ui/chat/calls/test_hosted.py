@@ -74,13 +74,17 @@ def test_sources_are_numbered_in_the_text_and_listed_below_it(server: ModelServe
 def test_only_a_web_address_becomes_a_link(url: str, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     captions: list[str] = []
     monkeypatch.setattr(st, "caption", captions.append)
-    sources = Sources("sources")
+    sources = Sources("sources", no_file)
     mark = sources.mark(Citation(0, " T\n", url))
     sources.draw()
     assert captions == [f"Sources\n\n{line}"]
     assert mark == "\u202f" + (
         f"[\\[1\\]]({line[line.index('(') + 1 : line.index(')')]})" if "](" in line else "\\[1\\]"
     )
+
+
+def no_file(container: str, file: str) -> bytes:
+    raise AssertionError
 
 
 @pytest.mark.parametrize(
@@ -99,7 +103,7 @@ def test_only_a_web_address_becomes_a_link(url: str, line: str, monkeypatch: pyt
     ],
 )
 def test_a_mark_stands_at_the_end_of_a_word_and_in_no_code(pieces: list[str | int], seen: str) -> None:
-    marks = Marks(Sources("sources"))
+    marks = Marks(Sources("sources", no_file))
     texts = [
         marks.feed(each) if isinstance(each, str) else marks.cite(Citation(0, "T", file_id=str(each)))
         for each in pieces

@@ -1,9 +1,18 @@
-"""Safe access to JSON from a server: a missing field or one of another type is an empty value."""
+"""Safe access to JSON from outside: what is missing or of another type is an empty value."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 Json = dict[str, Any]
+
+
+def parse_json(data: str | bytes) -> Any:
+    """Return the JSON value of a text; None for any other text."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
 
 
 def get(value: Any, name: str) -> Any:

@@ -1,6 +1,6 @@
 """Tokens are estimated from the number of ASCII and other characters."""
 
-from assistant.token_estimate import estimate_tokens
+from assistant.texts import estimate_tokens
 
 TEXTS = ("", "a", "four", "fours", "京都へ", "京 都")
 
