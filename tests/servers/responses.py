@@ -294,6 +294,7 @@ class ModelServer:
         self.running: dict[str, Running] = {}  # the responses in background mode, by id
         self.has_conversations = conversations
         self.not_found = "Conversation with id '{}' not found."
+        self.max_input = 0  # refuse a response with more items in its input, as OGX does
         self.pages = False  # answer everything with a web page, as a wrong address does
         self._script: deque[Play] = deque()
         self._lock = threading.RLock()
@@ -379,6 +380,8 @@ class ModelServer:
             )
         if not request.get("input"):
             return error(400, "missing_required_parameter", "Missing required parameter: 'input'.")
+        if 0 < self.max_input < len(request["input"]):
+            return error(400, None, f"List should have at most {self.max_input} items after validation.")
         items = (conversation.items if conversation else []) + as_items(request["input"])
         words = what_is_wrong(items)
         return error(400, None, words) if words else None

@@ -18,6 +18,8 @@ from assistant.backends.sync_state import Stored, SyncState
 from assistant.messages import Message
 from assistant.parts import Text
 
+MAX_INPUT_MESSAGES = 20  # maximum number of messages in one input; more are sent as one text
+
 
 class AgentsState(SyncState):
     """What the server's session knows of one thread."""
@@ -44,9 +46,10 @@ class AgentsState(SyncState):
                 texts = texts[texts.index(text) + 1 :] if text in texts else texts
         if len(texts) < 2:
             return texts
+        is_long = len(texts) > MAX_INPUT_MESSAGES
         missed = messages[questions[-len(texts)] : questions[-1]]
         has_answers = history_text(message for message in missed if message.role == "assistant")
-        return [HISTORY_TEXT + history_text(missed), texts[-1]] if has_answers else texts
+        return [HISTORY_TEXT + history_text(missed), texts[-1]] if has_answers or is_long else texts
 
     def knows(self, item: JsonObject) -> bool:
         """Return whether the transcript has this item."""

@@ -28,6 +28,9 @@ from assistant.errors import BackendError, Interrupted, RequestRefused
 RESUME_DELAYS = (0.2, 1.0, 2.0, 4.0, 8.0)  # seconds before each new attempt to follow a background response
 PAGE_ITEMS = 20  # maximum items that one request may add to a conversation (API reference, "Create items")
 
+MAX_INPUT_ITEMS = PAGE_ITEMS // 2
+"""Maximum number of items in the input of a response; some servers store them in one page with the answer's."""
+
 RUNNING_KEY = "running_response"
 """The key in a conversation's metadata under which the id of its running background response stands."""
 
@@ -51,10 +54,15 @@ class ResponsesApi:
             if not isinstance(conversation_id, str) or not conversation_id:
                 # Some servers answer every path that they do not have with status 200.
                 raise error_for_code("404", conversation, self._client)
-            for start in range(PAGE_ITEMS, len(items), PAGE_ITEMS):
-                batch = cast("Any", items[start : start + PAGE_ITEMS])
-                self._client.conversations.items.create(conversation_id, items=batch)
+        self.add_items(conversation_id, items[PAGE_ITEMS:])
         return conversation_id
+
+    def add_items(self, conversation_id: str, items: list[JsonObject]) -> None:
+        """Add items to a conversation, in pages."""
+        with translate_errors(self._client):
+            for start in range(0, len(items), PAGE_ITEMS):
+                page = cast("Any", items[start : start + PAGE_ITEMS])
+                self._client.conversations.items.create(conversation_id, items=page)
 
     def items(self, conversation_id: str, order: Literal["asc", "desc"]) -> Iterator[JsonObject]:
         """Yield the items of a conversation; the SDK's exceptions are not translated."""

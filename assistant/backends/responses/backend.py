@@ -23,17 +23,16 @@ from assistant.backends.error_translation import (
 )
 from assistant.backends.json_access import JsonObject
 from assistant.backends.requests import ServerBackend, repeat_once
-from assistant.backends.responses.api import ResponsesApi
+from assistant.backends.responses.api import MAX_INPUT_ITEMS, ResponsesApi
 from assistant.backends.responses.exchange import Exchange
 from assistant.backends.responses.files import THREAD_FILES, ThreadFiles, download
 from assistant.backends.responses.resumed import skip_shown
 from assistant.backends.responses.state import ResponsesState
 from assistant.backends.responses.stream import CompletedResponse, read
-from assistant.backends.stream_errors import NO_SUCH_ENDPOINT, status_of
 from assistant.errors import BackendError, RequestRefused, ServerFailed
-from assistant.events import Event, RoundEnded, TextBreak, TextDelta, ThreadOpened
+from assistant.events import Event, RoundEnded, TextBreak, TextDelta
 from assistant.settings import ProtocolName
-from assistant.threads import Thread, unguessable_id
+from assistant.threads import Thread
 from assistant.tools.hosted import HostedTool, request_fields
 from assistant.tools.lint import function_param
 from assistant.tools.toolbox import Toolbox
@@ -78,8 +77,6 @@ class Responses(ServerBackend):
 
     def stream(self, thread: Thread, toolbox: Toolbox) -> ResponseEvents:
         request, state = self._requests.open(thread), self._state(thread)
-        if state.is_new:
-            yield from self._open_conversation(state)
         files = ThreadFiles(self._client, state) if THREAD_FILES in self._hosted else None
         if files:
             yield from files.upload(request)
@@ -92,19 +89,6 @@ class Responses(ServerBackend):
                 return (yield from repeat_once(respond, thread, request))
             except (RequestRefused, ServerFailed) as refusal:
                 yield from exchange.recover(refusal, said_nothing=thread.cursor == cursor)
-
-    def _open_conversation(self, state: ResponsesState) -> Generator[Event, None, None]:
-        """Create a conversation, if the server has conversations."""
-        try:
-            conversation = self._api.create_conversation([])
-        except BackendError as error:
-            if status_of(error) not in NO_SUCH_ENDPOINT:
-                raise
-            state.stateless = True
-            yield ThreadOpened(unguessable_id())
-            return
-        yield ThreadOpened(conversation)
-        state.conversation = conversation
 
     def _parameters(self, toolbox: Toolbox, files: ThreadFiles | None) -> JsonObject:
         """Return the request without its input."""
@@ -132,6 +116,8 @@ class Responses(ServerBackend):
     def _respond(self, exchange: Exchange) -> ResponseEvents:
         """Bring the state up to date with the server, and request what comes next."""
         state = exchange.state
+        if state.is_new:
+            yield from exchange.open_conversation()
         if state.running and state.is_superseded:
             self._api.cancel_response(state.running)
             state.running = None
@@ -153,7 +139,9 @@ class Responses(ServerBackend):
         """Send the request and read its events."""
         state, body = exchange.state, dict(exchange.parameters)
         if state.conversation:
-            body |= {"conversation": state.conversation, "input": sent}
+            if not state.running:
+                self._api.add_items(state.conversation, sent[:-MAX_INPUT_ITEMS])
+            body |= {"conversation": state.conversation, "input": sent[-MAX_INPUT_ITEMS:]}
             if state.left_out:
                 body["truncation"] = "auto"
         else:

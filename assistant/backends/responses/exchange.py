@@ -1,6 +1,7 @@
 """One response while it is requested, and what is changed when the server refuses it."""
 
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from openai import OpenAI
@@ -11,14 +12,15 @@ from assistant.backends.error_translation import translate_errors
 from assistant.backends.json_access import JsonObject
 from assistant.backends.parameters import without_refused_parameter
 from assistant.backends.requests import Request
-from assistant.backends.responses.api import ResponsesApi
+from assistant.backends.responses.api import MAX_INPUT_ITEMS, ResponsesApi
 from assistant.backends.responses.files import ThreadFiles
 from assistant.backends.responses.hosted import without_refused_tool
 from assistant.backends.responses.state import ResponsesState
-from assistant.backends.stream_errors import status_of
+from assistant.backends.stream_errors import NO_SUCH_ENDPOINT, status_of
 from assistant.backends.sync_state import RESTARTED
-from assistant.errors import RequestRefused, ServerFailed
-from assistant.events import Event
+from assistant.errors import BackendError, RequestRefused, ServerFailed
+from assistant.events import Event, ThreadOpened
+from assistant.threads import unguessable_id
 
 LOCK_DELAYS = (0.5, 1.0, 2.0, 4.0)
 """Seconds before each new attempt on a conversation in which another response is still being written."""
@@ -39,6 +41,7 @@ class Exchange:
     lock_delays: Iterator[float] = field(default_factory=lambda: iter(LOCK_DELAYS))
     rebuilt: bool = False
     shortened: bool = False
+    has_written_history: bool = False  # into a conversation in which nothing was answered yet
 
     def shorten(self, sent: list[JsonObject], max_tokens: int | None = None) -> Generator[Event, None, bool]:
         """Leave out the oldest turns, with one note for the user; return whether that was possible."""
@@ -53,8 +56,10 @@ class Exchange:
     ) -> Generator[Event, None, None]:
         """Change what was refused, so that the request can be repeated; raise the refusal if nothing can."""
         state, parameters = self.state, self.parameters
-        if said_nothing and (note := state.name_attachments(refusal)):
+        if said_nothing and (note := state.name_attachments(refusal, self.has_written_history)):
             yield note
+            if self.has_written_history:
+                self._discard_conversation()
             return
         if not isinstance(refusal, RequestRefused):
             raise refusal
@@ -71,6 +76,14 @@ class Exchange:
         if not any(tool["type"] == "file_search" for tool in self.parameters["tools"]):
             state.searchable = ()
         yield note
+
+    def _discard_conversation(self) -> None:
+        """Delete a conversation in which nothing was answered yet; the next attempt writes it anew."""
+        if self.state.conversation:
+            with suppress(BackendError):
+                self.api.delete_conversation(self.state.conversation)
+        self.state.restart_items()
+        self.state.conversation = None
 
     def _recover_conversation(self, refusal: RequestRefused) -> Generator[Event, None, None]:
         """Wait for a conversation that is out of step with the state, then write it anew."""
@@ -90,10 +103,32 @@ class Exchange:
         else:
             raise refusal
 
+    def open_conversation(self) -> Generator[Event, None, None]:
+        """Create a conversation, if the server has conversations; a long history is written into it."""
+        self.state.cursor = [0, 0]
+        try:
+            if len(self.state.pending_input()) > MAX_INPUT_ITEMS:
+                conversation, items = self._write_history()
+            else:
+                conversation, items = self.api.create_conversation([]), []
+        except BackendError as error:
+            if status_of(error) not in NO_SUCH_ENDPOINT:
+                raise
+            self.state.cursor, self.state.stateless = [0, 0], True
+            yield ThreadOpened(unguessable_id())
+            return
+        yield ThreadOpened(conversation)
+        self.state.items, self.state.conversation = items, conversation
+        self.has_written_history = bool(items)
+
     def _rebuild(self) -> Generator[Event, None, None]:
         """Write the transcript into a new conversation and continue there."""
+        conversation, items = self._write_history()
+        yield RESTARTED
+        self.state.items, self.state.conversation = items, conversation
+
+    def _write_history(self) -> tuple[str, list[JsonObject]]:
+        """Create a conversation with the messages before the user's last one; return its id and its items."""
         conversation = self.api.create_conversation(self.state.restart_items())
         with translate_errors(self.client):
-            items = list(self.api.items(conversation, "asc"))
-        yield RESTARTED
-        self.state.items, self.state.conversation = strip_files(items), conversation
+            return conversation, strip_files(list(self.api.items(conversation, "asc")))

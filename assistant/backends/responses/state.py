@@ -103,10 +103,14 @@ class ResponsesState(SyncState):
         self.running = None
         self.commit(response.calls)
 
-    def name_attachments(self, refusal: BackendError) -> Note | None:
-        """Send the refused attachments by name from now on; return a note, or None if there are none."""
+    def name_attachments(self, refusal: BackendError, can_rewrite: bool) -> Note | None:
+        """Send the refused attachments by name from now on; return a note, or None if there are none.
+
+        ``can_rewrite``: the conversation can be written anew.
+        """
+        resends_history = can_rewrite or self.conversation is None
         return name_refused_attachments(
-            self.thread, self.named_only, refusal, resends_history=self.conversation is None
+            self.thread, self.named_only, refusal, resends_history=resends_history
         )
 
     def shorten(self, sent: list[JsonObject], max_tokens: int | None = None) -> bool:

@@ -101,6 +101,18 @@ def test_a_lost_session_is_replaced_from_the_transcript(server: AgentsServer, as
     assert thread.messages[-1].text == "Yes."
 
 
+def test_many_unanswered_messages_are_sent_as_one_text(server: AgentsServer, assistant: Assistant) -> None:
+    server.plays(text("One."), text("Here."))
+    thread = Thread()
+    ask(assistant, thread, "1?")
+    thread.messages += [Message.from_user(f"Question {number}") for number in range(25)]
+    assert ask(assistant, thread, "Are you there?")[-1] == RunCompleted()
+    history, last = sent_texts(server)[-1]
+    assert history.startswith(HISTORY_TEXT)
+    assert [f"Question {number}" in history for number in range(25)] == [True] * 25
+    assert last == "Are you there?"
+
+
 def test_a_session_lost_during_an_answer_loses_no_result(server: AgentsServer, assistant: Assistant) -> None:
     server.plays(calls(call("add", a=1, b=2)), text("Three."))
     thread = Thread()
