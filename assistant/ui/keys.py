@@ -24,7 +24,7 @@ FAILURE_CONNECTION = "failure_connection"
 STYLES = "styles"
 ANNOUNCEMENTS = "announcements"
 SCROLLING = "scrolling"
-SCROLL_SCRIPT = "scroll_script"
+SCRIPTS = "scripts"
 COMPOSER = "composer"
 
 

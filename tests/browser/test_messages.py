@@ -101,6 +101,48 @@ def test_an_edit_has_the_focus_is_left_with_escape_and_sent_with_ctrl_enter(
     wait_until_focused(page, INPUT)
 
 
+def test_escape_in_an_editor_only_cancels_the_edit_and_elsewhere_stops_the_answer(
+    model: ModelServer, page: "Page"
+) -> None:
+    gate = threading.Event()
+    model.plays(text("One."), text("Two three four five", gate=gate, gate_after=6))
+    answer(page, "First", "One.")
+    editor = ".st-key-edit_text_0 textarea"
+    page.locator(".st-key-edit_0").get_by_role("button", name="Edit", exact=True).click()
+    wait_until_focused(page, editor)
+    say(page, "Second")
+    wait_for(page, "Two three")
+    page.keyboard.press("Escape")  # in the input: the edit stays
+    wait_for(page, "Stopped.")
+    page.wait_for_selector(IDLE)
+    assert page.is_visible(editor)
+    gate.set()
+    gate = threading.Event()
+    model.plays(text("Six seven eight nine", gate=gate, gate_after=6))
+    say(page, "Third")
+    wait_for(page, "Six seven")
+    page.locator(editor).press("Escape")
+    page.wait_for_selector(editor, state="hidden")
+    gate.set()
+    wait_for(page, "nine")
+    page.wait_for_selector(IDLE)
+
+
+def test_escape_that_ends_the_composition_of_a_word_does_not_stop_the_answer(
+    model: ModelServer, page: "Page"
+) -> None:
+    gate = threading.Event()
+    model.plays(text("One two three four", gate=gate, gate_after=6))
+    say(page, "Count")
+    wait_for(page, "One two")
+    page.locator(INPUT).dispatch_event("keydown", {"key": "Escape", "keyCode": 229, "isComposing": True})
+    page.fill("[data-testid=stSidebar] input[type=search]", "x")
+    page.keyboard.press("Escape")  # clears the search
+    gate.set()
+    wait_for(page, "four")
+    page.wait_for_selector(IDLE)
+
+
 def test_the_actions_of_a_message_are_in_one_line_also_on_a_phone(
     model: ModelServer, browser: "Browser", app: str
 ) -> None:

@@ -29,8 +29,8 @@ from assistant.ui.composer.message_input import draw_composer, draw_unsent
 from assistant.ui.composer.tool_toggles import draw_tool_toggles
 from assistant.ui.language import _, translate
 from assistant.ui.page.accessibility import announce_ending, draw_live_region
-from assistant.ui.page.browser_script import show_message
-from assistant.ui.page.scrolling import draw_scroll_script, draw_scrolling
+from assistant.ui.page.browser_script import draw_conversation_scripts, show_message
+from assistant.ui.page.scrolling import draw_scrolling
 from assistant.ui.page.thread_url import set_thread_url
 from assistant.ui.quotas import draw_limit_notice
 from assistant.ui.sidebar.thread_list import is_list_due, is_list_outdated
@@ -94,7 +94,7 @@ class RecentArea(MessageArea):
 
 def draw_history(session: ChatSession) -> None:
     """Draw the messages before the conversation fragment; the last exchange is the fragment's."""
-    draw_scroll_script()
+    draw_conversation_scripts()
     run = session.live_run
     session.boundary = max(0, run.position - 1 if run else len(session.history) - 2)
     found, session.found = session.found, None

@@ -47,9 +47,9 @@ def draw_editor(session: ChatSession, position: int) -> None:
 
     with st.container(horizontal=True):
         st.button(_("Send"), key=f"save_{position}", type="primary", shortcut="Ctrl+Enter", on_click=send)
-        st.button(
-            _("Cancel"), key=f"cancel_{position}", type="tertiary", shortcut="Esc", on_click=close_editor
-        )
+        # Not a shortcut, because Escape elsewhere is that of Stop.
+        label = f"{_('Cancel')} `Esc`"
+        st.button(label, key=f"cancel_{position}", type="tertiary", on_click=close_editor)
 
 
 def try_action(session: ChatSession, action: Callable[..., None], *arguments: int) -> None:

@@ -4,7 +4,6 @@ A screen reader announces changes inside a live region that it already knows, so
 as long as it is open. The answer itself is not a live region: every piece of it would be read aloud.
 """
 
-import json
 import re
 from dataclasses import dataclass
 
@@ -16,24 +15,11 @@ from assistant.messages import Message
 from assistant.texts import shorten
 from assistant.ui import keys
 from assistant.ui.language import _, language, translate
-from assistant.ui.page.browser_script import draw_requested_script
+from assistant.ui.page.browser_script import call_script, draw_browser_request
 from assistant.ui.state import state_of
 
 MAX_SUMMARY_CHARS = 200
 """Length of a complete answer's beginning that is read aloud."""
-
-# Streamlit gives containers no role, not even that of open menus, and declares every page to be in English.
-_SCRIPT = """<script>
-for (const region of document.getElementsByClassName("st-key-KEY")) {
-  region.setAttribute("role", "status")
-  region.setAttribute("aria-live", "polite")
-}
-document.documentElement.lang = LANGUAGE
-for (const menus of document.querySelectorAll("#stFloatingOverlayPortal")) {
-  menus.setAttribute("role", "region")
-  menus.setAttribute("aria-label", MENUS)
-}
-</script>"""
 
 
 @dataclass(slots=True)
@@ -48,17 +34,16 @@ class Announcements:
 def draw_live_region() -> None:
     """Draw the live region, and declare it and the page's language to the browser.
 
-    A text that stays is not announced again.
+    This needs ``draw_conversation_scripts`` above it. A text that stays is not announced again.
     """
     announcements = state_of(Announcements)
     container = st.container(key=keys.ANNOUNCEMENTS, height=1, border=False)
     announcements.region = container.empty()
     announce(announcements.text)
-    script = _SCRIPT.replace("KEY", keys.ANNOUNCEMENTS).replace("LANGUAGE", json.dumps(language()))
-    script = script.replace("MENUS", json.dumps(_("Open menus")))
+    script = call_script("window.declareRoles", language(), _("Open menus"))
     container.html(script, unsafe_allow_javascript=True)
     with container:
-        draw_requested_script()
+        draw_browser_request()
 
 
 def announce(text: str) -> None:

@@ -1,10 +1,9 @@
 """Where the page stands while the conversation grows, and which element has the focus.
 
 Streamlit keeps a page at its end only for an input at the top level of the page, and then ignores a reader who scrolls up
-at the moment in which the text grows. So the input is in a container, and this script is the only one that scrolls.
+at the moment in which the text grows. So the input is in a container, and only ``browser/scrolling.js`` scrolls.
 """
 
-import json
 from dataclasses import dataclass
 
 import streamlit as st
@@ -13,123 +12,8 @@ from assistant.session import ChatSession
 from assistant.threads import Thread
 from assistant.ui import keys
 from assistant.ui.language import _
+from assistant.ui.page.browser_script import call_script
 from assistant.ui.state import state_of
-
-_SCRIPT = """<script>
-window.conversation ??= (() => {
-  const NEAR = 60   // pixels from the end within which a reader who scrolls down wants to follow it
-  const FAR = 200   // pixels from the end from which on the button that leads there is shown
-  const GAP = 16    // pixels between the end and the input
-  const PROMPT = "[data-testid=stChatInputTextArea]"
-  const find = selector => document.querySelector(selector)
-  const main = () => find("[data-testid=stMain]")
-  const bottom = () => find("[data-testid=stBottom]")
-  const marker = () => find(".st-key-MARKER")
-  let turn          // the last that began
-  let follows       // whether the page stays at the end of the conversation
-  let top, height   // where the page stood, and how high it was, at the last scroll event
-
-  // Pixels of the conversation below the upper edge of the input.
-  const below = () => marker() && bottom()
-    ? marker().getBoundingClientRect().top - bottom().getBoundingClientRect().top : 0
-
-  const scrollTo = where => {
-    main().scrollTop = where
-    top = main().scrollTop
-    height = main().scrollHeight
-  }
-  const grown = () => {
-    if (!main()) return
-    if (follows && below() > -GAP) scrollTo(main().scrollTop + below() + GAP)
-    drawButton()
-  }
-  const follow = () => { follows = true; grown() }
-
-  // --- the reader ---
-
-  // An upward movement ends following before the page has moved: of a smooth movement, the first step may be so small that
-  // it is lost when the text grows in the same frame. What scrolls by itself inside the page does not count.
-  const up = target => {
-    if (!main()?.contains(target)) return
-    for (let each = target; each !== main(); each = each.parentElement) if (each.scrollTop > 0) return
-    if (main().scrollTop > 0) follows = false
-  }
-  const listen = (name, act) => document.addEventListener(name, act, {capture: true, passive: true})
-  listen("wheel", event => event.deltaY < 0 && up(event.target))
-  let finger
-  listen("touchstart", event => finger = event.touches[0].clientY)
-  listen("touchmove", event => {
-    if (event.touches[0].clientY > finger) up(event.target)
-    finger = event.touches[0].clientY
-  })
-  listen("pointerdown", event => {  // on the scrollbar
-    if (event.target === main() && event.offsetX >= main().clientWidth) follows = false
-  })
-  listen("keydown", ({target, key, shiftKey}) => {
-    if (target.matches(PROMPT) || target === document.body) {  // these keys would not scroll
-      const page = {PageUp: -1, PageDown: 1}[key]
-      if (!page || target.scrollHeight > target.clientHeight + 1 && target !== document.body) return
-      if (page < 0) up(main())
-      main().scrollBy({top: page * 0.85 * (main().clientHeight - bottom().clientHeight)})
-    } else if (target.closest("input, textarea, select, [contenteditable], [role]:not([role=button])")) return
-    else if (["PageUp", "Home", "ArrowUp"].includes(key) || key === " " && shiftKey) up(target)
-    else if (key === "End") follow()
-  })
-  listen("click", ({target}) => {
-    if (target.closest("summary")) follows = false  // the reader wants to see what is inside
-    if (target.closest(".st-key-STOP")) focusPrompt()
-  })
-  // Everything else that moves the page: the scrollbar, a text that was searched for, a focused element.
-  listen("scroll", ({target}) => {
-    if (target !== main()) return
-    const {scrollTop, scrollHeight} = target
-    if (scrollTop < top - 1 && scrollHeight >= height) follows = false
-    else if (scrollTop > top && below() < NEAR) follows = true
-    top = scrollTop
-    height = scrollHeight
-    drawButton()
-  })
-
-  // --- the button that leads to the end ---
-
-  const button = document.createElement("button")
-  button.className = "scroll-to-end"
-  button.type = "button"
-  button.addEventListener("click", () => { follow(); focusPrompt() })
-  const drawButton = () => {
-    button.hidden = below() <= FAR
-    const place = bottom()?.firstElementChild
-    if (place && button.parentElement !== place) place.append(button)
-  }
-
-  // --- the focus ---
-
-  // On a touch screen the focus would open the keyboard.
-  const focusPrompt = (tries = 50) => {
-    if (!matchMedia("(pointer: fine)").matches || find("[role=dialog]")) return
-    const prompt = find(PROMPT)
-    if (prompt) prompt.focus({preventScroll: true})
-    else if (tries) setTimeout(focusPrompt, 100, tries - 1)
-  }
-
-  const observer = new ResizeObserver(grown)
-  return {
-    // Called whenever the conversation is drawn. `number` is that of the turn: another thread was opened, or the user
-    // asked for an answer. Only then does the page move by itself.
-    begin(number, {empty, label}) {
-      observer.disconnect()
-      const messages = marker()?.parentElement.closest("[data-testid=stVerticalBlock]")
-      for (const each of [messages, main(), bottom()]) if (each) observer.observe(each)
-      button.ariaLabel = button.title = label
-      if (number === turn) return
-      if (turn === undefined || empty) focusPrompt()
-      turn = number
-      follows = !empty
-      if (empty) scrollTo(0)
-    },
-  }
-})()
-</script>""".replace("MARKER", keys.SCROLLING).replace("STOP", keys.STOP)
 
 
 @dataclass(slots=True)
@@ -141,24 +25,19 @@ class Turns:
     number: int = 0
 
 
-def draw_scroll_script() -> None:
-    """Load the script, once for the page: the fragment, which runs for each message, would send it each time."""
-    with st.container(key=keys.SCROLL_SCRIPT, height=1, border=False):
-        st.html(_SCRIPT, unsafe_allow_javascript=True)
-
-
 def draw_scrolling(session: ChatSession) -> None:
     """Keep the page at the end of the conversation, which is here, for as long as the reader does not scroll up.
 
     An empty chat stands at its top. When the user asks for an answer, the page scrolls to it in any case. This needs
-    ``draw_scroll_script`` above it.
+    ``draw_conversation_scripts`` above it.
     """
     turns, thread = state_of(Turns), session.thread
     is_same = thread is turns.thread or bool(turns.thread and thread.id and thread.id == turns.thread.id)
     if not is_same or session.user_turns != turns.user_turns:
         turns.number += 1
     turns.thread, turns.user_turns = thread, session.user_turns
-    options = json.dumps({"empty": not session.history, "label": _("Scroll to bottom")})
+    script = call_script(
+        "window.conversation.begin", turns.number, not session.history, _("Scroll to bottom")
+    )
     with st.container(key=keys.SCROLLING, height=1, border=False):
-        begin = f"<script>window.conversation.begin({turns.number}, {options})</script>"
-        st.html(begin, unsafe_allow_javascript=True)
+        st.html(script, unsafe_allow_javascript=True)
