@@ -23,8 +23,8 @@ session = chat_session(app, user)
 session.connection.configure(is_localhost=is_localhost())
 session.open(st.query_params.get("thread", ""))
 
-# The page around the conversation. A message does not run this part again. The sidebar comes first, because it would
-# push aside what is there.
+# The page around the conversation. A message does not run this part again. The sidebar comes first, because it moves
+# what is beside it.
 draw_sidebar(session)
 with st.container():
     draw_header(session)
@@ -49,6 +49,6 @@ with chat:
         draw_history(session)
     conversation(session, watch)
 
-# Nobody waits for this: the page is complete.
+# The page is complete, so this delays nothing.
 app.load_sdk()
 app.freeze_gc()

@@ -1,4 +1,4 @@
-"""Accept uploaded files as attachments of a message. Pure.
+"""Accept uploaded files as attachments of a message.
 
 The type of a file is found from its bytes, whatever its name or the browser says. Each file is attached as a
 whole, or refused with one sentence that names it.

@@ -1,4 +1,4 @@
-"""Who may use the page: rules for signed-in users, for a shared password, and for local visitors. Pure.
+"""Who may use the page: rules for signed-in users, for a shared password, and for local visitors.
 
 Unless sign-in is completely configured, everyone is kept out.
 """
@@ -87,7 +87,7 @@ def config_error(
 
 
 def authorize(claims: Mapping[str, Any], allowed: Sequence[str]) -> User | Sentence:
-    """Return the user whom these claims identify, or why they may not log in.
+    """Return the user that these claims identify, or why they may not log in.
 
     Claims are those of OpenID Connect Core 1.0. ``iss`` and ``sub`` together identify a user permanently
     (section 5.7). An e-mail address may pass to another user, so it decides only whether to let them in.

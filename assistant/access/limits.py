@@ -1,4 +1,4 @@
-"""Usage limits: how they are written, and which of them is exceeded. Pure.
+"""Usage limits: how they are written, and which of them is exceeded.
 
 A limit is checked before a request is sent. An answer that has started is never cut off by one.
 """

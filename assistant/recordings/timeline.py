@@ -5,7 +5,7 @@ Nothing is estimated. What the recording does not tell is None.
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -23,6 +23,7 @@ from assistant.recordings.entries import (
     ResponseEntry,
     RunEntry,
 )
+from assistant.recordings.recording import Recording
 from assistant.recordings.requests import split_url
 from assistant.recordings.wire_events import (
     AgentModel,
@@ -117,9 +118,9 @@ class _Call:
 
 
 class Measurement:
-    """Measures entries as they come; ``add`` takes each of them once, in order."""
+    """What a recording so far tells about times and tokens."""
 
-    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+    def __init__(self, recording: Recording) -> None:
         self._reader = WireReader()
         self._answers: dict[int, _Response] = {}
         self._texts: list[_Text] = []
@@ -129,32 +130,8 @@ class Measurement:
         self._first_event: float | None = None
         self._first_text: float | None = None
         self._last = 0.0
-        self.add(entries)
-
-    def add(self, entries: Iterable[Entry]) -> None:
-        """Measure more entries."""
-        for entry in entries:
-            if entry.at < self._last:  # the recording was edited, or its clock was set back
-                entry = replace(entry, at=self._last)
-            self._last = entry.at
-            response = self._answers.get(entry.exchange)
-            parts = self._reader.read(entry).parts
-            match entry:
-                case RequestEntry():
-                    self._answers[entry.exchange] = self._add_request(entry)
-                case RunEntry():
-                    self._add_event(entry.at, entry.event)
-                case ResponseEntry() if response:
-                    response.head, response.status = entry.at, str(entry.status)
-                    response.is_stream = entry.type == "text/event-stream"
-                case EventEntry() if response:
-                    if self._first_event is None:
-                        self._first_event = entry.at
-                    self._add_parts(entry, response, parts)
-                case BodyEntry() if response:
-                    self._add_parts(entry, response, parts)
-                case EndEntry() if response:
-                    response.end = entry.at
+        for entry in recording.entries():
+            self._add(entry)
 
     def spans(self) -> list[Span]:
         """Return what took time, by its beginning; what has not ended lasts until the last entry."""
@@ -184,6 +161,29 @@ class Measurement:
             cost=sum(costs) if responses and len(costs) == len(responses) else None,
             cost_note=self._counter.cost_note(),
         )
+
+    def _add(self, entry: Entry) -> None:
+        if entry.at < self._last:  # the recording was edited, or its clock was set back
+            entry = replace(entry, at=self._last)
+        self._last = entry.at
+        response = self._answers.get(entry.exchange)
+        parts = self._reader.read(entry).parts
+        match entry:
+            case RequestEntry():
+                self._answers[entry.exchange] = self._add_request(entry)
+            case RunEntry():
+                self._add_event(entry.at, entry.event)
+            case ResponseEntry() if response:
+                response.head, response.status = entry.at, str(entry.status)
+                response.is_stream = entry.type == "text/event-stream"
+            case EventEntry() if response:
+                if self._first_event is None:
+                    self._first_event = entry.at
+                self._add_parts(entry, response, parts)
+            case BodyEntry() if response:
+                self._add_parts(entry, response, parts)
+            case EndEntry() if response:
+                response.end = entry.at
 
     def _add_request(self, entry: RequestEntry) -> _Response:
         host, path = split_url(entry.url)

@@ -11,7 +11,7 @@ from typing import Any
 from assistant.json_values import Json
 from assistant.locale import N_
 from assistant.texts import estimate_tokens
-from assistant.tools.schema import strict_schema
+from assistant.tools.schema import why_not_strict
 from assistant.tools.toolbox import Tool, Toolbox
 
 MAX_FUNCTIONS = 19
@@ -85,63 +85,30 @@ def _warnings(tool: Tool[..., Any]) -> Iterator[LintWarning]:
         yield LintWarning(tool.name, problem, N_("Add a line per parameter under Args: in the docstring."))
     if not tool.strict:
         for name, schema in properties.items():
-            if strict_schema(_object_with(name, schema, tool.parameters)) is None:
-                reason = _why_not_strict(name, schema, tool.parameters.get("$defs", {}))
-                yield LintWarning(tool.name, *reason)
+            if error := why_not_strict(schema, tool.parameters):
+                sentence, suggestion = _NOT_STRICT[error.reason]
+                yield LintWarning(tool.name, sentence.with_params(name=name, format=error.detail), suggestion)
 
 
-def _object_with(name: str, schema: Json, root: Json) -> Json:
-    """Return the schema of a function that has this parameter only."""
-    used = {key: root["$defs"][key] for key in sorted(_definitions(schema, root.get("$defs", {})))}
-    result = {
-        "type": "object",
-        "properties": {name: schema},
-        "required": [name],
-        "additionalProperties": False,
-    }
-    return result | ({"$defs": used} if used else {})
-
-
-def _definitions(schema: Any, definitions: Json) -> set[str]:
-    """Return the names of all definitions that a schema refers to, directly or not."""
-    names: set[str] = set()
-    pending = [schema]
-    while pending:
-        for node in _nodes(pending.pop()):
-            name = str(node.get("$ref", "")).rpartition("/")[2]
-            if name in definitions and name not in names:
-                names.add(name)
-                pending.append(definitions[name])
-    return names
-
-
-def _nodes(schema: Any) -> Iterator[Json]:
-    """Yield every object within a schema, the schema itself first."""
-    if isinstance(schema, dict):
-        yield schema
-    for child in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
-        yield from _nodes(child)
-
-
-def _why_not_strict(name: str, schema: Json, definitions: Json) -> tuple[str, str]:
-    """Return why strict mode cannot express a parameter, and what to write instead."""
-    schemas = [schema, *(definitions[key] for key in sorted(_definitions(schema, definitions)))]
-    for node in (node for each in schemas for node in _nodes(each)):
-        if "uniqueItems" in node:
-            return N_("Not strict: {name} is a set.", name=name), N_("Use a list.")
-        if "prefixItems" in node:
-            problem = N_("Not strict: {name} is a tuple.", name=name)
-            return problem, N_("Use a list, or a class with a field for each item.")
-        if node.get("type") == "object" and "properties" not in node:
-            problem = N_("Not strict: {name} is a dictionary with arbitrary keys.", name=name)
-            return problem, N_("Use a class with a field for each key.")
-        if node.get("additionalProperties", False) is not False:
-            problem = N_("Not strict: {name} is a class that allows extra fields.", name=name)
-            return problem, N_("Forbid extra fields in its configuration.")
-        if "format" in node and strict_schema({"type": "string", "format": node["format"]}) is None:
-            problem = N_("Not strict: {name} has the format “{format}”.", name=name, format=node["format"])
-            return problem, N_("Use str, and check it in the function.")
-        if "enum" in node and "type" not in node:
-            problem = N_("Not strict: {name} has values of several types.", name=name)
-            return problem, N_("Make all values strings, or all numbers.")
-    return N_("Not strict: {name} can be almost anything.", name=name), N_("Use a narrower type.")
+_NOT_STRICT = {
+    "set": (N_("Not strict: {name} is a set."), N_("Use a list.")),
+    "tuple": (N_("Not strict: {name} is a tuple."), N_("Use a list, or a class with a field for each item.")),
+    "keys": (
+        N_("Not strict: {name} is a dictionary with arbitrary keys."),
+        N_("Use a class with a field for each key."),
+    ),
+    "extra": (
+        N_("Not strict: {name} is a class that allows extra fields."),
+        N_("Forbid extra fields in its configuration."),
+    ),
+    "format": (
+        N_("Not strict: {name} has the format “{format}”."),
+        N_("Use str, and check it in the function."),
+    ),
+    "mixed": (
+        N_("Not strict: {name} has values of several types."),
+        N_("Make all values strings, or all numbers."),
+    ),
+    "any": (N_("Not strict: {name} can be almost anything."), N_("Use a narrower type.")),
+}
+"""The problem with a parameter, and a suggestion, by the reason why it is not strict."""

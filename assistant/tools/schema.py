@@ -10,7 +10,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
 from pydantic.fields import FieldInfo
@@ -168,36 +168,64 @@ def json_schema(model: type[BaseModel]) -> Json:
     return plain
 
 
+class NotStrict(Exception):
+    """Strict mode cannot express a part of a schema; ``detail`` is the format that it does not know."""
+
+    def __init__(
+        self, reason: Literal["set", "tuple", "keys", "extra", "format", "mixed", "any"], detail: str = ""
+    ) -> None:
+        super().__init__(reason)
+        self.reason, self.detail = reason, detail
+
+
 def strict_schema(schema: Json) -> Json | None:
     """Return the schema rewritten for strict mode, or None if strict mode cannot express it."""
     try:
         return _strict(schema, schema)
-    except (_NotStrict, RecursionError):  # inlining a recursive reference never ends
+    except (NotStrict, RecursionError):  # inlining a recursive reference never ends
         return None
 
 
-class _NotStrict(Exception):
-    """Strict mode cannot express this part of the schema."""
+def why_not_strict(part: Json, root: Json) -> NotStrict | None:
+    """Return why strict mode cannot express a part of a schema and what it refers to; None if it can."""
+    parts, names = [part], set[str]()
+    for each in parts:
+        try:
+            _strict(each, root)
+        except NotStrict as error:
+            return error
+        except RecursionError:
+            return NotStrict("any")
+        found = set(re.findall(r'"\$ref": "#/\$defs/([^"]+)"', json.dumps(each))) - names
+        parts += [root["$defs"][name] for name in sorted(found)]
+        names |= found
+    return None
 
 
 def _strict(node: Any, root: Json) -> Json:
     if not isinstance(node, dict) or not isinstance(node.get("type", ""), str):
-        raise _NotStrict  # "true" or a list of types, which only a hand-written schema contains
+        raise NotStrict("any")  # "true" or a list of types, which only a hand-written schema contains
     if "discriminator" in node:  # a tagged union of pydantic: at most one matches, so "anyOf" is equivalent
         node = {**node, "anyOf": node["oneOf"]}
         del node["oneOf"], node["discriminator"]
-    if _NEVER_STRICT & node.keys() or node.get("format", "date") not in _STRICT_FORMATS:
-        raise _NotStrict
+    if restrictions := _NEVER_STRICT & node.keys():
+        raise NotStrict(
+            "set" if "uniqueItems" in restrictions else "tuple" if "prefixItems" in restrictions else "any"
+        )
+    if node.get("format", "date") not in _STRICT_FORMATS:
+        raise NotStrict("format", node["format"])
     if not {"$ref", "type", "anyOf"} & node.keys():
-        raise _NotStrict  # any value, or values of several types
+        raise NotStrict("mixed" if "enum" in node else "any")
     result = {key: value for key, value in node.items() if key in _STRICT_KEYWORDS}
     if "$ref" in result and len(result) > 1:
         # Strict mode allows no keywords beside a reference, so inline the definition.
         siblings = {key: value for key, value in result.items() if key != "$ref"}
         return _strict({**_target(node, root), **siblings}, root)
     if node.get("type") == "object":
-        if "properties" not in node or node.get("additionalProperties", False) is not False:
-            raise _NotStrict  # a dictionary with arbitrary keys
+        if "properties" not in node:
+            raise NotStrict("keys")
+        if node.get("additionalProperties", False) is not False:
+            raise NotStrict("extra")
         required = node.get("required", [])
         result["properties"] = {
             # A constant, such as the tag of a tagged union, need not be nullable.
@@ -208,7 +236,7 @@ def _strict(node: Any, root: Json) -> Json:
         result["additionalProperties"] = False
     if node.get("type") == "array":
         if "items" not in node:
-            raise _NotStrict
+            raise NotStrict("any")
         result["items"] = _strict(node["items"], root)
     if "anyOf" in node:
         result["anyOf"] = [_strict(child, root) for child in node["anyOf"]]

@@ -57,11 +57,11 @@ def call(item: str, name: str) -> dict[str, Any]:
 
 
 def spans(recording: Recording) -> list[Span]:
-    return Measurement(recording.entries()).spans()
+    return Measurement(recording).spans()
 
 
 def figures(recording: Recording) -> Figures:
-    return Measurement(recording.entries()).figures()
+    return Measurement(recording).figures()
 
 
 TWO_ROUNDS = [

@@ -8,10 +8,8 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from assistant.recordings.entries import Entry
 from assistant.recordings.recording import Recording
 from assistant.recordings.requests import prompt_of
-from assistant.recordings.timeline import Measurement
 from assistant.texts import replace_surrogates, shorten
 from assistant.ui import keys
 from assistant.ui.inspector.event_rows import EventRows, mentions
@@ -25,13 +23,11 @@ MAX_LABEL_CHARS = 60
 
 @dataclass(slots=True)
 class RecordingView:
-    """A recording and what has been computed from it. Recordings only grow, so only new entries are read."""
+    """A recording and what has been computed from it. A recording only grows."""
 
     recording: Recording
     number: int
     rows: EventRows = field(default_factory=EventRows)
-    _measurement: Measurement = field(default_factory=Measurement)
-    _measured: int = 0
     _prompt: str = ""
     _computed: dict[str, tuple[int, Any]] = field(default_factory=dict)
 
@@ -42,12 +38,6 @@ class RecordingView:
         prompt = shorten(self._prompt, MAX_LABEL_CHARS)
         zone = ZoneInfo(st.context.timezone) if st.context.timezone else None
         return f"{self.number} · {datetime.fromtimestamp(self.recording.began, zone):%H:%M:%S}  {prompt}"
-
-    def measure(self, entries: Sequence[Entry]) -> Measurement:
-        """Return the measurement of all entries of the recording."""
-        self._measurement.add(entries[self._measured :])
-        self._measured = len(entries)
-        return self._measurement
 
     def compute(self, function: Callable[[Recording], T], size: int) -> T:
         """Return the function's value for the recording, computed once for each ``size`` of it."""

@@ -18,6 +18,7 @@ from assistant.markdown.escape import escape_markdown
 from assistant.recordings.check import Finding, check
 from assistant.recordings.diagram import as_mermaid
 from assistant.recordings.recording import NOT_LIVE, Recording
+from assistant.recordings.timeline import Measurement
 from assistant.texts import replace_surrogates
 from assistant.ui import keys
 from assistant.ui.inspector.event_table import draw_events, select_event
@@ -64,7 +65,7 @@ def draw_run_log(recordings: Sequence[Recording], replay: Replay, *, call_id: st
             selected.rows.add(entries)
             draw_events(entries, selected.rows)
         case "Timing":
-            measurement = selected.measure(entries)
+            measurement = selected.compute(Measurement, len(entries))
             draw_timing(measurement.spans(), measurement.figures())
         case "Sequence":
             _draw_sequence(selected, len(entries))

@@ -25,7 +25,7 @@ def configure_page(settings: Settings) -> None:
 
 
 def draw_header(session: ChatSession) -> None:
-    """Draw the title with the inspector's switch, on a phone New chat, what answers, and notices."""
+    """Draw the title, the inspector's switch, New chat (on a phone), what answers, and notices."""
     set_thread_url(session)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(translate(session.connection.settings.name), anchor=False)

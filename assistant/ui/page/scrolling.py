@@ -26,7 +26,7 @@ class Turns:
 
 
 def draw_scrolling(session: ChatSession) -> None:
-    """Keep the page at the end of the conversation, which is here, for as long as the reader does not scroll up.
+    """Draw the end of the conversation. The page stays there for as long as the reader does not scroll up.
 
     An empty chat stands at its top. When the user asks for an answer, the page scrolls to it in any case. This needs
     ``draw_conversation_scripts`` above it.

@@ -96,7 +96,7 @@ def known_models(server: ConnectionOverride) -> ModelList | None:
 
 
 def fetch_model_list(server: ConnectionOverride) -> ModelList:
-    """Return a server's models, fetched once until the server changes or ``forget_models``."""
+    """Return a server's models, fetched once until the server changes or ``forget_failure``."""
     if known := known_models(server):
         return known
     from assistant.backends.client import connect  # loads the SDK
