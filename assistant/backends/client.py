@@ -12,6 +12,7 @@ from assistant.settings import OPENAI_URL, Settings
 from assistant.transports.disable_retry import disable_retry
 from assistant.transports.fault_spec import Fault, parse_faults
 from assistant.transports.fault_transport import FaultTransport
+from assistant.transports.network import CancellableNetwork
 from assistant.transports.recorder import RecordTransport
 from assistant.transports.throttle import ThrottleTransport
 
@@ -63,6 +64,8 @@ def connect(settings: Settings, transport: httpx2.BaseTransport | None = None) -
 
 def _wrap(transport: httpx2.BaseTransport, faults: list[Fault]) -> RecordTransport:
     """Return a recording transport; faults are recorded as if the server had caused them."""
+    if isinstance(transport, httpx2.HTTPTransport):
+        transport._pool._network_backend = CancellableNetwork()  # HTTPTransport has no parameter for it
     throttled = ThrottleTransport(transport)
     return RecordTransport(FaultTransport(throttled, faults) if faults else throttled)
 

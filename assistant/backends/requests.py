@@ -1,54 +1,41 @@
 """Requests under way: which answers which thread, how another thread cancels it, when it is repeated."""
 
-import socket
 import threading
+from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
-import httpx2
 from openai import OpenAI
 
-from assistant.backends.base import RemoteBackend
-from assistant.errors import Interrupted
-from assistant.events import Event
+from assistant.backends.base import RemoteBackend, ResponseEvents
+from assistant.errors import BackendError, Interrupted
+from assistant.events import Event, ToolCall
 from assistant.locale import N_
 from assistant.threads import Thread
+from assistant.tools.toolbox import Toolbox
+from assistant.transports.cancellation import Cancellation
 
 T = TypeVar("T")
 
 
-class Request:
-    """A request under way, which another thread may cancel at any moment.
+class Request(Cancellation):
+    """The requests for one response, which another thread may cancel at any moment.
 
     ``on_cancel``, where it is set, runs in a thread of its own when the request is cancelled: it asks the
     server to end what no reader is there to end.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.on_cancel: Callable[[], None] | None = None
-        self._cancelled = threading.Event()
-        self._response: httpx2.Response | None = None
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether the user no longer waits for the answer."""
-        return self._cancelled.is_set()
 
     def cancel(self) -> None:
-        """Mark the request as cancelled and close its connection."""
-        self._cancelled.set()
-        if self._response is not None:
-            close_connection(self._response)
+        """Cancel the requests: the user no longer waits for the answer."""
+        super().cancel()
         if self.on_cancel:
             threading.Thread(target=self.on_cancel, daemon=True).start()
-
-    def attach(self, response: httpx2.Response) -> None:
-        """Set the response whose connection ``cancel`` closes."""
-        self._response = response
-        if self.cancelled:
-            close_connection(response)
 
     def check(self) -> None:
         """Raise ``Interrupted`` if the request was cancelled."""
@@ -57,8 +44,26 @@ class Request:
 
     def wait(self, seconds: float) -> None:
         """Wait; raise ``Interrupted`` as soon as the request is cancelled."""
-        self._cancelled.wait(seconds)
+        self.pause(seconds)
         self.check()
+
+    def run(self, events: ResponseEvents) -> ResponseEvents:
+        """Yield from ``events``; ``cancel`` ends whatever they wait for."""
+        try:
+            while True:
+                with self.active():  # not while the consumer has an event: it may be another run
+                    try:
+                        event = next(events)
+                    except StopIteration as end:
+                        calls: list[ToolCall] = end.value
+                        return calls
+                yield event
+        except BackendError:
+            self.check()
+            raise
+        finally:
+            with self.active():
+                events.close()
 
     @contextmanager
     def cancelled_on_close(self) -> Iterator[None]:
@@ -66,7 +71,7 @@ class Request:
         try:
             yield
         except (GeneratorExit, KeyboardInterrupt):
-            self._cancelled.set()
+            super().cancel()
             raise
 
 
@@ -77,8 +82,10 @@ class RequestRegistry:
         self._requests: WeakKeyDictionary[Thread, Request] = WeakKeyDictionary()
 
     def open(self, thread: Thread) -> Request:
-        """Return a new request that answers this thread."""
+        """Return a new request that answers this thread; it is cancelled if the answer has ended already."""
         request = self._requests[thread] = Request()
+        if thread.messages and thread.messages[-1].role == "assistant" and thread.messages[-1].ending:
+            request.cancel()  # it was stopped a moment before there was a request to cancel
         return request
 
     def close(self, thread: Thread) -> None:
@@ -97,6 +104,14 @@ class ServerBackend(RemoteBackend):
     def __init__(self, client: OpenAI) -> None:
         self._client = client
         self._requests = RequestRegistry()
+
+    def stream(self, thread: Thread, toolbox: Toolbox) -> ResponseEvents:
+        request = self._requests.open(thread)
+        return (yield from request.run(self.respond(thread, toolbox, request)))
+
+    @abstractmethod
+    def respond(self, thread: Thread, toolbox: Toolbox, request: Request) -> ResponseEvents:
+        """Do what ``stream`` promises; the request is cancelled when the user no longer waits."""
 
     def cancel(self, thread: Thread) -> None:
         self._requests.cancel(thread)
@@ -120,16 +135,3 @@ def repeat_once(
         if request.cancelled or error.code != "interrupted" or thread.cursor != cursor:
             raise
     return (yield from attempt())
-
-
-def close_connection(response: httpx2.Response) -> None:
-    """End a response that another thread may be waiting for; that thread sees a lost connection.
-
-    Closing the response would not wake the other thread; shutting its socket down does.
-    """
-    stream = response.extensions.get("network_stream")
-    connection = stream.get_extra_info("socket") if stream is not None else None
-    if isinstance(connection, socket.socket):
-        with suppress(OSError):  # already closed
-            # Not the socket's own method: that of a TLS socket would free what the reader is using.
-            socket.socket.shutdown(connection, socket.SHUT_RDWR)

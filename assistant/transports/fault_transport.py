@@ -14,7 +14,7 @@ import httpx2
 from assistant.json_values import get, parse_json
 from assistant.recordings.requests import Protocol, protocol_at
 from assistant.transports import sse
-from assistant.transports.connection_handle import ConnectionHandle
+from assistant.transports.cancellation import pause
 from assistant.transports.fault_spec import Fault
 
 ERROR_MESSAGE = "This was broken on purpose."
@@ -50,8 +50,7 @@ class FaultTransport(httpx2.BaseTransport):
             for name, value in response.headers.items()
             if name not in ("content-encoding", "content-length", "transfer-encoding")
         }
-        extensions = response.extensions | {"network_stream": stream.connection}
-        return httpx2.Response(200, headers=headers, stream=stream, extensions=extensions)
+        return httpx2.Response(200, headers=headers, stream=stream, extensions=response.extensions)
 
     def close(self) -> None:
         self.inner.close()
@@ -73,15 +72,14 @@ class _FaultyStream(httpx2.SyncByteStream):
     ) -> None:
         self._response, self._faults, self._request = response, faults, request
         self._endings = _Endings(protocol)
-        self.connection = ConnectionHandle(response.extensions.get("network_stream"))
 
     def __iter__(self) -> Iterator[bytes]:
-        pause = sum(fault.at for fault in self._faults if fault.kind == "slow") / 1000
+        delay = sum(fault.at for fault in self._faults if fault.kind == "slow") / 1000
         before_first: list[tuple[str, str] | None] = [None]
         for number, event in enumerate(chain(before_first, sse.events(self._response.iter_bytes()))):
             kinds = [fault.kind for fault in self._faults if fault.kind != "slow" and fault.at == number]
             if event is not None:
-                if not self.connection.wait(pause):
+                if pause(delay):
                     raise self._lost()
                 data = sse.encode(*event)
                 self._endings.add(event[1])
@@ -105,13 +103,12 @@ class _FaultyStream(httpx2.SyncByteStream):
 
     def close(self) -> None:
         self._response.close()
-        self.connection.close()
 
     def _stall(self) -> None:
         timeouts = self._request.extensions.get("timeout") or {}
-        if self.connection.wait(timeouts.get("read") or MAX_STALL_SECONDS):
-            raise httpx2.ReadTimeout("The answer stalled on purpose.", request=self._request)
-        raise self._lost()
+        if pause(timeouts.get("read") or MAX_STALL_SECONDS):
+            raise self._lost()
+        raise httpx2.ReadTimeout("The answer stalled on purpose.", request=self._request)
 
     def _lost(self) -> httpx2.ReadError:
         return httpx2.ReadError("The connection was cut on purpose.", request=self._request)

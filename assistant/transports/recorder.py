@@ -13,6 +13,7 @@ import httpx2
 
 from assistant.events import Delta, Ending, Event, EventStream, ThreadOpened
 from assistant.recordings.entries import How, RunClosed
+from assistant.transports.cancellation import is_cancelled
 from assistant.transports.live_recording import LiveRecording
 
 _FILE = re.compile(rb"(data:[\w/+.-]+;base64,)[A-Za-z0-9+/=]{100,}")
@@ -70,13 +71,10 @@ class RecordTransport(httpx2.BaseTransport):
         try:
             response = self.inner.handle_request(request)
         except BaseException as error:
-            recording.add_end(exchange, "lost", _describe(error))
+            recording.add_end(exchange, "hung up" if is_cancelled() else "lost", _describe(error))
             raise
         recording.add_response(exchange, response.status_code, response.headers)
-        connection = _Connection(response.extensions.get("network_stream"))
-        if connection.inner is not None:
-            response.extensions["network_stream"] = connection
-        stream = _RecordedStream(response.stream, connection, recording, exchange)
+        stream = _RecordedStream(response.stream, recording, exchange)
         if isinstance(response.stream, httpx2.ByteStream):
             for _ in stream:  # the body is in memory, and its stream will not be read again
                 pass
@@ -91,11 +89,8 @@ class RecordTransport(httpx2.BaseTransport):
 class _RecordedStream(httpx2.SyncByteStream):
     """The bytes of a response, recorded as they pass."""
 
-    def __init__(
-        self, inner: Any, connection: "_Connection", recording: LiveRecording, exchange: int
-    ) -> None:
+    def __init__(self, inner: Any, recording: LiveRecording, exchange: int) -> None:
         self._inner = inner
-        self._connection = connection
         self._recording = recording
         self._exchange = exchange
         self._has_ended = False
@@ -121,23 +116,7 @@ class _RecordedStream(httpx2.SyncByteStream):
     def _end(self, how: How, text: str = "") -> None:
         if not self._has_ended:
             self._has_ended = True
-            how = "hung up" if self._connection.socket_was_used else how
-            self._recording.add_end(self._exchange, how, text)
-
-
-class _Connection:
-    """Wraps a response's connection; a stop takes its socket to shut it down."""
-
-    def __init__(self, inner: Any) -> None:
-        self.inner = inner
-        self.socket_was_used = False
-
-    def get_extra_info(self, info: str) -> Any:
-        self.socket_was_used |= info == "socket"
-        return self.inner.get_extra_info(info)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
+            self._recording.add_end(self._exchange, "hung up" if is_cancelled() else how, text)
 
 
 def _describe(error: BaseException) -> str:

@@ -18,7 +18,7 @@ from assistant.recordings.entries import EndEntry
 from assistant.recordings.recording import Exchange, Recording
 from assistant.recordings.requests import api_path
 from assistant.transports import sse
-from assistant.transports.connection_handle import ConnectionHandle
+from assistant.transports.cancellation import pause
 
 _REPLAYED_HEADER = re.compile("(retry-after|x|openai)[a-z-]*$")
 _RETRIED_STATUSES = (408, 409, 429)
@@ -41,7 +41,6 @@ class ReplayTransport(httpx2.BaseTransport):
         self._unused = list(self._exchanges)
         self._speed = speed
         self._lock = threading.Lock()
-        self._closed = threading.Event()
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         key = request.method, api_path(request.url.path), bool(request.read().strip(b"{} "))
@@ -54,9 +53,9 @@ class ReplayTransport(httpx2.BaseTransport):
         head, end = exchange.response, exchange.end
         sent_at = exchange.request.at
         if head is None:
-            self._pause(end.at - sent_at if end else 0)
+            pause((end.at - sent_at if end else 0) / self._speed)
             raise _network_error(end, request)
-        self._pause(head.at - sent_at)
+        pause((head.at - sent_at) / self._speed)
         recorded = {name: value for name, value in head.headers.items() if _REPLAYED_HEADER.match(name)}
         recorded["content-type"] = head.type
         headers = {name: str(value).encode("ascii", "replace").decode() for name, value in recorded.items()}
@@ -66,14 +65,7 @@ class ReplayTransport(httpx2.BaseTransport):
                 retry.request.at - end.at if retry and end else 0, retry is not None
             )
         stream = _ReplayedStream(exchange, head.at, self._speed, request)
-        extensions = {"network_stream": stream.connection}
-        return httpx2.Response(head.status, headers=headers, stream=stream, extensions=extensions)
-
-    def close(self) -> None:
-        self._closed.set()
-
-    def _pause(self, seconds: float) -> None:
-        self._closed.wait(min(max(0.0, seconds / self._speed), threading.TIMEOUT_MAX))
+        return httpx2.Response(head.status, headers=headers, stream=stream)
 
     def _retry_headers(self, seconds: float, is_retried: bool) -> dict[str, str]:
         if not is_retried:
@@ -116,7 +108,6 @@ class _ReplayedStream(httpx2.SyncByteStream):
     """The body of one response, as it arrived."""
 
     def __init__(self, exchange: Exchange, started_at: float, speed: float, request: httpx2.Request) -> None:
-        self.connection = ConnectionHandle()
         self._exchange, self._started_at, self._speed = exchange, started_at, speed
         self._request = request
 
@@ -133,14 +124,11 @@ class _ReplayedStream(httpx2.SyncByteStream):
         if end is None or end.how != "complete":
             raise _network_error(end, self._request)
 
-    def close(self) -> None:
-        self.connection.close()
-
     def _wait_until(self, at: float, started: float) -> None:
         """Wait until this moment of the recording; a slow reader does not wait on top."""
         due = started + max(0.0, at - self._started_at) / self._speed
-        if not self.connection.wait(due - time.monotonic()):
-            raise httpx2.ReadError("The connection was closed.", request=self._request)
+        if pause(due - time.monotonic()):
+            raise httpx2.ReadError("The request was cancelled.", request=self._request)
 
 
 def _key_of(exchange: Exchange) -> _Key:

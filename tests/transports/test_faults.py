@@ -34,7 +34,6 @@ from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
 from assistant.tools.fault_injection import with_faults
 from assistant.tools.results import error_output
-from assistant.transports.connection_handle import ConnectionHandle
 from assistant.transports.fault_spec import FUNCTIONS, STREAM, Fault, parse_faults
 from assistant.transports.fault_transport import FaultTransport
 from assistant.transports.live_recording import LiveRecording
@@ -170,11 +169,11 @@ def test_a_slow_answer_arrives_whole(
 ) -> None:
     waited: list[float] = []
 
-    def wait(_: ConnectionHandle, seconds: float) -> bool:
+    def pause(seconds: float) -> bool:
         waited.append(seconds)
-        return True
+        return False
 
-    monkeypatch.setattr(ConnectionHandle, "wait", wait)
+    monkeypatch.setattr("assistant.transports.fault_transport.pause", pause)
     play = text("Hello, world")
     server.plays(play)
     assert main_events(list(breaking(server, "slow:20").run(Thread(), "Hi"))) == [

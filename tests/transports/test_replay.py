@@ -48,7 +48,6 @@ from assistant.recordings.requests import base_url_of, prompt_of, protocol_of
 from assistant.runs.registry import RunRegistry
 from assistant.runs.replay import differences, replay_assistant, replayed_toolbox
 from assistant.settings import Settings
-from assistant.transports.connection_handle import ConnectionHandle
 from assistant.transports.live_recording import LiveRecording
 from assistant.transports.recorder import record_run
 from assistant.transports.replay import ReplayTransport
@@ -265,19 +264,19 @@ def test_the_server_and_protocol_of_a_recording_are_known(model: ModelServer) ->
 # --- time ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("speed", "seconds"), [(1.0, 600.0), (4.0, 150.0), (math.inf, 0.0)])
+@pytest.mark.parametrize(("speed", "seconds"), [(1.0, 600.1), (4.0, 150.025), (math.inf, 0.0)])
 def test_a_recording_is_replayed_at_its_own_pace_or_faster(
     monkeypatch: pytest.MonkeyPatch, speed: float, seconds: float
 ) -> None:
     now = 0.0
 
-    def wait(connection: ConnectionHandle, seconds: float) -> bool:
+    def pause(seconds: float) -> bool:
         nonlocal now
         now += max(0.0, seconds)
-        return True
+        return False
 
     monkeypatch.setattr("assistant.transports.replay.time", SimpleNamespace(monotonic=lambda: now))
-    monkeypatch.setattr(ConnectionHandle, "wait", wait)
+    monkeypatch.setattr("assistant.transports.replay.pause", pause)
     events = replay_events(with_edit(by_hand("Hello", "world"), 5, at=600.1), speed=speed)
     assert [event.text for event in events if isinstance(event, TextDelta)] == ["Hello", "world"]
     assert now == pytest.approx(seconds)

@@ -16,10 +16,10 @@ from assistant.backends.agents.stream import UnsupportedAction, is_active
 from assistant.backends.body import all_pages, json_body
 from assistant.backends.error_translation import error_for_code, refuse_web_page, safe_text, translate_errors
 from assistant.backends.json_access import JsonObject, object_at, text_at
-from assistant.backends.requests import Request
 from assistant.backends.stream_errors import StreamError, status_of
 from assistant.errors import BackendError, RequestRefused
 from assistant.locale import N_
+from assistant.transports.cancellation import not_cancelled
 
 IDLE_DELAYS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds between requests for the status of a session whose turn was cancelled."""
@@ -124,19 +124,19 @@ class AgentsApi:
         return ""
 
     @contextmanager
-    def create_session(self, body: JsonObject, request: Request) -> Iterator[Iterator[object]]:
+    def create_session(self, body: JsonObject) -> Iterator[Iterator[object]]:
         """Create a session and provide its events from the first on."""
         body = {"agent_id": self._agent_id, "environment": {"type": "none"}, **body}
         create = partial(self._sessions.with_streaming_response.create, **body, stream=True)
-        with translate_errors(self._client), closing(self._events(create, request)) as events:
+        with translate_errors(self._client), closing(self._events(create)) as events:
             next(events)
             yield events
 
     @contextmanager
-    def listen(self, session_id: str, request: Request) -> Iterator[Iterator[object]]:
+    def listen(self, session_id: str) -> Iterator[Iterator[object]]:
         """Provide the events of a session from now on; earlier events are not repeated."""
         listen = partial(self._sessions.events.with_streaming_response.stream, session_id)
-        with closing(self._events(listen, request)) as events:
+        with closing(self._events(listen)) as events:
             with self._translate_errors():
                 next(events)
             yield events
@@ -167,7 +167,7 @@ class AgentsApi:
     def cancel_turn(self, session_id: str) -> None:
         """Ask the server to cancel the session's turn; a failure is ignored."""
         client = self._client.with_options(timeout=CANCEL_SECONDS, max_retries=0)
-        with suppress(BackendError), translate_errors(self._client):
+        with suppress(BackendError), translate_errors(self._client), not_cancelled():
             client.beta.agents.sessions.events.create(
                 session_id, events=[{"type": "agent.session.input.cancel"}], idempotency_key=str(uuid4())
             )
@@ -215,10 +215,9 @@ class AgentsApi:
     def _sessions(self) -> Any:
         return self._client.beta.agents.sessions
 
-    def _events(self, open_stream: Callable[..., Any], request: Request) -> Generator[object, None, None]:
+    def _events(self, open_stream: Callable[..., Any]) -> Generator[object, None, None]:
         """Yield None as soon as the server has responded, then its events."""
         with translate_errors(self._client), open_stream() as response:
-            request.attach(response.http_response)
             refuse_web_page(response.http_response, self._client)
             yield None
             yield from cast("Stream[object]", response.parse(to=Stream[object]))

@@ -17,7 +17,7 @@ from assistant.backends.base import RemoteThread, ResponseEvents
 from assistant.backends.client import address
 from assistant.backends.error_translation import translate_lookup_errors, validate_id
 from assistant.backends.json_access import JsonObject, object_at, text_at
-from assistant.backends.requests import ServerBackend
+from assistant.backends.requests import Request, ServerBackend
 from assistant.errors import BackendError
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
@@ -38,8 +38,8 @@ class Agents(ServerBackend):
         self._api = AgentsApi(client, agent_id)
         self._instructions = instructions
 
-    def stream(self, thread: Thread, toolbox: Toolbox) -> ResponseEvents:
-        state, request = self._state(thread), self._requests.open(thread)
+    def respond(self, thread: Thread, toolbox: Toolbox, request: Request) -> ResponseEvents:
+        state = self._state(thread)
         exchange = Exchange(self._client, self._api, self._instructions, state, toolbox, request)
         try:
             with request.cancelled_on_close():

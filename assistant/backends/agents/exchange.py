@@ -101,7 +101,7 @@ class Exchange:
         if self.instructions:
             body["agent"] = {"instructions": self.instructions}
         try:
-            with self.api.create_session(body, self.request) as events:
+            with self.api.create_session(body) as events:
                 return (yield from self._read(events, SessionReader(SessionRound())))
         except RequestRefused:
             if not state.session_id:
@@ -112,7 +112,7 @@ class Exchange:
         """Send messages, which start a turn, and read its first round; ``turn_ids`` are earlier turns."""
         state = self.state
         reader = SessionReader(SessionRound(session_id=state.session_id), {*turn_ids, state.turn_id})
-        with self.api.listen(state.session_id, self.request) as events:
+        with self.api.listen(state.session_id) as events:
             self.request.check()
             self.api.send(state.session_id, message_event(texts, state.thread))
             return (yield from self._read(events, reader))
@@ -124,7 +124,7 @@ class Exchange:
             SessionRound(state.turn_id, state.session_id, answered_calls=set(state.answered_calls))
         )
         results = state.results()
-        with self.api.listen(state.session_id, self.request) as events:
+        with self.api.listen(state.session_id) as events:
             self.request.check()
             for call_id in state.pending_calls:
                 self._send_result(reader.round, call_id, results.get(call_id) or stopped_result(call_id))
@@ -133,7 +133,7 @@ class Exchange:
     def _join_turn(self) -> ResponseEvents:
         """Read the round of a turn that is already running."""
         session_id = self.state.session_id
-        with self.api.listen(session_id, self.request) as events:
+        with self.api.listen(session_id) as events:
             self.request.check()
             snapshot = self.api.snapshot(session_id, self.state)  # from now on no event is missed
             turn = self.api.last_turn(session_id)

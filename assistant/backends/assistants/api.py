@@ -27,6 +27,7 @@ from assistant.backends.requests import Request
 from assistant.backends.stream_errors import NO_SUCH_ENDPOINT, status_of
 from assistant.errors import BackendError, Interrupted, RequestRefused
 from assistant.locale import N_
+from assistant.transports.cancellation import not_cancelled
 from assistant.transports.sse import events
 
 CANCEL_SECONDS = 3.0  # timeout of the request that cancels a run
@@ -130,7 +131,7 @@ class AssistantsApi:
 
     def cancel_run(self, thread_id: str, run_id: str) -> None:
         """Ask the server to cancel a run; a refusal is ignored."""
-        with suppress(BackendError):
+        with suppress(BackendError), not_cancelled():
             path = _path(thread_id, "runs", run_id, "cancel")
             self._json("post", path, {}, max_retries=0, timeout=CANCEL_SECONDS)
 
@@ -184,7 +185,6 @@ class AssistantsApi:
                     stream_cls=Stream[object],
                 )
                 with closing(stream):
-                    request.attach(stream.response)
                     refuse_web_page(stream.response, self._client)
                     for name, text in events(stream.response.iter_bytes()):
                         if text.strip() == "[DONE]":

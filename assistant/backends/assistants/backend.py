@@ -63,8 +63,8 @@ class Assistants(ServerBackend):
         self._api = AssistantsApi(client, assistant_id)
         self._instructions = instructions
 
-    def stream(self, thread: Thread, toolbox: Toolbox) -> ResponseEvents:
-        state, request = self._state(thread), self._requests.open(thread)
+    def respond(self, thread: Thread, toolbox: Toolbox, request: Request) -> ResponseEvents:
+        state = self._state(thread)
         if not state.server_thread:
             thread_id = self._create_thread(state)
             yield ThreadOpened(thread_id)

@@ -44,10 +44,9 @@ class ChatCompletions(ServerBackend):
         self._context = context
         self._effort = effort
 
-    def stream(self, thread: Thread, toolbox: Toolbox) -> ResponseEvents:
+    def respond(self, thread: Thread, toolbox: Toolbox, request: Request) -> ResponseEvents:
         if not thread.id:
             yield ThreadOpened(unguessable_id())
-        request = self._requests.open(thread)
         state = ChatState(thread, f"{address(self._client)} {self._model}")
         parameters = self._parameters(toolbox)
         was_shortened = False
@@ -57,7 +56,7 @@ class ChatCompletions(ServerBackend):
         while True:
             cursor = thread.cursor
             try:
-                complete = partial(self._complete, parameters, state.messages(), request)
+                complete = partial(self._complete, parameters, state.messages())
                 return (yield from repeat_once(complete, thread, request))
             except (RequestRefused, ServerFailed) as refusal:
                 if thread.cursor == cursor and (note := state.name_attachments(refusal)):
@@ -87,23 +86,20 @@ class ChatCompletions(ServerBackend):
             parameters["reasoning_effort"] = self._effort
         return parameters
 
-    def _complete(
-        self, parameters: JsonObject, messages: list[JsonObject], request: Request
-    ) -> ResponseEvents:
+    def _complete(self, parameters: JsonObject, messages: list[JsonObject]) -> ResponseEvents:
         if self._instructions:
             messages = [{"role": "system", "content": self._instructions}, *messages]
         body = parameters | {"messages": messages}
-        with require_final_event(self._client), closing(self._chunks(body, request)) as chunks:
+        with require_final_event(self._client), closing(self._chunks(body)) as chunks:
             return (yield from read_completion(chunks))
 
-    def _chunks(self, body: JsonObject, request: Request) -> Generator[object, None, None]:
+    def _chunks(self, body: JsonObject) -> Generator[object, None, None]:
         """Yield the chunks of one completion as plain dictionaries, then ``DONE`` if the server sends it."""
         api: Any = self._client.chat.completions.with_streaming_response
         # The SDK validates every value of its own parameters, which gets slow with a long history.
         # So the real body is passed as the extra body.
         known = {"model": self._model, "messages": [], "stream": True}
         with translate_errors(self._client), api.create(**known, extra_body=body) as response:
-            request.attach(response.http_response)
             refuse_web_page(response.http_response, self._client)
             is_streamed, chunks = read_body(response.http_response)
             yield from chunks

@@ -8,24 +8,25 @@ from typing import TypeVar
 from openai import OpenAI
 
 from assistant.backends.client import host
-from assistant.backends.requests import Request
 from assistant.errors import BackendError, Interrupted, ServerFailed
 from assistant.locale import N_
+from assistant.transports.cancellation import Cancellation
 
 T = TypeVar("T")
 
 
-def call_with_deadline(seconds: float, client: OpenAI, call: Callable[[OpenAI, Request], T]) -> T:
-    """Return the result of ``call``, which gets a client with this timeout and a cancellable request.
+def call_with_deadline(seconds: float, client: OpenAI, call: Callable[[OpenAI], T]) -> T:
+    """Return the result of ``call``, which gets a client with this timeout.
 
     Raises:
         BackendError: The call failed or exceeded the deadline; a late request is cancelled.
     """
-    request, result = Request(), Future[T]()
+    cancellation, result = Cancellation(), Future[T]()
 
     def work() -> None:
         try:
-            result.set_result(call(client.with_options(timeout=seconds, max_retries=0), request))
+            with cancellation.active():
+                result.set_result(call(client.with_options(timeout=seconds, max_retries=0)))
         except BackendError as error:
             result.set_exception(error)
         except Exception as error:
@@ -38,6 +39,6 @@ def call_with_deadline(seconds: float, client: OpenAI, call: Callable[[OpenAI, R
     try:
         return result.result(seconds)
     except TimeoutError:
-        request.cancel()
+        cancellation.cancel()
         text = N_("{host} was silent for too long. Try again.", host=host(client))
         raise Interrupted(text, code="timeout", retry=True) from None

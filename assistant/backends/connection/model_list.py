@@ -7,7 +7,6 @@ from openai import OpenAI
 from assistant.backends.connection.deadline import call_with_deadline
 from assistant.backends.connection.models import MAX_LIST_BYTES, ListedModel, parse_models
 from assistant.backends.error_translation import translate_errors, wrong_api_error
-from assistant.backends.requests import Request
 
 LOOKUP_SECONDS = 10.0  # deadline for requests that need no model
 
@@ -21,10 +20,9 @@ def fetch_models(client: OpenAI, seconds: float = LOOKUP_SECONDS) -> list[Listed
     return call_with_deadline(seconds, client, _fetch)
 
 
-def _fetch(client: OpenAI, request: Request) -> list[ListedModel]:
+def _fetch(client: OpenAI) -> list[ListedModel]:
     body = b""
     with translate_errors(client), client.models.with_streaming_response.list() as response:
-        request.attach(response.http_response)
         for chunk in response.iter_bytes():
             body += chunk
             if len(body) > MAX_LIST_BYTES:

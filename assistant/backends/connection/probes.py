@@ -15,7 +15,6 @@ from assistant.backends.error_translation import (
     refuse_web_page,
     translate_errors,
 )
-from assistant.backends.requests import Request
 from assistant.backends.responses import stream as responses_stream
 from assistant.backends.responses.api import ResponsesApi
 from assistant.backends.stream_errors import MissingFinalEvent, StreamError
@@ -44,7 +43,7 @@ class ProbeReply:
 
 
 def probe_responses(
-    client: OpenAI, request: Request, *, model: str, effort: str, prompt: str, ping: bool = False
+    client: OpenAI, *, model: str, effort: str, prompt: str, ping: bool = False
 ) -> ProbeReply:
     """Return a short answer over the Responses API; ``ping`` offers the function ``ping``."""
     body: dict[str, Any] = {
@@ -58,7 +57,6 @@ def probe_responses(
     if ping:
         body["tools"] = [{"type": "function", "strict": True, **PING}]
     with translate_errors(client), client.responses.with_streaming_response.create(**body) as response:
-        request.attach(response.http_response)
         refuse_web_page(response.http_response, client)
         streamed, events = read_body(response.http_response)
         events = events if streamed else map(responses_stream.whole_response, events)
@@ -66,18 +64,18 @@ def probe_responses(
         return ProbeReply(result.calls if result else [], streamed)
 
 
-def probe_chat_completions(client: OpenAI, request: Request, **options: Any) -> ProbeReply:
+def probe_chat_completions(client: OpenAI, **options: Any) -> ProbeReply:
     """Return a short answer over Chat Completions; the options are those of ``probe_responses``."""
     try:
-        return _complete(client, request, "max_tokens", **options)
+        return _complete(client, "max_tokens", **options)
     except RequestRefused as refusal:  # OpenAI's newer models only accept the newer name
         if "max_completion_tokens" not in str(refusal):
             raise
-        return _complete(client, request, "max_completion_tokens", **options)
+        return _complete(client, "max_completion_tokens", **options)
 
 
 def _complete(
-    client: OpenAI, request: Request, limit: str, *, model: str, effort: str, prompt: str, ping: bool = False
+    client: OpenAI, limit: str, *, model: str, effort: str, prompt: str, ping: bool = False
 ) -> ProbeReply:
     body: dict[str, Any] = {"model": model, "stream": True, limit: MAX_OUTPUT_TOKENS}
     body["messages"] = [{"role": "user", "content": prompt}]
@@ -87,13 +85,12 @@ def _complete(
         body["tools"] = [{"type": "function", "function": PING}]
     create = client.chat.completions.with_streaming_response.create
     with translate_errors(client), create(**body) as response:
-        request.attach(response.http_response)
         refuse_web_page(response.http_response, client)
         streamed, chunks = read_body(response.http_response)
         return ProbeReply(_drain(chat_stream.read_completion(chunks), client) or [], streamed)
 
 
-def probe_conversations(client: OpenAI, request: Request) -> None:
+def probe_conversations(client: OpenAI) -> None:
     """Create a conversation and delete it."""
     conversation = ResponsesApi(client, []).create_conversation([])
     with suppress(BackendError), translate_errors(client):

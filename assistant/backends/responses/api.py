@@ -24,8 +24,10 @@ from assistant.backends.responses.state import ResponsesState
 from assistant.backends.responses.stream import is_final, whole_response
 from assistant.backends.stream_errors import status_of
 from assistant.errors import BackendError, Interrupted, RequestRefused
+from assistant.transports.cancellation import not_cancelled
 
 RESUME_DELAYS = (0.2, 1.0, 2.0, 4.0, 8.0)  # seconds before each new attempt to follow a background response
+CANCEL_SECONDS = 3.0  # timeout of the request that stops a background response
 PAGE_ITEMS = 20  # maximum items that one request may add to a conversation (API reference, "Create items")
 
 MAX_INPUT_ITEMS = PAGE_ITEMS // 2
@@ -108,7 +110,6 @@ class ResponsesApi:
                 while True:
                     try:
                         with translate_errors(self._client), self._connect(body, state, position) as response:
-                            request.attach(response.http_response)
                             refuse_web_page(response.http_response, self._client)
                             is_streamed, events = read_body(response.http_response)
                             for event in events if is_streamed else map(whole_response, events):
@@ -157,8 +158,8 @@ class ResponsesApi:
 
     def cancel_response(self, response_id: str) -> None:
         """Ask the server to stop a background response; a failure is ignored."""
-        with suppress(BackendError), translate_errors(self._client):
-            self._client.responses.cancel(response_id)
+        with suppress(BackendError), translate_errors(self._client), not_cancelled():
+            self._client.responses.cancel(response_id, timeout=CANCEL_SECONDS)
 
     def running(self, conversation_id: str) -> str | None:
         """Return the id of the background response that was last started in this conversation."""

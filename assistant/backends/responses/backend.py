@@ -22,7 +22,7 @@ from assistant.backends.error_translation import (
     validate_id,
 )
 from assistant.backends.json_access import JsonObject
-from assistant.backends.requests import ServerBackend, repeat_once
+from assistant.backends.requests import Request, ServerBackend, repeat_once
 from assistant.backends.responses.api import MAX_INPUT_ITEMS, ResponsesApi
 from assistant.backends.responses.exchange import Exchange
 from assistant.backends.responses.files import THREAD_FILES, ThreadFiles, download
@@ -75,8 +75,8 @@ class Responses(ServerBackend):
 
     # --- one response, from top to bottom -----------------------------------------------------------
 
-    def stream(self, thread: Thread, toolbox: Toolbox) -> ResponseEvents:
-        request, state = self._requests.open(thread), self._state(thread)
+    def respond(self, thread: Thread, toolbox: Toolbox, request: Request) -> ResponseEvents:
+        state = self._state(thread)
         files = ThreadFiles(self._client, state) if THREAD_FILES in self._hosted else None
         if files:
             yield from files.upload(request)
