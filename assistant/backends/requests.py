@@ -48,7 +48,7 @@ class Request(Cancellation):
         self.check()
 
     def run(self, events: ResponseEvents) -> ResponseEvents:
-        """Yield from ``events``; ``cancel`` ends whatever they wait for."""
+        """Yield from ``events``; ``cancel`` ends whatever they wait for, and so does closing this."""
         try:
             while True:
                 with self.active():  # not while the consumer has an event: it may be another run
@@ -61,16 +61,19 @@ class Request(Cancellation):
         except BackendError:
             self.check()
             raise
+        except GeneratorExit:
+            super().cancel()
+            raise
         finally:
             with self.active():
                 events.close()
 
     @contextmanager
-    def cancelled_on_close(self) -> Iterator[None]:
-        """Mark the request as cancelled if the generator is closed within this block, or on Ctrl-C."""
+    def cancelled_on_interrupt(self) -> Iterator[None]:
+        """Cancel the requests if Ctrl-C interrupts this block."""
         try:
             yield
-        except (GeneratorExit, KeyboardInterrupt):
+        except KeyboardInterrupt:
             super().cancel()
             raise
 

@@ -7,6 +7,7 @@ from contextlib import closing
 import pytest
 
 from assistant import Thread
+from assistant.backends.base import ResponseEvents
 from assistant.backends.requests import Request, RequestRegistry, repeat_once
 from assistant.errors import Interrupted
 from assistant.events import Event, TextDelta
@@ -55,13 +56,14 @@ def test_cancelling_runs_the_callback_in_another_thread() -> None:
 def test_closing_a_generator_marks_its_request_as_cancelled() -> None:
     request = Request()
 
-    def events() -> Generator[int, None, None]:
-        with request.cancelled_on_close():
-            yield 1
-            yield 2
+    def events() -> ResponseEvents:
+        yield TextDelta("One")
+        yield TextDelta("Two")
+        return []
 
-    with closing(events()) as stream:
-        assert next(stream) == 1
+    with closing(request.run(events())) as stream:
+        assert next(stream) == TextDelta("One")
+        assert not request.cancelled
     assert request.cancelled
 
 

@@ -1,5 +1,6 @@
 """Stop, wherever a request is: the server sees the client hang up, and nothing is sent afterwards."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from assistant import Assistant, Thread, Toolbox
+from assistant import Assistant, Thread, Toolbox, tool
 from assistant.backends.client import connect
 from assistant.events import RunCompleted
 from assistant.runs.loop import STOPPED
@@ -16,7 +17,7 @@ from assistant.runs.worker import LiveRun
 from assistant.settings import Settings
 from tests.backends.kinds import KINDS
 from tests.servers.loopback import LoopbackServer, QuietHandler
-from tests.servers.responses import error, text
+from tests.servers.responses import call, calls, error, text
 from tests.waiting import until
 
 Answers = dict[str, tuple[int, Any, tuple[tuple[str, str], ...]]]
@@ -94,6 +95,20 @@ def test_stop_hangs_up_before_the_headers_have_come(name: str, first: bool, clie
         assert (server.requests, live.message.ending) == (sent, STOPPED)
 
 
+def test_stop_hangs_up_during_the_handshake(clients: list[Any]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(10)
+        _, live = start("Chat Completions", f"https://127.0.0.1:{server.getsockname()[1]}/v1", clients)
+        connection, _ = server.accept()
+        with connection:
+            connection.settimeout(5)
+            assert connection.recv(5), "the handshake has begun"
+            live.stop()
+            while connection.recv(4096):
+                pass
+        assert live.join(5)
+
+
 @pytest.mark.parametrize("status", [429, 500])
 @pytest.mark.parametrize("name", KINDS)
 def test_stop_ends_the_wait_before_a_request_is_sent_again(
@@ -121,9 +136,6 @@ def test_stop_leaves_the_connection_alone_that_another_answer_uses_now(clients: 
         started.set()
         gate.wait(10)
         return ""
-
-    from assistant import tool
-    from tests.servers.responses import call, calls
 
     with KINDS["Chat Completions"].server() as server:
         server.plays(calls(call("slow")), play := text("One two three", pieces=9, gate=gate, gate_after=4))

@@ -42,7 +42,7 @@ class Agents(ServerBackend):
         state = self._state(thread)
         exchange = Exchange(self._client, self._api, self._instructions, state, toolbox, request)
         try:
-            with request.cancelled_on_close():
+            with request.cancelled_on_interrupt():
                 calls = yield from exchange.respond()
         except (GeneratorExit, KeyboardInterrupt, BackendError):
             if request.cancelled and state.session_id:

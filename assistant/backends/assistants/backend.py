@@ -158,7 +158,7 @@ class Assistants(ServerBackend):
             events = self._api.start_run(thread_id, self._instructions, progress, request)
         request.check()
         try:
-            with require_final_event(self._client), closing(events), request.cancelled_on_close():
+            with require_final_event(self._client), closing(events), request.cancelled_on_interrupt():
                 yield from read_run(events, progress, toolbox)
         except RunEnded as end:
             raise self._api.run_ended(end.status) from end

@@ -106,7 +106,7 @@ class ResponsesApi:
         position: object = omit  # the sequence number of the last event
         delays, is_running = iter(RESUME_DELAYS), True
         try:
-            with request.cancelled_on_close():
+            with request.cancelled_on_interrupt():
                 while True:
                     try:
                         with translate_errors(self._client), self._connect(body, state, position) as response:
