@@ -11,15 +11,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from contextvars import ContextVar
 
 
-class Cancelled(OSError):
-    """The request was cancelled, before or while it waited."""
-
-    def __init__(self) -> None:
-        super().__init__("The request was cancelled.")
-
-
 class Cancellation:
-    """Cancels requests; from then on, nothing more is sent or received for them."""
+    """Cancels requests; from then on, nothing more is sent for them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -36,10 +29,7 @@ class Cancellation:
         with self._lock:
             self._cancelled.set()
             for waiting in self._sockets:
-                with suppress(OSError):  # not connected
-                    # Closing would not wake the other thread. Not the socket's own method: that of a TLS socket
-                    # would free what the other thread is using.
-                    socket.socket.shutdown(waiting, socket.SHUT_RDWR)
+                _shut_down(waiting)
 
     def pause(self, seconds: float) -> bool:
         """Wait, and return whether the requests were cancelled meanwhile."""
@@ -61,27 +51,28 @@ class Cancellation:
         It is not known for longer, because connections are reused: a moment later it may serve another request.
         """
         with self._lock:
-            if self.cancelled:
-                raise Cancelled
             self._sockets.append(waiting)
+            if self.cancelled:
+                _shut_down(waiting)
         try:
             yield
         finally:
             with self._lock:
                 self._sockets.remove(waiting)
-        if self.cancelled:
-            raise Cancelled
+
+
+def _shut_down(waiting: socket.socket) -> None:
+    """End every wait on a socket, which closing it would not do; what has arrived can still be read."""
+    with suppress(OSError):  # not connected
+        # Not the socket's own method: that of a TLS socket would free what another thread is using.
+        socket.socket.shutdown(waiting, socket.SHUT_RDWR)
 
 
 _current: ContextVar[Cancellation | None] = ContextVar("cancellation", default=None)
 
 
 def waiting_on(waiting: socket.socket) -> AbstractContextManager[None]:
-    """Let the active cancellation, if there is one, end the waits on this socket during the block.
-
-    Raises:
-        Cancelled: The request is cancelled before or meanwhile.
-    """
+    """Let the active cancellation, if there is one, shut down this socket during the block."""
     cancellation = _current.get()
     return nullcontext() if cancellation is None else cancellation.waiting(waiting)
 

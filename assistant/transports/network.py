@@ -2,13 +2,12 @@
 
 import socket
 import ssl
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 import httpcore2
 
-from assistant.transports.cancellation import Cancelled, is_cancelled, waiting_on
+from assistant.transports.cancellation import is_cancelled, waiting_on
 
 
 class CancellableNetwork(httpcore2.NetworkBackend):
@@ -41,11 +40,14 @@ class _Connection(httpcore2.NetworkStream):
         self._socket: socket.socket = inner.get_extra_info("socket")
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        with _mapped(httpcore2.ReadError), waiting_on(self._socket):
-            return self._inner.read(max_bytes, timeout)
+        with waiting_on(self._socket):
+            data = self._inner.read(max_bytes, timeout)
+        if not data and is_cancelled():
+            raise httpcore2.ReadError("The request was cancelled.")  # the body may seem complete
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        with _mapped(httpcore2.WriteError), waiting_on(self._socket):
+        with waiting_on(self._socket):
             self._inner.write(buffer, timeout)
 
     def close(self) -> None:
@@ -59,16 +61,7 @@ class _Connection(httpcore2.NetworkStream):
     ) -> httpcore2.NetworkStream:
         # A duplicate, because the handshake moves the descriptor to another object.
         with (
-            _mapped(httpcore2.ConnectError),
             socket.fromfd(self._socket.fileno(), self._socket.family, self._socket.type) as duplicate,
             waiting_on(duplicate),
         ):
             return _Connection(self._inner.start_tls(ssl_context, server_hostname, timeout))
-
-
-@contextmanager
-def _mapped(error: type[Exception]) -> Iterator[None]:
-    try:
-        yield
-    except Cancelled as cancelled:
-        raise error(str(cancelled)) from cancelled
