@@ -11,7 +11,7 @@ from openai import OpenAI
 from assistant.backends.base import RemoteBackend, RemoteThread, ResponseEvents
 from assistant.backends.chat_completions.backend import ChatCompletions
 from assistant.backends.error_translation import is_missing_endpoint
-from assistant.backends.requests import ServerBackend
+from assistant.backends.requests import Request, ServerBackend
 from assistant.backends.responses.backend import Responses
 from assistant.backends.stream_errors import status_of
 from assistant.errors import BackendError
@@ -31,7 +31,7 @@ class AutoBackend(ServerBackend):
 
     def __init__(self, client: OpenAI, responses: Responses, chat: ChatCompletions) -> None:
         super().__init__(client)
-        self._backends: dict[Literal["responses", "chat"], RemoteBackend] = {
+        self._backends: dict[Literal["responses", "chat"], ServerBackend] = {
             "responses": responses,
             "chat": chat,
         }
@@ -44,8 +44,8 @@ class AutoBackend(ServerBackend):
     def detect_again(self) -> None:
         self._found = "auto"
 
-    def stream(self, thread: Thread, toolbox: Toolbox) -> ResponseEvents:
-        request, cursor, found = self._requests.open(thread), thread.cursor, self._found
+    def respond(self, thread: Thread, toolbox: Toolbox, request: Request) -> ResponseEvents:
+        cursor, found = thread.cursor, self._found
         missing: dict[str, BackendError] = {}
         # Both, if necessary: the endpoint of the first may be missing.
         for protocol in ("chat", "responses") if found == "chat" else ("responses", "chat"):
@@ -53,7 +53,7 @@ class AutoBackend(ServerBackend):
             if missing:
                 self._found = protocol
             try:
-                calls = yield from self._backends[protocol].stream(thread, toolbox)
+                calls = yield from self._backends[protocol].respond(thread, toolbox, request)
             except BackendError as error:
                 if thread.cursor == cursor and is_missing_endpoint(error):
                     missing[protocol] = error
@@ -65,11 +65,6 @@ class AutoBackend(ServerBackend):
             return calls
         self._found = "chat" if found == "auto" else found
         raise missing["chat"]
-
-    def cancel(self, thread: Thread) -> None:
-        super().cancel(thread)
-        for backend in self._backends.values():
-            backend.cancel(thread)
 
     def load_thread(self, thread_id: str) -> Thread:
         return self._backend.load_thread(thread_id)
