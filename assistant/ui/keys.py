@@ -1,7 +1,8 @@
 """The keys of the page's widgets and styled containers.
 
 A key is an interface: tests and Streamlit's agent API find a widget by it, styles find a container by it, and
-its value is ``st.session_state[key]``.
+its value is ``st.session_state[key]``. Where there are several widgets of a kind, the key is a function of what
+tells them apart. The widgets of a call have the call's key and a suffix.
 """
 
 PAGE = "page"
@@ -26,15 +27,8 @@ ANNOUNCEMENTS = "announcements"
 SCROLLING = "scrolling"
 SCRIPTS = "scripts"
 COMPOSER = "composer"
-
-
-def example(number: int) -> str:
-    return f"example_{number}"
-
-
-def example_recording(name: str) -> str:
-    return f"example_recording_{name}"
-
+example = "example_{}".format
+example_recording = "example_recording_{}".format
 
 # --- login ------------------------------------------------------------------------------------------
 
@@ -42,21 +36,29 @@ LOGIN = "login"
 PASSWORD = "password"
 LOG_IN = "log_in"
 SIGN_OUT = "sign_out"
+sign_in = "sign_in_{}".format
 
+# --- messages ---------------------------------------------------------------------------------------
 
-def sign_in(provider: str) -> str:
-    return f"sign_in_{provider}"
-
+actions = "actions_{}".format
+copy = "copy_{}".format
+edit = "edit_{}".format
+edited_text = "edit_text_{}".format
+send_edited = "save_{}".format
+cancel_edit = "cancel_{}".format
+regenerate = "regenerate_{}".format
+branch = "branch_{}_{}".format
+thumbs = "thumbs_{}".format
+comment = "comment_{}".format
+waiting = "waiting-{}".format
+unqueue = "take_back_{}".format
 
 # --- composer ---------------------------------------------------------------------------------------
 
 TRANSCRIBE_AGAIN = "transcribe_again"
 DISCARD_AUDIO = "discard_audio"
 TOOLS = "hosted_tools"
-
-
-def detach(number: int) -> str:
-    return f"detach_{number}"
+detach = "detach_{}".format
 
 
 def tool_toggle(kind: str, name: str) -> str:
@@ -73,23 +75,10 @@ IMPORT = "import"
 RENAME = "rename"
 DELETE = "delete"
 CANCEL = "cancel"
-
-
-def open_thread(thread_id: str) -> str:
-    return f"open_thread_{thread_id}"
-
-
-def thread_menu(thread_id: str) -> str:
-    return f"menu_{thread_id}"
-
-
-def title(thread_id: str) -> str:
-    return f"title_{thread_id}"
-
-
-def export(suffix: str) -> str:
-    return f"export_{suffix}"
-
+open_thread = "open_thread_{}".format
+thread_menu = "menu_{}".format
+title = "title_{}".format
+export = "export_{}".format
 
 # --- connection -------------------------------------------------------------------------------------
 
@@ -120,12 +109,7 @@ FAULTS = "faults"
 FAULTS_STREAM = "fault_stream"
 FAULTS_FUNCTIONS = "fault_functions"
 CLEAR_FAULTS = "clear_faults"
-
-
-def recording(name: str) -> str:
-    return f"recording_{name}"
-
-
+recording = "recording_{}".format
 INSPECTOR_RUN = "inspector_run"
 INSPECTOR_VIEW = "inspector_view"
 INSPECTOR_EVENTS = "inspector_events"
@@ -140,22 +124,11 @@ INSPECTOR_SAVE = "inspector_save"
 INSPECTOR_SAVE_TEST = "inspector_save_test"
 INSPECTOR_SPEED = "inspector_speed"
 INSPECTOR_REPLAY = "inspector_replay"
-
-
-def inspector_finding(number: int) -> str:
-    return f"inspector_finding_{number}"
-
-
+inspector_finding = "inspector_finding_{}".format
 RUNNER_FUNCTION = "runner_function"
 RUNNER_RUN = "runner_run"
 RUNNER_SCHEMA = "runner_schema"
 RUNNER_AS_JSON = "runner_as_json"
 RUNNER_VIEW = "runner_view"
-
-
-def runner_json(function: str) -> str:
-    return f"runner_json_{function}"
-
-
-def runner_argument(function: str, argument: str) -> str:
-    return f"runner_{function}_{argument}"
+runner_json = "runner_json_{}".format
+runner_argument = "runner_{}_{}".format

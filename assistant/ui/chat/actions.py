@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from assistant.events import RunCompleted, RunStopped
 from assistant.messages import Message
 from assistant.session import ChatSession
+from assistant.ui import keys
 from assistant.ui.chat.editor import open_editor, try_action
 from assistant.ui.chat.rating import draw_comment, draw_thumbs, format_feedback
 from assistant.ui.chat.stats import full_stats, short_stats
@@ -21,7 +22,7 @@ def draw_user_actions(session: ChatSession, position: int) -> None:
     """Draw the actions of the user's message at this position."""
     with _row(position, "content"):
         _draw_copy(session.history[position].text, position)
-        _draw_button(_("Edit"), f"edit_{position}", "edit", partial(open_editor, session, position))
+        _draw_button(_("Edit"), keys.edit(position), "edit", partial(open_editor, session, position))
         _draw_branches(session, position)
 
 
@@ -48,7 +49,7 @@ def draw_answer_actions(session: ChatSession, position: int) -> None:
                 _draw_copy(message.text, position)
             if can_regenerate:
                 regenerate = partial(try_action, session, session.regenerate, position)
-                _draw_button(_("Regenerate"), f"regenerate_{position}", "refresh", regenerate)
+                _draw_button(_("Regenerate"), keys.regenerate(position), "refresh", regenerate)
             _draw_branches(session, position)
             if can_rate:
                 draw_thumbs(session, message, position)
@@ -66,7 +67,7 @@ def _row(position: int, width: Literal["content", "stretch"]) -> DeltaGenerator:
         gap="xxsmall",
         width=width,
         wrap=False,
-        key=f"actions_{position}",
+        key=keys.actions(position),
     )
 
 
@@ -79,7 +80,7 @@ def _draw_button(
 
 
 def _draw_copy(text: str, position: int) -> None:
-    key = f"copy_{position}"
+    key = keys.copy(position)
     _draw_button(_("Copy"), key, "content_copy", partial(copy_text, key, text))
 
 
@@ -102,4 +103,4 @@ def _draw_arrow(session: ChatSession, position: int, number: int, name: str, *, 
     label = _("Previous version") if is_before else _("Next version")
     icon = "chevron_left" if is_before else "chevron_right"
     switch = partial(try_action, session, session.switch, position, number)
-    _draw_button(label, f"branch_{name}_{position}", icon, switch, disabled=disabled)
+    _draw_button(label, keys.branch(name, position), icon, switch, disabled=disabled)

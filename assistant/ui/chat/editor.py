@@ -19,13 +19,13 @@ from assistant.ui.quotas import limit_text
 def open_editor(session: ChatSession, position: int) -> None:
     """Show the editor instead of the user's message at this position, from the next run on."""
     session.editing = session.thread.id, position
-    st.session_state[key := f"edit_text_{position}"] = session.history[position].text
+    st.session_state[key := keys.edited_text(position)] = session.history[position].text
     focus_field(key)
 
 
 def draw_editor(session: ChatSession, position: int) -> None:
     """Draw the editor in place of the user's message at this position."""
-    key, before = f"edit_text_{position}", session.history[position].text
+    key, before = keys.edited_text(position), session.history[position].text
     st.session_state.setdefault(key, before)
     st.text_area(
         _("Your message"), key=key, label_visibility="collapsed", height="content", persist_state="session"
@@ -46,10 +46,12 @@ def draw_editor(session: ChatSession, position: int) -> None:
             close_editor()
 
     with st.container(horizontal=True):
-        st.button(_("Send"), key=f"save_{position}", type="primary", shortcut="Ctrl+Enter", on_click=send)
+        st.button(
+            _("Send"), key=keys.send_edited(position), type="primary", shortcut="Ctrl+Enter", on_click=send
+        )
         # Not a shortcut, because Escape elsewhere is that of Stop.
         label = f"{_('Cancel')} `Esc`"
-        st.button(label, key=f"cancel_{position}", type="tertiary", on_click=close_editor)
+        st.button(label, key=keys.cancel_edit(position), type="tertiary", on_click=close_editor)
 
 
 def try_action(session: ChatSession, action: Callable[..., None], *arguments: int) -> None:

@@ -6,6 +6,7 @@ from assistant.markdown.escape import escape_markdown
 from assistant.messages import Feedback, Message
 from assistant.session import ChatSession
 from assistant.texts import shorten
+from assistant.ui import keys
 from assistant.ui.language import _
 
 MAX_COMMENT_CHARS = 2_000
@@ -13,7 +14,7 @@ MAX_COMMENT_CHARS = 2_000
 
 def draw_thumbs(session: ChatSession, message: Message, position: int) -> None:
     """Draw the two thumbs; a second press removes the rating."""
-    key = _widget(f"thumbs_{position}", None if message.feedback is None else int(message.feedback.good))
+    key = _widget(keys.thumbs(position), None if message.feedback is None else int(message.feedback.good))
     st.feedback("thumbs", key=key, on_change=_rate, args=[session, message, key])
 
 
@@ -21,7 +22,7 @@ def draw_comment(session: ChatSession, message: Message, position: int) -> None:
     """Draw the field for a comment on a rated answer."""
     if message.feedback is None:
         return
-    key = _widget(f"comment_{position}", message.feedback.comment)
+    key = _widget(keys.comment(position), message.feedback.comment)
     st.text_input(
         _("Add a comment (optional)"),
         key=key,
