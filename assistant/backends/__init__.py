@@ -1,6 +1,7 @@
 """Backends: how the application asks a model, one folder per protocol; the only place that imports the SDK.
 
-``open_backend`` returns the backend for some settings, and ``load_sdk`` loads the SDK ahead of the first request.
+``open_backend`` returns the backend for some settings, ``protocol_of`` its protocol, and ``load_sdk`` loads the SDK
+ahead of the first request.
 The rest of the package may also import ``base`` (the interfaces), ``attachments`` (the kinds of files that a
 protocol accepts), ``transcription``, and ``client``.
 """
@@ -15,7 +16,7 @@ from assistant.settings import ProtocolName, Settings
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["Backend", "LazyBackend", "RemoteBackend", "load_sdk", "open_backend"]
+__all__ = ["Backend", "LazyBackend", "RemoteBackend", "load_sdk", "open_backend", "protocol_of"]
 
 
 def open_backend(settings: Settings, transport: "httpx2.BaseTransport | None" = None) -> LazyBackend:

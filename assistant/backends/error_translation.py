@@ -3,6 +3,7 @@
 No exception of the SDK or of the network leaves ``backends/``, and no error's text contains the key.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -133,9 +134,7 @@ _MODEL = _Meaning(
     N_("This model is not available to you at {host}. Set {model_setting} to another one. It says: {message}")
 )
 _LONG = _Meaning(N_("This is too long for the model. Send smaller parts, or start a new chat."))
-_BUSY = _Meaning(
-    N_("{host} is overloaded or has an internal error. Try again in a moment."), ServerFailed, True
-)
+_BUSY = _Meaning(N_("{host} is overloaded. Try again in a moment. It says: {message}"), ServerFailed, True)
 _POLICY = _Meaning(N_("{host} refused this message under its usage policy. Rephrase it. It says: {message}"))
 _FAILED = _Meaning(N_("{host} failed. Try again in a moment. It says: {message}"), ServerFailed, True)
 _REFUSED = _Meaning(N_("{host} refused the request. It says: {message}"))
@@ -151,7 +150,7 @@ _MEANINGS = {
     "slow_down": _RATE,
     "model_not_found": _MODEL,
     "context_length_exceeded": _LONG,
-    "server_error": _BUSY,
+    "server_error": _FAILED,
     "server_is_overloaded": _BUSY,
     "invalid_prompt": _POLICY,
     "bio_policy": _POLICY,
@@ -216,7 +215,7 @@ def error_for_code(
         text = N_plural(
             "Too many requests to {host}. Wait {count} second and try again.",
             "Too many requests to {host}. Wait {count} seconds and try again.",
-            round(retry_after),
+            math.ceil(retry_after),
             host=host(client),
         )
     return meaning.fault(

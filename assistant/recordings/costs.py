@@ -84,9 +84,10 @@ def token_parts(data: Any) -> Iterator[TokensCounted | AgentModel]:
     if response is data and not is_counted:
         return
     usage = get(response, "usage") or get(data, "usage")
-    if isinstance(usage, dict):
+    tokens = _tokens(usage) if isinstance(usage, dict) else Tokens()
+    if tokens.input or tokens.output:  # some servers count none
         response_id, model = text(get(response, "id")), text(get(response, "model"))
-        yield TokensCounted(response_id, model, text(get(response, "service_tier")), _tokens(usage))
+        yield TokensCounted(response_id, model, text(get(response, "service_tier")), tokens)
 
 
 class TokenCounter:

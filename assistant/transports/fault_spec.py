@@ -41,7 +41,7 @@ STREAM = {
         *_EVENT,
     ),
     "slow": _Kind(
-        N_("Every event arrives {at} milliseconds later."),
+        N_("Every event arrives {at} ms later."),
         N_("The whole answer arrives, only more slowly."),
         "milliseconds",
         200,
@@ -60,7 +60,7 @@ STREAM = {
         *_EVENT,
     ),
     "429": _Kind(
-        N_("The server refuses with status 429 and asks to wait {at} seconds."),
+        N_("The server refuses with status 429 and asks to wait {at} s."),
         N_(
             "The page shows the wait and offers Retry: at once if it is more than 5 seconds, otherwise after "
             "the SDK has waited and retried twice. No function runs."
@@ -99,7 +99,7 @@ FUNCTIONS = {
         ),
     ),
     "function.delay": _Kind(
-        N_("{name} takes {at} seconds longer."),
+        N_("{name} takes {at} s longer."),
         N_("The result arrives later and delays nothing else; after the time limit the call is abandoned."),
         "seconds",
         3,

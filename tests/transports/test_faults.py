@@ -35,7 +35,7 @@ from assistant.settings import Settings
 from assistant.tools.fault_injection import with_faults
 from assistant.tools.results import error_output
 from assistant.transports.fault_spec import FUNCTIONS, STREAM, Fault, parse_faults
-from assistant.transports.fault_transport import FaultTransport
+from assistant.transports.fault_transport import ERROR_MESSAGE, FaultTransport
 from assistant.transports.live_recording import LiveRecording
 from assistant.transports.recorder import record_run
 from tests.conftest import add
@@ -118,7 +118,7 @@ def test_a_fault_of_the_second_round_does_not_affect_the_first(server: ModelServ
     assistant, thread = breaking(server, "failed:4@2", add), Thread()
     failed = RunFailed(
         "server_error",
-        f"{server.url[7:-3]} is overloaded or has an internal error. Try again in a moment.",
+        f"{server.url[7:-3]} failed. Try again in a moment. It says: {ERROR_MESSAGE}",
         retry=True,
     )
     assert main_events(list(assistant.run(thread, "2 + 3?"))) == [
@@ -228,7 +228,7 @@ def test_a_failing_server_is_retried_and_then_reported(server: ModelServer, brea
     assert main_events(list(record_run(assistant.run(Thread(), "Hi"), recording))) == [
         RunFailed(
             "server_error",
-            f"{server.url[7:-3]} is overloaded or has an internal error. Try again in a moment.",
+            f"{server.url[7:-3]} failed. Try again in a moment. It says: {ERROR_MESSAGE}",
             retry=True,
         )
     ]

@@ -651,6 +651,9 @@ def test_the_assistants_protocol_runs_functions(open_page: Open) -> None:
         assert words[-1] == "It is 42."
         assert any("Define it in assistant/functions/gone.py" in each.replace("\\", "") for each in words)
         assert len(page.status) == 2
+        caption = page.main.caption[0].value.replace("\\", "")
+        assert caption.endswith("Answers by assistant asst_1 over Assistants.")
+        assert page.sidebar.caption[0].value.replace("\\", "").startswith("assistant asst_1 at 127.0.0.1")
 
 
 @pytest.mark.parametrize(

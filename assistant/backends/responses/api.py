@@ -51,7 +51,7 @@ class ResponsesApi:
                 items=cast("Any", items[:PAGE_ITEMS]) or omit
             )
             if isinstance(conversation, str):
-                raise wrong_api_error(self._client)
+                raise wrong_api_error(self._client, 200)
             conversation_id = getattr(conversation, "id", None)
             if not isinstance(conversation_id, str) or not conversation_id:
                 # Some servers answer every path that they do not have with status 200.

@@ -85,12 +85,13 @@ def answer_chunks(batches: Iterable[list[Event]], place: AnswerPlace) -> Iterato
             yield from text.pause()
         for kind, events in groupby(batch, _block_kind):
             if kind is TextDelta or kind is RefusalDelta:
-                view.start_text()
+                pieces = list(events)
+                view.start_text(pieces)
                 if kind is not current:
                     yield from text.flush()
                     yield end_text_block
                     current, text = kind, _TextBlocks(view.sources, is_markdown=kind is TextDelta)
-                yield from text.feed(events)
+                yield from text.feed(pieces)
                 continue
             yield from text.flush()
             for event in events:
@@ -160,12 +161,15 @@ class _AnswerView:
         self._progress: dict[str, ToolProgress] = {}
         self._reasoning_blocks = 0
         self._reasoning: ReasoningBlock | None = None
+        self._has_output = False  # anything to read since the last call of a function
         self._hosted = HostedCallViews(f"hosted-{position}")
         self.sources = Sources(f"sources-{position}", session.connection.backend.fetch_file)
 
-    def start_text(self) -> None:
-        """Clear the status, because text follows."""
+    def start_text(self, pieces: list[Event]) -> None:
+        """Clear the status, because these pieces of text follow."""
         self._status = ""
+        is_text = (isinstance(piece, TextDelta | RefusalDelta) and piece.text.strip() for piece in pieces)
+        self._has_output = self._has_output or any(is_text)
         self._end_reasoning()
 
     def draw(self, event: Event) -> Callable[[], None] | None:
@@ -177,6 +181,7 @@ class _AnswerView:
                 return end_text_block
             case HostedCall():
                 self._status, self._share = status_of(event), None
+                self._has_output = True
                 return partial(self._hosted.show, event)
             case HostedDelta():
                 return partial(self._hosted.write, event)
@@ -206,7 +211,7 @@ class _AnswerView:
             case RoundEnded():
                 self._set_status_of_calls()
             case RunCompleted():
-                self._end()
+                self._end("" if self._has_output else _("The model ended its answer without any text."))
                 self._offer_reruns()
                 return self.sources.draw
             case RunPaused():
@@ -253,6 +258,7 @@ class _AnswerView:
 
     def _call(self, call_id: str, name: str, arguments: str = "") -> ToolCallView:
         if call_id not in self._calls:
+            self._has_output = False
             if self._row is None:
                 self._row = st.container(gap="xxsmall")
             with self._row:

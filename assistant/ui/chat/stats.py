@@ -2,13 +2,13 @@
 
 from assistant.markdown.escape import escape_markdown
 from assistant.messages import RunStats
-from assistant.ui.language import _
+from assistant.ui.language import _, ngettext
 
 
 def short_stats(stats: RunStats) -> str:
     """``gpt-6-luna · 3.2 s · 1,204 tokens``, in Markdown; unknown figures are left out."""
-    usage = stats.usage
-    tokens = _("{count} tokens", count=f"{usage.input + usage.output:,}") if usage else ""
+    count = stats.usage.input + stats.usage.output if stats.usage else 0
+    tokens = ngettext("{number} token", "{number} tokens", count, number=f"{count:,}") if count else ""
     return " · ".join(filter(None, [escape_markdown(stats.model), format_duration(stats.seconds), tokens]))
 
 

@@ -9,7 +9,7 @@ from assistant.ui import keys
 from assistant.ui.language import _, translate
 from assistant.ui.page.thread_url import set_thread_url
 from assistant.ui.quotas import draw_demo_notice
-from assistant.ui.sidebar.connection import open_connection_dialog
+from assistant.ui.sidebar.connection import describe_model, open_connection_dialog
 from assistant.ui.state import page_state
 
 ICON = "✈️"
@@ -73,7 +73,7 @@ def _draw_model(session: ChatSession) -> None:
         else:
             _draw_demo()
     else:
-        model, protocol = escape_markdown(settings.model), session.connection.protocol_label
+        model, protocol = escape_markdown(describe_model(settings)), session.connection.protocol_label
         by = _("{model} over {protocol}", model=model, protocol=protocol) if protocol else model
         st.caption(f"{about} {_('Answers by {by}.', by=by)}")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from assistant.backends import protocol_of
 from assistant.backends.connection.local_servers import LocalServer, find_local_servers
 from assistant.backends.connection.override import INVALID_ADDRESS, ConnectionOverride, display_host
 from assistant.locale import N_
@@ -73,7 +74,18 @@ def _close() -> None:
 def _describe(settings: Settings) -> str:
     if settings.demo:
         return _("Built-in demo")
-    return _("{model} at {address}", model=settings.model, address=display_host(settings.base_url))
+    address = display_host(settings.base_url)
+    return _("{model} at {address}", model=describe_model(settings), address=address)
+
+
+def describe_model(settings: Settings) -> str:
+    """Return the model that answers, or the agent or assistant, which has a model of its own."""
+    match protocol_of(settings):
+        case "agents":
+            return _("agent {id}", id=settings.agent_id)
+        case "assistants":
+            return _("assistant {id}", id=settings.assistant_id)
+    return settings.model
 
 
 def _draw_dialog(connection: Connection) -> None:

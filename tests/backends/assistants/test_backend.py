@@ -149,7 +149,7 @@ def test_a_limit_ends_the_run_and_keeps_text_without_deltas(
 @pytest.mark.parametrize(
     ("code", "shown", "retry"),
     [
-        ("server_error", "is overloaded or has an internal error", True),
+        ("server_error", "failed. Try again in a moment. It says: Oh no.", True),
         ("rate_limit_exceeded", "Too many requests", True),
         ("invalid_prompt", "under its usage policy", False),
     ],

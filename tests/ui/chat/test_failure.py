@@ -73,10 +73,27 @@ STATUSES = [
         ),
     ),
     (
+        error(429, "rate_limit_exceeded", retry_after="0.4", x_should_retry="false"),
+        RunFailed(
+            "rate_limit_exceeded",
+            "Too many requests to {host}. Wait 1 second and try again.",
+            retry=True,
+            retry_after=0.4,
+        ),
+    ),
+    (
+        error(500, "server_error", "Incorrect API key provided.", x_should_retry="false"),
+        RunFailed(
+            "server_error",
+            "{host} failed. Try again in a moment. It says: Incorrect API key provided.",
+            retry=True,
+        ),
+    ),
+    (
         error(503, "server_is_overloaded", x_should_retry="false"),
         RunFailed(
             "server_is_overloaded",
-            "{host} is overloaded or has an internal error. Try again in a moment.",
+            "{host} is overloaded. Try again in a moment. It says: No.",
             retry=True,
         ),
     ),
@@ -138,7 +155,7 @@ def test_an_error_inside_a_stream_is_understood_in_every_form(
     thread = Thread()
     host = server.url.split("/")[2]
     assert fail(assistant, thread) == RunFailed(
-        "server_error", f"{host} is overloaded or has an internal error. Try again in a moment.", retry=True
+        "server_error", f"{host} failed. Try again in a moment. It says: Oh.", retry=True
     )
     assert thread.messages[1].text == "So f"
     assert list(assistant.run(thread, "Go on"))[-1] == RunCompleted()

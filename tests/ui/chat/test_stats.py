@@ -3,6 +3,7 @@
 import json
 import threading
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,25 @@ def test_the_tokens_of_all_responses_are_added_up() -> None:
     ):
         message.add(event)
     assert message.stats == RunStats("luna-2", 3, Usage(11, 3, 6, 2))
+
+
+@pytest.mark.parametrize(
+    ("usage", "shown"),
+    [
+        ({"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}, "test-model · 0.1 s"),
+        ({"input_tokens": 1, "output_tokens": 0}, "test-model · 0.1 s · 1 token"),
+        ({"input_tokens": 1000, "output_tokens": 1}, "test-model · 0.1 s · 1,001 tokens"),
+    ],
+)
+def test_tokens_are_shown_where_the_server_counts_them(
+    server: ModelServer, connect_to: Connect, usage: dict[str, int], shown: str
+) -> None:
+    server.plays(text("Hi.", details={"usage": usage, "model": "test-model"}))
+    thread = Thread()
+    list(connect_to(server.url).run(thread, "Hi"))
+    stats = replace(thread.messages[-1].stats, seconds=0.1)
+    assert short_stats(stats).replace("\\", "") == shown
+    assert bool(full_stats(stats)) == shown.endswith(("token", "tokens"))
 
 
 def test_statistics_and_feedback_do_not_affect_equality() -> None:
