@@ -214,6 +214,11 @@ class Usage:
     output: int = 0
     reasoning: int = 0
 
+    @property
+    def total(self) -> int:
+        """All tokens; 0 if the server counts none."""
+        return self.input + self.output
+
 
 @dataclass(frozen=True, slots=True)
 class RoundEnded:

@@ -40,7 +40,7 @@ def with_metering(
                     case TextDelta(text) | ReasoningDelta(text) | ToolCallDelta(_, _, text):
                         output.append(text)
                     case RoundEnded(model, usage):
-                        charge(usage or _estimate(thread, output), model)
+                        charge(usage if usage and usage.total else _estimate(thread, output), model)
                         is_open = False
                     case RunFailed() if not output:
                         is_open = False  # the request was refused, or never arrived

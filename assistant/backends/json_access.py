@@ -44,20 +44,19 @@ def arguments_of(call: JsonObject) -> str:
 
 
 def usage_of(usage: JsonObject) -> Usage | None:
-    """Return the tokens of a response, by the names of any protocol; None if the server counted none."""
+    """Return the tokens of a response, by the names of any protocol; None if they are not reported."""
     if not usage:
         return None
     is_chat = "prompt_tokens" in usage or "completion_tokens" in usage
     sent, received = ("prompt", "completion") if is_chat else ("input", "output")
     # In the Assistants API it is called ``prompt_token_details``.
     details = object_at(usage, f"{sent}_tokens_details") or object_at(usage, f"{sent}_token_details")
-    counted = Usage(
+    return Usage(
         input=count_at(usage, f"{sent}_tokens"),
         cached=count_at(details, "cached_tokens"),
         output=count_at(usage, f"{received}_tokens"),
         reasoning=count_at(object_at(usage, f"{received}_tokens_details"), "reasoning_tokens"),
     )
-    return counted if counted.input or counted.output else None
 
 
 def join_surrogates(text: str) -> str:

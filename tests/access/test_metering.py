@@ -31,6 +31,7 @@ ENDED = RoundEnded("gpt-6-luna", Usage(input=100, output=20))
         ([RoundStarted(1), TextDelta("日本"), RunFailed("cut", "")], [(Usage(input=4, output=2), "")]),
         ([RoundStarted(1), RunStopped("max_output_tokens", "")], [(Usage(input=4), "")]),
         ([RoundStarted(1), TextDelta("x"), RoundEnded("m", None)], [(Usage(input=4, output=1), "m")]),
+        ([RoundStarted(1), TextDelta("x"), RoundEnded("m", Usage())], [(Usage(input=4, output=1), "m")]),
         ([RunFailed("interrupted", "")], []),
     ],
 )

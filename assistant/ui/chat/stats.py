@@ -7,14 +7,15 @@ from assistant.ui.language import _, ngettext
 
 def short_stats(stats: RunStats) -> str:
     """``gpt-6-luna · 3.2 s · 1,204 tokens``, in Markdown; unknown figures are left out."""
-    count = stats.usage.input + stats.usage.output if stats.usage else 0
+    count = stats.usage.total if stats.usage else 0
     tokens = ngettext("{number} token", "{number} tokens", count, number=f"{count:,}") if count else ""
     return " · ".join(filter(None, [escape_markdown(stats.model), format_duration(stats.seconds), tokens]))
 
 
 def full_stats(stats: RunStats) -> str:
     """Return the tokens and the number of responses in Markdown; empty if the server counted none."""
-    if (usage := stats.usage) is None:
+    usage = stats.usage
+    if not usage or not usage.total:
         return ""
     counts = _(
         "{input} tokens in, {cached} of them cached; {output} out, {reasoning} of them reasoning",

@@ -21,6 +21,7 @@ from assistant.events import (
     TextBreak,
     TextDelta,
     ThreadOpened,
+    Usage,
 )
 from assistant.messages import Message
 from assistant.parts import Text
@@ -105,7 +106,7 @@ def test_malformed_events_are_ignored(server: AssistantsServer, assistant: Assis
     junk = tuple(_raw(name, data) for name in names for data in odd)
     run = _raw("thread.run.completed", {"id": 7, "usage": {"prompt_tokens": "many"}})
     server.plays(Play(events=(*junk, run, b"")))
-    assert ask(assistant, "Hi")[2:] == [RoundEnded(), RunCompleted()]
+    assert ask(assistant, "Hi")[2:] == [RoundEnded("", Usage()), RunCompleted()]
 
 
 def _raw(name: str, data: Any) -> bytes:
