@@ -52,7 +52,7 @@ def turn_script(settings: Settings, toolbox: Toolbox, prompt: str) -> str:
     elif chat:
         loop = _CHAT_LOOP
     else:
-        loop = _LOOP.replace("$history", "messages += [item.to_dict(exclude_none=True) for item in items]")
+        loop = _LOOP
     body = f"{_client(settings)}\nmessages = [{', '.join(messages)}]\n{loop}"
     imports, functions = {Import("openai", "OpenAI")}, list[str]()
     if toolbox:
@@ -88,9 +88,8 @@ def thread_script(thread: Thread, model: str) -> str:
                 "parameters": {"type": "object", "properties": {}, "additionalProperties": True},
                 "strict": False,
             }
-    request = "model=MODEL, conversation=conversation, input=messages, tools=TOOLS"
+    request = "model=MODEL, input=messages, tools=TOOLS"
     tool_list = _literal(list(tools.values()))
-    loop = _LOOP.replace("$history", "messages = []  # the conversation holds the others")
     return _join(
         _THREAD_DOCSTRING + _import_lines([Import("openai", "OpenAI")]),
         f"MODEL = {_literal(model)}",
@@ -100,8 +99,8 @@ def thread_script(thread: Thread, model: str) -> str:
         "MAX_ROUNDS = 20",
         _CALL_RECORDED,
         Template(_RESPOND).substitute(request=request),
-        "client = OpenAI()\nconversation = client.conversations.create().id",
-        _EACH_PROMPT + indent(loop, "    "),
+        "client = OpenAI()\nmessages = []",
+        _EACH_PROMPT + indent(_LOOP, "    "),
     )
 
 
@@ -152,10 +151,10 @@ def respond(messages):
 _LOOP = """\
 for _ in range(MAX_ROUNDS):
     items = respond(messages)
+    messages += [item.to_dict(exclude_none=True) for item in items]
     calls = [item for item in items if item.type == "function_call"]
     if not calls:
         break
-    $history
     for call in calls:
         output = call_function(call.name, call.arguments)
         messages.append({"type": "function_call_output", "call_id": call.call_id, "output": output})
@@ -205,7 +204,7 @@ else:
 _EACH_PROMPT = """\
 for prompt in PROMPTS:
     print(f"> {prompt}")
-    messages = [{"role": "user", "content": prompt}]
+    messages.append({"role": "user", "content": prompt})
 """
 
 _CALL_RECORDED = '''

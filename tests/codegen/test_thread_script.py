@@ -85,8 +85,24 @@ def test_the_script_sends_all_messages_and_answers_calls_with_recorded_outputs(
             "strict": False,
         }
     ]
-    assert len(server.conversations) == 1
+    assert server.conversations == {}, "it works on servers that have no conversations"
     assert server.refused == []
+    kinds = [item.get("type", item.get("role")) for item in server.requests[-1]["input"]]
+    call_and_output = ["function_call", "function_call_output"]
+    two = ["function_call"] * 2 + ["function_call_output"] * 2
+    assert kinds == ["user", *two, "message", "message", "user", *call_and_output, *two]
+
+
+@pytest.mark.exhaustive
+def test_the_script_works_on_a_server_without_conversations(server: ModelServer, tmp_path: Path) -> None:
+    server.has_conversations = False
+    server.plays(calls(call("add", a=1, b=2)), text("Three."), text("Yes."))
+    thread = Thread(
+        messages=[Message.from_user("1 + 2?"), answer(add_call("c1", "3")), Message.from_user("Sure?")]
+    )
+    printed, errors = run_script(thread_script(thread, "test-model"), server, tmp_path)
+    assert errors == ""
+    assert printed == '> 1 + 2?\n[add({"a": 1, "b": 2}) -> 3]\nThree.\n> Sure?\nYes.\n'
 
 
 @pytest.mark.exhaustive
