@@ -11,7 +11,7 @@ from assistant.backends.agents.items import (
     question_text,
     transcript_of,
 )
-from assistant.backends.agents.stream import SessionRound, is_active
+from assistant.backends.agents.stream import SessionRound, is_active, required_actions
 from assistant.backends.json_access import JsonObject, text_at
 from assistant.backends.responses.items import content_text
 from assistant.backends.sync_state import Stored, SyncState
@@ -96,8 +96,17 @@ class AgentsState(SyncState):
         self.session_id = text_at(session, "id")
         self.turn_id = text_at(items[-1], "turn_id") if items else ""
         self.known_items = [text_at(item, "id") for item in items if item.get("turn_id") == self.turn_id]
-        if is_active(session):
+        if self.thread.is_paused and (calls := _required_calls(session)):
+            self.pending_calls = calls
+        elif is_active(session):
             if not messages or messages[-1].role == "user":
                 messages.append(Message("assistant"))
             messages[-1].ending, self.uncertain = None, True
         self.cursor = self.thread.cursor
+
+
+def _required_calls(session: JsonObject) -> list[str]:
+    """Return the ids of the calls whose results a session waits for; none if it waits for something else, too."""
+    actions = required_actions(session) if session.get("status") == "requires_action" else []
+    are_calls = all(action.get("type") == "function_call" for action in actions)
+    return [text_at(action, "call_id") for action in actions] if are_calls else []

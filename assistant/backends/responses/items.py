@@ -16,7 +16,7 @@ from assistant.backends.responses.hosted import (
     is_approval_request,
     parse_citation,
 )
-from assistant.events import HostedCall, Outcome, RunCompleted, ToolResult
+from assistant.events import HostedCall, Outcome, RunCompleted, RunPaused, ToolResult
 from assistant.messages import Message
 from assistant.parts import Attachment, Call, Part, Reasoning, Refusal, Text
 from assistant.texts import replace_surrogates
@@ -119,7 +119,10 @@ def content_text(content: object) -> str:
 
 
 def parse_messages(items: list[JsonObject]) -> list[Message]:
-    """Return the messages of a conversation's items, with the calls in their rounds."""
+    """Return the messages of a conversation's items, with the calls in their rounds.
+
+    If the last answer has calls without a result, it waits for the user's decision on them.
+    """
     messages: list[Message] = []
     round_number, answered = 0, True
     for item in items:
@@ -140,6 +143,8 @@ def parse_messages(items: list[JsonObject]) -> list[Message]:
                 messages[-1].add_result(_result(item))
             else:
                 messages[-1].parts += _parts(item, round_number + answered)
+    if messages and messages[-1].open_calls:
+        messages[-1].ending = RunPaused()
     return messages
 
 

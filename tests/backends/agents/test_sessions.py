@@ -10,8 +10,10 @@ from assistant.backends.agents.items import ANSWER_SO_FAR_TEXT, HISTORY_TEXT
 from assistant.backends.sync_state import RESTARTED
 from assistant.errors import UnknownThread
 from assistant.events import (
+    CallApproved,
     RunCompleted,
     RunFailed,
+    RunPaused,
     TextDelta,
     ToolResult,
 )
@@ -53,13 +55,27 @@ def test_a_loaded_thread_with_unanswered_calls_can_be_continued(
     while not isinstance(next(run), ToolResult):
         pass
     loaded = backend_of(assistant).load_thread(thread.id)
-    assert loaded.is_unfinished
+    assert loaded.is_paused
     assert backend_of(assistant).can_resume(loaded)
     server.plays(text("I see."))
     assert list(assistant.resume(loaded))[-1] == RunCompleted()
     assert loaded.messages[-1].text == "I see."
     assert server.requests[-1]["events"][0]["success"] is False
     run.close()
+
+
+def test_an_open_call_of_a_loaded_thread_waits_for_a_decision(
+    server: AgentsServer, assistant: Assistant
+) -> None:
+    server.plays(calls(call("add", a=1, b=2)), text("Three."))
+    thread = Thread()
+    assistant.approve_all = True
+    assert ask(assistant, thread, "Add")[-1] == RunPaused()
+    loaded = backend_of(assistant).load_thread(thread.id)
+    (waiting,) = loaded.open_calls()
+    assert list(assistant.decide(loaded, [CallApproved(waiting.call_id)]))[-1] == RunCompleted()
+    assert server.requests[-1]["events"][0]["output"] == "3"
+    assert loaded.messages[-1].text == "Three."
 
 
 def test_deleting_a_thread_deletes_its_session_and_cancels_its_turn(

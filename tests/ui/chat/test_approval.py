@@ -67,3 +67,20 @@ def test_a_call_that_a_new_message_leaves_undecided_is_skipped_and_not_denied(
     assert label(page.status[0]).endswith("· skipped: you sent a new message")
     [output, _] = server.requests[1]["input"]
     assert "sent a new message instead of deciding" in output["output"]
+
+
+def test_an_open_call_of_a_conversation_of_the_server_is_offered_for_a_decision(
+    server: ModelServer, open_page: Open
+) -> None:
+    booking = call("book_hotel", **ADA)
+    asked = {"role": "user", "content": "Book it"}
+    conversation = server.begin_conversation([asked, booking])
+    server.plays(text("Booked."))
+    page = open_page({"thread": conversation}, OPENAI_BASE_URL=server.url)
+    assert session_of(page).thread.is_paused
+    [key] = keys_of(page, "-run")
+    page.button(key=key).click().run()
+    assert not page.exception
+    assert session_of(page).history[-1].text == "Booked."
+    [output] = server.requests[-1]["input"]
+    assert output["call_id"] == booking["call_id"]
