@@ -73,8 +73,8 @@ def test_an_open_call_of_a_conversation_of_the_server_is_offered_for_a_decision(
     server: ModelServer, open_page: Open
 ) -> None:
     booking = call("book_hotel", **ADA)
-    asked = {"role": "user", "content": "Book it"}
-    conversation = server.begin_conversation([asked, booking])
+    question = {"role": "user", "content": "Book it"}
+    conversation = server.begin_conversation([question, booking])
     server.plays(text("Booked."))
     page = open_page({"thread": conversation}, OPENAI_BASE_URL=server.url)
     assert session_of(page).thread.is_paused
