@@ -18,7 +18,7 @@ def known_keys() -> set[str]:
     for path in (ROOT / "assistant" / "ui").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                texts.add(node.value)
+                texts |= {node.value, node.value.partition("{")[0]}
     return texts
 
 
