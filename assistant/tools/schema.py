@@ -30,6 +30,7 @@ _NEVER_STRICT = frozenset(
 _STRICT_FORMATS = frozenset(
     {"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"}
 )
+_TYPES = frozenset({"object", "array", "string", "number", "integer", "boolean", "null"})
 # Other keywords (such as "title", "default", "maxLength") are dropped; ``Tool.bind`` still validates them.
 _STRICT_KEYWORDS = frozenset(
     {"type", "description", "enum", "const", "anyOf", "$ref", "$defs", "pattern", "format"}
@@ -205,6 +206,8 @@ def why_not_strict(part: Json, root: Json) -> NotStrict | None:
 def _strict(node: Any, root: Json) -> Json:
     if not isinstance(node, dict) or not isinstance(node.get("type", ""), str):
         raise NotStrict("any")  # "true" or a list of types, which only a hand-written schema contains
+    if node.get("type", "object") not in _TYPES:
+        raise NotStrict("any")  # such as "dict", which no server knows
     if "discriminator" in node:  # a tagged union of pydantic: at most one matches, so "anyOf" is equivalent
         node = {**node, "anyOf": node["oneOf"]}
         del node["oneOf"], node["discriminator"]

@@ -21,6 +21,7 @@ from assistant.tools.schema import json_schema, parameter_texts, strict_schema, 
 
 if TYPE_CHECKING:
     from hypothesis import strategies as st
+from tests.tools.strict_rules import REF, breaches
 
 NOTHING = object()
 Json = dict[str, Any]
@@ -154,7 +155,6 @@ DOG = closed(
         "tricks": {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}]},
     }
 )
-REF = "#/$defs/"
 OSLO = {"city": "Oslo", "zip": None, "floors": None}
 
 
@@ -505,39 +505,6 @@ def test_a_parameter_can_have_any_python_name() -> None:
 
 # --- the rules of strict mode, over everything -----------------------------------------------------
 
-ALLOWED = {
-    "type", "description", "enum", "const", "anyOf", "$ref", "$defs", "pattern", "format", "properties",
-    "required", "additionalProperties", "items", "minItems", "maxItems", "minimum", "maximum",
-    "exclusiveMinimum", "exclusiveMaximum", "multipleOf",
-}  # fmt: skip
-
-
-def breaches(node: Any, root: Json, place: str = "root") -> list[str]:
-    """Yield the places where a schema breaks a rule of strict mode."""
-    if not isinstance(node, dict):
-        return [f"{place} is no object"]
-    found = [f"{place} has {keyword}" for keyword in sorted(node.keys() - ALLOWED)]
-    if "$ref" in node and len(node) > 1:
-        found.append(f"{place} has a $ref with neighbours")
-    if "$ref" in node and node["$ref"].removeprefix(REF) not in root.get("$defs", {}):
-        found.append(f"{place} refers to nothing")
-    if not {"type", "anyOf", "$ref"} & node.keys():
-        found.append(f"{place} has no type")
-    kinds = node["type"] if isinstance(node.get("type"), list) else [node.get("type")]
-    children = {f"$defs {name}": child for name, child in node.get("$defs", {}).items()}
-    if "object" in kinds:
-        if node.get("additionalProperties") is not False:
-            found.append(f"{place} is open")
-        if node.get("required") != list(node.get("properties", ())):
-            found.append(f"{place} does not require all")
-        children |= node.get("properties", {})
-    if "array" in kinds:
-        children["items"] = node.get("items")
-    children |= {f"anyOf {index}": child for index, child in enumerate(node.get("anyOf", []))}
-    for name, child in children.items():
-        found += breaches(child, root, f"{place}/{name}")
-    return found
-
 
 SCALARS = [str, int, float, bool, date, datetime, UUID, Literal["a", "b"], Literal["a"], Colour, Stars]
 CONSTRAINED = [Annotated[int, Field(ge=1, le=5)], Annotated[str, Field(description="Text.", max_length=5)]]
@@ -614,6 +581,11 @@ def test_a_strict_schema_follows_all_rules_of_strict_mode(hint: Any, default: An
     each = offered(hint if default is NOTHING else hint | None if hint else hint, default)
     assert each.strict
     assert breaches(each.parameters, each.parameters) == []
+
+
+@pytest.mark.parametrize("kind", ["dict", "float", "any", "", ["integer", "null"], None])
+def test_a_type_that_is_not_of_json_schema_is_not_strict(kind: Any) -> None:
+    assert strict_schema({"type": "object", "properties": {"a": {"type": kind}}, "required": ["a"]}) is None
 
 
 def unsaid(sent: Any, bound: Any) -> list[str]:
