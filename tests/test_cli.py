@@ -7,7 +7,6 @@ import runpy
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,6 +40,16 @@ from assistant import tool
 def wait() -> str:
     """Wait for nothing."""
     threading.Event().wait()
+'''
+
+DRAW = '''
+from random import randrange
+from assistant import tool
+
+@tool
+def draw() -> int:
+    """Draw a number, each time another one."""
+    return randrange(10**12)
 '''
 
 
@@ -182,16 +191,18 @@ def test_json_prints_one_event_per_line(run: Run, server: ModelServer, model: di
 def test_a_recording_is_replayed_without_key_server_and_functions(
     run: Run, server: ModelServer, model: dict[str, str], tmp_path: Path
 ) -> None:
-    server.plays(calls(call("get_current_time", time_zone="Asia/Tokyo")), text("It is late."))
-    _, first, _ = run("What time is it?", "--record", "run.recording.jsonl", "--json", **model)
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "more.py").write_text(DRAW)
+    server.plays(calls(call("draw")), text("A lucky number."))
+    _, first, _ = run("Draw a number", "--record", "run.recording.jsonl", "--json", **model)
     recorded = (tmp_path / "run.recording.jsonl").read_text("utf-8")
     assert "sk-test-key" not in recorded
+    assert re.search(r'"output": ?"\d+"', first), "the function has run"
     assert [
         each.response and each.response.status for each in Recording.from_lines(recorded).exchanges()
     ] == [200] * 3
     server.end_script()
     before = len(server.requests)
-    time.sleep(1.1)  # so that the function itself would tell another time
     status, again, _ = run("--replay", "run.recording.jsonl", "--json")
     assert (status, events(again)) == (0, events(first))
     assert len(server.requests) == before
