@@ -94,8 +94,12 @@ def test_a_message_is_sent_once_when_many_pages_see_the_end() -> None:
         queue.add(thread, str(number))
     started: list[str] = []
 
+    def start(text: str) -> None:
+        assert not queue.send_next(thread, started.append), "another page waits until this one has started"
+        started.append(text)
+
     def look() -> None:
-        while queue.send_next(thread, started.append):
+        while queue.send_next(thread, start):
             pass
 
     pages = [threading.Thread(target=look) for _ in range(8)]

@@ -4,7 +4,8 @@ import gc
 import socket
 import threading
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
 
 import openai
 import pytest
@@ -366,20 +367,20 @@ def test_the_oldest_recordings_are_dropped_when_all_together_are_too_large() -> 
     assert recordings.for_thread("one") == recordings_left[2:]
 
 
-def test_many_threads_may_start_recordings_at_once() -> None:
-    recordings = RecordingStore(max_bytes=10_000)
+def test_many_threads_may_start_recordings_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    recordings, size, together = RecordingStore(max_bytes=100), LiveRecording.size, threading.Barrier(8)
+    recordings.start("old").add_chunk(1, b"x" * 200)
 
-    def begin(number: int) -> None:
-        for _ in range(50):
-            recordings.start(str(number)).add_chunk(1, b"x" * 10)
-            assert recordings.for_thread(str(number))
+    def pause_before_dropping(recording: LiveRecording) -> int:
+        with suppress(threading.BrokenBarrierError):
+            together.wait(0.05)  # nobody comes, unless all drop the same recording
+        return size(recording)
 
-    workers = [threading.Thread(target=begin, args=[number]) for number in range(8)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(10)
-    assert sum(len(recordings.for_thread(str(number))) for number in range(8)) == 400
+    monkeypatch.setattr(LiveRecording, "size", pause_before_dropping)
+    with ThreadPoolExecutor(8) as threads:
+        started = list(threads.map(recordings.start, map(str, range(8))))
+    assert [recordings.for_thread(str(number)) for number in range(8)] == [[each] for each in started]
+    assert recordings.for_thread("old") == []
 
 
 def test_a_run_that_raises_is_recorded_up_to_there() -> None:
