@@ -65,10 +65,7 @@ RESULT = ToolResult("c1", "sunny")
         ([TextBreak(), TextBreak(), TextDelta("One."), TextBreak()], [Text("One.")]),
         ([RefusalDelta("I "), RefusalDelta("won't.")], [Refusal("I won't.")]),
         ([ReasoningDelta("Hm"), ReasoningDelta(".")], [Reasoning("Hm.")]),
-        (
-            [ReasoningDelta("Hm."), TextBreak(), ReasoningDelta("So.")],
-            [Reasoning("Hm."), Reasoning("So.")],
-        ),
+        ([ReasoningDelta("Hm."), TextBreak(), ReasoningDelta("So.")], [Reasoning("Hm."), Reasoning("So.")]),
         (
             [ReasoningDelta("Hm."), TextDelta("A"), ReasoningDelta("B"), TextDelta("C")],
             [Reasoning("Hm."), Text("A"), Reasoning("B"), Text("C")],
@@ -349,10 +346,7 @@ def test_open_calls_are_closed_and_nothing_else_changes() -> None:
             Call("c2", "find", "{}", 1, result=stopped_result("c2")),
         ],
         [Text("Go on")],
-        [
-            Call("c3", "look", "", 1, result=stopped_result("c3")),
-            Call("c4", "look", "{", 1, complete=False),
-        ],
+        [Call("c3", "look", "", 1, result=stopped_result("c3")), Call("c4", "look", "{", 1, complete=False)],
     ]
     assert [message.ending for message in thread.messages] == [DONE, ENDINGS[2], DONE, ENDINGS[3]]
 

@@ -71,10 +71,7 @@ def test_a_message_is_answered_and_the_chat_has_its_id_and_history(
     server.plays(text("Hi."))
     chat = ask(open_chat(), "Hello")
     assert chat.thread.id != ""
-    assert chat.history == [
-        Message.from_user("Hello"),
-        Message("assistant", [Text("Hi.")], RunCompleted()),
-    ]
+    assert chat.history == [Message.from_user("Hello"), Message("assistant", [Text("Hi.")], RunCompleted())]
     assert (chat.composer.draft, chat.waiting, chat.live_run) == (None, [], None)
 
 

@@ -289,10 +289,7 @@ def test_an_agent_gets_images_and_the_names_of_other_files(
     assert checked(AgentSessionInputParam, [begun])[0]["input"] == [
         {
             "role": "user",
-            "content": [
-                {"type": "input_text", "text": words},
-                {"type": "input_image", "image_url": CAT.url},
-            ],
+            "content": [{"type": "input_text", "text": words}, {"type": "input_image", "image_url": CAT.url}],
         }
     ]
     messages = [item["content"] for item in session.items if item.get("role") == "user"]

@@ -133,11 +133,7 @@ def test_a_list_of_allowed_users_with_anything_else_is_refused(entry: str) -> No
     ],
 )  # fmt: skip
 def test_an_incomplete_configuration_is_explained_in_one_sentence(
-    password: str,
-    allowed: tuple[str, ...],
-    auth: dict[str, Any] | None,
-    authlib: bool,
-    message: str | None,
+    password: str, allowed: tuple[str, ...], auth: dict[str, Any] | None, authlib: bool, message: str | None
 ) -> None:
     error = config_error(password, allowed, auth, authlib=authlib)
     assert error is None if message is None else message in str(error)
@@ -218,11 +214,7 @@ def test_a_short_password_is_refused_without_showing_it() -> None:
     ],
 )
 def test_only_a_direct_local_connection_is_localhost(
-    monkeypatch: pytest.MonkeyPatch,
-    host: str,
-    address: str | None,
-    more: dict[str, str],
-    expected: bool,
+    monkeypatch: pytest.MonkeyPatch, host: str, address: str | None, more: dict[str, str], expected: bool
 ) -> None:
     headers = {"Host": host, **more}
     assert is_localhost(headers, address) is expected

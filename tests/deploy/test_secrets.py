@@ -7,15 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.test_process import Start, found, interrupt, serve, start
-from tests.leaks import (
-    DATABASE,
-    KEY,
-    PASSWORD,
-    echo,
-    leaks,
-    scripts,
-    server_urls,
-)
+from tests.leaks import DATABASE, KEY, PASSWORD, echo, leaks, scripts, server_urls
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer
 

@@ -71,9 +71,7 @@ def test_the_page_lists_every_method_of_a_backend() -> None:
     assert sorted(methods) == sorted(name for name in expected if not name.startswith("_"))
 
 
-def test_a_run_starts_a_round_opens_its_thread_once_and_ends_once(
-    echo: Callable[..., Assistant],
-) -> None:
+def test_a_run_starts_a_round_opens_its_thread_once_and_ends_once(echo: Callable[..., Assistant]) -> None:
     assistant, thread = echo(), Thread()
     first, second = (list(assistant.run(thread, prompt)) for prompt in ("One two", "Three"))
     assert first == [
@@ -96,9 +94,7 @@ def test_any_text_passes_unchanged(prompt: str, echo: Callable[..., Assistant]) 
     assert thread.messages[-1] == Message("assistant", [Text(prompt)], RunCompleted())
 
 
-def test_every_call_runs_once_and_gets_a_result(
-    echo: Callable[..., Assistant],
-) -> None:
+def test_every_call_runs_once_and_gets_a_result(echo: Callable[..., Assistant]) -> None:
     thread = Thread()
     prompt = 'add {"a": 1, "b": 2}\nfail {"why": "so"}\nadd {"a": 1\nadd {"a": "x", "b": 1}'
     events = list(echo(add, fail).run(thread, prompt))
@@ -107,9 +103,7 @@ def test_every_call_runs_once_and_gets_a_result(
     assert (thread.open_calls(), thread.messages[-1].text.splitlines()[0]) == ([], "3")
 
 
-def test_a_run_closed_between_a_call_and_its_result_can_be_continued(
-    echo: Callable[..., Assistant],
-) -> None:
+def test_a_run_closed_between_a_call_and_its_result_can_be_continued(echo: Callable[..., Assistant]) -> None:
     assistant, thread = echo(add), Thread()
     run = assistant.run(thread, 'add {"a": 1, "b": 2}')
     assert any(isinstance(event, ToolCall) for event in run)

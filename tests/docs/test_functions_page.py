@@ -17,9 +17,7 @@ from pydantic import BaseModel, Field
 
 from assistant import Tool, Toolbox, tool
 from assistant import events as events
-from assistant.events import (
-    ToolCall,
-)
+from assistant.events import ToolCall
 from assistant.tools.execution import run_tool
 from assistant.tools.lint import lint
 from tests.docs.pages import Snippet, codes, rows, snippets

@@ -58,9 +58,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
     return run_module
 
 
-def test_the_first_function_is_strict_and_has_no_warnings(
-    run: Callable[[str], ModuleType],
-) -> None:
+def test_the_first_function_is_strict_and_has_no_warnings(run: Callable[[str], ModuleType]) -> None:
     [function] = [value for value in vars(run(python("@tool"))).values() if isinstance(value, Tool)]
     assert (function.strict, lint(Toolbox(function)), function("JPY")) == (True, [], 0.0061)
 

@@ -3,9 +3,7 @@
 from typing import get_args
 
 from assistant import Thread
-from assistant.events import (
-    RunCompleted,
-)
+from assistant.events import RunCompleted
 from assistant.recordings import check as checker
 from assistant.recordings.entries import FIELD_TYPES
 from assistant.recordings.recording import VERSION, Recording

@@ -8,10 +8,7 @@ from typing import get_args
 import openai
 import pytest
 
-from assistant.events import (
-    Ending,
-    Event,
-)
+from assistant.events import Ending, Event
 from assistant.tools.hosted import parse_hosted_tools
 from tests.docs.pages import GUIDE, codes, rows, snippets
 from tests.paths import ROOT

@@ -187,9 +187,7 @@ def test_code_is_not_arithmetic(expression: str) -> None:
     assert "is not supported" in refusal(calculate, expression)
 
 
-def test_nesting_that_is_too_deep_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_nesting_that_is_too_deep_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert refusal(calculate, "(" * 249 + "1" + ")" * 249) == NOT_ARITHMETIC
     monkeypatch.setattr(calculator, "MAX_EXPRESSION_CHARS", 10_000)
     assert refusal(calculate, "-" * 5_000 + "1") == "The expression is nested too deeply; split it."
@@ -417,7 +415,7 @@ DAILY = {
         "temperature_2m_min": [6.1, 5.0],
         "temperature_2m_max": [13.2, 14.8],
         "precipitation_sum": [0.0, None],
-    },
+    }
 }
 
 
@@ -584,10 +582,7 @@ def test_a_broken_connection_has_its_own_sentence(open_meteo: OpenMeteo) -> None
     )
 
 
-def test_a_silent_service_times_out(
-    open_meteo: OpenMeteo,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_silent_service_times_out(open_meteo: OpenMeteo, monkeypatch: pytest.MonkeyPatch) -> None:
     open_meteo.silent = True
     monkeypatch.setattr(service, "TIMEOUT", httpx2.Timeout(0.05))
     assert refusal(get_weather, "Tokyo") == (

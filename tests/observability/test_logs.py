@@ -95,11 +95,7 @@ def test_a_run_is_logged_when_it_starts_and_ends_and_for_each_function(
     assert re.fullmatch("[0-9a-f]{8}", last["thread"])
     assert sorted(
         (line.pop("function"), line.pop("outcome"), line.pop("seconds") < 5) for line in functions
-    ) == [
-        ("add", "done", True),
-        ("fail", "failed", True),
-        ("unknown", "unknown", True),
-    ]
+    ) == [("add", "done", True), ("fail", "failed", True), ("unknown", "unknown", True)]
     assert functions == [{"event": "function ended", **ids}] * 3
     assert 0 <= last.pop("first_text") <= last.pop("seconds") < 5
     assert last == {

@@ -14,9 +14,7 @@ from assistant import Assistant, Thread, Toolbox
 from assistant.backends.client import connect
 from assistant.events import Ending, Event, RunCompleted, RunFailed, TextDelta, ToolResult
 from assistant.recordings.check import Finding, check
-from assistant.recordings.entries import (
-    RunEntry,
-)
+from assistant.recordings.entries import RunEntry
 from assistant.recordings.recording import Recording
 from assistant.settings import Settings
 from assistant.transports.live_recording import LiveRecording

@@ -170,10 +170,7 @@ def figures_of(url: str = OPENAI, model: str = "gpt-6-luna", **response: Any) ->
             "Only OpenAI's own prices are known, and this server is localhost:11434.",
         ),
         ({"model": "gpt-9"}, "The price of gpt-9 is not known."),
-        (
-            {"service_tier": "scale"},
-            "The price of the processing tier “scale” is not known.",
-        ),
+        ({"service_tier": "scale"}, "The price of the processing tier “scale” is not known."),
     ],
 )
 def test_an_unknown_price_is_explained(options: dict[str, Any], note: str) -> None:

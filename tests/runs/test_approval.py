@@ -180,11 +180,7 @@ def test_a_call_with_changed_arguments_runs_and_the_model_learns_the_change(
 @pytest.mark.parametrize(
     ("arguments", "outcome", "words"),
     [
-        (
-            '{"room": 13}',
-            "failed",
-            "The user changed the arguments to {\"room\": 13}. The function 'book' ",
-        ),
+        ('{"room": 13}', "failed", "The user changed the arguments to {\"room\": 13}. The function 'book' "),
         ('{"room": "x"}', "invalid", 'The user changed the arguments to {"room": "x"}. The arguments do '),
         ("{", "invalid", "The user changed the arguments to {. The arguments are not valid JSON"),
     ],

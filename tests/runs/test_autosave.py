@@ -57,10 +57,7 @@ def changed(file: Path) -> Iterator[sqlite3.Connection]:
             "sqlite:////nowhere/at/all",
             "The database sqlite:////nowhere/at/all cannot be used: unable to open database file",
         ),
-        (
-            "mysql://me:canary@localhost/x",
-            "ASSISTANT_DATABASE_URL is for mysql. Use sqlite or postgresql.",
-        ),
+        ("mysql://me:canary@localhost/x", "ASSISTANT_DATABASE_URL is for mysql. Use sqlite or postgresql."),
         (
             "sqlite+nope:///x",
             "The database sqlite:///x cannot be used: Can't load plugin: sqlalchemy.dialects:sqlite.nope",

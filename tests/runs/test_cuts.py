@@ -62,7 +62,7 @@ SCENARIOS: dict[str, Callable[[], list[Play]]] = {
             hosted.code("1 + 1", {"type": "logs", "logs": "2"}),
             hosted.cited(message("Done."), hosted.url("Oslo", "https://example.com", 5)),
             pieces=1,
-        ),
+        )
     ],
     "a refusal": lambda: [refusal("I will not.", pieces=2)],
 }
@@ -176,10 +176,7 @@ class Bench:
         if self.way not in ("stop", "kill"):
             self.server.plays(text("Repeated."))
         run = RunRegistry().start(
-            thread,
-            lambda: self.impatient.run(thread, "Go"),
-            self.impatient.cancel,
-            self.autosaver,
+            thread, lambda: self.impatient.run(thread, "Go"), self.impatient.cancel, self.autosaver
         )
         if self.way in ("stop", "kill"):
             assert cut.reached.wait(5)

@@ -251,12 +251,7 @@ def test_a_refusal_is_an_answer(server: ModelServer, assistant: Assistant) -> No
 
 def test_reasoning_becomes_reasoning_events(server: ModelServer, assistant: Assistant) -> None:
     server.plays(calls(reasoning("Hmm."), message("Yes."), pieces=1))
-    assert ask(assistant, "Well?")[2:] == [
-        ReasoningDelta("Hmm."),
-        TextDelta("Yes."),
-        ENDED,
-        RunCompleted(),
-    ]
+    assert ask(assistant, "Well?")[2:] == [ReasoningDelta("Hmm."), TextDelta("Yes."), ENDED, RunCompleted()]
 
 
 @pytest.mark.parametrize(
@@ -542,9 +537,7 @@ def test_a_run_stopped_while_it_waits_for_a_locked_conversation_sends_no_more_re
     assert len(server.requests) == 2
 
 
-def test_the_id_of_a_thread_cannot_be_guessed(
-    connect_to: Connect,
-) -> None:
+def test_the_id_of_a_thread_cannot_be_guessed(connect_to: Connect) -> None:
     with ModelServer(conversations=False) as server:
         assistant, thread = connect_to(server.url, add), Thread()
         server.plays(text("Hello."))

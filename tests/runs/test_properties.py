@@ -21,9 +21,7 @@ STEPS = st.lists(
 
 @settings(max_examples=200, deadline=None)
 @given(STEPS)
-def test_every_branch_can_be_opened_again_unchanged(
-    steps: list[tuple[str, int, int]],
-) -> None:
+def test_every_branch_can_be_opened_again_unchanged(steps: list[tuple[str, int, int]]) -> None:
     thread = talk("0", "1", "2")
     count = 2
     for what, place, number in steps:

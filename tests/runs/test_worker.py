@@ -146,10 +146,7 @@ def test_a_follower_gets_all_events_and_the_thread_has_the_answer() -> None:
     ]
     assert run.ended
     assert thread.id == "t1"
-    assert thread.messages == [
-        Message.from_user("Hi"),
-        Message("assistant", [Text("AB")], RunCompleted()),
-    ]
+    assert thread.messages == [Message.from_user("Hi"), Message("assistant", [Text("AB")], RunCompleted())]
     assert run.position == 1
 
 

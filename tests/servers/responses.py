@@ -182,10 +182,7 @@ def _events(play: Play, response_id: str, request: Json) -> Iterator[Json]:
                 for piece in split_text(item["arguments"], play.pieces):
                     yield event("function_call_arguments.delta", **at, delta=piece)
                 yield event(
-                    "function_call_arguments.done",
-                    **at,
-                    name=item["name"],
-                    arguments=item["arguments"],
+                    "function_call_arguments.done", **at, name=item["name"], arguments=item["arguments"]
                 )
             case "reasoning":
                 bare = {key: item[key] for key in ("id", "type")} | {"summary": []}

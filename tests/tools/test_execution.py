@@ -581,10 +581,7 @@ def _deep() -> list[Any]:
         ([Dumb()], "RuntimeError: no words"),
         (_cycle(), "ValueError: Circular reference detected (id repeated)"),
         (_deep(), "ValueError: Maximum serialization depth exceeded"),
-        (
-            b"\xff",
-            "UnicodeDecodeError: 'utf-8' codec can't decode byte 0xff in position 0: invalid utf-8",
-        ),
+        (b"\xff", "UnicodeDecodeError: 'utf-8' codec can't decode byte 0xff in position 0: invalid utf-8"),
     ],
     ids=["object", "list", "cycle", "deep", "bytes"],
 )
@@ -627,9 +624,7 @@ def test_only_error_outputs_are_recognised_as_errors() -> None:
 
 def test_an_interrupted_call_has_the_outcome_stopped() -> None:
     assert stopped_result("c1") == ToolResult(
-        "c1",
-        '{"error": "The answer was stopped or interrupted before this function returned."}',
-        "stopped",
+        "c1", '{"error": "The answer was stopped or interrupted before this function returned."}', "stopped"
     )
 
 

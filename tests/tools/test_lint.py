@@ -114,10 +114,7 @@ def test_missing_descriptions_and_vague_names_have_warnings() -> None:
     def find_it(b: int) -> None:
         """Find it."""
 
-    name = (
-        "The name does not say what the function does.",
-        "Use a verb and an object, such as find_hotels.",
-    )
+    name = ("The name does not say what the function does.", "Use a verb and an object, such as find_hotels.")
     line = "Add a line per parameter under Args: in the docstring."
     assert lint(Toolbox(do, x, find_it)) == [
         LintWarning("do", *name),

@@ -236,21 +236,13 @@ def test_a_type_has_this_strict_schema(hint: Any, schema: Json) -> None:
                 )
             },
         ),
-        (
-            Pet,
-            {"anyOf": [{"$ref": REF + "Cat"}, {"$ref": REF + "Dog"}]},
-            {"Cat": CAT, "Dog": DOG},
-        ),
+        (Pet, {"anyOf": [{"$ref": REF + "Cat"}, {"$ref": REF + "Dog"}]}, {"Cat": CAT, "Dog": DOG}),
         (
             list[Pet],
             {"type": "array", "items": {"anyOf": [{"$ref": REF + "Cat"}, {"$ref": REF + "Dog"}]}},
             {"Cat": CAT, "Dog": DOG},
         ),
-        (
-            Renamed,
-            {"$ref": REF + "Renamed"},
-            {"Renamed": closed({"number-of-nights": {"type": "integer"}})},
-        ),
+        (Renamed, {"$ref": REF + "Renamed"}, {"Renamed": closed({"number-of-nights": {"type": "integer"}})}),
         (
             Options,
             {"$ref": REF + "Options"},
@@ -375,11 +367,7 @@ def test_a_reference_with_a_description_is_inlined() -> None:
         (int | None, None, {"anyOf": [{"type": "integer"}, {"type": "null"}]}),
         (int | None, 5, {"anyOf": [{"type": "integer"}, {"type": "null"}]}),
         (None, None, {"type": "null"}),
-        (
-            int | str,
-            1,
-            {"anyOf": [{"anyOf": [{"type": "integer"}, {"type": "string"}]}, {"type": "null"}]},
-        ),
+        (int | str, 1, {"anyOf": [{"anyOf": [{"type": "integer"}, {"type": "string"}]}, {"type": "null"}]}),
         (Literal["C", "F"], "C", {"anyOf": [{"type": "string", "enum": ["C", "F"]}, {"type": "null"}]}),
         (Literal["C"], "C", {"type": "string", "const": "C"}),
         (float, math.inf, {"type": ["number", "null"]}),

@@ -297,8 +297,7 @@ def test_other_names_in_a_module_are_ignored(package: Package) -> None:
 def test_an_imported_tool_belongs_to_its_own_module(package: Package) -> None:
     found = Toolbox.from_package(
         package(
-            a="from .b import look\nfrom . import b\n" + TOOL.format(name="near"),
-            b=TOOL.format(name="look"),
+            a="from .b import look\nfrom . import b\n" + TOOL.format(name="near"), b=TOOL.format(name="look")
         )
     )
     assert list(found) == ["near", "look"]
@@ -326,10 +325,7 @@ def test_an_empty_package_has_no_tools(package: Package) -> None:
             "import no_such_module",
             "found_tools.bad cannot be imported: ModuleNotFoundError: No module named 'no_such_module'",
         ),
-        (
-            "def broken(:",
-            "found_tools.bad cannot be imported: SyntaxError: invalid syntax (bad.py, line 1)",
-        ),
+        ("def broken(:", "found_tools.bad cannot be imported: SyntaxError: invalid syntax (bad.py, line 1)"),
         (
             "from assistant import tool\n@tool\ndef look(city): ...",
             "found_tools.bad.look: parameter 'city' has no type hint, such as 'city: str'.",

@@ -174,9 +174,7 @@ def test_a_lost_connection_is_recorded_with_the_network_error(
     assert exchange.end.text.startswith("Re")  # ReadError, or RemoteProtocolError
 
 
-def test_an_unreachable_server_leaves_requests_without_a_response(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_an_unreachable_server_leaves_requests_without_a_response(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
@@ -220,10 +218,7 @@ def test_the_demo_is_recorded_like_any_server() -> None:
         recording = LiveRecording()
         *_, last = record_run(assistant.run(Thread(), "Hello!"), recording)
     assert last == RunCompleted()
-    assert ends(recording) == [
-        ("POST /conversations", 200, "complete"),
-        ("POST /responses", 200, "hung up"),
-    ]
+    assert ends(recording) == [("POST /conversations", 200, "complete"), ("POST /responses", 200, "hung up")]
     body = recording.exchanges()[0].body
     assert body is not None
     assert body.body["object"] == "conversation"
