@@ -23,6 +23,7 @@ from assistant.session import ChatSession, Draft
 from assistant.settings import VARIABLES
 from assistant.storage.store import Store
 from tests.servers.responses import ModelServer, call, calls, cut, error, text
+from tests.stored import load_stored
 
 Open = Callable[..., ChatSession]
 SECONDS = 10.0
@@ -286,8 +287,7 @@ def test_a_rating_is_saved(server: ModelServer, open_chat: Open, tmp_path: Path)
     chat = ask(open_chat(), "Hello")
     chat.rate(chat.thread.messages[1], Feedback(True, "Good"))
     with closing(Store(f"sqlite:///{tmp_path}/threads.sqlite")) as store:
-        saved = store.load(chat.thread.id)
-    assert saved is not None
+        saved = load_stored(store, chat.thread.id)
     assert saved.messages[1].feedback == Feedback(True, "Good")
 
 

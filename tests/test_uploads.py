@@ -43,6 +43,7 @@ from tests.servers.agents import AgentsServer
 from tests.servers.assistants import AssistantsServer
 from tests.servers.chat_completions import ChatServer
 from tests.servers.responses import Json, ModelServer, call, calls, cut, error, text
+from tests.stored import load_stored
 from tests.variants import quick_first
 
 # One pixel.
@@ -411,8 +412,7 @@ def test_a_message_with_files_is_stored_unchanged(tmp_path: Path) -> None:
     assert message_from_json(json.loads(json.dumps(message_as_json(message)))) == message
     store = Store(f"sqlite:///{tmp_path}/t.sqlite")
     store.save(Thread("thread_1", [message]))
-    stored = store.load("thread_1")
-    assert stored is not None
+    stored = load_stored(store, "thread_1")
     assert stored.messages == [message]
     assert [entry.id for entry in store.list_threads(CAT.data[:20])] == []
     store.close()

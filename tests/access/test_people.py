@@ -30,6 +30,7 @@ from assistant.ui.sidebar.thread_list import ThreadList
 from tests.conftest import need
 from tests.servers.agents import AgentsServer
 from tests.servers.responses import ModelServer, call, calls, text
+from tests.stored import load_stored
 from tests.ui.page import Open, address, ask, listed, sent, session_of, shown
 from tests.waiting import until
 
@@ -86,8 +87,7 @@ def test_only_its_owner_finds_a_thread(store: Store) -> None:
             other.save(thread_of(other.owner))
     assert store.leases.renew([thread]) == [], "no stop was requested"
     assert [(each.id, each.title) for each in ada.list_threads("HUSH")] == [("conv_1", "Hush")]
-    saved = ada.load("conv_1")
-    assert saved is not None
+    saved = load_stored(ada, "conv_1")
     assert (saved.messages, saved.owner) == (thread.messages, "ada")
     ada.rename("conv_1", "Ours")
     assert [each.title for each in ada.list_threads()] == ["Ours"]
@@ -106,8 +106,7 @@ def test_the_owner_sees_a_thread_grow_in_another_process(store: Store, database:
     autosaver = Autosaver(database)
     assert autosaver.acquire(thread, lambda: None) is None
     autosaver.save(thread, 0, backend_state=True)
-    mine = store.for_owner("ada").load("conv_1")
-    assert mine is not None
+    mine = load_stored(store.for_owner("ada"), "conv_1")
     assert store.leases.is_held_elsewhere(thread_of("ada"))
     thread.messages.append(Message.from_user("More"))
     autosaver.save(thread, 2, backend_state=True)

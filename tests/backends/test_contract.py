@@ -39,6 +39,7 @@ from assistant.storage.store import Store
 from tests.backends.kinds import KINDS, Kind, client_of
 from tests.conftest import add
 from tests.servers.responses import Play, call, calls, cut, error, message, reasoning, refusal, text
+from tests.stored import load_stored
 from tests.variants import quick_first
 
 DOUBLED: list[int] = []
@@ -271,9 +272,8 @@ def test_a_stored_thread_continues_in_another_process(
     assert list(assistant.run(thread, "Add"))[-1] == RunCompleted()
     store = Store(database)
     store.save(thread)
-    again = store.load(thread.id)
+    again = load_stored(store, thread.id)
     store.close()
-    assert again is not None
     server.plays(calls(call("add", a=3, b=4)), text("7."))
     events = list(create_assistant(add).run(again, "More"))
     assert (text_of(events), events[-1], server.refused) == ("7.", RunCompleted(), [])
@@ -294,9 +294,8 @@ def test_a_paused_run_continues_in_another_process_after_the_users_decision(
     thread = pause(server, create_assistant(add, double))
     store = Store(database)
     store.save(thread)
-    again = store.load(thread.id)
+    again = load_stored(store, thread.id)
     store.close()
-    assert again is not None
     first, second, third = (each.call_id for each in again.open_calls())
     decisions: list[Decision] = [
         CallApproved(first, '{"number": 7}'),

@@ -31,6 +31,7 @@ from assistant.storage.store import Store
 from tests.conftest import add
 from tests.docs.pages import Snippet, codes, rows, snippet
 from tests.servers.responses import text
+from tests.stored import load_stored
 
 
 @pytest.fixture
@@ -119,9 +120,8 @@ def test_a_paused_thread_continues_in_another_process(echo: Callable[..., Assist
     assert list(echo(double).run(thread, prompt))[-1] == RunPaused()
     store = Store(f"sqlite:///{tmp_path}/threads.sqlite")
     store.save(thread)
-    loaded = store.load(thread.id)
+    loaded = load_stored(store, thread.id)
     store.close()
-    assert loaded is not None
     first, second, third = (call.call_id for call in loaded.open_calls())
     decisions: list[Decision] = [CallApproved(first), CallDenied(second, "No."), CallAnswered(third, "six")]
     assert list(echo(double).decide(loaded, decisions))[-1] == RunCompleted()

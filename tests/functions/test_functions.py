@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 import assistant.functions
 from assistant import Toolbox, ToolError
-from assistant.functions import calculator, database, hotels
+from assistant.functions import calculator, database
 from assistant.functions import open_meteo as service
 from assistant.functions.calculator import calculate
 from assistant.functions.clock import get_current_time
@@ -331,14 +331,14 @@ def test_a_room_is_free_again_on_the_day_of_departure() -> None:
 
 @pytest.mark.usefixtures("bookings")
 def test_only_one_of_two_threads_gets_the_last_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    together, today_in = Barrier(2), hotels.today_in
+    together, today_in = Barrier(2), database.today_in
 
     def pause_before_deciding(city: Any) -> date:
         with suppress(BrokenBarrierError):
             together.wait(0.05)  # nobody comes, unless both decide on the same state of the database
         return today_in(city)
 
-    monkeypatch.setattr(hotels, "today_in", pause_before_deciding)
+    monkeypatch.setattr("assistant.functions.hotels.today_in", pause_before_deciding)
 
     def book(guest: str) -> str:
         try:

@@ -38,6 +38,7 @@ from assistant.tools.arguments import changed_arguments
 from assistant.tools.results import MAX_OUTPUT_CHARS, error_output
 from tests.conftest import Connect, add
 from tests.servers.responses import ModelServer, call, calls, error, text
+from tests.stored import load_stored
 
 CHANGED = 'The user changed the arguments to {"room": 3, "guest": "Bo"}.'
 DENIED = "The user did not allow this call, so the function was not run."
@@ -397,9 +398,7 @@ def test_a_pause_survives_the_process(
     autosaver.close()
 
     autosaver = Autosaver(database)
-    assert autosaver.store is not None
-    again = autosaver.store.load(thread.id)
-    assert again is not None
+    again = load_stored(autosaver.store, thread.id)
     assert again.messages == thread.messages
     second = connect_to(server.url, bookings.book)
     server.plays(text("Booked.", pieces=1))
@@ -418,9 +417,8 @@ def test_a_pause_survives_the_process(
     assert (events[-1], bookings.booked, server.refused) == (RunCompleted(), [(4, "Ada")], [])
     autosaver.close()
     store = Store(database)
-    stored = store.load(thread.id)
+    stored = load_stored(store, thread.id)
     store.close()
-    assert stored is not None
     assert stored.messages == again.messages
 
 
@@ -433,10 +431,8 @@ def test_an_abandoned_pause_is_stored_as_stopped(
         run = live.start(thread, partial(assistant.run, thread, words), assistant.cancel, autosaver)
         list(run.follow())
         assert run.join(5)
-    assert autosaver.store is not None
-    stored = autosaver.store.load(thread.id)
+    stored = load_stored(autosaver.store, thread.id)
     autosaver.close()
-    assert stored is not None
     assert stored.messages == thread.messages
     assert stored.messages[1].ending == STOPPED
 

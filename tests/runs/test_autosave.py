@@ -21,6 +21,7 @@ from assistant.runs.registry import RunRegistry
 from assistant.storage.store import Store
 from tests.conftest import Connect, add
 from tests.servers.responses import ModelServer, text
+from tests.stored import load_stored
 
 HELLO = [Message.from_user("Hello"), Message("assistant", [Text("Hi.")], RunCompleted())]
 
@@ -90,8 +91,7 @@ def test_a_read_only_database_can_be_read(autosaver: Autosaver, file: Path) -> N
     autosaver.save(Thread("conv_1", list(HELLO)), 0, backend_state=True)
     autosaver.close()
     with closing(Autosaver(f"sqlite:///file:{file}?mode=ro&uri=true")) as reader:
-        loaded = store_of(reader).load("conv_1")
-        assert loaded is not None
+        loaded = load_stored(reader.store, "conv_1")
         assert loaded.messages == HELLO
         reader.save(loaded, 0, backend_state=True)
         assert reader.error.endswith("cannot be used: attempt to write a readonly database")
@@ -108,12 +108,9 @@ def test_a_full_disk_loses_nothing_that_was_saved(autosaver: Autosaver) -> None:
         assert "cannot be used: " in autosaver.error
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    stored = store_of(autosaver).load("conv_1")
-    assert stored is not None
-    assert stored.messages == HELLO
+    assert load_stored(autosaver.store, "conv_1").messages == HELLO
     autosaver.save(thread, 2, backend_state=True)
-    stored = store_of(autosaver).load("conv_1")
-    assert (autosaver.error, stored and stored.messages) == ("", thread.messages)
+    assert (autosaver.error, load_stored(autosaver.store, "conv_1").messages) == ("", thread.messages)
 
 
 def test_messages_missed_during_an_outage_are_saved_when_the_database_is_back(
@@ -133,8 +130,7 @@ def test_messages_missed_during_an_outage_are_saved_when_the_database_is_back(
     autosaver.save(other, 0, backend_state=True)
     thread.messages += HELLO
     autosaver.save(thread, 4, backend_state=True)
-    stored = store_of(autosaver).load("conv_1")
-    assert (autosaver.error, stored and stored.messages) == ("", HELLO * 3)
+    assert (autosaver.error, load_stored(autosaver.store, "conv_1").messages) == ("", HELLO * 3)
     assert store_of(autosaver).load("conv_3") is None
 
 

@@ -28,6 +28,7 @@ from tests.backends.kinds import Kind, client_of
 from tests.backends.test_contract import double
 from tests.conftest import add
 from tests.servers.responses import ModelServer, call, calls, cut, error, text
+from tests.stored import load_stored
 
 Words = list[str]
 
@@ -228,8 +229,7 @@ def test_the_model_gets_only_the_open_branch(
     go_on(assistant.regenerate(thread, 5), "A5b")
     with closing(Store(database)) as store:
         store.save(thread)
-        stored = store.load(thread.id)
-    assert stored is not None
+        stored = load_stored(store, thread.id)
     thread, assistant = stored, create_assistant(add)
     thread.switch(3, 1)
     go_on(assistant.run(thread, "Q6"), "A6")
@@ -351,8 +351,7 @@ def branched() -> Thread:
 def test_branches_are_loaded_and_deleted_with_their_thread(store: Store, database: str) -> None:
     thread = branched()
     store.save(thread)
-    stored = store.load("conv_1")
-    assert stored is not None
+    stored = load_stored(store, "conv_1")
     assert (stored.messages, stored.backend_state, stored.branches) == (
         thread.messages,
         thread.backend_state,
@@ -362,8 +361,7 @@ def test_branches_are_loaded_and_deleted_with_their_thread(store: Store, databas
     stored.switch(0, 0)
     stored.switch(3, 0)
     store.save(stored, len(stored.messages))  # moved messages are saved too
-    again = store.load("conv_1")
-    assert again is not None
+    again = load_stored(store, "conv_1")
     assert (words(again), again.backend_state) == (["Q1", "A1", "Q2", "A2"], {"notes": "first"})
     assert again.branches == stored.branches
     assert [each.id for each in store.list_threads("a1c")] == ["conv_1"], "found in a branch that is not open"
@@ -408,8 +406,7 @@ def test_branches_that_could_not_be_saved_are_saved_next_time(
     assert branch_rows(database) == []
     thread.backend_state = {}
     store.save(thread, 2, backend_state=False)
-    stored = store.load("conv_1")
-    assert stored is not None
+    stored = load_stored(store, "conv_1")
     assert (words(stored), stored.backend_state, stored.branches) == (["Q1", "A1b"], {}, thread.branches)
 
 
@@ -418,8 +415,7 @@ def test_another_process_sees_a_switch_and_a_branch(database: str) -> None:
     with closing(autosaver), closing(Store(database)) as there:
         thread = branched()
         there.save(thread)
-        here = there.load("conv_1")
-        assert here is not None
+        here = load_stored(there, "conv_1")
         live.change(here, lambda: here.switch(0, 0), autosaver)
         newer = there.load_newer(thread)
         assert newer is not None
@@ -458,8 +454,7 @@ def test_branches_cannot_change_while_an_answer_is_written(
         gate.set()
         assert run.join(5)
         live.change(thread, lambda: thread.switch(1, 0), autosaver)
-        stored = store.load(thread.id)
-        assert stored is not None
+        stored = load_stored(store, thread.id)
         assert (words(stored), stored.branch_at(1), stored.backend_state) == (
             ["Q1", "A1"],
             (0, 2),
@@ -468,8 +463,7 @@ def test_branches_cannot_change_while_an_answer_is_written(
         assert not store.leases.is_held_elsewhere(thread)
         assert live.start(thread, lambda: assistant.regenerate(thread, 1), autosaver=autosaver).join(5)
         assert words(thread) == ["Q1", "A1c"]
-        stored = store.load(thread.id)
-        assert stored is not None
+        stored = load_stored(store, thread.id)
         assert (stored.branches, stored.branch_at(1)) == (thread.branches, (2, 3))
 
 

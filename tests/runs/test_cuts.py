@@ -36,6 +36,7 @@ from tests.conftest import Connect
 from tests.servers import hosted
 from tests.servers.responses import ModelServer, Play, call, calls, message, reasoning, refusal, text
 from tests.silence import SilenceTransport
+from tests.stored import load_stored
 
 Way = Literal["close", "reset", "half", "silence", "stop", "kill"]
 Keeps = Literal["nothing", "all", "late"]
@@ -209,10 +210,7 @@ class Bench:
         return ending
 
     def load(self, thread: Thread) -> Thread:
-        assert self.autosaver.store is not None
-        loaded = self.autosaver.store.load(thread.id)
-        assert loaded is not None
-        return loaded
+        return load_stored(self.autosaver.store, thread.id)
 
 
 def _is_beginning(some: list[Part], more: list[Part]) -> bool:

@@ -23,6 +23,7 @@ from assistant.storage.store import Store
 from tests.conftest import Connect, add
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, text
+from tests.stored import load_stored
 from tests.waiting import until
 
 LEASE = 0.5
@@ -51,8 +52,7 @@ def test_a_thread_that_one_process_answers_is_busy_for_another(here: Store, ther
     thread = unanswered()
     here.leases.acquire(thread)
     here.save(thread)
-    same = there.load("conv_1")
-    assert same is not None
+    same = load_stored(there, "conv_1")
     assert (here.leases.is_held_elsewhere(thread), there.leases.is_held_elsewhere(thread)) == (False, True)
     for attempt in (there.leases.acquire, there.save):
         with pytest.raises(ThreadBusy) as caught:
@@ -71,8 +71,7 @@ def test_only_one_of_many_processes_acquires_a_lease(database: str, here: Store)
     start, acquired = threading.Barrier(len(stores)), []
 
     def acquire(store: Store) -> None:
-        thread = store.load("conv_1")
-        assert thread is not None
+        thread = load_stored(store, "conv_1")
         start.wait()
         try:
             store.leases.acquire(thread)
@@ -96,8 +95,7 @@ def test_a_lease_that_is_not_renewed_expires(here: Store, there: Store) -> None:
     here.save(thread)
     assert here.leases.renew([thread]) == []
     until(lambda: not there.leases.is_held_elsewhere(thread))
-    same = there.load("conv_1")
-    assert same is not None
+    same = load_stored(there, "conv_1")
     there.leases.acquire(same)
     assert here.leases.renew([thread]) == [thread], "another process has acquired it"
     with pytest.raises(ThreadBusy):
@@ -119,8 +117,7 @@ def test_a_list_marks_threads_that_are_being_answered(here: Store, there: Store)
 def test_a_change_of_another_process_is_loaded_once(here: Store, there: Store) -> None:
     thread = unanswered()
     here.save(thread)
-    same = there.load("conv_1")
-    assert same is not None
+    same = load_stored(there, "conv_1")
     assert there.load_newer(same) is None
     thread.messages[-1] = Message("assistant", [Text("Fine.")], RunCompleted())
     here.save(thread, 1)
@@ -149,8 +146,7 @@ def test_a_run_continues_what_another_process_saved(
     say(0, "1?")
     store = autosavers[1].store
     assert store is not None
-    loaded = store.load(threads[0].id)
-    assert loaded is not None
+    loaded = load_stored(store, threads[0].id)
     threads[1] = loaded
     say(0, "2?")
     say(1, "3?")
@@ -170,8 +166,7 @@ def test_another_process_stops_an_answer(
     there.leases.request_stop(thread)
     assert [event for batch in run.follow() for event in batch][-1] == STOPPED
     until(lambda: not there.leases.is_held_elsewhere(thread))
-    saved = there.load(thread.id)
-    assert saved is not None
+    saved = load_stored(there, thread.id)
     assert saved.messages[-1].ending == RunStopped("user", "Stopped.")
     autosaver.close()
 
@@ -230,8 +225,7 @@ def test_an_answer_is_followed_from_another_process_and_taken_over_when_its_own_
         thread_id = process.stdout.readline().strip()
         threading.Thread(target=process.stdout.read, daemon=True).start()
         until(lambda: store.load(thread_id))
-        thread = store.load(thread_id)
-        assert thread is not None
+        thread = load_stored(store, thread_id)
         lengths: list[int] = []
         while len(lengths) < 3:
             until(lambda: store.load_newer(thread))
@@ -252,7 +246,6 @@ def test_an_answer_is_followed_from_another_process_and_taken_over_when_its_own_
     ).join(5)
     run = RunRegistry().start(thread, partial(assistant.run, thread, "And?"), assistant.cancel, autosaver)
     assert run.join(5)
-    saved = store.load(thread_id)
-    assert saved is not None
+    saved = load_stored(store, thread_id)
     assert [message.text for message in saved.messages[-2:]] == ["And?", "Fine."]
     autosaver.close()

@@ -22,6 +22,7 @@ from assistant.storage.store import Store
 from tests.conftest import Connect, add
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, call, calls, text
+from tests.stored import load_stored
 
 MESSAGES = [
     Message.from_user("日本語 👩‍👩‍👧"),
@@ -76,8 +77,7 @@ def test_a_value_that_is_not_a_message_is_refused(value: object) -> None:
 def test_a_thread_is_loaded_unchanged(store: Store) -> None:
     thread = Thread("conv_1", list(MESSAGES), {"responses": {"items": [{"id": "\x00"}]}})
     store.save(thread)
-    loaded = store.load("conv_1")
-    assert loaded is not None
+    loaded = load_stored(store, "conv_1")
     assert (loaded.id, loaded.messages, loaded.backend_state) == ("conv_1", MESSAGES, thread.backend_state)
     assert loaded.is_unfinished
     assert store.load("conv_2") is None
@@ -89,13 +89,11 @@ def test_only_new_messages_are_saved(store: Store) -> None:
     thread.messages.append(MESSAGES[2])
     thread.backend_state["a"] = 2
     store.save(thread, 2, backend_state=False)
-    loaded = store.load("conv_1")
-    assert loaded is not None
+    loaded = load_stored(store, "conv_1")
     assert (loaded.messages, loaded.backend_state) == (MESSAGES[:3], {"a": 1})
     thread.messages.pop()
     store.save(thread, 1)
-    loaded = store.load("conv_1")
-    assert loaded is not None
+    loaded = load_stored(store, "conv_1")
     assert (loaded.messages, loaded.backend_state) == (MESSAGES[:2], {"a": 2})
 
 
@@ -128,15 +126,13 @@ def test_an_answer_is_saved_as_it_grows_and_when_it_ends(
     for _ in run.follow():
         if thread.messages[-1].text:
             break
-    saved = store.load(thread.id)
-    assert saved is not None
+    saved = load_stored(store, thread.id)
     assert saved.messages[0] == Message.from_user("Go")
     assert [part.result and part.result.output for part in saved.messages[1].calls] == ["3"]
     assert saved.is_unfinished
     gate.set()
     assert run.join(5)
-    saved = store.load(thread.id)
-    assert saved is not None
+    saved = load_stored(store, thread.id)
     assert (saved.messages, saved.backend_state) == (thread.messages, thread.backend_state)
 
 
@@ -150,8 +146,7 @@ def test_a_stopped_answer_is_saved_as_stopped(
         if thread.messages[-1].text == "One two th":
             break
     run.stop()
-    saved = store.load(thread.id)
-    assert saved is not None
+    saved = load_stored(store, thread.id)
     assert saved.messages[-1] == Message("assistant", [Text("One two th")], RunStopped("user", "Stopped."))
     assert list(assistant.run(saved, "And now?"))[-1] == RunCompleted()
     assert [item["content"] for item in server.requests[-1]["input"]] == ["Go", "One two th", "And now?"]
@@ -189,8 +184,7 @@ def test_a_thread_of_a_killed_process_is_complete_and_continues(
             if int(seen) > 2000:
                 break
         os.kill(process.pid, signal.SIGKILL)
-    saved = store.load(thread_id)
-    assert saved is not None
+    saved = load_stored(store, thread_id)
     assert saved.messages[0] == Message.from_user("Go")
     part = saved.messages[1].parts[0]
     assert isinstance(part, Text)
@@ -212,8 +206,7 @@ def test_text_that_databases_refuse_is_saved(store: Store) -> None:
     messages.append(Message("assistant", [Call("c", "\x00", "\ud800", 1, result=result)], RunCompleted()))
     thread = Thread("conv_1", messages, {"notes": texts}, "A\x00title \ud800")
     store.save(thread)
-    saved = store.load("conv_1")
-    assert saved is not None
+    saved = load_stored(store, "conv_1")
     assert (saved.messages, saved.backend_state, saved.title) == (
         messages,
         {"notes": texts},

@@ -31,6 +31,7 @@ from assistant.tools.views import MAX_VIEW_BYTES, Chart, Diagram, File, Map, spl
 from tests.conftest import Connect
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, call, calls, text
+from tests.stored import load_stored
 from tests.ui.page import Open
 
 LINE: dict[str, Any] = {
@@ -311,9 +312,8 @@ def test_views_are_stored_and_exported_with_a_thread(tmp_path: Path) -> None:
     thread = Thread("t1", [Message.from_user("Give"), answer_with(VIEWS)])
     store = Store(f"sqlite:///{tmp_path}/threads.sqlite")
     store.save(thread)
-    again = store.load("t1")
+    again = load_stored(store, "t1")
     store.close()
-    assert again is not None
     assert again.messages == thread.messages
     imported, _ = import_json(export_json(thread, "Things"))
     assert imported.messages == thread.messages

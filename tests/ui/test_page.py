@@ -30,6 +30,7 @@ from assistant.ui.chat.calls.output import MAX_SHOWN_CHARS
 from tests.servers.agents import AgentsServer
 from tests.servers.assistants import AssistantsServer
 from tests.servers.responses import ModelServer, call, calls, error, message, reasoning, refusal, text
+from tests.stored import load_stored
 from tests.ui.page import (
     IS_FOOTER,
     Open,
@@ -481,8 +482,7 @@ def test_the_partial_answer_of_a_killed_process_is_shown(
     for worker in threading.enumerate():
         if worker.name == "run conv_1":
             worker.join(5)  # no page waits until an answer is saved
-    stored = store.load("conv_1")
-    assert stored is not None
+    stored = load_stored(store, "conv_1")
     assert stored.messages[1].ending == INTERRUPTED
     server.plays(text("One two three."))
     page.button(key="retry").click().run()
@@ -602,8 +602,7 @@ def test_a_thread_is_exported_imported_and_continued(
     page = ask(open_page(OPENAI_BASE_URL=server.url), "6*7?")
     before = shown(page)
     store = Store(f"sqlite:///{tmp_path}/threads.sqlite")
-    stored = store.load(address(page))
-    assert stored is not None
+    stored = load_stored(store, address(page))
     page.button(key="new_chat").click().run()
     page.file_uploader(key="import").upload("thread.json", export_json(stored, "Mine").encode()).run()
     assert shown(page) == before
@@ -613,8 +612,7 @@ def test_a_thread_is_exported_imported_and_continued(
     assert [item["type"] for item in server.requests[-1]["input"]] == [
         *("message", "function_call", "function_call_output", "message", "message")
     ]
-    again = store.load(address(page))
-    assert again is not None
+    again = load_stored(store, address(page))
     assert [each.text for each in again.messages] == ["6*7?", "It is 42.", "Sure?", "Sure."]
     store.close()
 

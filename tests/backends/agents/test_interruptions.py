@@ -26,6 +26,7 @@ from tests.backends.kinds import state_of
 from tests.conftest import add
 from tests.servers.agents import AgentsServer
 from tests.servers.responses import call, calls, cut, message, text
+from tests.stored import load_stored
 
 
 def test_closing_a_run_cancels_the_turn(server: AgentsServer, assistant: Assistant) -> None:
@@ -141,8 +142,7 @@ def test_another_process_continues_a_running_answer(
     while next(run) != TextDelta("One t"):
         pass
     store.save(thread)
-    loaded = store.load(thread.id)
-    assert loaded is not None
+    loaded = load_stored(store, thread.id)
     other = create(add)
     assert backend_of(other).can_resume(loaded)
     resumed = other.resume(loaded)

@@ -17,6 +17,7 @@ from tests.backends.assistants.conftest import Connect, ask
 from tests.servers.assistants import AssistantsServer
 from tests.servers.responses import Play, call, calls, cut, message, text
 from tests.silence import SilenceTransport
+from tests.stored import load_stored
 from tests.variants import quick_first
 
 SCENARIOS = {
@@ -103,8 +104,7 @@ def _interrupt_and_continue(
     server.wait_until_idle()
     server.drop_script()
     if way == "kill":
-        loaded = store.load(thread.id)
-        assert loaded is not None
+        loaded = load_stored(store, thread.id)
         thread = loaded
         if thread.is_unfinished:
             thread.messages[-1].add(INTERRUPTED)
@@ -113,8 +113,7 @@ def _interrupt_and_continue(
     assert ask(assistant, "And now?", thread)[-1] == RunCompleted()
     server.plays(text("Still fine."))
     store.save(thread)
-    again = store.load(thread.id)
-    assert again is not None
+    again = load_stored(store, thread.id)
     assert ask(assistant, "Still there?", again)[-1] == RunCompleted()
     assert again.messages[1].text == seen
     messages = server.transcript(again.id)

@@ -21,6 +21,7 @@ from tests.backends.assistants.conftest import ENDED, Connect, ask, backend_of, 
 from tests.conftest import add
 from tests.servers.assistants import AssistantsServer, Run
 from tests.servers.responses import call, calls, cut, text
+from tests.stored import load_stored
 
 
 def test_a_loaded_thread_can_be_continued(server: AssistantsServer, assistant: Assistant) -> None:
@@ -164,7 +165,6 @@ def test_a_stored_thread_can_be_continued_in_a_new_process(
     ask(assistant, "1 + 2?", thread)
     with closing(Store(f"sqlite:///{tmp_path}/threads.sqlite")) as store:
         store.save(thread)
-        again = store.load(thread.id)
-    assert again is not None
+        again = load_stored(store, thread.id)
     assert ask(connect_to(server.url, add), "And?", again)[-1] == RunCompleted()
     assert [text for _, text in server.transcript(thread.id)] == ["1 + 2?", "Three.", "And?", "Four."]

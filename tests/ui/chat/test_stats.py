@@ -35,6 +35,7 @@ from tests.conftest import Connect
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, reasoning, text
 from tests.servers.responses import calls as response
+from tests.stored import load_stored
 
 EFFORT = RunStats("gpt-6-luna", 2, Usage(1000, 800, 204, 64), 3.21)
 
@@ -305,9 +306,8 @@ def page_with(path: Path) -> AppTest:
 
 def stored_feedback(path: Path) -> Feedback | None:
     store = Store(f"sqlite:///{path}/threads.sqlite")
-    thread = store.load("conv_1")
+    thread = load_stored(store, "conv_1")
     store.close()
-    assert thread is not None
     return thread.messages[2].feedback
 
 
