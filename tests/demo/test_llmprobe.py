@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.downloads import npm_package
+from tests.downloads import node, npm_package
 from tests.servers import demo
 
 pytestmark = pytest.mark.exhaustive
@@ -17,10 +17,9 @@ pytestmark = pytest.mark.exhaustive
 def test_every_must_of_llmprobe_holds(depth: list[str], tmp_path: Path) -> None:
     program = npm_package("llmprobe", "0.6.12") / "bin" / "dist" / "llmprobe.mjs"
     with demo.running() as url:
-        command = ["node", str(program), url, "-m", "Demo", "--no-bench", "--no-save", "--json", *depth]
-        environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(tmp_path)}
+        command = [node(), str(program), url, "-m", "Demo", "--no-bench", "--no-save", "--json", *depth]
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=300, env=environment
+            command, capture_output=True, text=True, check=False, timeout=300, env={"HOME": str(tmp_path)}
         )
     conformance: dict[str, Any] = json.loads(done.stdout)["conformance"]
     failures = [
