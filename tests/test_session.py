@@ -104,6 +104,27 @@ def test_an_id_without_a_chat_opens_a_new_one_and_the_next_run_of_the_page_keeps
     assert not chat.thread_missing
 
 
+def test_the_id_that_a_chat_has_on_the_server_opens_that_chat(server: ModelServer, open_chat: Open) -> None:
+    server.plays(text("Hi."))
+    first = ask(open_chat(), "Hello")
+    [server_id] = server.conversations
+    assert server_id != first.thread.id
+    other = open_chat()
+    other.open(server_id)
+    assert (other.thread.id, other.history) == (first.thread.id, first.history)
+
+
+def test_the_id_that_another_users_chat_has_on_the_server_is_unknown(
+    server: ModelServer, open_chat: Open
+) -> None:
+    server.plays(text("Hi."))
+    ask(open_chat("ada"), "Hello")
+    [server_id] = server.conversations
+    visitor = open_chat()
+    visitor.open(server_id)
+    assert (visitor.thread_missing, visitor.history) == (True, [])
+
+
 def test_an_unreachable_server_is_an_error_and_not_a_new_chat(open_chat: Open) -> None:
     chat = open_chat(OPENAI_BASE_URL="http://127.0.0.1:1/v1")
     chat.open("conv_1")

@@ -155,14 +155,22 @@ class ChatSession:
         self.thread, self.shown, self.replayed = thread, SHOWN_MESSAGES, None
 
     def _find(self, thread_id: str) -> Thread:
-        """Return the user's thread from this process, the database or the server."""
-        thread = self.app.runs.find(thread_id, self.user.id)
-        if thread is None and self.store:
-            thread = self.store.load(thread_id)
-        # The owner of a thread that only the server has is unknown.
-        if thread is None and (self.user.id or (self.store and self.store.exists(thread_id))):
-            raise UnknownThread(N_("That chat doesn't exist."), code="unknown_thread")
+        """Return the user's thread with this id, or with this id on its server, from this process or the database.
+
+        One that only the server has is loaded from there, for users who do not sign in: its owner is unknown.
+        """
+        thread = self._find_stored(thread_id)
+        if thread is None and self.store and (known := self.store.known_on_server([thread_id])):
+            thread = self._find_stored(known[thread_id])
+            if thread is None:
+                raise _unknown_thread()  # of another user
+        if thread is None and self.user.id:
+            raise _unknown_thread()
         return self.app.runs.register(thread or self.connection.backend.load_thread(thread_id))
+
+    def _find_stored(self, thread_id: str) -> Thread | None:
+        found = self.app.runs.find(thread_id, self.user.id)
+        return found or (self.store.load(thread_id) if self.store else None)
 
     def _catch_up(self) -> None:
         """Load changes of other processes, and continue or end an answer whose process is gone."""
@@ -382,3 +390,7 @@ class ChatSession:
         self.app.runs.start(thread, lambda: prepare().through(observe), replayer.cancel)
         self._show(self.app.runs.register(thread))
         self.recording, self.replayed = copy, recording if run_functions else None
+
+
+def _unknown_thread() -> UnknownThread:
+    return UnknownThread(N_("That chat doesn't exist."), code="unknown_thread")

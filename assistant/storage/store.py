@@ -155,17 +155,16 @@ class Store:
         is_newer = saved is not None and saved > thread.version
         return self.for_owner(thread.owner).load(thread.id) if is_newer else None
 
-    def exists(self, thread_id: str) -> bool:
-        """Return whether any owner has a thread with this id."""
-        if not is_sendable(thread_id):
-            return False
+    def known_on_server(self, server_ids: Iterable[str]) -> dict[str, str]:
+        """Return, by id of a server's thread, the id of the thread that has it: of this owner, or else of another."""
+        is_own = sql.case((THREADS.c.owner == self.owner, 0), else_=1)
+        known = {}
         with self.database.reading() as connection:
-            return exists(connection, THREADS.c.id == thread_id)
-
-    def known_on_server(self, server_ids: Iterable[str]) -> set[str]:
-        """Return which of these ids of a server's threads belong to a thread of any owner."""
-        with self.database.reading() as connection:
-            return {each for each in server_ids if exists(connection, _has_server_id(each))}
+            for server_id in filter(is_sendable, server_ids):
+                query = sql.select(THREADS.c.id).where(_has_server_id(server_id))
+                if thread_id := connection.scalar(query.order_by(is_own).limit(1)):
+                    known[server_id] = thread_id
+        return known
 
     def rename(self, thread_id: str, title: str) -> None:
         """Change the title of a thread."""
@@ -184,12 +183,17 @@ class Store:
                 for column in (MESSAGES.c.thread_id, BRANCHES.c.thread_id, THREADS.c.id):
                     connection.execute(sql.delete(column.table).where(column == thread_id))
 
-    def list_threads(self, search: str = "", limit: int = 50) -> list[ThreadSummary]:
-        """Return the owner's threads that contain ``search``, newest change first, and where it was found."""
+    def list_threads(
+        self, search: str = "", limit: int = 50, *, with_hits: bool = True
+    ) -> list[ThreadSummary]:
+        """Return the owner's threads that contain ``search``, newest change first, and where it was found.
+
+        Without ``with_hits``, where it was found is not looked up: that reads a message of each thread.
+        """
         query = select_threads(self.owner, search, self.leases.is_active).limit(limit)
         with self.database.reading() as connection:
             threads = [ThreadSummary(*row) for row in connection.execute(query)]
-            if search.strip():
+            if with_hits and search.strip():
                 threads = [replace(each, hit=find_hit(connection, each.id, search)) for each in threads]
         return threads
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -259,6 +260,7 @@ def test_a_search_tells_where_it_found_the_text(store: Store) -> None:
     thread.messages.append(Message("assistant", [Text(f"First line\n{long}\nThe end")], RunCompleted()))
     store.save(thread)
     [found] = store.list_threads("needle")
+    assert store.list_threads("needle", with_hits=False) == [replace(found, hit=None)]
     assert found.hit == Hit(2, "…fore before before before the ", "NEEDLE", " itself after after after afte…")
     store.rename("conv_1", "Only in the title")
     [found] = store.list_threads("only in")
@@ -269,4 +271,7 @@ def test_a_search_tells_where_it_found_the_text(store: Store) -> None:
 def test_threads_are_known_by_their_ids_on_the_server(store: Store) -> None:
     store.save(Thread("thread_1", backend_state={"agents": {"session_id": "sess_1"}}))
     store.save(Thread("sess_2", owner="ada"))
-    assert store.known_on_server(["sess_1", "sess_2", "sess_3", "sess_%"]) == {"sess_1", "sess_2"}
+    store.save(Thread("thread_3", owner="ada", backend_state={"agents": {"session_id": "sess_1"}}))
+    ids = ["sess_1", "sess_2", "sess_3", "sess_%", "\0"]
+    assert store.known_on_server(ids) == {"sess_1": "thread_1", "sess_2": "sess_2"}
+    assert store.for_owner("ada").known_on_server(["sess_1"]) == {"sess_1": "thread_3"}

@@ -92,7 +92,8 @@ def is_list_outdated(session: ChatSession) -> bool:
     if thread_list.drawn is None or session.store is None:
         return False
     with suppress(StoreError):
-        return _drawn(session, _find_threads(session.store, thread_list)[0]) != thread_list.drawn
+        threads, _has_more = _find_threads(session.store, thread_list, with_hits=False)
+        return _drawn(session, threads) != thread_list.drawn
     return False
 
 
@@ -108,9 +109,12 @@ def is_list_due(session: ChatSession) -> bool:
     return is_list_outdated(session)
 
 
-def _find_threads(store: Store, thread_list: ThreadList) -> tuple[list[ThreadSummary], bool]:
+def _find_threads(
+    store: Store, thread_list: ThreadList, *, with_hits: bool = True
+) -> tuple[list[ThreadSummary], bool]:
     """Return the threads to list, and whether there are more."""
-    found = store.list_threads(st.session_state.get(keys.SEARCH) or "", thread_list.shown + 1)
+    search = st.session_state.get(keys.SEARCH) or ""
+    found = store.list_threads(search, thread_list.shown + 1, with_hits=with_hits)
     return found[: thread_list.shown], len(found) > thread_list.shown
 
 
