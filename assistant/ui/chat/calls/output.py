@@ -41,14 +41,20 @@ def draw_output(result: ToolResult, name: str, key: str) -> None:
             text = result.detail or message  # the detail contains a long message in full
     elif rows := _table(parse_json(result.output)):
         st.dataframe(rows, hide_index=True, alt=table_name(rows[0]))
-        with st.expander(_("Raw"), type="compact"):
-            draw_text(text, name, key)
+        _draw_raw(result.output, name, key)
         return
     value = parse_json(text)
     if isinstance(value, dict | list):
         draw_text(format_json(value), name, key, "json")
+        _draw_raw(result.output, name, key)
     else:
         draw_text(text, name, key)
+
+
+def _draw_raw(output: str, name: str, key: str) -> None:
+    """Draw a result exactly as the model gets it."""
+    with st.expander(_("Raw"), type="compact"):
+        draw_text(output, f"{name} raw", f"{key}-raw")
 
 
 def draw_text(text: str, name: str, key: str, language: str | None = None) -> None:

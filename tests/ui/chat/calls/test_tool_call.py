@@ -27,6 +27,17 @@ def test_arguments_and_result_are_labelled_and_a_table_has_its_raw_text(open_pag
     assert (raw.label, json.loads(raw.code[0].value)[0]["city"]) == ("Raw", "Oslo")
 
 
+def test_a_json_result_is_indented_and_has_its_raw_text(open_page: Open) -> None:
+    page = ask(open_page(), 'get_weather(city="Oslo")')
+    [step] = page.chat_message[-1].status
+    [raw] = step.expander
+    result, exact = step.code[-2].value, raw.code[0].value
+    assert raw.label == "Raw"
+    assert "\n" in result
+    assert "\n" not in exact
+    assert json.loads(result) == json.loads(exact)
+
+
 def test_a_running_call_shows_its_time_in_whole_seconds() -> None:
     def script(seconds: float) -> None:
         import streamlit as st
