@@ -416,7 +416,7 @@ def test_an_output_can_be_seen_in_full_and_is_shown_once(
         from assistant.events import RunCompleted
         from assistant.messages import Message
         from assistant.parts import Call
-        from assistant.ui.chat.message import draw_message
+        from assistant.ui.chat.messages.message import draw_message
         from tests.ui.page import chat_of
 
         twice = [Call("c1", "look", "{}", number, result=result) for number in (1, 2)]

@@ -4,92 +4,39 @@ A message reruns the fragment alone. When an answer has ended and something outs
 date, or the fragment has grown beyond a few turns, one rerun of the page moves the boundary between the two.
 """
 
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from assistant.events import Event
 from assistant.markdown.escape import escape_markdown
-from assistant.messages import Message
 from assistant.parts import Attachment
-from assistant.runs.worker import LiveRun
 from assistant.session import ChatSession
 from assistant.ui import keys
-from assistant.ui.chat.answer import AnswerPlace, answer_chunks
 from assistant.ui.chat.approval import draw_approval
 from assistant.ui.chat.examples import draw_examples
-from assistant.ui.chat.message import answer_places, draw_message
+from assistant.ui.chat.live_answer import Watch, follow_answer
+from assistant.ui.chat.message_area import HistoryArea, RecentArea
+from assistant.ui.chat.messages.message import draw_message
 from assistant.ui.chat.queue import draw_queue
-from assistant.ui.chat.silence import SilenceNotice
 from assistant.ui.composer.message_input import draw_composer, draw_unsent
 from assistant.ui.composer.tool_toggles import draw_tool_toggles
 from assistant.ui.language import _, translate
-from assistant.ui.page.accessibility import announce_ending, draw_live_region
+from assistant.ui.page.accessibility import draw_live_region
 from assistant.ui.page.browser_script import draw_conversation_scripts, show_message
 from assistant.ui.page.scrolling import draw_scrolling
 from assistant.ui.page.thread_url import set_thread_url
 from assistant.ui.quotas import draw_limit_notice
-from assistant.ui.sidebar.thread_list import is_list_due, is_list_outdated
+from assistant.ui.sidebar.thread_list import is_list_outdated
 from assistant.ui.state import state_of
-from assistant.ui.streamlit_private import (
-    Chunks,
-    current_session_id,
-    fragment_rerun_waits,
-    is_connected,
-    rerun_fragment,
-    rerun_session,
-    yield_to_streamlit,
-)
+from assistant.ui.streamlit_private import rerun_fragment
 
 MAX_FRAGMENT_MESSAGES = 8
 """Maximum number of messages in the fragment; above it the boundary moves, to keep reruns fast."""
 
-GRACE_SECONDS = 0.5
-"""Time in which a page that stopped following a run can follow it again; otherwise it means Stop."""
-
 CHANGES_SECONDS = 3.0
 """Interval at which a page without a live answer looks for changes by other tabs and processes: 5 ms each time."""
-
-WATCH_SECONDS = 0.5
-"""Interval between two updates of what is drawn beside a live answer."""
-
-Watch = Callable[[], None]
-
-
-@dataclass(slots=True)
-class MessageArea:
-    """The messages that this browser session drew last in one of its two places, and in which of them."""
-
-    messages: list[Message] = field(default_factory=list)
-    place: int = 0
-
-    def draw(self, messages: list[Message]) -> DeltaGenerator:
-        """Return the container for these messages; another one unless they begin with those drawn last.
-
-        Until a script ends, the browser keeps what an earlier one drew in a container: parts of another message would
-        stay below a new one for as long as its answer streams.
-        """
-        before = self.messages
-        same = len(before) <= len(messages) and all(
-            old is new for old, new in zip(before, messages, strict=False)
-        )
-        if not same:
-            self.place = 1 - self.place
-        self.messages = messages
-        places = [st.container() if place == self.place else st.empty() for place in (0, 1)]
-        return places[self.place]
-
-
-class HistoryArea(MessageArea):
-    """Where the page draws the messages before the fragment."""
-
-
-class RecentArea(MessageArea):
-    """Where the fragment draws the newest messages."""
 
 
 def draw_history(session: ChatSession) -> None:
@@ -140,7 +87,7 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
     with recent:
         for position in range(session.boundary, run.position if run else len(session.history)):
             draw_message(session, position)
-        if run and not _follow(session, run, watch, end):
+        if run and not follow_answer(session, run, watch, end):
             return  # the fragment runs again, because one of its widgets was used
     if run:
         area.queue.empty()
@@ -261,63 +208,3 @@ def _wait_for_other_process(session: ChatSession) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(_("Another process of this application is writing this answer."))
         _draw_stop(session, keys.STOP_ELSEWHERE)
-
-
-def _follow(session: ChatSession, run: LiveRun, watch: Watch | None, end: DeltaGenerator) -> bool:
-    """Draw a live answer from its beginning to its end. Return False if it was left before its end.
-
-    While the server is silent, ``end`` says for how long.
-
-    Streamlit's own Stop and a click elsewhere both end this script. After a click the page runs again at
-    once; if it does not, and the browser is still connected, the user meant Stop.
-    """
-    session.follower = follower = object()
-    session_id = current_session_id()
-
-    def connected() -> bool:
-        return is_connected(session_id)
-
-    def stop_if_left() -> None:
-        if session.follower is follower and connected():
-            run.stop()
-            rerun_session(session_id)
-
-    silence = SilenceNotice(run, end)
-    list_due = time.monotonic() + WATCH_SECONDS  # the first words are not delayed
-
-    def update() -> None:
-        silence.update()
-        if watch:
-            watch()
-        if time.monotonic() > list_due and is_list_due(session):
-            st.rerun()
-
-    content, below, draw_end = answer_places()
-    try:
-        with content:
-            answer = AnswerPlace(session, run.position, below, running_seconds=run.running_seconds)
-            batches = _interruptible(run.follow(connected), update)
-            st.write_stream(Chunks(answer_chunks(batches, answer)))
-        if not run.ended:
-            return False
-        announce_ending(run.message)
-        draw_end(session, run.position)
-        return True
-    except BaseException:  # Streamlit ends a script with an exception that is not an ``Exception``
-        timer = threading.Timer(GRACE_SECONDS, stop_if_left)
-        timer.daemon = True
-        timer.start()
-        raise
-
-
-def _interruptible(batches: Iterator[list[Event]], watch: Watch) -> Iterator[list[Event]]:
-    """Yield the batches until a rerun waits; in between, Streamlit can end the script and ``watch`` draws."""
-    due = 0.0
-    for batch in batches:
-        yield_to_streamlit()
-        if fragment_rerun_waits():
-            return
-        yield batch
-        if time.monotonic() >= due:
-            watch()
-            due = time.monotonic() + WATCH_SECONDS

@@ -4,7 +4,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from assistant.markdown.block_splitter import BlockSplitter
 from assistant.markdown.sanitizer import MarkdownSanitizer
-from assistant.ui.chat.stats import format_duration
+from assistant.ui.chat.messages.stats import format_duration
 from assistant.ui.language import _
 from assistant.ui.streamlit_private import Expander
 

@@ -20,7 +20,7 @@ from assistant.ui.chat.calls.output import (
     latest_part,
 )
 from assistant.ui.chat.calls.views import draw_view
-from assistant.ui.chat.stats import format_duration
+from assistant.ui.chat.messages.stats import format_duration
 from assistant.ui.language import _
 from assistant.ui.streamlit_private import Expander, ExpanderState
 

@@ -17,7 +17,7 @@ from assistant.ui.chat.calls.output import (
 )
 from assistant.ui.chat.calls.rerun_tool import draw_rerun
 from assistant.ui.chat.calls.views import draw_views
-from assistant.ui.chat.stats import format_duration
+from assistant.ui.chat.messages.stats import format_duration
 from assistant.ui.language import _
 from assistant.ui.streamlit_private import Expander, ExpanderState
 

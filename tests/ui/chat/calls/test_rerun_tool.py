@@ -12,7 +12,7 @@ from tests.ui.page import Open
 
 def app(messages, log):  # type: ignore[no-untyped-def]
     from assistant import Toolbox, ToolError, tool
-    from assistant.ui.chat.message import draw_message
+    from assistant.ui.chat.messages.message import draw_message
     from tests.ui.page import chat_of
 
     @tool

@@ -11,9 +11,9 @@ from assistant.events import RunCompleted, RunStopped
 from assistant.messages import Message
 from assistant.session import ChatSession
 from assistant.ui import keys
-from assistant.ui.chat.editor import open_editor, try_action
-from assistant.ui.chat.rating import draw_comment, draw_thumbs, format_feedback
-from assistant.ui.chat.stats import full_stats, short_stats
+from assistant.ui.chat.messages.editor import open_editor, try_action
+from assistant.ui.chat.messages.rating import draw_comment, draw_thumbs, format_feedback
+from assistant.ui.chat.messages.stats import full_stats, short_stats
 from assistant.ui.language import _
 from assistant.ui.page.browser_script import copy_text
 

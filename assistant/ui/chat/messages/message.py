@@ -7,9 +7,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from assistant.session import ChatSession
-from assistant.ui.chat.actions import draw_answer_actions, draw_user_actions
 from assistant.ui.chat.answer import AnswerPlace, answer_chunks
-from assistant.ui.chat.editor import draw_editor
+from assistant.ui.chat.messages.actions import draw_answer_actions, draw_user_actions
+from assistant.ui.chat.messages.editor import draw_editor
 from assistant.ui.composer.attachments import draw_attachments
 
 

@@ -30,7 +30,7 @@ from assistant.storage.json_export import export_json, import_json
 from assistant.storage.serialization import message_as_json, message_from_json
 from assistant.storage.store import Store
 from assistant.tools.progress import MAX_PROGRESS_CHARS, progress, progress_listener
-from assistant.ui.chat.stats import format_duration, full_stats, short_stats
+from assistant.ui.chat.messages.stats import format_duration, full_stats, short_stats
 from tests.conftest import Connect
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, reasoning, text
@@ -286,7 +286,7 @@ def page_with(path: Path) -> AppTest:
     def script(url: str) -> None:
         import streamlit as st
 
-        from assistant.ui.chat.actions import draw_answer_actions
+        from assistant.ui.chat.messages.actions import draw_answer_actions
         from tests.ui.page import chat_of
 
         if "chat" not in st.session_state:
