@@ -3,7 +3,7 @@
 import re
 
 from assistant.backends.json_access import JsonObject
-from assistant.errors import RequestRefused
+from assistant.errors import RequestRefused, ServerFailed
 from assistant.events import Note
 from assistant.locale import N_
 
@@ -35,6 +35,23 @@ def without_refused_parameter(body: JsonObject, refusal: RequestRefused) -> tupl
     if re.search(r"\bstrict\b", message) and any(tool.get("strict") for tool in body.get("tools", [])):
         return body | {"tools": [{**tool, "strict": False} for tool in body["tools"]]}, _note("strict")
     return None
+
+
+def without_refused_summary(
+    body: JsonObject, refusal: RequestRefused | ServerFailed
+) -> tuple[JsonObject, Note] | None:
+    """Return the request's body without its reasoning summary, and a note; None if the refusal is about another.
+
+    OpenAI has none for an organization that is not verified, and some servers fail at a field that they do not know.
+    """
+    reasoning, words = body.get("reasoning", {}), refusal.details.message if refusal.details else ""
+    message = f"{getattr(refusal.__cause__, 'param', '')} {words}"
+    if "summary" not in reasoning or not re.search(r"\breasoning\b(?!\.effort)|summar", message):
+        return None
+    rest = {name: value for name, value in reasoning.items() if name != "summary"}
+    others = {name: value for name, value in body.items() if name != "reasoning"}
+    text = N_("The server does not summarize the model's reasoning: {why}", why=words)
+    return others | ({"reasoning": rest} if rest else {}), Note(text)
 
 
 def _note(name: str) -> Note:

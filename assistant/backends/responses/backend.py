@@ -71,6 +71,7 @@ class Responses(ServerBackend):
         self._context = context
         self._effort = effort
         self._hosted = tuple(hosted)
+        self._refused_parameters: set[str] = set()
         self._api = ResponsesApi(client, request_fields(self._hosted)[1])
 
     # --- one response, from top to bottom -----------------------------------------------------------
@@ -80,7 +81,15 @@ class Responses(ServerBackend):
         files = ThreadFiles(self._client, state) if THREAD_FILES in self._hosted else None
         if files:
             yield from files.upload(request)
-        exchange = Exchange(self._client, self._api, state, request, files, self._parameters(toolbox, files))
+        exchange = Exchange(
+            self._client,
+            self._api,
+            state,
+            request,
+            files,
+            self._parameters(toolbox, files),
+            self._refused_parameters,
+        )
         respond = partial(self._respond, exchange)
         while True:
             cursor = thread.cursor
@@ -107,8 +116,11 @@ class Responses(ServerBackend):
             parameters["instructions"] = self._instructions
         if include:
             parameters["include"] = include
-        if self._effort:
-            parameters["reasoning"] = {"effort": self._effort}
+        reasoning = {"effort": self._effort} if self._effort else {}
+        if self._effort != "none" and "reasoning.summary" not in self._refused_parameters:
+            reasoning["summary"] = "auto"  # OpenAI shows nothing of the reasoning unless it is asked for
+        if reasoning:
+            parameters["reasoning"] = reasoning
         if self._background:
             parameters["background"] = True
         return parameters

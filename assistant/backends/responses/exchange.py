@@ -10,7 +10,7 @@ from assistant.backends.attachments import strip_files
 from assistant.backends.context import SHORTENED
 from assistant.backends.error_translation import translate_errors
 from assistant.backends.json_access import JsonObject
-from assistant.backends.parameters import without_refused_parameter
+from assistant.backends.parameters import without_refused_parameter, without_refused_summary
 from assistant.backends.requests import Request
 from assistant.backends.responses.api import MAX_INPUT_ITEMS, ResponsesApi
 from assistant.backends.responses.files import ThreadFiles
@@ -38,6 +38,7 @@ class Exchange:
     request: Request
     files: ThreadFiles | None
     parameters: JsonObject
+    refused_parameters: set[str]  # what this server has refused, for later requests; it grows
     lock_delays: Iterator[float] = field(default_factory=lambda: iter(LOCK_DELAYS))
     rebuilt: bool = False
     shortened: bool = False
@@ -60,6 +61,11 @@ class Exchange:
             yield note
             if self.has_written_history:
                 self._discard_conversation()
+            return
+        if without_summary := without_refused_summary(parameters, refusal):
+            self.refused_parameters.add("reasoning.summary")
+            self.parameters, note = without_summary
+            yield note
             return
         if not isinstance(refusal, RequestRefused):
             raise refusal
