@@ -124,6 +124,7 @@ def test_every_request_carries_the_model_the_instructions_and_the_functions(
             "instructions": "Be brief.",
             "conversation": thread.id,
             "input": [{"type": "message", "role": "user", "content": "Hi"}],
+            "reasoning": {"summary": "auto"},
             "stream": True,
             "tools": [
                 {
