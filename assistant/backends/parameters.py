@@ -48,10 +48,10 @@ def without_refused_summary(
     message = f"{getattr(refusal.__cause__, 'param', '')} {words}"
     if "summary" not in reasoning or not re.search(r"\breasoning\b(?!\.effort)|summar", message):
         return None
-    rest = {name: value for name, value in reasoning.items() if name != "summary"}
+    effort = {name: value for name, value in reasoning.items() if name != "summary"}
     others = {name: value for name, value in body.items() if name != "reasoning"}
     text = N_("The server does not summarize the model's reasoning: {why}", why=words)
-    return others | ({"reasoning": rest} if rest else {}), Note(text)
+    return others | ({"reasoning": effort} if effort else {}), Note(text)
 
 
 def _note(name: str) -> Note:
