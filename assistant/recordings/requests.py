@@ -40,8 +40,8 @@ def prompt_of(recording: Recording) -> str:
 
 
 def protocol_of(recording: Recording) -> Protocol:
-    """Return the protocol of the first request for an answer."""
-    protocols = (protocol_of_request(exchange.request) for exchange in recording.exchanges())
+    """Return the protocol of the last request for an answer: before it, another one may have been tried."""
+    protocols = (protocol_of_request(exchange.request) for exchange in reversed(recording.exchanges()))
     return next((protocol for protocol in protocols if protocol), "")
 
 
@@ -62,10 +62,11 @@ def replay_url_of(recording: Recording) -> str:
 
 
 def answer_request_of(recording: Recording) -> Json:
-    """Return the body of the first request for an answer; ``{}`` where there is none."""
+    """Return the body of the first request for an answer in its protocol; ``{}`` where there is none."""
+    protocol = protocol_of(recording)
     for exchange in recording.exchanges():
         body = exchange.request.body
-        if protocol_of_request(exchange.request) and isinstance(body, dict):
+        if protocol and protocol_of_request(exchange.request) == protocol and isinstance(body, dict):
             return body
     return {}
 

@@ -254,6 +254,19 @@ def test_a_later_message_of_a_thread_is_replayed_by_itself(model: ModelServer) -
     assert comparable(replay_events(recording)) == comparable(events)
 
 
+def test_a_run_whose_first_message_found_out_the_protocol_is_replayed() -> None:
+    with ChatServer() as server:
+        server.plays(calls(call("add", a=2, b=3)), text("Five."))
+        backend, recording, thread = open_backend(Settings(base_url=server.url)), LiveRecording(), Thread()
+        events = Assistant(backend, TOOLBOX).run(thread, "2 + 3?")
+        recorded = list(record_run(events, recording))
+        backend.close()
+    assert protocol_of(recording) == "chat"
+    replayed = Thread()
+    assert list(replay_assistant(recording, speed=math.inf).run(replayed, "2 + 3?"))[-1] == recorded[-1]
+    assert replayed.messages[-1].text == thread.messages[-1].text == "Five."
+
+
 def test_the_server_and_protocol_of_a_recording_are_known(model: ModelServer) -> None:
     model.plays(text("Hello"))
     recording, _ = record(model)
