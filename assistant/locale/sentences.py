@@ -16,8 +16,7 @@ MAX_NESTING = 5
 
 
 class Sentence(str):
-    """An English sentence that remembers its ``template``, its ``plural`` template, if any, and its
-    ``params``.
+    """An English sentence that remembers its template, the template of its plural if there is one, and its params.
 
     As a string it is the finished English text. The plural is used unless ``params["count"]`` is 1.
     """
@@ -67,8 +66,7 @@ def N_plural(singular: str, plural: str, count: int, /, **params: Param) -> Sent
 
 
 def _dump(text: str) -> Any:
-    """Return a string where it says everything: a template without parameters is translated as a string,
-    too."""
+    """Return a string where it says everything: without parameters, the template is the text."""
     if not isinstance(text, Sentence) or not text.params or len(text) > MAX_SENTENCE_CHARS:
         return str(text)
     params = {

@@ -86,8 +86,7 @@ class BlockSplitter:
         return held
 
     def _begins_block(self, part: str) -> bool | None:
-        """Return whether a line after an empty one begins a new block; None if more text is needed to
-        tell."""
+        """Return whether a line after an empty one begins a block; None if more text is needed to tell."""
         if _UNCLEAR.fullmatch(part):
             return None
         return not part[0].isspace() and not _WITH_MARGIN.match(part)

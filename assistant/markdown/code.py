@@ -23,8 +23,10 @@ _PLAIN_IN_DIAGRAM = re.compile(r"[^\n\\/:&\t!]+")
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """An open fence. ``certain``: every line with its indent is code until one closes it. ``drawn``: a
-    diagram."""
+    """An open fence.
+
+    ``certain``: every line with its indent is code until one closes it. ``drawn``: it is a diagram.
+    """
 
     mark: str
     indent: int
@@ -35,8 +37,11 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class FenceLine:
-    """A line while a fence is open, read up to ``end``: an empty one, code, the one that closes the fence, or the
-    first one after its list or quote. ``doubt``: the page may see the fence differently."""
+    """A line while a fence is open, read up to ``end``.
+
+    It is an empty one, code, the one that closes the fence, or the first one after its list or quote.
+    ``doubt``: the page may see the fence differently.
+    """
 
     end: int
     state: Literal["empty", "code", "closing", "after"]
@@ -111,8 +116,7 @@ def read_diagram(text: str, at: int, ended: bool, before: str) -> Step:
 
 
 def read_possible_code(text: str, at: int, ended: bool) -> Step:
-    """Read text that may or may not be code: neither an image nor a diagram comes out of it in either
-    case."""
+    """Read text that may be code or not: no image and no diagram comes out of it in either case."""
     end = match_end(PLAIN, text, at)
     if end > at:
         return end, text[at:end]

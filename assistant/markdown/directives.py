@@ -8,8 +8,7 @@ import re
 from assistant.markdown.scan import Step, is_letter, match_end
 
 MAX_NAME_CHARS = 24
-"""Maximum number of characters after a colon that are held back until it is clear that they are no
-directive."""
+"""Maximum number of characters after a colon that wait until it is clear that they are no directive."""
 
 _NAME = re.compile(rf"[^\s!-,./:-@\[-^`{{-~]{{0,{MAX_NAME_CHARS}}}")
 _COLORS = "red|orange|yellow|green|blue|violet|purple|gr[ae]y|primary|rainbow"

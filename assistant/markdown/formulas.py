@@ -5,8 +5,7 @@ import re
 from assistant.markdown.scan import MAX_SPAN_CHARS, Step, is_letter
 
 MAX_PRICE_CHARS = 12
-"""Maximum number of characters after a dollar that are held back until it is clear that they are no
-formula."""
+"""Maximum number of characters after a dollar that wait until it is clear that they are no formula."""
 
 _EMPTY_LINE = re.compile(r"\n[ \t]*\n")
 
@@ -22,8 +21,7 @@ _AFTER = re.compile(r"[ \t]{0,99}([.,;:]?)[ \t]{0,99}")
 
 
 class FormulaReader:
-    r"""Reads ``\(…\)``, ``\[…\]`` and ``$$…$$``; it remembers where the text has no end of one, to search it
-    once."""
+    r"""Reads ``\(…\)``, ``\[…\]`` and ``$$…$$``; it searches text without an end of one only once."""
 
     def __init__(self) -> None:
         self._none_before: dict[str, int] = {}  # the position in the text before which this does not occur

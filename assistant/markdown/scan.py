@@ -4,8 +4,7 @@ import re
 from typing import TypeAlias
 
 Step: TypeAlias = tuple[int, str] | None
-"""The position up to which the text was read, and what is shown for it; None if more text is needed to
-tell."""
+"""The position up to which text was read, and what is shown for it; None if more text is needed to tell."""
 
 MAX_SPAN_CHARS = 2000
 """Maximum length of an image or a formula that is recognised."""

@@ -95,9 +95,8 @@ class TokenCounter:
 
     def __init__(self) -> None:
         self._requests: dict[int, tuple[str, str]] = {}  # exchange -> host, model
-        self._responses: dict[
-            str, tuple[ResponseTokens, Sentence | None]
-        ] = {}  # id -> tokens, why the cost is unknown
+        # By the response's id: its tokens, and why their cost is unknown.
+        self._responses: dict[str, tuple[ResponseTokens, Sentence | None]] = {}
         self._agent_model = ""
 
     def add_request(self, exchange: int, host: str, model: str) -> None:

@@ -48,22 +48,9 @@ def lint(toolbox: Toolbox) -> list[LintWarning]:
     return warnings
 
 
-def function_param(tool: Tool[..., Any]) -> Json:
-    """Return the function as a tool of a request to the Responses API."""
-    return {
-        "type": "function",
-        "name": tool.name,
-        "description": tool.description,
-        "parameters": tool.parameters,
-        "strict": tool.strict,
-    }
-
-
 def estimate_toolbox_tokens(toolbox: Toolbox) -> int:
     """Return about how many tokens these functions add to every request."""
-    return sum(
-        estimate_tokens(json.dumps(function_param(tool), ensure_ascii=False)) for tool in toolbox.values()
-    )
+    return sum(estimate_tokens(json.dumps(tool.as_param(), ensure_ascii=False)) for tool in toolbox.values())
 
 
 def _warnings(tool: Tool[..., Any]) -> Iterator[LintWarning]:

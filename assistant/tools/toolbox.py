@@ -98,6 +98,16 @@ class Tool(Generic[P, R]):
     def __repr__(self) -> str:
         return f"<Tool {self.name}{inspect.signature(self.function)}>"
 
+    def as_param(self) -> Json:
+        """Return the function as a tool of a request to the Responses API."""
+        return {
+            "type": "function",
+            "name": self.name,
+            "description": self.description,
+            "parameters": self.parameters,
+            "strict": self.strict,
+        }
+
     def bind(self, arguments: Any) -> dict[str, Any]:
         """Return the keyword arguments for the function from the JSON value that a model wrote.
 

@@ -34,7 +34,6 @@ from assistant.events import Event, RoundEnded, TextBreak, TextDelta
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
 from assistant.tools.hosted import HostedTool, request_fields
-from assistant.tools.lint import function_param
 from assistant.tools.toolbox import Toolbox
 
 _RUNNING = ("queued", "in_progress")
@@ -109,7 +108,7 @@ class Responses(ServerBackend):
         )
         parameters: JsonObject = {
             "model": self._model,
-            "tools": [function_param(tool) for tool in toolbox.values()] + tools,
+            "tools": [tool.as_param() for tool in toolbox.values()] + tools,
             "stream": True,
         }
         if self._instructions:

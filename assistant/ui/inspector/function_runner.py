@@ -12,7 +12,6 @@ from assistant.texts import estimate_tokens
 from assistant.tools.lint import (
     LintWarning,
     estimate_toolbox_tokens,
-    function_param,
     lint,
 )
 from assistant.tools.toolbox import Tool, Toolbox
@@ -112,7 +111,7 @@ def _outcome_text(outcome: Outcome, time: str) -> str:
 
 
 def _draw_schema(tool: Tool[..., Any], toolbox: Toolbox) -> None:
-    schema = function_param(tool)
+    schema = tool.as_param()
     with st.expander(_("Schema sent to the model"), key=keys.RUNNER_SCHEMA, icon=":material/data_object:"):
         st.code(format_json(schema), language="json", wrap_lines=True)
     st.caption(

@@ -112,26 +112,26 @@ def _draw_inputs(provider: str, connection: Connection, results: DeltaGenerator)
 
     Everything is committed by one of the two buttons, or by Enter, which presses the first one.
     """
+    configured = connection.configured
     chosen = server = _draw_server(provider, connection)
     problem = server.input_error() if provider != "configured" else ""
     if provider == "url" and not server.base_url:
         problem = INVALID_ADDRESS
-    models, has_models = (
-        ModelList(server, []),
-        not server.demo and (provider != "configured" or connection.is_localhost),
-    )
-    is_new = has_models and not problem and known_models(server) is None
-    if has_models and not problem:
-        with results:
-            models = fetch_model_list(server)
-    typed = bool(st.session_state.get(keys.CONNECTION_MODEL))
-    if has_models:
+    # Each test costs the owner something, so visitors may not choose a model of the owner's connection or test it.
+    is_owners = provider == "configured" and not configured.demo and not connection.is_localhost
+    models, is_clear = ModelList(server, []), True
+    if provider == "configured" and (is_owners or configured.demo):
+        chosen = replace(server, model=configured.model, effort=configured.effort)
+    elif not server.demo:
+        is_new = not problem and known_models(server) is None
+        typed = bool(st.session_state.get(keys.CONNECTION_MODEL))
+        if not problem:
+            with results:
+                models = fetch_model_list(server)
+        # A server that was entered a moment ago is used at once only if it answers and the model is clear.
+        is_clear = not is_new or (not models.error and (typed or len(models.models) == 1))
         default = Settings().model if provider == "openai" else ""
         chosen = draw_model(server, connection.connected, models, default)
-    elif provider == "configured":
-        chosen = replace(server, model=connection.configured.model, effort=connection.configured.effort)
-    # Each test costs the owner something, so visitors may not test the owner's connection.
-    is_owners = provider == "configured" and not connection.configured.demo and not connection.is_localhost
     with st.container(horizontal=True):
         used = st.form_submit_button(_("Use this connection"), key=keys.CONNECTION_USE, type="primary")
         tested = st.form_submit_button(
@@ -144,13 +144,11 @@ def _draw_inputs(provider: str, connection: Connection, results: DeltaGenerator)
         )
     if not problem and not chosen.model and not chosen.demo:
         problem = models.error or N_("Choose or enter a model.")
-    # A server that was entered a moment ago is used at once only if it answers and the model is clear.
-    is_clear = not is_new or (not models.error and (typed or len(models.models) == 1))
     with results:
         if problem and (tested or used):
             st.error(f":small[{escape_markdown(translate(problem))}]", icon=":material/error:")
         elif tested:
-            run_test(chosen, connection.configured)
+            run_test(chosen, configured)
         elif used and is_clear:
             return chosen
         elif not draw_last_test(chosen):

@@ -13,7 +13,6 @@ from pydantic import BaseModel, Field
 from streamlit.testing.v1 import AppTest
 
 from assistant import Tool, Toolbox, ToolError, functions, tool
-from assistant.tools.lint import function_param
 from assistant.tools.results import MAX_OUTPUT_CHARS
 from assistant.ui import keys
 from assistant.ui.inspector.function_runner import RunnerState
@@ -323,7 +322,7 @@ def test_every_example_function_has_a_valid_form(name: str) -> None:
 def test_the_schema_is_shown_as_it_is_sent_with_its_size() -> None:
     runner = open_runner(add)
     [schema] = [each.value for each in runner.code if each.language == "json"]
-    assert json.loads(schema) == function_param(add)
+    assert json.loads(schema) == add.as_param()
     assert runner.caption[-1].value == ("Adds about 77 tokens per request (77 for all 1)")
 
 
