@@ -211,8 +211,14 @@ class AssistantsServer(ModelServer):
             "instructions": "",
             "model": "test-model",
             "tools": self.tools,
+            "tool_choice": "auto",
             "parallel_tool_calls": True,
+            "response_format": "auto",
+            "truncation_strategy": {"type": "auto", "last_messages": None},
             "metadata": {},
+            "started_at": 1,
+            **dict.fromkeys(("expires_at", "completed_at", "cancelled_at", "failed_at", "incomplete_details")),
+            **dict.fromkeys(("max_prompt_tokens", "max_completion_tokens")),
             "usage": _usage() if status in ("completed", "incomplete") else None,
         }
 
