@@ -1,6 +1,5 @@
 """Usage is counted exactly, per user and in total, by any number of processes."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -12,6 +11,7 @@ from assistant.access.usage_store import EVERYONE, UsageStore
 from assistant.errors import LimitExceeded
 from assistant.storage.database import Database
 from assistant.storage.schema import USAGE
+from tests.waiting import at_once
 
 DAY = 1_795_392_000.0  # midnight in UTC
 
@@ -84,21 +84,15 @@ def test_tokens_and_usd_of_a_day_reset_at_midnight(opened: Database) -> None:
 @pytest.mark.exhaustive
 def test_processes_that_reserve_at_once_never_exceed_a_limit(opened: Database, database: str) -> None:
     limits, reserved = parse_limits("25 messages/day"), []
-    start = threading.Barrier(8)
 
-    def reserve_often() -> None:
+    def reserve_often(_: int) -> None:
         with closing(Database(database)) as own:  # as another process has it
             usage = UsageStore(own, lambda: DAY)
-            start.wait()
             for _ in range(10):
                 reserved.append(reserve(usage, "ada", limits) is None)
                 usage.charge("ada", 7, 0.0)
 
-    threads = [threading.Thread(target=reserve_often) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(8, reserve_often)
     assert (reserved.count(True), reserved.count(False)) == (25, 55)
     assert totals(opened, "day", DAY, "ada") == UsageTotals(25, 560)
 

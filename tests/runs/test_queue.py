@@ -12,6 +12,7 @@ from assistant.events import Ending, RunCompleted, RunFailed, RunPaused
 from assistant.messages import Message
 from assistant.runs.loop import INTERRUPTED, STOPPED
 from assistant.runs.queue import MAX_MESSAGES, MessageQueue
+from tests.waiting import at_once
 
 
 def ended(how: Ending | None) -> Thread:
@@ -98,15 +99,11 @@ def test_a_message_is_sent_once_when_many_pages_see_the_end() -> None:
         assert not queue.send_next(thread, started.append), "another page waits until this one has started"
         started.append(text)
 
-    def look() -> None:
+    def look(_: int) -> None:
         while queue.send_next(thread, start):
             pass
 
-    pages = [threading.Thread(target=look) for _ in range(8)]
-    for page in pages:
-        page.start()
-    for page in pages:
-        page.join(10)
+    at_once(8, look)
     assert started == [str(number) for number in range(MAX_MESSAGES)]
 
 

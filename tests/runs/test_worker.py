@@ -8,6 +8,7 @@ import logging
 import threading
 import weakref
 from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
@@ -39,6 +40,7 @@ from assistant.runs.loop import STOPPED, Run
 from assistant.runs.registry import RunRegistry
 from assistant.runs.worker import LiveRun
 from tests.servers.responses import ModelServer, text
+from tests.waiting import at_once, until
 
 PATIENCE = 10.0
 """Seconds that nothing here takes unless it is broken."""
@@ -175,16 +177,12 @@ def test_every_follower_gets_all_events_from_the_start() -> None:
     gate = Gate()
     run, _, _ = starting(RunRegistry(), [TextDelta("A"), gate, TextDelta("B")])
     gate.reached()
-    early: list[list[Event]] = [[] for _ in range(5)]
-    followers = [threading.Thread(target=lambda place=place: place.extend(follow(run))) for place in early]
-    for follower in followers:
-        follower.start()
-    between = run.follow()
-    assert next(between) == [RoundStarted(1), TextDelta("A")]
-    gate.open()
-    for follower in followers:
-        follower.join(PATIENCE)
-    assert early == [events_of("AB")] * 5
+    with ThreadPoolExecutor(5) as followers:
+        early = [followers.submit(follow, run) for _ in range(5)]
+        between = run.follow()
+        assert next(between) == [RoundStarted(1), TextDelta("A")]
+        gate.open()
+    assert [each.result() for each in early] == [events_of("AB")] * 5
     assert follow(run) == events_of("AB")
     assert [whole(batch) for batch in run.follow()] == [events_of("AB")]
     assert [event for batch in between for event in batch] == [TextDelta("B"), RunCompleted()]
@@ -258,16 +256,8 @@ def test_every_follower_gets_a_long_text_completely_while_it_is_written() -> Non
     texts = [f"{number} " for number in range(20_000)]
     gate = Gate()
     run, _, thread = starting(RunRegistry(), [gate, *map(TextDelta, texts)])
-    everybody: list[list[Event]] = [[] for _ in range(4)]
-    followers = [
-        threading.Thread(target=lambda place=place: place.extend(follow(run))) for place in everybody
-    ]
-    for follower in followers:
-        follower.start()
     gate.open()
-    for follower in followers:
-        follower.join(PATIENCE)
-    assert everybody == [events_of("".join(texts))] * 4
+    assert at_once(4, lambda _: follow(run)) == [events_of("".join(texts))] * 4
     assert thread.messages[-1].text == "".join(texts)
 
 
@@ -338,11 +328,7 @@ def test_a_run_stops_once_however_often_it_is_stopped() -> None:
     gate = Gate()
     run, _, _ = starting(RunRegistry(), [TextDelta("A"), gate])
     gate.reached()
-    threads = [threading.Thread(target=run.stop) for _ in range(10)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(PATIENCE)
+    at_once(10, lambda _: run.stop())
     assert follow(run) == [RoundStarted(1), TextDelta("A"), STOPPED]
     gate.open()
     settled()
@@ -430,23 +416,15 @@ def test_a_thread_has_one_run_at_a_time() -> None:
 def test_one_of_many_simultaneous_starts_wins() -> None:
     gate, runs, thread = Gate(), RunRegistry(), Thread()
     assistant = Assistant(Script([gate]), Toolbox())
-    everybody = threading.Barrier(10)
-    outcomes: list[str] = []
 
-    def start() -> None:
-        everybody.wait(PATIENCE)
+    def start(_: int) -> str:
         try:
             runs.start(thread, partial(assistant.run, thread, "Hi"))
-            outcomes.append("started")
         except ThreadBusy:
-            outcomes.append("busy")
+            return "busy"
+        return "started"
 
-    threads = [threading.Thread(target=start) for _ in range(10)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join(PATIENCE)
-    assert sorted(outcomes) == ["busy"] * 9 + ["started"]
+    assert sorted(at_once(10, start)) == ["busy"] * 9 + ["started"]
     assert [message.role for message in thread.messages] == ["user", "assistant"]
     run = runs.get(thread)
     assert run is not None
@@ -515,20 +493,8 @@ def test_a_thread_registered_during_a_run_is_found_after_the_run() -> None:
 
 
 def test_simultaneous_registrations_get_the_same_thread() -> None:
-    runs, everybody = RunRegistry(), threading.Barrier(20)
-    got: list[Thread] = []
-
-    def share() -> None:
-        thread = Thread("t1")
-        everybody.wait(PATIENCE)
-        got.append(runs.register(thread))
-
-    threads = [threading.Thread(target=share) for _ in range(20)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join(PATIENCE)
-    assert len(got) == 20
+    runs = RunRegistry()
+    got = at_once(20, lambda _: runs.register(Thread("t1")))
     assert {id(each) for each in got} == {id(runs.find("t1"))}
 
 
@@ -565,21 +531,32 @@ def test_a_call_reaches_followers_and_the_thread() -> None:
 # --- a run without followers ------------------------------------------------------------------------
 
 
+Count = Callable[[float], tuple[LiveRun, Thread]]
+
+
 @pytest.fixture
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make a run without followers pause for longer than a test takes as soon as it waits for text."""
+def count(
+    server: ModelServer, connect_to: Callable[..., Assistant], monkeypatch: pytest.MonkeyPatch
+) -> Count:
+    """Start runs that without followers pause for longer than a test takes as soon as they wait for text."""
     monkeypatch.setattr(worker, "IDLE_SECONDS", PATIENCE)
 
+    def start(pause: float) -> tuple[LiveRun, Thread]:
+        server.plays(replace(text("One two three four"), pause=pause))
+        assistant, thread = connect_to(server.url), Thread()
+        run = RunRegistry().start(thread, partial(assistant.run, thread, "Count"), assistant.cancel)
+        return run, thread
 
-@pytest.mark.usefixtures("alone")
-def test_a_run_without_followers_reads_less_often(
-    server: ModelServer, connect_to: Callable[..., Assistant]
-) -> None:
-    server.plays(replace(text("One two three four"), pause=0.01))
-    assistant, thread = connect_to(server.url), Thread()
-    run = RunRegistry().start(thread, partial(assistant.run, thread, "Count"), assistant.cancel)
-    while len(thread.messages) < 2 or not thread.messages[-1].text:
-        threading.Event().wait(0.01)
+    return start
+
+
+def has_text(thread: Thread) -> bool:
+    return len(thread.messages) == 2 and thread.messages[-1].text != ""
+
+
+def test_a_run_without_followers_reads_less_often(count: Count) -> None:
+    run, thread = count(0.01)
+    until(lambda: has_text(thread))
     gathered = thread.messages[-1].text
     threading.Event().wait(0.2)  # everything is sent meanwhile
     assert (thread.messages[-1].text, run.ended) == (gathered, False)
@@ -587,43 +564,29 @@ def test_a_run_without_followers_reads_less_often(
     assert thread.messages[-1].text == "One two three four"
 
 
-@pytest.mark.usefixtures("alone")
-def test_available_text_is_read_without_a_pause(
-    server: ModelServer, connect_to: Callable[..., Assistant], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_available_text_is_read_without_a_pause(count: Count, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "READY_SECONDS", PATIENCE)  # however busy the machine
-    server.plays(text("One two three four"))
-    assistant, thread = connect_to(server.url), Thread()
-    run = RunRegistry().start(thread, partial(assistant.run, thread, "Count"), assistant.cancel)
+    run, thread = count(0.0)
     assert run.join(PATIENCE / 2)
     assert thread.messages[-1].text == "One two three four"
 
 
-@pytest.mark.usefixtures("alone")
-def test_a_run_is_stopped_while_it_pauses_reading(
-    server: ModelServer, connect_to: Callable[..., Assistant]
-) -> None:
-    server.plays(replace(text("One two three four"), pause=0.01))
-    assistant, thread = connect_to(server.url), Thread()
-    run = RunRegistry().start(thread, partial(assistant.run, thread, "Count"), assistant.cancel)
-    while len(thread.messages) < 2 or not thread.messages[-1].text:
-        threading.Event().wait(0.01)
+def test_a_run_is_stopped_while_it_pauses_reading(count: Count) -> None:
+    run, thread = count(0.01)
+    until(lambda: has_text(thread))
     run.stop()
     assert (run.ended, thread.messages[-1].ending) == (True, STOPPED)
     assert run.join(PATIENCE / 2), "its thread does not pause any longer"
 
 
-@pytest.mark.usefixtures("alone")
 def test_a_disconnected_follower_does_not_count_and_continues_on_reconnect(
-    server: ModelServer, connect_to: Callable[..., Assistant], monkeypatch: pytest.MonkeyPatch
+    count: Count, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log_module, "IDLE_SECONDS", 0.01)
-    server.plays(replace(text("One two three four"), pause=0.01))
-    assistant, thread = connect_to(server.url), Thread()
-    run = RunRegistry().start(thread, partial(assistant.run, thread, "Count"), assistant.cancel)
+    run, thread = count(0.01)
     seen = threading.Event()
     following = run.follow(seen.is_set)
-    while len(thread.messages) < 2 or not thread.messages[-1].text:
+    while not has_text(thread):
         assert next(following) == [], "it still gets control"
     text_then = thread.messages[-1].text
     for _ in range(20):  # everything is sent meanwhile

@@ -24,7 +24,7 @@ from tests.conftest import Connect, add
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, text
 from tests.stored import load_stored
-from tests.waiting import until
+from tests.waiting import at_once, until
 
 LEASE = 0.5
 
@@ -68,23 +68,16 @@ def test_a_thread_that_one_process_answers_is_busy_for_another(here: Store, ther
 def test_only_one_of_many_processes_acquires_a_lease(database: str, here: Store) -> None:
     here.save(unanswered())
     stores = [Store(database) for _ in range(8)]
-    start, acquired = threading.Barrier(len(stores)), []
+    threads = [load_stored(store, "conv_1") for store in stores]
 
-    def acquire(store: Store) -> None:
-        thread = load_stored(store, "conv_1")
-        start.wait()
+    def acquire(number: int) -> bool:
         try:
-            store.leases.acquire(thread)
-            acquired.append(store)
+            stores[number].leases.acquire(threads[number])
         except ThreadBusy:
-            pass
+            return False
+        return True
 
-    takers = [threading.Thread(target=acquire, args=[store]) for store in stores]
-    for taker in takers:
-        taker.start()
-    for taker in takers:
-        taker.join()
-    assert len(acquired) == 1
+    assert at_once(len(stores), acquire).count(True) == 1
     for store in stores:
         store.close()
 

@@ -1,6 +1,5 @@
 """The tables of a database are created all together, and a later version is left alone."""
 
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +8,7 @@ import sqlalchemy as sql
 from assistant.errors import StoreError
 from assistant.storage.database import Database, create_engine, parse_url
 from assistant.storage.schema import SCHEMA_VERSION, SCHEMA_VERSIONS
+from tests.waiting import at_once
 
 
 @pytest.fixture
@@ -55,17 +55,5 @@ def test_tables_are_created_all_together_or_not_at_all(database: str, engine: sq
 
 
 def test_many_processes_may_open_a_new_database_at_once(database: str) -> None:
-    start, opened = threading.Barrier(8), []
-
-    def open_database() -> None:
-        start.wait()
-        opened.append(Database(database))
-
-    threads = [threading.Thread(target=open_database) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(opened) == 8
-    for instance in opened:
-        instance.close()
+    for opened in at_once(8, lambda _: Database(database)):
+        opened.close()

@@ -24,6 +24,7 @@ from tests.conftest import Connect, add
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, call, calls, text
 from tests.stored import load_stored
+from tests.waiting import at_once
 
 MESSAGES = [
     Message.from_user("日本語 👩‍👩‍👧"),
@@ -108,11 +109,7 @@ def test_concurrent_writers_and_readers_do_not_disturb_each_other(store: Store, 
             own.save(thread, len(thread.messages) - 1)
         own.close()
 
-    writers = [threading.Thread(target=write, args=[number]) for number in range(8)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
+    at_once(8, write)
     saved = [store.load(f"conv_{number}") for number in range(8)]
     assert [thread and thread.messages for thread in saved] == [[MESSAGES[0]] * 20] * 8
 
