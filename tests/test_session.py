@@ -28,6 +28,8 @@ from tests.stored import load_stored
 Open = Callable[..., ChatSession]
 SECONDS = 10.0
 
+Answering = tuple[ChatSession, threading.Event]  # and the gate that its answer waits for
+
 
 @pytest.fixture
 def open_chat(server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
@@ -48,6 +50,18 @@ def open_chat(server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     with closing(app):
         yield opened
+
+
+@pytest.fixture
+def answering(server: ModelServer, open_chat: Open) -> Answering:
+    """A chat whose first message is being answered until the gate is open."""
+    gate = threading.Event()
+    play = text("One.", gate=gate, gate_after=3)
+    server.plays(play)
+    chat = open_chat()
+    chat.submit("First")
+    assert play.reached.wait(SECONDS)
+    return chat, gate
 
 
 def finished(chat: ChatSession) -> ChatSession:
@@ -173,14 +187,10 @@ def test_a_first_message_that_fails_is_found_again(open_chat: Open, tmp_path: Pa
 
 
 def test_a_message_sent_during_an_answer_waits_and_is_sent_when_it_has_ended(
-    server: ModelServer, open_chat: Open
+    server: ModelServer, answering: Answering
 ) -> None:
-    gate = threading.Event()
-    play = text("One.", gate=gate, gate_after=3)
-    server.plays(play, text("Two."))
-    chat = open_chat()
-    chat.submit("First")
-    assert play.reached.wait(SECONDS)
+    chat, gate = answering
+    server.plays(text("Two."))
     chat.submit("Second")
     assert (chat.waiting, chat.composer.draft) == (["Second"], None)
     gate.set()
@@ -189,15 +199,8 @@ def test_a_message_sent_during_an_answer_waits_and_is_sent_when_it_has_ended(
     assert chat.waiting == []
 
 
-def test_a_waiting_message_returns_to_the_input_on_request_and_after_a_stop(
-    server: ModelServer, open_chat: Open
-) -> None:
-    gate = threading.Event()
-    play = text("One.", gate=gate, gate_after=3)
-    server.plays(play)
-    chat = open_chat()
-    chat.submit("First")
-    assert play.reached.wait(SECONDS)
+def test_a_waiting_message_returns_to_the_input_on_request_and_after_a_stop(answering: Answering) -> None:
+    chat, gate = answering
     for words in ("Second", "Third"):
         chat.submit(words)
     chat.unqueue("Second")
@@ -211,13 +214,8 @@ def test_a_waiting_message_returns_to_the_input_on_request_and_after_a_stop(
     gate.set()
 
 
-def test_files_cannot_be_queued_and_stay_with_the_text(server: ModelServer, open_chat: Open) -> None:
-    gate = threading.Event()
-    play = text("One.", gate=gate, gate_after=3)
-    server.plays(play)
-    chat = open_chat()
-    chat.submit("First")
-    assert play.reached.wait(SECONDS)
+def test_files_cannot_be_queued_and_stay_with_the_text(answering: Answering) -> None:
+    chat, gate = answering
     file = Attachment("a.txt", "text/plain", "YQ==")
     chat.submit("Second", [file])
     assert (chat.composer.attachments, chat.waiting) == ([file], [])
@@ -264,13 +262,8 @@ def test_edits_and_regenerated_answers_are_branches_to_switch_between(
     assert texts(chat) == ["First", "One."]
 
 
-def test_nothing_is_changed_while_an_answer_is_being_written(server: ModelServer, open_chat: Open) -> None:
-    gate = threading.Event()
-    play = text("One.", gate=gate, gate_after=3)
-    server.plays(play)
-    chat = open_chat()
-    chat.submit("First")
-    assert play.reached.wait(SECONDS)
+def test_nothing_is_changed_while_an_answer_is_being_written(answering: Answering) -> None:
+    chat, gate = answering
     with pytest.raises(ThreadBusy):
         chat.edit(0, "Other")
     with pytest.raises(ThreadBusy):
