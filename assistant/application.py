@@ -15,6 +15,7 @@ from dotenv import dotenv_values
 from assistant import functions
 from assistant.access.metering import with_metering
 from assistant.access.quotas import QuotaGuard
+from assistant.access.usage_store import UsageStore
 from assistant.backends import LazyBackend, load_sdk, open_backend
 from assistant.observability.logs import configure_logging, observe_run
 from assistant.runs.autosave import Autosaver
@@ -113,7 +114,10 @@ class Application:
         if settings.demo or not is_owners or not (owner.limit_user or owner.limit_all):
             return None
         model = owner.model if owner.has_price else ""
-        return QuotaGuard(user_id, owner.limit_user, owner.limit_all, model, self.autosaver.store)
+        store = self.autosaver.store
+        return QuotaGuard(
+            user_id, owner.limit_user, owner.limit_all, model, UsageStore(store.database) if store else None
+        )
 
     def start_run(
         self,

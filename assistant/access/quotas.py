@@ -9,7 +9,6 @@ from assistant.errors import StoreError, UsageUnavailable
 from assistant.events import Usage
 from assistant.locale import N_
 from assistant.recordings.costs import cost_of
-from assistant.storage.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +31,7 @@ class QuotaGuard:
     user_limits: tuple[Limit, ...]
     total_limits: tuple[Limit, ...]
     model: str
-    store: Store | None
+    store: UsageStore | None
 
     def reserve(self) -> None:
         """Count one more message of the user.
@@ -44,7 +43,7 @@ class QuotaGuard:
         try:
             if self.store is None:
                 raise StoreError(N_("The database cannot be opened."))
-            UsageStore(self.store.database).reserve(self.user_id, self.user_limits, self.total_limits)
+            self.store.reserve(self.user_id, self.user_limits, self.total_limits)
         except StoreError as error:
             log.warning("request refused, usage cannot be counted: %s", error)
             raise UsageUnavailable(N_("Usage cannot be counted.")) from error
@@ -63,7 +62,7 @@ class QuotaGuard:
             dollars = next((cost for cost in costs if cost is not None), 0.0)
         try:
             if self.store is not None:
-                UsageStore(self.store.database).charge(self.user_id, tokens, dollars)
+                self.store.charge(self.user_id, tokens, dollars)
         except StoreError as error:
             log.warning("usage of %d tokens not counted: %s", tokens, error)
 

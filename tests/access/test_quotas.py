@@ -9,6 +9,7 @@ import pytest
 
 from assistant.access.limits import UsageTotals, parse_limits
 from assistant.access.quotas import QuotaGuard
+from assistant.access.usage_store import UsageStore
 from assistant.backends.connection.override import ConnectionOverride
 from assistant.errors import LimitExceeded
 from assistant.events import Usage
@@ -128,7 +129,9 @@ def test_a_voice_recording_counts_as_a_message_and_by_its_length(store: Store) -
         ears.responses = [(200, {"text": "Hello."})]
         session = chat_of([])
         session.connection.settings = Settings(base_url=ears.url, transcribe_model="ear")
-        session.connection.quota = QuotaGuard("visitor", (), parse_limits("1 messages/day"), "", store)
+        session.connection.quota = QuotaGuard(
+            "visitor", (), parse_limits("1 messages/day"), "", UsageStore(store.database)
+        )
         assert session.connection.transcribe(b"\x00" * 32_000) == "Hello."
         with pytest.raises(LimitExceeded):
             session.connection.transcribe(b"\x00" * 32_000)
@@ -138,11 +141,11 @@ def test_a_voice_recording_counts_as_a_message_and_by_its_length(store: Store) -
 
 def test_tokens_cost_what_their_model_or_else_the_configured_one_costs(store: Store) -> None:
     limits = parse_limits("1 USD/day")
-    quota = QuotaGuard("ada", (), limits, "gpt-6-luna", store)  # 0.10, 0.01 and 0.50 USD
+    quota = QuotaGuard("ada", (), limits, "gpt-6-luna", UsageStore(store.database))  # 0.10, 0.01 and 0.50 USD
     quota.charge(Usage(input=1_000_000, cached=500_000, output=100_000), "gpt-6-astra-2026-01-01")
     used = totals(store.database, "day", time.time(), "ada")
     assert (used.tokens, round(used.dollars, 9)) == (1_100_000, (5 + 0.5) * 2 + 5 * 1.5)
-    quota = QuotaGuard("bob", (), limits, "gpt-6-luna", store)
+    quota = QuotaGuard("bob", (), limits, "gpt-6-luna", UsageStore(store.database))
     quota.charge(Usage(input=100_000, output=100_000), "unheard-of")
     used = totals(store.database, "day", time.time(), "bob")
     assert (used.tokens, round(used.dollars, 9)) == (200_000, 0.06)
