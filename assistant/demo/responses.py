@@ -36,12 +36,13 @@ def new_response(body: Json, items: Sequence[Json], conversation_id: str | None)
     }
 
 
-def complete(response: Json, items: Sequence[Json], cached_chars: int) -> Json:
+def complete(response: Json, items: Sequence[Json], cached_chars: int, generate: bool) -> Json:
     """Return the response to these items with its output, up to the limit of the request.
 
-    ``cached_chars`` is how much of the prompt the server has read before.
+    ``cached_chars`` is how much of the prompt the server has read before. Without ``generate`` the output is empty:
+    the request only prepares the next one.
     """
-    output, is_cut_off = output_items(response, items), False
+    output, is_cut_off = output_items(response, items) if generate else [], False
     if limit := response["max_output_tokens"]:
         output, is_cut_off = limit_tokens(output, limit)
     ending: Json = {"status": "completed", "completed_at": int(time.time())}

@@ -10,7 +10,12 @@ from assistant.demo.requests import Json
 
 def stream_events(started: Json, completed: Json) -> Iterator[Json]:
     """Yield the events of a response in the documented order."""
-    yield {"type": "response.created", "response": started}
+    if started["background"]:
+        queued = started | {"status": "queued"}
+        yield {"type": "response.created", "response": queued}
+        yield {"type": "response.queued", "response": queued}
+    else:
+        yield {"type": "response.created", "response": started}
     yield {"type": "response.in_progress", "response": started}
     for index, item in enumerate(completed["output"]):
         if item["type"] not in ("message", "function_call"):

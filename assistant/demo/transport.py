@@ -135,7 +135,8 @@ class DemoTransport(httpx2.BaseTransport):
 
         pace = SECONDS_PER_TOKEN if self._pace is None else self._pace
         cached = self._cache.read(responses.prompt_text(started["instructions"], items))
-        generation = Generation(responses.complete(started, items, cached), items, pace, store)
+        completed = responses.complete(started, items, cached, generate=body.get("generate") is not False)
+        generation = Generation(completed, items, pace, store)
         if conversation:
             conversation.generation = generation
         if started["background"]:

@@ -66,6 +66,8 @@ def test_a_stream_that_is_closed_goes_on_and_can_be_followed_from_where_it_was()
         response_id = seen[0].response.id
         last = seen[-1].sequence_number
         seen += list(client.responses.retrieve(response_id, stream=True, starting_after=last))
+        kinds = ["response.created", "response.queued", "response.in_progress"]
+        assert [event.type for event in seen[:3]] == kinds
         assert [event.sequence_number for event in seen] == list(range(len(seen)))
         assert seen[-1].type == "response.completed"
         text = "".join(event.delta for event in seen if event.type == "response.output_text.delta")

@@ -107,6 +107,14 @@ def test_a_response_that_is_not_stored_continues_only_on_its_connection(
         assert answers(other, **question)[-1]["error"]["code"] == "previous_response_not_found"
 
 
+def test_a_request_that_generates_nothing_prepares_the_next_one(websocket: ClientConnection) -> None:
+    first = answers(websocket, input="My name is Ada.", generate=False, store=False)[-1]["response"]
+    assert first["output"] == []
+    request: Json = {"input": "What is my name?", "previous_response_id": first["id"]}
+    second = answers(websocket, **request)[-1]["response"]
+    assert second["output"][0]["content"][0]["text"] == "Your name is Ada."
+
+
 @pytest.mark.parametrize(
     "message", ["", "[]", "{", '{"type": "response.steer"}', '{"type": "response.create"}', '"x"']
 )
