@@ -385,7 +385,10 @@ SENTENCE = "Showing the first 20,000 of 20,001 characters."
         (ToolResult("c1", "42"), [("code", "42")]),
         (ToolResult("c1", ""), [("code", "")]),
         (ToolResult("c1", '[{"a": 1}]'), [("dataframe", "   a\n0  1"), ("code", '[{"a": 1}]')]),
-        (ToolResult("c1", '{"a": [1]}'), [("code", '{\n  "a": [\n    1\n  ]\n}')]),
+        (
+            ToolResult("c1", '{"a": [1]}'),
+            [("code", '{\n  "a": [\n    1\n  ]\n}'), ("code", '{"a": [1]}')],
+        ),
         (
             ToolResult("c1", BIG),
             [("code", SHORT), ("caption", SENTENCE), ("download_button", "Save all")],
@@ -679,6 +682,7 @@ def test_the_newest_messages_of_a_long_thread_are_drawn(
         ask(page, questions[-1])
         drawn = [each.text[0].value for each in page.chat_message if each.name == "user"]
         assert drawn == questions[-4:], "two turns before the conversation's fragment, and two in it"
+    assert page.main.caption[2].value.startswith("Your browser searches only the messages shown.")
     page.button(key="earlier").click().run()
     assert [each.text[0].value for each in page.chat_message if each.name == "user"] == questions
 

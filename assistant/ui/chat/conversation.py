@@ -28,7 +28,7 @@ from assistant.ui.page.browser_script import draw_conversation_scripts, show_mes
 from assistant.ui.page.scrolling import draw_scrolling
 from assistant.ui.page.thread_url import set_thread_url
 from assistant.ui.quotas import draw_limit_notice
-from assistant.ui.sidebar.thread_list import is_list_outdated
+from assistant.ui.sidebar.thread_list import can_list_threads, is_list_outdated
 from assistant.ui.state import state_of
 from assistant.ui.streamlit_private import rerun_fragment
 
@@ -53,9 +53,17 @@ def draw_history(session: ChatSession) -> None:
     if first:
         label = _("Show earlier messages ({count})", count=first)
         st.button(label, key=keys.EARLIER, type="tertiary", on_click=session.show_earlier)
+        st.caption(_earlier_note(session))
     with state_of(HistoryArea).draw(list(session.history[first : session.boundary])):
         for position in range(first, session.boundary):
             draw_message(session, position)
+
+
+def _earlier_note(session: ChatSession) -> str:
+    """Return how to search messages that are not drawn: to draw them all would make each rerun slow."""
+    if can_list_threads(session):
+        return _("Your browser searches only the messages shown. Search chats in the sidebar searches all.")
+    return _("Your browser searches only the messages shown.")
 
 
 @st.fragment

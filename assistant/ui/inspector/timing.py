@@ -152,7 +152,14 @@ def _waterfall(spans: list[Span]) -> dict[str, Any]:
         "domain": [translate(KINDS[kind]) for kind in kinds],
         "range": [_COLOURS[kind] for kind in kinds],
     }
-    tooltip = ["name", "kind", "round", "start", "duration", "detail"]
+    tooltip = {
+        "name": _("name"),
+        "kind": _("kind"),
+        "round": _("round"),
+        "start": _("start"),
+        "duration": _("duration"),
+        "detail": _("detail"),
+    }
     return {
         "data": {"values": values},
         "height": {"step": 18},
@@ -179,7 +186,9 @@ def _waterfall(spans: list[Span]) -> dict[str, Any]:
                 "legend": {"title": None, "orient": "top", "columns": 3, "rowPadding": 0},
             },
             "stroke": {"field": "kind", "type": "nominal", "scale": scale, "legend": None},
-            "tooltip": [{"field": name, "type": "nominal"} for name in tooltip],
+            "tooltip": [
+                {"field": field, "type": "nominal", "title": title} for field, title in tooltip.items()
+            ],
         },
     }
 

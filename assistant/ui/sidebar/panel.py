@@ -7,7 +7,7 @@ from assistant.ui import keys
 from assistant.ui.language import _, draw_language
 from assistant.ui.page.login import draw_user
 from assistant.ui.sidebar.connection import draw_connection
-from assistant.ui.sidebar.thread_list import draw_threads
+from assistant.ui.sidebar.thread_list import can_list_threads, draw_threads
 from assistant.ui.sidebar.thread_menu import draw_import
 
 
@@ -29,13 +29,10 @@ def draw_sidebar(session: ChatSession) -> None:
 
 
 def _draw_chats(session: ChatSession) -> None:
-    """Draw the list of chats, if this visitor may see one.
-
-    Without sign-in, the list is for users on this machine only: it shows every chat.
-    """
+    """Draw the list of chats, if this visitor may see one."""
     if session.store is None or session.app.autosaver.error:
         return
-    if session.user.id or session.connection.is_localhost:
+    if can_list_threads(session):
         draw_threads(session, session.store)
         draw_import(session)
     else:

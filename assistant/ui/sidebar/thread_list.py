@@ -50,6 +50,14 @@ class ThreadList:
     drawn_at: float = 0.0
 
 
+def can_list_threads(session: ChatSession) -> bool:
+    """Return whether this visitor may see a list of chats.
+
+    Without sign-in, the list is for users on this machine only: it shows every chat.
+    """
+    return bool(session.user.id) or session.connection.is_localhost
+
+
 @st.fragment
 def draw_threads(session: ChatSession, store: Store) -> None:
     """Draw the list. Search runs this fragment alone."""

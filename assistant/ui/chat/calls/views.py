@@ -18,6 +18,7 @@ from assistant.events import View, ViewKind
 from assistant.locale import N_
 from assistant.markdown.escape import escape_markdown
 from assistant.tools.view_checks import ViewError, validate_diagram, validate_spec
+from assistant.ui.chat.calls.view_texts import translate_chart, translate_text
 from assistant.ui.language import _
 
 log = logging.getLogger(__name__)
@@ -36,8 +37,9 @@ def draw_view(view: View, key: str) -> None:
             case "table":
                 _draw_table(json.loads(view.content))
             case "chart":
-                spec = validate_spec(json.loads(view.content))
-                st.vega_lite_chart(None, spec, width="stretch", alt=view.name or _("A chart"))
+                spec = translate_chart(validate_spec(json.loads(view.content)))
+                name = translate_text(view.name) or _("A chart")
+                st.vega_lite_chart(None, spec, width="stretch", alt=name)
             case "map":
                 _draw_map(*zip(*json.loads(view.content), strict=True))
             case "image":
@@ -118,7 +120,8 @@ def table_name(columns: Iterable[object]) -> str:
 
 
 def _draw_table(table: dict[str, Any]) -> None:
-    columns, rows = table["columns"], table["rows"]
+    columns = [(translate_text(name), kind) for name, kind in table["columns"]]
+    rows = table["rows"]
     cells = zip(*rows, strict=True) if rows else ((),) * len(columns)
     st.dataframe(
         {

@@ -18,6 +18,21 @@ def test_what_a_function_shows_is_below_its_step_and_the_models_text_inside(open
     assert not step.get("vega_lite_chart")
 
 
+def test_the_texts_of_an_example_chart_and_table_are_in_the_language_of_the_page(open_page: Open) -> None:
+    page = open_page()
+    page.segmented_control(key="language").set_value("ja").run()
+    answer = ask(page, 'hotel_prices(city="Oslo")').chat_message[-1]
+    [chart] = answer.get("vega_lite_chart")
+    spec = json.loads(chart.proto.spec)
+    encoding = spec["encoding"]
+    assert spec["title"] == "Osloのホテル料金"
+    titles = [encoding["x"]["title"], encoding["y"]["title"], encoding["color"]["title"]]
+    assert titles == ["1 泊の料金（EUR）", None, "星の数"]
+    tooltip = ["ホテル", "都市", "星の数", "1 泊の料金（EUR）"]
+    assert [each["title"] for each in encoding["tooltip"]] == tooltip
+    assert list(answer.dataframe[0].value.columns) == ["都市", "ホテル", "星の数", "1 泊の料金（EUR）"]
+
+
 def test_arguments_and_result_are_labelled_and_a_table_has_its_raw_text(open_page: Open) -> None:
     page = ask(open_page(), 'find_hotels(city="Oslo")')
     [step] = page.chat_message[-1].status
