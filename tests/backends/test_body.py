@@ -8,6 +8,7 @@ from assistant import Assistant, Thread, Toolbox
 from assistant.backends import open_backend
 from assistant.events import (
     Event,
+    ReasoningDelta,
     RoundEnded,
     RunCompleted,
     RunFailed,
@@ -19,7 +20,7 @@ from assistant.events import (
 from assistant.settings import ProtocolName, Settings
 from tests.conftest import add
 from tests.servers.chat_completions import ChatServer
-from tests.servers.responses import ModelServer, Play, call, message, response_object, text
+from tests.servers.responses import ModelServer, Play, call, message, reasoning, response_object, text
 
 SERVERS: dict[ProtocolName, type[ModelServer]] = {"responses": ModelServer, "chat": ChatServer}
 
@@ -52,10 +53,14 @@ def test_a_stream_is_read_whatever_its_label(protocol: ProtocolName, label: str)
 def test_a_response_in_one_json_body_is_taken(label: str) -> None:
     with ModelServer() as server:
         play = whole(call("add", a=1, b=2))
-        server.plays(Play(body=play.body, headers=(("content-type", label),)), whole(message("Three.")))
+        server.plays(
+            Play(body=play.body, headers=(("content-type", label),)),
+            whole(reasoning("Hm."), message("Three.")),
+        )
         events = run(server, "responses")
         assert [event.output for event in events if isinstance(event, ToolResult)] == ["3"]
-        assert events[-3:] == [
+        assert events[-4:] == [
+            ReasoningDelta("Hm."),
             TextDelta("Three."),
             RoundEnded("test-model", Usage(input=10, cached=2, output=5, reasoning=1)),
             RunCompleted(),
@@ -131,9 +136,10 @@ def test_a_refused_parameter_is_left_out_whatever_the_refusal_looks_like(
 ) -> None:
     body = detail.format(name) if isinstance(detail, str) else [{**detail[0], "loc": ["body", name]}]
     with SERVERS[protocol]() as server:
-        server.plays(Play(status=422, body={"detail": body}), text("Hello."))
+        refusals = 2 if protocol == "responses" else 1  # the summary of the reasoning is left out first
+        server.plays(*[Play(status=422, body={"detail": body})] * refusals, text("Hello."))
         settings = Settings(base_url=server.url, protocol=protocol, effort="low")
         backend = open_backend(settings)
         assert list(Assistant(backend, Toolbox()).run(Thread(), "Hi"))[-1] == RunCompleted()
-        assert [name in request for request in server.requests] == [True, False]
+        assert [name in request for request in server.requests] == [True] * refusals + [False]
         backend.close()

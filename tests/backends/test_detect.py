@@ -30,7 +30,8 @@ def test_a_server_with_responses_is_used_over_responses() -> None:
         assert backend.protocol == "auto"
         assert [ask(backend), ask(backend), backend.protocol] == [*[RunCompleted()] * 2, "responses"]
         fields = set().union(*server.requests)
-        assert fields == {"model", "tools", "stream", "instructions", "input"}, "nothing that it may not know"
+        named = {"model", "tools", "stream", "instructions", "input", "reasoning"}
+        assert fields == named, "nothing that it may not know"
         backend.close()
 
 
@@ -133,6 +134,7 @@ class ChangingServer(ChatServer):
         super().__init__()
         self.protocols = set(protocols)
         self.busy = 0
+        self.missing_status = 404
         self.paths: list[str] = []
 
     def handler(self) -> type[Handler]:
@@ -154,7 +156,7 @@ class ChangingHandler(ChatHandler):
             super().do_POST()
         else:
             self.rfile.read(int(self.headers["content-length"]))
-            self._send(404, {"detail": "Not Found"})
+            self._send(self.model.missing_status, {"error": "Unexpected endpoint or method."})
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
@@ -197,6 +199,16 @@ def test_a_thread_continues_when_its_server_is_replaced_by_one_with_the_other_pr
         assert [list(assistant.run(thread, question))[-1] for question in "23"] == [RunCompleted()] * 2
         assert [message.text for message in thread.messages] == ["1", "One.", "2", "Two.", "3", "Three."]
         assert backend.protocol == after
+
+
+def test_a_server_without_conversations_may_say_so_with_status_200() -> None:
+    with (
+        ChangingServer("responses") as server,
+        closing(open_backend(Settings(base_url=server.url))) as backend,
+    ):
+        server.missing_status = 200
+        server.plays(text("One."))
+        assert (ask(backend), backend.protocol) == (RunCompleted(), "responses")
 
 
 def test_an_unknown_model_is_reported_and_leaves_what_was_found() -> None:

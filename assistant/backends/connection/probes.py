@@ -59,8 +59,8 @@ def probe_responses(
     with translate_errors(client), client.responses.with_streaming_response.create(**body) as response:
         refuse_web_page(response.http_response, client)
         streamed, events = read_body(response.http_response)
-        events = events if streamed else map(responses_stream.whole_response, events)
-        result = _drain(responses_stream.read(events), client)
+        wire_events = events if streamed else responses_stream.whole_response(next(events))
+        result = _drain(responses_stream.read(wire_events), client)
         return ProbeReply(result.calls if result else [], streamed)
 
 

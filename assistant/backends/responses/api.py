@@ -112,7 +112,7 @@ class ResponsesApi:
                         with translate_errors(self._client), self._connect(body, state, position) as response:
                             refuse_web_page(response.http_response, self._client)
                             is_streamed, events = read_body(response.http_response)
-                            for event in events if is_streamed else map(whole_response, events):
+                            for event in events if is_streamed else whole_response(next(events)):
                                 if body.get("background") and isinstance(event, dict):
                                     self._note_running(event, state)
                                     position, delays = event.get("sequence_number"), iter(RESUME_DELAYS)

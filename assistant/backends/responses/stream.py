@@ -6,7 +6,7 @@ field is relied on.
 """
 
 import json
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from assistant.backends.json_access import (
@@ -43,8 +43,8 @@ def is_final(event: object) -> bool:
 _FINAL_TYPES = ("response.completed", "response.done", "response.incomplete", "response.failed", "error")
 
 
-def whole_response(body: object) -> JsonObject:
-    """Return the last event of a response that its server sent as one JSON body, although a stream was requested.
+def whole_response(body: object) -> Iterator[JsonObject]:
+    """Yield the events of a response that its server sent as one JSON body, although a stream was requested.
 
     Raises:
         UnknownEndpoint: It is not a response; some servers answer so for a path that they do not have.
@@ -53,9 +53,16 @@ def whole_response(body: object) -> JsonObject:
         status = text_at(body, "status")
         if isinstance(body.get("output"), list) or body.get("object") == "response":
             kind = status if status in ("queued", "in_progress", "incomplete", "failed") else "completed"
-            return {"type": f"response.{kind}", "response": body}
+            for index, item in enumerate(objects_at(body, "output")):
+                if item.get("type") == "reasoning":
+                    for number, part in enumerate(objects_at(item, "summary") or objects_at(item, "content")):
+                        place = {"output_index": index, "summary_index": number}
+                        yield {"type": "response.reasoning_text.delta", "delta": part.get("text"), **place}
+            yield {"type": f"response.{kind}", "response": body}
+            return
         if isinstance(body.get("error"), dict):
-            return {"type": "error", "error": body["error"]}
+            yield {"type": "error", "error": body["error"]}
+            return
         body = body.get("error") or body
     raise UnknownEndpoint(str(body))
 
