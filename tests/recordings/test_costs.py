@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from assistant.recordings.costs import cost_of, has_price
+from assistant.recordings.costs import ResponseTokens, TokenCounter, cost_of, has_price, token_parts
+from assistant.recordings.wire_events import Tokens, TokensCounted
 
 
 @pytest.mark.parametrize(
@@ -70,3 +71,19 @@ def test_prices_need_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     assert has_price("gpt-6-luna")
+
+
+def test_the_last_report_about_a_response_counts_in_the_round_of_the_first() -> None:
+    counter = TokenCounter()
+    for round, output in ((1, 5), (2, 7)):
+        counter.add(
+            TokensCounted("resp_1", "a-model", "", Tokens(output=output)), exchange=round, round=round
+        )
+    assert counter.responses() == (ResponseTokens(1, "a-model", Tokens(output=7)),)
+
+
+@pytest.mark.parametrize(("output", "reports"), [(0, []), (3, [Tokens(output=3)])])
+def test_a_server_that_counts_no_tokens_reports_none(output: int, reports: list[Tokens]) -> None:
+    usage = {"input_tokens": 0, "output_tokens": output}
+    body = {"object": "response", "id": "resp_1", "model": "a-model", "usage": usage}
+    assert list(token_parts(body)) == [TokensCounted("resp_1", "a-model", "", each) for each in reports]

@@ -413,6 +413,33 @@ def test_a_thread_has_one_run_at_a_time() -> None:
     assert follow(again) == events_of("C")
 
 
+def test_a_thread_that_is_being_prepared_has_its_run_already() -> None:
+    runs, thread = RunRegistry(), Thread(messages=[Message("assistant")])
+
+    def prepare() -> Run:
+        with pytest.raises(ThreadBusy):
+            runs.start(thread, refuse_to_run)
+        runs.update(thread, Thread(messages=[Message.from_user("elsewhere")], version=1))
+        return Run(thread, thread.messages[-1], (event for event in events_of("A")))
+
+    run = runs.start(thread, prepare)
+    assert follow(run) == events_of("A")
+    assert thread.messages == [Message("assistant", [Text("A")], RunCompleted())]
+
+
+def test_what_another_process_saved_does_not_disturb_a_run() -> None:
+    gate, runs = Gate(), RunRegistry()
+    run, _, thread = starting(runs, [TextDelta("A"), gate])
+    gate.reached()
+    newer = Thread(messages=[Message.from_user("elsewhere")], version=1)
+    runs.update(thread, newer)
+    gate.open()
+    assert follow(run) == events_of("A")
+    assert thread.messages == [Message.from_user("Hi"), Message("assistant", [Text("A")], RunCompleted())]
+    runs.update(thread, newer)
+    assert thread.messages == newer.messages
+
+
 def test_one_of_many_simultaneous_starts_wins() -> None:
     gate, runs, thread = Gate(), RunRegistry(), Thread()
     assistant = Assistant(Script([gate]), Toolbox())

@@ -68,6 +68,12 @@ def test_every_message_is_loaded_unchanged_from_json() -> None:
         assert message_from_json(written) == message
 
 
+@pytest.mark.parametrize("thread_id", ["", "conv_1\0", "\ud800"])
+def test_an_id_that_no_thread_can_have_is_not_found(store: Store, thread_id: str) -> None:
+    store.save(Thread("conv_1", list(MESSAGES)))
+    assert store.load(thread_id) is None
+
+
 @pytest.mark.parametrize(
     "value", [{}, [], None, {"type": "Text", "text": "x"}, {"type": "Nope"}, {"role": "user", "more": 1}]
 )

@@ -66,6 +66,15 @@ def test_simultaneous_answers_are_read_less_often_and_completely(
     assert read_together <= 4, "what came meanwhile, in one go"
 
 
+def test_the_interval_grows_with_the_answers_up_to_its_limit() -> None:
+    transport, intervals = ThrottleTransport(httpx2.MockTransport(lambda _: httpx2.Response(200))), []
+    for number in (1, 2, 3, 1000):
+        transport.readers = set(range(number))
+        intervals.append(transport.interval)
+    second = throttle.READER_SECONDS
+    assert intervals == [0.0, second, 2 * second, throttle.MAX_SECONDS]
+
+
 def test_a_closed_answer_is_no_longer_counted(server: ModelServer) -> None:
     server.plays(text(WORDS), text(WORDS))
     transport = ThrottleTransport(httpx2.HTTPTransport())
