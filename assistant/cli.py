@@ -28,6 +28,7 @@ from assistant.events import (
     HostedCall,
     Note,
     RefusalDelta,
+    RetryScheduled,
     RoundStarted,
     RunCompleted,
     RunFailed,
@@ -209,7 +210,7 @@ class _Printer:
                 self._print_line(f"{state} {name or kind} {arguments} {output}")
             case Citation(_, title, url):
                 self._print_line(f"source {title} {url}")
-            case Note(text):
+            case Note(text) | RetryScheduled(reason=text):
                 self._print_line(text)
             case RunPaused():
                 names = ", ".join(call.name for call in self._thread.open_calls())

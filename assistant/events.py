@@ -39,6 +39,19 @@ class RoundStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryScheduled:
+    """A request failed and is sent again in this many ``seconds``, which are ignored in comparisons.
+
+    It is retry ``number`` of at most ``max_number`` in this round; ``reason`` is a sentence for the user.
+    """
+
+    number: int
+    max_number: int
+    seconds: float = field(compare=False)
+    reason: UserText
+
+
+@dataclass(frozen=True, slots=True)
 class TextDelta:
     """The next piece of the answer's text."""
 
@@ -286,6 +299,7 @@ Delta = TextDelta | RefusalDelta | ReasoningDelta | ToolCallDelta
 Milestone = (
     ThreadOpened
     | RoundStarted
+    | RetryScheduled
     | TextBreak
     | ReasoningEnded
     | ToolCall

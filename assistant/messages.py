@@ -22,6 +22,7 @@ from assistant.events import (
     ReasoningDelta,
     ReasoningEnded,
     RefusalDelta,
+    RetryScheduled,
     RoundEnded,
     RoundStarted,
     RunCompleted,
@@ -46,13 +47,15 @@ from assistant.texts import replace_unsendable
 class RunStats:
     """What an answer used in all its responses; what is unknown is None, never 0.
 
-    ``rounds`` is the number of responses; ``seconds`` is the time without waiting for the user.
+    ``rounds`` is the number of responses; ``seconds`` is the time without waiting for the user. ``retries`` is
+    how often a request was sent again after it had failed.
     """
 
     model: str = ""
     rounds: int = 0
     usage: Usage | None = None
     seconds: float | None = None
+    retries: int = 0
 
     def with_response(self, model: str, usage: Usage | None) -> "RunStats":
         """Return the statistics with one more response."""
@@ -175,6 +178,8 @@ class Message:
                 self.stats = self.stats.with_response(model, usage)
                 # A draft that is not among the round's complete calls was abandoned by the model.
                 self.parts = [p for p in self.parts if not isinstance(p, Call) or p.complete]
+            case RetryScheduled():
+                self.stats = replace(self.stats, retries=self.stats.retries + 1)
             case Note(text):
                 self.parts.append(Remark(text))
             case ThreadOpened() | ToolProgress():

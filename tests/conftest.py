@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from assistant import Assistant, Tool, Toolbox, tool
+from assistant.backends import requests
 from assistant.backends.client import connect
 from assistant.backends.responses.backend import Responses
 from assistant.runs import worker
@@ -58,10 +59,16 @@ def read_as_it_comes() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def retry_at_once() -> Iterator[None]:
-    """The SDK waits half a second before it repeats a request, and longer each time."""
+    """Waits half a second before a failed request is sent again, and longer each time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.01)
+        patch.setattr(requests, "DELAYS", (0.01, 0.01))
         yield
+
+
+@pytest.fixture
+def no_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fails is not tried again."""
+    monkeypatch.setattr(requests, "DELAYS", ())
 
 
 @pytest.fixture

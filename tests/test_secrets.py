@@ -103,7 +103,6 @@ def test_a_run_leaks_no_secret(
     with kind.server() as server:
         settings = Settings(api_key=KEY, base_url=server_urls(server.url)[where], model="m")
         with connect(settings) as client, closing(Autosaver(database)) as autosaver:
-            client.max_retries = 0
             assistant = Assistant(kind.backend(client), TOOLBOX)
             server.plays(*script)
             thread, recording = Thread(), LiveRecording()

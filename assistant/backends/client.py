@@ -9,7 +9,6 @@ from openai import OpenAI
 
 from assistant.recordings.redaction import redact_url
 from assistant.settings import OPENAI_URL, Settings
-from assistant.transports.disable_retry import disable_retry
 from assistant.transports.fault_spec import Fault, parse_faults
 from assistant.transports.fault_transport import FaultTransport
 from assistant.transports.network import CancellableNetwork
@@ -35,20 +34,18 @@ def connect(settings: Settings, transport: httpx2.BaseTransport | None = None) -
 
     ``transport`` replaces the network: a running demo with its conversations, or a recording.
     """
-    hooks = {"response": [disable_retry]}
     if transport is None and settings.demo:
         from assistant.demo import DemoTransport  # not loaded when a model answers
 
         transport = DemoTransport()
     if transport is not None:
-        client = _Client(transport=transport, event_hooks=hooks)
+        client = _Client(transport=transport)
     else:
         client = _Client(
             verify=_tls(),
             timeout=TIMEOUT,
             limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=100),
             follow_redirects=True,
-            event_hooks=hooks,
         )
     # The SDK requires a key; a local server ignores it.
     key = "demo" if settings.demo else settings.api_key or "none"
@@ -59,7 +56,7 @@ def connect(settings: Settings, transport: httpx2.BaseTransport | None = None) -
     client._mounts = {
         pattern: mounted and _wrap(mounted, faults) for pattern, mounted in client._mounts.items()
     }
-    return OpenAI(api_key=key, base_url=url, http_client=client)
+    return OpenAI(api_key=key, base_url=url, http_client=client, max_retries=0)  # see ``retries``
 
 
 def _wrap(transport: httpx2.BaseTransport, faults: list[Fault]) -> RecordTransport:

@@ -6,8 +6,10 @@ No exception of the SDK or of the network leaves ``backends/``, and no error's t
 import math
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx2
@@ -26,7 +28,6 @@ from assistant.errors import BackendError, Interrupted, RequestRefused, ServerFa
 from assistant.events import ServerError
 from assistant.locale import N_, N_plural, Sentence
 from assistant.recordings.redaction import secrets_of
-from assistant.transports.disable_retry import seconds_to_wait
 
 
 @contextmanager
@@ -228,9 +229,23 @@ def error_for_code(
 
 
 def _status_error(error: openai.APIStatusError, client: OpenAI) -> BackendError:
-    wait = seconds_to_wait(error.response) or None
+    wait = _seconds_to_wait(error.response.headers) or None
     request_id = error.request_id or ""
     return error_for_code(_code(error), _message(error), client, error.status_code, wait, request_id)
+
+
+def _seconds_to_wait(headers: httpx2.Headers) -> float:
+    """Return the wait that a response asks for, in seconds or until a date (RFC 9110); 0 where it asks for none."""
+    for name, factor in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        with suppress(KeyError, ValueError):
+            seconds = float(headers[name]) * factor
+            return max(0.0, seconds) if math.isfinite(seconds) else 0.0
+    with suppress(KeyError, ValueError, TypeError, OverflowError):
+        until = parsedate_to_datetime(headers["retry-after"])
+        # The server's own clock, where it says the time: ours may differ.
+        now = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
+        return max(0.0, (until - now).total_seconds())
+    return 0.0
 
 
 def _code(error: openai.APIError) -> str:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 
 from assistant.backends.base import RemoteBackend, RemoteThread, ResponseEvents
+from assistant.backends.requests import call_with_retries
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
 from assistant.tools.toolbox import Toolbox
@@ -37,19 +38,19 @@ class LazyBackend(RemoteBackend):
             self._backend.cancel(thread)
 
     def load_thread(self, thread_id: str) -> Thread:
-        return self.backend().load_thread(thread_id)
+        return call_with_retries(lambda: self.backend().load_thread(thread_id))
 
     def delete_thread(self, thread: Thread) -> None:
-        self.backend().delete_thread(thread)
+        call_with_retries(lambda: self.backend().delete_thread(thread))
 
     def list_threads(self, limit: int) -> list[RemoteThread]:
-        return self.backend().list_threads(limit)
+        return call_with_retries(lambda: self.backend().list_threads(limit))
 
     def can_resume(self, thread: Thread) -> bool:
         return self.backend().can_resume(thread)
 
     def fetch_file(self, container_id: str, file_id: str) -> bytes:
-        return self.backend().fetch_file(container_id, file_id)
+        return call_with_retries(lambda: self.backend().fetch_file(container_id, file_id))
 
     def close(self) -> None:
         if self._backend:

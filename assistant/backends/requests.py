@@ -1,23 +1,55 @@
-"""Requests under way: which answers which thread, how another thread cancels it, when it is repeated."""
+"""Requests under way: how another thread cancels them, and which are sent again.
+
+The second is decided here alone, for every protocol; the SDK's retries are off. A request is sent again, at most twice, if
+
+- the server could not be reached, or the connection broke before the answer began;
+- its status is 408, 409, 429, or 500 and above, or any status with the header ``x-should-retry: true``.
+
+It is sent again after ``Retry-After``, else after ``DELAYS``. It is not sent again if
+
+- a part of the answer has arrived, or an error came in the middle of the stream;
+- the server was silent until the timeout;
+- the quota is used up, ``Retry-After`` is longer than ``MAX_WAIT_SECONDS``, or there is ``x-should-retry: false``.
+
+A server may have carried out a request although it failed. So what is tried again is not the request but the
+attempt to answer: it first finds out what the server has heard, and sends the rest.
+"""
 
 import threading
+import time
 from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from random import uniform
+from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakKeyDictionary
 
-from openai import OpenAI
-
 from assistant.backends.base import RemoteBackend, ResponseEvents
+from assistant.backends.stream_errors import status_of
 from assistant.errors import BackendError, Interrupted
-from assistant.events import Event, ToolCall
+from assistant.events import Event, RetryScheduled, ToolCall
 from assistant.locale import N_
 from assistant.threads import Thread
 from assistant.tools.toolbox import Toolbox
 from assistant.transports.cancellation import Cancellation
 
+if TYPE_CHECKING:
+    from openai import OpenAI
+
 T = TypeVar("T")
+
+DELAYS = (0.5, 1.0)
+"""Seconds before each retry; up to a quarter less, so that many users do not come back at the same moment."""
+
+MAX_WAIT_SECONDS = 5.0
+"""Maximum ``Retry-After`` that is waited for; a longer one is shown to the user."""
+
+_QUOTA_CODES = (
+    "insufficient_quota",
+    "credit_balance_exhausted",
+    "spend_limit_exceeded",
+    "usage_limit_exceeded",
+)
 
 
 class Request(Cancellation):
@@ -104,7 +136,7 @@ class RequestRegistry:
 class ServerBackend(RemoteBackend):
     """The base of the backends that use the SDK: its client, and the requests under way."""
 
-    def __init__(self, client: OpenAI) -> None:
+    def __init__(self, client: "OpenAI") -> None:
         self._client = client
         self._requests = RequestRegistry()
 
@@ -123,18 +155,69 @@ class ServerBackend(RemoteBackend):
         self._client.close()
 
 
-def repeat_once(
+def with_retries(
     attempt: Callable[[], Generator[Event, None, T]], thread: Thread, request: Request
 ) -> Generator[Event, None, T]:
-    """Yield from ``attempt()`` and return its value; repeat it once if the connection broke before output.
+    """Yield from ``attempt()`` and return its value; try again what may succeed, unless it has yielded a part.
 
     ``attempt`` compares the server's copy with the transcript before it sends anything, so that nothing is
     sent twice.
     """
-    cursor = thread.cursor
-    try:
-        return (yield from attempt())
-    except Interrupted as error:
-        if request.cancelled or error.code != "interrupted" or thread.cursor != cursor:
-            raise
-    return (yield from attempt())
+    cursor, number = thread.cursor, 0
+    while True:
+        try:
+            return (yield from attempt())
+        except BackendError as error:
+            seconds = seconds_before_retry(error, number)
+            if seconds is None or request.cancelled or thread.cursor != cursor:
+                raise
+            number += 1
+            scheduled = RetryScheduled(number, len(DELAYS), seconds, _reason(error))
+        yield scheduled
+        request.wait(seconds)
+
+
+def call_with_retries(call: Callable[[], T]) -> T:
+    """Return what ``call`` returns, for requests outside of a run that may be repeated as they are."""
+    number = 0
+    while True:
+        try:
+            return call()
+        except BackendError as error:
+            if (seconds := seconds_before_retry(error, number)) is None:
+                raise
+        number += 1
+        time.sleep(seconds)
+
+
+def seconds_before_retry(error: BackendError, number: int) -> float | None:
+    """Return the wait before what has failed is tried again, after this many retries; None if it is not."""
+    if number >= len(DELAYS) or not _may_pass(error):
+        return None
+    if error.retry_after:
+        return error.retry_after if error.retry_after <= MAX_WAIT_SECONDS else None
+    return DELAYS[number] * uniform(0.75, 1.0)
+
+
+def _may_pass(error: BackendError) -> bool:
+    response = getattr(error.__cause__, "response", None)
+    if response is None:
+        return error.code in ("interrupted", "unreachable")
+    should_retry = response.headers.get("x-should-retry")
+    if should_retry in ("true", "false"):
+        return bool(should_retry == "true")
+    if any(code in response.text for code in _QUOTA_CODES):
+        return False
+    status = status_of(error)
+    return status in (408, 409) or ((status == 429 or status >= 500) and error.retry)
+
+
+def _reason(error: BackendError) -> str:
+    status = status_of(error)
+    if status == 429:
+        return N_("Too many requests.")
+    if status:
+        return N_("The server answered with HTTP status {status}.", status=status)
+    if error.code == "unreachable":
+        return N_("The server cannot be reached.")
+    return N_("The connection was lost.")

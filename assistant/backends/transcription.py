@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from assistant.backends.requests import call_with_retries
 from assistant.errors import RequestRefused, ServerFailed
 from assistant.locale import N_, Sentence
 from assistant.settings import Settings
@@ -40,12 +41,15 @@ def transcribe(settings: Settings, audio: bytes) -> str:
     from assistant.backends.client import connect, host  # loads the SDK
     from assistant.backends.error_translation import translate_errors
 
-    with connect(settings).with_options(timeout=TIMEOUT_SECONDS, max_retries=1) as client:
+    def request() -> Any:
+        with translate_errors(client):
+            return client.audio.transcriptions.create(
+                model=transcription_model(settings), file=("audio.wav", audio)
+            )
+
+    with connect(settings).with_options(timeout=TIMEOUT_SECONDS) as client:
         try:
-            with translate_errors(client):
-                response: Any = client.audio.transcriptions.create(
-                    model=transcription_model(settings), file=("audio.wav", audio)
-                )
+            response = call_with_retries(request)
         except RequestRefused as refusal:  # perhaps the model, which has its own setting here
             text = refusal.text
             if isinstance(text, Sentence):

@@ -17,6 +17,7 @@ from assistant.events import (
     HostedDelta,
     Note,
     ReasoningEnded,
+    RetryScheduled,
     RoundEnded,
     RoundStarted,
     RunCompleted,
@@ -186,6 +187,8 @@ class _DiagramBuilder:
             case RoundStarted(number=number):
                 self._calls = None
                 self.steps.append(_Note(f"Round {number}"))
+            case RetryScheduled(number=number, reason=reason):
+                self.steps.append(_Note(f"{reason} Retry {number}"))
             case ToolCall():
                 if self._calls is None:
                     self._calls = _Calls()

@@ -2,6 +2,6 @@
 
 ``recorder`` records a run into a ``live_recording``, ``recording_store`` keeps the newest ones, and
 ``replay`` answers from one. ``fault_transport`` injects the faults of a ``fault_spec``. ``throttle`` reads
-less often while many answers stream, ``disable_retry`` keeps the SDK from waiting silently, and ``sse``
-parses server-sent events. ``cancellation`` and ``network`` let another thread end what a request waits for.
+less often while many answers stream, and ``sse`` parses server-sent events.
+``cancellation`` and ``network`` let another thread end what a request waits for.
 """

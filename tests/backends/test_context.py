@@ -11,7 +11,6 @@ from assistant.backends.context import SHORTENED
 from assistant.backends.responses.backend import Responses
 from assistant.events import Event, Note, RunCompleted, RunFailed
 from assistant.settings import Settings
-from tests.backends.kinds import client_of
 from tests.conftest import Connect, add
 from tests.servers.responses import Json, ModelServer, call, calls, error, reasoning, text
 
@@ -64,7 +63,6 @@ def test_after_a_refusal_only_the_newest_turns_are_sent(
     server: ModelServer, connect_to: Connect, refusal: Any
 ) -> None:
     assistant = connect_to(server.url, add)
-    client_of(assistant).max_retries = 0
     thread = talk(server, assistant, 4)
     server.plays(refusal, text("Fine."))
     events = list(assistant.run(thread, "And now?"))

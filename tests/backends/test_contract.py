@@ -36,7 +36,7 @@ from assistant.parts import Text
 from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
 from assistant.storage.store import Store
-from tests.backends.kinds import KINDS, Kind, client_of
+from tests.backends.kinds import KINDS, Kind
 from tests.conftest import add
 from tests.servers import hosted
 from tests.servers.responses import Play, call, calls, cut, error, message, reasoning, refusal, text
@@ -379,9 +379,8 @@ def test_a_thread_of_another_backend_continues(server: Any, assistant: Assistant
 
 
 @pytest.fixture
-def impatient(assistant: Assistant) -> None:
+def impatient(no_retries: None) -> None:
     """Do not retry a lost connection."""
-    client_of(assistant).max_retries = 0
 
 
 def test_plays_are_not_shared() -> None:

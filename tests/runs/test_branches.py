@@ -24,7 +24,7 @@ from assistant.storage.schema import BRANCHES
 from assistant.storage.serialization import branches_as_json, branches_from_json
 from assistant.storage.store import Store
 from assistant.threads import Branch
-from tests.backends.kinds import Kind, client_of
+from tests.backends.kinds import Kind
 from tests.backends.test_contract import double
 from tests.conftest import add
 from tests.servers.responses import ModelServer, call, calls, cut, error, text
@@ -294,7 +294,6 @@ def test_regenerating_a_failed_answer_keeps_its_text_as_a_branch(
     server: Any, create_assistant: Callable[..., Assistant], how: str
 ) -> None:
     assistant, thread = create_assistant(add), Thread()
-    client_of(assistant).max_retries = 0
     failing = error(401, "invalid_api_key", x_should_retry="false")
     server.plays(cut(text("A1 one two three", pieces=16), 14, "close") if how == "cut" else failing)
     assert isinstance(list(assistant.run(thread, "Q1"))[-1], RunFailed)

@@ -31,7 +31,6 @@ from assistant.runs import worker
 from assistant.runs.autosave import Autosaver
 from assistant.runs.loop import INTERRUPTED
 from assistant.runs.registry import RunRegistry
-from tests.backends.kinds import client_of
 from tests.conftest import Connect
 from tests.servers import hosted
 from tests.servers.responses import ModelServer, Play, call, calls, message, reasoning, refusal, text
@@ -123,7 +122,6 @@ def test_a_thread_survives_a_cut_before_every_event(
 
     network = SilenceTransport() if way in ("half", "silence") else None
     impatient = connect_to(server.url, count, transport=network)
-    client_of(impatient).max_retries = 0
     with closing(Autosaver(f"sqlite:///{tmp_path}/threads.sqlite")) as autosaver:
         bench = Bench(server, autosaver, connect_to(server.url, count), impatient, network, way, ran)
         for position, events in enumerate([_length(play) for play in SCENARIOS[scenario]()]):

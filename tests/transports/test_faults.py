@@ -17,6 +17,7 @@ from assistant.backends.responses.backend import Responses
 from assistant.demo import DemoTransport
 from assistant.events import (
     Event,
+    RetryScheduled,
     RoundEnded,
     RoundStarted,
     RunCompleted,
@@ -59,12 +60,11 @@ def breaking() -> Iterator[Break]:
         faults: str,
         *tools: Any,
         timeout: float | None = None,
-        max_retries: int = 2,
         **options: Any,
     ) -> Assistant:
         client = connect(Settings(api_key="sk-test-key", base_url=server.url, faults=faults))
         clients.append(client)
-        client.timeout, client.max_retries = timeout or client.timeout, max_retries
+        client.timeout = timeout or client.timeout
         kind = ChatCompletions if isinstance(server, ChatServer) else Responses
         toolbox = with_faults(Toolbox(*tools), parse_faults(faults))
         return Assistant(kind(client, model="test-model"), toolbox, **options)
@@ -99,11 +99,15 @@ def test_a_cut_answer_ends_as_interrupted_and_keeps_its_text(
     ]
 
 
-def test_a_cut_before_any_text_is_retried_once(server: ModelServer, breaking: Break) -> None:
+def test_a_cut_before_any_text_is_retried_twice(server: ModelServer, breaking: Break) -> None:
     server.has_conversations = False  # otherwise the backend looks for a finished answer on the server first
-    server.plays(text("Hello"), text("Hello"))
-    assert main_events(list(breaking(server, "cut:0").run(Thread(), "Hi"))) == [interrupted(server)]
-    assert len(server.requests) == 2
+    server.plays(text("Hello"), text("Hello"), text("Hello"))
+    assert main_events(list(breaking(server, "cut:0").run(Thread(), "Hi"))) == [
+        RetryScheduled(1, 2, 0.0, "The connection was lost."),
+        RetryScheduled(2, 2, 0.0, "The connection was lost."),
+        interrupted(server),
+    ]
+    assert len(server.requests) == 3
 
 
 def test_no_function_of_a_cut_round_runs(server: ModelServer, breaking: Break) -> None:
@@ -224,16 +228,18 @@ def test_a_long_rate_limit_is_reported_at_once(server: ModelServer, breaking: Br
 
 
 def test_a_failing_server_is_retried_and_then_reported(server: ModelServer, breaking: Break) -> None:
-    assistant, recording = breaking(server, "500", max_retries=1), LiveRecording()
+    assistant, recording = breaking(server, "500"), LiveRecording()
     assert main_events(list(record_run(assistant.run(Thread(), "Hi"), recording))) == [
+        RetryScheduled(1, 2, 0.0, "The server answered with HTTP status 500."),
+        RetryScheduled(2, 2, 0.0, "The server answered with HTTP status 500."),
         RunFailed(
             "server_error",
             f"{server.url[7:-3]} failed. Try again in a moment. It says: {ERROR_MESSAGE}",
             retry=True,
-        )
+        ),
     ]
     statuses = [entry.status for entry in recording.entries() if isinstance(entry, ResponseEntry)]
-    assert statuses == [200, 500, 500]
+    assert statuses == [200, 500, 200, 500, 200, 500], "the conversation is compared before each retry"
 
 
 def test_an_incomplete_answer_runs_no_function(server: ModelServer, breaking: Break) -> None:

@@ -166,7 +166,7 @@ class AgentsApi:
 
     def cancel_turn(self, session_id: str) -> None:
         """Ask the server to cancel the session's turn; a failure is ignored."""
-        client = self._client.with_options(timeout=CANCEL_SECONDS, max_retries=0)
+        client = self._client.with_options(timeout=CANCEL_SECONDS)
         with suppress(BackendError), translate_errors(self._client), not_cancelled():
             client.beta.agents.sessions.events.create(
                 session_id, events=[{"type": "agent.session.input.cancel"}], idempotency_key=str(uuid4())

@@ -20,7 +20,7 @@ from assistant.backends.agents.stream import (
 from assistant.backends.base import ResponseEvents
 from assistant.backends.client import host
 from assistant.backends.json_access import JsonObject, object_at, text_at
-from assistant.backends.requests import Request, repeat_once
+from assistant.backends.requests import Request, with_retries
 from assistant.backends.stream_errors import StreamError
 from assistant.backends.sync_state import RESTARTED
 from assistant.errors import Interrupted, RequestRefused
@@ -48,7 +48,7 @@ class Exchange:
         was_restarted = was_refused = False
         while True:
             try:
-                return (yield from repeat_once(self._attempt, self.state.thread, self.request))
+                return (yield from with_retries(self._attempt, self.state.thread, self.request))
             except SessionLost as lost:
                 if was_restarted or self.request.cancelled:
                     raise lost.error from lost

@@ -101,8 +101,7 @@ class AssistantsApi:
 
     def post_message(self, thread_id: str, item: JsonObject) -> str:
         """Add a message to a thread and return its id."""
-        # The SDK must not repeat this: a message whose confirmation was lost would be there twice.
-        return text_at(self._json("post", _path(thread_id, "messages"), item, max_retries=0), "id")
+        return text_at(self._json("post", _path(thread_id, "messages"), item), "id")
 
     def last_run(self, thread_id: str) -> JsonObject:
         """Return the newest run of a thread; an empty object if there is none."""
@@ -133,7 +132,7 @@ class AssistantsApi:
         """Ask the server to cancel a run; a refusal is ignored."""
         with suppress(BackendError), not_cancelled():
             path = _path(thread_id, "runs", run_id, "cancel")
-            self._json("post", path, {}, max_retries=0, timeout=CANCEL_SECONDS)
+            self._json("post", path, {}, timeout=CANCEL_SECONDS)
 
     def start_run(
         self, thread_id: str, instructions: str, progress: RunProgress, request: Request

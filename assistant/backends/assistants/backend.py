@@ -20,7 +20,7 @@ from assistant.backends.base import ResponseEvents
 from assistant.backends.client import address
 from assistant.backends.error_translation import require_final_event, translate_lookup_errors, validate_id
 from assistant.backends.json_access import JsonObject, text_at
-from assistant.backends.requests import Request, ServerBackend, repeat_once
+from assistant.backends.requests import Request, ServerBackend, with_retries
 from assistant.backends.stream_errors import status_of
 from assistant.errors import BackendError, RequestRefused
 from assistant.events import Note, ThreadOpened
@@ -74,7 +74,7 @@ class Assistants(ServerBackend):
         while True:
             try:
                 request.check()
-                return (yield from repeat_once(attempt, thread, request))
+                return (yield from with_retries(attempt, thread, request))
             except RequestRefused as refusal:
                 state.uncertain = True
                 if request.cancelled:

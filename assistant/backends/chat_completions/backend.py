@@ -17,7 +17,7 @@ from assistant.backends.context import SHORTENED, count_tokens
 from assistant.backends.error_translation import refuse_web_page, require_final_event, translate_errors
 from assistant.backends.json_access import JsonObject
 from assistant.backends.parameters import without_refused_parameter
-from assistant.backends.requests import Request, ServerBackend, repeat_once
+from assistant.backends.requests import Request, ServerBackend, with_retries
 from assistant.errors import RequestRefused, ServerFailed
 from assistant.events import ThreadOpened
 from assistant.settings import ProtocolName
@@ -57,7 +57,7 @@ class ChatCompletions(ServerBackend):
             cursor = thread.cursor
             try:
                 complete = partial(self._complete, parameters, state.messages())
-                return (yield from repeat_once(complete, thread, request))
+                return (yield from with_retries(complete, thread, request))
             except (RequestRefused, ServerFailed) as refusal:
                 if thread.cursor == cursor and (note := state.name_attachments(refusal)):
                     yield note

@@ -26,7 +26,7 @@ def call_with_deadline(seconds: float, client: OpenAI, call: Callable[[OpenAI], 
     def work() -> None:
         try:
             with cancellation.active():
-                result.set_result(call(client.with_options(timeout=seconds, max_retries=0)))
+                result.set_result(call(client.with_options(timeout=seconds)))
         except BackendError as error:
             result.set_exception(error)
         except Exception as error:

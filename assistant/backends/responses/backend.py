@@ -22,7 +22,7 @@ from assistant.backends.error_translation import (
     validate_id,
 )
 from assistant.backends.json_access import JsonObject
-from assistant.backends.requests import Request, ServerBackend, repeat_once
+from assistant.backends.requests import Request, ServerBackend, with_retries
 from assistant.backends.responses.api import MAX_INPUT_ITEMS, ResponsesApi
 from assistant.backends.responses.exchange import Exchange
 from assistant.backends.responses.files import THREAD_FILES, ThreadFiles, download
@@ -94,7 +94,7 @@ class Responses(ServerBackend):
             cursor = thread.cursor
             try:
                 request.check()
-                return (yield from repeat_once(respond, thread, request))
+                return (yield from with_retries(respond, thread, request))
             except (RequestRefused, ServerFailed) as refusal:
                 yield from exchange.recover(refusal, said_nothing=thread.cursor == cursor)
 

@@ -22,6 +22,7 @@ from assistant.events import (
     ReasoningDelta,
     ReasoningEnded,
     RefusalDelta,
+    RetryScheduled,
     RoundEnded,
     RoundStarted,
     RunCompleted,
@@ -208,6 +209,13 @@ class _AnswerView:
             case RoundStarted(number):
                 self._round, self._row, self._calls, self._running = number, None, {}, {}
                 self._status, self._share, self._progress = _("Thinking"), None, {}
+            case RetryScheduled(number, max_number, reason=reason):
+                self._status = _(
+                    "{reason} Trying again ({number} of {count})",
+                    reason=translate(reason),
+                    number=number,
+                    count=max_number,
+                )
             case RoundEnded():
                 self._set_status_of_calls()
             case RunCompleted():
@@ -322,7 +330,9 @@ class _AnswerView:
     def _draw_failure(self, failure: RunFailed) -> None:
         self._drawn_status = "", None
         with self._place.below.container():
-            draw_failure(failure, self._place.session.retry if self._place.is_newest else None)
+            session, position = self._place.session, self._place.position
+            retries = session.history[position].stats.retries
+            draw_failure(failure, session.retry if self._place.is_newest else None, retries)
 
     def _draw_reasoning(self, text: str) -> None:
         if self._reasoning is None:

@@ -13,7 +13,7 @@ import streamlit as st
 from assistant.events import RunFailed, ServerError
 from assistant.markdown.escape import escape_markdown
 from assistant.ui import keys
-from assistant.ui.language import _, translate
+from assistant.ui.language import _, ngettext, translate
 from assistant.ui.sidebar.connection import open_connection_dialog
 
 CONNECTION_CODES = frozenset(
@@ -24,16 +24,20 @@ CONNECTION_CODES = frozenset(
 clock = time.monotonic
 
 
-def draw_failure(failure: RunFailed, retry: Callable[[], None] | None) -> None:
+def draw_failure(failure: RunFailed, retry: Callable[[], None] | None, retries: int = 0) -> None:
     """Draw the error with its details and, unless ``retry`` is None, what the user can do.
+
+    ``retries`` is how often a request was sent again before the run failed.
 
     That is a button that calls ``retry`` once the wait is over, and one that opens the connection's settings if
     they may be the cause.
     """
     st.error(escape_markdown(translate(failure.text)), icon=":material/error:")
-    if failure.details:
+    if failure.details or retries:
         with st.expander(_("Details"), type="compact"):
-            st.code(_format_details(failure.details), language=None, wrap_lines=True)
+            st.code(
+                _format_details(failure.details or ServerError(), retries), language=None, wrap_lines=True
+            )
     if retry is None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -50,8 +54,9 @@ def draw_failure(failure: RunFailed, retry: Callable[[], None] | None) -> None:
             )
 
 
-def _format_details(details: ServerError) -> str:
+def _format_details(details: ServerError, retries: int) -> str:
     lines = [
+        ngettext("Tried again {count} time", "Tried again {count} times", retries) if retries else "",
         _("HTTP status: {status}", status=details.status) if details.status else "",
         _("Request ID: {id}", id=details.request_id) if details.request_id else "",
         details.message,

@@ -40,7 +40,6 @@ def create(server: AgentsServer) -> Iterator[Create]:
             *tools: Tool[..., Any], agent_id: str = "agent_1", instructions: str = "", **options: Any
         ) -> Assistant:
             client = clients.enter_context(connect(Settings(api_key="sk-x", base_url=server.url)))
-            client.max_retries = 0
             backend = Agents(client, agent_id=agent_id, instructions=instructions)
             return Assistant(backend, Toolbox(*tools), **options)
 

@@ -192,7 +192,7 @@ def test_a_session_receives_what_it_missed_while_another_backend_answered(
 
 
 def test_a_refused_message_is_sent_with_the_next_one(server: AgentsServer, assistant: Assistant) -> None:
-    server.plays(text("One."), error(429, "rate_limit_exceeded"), text("Two."))
+    server.plays(text("One."), error(429, "rate_limit_exceeded", retry_after="60"), text("Two."))
     thread = Thread()
     ask(assistant, thread, "1?")
     ending = ask(assistant, thread, "2?")[-1]

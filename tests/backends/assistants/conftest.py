@@ -44,14 +44,11 @@ class Connect:
         self,
         url: str,
         *tools: Tool[..., Any],
-        max_retries: int | None = None,
         transport: httpx2.BaseTransport | None = None,
         **options: Any,
     ) -> Assistant:
         settings = Settings(api_key="sk-test-key", base_url=url)
         client = self._clients.enter_context(connect(settings, transport))
-        if max_retries is not None:
-            client.max_retries = max_retries
         options = {"assistant_id": ASSISTANT} | options
         return Assistant(Assistants(client, **options), Toolbox(*tools))
 

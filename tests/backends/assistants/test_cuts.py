@@ -68,7 +68,7 @@ def test_a_thread_survives_a_cut_before_any_event(
 
     assistant = connect_to(server.url, count)
     network = SilenceTransport() if way == "half" else None
-    impatient = connect_to(server.url, count, max_retries=0, transport=network)
+    impatient = connect_to(server.url, count, transport=network)
     with closing(Store(f"sqlite:///{tmp_path}/threads.sqlite")) as store:
         for position, play in enumerate(SCENARIOS[scenario]()):
             for index in range(0, server.length(play, begins=position == 0), step):

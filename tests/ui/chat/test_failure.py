@@ -8,7 +8,6 @@ from assistant import Assistant, Thread
 from assistant.errors import ServerFailed, UnknownThread
 from assistant.events import RunCompleted, RunFailed
 from assistant.messages import Message
-from tests.backends.kinds import client_of
 from tests.conftest import Connect, add
 from tests.servers.responses import ModelServer, Play, call, calls, cut, error, text
 from tests.silence import SilenceTransport
@@ -191,7 +190,6 @@ def test_an_unreachable_server_is_named(connect_to: Connect) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     assistant = connect_to(f"http://127.0.0.1:{port}/v1", add)
-    client_of(assistant).max_retries = 0
     assert fail(assistant, Thread()) == RunFailed(
         "unreachable",
         f"127.0.0.1:{port} cannot be reached. Check that the server is running and the address is correct.",

@@ -9,7 +9,9 @@ def short_stats(stats: RunStats) -> str:
     """``gpt-6-luna · 3.2 s · 1,204 tokens``, in Markdown; unknown figures are left out."""
     count = stats.usage.total if stats.usage else 0
     tokens = ngettext("{number} token", "{number} tokens", count, number=f"{count:,}") if count else ""
-    return " · ".join(filter(None, [escape_markdown(stats.model), format_duration(stats.seconds), tokens]))
+    retries = ngettext("{count} retry", "{count} retries", stats.retries) if stats.retries else ""
+    figures = [escape_markdown(stats.model), format_duration(stats.seconds), tokens, retries]
+    return " · ".join(filter(None, figures))
 
 
 def full_stats(stats: RunStats) -> str:
