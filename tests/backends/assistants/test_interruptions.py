@@ -8,6 +8,7 @@ import pytest
 from assistant import Assistant, Thread, tool
 from assistant.backends.assistants import backend as assistants
 from assistant.events import (
+    RetryScheduled,
     RoundStarted,
     RunCompleted,
     RunFailed,
@@ -120,6 +121,7 @@ def test_calls_of_the_model_after_a_cut_are_adopted(server: AssistantsServer, as
     server.plays(cut(calls(message("Well."), add_call), 1, "close", keeps="late"), text("Three.", pieces=1))
     thread = Thread()
     assert ask(assistant, "1 + 2?", thread)[2:] == [
+        RetryScheduled(1, 2, 0.0, "The connection was lost."),
         TextDelta("Well."),
         ToolCall(add_call["call_id"], "add", '{"a": 1, "b": 2}'),
         CALLED,
