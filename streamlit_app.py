@@ -8,7 +8,7 @@ from assistant.ui.page.login import is_localhost, require_user
 from assistant.ui.page.styles import draw_styles
 from assistant.ui.resources import application
 from assistant.ui.sidebar.panel import draw_sidebar
-from assistant.ui.state import chat_session
+from assistant.ui.state import chat_session, page_state
 
 # What one process shares: settings, functions, storage, runs and recordings.
 app = application()
@@ -34,7 +34,7 @@ draw_open_error(session)
 # ended. The chat is always a column: Streamlit knows a fragment by its place, and a message to another place
 # would be lost.
 watch = None
-chat, *panel = st.columns([5, 4] if session.inspector_open else 1, gap="large")
+chat, *panel = st.columns([5, 4] if page_state().inspector_open else 1, gap="large")
 draw_styles()  # below the columns, so that nothing moves when they are loaded
 if panel:
     from assistant.ui.inspector.panel import draw_inspector  # not loaded until it is opened

@@ -19,7 +19,6 @@ from assistant.runs.replay import replay_assistant
 from assistant.runs.worker import LiveRun
 from assistant.session.composer import Composer
 from assistant.session.connection import Connection
-from assistant.storage.search import Hit
 from assistant.storage.store import Store
 from assistant.threads import Thread, unguessable_id
 from assistant.transports.live_recording import LiveRecording
@@ -47,20 +46,10 @@ class ChatSession:
         replayed: The recording that the open thread is a replay of, with its functions run again.
         limit: A usage limit that stopped the last message.
         notices: Sentences to show once.
-
-    What the page remembers of its drawing:
         shown: The number of messages of a long thread that are drawn before the newest ones.
-        boundary: The position of the first message that the conversation fragment draws.
-        drawn_protocol: The protocol that the page has drawn around the fragment.
-        page_outdated: Whether something outside the fragment has changed, so that the page has to run.
+        user_turns: How often the user has asked for an answer in this session; the page scrolls to each.
         follower: The page script that follows the live run; another script of this session replaces it.
         url_thread_id: The id that the page's address had when it was last written or read.
-        user_turns: How often the user has asked for an answer in this session; the page scrolls to each.
-        found: What a search found in the thread, to be shown next.
-        editing: The thread id and position of the message that is being edited.
-        inspector_open: Whether the inspector is shown beside the chat.
-        inspected_call: The id of a call whose events the inspector shows next.
-        opened_recordings: Recordings from files.
     """
 
     def __init__(self, app: Application, user: User | None = None) -> None:
@@ -77,17 +66,9 @@ class ChatSession:
         self.limit: QuotaError | None = None
         self.notices: list[str] = []
         self.shown = SHOWN_MESSAGES
-        self.boundary = 0
-        self.drawn_protocol = ""
-        self.page_outdated = False
+        self.user_turns = 0
         self.follower: object | None = None
         self.url_thread_id = ""
-        self.user_turns = 0
-        self.found: Hit | None = None
-        self.editing: tuple[str, int] | None = None
-        self.inspector_open = False
-        self.inspected_call = ""
-        self.opened_recordings: list[Recording] = []
 
     @property
     def store(self) -> Store | None:

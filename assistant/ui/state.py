@@ -11,17 +11,40 @@ import streamlit as st
 
 from assistant.access.auth import User
 from assistant.application import Application
+from assistant.recordings.recording import Recording
 from assistant.session import ChatSession
+from assistant.storage.search import Hit
 from assistant.ui import keys
 
 T = TypeVar("T")
 
 
 class PageState:
-    """The chat of this browser session, and the states of the page's modules by their class."""
+    """What the page keeps of a browser session.
+
+    Attributes:
+        session: The user's open chat.
+        boundary: The position of the first message that the conversation fragment draws.
+        outdated: Whether something outside the fragment has changed, so that the page has to run.
+        drawn_protocol: The protocol that is drawn outside the fragment.
+        found: What a search found in the open thread, to show next.
+        editing: The thread id and position of the message that is being edited.
+        inspector_open: Whether the inspector is shown beside the chat.
+        inspected_call: The id of a call whose events the inspector shows next.
+        opened_recordings: Recordings from files.
+        states: What the page's modules remember by themselves, by class.
+    """
 
     def __init__(self) -> None:
         self.session: ChatSession | None = None
+        self.boundary = 0
+        self.outdated = False
+        self.drawn_protocol = ""
+        self.found: Hit | None = None
+        self.editing: tuple[str, int] | None = None
+        self.inspector_open = False
+        self.inspected_call = ""
+        self.opened_recordings: list[Recording] = []
         self.states: dict[type[Any], Any] = {}
 
 

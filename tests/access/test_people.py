@@ -265,7 +265,7 @@ def test_a_session_keeps_nothing_of_the_user_before(server: ModelServer, sign_in
     chat.composer.attachments = [Attachment("hush.txt", "text/plain", "SHVzaA==")]
     chat.composer.problems = ["hush.zip cannot be sent."]
     chat.composer.audio, chat.composer.transcript = b"Hush", "Hush, spoken"
-    chat.opened_recordings = [Recording("conv_hush")]
+    page.session_state[keys.PAGE].opened_recordings = [Recording("conv_hush")]
     states = page.session_state[keys.PAGE].states
     states[RunnerState] = RunnerState("calculate", arguments={"calculate": "Hush"})
     states[ThreadList].on_server = [ThreadSummary("hush", "Hush", 0.0)]

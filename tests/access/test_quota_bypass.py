@@ -24,6 +24,7 @@ from assistant.recordings.recording import Recording
 from assistant.settings import Settings
 from assistant.storage.database import Database
 from assistant.storage.json_export import export_json
+from assistant.ui import keys
 from tests.access.test_people import ADA, SignIn, sign_in
 from tests.deploy.test_process import Start, interrupt, start, until
 from tests.paths import ROOT
@@ -116,7 +117,7 @@ def test_a_pause_in_an_opened_recording_does_not_bypass_the_limit(
     page = ask(public(), "Book it")
     recording = Recording.from_lines(recording_of(page).as_lines())  # as in a file that a visitor wrote
     server.plays(text("A."))
-    session_of(page).opened_recordings.append(recording)
+    page.session_state[keys.PAGE].opened_recordings.append(recording)
     page.toggle(key="inspector").set_value(True).run()
     press(page, "new_chat")
     page.segmented_control(key="inspector_view").set_value("Recording").run()

@@ -29,7 +29,7 @@ from assistant.ui.page.scrolling import draw_scrolling
 from assistant.ui.page.thread_url import set_thread_url
 from assistant.ui.quotas import draw_limit_notice
 from assistant.ui.sidebar.thread_list import can_list_threads, is_list_outdated
-from assistant.ui.state import state_of
+from assistant.ui.state import page_state, state_of
 from assistant.ui.streamlit_private import rerun_fragment
 
 MAX_FRAGMENT_MESSAGES = 8
@@ -43,19 +43,20 @@ def draw_history(session: ChatSession) -> None:
     """Draw the messages before the conversation fragment; the last exchange is the fragment's."""
     draw_conversation_scripts()
     run = session.live_run
-    session.boundary = max(0, run.position - 1 if run else len(session.history) - 2)
-    found, session.found = session.found, None
+    page = page_state()
+    page.boundary = max(0, run.position - 1 if run else len(session.history) - 2)
+    found, page.found = page.found, None
     if found:
-        session.shown = max(session.shown, session.boundary - found.position)
-    first = max(0, session.boundary - session.shown) // 2 * 2  # a question stays with its answer
+        session.shown = max(session.shown, page.boundary - found.position)
+    first = max(0, page.boundary - session.shown) // 2 * 2  # a question stays with its answer
     if found:
         show_message(found.position - first, found.text)
     if first:
         label = _("Show earlier messages ({count})", count=first)
         st.button(label, key=keys.EARLIER, type="tertiary", on_click=session.show_earlier)
         st.caption(_earlier_note(session))
-    with state_of(HistoryArea).draw(list(session.history[first : session.boundary])):
-        for position in range(first, session.boundary):
+    with state_of(HistoryArea).draw(list(session.history[first : page.boundary])):
+        for position in range(first, page.boundary):
             draw_message(session, position)
 
 
@@ -72,10 +73,11 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
 
     ``watch`` is called now and then while an answer streams, to update what is drawn beside it.
     """
+    page = page_state()
     session.follower = None
     _draw_notices(session)
-    if session.page_outdated:
-        session.page_outdated = False
+    if page.outdated:
+        page.outdated = False
         st.rerun()
     session.return_queued()
     area = _draw_input(session)
@@ -84,23 +86,23 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
     if session.composer.draft:
         rerun_fragment()
     run = session.live_run
-    if run and not was_running and session.inspector_open:
+    if run and not was_running and page.inspector_open:
         st.rerun()  # the inspector shows the new run
     _draw_around_input(session, area)
-    messages = list(session.history[session.boundary : run.position + 1 if run else None])
+    messages = list(session.history[page.boundary : run.position + 1 if run else None])
     recent = state_of(RecentArea).draw(messages)
     end = st.empty()
     draw_scrolling(session)
     draw_live_region()  # here, because a fragment can't write to what only the page has drawn
     with recent:
-        for position in range(session.boundary, run.position if run else len(session.history)):
+        for position in range(page.boundary, run.position if run else len(session.history)):
             draw_message(session, position)
         if run and not follow_answer(session, run, watch, end):
             return  # the fragment runs again, because one of its widgets was used
     if run:
         area.queue.empty()
         area.stop.empty()
-        if session.inspector_open or _is_outside_outdated(session):
+        if page.inspector_open or _is_outside_outdated(session):
             st.rerun()
     if session.waiting and not (session.thread.is_paused or session.runs_elsewhere or session.live_run):
         rerun_fragment()
@@ -192,8 +194,9 @@ def _draw_end(session: ChatSession) -> None:
 
 
 def _is_outside_outdated(session: ChatSession) -> bool:
-    drawn = len(session.history) - session.boundary
-    has_other_protocol = session.drawn_protocol not in ("", session.connection.backend.protocol)
+    page = page_state()
+    drawn = len(session.history) - page.boundary
+    has_other_protocol = page.drawn_protocol not in ("", session.connection.backend.protocol)
     return has_other_protocol or drawn > MAX_FRAGMENT_MESSAGES or is_list_outdated(session)
 
 

@@ -9,6 +9,7 @@ from assistant.recordings.recording import Recording, sample_files, sample_title
 from assistant.session import ChatSession
 from assistant.ui import keys
 from assistant.ui.language import _, translate
+from assistant.ui.state import page_state
 
 EXAMPLES = {
     N_("Parallel calls"): N_("Compare the weather in Tokyo and Paris, then find a hotel in the warmer city"),
@@ -53,5 +54,6 @@ def _replay(session: ChatSession, path: Path) -> None:
     is_phone = "Mobi" in st.context.headers.get(
         "User-Agent", ""
     )  # there the inspector would cover the answer
-    session.inspector_open, session.page_outdated = not is_phone, True
+    page = page_state()
+    page.inspector_open, page.outdated = not is_phone, True
     session.replay(Recording.from_lines(path.read_text("utf-8")))

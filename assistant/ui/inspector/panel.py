@@ -18,6 +18,7 @@ from assistant.ui.inspector.function_runner import draw_function_runner
 from assistant.ui.inspector.run_log import draw_run_log
 from assistant.ui.language import _, translate
 from assistant.ui.page.sheet import draw_sheet_top
+from assistant.ui.state import page_state
 
 TABS = {
     "run": N_("Run log"),
@@ -33,8 +34,9 @@ def draw_inspector(session: ChatSession) -> Callable[[], None] | None:
     While an answer is being recorded, its tab has no inputs; call the returned function to bring it up to
     date.
     """
+    page = page_state()
     with st.container(key=keys.INSPECTOR_SIDE):
-        draw_sheet_top(lambda: setattr(session, "inspector_open", False))
+        draw_sheet_top(lambda: setattr(page, "inspector_open", False))
         # Faults are for local users only: a function that never returns costs the server a thread.
         tabs = [tab for tab in TABS if tab != "faults" or session.connection.is_localhost]
         selected = _draw_tabs(tabs)
@@ -73,8 +75,9 @@ def _draw_tab(tab: str, session: ChatSession) -> Callable[[], None] | None:
             return draw_live_events(session.recordings[-1])
         case _:
             _draw_differences(session)
-            call_id, session.inspected_call = session.inspected_call, ""
-            recordings = [*session.opened_recordings, *session.recordings]
+            page = page_state()
+            call_id, page.inspected_call = page.inspected_call, ""
+            recordings = [*page.opened_recordings, *session.recordings]
             draw_run_log(recordings, partial(_replay, session), call_id=call_id)
             _draw_open_recording(session)
     return None
@@ -121,7 +124,6 @@ def _draw_open_recording(session: ChatSession) -> None:
             "jsonl",
             key=keys.RECORDING_FILE,
             on_change=_open_recording,
-            args=[session],
         )
         st.toggle(
             _("Run functions again"),
@@ -139,7 +141,7 @@ def _replay_sample(session: ChatSession, name: str) -> None:
     _replay(session, Recording.from_lines(sample_files()[name].read_text("utf-8")), 1.0)
 
 
-def _open_recording(session: ChatSession) -> None:
+def _open_recording() -> None:
     """Add the uploaded recording to those of the thread."""
     file = st.session_state[keys.RECORDING_FILE]
     if file is None:
@@ -149,4 +151,4 @@ def _open_recording(session: ChatSession) -> None:
     except RecordingError as error:
         st.toast(escape_markdown(translate(error.args[0])), icon=":material/error:")
         return
-    session.opened_recordings.append(recording)
+    page_state().opened_recordings.append(recording)

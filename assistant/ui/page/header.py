@@ -1,5 +1,7 @@
 """The top of the page: title, what the page is, what answers, and warnings."""
 
+from typing import Literal
+
 import streamlit as st
 
 from assistant.markdown.escape import escape_markdown
@@ -17,24 +19,22 @@ ICON = "✈️"
 
 def configure_page(settings: Settings) -> None:
     """Set the title of the page, and its layout: wide with the inspector beside the chat."""
-    session = page_state().session
-    wide = session is not None and session.inspector_open
-    st.set_page_config(
-        page_title=translate(settings.name), page_icon=ICON, layout="wide" if wide else "centered"
-    )
+    layout: Literal["wide", "centered"] = "wide" if page_state().inspector_open else "centered"
+    st.set_page_config(page_title=translate(settings.name), page_icon=ICON, layout=layout)
 
 
 def draw_header(session: ChatSession) -> None:
     """Draw the title, the inspector's switch, New chat (on a phone), what answers, and notices."""
+    page = page_state()
     set_thread_url(session)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(translate(session.connection.settings.name), anchor=False)
-        st.session_state[keys.INSPECTOR] = session.inspector_open
+        st.session_state[keys.INSPECTOR] = page.inspector_open
         st.toggle(
             _("Inspector"),
             key=keys.INSPECTOR,
             help=_("See requests and events, run functions, inject faults"),
-            on_change=lambda: setattr(session, "inspector_open", st.session_state[keys.INSPECTOR]),
+            on_change=lambda: setattr(page, "inspector_open", st.session_state[keys.INSPECTOR]),
         )
         # With a fixed width, it is in the same line before and after the browser has loaded it.
         st.button(  # where the sidebar is closed at first

@@ -9,11 +9,12 @@ from assistant.ui.page.login import draw_user
 from assistant.ui.sidebar.connection import draw_connection
 from assistant.ui.sidebar.thread_list import can_list_threads, draw_threads
 from assistant.ui.sidebar.thread_menu import draw_import
+from assistant.ui.state import page_state
 
 
 def draw_sidebar(session: ChatSession) -> None:
     """Draw New chat, the connection, the user's chats, the language, and who is signed in."""
-    session.drawn_protocol = session.connection.backend.protocol
+    page_state().drawn_protocol = session.connection.backend.protocol
     with st.sidebar:
         st.button(
             _("New chat"),

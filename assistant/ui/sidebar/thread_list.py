@@ -20,7 +20,7 @@ from assistant.storage.store import Store
 from assistant.ui import keys
 from assistant.ui.language import _, translate
 from assistant.ui.sidebar.thread_menu import draw_menu, draw_open_dialog
-from assistant.ui.state import state_of
+from assistant.ui.state import page_state, state_of
 
 PAGE_SIZE = 15
 """Threads that are listed at first, and added by each "Show more"."""
@@ -179,7 +179,7 @@ def _draw_group(
                 icon=":material/hourglass_top:" if _answers_elsewhere(session, thread) else None,
                 width="stretch",
                 on_click=_open,
-                args=[session, thread],
+                args=[thread],
             )
             if has_menu:
                 draw_menu(thread)
@@ -187,9 +187,9 @@ def _draw_group(
             st.caption(_format_hit(thread.hit))
 
 
-def _open(session: ChatSession, thread: ThreadSummary) -> None:
+def _open(thread: ThreadSummary) -> None:
     st.query_params["thread"] = thread.id
-    session.found = thread.hit
+    page_state().found = thread.hit
     st.rerun()  # the page
 
 

@@ -19,6 +19,7 @@ from assistant.ui.chat.calls.rerun_tool import draw_rerun
 from assistant.ui.chat.calls.views import draw_views
 from assistant.ui.chat.messages.stats import format_duration
 from assistant.ui.language import _
+from assistant.ui.state import page_state
 from assistant.ui.streamlit_private import Expander, ExpanderState
 
 _OUTCOMES: dict[Outcome, str] = {
@@ -103,14 +104,14 @@ class ToolCallView:
             if not allowed:  # the result of a remote call arrives later, as a hosted call
                 draw_output(result, f"{self._name} output", f"{self._key}-output")
             self._rerun_place = st.empty()
-            if self._session.inspector_open:
+            if page_state().inspector_open:
                 st.button(
                     _("Show events"),
                     key=f"{self._key}-events",
                     type="tertiary",
                     icon=":material/timeline:",
                     on_click=_show_events,
-                    args=[self._session, result.call_id],
+                    args=[result.call_id],
                 )
         if result.views:
             with self._views.container():
@@ -138,11 +139,11 @@ class ToolCallView:
         self._expander.update(" · ".join([label, *filter(None, texts)]), state)
 
 
-def _show_events(session: ChatSession, call_id: str) -> None:
+def _show_events(call_id: str) -> None:
     """Show the events of a call in the inspector."""
     st.session_state[keys.INSPECTOR_TAB] = "run"
-    session.inspected_call = call_id
-    session.page_outdated = True
+    page = page_state()
+    page.inspected_call, page.outdated = call_id, True
 
 
 def _duration(seconds: float | None) -> str:

@@ -14,11 +14,12 @@ from assistant.ui import keys
 from assistant.ui.language import _
 from assistant.ui.page.browser_script import focus_field
 from assistant.ui.quotas import limit_text
+from assistant.ui.state import page_state
 
 
 def open_editor(session: ChatSession, position: int) -> None:
     """Show the editor instead of the user's message at this position, from the next run on."""
-    session.editing = session.thread.id, position
+    page_state().editing = session.thread.id, position
     st.session_state[key := keys.edited_text(position)] = session.history[position].text
     focus_field(key)
 
@@ -32,7 +33,7 @@ def draw_editor(session: ChatSession, position: int) -> None:
     )
 
     def close_editor() -> None:
-        session.editing = None
+        page_state().editing = None
         st.session_state.pop(key, None)
         focus_field(keys.PROMPT)
 

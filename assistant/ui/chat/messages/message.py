@@ -11,6 +11,7 @@ from assistant.ui.chat.answer import AnswerPlace, answer_chunks
 from assistant.ui.chat.messages.actions import draw_answer_actions, draw_user_actions
 from assistant.ui.chat.messages.editor import draw_editor
 from assistant.ui.composer.attachments import draw_attachments
+from assistant.ui.state import page_state
 
 
 def draw_message(session: ChatSession, position: int) -> None:
@@ -24,7 +25,7 @@ def draw_message(session: ChatSession, position: int) -> None:
 
 def _draw_user_message(session: ChatSession, position: int) -> None:
     message = session.history[position]
-    if session.editing == (session.thread.id, position):
+    if page_state().editing == (session.thread.id, position):
         draw_editor(session, position)
     else:
         with st.container(horizontal=True, horizontal_alignment="right", gap="xsmall"):
