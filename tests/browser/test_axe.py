@@ -114,13 +114,25 @@ def test_edit(model: ModelServer, page: "Page", check: Check) -> None:
     check(page)
 
 
-def test_inspector(model: ModelServer, page: "Page", check: Check) -> None:
-    model.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
+@pytest.mark.parametrize("size", [(390, 844), (1280, 900)], ids=["phone", "desktop"])
+def test_inspector(model: ModelServer, page: "Page", check: Check, size: tuple[int, int]) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    wide = "| One | Two | Three |\n|---|---|---|\n| a long cell | another long cell | the last long cell |\n"
+    model.plays(calls(call("calculate", expression="6*7")), text(f"It is 42.\n\n{wide}"))
     answer(page, "6*7?", "It is 42.")
-    page.locator(".st-key-inspector, .st-key-sandbox").first.locator("label").first.click()
-    page.wait_for_selector("[class*=st-key-inspector_]")
+    page.locator(".st-key-inspector label").first.click()
+    side = page.locator(".st-key-inspector_side")
+    side.get_by_text("Click a row for details").wait_for()
     page.wait_for_selector(IDLE)
     check(page)
+    side.get_by_test_id("stDataFrame").first.click(position={"x": 20, "y": 55})
+    side.get_by_test_id("stJson").wait_for()
+    check(page)
+    for tab in ("Timing", "Sequence", "Check", "Recording", "Functions", "Code", "Faults"):
+        side.get_by_text(tab, exact=True).first.click()
+        page.wait_for_timeout(500)
+        page.wait_for_selector(IDLE)
+        check(page)
 
 
 def test_connection_dialog(page: "Page", check: Check) -> None:

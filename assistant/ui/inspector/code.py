@@ -41,7 +41,7 @@ def draw_code(session: ChatSession) -> None:
             names=", ".join(map(escape_markdown, stubs)),
         )
         st.warning(text, icon=":material/construction:")
-    st.code(script, language="python")
+    st.code(script, language="python", wrap_lines=True)
     if session.recordings and (request := answer_request_of(session.recordings[-1])):
         st.caption(_("One request as it was sent"))
         command = curl_command(request, base_url_of(session.recordings[-1]))

@@ -204,5 +204,6 @@ def _draw_event(entries: Sequence[Entry], row: EventRow) -> None:
     if len(text) <= MAX_JSON_CHARS:
         st.json(text, expanded=2)
         return
-    st.code(text[:MAX_JSON_CHARS], language="json", height=400)
+    with st.container(height=400):  # unlike the code itself, the keyboard reaches what scrolls
+        st.code(text[:MAX_JSON_CHARS], language="json", wrap_lines=True)
     st.caption(truncation_notice(MAX_JSON_CHARS, len(text)))

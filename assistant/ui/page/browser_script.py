@@ -21,7 +21,7 @@ CONVERSATION_SCRIPTS = (
     "accessibility.js",
     "copying.js",
     "escape.js",
-    "lists.js",
+    "markdown.js",
     "requests.js",
     "scrolling.js",
 )
