@@ -11,7 +11,6 @@ test.
 """
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -357,27 +356,17 @@ class AssistantsHandler(Handler):
         if begins:
             self.model.runs[run.thread].append(run)
         run.status, run.required, run.is_streaming, whole = "in_progress", [], True, False
+
+        def end_before_last_two(left: int) -> None:
+            nonlocal whole
+            if not whole and left <= 2:  # what a round leaves behind is stored before it is announced
+                whole = bool(play.ending)
+                self.model.end(play, run, whole)
+
         try:
-            self._begin_stream()
-            events: list[Any] = list(
-                self.model.events(play, run, begins) if play.events is None else play.events
-            )
-            for index, event in enumerate(events):
-                if play.gate is not None and index == play.gate_after:
-                    play.reached.set()
-                    self._wait(play.gate)
-                time.sleep(play.pause)
-                data = event if isinstance(event, bytes) else self.sse_event(*event)
-                if index == play.cut:
-                    self._cut(play, data)
-                    return
-                if not whole and index >= len(events) - 2:
-                    whole = bool(play.ending)
-                    self.model.end(
-                        play, run, whole
-                    )  # what a round leaves behind is stored before it is announced
-                self._chunk(data)
-            self._chunk(b"")
+            events = self.model.events(play, run, begins) if play.events is None else play.events
+            data = [event if isinstance(event, bytes) else self.sse_event(*event) for event in events]
+            self._stream(play, data, end_before_last_two)
         finally:
             if not whole:
                 self.model.end(play, run, whole=False)

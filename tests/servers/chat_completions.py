@@ -1,7 +1,6 @@
 """A loopback server that plays scripts over Chat Completions and refuses what the real service refuses."""
 
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,17 +38,7 @@ class ChatHandler(Handler):
         if play.status != 200 or play.body is not None:
             self._send(play.status, play.body, play.headers)
             return
-        self._begin_stream(play.content_type)
-        for index, data in enumerate(stream(play)):
-            if play.gate is not None and index == play.gate_after:
-                play.reached.set()
-                self._wait(play.gate)
-            time.sleep(play.pause)
-            if index == play.cut:
-                self._cut(play, data)
-                return
-            self._chunk(data)
-        self._chunk(b"")
+        self._stream(play, stream(play))
 
 
 def stream(play: Play) -> list[bytes]:

@@ -501,7 +501,7 @@ class Handler(QuietHandler):
                 after = parse_qs(parts.query).get("starting_after", ["-1"])[0]
                 self._begin_stream()
                 for event in running.follow(int(after) + 1):
-                    self._chunk(event if isinstance(event, bytes) else sse_event(event))
+                    self._chunk(sse_event(event))
                 self._chunk(b"")
             case ["responses", name, "input_items"] if name in self.model.running:
                 self._page(self.model.running[name].items, {"order": "asc"})
@@ -589,41 +589,42 @@ class Handler(QuietHandler):
                 self.model.finish(play, conversation, request, whole=True)
             self._send(play.status, play.body, play.headers)
             return
-        whole = False
         if request.get("background"):
             self._begin_stream(play.content_type)
             for index, event in enumerate(self.model.run(play, conversation, request).follow(0)):
-                data = event if isinstance(event, bytes) else sse_event(event)
                 if index == play.cut:
-                    self._cut(play, data)
+                    self._cut(play, sse_event(event))
                     return
-                self._chunk(data)
+                self._chunk(sse_event(event))
             self._chunk(b"")
             return
+
+        def finish_before_last(left: int) -> None:
+            if left == 1:  # what a response leaves behind is there before its last event is
+                self.model.finish(play, conversation, request, whole=play.ending == "completed")
+
+        whole = False
         try:
-            whole = self._stream(play, request, self._finish(play, conversation, request))
+            events = [sse_event(event) for event in play.stream(new_id("resp"), request)]
+            whole = self._stream(play, events, finish_before_last)
         finally:
             if not whole:
                 self.model.finish(play, conversation, request, whole=False)
 
-    def _finish(self, play: Play, conversation: Conversation | None, request: Json) -> Callable[[], None]:
-        return lambda: self.model.finish(play, conversation, request, whole=play.ending == "completed")
-
-    def _stream(self, play: Play, request: Json, finish: Callable[[], None]) -> bool:
-        """Write the events; return whether all were written."""
+    def _stream(
+        self, play: Play, events: list[bytes], before: Callable[[int], None] = lambda _: None
+    ) -> bool:
+        """Write events as the play says; ``before`` is told how many are left. Return whether all were written."""
         self._begin_stream(play.content_type)
-        events = play.stream(new_id("resp"), request)
-        for index, event in enumerate(events):
+        for index, data in enumerate(events):
             if play.gate is not None and index == play.gate_after:
                 play.reached.set()
                 self._wait(play.gate)
-            data = event if isinstance(event, bytes) else sse_event(event)
             time.sleep(play.pause)
             if index == play.cut:
                 self._cut(play, data)
                 return False
-            if index == len(events) - 1:
-                finish()  # what a response leaves behind is there before its last event is
+            before(len(events) - index)
             self._chunk(data)
         self._chunk(b"")
         return True
@@ -670,7 +671,9 @@ class Handler(QuietHandler):
         self.wfile.flush()
 
 
-def sse_event(event: Json) -> bytes:
+def sse_event(event: Json | bytes) -> bytes:
+    if isinstance(event, bytes):
+        return event
     return f"event: {event['type']}\ndata: {json.dumps(event, ensure_ascii=False)}\n\n".encode()
 
 
