@@ -49,10 +49,7 @@ TURNS: list[tuple[str, Callable[[], list[Play]]]] = [
     ("Chained calls", lambda: [calls(call("add", a=1, b=2)), calls(call("add", a=3, b=3)), text("It is 6.")]),
     (
         "Failing calls",
-        lambda: [
-            calls(call("fail", why="so"), call("add", arguments='{"a": 1')),
-            text("Nothing works."),
-        ],
+        lambda: [calls(call("fail", why="so"), call("add", arguments='{"a": 1')), text("Nothing works.")],
     ),
     (
         "Approval",

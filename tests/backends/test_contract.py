@@ -145,10 +145,7 @@ def test_the_calls_of_a_round_run_once_and_all_get_results_before_the_next_round
 def test_every_call_gets_a_result_whatever_the_function_does(server: Any, assistant: Assistant) -> None:
     server.plays(
         calls(
-            call("fail", why="so"),
-            call("nope"),
-            call("add", arguments='{"a": 1'),
-            call("add", a="x", b=1),
+            call("fail", why="so"), call("nope"), call("add", arguments='{"a": 1'), call("add", a="x", b=1)
         ),
         text("I see."),
     )

@@ -20,9 +20,7 @@ from openai.types.beta import (
     thread_create_params,
     threads,
 )
-from openai.types.beta import (
-    Thread as ServerThread,
-)
+from openai.types.beta import Thread as ServerThread
 from openai.types.beta.agents import session_create_params, sessions
 from openai.types.beta.threads import run_create_params, run_submit_tool_outputs_params
 from openai.types.chat import completion_create_params

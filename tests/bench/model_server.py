@@ -184,13 +184,7 @@ def _call() -> Json:
 
 def _message(text: str) -> Json:
     part = {"type": "output_text", "annotations": [], "logprobs": [], "text": text}
-    return {
-        "id": "msg_1",
-        "type": "message",
-        "role": "assistant",
-        "status": "completed",
-        "content": [part],
-    }
+    return {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": [part]}
 
 
 def _response(request: Json) -> Json:

@@ -22,17 +22,7 @@ from playwright.sync_api import Browser
 from tests.bench import browser as chromium
 from tests.bench.browser import STREAMLIT, Selectors, Tab
 from tests.bench.machine import memory, quietly
-from tests.bench.servers import (
-    APPS,
-    PAGE,
-    PLAIN,
-    Model,
-    Process,
-    foreign,
-    line,
-    model_server,
-    streamlit,
-)
+from tests.bench.servers import APPS, PAGE, PLAIN, Model, Process, foreign, line, model_server, streamlit
 from tests.bench.stream import Case, Turn, measure, medians, numbers
 from tests.bench.table import Row
 from tests.bench.threads import thread_list

@@ -61,11 +61,7 @@ class Model(Process):
         """Return the environment of a program that uses this server."""
         # The users are remote, and a key on a public page needs a limit.
         limit = "1000000 messages/day"
-        return {
-            "OPENAI_BASE_URL": self.url,
-            "OPENAI_API_KEY": "sk-benchmark",
-            "ASSISTANT_LIMIT_ALL": limit,
-        }
+        return {"OPENAI_BASE_URL": self.url, "OPENAI_API_KEY": "sk-benchmark", "ASSISTANT_LIMIT_ALL": limit}
 
 
 @contextmanager

@@ -102,12 +102,7 @@ def rows(times: int, quick: bool) -> Iterator[Row]:
 
 
 def measure(
-    case: Case,
-    browser: Browser,
-    app: Process,
-    way: Process,
-    model: Model,
-    selectors: Selectors = STREAMLIT,
+    case: Case, browser: Browser, app: Process, way: Process, model: Model, selectors: Selectors = STREAMLIT
 ) -> Turn:
     """Measure the second turn of a new chat."""
     length = model.get(f"answers/{case.tokens}")["bytes"]

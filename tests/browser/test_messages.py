@@ -153,10 +153,7 @@ def test_the_actions_of_a_message_are_in_one_line_also_on_a_phone(
     figures = page.locator(".st-key-actions_1 [data-testid=stCaptionContainer]:has(.stTooltipIcon) p")
     assert figures.evaluate(
         "each => [each.scrollWidth - each.clientWidth, each.scrollHeight - each.clientHeight]"
-    ) == [
-        0,
-        0,
-    ], "they are shown in full"
+    ) == [0, 0], "they are shown in full"
     page.locator(".st-key-regenerate_1").get_by_role("button", name="Regenerate").click()
     wait_for(page, "Two.")
     page.wait_for_selector(IDLE)

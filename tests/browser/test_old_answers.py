@@ -21,10 +21,7 @@ OLD = f"{MESSAGE} :is([data-testid=stExpander], table, .st-key-actions_1)"
 
 def answer_at_length(model: ModelServer, page: "Page") -> None:
     """Get an answer with two calls, a table and a footer."""
-    model.plays(
-        calls(call("calculate", expression="6*7"), call("calculate", expression="1/0")),
-        text(TABLE),
-    )
+    model.plays(calls(call("calculate", expression="6*7"), call("calculate", expression="1/0")), text(TABLE))
     say(page, "Old question")
     wait_for(page, "The old end.")
     page.wait_for_selector(IDLE)

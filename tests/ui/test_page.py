@@ -385,14 +385,8 @@ SENTENCE = "Showing the first 20,000 of 20,001 characters."
         (ToolResult("c1", "42"), [("code", "42")]),
         (ToolResult("c1", ""), [("code", "")]),
         (ToolResult("c1", '[{"a": 1}]'), [("dataframe", "   a\n0  1"), ("code", '[{"a": 1}]')]),
-        (
-            ToolResult("c1", '{"a": [1]}'),
-            [("code", '{\n  "a": [\n    1\n  ]\n}'), ("code", '{"a": [1]}')],
-        ),
-        (
-            ToolResult("c1", BIG),
-            [("code", SHORT), ("caption", SENTENCE), ("download_button", "Save all")],
-        ),
+        (ToolResult("c1", '{"a": [1]}'), [("code", '{\n  "a": [\n    1\n  ]\n}'), ("code", '{"a": [1]}')]),
+        (ToolResult("c1", BIG), [("code", SHORT), ("caption", SENTENCE), ("download_button", "Save all")]),
         (
             ToolResult("c1", "xxx [cut here]", "done", BIG),
             [("code", SHORT), ("caption", SENTENCE), ("download_button", "Save all")],

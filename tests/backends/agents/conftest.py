@@ -10,10 +10,7 @@ from assistant import Assistant, Thread, Tool, Toolbox
 from assistant.backends.agents import api
 from assistant.backends.agents.backend import Agents
 from assistant.backends.client import connect
-from assistant.events import (
-    Event,
-    Usage,
-)
+from assistant.events import Event, Usage
 from assistant.settings import Settings
 from tests.conftest import add
 from tests.servers.agents import AgentsServer

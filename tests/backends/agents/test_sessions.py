@@ -9,14 +9,7 @@ from assistant import Assistant, Thread
 from assistant.backends.agents.items import ANSWER_SO_FAR_TEXT, HISTORY_TEXT
 from assistant.backends.sync_state import RESTARTED
 from assistant.errors import UnknownThread
-from assistant.events import (
-    CallApproved,
-    RunCompleted,
-    RunFailed,
-    RunPaused,
-    TextDelta,
-    ToolResult,
-)
+from assistant.events import CallApproved, RunCompleted, RunFailed, RunPaused, TextDelta, ToolResult
 from assistant.messages import Message
 from assistant.parts import Call, Text
 from tests.backends.agents.conftest import Create, ask, backend_of, sent_texts

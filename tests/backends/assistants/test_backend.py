@@ -133,8 +133,7 @@ def test_a_limit_ends_the_run_and_keeps_text_without_deltas(
             "max_output_tokens", "The answer was cut off: it reached the limit of output tokens."
         ),
         "max_prompt_tokens": RunStopped(
-            "unknown",
-            "The answer was cut off: the conversation reached the run's limit of input tokens.",
+            "unknown", "The answer was cut off: the conversation reached the run's limit of input tokens."
         ),
     }
     thread = Thread()

@@ -84,12 +84,7 @@ def test_a_thread_survives_a_cut_before_any_event(
 
 
 def _interrupt_and_continue(
-    server: AssistantsServer,
-    impatient: Assistant,
-    assistant: Assistant,
-    store: Store,
-    way: str,
-    broken: Play,
+    server: AssistantsServer, impatient: Assistant, assistant: Assistant, store: Store, way: str, broken: Play
 ) -> None:
     thread = Thread()
     server.ignores_cancel = way == "kill"  # a killed process cancels nothing

@@ -8,13 +8,7 @@ import pytest
 from assistant import Assistant, Thread
 from assistant.backends.requests import call_with_retries
 from assistant.errors import UnknownThread
-from assistant.events import (
-    Note,
-    RoundStarted,
-    RunCompleted,
-    TextDelta,
-    ToolResult,
-)
+from assistant.events import Note, RoundStarted, RunCompleted, TextDelta, ToolResult
 from assistant.messages import Message
 from assistant.parts import Call, Part, Text
 from assistant.storage.store import Store
@@ -32,10 +26,7 @@ def test_a_loaded_thread_can_be_continued(server: AssistantsServer, assistant: A
     loaded = backend_of(assistant).load_thread(thread.id)
     assert (loaded.id, loaded.messages) == (
         thread.id,
-        [
-            Message.from_user("Hi"),
-            Message("assistant", [Text("One."), Text("Two.")], RunCompleted()),
-        ],
+        [Message.from_user("Hi"), Message("assistant", [Text("One."), Text("Two.")], RunCompleted())],
     )
     assert ask(assistant, "And?", loaded)[-1] == RunCompleted()
     assert [text for _, text in server.transcript(thread.id)] == ["Hi", "One.", "Two.", "And?", "Three."]

@@ -69,10 +69,7 @@ def test_text_streams_and_the_request_contains_only_what_is_needed(
             "model": "test-model",
             "stream": True,
             "stream_options": {"include_usage": True},
-            "messages": [
-                {"role": "system", "content": "Be brief."},
-                {"role": "user", "content": "Hi"},
-            ],
+            "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}],
         }
     ]
 

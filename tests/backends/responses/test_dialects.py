@@ -252,8 +252,7 @@ def test_vllm_reports_a_truncated_response_as_completed() -> None:
     cut = a_call(written='{"a": 1, "b')
     with pytest.raises(Incomplete, match="it reached the limit of output tokens") as caught:
         read_all(
-            done(cut),
-            completed(cut, status="incomplete", incomplete_details={"reason": "max_output_tokens"}),
+            done(cut), completed(cut, status="incomplete", incomplete_details={"reason": "max_output_tokens"})
         )
     assert caught.value.reason == "max_output_tokens"
 

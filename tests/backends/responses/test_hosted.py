@@ -274,10 +274,7 @@ def test_an_image_is_shown_as_a_preview_and_then_complete(server: ModelServer, a
     ("fields", "output"),
     [
         ({"result": "%%%"}, "The picture came damaged."),
-        (
-            {"result": None, "status": "failed", "error": {"message": "Not this.", "type": "x"}},
-            "Not this.",
-        ),
+        ({"result": None, "status": "failed", "error": {"message": "Not this.", "type": "x"}}, "Not this."),
     ],
 )
 def test_a_failed_image_says_why(fields: Any, output: str, server: ModelServer, ask: Ask) -> None:

@@ -29,11 +29,7 @@ def notes(events: list[Event]) -> list[str]:
 
 @pytest.mark.parametrize(
     ("effort", "sent"),
-    [
-        ("", {"summary": "auto"}),
-        ("low", {"effort": "low", "summary": "auto"}),
-        ("none", {"effort": "none"}),
-    ],
+    [("", {"summary": "auto"}), ("low", {"effort": "low", "summary": "auto"}), ("none", {"effort": "none"})],
 )
 def test_summaries_are_requested(
     server: ModelServer, create: Create, effort: str, sent: dict[str, str]

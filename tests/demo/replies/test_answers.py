@@ -342,10 +342,7 @@ def test_without_temperatures_the_first_city_is_chosen_and_the_answer_says_why()
     [
         ("What time is it in Oslo?", [Call("get_current_time", {"time_zone": "Europe/Oslo"})]),
         ("京都の今の時間は？", [Call("get_current_time", {"time_zone": "Asia/Tokyo"})]),
-        (
-            "forecast for Kyoto for 5 days",
-            [Call("get_forecast", {"city": "Kyoto", "days": 5, "unit": None})],
-        ),
+        ("forecast for Kyoto for 5 days", [Call("get_forecast", {"city": "Kyoto", "days": 5, "unit": None})]),
         ("what is 12*7+3", [Call("calculate", {"expression": "12*7+3"})]),
         ("１２×７を計算して", [Call("calculate", {"expression": "12*7"})]),
         ("events in Lisbon", [Call("find_events", {"city": "Lisbon", "first_day": None})]),

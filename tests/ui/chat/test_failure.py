@@ -91,9 +91,7 @@ STATUSES = [
     (
         error(503, "server_is_overloaded", x_should_retry="false"),
         RunFailed(
-            "server_is_overloaded",
-            "{host} is overloaded. Try again in a moment. It says: No.",
-            retry=True,
+            "server_is_overloaded", "{host} is overloaded. Try again in a moment. It says: No.", retry=True
         ),
     ),
     (

@@ -146,20 +146,10 @@ def test_a_function_runs_with_the_arguments_of_the_form_and_shows_what_a_model_g
                 "RuntimeError: the password is canary",
             ],
         ),
-        (
-            "slow",
-            [
-                "Timed out",
-                '{"error": "The function did not return within 0.2 seconds."}',
-            ],
-        ),
+        ("slow", ["Timed out", '{"error": "The function did not return within 0.2 seconds."}']),
         (
             "long",
-            [
-                "Returned",
-                "x" * 40_000 + "\n[truncated: the first 40,000 of 40,001 characters]",
-                "x" * 20_000,
-            ],
+            ["Returned", "x" * 40_000 + "\n[truncated: the first 40,000 of 40,001 characters]", "x" * 20_000],
         ),
     ],
 )
@@ -184,10 +174,7 @@ def test_invalid_arguments_can_be_entered_as_json() -> None:
         ('{"a": "x", "b": 1}', "The arguments do not match the function's parameters. " + NO_NUMBER),
     ]:
         runner.text_area(key="runner_json_add").set_value(arguments)
-        assert result(runner) == [
-            "Invalid arguments, not run",
-            json.dumps({"error": error}),
-        ]
+        assert result(runner) == ["Invalid arguments, not run", json.dumps({"error": error})]
     runner.text_area(key="runner_json_add").set_value('{"a": 1, "b": 2}')
     assert result(runner) == ["Returned", "3"]
 

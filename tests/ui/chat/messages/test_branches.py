@@ -36,9 +36,7 @@ def press(page: AppTest, key: str) -> AppTest:
     return page.button(key=key).click().run()
 
 
-def test_without_branches_each_user_message_and_the_newest_answer_have_one_button(
-    page: AppTest,
-) -> None:
+def test_without_branches_each_user_message_and_the_newest_answer_have_one_button(page: AppTest) -> None:
     assert keys(page) == ["edit_0", "edit_2", "regenerate_3"]
     assert versions(page) == []
 
@@ -137,9 +135,7 @@ def test_an_edit_in_one_thread_is_not_shown_in_another(page: AppTest) -> None:
 
 
 def test_an_answer_that_waits_for_a_decision_is_not_regenerated(server: ModelServer, open_page: Open) -> None:
-    server.plays(
-        calls(call("book_hotel", hotel_id=1, guest="Ada", check_in="2027-01-01", nights=1)),
-    )
+    server.plays(calls(call("book_hotel", hotel_id=1, guest="Ada", check_in="2027-01-01", nights=1)))
     page = ask(open_page(OPENAI_BASE_URL=server.url), "Book")
     assert session_of(page).thread.is_paused
     assert keys(page) == ["edit_0"]
