@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args
 
 import pytest
 
-from assistant import Assistant, Thread, tool
+from assistant import Assistant, Thread
 from assistant.backends.responses import exchange
 from assistant.backends.responses.backend import Responses
 from assistant.events import Citation, Event, HostedCall, RunCompleted, RunFailed, RunStopped
@@ -32,8 +32,9 @@ from assistant.runs.autosave import Autosaver
 from assistant.runs.loop import INTERRUPTED
 from assistant.runs.registry import RunRegistry
 from tests.conftest import Connect
+from tests.counting import count_call, counting
 from tests.servers import hosted
-from tests.servers.responses import ModelServer, Play, call, calls, message, reasoning, refusal, text
+from tests.servers.responses import ModelServer, Play, calls, message, reasoning, refusal, text
 from tests.silence import SilenceTransport
 from tests.stored import load_stored
 
@@ -42,18 +43,18 @@ Keeps = Literal["nothing", "all", "late"]
 
 SCENARIOS: dict[str, Callable[[], list[Play]]] = {
     "text": lambda: [text("Hello, world.", pieces=2)],
-    "one call": lambda: [calls(call_of("a"), pieces=2), text("Done.", pieces=1)],
+    "one call": lambda: [calls(count_call("a"), pieces=2), text("Done.", pieces=1)],
     "three parallel calls": lambda: [
-        calls(call_of("a"), call_of("b"), call_of("c"), pieces=1),
+        calls(count_call("a"), count_call("b"), count_call("c"), pieces=1),
         text("Done.", pieces=1),
     ],
     "call, call, answer": lambda: [
-        calls(message("First."), call_of("a"), pieces=1),
-        calls(call_of("b"), pieces=1),
+        calls(message("First."), count_call("a"), pieces=1),
+        calls(count_call("b"), pieces=1),
         text("Done.", pieces=1),
     ],
     "reasoning with calls": lambda: [
-        calls(reasoning("Let me think."), call_of("a"), pieces=1),
+        calls(reasoning("Let me think."), count_call("a"), pieces=1),
         calls(reasoning("And now?"), message("Done."), pieces=1),
     ],
     "the server's own tools": lambda: [
@@ -66,10 +67,6 @@ SCENARIOS: dict[str, Callable[[], list[Play]]] = {
     ],
     "a refusal": lambda: [refusal("I will not.", pieces=2)],
 }
-
-
-def call_of(name: str) -> Any:
-    return call("count", json.dumps({"name": name}))
 
 
 # Late storage only matters to a message that follows at once.
@@ -108,18 +105,7 @@ def test_a_thread_survives_a_cut_before_every_event(
     monkeypatch.setattr(exchange, "LOCK_DELAYS", (0.01, 0.05, 0.2, 1.0))
     monkeypatch.setattr(worker, "SAVE_SECONDS", 0.0)  # so that nothing depends on the moment
     monkeypatch.setattr(log_module, "BATCH_SECONDS", 0.001)  # with 0 a follower never rests
-    ran: Counter[str] = Counter()
-
-    @tool
-    def count(name: str) -> str:
-        """Count.
-
-        Args:
-            name: What.
-        """
-        ran[name] += 1
-        return f"{name} is counted"
-
+    count, ran = counting()
     network = SilenceTransport() if way in ("half", "silence") else None
     impatient = connect_to(server.url, count, transport=network)
     with closing(Autosaver(f"sqlite:///{tmp_path}/threads.sqlite")) as autosaver:

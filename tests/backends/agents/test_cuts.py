@@ -1,6 +1,5 @@
 """A turn that is cut off before any of its events."""
 
-import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from assistant import Assistant, Thread, tool
+from assistant import Assistant, Thread
 from assistant.events import (
     Event,
     ReasoningDelta,
@@ -26,6 +25,7 @@ from assistant.runs.loop import INTERRUPTED
 from assistant.runs.registry import RunRegistry
 from assistant.storage.store import Store
 from tests.backends.agents.conftest import Create, ask, sent_texts
+from tests.counting import count_call, counting
 from tests.servers.agents import AgentsServer, Session
 from tests.servers.agents_turn import turn_events
 from tests.servers.responses import Play, call, calls, cut, message, reasoning, text
@@ -41,10 +41,6 @@ SCENARIOS: dict[str, Callable[[], list[Play]]] = {
         text("Done.", pieces=1),
     ],
 }
-
-
-def count_call(name: str) -> Any:
-    return call("count", json.dumps({"name": name}))
 
 
 def length(play: Play, first: bool) -> int:
@@ -82,18 +78,7 @@ def killed(thread: Thread, run: Iterator[Event]) -> Thread:
 def test_a_thread_survives_a_cut_before_any_event(
     server: AgentsServer, create: Create, tmp_path: Path, step: int, scenario: str, how: Any, keeps: Any
 ) -> None:
-    ran: Counter[str] = Counter()
-
-    @tool
-    def count(name: str) -> str:
-        """Count.
-
-        Args:
-            name: What.
-        """
-        ran[name] += 1
-        return name
-
+    count, ran = counting()
     server.functions = ("count",)
     assistant, other = create(count), create(count)
     store = Store(f"sqlite:///{tmp_path}/threads.sqlite")

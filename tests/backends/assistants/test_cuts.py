@@ -1,21 +1,20 @@
 """A run that is cut off before any of its events."""
 
-import json
-from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from assistant import Assistant, Thread, tool
+from assistant import Assistant, Thread
 from assistant.events import RunCompleted
 from assistant.runs.loop import INTERRUPTED
 from assistant.runs.registry import RunRegistry
 from assistant.storage.store import Store
 from tests.backends.assistants.conftest import Connect, ask
+from tests.counting import count_call, counting
 from tests.servers.assistants import AssistantsServer
-from tests.servers.responses import Play, call, calls, cut, message, text
+from tests.servers.responses import Play, calls, cut, message, text
 from tests.silence import SilenceTransport
 from tests.stored import load_stored
 from tests.variants import quick_first
@@ -23,15 +22,11 @@ from tests.variants import quick_first
 SCENARIOS = {
     "text": lambda: [text("Hello, world.", pieces=2)],
     "calls": lambda: [
-        calls(message("Well."), _count_call("a"), _count_call("b"), pieces=1),
-        calls(_count_call("c"), pieces=1),
+        calls(message("Well."), count_call("a"), count_call("b"), pieces=1),
+        calls(count_call("c"), pieces=1),
         text("Done.", pieces=1),
     ],
 }
-
-
-def _count_call(name: str) -> Any:
-    return call("count", json.dumps({"name": name}))
 
 
 QUICK = ("close", "late")
@@ -54,18 +49,7 @@ def test_a_thread_survives_a_cut_before_any_event(
     way: str,
     keeps: Any,
 ) -> None:
-    ran: Counter[str] = Counter()
-
-    @tool
-    def count(name: str) -> str:
-        """Count.
-
-        Args:
-            name: What.
-        """
-        ran[name] += 1
-        return f"{name} is counted"
-
+    count, ran = counting()
     assistant = connect_to(server.url, count)
     network = SilenceTransport() if way == "half" else None
     impatient = connect_to(server.url, count, transport=network)
