@@ -238,7 +238,7 @@ def test_stop_works_while_the_server_is_silent(roomy: str, connect_to: Connect) 
         events = going_on.result(10.0)
     assert texts(events) == []
     assert isinstance(events[-1], RunFailed)
-    assert (events[-1].code, events[-1].retry) == ("interrupted", True)
+    assert (events[-1].code, events[-1].retry) == ("cancelled", False)
     events = list(assistant.run(Thread(), "What is the capital of France?"))
     assert is_done_or_at_its_limit(events[-1])
 
