@@ -1,6 +1,5 @@
 """The requests of the Agents API for one agent's sessions, as plain dictionaries."""
 
-import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from assistant.backends.json_access import JsonObject, object_at, text_at
 from assistant.backends.stream_errors import StreamError, status_of
 from assistant.errors import BackendError, RequestRefused
 from assistant.locale import N_
-from assistant.transports.cancellation import not_cancelled
+from assistant.transports.cancellation import not_cancelled, pause
 
 IDLE_DELAYS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds between requests for the status of a session whose turn was cancelled."""
@@ -162,7 +161,7 @@ class AgentsApi:
                 delay = next(delays, None)
                 if delay is None:
                     raise ResultRefused(refusal) from refusal
-                time.sleep(delay)
+                pause(delay)
 
     def cancel_turn(self, session_id: str) -> None:
         """Ask the server to cancel the session's turn; a failure is ignored."""
@@ -182,7 +181,7 @@ class AgentsApi:
             with self._translate_errors():
                 if not is_active(self.session(session_id)):
                     return
-            time.sleep(delay)
+            pause(delay)  # after a cancellation, nothing more is sent
         raise error_for_code("conversation_locked", "", self._client)
 
     def delete_session(self, session_id: str) -> None:

@@ -187,6 +187,7 @@ class _AnswerView:
             case HostedDelta():
                 return partial(self._hosted.write, event)
             case ReasoningDelta(text):
+                self._status = self._status and _("Thinking")  # no longer that it tries again
                 return partial(self._draw_reasoning, text)
             case ReasoningEnded():
                 return None
