@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.servers.request_types import COMPLETION, problem_with
 from tests.servers.responses import Handler, Json, ModelServer, Play, error, split_text
 
 
@@ -20,6 +21,8 @@ class ChatServer(ModelServer):
     def next_completion(self, request: Json) -> Play:
         with self._lock:
             self.requests.append(request)
+            if self.checks_types and (problem := problem_with(request, COMPLETION)):
+                self.problems.append(problem)
             if reason := refusal_of(request["messages"]):
                 self.refused.append(reason)
                 return error(400, None, reason)

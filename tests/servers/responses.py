@@ -24,6 +24,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.servers import hosted as wire_hosted
 from tests.servers.loopback import LoopbackServer, QuietHandler
+from tests.servers.request_types import RESPONSE, problem_with
 from tests.waiting import until
 
 Json = dict[str, Any]
@@ -285,7 +286,8 @@ class ModelServer:
         self.files: dict[tuple[str, str], bytes] = {}  # what code made, by the ids of container and file
         self.requests: list[Json] = []  # the bodies of POST /responses, in order
         self.headers: list[dict[str, str]] = []  # their headers
-        self.problems: list[str] = []  # requests without a play
+        self.problems: list[str] = []  # requests without a play, and those that the SDK's types do not allow
+        self.checks_types = True
         self.refused: list[str] = []  # the messages of refusals
         self.conversations: dict[str, Conversation] = {}
         self.running: dict[str, Running] = {}  # the responses in background mode, by id
@@ -346,6 +348,8 @@ class ModelServer:
         """Return the play for a request: the next one of the script, or a refusal of the service."""
         with self._lock:
             self.requests.append(request)
+            if self.checks_types and (problem := problem_with(request, RESPONSE)):
+                self.problems.append(problem)
             name = request.get("conversation")
             conversation = self.conversations.get(name) if name else None
             play = self._refusal(request, name, conversation)
