@@ -9,6 +9,7 @@ from babel.messages.pofile import read_po
 
 from assistant.locale.catalogues import DOMAIN, catalogue_path
 from tests.docs.pages import MARKDOWN_FILES
+from tests.downloads import DOWNLOADS
 from tests.paths import ROOT
 
 ELSEWHERE = {"Create app", "Advanced settings"}
@@ -39,6 +40,7 @@ def test_labels_in_italics_are_texts_of_the_interface(page: Path) -> None:
 def words_of_the_code() -> set[str]:
     """Every word in the project's code and configuration, and every file name."""
     files = [path for folder in CODE_FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file()]
+    files = [path for path in files if DOWNLOADS not in path.parents]
     known = {word for path in files for word in re.findall(r"\w+", path.name)}
     for path in [*files, ROOT / "streamlit_app.py"]:
         if path.name != "test_names.py" and path.suffix in (".py", ".toml", ".yaml", ".cfg", ".js", ""):
