@@ -24,6 +24,7 @@ from assistant.backends import open_backend
 from assistant.errors import FunctionError, SettingsError
 from assistant.events import (
     Citation,
+    CommentaryDelta,
     Event,
     HostedCall,
     Note,
@@ -193,7 +194,7 @@ class _Printer:
     def show(self, event: Event) -> None:
         """Print the event if it is worth a line."""
         match event:
-            case TextDelta(text) | RefusalDelta(text):
+            case TextDelta(text) | RefusalDelta(text) | CommentaryDelta(text):
                 self._print_text(type(event), text)
             case RoundStarted(resumed=resumed):
                 self._needs_break = not resumed

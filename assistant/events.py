@@ -71,6 +71,13 @@ class RefusalDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class CommentaryDelta:
+    """The next piece of what the model says while it works, apart from its answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReasoningDelta:
     """The next piece of the model's reasoning, or of its summary."""
 
@@ -295,7 +302,7 @@ class RunFailed:
 
 
 Ending = RunCompleted | RunPaused | RunStopped | RunFailed
-Delta = TextDelta | RefusalDelta | ReasoningDelta | ToolCallDelta
+Delta = TextDelta | RefusalDelta | CommentaryDelta | ReasoningDelta | ToolCallDelta
 Milestone = (
     ThreadOpened
     | RoundStarted

@@ -14,6 +14,7 @@ from assistant.events import (
     CallApproved,
     CallDenied,
     Citation,
+    CommentaryDelta,
     Ending,
     Event,
     HostedCall,
@@ -38,7 +39,7 @@ from assistant.events import (
     ToolResult,
     Usage,
 )
-from assistant.parts import Attachment, Call, Part, Reasoning, Refusal, Remark, Text
+from assistant.parts import Attachment, Call, Commentary, Part, Reasoning, Refusal, Remark, Text
 from assistant.tagged_union import TaggedUnion
 from assistant.texts import replace_unsendable
 
@@ -142,6 +143,8 @@ class Message:
                 self._append_text(Text(text, self._round))
             case RefusalDelta(text):
                 self._append_text(Refusal(text, self._round))
+            case CommentaryDelta(text):
+                self._append_text(Commentary(text, self._round))
             case ReasoningDelta(text):
                 self._append_text(Reasoning(text))
             case ReasoningEnded(seconds):
@@ -200,12 +203,12 @@ class Message:
         for index, part in enumerate(self.parts):
             if isinstance(part, Citation):
                 continue  # yielded with the text before it
-            if isinstance(part, Text | Refusal | Reasoning) and type(part) is type(before):
+            if isinstance(part, Text | Refusal | Commentary | Reasoning) and type(part) is type(before):
                 yield TextBreak()
             starts = isinstance(part, Call) and part.round != round_number
             # The text after a call belongs to its round, unless it says otherwise.
-            continues = isinstance(part, Text | Refusal) and part.round > round_number > 0
-            if isinstance(part, Text | Refusal | Call) and (starts or continues):
+            continues = isinstance(part, Text | Refusal | Commentary) and part.round > round_number > 0
+            if isinstance(part, Text | Refusal | Commentary | Call) and (starts or continues):
                 round_number = part.round
                 yield RoundStarted(round_number)
             match part:
@@ -213,6 +216,8 @@ class Message:
                     yield from _text_events(text, self.parts[index + 1 :])
                 case Refusal(text):
                     yield RefusalDelta(text)
+                case Commentary(text):
+                    yield CommentaryDelta(text)
                 case Reasoning(text, seconds):
                     yield ReasoningDelta(text)
                     if seconds is not None:
@@ -234,7 +239,7 @@ class Message:
         if self.ending is not None:
             yield self.ending
 
-    def _append_text(self, new: Text | Refusal | Reasoning) -> None:
+    def _append_text(self, new: Text | Refusal | Commentary | Reasoning) -> None:
         index = len(self.parts) - 1
         while index >= 0 and isinstance(new, Text) and isinstance(self.parts[index], Citation):
             index -= 1  # the text continues after its sources

@@ -26,6 +26,14 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Commentary:
+    """Markdown that the model wrote while it worked, apart from its answer."""
+
+    text: str
+    round: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Reasoning:
     """What the model disclosed of its reasoning, and how long it took; comparisons ignore the time."""
 
@@ -98,4 +106,4 @@ class Call:
     server: str = field(default="", metadata={"sparse": True})
 
 
-Part = Text | Attachment | Refusal | Reasoning | Remark | Call | HostedCall | Citation
+Part = Text | Attachment | Refusal | Commentary | Reasoning | Remark | Call | HostedCall | Citation

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from assistant.events import (
+    CommentaryDelta,
     Ending,
     Event,
     Note,
@@ -262,6 +263,7 @@ def says_itself_again(events: list[Event]) -> None:
     [
         [],
         [RefusalDelta("a"), TextBreak(), RefusalDelta("b")],
+        [CommentaryDelta("a"), TextBreak(), CommentaryDelta("b"), TextDelta("c")],
         [RoundStarted(1), ReasoningDelta("a"), RoundStarted(2), ReasoningDelta("b")],
         [TextDelta("a"), ToolCallDelta("c1", "look", ""), TextDelta("b"), RoundEnded()],
         [TextDelta(""), TextBreak(), TextDelta(""), Note(""), TextDelta("")],
@@ -284,6 +286,7 @@ def test_any_events_fold_to_a_message_whose_events_fold_to_it() -> None:
         st.builds(TextDelta, words),
         st.builds(RefusalDelta, words),
         st.builds(ReasoningDelta, words),
+        st.builds(CommentaryDelta, words),
         st.builds(Note, words),
         st.sampled_from([TextBreak(), RoundEnded(), ThreadOpened("t1")]),
         st.builds(RoundStarted, st.integers(0, 3)),

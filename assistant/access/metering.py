@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 
 from assistant.events import (
+    CommentaryDelta,
     Event,
     EventStream,
     ReasoningDelta,
@@ -18,7 +19,7 @@ from assistant.events import (
     ToolCallDelta,
     Usage,
 )
-from assistant.parts import Attachment, Call, Reasoning, Refusal, Text
+from assistant.parts import Attachment, Call, Commentary, Reasoning, Refusal, Text
 from assistant.texts import FILE_TOKENS, estimate_tokens
 from assistant.threads import Thread
 
@@ -37,7 +38,12 @@ def with_metering(
                 match event:
                     case RoundStarted():
                         is_open, output = True, []
-                    case TextDelta(text) | ReasoningDelta(text) | ToolCallDelta(_, _, text):
+                    case (
+                        TextDelta(text)
+                        | CommentaryDelta(text)
+                        | ReasoningDelta(text)
+                        | ToolCallDelta(_, _, text)
+                    ):
                         output.append(text)
                     case RoundEnded(model, usage):
                         charge(usage if usage and usage.total else _estimate(thread, output), model)
@@ -59,7 +65,7 @@ def _estimate(thread: Thread, output: list[str]) -> Usage:
     for message in thread.messages:
         for part in message.parts:
             match part:
-                case Text(text) | Refusal(text) | Reasoning(text):
+                case Text(text) | Refusal(text) | Commentary(text) | Reasoning(text):
                     texts.append(text)
                 case Call(_, name, arguments, result=result):
                     texts += [name, arguments, result.output if result else ""]

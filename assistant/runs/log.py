@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from assistant.events import (
     CallApproved,
+    CommentaryDelta,
     Ending,
     Event,
     HostedCall,
@@ -34,7 +35,7 @@ EVENT_CHARS = 100
 
 TOO_LONG = RunStopped("unknown", N_("Stopped: the answer is too long to store."))
 
-DELTAS = (TextDelta, ReasoningDelta, ToolCallDelta)
+DELTAS = (TextDelta, CommentaryDelta, ReasoningDelta, ToolCallDelta)
 
 
 class RunLog:

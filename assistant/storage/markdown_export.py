@@ -18,7 +18,7 @@ from assistant.events import (
 )
 from assistant.json_values import parse_json
 from assistant.messages import Message
-from assistant.parts import Attachment, Call, Reasoning, Refusal, Remark, Text
+from assistant.parts import Attachment, Call, Commentary, Reasoning, Refusal, Remark, Text
 from assistant.texts import replace_unsendable
 from assistant.threads import Thread
 
@@ -49,6 +49,8 @@ def _message_blocks(message: Message) -> Iterator[str]:
                 yield f"**Attached** {_code(name)} ({_code(kind)})"
             case Refusal(text):
                 yield _quoted(f"**Refused:** {text}")
+            case Commentary(text):
+                yield _quoted(text)
             case Reasoning(text):
                 yield _quoted(f"**Reasoning:** {text}")
             case Remark(text):

@@ -7,7 +7,7 @@ import sqlalchemy as sql
 
 from assistant.events import Citation, HostedCall
 from assistant.messages import Message
-from assistant.parts import Call, Reasoning, Refusal, Text
+from assistant.parts import Call, Commentary, Reasoning, Refusal, Text
 from assistant.storage.schema import BRANCHES, MESSAGES, THREADS
 from assistant.storage.serialization import message_from_json
 from assistant.texts import replace_unsendable
@@ -90,7 +90,7 @@ def _all_text(message: Message) -> str:
     texts: list[str] = []
     for part in message.parts:
         match part:
-            case Text(text) | Refusal(text) | Reasoning(text):
+            case Text(text) | Refusal(text) | Commentary(text) | Reasoning(text):
                 texts.append(text)
             case HostedCall(_, _, name, request, output):
                 texts += [name, request, output]

@@ -8,7 +8,7 @@ from assistant.backends.plain_text import attachment_text, parts_as_text, summar
 from assistant.backends.responses.items import content_text, parse_messages
 from assistant.events import HostedCall, ToolResult
 from assistant.messages import Message
-from assistant.parts import Attachment, Call, Refusal, Text
+from assistant.parts import Attachment, Call, Commentary, Refusal, Text
 from assistant.texts import replace_surrogates
 from assistant.threads import Thread
 from assistant.tools.results import error_output, is_error_output
@@ -39,7 +39,7 @@ def history_text(messages: Iterable[Message]) -> str:
         name = "User" if message.role == "user" else "Assistant"
         for part in message.parts:
             match part:
-                case Text(text) | Refusal(text) if text:
+                case Text(text) | Refusal(text) | Commentary(text) if text:
                     texts.append(f"{name}: {replace_surrogates(text)}")
                 case Attachment():
                     texts.append(f"{name}: {attachment_text(part)}")

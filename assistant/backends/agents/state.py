@@ -16,7 +16,7 @@ from assistant.backends.json_access import JsonObject, text_at
 from assistant.backends.responses.items import content_text
 from assistant.backends.sync_state import Stored, SyncState
 from assistant.messages import Message
-from assistant.parts import Text
+from assistant.parts import Commentary, Text
 
 MAX_INPUT_MESSAGES = 20  # maximum number of messages in one input; more are sent as one text
 
@@ -64,7 +64,7 @@ class AgentsState(SyncState):
 
     def text_since_cursor(self) -> str:
         """Return the text of the current answer after the last round that ended well."""
-        return "".join(part.text for part in self.newest_parts() if isinstance(part, Text))
+        return "".join(part.text for part in self.newest_parts() if isinstance(part, Text | Commentary))
 
     def first_texts(self) -> list[str]:
         """Return the whole thread as the messages with which a new session begins."""

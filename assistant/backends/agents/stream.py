@@ -18,7 +18,16 @@ from assistant.backends.json_access import (
 )
 from assistant.backends.stream_errors import StreamError, incomplete
 from assistant.errors import Incomplete
-from assistant.events import Event, ReasoningDelta, TextBreak, TextDelta, ToolCall, ToolCallDelta, Usage
+from assistant.events import (
+    CommentaryDelta,
+    Event,
+    ReasoningDelta,
+    TextBreak,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
 from assistant.locale import N_
 from assistant.texts import replace_surrogates
 
@@ -70,6 +79,7 @@ class SessionReader:
         self._block: object = None  # the block of the last text
         self._texts: dict[object, str] = {}  # block -> its text so far
         self._complete_blocks: set[object] = set()
+        self._commentary: set[str] = set()  # the ids of messages that are not the answer
         self._buffer = SurrogateBuffer()
         self._summaries: set[object] = set()
         self._drafts: set[str] = set()
@@ -142,7 +152,7 @@ class SessionReader:
         if isinstance(delta, str) and not missed_start and block not in self._complete_blocks:
             yield from self._text(block, self._buffer.feed(block, delta))
 
-    def _complete_text(self, block: object, text: str) -> Generator[Event, None, None]:
+    def _complete_text(self, block: tuple[str, int], text: str) -> Generator[Event, None, None]:
         """Yield the part of a complete text that is new."""
         self._buffer.discard(block)
         self._complete_blocks.add(block)
@@ -156,14 +166,14 @@ class SessionReader:
         if text.startswith(so_far):
             yield from self._text(block, text[len(so_far) :])
 
-    def _text(self, block: object, text: str) -> Generator[Event, None, None]:
+    def _text(self, block: tuple[str, int], text: str) -> Generator[Event, None, None]:
         if not text:
             return
         if self._block is not None and self._block != block:
             yield TextBreak()
         self._block = block
         self._texts[block] = self._texts.get(block, "") + text
-        yield TextDelta(text)
+        yield CommentaryDelta(text) if block[0] in self._commentary else TextDelta(text)
 
     def _reasoning(self, event: JsonObject) -> Generator[Event, None, None]:
         index, delta = event.get("summary_index"), event.get("delta")
@@ -175,6 +185,8 @@ class SessionReader:
 
     def _item_added(self, item: JsonObject) -> Generator[Event, None, None]:
         call_id = text_at(item, "call_id")
+        if item.get("phase") == "commentary":
+            self._commentary.add(text_at(item, "id"))
         if item.get("type") == "function_call" and call_id and call_id not in self._drafts:
             self._drafts.add(call_id)
             self._add_known(item)
@@ -182,6 +194,8 @@ class SessionReader:
 
     def _item_done(self, item: JsonObject) -> Generator[Event, None, None]:
         self._add_known(item)
+        if item.get("phase") == "commentary":
+            self._commentary.add(text_at(item, "id"))
         if item.get("type") != "message" or item.get("role") != "assistant":
             return
         content = item.get("content")
@@ -236,6 +250,6 @@ def _function_names(agent: JsonObject) -> list[str]:
     return [name for name in names if name]
 
 
-def _block(event: JsonObject) -> object:
+def _block(event: JsonObject) -> tuple[str, int]:
     index = event.get("content_index")
     return text_at(event, "item_id"), index if isinstance(index, int) else 0

@@ -10,7 +10,7 @@ from assistant.backends.json_access import JsonObject
 from assistant.backends.plain_text import attachment_text, summarize_call
 from assistant.events import HostedCall, RunCompleted
 from assistant.messages import Message
-from assistant.parts import Attachment, Call, Part, Refusal, Text
+from assistant.parts import Attachment, Call, Commentary, Part, Refusal, Text
 from assistant.texts import replace_unsendable
 
 MAX_MESSAGE_CHARS = 256_000  # maximum length of a message (API reference of ``openai.types.beta.threads``)
@@ -21,7 +21,7 @@ def message_text(parts: Iterable[Part]) -> str:
     texts: list[str] = []
     for part in parts:
         match part:
-            case Text(text) | Refusal(text):
+            case Text(text) | Refusal(text) | Commentary(text):
                 texts.append(text)
             case Attachment():
                 texts.append(attachment_text(part))

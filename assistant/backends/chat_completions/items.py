@@ -8,7 +8,7 @@ from assistant.backends.json_access import JsonObject
 from assistant.backends.plain_text import summarize_call
 from assistant.events import HostedCall
 from assistant.messages import Message
-from assistant.parts import Call, Part, Refusal, Text
+from assistant.parts import Call, Commentary, Part, Refusal, Text
 from assistant.texts import replace_surrogates
 from assistant.tools.arguments import valid_arguments
 from assistant.tools.results import stopped_result
@@ -55,7 +55,9 @@ def _completions(parts: list[Part]) -> Iterator[tuple[list[str], list[Call]]]:
         if not (text or _is_function_call(part)):
             continue
         # The round of some texts is not known: those after a call are taken for the next completion's.
-        if calls and calls[-1].round != (part.round if isinstance(part, Call | Text | Refusal) else 0):
+        if calls and calls[-1].round != (
+            part.round if isinstance(part, Call | Text | Refusal | Commentary) else 0
+        ):
             yield texts, calls
             texts, calls = [], []
         texts += [text] if text else []
@@ -70,7 +72,7 @@ def _is_function_call(part: Part) -> TypeGuard[Call]:
 
 def _text_of(part: Part) -> str:
     match part:
-        case Text(text) | Refusal(text):
+        case Text(text) | Refusal(text) | Commentary(text):
             return text
         case HostedCall():
             return summarize_call(part)

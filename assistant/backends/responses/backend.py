@@ -30,7 +30,8 @@ from assistant.backends.responses.resumed import skip_shown
 from assistant.backends.responses.state import ResponsesState
 from assistant.backends.responses.stream import CompletedResponse, read
 from assistant.errors import BackendError, RequestRefused, ServerFailed
-from assistant.events import Event, RoundEnded, TextBreak, TextDelta
+from assistant.events import CommentaryDelta, Event, RoundEnded, TextBreak, TextDelta
+from assistant.parts import Commentary
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
 from assistant.tools.hosted import HostedTool, request_fields
@@ -203,9 +204,9 @@ class Responses(ServerBackend):
 
 def _adopt_answer(state: ResponsesState) -> ResponseEvents:
     """Yield what the server has answered already: there is nothing left to request."""
-    for text in state.last_texts():
+    for part in state.last_answer():
         yield TextBreak()
-        yield TextDelta(text)
+        yield CommentaryDelta(part.text) if isinstance(part, Commentary) else TextDelta(part.text)
     yield RoundEnded()
     state.commit_response([], CompletedResponse())
     return []

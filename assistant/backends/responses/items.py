@@ -18,7 +18,7 @@ from assistant.backends.responses.hosted import (
 )
 from assistant.events import HostedCall, Outcome, RunCompleted, RunPaused, ToolResult
 from assistant.messages import Message
-from assistant.parts import Attachment, Call, Part, Reasoning, Refusal, Text
+from assistant.parts import Attachment, Call, Commentary, Part, Reasoning, Refusal, Text
 from assistant.texts import replace_surrogates
 from assistant.tools.arguments import valid_arguments
 from assistant.tools.results import ALLOWED_OUTPUT, denied_result, is_error_output, stopped_result
@@ -40,11 +40,16 @@ def message_items(
         return [
             {"type": "message", "role": role, "content": responses_content(parts, named_only, searchable)}
         ]
+    # A model that tells its commentary from its answer answers worse without the phases.
+    has_phases = any(isinstance(part, Commentary) for part in parts)
     items: list[JsonObject] = []
     for part in parts:
         match part:
-            case Text(text) | Refusal(text) if text:
-                items.append({"type": "message", "role": role, "content": replace_surrogates(text)})
+            case Text(text) | Refusal(text) | Commentary(text) if text:
+                item = {"type": "message", "role": role, "content": replace_surrogates(text)}
+                if has_phases:
+                    item["phase"] = "commentary" if isinstance(part, Commentary) else "final_answer"
+                items.append(item)
             case HostedCall() if summary := summarize_call(part):
                 items.append({"type": "message", "role": role, "content": summary})
             case Call(call_id, name, arguments, complete=True, result=result, server="") if (
@@ -181,8 +186,9 @@ def _parts(item: JsonObject, round_number: int) -> list[Part]:
         state = final_state(item)
         return [replace(hosted_call(item), state=state)] if state else []
     content = item.get("content")
+    kind = Commentary if item.get("phase") == "commentary" else Text
     if isinstance(content, str):
-        return [Text(content, round_number)]
+        return [kind(content, round_number)]
     parts: list[Part] = []
     for part in objects_at(item, "content"):
         if part.get("type") == "refusal":
@@ -190,5 +196,5 @@ def _parts(item: JsonObject, round_number: int) -> list[Part]:
             continue
         text = str(part.get("text") or "")
         sources = (parse_citation(annotation, len(text)) for annotation in objects_at(part, "annotations"))
-        parts += [Text(text, round_number), *dict.fromkeys(filter(None, sources))]
+        parts += [kind(text, round_number), *dict.fromkeys(filter(None, sources))]
     return parts

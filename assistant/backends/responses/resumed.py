@@ -8,6 +8,7 @@ from dataclasses import replace
 from assistant.backends.responses.stream import CompletedResponse
 from assistant.events import (
     Citation,
+    CommentaryDelta,
     Event,
     HostedCall,
     HostedDelta,
@@ -17,7 +18,7 @@ from assistant.events import (
     TextDelta,
     ToolCallDelta,
 )
-from assistant.parts import Call, Part, Reasoning, Refusal, Text
+from assistant.parts import Call, Commentary, Part, Reasoning, Refusal, Text
 
 
 def skip_shown(
@@ -29,6 +30,8 @@ def skip_shown(
         match part:
             case Text(text):
                 known[TextDelta] += len(text)
+            case Commentary(text):
+                known[CommentaryDelta] += len(text)
             case Refusal(text):
                 known[RefusalDelta] += len(text)
             case Reasoning(text):
@@ -46,7 +49,7 @@ def skip_shown(
             except StopIteration as end:
                 response: CompletedResponse = end.value
                 return response
-            if isinstance(event, TextDelta | RefusalDelta | ReasoningDelta | ToolCallDelta):
+            if isinstance(event, TextDelta | CommentaryDelta | RefusalDelta | ReasoningDelta | ToolCallDelta):
                 kind = event.call_id if isinstance(event, ToolCallDelta) else type(event)
                 old = min(known[kind], len(event.text))
                 known[kind] -= old
@@ -54,7 +57,7 @@ def skip_shown(
                     continue
                 event = replace(event, text=event.text[old:])
             elif (
-                (isinstance(event, TextBreak) and known[TextDelta])
+                (isinstance(event, TextBreak) and (known[TextDelta] or known[CommentaryDelta]))
                 or (isinstance(event, HostedCall | HostedDelta) and known["hosted", event.call_id])
                 or (isinstance(event, Citation) and known[event])
             ):

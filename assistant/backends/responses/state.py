@@ -28,6 +28,7 @@ from assistant.backends.sync_state import Stored, SyncState
 from assistant.errors import BackendError
 from assistant.events import Note, RunCompleted
 from assistant.messages import Message
+from assistant.parts import Commentary, Text
 from assistant.tools.results import stopped_result
 
 
@@ -181,14 +182,15 @@ class ResponsesState(SyncState):
         self.items, self.left_out, self.running = [], 0, None
         return dedupe_call_ids(items)
 
-    def last_texts(self) -> list[str]:
+    def last_answer(self) -> list[Text | Commentary]:
         """Return the texts that the server has sent since its last input."""
-        texts: list[str] = []
+        texts: list[Text | Commentary] = []
         for item in reversed(self.items):
             if item.get("role") == "user" or is_output(item):
                 break
             if item.get("role") == "assistant":
-                texts.append(content_text(item.get("content")))
+                kind = Commentary if item.get("phase") == "commentary" else Text
+                texts.append(kind(content_text(item.get("content"))))
         return texts[::-1]
 
     def _cursor_after(self, items: list[JsonObject]) -> list[int]:

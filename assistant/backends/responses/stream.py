@@ -23,6 +23,7 @@ from assistant.backends.responses.hosted import MAX_CITATIONS, HostedReader, app
 from assistant.backends.stream_errors import MissingFinalEvent, StreamError, UnknownEndpoint, incomplete
 from assistant.events import (
     Citation,
+    CommentaryDelta,
     Event,
     ReasoningDelta,
     RefusalDelta,
@@ -105,6 +106,7 @@ class _Reader:
             object, tuple[str, str]
         ] = {}  # item key -> (call id, name) of a call being written
         self._newest_draft: tuple[str, str] | None = None
+        self._commentary: set[object] = set()  # the keys of messages that are not the answer
         self._buffer = SurrogateBuffer()
         self._hosted = HostedReader()
         self._cited: set[tuple[object, str, Citation]] = set()
@@ -156,8 +158,19 @@ class _Reader:
             self._block, self._block_texts = block, []
         self._block_texts.append(delta)
         self._shown |= {block, "message", *(("item", key) for key in _item_keys(event) or [None])}
-        is_refusal = str(event.get("type")).startswith("response.refusal")
-        yield RefusalDelta(delta) if is_refusal else TextDelta(delta)
+        if str(event.get("type")).startswith("response.refusal"):
+            yield RefusalDelta(delta)
+        else:
+            is_commentary = self._commentary & set(_item_keys(event) or [None])
+            yield CommentaryDelta(delta) if is_commentary else TextDelta(delta)
+
+    def _note_phase(self, item: JsonObject, event: JsonObject) -> None:
+        """Record whether a message is commentary; one without a key is the newest."""
+        keys = {*_item_keys({"item_id": item.get("id"), **event}), None}
+        if item.get("phase") == "commentary":
+            self._commentary |= keys
+        else:
+            self._commentary -= keys
 
     def _text_once(self, event: JsonObject, text: object) -> Generator[Event, None, None]:
         """Yield a whole text, unless its deltas were yielded, whatever item they named."""
@@ -186,6 +199,7 @@ class _Reader:
         parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
         texts = [text_at(part, "refusal") or text_at(part, "text") for part in parts]
         place = {"item_id": item.get("id"), "output_index": event.get("output_index")}
+        self._note_phase(item, place)
         known = {("item", key) for key in (*_item_keys(place), None)}
         if known & self._shown or self._is_current_text("".join(texts)):
             for part in parts[-1:]:
@@ -206,6 +220,8 @@ class _Reader:
             yield ReasoningDelta(text if known else "\n\n" + text)
 
     def _added(self, event: JsonObject, item: JsonObject) -> Generator[Event, None, None]:
+        if item.get("type") == "message":
+            self._note_phase(item, event)
         if item.get("type") == "message" and self._block is not None:
             self._block = "new message"  # also if the server gives it the index of the one before
         if item.get("type") == "function_call":

@@ -14,6 +14,7 @@ from assistant.events import (
     CallApproved,
     CallDenied,
     Citation,
+    CommentaryDelta,
     Decision,
     Event,
     HostedCall,
@@ -46,7 +47,7 @@ from assistant.ui.chat.calls.hosted import HostedCallViews, status_of
 from assistant.ui.chat.calls.tool_call import ToolCallView
 from assistant.ui.chat.citations import Marks, Sources
 from assistant.ui.chat.failure import draw_failure
-from assistant.ui.chat.reasoning import ReasoningBlock
+from assistant.ui.chat.reasoning import GrowingText, ReasoningBlock
 from assistant.ui.language import _, translate
 from assistant.ui.page.accessibility import announce
 from assistant.ui.page.thread_url import set_thread_url
@@ -162,6 +163,7 @@ class _AnswerView:
         self._progress: dict[str, ToolProgress] = {}
         self._reasoning_blocks = 0
         self._reasoning: ReasoningBlock | None = None
+        self._commentary: GrowingText | None = None
         self._has_output = False  # anything to read since the last call of a function
         self._hosted = HostedCallViews(f"hosted-{position}")
         self.sources = Sources(f"sources-{position}", session.connection.backend.fetch_file)
@@ -172,11 +174,14 @@ class _AnswerView:
         is_text = (isinstance(piece, TextDelta | RefusalDelta) and piece.text.strip() for piece in pieces)
         self._has_output = self._has_output or any(is_text)
         self._end_reasoning()
+        self._end_commentary()
 
     def draw(self, event: Event) -> Callable[[], None] | None:
         """Return what draws an event in the flow of the answer; None if nothing is drawn there."""
         if not isinstance(event, ReasoningDelta):
             self._end_reasoning(event.seconds if isinstance(event, ReasoningEnded) else None)
+        if not isinstance(event, CommentaryDelta):
+            self._end_commentary()
         match event:
             case TextDelta() | RefusalDelta() | TextBreak() | Citation():
                 return end_text_block
@@ -186,6 +191,8 @@ class _AnswerView:
                 return partial(self._hosted.show, event)
             case HostedDelta():
                 return partial(self._hosted.write, event)
+            case CommentaryDelta(text):
+                return partial(self._draw_commentary, text)
             case ReasoningDelta(text):
                 self._status = self._status and _("Thinking")  # no longer that it tries again
                 return partial(self._draw_reasoning, text)
@@ -340,6 +347,16 @@ class _AnswerView:
             self._reasoning_blocks += 1
             self._reasoning = ReasoningBlock(f"reasoning-{self._place.position}-{self._reasoning_blocks}")
         self._reasoning.add(text)
+
+    def _draw_commentary(self, text: str) -> None:
+        if self._commentary is None:
+            self._commentary = GrowingText(st.container(), quiet=True)
+        self._commentary.add(text)
+
+    def _end_commentary(self) -> None:
+        if self._commentary is not None:
+            self._commentary.end()
+            self._commentary = None
 
     def _end_reasoning(self, seconds: float | None = None) -> None:
         if self._reasoning is not None:

@@ -13,6 +13,7 @@ from assistant import Assistant, Thread
 from assistant.backends.agents.stream import SessionReader, SessionRound, UnsupportedAction
 from assistant.backends.stream_errors import StreamError
 from assistant.errors import Incomplete
+from assistant.events import CommentaryDelta, TextBreak, TextDelta
 from tests.backends.agents.conftest import ask
 from tests.servers.agents import AgentsServer
 from tests.servers.responses import call, calls, message, reasoning, text
@@ -62,3 +63,24 @@ def test_malformed_events_raise_only_our_own_errors(server: AgentsServer, assist
                 with suppress(StreamError, UnsupportedAction, Incomplete):
                     for translated in reader.feed(spoiled if isinstance(spoiled, dict) else {}):
                         json.dumps(getattr(translated, "text", ""), ensure_ascii=False).encode()
+
+
+def test_commentary_is_told_from_the_answer() -> None:
+    def event(kind: str, **fields: Any) -> dict[str, Any]:
+        return {"type": f"agent.session.turn.{kind}", "turn_id": "turn_1", **fields}
+
+    working = {"id": "msg_1", "type": "message", "role": "assistant", "phase": "commentary", "content": []}
+    part = {"type": "output_text", "text": "It is three."}
+    final = {**working, "id": "msg_2", "phase": "final_answer", "content": [part]}
+    events = [
+        event("item.added", item=working),
+        event("output_text.delta", item_id="msg_1", content_index=0, delta="I look."),
+        event("item.done", item={**working, "content": [{"type": "output_text", "text": "I look."}]}),
+        event("item.done", item=final),
+    ]
+    reader = SessionReader(SessionRound())
+    assert [each for sent in events for each in reader.feed(sent)] == [
+        CommentaryDelta("I look."),
+        TextBreak(),
+        TextDelta("It is three."),
+    ]

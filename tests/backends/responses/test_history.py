@@ -27,7 +27,7 @@ def stored_questions(server: ModelServer) -> list[str]:
     return [item["content"][0]["text"] for item in conversation.items if item.get("role") == "user"]
 
 
-@pytest.mark.parametrize("turns", [3, 5, 30])
+@pytest.mark.parametrize("turns", [4, 5, 30])
 def test_a_long_history_is_added_in_pages(server: ModelServer, assistant: Assistant, turns: int) -> None:
     server.max_input = 20
     server.plays(text("Fine."), text("Yes."))
