@@ -65,7 +65,7 @@ def test_malformed_events_raise_only_our_own_errors(server: AgentsServer, assist
                         json.dumps(getattr(translated, "text", ""), ensure_ascii=False).encode()
 
 
-def test_commentary_is_told_from_the_answer() -> None:
+def test_commentary_is_kept_apart_from_the_answer() -> None:
     def event(kind: str, **fields: Any) -> dict[str, Any]:
         return {"type": f"agent.session.turn.{kind}", "turn_id": "turn_1", **fields}
 

@@ -36,8 +36,8 @@ def test_commentary_is_a_part_of_its_own(
     events = list(assistant.run(thread, "1 + 2?"))
     assert events[-1] == RunCompleted()
     assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "It is three."
-    said = "".join(event.text for event in events if isinstance(event, CommentaryDelta))
-    assert said == "I look it up.Nearly there."
+    commentary = "".join(event.text for event in events if isinstance(event, CommentaryDelta))
+    assert commentary == "I look it up.Nearly there."
     answer = thread.messages[-1]
     expected = [Commentary("I look it up."), Commentary("Nearly there."), Text("It is three.")]
     assert (without_calls(answer), answer.text) == (expected, "It is three.")
