@@ -30,7 +30,7 @@ RESUME_DELAYS = (0.2, 1.0, 2.0, 4.0, 8.0)  # seconds before each new attempt to 
 CANCEL_SECONDS = 3.0  # timeout of the request that stops a background response
 PAGE_ITEMS = 20  # maximum items that one request may add to a conversation (API reference, "Create items")
 
-MAX_INPUT_ITEMS = 15
+MAX_INPUT_ITEMS = 10
 """Maximum number of items in the input of a response; some servers store them in one page with the answer's."""
 
 RUNNING_KEY = "running_response"
