@@ -6,6 +6,7 @@ from typing import TypeGuard
 from assistant.backends.attachments import chat_content
 from assistant.backends.json_access import JsonObject
 from assistant.backends.plain_text import summarize_call
+from assistant.backends.written_calls import sendable_name
 from assistant.events import HostedCall
 from assistant.messages import Message
 from assistant.parts import Call, Commentary, Part, Refusal, Text
@@ -80,5 +81,5 @@ def _text_of(part: Part) -> str:
 
 
 def _tool_call(call: Call) -> JsonObject:
-    function = {"name": call.name, "arguments": valid_arguments(call.arguments)}
+    function = {"name": sendable_name(call.name), "arguments": valid_arguments(call.arguments)}
     return {"id": call.call_id, "type": "function", "function": function}

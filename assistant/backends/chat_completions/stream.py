@@ -19,8 +19,11 @@ from assistant.backends.json_access import (
     text_at,
     usage_of,
 )
+from assistant.backends.responses.hosted import MAX_CITATIONS, parse_citation
 from assistant.backends.stream_errors import MissingFinalEvent, StreamError, incomplete
+from assistant.backends.written_calls import expand_call, is_wrapper
 from assistant.events import (
+    Citation,
     Event,
     ReasoningDelta,
     RefusalDelta,
@@ -80,6 +83,9 @@ class _CompletionReader:
     drafts: list[_CallDraft] = field(default_factory=list)
     think_tags: "_ThinkTagSplitter" = field(default_factory=lambda: _ThinkTagSplitter())
     surrogates: SurrogateBuffer = field(default_factory=SurrogateBuffer)
+    text_chars: int = 0
+    annotations: list[JsonObject] = field(default_factory=list)  # that came before the text
+    cited: set[Citation] = field(default_factory=set)
 
     def feed(self, chunk: JsonObject) -> Generator[Event, None, None]:
         """Yield the events of one chunk."""
@@ -93,15 +99,31 @@ class _CompletionReader:
             return
         # Some servers send a whole message although a stream was requested.
         delta = object_at(choice, "delta") or object_at(choice, "message")
-        if text := _text(delta.get("reasoning_content") or delta.get("reasoning")):
+        content = delta.get("content")
+        if text := _text(delta.get("reasoning_content") or delta.get("reasoning")) or _thinking(content):
             yield ReasoningDelta(text)
-        if text := self.surrogates.feed("text", _text(delta.get("content"))):
-            yield from self.think_tags.feed(text)
+        if text := self.surrogates.feed("text", _text(content)):
+            for event in self.think_tags.feed(text):
+                self.text_chars += len(event.text) if isinstance(event, TextDelta) else 0
+                yield event
+        yield from self._cite(objects_at(delta, "annotations"))
         if text := _text(delta.get("refusal")):
             yield RefusalDelta(text)
         for piece in objects_at(delta, "tool_calls"):
             yield from self._feed_call(piece)
         self.finish_reason = text_at(choice, "finish_reason") or self.finish_reason
+
+    def _cite(self, annotations: list[JsonObject]) -> Generator[Event, None, None]:
+        """Yield the sources, each once, as soon as there is text."""
+        for annotation in annotations:
+            # OpenAI has the fields in an object of their own, and others beside the type.
+            fields = object_at(annotation, "url_citation") or annotation
+            self.annotations.append({**fields, "type": annotation.get("type")})
+        while self.text_chars and self.annotations:
+            citation = parse_citation(self.annotations.pop(0), self.text_chars)
+            if citation and citation not in self.cited and len(self.cited) < MAX_CITATIONS:
+                self.cited.add(citation)
+                yield citation
 
     def finish(self) -> Generator[Event, None, list[ToolCall]]:
         """Yield the last events and return the calls."""
@@ -113,7 +135,10 @@ class _CompletionReader:
                 raise incomplete(self.finish_reason)
             case "error":
                 raise StreamError("", "It gave no reason.")
-        calls = [ToolCall(draft.call_id, draft.name, draft.arguments) for draft in self.drafts if draft.name]
+        written = [
+            ToolCall(draft.call_id, draft.name, draft.arguments) for draft in self.drafts if draft.name
+        ]
+        calls = [call for each in written for call in expand_call(each)]
         yield from calls
         yield RoundEnded(self.model, self.usage)
         return calls
@@ -128,7 +153,8 @@ class _CompletionReader:
         if text and text == draft.arguments:
             return  # a repetition of the complete arguments
         draft.arguments += text
-        yield ToolCallDelta(draft.call_id, draft.name, text)
+        if not is_wrapper(draft.name):
+            yield ToolCallDelta(draft.call_id, draft.name, text)
 
     def _draft(self, index: object, server_id: str, name: str) -> _CallDraft:
         """Return the call of a piece: the newest with its index, unless it is clearly a new call."""
@@ -203,6 +229,16 @@ def _stream_error(error: object) -> StreamError:
     if not isinstance(error, dict):
         return StreamError("", str(error))
     return StreamError(text_at(error, "code") or text_at(error, "type"), text_at(error, "message"))
+
+
+def _thinking(content: object) -> str:
+    """Return the reasoning in content that is a list of parts (Mistral's magistral models)."""
+    parts = content if isinstance(content, list) else []
+    return "".join(
+        _text(part.get("thinking"))
+        for part in parts
+        if isinstance(part, dict) and part.get("type") == "thinking"
+    )
 
 
 def _text(content: object) -> str:

@@ -133,6 +133,23 @@ def test_text_after_a_call_is_sent_back_with_the_call(server: ChatServer, assist
     ]
 
 
+def test_names_and_wrapped_calls_go_back_as_every_server_accepts_them(
+    server: ChatServer, assistant: Assistant
+) -> None:
+    uses = [{"recipient_name": "functions.add", "parameters": {"a": number, "b": 1}} for number in (1, 2)]
+    wrapper = call("multi_tool_use.parallel", tool_uses=uses)
+    server.plays(calls(wrapper, call("web.search", query="x")), text("Done."))
+    thread = Thread()
+    events = list(assistant.run(thread, "Go"))
+    assert events[-1] == RunCompleted()
+    results = {(each.name, each.result.output) for each in thread.messages[-1].calls if each.result}
+    assert {("add", "2"), ("add", "3")} < results
+    assistant_message, *outputs = server.requests[-1]["messages"][2:]
+    names = [each["function"]["name"] for each in assistant_message["tool_calls"]]
+    assert sorted(names) == ["add", "add", "web_search"]
+    assert [each["role"] for each in outputs] == ["tool"] * 3
+
+
 def test_the_test_servers_chunks_match_the_sdks_types() -> None:
     for play in (text("Hi"), calls(call("add", a=1, b=2)), text("x", ending="incomplete")):
         for item in chunks(play):

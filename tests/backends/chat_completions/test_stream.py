@@ -1,5 +1,6 @@
 """The ways in which servers stream a chat completion."""
 
+import json
 from typing import Any
 
 import pytest
@@ -8,7 +9,15 @@ from assistant.backends.body import DONE
 from assistant.backends.chat_completions.stream import read_completion
 from assistant.backends.stream_errors import MissingFinalEvent, StreamError
 from assistant.errors import Incomplete
-from assistant.events import Event, ReasoningDelta, RoundEnded, TextDelta, ToolCall
+from assistant.events import (
+    Citation,
+    Event,
+    ReasoningDelta,
+    RoundEnded,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+)
 from tests.servers.chat_completions import chunk
 from tests.servers.responses import Json
 
@@ -175,3 +184,61 @@ def test_malformed_chunks_are_ignored() -> None:
     events, calls = read(*NONSENSE, chunk({"content": "Hi"}), *NONSENSE, STOP)
     assert [event for event in events if isinstance(event, TextDelta)] == [TextDelta("Hi")]
     assert calls == []
+
+
+def test_mistral_streams_its_reasoning_as_a_part_of_the_content() -> None:
+    def thinking(words: str) -> Json:
+        return {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": words}]}]}
+
+    events, _ = read(
+        chunk(thinking("Hm, ")),
+        chunk(thinking("two.")),
+        chunk({"content": [{"type": "thinking", "thinking": " So"}, {"type": "text", "text": "It is "}]}),
+        chunk({"content": "two."}),
+        STOP,
+    )
+    assert events[:-1] == [
+        ReasoningDelta("Hm, "),
+        ReasoningDelta("two."),
+        ReasoningDelta(" So"),
+        TextDelta("It is "),
+        TextDelta("two."),
+    ]
+
+
+def test_the_sources_of_a_text_are_cited_once() -> None:
+    oslo = {"url": "https://a.example", "title": "Oslo", "start_index": 0, "end_index": 4}
+    nested, flat = {"type": "url_citation", "url_citation": oslo}, {"type": "url_citation", **oslo}
+    far = {
+        "type": "url_citation",
+        "url_citation": {"url": "https://b.example", "title": "B", "end_index": 999},
+    }
+    events, _ = read(
+        chunk({"content": "", "annotations": [nested]}),
+        chunk({"content": "Oslo."}),
+        chunk({"annotations": [flat, far, {"type": "url_citation"}, {"type": "file", "file": {}}]}),
+        STOP,
+    )
+    assert events[:-1] == [
+        TextDelta("Oslo."),
+        Citation(4, "Oslo", "https://a.example"),
+        Citation(5, "B", "https://b.example"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["parallel", "multi_tool_use.parallel", "functions.multi_tool_use.parallel"])
+def test_a_call_that_wraps_several_becomes_those(name: str) -> None:
+    uses = [
+        {"recipient_name": "functions.f", "parameters": {"a": 1}},
+        {"recipient_name": "g", "parameters": B},
+    ]
+    events, calls = read(chunk(piece(name, json.dumps({"tool_uses": uses}), index=0, id="1")), STOP)
+    assert names_and_arguments(calls) == [("f", A), ("g", B)]
+    assert len({call.call_id for call in calls}) == 2
+    assert [event for event in events if isinstance(event, ToolCall | ToolCallDelta)] == calls
+
+
+@pytest.mark.parametrize("arguments", ["", "{", "[]", "{}", '{"tool_uses": [{}]}', '{"tool_uses": [1]}'])
+def test_a_wrapping_call_that_names_no_function_stays_one_call(arguments: str) -> None:
+    _, calls = read(chunk(piece("parallel", arguments, index=0, id="1")), STOP)
+    assert names_and_arguments(calls) == [("parallel", arguments)]
