@@ -6,7 +6,7 @@ from typing import TypeGuard
 from assistant.backends.attachments import chat_content
 from assistant.backends.json_access import JsonObject
 from assistant.backends.plain_text import summarize_call
-from assistant.backends.written_calls import sendable_name
+from assistant.backends.responses.written_calls import sendable_name
 from assistant.events import HostedCall
 from assistant.messages import Message
 from assistant.parts import Call, Commentary, Part, Refusal, Text

@@ -20,8 +20,8 @@ from assistant.backends.json_access import (
     usage_of,
 )
 from assistant.backends.responses.hosted import MAX_CITATIONS, parse_citation
+from assistant.backends.responses.written_calls import expand_call, is_wrapper
 from assistant.backends.stream_errors import MissingFinalEvent, StreamError, incomplete
-from assistant.backends.written_calls import expand_call, is_wrapper
 from assistant.events import (
     Citation,
     Event,
