@@ -197,7 +197,8 @@ def _events(play: Play, response_id: str, request: Json) -> Iterator[Json]:
                     yield event("reasoning_summary_part.done", **place, part=part)
             case _:
                 written = item.get("code") or item.get("arguments") or ""
-                yield from wire_hosted.events_of(item, index, event, split_text(written, play.pieces))
+                pieces = split_text(written, play.pieces) if isinstance(written, str) else []
+                yield from wire_hosted.events_of(item, index, event, pieces)
         yield event("output_item.done", output_index=index, item=item)
     if play.ending:
         final = response_object(response_id, request, play.ending, list(play.items)) | play.details

@@ -6,8 +6,15 @@ from collections.abc import Collection, Container
 from dataclasses import replace
 
 from assistant.backends.attachments import parse_attachments, responses_content
-from assistant.backends.json_access import JsonObject, objects_at
+from assistant.backends.json_access import JsonObject, objects_at, text_at
 from assistant.backends.plain_text import summarize_call
+from assistant.backends.responses.client_calls import (
+    call_id_of,
+    client_call,
+    is_client_call,
+    is_client_output,
+    item_note,
+)
 from assistant.backends.responses.hosted import (
     HOSTED_KINDS,
     approval_call,
@@ -16,9 +23,10 @@ from assistant.backends.responses.hosted import (
     is_approval_request,
     parse_citation,
 )
-from assistant.events import HostedCall, Outcome, RunCompleted, RunPaused, ToolResult
+from assistant.backends.responses.written_calls import sendable_name
+from assistant.events import HostedCall, Outcome, RunCompleted, RunPaused, ToolCall, ToolResult
 from assistant.messages import Message
-from assistant.parts import Attachment, Call, Commentary, Part, Reasoning, Refusal, Text
+from assistant.parts import Attachment, Call, Commentary, Part, Reasoning, Refusal, Remark, Text
 from assistant.texts import replace_surrogates
 from assistant.tools.arguments import valid_arguments
 from assistant.tools.results import ALLOWED_OUTPUT, denied_result, is_error_output, stopped_result
@@ -55,7 +63,7 @@ def message_items(
             case Call(call_id, name, arguments, complete=True, result=result, server="") if (
                 call_id not in known_calls
             ):
-                call = {"type": "function_call", "call_id": call_id, "name": name}
+                call = {"type": "function_call", "call_id": call_id, "name": sendable_name(name)}
                 call["arguments"] = valid_arguments(arguments)
                 items += [call, output_item(result or stopped_result(call_id))]
     return items
@@ -96,7 +104,7 @@ def approval_item(result: ToolResult) -> JsonObject:
 
 def is_output(item: JsonObject) -> bool:
     """Return whether this item answers a call."""
-    return item.get("type") in ("function_call_output", "mcp_approval_response")
+    return item.get("type") in ("function_call_output", "mcp_approval_response") or is_client_output(item)
 
 
 def is_call(item: JsonObject) -> bool:
@@ -106,12 +114,27 @@ def is_call(item: JsonObject) -> bool:
 
 def pending_id(item: JsonObject) -> str:
     """Return the id of the call or the approval request in an item; "" for any other item."""
+    if is_client_call(item):
+        return call_id_of(item)
     return item["call_id"] if is_call(item) else item["id"] if is_approval_request(item) else ""
+
+
+def pending_ids(items: list[JsonObject]) -> list[str]:
+    """Return the ids of the calls and approval requests in these items that none of them answers."""
+    answered = {"", *map(answered_id, items)}
+    return [call_id for call_id in map(pending_id, items) if call_id not in answered]
 
 
 def answered_id(item: JsonObject) -> object:
     """Return the id of the call or the approval request that an item answers, else None."""
-    return item.get("call_id") or item.get("approval_request_id") if is_output(item) else None
+    if not is_output(item):
+        return None
+    return item.get("call_id") or item.get("approval_request_id") or item.get("id")
+
+
+def call_in(item: JsonObject) -> ToolCall:
+    """Return the function call in an item for which ``is_call`` holds."""
+    return ToolCall(item["call_id"], text_at(item, "name"), text_at(item, "arguments"))
 
 
 def content_text(content: object) -> str:
@@ -130,20 +153,22 @@ def parse_messages(items: list[JsonObject]) -> list[Message]:
     """
     messages: list[Message] = []
     round_number, answered = 0, True
+    known_calls: set[object] = set()
     for item in items:
         kind, role = item.get("type"), item.get("role")
         if kind == "message" and role == "user":
             content = item.get("content")
             messages.append(Message.from_user(content_text(content), parse_attachments(content)))
             round_number, answered = 0, True
-        elif kind in _ANSWER_TYPES or (kind == "message" and role == "assistant"):
+        elif kind != "message" or role == "assistant":
             if not messages or messages[-1].role == "user":
                 messages.append(Message("assistant", ending=RunCompleted()))
             if pending_id(item):
                 # The first call after an answered one belongs to the next round.
                 round_number, answered = round_number + answered, False
                 messages[-1].parts.append(_call(item, round_number))
-            elif is_output(item):
+                known_calls.add(pending_id(item))
+            elif is_output(item) and answered_id(item) in known_calls:
                 answered = True
                 messages[-1].add_result(_result(item))
             else:
@@ -153,18 +178,8 @@ def parse_messages(items: list[JsonObject]) -> list[Message]:
     return messages
 
 
-_ANSWER_TYPES = (
-    "reasoning",
-    "function_call",
-    "function_call_output",
-    "mcp_approval_request",
-    "mcp_approval_response",
-    *HOSTED_KINDS,
-)
-
-
 def _call(item: JsonObject, round_number: int) -> Call:
-    if call := approval_call(item):
+    if call := client_call(item) if is_client_call(item) else approval_call(item):
         return Call(call.call_id, call.name, call.arguments, round_number, server=call.server)
     return Call(item["call_id"], str(item.get("name")), str(item.get("arguments") or ""), round_number)
 
@@ -173,6 +188,8 @@ def _result(item: JsonObject) -> ToolResult:
     if item.get("type") == "mcp_approval_response":
         call_id = str(item.get("approval_request_id"))
         return ToolResult(call_id, ALLOWED_OUTPUT) if item.get("approve") else denied_result(call_id)
+    if is_client_output(item):
+        return ToolResult(str(answered_id(item)), text_at(item, "output"), "unknown")
     output = content_text(item.get("output"))
     outcome: Outcome = "failed" if is_error_output(output) else "done"
     return ToolResult(str(item.get("call_id")), output, outcome)
@@ -185,6 +202,9 @@ def _parts(item: JsonObject, round_number: int) -> list[Part]:
     if item.get("type") in HOSTED_KINDS:
         state = final_state(item)
         return [replace(hosted_call(item), state=state)] if state else []
+    if item.get("type") != "message":
+        note = None if is_output(item) and not is_client_output(item) else item_note(item)
+        return [Remark(note.text)] if note else []
     content = item.get("content")
     kind = Commentary if item.get("phase") == "commentary" else Text
     if isinstance(content, str):

@@ -10,10 +10,12 @@ from assistant.backends.attachments import (
 )
 from assistant.backends.context import items_to_leave_out
 from assistant.backends.json_access import JsonObject
+from assistant.backends.responses.client_calls import client_output, is_client_call
 from assistant.backends.responses.hosted import is_approval_request
 from assistant.backends.responses.items import (
     answered_id,
     approval_item,
+    call_in,
     content_text,
     dedupe_call_ids,
     is_call,
@@ -22,8 +24,10 @@ from assistant.backends.responses.items import (
     output_item,
     parse_messages,
     pending_id,
+    pending_ids,
 )
 from assistant.backends.responses.stream import CompletedResponse
+from assistant.backends.responses.written_calls import joint_result, wrapped_calls
 from assistant.backends.sync_state import Stored, SyncState
 from assistant.errors import BackendError
 from assistant.events import Note, RunCompleted
@@ -81,14 +85,21 @@ class ResponsesState(SyncState):
     def _pending_results(self) -> list[JsonObject]:
         if not self.pending_calls:
             return []
+        items = {pending_id(item): item for item in self.items}
+        return [self._answer(call_id, items.get(call_id, {})) for call_id in self.pending_calls]
+
+    def _answer(self, call_id: str, item: JsonObject) -> JsonObject:
+        """Return the item that answers the call in an item."""
         results = self.results()
-        approvals = {item["id"] for item in self.items if is_approval_request(item)}
-        return [
-            (approval_item if call_id in approvals else output_item)(
-                results.get(call_id) or stopped_result(call_id)
-            )
-            for call_id in self.pending_calls
-        ]
+        result = results.get(call_id) or stopped_result(call_id)
+        if is_client_call(item):
+            return client_output(item, result)
+        if is_approval_request(item):
+            return approval_item(result)
+        if is_call(item) and call_id not in results and (wrapped := wrapped_calls(call_in(item))):
+            outputs = [results.get(call.call_id) or stopped_result(call.call_id) for call in wrapped]
+            return output_item(joint_result(call_in(item), outputs))
+        return output_item(result)
 
     def full_history(self) -> list[JsonObject]:
         """Return all items so far, as a server without conversations is sent them again."""
@@ -103,6 +114,7 @@ class ResponsesState(SyncState):
         self.items += strip_files(sent + response.items)
         self.running = None
         self.commit(response.calls)
+        self.pending_calls = pending_ids(response.items)  # a call may stand for several
 
     def name_attachments(self, refusal: BackendError, can_rewrite: bool) -> Note | None:
         """Send the refused attachments by name from now on; return a note, or None if there are none.
@@ -157,9 +169,8 @@ class ResponsesState(SyncState):
 
     def load(self, conversation: str, items: list[JsonObject]) -> None:
         """Fill the thread and the state from a conversation of the server."""
-        answered = {"", *map(answered_id, items)}
         self.conversation, self.items = conversation, strip_files(items)
-        self.pending_calls = [pending_id(item) for item in items if pending_id(item) not in answered]
+        self.pending_calls = pending_ids(items)
         self.thread.messages[:] = parse_messages(items)
         self.cursor = self.thread.cursor
 

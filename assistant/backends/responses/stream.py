@@ -19,7 +19,22 @@ from assistant.backends.json_access import (
     text_at,
     usage_of,
 )
-from assistant.backends.responses.hosted import MAX_CITATIONS, HostedReader, approval_call, parse_citation
+from assistant.backends.responses.client_calls import (
+    call_id_of,
+    client_call,
+    client_note,
+    is_client_call,
+    is_client_output,
+    item_note,
+)
+from assistant.backends.responses.hosted import (
+    HOSTED_KINDS,
+    MAX_CITATIONS,
+    HostedReader,
+    approval_call,
+    parse_citation,
+)
+from assistant.backends.responses.written_calls import expand_call, is_wrapper, sendable_name
 from assistant.backends.stream_errors import MissingFinalEvent, StreamError, UnknownEndpoint, incomplete
 from assistant.events import (
     Citation,
@@ -40,6 +55,8 @@ def is_final(event: object) -> bool:
     """Return whether this event ends its response."""
     return isinstance(event, dict) and event.get("type") in _FINAL_TYPES
 
+
+_SHOWN_TYPES = ("message", "function_call", "reasoning", "mcp_approval_request", *HOSTED_KINDS)
 
 _FINAL_TYPES = ("response.completed", "response.done", "response.incomplete", "response.failed", "error")
 
@@ -139,6 +156,7 @@ class _Reader:
                     if item.get("type") == "message":
                         yield from self._message(event, item)
                     yield from self._hosted.feed(event)
+                    yield from self._note(item)
             case "response.completed" | "response.done" | "response.incomplete" | "response.failed":
                 yield from self._end(str(event["type"]), object_at(event, "response"))
             case "error":
@@ -224,7 +242,7 @@ class _Reader:
             self._note_phase(item, event)
         if item.get("type") == "message" and self._block is not None:
             self._block = "new message"  # also if the server gives it the index of the one before
-        if item.get("type") == "function_call":
+        if item.get("type") == "function_call" and not is_wrapper(text_at(item, "name")):
             # Arguments in this event may be repeated as deltas; those of the finished item are used.
             call_id = text_at(item, "call_id") or text_at(item, "id") or f"draft_{len(self._drafts)}"
             self._newest_draft = (call_id, text_at(item, "name"))
@@ -232,6 +250,15 @@ class _Reader:
                 if isinstance(key, str | int):
                     self._drafts[key] = self._newest_draft
             yield ToolCallDelta(*self._newest_draft, "")
+
+    def _note(self, item: JsonObject) -> Generator[Event, None, None]:
+        """Yield a note about an item that is not shown otherwise, once for each kind."""
+        if item.get("type") in _SHOWN_TYPES or is_client_call(item):
+            return
+        note = item_note(item)
+        if note and note not in self._shown:
+            self._shown.add(note)
+            yield note
 
     def _add_item(self, item: JsonObject) -> bool:
         """Add a finished item, in a form that can be sent back; return False if it was added already."""
@@ -260,17 +287,23 @@ class _Reader:
             if item.get("type") == "message" and "message" not in self._shown:
                 yield from self._message({}, item)
             yield from self._hosted.finish(item)
+            yield from self._note(item)
         # Some servers report an early end in the response instead of by the event's type.
         status = text_at(response, "status")
         if kind == "response.failed" or status == "failed":
             raise _stream_error(object_at(response, "error"))
         if kind == "response.incomplete" or status in ("incomplete", "cancelled"):
             raise incomplete(text_at(object_at(response, "incomplete_details"), "reason"))
+        outputs = {call_id_of(item) for item in self.response.items if is_client_output(item)}
         for item in self.response.items:
             if item.get("type") == "function_call":
-                call = _call(item, {call.call_id for call in self.response.calls})
-                self.response.calls.append(call)
-                yield call
+                calls = expand_call(_call(item, {call.call_id for call in self.response.calls}))
+                self.response.calls += calls
+                yield from calls
+            elif is_client_call(item) and call_id_of(item) not in outputs:
+                self.response.calls.append(client_call(item))
+                yield client_note(item)
+                yield client_call(item)
             elif waiting := approval_call(item):
                 self.response.calls.append(waiting)
                 yield waiting
@@ -284,8 +317,10 @@ def _call(item: JsonObject, used_ids: set[str]) -> ToolCall:
     call_id = text_at(item, "call_id") or text_at(item, "id") or "call"
     while call_id in used_ids:
         call_id = f"{call_id}_{len(used_ids)}"
+    name = text_at(item, "name")
     item["call_id"], item["arguments"] = call_id, valid_arguments(arguments)
-    return ToolCall(call_id, text_at(item, "name"), arguments)
+    item["name"] = sendable_name(name)
+    return ToolCall(call_id, name, arguments)
 
 
 def _stream_error(error: object) -> StreamError:

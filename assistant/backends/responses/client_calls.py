@@ -1,0 +1,106 @@
+"""Calls of tools that an application would have to offer, and this one does not; and items without a form here.
+
+Such a call comes from a tool that was declared at the server. It gets a result that says so: no server continues a
+conversation with an open call.
+"""
+
+import json
+
+from assistant.backends.json_access import JsonObject, text_at
+from assistant.events import Note, ToolCall, ToolResult
+from assistant.locale import N_
+
+_INPUTS = {
+    "custom_tool_call": "input",
+    "apply_patch_call": "operation",
+    "shell_call": "action",
+    "local_shell_call": "action",
+    "computer_call": "actions",
+    "tool_search_call": "arguments",
+}
+"""The types of these calls, each with the field that holds what it asks for."""
+
+_OUTPUTS = {f"{kind}_output" for kind in _INPUTS} | {"tool_search_output"}
+
+_BLANK_IMAGE = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJg"
+    "gg=="
+)
+"""A computer's output is always an image; there is none here."""
+
+_NOTES = {
+    "program": N_("The model wrote a program that ran on the server."),
+    "program_output": N_("The model wrote a program that ran on the server."),
+    "tool_search_call": N_("The model searched for functions on the server."),
+    "tool_search_output": N_("The model searched for functions on the server."),
+    "additional_tools": N_("The server made more functions available to the model."),
+    "compaction": N_("The server shortened the earlier conversation for the model."),
+    "configuration_update": N_("The server changed the configuration of this conversation."),
+}
+
+
+def is_client_call(item: JsonObject) -> bool:
+    """Return whether an item is a call that the application should answer; some tools also run at the server."""
+    kind = item.get("type")
+    return kind in _INPUTS and (kind != "tool_search_call" or item.get("execution") == "client")
+
+
+def client_call(item: JsonObject) -> ToolCall:
+    """Return the call in an item for which ``is_client_call`` holds, by a name that no function has."""
+    kind = text_at(item, "type")
+    name, content = text_at(item, "name"), item.get(_INPUTS[kind]) or item.get("action")
+    arguments = content if isinstance(content, dict) else {_INPUTS[kind]: content}
+    return ToolCall(
+        call_id_of(item), f"{kind}:{name}" if name else kind, json.dumps(arguments, ensure_ascii=False)
+    )
+
+
+def call_id_of(item: JsonObject) -> str:
+    """Return the id that the output of such a call names."""
+    return text_at(item, "call_id") or text_at(item, "id")
+
+
+def is_client_output(item: JsonObject) -> bool:
+    """Return whether an item is the output of such a call."""
+    return item.get("type") in _OUTPUTS
+
+
+def client_output(item: JsonObject, result: ToolResult) -> JsonObject:
+    """Return the output of such a call, which says only that nothing ran."""
+    kind, answer = text_at(item, "type"), {"call_id": result.call_id}
+    output: JsonObject = {"type": f"{kind}_output", **answer}
+    match kind:
+        case "apply_patch_call":
+            return {**output, "status": "failed", "output": result.output}
+        case "shell_call":
+            outcome = {"type": "exit", "exit_code": 1}
+            return {**output, "output": [{"stdout": "", "stderr": result.output, "outcome": outcome}]}
+        case "local_shell_call":
+            return {"type": "local_shell_call_output", "id": result.call_id, "output": result.output}
+        case "computer_call":
+            return {**output, "output": {"type": "computer_screenshot", "image_url": _BLANK_IMAGE}}
+        case "tool_search_call":
+            return {
+                "type": "tool_search_output",
+                **answer,
+                "execution": "client",
+                "status": "completed",
+                "tools": [],
+            }
+    return {**output, "output": result.output}
+
+
+def client_note(item: JsonObject) -> Note:
+    """Return a note about such a call."""
+    what = text_at(item, "name") or text_at(item, "type")
+    return Note(N_("The model called {what}, which this application cannot run.", what=what))
+
+
+def item_note(item: JsonObject) -> Note | None:
+    """Return a note about an item that is not shown otherwise; None for a known one."""
+    kind = text_at(item, "type")
+    if kind in _NOTES:
+        return Note(_NOTES[kind])
+    return (
+        Note(N_("The server sent an item that is not shown here: {what}", what=kind[:80])) if kind else None
+    )
