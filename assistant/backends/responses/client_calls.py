@@ -97,10 +97,6 @@ def client_note(item: JsonObject) -> Note:
 
 
 def item_note(item: JsonObject) -> Note | None:
-    """Return a note about an item that is not shown otherwise; None for a known one."""
-    kind = text_at(item, "type")
-    if kind in _NOTES:
-        return Note(_NOTES[kind])
-    return (
-        Note(N_("The server sent an item that is not shown here: {what}", what=kind[:80])) if kind else None
-    )
+    """Return a note about an item that has no other form here; None if there is nothing to say of its type."""
+    text = _NOTES.get(text_at(item, "type"))
+    return Note(text) if text else None

@@ -98,7 +98,6 @@ def test_a_shell_that_ran_at_the_server_needs_no_result(server: ModelServer, ass
         item_of("additional_tools", role="developer", tools=[]),
         item_of("compaction", encrypted_content="x"),
         item_of("configuration_update"),
-        item_of("of_the_future"),
     ],
     ids=lambda item: str(item["type"]),
 )
