@@ -54,7 +54,7 @@ def test_a_recording_is_read_as_it_was_written() -> None:
 
 def test_every_event_of_a_run_is_recorded_but_pieces_of_text() -> None:
     not_recorded = {each.__name__ for each in set(get_args(Event)) - set(get_args(RecordedEvent))}
-    assert not_recorded == {"TextDelta", "RefusalDelta", "ReasoningDelta", "ToolCallDelta"}
+    assert not_recorded == {"TextDelta", "CommentaryDelta", "RefusalDelta", "ReasoningDelta", "ToolCallDelta"}
 
 
 def test_nested_values_of_an_event_are_read_as_types() -> None:

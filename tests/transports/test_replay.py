@@ -568,7 +568,7 @@ def test_a_sample_passes_the_check_and_replays(path: Path) -> None:
     recording = Recording.from_lines(path.read_text("utf-8"))
     assert check(recording) == []
     recorded_names = [type(event).__name__ for event in recording.run_events()]
-    pieces = ("TextDelta", "ToolCallDelta")
+    pieces = ("TextDelta", "CommentaryDelta", "ToolCallDelta")
     events = [type(event).__name__ for event in replay_events(recording, Toolbox())]
     assert [name for name in events if name not in pieces] == recorded_names
     assert recorded_names[-1] == "RunCompleted"
