@@ -18,6 +18,7 @@ from collections.abc import Container, Generator, Iterable
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from assistant.events import (
+    CommentaryDelta,
     Event,
     EventStream,
     RoundEnded,
@@ -80,7 +81,7 @@ class _RunObserver:
 
     def observe(self, event: Event) -> None:
         match event:
-            case TextDelta() if self._first_text is None:
+            case TextDelta() | CommentaryDelta() if self._first_text is None:
                 self._first_text = self._seconds()
             case RoundEnded(_, usage):
                 self._rounds += 1

@@ -20,7 +20,7 @@ from assistant.backends.json_access import (
     usage_of,
 )
 from assistant.backends.responses.hosted import MAX_CITATIONS, parse_citation
-from assistant.backends.responses.written_calls import expand_call, is_wrapper
+from assistant.backends.responses.written_calls import expand_call, function_name, is_wrapper
 from assistant.backends.stream_errors import MissingFinalEvent, StreamError, incomplete
 from assistant.events import (
     Citation,
@@ -154,7 +154,7 @@ class _CompletionReader:
             return  # a repetition of the complete arguments
         draft.arguments += text
         if not is_wrapper(draft.name):
-            yield ToolCallDelta(draft.call_id, draft.name, text)
+            yield ToolCallDelta(draft.call_id, function_name(draft.name), text)
 
     def _draft(self, index: object, server_id: str, name: str) -> _CallDraft:
         """Return the call of a piece: the newest with its index, unless it is clearly a new call."""

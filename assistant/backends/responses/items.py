@@ -153,26 +153,30 @@ def parse_messages(items: list[JsonObject]) -> list[Message]:
     """
     messages: list[Message] = []
     round_number, answered = 0, True
-    known_calls: set[object] = set()
+    known_calls: list[object] = []
     for item in items:
         kind, role = item.get("type"), item.get("role")
         if kind == "message" and role == "user":
             content = item.get("content")
             messages.append(Message.from_user(content_text(content), parse_attachments(content)))
             round_number, answered = 0, True
-        elif kind != "message" or role == "assistant":
-            if not messages or messages[-1].role == "user":
-                messages.append(Message("assistant", ending=RunCompleted()))
-            if pending_id(item):
-                # The first call after an answered one belongs to the next round.
-                round_number, answered = round_number + answered, False
-                messages[-1].parts.append(_call(item, round_number))
-                known_calls.add(pending_id(item))
-            elif is_output(item) and answered_id(item) in known_calls:
-                answered = True
-                messages[-1].add_result(_result(item))
-            else:
-                messages[-1].parts += _parts(item, round_number + answered)
+        if kind == "message" and role != "assistant":
+            continue
+        call_id, is_answer = pending_id(item), answered_id(item) in known_calls
+        parts = [] if call_id or is_answer else _parts(item, round_number + answered)
+        if not (call_id or is_answer or parts or kind == "message"):
+            continue
+        if not messages or messages[-1].role == "user":
+            messages.append(Message("assistant", ending=RunCompleted()))
+        if call_id:
+            # The first call after an answered one belongs to the next round.
+            round_number, answered = round_number + answered, False
+            messages[-1].parts.append(_call(item, round_number))
+            known_calls.append(call_id)
+        elif is_answer:
+            answered = True
+            messages[-1].add_result(_result(item))
+        messages[-1].parts += parts
     if messages and messages[-1].open_calls:
         messages[-1].ending = RunPaused()
     return messages
@@ -203,7 +207,7 @@ def _parts(item: JsonObject, round_number: int) -> list[Part]:
         state = final_state(item)
         return [replace(hosted_call(item), state=state)] if state else []
     if item.get("type") != "message":
-        note = None if is_output(item) and not is_client_output(item) else item_note(item)
+        note = item_note(item)
         return [Remark(note.text)] if note else []
     content = item.get("content")
     kind = Commentary if item.get("phase") == "commentary" else Text

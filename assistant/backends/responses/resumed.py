@@ -12,13 +12,14 @@ from assistant.events import (
     Event,
     HostedCall,
     HostedDelta,
+    Note,
     ReasoningDelta,
     RefusalDelta,
     TextBreak,
     TextDelta,
     ToolCallDelta,
 )
-from assistant.parts import Call, Commentary, Part, Reasoning, Refusal, Text
+from assistant.parts import Call, Commentary, Part, Reasoning, Refusal, Remark, Text
 
 
 def skip_shown(
@@ -42,6 +43,8 @@ def skip_shown(
                 known["hosted", call_id] += state != "running"
             case Citation():
                 known[part] = 1
+            case Remark(text):
+                known["note", text] = 1
     with closing(events):
         while True:
             try:
@@ -60,6 +63,7 @@ def skip_shown(
                 (isinstance(event, TextBreak) and (known[TextDelta] or known[CommentaryDelta]))
                 or (isinstance(event, HostedCall | HostedDelta) and known["hosted", event.call_id])
                 or (isinstance(event, Citation) and known[event])
+                or (isinstance(event, Note) and known["note", event.text])
             ):
                 continue
             yield event

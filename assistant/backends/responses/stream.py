@@ -28,13 +28,12 @@ from assistant.backends.responses.client_calls import (
     item_note,
 )
 from assistant.backends.responses.hosted import (
-    HOSTED_KINDS,
     MAX_CITATIONS,
     HostedReader,
     approval_call,
     parse_citation,
 )
-from assistant.backends.responses.written_calls import expand_call, is_wrapper, sendable_name
+from assistant.backends.responses.written_calls import expand_call, function_name, is_wrapper, sendable_name
 from assistant.backends.stream_errors import MissingFinalEvent, StreamError, UnknownEndpoint, incomplete
 from assistant.events import (
     Citation,
@@ -55,8 +54,6 @@ def is_final(event: object) -> bool:
     """Return whether this event ends its response."""
     return isinstance(event, dict) and event.get("type") in _FINAL_TYPES
 
-
-_SHOWN_TYPES = ("message", "function_call", "reasoning", "mcp_approval_request", *HOSTED_KINDS)
 
 _FINAL_TYPES = ("response.completed", "response.done", "response.incomplete", "response.failed", "error")
 
@@ -245,7 +242,7 @@ class _Reader:
         if item.get("type") == "function_call" and not is_wrapper(text_at(item, "name")):
             # Arguments in this event may be repeated as deltas; those of the finished item are used.
             call_id = text_at(item, "call_id") or text_at(item, "id") or f"draft_{len(self._drafts)}"
-            self._newest_draft = (call_id, text_at(item, "name"))
+            self._newest_draft = (call_id, function_name(text_at(item, "name")))
             for key in (*_item_keys(event), item.get("id"), item.get("call_id")):
                 if isinstance(key, str | int):
                     self._drafts[key] = self._newest_draft
@@ -253,9 +250,7 @@ class _Reader:
 
     def _note(self, item: JsonObject) -> Generator[Event, None, None]:
         """Yield a note about an item that is not shown otherwise, once for each kind."""
-        if item.get("type") in _SHOWN_TYPES or is_client_call(item):
-            return
-        note = item_note(item)
+        note = None if is_client_call(item) else item_note(item)
         if note and note not in self._shown:
             self._shown.add(note)
             yield note

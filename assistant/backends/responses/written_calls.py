@@ -15,7 +15,7 @@ _NAMESPACE = "functions."  # under which some models were shown all functions
 
 def expand_call(call: ToolCall) -> list[ToolCall]:
     """Return the calls that a call wraps, or the call itself, by the names of the functions."""
-    return wrapped_calls(call) or [replace(call, name=call.name.removeprefix(_NAMESPACE))]
+    return wrapped_calls(call) or [replace(call, name=function_name(call.name))]
 
 
 def wrapped_calls(call: ToolCall) -> list[ToolCall]:
@@ -27,7 +27,7 @@ def wrapped_calls(call: ToolCall) -> list[ToolCall]:
     except (ValueError, RecursionError):
         return []
     uses = objects_at(arguments, "tool_uses") if isinstance(arguments, dict) else []
-    names = [text_at(use, "recipient_name").removeprefix(_NAMESPACE) for use in uses]
+    names = [function_name(text_at(use, "recipient_name")) for use in uses]
     if not all(names):
         return []
     return [
@@ -38,7 +38,12 @@ def wrapped_calls(call: ToolCall) -> list[ToolCall]:
 
 def is_wrapper(name: str) -> bool:
     """Return whether a function of this name may stand for several calls."""
-    return name.removeprefix(_NAMESPACE) in WRAPPERS
+    return function_name(name) in WRAPPERS
+
+
+def function_name(name: str) -> str:
+    """Return the name of the function that a model calls by this name."""
+    return name.removeprefix(_NAMESPACE)
 
 
 def joint_result(call: ToolCall, results: list[ToolResult]) -> ToolResult:
