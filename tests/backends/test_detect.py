@@ -128,13 +128,17 @@ def test_a_web_page_is_reported_as_not_the_api() -> None:
 
 
 class ChangingServer(ChatServer):
-    """Has the protocols that it is told to have; while it is ``busy``, every request gets that status."""
+    """Has the protocols that it is told to have; while it is ``busy``, every request gets that status.
+
+    The first request to each path in ``loading`` is refused because the model is being loaded.
+    """
 
     def __init__(self, *protocols: str) -> None:
         super().__init__()
         self.protocols = set(protocols)
         self.busy = 0
         self.missing_status = 404
+        self.loading: set[str] = set()
         self.paths: list[str] = []
 
     def handler(self) -> type[Handler]:
@@ -146,7 +150,11 @@ class ChangingHandler(ChatHandler):
 
     def do_POST(self) -> None:
         self.model.paths.append(self.path.removeprefix("/v1/"))
-        if self.model.busy:
+        if self.model.paths[-1] in self.model.loading:
+            self.model.loading.remove(self.model.paths[-1])
+            self.rfile.read(int(self.headers["content-length"]))
+            self._send(503, {"error": {"code": 503, "message": "Loading model"}})
+        elif self.model.busy:
             self.rfile.read(int(self.headers["content-length"]))
             loading = {"error": {"code": self.model.busy, "message": "Loading model"}}
             self._send(self.model.busy, loading, (("x-should-retry", "false"),))
@@ -171,6 +179,17 @@ def test_an_error_that_passes_decides_nothing(status: int, protocol: str) -> Non
         server.plays(text("One."), text("Two."))
         assert [ask(backend), ask(backend)] == [RunCompleted()] * 2
         assert backend.protocol == protocol
+
+
+@pytest.mark.parametrize("protocol", ["responses", "chat"])
+def test_a_message_waits_for_the_model_and_finds_the_protocol_then(
+    protocol: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.backends.requests.DELAYS", (0.0, 0.0))
+    with ChangingServer(protocol) as server, closing(open_backend(Settings(base_url=server.url))) as backend:
+        server.loading = {"conversations", "responses", "chat/completions"}
+        server.plays(text("One."))
+        assert (ask(backend), backend.protocol) == (RunCompleted(), protocol)
 
 
 def test_no_request_is_made_only_to_find_the_protocol() -> None:

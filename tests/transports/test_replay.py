@@ -21,6 +21,7 @@ from assistant.backends.agents.backend import Agents
 from assistant.backends.assistants.backend import Assistants
 from assistant.backends.chat_completions.backend import ChatCompletions
 from assistant.backends.client import connect
+from assistant.backends.requests import DELAYS
 from assistant.backends.responses.backend import Responses
 from assistant.demo import DemoTransport
 from assistant.events import (
@@ -538,7 +539,7 @@ def test_any_run_is_replayed_unchanged(model: ModelServer, caplog: pytest.LogCap
         last = text(words, pieces=random.randint(1, 20))
         if random.random() < 0.5:
             last = cut(last, random.randint(2, 9), random.choice(["close", "reset"]))
-        model.plays(*plays, last, last)  # an answer without any text is retried
+        model.plays(*plays, *[last] * (1 + len(DELAYS)))  # an answer without any text is retried
         recording, events = record(model)
         model.drop_script()
         assert comparable(replay_events(recording)) == comparable(events)
