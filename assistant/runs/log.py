@@ -52,10 +52,11 @@ class RunLog:
         self._reasoning = False
         self._followers = 0
         self._call_times: dict[str, float] = {}
+        # One lock, and a condition for each thing to wait for, so that no thread wakes up for another.
         lock = threading.RLock()
-        self._appended = threading.Condition(lock)
-        self._has_ended = threading.Condition(lock)
-        self._followed = threading.Condition(lock)  # a follower has arrived, or the log has ended
+        self._when_appended = threading.Condition(lock)
+        self._when_ended = threading.Condition(lock)
+        self._when_followed = threading.Condition(lock)  # or the log has ended
 
     @property
     def ended(self) -> bool:
@@ -64,7 +65,7 @@ class RunLog:
 
     def append(self, event: Event) -> bool:
         """Fold an event into the thread and append it. Return False if the log is complete."""
-        with self._appended:
+        with self._when_appended:
             if self.ended:
                 return False
             self._time_reasoning(event)
@@ -74,9 +75,9 @@ class RunLog:
             if self.ended:
                 stats = self._run.message.stats
                 self._run.message.stats = stats.with_seconds(time.monotonic() - self._started)
-                self._has_ended.notify_all()
-                self._followed.notify_all()
-            self._appended.notify_all()
+                self._when_ended.notify_all()
+                self._when_followed.notify_all()
+            self._when_appended.notify_all()
             return not self.ended
 
     def follow(self, is_connected: Callable[[], bool] = lambda: True) -> Iterator[list[Event]]:
@@ -117,8 +118,8 @@ class RunLog:
 
     def wait_for_follower(self, seconds: float) -> None:
         """Wait until the log has a follower or has ended, for ``seconds`` at most."""
-        with self._followed:
-            self._followed.wait_for(lambda: self._followers or self.ended, seconds)
+        with self._when_followed:
+            self._when_followed.wait_for(lambda: self._followers or self.ended, seconds)
 
     def _add(self, event: Event) -> None:
         self._run.fold(event)
@@ -142,22 +143,22 @@ class RunLog:
             self._reasoning_since = now
 
     def _events_from(self, position: int) -> list[Event]:
-        with self._appended:
+        with self._when_appended:
             if position == len(self._events):
-                self._appended.wait(2 * BATCH_SECONDS)
+                self._when_appended.wait(2 * BATCH_SECONDS)
             return self._events[position:]
 
     def _wait_for_end(self, seconds: float) -> None:
-        with self._has_ended:
-            self._has_ended.wait_for(lambda: self.ended, seconds)
+        with self._when_ended:
+            self._when_ended.wait_for(lambda: self.ended, seconds)
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
-        with self._followed:
+        with self._when_followed:
             self._followers += 1
-            self._followed.notify_all()
+            self._when_followed.notify_all()
         try:
             yield
         finally:
-            with self._followed:
+            with self._when_followed:
                 self._followers -= 1
