@@ -144,6 +144,7 @@ def test_certain_code_is_unchanged(text: str) -> None:
         f"[^`] {IMAGE} `\n\n[^`]: note",
         f"`a\nb` {IMAGE} `c`",
         f"<!--\n```\n-->\n{IMAGE}",
+        *(f"{tag}\n\n```\n\n{IMAGE}" for tag in ("<!--", "<?", "<pre>", "<SCRIPT>", "<style>", "<textarea>")),
         f"<div>\n```\n\n{IMAGE}",
         f"- ```\n{IMAGE}",
         f"- a\n\n  ```\n{IMAGE}",
