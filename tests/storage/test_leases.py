@@ -82,8 +82,8 @@ def test_only_one_of_many_processes_acquires_a_lease(database: str, here: Store)
         store.close()
 
 
-def test_a_lease_that_is_not_renewed_expires(here: Store, there: Store) -> None:
-    thread = unanswered()
+def test_a_lease_that_is_not_renewed_expires(database: str, there: Store) -> None:
+    here, thread = Store(database, lease_seconds=0.02), unanswered()
     here.leases.acquire(thread)
     here.save(thread)
     assert here.leases.renew([thread]) == []
@@ -93,6 +93,7 @@ def test_a_lease_that_is_not_renewed_expires(here: Store, there: Store) -> None:
     assert here.leases.renew([thread]) == [thread], "another process has acquired it"
     with pytest.raises(ThreadBusy):
         here.save(thread)
+    here.close()
 
 
 def test_a_list_marks_threads_that_are_being_answered(here: Store, there: Store) -> None:
