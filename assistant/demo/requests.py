@@ -15,6 +15,7 @@ ITEM_TYPES = {
     "reasoning": ("rs", []),
     "mcp_approval_response": ("mcpr", ["approval_request_id"]),
     "compaction": ("cmp", ["encrypted_content"]),
+    "code_interpreter_call": ("ci", ["container_id"]),
     **dict.fromkeys(("web_search_call", "image_generation_call"), ("ig", [])),
     **dict.fromkeys(("mcp_approval_request", "mcp_call"), ("mcp", ["name", "arguments", "server_label"])),
 }

@@ -56,6 +56,8 @@ def _hosted_tool_events(item: Json, index: int) -> Iterator[Json]:
     match item["type"]:
         case "image_generation_call":
             added["result"] = None
+        case "code_interpreter_call":
+            added |= {"code": "", "outputs": None}
         case "mcp_call":
             added |= {"output": None, "arguments": ""}
     yield {"type": "response.output_item.added", "output_index": index, "item": item | added}
@@ -71,6 +73,13 @@ def _hosted_tool_events(item: Json, index: int) -> Iterator[Json]:
                 image = base64.b64encode(draw_sea(480, 320, grain)).decode()
                 partial = {"partial_image_index": number, "partial_image_b64": image, "output_format": "png"}
                 yield {"type": f"{kind}.partial_image", **where, **partial}
+            yield {"type": f"{kind}.completed", **where}
+        case "code_interpreter_call":
+            yield {"type": f"{kind}.in_progress", **where}
+            for token in split_tokens(item["code"]):
+                yield {"type": f"{kind}_code.delta", **where, "delta": token}
+            yield {"type": f"{kind}_code.done", **where, "code": item["code"]}
+            yield {"type": f"{kind}.interpreting", **where}
             yield {"type": f"{kind}.completed", **where}
         case "mcp_call":
             yield {"type": f"{kind}.in_progress", **where}

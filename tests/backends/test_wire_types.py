@@ -115,13 +115,16 @@ DEMO = [
     "What's the weather in Tokyo and Paris, and then a hotel in the warmer one?",
     'calculate("1/0")',
     "Search the web for Kyoto",
+    "Count the primes with Python",
     "Paint the sea",
     "Ask the library about Oslo",
 ]
 
 
 def test_the_wire_of_the_demo_is_valid() -> None:
-    hosted = parse_hosted_tools("web_search, image_generation, mcp:library=https://example.com/mcp")
+    hosted = parse_hosted_tools(
+        "web_search, code_interpreter, image_generation, mcp:library=https://example.com/mcp"
+    )
     with connect(Settings(), DemoTransport(pace=0)) as client:
         backend = Responses(client, model="demo", hosted=hosted)
         assistant, thread, recordings = Assistant(backend, Toolbox.from_package(functions)), Thread(), []

@@ -5,6 +5,7 @@ from assistant.tools.hosted import HostedTool, available_tools, parse_hosted_too
 
 DEMO_TOOLS = (
     HostedTool("web_search"),
+    HostedTool("code_interpreter"),
     HostedTool("image_generation"),
     HostedTool("mcp", "https://demo.invalid/mcp", "library"),
 )

@@ -1,4 +1,4 @@
-"""The hosted tools of the demo: web search, image generation and a remote library, all of them invented.
+"""The hosted tools of the demo: web search, code interpreter, image generation and a remote library, all invented.
 
 A tool is used only if the request offers it, and the answer says that its result is invented.
 """
@@ -23,6 +23,7 @@ SENTENCES: Mapping[str, Sentences] = {
         "page 1": "{topic} through the year",
         "claim 2": "The other says that two days are enough for the highlights.",
         "page 2": "Two days: {topic}",
+        "code": "There are **25** primes below 100. The demo runs no code: it always shows this program.",
         "image": "Here is your image. The demo always paints the sea.",
         "library": "The library says: {output}",
         "books": "There are 3 books about {topic} (this library is part of the demo).",
@@ -34,12 +35,20 @@ SENTENCES: Mapping[str, Sentences] = {
         "page 1": "{topic}の一年",
         "claim 2": "2つ目は、2日あれば見どころを回れるとしています。",
         "page 2": "2日間で{topic}",
+        "code": "100未満の素数は**25個**です。デモはコードを実行せず、常にこのプログラムを表示します。",
         "image": "絵ができました。このデモは、何を頼まれても海を描きます。",
         "library": "図書館の答え：{output}",
         "books": "{topic}についての本が3冊あります（この図書館はデモの一部です）。",
         "denied": "では、図書館には尋ねません。",
     },
 }
+
+
+PROGRAM = """\
+primes = [n for n in range(2, 100) if all(n % d for d in range(2, n))]
+print(len(primes), "primes, the largest is", primes[-1])
+"""
+PRINTED = "25 primes, the largest is 97\n"
 
 
 def hosted_items(question: str, since: Sequence[Json], tools: Sequence[Json]) -> list[Json] | None:
@@ -55,6 +64,11 @@ def hosted_items(question: str, since: Sequence[Json], tools: Sequence[Json]) ->
     question = question[:2_000]
     if "web_search" in kinds and (found := vocabulary.SEARCH.search(question)):
         return _web_search(_topic(found.groups()), sentences)
+    if "code_interpreter" in kinds and vocabulary.RUN_CODE.search(question):
+        call = _item(
+            "code_interpreter_call", "ci", status="completed", container_id=new_id("cntr"), code=PROGRAM
+        )
+        return [call | {"outputs": [{"type": "logs", "logs": PRINTED}]}, _message(sentences["code"])]
     if "image_generation" in kinds and vocabulary.DRAW.search(question):
         call = _item("image_generation_call", "ig", status="completed", revised_prompt=question[:200])
         image = base64.b64encode(draw_sea(480, 320)).decode()

@@ -98,6 +98,9 @@ SEARCH = _pattern(
     r"|([^。、？！\n]{1,40}?)(?:について|を)?ウェブで検索"
 )
 DRAW = _pattern(r"\b(?:draw|paint)\b|絵を描|描いて")
+RUN_CODE = _pattern(
+    r"\b(?:with|in|using|use) python\b|\b(?:run|write) (?:some )?code\b|Python ?[でを]|コードを(?:実行|書)"
+)
 ASK_LIBRARY = _pattern(
     r"\bask the library(?: (?:about|for))?([^.?!\n]{0,80})"
     r"|図書館[でに]([^。、？！\n]{1,40}?)(?:の本|について|を)"

@@ -32,7 +32,12 @@ def draw_tool_toggles(connection: Connection) -> None:
     with st.popover(escape_markdown(label), key=keys.TOOLS, type="tertiary", icon=":material/build:"):
         st.caption(_("These tools run on the server. Some cost extra on top of tokens."))
         if connection.settings.demo:
-            st.caption(_("Try “Search the web for Kyoto”, “Paint the sea” or “Ask the library about Oslo”."))
+            st.caption(
+                _(
+                    "Try “Search the web for Kyoto”, “Count the primes with Python”, “Paint the sea” or “Ask the "
+                    "library about Oslo”."
+                )
+            )
         for tool in tools:
             key = keys.tool_toggle(tool.kind, tool.label or tool.where)
             st.toggle(

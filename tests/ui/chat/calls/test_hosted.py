@@ -202,6 +202,10 @@ def test_the_demo_shows_every_hosted_tool_without_a_key(open_page: Open) -> None
         "[\\[2\\]](https://example.com/page/2)",
     ]
     assert len(captions(page)) == 1
+    [step] = ask(page, "Pythonで素数を数えて").chat_message[-1].status
+    program, printed = (each.value for each in step.code)
+    assert program.startswith("primes = [")
+    assert printed == "25 primes, the largest is 97"
     ask(page, "Paint the sea")
     assert len(page.get("image")) == 1
     ask(page, "オスロについて図書館に聞いて")
