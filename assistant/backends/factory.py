@@ -39,7 +39,7 @@ def _responses(client: OpenAI, settings: Settings) -> Responses:
         client,
         model=settings.requested_model,
         instructions=settings.instructions,
-        background=settings.background and not settings.demo,
+        background=settings.background,
         context=settings.context,
         effort=settings.effort,
         hosted=parse_hosted_tools(settings.hosted_tools),

@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from assistant.events import Citation
+from assistant.ui import keys
 from assistant.ui.chat.citations import Marks, Sources
 from tests.servers import hosted
 from tests.servers.responses import ModelServer, calls, cut, message, text
@@ -215,6 +216,14 @@ def test_the_demo_shows_every_hosted_tool_without_a_key(open_page: Open) -> None
     assert marks(page) == ["図書館の答え：オスロについての本が3冊あります（この図書館はデモの一部です）。"]
     before = shown(page)
     assert shown(page.run()) == before
+
+
+def test_the_demo_answers_in_the_background(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSISTANT_BACKGROUND", "1")
+    page = ask(open_page(), 'calculate(expression="6*7")')
+    assert "42" in "".join(words for _, words in shown(page)[-1][1])
+    [recording] = page.session_state[keys.PAGE].session.recordings
+    assert "response.queued" in recording.as_lines()
 
 
 def test_without_its_tools_the_demo_searches_neither_web_nor_files(open_page: Open) -> None:
