@@ -83,12 +83,11 @@ class Request(Cancellation):
         """Yield from ``events``; ``cancel`` ends whatever they wait for, and so does closing this."""
         try:
             while True:
-                with self.active():  # not while the consumer has an event: it may be another run
-                    try:
-                        event = next(events)
-                    except StopIteration as end:
-                        calls: list[ToolCall] = end.value
-                        return calls
+                try:
+                    event = self.call(events.__next__)
+                except StopIteration as end:
+                    calls: list[ToolCall] = end.value
+                    return calls
                 yield event
         except BackendError:
             self.check()
@@ -97,8 +96,7 @@ class Request(Cancellation):
             super().cancel()
             raise
         finally:
-            with self.active():
-                events.close()
+            self.call(events.close)
 
     @contextmanager
     def cancelled_on_interrupt(self) -> Iterator[None]:

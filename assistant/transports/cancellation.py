@@ -1,14 +1,17 @@
 """Cancel requests from another thread, whatever they wait for.
 
-The requests are those that a thread makes while a ``Cancellation`` is active there. ``network`` ends the waits of
+The requests are those that a function makes within ``Cancellation.call``. ``network`` ends the waits of
 real connections; a transport without a network waits with ``pause``.
 """
 
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Cancellation:
@@ -35,30 +38,25 @@ class Cancellation:
         """Wait, and return whether the requests were cancelled meanwhile."""
         return self._cancelled.wait(min(seconds, threading.TIMEOUT_MAX))
 
-    @contextmanager
-    def active(self) -> Iterator[None]:
-        """Let ``cancel`` end the requests that this thread makes within the block."""
+    def call(self, function: Callable[[], T]) -> T:
+        """Return what ``function`` returns; ``cancel`` ends the requests that it makes on this thread."""
         token = _current.set(self)
         try:
-            yield
+            return function()
         finally:
             _current.reset(token)
 
-    @contextmanager
-    def waiting(self, waiting: socket.socket) -> Iterator[None]:
-        """Let ``cancel`` shut down this socket during the block, in which the thread waits on it.
-
-        It is not known for longer, because connections are reused: a moment later it may serve another request.
-        """
+    def add(self, waiting: socket.socket) -> None:
+        """Let ``cancel`` shut down a socket on which a thread is about to wait."""
         with self._lock:
             self._sockets.append(waiting)
             if self.cancelled:
                 _shut_down(waiting)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._sockets.remove(waiting)
+
+    def remove(self, waiting: socket.socket) -> None:
+        """Leave a socket alone again: connections are reused, and a moment later it may serve another request."""
+        with self._lock:
+            self._sockets.remove(waiting)
 
 
 def _shut_down(waiting: socket.socket) -> None:
@@ -71,10 +69,24 @@ def _shut_down(waiting: socket.socket) -> None:
 _current: ContextVar[Cancellation | None] = ContextVar("cancellation", default=None)
 
 
-def waiting_on(waiting: socket.socket) -> AbstractContextManager[None]:
-    """Let the active cancellation, if there is one, shut down this socket during the block."""
-    cancellation = _current.get()
-    return nullcontext() if cancellation is None else cancellation.waiting(waiting)
+class WaitingOn:
+    """Lets the active cancellation, if there is one, shut down this socket within the ``with`` block.
+
+    Not a generator function, because a response is read in many thousand pieces.
+    """
+
+    __slots__ = ("_cancellation", "_socket")
+
+    def __init__(self, waiting: socket.socket) -> None:
+        self._socket, self._cancellation = waiting, _current.get()
+
+    def __enter__(self) -> None:
+        if self._cancellation is not None:
+            self._cancellation.add(self._socket)
+
+    def __exit__(self, *_: object) -> None:
+        if self._cancellation is not None:
+            self._cancellation.remove(self._socket)
 
 
 def is_cancelled() -> bool:

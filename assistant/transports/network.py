@@ -7,7 +7,7 @@ from typing import Any
 
 import httpcore2
 
-from assistant.transports.cancellation import is_cancelled, waiting_on
+from assistant.transports.cancellation import WaitingOn, is_cancelled
 
 
 class CancellableNetwork(httpcore2.NetworkBackend):
@@ -40,14 +40,14 @@ class _Connection(httpcore2.NetworkStream):
         self._socket: socket.socket = inner.get_extra_info("socket")
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        with waiting_on(self._socket):
+        with WaitingOn(self._socket):
             data = self._inner.read(max_bytes, timeout)
         if not data and is_cancelled():
             raise httpcore2.ReadError("The request was cancelled.")  # the body may seem complete
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        with waiting_on(self._socket):
+        with WaitingOn(self._socket):
             self._inner.write(buffer, timeout)
 
     def close(self) -> None:
@@ -62,6 +62,6 @@ class _Connection(httpcore2.NetworkStream):
         # A duplicate, because the handshake moves the descriptor to another object.
         with (
             socket.fromfd(self._socket.fileno(), self._socket.family, self._socket.type) as duplicate,
-            waiting_on(duplicate),
+            WaitingOn(duplicate),
         ):
             return _Connection(self._inner.start_tls(ssl_context, server_hostname, timeout))

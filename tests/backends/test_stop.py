@@ -1,5 +1,6 @@
 """Stop, wherever a request is: the server sees the client hang up, and nothing is sent afterwards."""
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ class HoldingServer(LoopbackServer):
         super().__init__(_Handler)
         self.answers = answers
         self.requests: list[str] = []
+        self.bodies: list[Any] = []
         self.held, self.hung_up = threading.Event(), threading.Event()
 
 
@@ -38,9 +40,11 @@ class _Handler(QuietHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("content-length", 0)))
-        self.server.requests.append(f"{self.command} {self.path}")
-        if answer := self.server.answers.get(self.path):
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        request = f"{self.command} {self.path.partition('?')[0]}"
+        self.server.bodies.append(json.loads(body or b"null"))
+        self.server.requests.append(request)
+        if answer := self.server.answers.get(request):
             self._send(*answer)
             return
         self.close_connection = True
@@ -54,13 +58,13 @@ class _Handler(QuietHandler):
 
 
 EARLIER: dict[str, Answers] = {
-    "Responses with conversations": {"/conversations": (200, {"id": "conv_1"}, ())},
-    "Responses alone": {"/conversations": (404, {"error": {"message": "Not found"}}, ())},
+    "Responses with conversations": {"POST /conversations": (200, {"id": "conv_1"}, ())},
+    "Responses alone": {"POST /conversations": (404, {"error": {"message": "Not found"}}, ())},
     "Chat Completions": {},
     "Agents": {},
     "Assistants": {
-        "/threads": (200, {"id": "thread_1"}, ()),
-        "/threads/thread_1/messages": (200, {"id": "msg_1"}, ()),
+        "POST /threads": (200, {"id": "thread_1"}, ()),
+        "POST /threads/thread_1/messages": (200, {"id": "msg_1"}, ()),
     },
 }
 """What is asked before an answer, and answered here."""
@@ -88,11 +92,26 @@ def test_stop_hangs_up_before_the_headers_have_come(name: str, first: bool, clie
     with HoldingServer({} if first else EARLIER[name]) as server:
         _, live = start(name, server.url, clients)
         assert server.held.wait(10)
+        server.answers["GET /agents/sessions"] = (200, {"data": [], "has_more": False}, ())
         sent = list(server.requests)
         live.stop()
         assert server.hung_up.wait(5), "the server still answers"
         assert live.join(5), "the worker still waits"
-        assert (server.requests, live.message.ending) == (sent, STOPPED)
+        looked_for = ["GET /agents/sessions"] if name == "Agents" else []  # a turn to cancel
+        assert (server.requests, live.message.ending) == (sent + looked_for, STOPPED)
+
+
+def test_stop_cancels_the_turn_of_a_session_whose_id_has_not_come(clients: list[Any]) -> None:
+    with HoldingServer({}) as server:
+        _, live = start("Agents", server.url, clients)
+        assert server.held.wait(10)
+        session = {"id": "sess_1", "metadata": server.bodies[0]["metadata"]}
+        server.answers["GET /agents/sessions"] = (200, {"data": [session], "has_more": False}, ())
+        server.answers["POST /agents/sessions/sess_1/events"] = (200, {}, ())
+        live.stop()
+        assert live.join(5), "the worker still waits"
+        assert server.requests[2:] == ["POST /agents/sessions/sess_1/events"]
+        assert server.bodies[2]["events"] == [{"type": "agent.session.input.cancel"}]
 
 
 def test_stop_hangs_up_during_the_handshake(clients: list[Any]) -> None:

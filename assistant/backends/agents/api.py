@@ -171,6 +171,13 @@ class AgentsApi:
                 session_id, events=[{"type": "agent.session.input.cancel"}], idempotency_key=str(uuid4())
             )
 
+    def find_stopped_session(self, state: AgentsState) -> str:
+        """Like ``find_session``, after the request was cancelled; empty if the server does not answer soon."""
+        hurried = AgentsApi(self._client.with_options(timeout=CANCEL_SECONDS), self._agent_id)
+        with suppress(BackendError), not_cancelled():
+            return hurried.find_session(state)
+        return ""
+
     def wait_until_idle(self, session_id: str) -> None:
         """Wait until no turn is active.
 

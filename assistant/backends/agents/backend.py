@@ -39,14 +39,19 @@ class Agents(ServerBackend):
         self._instructions = instructions
 
     def respond(self, thread: Thread, toolbox: Toolbox, request: Request) -> ResponseEvents:
-        state = self._state(thread)
+        state, message = self._state(thread), thread.messages[-1]
         exchange = Exchange(self._client, self._api, self._instructions, state, toolbox, request)
         try:
             with request.cancelled_on_interrupt():
                 calls = yield from exchange.respond()
         except (GeneratorExit, KeyboardInterrupt, BackendError):
-            if request.cancelled and state.session_id:
-                self._api.cancel_turn(state.session_id)
+            # The run of a later message cancels by itself what is active, and must not lose its own turn.
+            if (
+                request.cancelled
+                and (session_id := self._api.find_stopped_session(state))
+                and thread.messages[-1] is message
+            ):
+                self._api.cancel_turn(session_id)
             raise
         if not calls:
             self._requests.close(thread)

@@ -25,8 +25,8 @@ def call_with_deadline(seconds: float, client: OpenAI, call: Callable[[OpenAI], 
 
     def work() -> None:
         try:
-            with cancellation.active():
-                result.set_result(call(client.with_options(timeout=seconds)))
+            limited = client.with_options(timeout=seconds)
+            result.set_result(cancellation.call(lambda: call(limited)))
         except BackendError as error:
             result.set_exception(error)
         except Exception as error:
