@@ -56,7 +56,9 @@ def connect(settings: Settings, transport: httpx2.BaseTransport | None = None) -
     client._mounts = {
         pattern: mounted and _wrap(mounted, faults) for pattern, mounted in client._mounts.items()
     }
-    return OpenAI(api_key=key, base_url=url, http_client=client, max_retries=0)  # see ``retries``
+    return OpenAI(
+        api_key=key, base_url=url, http_client=client, max_retries=0
+    )  # ``requests`` decides what is tried again
 
 
 def _wrap(transport: httpx2.BaseTransport, faults: list[Fault]) -> RecordTransport:

@@ -63,7 +63,7 @@ STREAM = {
         N_("The server refuses with status 429 and asks to wait {at} s."),
         N_(
             "The page shows the wait and offers Retry: at once if it is more than 5 seconds, otherwise after "
-            "the SDK has waited and retried twice. No function runs."
+            "two more tries, each of which it announces. No function runs."
         ),
         "seconds",
         20,
@@ -72,8 +72,8 @@ STREAM = {
     "500": _Kind(
         N_("The server answers with status 500."),
         N_(
-            "The SDK retries twice; then the answer ends with the server's error and offers Retry. No "
-            "function runs."
+            "The page announces two more tries; then the answer ends with the server's error and offers Retry. "
+            "No function runs."
         ),
     ),
     "failed": _Kind(

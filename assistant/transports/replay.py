@@ -60,7 +60,7 @@ class ReplayTransport(httpx2.BaseTransport):
         recorded["content-type"] = head.type
         headers = {name: str(value).encode("ascii", "replace").decode() for name, value in recorded.items()}
         if head.status in _RETRIED_STATUSES or head.status >= 500:
-            # The SDK retries what was retried in the recording, after the recorded wait.
+            # What was retried in the recording is retried here, after the recorded wait.
             headers |= self._retry_headers(
                 retry.request.at - end.at if retry and end else 0, retry is not None
             )
