@@ -18,7 +18,7 @@ def test_commentary_is_quiet_and_looks_the_same_when_it_is_drawn_again(
         answer = page.chat_message[-1]
         captions = [each.value for each in answer.caption]
         assert captions[0] == "I compute `it` first."
-        assert "The server shortened the earlier conversation for the model." in captions
+        assert "The server shortened the earlier conversation for the model\\." in captions
         assert "It is **42**." in [each.value for each in answer.markdown]
         page.run()
     assert session_of(page).history[-1].text == "It is **42**."
