@@ -29,7 +29,7 @@ from tests.counting import count_call, counting
 from tests.servers.agents import AgentsServer, Session
 from tests.servers.agents_turn import turn_events
 from tests.servers.responses import Play, call, calls, cut, message, reasoning, text
-from tests.variants import quick_first
+from tests.variants import quick_first, quick_first_row
 from tests.waiting import until
 
 SCENARIOS: dict[str, Callable[[], list[Play]]] = {
@@ -66,14 +66,10 @@ def killed(thread: Thread, run: Iterator[Event]) -> Thread:
 @pytest.mark.parametrize("scenario", quick_first(SCENARIOS))
 @pytest.mark.parametrize(
     ("how", "keeps"),
-    [
-        ("close", "nothing"),
-        pytest.param("stop", "late", marks=pytest.mark.exhaustive),
-        pytest.param("kill", "late", marks=pytest.mark.exhaustive),
-        pytest.param("kill", "all", marks=pytest.mark.exhaustive),
-        pytest.param("close", "late", marks=pytest.mark.exhaustive),
-        pytest.param("reset", "all", marks=pytest.mark.exhaustive),
-    ],
+    quick_first_row(
+        *[("close", "nothing"), ("stop", "late"), ("kill", "late"), ("kill", "all"), ("close", "late")],
+        ("reset", "all"),
+    ),
 )
 def test_a_thread_survives_a_cut_before_any_event(
     server: AgentsServer, create: Create, tmp_path: Path, step: int, scenario: str, how: Any, keeps: Any
