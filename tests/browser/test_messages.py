@@ -101,6 +101,24 @@ def test_an_edit_has_the_focus_is_left_with_escape_and_sent_with_ctrl_enter(
     wait_until_focused(page, INPUT)
 
 
+def test_an_editor_comes_into_view_with_its_buttons(model: ModelServer, page: "Page") -> None:
+    model.plays(text("One.\n\n" * 30), text("Two.\n\n" * 30))
+    answer(page, "First", "One.")
+    answer(page, "Second", "Two.")
+    edit = page.locator(".st-key-edit_2").get_by_role("button", name="Edit", exact=True)
+    edit.evaluate("""button => {
+        const bottom = document.querySelector("[data-testid=stBottom]").getBoundingClientRect().top
+        const main = document.querySelector("[data-testid=stMain]")
+        main.scrollTop += button.getBoundingClientRect().bottom - bottom + 20
+    }""")
+    edit.click()
+    wait_until_focused(page, ".st-key-edit_text_2 textarea")
+    page.wait_for_function("""() => {
+        const cancel = document.querySelector(".st-key-cancel_2 button")?.getBoundingClientRect().bottom
+        return cancel < document.querySelector("[data-testid=stBottom]").getBoundingClientRect().top
+    }""")
+
+
 def test_escape_in_an_editor_only_cancels_the_edit_and_elsewhere_stops_the_answer(
     model: ModelServer, page: "Page"
 ) -> None:

@@ -11,6 +11,7 @@ window.requests ??= (() => {
       if (!field && Date.now() < until) return setTimeout(focus, 50)
       field?.focus()
       field?.setSelectionRange?.(field.value.length, field.value.length)
+      field?.closest("[data-testid=stChatMessage]")?.scrollIntoView({block: "nearest"})  // with the buttons below it
     }
     setTimeout(focus)
   }
