@@ -3,7 +3,7 @@
 The second is decided here alone, for every protocol; the SDK's retries are off. A request is sent again, at most twice, if
 
 - the server could not be reached, or the connection broke before the answer began;
-- its status is 408, 409, 429, or 500 and above, or any status with the header ``x-should-retry: true``.
+- its status is 408, 409, 429, or 500 and above except 501, or any status with the header ``x-should-retry: true``.
 
 It is sent again after ``Retry-After``, else after ``DELAYS``. It is not sent again if
 
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakKeyDictionary
 
 from assistant.backends.base import RemoteBackend, ResponseEvents
-from assistant.backends.stream_errors import status_of
+from assistant.backends.stream_errors import NO_SUCH_ENDPOINT, status_of
 from assistant.errors import BackendError, Interrupted
 from assistant.events import Event, RetryScheduled, ToolCall
 from assistant.locale import N_
@@ -204,9 +204,9 @@ def _may_pass(error: BackendError) -> bool:
     should_retry = response.headers.get("x-should-retry")
     if should_retry in ("true", "false"):
         return bool(should_retry == "true")
-    if any(code in response.text for code in _QUOTA_CODES):
-        return False
     status = status_of(error)
+    if status in NO_SUCH_ENDPOINT or any(code in response.text for code in _QUOTA_CODES):
+        return False
     return status in (408, 409) or ((status == 429 or status >= 500) and error.retry)
 
 

@@ -175,7 +175,7 @@ def test_a_status_that_may_pass_is_tried_again(status: int) -> None:
     assert [seconds_before_retry(error, number) is not None for number in range(3)] == [True, True, False]
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422, 501])
 def test_a_status_that_stays_is_not_tried_again(status: int) -> None:
     assert seconds_before_retry(error_of(status), 0) is None
 
