@@ -57,11 +57,24 @@ def read_as_it_comes() -> Iterator[None]:
         yield
 
 
+SHORT_DELAYS = {
+    "requests.DELAYS": (0.01, 0.01),
+    "responses.exchange.LOCK_DELAYS": (0.01, 0.05, 0.2, 1.0),
+    "responses.api.RESUME_DELAYS": (0.0, 0.01, 0.01),
+    "agents.api.RESULT_DELAYS": (0.01, 0.01, 0.01),
+    "agents.api.IDLE_DELAYS": (0.005,) * 100,
+    "assistants.backend.LOCK_DELAYS": (0.01, 0.01, 0.05, 0.5),
+    "assistants.backend.CANCEL_DELAYS": (0.001, 0.01, 0.05, 0.5),
+    "assistants.backend.ANSWER_DELAYS": (0.001, 0.01, 0.05, 0.5),
+}
+"""How long the backends wait before they ask again: outside the tests half a second, and longer each time."""
+
+
 @pytest.fixture(scope="session", autouse=True)
 def retry_at_once() -> Iterator[None]:
-    """Waits half a second before a failed request is sent again, and longer each time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(requests, "DELAYS", (0.01, 0.01))
+        for name, delays in SHORT_DELAYS.items():
+            patch.setattr(f"assistant.backends.{name}", delays)
         yield
 
 

@@ -21,7 +21,6 @@ from typing import Any, Literal, get_args
 import pytest
 
 from assistant import Assistant, Thread
-from assistant.backends.responses import exchange
 from assistant.backends.responses.backend import Responses
 from assistant.events import Citation, Event, HostedCall, RunCompleted, RunFailed, RunStopped
 from assistant.messages import Message
@@ -102,7 +101,6 @@ def test_a_thread_survives_a_cut_before_every_event(
     monkeypatch: pytest.MonkeyPatch,
     cuts: Counter[str],
 ) -> None:
-    monkeypatch.setattr(exchange, "LOCK_DELAYS", (0.01, 0.05, 0.2, 1.0))
     monkeypatch.setattr(worker, "SAVE_SECONDS", 0.0)  # so that nothing depends on the moment
     monkeypatch.setattr(log_module, "BATCH_SECONDS", 0.001)  # with 0 a follower never rests
     count, ran = counting()

@@ -7,7 +7,6 @@ import threading
 import pytest
 
 from assistant import Assistant
-from assistant.backends.responses import exchange
 from assistant.backends.responses.backend import Responses
 from assistant.events import RunCompleted
 from tests.conftest import Connect, add
@@ -52,8 +51,7 @@ def kill_when(server: ModelServer, reached: threading.Event | None) -> str:
 
 
 @pytest.fixture
-def assistant(server: ModelServer, connect_to: Connect, monkeypatch: pytest.MonkeyPatch) -> Assistant:
-    monkeypatch.setattr(exchange, "LOCK_DELAYS", (0.01, 0.05, 0.2, 1.0))
+def assistant(server: ModelServer, connect_to: Connect) -> Assistant:
     return connect_to(server.url, add)
 
 

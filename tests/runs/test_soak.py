@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from assistant import Assistant, Thread, tool
-from assistant.backends.responses import exchange
 from assistant.events import Ending, RunCompleted, RunFailed, RunStopped
 from assistant.runs.registry import RunRegistry
 from assistant.runs.worker import LiveRun
@@ -89,9 +88,8 @@ def open_files() -> int:
 
 @pytest.mark.exhaustive
 def test_a_thousand_runs_leave_nothing_behind(
-    connect_to: Connect, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    connect_to: Connect, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(exchange, "LOCK_DELAYS", (0.01, 0.05, 0.2, 1.0))
     released = threading.Event()
 
     @tool

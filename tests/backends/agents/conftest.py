@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from assistant import Assistant, Thread, Tool, Toolbox
-from assistant.backends.agents import api
 from assistant.backends.agents.backend import Agents
 from assistant.backends.client import connect
 from assistant.events import Event, Usage
@@ -21,9 +20,7 @@ USED = Usage(input=10, cached=2, output=5, reasoning=1)
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[AgentsServer]:
-    monkeypatch.setattr(api, "RESULT_DELAYS", (0.01, 0.01, 0.01))
-    monkeypatch.setattr(api, "IDLE_DELAYS", (0.005,) * 100)
+def server() -> Iterator[AgentsServer]:
     with AgentsServer() as server:
         yield server
 

@@ -27,6 +27,7 @@ from tests.conftest import add
 from tests.servers.agents import AgentsServer
 from tests.servers.responses import call, calls, cut, message, text
 from tests.stored import load_stored
+from tests.waiting import until
 
 
 def test_closing_a_run_cancels_the_turn(server: AgentsServer, assistant: Assistant) -> None:
@@ -53,6 +54,7 @@ def test_stop_ends_a_waiting_run_and_cancels_the_turn(
     thread = Thread()
     run = RunRegistry().start(thread, lambda: assistant.run(thread, "Count"), assistant.cancel)
     assert waits.reached.wait(5)
+    until(lambda: thread.id, "the session's id has not come")
     run.stop()
     assert run.join(5)
     server.wait_until_idle()

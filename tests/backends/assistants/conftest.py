@@ -8,7 +8,6 @@ import httpx2
 import pytest
 
 from assistant import Assistant, Thread, Tool, Toolbox
-from assistant.backends.assistants import backend as assistants
 from assistant.backends.assistants.backend import Assistants
 from assistant.backends.client import connect
 from assistant.events import Event, RoundEnded, ToolCallDelta, Usage
@@ -25,13 +24,6 @@ CALLED = RoundEnded("test-model")
 def server() -> Iterator[AssistantsServer]:
     with AssistantsServer() as server:
         yield server
-
-
-@pytest.fixture(autouse=True)
-def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assistants, "LOCK_DELAYS", (0.01, 0.01, 0.05, 0.5))
-    monkeypatch.setattr(assistants, "CANCEL_DELAYS", (0.001, 0.01, 0.05, 0.5))
-    monkeypatch.setattr(assistants, "ANSWER_DELAYS", (0.001, 0.01, 0.05, 0.5))
 
 
 class Connect:

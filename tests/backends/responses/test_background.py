@@ -10,7 +10,7 @@ import pytest
 
 from assistant import Assistant, Thread, Toolbox
 from assistant.backends.client import connect
-from assistant.backends.responses import api, exchange
+from assistant.backends.responses import api
 from assistant.backends.responses.backend import Responses
 from assistant.events import RunCompleted, RunFailed, RunStopped, TextDelta
 from assistant.messages import Message
@@ -31,11 +31,7 @@ def network() -> SilenceTransport:
 
 
 @pytest.fixture
-def assistant(
-    server: ModelServer, network: SilenceTransport, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Assistant]:
-    monkeypatch.setattr(api, "RESUME_DELAYS", (0.0, 0.01, 0.01))
-    monkeypatch.setattr(exchange, "LOCK_DELAYS", (0.01, 0.05, 0.2, 1.0))
+def assistant(server: ModelServer, network: SilenceTransport) -> Iterator[Assistant]:
     with ExitStack() as clients:
         client = clients.enter_context(connect(Settings(api_key="sk-x", base_url=server.url), network))
         yield Assistant(Responses(client, model="test-model", background=True), Toolbox(add))
