@@ -56,11 +56,7 @@ def breaking() -> Iterator[Break]:
     clients: list[OpenAI] = []
 
     def create(
-        server: ModelServer,
-        faults: str,
-        *tools: Any,
-        timeout: float | None = None,
-        **options: Any,
+        server: ModelServer, faults: str, *tools: Any, timeout: float | None = None, **options: Any
     ) -> Assistant:
         client = connect(Settings(api_key="sk-test-key", base_url=server.url, faults=faults))
         clients.append(client)

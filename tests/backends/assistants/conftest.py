@@ -33,11 +33,7 @@ class Connect:
         self._clients = clients
 
     def __call__(
-        self,
-        url: str,
-        *tools: Tool[..., Any],
-        transport: httpx2.BaseTransport | None = None,
-        **options: Any,
+        self, url: str, *tools: Tool[..., Any], transport: httpx2.BaseTransport | None = None, **options: Any
     ) -> Assistant:
         settings = Settings(api_key="sk-test-key", base_url=url)
         client = self._clients.enter_context(connect(settings, transport))

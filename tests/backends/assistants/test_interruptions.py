@@ -247,7 +247,5 @@ def test_a_run_that_never_ends_is_an_error(
     server.runs[thread.id].append(Run("run_other", thread.id, "in_progress"))
     server.slow_cancel = 100
     assert ask(assistant, "And?", thread)[-1] == RunFailed(
-        "conversation_locked",
-        "Another answer is still being written in this conversation.",
-        retry=True,
+        "conversation_locked", "Another answer is still being written in this conversation.", retry=True
     )

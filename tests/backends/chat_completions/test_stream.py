@@ -9,15 +9,7 @@ from assistant.backends.body import DONE
 from assistant.backends.chat_completions.stream import read_completion
 from assistant.backends.stream_errors import MissingFinalEvent, StreamError
 from assistant.errors import Incomplete
-from assistant.events import (
-    Citation,
-    Event,
-    ReasoningDelta,
-    RoundEnded,
-    TextDelta,
-    ToolCall,
-    ToolCallDelta,
-)
+from assistant.events import Citation, Event, ReasoningDelta, RoundEnded, TextDelta, ToolCall, ToolCallDelta
 from tests.servers.chat_completions import chunk
 from tests.servers.responses import Json
 
