@@ -133,3 +133,15 @@ def test_on_a_phone_the_sidebar_closes_after_a_choice(browser: "Browser", app: s
     page.get_by_test_id("stSidebar").get_by_role("button", name="New chat").click()
     opening.wait_for()
     page.close()
+
+
+def test_on_a_phone_the_sidebar_does_not_break_the_lines_of_the_conversation(
+    browser: "Browser", app: str
+) -> None:
+    page = open_page(browser, app, viewport={"width": 390, "height": 844})
+    page.locator("[data-testid=stExpandSidebarButton]").click()
+    page.get_by_role("button", name="Connection").first.wait_for()
+    page.wait_for_timeout(500)  # it moves in
+    width = "document.querySelector('[data-testid=stMain]').getBoundingClientRect().width"
+    assert page.evaluate(f"[{width}, document.documentElement.scrollWidth]") == [390, 390]
+    page.close()
