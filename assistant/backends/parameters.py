@@ -30,7 +30,7 @@ def without_refused_parameter(body: JsonObject, refusal: RequestRefused) -> tupl
             return None
         return body | {"reasoning_effort": "none"}, _note("reasoning")
     for name in _OPTIONAL:
-        if name in body and re.search(rf"\b{name}\b", message):
+        if name in body and re.search(rf"\b{name}(\b|_)", message):  # a gateway says reasoning_effort
             return {key: value for key, value in body.items() if key != name}, _note(name)
     if re.search(r"\bstrict\b", message) and any(tool.get("strict") for tool in body.get("tools", [])):
         return body | {"tools": [{**tool, "strict": False} for tool in body["tools"]]}, _note("strict")
@@ -46,7 +46,7 @@ def without_refused_summary(
     """
     reasoning, words = body.get("reasoning", {}), refusal.details.message if refusal.details else ""
     message = f"{getattr(refusal.__cause__, 'param', '')} {words}"
-    if "summary" not in reasoning or not re.search(r"\breasoning\b(?!\.effort)|summar", message):
+    if "summary" not in reasoning or not re.search(r"\breasoning(?!\.effort)|summar", message):
         return None
     effort = {name: value for name, value in reasoning.items() if name != "summary"}
     others = {name: value for name, value in body.items() if name != "reasoning"}

@@ -47,6 +47,7 @@ def test_summaries_are_requested(
     [
         pytest.param(error(400, "unsupported_value", UNVERIFIED), id="OpenAI"),
         pytest.param(error(400, None, "Unsupported parameter: 'reasoning.summary'"), id="no reasoning"),
+        pytest.param(error(400, None, "does not support parameters: ['reasoning_effort']"), id="gateway"),
         pytest.param(error(422, None, "reasoning: extra fields not permitted"), id="unknown field"),
         pytest.param(
             error(500, None, "reasoning_summary: unhashable type 'dict'", x_should_retry="false"), id="broken"
@@ -73,3 +74,16 @@ def test_a_refused_effort_is_left_out_with_the_whole_parameter(server: ModelServ
     server.plays(error(400, "unsupported_parameter", words), text("Yes."))
     assert list(create("low").run(Thread(), "Why?"))[-1] == RunCompleted()
     assert "reasoning" not in server.requests[1]
+
+
+def test_an_effort_that_a_gateway_refuses_under_another_name_is_left_out(
+    server: ModelServer, create: Create
+) -> None:
+    refusal = error(400, None, "The model does not support parameters: ['reasoning_effort']")
+    server.plays(refusal, refusal, text("Yes."))
+    assert list(create("low").run(Thread(), "Why?"))[-1] == RunCompleted()
+    assert [request.get("reasoning") for request in server.requests] == [
+        {"effort": "low", "summary": "auto"},
+        {"effort": "low"},
+        None,
+    ]
