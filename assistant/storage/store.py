@@ -72,16 +72,17 @@ class Store:
         """
         if not thread.id:
             return
-        dirty_from, thread.dirty_from = thread.dirty_from, None
+        version, dirty_from, thread.dirty_from = thread.version, thread.dirty_from, None
         try:
-            thread.version = self._save(thread, since, backend_state, dirty_from)
+            self._save(thread, since, backend_state, dirty_from)
         except BaseException:
+            thread.version = version
             if dirty_from is not None:
                 later = dirty_from if thread.dirty_from is None else thread.dirty_from
                 thread.dirty_from = min(dirty_from, later)
             raise
 
-    def _save(self, thread: Thread, since: int, backend_state: bool, dirty_from: int | None) -> int:
+    def _save(self, thread: Thread, since: int, backend_state: bool, dirty_from: int | None) -> None:
         if dirty_from is not None:
             since, backend_state = min(since, dirty_from), True
         values: dict[str, Any] = {"updated_at": time.time(), "version": THREADS.c.version + 1}
@@ -100,7 +101,8 @@ class Store:
             if dirty_from is not None:
                 connection.execute(sql.delete(BRANCHES).where(BRANCHES.c.thread_id == thread.id))
                 _insert(connection, BRANCHES, _branch_rows(thread))
-        return version
+            # Before the commit, so that no other thread of this process takes it for another process's.
+            thread.version = version
 
     def _insert_thread(self, connection: sql.Connection, thread: Thread) -> None:
         if exists(connection, THREADS.c.id == thread.id):

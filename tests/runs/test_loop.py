@@ -142,24 +142,26 @@ def test_every_request_carries_the_model_the_instructions_and_the_functions(
 def test_calls_of_one_round_run_in_parallel_and_are_answered_in_order(
     server: ModelServer, connect_to: Connect
 ) -> None:
-    second_done = threading.Event()
+    second_landed = threading.Event()
 
     @tool
     def first() -> str:
-        """Wait for the second."""
-        assert second_done.wait(5)
+        """Wait for the result of the second."""
+        assert second_landed.wait(5)
         return "one"
 
     @tool
     def second() -> str:
-        """Let the first go on."""
-        second_done.set()
+        """Return at once."""
         return "two"
 
     one, two = call("first"), call("second")
     server.plays(calls(one, two), text("Both."))
-    events = ask(connect_to(server.url, first, second), "Go")
-    landed = [event.call_id for event in events if isinstance(event, ToolResult)]
+    landed = []
+    for event in connect_to(server.url, first, second).run(Thread(), "Go"):
+        if isinstance(event, ToolResult):
+            landed.append(event.call_id)
+            second_landed.set()
     assert landed == [two["call_id"], one["call_id"]]
     assert [item["output"] for item in server.requests[1]["input"]] == ["one", "two"]
 

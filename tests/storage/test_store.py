@@ -6,12 +6,16 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import Engine, event
+from sqlalchemy.pool import Pool
 
 from assistant import Thread
+from assistant.errors import StoreError
 from assistant.events import RunCompleted, RunFailed, RunPaused, RunStopped, TextDelta, ToolResult
 from assistant.messages import Message
 from assistant.parts import Call, Reasoning, Refusal, Remark, Text
@@ -278,3 +282,45 @@ def test_threads_are_known_by_their_ids_on_the_server(store: Store) -> None:
     ids = ["sess_1", "sess_2", "sess_3", "sess_%", "\0"]
     assert store.known_on_server(ids) == {"sess_1": "thread_1", "sess_2": "sess_2"}
     assert store.for_owner("ada").known_on_server(["sess_1"]) == {"sess_1": "thread_3"}
+
+
+@contextmanager
+def listening(target: type, name: str, act: Callable[[], None]) -> Iterator[None]:
+    """Call ``act`` at the first such event of the database."""
+    first = iter([act])
+
+    def listen(*_: object) -> None:
+        next(first, lambda: None)()
+
+    event.listen(target, name, listen)
+    try:
+        yield
+    finally:
+        event.remove(target, name, listen)
+
+
+def test_a_thread_is_not_newer_than_itself_at_the_moment_in_which_it_is_saved(store: Store) -> None:
+    thread = Thread("t", [Message.from_user("Hello")])
+    store.save(thread)
+    found: list[Thread | None] = []
+    # Right after the commit, as another tab may look.
+    with listening(Pool, "checkin", lambda: found.append(store.load_newer(thread))):
+        store.save(thread)
+    assert found == [None]
+
+
+def test_a_failed_save_does_not_hide_what_another_process_saves(store: Store) -> None:
+    thread = Thread("t", [Message.from_user("Hello")])
+    store.save(thread)
+    same = load_stored(store, "t")
+
+    def fail() -> None:
+        raise OSError("The disk is full.")
+
+    with listening(Engine, "commit", fail), pytest.raises(StoreError, match="The disk is full"):
+        store.save(thread)
+    same.messages.append(Message("assistant", [Text("Hi.")], RunCompleted()))
+    store.save(same)
+    newer = store.load_newer(thread)
+    assert newer is not None
+    assert newer.messages == same.messages
