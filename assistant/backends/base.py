@@ -86,8 +86,11 @@ class RemoteBackend(Backend, Protocol):
         """Return whether the server continues, or has completed, the answer that this thread lacks."""
         return False
 
-    def fetch_file(self, container_id: str, file_id: str) -> bytes:
-        """Return a file that one of the server's own tools created.
+    def fetch_file(self, thread: Thread, container_id: str, file_id: str) -> bytes:
+        """Return a file that one of the server's own tools created in this thread.
+
+        Nothing is requested unless a response of this server named the file in this thread: a message may
+        come from an imported chat or from a recording.
 
         Raises:
             BackendError: The file is not available.

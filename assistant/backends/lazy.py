@@ -49,8 +49,8 @@ class LazyBackend(RemoteBackend):
     def can_resume(self, thread: Thread) -> bool:
         return self.backend().can_resume(thread)
 
-    def fetch_file(self, container_id: str, file_id: str) -> bytes:
-        return call_with_retries(lambda: self.backend().fetch_file(container_id, file_id))
+    def fetch_file(self, thread: Thread, container_id: str, file_id: str) -> bytes:
+        return call_with_retries(lambda: self.backend().fetch_file(thread, container_id, file_id))
 
     def close(self) -> None:
         if self._backend:

@@ -136,18 +136,23 @@ class ChatSession:
         self.thread, self.shown, self.replayed = thread, SHOWN_MESSAGES, None
 
     def _find(self, thread_id: str) -> Thread:
-        """Return the user's thread with this id, or with this id on its server, from this process or the database.
+        """Return the user's thread with this id, from this process or the database.
 
-        One that only the server has is loaded from there, for users who do not sign in: its owner is unknown.
+        On localhost the id may also be that of a conversation on the server, which is loaded from there if it is not
+        stored. Elsewhere such an id opens nothing: whose conversation it names is unknown, and each lookup is a
+        request with the owner's key.
         """
         thread = self._find_stored(thread_id)
-        if thread is None and self.store and (known := self.store.known_on_server([thread_id])):
-            thread = self._find_stored(known[thread_id])
-            if thread is None:
-                raise _unknown_thread()  # of another user
-        if thread is None and self.user.id:
+        if thread is None and self.connection.is_localhost:
+            thread = self._find_on_server(thread_id)
+        if thread is None:
             raise _unknown_thread()
-        return self.app.runs.register(thread or self.connection.backend.load_thread(thread_id))
+        return self.app.runs.register(thread)
+
+    def _find_on_server(self, server_id: str) -> Thread | None:
+        if self.store and (known := self.store.known_on_server([server_id])):
+            return self._find_stored(known[server_id])  # None for the thread of another user
+        return None if self.user.id else self.connection.backend.load_thread(server_id)
 
     def _find_stored(self, thread_id: str) -> Thread | None:
         found = self.app.runs.find(thread_id, self.user.id)
@@ -269,6 +274,17 @@ class ChatSession:
             if other is message:
                 self.app.autosaver.save(self.thread, position, backend_state=False)
 
+    def fetch_file(self, container_id: str, file_id: str) -> bytes:
+        """Return a file that the server's code created in the open thread. It counts as a message.
+
+        Raises:
+            BackendError: The file is not available, or no response in this thread named it.
+            QuotaError: A limit is reached.
+        """
+        if self.connection.quota:
+            self.connection.quota.reserve()
+        return self.connection.backend.fetch_file(self.thread, container_id, file_id)
+
     def _enqueue(self, text: str, attachments: Sequence[Attachment]) -> None:
         if attachments:
             reason = N_("Files can't be queued. Send them when the answer has finished.")
@@ -357,18 +373,21 @@ class ChatSession:
             recording, self.connection.toolbox, speed=speed, run_functions=run_functions
         )
         thread = Thread(unguessable_id(), owner=self.user.id)
+        # Only the messages are shared. What the backend notes of the recorded server, such as the id of a
+        # conversation, never gets into a thread that a real server answers later, however the replay ends.
+        replayed = Thread(thread.id, thread.messages)
         copy = self.app.recordings.start(thread.id)
         copy.is_live = False
 
         def observe(events: Events) -> Events:
-            try:
-                yield Note(NOT_LIVE)
-                yield from record_run(events, copy)
-            finally:
-                thread.backend_state.clear()  # the server does not have this thread
+            yield Note(NOT_LIVE)
+            yield from record_run(events, copy)
 
-        prepare = partial(replayer.run, thread, prompt_of(recording))
-        self.app.runs.start(thread, lambda: prepare().through(observe), replayer.cancel)
+        def prepare() -> Run:
+            run = replayer.run(replayed, prompt_of(recording)).through(observe)
+            return Run(thread, run.message, run.events)
+
+        self.app.runs.start(thread, prepare, lambda _: replayer.cancel(replayed))
         self._show(self.app.runs.register(thread))
         self.recording, self.replayed = copy, recording if run_functions else None
 

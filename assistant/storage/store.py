@@ -32,6 +32,9 @@ MAX_TITLE_CHARS = 60
 
 _ROWS_PER_STATEMENT = 500
 
+_SERVER_IDS = ("conversation", "session_id", "server_thread")
+"""The fields of the backends' data with the id of a conversation on the server."""
+
 
 class Store:
     """Threads in a database; safe to use from many threads and processes at once.
@@ -202,12 +205,14 @@ class Store:
 
 def _has_server_id(server_id: str) -> sql.ColumnElement[bool]:
     """A condition on ``THREADS``: the thread, or the backend's data of one of its branches, has this id."""
-    value = json.dumps(server_id)
+    # With the name of the field: any other text of the data, such as "message", names no thread.
+    fields = [f"{json.dumps(name)}: {json.dumps(server_id)}" for name in _SERVER_IDS]
     in_branch = sql.exists().where(
-        BRANCHES.c.thread_id == THREADS.c.id, BRANCHES.c.body.contains(value, autoescape=True)
+        BRANCHES.c.thread_id == THREADS.c.id,
+        sql.or_(*(BRANCHES.c.body.contains(field, autoescape=True) for field in fields)),
     )
-    in_state = THREADS.c.backend_state.contains(value, autoescape=True)
-    return (THREADS.c.id == server_id) | in_state | in_branch
+    in_state = (THREADS.c.backend_state.contains(field, autoescape=True) for field in fields)
+    return sql.or_(THREADS.c.id == server_id, *in_state, in_branch)
 
 
 def _message_rows(thread: Thread, since: int) -> list[dict[str, Any]]:

@@ -126,7 +126,10 @@ def test_each_call_and_its_output_has_an_expander(server: ModelServer, open_page
     ]
 
 
-def test_a_reload_shows_the_thread_unchanged(server: ModelServer, open_page: Open) -> None:
+def test_a_reload_shows_the_thread_unchanged(
+    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
     server.plays(
         calls(message("Let me see."), call("calculate", expression="6*7")),
         text("It is 42.", "Really."),
@@ -438,8 +441,9 @@ def test_the_demo_chains_calls_on_the_page_in_both_languages(open_page: Open) ->
 
 
 def test_an_answer_another_process_left_running_continues_when_it_is_opened(
-    server: ModelServer, open_page: Open
+    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
     gate = threading.Event()
     play = text("One two three four", gate=gate, gate_after=6)
     server.plays(calls(call("calculate", expression="6*7")), play)

@@ -78,8 +78,8 @@ class AutoBackend(ServerBackend):
     def can_resume(self, thread: Thread) -> bool:
         return self._backend.can_resume(thread)
 
-    def fetch_file(self, container_id: str, file_id: str) -> bytes:
-        return self._backend.fetch_file(container_id, file_id)
+    def fetch_file(self, thread: Thread, container_id: str, file_id: str) -> bytes:
+        return self._backend.fetch_file(thread, container_id, file_id)
 
     @property
     def _backend(self) -> RemoteBackend:

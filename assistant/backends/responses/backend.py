@@ -31,6 +31,7 @@ from assistant.backends.responses.state import ResponsesState
 from assistant.backends.responses.stream import CompletedResponse, read
 from assistant.errors import BackendError, RequestRefused, ServerFailed
 from assistant.events import CommentaryDelta, Event, RoundEnded, TextBreak, TextDelta
+from assistant.locale import N_
 from assistant.parts import Commentary
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
@@ -195,7 +196,10 @@ class Responses(ServerBackend):
         running = self._state(thread).running
         return running is not None and self._api.response_status(running) in (*_RUNNING, "completed")
 
-    def fetch_file(self, container_id: str, file_id: str) -> bytes:
+    def fetch_file(self, thread: Thread, container_id: str, file_id: str) -> bytes:
+        if not any(self._state(branch).names_file(container_id, file_id) for branch in thread.all_branches()):
+            text = N_("The file is not from a response in this chat, so it is not fetched.")
+            raise RequestRefused(text, code="foreign_file")
         return download(self._client, container_id, file_id)
 
     def _state(self, thread: Thread) -> ResponsesState:

@@ -9,7 +9,7 @@ from assistant.backends.attachments import (
     strip_files,
 )
 from assistant.backends.context import items_to_leave_out
-from assistant.backends.json_access import JsonObject
+from assistant.backends.json_access import JsonObject, objects_at
 from assistant.backends.responses.client_calls import client_output, is_client_call
 from assistant.backends.responses.hosted import is_approval_request
 from assistant.backends.responses.items import (
@@ -100,6 +100,16 @@ class ResponsesState(SyncState):
             outputs = [results.get(call.call_id) or stopped_result(call.call_id) for call in wrapped]
             return output_item(joint_result(call_in(item), outputs))
         return output_item(result)
+
+    def names_file(self, container_id: str, file_id: str) -> bool:
+        """Return whether a response named this file. What is sent has no annotations, so it names none."""
+        ids = {"container_id": container_id, "file_id": file_id}
+        parts = (part for item in self.items for part in objects_at(item, "content"))
+        return any(
+            annotation.get("type") == "container_file_citation" and ids.items() <= annotation.items()
+            for part in parts
+            for annotation in objects_at(part, "annotations")
+        )
 
     def full_history(self) -> list[JsonObject]:
         """Return all items so far, as a server without conversations is sent them again."""

@@ -166,7 +166,7 @@ class _AnswerView:
         self._commentary: GrowingText | None = None
         self._has_output = False  # anything to read since the last call of a function
         self._hosted = HostedCallViews(f"hosted-{position}")
-        self.sources = Sources(f"sources-{position}", session.connection.backend.fetch_file)
+        self.sources = Sources(f"sources-{position}", session.fetch_file)
 
     def start_text(self, pieces: list[Event]) -> None:
         """Clear the status, because these pieces of text follow."""

@@ -8,12 +8,13 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from assistant.errors import BackendError
+from assistant.errors import BackendError, QuotaError
 from assistant.events import Citation
 from assistant.markdown.escape import escape_markdown
 from assistant.markdown.links import markdown_url, url_host
 from assistant.ui.chat.calls.views import draw_download
 from assistant.ui.language import _, translate
+from assistant.ui.quotas import draw_limit_notice
 from assistant.uploads import image_type
 
 Fetch = Callable[[str, str], bytes]
@@ -106,6 +107,9 @@ def _draw_file(citation: Citation, key: str, fetch: Fetch) -> None:
         data = fetch(citation.container, citation.file_id)
     except BackendError as error:
         st.error(escape_markdown(_("Could not fetch {name}. {why}", name=name, why=translate(error.text))))
+        return
+    except QuotaError as limit:
+        draw_limit_notice(limit)
         return
     if image_type(data):
         st.image(data, alt=name)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -545,14 +546,24 @@ def test_a_damaged_item_does_not_fail_the_run(item: Any, server: ModelServer, as
 
 
 def test_a_file_of_the_code_interpreter_is_fetched_by_its_ids(server: ModelServer, ask: Ask) -> None:
-    backend = ask("code_interpreter").backend
-    assert isinstance(backend, Responses)
-    server.files["cntr_1", "cfile/1"] = b"a,b"
-    assert backend.fetch_file("cntr_1", "cfile/1") == b"a,b"
+    assistant, thread = ask("code_interpreter"), Thread()
+    assert isinstance(assistant.backend, Responses)
+    server.files["cntr_1", "cfile/1"] = server.files["cntr_1", "cfile_3"] = b"a,b"
+    fetch = partial(assistant.backend.fetch_file, thread)
+    named = [("cntr_1", "cfile/1"), ("cntr_1", "cfile_2"), ("..", "cfile_1")]
+    kind = "container_file_citation"
+    sources = [{"type": kind, "container_id": container, "file_id": file} for container, file in named]
+    server.plays(calls(hosted.cited(message("Here."), *sources)))
+    events_of(assistant.run(thread, "Files?"))
+    assert fetch("cntr_1", "cfile/1") == b"a,b"
     with pytest.raises(RequestRefused, match="The file is gone"):
-        backend.fetch_file("cntr_1", "cfile_2")
+        fetch("cntr_1", "cfile_2")
     with pytest.raises(UnknownThread):
-        backend.fetch_file("..", "cfile_1")
+        fetch("..", "cfile_1")
+    with pytest.raises(RequestRefused, match="not from a response in this chat"):
+        fetch("cntr_1", "cfile_3")
+    thread.branch(0)
+    assert fetch("cntr_1", "cfile/1") == b"a,b", "another branch of the thread has named it"
 
 
 def test_the_script_of_a_thread_contains_no_hosted_tools(server: ModelServer, ask: Ask) -> None:
