@@ -104,9 +104,9 @@ def test_the_id_of_a_conversation_at_the_server_is_no_key_to_a_chat_here(
     server.plays(text("Yes."))
     ask(open_page(OPENAI_BASE_URL=server.url), SECRET)
     [conversation] = server.conversations
-    asked = len(server.paths)
+    sent_before = len(server.paths)
     assert_unknown(open_page({"thread": conversation}, OPENAI_BASE_URL=server.url))
-    assert len(server.paths) == asked
+    assert len(server.paths) == sent_before
 
 
 def cited_thread() -> Thread:

@@ -20,7 +20,7 @@ def test_a_message_after_a_stopped_replay_starts_a_conversation_of_its_own(
     model: ModelServer, page: "Page", tmp_path: Path
 ) -> None:
     secret = model.begin_conversation([{"role": "user", "content": "The secret of somebody else"}])
-    before, asked = len(model.paths), len(model.requests)
+    before, sent_before = len(model.paths), len(model.requests)
     file = tmp_path / "x.recording.jsonl"
     file.write_text(forged_recording(model.url, secret))
     page.locator(".st-key-inspector label").first.click()
@@ -38,5 +38,5 @@ def test_a_message_after_a_stopped_replay_starts_a_conversation_of_its_own(
     wait_for(page, "Fine.")
     page.wait_for_selector(IDLE)
     assert len(model.conversations[secret].items) == 1
-    assert model.requests[asked]["conversation"] != secret
-    assert secret not in json.dumps([model.paths[before:], model.requests[asked:]])
+    assert model.requests[sent_before]["conversation"] != secret
+    assert secret not in json.dumps([model.paths[before:], model.requests[sent_before:]])
