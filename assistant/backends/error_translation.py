@@ -3,6 +3,7 @@
 No exception of the SDK or of the network leaves ``backends/``, and no error's text contains the key.
 """
 
+import json
 import math
 import re
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from assistant.errors import BackendError, Interrupted, RequestRefused, ServerFa
 from assistant.events import ServerError
 from assistant.locale import N_, N_plural, Sentence
 from assistant.recordings.redaction import secrets_of
+from assistant.transports.sse import events
 
 
 @contextmanager
@@ -261,11 +263,26 @@ _TOO_LONG = re.compile(r"context (length|size|window)|prompt (is )?too long|exce
 
 
 def _message(error: openai.APIStatusError) -> object:
-    """Return the server's message, from whichever field the server uses."""
+    """Return the server's message, from whichever field the server uses, or from a body that is plain text."""
     body: Any = error.body
+    if isinstance(body, str):
+        body = _message_of_event(body)
     if isinstance(body, dict):
         return body.get("message") or body.get("detail") or body.get("error") or error.message
-    return error.message
+    is_text = isinstance(body, str) and not body.lstrip().startswith("<")  # a web page has no message
+    return (body if is_text else "") or error.message
+
+
+def _message_of_event(body: str) -> object:
+    """Return the error in the first event of a body, if it is one: a gateway had begun to stream."""
+    if not re.match("(data|event):", body):
+        return body
+    _, data = next(events([body.encode()]), ("", ""))
+    try:
+        event = json.loads(data)
+    except ValueError:
+        return data
+    return event.get("error", event) if isinstance(event, dict) else data
 
 
 def _connection_error(error: openai.APIConnectionError, client: OpenAI) -> BackendError:

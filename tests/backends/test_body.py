@@ -115,6 +115,36 @@ def _error(protocol: ProtocolName, code: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("protocol", SERVERS)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Nothing here.",
+        b'"Nothing here."',
+        b'data: {"error": {"message": "Nothing here.", "code": "400"}}\n\ndata: [DONE]\n\n',
+        b'event: error\r\ndata: {"message": "Nothing here."}\r\n\r\n',
+        b"data: Nothing here.\n\n",
+    ],
+)
+def test_a_refusal_is_quoted_whatever_form_it_has(protocol: ProtocolName, body: bytes) -> None:
+    with SERVERS[protocol]() as server:
+        server.plays(Play(status=400, body=body))
+        failed = run(server, protocol)[-1]
+        assert isinstance(failed, RunFailed)
+        assert failed.details is not None
+        assert failed.details.message == "Nothing here."
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>Bad request</html>", b"[1]", b"data:"])
+def test_a_refusal_without_words_is_quoted_as_its_status(body: bytes) -> None:
+    with ModelServer() as server:
+        server.plays(Play(status=400, body=body))
+        failed = run(server, "responses")[-1]
+        assert isinstance(failed, RunFailed)
+        assert failed.details is not None
+        assert failed.details.message == "Error code: 400"
+
+
+@pytest.mark.parametrize("protocol", SERVERS)
 def test_an_event_that_carries_an_error_ends_the_response(protocol: ProtocolName) -> None:
     with SERVERS[protocol]() as server:
         server.plays(Play(events=({"type": "x", "error": {"code": "404", "message": "Nothing here."}},)))
