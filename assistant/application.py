@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,13 +126,16 @@ class Application:
         cancel: Callable[[Thread], None],
         toolbox: Toolbox,
         quota: QuotaGuard | None,
+        *,
+        hidden: Collection[str] = (),
     ) -> LiveRecording:
         """Start a run that is recorded, logged, saved and charged to ``quota``; return its recording.
 
-        See ``RunRegistry.start`` for the other arguments. A paused run continues in its recording.
+        The recording is without the texts in ``hidden``. See ``RunRegistry.start`` for the other arguments. A
+        paused run continues in its recording.
         """
         newest = self.recordings.for_thread(thread.id)[-1:] if thread.is_paused else []
-        recording = newest[0] if newest else self.recordings.start(thread.id)
+        recording = newest[0] if newest else self.recordings.start(thread.id, hidden)
 
         def observe(events: Events) -> Events:
             charged = with_metering(events, thread, quota.charge) if quota else events

@@ -162,6 +162,12 @@ class Settings:
         "",
         choice_of("text", "json"),
     )
+    inspector: Literal["", "all", "off"] = _setting(
+        "ASSISTANT_INSPECTOR",
+        "off: no inspector; all: visitors may also see source code, instructions and address (only localhost).",
+        "",
+        choice_of("all", "off"),
+    )
     metrics_port: int = _setting(
         "ASSISTANT_METRICS_PORT",
         "Port that serves the metrics of the runs to Prometheus, at /metrics (none).",

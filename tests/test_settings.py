@@ -59,6 +59,7 @@ def test_every_variable_sets_its_setting() -> None:
         "ASSISTANT_LIMIT_USER": "9 messages/minute",
         "ASSISTANT_LIMIT_ALL": "500000 tokens/day",
         "ASSISTANT_LOG": "JSON",
+        "ASSISTANT_INSPECTOR": "Off",
         "ASSISTANT_METRICS_PORT": "9100",
     }
     assert list(variables) == list(VARIABLES)
@@ -85,6 +86,7 @@ def test_every_variable_sets_its_setting() -> None:
         limit_user=(Limit(9, "messages", "minute"),),
         limit_all=(Limit(500_000, "tokens", "day"),),
         log="json",
+        inspector="off",
         metrics_port=9100,
     )
 

@@ -58,7 +58,8 @@ def replay_url_of(recording: Recording) -> str:
 
     So what a recording claims about a server's conversations is never used for a real server.
     """
-    return REPLAY_PREFIX + (base_url_of(recording) or "http://demo.invalid/v1")
+    url = base_url_of(recording)
+    return REPLAY_PREFIX + (url if "://" in url else "http://demo.invalid/v1")
 
 
 def answer_request_of(recording: Recording) -> Json:

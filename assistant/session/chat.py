@@ -321,7 +321,12 @@ class ChatSession:
             self.app.runs.register(self.thread)
         connection, prepare = self.connection, partial(action, self.thread, *arguments)
         self.recording = self.app.start_run(
-            self.thread, prepare, connection.assistant.cancel, connection.toolbox, connection.quota
+            self.thread,
+            prepare,
+            connection.assistant.cancel,
+            connection.toolbox,
+            connection.quota,
+            hidden=connection.hidden_texts,
         )
 
     # --- threads --------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from assistant.backends.connection.hosted_tools import connection_tools, default
 from assistant.backends.connection.override import ConnectionOverride
 from assistant.backends.transcription import transcribe, transcription_model
 from assistant.runs.loop import Assistant
-from assistant.settings import Settings
+from assistant.settings import INSTRUCTIONS, OPENAI_URL, Settings
 from assistant.threads import unguessable_id
 from assistant.tools.fault_injection import with_faults
 from assistant.tools.hosted import HostedTool, format_hosted_tools
@@ -79,6 +79,18 @@ class Connection:
     def protocol_label(self) -> str:
         """The name of the connection's protocol for the page; empty until it is detected."""
         return PROTOCOL_LABELS[self.backend.protocol]
+
+    @property
+    def shows_source(self) -> bool:
+        """Whether the user may see the functions' source, the owner's instructions and the server's address."""
+        return self.is_localhost or self._app.settings.inspector == "all"
+
+    @property
+    def hidden_texts(self) -> frozenset[str]:
+        """The owner's texts that are left out of what is recorded for this user."""
+        owner = self._app.settings
+        texts = {owner.instructions, owner.base_url.rstrip("/")} - {INSTRUCTIONS, OPENAI_URL, ""}
+        return frozenset() if self.shows_source else frozenset(texts)
 
     @property
     def can_transcribe(self) -> bool:

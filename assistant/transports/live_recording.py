@@ -8,7 +8,7 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,12 +53,12 @@ class LiveRecording(Recording):
 
     is_live = True
 
-    def __init__(self, thread: str = "") -> None:
+    def __init__(self, thread: str = "", hidden: Collection[str] = ()) -> None:
         super().__init__(thread)
         self._start = time.monotonic()
         self._unparsed: deque[_Unparsed] = deque()
         self._bodies: dict[int, ResponseBody] = {}
-        self._secrets: set[str] = set()
+        self._secrets = set(hidden)
         self._requests = 0
         self._is_full = False
         self._parsing = threading.Lock()

@@ -1,6 +1,7 @@
 """The newest recordings of a process, in memory."""
 
 import threading
+from collections.abc import Collection
 
 from assistant.transports.live_recording import LiveRecording
 
@@ -15,13 +16,16 @@ class RecordingStore:
         self._recordings: list[tuple[str, LiveRecording]] = []
         self._lock = threading.Lock()
 
-    def start(self, key: str) -> LiveRecording:
-        """Return a new recording for a thread; ``key`` is its id, or any unique name until it has one."""
+    def start(self, key: str, hidden: Collection[str] = ()) -> LiveRecording:
+        """Return a new recording for a thread; ``key`` is its id, or any unique name until it has one.
+
+        The texts in ``hidden`` are removed from it, as secrets are.
+        """
         with self._lock:
             sizes = [recording.size() for _, recording in self._recordings]
             while sum(sizes) > self._max_bytes:
                 del self._recordings[0], sizes[0]
-            self._recordings.append((key, recording := LiveRecording(key)))
+            self._recordings.append((key, recording := LiveRecording(key, hidden)))
             return recording
 
     def for_thread(self, key: str) -> list[LiveRecording]:

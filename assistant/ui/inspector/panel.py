@@ -37,8 +37,10 @@ def draw_inspector(session: ChatSession) -> Callable[[], None] | None:
     page = page_state()
     with st.container(key=keys.INSPECTOR_SIDE):
         draw_sheet_top(lambda: setattr(page, "inspector_open", False))
-        # Faults are for local users only: a function that never returns costs the server a thread.
-        tabs = [tab for tab in TABS if tab != "faults" or session.connection.is_localhost]
+        # Faults are for local users only: a function that never returns costs the server a thread. The code has the
+        # functions' modules in it, with every constant.
+        allowed = {"faults": session.connection.is_localhost, "code": session.connection.shows_source}
+        tabs = [tab for tab in TABS if allowed.get(tab, True)]
         selected = _draw_tabs(tabs)
         # One place per tab: otherwise elements of the previous tab remain visible while an answer streams.
         places = {tab: st.container() if tab == selected else st.empty() for tab in tabs}

@@ -19,6 +19,8 @@ ICON = "✈️"
 
 def configure_page(settings: Settings) -> None:
     """Set the title of the page, and its layout: wide with the inspector beside the chat."""
+    if settings.inspector == "off":
+        page_state().inspector_open = False
     layout: Literal["wide", "centered"] = "wide" if page_state().inspector_open else "centered"
     st.set_page_config(page_title=translate(settings.name), page_icon=ICON, layout=layout)
 
@@ -29,13 +31,14 @@ def draw_header(session: ChatSession) -> None:
     set_thread_url(session)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(translate(session.connection.settings.name), anchor=False)
-        st.session_state[keys.INSPECTOR] = page.inspector_open
-        st.toggle(
-            _("Inspector"),
-            key=keys.INSPECTOR,
-            help=_("See requests and events, run functions, inject faults"),
-            on_change=lambda: setattr(page, "inspector_open", st.session_state[keys.INSPECTOR]),
-        )
+        if session.app.settings.inspector != "off":
+            st.session_state[keys.INSPECTOR] = page.inspector_open
+            st.toggle(
+                _("Inspector"),
+                key=keys.INSPECTOR,
+                help=_("See requests and events, run functions, inject faults"),
+                on_change=lambda: setattr(page, "inspector_open", st.session_state[keys.INSPECTOR]),
+            )
         # With a fixed width, it is in the same line before and after the browser has loaded it.
         st.button(  # where the sidebar is closed at first
             _("New chat"),

@@ -180,9 +180,9 @@ def test_the_kinds_of_the_active_faults_are_selected(
     assert page.warning[0].value == "Active fault: function\\.raise\\:calculate, slow"
 
 
-def test_only_local_users_can_inject_faults(open_page: Open) -> None:
+def test_only_local_users_can_inject_faults_and_see_the_code(open_page: Open) -> None:
     page = with_inspector(open_page())
-    assert page.segmented_control(key="inspector_tab").options == ["Run log", "Functions", "Code"]
+    assert page.segmented_control(key="inspector_tab").options == ["Run log", "Functions"]
 
 
 def test_an_unknown_fault_is_reported_and_not_injected(
@@ -218,7 +218,10 @@ def test_every_call_can_wait_for_the_user_who_provides_its_result(
     assert sent_items[-1]["output"] == '{"weather": "sunny"}'
 
 
-def test_the_last_message_is_shown_as_code(server: ModelServer, open_page: Open) -> None:
+def test_the_last_message_is_shown_as_code(
+    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
     page = with_inspector(open_page(OPENAI_BASE_URL=server.url))
     assert "Send a message to see it" in captions(panel(page, "code"))
     server.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
@@ -230,7 +233,10 @@ def test_the_last_message_is_shown_as_code(server: ModelServer, open_page: Open)
     assert request.startswith("curl ")
 
 
-def test_a_function_that_the_script_has_only_a_stub_of_is_named(server: ModelServer, open_page: Open) -> None:
+def test_a_function_that_the_script_has_only_a_stub_of_is_named(
+    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
     page = with_inspector(open_page(OPENAI_BASE_URL=server.url))
     panel(page, "code")
     server.plays(calls(call("find_hotels", city="Oslo")), text("None."))
