@@ -14,15 +14,19 @@ from collections.abc import Iterator
 
 _MARKER = r"(?:[-+*]|\d{1,9}[.)])"
 _LIST = re.compile(_MARKER + r"(?:[ \t]|$)")
-_UNCLEAR = re.compile(r"[-+*]|\d{1,9}[.)]?|\$|[-*_][-*_ \t]*")
-_WITH_MARGIN = re.compile(rf"{_MARKER}(?:[ \t]|$)|>|\$\$|([-*_])[ \t]*(?:\1[ \t]*){{2,}}$", re.MULTILINE)
+_UNCLEAR = re.compile(
+    r"[-+*]|\d{1,9}[.)]?|\$|[-*_][-*_ \t]{0,98}"
+)  # bounded: it is held back, and read again
+_WITH_MARGIN = re.compile(
+    rf"{_MARKER}(?:[ \t]|$)|>|\$\$|[-*_][-*_ \t]{{99}}|([-*_])[ \t]*(?:\1[ \t]*){{2,}}$", re.MULTILINE
+)
 _FENCE = re.compile(r"(`{3,})[^`]*|(~{3,}).*")
 _FORMULA = re.compile(r"(\${2,})[^$]*")
 _CONTAINER = re.compile(_MARKER + r"[ \t]")
 _RAW = re.compile(r"<(?:script|pre|style|textarea|!|\?)", re.IGNORECASE)
-_CODE = re.compile(r"(?<![`\\])(`+)(?!`)(.*?)(?<!`)\1(?!`)", re.DOTALL)
+_TICKS = re.compile("`+")
 _LINK = re.compile(r"\[[^\[\]\\`]*\]\([^()\s\\<>]*\)")
-_TASK = re.compile(r"^\s*" + _MARKER + r"[ \t]+\[[ xX]\](?=[ \t])", re.MULTILINE)
+_TASK = re.compile(r"^[^\S\n]*" + _MARKER + r"[ \t]+\[[ xX]\](?=[ \t])", re.MULTILINE)
 
 
 MIN_BLOCK_CHARS = 200
@@ -133,9 +137,25 @@ class BlockSplitter:
     def _end_paragraph(self) -> None:
         paragraph, self._paragraph = "\n".join(self._paragraph), []
         self._may_end = True
-        plain = _LINK.sub("", _TASK.sub("", _CODE.sub("", paragraph)))
+        plain = _LINK.sub("", _TASK.sub("", _without_code(paragraph)))
         if "[" in plain:
             self._unsplittable = True
+
+
+def _without_code(text: str) -> str:
+    """Return the text without what stands between backticks and as many backticks after it."""
+    runs = list(_TICKS.finditer(text))
+    last = {len(run[0]): run for run in runs}
+    opening: re.Match[str] | None = None
+    kept, at = [], 0
+    for run in runs:
+        if opening is None:
+            if run is not last[len(run[0])] and not text.endswith("\\", 0, run.start()):
+                opening = run
+        elif len(run[0]) == len(opening[0]):
+            kept.append(text[at : opening.start()])
+            opening, at = None, run.end()
+    return "".join(kept) + text[at:]
 
 
 def _indent(line: str) -> int:

@@ -8,6 +8,7 @@ MAX_PRICE_CHARS = 12
 """Maximum number of characters after a dollar that wait until it is clear that they are no formula."""
 
 _EMPTY_LINE = re.compile(r"\n[ \t]*\n")
+_OPENS = {opens: re.compile(r"(?<!\\)(?:\\\\)*" + re.escape(opens)) for opens in ("\\(", "\\[")}
 
 _TEX = re.compile(r"\\[a-zA-Z\\,;!]|[\^=+{}<>]|(?<![^\W_]{2})_|(?<!\w)\w\s*[-*/]\s*\w(?!\w)")
 _TEX_BEGINS = re.compile(r"\\[a-zA-Z]|[\^_{]")
@@ -35,12 +36,12 @@ class FormulaReader:
         line, None within a line.
         """
         start = at + len(opens)
-        end = self._find(closes, text, start, offset, ended)
+        end = self._find(opens, closes, text, start, offset, ended)
         if end is None:
             return None
-        content = text[start:end]
+        content = text[start : max(start, end)]
         lines = [stripped for line in content.split("\n") if (stripped := line.strip().replace("![", "! ["))]
-        if end < 0 or not _is_formula(content, opens) or "\\" in lines[-1][-1:]:
+        if not _is_formula(content, opens) or "\\" in lines[-1][-1:]:
             return start, opens.replace("$", "\\$")
         end += len(closes)
         if opens != "\\(" and prefix is not None and ">" not in prefix:
@@ -72,14 +73,18 @@ class FormulaReader:
             return at + 2, "\\$\\$"
         return self.read("$$", "$$", text, at, offset, prefix, ended)
 
-    def _find(self, closes: str, text: str, start: int, offset: int, ended: bool) -> int | None:
-        """Return where a formula closes; -1 if it does not, None if more text is needed to tell."""
+    def _find(self, opens: str, closes: str, text: str, start: int, offset: int, ended: bool) -> int | None:
+        """Return where a formula closes; -1 if it does not, None if more text is needed to tell.
+
+        If another one opens before, this one does not close: so that no text is searched for both.
+        """
         if offset + start < self._none_before.get(closes, 0):
             return -1
         limit = start + MAX_SPAN_CHARS
-        end = text.find(closes, start, limit)
-        stop = _EMPTY_LINE.search(text, start, limit if end < 0 else end)
-        if not stop and end >= 0:
+        another = _OPENS[opens].search(text, start, limit) if opens in _OPENS else None
+        end = text.find(closes, start, another.start() if another else limit)
+        stop = _EMPTY_LINE.search(text, start, end if end >= 0 else another.start() if another else limit)
+        if not stop and (end >= 0 or another):
             return end
         if not stop and len(text) < limit and not ended:
             return None

@@ -93,7 +93,7 @@ def protocol_at(method: str, url: str, has_body: bool) -> Protocol:
 def api_path(url: str) -> str:
     """Return a URL's path without the part before the API's own path, such as ``/v1``."""
     path = url.partition("?")[0]
-    found = _API_PATH.search(path.rpartition("://")[2])
+    found = _API_PATH.match(path.rpartition("://")[2])
     return found[1] if found else path
 
 

@@ -27,12 +27,13 @@ class Sources:
     def __init__(self, key: str, fetch: Fetch) -> None:
         self._key, self._fetch = key, fetch
         self._sources: dict[tuple[str, str], Citation] = {}
+        self._numbers: dict[tuple[str, str], int] = {}
 
     def mark(self, citation: Citation) -> str:
         """Return the mark of a source in Markdown, to be sanitized with the model's text."""
         key = (citation.url, citation.file_id)
         self._sources.setdefault(key, citation)
-        number = list(self._sources).index(key) + 1
+        number = self._numbers.setdefault(key, len(self._sources))
         url = markdown_url(citation.url)
         # The narrow space keeps the mark apart from a bracket before it, which would make them one link.
         return "\u202f" + (f"[\\[{number}\\]]({url})" if url else f"\\[{number}\\]")

@@ -70,7 +70,7 @@ def announce_ending(message: Message) -> None:
     announce(text)
 
 
-_CODE = re.compile(r"(`+)(.+?)(?<!`)\1(?!`)")
+_CODE = re.compile(r"(?<!`)(`++)(.+?)(?<!`)\1(?!`)")
 
 _EMPHASIS = re.compile(r"(?<![\w*_])[*_]+(?=[^\s*_])|(?<=[^\s*_])[*_]+(?![\w*_])|`")
 """Markers at the edge of a word; those inside of one are part of it, as in ``6*7`` and ``MAX_ROUNDS``."""
