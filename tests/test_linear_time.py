@@ -29,8 +29,7 @@ from assistant.storage.search import normalize
 from assistant.texts import estimate_tokens, one_line, replace_unsendable
 from assistant.threads import Thread
 from assistant.tools.arguments import valid_arguments
-from assistant.tools.view_checks import validate_diagram
-from assistant.tools.views import ViewError
+from assistant.tools.view_checks import ViewError, validate_diagram
 from assistant.transports import sse
 from assistant.ui.chat.citations import Marks, Sources
 from assistant.ui.page.accessibility import first_sentence
