@@ -36,10 +36,10 @@ from assistant.ui.page.accessibility import first_sentence
 from assistant.ui.sidebar.thread_menu import plain_title
 from assistant.uploads import attach, base_name
 
-SMALL, LARGE = 8_000, 64_000
-"""Lengths of the inputs. Time in proportion grows by 8, n·√n by 23, the square by 64."""
+SMALL, LARGE = 4_000, 64_000
+"""Lengths of the inputs. Time in proportion grows by 16, n·√n by 64, the square by 256."""
 
-MAX_GROWTH = 16
+MAX_GROWTH = 40
 
 # What the scanners look for, and what stands between.
 MARKDOWN = (

@@ -147,15 +147,15 @@ def _without_code(text: str) -> str:
     runs = list(_TICKS.finditer(text))
     last = {len(run[0]): run for run in runs}
     opening: re.Match[str] | None = None
-    kept, at = [], 0
+    outside, at = [], 0
     for run in runs:
         if opening is None:
             if run is not last[len(run[0])] and not text.endswith("\\", 0, run.start()):
                 opening = run
         elif len(run[0]) == len(opening[0]):
-            kept.append(text[at : opening.start()])
+            outside.append(text[at : opening.start()])
             opening, at = None, run.end()
-    return "".join(kept) + text[at:]
+    return "".join(outside) + text[at:]
 
 
 def _indent(line: str) -> int:
