@@ -31,6 +31,7 @@ _BLANK_IMAGE = (
 _NOTES = {
     "program": N_("The model wrote a program that ran on the server."),
     "program_output": N_("The model wrote a program that ran on the server."),
+    "shell_call_output": N_("The model ran commands on the server."),
     "tool_search_call": N_("The model searched for functions on the server."),
     "tool_search_output": N_("The model searched for functions on the server."),
     "additional_tools": N_("The server made more functions available to the model."),

@@ -86,6 +86,7 @@ def test_a_shell_that_ran_at_the_server_needs_no_result(server: ModelServer, ass
     events = list(assistant.run(Thread(), "Look"))
     assert events[-1] == RunCompleted()
     assert not [event for event in events if isinstance(event, ToolCall)]
+    assert notes(events) == ["The model ran commands on the server."]
 
 
 @pytest.mark.parametrize(
