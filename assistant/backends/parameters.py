@@ -23,7 +23,7 @@ def without_refused_parameter(body: JsonObject, refusal: RequestRefused) -> tupl
     """Return the request's body without the refused parameter, and a note; None if the refusal names none."""
     if refusal.details is None or refusal.details.status not in _REFUSED:
         return None
-    message = f"{getattr(refusal.__cause__, 'param', '')} {refusal.details.message}"
+    message = _words(refusal)
     # OpenAI's newest models accept functions in Chat Completions only without reasoning.
     if re.search(r"function tools? with reasoning", message, re.IGNORECASE):
         if body.get("reasoning_effort") == "none":
@@ -44,14 +44,20 @@ def without_refused_summary(
 
     OpenAI has none for an organization that is not verified, and some servers fail at a field that they do not know.
     """
-    reasoning, words = body.get("reasoning", {}), refusal.details.message if refusal.details else ""
-    message = f"{getattr(refusal.__cause__, 'param', '')} {words}"
-    if "summary" not in reasoning or not re.search(r"\breasoning(?!\.effort)|summar", message):
+    reasoning = body.get("reasoning", {})
+    if "summary" not in reasoning or not re.search(r"\breasoning(?!\.effort)|summar", _words(refusal)):
         return None
     effort = {name: value for name, value in reasoning.items() if name != "summary"}
     others = {name: value for name, value in body.items() if name != "reasoning"}
-    text = N_("The server does not summarize the model's reasoning: {why}", why=words)
+    message = refusal.details.message if refusal.details else ""
+    text = N_("The server does not summarize the model's reasoning: {why}", why=message)
     return others | ({"reasoning": effort} if effort else {}), Note(text)
+
+
+def _words(refusal: RequestRefused | ServerFailed) -> str:
+    """Return the parameter that a refusal names and its message, without the types of items ("reasoning")."""
+    message = refusal.details.message if refusal.details else ""
+    return re.sub(r"\bof type '\w+'", "", f"{getattr(refusal.__cause__, 'param', '')} {message}")
 
 
 def _note(name: str) -> Note:

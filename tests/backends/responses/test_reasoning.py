@@ -7,7 +7,7 @@ import pytest
 from assistant import Assistant, Thread, Toolbox
 from assistant.backends.client import connect
 from assistant.backends.responses.backend import Responses
-from assistant.events import Event, Note, RunCompleted
+from assistant.events import Event, Note, RunCompleted, RunFailed
 from assistant.parts import Reasoning
 from assistant.settings import Settings
 from tests.conftest import add
@@ -67,6 +67,20 @@ def test_refused_summaries_are_left_out_from_then_on_and_noted_once(
     again = list(assistant.run(Thread(), "Sure?"))
     assert (again[-1], notes(again)) == (RunCompleted(), [])
     assert ["summary" in request.get("reasoning", {}) for request in server.requests] == [True, False, False]
+
+
+@pytest.mark.parametrize("effort", ["", "low"])
+def test_a_refusal_that_only_mentions_reasoning_is_not_about_the_summaries(
+    server: ModelServer, create: Create, effort: str
+) -> None:
+    words = "Item 'rs_1' of type 'reasoning' was provided without its required following item."
+    server.plays(error(400, "invalid_request_error", words), text("Yes."))
+    assistant = create(effort)
+    refused = list(assistant.run(Thread(), "Why?"))
+    assert isinstance(refused[-1], RunFailed)
+    assert notes(refused) == []
+    assert list(assistant.run(Thread(), "Why?"))[-1] == RunCompleted()
+    assert ["summary" in request["reasoning"] for request in server.requests] == [True, True]
 
 
 def test_a_refused_effort_is_left_out_with_the_whole_parameter(server: ModelServer, create: Create) -> None:
