@@ -4,7 +4,8 @@ import streamlit as st
 
 from assistant.ui.chat.conversation import conversation, draw_history
 from assistant.ui.page.header import configure_page, draw_header, draw_open_error
-from assistant.ui.page.login import is_localhost, require_user
+from assistant.ui.page.local_access import draw_local_access, is_localhost
+from assistant.ui.page.login import require_user
 from assistant.ui.page.styles import draw_styles
 from assistant.ui.resources import application
 from assistant.ui.sidebar.panel import draw_sidebar
@@ -20,7 +21,7 @@ user = require_user(app.settings, app.secrets.get("auth"))
 # The user's open chat, in ``st.session_state``: the thread's id, its messages as the history, and the choices
 # made in this browser session. Another id in the URL opens another thread.
 session = chat_session(app, user)
-session.connection.configure(is_localhost=is_localhost())
+session.connection.configure(is_localhost=is_localhost(app.settings))
 session.open(st.query_params.get("thread", ""))
 
 # The page around the conversation. A message does not run this part again. The sidebar comes first, because it moves
@@ -28,6 +29,7 @@ session.open(st.query_params.get("thread", ""))
 draw_sidebar(session)
 with st.container():
     draw_header(session)
+    draw_local_access(app.settings, session.connection.is_localhost)
 draw_open_error(session)
 
 # The inspector beside the chat, if it is open, is drawn first: the conversation lasts until the answer has

@@ -1,11 +1,13 @@
 """Parse the texts of settings; an error says what to set instead, and shows no secret."""
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 from assistant.access.auth import parse_allowed
+from assistant.access.local import OFF
 from assistant.errors import SettingsError
 from assistant.locale import N_
 from assistant.recordings.redaction import has_secret_query
@@ -13,6 +15,7 @@ from assistant.tools.hosted import format_hosted_tools, parse_hosted_tools
 from assistant.transports.fault_spec import parse_faults
 
 MIN_PASSWORD_CHARS = 8
+MIN_TOKEN_CHARS = 16
 
 Parser = Callable[[str], Any]
 """Returns the value of a setting from its text, or raises ``ValueError`` with what to set instead."""
@@ -36,6 +39,20 @@ def parse_password(text: str) -> str:
             "ASSISTANT_PASSWORD is too short. Use at least {count} characters.", count=MIN_PASSWORD_CHARS
         )
         raise SettingsError(reason)
+    return text
+
+
+def parse_local_token(text: str) -> str:
+    if text.lower() == OFF:
+        return OFF
+    if len(text) < MIN_TOKEN_CHARS or not re.fullmatch(r"[\w-]+", text, re.ASCII):
+        # The text itself is not shown.
+        raise SettingsError(
+            N_(
+                "ASSISTANT_LOCAL_TOKEN is not a token. Use at least {count} letters, digits, - and _, or off.",
+                count=MIN_TOKEN_CHARS,
+            )
+        )
     return text
 
 

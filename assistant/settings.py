@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
 from assistant.access.limits import Limit, parse_limits
+from assistant.access.local import OFF
 from assistant.errors import SettingsError
 from assistant.locale import N_
 from assistant.recordings.costs import has_price
@@ -20,6 +21,7 @@ from assistant.setting_parsers import (
     parse_allowed_users,
     parse_flag,
     parse_key,
+    parse_local_token,
     parse_password,
     parse_tools,
     parse_url,
@@ -65,6 +67,14 @@ class Settings:
         "",
         parse_url,
         secret=True,  # it may contain a password
+    )
+    organization: str = _setting("OPENAI_ORG_ID", "Organization for requests to this server (none).")
+    project: str = _setting("OPENAI_PROJECT_ID", "Project for requests to this server (none).")
+    headers: str = _setting(
+        "OPENAI_CUSTOM_HEADERS",
+        "More headers for requests to this server, one Name: value per line (none).",
+        "",
+        secret=True,
     )
     model: str = _setting("OPENAI_MODEL", "Model that answers (gpt-6-luna).", "gpt-6-luna")
     effort: str = _setting(
@@ -143,6 +153,13 @@ class Settings:
         "Users who may sign in, such as ada@example.org, @example.com; * for everyone who can sign in.",
         (),
         parse_allowed_users,
+    )
+    local_token: str = _setting(
+        "ASSISTANT_LOCAL_TOKEN",
+        "Token that proves a visitor to be on this machine, at least 16 characters; off: no visitor is (random).",
+        "",
+        parse_local_token,
+        secret=True,
     )
     limit_user: tuple[Limit, ...] = _setting(
         "ASSISTANT_LIMIT_USER",
@@ -224,13 +241,28 @@ class Settings:
         A password, a list of users or a limit on all users says so. Local visitors may always use it.
         """
         is_allowed = is_localhost or self.password or self.allowed or self.limit_all
-        has_key = self.api_key or secrets_of(self.base_url, {})
-        return self if is_allowed or not has_key else replace(self, api_key="", base_url="")
+        if is_allowed or not self.has_key:
+            return self
+        return replace(self, api_key="", base_url="", organization="", project="", headers="")
+
+    @property
+    def has_key(self) -> bool:
+        """Whether requests are charged to the owner: there is a key, also one in the server's address."""
+        return bool(self.api_key or secrets_of(self.base_url, {}))
 
     @property
     def demo(self) -> bool:
         """Whether no server is configured, so that the built-in demo answers."""
         return not self.api_key and not self.base_url
+
+    @property
+    def owners_headers(self) -> dict[str, str]:
+        """The headers that identify the owner to their server, besides the key, in lower case."""
+        pairs = (line.partition(":") for line in self.headers.splitlines() if ":" in line)
+        named = {"openai-organization": self.organization, "openai-project": self.project}
+        return {name: value for name, value in named.items() if value} | {
+            name.strip().lower(): value.strip() for name, _, value in pairs
+        }
 
     @property
     def requested_model(self) -> str:
@@ -241,8 +273,8 @@ class Settings:
     def secrets(self) -> set[str]:
         """The texts in these settings that must not be shown."""
         headers = {"authorization": f"Bearer {self.api_key}"}
-        texts = secrets_of(self.base_url, headers) | secrets_of(self.database_url, {})
-        return texts | {self.password} - {""}
+        texts = secrets_of(self.base_url, headers) | secrets_of(self.database_url, self.owners_headers)
+        return texts | ({self.password, self.local_token} - {"", OFF})
 
     @property
     def has_price(self) -> bool:

@@ -1,5 +1,5 @@
 """Who may use the page, and how much.
 
-``auth`` decides who may log in and who is local. ``limits`` parses usage limits, ``metering`` charges a run,
+``auth`` decides who may log in, ``local`` who is on this machine. ``limits`` parses usage limits, ``metering`` charges a run,
 ``quotas`` counts requests against the owner's limits, in a ``usage_store``.
 """

@@ -1,4 +1,4 @@
-"""Who may use the page: rules for signed-in users, for a shared password, and for local visitors.
+"""Who may use the page: rules for signed-in users and for a shared password.
 
 Unless sign-in is completely configured, everyone is kept out.
 """
@@ -7,10 +7,10 @@ import hashlib
 import hmac
 import ipaddress
 import json
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -119,69 +119,87 @@ def _lower(address: str) -> str:
 
 # --- the shared password ----------------------------------------------------------------------------
 
-FREE_ATTEMPTS = 10  # wrong passwords in a row before attempts are throttled
-ATTEMPT_SECONDS = 6.0  # how long each further attempt takes to become available
+FREE_ATTEMPTS = 10  # wrong passwords of a client in a row before its attempts are throttled
+ATTEMPT_SECONDS = 6.0  # how long each further attempt of a client takes to become available
+FREE_ATTEMPTS_OF_ALL = 100
+ATTEMPT_SECONDS_OF_ALL = 1.0
+
+
+@dataclass(slots=True)
+class _Attempts:
+    """The attempts that are left; they become available again, one after the other."""
+
+    left: float
+    updated_at: float
+
+    def refill(self, now: float, seconds: float, maximum: int) -> float:
+        self.left = min(float(maximum), self.left + (now - self.updated_at) / seconds)
+        self.updated_at = now
+        return self.left
 
 
 class LoginThrottle:
     """Verifies passwords so slowly that guessing is hopeless; for use from many threads.
 
-    It counts the wrong attempts of all visitors together, because an attacker may use many addresses. Users
-    who are logged in stay so.
+    It counts wrong attempts by client first, so that one who guesses does not lock out the others. It also counts
+    those of all clients together, because an attacker may use many addresses. Users who are logged in stay so.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._attempts, self._updated_at = float(FREE_ATTEMPTS), clock()
+        self._all = _Attempts(FREE_ATTEMPTS_OF_ALL, clock())
+        self._clients: dict[str, _Attempts] = {}  # those with less than all attempts
 
-    def verify(self, attempt: str, password: str) -> Literal["accepted", "rejected", "throttled"]:
-        """Compare an attempt with the password; a throttled attempt is not compared."""
+    def verify(
+        self, attempt: str, password: str, client: str = ""
+    ) -> Literal["accepted", "rejected", "throttled"]:
+        """Compare a client's attempt with the password; a throttled attempt is not compared."""
         with self._lock:
             now = self._clock()
-            refill = (now - self._updated_at) / ATTEMPT_SECONDS
-            self._attempts = min(float(FREE_ATTEMPTS), self._attempts + refill)
-            self._updated_at = now
-            if self._attempts < 1:
+            attempts = self._clients.get(client) or _Attempts(FREE_ATTEMPTS, now)
+            if attempts.refill(now, ATTEMPT_SECONDS, FREE_ATTEMPTS) < 1:
+                return "throttled"
+            if self._all.refill(now, ATTEMPT_SECONDS_OF_ALL, FREE_ATTEMPTS_OF_ALL) < 1:
                 return "throttled"
             if hmac.compare_digest(password_hash(attempt), password_hash(password)):
                 return "accepted"
-            self._attempts -= 1
+            attempts.left -= 1
+            self._all.left -= 1
+            # All clients together are throttled, so few are left that have not got back all attempts.
+            self._clients = {
+                name: each
+                for name, each in self._clients.items()
+                if each.refill(now, ATTEMPT_SECONDS, FREE_ATTEMPTS) < FREE_ATTEMPTS
+            }
+            self._clients[client] = attempts
             return "rejected"
+
+
+def client_of(address: str | None, forwarded_for: Sequence[str]) -> str:
+    """Return what tells a visitor's network from others.
+
+    ``address`` is the peer's, None on this machine; ``forwarded_for`` are the values of ``X-Forwarded-For``. Of these
+    only the last one is used, which the nearest proxy wrote, and only if a private address sends it.
+    """
+    forwarded = ",".join(forwarded_for).rpartition(",")[2].strip()
+    for text in (forwarded, address or "127.0.0.1") if _is_private(address) else (address,):
+        with suppress(ValueError):
+            parsed = ipaddress.ip_address(text or "")
+            parsed = getattr(parsed, "ipv4_mapped", None) or parsed
+            if parsed.version == 6:  # one network has all addresses with the same first half
+                return str(ipaddress.ip_network((parsed, 64), strict=False))
+            return str(parsed)
+    return ""
+
+
+def _is_private(address: str | None) -> bool:
+    try:
+        return ipaddress.ip_address(address or "127.0.0.1").is_private
+    except ValueError:
+        return False
 
 
 def password_hash(password: str) -> str:
     """Return a hash that a session keeps in place of the password."""
     return hashlib.sha256(password.encode("utf-8", "replace")).hexdigest()
-
-
-# --- local visitors ---------------------------------------------------------------------------------
-
-
-def is_localhost(headers: Mapping[str, str], address: str | None) -> bool:
-    """Return whether a request comes from the machine that serves the page, and from no proxy on it.
-
-    ``address`` is the peer's, None for the usual loopback addresses, as Streamlit has it. A client can send
-    any ``Host``, so the connection must be local as well. A local proxy may use a local ``Host`` of its own,
-    but it passes on the browser's ``Origin``.
-    """
-    hosts = [headers.get("Host") or ""]
-    if (origin := headers.get("Origin")) is not None:
-        hosts.append(origin.partition("//")[2])
-    if any(_PORT.sub("", host) not in _LOCAL_HOSTS for host in hosts):
-        return False
-    return not any(name.lower().startswith(_PROXY_HEADERS) for name in headers) and _is_loopback(address)
-
-
-_LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
-_PORT = re.compile(":[0-9]{1,5}$")
-_PROXY_HEADERS = ("forwarded", "x-forwarded-", "x-real-ip", "via", "cf-", "true-client-ip", "x-client-ip")
-"""Prefixes of headers that proxies and tunnels add."""
-
-
-def _is_loopback(address: str | None) -> bool:
-    try:
-        parsed = ipaddress.ip_address(address or "::1")
-    except ValueError:
-        return False
-    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback

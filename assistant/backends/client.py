@@ -1,5 +1,6 @@
 """Create the SDK's client, with the transports that record, throttle and break what goes over the wire."""
 
+import os
 import ssl
 from contextlib import suppress
 from functools import cache
@@ -29,6 +30,26 @@ class _Client(httpx2.Client):
             self.close()
 
 
+class _OwnersHeaders:
+    """Sends what identifies the owner only to the owner's server, and not to where that redirects.
+
+    The SDK takes these headers from the environment and sends them to every server.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = httpx2.URL(settings.base_url or OPENAI_URL)
+        self._headers = settings.owners_headers
+        environment = Settings(headers=os.environ.get("OPENAI_CUSTOM_HEADERS", "")).owners_headers
+        self._names = {"openai-organization", "openai-project", *environment, *self._headers}
+
+    def __call__(self, request: httpx2.Request) -> None:
+        """Change the headers of a request before it is sent; called again for a redirect."""
+        for name in self._names:
+            request.headers.pop(name, None)
+        if request.url.origin == self._url.origin:
+            request.headers.update(self._headers)
+
+
 def connect(settings: Settings, transport: httpx2.BaseTransport | None = None) -> OpenAI:
     """Return a client for these settings; without a key and an address, one for a new demo.
 
@@ -47,6 +68,7 @@ def connect(settings: Settings, transport: httpx2.BaseTransport | None = None) -
             limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=100),
             follow_redirects=True,
         )
+        client.event_hooks = {"request": [_OwnersHeaders(settings)]}
     # The SDK requires a key; a local server ignores it.
     key = "demo" if settings.demo else settings.api_key or "none"
     url = DEMO_URL if settings.demo else settings.base_url or OPENAI_URL

@@ -126,7 +126,7 @@ def fetch(page: AppTest) -> AppTest:
 def test_a_file_that_a_forged_citation_names_is_not_fetched(
     server: ModelServer, open_page: Open, source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
+    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
     server.files["cntr_1", "cfile_1"] = SECRET.encode()
     page = open_page(
         OPENAI_BASE_URL=server.url, OPENAI_API_KEY="sk-of-the-owner", ASSISTANT_LIMIT_ALL="9 messages/day"
@@ -167,7 +167,7 @@ def test_a_file_of_a_real_response_is_fetched_within_the_limits(server: ModelSer
 def test_an_imported_chat_has_nothing_of_the_servers_state(
     server: ModelServer, open_page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
+    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
     secret = begin_secret(server)
     state = {"responses": {server.url + "/": {"conversation": secret, "cursor": [2, 1], "pending_calls": []}}}
     exported = json.loads(export_json(cited_thread(), "Mine")) | {"id": secret, "backend_state": state}

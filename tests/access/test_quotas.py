@@ -68,7 +68,7 @@ def test_a_public_page_with_a_key_and_nothing_else_runs_the_demo_and_says_so(
 def test_on_localhost_a_key_is_all_it_needs(
     server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
+    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
     server.plays(text("Hello."))
     page = ask(open_page(OPENAI_BASE_URL=server.url, OPENAI_API_KEY=KEY), "Hi")
     assert shown(page)[1] == ("assistant", [("markdown", "Hello.")])

@@ -20,6 +20,9 @@ FLAGS += ["--disable-background-networking", "--disable-component-update"]
 INPUT = "[data-testid=stChatInputTextArea]"
 STOP = ".st-key-stop button"
 MESSAGE = "[data-testid=stChatMessage]"
+LOCAL_TOKEN = "token-of-the-tests"
+"""Proves to the served pages that the browser is on this machine."""
+
 IDLE = "[data-test-script-state=notRunning]"
 
 
@@ -29,6 +32,7 @@ def serve(
     """Start ``streamlit run`` as a user does, with more flags, and return its address."""
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     environment["ASSISTANT_DATABASE_URL"] = f"sqlite:///{folder}/threads.sqlite"
+    environment["ASSISTANT_LOCAL_TOKEN"] = LOCAL_TOKEN
     command = [sys.executable, "-m", "streamlit", "run", str(app), "--server.port=0"]
     command += ["--server.headless=true", "--server.address=127.0.0.1", "--server.fileWatcherType=none"]
     command += flags
@@ -55,6 +59,8 @@ def serve(
 def open_page(browser: "Browser", address: str, **options: Any) -> "Page":
     page = browser.new_page(**({"viewport": {"width": 900, "height": 800}} | options))
     page.set_default_timeout(20_000)
+    port = address.partition("//")[2].partition("/")[0].rpartition(":")[2]
+    page.context.add_cookies([{"name": f"assistant_token_{port}", "value": LOCAL_TOKEN, "url": address}])
     page.goto(address)
     page.wait_for_selector(INPUT)
     return page

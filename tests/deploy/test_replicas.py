@@ -121,8 +121,21 @@ def test_the_proxy_serves_the_page_and_nothing_else(deployed: Deployment) -> Non
     assert "; HttpOnly; SameSite=Lax" in cookies(page)
     there = [deployed.get(path).headers["Location"] for path in ("/", PREFIX)]
     assert there == [f"{PREFIX}/", f"{PREFIX}/"]
-    closed = ["/x", "/_stcore/health", f"{PREFIX}x/", f"{PREFIX}/_stcore/metrics"]
-    assert [deployed.get(path).status for path in closed] == [404] * 4
+    metrics = [
+        f"{PREFIX}/_stcore/{name}"
+        for name in ("metrics", "%6detrics", "%6D%65trics", "metrics/", "metrics%2f")
+    ]
+    closed = ["/x", "/_stcore/health", f"{PREFIX}x/", *metrics, f"{PREFIX}/%5fstcore/metrics"]
+    assert {path: deployed.get(path).status for path in closed} == dict.fromkeys(closed, 404)
+    host = f"127.0.0.1:{deployed.port}"
+    origins = {
+        f"http://{host}": 200,
+        f"https://{host}": 200,
+        "https://chat.example": 403,
+        "null": 403,
+        "": 403,
+    }
+    assert {each: deployed.get(f"{PREFIX}/", Origin=each).status for each in origins} == origins
     until(lambda: f" GET {PREFIX}/ " in deployed.log.read_text(), "nothing is in the proxy's log")
     assert "canary" not in deployed.log.read_text(), "a thread's address is its only key"
 

@@ -80,7 +80,7 @@ def test_a_typed_key_is_never_sent_back_to_the_browser(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     caplog.set_level("DEBUG", "assistant")
-    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
+    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
     server.models.append("m")
     page = open_page()
     page.button(key="open_connection").click().run()

@@ -14,6 +14,9 @@ from assistant.locale import N_, Sentence
 from assistant.settings import OPENAI_URL, Settings
 
 _SERVER_SETTINGS = (
+    "organization",
+    "project",
+    "headers",
     "agent_id",
     "assistant_id",
     "protocol",

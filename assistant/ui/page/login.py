@@ -7,8 +7,15 @@ from typing import Any
 
 import streamlit as st
 
-from assistant.access import auth as access
-from assistant.access.auth import LoginThrottle, User, authorize, config_error, list_providers, password_hash
+from assistant.access.auth import (
+    LoginThrottle,
+    User,
+    authorize,
+    client_of,
+    config_error,
+    list_providers,
+    password_hash,
+)
 from assistant.locale import N_, Sentence
 from assistant.markdown.escape import escape_markdown
 from assistant.settings import Settings
@@ -22,14 +29,6 @@ class Login:
     """The password that was entered in this session, as a hash."""
 
     password_hash: str = ""
-
-
-def is_localhost() -> bool:
-    """Return whether the page is viewed on the machine that serves it.
-
-    Only there may a visitor see all threads, choose a server by its address, and inject faults.
-    """
-    return access.is_localhost(st.context.headers, st.context.ip_address)
 
 
 def require_user(settings: Settings, auth: object) -> User:
@@ -80,7 +79,8 @@ def _draw_password_form(password: str) -> None:
             _("Password"), key=keys.PASSWORD, type="password", autocomplete="current-password"
         )
         if st.form_submit_button(_("Log in"), key=keys.LOG_IN, type="primary"):
-            match _throttle().verify(entered.strip(), password):
+            client = client_of(st.context.ip_address, st.context.headers.get_all("X-Forwarded-For"))
+            match _throttle().verify(entered.strip(), password, client):
                 case "accepted":
                     state_of(Login).password_hash = password_hash(password)
                     st.rerun()

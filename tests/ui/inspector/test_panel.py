@@ -147,7 +147,7 @@ def test_a_run_whose_first_request_fails_is_recorded(
 def test_a_fault_is_announced_and_applies_to_this_session_only(
     server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
+    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
     page, other = with_inspector(open_page(OPENAI_BASE_URL=server.url)), open_page()
     panel(page, "faults")
     page.text_input(key="faults").set_value("cut:5").run()
@@ -167,7 +167,7 @@ def test_a_fault_is_announced_and_applies_to_this_session_only(
 def test_the_kinds_of_the_active_faults_are_selected(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
+    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
     page = panel(with_inspector(open_page()), "faults")
     page.text_input(key="faults").set_value("cut:7, function.raise:calculate").run()
     stream, functions = page.pills(key="fault_stream"), page.pills(key="fault_functions")
@@ -188,7 +188,7 @@ def test_only_local_users_can_inject_faults_and_see_the_code(open_page: Open) ->
 def test_an_unknown_fault_is_reported_and_not_injected(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
+    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
     page = panel(with_inspector(open_page()), "faults")
     page.text_input(key="faults").set_value("explode").run()
     assert page.error[0].value.startswith("There is no fault")

@@ -150,7 +150,7 @@ def test_an_answer_that_waits_for_a_decision_is_not_regenerated(server: ModelSer
 def test_branches_are_deleted_with_their_thread(
     server: ModelServer, page: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
+    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
     server.plays(text("A2b"))
     press(page, "regenerate_3")
     assert len(server.conversations) == 2

@@ -1,0 +1,89 @@
+"""Find out whether a visitor is on the machine that serves the page: a token in a link that the terminal shows."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import streamlit as st
+
+from assistant.access import local
+from assistant.locale import N_
+from assistant.settings import Settings
+from assistant.ui.language import _
+from assistant.ui.page.browser_script import call_script, read_element
+from assistant.ui.state import state_of
+
+PARAMETER = "token"
+
+
+@dataclass(slots=True)
+class _Shown:
+    """The token of the link that opened this session."""
+
+    token: str = ""
+
+
+def is_localhost(settings: Settings) -> bool:
+    """Return whether the visitor is on the machine that serves the page, and has proven it if necessary.
+
+    Only there may a visitor use the owner's key without a limit, see all threads, choose a server by its address, and
+    inject faults.
+    """
+    shown = state_of(_Shown)
+    shown.token = st.query_params.pop(PARAMETER, "") or shown.token  # it does not stay in the address
+    if not _is_direct() or settings.local_token == local.OFF:
+        return False
+    if not _needs_proof(settings):
+        return True
+    if local.is_proven(_token(settings), (shown.token, _cookie())):
+        return True
+    _print_link(_link(settings))
+    return False
+
+
+def draw_local_access(settings: Settings, is_localhost: bool) -> None:
+    """Let the browser keep the token; tell a visitor who may be local, but has not shown one, where it is."""
+    token = state_of(_Shown).token
+    if is_localhost and token and token != _cookie():
+        script = read_element("local_access.js") + call_script("keepToken", _cookie_name(), token)
+        st.html(script, unsafe_allow_javascript=True)
+    is_open = not (settings.password or settings.allowed or settings.limit_all)
+    if not is_localhost and is_open and settings.local_token != local.OFF and _is_direct():
+        st.caption(
+            _("Is this your machine? Open the link in the terminal to use your key and see all chats."),
+        )
+
+
+def _is_direct() -> bool:
+    return local.is_direct(st.context.headers, st.context.ip_address)
+
+
+def _needs_proof(settings: Settings) -> bool:
+    """Return whether the page may have other visitors: it has a key or a login, or runs without a desktop."""
+    is_public = settings.has_key or settings.password or settings.allowed or settings.limit_all
+    return bool(is_public or settings.local_token or st.get_option("server.headless"))
+
+
+def _token(settings: Settings) -> str:
+    return settings.local_token or local.random_token()
+
+
+def _cookie_name() -> str:
+    """Return the name of the cookie; browsers send those of one port to all ports."""
+    return f"assistant_token_{st.context.headers.get('Host', '').rpartition(':')[2]}"
+
+
+def _cookie() -> str:
+    return st.context.cookies.get(_cookie_name(), "")
+
+
+def _link(settings: Settings) -> str:
+    scheme = "https" if st.get_option("server.sslCertFile") else "http"
+    path = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    host = st.context.headers["Host"]  # a local one, with the port
+    return f"{scheme}://{host}/{path}{'/' if path else ''}?{PARAMETER}={_token(settings)}"
+
+
+@cache
+def _print_link(link: str) -> None:
+    """Print the link once."""
+    print(N_("On this machine, open the page with your key and all chats: {link}", link=link), flush=True)
