@@ -77,7 +77,7 @@ def test_a_recording_without_instructions_and_address_is_replayed(public: Open) 
 def test_what_the_code_shows_is_for_localhost_or_for_all_if_a_setting_says_so(
     public: Open, server: ModelServer, monkeypatch: pytest.MonkeyPatch, who: str
 ) -> None:
-    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: who == "localhost")
+    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: who == "localhost")
     page = open_tab(public(**({"ASSISTANT_INSPECTOR": "all"} if who == "all" else {})), "code")
     code = "\n".join(each.value for each in page.code)
     assert "canary-token" in code
@@ -86,7 +86,7 @@ def test_what_the_code_shows_is_for_localhost_or_for_all_if_a_setting_says_so(
 
 
 def test_a_setting_hides_the_inspector_from_everyone(public: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
+    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
     page = public(ASSISTANT_INSPECTOR="off")
     page.session_state["inspector"] = True  # as a message of a client of its own
     page.run()

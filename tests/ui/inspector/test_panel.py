@@ -221,7 +221,7 @@ def test_every_call_can_wait_for_the_user_who_provides_its_result(
 def test_the_last_message_is_shown_as_code(
     server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
+    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
     page = with_inspector(open_page(OPENAI_BASE_URL=server.url))
     assert "Send a message to see it" in captions(panel(page, "code"))
     server.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
@@ -236,7 +236,7 @@ def test_the_last_message_is_shown_as_code(
 def test_a_function_that_the_script_has_only_a_stub_of_is_named(
     server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
+    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
     page = with_inspector(open_page(OPENAI_BASE_URL=server.url))
     panel(page, "code")
     server.plays(calls(call("find_hotels", city="Oslo")), text("None."))
