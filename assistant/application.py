@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dotenv import dotenv_values
 
 from assistant import functions
-from assistant.access.metering import with_metering
+from assistant.access.metering import Meter
 from assistant.access.quotas import QuotaGuard
 from assistant.access.usage_store import UsageStore
 from assistant.backends import LazyBackend, load_sdk, open_backend
@@ -115,9 +115,8 @@ class Application:
             return None
         model = owner.model if owner.has_price else ""
         store = self.autosaver.store
-        return QuotaGuard(
-            user_id, owner.limit_user, owner.limit_all, model, UsageStore(store.database) if store else None
-        )
+        usage = UsageStore(store.database) if store else None
+        return QuotaGuard(user_id, owner.limit_user, owner.limit_all, model, usage, owner.output_limit)
 
     def start_run(
         self,
@@ -125,11 +124,12 @@ class Application:
         prepare: Callable[[], Run],
         cancel: Callable[[Thread], None],
         toolbox: Toolbox,
-        quota: QuotaGuard | None,
+        meter: Meter | None,
         *,
+        user_id: str,
         hidden: Collection[str] = (),
     ) -> LiveRecording:
-        """Start a run that is recorded, logged, saved and charged to ``quota``; return its recording.
+        """Start a run of a user that is recorded, logged, saved and metered; return its recording.
 
         The recording is without the texts in ``hidden``. See ``RunRegistry.start`` for the other arguments. A
         paused run continues in its recording.
@@ -138,10 +138,17 @@ class Application:
         recording = newest[0] if newest else self.recordings.start(thread.id, hidden)
 
         def observe(events: Events) -> Events:
-            charged = with_metering(events, thread, quota.charge) if quota else events
-            return observe_run(record_run(charged, recording), thread, self.metrics, toolbox)
+            metered = meter.measure(events) if meter else events
+            return observe_run(record_run(metered, recording), thread, self.metrics, toolbox)
 
-        self.runs.start(thread, lambda: prepare().through(observe), cancel, self.autosaver)
+        self.runs.start(
+            thread,
+            lambda: prepare().through(observe),
+            cancel,
+            self.autosaver,
+            user_id=user_id,
+            max_runs=self.settings.max_answers,
+        )
         return recording
 
     def load_sdk(self) -> None:

@@ -5,6 +5,7 @@
     ├── FunctionError          a Python function cannot be offered to a model; raised at import
     ├── ToolError              raised by a function: its text is for the model
     ├── ThreadBusy             the thread already has a run
+    │   └── TooManyAnswers     the user, or all users together, have as many runs as there may be at once
     ├── QuotaError             the owner's account may not be used now
     │   ├── LimitExceeded      a usage limit was reached
     │   └── UsageUnavailable   usage cannot be counted
@@ -52,6 +53,10 @@ class ToolError(AssistantError):
 
 class ThreadBusy(AssistantError):
     """The thread already has a run; a thread has one run at a time."""
+
+
+class TooManyAnswers(ThreadBusy):
+    """As many answers are being written as there may be at once."""
 
 
 LimitScope = Literal["user", "everyone"]

@@ -16,7 +16,15 @@ Outcome = Literal["done", "failed", "timeout", "invalid", "unknown", "stopped", 
 fit the function; ``unknown``: there is no such function; ``stopped``: it was not run, or its result was not
 awaited; ``denied``: the user did not allow it; ``skipped``: the user sent a new message instead of deciding."""
 
-StopReason = Literal["user", "max_output_tokens", "content_filter", "max_rounds", "repeated_call", "unknown"]
+StopReason = Literal[
+    "user",
+    "max_output_tokens",
+    "content_filter",
+    "max_rounds",
+    "repeated_call",
+    "usage_limit",
+    "unknown",
+]
 """Why an answer ended early."""
 
 

@@ -31,6 +31,9 @@ from assistant.setting_parsers import (
 
 OPENAI_URL = "https://api.openai.com/v1"
 
+DEFAULT_MAX_OUTPUT_TOKENS = 16_384
+"""The maximum size of a response where tokens or USD are limited, unless a setting says another."""
+
 INSTRUCTIONS = (
     "You are a friendly trip planner. Use the functions for facts about time, weather, hotels and events, "
     "several at once where that helps, and say so when one of them fails. Answer in the user's language, "
@@ -173,6 +176,18 @@ class Settings:
         (),
         parse_limits,
     )
+    max_output_tokens: int = _setting(
+        "ASSISTANT_MAX_OUTPUT_TOKENS",
+        "Maximum size of a response in tokens, reasoning included (16384 where tokens or USD are limited).",
+        0,
+        integer_between(16, 100_000_000),
+    )
+    max_answers: int = _setting(
+        "ASSISTANT_MAX_ANSWERS",
+        "Maximum number of answers in progress in one process, 1 to 10000 (500); each user has at most 10.",
+        500,
+        integer_between(1, 10_000),
+    )
     log: Literal["", "text", "json"] = _setting(
         "ASSISTANT_LOG",
         "text or json: log a line per run and per function call (only warnings).",
@@ -249,6 +264,12 @@ class Settings:
     def has_key(self) -> bool:
         """Whether requests are charged to the owner: there is a key, also one in the server's address."""
         return bool(self.api_key or secrets_of(self.base_url, {}))
+
+    @property
+    def output_limit(self) -> int:
+        """The maximum size of a response in tokens; 0 for the server's own."""
+        is_limited = any(limit.unit != "messages" for limit in self.limit_user + self.limit_all)
+        return self.max_output_tokens or (DEFAULT_MAX_OUTPUT_TOKENS if is_limited else 0)
 
     @property
     def demo(self) -> bool:

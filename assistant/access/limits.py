@@ -1,6 +1,7 @@
 """Usage limits: how they are written, and which of them is exceeded.
 
-A limit is checked before a request is sent. An answer that has started is never cut off by one.
+A limit is checked before each request. What a response may use is counted when it is requested, so the
+responses in progress together exceed a limit by at most one of them.
 """
 
 import re
@@ -33,11 +34,16 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class UsageTotals:
-    """What was used in one period."""
+    """What was used in one period, or by one response."""
 
     messages: float = 0.0
     tokens: float = 0.0
     dollars: float = 0.0
+
+    def __sub__(self, other: "UsageTotals") -> "UsageTotals":
+        return UsageTotals(
+            self.messages - other.messages, self.tokens - other.tokens, self.dollars - other.dollars
+        )
 
     def amount(self, unit: Unit) -> float:
         """Return the amount used of one unit."""

@@ -1,68 +1,136 @@
-"""Report the tokens of each response of a run, as soon as it is over.
+"""Count the tokens of a run: reserve them before each response, and correct them when it has ended.
 
-Whatever a server may charge for is counted, also if the answer failed or was stopped. Tokens that the server
-does not report are estimated, rather too high than too low.
+What is reserved stays counted if the server does not say what it used, because the answer was stopped or cut
+off: the server may charge for all of it. Only a request that was refused, or never arrived, is free.
 """
 
-from collections.abc import Callable, Generator
+import json
+from collections.abc import Generator, Iterable
 from contextlib import closing
 
+from assistant.access.quotas import QuotaGuard, Reservation
+from assistant.errors import LimitExceeded, QuotaError
 from assistant.events import (
     CommentaryDelta,
     Event,
     EventStream,
     ReasoningDelta,
+    RefusalDelta,
     RoundEnded,
     RoundStarted,
+    RunCompleted,
     RunFailed,
+    RunPaused,
+    RunStopped,
     TextDelta,
     ToolCallDelta,
     Usage,
 )
+from assistant.locale import N_
+from assistant.messages import Message
 from assistant.parts import Attachment, Call, Commentary, Reasoning, Refusal, Text
 from assistant.texts import FILE_TOKENS, estimate_tokens
 from assistant.threads import Thread
+from assistant.tools.toolbox import Toolbox
 
 
-def with_metering(
-    run: EventStream, thread: Thread, charge: Callable[[Usage, str], None]
-) -> Generator[Event, None, None]:
-    """Yield the events of a run, and call ``charge`` with the tokens and the model of each response.
+class Meter:
+    """Reserves what each response of one run may use, and settles it when the response has ended.
 
-    The model is "" if the server does not report it.
+    ``admit`` reserves the first response, ``measure`` everything after it.
     """
-    is_open, output = False, list[str]()
-    with closing(run) as events:
-        try:
+
+    def __init__(self, quota: QuotaGuard, thread: Thread, instructions: str, toolbox: Toolbox) -> None:
+        self._quota, self._thread = quota, thread
+        schemas = json.dumps([tool.as_param() for tool in toolbox.values()])
+        self._fixed_tokens = estimate_tokens(instructions + schemas, cautious=True)
+        self._reserved: Reservation | None = None
+
+    def admit(self, message: Message | None = None) -> None:
+        """Count a message, which may still be missing in the thread, and reserve the response to it.
+
+        Raises:
+            QuotaError: It may not be sent now; nothing is counted.
+        """
+        new = [message] if message else []
+        self._reserved = self._quota.reserve(self._largest([*self._thread.messages, *new]), messages=1)
+
+    def withdraw(self) -> None:
+        """Count nothing: the message was not sent."""
+        if self._reserved:
+            self._quota.settle(self._reserved, Usage())
+
+    def measure(self, run: EventStream) -> Generator[Event, None, None]:
+        """Yield the events of the run; it ends before a further response that the limits do not allow."""
+        output, is_requested = list[str](), False
+        with closing(run) as events:
             for event in events:
                 match event:
-                    case RoundStarted():
-                        is_open, output = True, []
+                    case RoundStarted(_, resumed):
+                        output, is_requested = [], True
+                        if refusal := self._reserve_response(resumed=resumed):
+                            yield refusal
+                            return
                     case (
                         TextDelta(text)
+                        | RefusalDelta(text)
                         | CommentaryDelta(text)
                         | ReasoningDelta(text)
                         | ToolCallDelta(_, _, text)
                     ):
                         output.append(text)
                     case RoundEnded(model, usage):
-                        charge(usage if usage and usage.total else _estimate(thread, output), model)
-                        is_open = False
-                    case RunFailed() if not output:
-                        is_open = False  # the request was refused, or never arrived
+                        is_reported = usage and usage.total
+                        self._settle(usage if usage and is_reported else self._estimate(output), model)
+                    case RunFailed() if not output and _was_refused(event):
+                        self._settle(Usage())
+                    case RunCompleted() | RunPaused() | RunStopped() | RunFailed() if not is_requested:
+                        self._settle(Usage())
                     case _:
                         pass
                 yield event
-        finally:
-            if is_open:
-                charge(_estimate(thread, output), "")
+
+    def _reserve_response(self, *, resumed: bool) -> RunStopped | None:
+        """Reserve one more response, unless ``admit`` has; return the run's ending if it is not allowed.
+
+        A response that is ``resumed`` was counted when it was requested.
+        """
+        if self._reserved or resumed:
+            return None
+        try:
+            self._reserved = self._quota.reserve(self._largest(self._thread.messages))
+        except LimitExceeded:
+            return RunStopped("usage_limit", N_("Stopped: the usage limit is reached."))
+        except QuotaError:
+            return RunStopped("usage_limit", N_("Stopped: usage cannot be counted right now."))
+        return None
+
+    def _settle(self, usage: Usage, model: str = "") -> None:
+        if self._reserved:
+            self._quota.settle(self._reserved, usage, model, messages=int(self._reserved.usage.messages))
+        self._reserved = None
+
+    def _largest(self, messages: Iterable[Message]) -> Usage:
+        """Return the most that a response to these messages may use."""
+        return Usage(input=self._fixed_tokens + _tokens(messages), output=self._quota.max_output)
+
+    def _estimate(self, output: list[str]) -> Usage:
+        """Return the usage of a response to the whole thread, which the server does not report."""
+        tokens = self._fixed_tokens + _tokens(self._thread.messages)
+        return Usage(input=tokens, output=estimate_tokens("".join(output), cautious=True))
 
 
-def _estimate(thread: Thread, output: list[str]) -> Usage:
-    """Return the usage as if all of the thread had been sent once."""
+def _was_refused(failure: RunFailed) -> bool:
+    """Return whether the server refused the request by its status, or never got it."""
+    has_status = failure.details is not None and failure.details.status >= 400
+    return has_status or failure.code == "unreachable"
+
+
+def _tokens(messages: Iterable[Message]) -> int:
+    """Return about how many tokens these messages have, rather too many than too few."""
     texts: list[str] = []
     files = 0
-    for message in thread.messages:
+    for message in messages:
         for part in message.parts:
             match part:
                 case Text(text) | Refusal(text) | Commentary(text) | Reasoning(text):
@@ -73,5 +141,4 @@ def _estimate(thread: Thread, output: list[str]) -> Usage:
                     texts.append(part.content.decode("utf-8", "replace"))
                 case Attachment():
                     files += 1
-    tokens = estimate_tokens("".join(texts), cautious=True) + files * FILE_TOKENS
-    return Usage(input=tokens, output=estimate_tokens("".join(output), cautious=True))
+    return estimate_tokens("".join(texts), cautious=True) + files * FILE_TOKENS

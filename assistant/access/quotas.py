@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass
 
-from assistant.access.limits import Limit
+from assistant.access.limits import Limit, UsageTotals
 from assistant.access.usage_store import UsageStore
 from assistant.errors import StoreError, UsageUnavailable
 from assistant.events import Usage
@@ -16,6 +16,14 @@ AUDIO_BYTES_PER_TOKEN = 2_000  # about 16 tokens per second of audio as the page
 
 
 @dataclass(frozen=True, slots=True)
+class Reservation:
+    """What a response may use, as it was counted in advance at ``moment``."""
+
+    usage: UsageTotals
+    moment: float
+
+
+@dataclass(frozen=True, slots=True)
 class QuotaGuard:
     """Counts the requests of one user.
 
@@ -25,6 +33,8 @@ class QuotaGuard:
         total_limits: Limits on all users together.
         model: The model whose price applies to models without a known price; empty if costs are not counted.
         store: None while the database cannot be used.
+        max_output: The maximum number of tokens that a response may have, as requests demand it; 0 if they
+            demand none.
     """
 
     user_id: str
@@ -32,39 +42,36 @@ class QuotaGuard:
     total_limits: tuple[Limit, ...]
     model: str
     store: UsageStore | None
+    max_output: int = 0
 
-    def reserve(self) -> None:
-        """Count one more message of the user.
+    def reserve(self, usage: Usage, *, messages: int = 0) -> Reservation:
+        """Count what a response may use, and ``messages`` of the user.
 
         Raises:
-            LimitExceeded: A limit is reached; the message is not counted.
+            LimitExceeded: A limit is reached; nothing is counted.
             UsageUnavailable: The database cannot be used.
         """
+        totals = self._totals(usage, messages=messages)
         try:
             if self.store is None:
                 raise StoreError(N_("The database cannot be opened."))
-            self.store.reserve(self.user_id, self.user_limits, self.total_limits)
+            moment = self.store.reserve(self.user_id, totals, self.user_limits, self.total_limits)
         except StoreError as error:
             log.warning("request refused, usage cannot be counted: %s", error)
             raise UsageUnavailable(N_("Usage cannot be counted.")) from error
+        return Reservation(totals, moment)
 
-    def charge(self, usage: Usage, model: str = "") -> None:
-        """Count the tokens and the cost of a response.
+    def settle(self, reservation: Reservation, usage: Usage, model: str = "", *, messages: int = 0) -> None:
+        """Count what a response has used in place of what was reserved for it.
 
         A model without a known price costs what ``self.model`` costs.
         """
-        tokens, dollars = usage.input + usage.output, 0.0
-        if self.model:
-            costs = (
-                cost_of(name, input=usage.input, cached=usage.cached, output=usage.output)
-                for name in (model, self.model)
-            )
-            dollars = next((cost for cost in costs if cost is not None), 0.0)
+        difference = self._totals(usage, model, messages=messages) - reservation.usage
         try:
             if self.store is not None:
-                self.store.charge(self.user_id, tokens, dollars)
+                self.store.correct(self.user_id, reservation.moment, difference)
         except StoreError as error:
-            log.warning("usage of %d tokens not counted: %s", tokens, error)
+            log.warning("usage stays as it was reserved: %s", error)
 
     def reserve_audio(self, audio: bytes) -> None:
         """Count a transcription as a message, and as tokens by the length of the audio.
@@ -72,5 +79,14 @@ class QuotaGuard:
         Raises:
             QuotaError: See ``reserve``.
         """
-        self.reserve()
-        self.charge(Usage(input=len(audio) // AUDIO_BYTES_PER_TOKEN))
+        self.reserve(Usage(input=len(audio) // AUDIO_BYTES_PER_TOKEN), messages=1)
+
+    def _totals(self, usage: Usage, model: str = "", *, messages: int) -> UsageTotals:
+        dollars = 0.0
+        if self.model:
+            costs = (
+                cost_of(name, input=usage.input, cached=usage.cached, output=usage.output)
+                for name in (model, self.model)
+            )
+            dollars = next((cost for cost in costs if cost is not None), 0.0)
+        return UsageTotals(messages, usage.input + usage.output, dollars)

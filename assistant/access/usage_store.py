@@ -4,8 +4,8 @@ A check and its count are one exclusive transaction, so a limit holds across all
 share the database.
 """
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 
 import sqlalchemy as sql
 
@@ -25,26 +25,43 @@ class UsageStore:
     Every method raises ``StoreError`` when the database cannot be used.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, database: Database, clock: Callable[[], float] | None = None) -> None:
+        """``clock`` replaces the database's own clock, which all processes share."""
         self._database, self._clock = database, clock
 
-    def reserve(self, user_id: str, user_limits: Sequence[Limit], total_limits: Sequence[Limit]) -> None:
-        """Count one message of a user.
+    def reserve(
+        self,
+        user_id: str,
+        usage: UsageTotals,
+        user_limits: Sequence[Limit] = (),
+        total_limits: Sequence[Limit] = (),
+    ) -> float:
+        """Count what a user is about to use; return the moment at which it is counted.
 
         Raises:
-            LimitExceeded: A limit is reached; the message is not counted.
+            LimitExceeded: A limit is reached; nothing is counted.
         """
-        moment = self._clock()
         with self._database.exclusive(_LOCK) as connection:
+            moment = self._moment(connection)
             check_limits(total_limits, _totals(connection, EVERYONE, moment), moment, scope="everyone")
             check_limits(user_limits, _totals(connection, user_id, moment), moment, scope="user")
-            _add(connection, user_id, UsageTotals(messages=1), moment)
+            for row in _rows(user_id, moment):
+                if not _add(connection, row, usage):
+                    connection.execute(sql.insert(USAGE).values(row | asdict(usage)))
             _delete_expired(connection, moment)
+        return moment
 
-    def charge(self, user_id: str, tokens: float, dollars: float) -> None:
-        """Count what an answer to this user used."""
+    def correct(self, user_id: str, moment: float, difference: UsageTotals) -> None:
+        """Add a difference to what was counted at this moment; of a minute that has passed, nothing is left."""
         with self._database.exclusive(_LOCK) as connection:
-            _add(connection, user_id, UsageTotals(tokens=tokens, dollars=dollars), self._clock())
+            for row in _rows(user_id, moment):
+                _add(connection, row, difference)
+
+    def _moment(self, connection: sql.Connection) -> float:
+        if self._clock:
+            return self._clock()
+        moment: float = connection.execute(sql.select(self._database.now)).scalar_one()
+        return moment
 
 
 def _totals(connection: sql.Connection, user_id: str, moment: float) -> dict[Period, UsageTotals]:
@@ -56,15 +73,20 @@ def _totals(connection: sql.Connection, user_id: str, moment: float) -> dict[Per
     return totals
 
 
-def _add(connection: sql.Connection, user_id: str, usage: UsageTotals, moment: float) -> None:
-    values = {"messages": usage.messages, "tokens": usage.tokens, "dollars": usage.dollars}
-    sums = {name: USAGE.c[name] + value for name, value in values.items()}
-    for counted_id in (user_id, EVERYONE):
-        for period in PERIODS:
-            where = _is_row(counted_id, period, moment)
-            if not connection.execute(sql.update(USAGE).where(where).values(sums)).rowcount:
-                row = {"user_id": counted_id, "period": period_key(period, moment)} | values
-                connection.execute(sql.insert(USAGE).values(row))
+def _rows(user_id: str, moment: float) -> list[dict[str, str]]:
+    """Return the keys of the rows in which the usage of a user is counted."""
+    return [
+        {"user_id": counted_id, "period": period_key(period, moment)}
+        for counted_id in (user_id, EVERYONE)
+        for period in PERIODS
+    ]
+
+
+def _add(connection: sql.Connection, row: Mapping[str, str], usage: UsageTotals) -> bool:
+    """Add to a row; return whether it exists."""
+    sums = {name: USAGE.c[name] + value for name, value in asdict(usage).items()}
+    where = (USAGE.c.user_id == row["user_id"]) & (USAGE.c.period == row["period"])
+    return bool(connection.execute(sql.update(USAGE).where(where).values(sums)).rowcount)
 
 
 def _delete_expired(connection: sql.Connection, moment: float) -> None:

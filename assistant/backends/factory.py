@@ -29,7 +29,12 @@ def create_backend(
         case "agents":
             return Agents(client, agent_id=settings.agent_id, instructions=override)
         case "assistants":
-            return Assistants(client, assistant_id=settings.assistant_id, instructions=override)
+            return Assistants(
+                client,
+                assistant_id=settings.assistant_id,
+                instructions=override,
+                max_output=settings.output_limit,
+            )
         case "responses":
             return _responses(client, settings)
 
@@ -43,6 +48,7 @@ def _responses(client: OpenAI, settings: Settings) -> Responses:
         context=settings.context,
         effort=settings.effort,
         hosted=parse_hosted_tools(settings.hosted_tools),
+        max_output=settings.output_limit,
     )
 
 
@@ -53,4 +59,5 @@ def _chat_completions(client: OpenAI, settings: Settings) -> ChatCompletions:
         instructions=settings.instructions,
         context=settings.context,
         effort=settings.effort,
+        max_output=settings.output_limit,
     )

@@ -29,6 +29,9 @@ def without_refused_parameter(body: JsonObject, refusal: RequestRefused) -> tupl
         if body.get("reasoning_effort") == "none":
             return None
         return body | {"reasoning_effort": "none"}, _note("reasoning")
+    if "max_completion_tokens" in body and "max_completion_tokens" in message:  # the older name of the limit
+        others = {key: value for key, value in body.items() if key != "max_completion_tokens"}
+        return others | {"max_tokens": body["max_completion_tokens"]}, _note("max_completion_tokens")
     for name in _OPTIONAL:
         if name in body and re.search(rf"\b{name}(\b|_)", message):  # a gateway says reasoning_effort
             return {key: value for key, value in body.items() if key != name}, _note(name)

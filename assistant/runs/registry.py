@@ -5,12 +5,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from weakref import WeakSet, WeakValueDictionary
 
-from assistant.errors import ThreadBusy
+from assistant.errors import ThreadBusy, TooManyAnswers
 from assistant.locale import N_
 from assistant.runs.autosave import Autosaver, Saver
 from assistant.runs.loop import Run
 from assistant.runs.worker import LiveRun
 from assistant.threads import Thread
+
+MAX_RUNS_PER_USER = 10
+"""Maximum number of runs that one user may have at once."""
 
 
 class RunRegistry:
@@ -32,21 +35,35 @@ class RunRegistry:
         prepare: Callable[[], Run],
         cancel: Callable[[Thread], None] = lambda thread: None,
         autosaver: Autosaver | None = None,
+        *,
+        user_id: str = "",
+        max_runs: int = 0,
     ) -> LiveRun:
         """Call ``prepare`` and start the run that it returns on a thread of its own.
 
         ``cancel`` is called when the run is stopped, to close its open request. The ``autosaver`` saves the
-        answer as it grows, and the two messages before it.
+        answer as it grows, and the two messages before it. With a ``user_id``, the run counts as this user's,
+        and as one of at most ``max_runs``.
 
         Raises:
             ThreadBusy: The thread has a run that has not ended; ``prepare`` was not called.
+            TooManyAnswers: There are as many runs as there may be at once.
         """
         with self._exclusive(thread, autosaver), self._lock:
+            if user_id:
+                self._check_number(user_id, max_runs)
             run = prepare()
-            live = LiveRun(run, cancel, _saver(run, autosaver) if autosaver else None)
+            live = LiveRun(run, cancel, _saver(run, autosaver) if autosaver else None, user_id)
             live.start()
             self._runs.append(live)
             return live
+
+    def _check_number(self, user_id: str, max_runs: int) -> None:
+        users = [run.user_id for run in self._runs if run.user_id and not run.ended]
+        if users.count(user_id) >= MAX_RUNS_PER_USER:
+            raise TooManyAnswers(N_("You have too many answers in progress. Wait for one, or stop one."))
+        if len(users) >= max_runs:
+            raise TooManyAnswers(N_("This page is answering too many users. Try again in a minute."))
 
     def change(self, thread: Thread, change: Callable[[], None], autosaver: Autosaver | None = None) -> None:
         """Call ``change`` while the thread has no run and can get none, and save the result.

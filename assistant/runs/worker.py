@@ -26,11 +26,14 @@ class LiveRun:
     """A run in progress, and its log after it has ended.
 
     ``cancel`` closes the thread's open request. ``saver``, if there is one, saves the thread and releases it
-    at the end.
+    at the end. ``user_id`` is that of the user who has requested it, if that is known.
     """
 
-    def __init__(self, run: Run, cancel: Callable[[Thread], None], saver: Saver | None = None) -> None:
+    def __init__(
+        self, run: Run, cancel: Callable[[Thread], None], saver: Saver | None = None, user_id: str = ""
+    ) -> None:
         self.thread, self.message = run.thread, run.message
+        self.user_id = user_id
         self.position = len(run.thread.messages) - 1
         """The position of the message that this run writes."""
         self._run, self._cancel, self._saver = run, cancel, saver

@@ -6,9 +6,18 @@ from functools import partial
 from typing import Any
 
 from assistant.access.auth import User
+from assistant.access.metering import Meter
 from assistant.application import Application
-from assistant.errors import AssistantError, BackendError, QuotaError, StoreError, ThreadBusy, UnknownThread
-from assistant.events import Decision, Note
+from assistant.errors import (
+    AssistantError,
+    BackendError,
+    QuotaError,
+    StoreError,
+    ThreadBusy,
+    TooManyAnswers,
+    UnknownThread,
+)
+from assistant.events import CallAnswered, Decision, Note
 from assistant.locale import N_
 from assistant.messages import Feedback, Message
 from assistant.parts import Attachment
@@ -200,7 +209,8 @@ class ChatSession:
             self._enqueue(text, attachments)
             return
         try:
-            self._start_within_limits(self.connection.assistant.run, text, attachments)
+            message = Message.from_user(text, attachments)
+            self._start_within_limits(self.connection.assistant.run, text, attachments, message=message)
             self.composer.clear()
         except ThreadBusy as error:
             reason = N_("{why} Your message is back in the input.", why=error.text)
@@ -210,10 +220,12 @@ class ChatSession:
 
     def send_next(self) -> None:
         """Send the next waiting message if the answer before it ended well."""
+
+        def start(text: str) -> None:
+            self._start_within_limits(self.connection.assistant.run, text, message=Message.from_user(text))
+
         try:
-            self.app.queue.send_next(
-                self.thread, partial(self._start_within_limits, self.connection.assistant.run)
-            )
+            self.app.queue.send_next(self.thread, start)
         except ThreadBusy:
             pass  # it keeps waiting
         except QuotaError as error:
@@ -239,7 +251,8 @@ class ChatSession:
             ThreadBusy, QuotaError: It cannot be sent now.
         """
         self.user_turns += 1
-        self._start_within_limits(self.connection.assistant.edit, position, text)
+        message = Message.from_user(text)
+        self._start_within_limits(self.connection.assistant.edit, position, text, message=message)
 
     def regenerate(self, position: int) -> None:
         """Answer again, in a new branch; raises as ``edit`` does."""
@@ -257,7 +270,10 @@ class ChatSession:
 
     def decide(self, decisions: Sequence[Decision]) -> None:
         """Apply the user's decisions on open calls and continue the answer."""
-        self._continue(self.connection.assistant.decide, decisions)
+        results = [each.output for each in decisions if isinstance(each, CallAnswered)]
+        self._continue(
+            self.connection.assistant.decide, decisions, message=Message.from_user("\n".join(results))
+        )
 
     def stop(self) -> None:
         """End the answer that is being written, here or in another process."""
@@ -292,13 +308,15 @@ class ChatSession:
         elif text.strip() and not self.app.queue.add(self.thread, text):
             self.composer.restore(text, N_("The queue is full. Your message is back in the input."))
 
-    def _continue(self, action: Callable[..., Run], *arguments: Any) -> None:
+    def _continue(self, action: Callable[..., Run], *arguments: Any, message: Message | None = None) -> None:
         """Continue the answer, unless another page has already continued it."""
         self.user_turns += 1
         try:
-            self._start_within_limits(action, *arguments)
+            self._start_within_limits(action, *arguments, message=message)
         except QuotaError as error:
             self.limit = error
+        except TooManyAnswers as error:
+            self.notices.append(error.text)
         except ThreadBusy:
             pass
 
@@ -306,15 +324,24 @@ class ChatSession:
         self.limit = error
         self.composer.restore(text, N_("Not sent. Your message is back in the input."), attachments)
 
-    def _start_within_limits(self, action: Callable[..., Run], *arguments: Any) -> None:
-        """Start a run and count it against the user's limits."""
-        if self.connection.quota:
-            if self.live_run:  # it may have ended by the time this one starts, and would be free
-                raise ThreadBusy(N_("An answer is still being written. Wait for it, or stop it."))
-            self.connection.quota.reserve()
-        self._start(action, *arguments)
+    def _start_within_limits(
+        self, action: Callable[..., Run], *arguments: Any, message: Message | None = None
+    ) -> None:
+        """Start a run and count it against the user's limits; ``message`` is what it adds to the thread."""
+        meter = self.connection.meter(self.thread)
+        if meter is None:
+            self._start(action, *arguments)
+            return
+        if self.live_run:
+            raise ThreadBusy(N_("An answer is still being written. Wait for it, or stop it."))
+        meter.admit(message)
+        try:
+            self._start(action, *arguments, meter=meter)
+        except BaseException:
+            meter.withdraw()
+            raise
 
-    def _start(self, action: Callable[..., Run], *arguments: Any) -> None:
+    def _start(self, action: Callable[..., Run], *arguments: Any, meter: Meter | None = None) -> None:
         """Start a run. The thread has its id, and is saved, before the first request is sent."""
         if not self.thread.id:
             self.thread.id = unguessable_id()
@@ -325,7 +352,8 @@ class ChatSession:
             prepare,
             connection.assistant.cancel,
             connection.toolbox,
-            connection.quota,
+            meter or connection.meter(self.thread),
+            user_id=connection.user_id,
             hidden=connection.hidden_texts,
         )
 

@@ -4,6 +4,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from assistant.access.auth import User
+from assistant.access.metering import Meter
 from assistant.access.quotas import QuotaGuard
 from assistant.application import Application
 from assistant.backends import LazyBackend
@@ -13,7 +14,7 @@ from assistant.backends.connection.override import ConnectionOverride
 from assistant.backends.transcription import transcribe, transcription_model
 from assistant.runs.loop import Assistant
 from assistant.settings import INSTRUCTIONS, OPENAI_URL, Settings
-from assistant.threads import unguessable_id
+from assistant.threads import Thread, unguessable_id
 from assistant.tools.fault_injection import with_faults
 from assistant.tools.hosted import HostedTool, format_hosted_tools
 from assistant.tools.toolbox import Toolbox
@@ -28,6 +29,7 @@ class Connection:
         faults: The faults to inject in this session, as text; None for the configured ones.
         tool_choices: The server's own tools that the user switched on or off, by the tool as text.
         approve_all: Whether the user decides on every call.
+        user_id: The user's id; where users do not sign in, an id of this session.
         is_localhost: Whether the user is on the machine that serves the page.
 
         configured: The settings of the owner, as far as this visitor may use them.
@@ -39,7 +41,7 @@ class Connection:
 
     def __init__(self, app: Application, user: User) -> None:
         self._app = app
-        self._user_id = user.id or unguessable_id("visitor")
+        self.user_id = user.id or unguessable_id("visitor")
         self._private: tuple[Settings, LazyBackend] | None = None
         self.override: ConnectionOverride | None = None
         self.faults: str | None = None
@@ -68,7 +70,7 @@ class Connection:
             tool_timeout=self.settings.tool_timeout,
             approve_all=self.approve_all,
         )
-        self.quota: QuotaGuard | None = self._app.quota(self.settings, self._user_id)
+        self.quota: QuotaGuard | None = self._app.quota(self.settings, self.user_id)
 
     @property
     def connected(self) -> Settings:
@@ -106,6 +108,12 @@ class Connection:
             for tool in connection_tools(self.connected)
             if self.tool_choices.get(str(tool), tool in defaults)
         )
+
+    def meter(self, thread: Thread) -> Meter | None:
+        """Return what counts the next run of a thread; None without limits."""
+        if self.quota is None:
+            return None
+        return Meter(self.quota, thread, self.settings.instructions, self.toolbox)
 
     def transcribe(self, audio: bytes) -> str:
         """Return the text of an audio file; raises ``BackendError`` or ``QuotaError``."""

@@ -4,7 +4,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import sqlalchemy as sql
@@ -16,7 +16,10 @@ from assistant.locale import N_
 from assistant.storage.schema import SCHEMA_VERSION, migrate
 
 TIMEOUT_SECONDS = 10
-"""How long to wait for other writers of a file, or for a server that does not answer."""
+"""How long to wait for other processes that write, or for a server that does not answer."""
+
+TURN_SECONDS = 30
+"""How long to wait for other threads of this process: for a turn to write, or for a connection."""
 
 _MIGRATION_LOCK = 7_263_415_908
 _DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
@@ -39,9 +42,7 @@ class Database:
         self.name = address.set(drivername=address.get_backend_name(), query={}).render_as_string()
         with self._translate_errors():
             self._engine = create_engine(address)
-        # SQLite allows one writer at a time, and makes others poll for their turn.
-        one_writer = self._engine.dialect.name == "sqlite"
-        self._turn: AbstractContextManager[object] = threading.Lock() if one_writer else nullcontext()
+        self._writer = threading.Lock()
         try:
             with self.exclusive(_MIGRATION_LOCK) as connection:
                 version = migrate(connection)
@@ -76,17 +77,30 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[sql.Connection]:
         """A transaction that writes."""
-        with self._translate_errors(), self._turn, self._engine.begin() as connection:
+        # SQLite allows one writer at a time, and makes others poll for their turn.
+        turn = self._turn() if self._engine.dialect.name == "sqlite" else nullcontext()
+        with self._translate_errors(), turn, self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def exclusive(self, lock: int) -> Iterator[sql.Connection]:
         """A transaction that runs while no other with the same lock does, in any process."""
         engine = self._engine.execution_options(exclusive=True)
-        with self._translate_errors(), self._turn, engine.begin() as connection:
+        with self._translate_errors(), self._turn(), engine.begin() as connection:
             if connection.dialect.name == "postgresql":
+                connection.execute(sql.text(f"SET LOCAL lock_timeout = '{TIMEOUT_SECONDS}s'"))
                 connection.execute(sql.select(sql.func.pg_advisory_xact_lock(lock)))
             yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for this thread's turn, always before a connection: those that wait would leave none to others."""
+        if not self._writer.acquire(timeout=TURN_SECONDS):
+            raise StoreError(N_("The database {database} is busy.", database=self.name))
+        try:
+            yield
+        finally:
+            self._writer.release()
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
@@ -118,14 +132,13 @@ def parse_url(url: str) -> sql.URL:
 
 def create_engine(address: sql.URL) -> sql.Engine:
     """Return an engine with our settings; it connects when it is first used."""
-    options: dict[str, Any] = {"pool_pre_ping": True}
+    options: dict[str, Any] = {"pool_pre_ping": True, "pool_timeout": TURN_SECONDS}
     match address.get_backend_name():
         case "sqlite":
             options["connect_args"] = {"timeout": TIMEOUT_SECONDS, "check_same_thread": False}
             if address.database in (None, "", ":memory:"):
                 # A database in memory exists only in its connection, so all threads share one.
                 options |= {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0}
-                options["pool_timeout"] = TIMEOUT_SECONDS
             else:
                 # Connections to a file are cheap, and many threads read at once.
                 options |= {"pool_size": 20, "max_overflow": 40}

@@ -1,11 +1,17 @@
-"""Each response of a run is charged, however it ends."""
+"""What each response may use is reserved before it is requested, and corrected when it has ended."""
 
-from typing import Any
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 
 import pytest
 
-from assistant import Thread
-from assistant.access.metering import with_metering
+from assistant import Thread, Toolbox
+from assistant.access.limits import UsageTotals, parse_limits
+from assistant.access.metering import Meter
+from assistant.access.quotas import QuotaGuard
+from assistant.access.usage_store import UsageStore
+from assistant.errors import LimitExceeded
 from assistant.events import (
     Event,
     RoundEnded,
@@ -13,40 +19,102 @@ from assistant.events import (
     RunCompleted,
     RunFailed,
     RunStopped,
+    ServerError,
     TextDelta,
     Usage,
 )
 from assistant.messages import Message
-from assistant.parts import Text
+from assistant.storage.database import Database
+from tests.access.test_usage_store import totals
+from tests.conftest import add
 
-ENDED = RoundEnded("gpt-6-luna", Usage(input=100, output=20))
+MAX_OUTPUT = 1_000
+ENDED = RoundEnded("m", Usage(input=100, output=20))
+STOPPED_BY_LIMIT = RunStopped("usage_limit", "Stopped: the usage limit is reached.")
+
+
+@pytest.fixture
+def opened(database: str) -> Iterator[Database]:
+    with closing(Database(database)) as opened:
+        yield opened
+
+
+def meter(database: Database, thread: Thread, limit: str = "1000000 tokens/day") -> Meter:
+    quota = QuotaGuard("ada", (), parse_limits(limit), "", UsageStore(database), MAX_OUTPUT)
+    return Meter(quota, thread, "Be brief.", Toolbox())
+
+
+def used(database: Database) -> float:
+    return totals(database, "day", time.time()).tokens
+
+
+def play(meter: Meter, events: Sequence[Event]) -> list[Event]:
+    return list(meter.measure(event for event in events))
+
+
+INPUT = 8  # of the message, the instructions and an empty list of functions
 
 
 @pytest.mark.parametrize(
     ("events", "expected"),
     [
-        ([RoundStarted(1), TextDelta("x"), ENDED, RunCompleted()], [(Usage(100, 0, 20), "gpt-6-luna")]),
-        ([RoundStarted(1), ENDED, RoundStarted(2), ENDED], [(Usage(100, 0, 20), "gpt-6-luna")] * 2),
-        ([RoundStarted(1), RunFailed("refused", "No.")], []),
-        ([RoundStarted(1), TextDelta("日本"), RunFailed("cut", "")], [(Usage(input=4, output=2), "")]),
-        ([RoundStarted(1), RunStopped("max_output_tokens", "")], [(Usage(input=4), "")]),
-        ([RoundStarted(1), TextDelta("x"), RoundEnded("m", None)], [(Usage(input=4, output=1), "m")]),
-        ([RoundStarted(1), TextDelta("x"), RoundEnded("m", Usage())], [(Usage(input=4, output=1), "m")]),
-        ([RunFailed("interrupted", "")], []),
+        ([RoundStarted(1), TextDelta("x"), ENDED, RunCompleted()], 120),
+        ([RoundStarted(1), ENDED, RoundStarted(2), ENDED, RunCompleted()], 240),
+        ([RoundStarted(1), RunFailed("refused", "No.", details=ServerError(429))], 0),
+        ([RoundStarted(1), RunFailed("unreachable", "No.")], 0),
+        ([RoundStarted(1), RunFailed("timeout", "")], INPUT + MAX_OUTPUT),
+        (
+            [RoundStarted(1), TextDelta("x"), RunFailed("cut", "", details=ServerError(500))],
+            INPUT + MAX_OUTPUT,
+        ),
+        ([RoundStarted(1), RunStopped("max_output_tokens", "")], INPUT + MAX_OUTPUT),
+        ([RoundStarted(1), TextDelta("日本"), RoundEnded("m", None), RunCompleted()], INPUT + 2),
+        ([RoundStarted(1), TextDelta("x"), RoundEnded("m", Usage()), RunCompleted()], INPUT + 1),
+        ([RunFailed("interrupted", "")], 0),
     ],
 )
-def test_each_response_is_charged_when_it_ends_or_fails(events: list[Event], expected: list[Any]) -> None:
-    charges: list[Any] = []
+def test_each_response_is_counted_however_it_ends(
+    opened: Database, events: list[Event], expected: float
+) -> None:
     thread = Thread(messages=[Message.from_user("Hello you!")])
-    seen = list(with_metering((event for event in events), thread, lambda *charge: charges.append(charge)))
-    assert (seen, charges) == (events, expected)
+    counted = meter(opened, thread)
+    counted.admit()
+    assert used(opened) == INPUT + MAX_OUTPUT
+    assert play(counted, events) == events
+    assert totals(opened, "day", time.time()) == UsageTotals(1, expected)
 
 
-def test_a_stopped_answer_is_charged_by_an_estimate() -> None:
-    charges: list[Any] = []
-    thread = Thread(messages=[Message.from_user("Hello"), Message("assistant", [Text("123456")])])
+def test_a_stopped_answer_counts_as_it_was_reserved(opened: Database) -> None:
+    counted = meter(opened, Thread())
+    counted.admit(Message.from_user("Hello you!"))
     events: list[Event] = [RoundStarted(1), TextDelta("123456"), ENDED]
-    run = with_metering((event for event in events), thread, lambda *charge: charges.append(charge))
-    assert [next(run), next(run)] == [RoundStarted(1), TextDelta("123456")]
+    run = counted.measure(event for event in events)
+    assert next(run) == RoundStarted(1)
     run.close()
-    assert charges == [(Usage(input=4, output=2), "")]
+    assert used(opened) == INPUT + MAX_OUTPUT
+
+
+def test_a_message_that_was_not_sent_is_not_counted(opened: Database) -> None:
+    counted = meter(opened, Thread())
+    counted.admit(Message.from_user("Hello you!"))
+    counted.withdraw()
+    assert totals(opened, "day", time.time()) == UsageTotals()
+
+
+def test_the_schemas_of_the_functions_are_part_of_the_request(opened: Database) -> None:
+    quota = QuotaGuard("ada", (), (), "", UsageStore(opened), 0)
+    Meter(quota, Thread(), "", Toolbox(add)).admit()
+    assert used(opened) > 50
+
+
+def test_an_answer_ends_before_a_round_that_the_limits_do_not_allow(opened: Database) -> None:
+    counted = meter(opened, Thread(), "100 tokens/day")
+    counted.admit()
+    assert play(counted, [RoundStarted(1), ENDED, RoundStarted(2), ENDED]) == [
+        RoundStarted(1),
+        ENDED,
+        STOPPED_BY_LIMIT,
+    ]
+    assert used(opened) == 120
+    with pytest.raises(LimitExceeded):
+        counted.admit()

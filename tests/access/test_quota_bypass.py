@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from assistant import Thread
-from assistant.access.limits import parse_limits
+from assistant.access.limits import UsageTotals, parse_limits
 from assistant.access.usage_store import UsageStore
 from assistant.backends.connection.hosted_tools import connection_tools
 from assistant.backends.connection.override import ConnectionOverride
@@ -59,7 +59,7 @@ def exhaust_limit(folder: Path) -> None:
     """Use up the limit of the page whose database is in this folder."""
     with closing(Database(f"sqlite:///{folder}/threads.sqlite")) as database, suppress(LimitExceeded):
         while True:
-            UsageStore(database).reserve("another user", (), parse_limits(LIMIT))
+            UsageStore(database).reserve("another", UsageTotals(messages=1), (), parse_limits(LIMIT))
 
 
 def press(page: AppTest, key: str) -> AppTest:

@@ -140,13 +140,14 @@ def test_a_voice_recording_counts_as_a_message_and_by_its_length(store: Store) -
 
 
 def test_tokens_cost_what_their_model_or_else_the_configured_one_costs(store: Store) -> None:
-    limits = parse_limits("1 USD/day")
+    limits = parse_limits("100 USD/day")
     quota = QuotaGuard("ada", (), limits, "gpt-6-luna", UsageStore(store.database))  # 0.10, 0.01 and 0.50 USD
-    quota.charge(Usage(input=1_000_000, cached=500_000, output=100_000), "gpt-6-astra-2026-01-01")
+    reserved = quota.reserve(Usage())
+    quota.settle(reserved, Usage(input=1_000_000, cached=500_000, output=100_000), "gpt-6-astra-2026-01-01")
     used = totals(store.database, "day", time.time(), "ada")
     assert (used.tokens, round(used.dollars, 9)) == (1_100_000, (5 + 0.5) * 2 + 5 * 1.5)
     quota = QuotaGuard("bob", (), limits, "gpt-6-luna", UsageStore(store.database))
-    quota.charge(Usage(input=100_000, output=100_000), "unheard-of")
+    quota.settle(quota.reserve(Usage()), Usage(input=100_000, output=100_000), "unheard-of")
     used = totals(store.database, "day", time.time(), "bob")
     assert (used.tokens, round(used.dollars, 9)) == (200_000, 0.06)
 

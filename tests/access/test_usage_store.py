@@ -1,5 +1,6 @@
 """Usage is counted exactly, per user and in total, by any number of processes."""
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -29,7 +30,7 @@ def reserve(
 ) -> ReserveResult:
     """Reserve a message; return limit, scope and reset time if one is exceeded, else None."""
     try:
-        usage.reserve(user_id, user_limits, total_limits)
+        usage.reserve(user_id, UsageTotals(messages=1), user_limits, total_limits)
     except LimitExceeded as error:
         return error.limit, error.scope, error.resets_at
     return None
@@ -69,12 +70,12 @@ def test_tokens_and_usd_of_a_day_reset_at_midnight(opened: Database) -> None:
     now = [DAY + 3600]
     usage = UsageStore(opened, lambda: now[0])
     limits = parse_limits("100 tokens/day, 0.5 USD/day")
-    usage.charge("ada", 60, 0.1)
+    usage.reserve("ada", UsageTotals(0, 60, 0.1))
     assert reserve(usage, "ada", limits) is None
-    usage.charge("ada", 60, 0.1)
+    usage.reserve("ada", UsageTotals(0, 60, 0.1))
     assert reserve(usage, "ada", limits) == ("100 tokens/day", "user", DAY + 86_400)
     assert reserve(usage, "bob", limits) is None
-    usage.charge("bob", 1, 0.5)
+    usage.reserve("bob", UsageTotals(0, 1, 0.5))
     assert reserve(usage, "bob", limits) == ("0.5 USD/day", "user", DAY + 86_400)
     now[0] = DAY + 86_400
     assert reserve(usage, "ada", limits, limits) is None
@@ -90,7 +91,7 @@ def test_processes_that_reserve_at_once_never_exceed_a_limit(opened: Database, d
             usage = UsageStore(own, lambda: DAY)
             for _ in range(10):
                 reserved.append(reserve(usage, "ada", limits) is None)
-                usage.charge("ada", 7, 0.0)
+                usage.reserve("ada", UsageTotals(tokens=7))
 
     at_once(8, reserve_often)
     assert (reserved.count(True), reserved.count(False)) == (25, 55)
@@ -101,9 +102,32 @@ def test_past_minutes_and_expired_days_are_deleted(opened: Database) -> None:
     now = [DAY]
     usage = UsageStore(opened, lambda: now[0])
     for _ in range(3):
-        usage.reserve("ada", (), ())
+        usage.reserve("ada", UsageTotals(messages=1))
         now[0] += 60
     assert count_rows(opened, sql.true()) == 4
     now[0] += 40 * 86_400
-    usage.reserve("bob", (), ())
+    usage.reserve("bob", UsageTotals(messages=1))
     assert count_rows(opened, USAGE.c.user_id == "ada") == 0
+
+
+def test_what_was_reserved_is_corrected_where_it_was_counted(opened: Database) -> None:
+    now = [DAY]
+    usage = UsageStore(opened, lambda: now[0])
+    reserved = usage.reserve("ada", UsageTotals(1, 500, 0.5))
+    now[0] += 60
+    usage.reserve("ada", UsageTotals(messages=1))
+    usage.correct("ada", reserved, UsageTotals(0, -400, -0.25))  # of a minute that is no longer there
+    assert totals(opened, "day", DAY, "ada") == UsageTotals(2, 100, 0.25)
+    assert totals(opened, "day", DAY) == UsageTotals(2, 100, 0.25)
+    assert totals(opened, "minute", now[0], "ada") == UsageTotals(1)
+    now[0] += 86_400
+    usage.correct("ada", reserved, UsageTotals(0, 50))
+    assert totals(opened, "day", now[0], "ada") == UsageTotals(), "it counts on the day on which it was sent"
+
+
+def test_periods_are_those_of_the_databases_clock(opened: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = parse_limits("1 messages/day")
+    assert reserve(UsageStore(opened), "ada", limits) is None
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 86_400)  # this process is a day ahead
+    assert reserve(UsageStore(opened), "ada", limits) is not None

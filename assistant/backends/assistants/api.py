@@ -40,8 +40,9 @@ _UNKNOWN_ASSISTANT = re.compile("no assistant|assistant .*(not found|not exist)"
 class AssistantsApi:
     """The threads, messages and runs of one assistant's server."""
 
-    def __init__(self, client: OpenAI, assistant_id: str) -> None:
+    def __init__(self, client: OpenAI, assistant_id: str, max_output: int = 0) -> None:
         self._client = client
+        self._max_output = max_output
         self._assistant_id = assistant_id
 
     def create_thread(self, items: list[JsonObject]) -> str:
@@ -141,6 +142,8 @@ class AssistantsApi:
         body: JsonObject = {"assistant_id": self._assistant_id, "stream": True}
         if instructions:
             body["instructions"] = instructions
+        if self._max_output:
+            body["max_completion_tokens"] = self._max_output
         return self._events(thread_id, ["runs"], body, progress, request)
 
     def submit_outputs(

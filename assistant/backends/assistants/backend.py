@@ -58,9 +58,11 @@ class Assistants(ServerBackend):
 
     protocol: ProtocolName = "assistants"
 
-    def __init__(self, client: OpenAI, *, assistant_id: str, instructions: str = "") -> None:
+    def __init__(
+        self, client: OpenAI, *, assistant_id: str, instructions: str = "", max_output: int = 0
+    ) -> None:
         super().__init__(client)
-        self._api = AssistantsApi(client, assistant_id)
+        self._api = AssistantsApi(client, assistant_id, max_output)
         self._instructions = instructions
 
     def respond(self, thread: Thread, toolbox: Toolbox, request: Request) -> ResponseEvents:

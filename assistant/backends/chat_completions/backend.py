@@ -30,19 +30,27 @@ class ChatCompletions(ServerBackend):
 
     ``context`` is the model's context size in tokens, for servers that truncate silently; with 0, the history
     is shortened only after the server refuses it. ``effort`` is the reasoning effort; empty means the
-    default.
+    default. ``max_output`` is the maximum size of a response in tokens; 0 means the server's own.
     """
 
     protocol: ProtocolName = "chat"
 
     def __init__(
-        self, client: OpenAI, *, model: str, instructions: str = "", context: int = 0, effort: str = ""
+        self,
+        client: OpenAI,
+        *,
+        model: str,
+        instructions: str = "",
+        context: int = 0,
+        effort: str = "",
+        max_output: int = 0,
     ) -> None:
         super().__init__(client)
         self._model = model
         self._instructions = instructions
         self._context = context
         self._effort = effort
+        self._max_output = max_output
 
     def respond(self, thread: Thread, toolbox: Toolbox, request: Request) -> ResponseEvents:
         if not thread.id:
@@ -84,6 +92,8 @@ class ChatCompletions(ServerBackend):
             parameters["tools"] = chat_tools(toolbox)
         if self._effort:
             parameters["reasoning_effort"] = self._effort
+        if self._max_output:
+            parameters["max_completion_tokens"] = self._max_output
         return parameters
 
     def _complete(self, parameters: JsonObject, messages: list[JsonObject]) -> ResponseEvents:

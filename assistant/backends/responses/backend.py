@@ -47,6 +47,7 @@ class Responses(ServerBackend):
     ``context`` is the model's context window in tokens, for servers that truncate silently; with 0,
     everything is sent until the server refuses it. ``effort`` is the reasoning effort, if one was chosen.
     ``hosted`` are the server's own tools to request; one that the server refuses is left out.
+    ``max_output`` is the maximum size of a response in tokens; 0 means the server's own.
 
     With ``background``, responses continue at the server when the connection is lost, and are followed again
     from where they were; the server must offer that (OpenAI's guide to background mode).
@@ -64,6 +65,7 @@ class Responses(ServerBackend):
         context: int = 0,
         effort: str = "",
         hosted: Iterable[HostedTool] = (),
+        max_output: int = 0,
     ) -> None:
         super().__init__(client)
         self._model = model
@@ -72,6 +74,7 @@ class Responses(ServerBackend):
         self._context = context
         self._effort = effort
         self._hosted = tuple(hosted)
+        self._max_output = max_output
         self._refused_parameters: set[str] = set()
         self._api = ResponsesApi(client, request_fields(self._hosted)[1])
 
@@ -117,6 +120,8 @@ class Responses(ServerBackend):
             parameters["instructions"] = self._instructions
         if include:
             parameters["include"] = include
+        if self._max_output:
+            parameters["max_output_tokens"] = self._max_output
         reasoning = {"effort": self._effort} if self._effort else {}
         if self._effort != "none" and "reasoning.summary" not in self._refused_parameters:
             reasoning["summary"] = "auto"  # OpenAI shows nothing of the reasoning unless it is asked for
