@@ -138,8 +138,8 @@ class Application:
         recording = newest[0] if newest else self.recordings.start(thread.id, hidden)
 
         def observe(events: Events) -> Events:
-            metered = meter.measure(events) if meter else events
-            return observe_run(record_run(metered, recording), thread, self.metrics, toolbox)
+            counted = meter.measure(events) if meter else events
+            return observe_run(record_run(counted, recording), thread, self.metrics, toolbox)
 
         self.runs.start(
             thread,

@@ -4,7 +4,6 @@ What is reserved stays counted if the server does not say what it used, because 
 off: the server may charge for all of it. Only a request that was refused, or never arrived, is free.
 """
 
-import json
 from collections.abc import Generator, Iterable
 from contextlib import closing
 
@@ -31,19 +30,18 @@ from assistant.messages import Message
 from assistant.parts import Attachment, Call, Commentary, Reasoning, Refusal, Text
 from assistant.texts import FILE_TOKENS, estimate_tokens
 from assistant.threads import Thread
-from assistant.tools.toolbox import Toolbox
 
 
 class Meter:
     """Reserves what each response of one run may use, and settles it when the response has ended.
 
-    ``admit`` reserves the first response, ``measure`` everything after it.
+    ``admit`` reserves the first response, ``measure`` everything after it. ``preamble`` is what each request
+    sends besides the messages: instructions and the schemas of functions.
     """
 
-    def __init__(self, quota: QuotaGuard, thread: Thread, instructions: str, toolbox: Toolbox) -> None:
+    def __init__(self, quota: QuotaGuard, thread: Thread, preamble: str) -> None:
         self._quota, self._thread = quota, thread
-        schemas = json.dumps([tool.as_param() for tool in toolbox.values()])
-        self._fixed_tokens = estimate_tokens(instructions + schemas, cautious=True)
+        self._fixed_tokens = estimate_tokens(preamble, cautious=True)
         self._reserved: Reservation | None = None
 
     def admit(self, message: Message | None = None) -> None:

@@ -1,5 +1,6 @@
 """What answers a browser session: the settings in use, and the backend and functions that follow from them."""
 
+import json
 from contextlib import suppress
 from dataclasses import replace
 
@@ -113,7 +114,8 @@ class Connection:
         """Return what counts the next run of a thread; None without limits."""
         if self.quota is None:
             return None
-        return Meter(self.quota, thread, self.settings.instructions, self.toolbox)
+        schemas = json.dumps([tool.as_param() for tool in self.toolbox.values()])
+        return Meter(self.quota, thread, self.settings.instructions + schemas)
 
     def transcribe(self, audio: bytes) -> str:
         """Return the text of an audio file; raises ``BackendError`` or ``QuotaError``."""

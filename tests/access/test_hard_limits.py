@@ -1,12 +1,16 @@
 """Visitors who want more than the limits allow: they stop, hurry, or let the model call functions."""
 
+import json
 import threading
-from contextlib import AbstractContextManager
+import time
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
 
 from assistant.settings import DEFAULT_MAX_OUTPUT_TOKENS
+from assistant.storage.database import Database
+from tests.access.test_usage_store import totals
 from tests.access.visitors import Visitor, crowd, served
 from tests.servers.responses import ModelServer, call, calls, text
 from tests.ui.page import Open, ask, session_of, shown
@@ -76,7 +80,7 @@ def test_functions_do_not_carry_an_answer_beyond_a_limit(server: ModelServer, op
     server.plays(calls(call("get_current_time", time_zone="UTC")), text("Never asked for."))
     page = open_page(OPENAI_BASE_URL=server.url, OPENAI_API_KEY=KEY, ASSISTANT_LIMIT_ALL="1 tokens/day")
     ask(page, "What time is it?")
-    assert shown(page)[1][1][-1][1] == "Stopped: the usage limit is reached."
+    assert "the usage limit is reached" in shown(page)[1][1][-1][1]
     assert not session_of(page).thread.messages[-1].open_calls
     assert len(server.requests) == 1
     assert server.drop_script() == 1
@@ -96,3 +100,14 @@ def test_where_tokens_are_limited_requests_limit_the_answer(
     server.plays(text("A."))
     ask(open_page(OPENAI_BASE_URL=server.url, OPENAI_API_KEY=KEY, **settings), "Hello")
     assert server.requests[0].get("max_output_tokens") == expected
+
+
+def test_instructions_and_functions_are_part_of_what_is_reserved(
+    server: ModelServer, open_page: Open, tmp_path: Path
+) -> None:
+    server.plays(*[text("A short answer.", cut=0)] * 3)
+    settings = {"ASSISTANT_LIMIT_ALL": "100000 tokens/day", "ASSISTANT_MAX_OUTPUT_TOKENS": "16"}
+    ask(open_page(OPENAI_BASE_URL=server.url, OPENAI_API_KEY=KEY, **settings), "Hello")
+    sent = len(json.dumps(server.requests[0]["tools"])) + len(server.requests[0]["instructions"])
+    with closing(Database(f"sqlite:///{tmp_path}/threads.sqlite")) as database:
+        assert totals(database, "day", time.time()).tokens >= sent / 4 + 16

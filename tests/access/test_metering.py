@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from assistant import Thread, Toolbox
+from assistant import Thread
 from assistant.access.limits import UsageTotals, parse_limits
 from assistant.access.metering import Meter
 from assistant.access.quotas import QuotaGuard
@@ -26,7 +26,6 @@ from assistant.events import (
 from assistant.messages import Message
 from assistant.storage.database import Database
 from tests.access.test_usage_store import totals
-from tests.conftest import add
 
 MAX_OUTPUT = 1_000
 ENDED = RoundEnded("m", Usage(input=100, output=20))
@@ -41,7 +40,7 @@ def opened(database: str) -> Iterator[Database]:
 
 def meter(database: Database, thread: Thread, limit: str = "1000000 tokens/day") -> Meter:
     quota = QuotaGuard("ada", (), parse_limits(limit), "", UsageStore(database), MAX_OUTPUT)
-    return Meter(quota, thread, "Be brief.", Toolbox())
+    return Meter(quota, thread, "Be brief.")
 
 
 def used(database: Database) -> float:
@@ -52,7 +51,7 @@ def play(meter: Meter, events: Sequence[Event]) -> list[Event]:
     return list(meter.measure(event for event in events))
 
 
-INPUT = 8  # of the message, the instructions and an empty list of functions
+INPUT = 7  # of the message and the instructions
 
 
 @pytest.mark.parametrize(
@@ -99,12 +98,6 @@ def test_a_message_that_was_not_sent_is_not_counted(opened: Database) -> None:
     counted.admit(Message.from_user("Hello you!"))
     counted.withdraw()
     assert totals(opened, "day", time.time()) == UsageTotals()
-
-
-def test_the_schemas_of_the_functions_are_part_of_the_request(opened: Database) -> None:
-    quota = QuotaGuard("ada", (), (), "", UsageStore(opened), 0)
-    Meter(quota, Thread(), "", Toolbox(add)).admit()
-    assert used(opened) > 50
 
 
 def test_an_answer_ends_before_a_round_that_the_limits_do_not_allow(opened: Database) -> None:
