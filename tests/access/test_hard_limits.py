@@ -31,7 +31,7 @@ def send_and_stop(visitor: Visitor, server: ModelServer) -> None:
     visitor.wait(lambda: len(server.requests) > sent or visitor.shows(AT_LIMIT))
     if not visitor.shows(AT_LIMIT):
         visitor.press("stop")
-        visitor.wait(lambda: visitor.shows("Stopped."))
+        visitor.wait(lambda: visitor.shows("Stopped"))
 
 
 @pytest.mark.exhaustive

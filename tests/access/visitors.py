@@ -18,7 +18,7 @@ from websockets.typing import Subprotocol
 from tests.browser.driver import serve
 from tests.waiting import at_once
 
-PATIENCE = 120.0
+PATIENCE = 60.0
 
 served = contextmanager(serve)
 """Serves the page within a ``with`` block."""
