@@ -17,7 +17,7 @@ from assistant.errors import (
     TooManyAnswers,
     UnknownThread,
 )
-from assistant.events import CallAnswered, Decision, Note
+from assistant.events import CallAnswered, Decision, Note, Usage
 from assistant.locale import N_
 from assistant.messages import Feedback, Message
 from assistant.parts import Attachment
@@ -298,7 +298,7 @@ class ChatSession:
             QuotaError: A limit is reached.
         """
         if self.connection.quota:
-            self.connection.quota.reserve()
+            self.connection.quota.reserve(Usage(), messages=1)
         return self.connection.backend.fetch_file(self.thread, container_id, file_id)
 
     def _enqueue(self, text: str, attachments: Sequence[Attachment]) -> None:
