@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import chain
 
 import httpx2
@@ -9,7 +10,7 @@ from openai import OpenAI
 
 from assistant.backends.error_translation import wrong_api_error
 from assistant.backends.json_access import JsonObject, text_at
-from assistant.transports.sse import events
+from assistant.transports.sse import Parser
 
 DONE = "[DONE]"  # what some servers send last, in place of an event
 
@@ -28,12 +29,19 @@ def read_body(response: httpx2.Response) -> tuple[bool, Iterator[object]]:
 
 
 def parse_events(body: Iterable[bytes]) -> Iterator[object]:
-    """Yield the JSON value of each event in a streamed response, then ``DONE`` if the server sends it."""
-    for _, data in events(body):
+    """Yield the JSON value of each event in a streamed response, then ``DONE`` if the server sends it.
+
+    An event within which the stream ends is left out: the connection was lost.
+    """
+    parser = Parser()
+    for _, data in chain.from_iterable(map(parser.feed, body)):
         if data.strip() == DONE:
             yield DONE
             return
         yield json.loads(data)
+    for _, data in parser.end():
+        with suppress(ValueError):
+            yield DONE if data.strip() == DONE else json.loads(data)
 
 
 def json_body(response: httpx2.Response, client: OpenAI) -> JsonObject:

@@ -7,12 +7,15 @@ import pytest
 from assistant import Assistant, Thread, Toolbox
 from assistant.backends import open_backend
 from assistant.events import (
+    CommentaryDelta,
     Event,
     ReasoningDelta,
+    RetryScheduled,
     RoundEnded,
     RunCompleted,
     RunFailed,
     RunStopped,
+    TextBreak,
     TextDelta,
     ToolResult,
     Usage,
@@ -67,6 +70,27 @@ def test_a_response_in_one_json_body_is_taken(label: str) -> None:
         ]
 
 
+def test_every_message_of_a_json_body_is_taken() -> None:
+    with ModelServer(conversations=False) as server:
+        commentary = message("I look it up.") | {"phase": "commentary"}
+        server.plays(whole(commentary, message("It is three."), message("Or four.")))
+        events = run(server, "responses")
+        shown = [event for event in events if isinstance(event, CommentaryDelta | TextBreak | TextDelta)]
+        assert shown == [
+            CommentaryDelta("I look it up."),
+            TextBreak(),
+            TextDelta("It is three."),
+            TextBreak(),
+            TextDelta("Or four."),
+        ]
+        nameless = [
+            {name: value for name, value in message(words).items() if name != "id"} for words in ("A.", "B.")
+        ]
+        server.plays(whole(*nameless))
+        events = run(server, "responses")
+        assert [event.text for event in events if isinstance(event, TextDelta)] == ["A.", "B."]
+
+
 def test_a_json_body_that_tells_of_no_good_end_is_no_completed_answer() -> None:
     with ModelServer(conversations=False) as server:
         limit = {"reason": "max_output_tokens"}
@@ -112,6 +136,20 @@ def test_a_status_as_the_code_of_an_error_in_the_stream_is_understood(
 def _error(protocol: ProtocolName, code: str) -> dict[str, Any]:
     error = {"code": code, "message": "Nothing here."}
     return error if protocol == "chat" else {"error": error}
+
+
+@pytest.mark.parametrize("protocol", SERVERS)
+def test_a_stream_that_ends_within_an_event_is_a_lost_connection(protocol: ProtocolName) -> None:
+    with SERVERS[protocol]() as server:
+        server.has_conversations = False
+        server.plays(*[Play(events=(b'data: {"type": "respon',))] * 2, text("Hello."))
+        events = run(server, protocol)
+        assert len([event for event in events if isinstance(event, RetryScheduled)]) == 2
+        assert events[-1] == RunCompleted()
+        server.plays(*[Play(events=(b'data: {"type": "respon',))] * 3)
+        failed = run(server, protocol)[-1]
+        assert isinstance(failed, RunFailed)
+        assert failed.code == "interrupted"
 
 
 @pytest.mark.parametrize("protocol", SERVERS)

@@ -275,12 +275,13 @@ class _Reader:
         # One source for each type of item: some servers use other ids here than in the stream, and some send
         # a call or a text only here.
         streamed = [item.get("type") for item in self.response.items]
+        has_streamed_text = "message" in self._shown
         output = response.get("output")
-        for item in output if isinstance(output, list) else []:
+        for index, item in enumerate(output if isinstance(output, list) else []):
             if not isinstance(item, dict) or item.get("type") in streamed or not self._add_item(item):
                 continue
-            if item.get("type") == "message" and "message" not in self._shown:
-                yield from self._message({}, item)
+            if item.get("type") == "message" and not has_streamed_text:
+                yield from self._message({"output_index": index}, item)
             yield from self._hosted.finish(item)
             yield from self._note(item)
         # Some servers report an early end in the response instead of by the event's type.
