@@ -5,6 +5,7 @@ Marks are sanitized like the model's text, and titles are escaped.
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 
 import streamlit as st
 
@@ -13,6 +14,7 @@ from assistant.events import Citation
 from assistant.markdown.escape import escape_markdown
 from assistant.markdown.links import markdown_url, url_host
 from assistant.ui.chat.calls.views import draw_download
+from assistant.ui.images import draw_image
 from assistant.ui.language import _, translate
 from assistant.ui.quotas import draw_limit_notice
 from assistant.uploads import image_type
@@ -113,5 +115,6 @@ def _draw_file(citation: Citation, key: str, fetch: Fetch) -> None:
         draw_limit_notice(limit)
         return
     if image_type(data):
-        st.image(data, alt=name)
+        with suppress(Exception):  # the file is untrusted, and decoders raise anything; it can be saved
+            draw_image(data, alt=name)
     draw_download(data, name, key)

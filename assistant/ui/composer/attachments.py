@@ -1,20 +1,16 @@
 """Draw the attachments of a message: small images, and the names and sizes of other files."""
 
 import io
-import math
-from typing import Any
 
 import streamlit as st
 
 from assistant.markdown.escape import escape_markdown
 from assistant.messages import Message
 from assistant.parts import Attachment
+from assistant.ui.images import opened_image
 
 THUMBNAIL_PIXELS = 240
 """Largest width and height of an image on the page."""
-
-MAX_IMAGE_PIXELS = 50_000_000
-"""Size of the largest image that is decoded."""
 
 
 def draw_attachments(message: Message) -> None:
@@ -35,16 +31,14 @@ def draw_attachments(message: Message) -> None:
 
 @st.cache_data(show_spinner=False, max_entries=200)
 def _thumbnail(key: int, _image: Attachment) -> tuple[bytes, int] | None:
-    """Return the image scaled down and its width on the page; None if it is damaged. ``key`` is its hash."""
-    from PIL import Image, ImageOps  # uses memory, so it is loaded with the first image
+    """Return the image scaled down and its width on the page; None if it is damaged or too large. ``key`` is its hash."""
+    from PIL import ImageOps  # uses memory, so it is loaded with the first image
 
+    pixels = 2 * THUMBNAIL_PIXELS  # twice, for sharp screens
     try:
-        image: Any = Image.open(io.BytesIO(_image.content))
-        if math.prod(image.size) > MAX_IMAGE_PIXELS:
-            return None
-        image.draft("RGB", (2 * THUMBNAIL_PIXELS, 2 * THUMBNAIL_PIXELS))  # twice, for sharp screens
-        image.thumbnail((2 * THUMBNAIL_PIXELS, 2 * THUMBNAIL_PIXELS))
-        image = ImageOps.exif_transpose(image).convert("RGBA")
+        with opened_image(_image.content, pixels) as image:
+            image.thumbnail((pixels, pixels))
+            image = ImageOps.exif_transpose(image).convert("RGBA")
     except Exception:  # the file is untrusted, and decoders raise anything
         return None
     width = max(1, round(image.width * min(1.0, THUMBNAIL_PIXELS / max(image.size))))

@@ -5,6 +5,7 @@ Text from a server or a model is shown as data, and nothing is loaded from a URL
 
 import base64
 from collections.abc import Callable
+from contextlib import suppress
 
 import streamlit as st
 
@@ -12,6 +13,7 @@ from assistant.events import HostedCall, HostedDelta, HostedKind
 from assistant.json_values import parse_json
 from assistant.markdown.escape import escape_markdown
 from assistant.markdown.links import url_host
+from assistant.tools.view_checks import ViewError
 from assistant.ui.chat.calls.output import (
     MAX_SHOWN_CHARS,
     call_label,
@@ -21,6 +23,7 @@ from assistant.ui.chat.calls.output import (
 )
 from assistant.ui.chat.calls.views import draw_view
 from assistant.ui.chat.messages.stats import format_duration
+from assistant.ui.images import draw_image
 from assistant.ui.language import _
 from assistant.ui.streamlit_private import Expander, ExpanderState
 
@@ -92,7 +95,8 @@ class HostedCallView:
                     if call.state != "running":
                         draw_view(view, f"{self._key}-{number}")
                     elif view.kind == "image":  # a preview
-                        st.image(base64.b64decode(view.content), width="stretch")
+                        with suppress(ViewError):  # the final image tells
+                            draw_image(base64.b64decode(view.content), width="stretch")
 
     def write(self, text: str) -> None:
         self._input_text += text

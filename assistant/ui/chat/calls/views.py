@@ -19,6 +19,7 @@ from assistant.locale import N_
 from assistant.markdown.escape import escape_markdown
 from assistant.tools.view_checks import ViewError, validate_diagram, validate_spec
 from assistant.ui.chat.calls.view_texts import translate_chart, translate_text
+from assistant.ui.images import draw_image
 from assistant.ui.language import _
 
 log = logging.getLogger(__name__)
@@ -43,22 +44,26 @@ def draw_view(view: View, key: str) -> None:
             case "map":
                 _draw_map(*zip(*json.loads(view.content), strict=True))
             case "image":
-                st.image(
-                    data := base64.b64decode(view.content),
-                    view.name or None,
-                    alt=view.name or _("An image"),
-                )
+                data = base64.b64decode(view.content)
+                try:
+                    draw_image(data, view.name or None, alt=view.name or _("An image"))
+                except ViewError as reason:
+                    _draw_reason(reason)
                 draw_download(data, view.name or "image.png", key)
             case "file":
                 draw_download(base64.b64decode(view.content), view.name, key)
             case "diagram":
                 st.mermaid_chart(validate_diagram(view.content), alt=_("A diagram"))
     except ViewError as reason:
-        st.caption(escape_markdown(_("Not shown: {why}", why=str(reason))))
+        _draw_reason(reason)
     except Exception:  # a damaged file can raise anything
         log.exception("cannot draw a view of kind %s", view.kind)
         text = _("This {kind} cannot be shown.", kind=_(_KINDS[view.kind]))
         st.caption(escape_markdown(text))
+
+
+def _draw_reason(reason: ViewError) -> None:
+    st.caption(escape_markdown(_("Not shown: {why}", why=str(reason))))
 
 
 def draw_download(data: bytes, name: str, key: str) -> None:
