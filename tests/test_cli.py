@@ -297,7 +297,8 @@ def test_ctrl_c_ends_the_run_promptly_and_writes_the_recording(
         else:
             assert process.stderr.readline() == "call wait {}\n"
         process.send_signal(signal.SIGINT)
-        printed, errors = process.communicate(timeout=10)
+        # Not ``communicate``, which loses what has been read with "So".
+        printed, errors = process.stdout.read(), process.stderr.read()
     assert (process.returncode, errors) == (130, "Stopped.\n")
     assert printed.endswith("\n")
     recording = Recording.from_lines((tmp_path / "run.recording.jsonl").read_text("utf-8"))

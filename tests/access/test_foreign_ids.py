@@ -33,7 +33,7 @@ def only_own(server: ModelServer, secret: str) -> None:
     assert len(server.conversations[secret].items) == 2, "it was written to"
     assert all(request.get("conversation") != secret for request in server.requests)
     assert SECRET not in json.dumps(server.requests)
-    assert secret not in json.dumps([server.requests, server.paths])
+    assert secret not in json.dumps([server.requests, server.request_lines])
 
 
 def play_recording(page: AppTest, recording: str) -> None:
@@ -56,7 +56,7 @@ def test_nothing_of_a_forged_recording_is_used_at_its_server(
         OPENAI_BASE_URL=server.url, OPENAI_API_KEY="sk-of-the-owner", ASSISTANT_LIMIT_ALL="9 messages/day"
     )
     play_recording(page, forged_recording(server.url, secret, ending))
-    assert server.paths == []
+    assert server.request_lines == []
     if ending == "pauses":
         server.plays(text("Decided."))
         [run] = [str(each.key) for each in page.button if str(each.key).endswith("-deny")]
@@ -95,7 +95,7 @@ def test_an_address_asks_the_owners_server_for_nothing(server: ModelServer, open
     }
     for thread_id in (secret, "conv_000000", "thread_1"):
         assert_unknown(open_page({"thread": thread_id}, **public))
-    assert server.paths == []
+    assert server.request_lines == []
 
 
 def test_the_id_of_a_conversation_at_the_server_is_no_key_to_a_chat_here(
@@ -104,9 +104,9 @@ def test_the_id_of_a_conversation_at_the_server_is_no_key_to_a_chat_here(
     server.plays(text("Yes."))
     ask(open_page(OPENAI_BASE_URL=server.url), SECRET)
     [conversation] = server.conversations
-    sent_before = len(server.paths)
+    sent_before = len(server.request_lines)
     assert_unknown(open_page({"thread": conversation}, OPENAI_BASE_URL=server.url))
-    assert len(server.paths) == sent_before
+    assert len(server.request_lines) == sent_before
 
 
 def cited_thread() -> Thread:
@@ -144,7 +144,7 @@ def test_a_file_that_a_forged_citation_names_is_not_fetched(
     server.plays(text("Fine."))  # nor after an answer of the real server
     fetch(ask(page, "Hi"))
     assert "not from a response in this chat" in page.error[-1].value
-    assert not any("containers" in path for path in server.paths)
+    assert not any("containers" in path for path in server.request_lines)
 
 
 def test_a_file_of_a_real_response_is_fetched_within_the_limits(server: ModelServer, open_page: Open) -> None:
@@ -158,10 +158,10 @@ def test_a_file_of_a_real_response_is_fetched_within_the_limits(server: ModelSer
     fetch(page)
     assert page.get("download_button")
     fetch(open_page({"thread": address(page)}))  # also from the database
-    assert sum("containers" in path for path in server.paths) == 2
+    assert sum("containers" in path for path in server.request_lines) == 2
     fetch(page)
     assert AT_LIMIT in page.info[-1].value
-    assert sum("containers" in path for path in server.paths) == 2
+    assert sum("containers" in path for path in server.request_lines) == 2
 
 
 def test_an_imported_chat_has_nothing_of_the_servers_state(
