@@ -18,6 +18,7 @@ from assistant.locale import N_
 from assistant.messages import Feedback, Message
 from assistant.parts import Attachment, Text
 from assistant.runs.loop import INTERRUPTED, STOPPED
+from assistant.runs.registry import MAX_RUNS_PER_USER
 from assistant.runs.replay import replay_assistant
 from assistant.session import ChatSession, Draft
 from assistant.settings import VARIABLES
@@ -388,3 +389,37 @@ def test_a_page_that_follows_sees_the_whole_answer(server: ModelServer, open_cha
     events = [event for batch in run.follow() for event in batch]
     assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "Hello there"
     assert events[-1] == RunCompleted()
+
+
+def test_a_user_has_a_limited_number_of_answers_in_progress(server: ModelServer, open_chat: Open) -> None:
+    gate = threading.Event()
+    server.plays(*[text("One.", gate=gate)] * MAX_RUNS_PER_USER, text("Another's."))
+    chats = [open_chat("ada") for _ in range(MAX_RUNS_PER_USER + 1)]
+    for chat in chats:
+        chat.submit("Hello")
+    draft = chats[-1].composer.take_draft()
+    assert draft == Draft(
+        "Hello",
+        "You have too many answers in progress. Wait for one, or stop one. Your message is back in the input.",
+    )
+    other = open_chat("bob")
+    other.submit("Hello")
+    gate.set()
+    for chat in [*chats[:-1], other]:
+        assert isinstance(finished(chat).history[-1].ending, RunCompleted)
+
+
+def test_a_process_has_a_limited_number_of_answers_in_progress(server: ModelServer, open_chat: Open) -> None:
+    gate = threading.Event()
+    server.plays(text("One.", gate=gate))
+    first = open_chat("ada", ASSISTANT_MAX_ANSWERS="1", ASSISTANT_LIMIT_ALL="2 messages/day")
+    first.submit("Hello")
+    second = open_chat("bob")
+    second.submit("Hello")
+    assert second.composer.draft is not None
+    assert "too many users" in second.composer.draft.reason
+    gate.set()
+    finished(first)
+    server.plays(text("Two."))
+    second.submit("Hello")  # the refused one was not counted
+    assert isinstance(finished(second).history[-1].ending, RunCompleted)

@@ -31,6 +31,9 @@ from assistant.parts import Attachment, Call, Commentary, Reasoning, Refusal, Te
 from assistant.texts import FILE_TOKENS, estimate_tokens
 from assistant.threads import Thread
 
+FILE_CHARS_PER_TOKEN = 4
+"""How much of a PDF file, in base64, is counted as a token: its text is compressed, its pictures are not."""
+
 
 class Meter:
     """Reserves what each response of one run may use, and settles it when the response has ended.
@@ -127,7 +130,7 @@ def _was_refused(failure: RunFailed) -> bool:
 def _tokens(messages: Iterable[Message]) -> int:
     """Return about how many tokens these messages have, rather too many than too few."""
     texts: list[str] = []
-    files = 0
+    file_tokens = 0
     for message in messages:
         for part in message.parts:
             match part:
@@ -137,6 +140,8 @@ def _tokens(messages: Iterable[Message]) -> int:
                     texts += [name, arguments, result.output if result else ""]
                 case Attachment() if part.is_text:
                     texts.append(part.content.decode("utf-8", "replace"))
+                case Attachment(data=data) if not part.is_image:
+                    file_tokens += max(FILE_TOKENS, len(data) // FILE_CHARS_PER_TOKEN)
                 case Attachment():
-                    files += 1
-    return estimate_tokens("".join(texts), cautious=True) + files * FILE_TOKENS
+                    file_tokens += FILE_TOKENS
+    return estimate_tokens("".join(texts), cautious=True) + file_tokens

@@ -24,7 +24,9 @@ from assistant.events import (
     Usage,
 )
 from assistant.messages import Message
+from assistant.parts import Attachment
 from assistant.storage.database import Database
+from assistant.texts import FILE_TOKENS
 from tests.access.test_usage_store import totals
 
 MAX_OUTPUT = 1_000
@@ -111,3 +113,14 @@ def test_an_answer_ends_before_a_round_that_the_limits_do_not_allow(opened: Data
     assert used(opened) == 120
     with pytest.raises(LimitExceeded):
         counted.admit()
+
+
+@pytest.mark.parametrize(
+    ("media_type", "expected"), [("application/pdf", 100_000), ("image/png", FILE_TOKENS)]
+)
+def test_a_document_counts_by_its_size_and_a_picture_does_not(
+    opened: Database, media_type: str, expected: int
+) -> None:
+    file = Attachment("a file", media_type, "A" * 400_000)
+    meter(opened, Thread()).admit(Message.from_user("", [file]))
+    assert used(opened) == 3 + expected + MAX_OUTPUT

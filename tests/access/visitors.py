@@ -48,6 +48,8 @@ class Visitor:
             subprotocols=[Subprotocol("streamlit"), Subprotocol("none")],
             compression=None,
             ping_interval=None,
+            close_timeout=0.1,
+            max_queue=None,
             max_size=None,
             proxy=None,
         )

@@ -6,6 +6,7 @@ from openai import OpenAI
 
 from assistant import Assistant, Thread, Toolbox
 from assistant.backends.assistants.backend import Assistants
+from assistant.backends.client import connect
 from assistant.events import (
     Event,
     Note,
@@ -20,6 +21,7 @@ from assistant.events import (
     ToolResult,
 )
 from assistant.parts import Call, Text
+from assistant.settings import Settings
 from tests.backends.assistants.conftest import CALLED, ENDED, Connect, ask, without_deltas
 from tests.servers.assistants import ASSISTANT, AssistantsServer, tools_of
 from tests.servers.responses import Play, call, calls, message, text
@@ -29,6 +31,13 @@ def test_instructions_replace_those_of_the_assistant(server: AssistantsServer, c
     server.plays(text("Hi."))
     ask(connect_to(server.url, instructions="Be brief."), "Hi")
     assert server.requests == [{"assistant_id": ASSISTANT, "stream": True, "instructions": "Be brief."}]
+
+
+def test_a_limit_of_the_answer_is_one_of_the_run(server: AssistantsServer) -> None:
+    server.plays(text("Hi."))
+    with connect(Settings(base_url=server.url)) as client:
+        ask(Assistant(Assistants(client, assistant_id=ASSISTANT, max_output=99), Toolbox()), "Hi")
+    assert server.requests == [{"assistant_id": ASSISTANT, "stream": True, "max_completion_tokens": 99}]
 
 
 def test_a_call_is_run_and_its_result_continues_the_run(

@@ -175,6 +175,15 @@ def test_a_refused_parameter_is_left_out_with_a_note(
     assert set(server.requests[0]) - set(server.requests[1]) == {parameter}
 
 
+def test_a_server_that_knows_the_limit_of_the_answer_by_its_older_name_gets_that(server: ChatServer) -> None:
+    with connect(Settings(base_url=server.url)) as client:
+        assistant = Assistant(ChatCompletions(client, model="m", max_output=99), Toolbox())
+        server.plays(error(400, None, "Unknown field max_completion_tokens"), text("Fine."))
+        assert list(assistant.run(Thread(), "Hi"))[-1] == RunCompleted()
+    assert server.requests[0]["max_completion_tokens"] == server.requests[1]["max_tokens"] == 99
+    assert "max_completion_tokens" not in server.requests[1]
+
+
 def test_reasoning_is_turned_off_for_a_model_that_only_then_accepts_functions(
     server: ChatServer, assistant: Assistant
 ) -> None:
