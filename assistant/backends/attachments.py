@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection
 from contextlib import suppress
 
-from assistant.backends.json_access import JsonObject
+from assistant.backends.json_access import JsonObject, objects_at
 from assistant.backends.plain_text import attachment_text, parts_as_text
 from assistant.backends.stream_errors import status_of
 from assistant.errors import BackendError, RequestRefused
@@ -139,9 +139,8 @@ def _without_images(item: JsonObject) -> JsonObject:
     match item.get("type"):
         case "image_generation_call":
             return {name: value for name, value in item.items() if name != "result"}
-        case "code_interpreter_call" if isinstance(item.get("outputs"), list):
-            logs = [output for output in item["outputs"] if isinstance(output, dict) and "logs" in output]
-            return {**item, "outputs": logs}
+        case "code_interpreter_call":  # its outputs are a required field; some servers send none
+            return {**item, "outputs": [output for output in objects_at(item, "outputs") if "logs" in output]}
     return item
 
 

@@ -350,6 +350,19 @@ def test_code_streams_and_is_followed_by_its_output(server: ModelServer, ask: As
     assert is_kept(thread)
 
 
+def test_a_server_without_conversations_gets_code_with_its_outputs_even_if_it_sent_none() -> None:
+    with ModelServer(conversations=False) as server, connect(Settings(base_url=server.url)) as client:
+        ran = hosted.code("1 + 1") | {"outputs": None}
+        server.plays(calls(ran, message("Two."), pieces=1), text("Yes."))
+        assistant = Assistant(
+            Responses(client, model="m", hosted=parse_hosted_tools("code_interpreter")), Toolbox()
+        )
+        thread = Thread()
+        events_of(assistant.run(thread, "Compute."))
+        events_of(assistant.run(thread, "Sure?"))
+        assert server.requests[1]["input"][1] == {**ran, "outputs": []}
+
+
 # --- files ------------------------------------------------------------------------------------------
 
 
