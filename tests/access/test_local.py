@@ -9,6 +9,7 @@ import streamlit as st
 from assistant.access.local import is_direct, random_token
 from assistant.errors import SettingsError
 from assistant.settings import Settings
+from assistant.ui.page.local_access import MAX_PRINTED_LINKS
 from tests.servers.responses import ModelServer
 from tests.ui.page import Open, session_of
 
@@ -97,6 +98,17 @@ def test_a_local_connection_without_the_token_does_not_get_the_owners_key(
         page.query_params["token"] = guess
         page.run()
         assert not session_of(page).connection.is_localhost
+
+
+def test_a_stranger_who_asks_by_many_ports_does_not_fill_the_log(
+    open_page: Open, visit: Visit, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    visit()
+    page = open_page(OPENAI_API_KEY="sk-canary")
+    for port in range(30):
+        monkeypatch.setitem(HEADERS, "Host", f"localhost:{port}")
+        page.run()
+    assert capsys.readouterr().out.count("?token=") <= MAX_PRINTED_LINKS
 
 
 def test_the_link_with_the_token_makes_the_session_local_and_the_browser_keeps_it(

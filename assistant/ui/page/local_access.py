@@ -14,6 +14,8 @@ from assistant.ui.state import state_of
 
 PARAMETER = "token"
 
+MAX_PRINTED_LINKS = 10
+
 
 @dataclass(slots=True)
 class _Shown:
@@ -83,7 +85,14 @@ def _link(settings: Settings) -> str:
     return f"{scheme}://{host}/{path}{'/' if path else ''}?{PARAMETER}={_token(settings)}"
 
 
-@cache
 def _print_link(link: str) -> None:
-    """Print the link once."""
-    print(N_("On this machine, open the page with your key and all chats: {link}", link=link), flush=True)
+    """Print each link once, and only a few: a stranger behind a proxy may choose the port in it."""
+    printed = _printed_links()
+    if link not in printed and len(printed) < MAX_PRINTED_LINKS:
+        printed.add(link)
+        print(N_("On this machine, open the page with your key and all chats: {link}", link=link), flush=True)
+
+
+@cache
+def _printed_links() -> set[str]:
+    return set()
