@@ -5,7 +5,7 @@ import logging
 import os
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from assistant.runs.autosave import Autosaver
 from assistant.runs.loop import Events, Run
 from assistant.runs.queue import MessageQueue
 from assistant.runs.registry import RunRegistry
+from assistant.runs.worker import LiveRun
 from assistant.settings import Settings
 from assistant.threads import Thread
 from assistant.tools.toolbox import Toolbox
@@ -37,6 +38,9 @@ log = logging.getLogger(__name__)
 
 MAX_BACKENDS = 8
 """Maximum number of shared backends; each has a client and a pool of connections."""
+
+MAX_REPLAYS = 10
+"""Maximum number of replays that run at once; each holds threads for as long as its recording says."""
 
 FREEZE_SECONDS = 60.0
 """Minimum interval between two calls of ``gc.freeze``."""
@@ -67,6 +71,7 @@ class Application:
         self.runs = RunRegistry()
         self.queue = MessageQueue()
         self.recordings = RecordingStore()
+        self._replays: deque[LiveRun] = deque()
         self.metrics: Metrics | None = None
 
     def configure(self, secrets: Mapping[str, Any]) -> None:
@@ -150,6 +155,14 @@ class Application:
             max_runs=self.settings.max_answers,
         )
         return recording
+
+    def add_replay(self, replay: LiveRun) -> None:
+        """Count a replay that has started; the oldest one ends if there are more than ``MAX_REPLAYS``."""
+        with self._lock:
+            self._replays = deque(each for each in (*self._replays, replay) if not each.ended)
+            oldest = self._replays.popleft() if len(self._replays) > MAX_REPLAYS else None
+        if oldest:
+            oldest.stop()
 
     def load_sdk(self) -> None:
         """Load the SDK in the background, once: the first answer needs it and the first page does not."""

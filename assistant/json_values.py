@@ -15,6 +15,26 @@ def parse_json(data: str | bytes) -> Any:
         return None
 
 
+MAX_DEPTH = 100
+"""How deeply the JSON of a file may be nested: some functions here and in libraries recurse."""
+
+
+def is_too_deep(value: Any) -> bool:
+    """Return whether arrays and objects are nested more than ``MAX_DEPTH`` deep."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            item
+            for holder in level
+            if isinstance(holder, (dict, list))
+            for item in (holder.values() if isinstance(holder, dict) else holder)
+            if isinstance(item, (dict, list))
+        ]
+        if not level:
+            return False
+    return True
+
+
 def get(value: Any, name: str) -> Any:
     """Return a field of an object; None where there is no object or no such field."""
     return value.get(name) if isinstance(value, dict) else None

@@ -170,15 +170,28 @@ class _StderrHandler(logging.StreamHandler[TextIO]):
         super().emit(record)
 
 
+_LINE_ENDS = re.compile("\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")  # a terminal would obey them
+
+
+def _escape(control: re.Match[str]) -> str:
+    return f"\\x{ord(control[0]):02x}"
+
+
 class _TextFormatter(logging.Formatter):
-    """``2026-11-23 21:04:05,678 INFO run ended run=5f0c61b2 …``"""
+    """``2026-11-23 21:04:05,678 INFO run ended run=5f0c61b2 …``
+
+    Whatever a message or an exception contains, only its first line begins with a time: the others are indented.
+    """
 
     def __init__(self, hidden: Iterable[str] = ()) -> None:
         super().__init__("%(asctime)s %(levelname)s %(message)s")
         self._hidden = sorted({text for text in hidden if text}, key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._redact(super().format(record))
+        text = self._redact(super().format(record))
+        first, *others = (_CONTROL.sub(_escape, line) for line in _LINE_ENDS.split(text))
+        return "\n".join([first, *(f"    {line}" for line in others)])
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {name}={value}" for name, value in _fields(record).items())

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from assistant.json_values import parse_json
+from assistant.json_values import is_too_deep, parse_json
 from assistant.locale import N_
 from assistant.recordings.entries import (
     BodyEntry,
@@ -169,4 +169,6 @@ def _object(line: str, number: int) -> dict[str, Any]:
     value = parse_json(line)
     if not isinstance(value, dict):
         raise RecordingError(N_("Line {line} of the recording is not a JSON object.", line=number))
+    if is_too_deep(value):
+        raise RecordingError(N_("Line {line} of the recording is nested too deeply.", line=number))
     return value

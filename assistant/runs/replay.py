@@ -6,7 +6,6 @@ Functions are not run again unless requested; they return the recorded results.
 import json
 import math
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
@@ -20,8 +19,10 @@ from assistant.recordings.recording import Recording
 from assistant.recordings.requests import answer_request_of, protocol_of, replay_url_of
 from assistant.runs.loop import Assistant
 from assistant.settings import Settings
+from assistant.threads import Thread
 from assistant.tools.arguments import parse_arguments
 from assistant.tools.toolbox import Tool, Toolbox
+from assistant.transports.cancellation import Cancellation
 from assistant.transports.replay import ReplayTransport
 
 MAX_ROUNDS = 100  # maximum that the settings allow for a run, and so for a recording
@@ -43,25 +44,43 @@ def replay_assistant(
     Raises:
         ValueError: The speed is not above 0.
     """
-    functions = toolbox or Toolbox()
+    functions, waits = toolbox or Toolbox(), Cancellation()
     max_rounds, events = MAX_ROUNDS, recording.run_events()
     if events and isinstance(events[-1], RunStopped) and events[-1].reason == "max_rounds":
         max_rounds = sum(isinstance(event, RoundStarted) for event in events)
     if not run_functions:
-        functions = replayed_toolbox(recording, functions, speed)
+        functions = replayed_toolbox(recording, functions, speed, waits)
     timeout = 30.0 if run_functions else 2 * MAX_FUNCTION_SECONDS
-    return Assistant(_backend(recording, speed), functions, max_rounds=max_rounds, tool_timeout=timeout)
+    return _Replayer(
+        _backend(recording, speed), functions, waits, max_rounds=max_rounds, tool_timeout=timeout
+    )
 
 
-def replayed_toolbox(recording: Recording, toolbox: Toolbox, speed: float = math.inf) -> Toolbox:
+class _Replayer(Assistant):
+    """An assistant whose ``cancel`` also wakes the functions that wait."""
+
+    def __init__(self, backend: Backend, toolbox: Toolbox, waits: Cancellation, **options: Any) -> None:
+        super().__init__(backend, toolbox, **options)
+        self._waits = waits
+
+    def cancel(self, thread: Thread) -> None:
+        self._waits.cancel()
+        super().cancel(thread)
+
+
+def replayed_toolbox(
+    recording: Recording, toolbox: Toolbox, speed: float = math.inf, waits: Cancellation | None = None
+) -> Toolbox:
     """Return the toolbox with functions that return the recorded results, after the recorded time.
+
+    Cancelling ``waits`` ends their waits.
 
     Recorded functions that the toolbox lacks are added. A call is recognised by its function and arguments;
     the results of equal calls are returned in the recorded order.
     """
-    results = _RecordedResults(recording)
+    results, waits = _RecordedResults(recording), waits or Cancellation()
     names = dict.fromkeys([*toolbox, *results.names()])
-    return Toolbox(*(_ReplayedTool(name, toolbox.get(name), results, speed) for name in names))
+    return Toolbox(*(_ReplayedTool(name, toolbox.get(name), results, speed, waits) for name in names))
 
 
 def differences(recording: Recording, events: Iterable[Event]) -> list[Sentence]:
@@ -170,7 +189,12 @@ class _ReplayedTool(Tool[..., Any]):
     """A function of a recording."""
 
     def __init__(
-        self, name: str, original: Tool[..., Any] | None, results: _RecordedResults, speed: float
+        self,
+        name: str,
+        original: Tool[..., Any] | None,
+        results: _RecordedResults,
+        speed: float,
+        waits: Cancellation,
     ) -> None:
         self.name = name
         self.description = original.description if original else "A function of the recording."
@@ -178,7 +202,7 @@ class _ReplayedTool(Tool[..., Any]):
         self.strict = original.strict if original else False
         self.timeout = None
         self.approval = self.name in results.undecided
-        self._results, self._speed = results, speed
+        self._results, self._speed, self._waits = results, speed, waits
 
     def __repr__(self) -> str:
         return f"<Tool {self.name} of a recording>"
@@ -191,7 +215,7 @@ class _ReplayedTool(Tool[..., Any]):
         if result is None:
             raise ToolError(f"The recording has no result of '{self.name}' here.")
         if result.seconds is not None and result.seconds > 0:
-            time.sleep(min(result.seconds, MAX_FUNCTION_SECONDS) / self._speed)
+            self._waits.pause(min(result.seconds, MAX_FUNCTION_SECONDS) / self._speed)
         return ToolResult("", result.output, result.outcome, result.detail)
 
 

@@ -72,6 +72,7 @@ class ChatSession:
         self.runs_elsewhere = False
         self.recording: LiveRecording | None = None
         self.replayed: Recording | None = None
+        self._replay: LiveRun | None = None
         self.limit: QuotaError | None = None
         self.notices: list[str] = []
         self.shown = SHOWN_MESSAGES
@@ -401,7 +402,7 @@ class ChatSession:
         self._show(self.app.runs.register(thread))
 
     def replay(self, recording: Recording, speed: float = 1.0, *, run_functions: bool = False) -> None:
-        """Replay a recording in a new thread, which is not saved."""
+        """Replay a recording in a new thread, which is not saved. It ends the replay before it."""
         replayer = replay_assistant(
             recording, self.connection.toolbox, speed=speed, run_functions=run_functions
         )
@@ -420,7 +421,10 @@ class ChatSession:
             run = replayer.run(replayed, prompt_of(recording)).through(observe)
             return Run(thread, run.message, run.events)
 
-        self.app.runs.start(thread, prepare, lambda _: replayer.cancel(replayed))
+        if self._replay:
+            self._replay.stop()
+        self._replay = self.app.runs.start(thread, prepare, lambda _: replayer.cancel(replayed))
+        self.app.add_replay(self._replay)
         self._show(self.app.runs.register(thread))
         self.recording, self.replayed = copy, recording if run_functions else None
 

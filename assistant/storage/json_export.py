@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from assistant.errors import ThreadImportError
+from assistant.json_values import is_too_deep
 from assistant.locale import N_
 from assistant.messages import Message
 from assistant.parts import Call
@@ -77,6 +78,8 @@ def import_json(text: str) -> tuple[Thread, str]:
         raise ThreadImportError(N_("This file is not JSON.")) from error
     except RecursionError as error:
         raise ThreadImportError(N_("This file is nested too deeply to be a chat.")) from error
+    if is_too_deep(value):
+        raise ThreadImportError(N_("This file is nested too deeply to be a chat."))
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise ThreadImportError(N_("This file is not a chat that was exported from this application."))
     version, title, messages = value.get("version"), value.get("title"), value.get("messages")

@@ -40,6 +40,7 @@ from assistant.tools.views import split_result
 
 log = logging.getLogger(__name__)
 
+MAX_CALLS = 200  # maximum number of functions that one round runs, each on a thread
 PROGRESS_INTERVAL_SECONDS = 0.1  # minimum time between two progress events of one call
 
 
@@ -50,8 +51,12 @@ def execute(
 
     A function that exceeds its time limit (its own, or ``timeout``; in seconds) gets the outcome
     ``timeout`` and is abandoned on its thread, because Python cannot stop a thread. Closing the generator
-    abandons all of them.
+    abandons all of them. Calls after the first ``MAX_CALLS`` are not run.
     """
+    for call in calls[MAX_CALLS:]:
+        text = f"Not run: at most {MAX_CALLS} functions run at once. Call it again in the next round."
+        yield ToolResult(call.call_id, error_output(text), "failed")
+    calls = calls[:MAX_CALLS]
     completed: SimpleQueue[tuple[int, ToolResult]] = SimpleQueue()
     limits: list[float] = []
     deadlines: dict[int, float] = {}  # by position: a faulty server can send the same id twice

@@ -10,8 +10,8 @@ import time
 from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
+from assistant.json_values import is_too_deep
 from assistant.recordings.entries import (
     BodyEntry,
     EndEntry,
@@ -131,17 +131,15 @@ class LiveRecording(Recording):
 
     def _add(self, entry: Entry) -> None:
         secrets = sorted(self._secrets, key=len, reverse=True)
-        try:
-            redacted: Entry = redact(entry, secrets)
-        except RecursionError:  # it could not be written as JSON either
-            redacted = redact(_without_nesting(entry), secrets)
+        redacted: Entry = redact(_without_nesting(entry), secrets)
         self._entries.append(redacted)
 
 
-def _without_nesting(entry: Entry) -> Any:
+def _without_nesting(entry: Entry) -> Entry:
+    """Return the entry without what could not be read again from a file."""
     match entry:
-        case RequestEntry() | BodyEntry():
+        case RequestEntry(body=content) | BodyEntry(body=content) if is_too_deep([content]):
             return replace(entry, body=NESTED_TOO_DEEPLY)
-        case EventEntry():
+        case EventEntry(data=content) if is_too_deep([content]):
             return replace(entry, data=NESTED_TOO_DEEPLY)
     return entry

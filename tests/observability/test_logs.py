@@ -12,11 +12,20 @@ from urllib.error import URLError
 
 import pytest
 
-from assistant import Assistant, Thread, ToolError, tool
+from assistant import Assistant, Thread, Toolbox, ToolError, tool
 from assistant.application import Application
-from assistant.events import CallAnswered, CallApproved, CallDenied, RunCompleted, RunPaused, TextDelta
+from assistant.events import (
+    CallAnswered,
+    CallApproved,
+    CallDenied,
+    RunCompleted,
+    RunPaused,
+    TextDelta,
+    ToolCall,
+)
 from assistant.observability.logs import configure_logging, observe_run
 from assistant.observability.metrics import MAX_LABELS, Metrics
+from assistant.tools.execution import run_tool
 from tests.conftest import Connect, add
 from tests.deploy.test_process import Start, interrupt, serve, start
 from tests.ports import free_port, served_metrics
@@ -235,6 +244,24 @@ def test_a_secret_is_removed_from_lines_and_tracebacks(capsys: pytest.CaptureFix
     if kind == "json":
         [line] = lines(written)
         assert line["exception"].endswith("LookupError: it is [removed]\nand [removed]")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\x0b", "\x85", "\u2028"])
+def test_no_text_forges_a_line_of_the_log(capsys: pytest.CaptureFixture[str], end: str) -> None:
+    forged = f"{end}2026-11-23 21:04:05,678 INFO run ended run=5f0c61b2\x1b[2K"
+
+    @tool
+    def broken(text: str) -> None:
+        """Fail."""
+        raise LookupError(text)
+
+    configure_logging("text")
+    run_tool(ToolCall("call_1", "broken", json.dumps({"text": forged})), Toolbox(broken))
+    logging.getLogger("assistant.x").warning("no %s", forged, extra={"fields": {"name": forged}})
+    written = capsys.readouterr().err
+    assert "\x1b" not in written
+    assert [line for line in written.splitlines() if line.startswith("2026-11-23 21:04:05")] == []
+    assert written.count("    2026-11-23 21:04:05,678 INFO run ended run=5f0c61b2\\x1b[2K") >= 3
 
 
 # --- metrics --------------------------------------------------------------------------------------

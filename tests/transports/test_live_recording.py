@@ -155,7 +155,7 @@ def test_a_full_recording_keeps_what_it_has_and_says_that_it_is_full(monkeypatch
     assert recording.size() <= 200
 
 
-@pytest.mark.parametrize("depth", [300, 600, 5_000])
+@pytest.mark.parametrize("depth", [98, 99, 100, 300, 600, 5_000])
 def test_deeply_nested_json_does_no_harm(depth: int) -> None:
     deep = b"[" * depth + b"]" * depth
     recording = record(deep, headers=JSON, request=deep)

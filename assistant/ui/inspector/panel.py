@@ -28,6 +28,10 @@ TABS = {
 }
 
 
+MAX_OPENED_BYTES = 5_000_000
+"""Maximum size of all recordings that a session has opened from files; in memory they are up to twenty times as large."""
+
+
 def draw_inspector(session: ChatSession) -> Callable[[], None] | None:
     """Draw the tab that the user selected.
 
@@ -126,6 +130,7 @@ def _draw_open_recording(session: ChatSession) -> None:
             "jsonl",
             key=keys.RECORDING_FILE,
             on_change=_open_recording,
+            max_upload_size=MAX_OPENED_BYTES // 1_000_000,
         )
         st.toggle(
             _("Run functions again"),
@@ -144,13 +149,18 @@ def _replay_sample(session: ChatSession, name: str) -> None:
 
 
 def _open_recording() -> None:
-    """Add the uploaded recording to those of the thread."""
+    """Add the uploaded recording to those of the thread; the oldest opened ones make room for it."""
     file = st.session_state[keys.RECORDING_FILE]
     if file is None:
         return
     try:
+        if file.size > MAX_OPENED_BYTES:
+            raise RecordingError(N_("This file is too large. A recording to open may have up to 5 MB."))
         recording = Recording.from_lines(file.getvalue().decode("utf-8", "replace"))
     except RecordingError as error:
         st.toast(escape_markdown(translate(error.args[0])), icon=":material/error:")
         return
-    page_state().opened_recordings.append(recording)
+    opened = page_state().opened_recordings
+    opened.append(recording)
+    while sum(each.size() for each in opened) > MAX_OPENED_BYTES:
+        del opened[0]

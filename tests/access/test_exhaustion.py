@@ -1,0 +1,139 @@
+"""A file or a server that tries to use up the threads and the memory of the host."""
+
+import json
+import threading
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from assistant.application import MAX_REPLAYS
+from assistant.tools.execution import MAX_CALLS
+from tests.forged import HOUR
+from tests.servers.responses import ModelServer, call, calls, text
+from tests.test_session import Open as OpenChat
+from tests.test_session import open_chat
+from tests.ui.page import Open, ask, session_of
+from tests.waiting import until
+
+__all__ = ["open_chat"]  # a fixture
+
+HEADER = {"recording": 1, "began": "2026-11-23T18:00:00Z", "thread": ""}
+URL = "http://models.example/v1/responses"
+
+
+def recording_of_calls(count: int, seconds: float) -> str:
+    """Return a recording of one response with so many calls, each of which takes so long."""
+    items = [call("calculate", expression=f"{number}+1") for number in range(count)]
+    body = {"model": "m", "stream": True, "input": [{"type": "message", "role": "user", "content": "Go"}]}
+    exchange = {"at": 0.0, "exchange": 1}
+    lines: list[Any] = [
+        HEADER,
+        exchange | {"kind": "request", "method": "POST", "url": URL, "body": body},
+        exchange | {"kind": "response", "status": 200, "type": "text/event-stream", "headers": {}},
+    ]
+    for event in calls(*items).stream("resp_1", body):
+        assert isinstance(event, dict)
+        lines.append(exchange | {"kind": "event", "event": event["type"], "data": event})
+    lines.append(exchange | {"kind": "end", "how": "complete", "text": ""})
+    for item in items:
+        named = {name: item[name] for name in ("call_id", "name", "arguments")}
+        result = {"call_id": item["call_id"], "output": "1", "outcome": "done", "seconds": seconds}
+        for kind, data in (("ToolCall", named), ("ToolResult", result)):
+            lines.append({"at": 0.0, "kind": "run", "exchange": 0, "event": kind, "data": data})
+    return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+def functions_running() -> int:
+    return sum(each.name.startswith("function ") for each in threading.enumerate())
+
+
+def test_a_replay_of_a_thousand_calls_that_take_an_hour_holds_few_threads_until_stop(
+    open_chat: OpenChat,
+) -> None:
+    from assistant.recordings.recording import Recording
+
+    chat, recording = open_chat(), Recording.from_lines(recording_of_calls(1_000, HOUR))
+    chat.replay(recording)
+    until(lambda: functions_running() >= MAX_CALLS, "the functions run")
+    assert functions_running() == MAX_CALLS
+    first = chat.live_run
+    chat.replay(recording)  # another replay ends it
+    assert first is not None
+    assert first.ended
+    until(lambda: functions_running() == MAX_CALLS, "the first ones have ended")
+    chat.stop()
+    until(lambda: functions_running() == 0, "Stop has woken all")
+
+
+def test_many_visitors_hold_a_bounded_number_of_replays(open_chat: OpenChat) -> None:
+    from assistant.recordings.recording import Recording
+
+    recording = Recording.from_lines(recording_of_calls(1, HOUR))
+    chats = [open_chat() for _ in range(MAX_REPLAYS + 3)]
+    for chat in chats:
+        chat.replay(recording)
+    until(lambda: functions_running() <= MAX_REPLAYS, "the oldest have ended")
+    assert [chat.live_run is None for chat in chats] == [True] * 3 + [False] * MAX_REPLAYS
+    for chat in chats:
+        chat.stop()
+    until(lambda: functions_running() == 0, "all have ended")
+
+
+def test_a_round_of_a_thousand_calls_runs_only_the_first_ones(server: ModelServer, open_page: Open) -> None:
+    server.plays(calls(*(call("calculate", expression=f"{n}+1") for n in range(1_000))), text("Done."))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Go")
+    assert session_of(page).history[-1].text == "Done."
+    [conversation] = server.conversations.values()
+    outputs = [item["output"] for item in conversation.items if item["type"] == "function_call_output"]
+    assert len(outputs) == 1_000
+    assert sum("Not run" in each for each in outputs) == 1_000 - MAX_CALLS
+
+
+def open_recording(page: AppTest, content: bytes) -> AppTest:
+    page.file_uploader(key="recording_file").upload("x.jsonl", content).run()
+    assert not page.exception
+    return page
+
+
+def nested(depth: int) -> str:
+    return "[" * depth + "]" * depth
+
+
+@pytest.mark.parametrize("depth", [101, 900, 100_000])
+def test_a_recording_that_is_nested_too_deeply_is_refused(open_page: Open, depth: int) -> None:
+    line = f'{{"at": 0, "kind": "body", "exchange": 1, "body": {nested(depth)}}}'
+    page = open_page()
+    page.toggle(key="inspector").set_value(True).run()
+    open_recording(page, f"{json.dumps(HEADER)}\n{line}\n".encode())
+    expected = "is nested too deeply" if depth < 1_000 else "is not a JSON object"
+    assert [each.value for each in page.toast] == [f"Line 2 of the recording {expected}\\."]
+    assert "Nothing recorded yet" in " ".join(each.value for each in page.caption)
+
+
+def test_a_recording_that_is_too_large_is_not_read(open_page: Open) -> None:
+    page = open_page()
+    page.toggle(key="inspector").set_value(True).run()
+    open_recording(page, json.dumps(HEADER).encode() + b"\n" * 5_000_001)
+    assert "up to 5 MB" in page.toast[0].value
+
+
+def test_opened_recordings_make_room_for_newer_ones(open_page: Open) -> None:
+    page = open_page()
+    page.toggle(key="inspector").set_value(True).run()
+    for number in range(4):
+        body = json.dumps({"at": 0, "kind": "body", "exchange": 1, "body": str(number) * 2_000_000})
+        open_recording(page, f"{json.dumps(HEADER)}\n{body}\n".encode())
+    opened = page.session_state["page"].opened_recordings
+    assert [str(each.entries()[0].body)[0] for each in opened] == ["2", "3"]
+
+
+def test_a_chat_that_is_nested_too_deeply_is_not_imported(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
+    page = open_page()
+    content = f'{{"format": "assistant-thread", "version": 1, "title": "", "messages": [{nested(900)}]}}'
+    page.file_uploader(key="import").upload("thread.json", content.encode()).run()
+    assert not page.exception
+    assert "nested too deeply" in page.toast[0].value
