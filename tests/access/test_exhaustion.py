@@ -45,7 +45,7 @@ def recording_of_calls(count: int, seconds: float) -> str:
 
 
 def functions_running() -> int:
-    return sum(each.name.startswith("function ") for each in threading.enumerate())
+    return sum(each.name == "function calculate" for each in threading.enumerate())
 
 
 def test_a_replay_of_a_thousand_calls_that_take_an_hour_holds_few_threads_until_stop(
@@ -131,7 +131,7 @@ def test_opened_recordings_make_room_for_newer_ones(open_page: Open) -> None:
 def test_a_chat_that_is_nested_too_deeply_is_not_imported(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assistant.ui.page.login.is_localhost", lambda: True)
+    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
     page = open_page()
     content = f'{{"format": "assistant-thread", "version": 1, "title": "", "messages": [{nested(900)}]}}'
     page.file_uploader(key="import").upload("thread.json", content.encode()).run()

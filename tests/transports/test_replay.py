@@ -49,6 +49,7 @@ from assistant.recordings.requests import base_url_of, prompt_of, protocol_of
 from assistant.runs.registry import RunRegistry
 from assistant.runs.replay import differences, replay_assistant, replayed_toolbox
 from assistant.settings import Settings
+from assistant.transports.cancellation import Cancellation
 from assistant.transports.live_recording import LiveRecording
 from assistant.transports.recorder import record_run
 from assistant.transports.replay import ReplayTransport
@@ -306,14 +307,19 @@ def test_stop_ends_a_replay_during_a_silence() -> None:
     assert thread.messages[-1].text == "Hello"
 
 
-def test_replayed_functions_take_the_recorded_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_replayed_functions_take_the_recorded_time() -> None:
     slept: list[float] = []
-    monkeypatch.setattr("assistant.runs.replay.time", SimpleNamespace(sleep=slept.append))
+
+    class Waits(Cancellation):
+        def pause(self, seconds: float) -> bool:
+            slept.append(seconds)
+            return False
+
     recording = by_hand("Hello")
     call, result = ToolCall("c1", "add", '{"a": 1, "b": 2}'), ToolResult("c1", "3", seconds=0.2)
     entries = [*recording.entries(), RunEntry(1.0, call), RunEntry(1.0, result)]
     recording = Recording(entries=entries)
-    function = replayed_toolbox(recording, TOOLBOX, 2.0)["add"]
+    function = replayed_toolbox(recording, TOOLBOX, 2.0, Waits())["add"]
     assert function.run(function.bind({"b": 2, "a": 1})).output == "3"
     assert slept == [0.1]
 
