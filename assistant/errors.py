@@ -70,14 +70,16 @@ class QuotaError(AssistantError):
 class LimitExceeded(QuotaError):
     """A usage limit was reached.
 
-    ``limit`` is the limit as it is written in the settings; ``resets_at`` is in seconds since 1970.
+    ``limit`` is the limit as it is written in the settings; ``resets_at`` is in seconds since 1970, and
+    ``wait_seconds`` are left until then, both by the database's clock.
     """
 
-    def __init__(self, limit: str, scope: LimitScope, *, resets_at: float) -> None:
+    def __init__(self, limit: str, scope: LimitScope, *, resets_at: float, wait_seconds: float) -> None:
         super().__init__(N_("The usage limit of {limit} is reached.", limit=limit))
         self.limit = limit
         self.scope: LimitScope = scope
         self.resets_at = resets_at
+        self.wait_seconds = wait_seconds
 
 
 class UsageUnavailable(QuotaError):

@@ -89,4 +89,5 @@ def check_limits(
     if exceeded:
         last = max(exceeded, key=lambda limit: _SECONDS[limit.period])
         seconds = _SECONDS[last.period]
-        raise LimitExceeded(str(last), scope, resets_at=(moment // seconds + 1) * seconds)
+        resets_at = (moment // seconds + 1) * seconds
+        raise LimitExceeded(str(last), scope, resets_at=resets_at, wait_seconds=resets_at - moment)

@@ -1,6 +1,5 @@
 """Notices about limits on the owner's account."""
 
-import time
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -33,7 +32,7 @@ def limit_text(error: QuotaError) -> str:
     if not isinstance(error, LimitExceeded):
         return _("Usage cannot be counted right now, so nothing was sent. Try again in a minute.")
     resets = datetime.fromtimestamp(error.resets_at, ZoneInfo(st.context.timezone or "UTC"))
-    minutes = max(1, round((error.resets_at - time.time()) / 60))
+    minutes = max(1, round(error.wait_seconds / 60))
     wait = _("{minutes} min", minutes=minutes) if minutes < 90 else _("{hours} h", hours=round(minutes / 60))
     clock = resets.strftime("%H:%M")
     if error.scope == "everyone":

@@ -111,3 +111,16 @@ def test_instructions_and_functions_are_part_of_what_is_reserved(
     sent = len(json.dumps(server.requests[0]["tools"])) + len(server.requests[0]["instructions"])
     with closing(Database(f"sqlite:///{tmp_path}/threads.sqlite")) as database:
         assert totals(database, "day", time.time()).tokens >= sent / 4 + 16
+
+
+def test_a_process_whose_clock_is_a_day_ahead_begins_no_new_day(
+    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.plays(text("A."))
+    page = open_page(OPENAI_BASE_URL=server.url, OPENAI_API_KEY=KEY, ASSISTANT_LIMIT_ALL="1 messages/day")
+    ask(page, "One")
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 86_400)
+    ask(page, "Two")
+    assert AT_LIMIT in page.info[0].value
+    assert len(server.requests) == 1

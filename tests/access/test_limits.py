@@ -58,6 +58,7 @@ def test_the_exceeded_limit_that_resets_last_is_named() -> None:
         check_limits(limits, totals, moment, scope="user")
     error = caught.value
     assert (error.limit, error.scope, error.resets_at) == ("2 messages/minute", "user", DAY + 3600 + 120)
+    assert error.wait_seconds == 59
     totals["day"] = UsageTotals(2, 10, 0.99)
     with pytest.raises(LimitExceeded) as caught:
         check_limits(limits, totals, moment, scope="everyone")
