@@ -7,7 +7,8 @@ Each use is one function or class that says why the documented interface is not 
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
 
 import streamlit as st
 from streamlit import runtime
@@ -145,6 +146,45 @@ def rerun_session(session_id: str) -> None:
     session = runtime.get_instance().get_app_session(session_id) if runtime.exists() else None
     if session is not None:
         session._call_soon_on_event_loop(lambda: session.request_rerun(session._client_state))
+
+
+MAX_UPLOADED_BYTES = 100_000_000
+"""Maximum size of the files that Streamlit keeps for one session."""
+
+
+class _Uploads:
+    """Keeps files only of sessions that were accepted, and only ``MAX_UPLOADED_BYTES`` of each."""
+
+    def __init__(self, manager: Any) -> None:
+        self._manager, self._add, self._remove = manager, manager.add_file, manager.remove_session_files
+        self.accepted: set[str] = set()
+        manager.add_file, manager.remove_session_files = self._add_file, self._remove_session
+
+    def _add_file(self, session_id: str, file: Any) -> None:
+        kept = self._manager.get_files(session_id, list(self._manager.file_storage.get(session_id, ())))
+        size = sum(len(other.data) for other in kept) + len(file.data)
+        if session_id in self.accepted and size <= MAX_UPLOADED_BYTES:
+            self._add(session_id=session_id, file=file)
+
+    def _remove_session(self, session_id: str) -> None:
+        self.accepted.discard(session_id)
+        self._remove(session_id)
+
+
+@cache
+def _uploads(manager: Any) -> _Uploads:
+    return _Uploads(manager)
+
+
+def accept_uploads(accepted: bool) -> None:
+    """Say whether files of this session are kept; from the first call on, those of all others are dropped.
+
+    Streamlit takes files from every open page, whatever its script has drawn, and keeps them in memory.
+    """
+    context = get_script_run_ctx()
+    if context is not None and runtime.exists():
+        sessions = _uploads(context.uploaded_file_mgr).accepted
+        (sessions.add if accepted else sessions.discard)(context.session_id)
 
 
 def fragment_rerun_waits() -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NoReturn
 
 import streamlit as st
 
@@ -22,6 +22,7 @@ from assistant.settings import Settings
 from assistant.ui import keys
 from assistant.ui.language import _, translate
 from assistant.ui.state import state_of
+from assistant.ui.streamlit_private import accept_uploads
 
 
 @dataclass(slots=True)
@@ -41,17 +42,25 @@ def require_user(settings: Settings, auth: object) -> User:
     if error := config_error(settings.password, settings.allowed, section, authlib=installed):
         _draw_title(settings)
         _draw_error(error)
-        st.stop()
+        _stop()
     if settings.password and state_of(Login).password_hash != password_hash(settings.password):
         _draw_title(settings)
         _draw_password_form(settings.password)
-        st.stop()
+        _stop()
     if not settings.allowed or section is None:
+        accept_uploads(True)
         return User()
     signed_in = _signed_in_user(settings, section)
     if signed_in is None:
-        st.stop()
+        _stop()
+    accept_uploads(True)
     return signed_in
+
+
+def _stop() -> NoReturn:
+    """End the script for a visitor who is not logged in, and keep none of their files."""
+    accept_uploads(False)
+    st.stop()
 
 
 def draw_user(user: User) -> None:
