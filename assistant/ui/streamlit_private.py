@@ -5,6 +5,7 @@ Each use is one function or class that says why the documented interface is not 
 ``streamlit.runtime``, ``streamlit.proto`` or ``streamlit.elements``, or calls a private method.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
@@ -171,6 +172,9 @@ class _Uploads:
         self._remove(session_id)
 
 
+_uploads_lock = threading.Lock()
+
+
 @cache
 def _uploads(manager: Any) -> _Uploads:
     return _Uploads(manager)
@@ -183,7 +187,9 @@ def accept_uploads(accepted: bool) -> None:
     """
     context = get_script_run_ctx()
     if context is not None and runtime.exists():
-        sessions = _uploads(context.uploaded_file_mgr).accepted
+        manager: Any = context.uploaded_file_mgr
+        with _uploads_lock:  # the manager is wrapped once
+            sessions = _uploads(manager).accepted
         (sessions.add if accepted else sessions.discard)(context.session_id)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
@@ -45,7 +46,7 @@ def kept_bytes(address: str) -> int:
 def test_files_are_kept_only_of_those_who_are_logged_in_and_only_some(
     tmp_path: Path, password: str, kept: int
 ) -> None:
-    settings = {"ASSISTANT_PASSWORD": password} if password else {}
+    settings: dict[str, Any] = {"ASSISTANT_PASSWORD": password} if password else {}
     with served(tmp_path, **settings) as address:
         address = address.rstrip("/")
         url = f"ws://127.0.0.1:{urlsplit(address).port}/_stcore/stream"
