@@ -162,8 +162,8 @@ class _Uploads:
         manager.add_file, manager.remove_session_files = self._add_file, self._remove_session
 
     def _add_file(self, session_id: str, file: Any) -> None:
-        kept = self._manager.get_files(session_id, list(self._manager.file_storage.get(session_id, ())))
-        size = sum(len(other.data) for other in kept) + len(file.data)
+        files = self._manager.get_files(session_id, list(self._manager.file_storage.get(session_id, ())))
+        size = sum(len(other.data) for other in files) + len(file.data)
         if session_id in self.accepted and size <= MAX_UPLOADED_BYTES:
             self._add(session_id=session_id, file=file)
 

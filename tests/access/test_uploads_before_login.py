@@ -16,7 +16,7 @@ from websockets.typing import Subprotocol
 from tests.access.visitors import served
 
 MEGABYTE = 1_000_000
-KEPT = re.compile(rb"cache_memory_bytes\{[^}]*UploadedFileManager[^}]*\} (\d+)")
+STORED = re.compile(rb"cache_memory_bytes\{[^}]*UploadedFileManager[^}]*\} (\d+)")
 
 
 def upload(address: str, session_id: str, number: int, size: int) -> None:
@@ -37,14 +37,14 @@ def upload(address: str, session_id: str, number: int, size: int) -> None:
     urlopen(request).close()
 
 
-def kept_bytes(address: str) -> int:
+def stored_bytes(address: str) -> int:
     with urlopen(f"{address}/_stcore/metrics") as response:
-        return sum(int(found) for found in KEPT.findall(response.read()))
+        return sum(int(found) for found in STORED.findall(response.read()))
 
 
-@pytest.mark.parametrize(("password", "kept"), [("open sesame", 0), ("", 98 * MEGABYTE)])
+@pytest.mark.parametrize(("password", "stored"), [("open sesame", 0), ("", 98 * MEGABYTE)])
 def test_files_are_kept_only_of_those_who_are_logged_in_and_only_some(
-    tmp_path: Path, password: str, kept: int
+    tmp_path: Path, password: str, stored: int
 ) -> None:
     settings: dict[str, Any] = {"ASSISTANT_PASSWORD": password} if password else {}
     with served(tmp_path, **settings) as address:
@@ -64,4 +64,4 @@ def test_files_are_kept_only_of_those_who_are_logged_in_and_only_some(
                     break
             for number in range(4):
                 upload(address, session_id, number, 49 * MEGABYTE)
-            assert kept_bytes(address) == kept
+            assert stored_bytes(address) == stored
