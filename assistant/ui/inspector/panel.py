@@ -29,7 +29,7 @@ TABS = {
 
 
 MAX_OPENED_BYTES = 5_000_000
-"""Maximum size of all recordings that a session has opened from files; in memory they are up to twenty times as large."""
+"""Maximum size of all recordings that a session has opened from files; in memory they are up to forty times as large."""
 
 
 def draw_inspector(session: ChatSession) -> Callable[[], None] | None:
