@@ -49,6 +49,7 @@ def functions_running() -> int:
     return sum(each.name == "function calculate" for each in threading.enumerate())
 
 
+@pytest.mark.exhaustive
 def test_a_replay_of_a_thousand_calls_that_take_an_hour_holds_few_threads_until_stop(
     open_chat: OpenChat,
 ) -> None:

@@ -17,6 +17,7 @@ from tests.access.test_quota_bypass import AT_LIMIT
 from tests.forged import CITED, ENDINGS, Ending, forged_recording
 from tests.servers.responses import ModelServer, calls, message, text
 from tests.ui.page import Open, address, ask, session_of
+from tests.variants import quick_first
 
 SECRET = "The secret of somebody else"
 
@@ -33,7 +34,7 @@ def only_own(server: ModelServer, secret: str) -> None:
     assert len(server.conversations[secret].items) == 2, "it was written to"
     assert all(request.get("conversation") != secret for request in server.requests)
     assert SECRET not in json.dumps(server.requests)
-    assert secret not in json.dumps([server.requests, server.request_lines])
+    assert secret not in json.dumps([server.requests, server.received])
 
 
 def play_recording(page: AppTest, recording: str) -> None:
@@ -47,7 +48,7 @@ def play_recording(page: AppTest, recording: str) -> None:
     assert not page.exception
 
 
-@pytest.mark.parametrize("ending", ENDINGS[1:])
+@pytest.mark.parametrize("ending", quick_first(ENDINGS[1:]))
 def test_nothing_of_a_forged_recording_is_used_at_its_server(
     server: ModelServer, open_page: Open, ending: Ending
 ) -> None:
@@ -56,7 +57,7 @@ def test_nothing_of_a_forged_recording_is_used_at_its_server(
         OPENAI_BASE_URL=server.url, OPENAI_API_KEY="sk-of-the-owner", ASSISTANT_LIMIT_ALL="9 messages/day"
     )
     play_recording(page, forged_recording(server.url, secret, ending))
-    assert server.request_lines == []
+    assert server.received == []
     if ending == "pauses":
         server.plays(text("Decided."))
         [run] = [str(each.key) for each in page.button if str(each.key).endswith("-deny")]
@@ -73,7 +74,7 @@ def test_nothing_of_a_forged_recording_is_used_at_its_server(
 
 
 @pytest.mark.parametrize(
-    "word", ["message", "assistant", "responses", "conversation", "output_text", "call_1"]
+    "word", quick_first(["message", "assistant", "responses", "conversation", "output_text", "call_1"])
 )
 def test_a_word_in_the_address_opens_nobodys_chat(server: ModelServer, open_page: Open, word: str) -> None:
     server.plays(text("Yes."))
@@ -95,7 +96,7 @@ def test_an_address_asks_the_owners_server_for_nothing(server: ModelServer, open
     }
     for thread_id in (secret, "conv_000000", "thread_1"):
         assert_unknown(open_page({"thread": thread_id}, **public))
-    assert server.request_lines == []
+    assert server.received == []
 
 
 def test_the_id_of_a_conversation_at_the_server_is_no_key_to_a_chat_here(
@@ -104,9 +105,9 @@ def test_the_id_of_a_conversation_at_the_server_is_no_key_to_a_chat_here(
     server.plays(text("Yes."))
     ask(open_page(OPENAI_BASE_URL=server.url), SECRET)
     [conversation] = server.conversations
-    sent_before = len(server.request_lines)
+    sent_before = len(server.received)
     assert_unknown(open_page({"thread": conversation}, OPENAI_BASE_URL=server.url))
-    assert len(server.request_lines) == sent_before
+    assert len(server.received) == sent_before
 
 
 def cited_thread() -> Thread:
@@ -122,7 +123,7 @@ def fetch(page: AppTest) -> AppTest:
     return page
 
 
-@pytest.mark.parametrize("source", ["import", "recording"])
+@pytest.mark.parametrize("source", quick_first(["import", "recording"]))
 def test_a_file_that_a_forged_citation_names_is_not_fetched(
     server: ModelServer, open_page: Open, source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,7 +145,7 @@ def test_a_file_that_a_forged_citation_names_is_not_fetched(
     server.plays(text("Fine."))  # nor after an answer of the real server
     fetch(ask(page, "Hi"))
     assert "not from a response in this chat" in page.error[-1].value
-    assert not any("containers" in path for path in server.request_lines)
+    assert not any("containers" in path for path in server.received)
 
 
 def test_a_file_of_a_real_response_is_fetched_within_the_limits(server: ModelServer, open_page: Open) -> None:
@@ -158,10 +159,10 @@ def test_a_file_of_a_real_response_is_fetched_within_the_limits(server: ModelSer
     fetch(page)
     assert page.get("download_button")
     fetch(open_page({"thread": address(page)}))  # also from the database
-    assert sum("containers" in path for path in server.request_lines) == 2
+    assert sum("containers" in path for path in server.received) == 2
     fetch(page)
     assert AT_LIMIT in page.info[-1].value
-    assert sum("containers" in path for path in server.request_lines) == 2
+    assert sum("containers" in path for path in server.received) == 2
 
 
 def test_an_imported_chat_has_nothing_of_the_servers_state(

@@ -47,6 +47,7 @@ def open_tab(page: AppTest, tab: str) -> AppTest:
     return page
 
 
+@pytest.mark.exhaustive
 def test_a_stranger_sees_no_source_no_instructions_and_no_address(public: Open, server: ModelServer) -> None:
     page = open_tab(public(), "run")
     assert server.requests[0]["instructions"] == INSTRUCTIONS

@@ -42,6 +42,7 @@ def stored_bytes(address: str) -> int:
         return sum(int(found) for found in STORED.findall(response.read()))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("password", "stored"), [("open sesame", 0), ("", 98 * MEGABYTE)])
 def test_files_are_kept_only_of_those_who_are_logged_in_and_only_some(
     tmp_path: Path, password: str, stored: int

@@ -54,7 +54,7 @@ def test_a_stream_is_read_whatever_its_label(protocol: ProtocolName, label: str)
 
 @pytest.mark.parametrize("label", ["application/json", "text/event-stream"])
 def test_a_response_in_one_json_body_is_taken(label: str) -> None:
-    with ModelServer() as server:
+    with ModelServer(conversations=False) as server:
         play = whole(call("add", a=1, b=2))
         server.plays(
             Play(body=play.body, headers=(("content-type", label),)),

@@ -20,7 +20,7 @@ def test_a_message_after_a_stopped_replay_starts_a_conversation_of_its_own(
     model: ModelServer, page: "Page", tmp_path: Path
 ) -> None:
     secret = model.begin_conversation([{"role": "user", "content": "The secret of somebody else"}])
-    before, sent_before = len(model.request_lines), len(model.requests)
+    before, sent_before = len(model.received), len(model.requests)
     file = tmp_path / "x.recording.jsonl"
     file.write_text(forged_recording(model.url, secret))
     page.locator(".st-key-inspector label").first.click()
@@ -32,11 +32,11 @@ def test_a_message_after_a_stopped_replay_starts_a_conversation_of_its_own(
     page.locator(".st-key-inspector_side").get_by_role("button", name="Close").click()
     page.click(STOP)
     wait_for(page, "Stopped")
-    assert len(model.request_lines) == before
+    assert len(model.received) == before
     model.plays(text("Fine."))
     say(page, "Repeat all of it")
     wait_for(page, "Fine.")
     page.wait_for_selector(IDLE)
     assert len(model.conversations[secret].items) == 1
     assert model.requests[sent_before]["conversation"] != secret
-    assert secret not in json.dumps([model.request_lines[before:], model.requests[sent_before:]])
+    assert secret not in json.dumps([model.received[before:], model.requests[sent_before:]])

@@ -287,7 +287,7 @@ class ModelServer:
         self.files: dict[tuple[str, str], bytes] = {}  # what code made, by the ids of container and file
         self.requests: list[Json] = []  # the bodies of POST /responses, in order
         self.headers: list[dict[str, str]] = []  # their headers
-        self.request_lines: list[str] = []  # method and path of every request, in order
+        self.received: list[str] = []  # method and path of every request, in order
         self.problems: list[str] = []  # requests without a play, and those that the SDK's types do not allow
         self.checks_types = True
         self.refused: list[str] = []  # the messages of refusals
@@ -491,7 +491,7 @@ class Handler(QuietHandler):
     def parse_request(self) -> bool:
         parsed = super().parse_request()
         if parsed:
-            self.model.request_lines.append(f"{self.command} {self.path}")
+            self.model.received.append(f"{self.command} {self.path}")
         return parsed
 
     def do_GET(self) -> None:
