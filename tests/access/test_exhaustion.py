@@ -78,6 +78,7 @@ def test_many_visitors_hold_a_bounded_number_of_replays(open_chat: OpenChat) -> 
     until(lambda: functions_running() == 0, "all have ended")
 
 
+@pytest.mark.exhaustive
 def test_a_round_of_many_calls_runs_only_the_first_ones(server: ModelServer, open_chat: OpenChat) -> None:
     server.plays(calls(*(call("calculate", expression=f"{n}+1") for n in range(300))), text("Done."))
     chat = open_chat()

@@ -40,6 +40,7 @@ from assistant.transports.recorder import record_run
 from tests.backends.conversation import TOOLS, hold_conversation
 from tests.backends.kinds import KINDS
 from tests.servers.request_types import problem_with
+from tests.variants import quick_first
 
 # By method and path: the type of the body that is sent, and of each event or the object that comes back.
 TYPES: dict[str, tuple[Any, Any]] = {
@@ -103,7 +104,7 @@ def check(recordings: list[LiveRecording]) -> Iterator[str]:
         yield place
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", quick_first(KINDS, 2))
 def test_the_wire_of_a_conversation_is_valid(name: str) -> None:
     with KINDS[name].server() as server, connect(Settings(base_url=server.url)) as client:
         _, recordings = hold_conversation(server, Assistant(KINDS[name].backend(client), Toolbox(*TOOLS)))

@@ -3,8 +3,6 @@
 import ast
 import re
 
-import pytest
-
 from assistant.ui import keys
 from assistant.ui.page.browser_script import CONVERSATION_SCRIPTS, FOLDER, call_script, read_element
 from tests.paths import ROOT
@@ -22,10 +20,11 @@ def known_keys() -> set[str]:
     return texts
 
 
-@pytest.mark.parametrize("name", [path.name for path in FILES])
-def test_a_file_names_keys_that_exist(name: str) -> None:
-    used = set(re.findall(r"st-key-([a-z][\w-]*)", (FOLDER / name).read_text("utf-8")))
-    assert used - known_keys() == set()
+def test_the_files_name_keys_that_exist() -> None:
+    known = known_keys()
+    for path in FILES:
+        used = set(re.findall(r"st-key-([a-z][\w-]*)", path.read_text("utf-8")))
+        assert (path.name, used - known) == (path.name, set())
 
 
 def test_the_files_are_scripts_and_styles() -> None:

@@ -12,6 +12,7 @@ from assistant.backends.responses.backend import Responses
 from assistant.events import Note, RunCompleted, ToolCall, ToolResult
 from assistant.parts import Remark
 from tests.servers.responses import Json, ModelServer, call, calls, message, new_id, text
+from tests.variants import quick_first
 
 CALLS: dict[str, Json] = {
     "custom_tool_call": {"name": "grep", "input": "TODO"},
@@ -38,8 +39,8 @@ def notes(events: list[Any]) -> list[str]:
     return [str(event.text) for event in events if isinstance(event, Note)]
 
 
-@pytest.mark.parametrize("conversations", [True, False])
-@pytest.mark.parametrize("kind", CALLS)
+@pytest.mark.parametrize("conversations", quick_first([True, False]))
+@pytest.mark.parametrize("kind", quick_first(CALLS, 3))
 def test_a_call_of_a_tool_that_is_not_here_is_noted_and_answered(
     server: ModelServer, assistant: Assistant, kind: str, conversations: bool
 ) -> None:
