@@ -90,7 +90,7 @@ def test_a_local_connection_without_the_token_does_not_get_the_owners_key(
     page = open_page(OPENAI_API_KEY="sk-canary", OPENAI_BASE_URL=server.url)
     connection = session_of(page).connection
     assert (connection.is_localhost, connection.settings.demo) == (False, True)
-    assert any(NOTICE in each.value for each in page.caption)
+    assert any(NOTICE in each.value for each in page.info)
     assert f"http://localhost:8501/?token={random_token()}" in capsys.readouterr().out
     page.run()
     assert random_token() not in capsys.readouterr().out, "it is printed once"

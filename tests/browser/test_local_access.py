@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-DEMO = "text=The built-in demo answers here"
+DEMO = "text=Demo mode"
 MODEL = "text=Answers by"
 
 

@@ -9,6 +9,7 @@ from assistant.session import ChatSession
 from assistant.settings import Settings
 from assistant.ui import keys
 from assistant.ui.language import _, translate
+from assistant.ui.page.local_access import may_be_localhost
 from assistant.ui.page.thread_url import set_thread_url
 from assistant.ui.quotas import draw_demo_notice
 from assistant.ui.sidebar.connection import describe_model, open_connection_dialog
@@ -71,7 +72,9 @@ def _draw_model(session: ChatSession) -> None:
     about = _("An assistant that calls functions: watch the answer stream and inspect every call.")
     if settings.demo:
         st.caption(about)
-        if session.app.settings.api_key and not session.connection.override:
+        is_localhost = session.connection.is_localhost
+        has_key = session.app.settings.api_key and not session.connection.override
+        if has_key and not may_be_localhost(session.app.settings, is_localhost):
             draw_demo_notice()
         else:
             _draw_demo()

@@ -48,11 +48,15 @@ def draw_local_access(settings: Settings, is_localhost: bool) -> None:
     if is_localhost and token and token != _cookie():
         script = read_element("local_access.js") + call_script("keepToken", _cookie_name(), token)
         st.html(script, unsafe_allow_javascript=True)
+    if may_be_localhost(settings, is_localhost):
+        text = _("Is this your machine? Open the link in the terminal to use your key and see all chats.")
+        st.info(text, icon=":material/key:")
+
+
+def may_be_localhost(settings: Settings, is_localhost: bool) -> bool:
+    """Return whether the visitor of an open page may be on its machine, and has not proven it."""
     is_open = not (settings.password or settings.allowed or settings.limit_all)
-    if not is_localhost and is_open and settings.local_token != local.OFF and _is_direct():
-        st.caption(
-            _("Is this your machine? Open the link in the terminal to use your key and see all chats."),
-        )
+    return not is_localhost and is_open and settings.local_token != local.OFF and _is_direct()
 
 
 def _is_direct() -> bool:
