@@ -122,7 +122,7 @@ def test_the_link_with_the_token_makes_the_session_local_and_the_browser_keeps_i
     assert "token" not in page.query_params
     page.run()
     assert session_of(page).connection.is_localhost
-    assert not any(NOTICE in each.value for each in page.caption)
+    assert not any(NOTICE in each.value for each in page.info)
     assert not session_of(open_page()).connection.is_localhost, "a session of another browser"
     visit(assistant_token_8501=TOKEN)
     assert session_of(open_page()).connection.is_localhost
@@ -132,7 +132,7 @@ def test_local_access_can_be_switched_off(open_page: Open, visit: Visit) -> None
     visit(headless=False, assistant_token_8501="off")
     page = open_page({"token": "off"}, ASSISTANT_LOCAL_TOKEN="Off")
     assert not session_of(page).connection.is_localhost
-    assert not any(NOTICE in each.value for each in page.caption)
+    assert not any(NOTICE in each.value for each in page.info)
 
 
 @pytest.mark.parametrize(
