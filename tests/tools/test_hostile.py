@@ -23,6 +23,7 @@ from assistant.events import ToolCall
 from assistant.functions import open_meteo
 from assistant.tools.execution import run_tool
 from assistant.tools.results import MAX_OUTPUT_CHARS
+from tests.browser import driver
 from tests.browser.conftest import browser
 from tests.browser.driver import INPUT, say, serve, wait_for
 from tests.paths import ROOT
@@ -354,11 +355,8 @@ def test_no_output_makes_a_browser_contact_another_host(
 
     app = tmp_path / "streamlit_app.py"
     for address in serve(tmp_path, app, OPENAI_BASE_URL=server.url, PYTHONPATH=str(tmp_path)):
-        page: Page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.set_default_timeout(20_000)
+        page: Page = driver.open_page(browser, address, viewport={"width": 1400, "height": 1000})
         page.on("request", look)
-        page.goto(address)
-        page.wait_for_selector(INPUT)
         say(page, "Do it all")
         wait_for(page, "That was all.")
         for _ in range(2):  # as it was drawn live, and after a reload
