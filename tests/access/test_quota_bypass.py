@@ -1,5 +1,6 @@
 """At a limit, no action on the page sends a request with the owner's key."""
 
+import json
 import shutil
 import socket
 from collections.abc import Callable
@@ -34,6 +35,7 @@ from tests.variants import quick_first
 
 __all__ = ["sign_in", "start"]  # fixtures
 
+TOKEN = "token-of-the-owner"
 KEY = "sk-of-the-owner"
 LIMIT = "1 messages/day"
 AT_LIMIT = "This page has reached its usage limit"
@@ -187,7 +189,7 @@ def test_only_local_requests_use_the_owners_key(
 ) -> None:
     with socket.create_server((host, 0), family=family(host)) as free:
         port = free.getsockname()[1]
-    surroundings = {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": KEY}
+    surroundings = {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": KEY, "ASSISTANT_LOCAL_TOKEN": TOKEN}
     flags = ["--server.headless=true", f"--server.address={host}", f"--server.port={port}"]
     shutil.copy(ROOT / "streamlit_app.py", tmp_path)
     process = start(
@@ -195,11 +197,12 @@ def test_only_local_requests_use_the_owners_key(
         **surroundings,
     )
 
-    def uses_owner_key(**headers: str) -> bool:
+    def uses_owner_key(token: str = TOKEN, **headers: str) -> bool:
         """Return whether a request like this would use the owner's key."""
         with closing(HTTPConnection(host, port, timeout=20)) as connection:
             all_headers = {"content-type": "application/json"} | headers
-            connection.request("POST", "/_stcore/agent/interact", "{}", all_headers)
+            body = json.dumps({"query_params": {"token": [token]}} if token else {})
+            connection.request("POST", "/_stcore/agent/interact", body, all_headers)
             page = connection.getresponse().read().decode()
         is_demo = "built-in demo answers here" in page or "Demo mode" in page
         assert is_demo is not ("Answers by" in page)
@@ -213,6 +216,8 @@ def test_only_local_requests_use_the_owners_key(
 
     until(answers, process, tmp_path / "log")
     assert uses_owner_key()
+    assert not uses_owner_key(token="")
+    assert not uses_owner_key(token=TOKEN[:-1])
     assert uses_owner_key(Host=f"localhost:{port}")
     for name in ("chat.example", f"localhost.example:{port}", f"127.0.0.1.example:{port}"):
         assert not uses_owner_key(Host=name)
