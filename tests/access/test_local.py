@@ -100,6 +100,7 @@ def test_a_local_connection_without_the_token_does_not_get_the_owners_key(
         assert not session_of(page).connection.is_localhost
 
 
+@pytest.mark.exhaustive
 def test_a_stranger_who_asks_by_many_ports_does_not_fill_the_log(
     open_page: Open, visit: Visit, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -59,6 +59,7 @@ def test_a_response_is_one_object_or_a_stream_that_ends_with_done(client: OpenAI
     assert final["response"]["output"][0]["content"][0]["text"] == whole.output_text
 
 
+@pytest.mark.exhaustive
 def test_a_client_that_hangs_up_ends_its_response() -> None:
     with demo.running(pace=0.05) as url, OpenAI(api_key="any", base_url=url, max_retries=0) as client:
         conversation = client.conversations.create().id

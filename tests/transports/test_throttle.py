@@ -45,6 +45,7 @@ def request_entries(client: httpx2.Client, server: ModelServer) -> Iterator[http
         yield response
 
 
+@pytest.mark.exhaustive
 def test_simultaneous_answers_are_read_less_often_and_completely(
     server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,6 +62,7 @@ def test_a_bomb_is_named_and_not_decoded(page: object, monkeypatch: pytest.Monke
     assert len(app.caption) == 1
 
 
+@pytest.mark.exhaustive
 def test_only_images_of_a_bounded_size_are_decoded() -> None:
     with opened_image(bomb(100, 50)) as image:
         assert image.size == (100, 50)

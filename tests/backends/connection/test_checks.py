@@ -191,6 +191,7 @@ def test_a_server_that_never_answers_fails_in_time(
     assert (found[-1], time.monotonic() - started < 5) == (last, True)
 
 
+@pytest.mark.exhaustive
 def test_a_silent_stream_fails_in_time(server: ListingServer, client_for: ClientFactory) -> None:
     server.plays(cut(text("Hello."), 5, "silence"))
     found = results(client_for(server.url), "gpt-6-luna", seconds=0.5)

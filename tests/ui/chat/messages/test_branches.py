@@ -97,6 +97,7 @@ def test_a_cancelled_unchanged_or_empty_edit_makes_no_branch(page: AppTest) -> N
     )
 
 
+@pytest.mark.exhaustive
 def test_an_edit_stays_while_another_answer_is_written_and_is_saved_afterwards(
     server: ModelServer, page: AppTest, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
