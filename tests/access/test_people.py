@@ -283,6 +283,7 @@ def test_a_session_keeps_nothing_of_the_user_before(server: ModelServer, sign_in
     assert "Nothing recorded yet" in sent(page)
 
 
+@pytest.mark.exhaustive
 def test_branches_recordings_and_open_calls_are_shown_only_to_their_owner(
     server: ModelServer, sign_in: SignIn, tmp_path: Path
 ) -> None:

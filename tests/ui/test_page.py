@@ -440,6 +440,7 @@ def test_the_demo_chains_calls_on_the_page_in_both_languages(open_page: Open) ->
     assert label(page.status[2]).startswith("**find_hotels**(")
 
 
+@pytest.mark.exhaustive
 def test_an_answer_another_process_left_running_continues_when_it_is_opened(
     server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -566,6 +567,7 @@ def test_threads_are_listed_by_age_and_equal_titles_are_distinguished(
 AGES = ["Today", "Yesterday", "Last 7 days", "Last 30 days", "Earlier"]
 
 
+@pytest.mark.exhaustive
 def test_another_thread_than_the_open_one_can_be_deleted(
     server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -612,6 +614,7 @@ def test_a_thread_is_exported_imported_and_continued(
     store.close()
 
 
+@pytest.mark.exhaustive
 def test_an_agents_sessions_are_listed_and_can_be_continued(
     open_page: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -61,6 +61,7 @@ def test_a_run_is_recorded_with_its_requests_and_events(server: ModelServer, ope
     assert "Protocol check passed" in page.success[0].value
 
 
+@pytest.mark.exhaustive
 def test_a_call_leads_to_its_events_with_one_click(server: ModelServer, open_page: Open) -> None:
     page = with_inspector(open_page(OPENAI_BASE_URL=server.url))
     server.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
@@ -81,6 +82,7 @@ def test_each_thread_has_its_own_recordings(server: ModelServer, open_page: Open
     assert "Nothing recorded yet" in captions(page)
 
 
+@pytest.mark.exhaustive
 def test_a_recording_is_replayed_in_its_own_thread_without_a_server(
     server: ModelServer, open_page: Open
 ) -> None:
@@ -144,6 +146,7 @@ def test_a_run_whose_first_request_fails_is_recorded(
     assert (types[0], types[1], types[-1]) == ("RoundStarted", "request", "RunFailed")
 
 
+@pytest.mark.exhaustive
 def test_a_fault_is_announced_and_applies_to_this_session_only(
     server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,6 +200,7 @@ def test_an_unknown_fault_is_reported_and_not_injected(
     assert not page.warning
 
 
+@pytest.mark.exhaustive
 def test_every_call_can_wait_for_the_user_who_provides_its_result(
     server: ModelServer, open_page: Open
 ) -> None:
@@ -218,6 +222,7 @@ def test_every_call_can_wait_for_the_user_who_provides_its_result(
     assert sent_items[-1]["output"] == '{"weather": "sunny"}'
 
 
+@pytest.mark.exhaustive
 def test_the_last_message_is_shown_as_code(
     server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,6 +238,7 @@ def test_the_last_message_is_shown_as_code(
     assert request.startswith("curl ")
 
 
+@pytest.mark.exhaustive
 def test_a_function_that_the_script_has_only_a_stub_of_is_named(
     server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

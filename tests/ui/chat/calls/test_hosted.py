@@ -158,6 +158,7 @@ def test_a_remote_tool_has_an_approval_card(
     assert marks(page) == ["Well."]
 
 
+@pytest.mark.exhaustive
 def test_toggles_decide_which_tools_are_requested(server: ModelServer, open_page: Open) -> None:
     server.plays(text("One."), text("Two."), text("Three."))
     tools = f"web_search, {WIKI}"
@@ -195,6 +196,7 @@ def test_file_search_in_attachments_and_in_a_store_are_two_toggles(
     ]
 
 
+@pytest.mark.exhaustive
 def test_the_demo_shows_every_hosted_tool_without_a_key(open_page: Open) -> None:
     page = ask(open_page(), "Search the web for Kyoto")
     [words] = marks(page)
