@@ -1,4 +1,4 @@
-"""Files that an attacker writes by hand: a recording of an answer in somebody else's conversation."""
+"""Files that an attacker writes by hand: a recording of an answer in another user's conversation."""
 
 import json
 from typing import Any, Literal

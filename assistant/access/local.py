@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 OFF = "off"
-"""The token of a page that takes nobody for local."""
+"""The value of the token setting with which no visitor counts as local."""
 
 
 @cache

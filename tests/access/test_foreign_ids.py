@@ -19,18 +19,18 @@ from tests.servers.responses import ModelServer, calls, message, text
 from tests.ui.page import Open, address, ask, session_of
 from tests.variants import quick_first
 
-SECRET = "The secret of somebody else"
+SECRET = "The secret of another user"
 
 
 def begin_secret(server: ModelServer) -> str:
-    """Let the server keep somebody else's conversation, and return its id."""
+    """Create another user's conversation on the server, and return its id."""
     return server.begin_conversation(
         [{"role": "user", "content": SECRET}, {"role": "assistant", "content": "Noted."}]
     )
 
 
 def only_own(server: ModelServer, secret: str) -> None:
-    """Check that nothing at the server was done in somebody else's conversation."""
+    """Check that no request touched another user's conversation."""
     assert len(server.conversations[secret].items) == 2, "it was written to"
     assert all(request.get("conversation") != secret for request in server.requests)
     assert SECRET not in json.dumps(server.requests)
@@ -76,7 +76,7 @@ def test_nothing_of_a_forged_recording_is_used_at_its_server(
 @pytest.mark.parametrize(
     "word", quick_first(["message", "assistant", "responses", "conversation", "output_text", "call_1"])
 )
-def test_a_word_in_the_address_opens_nobodys_chat(server: ModelServer, open_page: Open, word: str) -> None:
+def test_a_word_in_the_address_opens_no_chat(server: ModelServer, open_page: Open, word: str) -> None:
     server.plays(text("Yes."))
     ask(open_page(OPENAI_BASE_URL=server.url), SECRET)
     assert_unknown(open_page({"thread": word}, OPENAI_BASE_URL=server.url))

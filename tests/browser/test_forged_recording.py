@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 def test_a_message_after_a_stopped_replay_starts_a_conversation_of_its_own(
     model: ModelServer, page: "Page", tmp_path: Path
 ) -> None:
-    secret = model.begin_conversation([{"role": "user", "content": "The secret of somebody else"}])
+    secret = model.begin_conversation([{"role": "user", "content": "The secret of another user"}])
     before, sent_before = len(model.received), len(model.requests)
     file = tmp_path / "x.recording.jsonl"
     file.write_text(forged_recording(model.url, secret))

@@ -335,7 +335,7 @@ def test_only_one_of_two_threads_gets_the_last_room(monkeypatch: pytest.MonkeyPa
 
     def pause_before_deciding(city: Any) -> date:
         with suppress(BrokenBarrierError):
-            together.wait(0.05)  # nobody comes, unless both decide on the same state of the database
+            together.wait(0.05)  # times out, unless both read the same state of the database
         return today_in(city)
 
     monkeypatch.setattr("assistant.functions.hotels.today_in", pause_before_deciding)

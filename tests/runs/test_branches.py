@@ -509,7 +509,7 @@ def test_branches_must_be_a_list_of_objects(value: object) -> None:
 
 def test_an_import_ignores_state_and_refuses_invalid_messages() -> None:
     value = json.loads(export_json(branched(), "T"))
-    value["branches"][0]["backend_state"] = {"responses": {"conversation": "conv_of_somebody_else"}}
+    value["branches"][0]["backend_state"] = {"responses": {"conversation": "conv_of_another_user"}}
     imported, _ = import_json(json.dumps(value))
     assert [each.backend_state for each in imported.all_branches()] == [{}, {}, {}]
     message = value["branches"][0]["messages"][0]

@@ -1,4 +1,4 @@
-"""The built-in demo on a real socket, for clients that nobody here wrote."""
+"""The built-in demo on a real socket, for clients of other projects."""
 
 import socket
 import threading

@@ -371,7 +371,7 @@ def test_many_threads_may_start_recordings_at_once(monkeypatch: pytest.MonkeyPat
 
     def pause_before_dropping(recording: LiveRecording) -> int:
         with suppress(threading.BrokenBarrierError):
-            together.wait(0.05)  # nobody comes, unless all drop the same recording
+            together.wait(0.05)  # times out, unless all drop the same recording
         return size(recording)
 
     monkeypatch.setattr(LiveRecording, "size", pause_before_dropping)

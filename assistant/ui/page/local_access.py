@@ -55,7 +55,7 @@ def draw_local_access(settings: Settings, is_localhost: bool) -> None:
 
 def may_be_localhost(settings: Settings, is_localhost: bool) -> bool:
     """Return whether the visitor of an open page may be on its machine, and has not proven it."""
-    is_open = not (settings.password or settings.allowed or settings.limit_all)
+    is_open = not _has_visitors(settings)
     return not is_localhost and is_open and settings.local_token != local.OFF and _is_direct()
 
 
@@ -65,8 +65,13 @@ def _is_direct() -> bool:
 
 def _needs_proof(settings: Settings) -> bool:
     """Return whether the page may have other visitors: it has a key or a login, or runs without a desktop."""
-    is_public = settings.has_key or settings.password or settings.allowed or settings.limit_all
+    is_public = settings.has_key or _has_visitors(settings)
     return bool(is_public or settings.local_token or st.get_option("server.headless"))
+
+
+def _has_visitors(settings: Settings) -> bool:
+    """Return whether the settings say which visitors may use the page, or how much."""
+    return bool(settings.password or settings.allowed or settings.limit_all)
 
 
 def _token(settings: Settings) -> str:
