@@ -214,7 +214,7 @@ class _Printer:
             case Note(text) | RetryScheduled(reason=text):
                 self._print_line(text)
             case RunPaused():
-                names = ", ".join(call.name for call in self._thread.open_calls())
+                names = ", ".join(call.name for call in self._thread.messages[-1].undecided_calls)
                 self._print_line(f"Paused for approval of {names}, which only the page can ask for.")
             case RunStopped(_, text) | RunFailed(_, text):
                 self._print_line(text)

@@ -14,7 +14,8 @@ from assistant.locale import UserText
 Outcome = Literal["done", "failed", "timeout", "invalid", "unknown", "stopped", "denied", "skipped"]
 """How a call ended: ``done``; ``failed``: the function raised; ``timeout``; ``invalid``: the arguments do not
 fit the function; ``unknown``: there is no such function; ``stopped``: it was not run, or its result was not
-awaited; ``denied``: the user did not allow it; ``skipped``: the user sent a new message instead of deciding."""
+awaited, or was lost with its process; ``denied``: the user did not allow it;
+``skipped``: the user sent a new message instead of deciding."""
 
 StopReason = Literal[
     "user",
@@ -114,12 +115,15 @@ class ToolCall:
 
     With a ``server``, it is a call of a remote MCP server's tool that needs approval. It is run there, so its
     result here says only whether it may run.
+
+    A call in the ``background`` comes in the middle of its response and runs while the model goes on.
     """
 
     call_id: str
     name: str
     arguments: str
     server: str = ""
+    background: bool = False
 
 
 @dataclass(frozen=True, slots=True)

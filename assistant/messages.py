@@ -115,7 +115,7 @@ class Message:
 
     @property
     def calls(self) -> list[Call]:
-        """The calls of rounds that ended well, in the model's order."""
+        """The calls of rounds that ended well, and those in the background, in the model's order."""
         return [part for part in self.parts if isinstance(part, Call) and part.complete]
 
     @property
@@ -124,9 +124,21 @@ class Message:
         return [call for call in self.calls if call.result is None]
 
     @property
+    def undecided_calls(self) -> list[Call]:
+        """The open calls that wait for the user's decision; those in the background do not."""
+        return [call for call in self.open_calls if not call.background]
+
+    @property
     def unfinished_parts(self) -> list[Part]:
-        """The parts after the last complete call: those of the last round, unless it made calls."""
-        calls = [index for index, part in enumerate(self.parts) if isinstance(part, Call) and part.complete]
+        """The parts after the last complete call: those of the last round, unless it made calls.
+
+        Calls in the background do not end a round.
+        """
+        calls = [
+            index
+            for index, part in enumerate(self.parts)
+            if isinstance(part, Call) and part.complete and not part.background
+        ]
         return self.parts[calls[-1] + 1 :] if calls else self.parts[:]
 
     @property
@@ -156,8 +168,10 @@ class Message:
                 if draft is None or draft.round != self._round:
                     draft = Call(call_id, name, "", self._round, complete=False)
                 self._put_call(replace(draft, arguments=draft.arguments + text))
-            case ToolCall(call_id, name, arguments, server):
-                self._put_call(Call(call_id, name, arguments, self._round, server=server))
+            case ToolCall(call_id, name, arguments, server, background):
+                self._put_call(
+                    Call(call_id, name, arguments, self._round, server=server, background=background)
+                )
             case CallApproved(call_id) | CallDenied(call_id) | CallAnswered(call_id):
                 call = self._find_call(call_id)
                 if call is not None and call.complete and call.result is None:
@@ -226,9 +240,9 @@ class Message:
                     yield Note(text)
                 case HostedCall():
                     yield part
-                case Call(call_id, name, arguments, _, complete, result, decision, server):
+                case Call(call_id, name, arguments, _, complete, result, decision, server, background):
                     if complete:
-                        yield ToolCall(call_id, name, arguments, server)
+                        yield ToolCall(call_id, name, arguments, server, background)
                     else:
                         yield ToolCallDelta(call_id, name, arguments)
                     if decision is not None:

@@ -20,7 +20,8 @@ PROTOCOL_LABELS: dict[ProtocolName, str] = {
 """The protocols as the page names them; "auto" while the protocol is not known yet."""
 
 
-ResponseEvents = Generator[Event, None, list[ToolCall]]  # the events of one response; returns its calls
+ResponseEvents = Generator[Event, None, list[ToolCall]]
+"""The events of one response; it returns the calls, except those in the background, which run already."""
 
 
 class Backend(Protocol):
@@ -29,11 +30,12 @@ class Backend(Protocol):
     def stream(self, thread: Thread, toolbox: Toolbox) -> ResponseEvents:
         """Request one response to the thread as it stands, yield its events and return its calls.
 
-        The backend finds the input that the server lacks in ``thread.messages``. It changes
+        The backend finds the input that the server lacks in ``thread.messages``. A background call without a
+        result is still running: its result goes into a later request, and no request waits for it. It changes
         ``thread.backend_state`` only after a response ended well, and right after yielding an event.
 
         Raises:
-            BackendError: The response did not end well; none of its calls may run.
+            BackendError: The response did not end well; none of its returned calls may run.
             Incomplete: The server ended the response early, at a limit.
         """
 

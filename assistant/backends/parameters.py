@@ -6,6 +6,7 @@ from assistant.backends.json_access import JsonObject
 from assistant.errors import RequestRefused, ServerFailed
 from assistant.events import Note
 from assistant.locale import N_
+from assistant.tools.task_handles import without_background
 
 _OPTIONAL = (
     "reasoning_effort",
@@ -55,6 +56,16 @@ def without_refused_summary(
     message = refusal.details.message if refusal.details else ""
     text = N_("The server does not summarize the model's reasoning: {why}", why=message)
     return others | ({"reasoning": effort} if effort else {}), Note(text)
+
+
+def without_refused_async(body: JsonObject, refusal: RequestRefused) -> tuple[JsonObject, Note] | None:
+    """Return the request's body with ordinary functions only, and a note; None if the refusal is about another."""
+    is_offered = any(tool.get("async") for tool in body["tools"])
+    is_refusal = refusal.details is not None and refusal.details.status in _REFUSED
+    if not (is_offered and is_refusal and re.search(r"\basync\b", _words(refusal))):
+        return None
+    note = Note(N_("The model cannot go on while a function runs, so it waits for each result."))
+    return body | {"tools": without_background(body["tools"])}, note
 
 
 def _words(refusal: RequestRefused | ServerFailed) -> str:

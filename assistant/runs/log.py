@@ -13,11 +13,14 @@ from assistant.events import (
     HostedCall,
     ReasoningDelta,
     ReasoningEnded,
+    RoundEnded,
+    RoundStarted,
     RunStopped,
     TextDelta,
     ToolCall,
     ToolCallDelta,
     ToolProgress,
+    ToolResult,
 )
 from assistant.locale import N_
 from assistant.runs.loop import Run
@@ -49,7 +52,7 @@ class RunLog:
         self._events: list[Event] = list(run.message.events())
         self._chars = 0
         self._started = self._reasoning_since = self._last_event = time.monotonic()
-        self._reasoning = False
+        self._reasoning = self._is_answering = False
         self._followers = 0
         self._call_times: dict[str, float] = {}
         # One lock, and a condition for each thing to wait for, so that no thread wakes up for another.
@@ -113,8 +116,8 @@ class RunLog:
 
     @property
     def silent_seconds(self) -> float:
-        """How long ago the last event came."""
-        return time.monotonic() - self._last_event
+        """How long ago the last event of a response came; 0 between responses."""
+        return time.monotonic() - self._last_event if self._is_answering else 0.0
 
     def wait_for_follower(self, seconds: float) -> None:
         """Wait until the log has a follower or has ended, for ``seconds`` at most."""
@@ -123,7 +126,10 @@ class RunLog:
 
     def _add(self, event: Event) -> None:
         self._run.fold(event)
-        self._last_event = time.monotonic()
+        if not isinstance(event, ToolProgress | ToolResult):  # of functions that run beside the response
+            self._last_event = time.monotonic()
+        if isinstance(event, RoundStarted | RoundEnded):
+            self._is_answering = isinstance(event, RoundStarted)
         if isinstance(event, Ending):
             event = self._run.message.ending or event  # the message may have ended a moment ago
         if isinstance(event, ToolCall | CallApproved | HostedCall):

@@ -16,6 +16,7 @@ from assistant.events import (
     CallApproved,
     Decision,
     Event,
+    Note,
     RoundStarted,
     RunCompleted,
     RunFailed,
@@ -23,14 +24,17 @@ from assistant.events import (
     RunStopped,
     ThreadOpened,
     ToolCall,
+    ToolResult,
 )
 from assistant.locale import N_
 from assistant.messages import Message
 from assistant.parts import Attachment
 from assistant.threads import Thread
 from assistant.tools.arguments import changed_arguments
+from assistant.tools.background import background_jobs
 from assistant.tools.execution import apply_decisions, execute
-from assistant.tools.results import skipped_result, stopped_result
+from assistant.tools.results import lost_result, skipped_result, stopped_result
+from assistant.tools.task_handles import WAIT_NAME
 from assistant.tools.toolbox import Toolbox
 
 log = logging.getLogger(__name__)
@@ -44,6 +48,13 @@ INTERRUPTED = RunFailed(
     "interrupted", N_("This answer was interrupted because the application stopped."), retry=True
 )
 """The ending of a run whose process is gone."""
+
+
+def stop_background_calls(thread: Thread, position: int = 0) -> None:
+    """Stop the background calls of the messages from this position on; each gets a result."""
+    calls = [call.call_id for message in thread.messages[position:] for call in message.open_calls]
+    for call_id in background_jobs(thread).stop(calls):
+        thread.add_result(stopped_result(call_id))
 
 
 class Run(Iterator[Event]):
@@ -71,6 +82,8 @@ class Run(Iterator[Event]):
         if self.message.ending is None and isinstance(event, ThreadOpened):
             self.thread.id = event.thread_id
         self.message.add(event)
+        if isinstance(event, ToolResult):
+            self.thread.add_result(event)  # of a background call in an earlier message
 
     def through(self, wrap: Callable[[Events], Events]) -> "Run":
         """Pass the events through ``wrap``, a generator function, and return the run."""
@@ -157,7 +170,7 @@ class Assistant:
         for decision in decisions:
             by_id.setdefault(decision.call_id, decision)
         decided: list[tuple[ToolCall, Decision]] = []
-        for call in message.open_calls:
+        for call in message.undecided_calls:
             if call.call_id in by_id:
                 decision = by_id[call.call_id]
                 if isinstance(decision, CallApproved) and decision.arguments:
@@ -170,14 +183,17 @@ class Assistant:
 
     def mark_interrupted(self, thread: Thread) -> Run:
         """Return the run that only ends an answer whose process is gone."""
-        return Run(thread, thread.messages[-1], _single(INTERRUPTED))
+        return Run(thread, thread.messages[-1], _events(*_lost_results(thread), INTERRUPTED))
 
     def cancel(self, thread: Thread) -> None:
-        """Close the thread's open request at once, even while the run waits for it."""
+        """Close the thread's open request at once, even while the run waits for it, and stop its jobs."""
         self.backend.cancel(thread)
+        stop_background_calls(thread)
 
     def needs_approval(self, name: str) -> bool:
         """Return whether the user decides on calls of the function with this name."""
+        if name == WAIT_NAME:
+            return False
         return self.approve_all or (name in self.toolbox and self.toolbox[name].approval)
 
     def _new_run(
@@ -185,15 +201,19 @@ class Assistant:
     ) -> Run:
         message = thread.messages[-1]
         rounds = self._rounds(thread, message, resumed, decided)
-        return Run(thread, message, self._with_ending(thread, rounds))
+        return Run(thread, message, self._with_ending(thread, message, rounds))
 
-    def _with_ending(self, thread: Thread, rounds: Events) -> Events:
+    def _with_ending(self, thread: Thread, message: Message, rounds: Events) -> Events:
         """Yield the rounds' events; an error of theirs becomes the run's ending."""
         with closing(rounds):
             try:
                 for event in rounds:
                     if not (isinstance(event, ThreadOpened) and thread.id):  # a thread keeps its first id
                         yield event
+            except GeneratorExit:
+                if message.ending is None:  # cancelled, not just done
+                    background_jobs(thread).stop([call.call_id for call in message.open_calls])
+                raise
             except Incomplete as limit:
                 yield RunStopped(limit.reason, limit.text)
             except BackendError as error:
@@ -209,20 +229,30 @@ class Assistant:
     def _rounds(
         self, thread: Thread, message: Message, resumed: bool, decided: Sequence[tuple[ToolCall, Decision]]
     ) -> Events:
+        jobs = background_jobs(thread)
+        yield from _lost_results(thread)
         yield from (decision for _, decision in decided)
         yield from apply_decisions(decided, self.toolbox, self.tool_timeout)
-        if message.open_calls:
+        if message.undecided_calls:
             yield RunPaused()
             return
-        earlier = {(call.round, call.name, call.arguments) for call in message.calls}
+        # A response that is resumed goes on in its round, which its background calls do not end.
+        calls_before = [call for call in message.calls if not (resumed and call.background)]
+        earlier = {(call.round, call.name, call.arguments) for call in calls_before}
         repeats = Counter((name, arguments) for _, name, arguments in earlier)
         rounds_before = max((number for number, _, _ in earlier), default=0)
         for number in range(rounds_before + 1, self.max_rounds + 1):
+            yield from jobs.collect()
+            jobs.news.clear()
             yield RoundStarted(number, resumed and number == rounds_before + 1)
-            calls = yield from self.backend.stream(thread, self.toolbox)
+            response = self.backend.stream(thread, self.toolbox)
+            calls = yield from jobs.interleave(response, thread, self.toolbox, self.needs_approval)
             if not calls:
-                yield RunCompleted()
-                return
+                if not (jobs.news or (yield from jobs.wait())):
+                    yield RunCompleted()
+                    return
+                yield _continued_with(jobs.news)
+                continue
             repeats.update({(call.name, call.arguments) for call in calls})
             (name, _), times = repeats.most_common(1)[0]
             if times > MAX_REPEATS:
@@ -232,26 +262,50 @@ class Assistant:
                 yield RunStopped("repeated_call", text)
                 return
             automatic = [call for call in calls if not (call.server or self.needs_approval(call.name))]
-            yield from execute(automatic, self.toolbox, self.tool_timeout)
-            if message.open_calls:
+            waits = [call for call in automatic if call.name == WAIT_NAME and WAIT_NAME not in self.toolbox]
+            yield from execute(
+                [call for call in automatic if call not in waits], self.toolbox, self.tool_timeout
+            )
+            is_released = not (yield from jobs.answer_waits(waits, thread))
+            if message.undecided_calls:
                 yield RunPaused()
+                return
+            if is_released:
+                yield RunCompleted()
                 return
         text = N_("Stopped after {count} rounds of function calls.", count=self.max_rounds)
         yield RunStopped("max_rounds", text)
 
 
 def _close_calls(thread: Thread) -> None:
-    """Give every open call a result, because the user continues without it."""
+    """Give every open call a result, because the user continues without it; background calls stay open."""
     for message in thread.messages:
         if isinstance(message.ending, RunPaused):
             message.ending = STOPPED
-            for call in message.open_calls:
+            for call in message.undecided_calls:
                 message.add_result(skipped_result(call.call_id))
-    thread.close_open_calls(stopped_result)
+    thread.close_open_calls(stopped_result, {call.call_id for call in thread.open_calls() if call.background})
+
+
+def _lost_results(thread: Thread) -> Iterator[ToolResult]:
+    """Yield a result for each open background call that no longer runs."""
+    jobs = background_jobs(thread)
+    for message in thread.messages:
+        for call in message.open_calls:
+            if call.background and call.call_id not in jobs:
+                was_stopped = isinstance(message.ending, RunStopped)
+                yield (stopped_result if was_stopped else lost_result)(call.call_id)
+
+
+def _continued_with(functions: Sequence[str]) -> Note:
+    """Return the note above what the model says to results that came after its answer."""
+    names = ", ".join(dict.fromkeys(functions))
+    return Note(N_("Continued with the result of {functions}.", functions=names))
 
 
 def _branch(thread: Thread, position: int) -> None:
-    """Start a branch at this position; the old one stays complete."""
+    """Start a branch at this position; the old one stays complete, and its background calls are stopped."""
+    stop_background_calls(thread, position)
     _close_calls(thread)
     if thread.is_unfinished:  # its process is gone
         thread.messages[-1].add(INTERRUPTED)
@@ -265,8 +319,8 @@ def _has_message(thread: Thread, position: int, role: str) -> bool:
 def _ended_run(thread: Thread) -> Run:
     """Return the run of an answer that has ended: its ending alone."""
     message = thread.messages[-1] if thread.messages else Message("assistant")
-    return Run(thread, message, _single(message.ending or INTERRUPTED))
+    return Run(thread, message, _events(message.ending or INTERRUPTED))
 
 
-def _single(event: Event) -> Events:
-    yield event
+def _events(*events: Event) -> Events:
+    yield from events

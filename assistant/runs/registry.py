@@ -143,7 +143,9 @@ class RunRegistry:
 def _saver(run: Run, autosaver: Autosaver) -> Saver:
     thread = run.thread
     # The two messages before the answer may change as well: open calls of the answer before it were closed.
+    # So may one with a background call, which gets its result.
     since = max(0, len(thread.messages) - 3)
+    since = next((at for at in range(since) if thread.messages[at].open_calls), since)
 
     def write(backend_state: bool, last: bool) -> None:
         autosaver.save(thread, since, backend_state=backend_state)

@@ -200,7 +200,8 @@ class _ReplayedTool(Tool[..., Any]):
         self.description = original.description if original else "A function of the recording."
         self.parameters = original.parameters if original else {"type": "object", "properties": {}}
         self.strict = original.strict if original else False
-        self.timeout = None
+        self.timeout = 2 * MAX_FUNCTION_SECONDS
+        self.background = original.background if original else False
         self.approval = self.name in results.undecided
         self._results, self._speed, self._waits = results, speed, waits
 

@@ -9,16 +9,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from assistant.events import Event, RoundEnded, RoundStarted, RunFailed, ThreadOpened, ToolProgress
+from assistant.events import Event, RoundEnded, RoundStarted, RunFailed, ThreadOpened, ToolCall, ToolProgress
 from assistant.locale import N_
 from assistant.runs.autosave import Saver
 from assistant.runs.log import DELTAS, IDLE_SECONDS, RunLog
 from assistant.runs.loop import STOPPED, Run
 from assistant.threads import Thread
+from assistant.tools.background import background_jobs
 
 log = logging.getLogger(__name__)
 
 SAVE_SECONDS = 1.0  # interval at which a growing text is saved; everything else is saved at once
+END_SECONDS = 5.0  # maximum time that a run, which only waited, takes to save its end
 READY_SECONDS = 0.005  # an event that takes less time had already arrived, and more may have arrived with it
 
 
@@ -61,9 +63,12 @@ class LiveRun:
 
     @property
     def silent_seconds(self) -> float:
-        """How long the server has sent nothing; 0 while functions run, because it waits for their results."""
-        is_running = any(call.complete for call in self.message.open_calls)
-        return 0.0 if is_running or self.ended else self._log.silent_seconds
+        """How long the server has sent nothing; 0 between responses, while functions run."""
+        return 0.0 if self.ended else self._log.silent_seconds
+
+    def end_wait(self) -> bool:
+        """End a run that only waits for background calls, which go on; return False if it does more than wait."""
+        return background_jobs(self.thread).release() and self.join(END_SECONDS)
 
     def stop(self) -> None:
         """End the run now, even while it waits for a silent server or a slow function.
@@ -111,6 +116,8 @@ class LiveRun:
                 # request and each function call.
                 self._saver.save(backend_state=state_changed)
                 state_changed = True
+            elif isinstance(event, ToolCall) and event.background:
+                self._saver.save()  # it starts right after this event, and must never start again
             elif not isinstance(event, ToolProgress):
                 self._saver.save_within(SAVE_SECONDS if isinstance(event, DELTAS) else 0.0)
 

@@ -50,6 +50,12 @@ def stopped_result(call_id: str) -> ToolResult:
     return ToolResult(call_id, output, "stopped")
 
 
+def lost_result(call_id: str) -> ToolResult:
+    """Return the result of a background call whose process is gone."""
+    output = error_output("The application restarted while this function was running, so its result is lost.")
+    return ToolResult(call_id, output, "stopped")
+
+
 def denied_result(call_id: str, reason: str = "") -> ToolResult:
     """Return the result of a call that the user denied."""
     shown, whole = truncate_output(replace_surrogates(reason.strip()))

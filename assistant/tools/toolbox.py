@@ -37,6 +37,12 @@ from assistant.tools.schema import arguments_model, json_schema, strict_schema, 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+TASK_HANDLE = "task_handle"
+"""The argument of a background call by which the model names it; the function does not get it."""
+
+BACKGROUND_SECONDS = 600.0
+"""Time limit of a background function that sets none."""
+
 MAX_STATUS_ARGUMENT_CHARS = 40  # maximum length of one argument in a status text
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # Chat Completions have the shortest limit of all protocols
@@ -51,8 +57,10 @@ class Tool(Generic[P, R]):
         description: The docstring up to ``Args:``.
         parameters: The JSON schema of the arguments, in strict form if ``strict`` is true.
         strict: Whether a server can enforce the schema (strict mode).
-        timeout: Time limit in seconds, or None for the assistant's default.
+        timeout: Time limit in seconds, or None for the assistant's default. In the background it is
+            ``BACKGROUND_SECONDS`` by default.
         approval: Whether the user has to allow each call.
+        background: Whether the model goes on while the function runs, where the server can do that.
         status: The text shown while the function runs, such as "Checking the forecast for {city}".
     """
 
@@ -62,6 +70,7 @@ class Tool(Generic[P, R]):
         *,
         timeout: float | None = None,
         approval: bool = False,
+        background: bool = False,
         status: str = "",
     ) -> None:
         if inspect.isclass(function) or not hasattr(function, "__name__"):
@@ -79,11 +88,14 @@ class Tool(Generic[P, R]):
         if timeout is not None and not timeout > 0:
             raise FunctionError(f"{where}: the timeout is {timeout!r}; set seconds, more than 0.")
         self.description = summary(function.__doc__ or "")
-        self.timeout = timeout
+        self.timeout = BACKGROUND_SECONDS if background and timeout is None else timeout
         self.approval = approval
+        self.background = background
         self.status = status
         self._model: type[BaseModel] = arguments_model(function)
         self._schema: Json = json_schema(self._model)
+        if background and TASK_HANDLE in self._schema.get("properties", {}):
+            raise FunctionError(f"{where}: rename the parameter '{TASK_HANDLE}'; background calls have one.")
         for name in _PLACEHOLDER.findall(status):
             if name not in self._schema.get("properties", {}):
                 raise FunctionError(f"{where}: there is no parameter '{name}' for {{{name}}} in 'status'.")
@@ -114,6 +126,8 @@ class Tool(Generic[P, R]):
         Raises:
             pydantic.ValidationError: The value does not match the parameters.
         """
+        if self.background and isinstance(arguments, dict):
+            arguments = {name: value for name, value in arguments.items() if name != TASK_HANDLE}
         # Validate JSON rather than Python values: a strict ``date`` accepts a string in JSON only.
         model = self._model.model_validate_json(json.dumps(without_nulls(arguments, self._schema)))
         return {
@@ -155,7 +169,7 @@ async def _wait_for(awaitable: Any) -> Any:
 def tool(function: Callable[P, R], /) -> Tool[P, R]: ...
 @overload
 def tool(
-    *, timeout: float | None = None, approval: bool = False, status: str = ""
+    *, timeout: float | None = None, approval: bool = False, background: bool = False, status: str = ""
 ) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
 def tool(
     function: Callable[P, R] | None = None,
@@ -163,21 +177,29 @@ def tool(
     *,
     timeout: float | None = None,
     approval: bool = False,
+    background: bool = False,
     status: str = "",
 ) -> Any:
     """Turn a function into a ``Tool`` that a model can call: ``@tool``, or ``@tool(timeout=120)``.
 
     Args:
-        timeout: Time limit in seconds; the assistant's default if not given.
+        timeout: Time limit in seconds; the assistant's default if not given, and ten minutes in the
+            background.
         approval: Whether the user has to allow each call; for functions that change something.
+        background: Whether the model goes on while the function runs; for slow functions. A server or model
+            that cannot do that waits for the result, as for any function.
         status: The text shown while the function runs, such as "Checking the forecast for {city}".
 
     Raises:
         FunctionError: The signature has no JSON schema; the text names the parameter.
     """
-    if function is None:
-        return lambda decorated: Tool(decorated, timeout=timeout, approval=approval, status=status)
-    return Tool(function, timeout=timeout, approval=approval, status=status)
+    options: dict[str, Any] = {
+        "timeout": timeout,
+        "approval": approval,
+        "background": background,
+        "status": status,
+    }
+    return Tool(function, **options) if function else lambda decorated: Tool(decorated, **options)
 
 
 class Toolbox(Mapping[str, Tool[..., Any]]):

@@ -5,8 +5,8 @@
         ...point the SDK at server.url...
         assert server.requests[1]["input"] == [...]
 
-It stores conversations and refuses what the real service refuses, in its words: a call without output, an
-output without call, a locked conversation. A play that is left over when the server closes is an error.
+It stores conversations and refuses what the real service refuses, in its words: a call without output (unless it
+is in the background), an output without call, a locked conversation. A play that is left over when the server closes is an error.
 """
 
 import json
@@ -122,6 +122,11 @@ def call(name: str, arguments: str | None = None, **values: Any) -> Json:
         "name": name,
         "arguments": written,
     }
+
+
+def background_call(name: str, handle: str, **values: Any) -> Json:
+    """Return a function call after which the model goes on."""
+    return {**call(name, **values, task_handle=handle), "async": True}
 
 
 def reasoning(words: str) -> Json:
@@ -455,6 +460,7 @@ def as_items(value: Any) -> list[Json]:
 def what_is_wrong(items: list[Json]) -> str:
     """Return why the service would refuse these items, or ``""``."""
     called: set[str] = set()
+    background: set[str] = set()  # these may be answered in any later request
     answered: set[str] = set()
     seen: set[str] = set()
     for item in items:
@@ -468,13 +474,15 @@ def what_is_wrong(items: list[Json]) -> str:
             return f"No approval request found with id {item['approval_request_id']}."
         if item["type"] == "function_call":
             called.add(item["call_id"])
+            if item.get("async"):
+                background.add(item["call_id"])
         elif item["type"] == "function_call_output":
             if item["call_id"] not in called:
                 return f"No tool call found for function call output with call_id {item['call_id']}."
             if item["call_id"] in answered:
                 return f"Duplicate function call output for call_id {item['call_id']}."
             answered.add(item["call_id"])
-    for call_id in sorted(called - answered):
+    for call_id in sorted(called - answered - background):
         return f"No tool output found for function call {call_id}."
     return ""
 

@@ -36,6 +36,7 @@ from assistant.parts import Commentary
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
 from assistant.tools.hosted import HostedTool, request_fields
+from assistant.tools.task_handles import function_params
 from assistant.tools.toolbox import Toolbox
 
 _RUNNING = ("queued", "in_progress")
@@ -113,7 +114,7 @@ class Responses(ServerBackend):
         )
         parameters: JsonObject = {
             "model": self._model,
-            "tools": [tool.as_param() for tool in toolbox.values()] + tools,
+            "tools": function_params(toolbox, background="async" not in self._refused_parameters) + tools,
             "stream": True,
         }
         if self._instructions:

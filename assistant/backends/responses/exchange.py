@@ -10,7 +10,11 @@ from assistant.backends.attachments import strip_files
 from assistant.backends.context import SHORTENED
 from assistant.backends.error_translation import translate_errors
 from assistant.backends.json_access import JsonObject
-from assistant.backends.parameters import without_refused_parameter, without_refused_summary
+from assistant.backends.parameters import (
+    without_refused_async,
+    without_refused_parameter,
+    without_refused_summary,
+)
 from assistant.backends.requests import Request
 from assistant.backends.responses.api import MAX_INPUT_ITEMS, ResponsesApi
 from assistant.backends.responses.files import ThreadFiles
@@ -69,6 +73,11 @@ class Exchange:
             return
         if not isinstance(refusal, RequestRefused):
             raise refusal
+        if without_async := without_refused_async(parameters, refusal):
+            self.refused_parameters.add("async")
+            self.parameters, note = without_async
+            yield note
+            return
         if refusal.code == "context_length_exceeded" and (yield from self.shorten(state.pending_input())):
             return
         if self.files and (renewed := (yield from self.files.renew(refusal, self.request, parameters))):

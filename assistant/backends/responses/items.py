@@ -63,9 +63,12 @@ def message_items(
             case Call(call_id, name, arguments, complete=True, result=result, server="") if (
                 call_id not in known_calls
             ):
-                call = {"type": "function_call", "call_id": call_id, "name": sendable_name(name)}
+                call: JsonObject = {"type": "function_call", "call_id": call_id, "name": sendable_name(name)}
                 call["arguments"] = valid_arguments(arguments)
-                items += [call, output_item(result or stopped_result(call_id))]
+                if part.background and result is None:  # it is still running
+                    items.append({**call, "async": True})
+                else:
+                    items += [call, output_item(result or stopped_result(call_id))]
     return items
 
 
@@ -149,7 +152,8 @@ def content_text(content: object) -> str:
 def parse_messages(items: list[JsonObject]) -> list[Message]:
     """Return the messages of a conversation's items, with the calls in their rounds.
 
-    If the last answer has calls without a result, it waits for the user's decision on them.
+    If the last answer has calls without a result, it waits for the user's decision on them, unless they were
+    in the background.
     """
     messages: list[Message] = []
     round_number, answered = 0, True
@@ -177,7 +181,7 @@ def parse_messages(items: list[JsonObject]) -> list[Message]:
             answered = True
             messages[-1].add_result(_result(item))
         messages[-1].parts += parts
-    if messages and messages[-1].open_calls:
+    if messages and messages[-1].undecided_calls:
         messages[-1].ending = RunPaused()
     return messages
 
@@ -185,7 +189,8 @@ def parse_messages(items: list[JsonObject]) -> list[Message]:
 def _call(item: JsonObject, round_number: int) -> Call:
     if call := client_call(item) if is_client_call(item) else approval_call(item):
         return Call(call.call_id, call.name, call.arguments, round_number, server=call.server)
-    return Call(item["call_id"], str(item.get("name")), str(item.get("arguments") or ""), round_number)
+    name, arguments = str(item.get("name")), str(item.get("arguments") or "")
+    return Call(item["call_id"], name, arguments, round_number, background=item.get("async") is True)
 
 
 def _result(item: JsonObject) -> ToolResult:

@@ -83,10 +83,12 @@ class ResponsesState(SyncState):
         return self._pending_results() + dedupe_call_ids(later)
 
     def _pending_results(self) -> list[JsonObject]:
-        if not self.pending_calls:
+        running = {call.call_id for call in self.thread.open_calls() if call.background}
+        due = [call_id for call_id in self.pending_calls if call_id not in running]
+        if not due:
             return []
         items = {pending_id(item): item for item in self.items}
-        return [self._answer(call_id, items.get(call_id, {})) for call_id in self.pending_calls]
+        return [self._answer(call_id, items.get(call_id, {})) for call_id in due]
 
     def _answer(self, call_id: str, item: JsonObject) -> JsonObject:
         """Return the item that answers the call in an item."""
@@ -121,10 +123,11 @@ class ResponsesState(SyncState):
 
     def commit_response(self, sent: list[JsonObject], response: CompletedResponse) -> None:
         """Record that a response ended well, and what was sent for it."""
+        pending = self._pending_after(sent) + pending_ids(response.items)
         self.items += strip_files(sent + response.items)
         self.running = None
         self.commit(response.calls)
-        self.pending_calls = pending_ids(response.items)  # a call may stand for several
+        self.pending_calls = pending  # with those in the background; and a call may stand for several
 
     def name_attachments(self, refusal: BackendError, can_rewrite: bool) -> Note | None:
         """Send the refused attachments by name from now on; return a note, or None if there are none.
@@ -171,11 +174,15 @@ class ResponsesState(SyncState):
 
     def add_items(self, items: list[JsonObject]) -> None:
         """Record items that were found at the end of the server's conversation."""
+        self.pending_calls = self._pending_after(items)
+        self.items += strip_files(items)
+        self.cursor = self._cursor_after(items)
+
+    def _pending_after(self, items: list[JsonObject]) -> list[str]:
+        """Return the ids of the calls that wait for results after these items."""
         answered = {"", *map(answered_id, items)}
         pending = self.pending_calls + [pending_id(item) for item in items]
-        self.items += strip_files(items)
-        self.pending_calls = [call_id for call_id in pending if call_id not in answered]
-        self.cursor = self._cursor_after(items)
+        return [call_id for call_id in pending if call_id not in answered]
 
     def load(self, conversation: str, items: list[JsonObject]) -> None:
         """Fill the thread and the state from a conversation of the server."""
@@ -201,7 +208,9 @@ class ResponsesState(SyncState):
             for item in message_items(message.role, message.parts, (), self.named_only, self.searchable)
         ]
         self.items, self.left_out, self.running = [], 0, None
-        return dedupe_call_ids(items)
+        items = dedupe_call_ids(items)
+        self.pending_calls = pending_ids(items)  # those in the background that still run
+        return items
 
     def last_answer(self) -> list[Text | Commentary]:
         """Return the texts that the server has sent since its last input."""

@@ -33,7 +33,13 @@ from assistant.backends.responses.hosted import (
     approval_call,
     parse_citation,
 )
-from assistant.backends.responses.written_calls import expand_call, function_name, is_wrapper, sendable_name
+from assistant.backends.responses.written_calls import (
+    expand_call,
+    function_name,
+    is_background_call,
+    is_wrapper,
+    sendable_name,
+)
 from assistant.backends.stream_errors import MissingFinalEvent, StreamError, UnknownEndpoint, incomplete
 from assistant.events import (
     Citation,
@@ -84,7 +90,7 @@ def whole_response(body: object) -> Iterator[JsonObject]:
 
 @dataclass(slots=True)
 class CompletedResponse:
-    """A response that ended well: its items as they came, and the calls among them."""
+    """A response that ended well: its items as they came, and the calls among them but those in the background."""
 
     items: list[JsonObject] = field(default_factory=list)
     calls: list[ToolCall] = field(default_factory=list)
@@ -120,6 +126,7 @@ class _Reader:
             object, tuple[str, str]
         ] = {}  # item key -> (call id, name) of a call being written
         self._newest_draft: tuple[str, str] | None = None
+        self._call_ids: set[str] = set()
         self._commentary: set[object] = set()  # the keys of messages that are not the answer
         self._buffer = SurrogateBuffer()
         self._hosted = HostedReader()
@@ -154,6 +161,7 @@ class _Reader:
                         yield from self._message(event, item)
                     yield from self._hosted.feed(event)
                     yield from self._note(item)
+                    yield from self._background_call(self.response.items[-1])
             case "response.completed" | "response.done" | "response.incomplete" | "response.failed":
                 yield from self._end(str(event["type"]), object_at(event, "response"))
             case "error":
@@ -248,6 +256,13 @@ class _Reader:
                     self._drafts[key] = self._newest_draft
             yield ToolCallDelta(*self._newest_draft, "")
 
+    def _background_call(self, item: JsonObject) -> Generator[Event, None, None]:
+        """Yield a complete call in the background at once: it does not wait for the end of the response."""
+        if is_background_call(item):
+            call = _call(item, self._call_ids)
+            self._call_ids.add(call.call_id)
+            yield replace(call, name=function_name(call.name), background=True)
+
     def _note(self, item: JsonObject) -> Generator[Event, None, None]:
         """Yield a note about an item that is not shown otherwise, once for each kind."""
         note = None if is_client_call(item) else item_note(item)
@@ -284,6 +299,7 @@ class _Reader:
                 yield from self._message({"output_index": index}, item)
             yield from self._hosted.finish(item)
             yield from self._note(item)
+            yield from self._background_call(self.response.items[-1])
         # Some servers report an early end in the response instead of by the event's type.
         status = text_at(response, "status")
         if kind == "response.failed" or status == "failed":
@@ -292,8 +308,11 @@ class _Reader:
             raise incomplete(text_at(object_at(response, "incomplete_details"), "reason"))
         outputs = {call_id_of(item) for item in self.response.items if is_client_output(item)}
         for item in self.response.items:
+            if is_background_call(item):
+                continue
             if item.get("type") == "function_call":
-                calls = expand_call(_call(item, {call.call_id for call in self.response.calls}))
+                calls = expand_call(_call(item, self._call_ids))
+                self._call_ids |= {call.call_id for call in calls}
                 self.response.calls += calls
                 yield from calls
             elif is_client_call(item) and call_id_of(item) not in outputs:

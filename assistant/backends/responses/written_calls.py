@@ -41,6 +41,12 @@ def is_wrapper(name: str) -> bool:
     return function_name(name) in WRAPPERS
 
 
+def is_background_call(item: JsonObject) -> bool:
+    """Return whether an item is a complete call of one function that runs while the model goes on."""
+    is_call = item.get("type") == "function_call" and item.get("async") is True
+    return is_call and item.get("status") != "incomplete" and not is_wrapper(text_at(item, "name"))
+
+
 def function_name(name: str) -> str:
     """Return the name of the function that a model calls by this name."""
     return name.removeprefix(_NAMESPACE)

@@ -29,7 +29,7 @@ def draw_approval(
 
     ``decide`` is called once, with a decision on every call, after the user's last decision.
     """
-    calls = thread.messages[number].open_calls
+    calls = thread.messages[number].undecided_calls
     # A call id is not enough: some servers repeat ids in each round and in each thread.
     keys = [f"approve-{thread.id}-{number}-{call.round}-{call.call_id}" for call in calls]
 
