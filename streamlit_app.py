@@ -4,8 +4,8 @@ import streamlit as st
 
 from assistant.ui.chat.conversation import conversation, draw_history
 from assistant.ui.page.header import configure_page, draw_header, draw_open_error
-from assistant.ui.page.local_access import draw_local_access, is_localhost
-from assistant.ui.page.login import require_user
+from assistant.ui.page.local_access import configure_local_access, draw_local_access
+from assistant.ui.page.login import require_login
 from assistant.ui.page.styles import draw_styles
 from assistant.ui.resources import application
 from assistant.ui.sidebar.panel import draw_sidebar
@@ -16,12 +16,12 @@ app = application()
 configure_page(app.settings)
 
 # The user of the page. For everyone who is not authorised, the script ends here.
-user = require_user(app.settings, app.secrets.get("auth"))
+login = require_login(app)
 
 # The user's open chat, in ``st.session_state``: the thread's id, its messages as the history, and the choices
 # made in this browser session. Another id in the URL opens another thread.
-session = chat_session(app, user)
-session.connection.configure(is_localhost=is_localhost(app.settings))
+session = chat_session(app, login.user, login)
+configure_local_access(session)
 session.open(st.query_params.get("thread", ""))
 
 # The page around the conversation. A message does not run this part again. The sidebar comes first, because it moves

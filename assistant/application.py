@@ -7,16 +7,31 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dotenv import dotenv_values
 
 from assistant import functions
+from assistant.access.auth import ANYONE
+from assistant.access.local import OFF
 from assistant.access.metering import Meter
 from assistant.access.quotas import QuotaGuard
+from assistant.access.sessions import (
+    CHECK_SECONDS,
+    EndReason,
+    Login,
+    Rules,
+    SessionEnds,
+    current_moment,
+    stop_when_ended,
+)
 from assistant.access.usage_store import UsageStore
 from assistant.backends import LazyBackend, load_sdk, open_backend
+from assistant.errors import FunctionError, LimitExceeded, SettingsError
+from assistant.locale import N_
+from assistant.observability.audit import AuditLog, Visitor
 from assistant.observability.logs import configure_logging, observe_run
 from assistant.runs.autosave import Autosaver
 from assistant.runs.loop import Events, Run
@@ -24,6 +39,7 @@ from assistant.runs.queue import MessageQueue
 from assistant.runs.registry import RunRegistry
 from assistant.runs.worker import LiveRun
 from assistant.settings import Settings
+from assistant.storage.database import Database, default_url
 from assistant.threads import Thread
 from assistant.tools.toolbox import Toolbox
 from assistant.transports.live_recording import LiveRecording
@@ -67,6 +83,10 @@ class Application:
         self._demo: DemoTransport | None = None
         self._freeze_at = 0.0
         self._sdk_requested = False
+        self._refresh_at = 0.0
+        self._ends = SessionEnds()
+        self.audit = AuditLog()
+        self._audited_facts: dict[str, str | int] = {}
         self.secrets: Mapping[str, Any] = {}
         self.runs = RunRegistry()
         self.queue = MessageQueue()
@@ -84,18 +104,56 @@ class Application:
         settings = Settings.load(os.environ, secrets, dotenv_values(self._folder / ".env"))
         self.toolbox = Toolbox.from_package(functions)
         self.secrets = secrets
+        if settings != self._configured:
+            self._apply(settings)
+        if (facts := _access_facts(settings, self.rules.method)) != self._audited_facts:
+            self._audited_facts = facts
+            self.audit.write("access_configured", Visitor(), **facts)
+
+    def _apply(self, settings: Settings) -> None:
         with self._lock:
             if settings == self._configured:
                 return
             configure_logging(settings.log, settings.secrets)
+            self._open_audit_log(settings)
             if settings.metrics_port != (self._configured.metrics_port if self._configured else 0):
                 self._serve_metrics(settings.metrics_port)
-            url = settings.database_url or f"sqlite:///{self._folder / 'threads.sqlite'}"
+            url = settings.database_url or default_url(self._folder)
             if url != self._database_url:
                 if self._database_url:
                     self.autosaver.close()
                 self.autosaver, self._database_url = Autosaver(url), url
             self.settings = self._configured = settings
+
+    def refresh(self, secrets: Callable[[], Mapping[str, Any]]) -> None:
+        """Read settings again as ``configure`` does, at most once per ``CHECK_SECONDS``; ignore invalid ones."""
+        with self._lock:
+            is_due = time.monotonic() >= self._refresh_at
+            if is_due:
+                self._refresh_at = time.monotonic() + CHECK_SECONDS
+        if is_due:
+            with suppress(SettingsError, FunctionError):  # with its next run, the page says what is wrong
+                self.configure(secrets())
+
+    @property
+    def rules(self) -> Rules:
+        """The settings that let visitors in."""
+        auth = self.secrets.get("auth")
+        secret = str(auth.get("cookie_secret") or "") if isinstance(auth, Mapping) else ""
+        return Rules(self.settings.password, self.settings.allowed, secret)
+
+    def end_reason(self, login: Login | None) -> EndReason | None:
+        """Return why a session has ended, or None; at most ``CHECK_SECONDS`` late. Without a login, none ends."""
+        return login.end_reason(self.rules, lambda: self._ends.read(self._database)) if login else None
+
+    def now(self) -> float:
+        """Return the time by the clock that all processes share."""
+        return current_moment(self._database)
+
+    @property
+    def _database(self) -> Database | None:
+        store = self.autosaver.store
+        return store.database if store else None
 
     def backend(self, settings: Settings) -> LazyBackend:
         """Return the backend that all sessions with these settings share."""
@@ -112,16 +170,18 @@ class Application:
         with self._lock:
             return self._open(settings)
 
-    def quota(self, settings: Settings, user_id: str) -> QuotaGuard | None:
+    def quota(
+        self, settings: Settings, user_id: str, on_limit: Callable[[LimitExceeded], None]
+    ) -> QuotaGuard | None:
         """Return the guard of a connection; None unless it is the owner's and has limits."""
         owner = self.settings
         is_owners = (settings.base_url, settings.api_key) == (owner.base_url, owner.api_key)
         if settings.demo or not is_owners or not (owner.limit_user or owner.limit_all):
             return None
         model = owner.model if owner.has_price else ""
-        store = self.autosaver.store
-        usage = UsageStore(store.database) if store else None
-        return QuotaGuard(user_id, owner.limit_user, owner.limit_all, model, usage, owner.output_limit)
+        usage = UsageStore(self._database) if self._database else None
+        limits = owner.limit_user, owner.limit_all
+        return QuotaGuard(user_id, *limits, model, usage, owner.output_limit, on_limit)
 
     def start_run(
         self,
@@ -132,19 +192,21 @@ class Application:
         meter: Meter | None,
         *,
         user_id: str,
+        login: Login | None = None,
         hidden: Collection[str] = (),
     ) -> LiveRecording:
         """Start a run of a user that is recorded, logged, saved and metered; return its recording.
 
-        The recording is without the texts in ``hidden``. See ``RunRegistry.start`` for the other arguments. A
-        paused run continues in its recording.
+        It stops when the session of ``login`` has ended. The recording is without the texts in ``hidden``. See
+        ``RunRegistry.start`` for the other arguments. A paused run continues in its recording.
         """
         newest = self.recordings.for_thread(thread.id)[-1:] if thread.is_paused else []
         recording = newest[0] if newest else self.recordings.start(thread.id, hidden)
 
         def observe(events: Events) -> Events:
             counted = meter.measure(events) if meter else events
-            return observe_run(record_run(counted, recording), thread, self.metrics, toolbox)
+            allowed = stop_when_ended(counted, lambda: self.end_reason(login))
+            return observe_run(record_run(allowed, recording), thread, self.metrics, toolbox)
 
         self.runs.start(
             thread,
@@ -196,6 +258,17 @@ class Application:
         if self._database_url:
             self.autosaver.close()
 
+    def _open_audit_log(self, settings: Settings) -> None:
+        """Open the log that the settings name; the page does not run without it."""
+        if settings.audit_log == (self._configured.audit_log if self._configured else ""):
+            return
+        try:
+            self.audit, self._audited_facts = AuditLog(settings.audit_log), {}
+        except OSError as error:  # the path itself is not shown to visitors
+            raise SettingsError(
+                N_("ASSISTANT_AUDIT_LOG cannot be written: {reason}.", reason=error.strerror or "")
+            ) from error
+
     def _serve_metrics(self, port: int) -> None:
         """Count runs and serve the numbers on this port, or on none; where that fails, the page works without."""
         if self.metrics:
@@ -217,3 +290,18 @@ class Application:
 
             self._demo = DemoTransport()
         return open_backend(settings, self._demo if settings.demo else None)
+
+
+def _access_facts(settings: Settings, method: str) -> dict[str, str | int]:
+    """Return who can use the page and the owner's key, for the audit log."""
+    key = "none"
+    if settings.has_key:
+        is_open = settings.limit_all and method == "none"
+        key = "everyone_within_limits" if is_open else "local" if method == "none" else "logged_in"
+    return {
+        "login": method,
+        "allowed": "everyone" if ANYONE in settings.allowed else len(settings.allowed),
+        "owner_key": key,
+        "inspector": settings.inspector or "local",
+        "local_access": "off" if settings.local_token == OFF else "token",
+    }

@@ -2,7 +2,8 @@
 
 Standard output has the answer's text and nothing else, so that it can be piped; calls and notes go to
 standard error. With ``--json`` standard output has every event, one JSON object per line. The thread is not
-stored; ``--record`` writes a recording of the run. ``demo`` as the first argument serves the demo instead.
+stored; ``--record`` writes a recording of the run. ``demo`` as the first argument serves the demo instead, and
+``end-sessions`` ends sessions of the page.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import math
 import os
 import re
 import sys
+import tomllib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, fields
@@ -20,8 +22,9 @@ from typing import TextIO
 from dotenv import dotenv_values
 
 from assistant import functions
+from assistant.access.sessions import EVERYONE, end_sessions, parse_entries
 from assistant.backends import open_backend
-from assistant.errors import FunctionError, SettingsError
+from assistant.errors import FunctionError, SettingsError, StoreError
 from assistant.events import (
     Citation,
     CommentaryDelta,
@@ -40,11 +43,13 @@ from assistant.events import (
     ToolCall,
     ToolResult,
 )
+from assistant.observability.audit import AuditLog, Visitor
 from assistant.recordings.recording import Recording, RecordingError
 from assistant.recordings.requests import prompt_of
 from assistant.runs.loop import STOPPED, Assistant
 from assistant.runs.replay import replay_assistant
 from assistant.settings import Settings
+from assistant.storage.database import Database, default_url, existing_url
 from assistant.threads import Thread
 from assistant.tools.fault_injection import with_faults
 from assistant.tools.toolbox import Toolbox
@@ -54,6 +59,8 @@ from assistant.transports.recorder import record_run
 
 COMPLETED, FAILED, USAGE, STOPPED_EARLY, PAUSED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 4, 130, 141
 """The exit statuses; the last two are 128 plus the number of SIGINT or SIGPIPE."""
+
+ROOT = Path(__file__).parent.parent
 
 MAX_LINE_CHARS = 200  # maximum length of a line on standard error
 
@@ -73,6 +80,8 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         from assistant.demo import server  # not loaded otherwise
 
         return server.main(arguments[1:])
+    if arguments[:1] == ["end-sessions"]:
+        return _end_sessions(arguments[1:], environment)
     options = _parser().parse_args(arguments)
     try:
         replayed = Recording.from_lines(options.replay.read_text("utf-8")) if options.replay else None
@@ -103,7 +112,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Send one message and print the answer as it streams in. Settings are as on the page.",
         epilog=f"Exit status: {COMPLETED} completed, {FAILED} failed, {USAGE} wrong usage or settings, "
         f"{STOPPED_EARLY} stopped by a limit, {PAUSED} paused for approval, {INTERRUPTED} interrupted. "
-        "python -m assistant demo serves the built-in demo over HTTP; see its --help.",
+        "python -m assistant demo serves the built-in demo over HTTP, and python -m assistant end-sessions ends "
+        "sessions of the page; see their --help.",
     )
     parser.add_argument("prompt", nargs="?", help="the message; - or nothing reads it from standard input")
     parser.add_argument("--json", action="store_true", help="print every event, one JSON object per line")
@@ -112,6 +122,53 @@ def _parser() -> argparse.ArgumentParser:
         "--replay", type=Path, metavar="FILE", help="replay a recording, without a key and without functions"
     )
     return parser
+
+
+def _end_sessions(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """End sessions in the database of the page, and return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m assistant end-sessions",
+        description="End the sessions that users of the page have opened until now: they have to log in again.",
+    )
+    parser.add_argument(
+        "users",
+        nargs="*",
+        help="addresses, domains such as @example.com, or ids of signed-in users as in the audit log",
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="of all users, also of those with a shared password"
+    )
+    options = parser.parse_args(arguments)
+    if options.all == bool(options.users):
+        return _usage_error("Say whose sessions end: users, or --all.")
+    try:
+        entries = (EVERYONE,) if options.all else parse_entries(options.users)
+        settings = _settings(environment)
+        database = Database(existing_url(settings.database_url or default_url(ROOT)))
+        end_sessions(database, entries)
+        database.close()
+    except ValueError as error:
+        return _usage_error(f"{error} is no address, no domain and no id of a user.")
+    except (SettingsError, StoreError) as error:
+        return _usage_error(str(error))
+    print(f"Ended in {database.name}: {'all sessions' if options.all else ', '.join(entries)}")
+    try:
+        who = Visitor(user="command line")
+        AuditLog(settings.audit_log).write(
+            "sessions_ended", who, users=list(entries) if options.users else ["*"]
+        )
+    except OSError as error:
+        print(f"The audit log cannot be written: {error.strerror}.", file=sys.stderr)
+    return COMPLETED
+
+
+def _settings(environment: Mapping[str, str]) -> Settings:
+    """Return the settings as on the page: from the environment, Streamlit's secrets and ``.env``."""
+    secrets: dict[str, object] = {}
+    for folder in (ROOT, Path.home()):
+        with suppress(OSError):
+            secrets = tomllib.loads((folder / ".streamlit/secrets.toml").read_text("utf-8")) | secrets
+    return Settings.load(environment, secrets, dotenv_values(ROOT / ".env"))
 
 
 class _UsageError(Exception):
@@ -133,7 +190,7 @@ def _prompt(argument: str | None, replayed: Recording | None) -> str:
 
 def _assistant(environment: Mapping[str, str]) -> Assistant:
     """Return the assistant for the settings in the environment and ``.env``."""
-    settings = Settings.load(environment, dotenv_values(Path(__file__).parent.with_name(".env")))
+    settings = Settings.load(environment, dotenv_values(ROOT / ".env"))
     toolbox = Toolbox.from_package(functions)
     try:
         toolbox = with_faults(toolbox, parse_faults(settings.faults))

@@ -9,6 +9,7 @@
     ├── QuotaError             the owner's account may not be used now
     │   ├── LimitExceeded      a usage limit was reached
     │   └── UsageUnavailable   usage cannot be counted
+    ├── SessionEnded           the browser session is over: the user has to log in again
     ├── StoreError             the database cannot be used
     ├── ThreadImportError      a file is not a chat that can be imported
     ├── Incomplete             the server ended a response early, at a limit
@@ -55,12 +56,16 @@ class ThreadBusy(AssistantError):
     """The thread already has a run; a thread has one run at a time."""
 
 
-class TooManyAnswers(ThreadBusy):
-    """As many answers are being written as there may be at once."""
-
-
 LimitScope = Literal["user", "everyone"]
-"""Whether a usage limit applies to each user or to all of them together."""
+"""Whether a limit applies to each user or to all of them together."""
+
+
+class TooManyAnswers(ThreadBusy):
+    """As many answers are being written as there may be at once, for this user or for everyone."""
+
+    def __init__(self, text: str, *, scope: LimitScope) -> None:
+        super().__init__(text)
+        self.scope: LimitScope = scope
 
 
 class QuotaError(AssistantError):
@@ -84,6 +89,10 @@ class LimitExceeded(QuotaError):
 
 class UsageUnavailable(QuotaError):
     """Usage cannot be counted, so nothing may be spent."""
+
+
+class SessionEnded(AssistantError):
+    """The browser session is over: the user has to log in again."""
 
 
 class StoreError(AssistantError):

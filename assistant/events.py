@@ -24,6 +24,7 @@ StopReason = Literal[
     "max_rounds",
     "repeated_call",
     "usage_limit",
+    "session_ended",
     "unknown",
 ]
 """Why an answer ended early."""

@@ -194,6 +194,10 @@ class Settings:
         "",
         choice_of("text", "json"),
     )
+    audit_log: str = _setting(
+        "ASSISTANT_AUDIT_LOG",
+        "File for a line of JSON per login, refusal, export, deletion and so on; or stderr (none).",
+    )
     inspector: Literal["", "all", "off"] = _setting(
         "ASSISTANT_INSPECTOR",
         "off: no inspector; all: visitors may also see source code, instructions and address (only localhost).",

@@ -62,7 +62,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "observability": CORE,
     "runs": CORE | {"backends", "recordings", "storage", "tools", "transports"},
     "codegen": CORE | {"recordings", "runs", "tools", "transports"},
-    "cli": CORE | {"backends", "demo", "functions", "recordings", "runs", "tools", "transports"},
+    "cli": CORE
+    | {
+        *("access", "backends", "demo", "functions", "observability", "recordings", "runs", "storage"),
+        *("tools", "transports"),
+    },
     "__main__": {"cli"},
     "__init__": {"errors", "runs", "threads", "tools"},
     "application": CORE

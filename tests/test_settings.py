@@ -65,6 +65,7 @@ def test_every_variable_sets_its_setting() -> None:
         "ASSISTANT_MAX_OUTPUT_TOKENS": "4000",
         "ASSISTANT_MAX_ANSWERS": "50",
         "ASSISTANT_LOG": "JSON",
+        "ASSISTANT_AUDIT_LOG": "stderr",
         "ASSISTANT_INSPECTOR": "Off",
         "ASSISTANT_METRICS_PORT": "9100",
     }
@@ -98,6 +99,7 @@ def test_every_variable_sets_its_setting() -> None:
         max_output_tokens=4000,
         max_answers=50,
         log="json",
+        audit_log="stderr",
         inspector="off",
         metrics_port=9100,
     )

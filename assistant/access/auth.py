@@ -36,7 +36,7 @@ def parse_allowed(text: str) -> tuple[str, ...]:
     Raises:
         ValueError: An entry is none of them; the message is that entry.
     """
-    entries = tuple(_lower(entry.strip()) for entry in text.split(",") if entry.strip())
+    entries = tuple(lower_address(entry.strip()) for entry in text.split(",") if entry.strip())
     for entry in entries:
         name, at, domain = entry.rpartition("@")
         is_address = at and domain and "@" not in name and entry.isprintable() and " " not in entry
@@ -100,7 +100,7 @@ def authorize(claims: Mapping[str, Any], allowed: Sequence[str]) -> User | Sente
             return N_("Your sign-in provider does not share your e-mail address, so you cannot log in.")
         if claims.get("email_verified", True) not in (True, "true"):
             return N_("{address} is not verified, so you cannot log in.", address=address)
-        local, at, domain = _lower(address).rpartition("@")
+        local, at, domain = lower_address(address).rpartition("@")
         if not local or (local + at + domain not in allowed and at + domain not in allowed):
             return N_("{address} is not allowed to log in.", address=address)
     identity = json.dumps([issuer, subject]).encode()
@@ -112,7 +112,7 @@ def _text(claims: Mapping[str, Any], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _lower(address: str) -> str:
+def lower_address(address: str) -> str:
     """Return the address with ASCII letters in lower case; others might become letters of another address."""
     return address.encode("utf-8", "replace").lower().decode()
 
@@ -162,7 +162,7 @@ class LoginThrottle:
                 return "throttled"
             if self._all.refill(now, ATTEMPT_SECONDS_OF_ALL, FREE_ATTEMPTS_OF_ALL) < 1:
                 return "throttled"
-            if hmac.compare_digest(password_hash(attempt), password_hash(password)):
+            if hmac.compare_digest(hash_secret(attempt), hash_secret(password)):
                 return "accepted"
             attempts.left -= 1
             self._all.left -= 1
@@ -200,6 +200,6 @@ def _is_private(address: str | None) -> bool:
         return False
 
 
-def password_hash(password: str) -> str:
-    """Return a hash that a session keeps in place of the password."""
-    return hashlib.sha256(password.encode("utf-8", "replace")).hexdigest()
+def hash_secret(secret: str) -> str:
+    """Return a hash that a session keeps in place of a password or another secret."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

@@ -1,11 +1,12 @@
 """Count requests against the usage limits of the owner's account."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from assistant.access.limits import Limit, UsageTotals
 from assistant.access.usage_store import UsageStore
-from assistant.errors import StoreError, UsageUnavailable
+from assistant.errors import LimitExceeded, StoreError, UsageUnavailable
 from assistant.events import Usage
 from assistant.locale import N_
 from assistant.recordings.costs import cost_of
@@ -35,6 +36,7 @@ class QuotaGuard:
         store: None while the database cannot be used.
         max_output: The maximum number of tokens that a response may have, as requests demand it; 0 if they
             demand none.
+        on_limit: Called when a limit is reached.
     """
 
     user_id: str
@@ -43,6 +45,7 @@ class QuotaGuard:
     model: str
     store: UsageStore | None
     max_output: int = 0
+    on_limit: Callable[[LimitExceeded], None] = lambda _: None
 
     def reserve(self, usage: Usage, *, messages: int = 0) -> Reservation:
         """Count what a response may use, and ``messages`` of the user.
@@ -56,6 +59,9 @@ class QuotaGuard:
             if self.store is None:
                 raise StoreError(N_("The database cannot be opened."))
             moment = self.store.reserve(self.user_id, totals, self.user_limits, self.total_limits)
+        except LimitExceeded as error:
+            self.on_limit(error)
+            raise
         except StoreError as error:
             log.warning("request refused, usage cannot be counted: %s", error)
             raise UsageUnavailable(N_("Usage cannot be counted.")) from error

@@ -126,10 +126,11 @@ class _RunObserver:
 
     def _log(self, event: str, **fields: object) -> None:
         known = {name: value for name, value in fields.items() if value is not None}
-        log.info(event, extra={"fields": {"run": self._id, "thread": _hash(self._thread.id)} | known})
+        log.info(event, extra={"fields": {"run": self._id, "thread": hash_thread(self._thread.id)} | known})
 
 
-def _hash(thread_id: str) -> str:
+def hash_thread(thread_id: str) -> str:
+    """Return what identifies a thread in a log: its id would give access to it."""
     return hashlib.sha256(thread_id.encode("utf-8", "replace")).hexdigest()[:8] if thread_id else ""
 
 

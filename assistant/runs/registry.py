@@ -61,9 +61,11 @@ class RunRegistry:
     def _check_number(self, user_id: str, max_runs: int) -> None:
         users = [run.user_id for run in self._runs if run.user_id and not run.ended]
         if users.count(user_id) >= MAX_RUNS_PER_USER:
-            raise TooManyAnswers(N_("You have too many answers in progress. Wait for one, or stop one."))
+            text = N_("You have too many answers in progress. Wait for one, or stop one.")
+            raise TooManyAnswers(text, scope="user")
         if len(users) >= max_runs:
-            raise TooManyAnswers(N_("This page is answering too many users. Try again in a minute."))
+            text = N_("This page is answering too many users. Try again in a minute.")
+            raise TooManyAnswers(text, scope="everyone")
 
     def change(self, thread: Thread, change: Callable[[], None], autosaver: Autosaver | None = None) -> None:
         """Call ``change`` while the thread has no run and can get none, and save the result.

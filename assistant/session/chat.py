@@ -3,15 +3,17 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from assistant.access.auth import User
 from assistant.access.metering import Meter
+from assistant.access.sessions import Login
 from assistant.application import Application
 from assistant.errors import (
     AssistantError,
     BackendError,
     QuotaError,
+    SessionEnded,
     StoreError,
     ThreadBusy,
     TooManyAnswers,
@@ -20,6 +22,8 @@ from assistant.errors import (
 from assistant.events import CallAnswered, Decision, Note, Usage
 from assistant.locale import N_
 from assistant.messages import Feedback, Message
+from assistant.observability.audit import AuditEvent, Visitor
+from assistant.observability.logs import hash_thread
 from assistant.parts import Attachment
 from assistant.recordings.recording import NOT_LIVE, Recording
 from assistant.recordings.requests import prompt_of
@@ -32,6 +36,8 @@ from assistant.storage.store import Store
 from assistant.threads import Thread, unguessable_id
 from assistant.transports.live_recording import LiveRecording
 from assistant.transports.recorder import record_run
+
+T = TypeVar("T")
 
 SHOWN_MESSAGES = 8
 """Number of messages of a long thread that are drawn at first; the others come on demand."""
@@ -59,12 +65,18 @@ class ChatSession:
         user_turns: How often the user has asked for an answer in this session; the page scrolls to each.
         follower: The page script that follows the live run; another script of this session replaces it.
         url_thread_id: The id that the page's address had when it was last written or read.
+        login: How the session was opened; None where nothing ends it.
+        leave: Called when the session has ended, instead of an action of the user.
     """
 
-    def __init__(self, app: Application, user: User | None = None) -> None:
+    def __init__(self, app: Application, user: User | None = None, visitor: Visitor | None = None) -> None:
+        """``visitor`` is whom the audit log names."""
         self.app = app
         self.user = user or User()
-        self.connection = Connection(app, self.user)
+        self.visitor = visitor or Visitor()
+        self.login: Login | None = None
+        self.leave: Callable[[], None] = _leave
+        self.connection = Connection(app, self.user, self.visitor)
         self.thread = Thread(owner=self.user.id)
         self.composer = Composer()
         self.open_error: AssistantError | None = None
@@ -80,9 +92,26 @@ class ChatSession:
         self.follower: object | None = None
         self.url_thread_id = ""
 
+    def require_open(self) -> None:
+        """Leave the page if the session has ended."""
+        if self.app.end_reason(self.login):
+            self.leave()
+
+    def audit(self, event: AuditEvent, thread_id: str, **facts: str | int) -> None:
+        """Write an entry about a thread to the audit log, which does not contain the id itself."""
+        self.app.audit.write(event, self.visitor, thread=hash_thread(thread_id), **facts)
+
+    def export(self, event: AuditEvent, thread_id: str, format: str, content: Callable[[], T]) -> T:
+        """Return what ``content`` returns, for a file that the user saves; raises ``SessionEnded``."""
+        if self.app.end_reason(self.login):
+            _leave()
+        self.audit(event, thread_id, format=format)
+        return content()
+
     @property
     def store(self) -> Store | None:
         """The user's threads; None while the database cannot be used."""
+        self.require_open()
         store = self.app.autosaver.store
         return store.for_owner(self.user.id) if store else None
 
@@ -126,6 +155,7 @@ class ChatSession:
                 self._show(self._find(thread_id))
             except UnknownThread:
                 self.thread_missing = True
+                self.audit("chat_not_found", thread_id)
             except (BackendError, StoreError) as error:
                 self.open_error = error
                 return
@@ -262,6 +292,7 @@ class ChatSession:
 
     def switch(self, position: int, number: int) -> None:
         """Open another branch at this position; raises ``ThreadBusy``."""
+        self.require_open()
         change = partial(self.thread.switch, position, number)
         self.app.runs.change(self.thread, change, self.app.autosaver)
 
@@ -278,6 +309,7 @@ class ChatSession:
 
     def stop(self) -> None:
         """End the answer that is being written, here or in another process."""
+        self.require_open()
         if run := self.live_run:
             run.stop()
         elif self.runs_elsewhere and self.store:
@@ -286,6 +318,7 @@ class ChatSession:
 
     def rate(self, message: Message, feedback: Feedback | None) -> None:
         """Save the user's rating of an answer, or remove it."""
+        self.require_open()
         message.feedback = feedback
         for position, other in enumerate(self.thread.messages):
             if other is message:
@@ -298,6 +331,7 @@ class ChatSession:
             BackendError: The file is not available, or no response in this thread named it.
             QuotaError: A limit is reached.
         """
+        self.require_open()
         if self.connection.quota:
             self.connection.quota.reserve(Usage(), messages=1)
         return self.connection.backend.fetch_file(self.thread, container_id, file_id)
@@ -344,19 +378,25 @@ class ChatSession:
 
     def _start(self, action: Callable[..., Run], *arguments: Any, meter: Meter | None = None) -> None:
         """Start a run. The thread has its id, and is saved, before the first request is sent."""
+        self.require_open()
         if not self.thread.id:
             self.thread.id = unguessable_id()
             self.app.runs.register(self.thread)
         connection, prepare = self.connection, partial(action, self.thread, *arguments)
-        self.recording = self.app.start_run(
-            self.thread,
-            prepare,
-            connection.assistant.cancel,
-            connection.toolbox,
-            meter or connection.meter(self.thread),
-            user_id=connection.user_id,
-            hidden=connection.hidden_texts,
-        )
+        try:
+            self.recording = self.app.start_run(
+                self.thread,
+                prepare,
+                connection.assistant.cancel,
+                connection.toolbox,
+                meter or connection.meter(self.thread),
+                user_id=connection.user_id,
+                login=self.login,
+                hidden=connection.hidden_texts,
+            )
+        except TooManyAnswers as error:
+            self.app.audit.write("limit_reached", self.visitor, scope=error.scope, limit="answers")
+            raise
 
     # --- threads --------------------------------------------------------------------------------------
 
@@ -378,6 +418,7 @@ class ChatSession:
                 run.join(1)
             self.store.delete(thread_id)
             self.app.runs.unregister(thread)
+            self.audit("chat_deleted", thread_id)
         except (ThreadBusy, StoreError) as error:
             self.notices.append(N_("The chat was not deleted. {why}", why=error.text))
             return
@@ -399,10 +440,12 @@ class ChatSession:
         if thread.is_unfinished:
             list(self.connection.assistant.mark_interrupted(thread))
         self.store.save(thread)
+        self.audit("chat_imported", thread.id, messages=len(thread.messages))
         self._show(self.app.runs.register(thread))
 
     def replay(self, recording: Recording, speed: float = 1.0, *, run_functions: bool = False) -> None:
         """Replay a recording in a new thread, which is not saved. It ends the replay before it."""
+        self.require_open()
         replayer = replay_assistant(
             recording, self.connection.toolbox, speed=speed, run_functions=run_functions
         )
@@ -431,3 +474,7 @@ class ChatSession:
 
 def _unknown_thread() -> UnknownThread:
     return UnknownThread(N_("That chat doesn't exist."), code="unknown_thread")
+
+
+def _leave() -> None:
+    raise SessionEnded(N_("Your session has ended. Log in again."))

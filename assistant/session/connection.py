@@ -13,6 +13,8 @@ from assistant.backends.base import PROTOCOL_LABELS
 from assistant.backends.connection.hosted_tools import connection_tools, default_tools
 from assistant.backends.connection.override import ConnectionOverride
 from assistant.backends.transcription import transcribe, transcription_model
+from assistant.errors import LimitExceeded
+from assistant.observability.audit import Visitor
 from assistant.runs.loop import Assistant
 from assistant.settings import INSTRUCTIONS, OPENAI_URL, Settings
 from assistant.threads import Thread, unguessable_id
@@ -40,8 +42,9 @@ class Connection:
         quota: The guard of the user's limits; None without limits.
     """
 
-    def __init__(self, app: Application, user: User) -> None:
-        self._app = app
+    def __init__(self, app: Application, user: User, visitor: Visitor) -> None:
+        """``visitor`` is whom the audit log names."""
+        self._app, self._visitor = app, visitor
         self.user_id = user.id or unguessable_id("visitor")
         self._private: tuple[Settings, LazyBackend] | None = None
         self.override: ConnectionOverride | None = None
@@ -71,7 +74,7 @@ class Connection:
             tool_timeout=self.settings.tool_timeout,
             approve_all=self.approve_all,
         )
-        self.quota: QuotaGuard | None = self._app.quota(self.settings, self.user_id)
+        self.quota: QuotaGuard | None = self._app.quota(self.settings, self.user_id, self._audit_limit)
 
     @property
     def connected(self) -> Settings:
@@ -127,6 +130,9 @@ class Connection:
         """Offer one of the server's own tools, or no longer, for the rest of this session."""
         self.tool_choices[str(tool)] = on
         self.configure(is_localhost=self.is_localhost)
+
+    def _audit_limit(self, error: LimitExceeded) -> None:
+        self._app.audit.write("limit_reached", self._visitor, scope=error.scope, limit=error.limit)
 
     def _private_backend(self) -> LazyBackend:
         """Return this session's own backend; an earlier one may still answer, and closes itself later."""

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sql
@@ -112,6 +113,11 @@ class Database:
             raise StoreError(text) from error
 
 
+def default_url(folder: Path) -> str:
+    """Return the URL of the database where the settings name none: a file in the page's folder."""
+    return f"sqlite:///{folder / 'threads.sqlite'}"
+
+
 def parse_url(url: str) -> sql.URL:
     """Return the URL of a database, with the driver that this application installs.
 
@@ -128,6 +134,19 @@ def parse_url(url: str) -> sql.URL:
     if "@" in (address.host or ""):  # the end of the password
         raise StoreError(N_("The password in ASSISTANT_DATABASE_URL contains an @. Write it as %40."))
     return address
+
+
+def existing_url(url: str) -> str:
+    """Return the URL of a database; one in a file has to exist, for it would be created otherwise.
+
+    Raises:
+        StoreError: There is no such database.
+    """
+    address = parse_url(url)
+    path = address.database if address.get_backend_name() == "sqlite" else None
+    if path and not Path(path).exists():
+        raise StoreError(N_("There is no database {path}.", path=path))
+    return url
 
 
 def create_engine(address: sql.URL) -> sql.Engine:

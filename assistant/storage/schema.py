@@ -12,6 +12,8 @@
                     and its backend state, as JSON; written only when the user branches or switches
     usage           one row per user (empty: everyone together) and period, a minute or a day in UTC: the
                     messages, tokens and USD used of the owner's account
+    session_end     one row per user, address or domain (a hash; empty: everyone) whose sessions the owner ended:
+                    those opened until ``ended_at``, in seconds since 1970 by the database's clock
 
 All JSON is plain ASCII: no database has trouble with NUL or half a surrogate pair in it.
 """
@@ -70,6 +72,13 @@ USAGE = sql.Table(
     sql.Column("messages", sql.Float, nullable=False),
     sql.Column("tokens", sql.Float, nullable=False),
     sql.Column("dollars", sql.Float, nullable=False),
+)
+
+SESSION_ENDS = sql.Table(
+    "session_end",
+    _metadata,
+    sql.Column("entry", sql.String(64), primary_key=True),
+    sql.Column("ended_at", sql.Float, nullable=False),
 )
 
 

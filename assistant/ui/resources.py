@@ -26,6 +26,11 @@ def application() -> Application:
     return app
 
 
+def refresh(app: Application) -> None:
+    """Read the settings again if that is due; for what runs without the page."""
+    app.refresh(_secrets)
+
+
 def _is_current(app: Application) -> bool:
     """Return whether the object belongs to the package as Streamlit reloaded it after an edit."""
     return type(app) is sys.modules["assistant.application"].Application

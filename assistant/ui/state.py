@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from assistant.access.auth import User
+from assistant.access.auth import User, client_of
+from assistant.access.sessions import Login
 from assistant.application import Application
+from assistant.observability.audit import Visitor
 from assistant.recordings.recording import Recording
 from assistant.session import ChatSession
 from assistant.storage.search import Hit
@@ -65,12 +67,24 @@ def state_of(kind: type[T]) -> T:
     return state
 
 
-def chat_session(app: Application, user: User) -> ChatSession:
-    """Return the user's open chat; nothing stays of another user's page."""
+def chat_session(app: Application, user: User, login: Login | None = None) -> ChatSession:
+    """Return the user's open chat; nothing stays of another user's page.
+
+    With a ``login``, nothing can be done in it once that has ended.
+    """
     session = page_state().session
     if session is not None and session.user.id != user.id:
         st.session_state.clear()  # drafts, files, a key, recordings
         session = None
     if session is None or session.app is not app:
-        session = page_state().session = ChatSession(app, user)
+        address = login.address if login else ""
+        session = ChatSession(app, user, Visitor(address, user.id, visitor_network()))
+        session.leave = st.rerun  # the page, which then draws the login
+        page_state().session = session
+    session.login = login
     return session
+
+
+def visitor_network() -> str:
+    """Return what tells the visitor's network from others."""
+    return client_of(st.context.ip_address, st.context.headers.get_all("X-Forwarded-For"))

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import streamlit as st
+from streamlit.runtime.context import StreamlitHeaders
 
 from assistant.access.local import is_direct, random_token
 from assistant.errors import SettingsError
@@ -67,7 +68,7 @@ def visit(monkeypatch: pytest.MonkeyPatch) -> Visit:
 
     def visited(headless: bool = True, **cookies: str) -> None:
         context = SimpleNamespace(
-            headers=HEADERS,
+            headers=StreamlitHeaders(HEADERS.items()),
             ip_address=None,
             cookies=cookies,
             locale="en",

@@ -24,7 +24,7 @@ def tables(engine: sql.Engine) -> list[str]:
 
 def test_an_empty_database_gets_the_tables_and_their_version(database: str, engine: sql.Engine) -> None:
     Database(database).close()
-    assert tables(engine) == ["branch", "message", "schema_version", "thread", "usage"]
+    assert tables(engine) == ["branch", "message", "schema_version", "session_end", "thread", "usage"]
     Database(database).close()
     with engine.connect() as connection:
         assert connection.scalars(sql.select(SCHEMA_VERSIONS.c.number)).all() == [SCHEMA_VERSION]

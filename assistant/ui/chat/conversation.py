@@ -25,6 +25,7 @@ from assistant.ui.composer.tool_toggles import draw_tool_toggles
 from assistant.ui.language import _, translate
 from assistant.ui.page.accessibility import draw_live_region
 from assistant.ui.page.browser_script import draw_conversation_scripts, show_message
+from assistant.ui.page.login import require_open
 from assistant.ui.page.scrolling import draw_scrolling
 from assistant.ui.page.thread_url import set_thread_url
 from assistant.ui.quotas import draw_limit_notice
@@ -73,6 +74,7 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
 
     ``watch`` is called now and then while an answer streams, to update what is drawn beside it.
     """
+    require_open(session)
     page = page_state()
     session.follower = None
     _draw_notices(session)
@@ -170,6 +172,7 @@ def _wait_for_changes(session: ChatSession, cursor: list[int]) -> None:
     This is a part of the conversation: should both wait for a rerun, the conversation runs alone, so that its
     input is not lost.
     """
+    require_open(session)
     if (
         session.live_run
         or session.thread.cursor != cursor
@@ -214,6 +217,7 @@ def _draw_stop(session: ChatSession, key: str, shortcut: str | None = None) -> N
 @st.fragment(run_every=1.0)
 def _wait_for_other_process(session: ChatSession) -> None:
     """Rerun the page when the process that writes this answer has saved more of it."""
+    require_open(session)
     if session.changed_elsewhere():
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):

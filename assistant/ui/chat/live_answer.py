@@ -14,6 +14,7 @@ from assistant.ui.chat.answer import AnswerPlace, answer_chunks
 from assistant.ui.chat.messages.message import answer_places
 from assistant.ui.chat.silence import SilenceNotice
 from assistant.ui.page.accessibility import announce_ending
+from assistant.ui.page.login import require_open
 from assistant.ui.sidebar.thread_list import is_list_due
 from assistant.ui.streamlit_private import (
     Chunks,
@@ -57,6 +58,7 @@ def follow_answer(session: ChatSession, run: LiveRun, watch: Watch | None, end: 
     list_due = time.monotonic() + WATCH_SECONDS  # the first words are not delayed
 
     def update() -> None:
+        require_open(session)
         silence.update()
         if watch:
             watch()

@@ -25,7 +25,7 @@ from assistant.ui.inspector.event_table import draw_events, select_event
 from assistant.ui.inspector.recording_list import RecordingList, RecordingView
 from assistant.ui.inspector.timing import draw_timing
 from assistant.ui.language import _, ngettext, translate
-from assistant.ui.state import state_of
+from assistant.ui.state import page_state, state_of
 
 View = Literal["Events", "Timing", "Sequence", "Check", "Recording"]
 
@@ -165,7 +165,7 @@ def _draw_recording(recording: Recording, size: int, replay: Replay) -> None:
     with st.container(horizontal=True):
         st.download_button(
             _("Save recording"),
-            lambda: recording.as_lines().encode(),
+            _exported(recording, "recording", lambda: recording.as_lines().encode()),
             file_name=f"{name}.recording.jsonl",
             mime="application/jsonl",
             key=keys.INSPECTOR_SAVE,
@@ -174,7 +174,7 @@ def _draw_recording(recording: Recording, size: int, replay: Replay) -> None:
         )
         st.download_button(
             _("Save as test"),
-            partial(pytest_zip, recording),
+            _exported(recording, "test", partial(pytest_zip, recording)),
             file_name=f"{name}.zip",
             mime="application/zip",
             key=keys.INSPECTOR_SAVE_TEST,
@@ -185,6 +185,15 @@ def _draw_recording(recording: Recording, size: int, replay: Replay) -> None:
             ),
         )
     _draw_replay(recording, replay)
+
+
+def _exported(recording: Recording, format: str, content: Callable[[], bytes]) -> Callable[[], bytes]:
+    session = page_state().session
+    return (
+        partial(session.export, "recording_exported", session.thread.id, format, content)
+        if session
+        else content
+    )
 
 
 def _draw_replay(recording: Recording, replay: Replay) -> None:

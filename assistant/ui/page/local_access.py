@@ -6,7 +6,9 @@ from functools import cache
 import streamlit as st
 
 from assistant.access import local
+from assistant.access.auth import hash_secret
 from assistant.locale import N_
+from assistant.session import ChatSession
 from assistant.settings import Settings
 from assistant.ui.language import _
 from assistant.ui.page.browser_script import call_script, read_element
@@ -19,9 +21,11 @@ MAX_PRINTED_LINKS = 10
 
 @dataclass(slots=True)
 class _Shown:
-    """The token of the link that opened this session."""
+    """The token of the link that opened this session, and a hash of the one that has proven it to be local."""
 
     token: str = ""
+    proven: str = ""
+    is_wrong: bool = False
 
 
 def is_localhost(settings: Settings) -> bool:
@@ -40,6 +44,24 @@ def is_localhost(settings: Settings) -> bool:
         return True
     _print_link(_link(settings))
     return False
+
+
+def configure_local_access(session: ChatSession) -> None:
+    """Give a local visitor access; forget what the page keeps of one who is local no longer, such as a key."""
+    settings, shown = session.app.settings, state_of(_Shown)
+    is_local = is_localhost(settings)
+    if shown.proven and not is_local:
+        session.app.audit.write("session_ended", session.visitor, reason="settings_changed")
+        st.session_state.clear()
+        st.rerun()
+    if is_local and not shown.proven and _needs_proof(settings):
+        shown.proven = hash_secret(_token(settings))
+        session.app.audit.write("login_succeeded", session.visitor, method="local_token")
+    if shown.token and not is_local and not shown.is_wrong:
+        shown.is_wrong = True
+        reason = "not_local" if local.is_proven(_token(settings), (shown.token,)) else "wrong_token"
+        session.app.audit.write("login_failed", session.visitor, method="local_token", reason=reason)
+    session.connection.configure(is_localhost=is_local)
 
 
 def draw_local_access(settings: Settings, is_localhost: bool) -> None:

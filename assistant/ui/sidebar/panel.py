@@ -26,7 +26,7 @@ def draw_sidebar(session: ChatSession) -> None:
         draw_connection(session.connection)
         _draw_chats(session)
         draw_language()
-        draw_user(session.user)
+        draw_user(session)
 
 
 def _draw_chats(session: ChatSession) -> None:

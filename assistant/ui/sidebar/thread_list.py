@@ -19,6 +19,7 @@ from assistant.storage.search import Hit, ThreadSummary
 from assistant.storage.store import Store
 from assistant.ui import keys
 from assistant.ui.language import _, translate
+from assistant.ui.page.login import require_open
 from assistant.ui.sidebar.thread_menu import draw_menu, draw_open_dialog
 from assistant.ui.state import page_state, state_of
 
@@ -61,6 +62,7 @@ def can_list_threads(session: ChatSession) -> bool:
 @st.fragment
 def draw_threads(session: ChatSession, store: Store) -> None:
     """Draw the list. Search runs this fragment alone."""
+    require_open(session)
     search = st.text_input(
         _("Search chats"),
         key=keys.SEARCH,

@@ -19,6 +19,7 @@ from assistant.storage.store import Store
 from assistant.threads import Thread
 from assistant.ui import keys
 from assistant.ui.language import _, translate
+from assistant.ui.page.login import require_open
 from assistant.ui.state import state_of
 
 ACTIONS = {"rename": N_("Rename"), "export": N_("Export"), "delete": N_("Delete")}
@@ -59,10 +60,11 @@ def draw_open_dialog(session: ChatSession, store: Store) -> None:
             title, draw = _("Export chat"), partial(_draw_exports, session, store)
         case _:
             title, draw = _("Delete this chat?"), partial(_draw_delete, session)
-    st.dialog(title, on_dismiss=_close_dialog)(_draw_dialog)(draw, dialog.thread)
+    st.dialog(title, on_dismiss=_close_dialog)(_draw_dialog)(session, draw, dialog.thread)
 
 
-def _draw_dialog(draw: Callable[[ThreadSummary], None], thread: ThreadSummary) -> None:
+def _draw_dialog(session: ChatSession, draw: Callable[[ThreadSummary], None], thread: ThreadSummary) -> None:
+    require_open(session)
     draw(thread)
 
 
@@ -124,13 +126,19 @@ def _draw_exports(session: ChatSession, store: Store, thread: ThreadSummary) -> 
     st.markdown(f"**{escape_markdown(thread.title or '…')}**")
     markdown, as_json = partial(export_markdown, title=thread.title), partial(export_json, title=thread.title)
     script = partial(thread_script, model=session.connection.settings.model)
-    _draw_export("Markdown", "md", store, thread, markdown)
-    _draw_export(_("JSON (can be imported)"), "json", store, thread, as_json)
-    _draw_export(_("Python script"), "py", store, thread, script)
+    draw = partial(_draw_export, session, store, thread)
+    draw("Markdown", "md", markdown)
+    draw(_("JSON (can be imported)"), "json", as_json)
+    draw(_("Python script"), "py", script)
 
 
 def _draw_export(
-    label: str, suffix: str, store: Store, thread: ThreadSummary, export: Callable[[Thread], str]
+    session: ChatSession,
+    store: Store,
+    thread: ThreadSummary,
+    label: str,
+    suffix: str,
+    export: Callable[[Thread], str],
 ) -> None:
     def content() -> str:
         loaded = store.load(thread.id)
@@ -138,7 +146,7 @@ def _draw_export(
 
     st.download_button(
         label,
-        content,
+        partial(session.export, "chat_exported", thread.id, suffix, content),
         f"{plain_title(thread.title)}.{suffix}",
         key=keys.export(suffix),
         icon=":material/download:",

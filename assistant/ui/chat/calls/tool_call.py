@@ -127,7 +127,7 @@ class ToolCallView:
         if tool := self._session.connection.toolbox.get(self._name):
             with self._rerun_place.container():
                 key = f"rerun-{self._session.thread.id}-{self._key}"
-                draw_rerun(tool, self._arguments, key, self._session.connection.settings.tool_timeout)
+                draw_rerun(self._session, tool, self._arguments, key)
 
     def abandon(self) -> None:
         """Show that the call was stopped before it had a result."""
