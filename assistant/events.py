@@ -114,8 +114,9 @@ class ToolCallDelta:
 class ToolCall:
     """A complete call; ``arguments`` is the JSON text that the model wrote.
 
-    With a ``server``, it is a call of a remote MCP server's tool that needs approval. It is run there, so its
-    result here says only whether it may run.
+    With a ``program``, the program with that id (a ``HostedCall``) made the call. With a ``server``, it is a call
+    of a remote MCP server's tool that needs approval. It is run there, so its result here says only whether it
+    may run.
 
     A call in the ``background`` comes in the middle of its response and runs while the model goes on.
     """
@@ -125,6 +126,7 @@ class ToolCall:
     arguments: str
     server: str = ""
     background: bool = False
+    program: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,16 +197,25 @@ class ToolResult:
     views: tuple[View, ...] = field(default=(), metadata={"recorded": False})
 
 
-HostedKind = Literal["web_search", "file_search", "code_interpreter", "image_generation", "mcp"]
-"""The tools that the model's server runs; ``mcp`` is a tool of a remote MCP server."""
+HostedKind = Literal[
+    "web_search",
+    "file_search",
+    "code_interpreter",
+    "image_generation",
+    "mcp",
+    "program",
+    "tool_search",
+]
+"""What the model's server runs: its tools (``mcp`` is a tool of a remote MCP server), a ``program`` that calls our
+functions, and a search for functions to load."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostedCall:
     """The state of a hosted tool's call; a later event with the same id replaces it.
 
-    ``name`` is the remote tool's, for ``mcp``. ``input`` is a query, code, a prompt or arguments.
-    ``output`` is the result as text; the ``views`` are for the user.
+    ``name`` is the remote tool's, for ``mcp``. ``input`` is a query, code, a prompt or arguments; a later event
+    may leave it out. ``output`` is the result as text; the ``views`` are for the user.
     """
 
     call_id: str

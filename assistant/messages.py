@@ -168,21 +168,17 @@ class Message:
                 if draft is None or draft.round != self._round:
                     draft = Call(call_id, name, "", self._round, complete=False)
                 self._put_call(replace(draft, arguments=draft.arguments + text))
-            case ToolCall(call_id, name, arguments, server, background):
-                self._put_call(
-                    Call(call_id, name, arguments, self._round, server=server, background=background)
-                )
+            case ToolCall(call_id, name, arguments, server, background, program):
+                new = Call(call_id, name, arguments, self._round)
+                self._put_call(replace(new, server=server, background=background, program=program))
             case CallApproved(call_id) | CallDenied(call_id) | CallAnswered(call_id):
                 call = self._find_call(call_id)
                 if call is not None and call.complete and call.result is None:
                     self._put_call(replace(call, decision=event))
             case ToolResult():
                 self.add_result(event)
-            case HostedCall(call_id):
-                if (running := self._find_running(call_id)) is None:
-                    self.parts.append(event)
-                else:
-                    self.parts[running[0]] = event
+            case HostedCall():
+                self.add_hosted(event)
             case HostedDelta(call_id, text):
                 if (running := self._find_running(call_id)) is not None:
                     index, call_so_far = running
@@ -209,6 +205,14 @@ class Message:
         call = self._find_call(result.call_id)
         if call is not None and call.complete and call.result is None:
             self._put_call(replace(call, result=result))
+
+    def add_hosted(self, call: HostedCall) -> None:
+        """Add a hosted call, or replace it while it is running, even after the message has ended."""
+        if (running := self._find_running(call.call_id)) is None:
+            self.parts.append(call)
+        else:
+            index, before = running
+            self.parts[index] = replace(call, input=call.input or before.input)
 
     def events(self) -> Iterator[Event]:
         """Yield events from which this message could have been folded."""
@@ -240,9 +244,11 @@ class Message:
                     yield Note(text)
                 case HostedCall():
                     yield part
-                case Call(call_id, name, arguments, _, complete, result, decision, server, background):
+                case Call(
+                    call_id, name, arguments, _, complete, result, decision, server, background, program
+                ):
                     if complete:
-                        yield ToolCall(call_id, name, arguments, server, background)
+                        yield ToolCall(call_id, name, arguments, server, background, program)
                     else:
                         yield ToolCallDelta(call_id, name, arguments)
                     if decision is not None:

@@ -93,7 +93,8 @@ class Call:
     ``complete`` is false while the model is writing the call, and stays false if the round does not end well:
     such a call is never run, and the server does not know it. ``arguments`` are the model's, even if the
     user's ``decision`` replaces them. ``server`` is the name of the remote server that runs the call, if
-    there is one. A call in the ``background`` is complete, and runs, even if its round does not end well.
+    there is one, and ``program`` the id of the program that made it. A call in the ``background`` is complete, and
+    runs, even if its round does not end well.
     """
 
     call_id: str
@@ -105,6 +106,7 @@ class Call:
     decision: Annotated[Decision, TaggedUnion] | None = None
     server: str = field(default="", metadata={"sparse": True})
     background: bool = field(default=False, metadata={"sparse": True})
+    program: str = field(default="", metadata={"sparse": True})
 
 
 Part = Text | Attachment | Refusal | Commentary | Reasoning | Remark | Call | HostedCall | Citation

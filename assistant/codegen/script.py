@@ -18,6 +18,7 @@ from assistant.recordings.redaction import redact_url
 from assistant.settings import Settings
 from assistant.texts import replace_unsendable
 from assistant.threads import Thread
+from assistant.tools.offer import FEATURES
 from assistant.tools.results import stopped_result
 from assistant.tools.toolbox import Toolbox
 
@@ -38,7 +39,7 @@ def turn_script(settings: Settings, toolbox: Toolbox, prompt: str) -> str:
         request.append("instructions=INSTRUCTIONS")
     request.append("messages=messages" if chat else "input=messages")
     if toolbox:
-        tools = [tool.as_param() for tool in toolbox.values()]
+        tools = [tool.as_param(without=FEATURES) for tool in toolbox.values()]
         constants["TOOLS"] = [_chat_tool(tool) for tool in tools] if chat else tools
         constants["MAX_ROUNDS"] = settings.max_rounds
         request.append("tools=TOOLS")

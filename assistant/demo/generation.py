@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import httpx2
 
-from assistant.demo.requests import Json
+from assistant.demo.requests import CALL_TYPES, Json
 from assistant.demo.stream_events import stream_events
 
 HOSTED_TOOL_TOKENS = 30
@@ -50,7 +50,7 @@ class Generation:
         output: list[Json] = self.response["output"]
         if self.response["status"] == "completed":
             return output
-        return [item for item in output if item["type"] != "function_call"]
+        return [item for item in output if item["type"] not in (*CALL_TYPES, "program")]
 
     def as_json(self) -> Json:
         """Return the response object as it is now."""

@@ -1,5 +1,6 @@
 """Parse the options of a request into the fields of the response object that repeat them."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -59,8 +60,34 @@ def parse_tools(body: Json) -> list[Json]:
             require(tool, "name", str, f"tools[{index}]")
             require({"parameters": tool.get("parameters") or {}}, "parameters", dict, f"tools[{index}]")
             tool = {"description": None, "parameters": None, "strict": None, **tool}
+        if tool.get("type") == "custom":
+            require(tool, "name", str, f"tools[{index}]")
+            _check_grammar(tool.get("format") or {}, f"tools[{index}].format")
+        if tool.get("type") == "namespace":
+            require(tool, "name", str, f"tools[{index}]")
+            require(tool, "description", str, f"tools[{index}]")
+            tool = tool | {"tools": parse_tools(tool)}
         tools.append(tool)
     return tools
+
+
+def _check_grammar(text_format: Json, param: str) -> None:
+    """Reject a grammar that is none; the real API reads all of it."""
+    definition = text_format.get("definition")
+    match text_format.get("type", "text"), text_format.get("syntax"):
+        case "text", _:
+            return
+        case "grammar", "lark" if isinstance(definition, str) and re.search(
+            r"^\s*\??start\s*:", definition, re.M
+        ):
+            return
+        case "grammar", "regex" if isinstance(definition, str):
+            try:
+                re.compile(definition)
+            except re.error as error:
+                raise Rejection(f"Invalid grammar: {error}.", param, "invalid_value") from None
+            return
+    raise invalid_value(param, "text, a lark grammar with the rule 'start', or a regex")
 
 
 def _parse_option(body: Json, name: str, kinds: tuple[type, ...], default: Any) -> Any:

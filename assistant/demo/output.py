@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assistant.demo.replies.answers import Reply, next_reply
-from assistant.demo.replies.calls import Call
+from assistant.demo.replies.calls import TEXT, Call
 from assistant.demo.replies.hosted import hosted_items
+from assistant.demo.replies.programs import flatten_tools, loading_items, program_items, search_items
 from assistant.demo.replies.samples import sample_value
 from assistant.demo.replies.summaries import parse_output
-from assistant.demo.requests import Json, new_id
+from assistant.demo.requests import CALL_TYPES, OUTPUT_TYPES, Json, new_id
+
+_TEXT_FIELDS = ("content", "arguments", "input", "code", "output", "result")
 
 TOKEN = re.compile("\\s*(?:[\u3040-\u9fff\uff00-\uffef]{1,2}|[^\\s\u3040-\u9fff\uff00-\uffef]{1,6})|\\s+")
 
@@ -20,16 +23,20 @@ def output_items(response: Json, items: Sequence[Json]) -> list[Json]:
     messages = [index for index, item in enumerate(items) if item.get("role") == "user"]
     last = messages[-1] if messages else -1
     texts = [item_text(items[index]) for index in messages]
-    tools = _allowed_tools(response)
+    tools = flatten_tools(_allowed_tools(response))
     if messages and (hosted := hosted_items(texts[-1], items[last + 1 :], tools)) is not None:
         return hosted
-    outputs = {item["call_id"]: item_text(item) for item in items if item["type"] == "function_call_output"}
+    if messages and (steps := _program_or_search(texts[-1], items[last + 1 :], tools)) is not None:
+        return steps
+    outputs = {item["call_id"]: item_text(item) for item in items if item["type"] in OUTPUT_TYPES}
     done = []
     for item in items[last + 1 :]:
         if item["type"] == "function_call":
             arguments = parse_output(item["arguments"])
             call = Call(item["name"], arguments if isinstance(arguments, dict) else {})
             done.append((call, outputs[item["call_id"]]))
+        elif item["type"] == "custom_tool_call":
+            done.append((Call(item["name"], {TEXT: item["input"]}), outputs[item["call_id"]]))
     reply = next_reply(texts[-1] if texts else "", done, tools, texts[:-1])
     if not reply.calls and (functions := _required_functions(response, tools)):
         arguments = sample_value(functions[0]["parameters"] or {"type": "object"})
@@ -42,11 +49,25 @@ def output_items(response: Json, items: Sequence[Json]) -> list[Json]:
         phase = "commentary" if reply.calls else "final_answer"
         message_item = {"id": new_id("msg"), "type": "message", "status": "completed", "role": "assistant"}
         output.append(message_item | {"phase": phase, "content": [part]})
-    for call in reply.calls if response["parallel_tool_calls"] else reply.calls[:1]:
-        item = {"id": new_id("fc"), "type": "function_call", "status": "completed", "call_id": new_id("call")}
-        arguments = json.dumps(call.arguments, ensure_ascii=False)
-        output.append(item | {"name": call.name, "arguments": arguments})
-    return output
+    calls = reply.calls if response["parallel_tool_calls"] else reply.calls[:1]
+    output += loading_items([call.name for call in calls], tools, items)
+    return output + [_call_item(call, tools) for call in calls]
+
+
+def _program_or_search(question: str, since: Sequence[Json], tools: Sequence[Json]) -> list[Json] | None:
+    program = program_items(question, since, tools)
+    return search_items(question, tools) if program is None else program
+
+
+def _call_item(call: Call, tools: Sequence[Json]) -> Json:
+    tool = next((tool for tool in tools if tool.get("name") == call.name), {})
+    item = {"type": "function_call", "id": new_id("fc"), "status": "completed", "call_id": new_id("call")}
+    item["name"] = call.name
+    if tool.get("type") == "custom":
+        return item | {"id": new_id("ctc"), "type": "custom_tool_call", "input": str(call.arguments[TEXT])}
+    if tool.get("namespace"):
+        item["namespace"] = tool["namespace"]
+    return item | {"arguments": json.dumps(call.arguments, ensure_ascii=False)}
 
 
 def limit_tokens(output: Sequence[Json], limit: int) -> tuple[list[Json], bool]:
@@ -67,10 +88,12 @@ def split_tokens(text: str) -> list[str]:
 
 
 def item_text(item: Json) -> str:
-    """Return the text, arguments or output of an item."""
-    content = item.get("content") or item.get("arguments") or item.get("output") or ""
+    """Return the text, arguments, input, code or output of an item."""
+    content = next((item[name] for name in _TEXT_FIELDS if item.get(name)), "")
     if isinstance(content, str):
         return content
+    if isinstance(content, dict):
+        return json.dumps(content, ensure_ascii=False)
     return "\n".join(str(part["text"]) for part in content if part.get("text"))
 
 
@@ -96,7 +119,7 @@ def _required_functions(response: Json, tools: Sequence[Json]) -> list[Json]:
     """Return the functions of which one has to be called."""
     match response["tool_choice"]:
         case "required" | {"type": "function"} | {"mode": "required"}:
-            return [tool for tool in tools if tool.get("type") == "function"]
+            return [tool for tool in tools if tool.get("type") == "function" and "parameters" in tool]
     return []
 
 
@@ -111,8 +134,10 @@ def _formatted(text: str, text_format: Json) -> str:
 
 
 def _cut_off(item: Json, text: str) -> Json:
+    if item["type"] in CALL_TYPES:
+        return item | {CALL_TYPES[item["type"]]: text, "status": "incomplete"}
     if item["type"] != "message":
-        return item | {"arguments": text, "status": "incomplete"}
+        return item
     [part] = item["content"]
     annotations = [each for each in part["annotations"] if each["end_index"] <= len(text)]
     part = part | {"text": text, "annotations": annotations}

@@ -16,9 +16,20 @@ ITEM_TYPES = {
     "mcp_approval_response": ("mcpr", ["approval_request_id"]),
     "compaction": ("cmp", ["encrypted_content"]),
     "code_interpreter_call": ("ci", ["container_id"]),
+    "custom_tool_call": ("ctc", ["call_id", "name", "input"]),
+    "custom_tool_call_output": ("ctco", ["call_id"]),
+    "program": ("prg", ["call_id", "code", "fingerprint"]),
+    "program_output": ("prgo", ["call_id", "result"]),
+    "tool_search_call": ("tsc", []),
+    "tool_search_output": ("tso", []),
     **dict.fromkeys(("web_search_call", "image_generation_call"), ("ig", [])),
     **dict.fromkeys(("mcp_approval_request", "mcp_call"), ("mcp", ["name", "arguments", "server_label"])),
 }
+CALL_TYPES = {"function_call": "arguments", "custom_tool_call": "input"}
+"""The types of items that are calls, each with the field that holds what the model wrote."""
+
+OUTPUT_TYPES = ("function_call_output", "custom_tool_call_output")
+
 PART_TYPES = ("input_text", "output_text", "refusal", "input_image", "input_file")
 
 
@@ -94,7 +105,9 @@ def _parse_item(fields: Any, param: str) -> Json:
     item = {"status": "completed", **fields, "type": kind, "id": str(fields.get("id") or new_id(prefix))}
     if kind == "message":
         item["content"] = _parse_parts(fields, "content", param)
-    elif kind == "function_call_output" and not isinstance(fields.get("output"), str):
+    elif kind == "tool_search_output":
+        require(fields, "tools", list, param)
+    elif kind in OUTPUT_TYPES and not isinstance(fields.get("output"), str):
         item["output"] = _parse_parts(fields, "output", param)
     return item
 
@@ -116,14 +129,18 @@ def _parse_parts(fields: Json, name: str, param: str) -> list[Json]:
 
 def check_calls(items: Sequence[Json]) -> None:
     """Reject a history in which a call lacks its output or an output its call."""
-    calls = [item["call_id"] for item in items if item["type"] == "function_call"]
-    outputs = [item["call_id"] for item in items if item["type"] == "function_call_output"]
+    calls = {item["call_id"]: item for item in items if item["type"] in CALL_TYPES}
+    outputs = {item["call_id"]: item for item in items if item["type"] in OUTPUT_TYPES}
     for call_id in outputs:
         if call_id not in calls:
             raise Rejection(f"No tool call found for function call output with call_id {call_id}.", "input")
     for call_id in calls:
         if call_id not in outputs:
             raise Rejection(f"No tool output found for function call {call_id}.", "input")
+    for call_id, output in outputs.items():
+        caller, expected = output.get("caller"), calls[call_id].get("caller")
+        if output["type"] != f"{calls[call_id]['type']}_output" or (expected and caller != expected):
+            raise Rejection(f"The output with call_id {call_id} does not belong to its call.", "input")
     requests = [item["id"] for item in items if item["type"] == "mcp_approval_request"]
     for item in items:
         if item["type"] == "mcp_approval_response" and item["approval_request_id"] not in requests:

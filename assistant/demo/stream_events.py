@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from assistant.demo.output import split_tokens
 from assistant.demo.replies.hosted import draw_sea
-from assistant.demo.requests import Json
+from assistant.demo.requests import CALL_TYPES, Json
 
 
 def stream_events(started: Json, completed: Json) -> Iterator[Json]:
@@ -18,11 +18,11 @@ def stream_events(started: Json, completed: Json) -> Iterator[Json]:
         yield {"type": "response.created", "response": started}
     yield {"type": "response.in_progress", "response": started}
     for index, item in enumerate(completed["output"]):
-        if item["type"] not in ("message", "function_call"):
+        if item["type"] not in ("message", *CALL_TYPES):
             yield from _hosted_tool_events(item, index)
             continue
         is_message = item["type"] == "message"
-        empty: Json = {"content": []} if is_message else {"arguments": ""}
+        empty: Json = {"content": []} if is_message else {CALL_TYPES[item["type"]]: ""}
         added = item | empty | {"status": "in_progress"}
         yield {"type": "response.output_item.added", "output_index": index, "item": added}
         where = {"item_id": item["id"], "output_index": index}
@@ -41,10 +41,12 @@ def stream_events(started: Json, completed: Json) -> Iterator[Json]:
             yield {"type": "response.output_text.done", **where, "text": part["text"], "logprobs": []}
             yield {"type": "response.content_part.done", **where, "part": part}
         else:
-            kind = "response.function_call_arguments"
-            for token in split_tokens(item["arguments"]):
+            field = CALL_TYPES[item["type"]]
+            kind = f"response.{item['type']}_{field}"
+            for token in split_tokens(item[field]):
                 yield {"type": f"{kind}.delta", **where, "delta": token}
-            yield {"type": f"{kind}.done", **where, "name": item["name"], "arguments": item["arguments"]}
+            name = {"name": item["name"]} if field == "arguments" else {}
+            yield {"type": f"{kind}.done", **where, **name, field: item[field]}
         yield {"type": "response.output_item.done", "output_index": index, "item": item}
     yield {"type": f"response.{completed['status']}", "response": completed}
 

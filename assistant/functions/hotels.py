@@ -15,7 +15,7 @@ HotelId = Annotated[int, Field(ge=1, le=9_999)]
 Guest = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
-@tool(status="Looking for hotels in {city}")
+@tool(programs=True, status="Looking for hotels in {city}")
 def find_hotels(
     city: str,
     max_price: Annotated[float, Field(gt=0)] | None = None,

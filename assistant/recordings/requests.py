@@ -12,6 +12,9 @@ from assistant.recordings.recording import Recording
 Protocol = Literal["", "responses", "chat", "agents", "assistants"]
 """A protocol as ``ASSISTANT_PROTOCOL`` names it; "" where it is not known."""
 
+CALL_KINDS = ("function_call", "custom_tool_call")
+"""The types of items that call a function, with JSON arguments or with free text."""
+
 REPLAY_PREFIX = "replay-"
 """What comes before the scheme of a replay's address."""
 
@@ -152,17 +155,18 @@ def summarize_request(request: RequestEntry) -> RequestSummary:
 
 
 def function_call_ids(items: Any) -> list[str]:
-    """Return the ids of the function calls among items."""
-    return _call_ids(items, "function_call")
+    """Return the ids of the calls of functions among items."""
+    return _call_ids(items, "")
 
 
 def _add_items(summary: RequestSummary, items: Any) -> None:
     summary.calls = function_call_ids(items)
-    summary.outputs = _call_ids(items, "function_call_output")
+    summary.outputs = _call_ids(items, "_output")
 
 
-def _call_ids(items: Any, kind: str) -> list[str]:
-    return [text(item.get("call_id")) for item in objects(items) if item.get("type") == kind]
+def _call_ids(items: Any, suffix: str) -> list[str]:
+    kinds = [kind + suffix for kind in CALL_KINDS]
+    return [text(item.get("call_id")) for item in objects(items) if item.get("type") in kinds]
 
 
 def _user_messages(body: Any) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from assistant.json_values import Json, get, objects, text
 from assistant.recordings.costs import token_parts
 from assistant.recordings.entries import BodyEntry, Entry, EventEntry, RequestEntry
-from assistant.recordings.requests import Protocol, function_call_ids
+from assistant.recordings.requests import CALL_KINDS, Protocol, function_call_ids
 from assistant.recordings.wire_events import (
     CallListed,
     CallRequested,
@@ -230,7 +230,7 @@ def _item_parts(last: str, data: Json, prefix: str) -> Iterator[WirePart]:
     speech: Speech | None = None
     if kind == "message" and get(item, "role") in ("assistant", None):
         speech = "text"
-    elif kind == "reasoning" or kind.endswith("_call"):
+    elif kind in ("reasoning", "program") or kind.endswith("_call"):
         speech = "reasoning" if kind == "reasoning" else "arguments"
     if speech and last == "added":
         name = (text(get(item, "name")) or kind) if speech == "arguments" else ""
@@ -239,10 +239,11 @@ def _item_parts(last: str, data: Json, prefix: str) -> Iterator[WirePart]:
         yield ItemDone(speech, place)
     if last != "done":
         return
-    if kind == "function_call":
+    if kind in CALL_KINDS:
         yield from map(CallRequested, function_call_ids([item]))
-        if isinstance(arguments := get(item, "arguments"), str):
-            yield TextDone((prefix + "function_call_arguments", place, ""), None, place, arguments)
+        field = "input" if kind == "custom_tool_call" else "arguments"
+        if isinstance(whole := get(item, field), str):
+            yield TextDone((f"{prefix}{kind}_{field}", place, ""), None, place, whole)
         return
     for index, part in enumerate(objects(get(item, "content"))):
         for part_kind, field in (("output_text", "text"), ("refusal", "refusal")):

@@ -200,6 +200,9 @@ class _ReplayedTool(Tool[..., Any]):
         self.description = original.description if original else "A function of the recording."
         self.parameters = original.parameters if original else {"type": "object", "properties": {}}
         self.strict = original.strict if original else False
+        if original:
+            self.offer, self.text_parameter = original.offer, original.text_parameter
+            self.output_schema = original.output_schema
         self.timeout = 2 * MAX_FUNCTION_SECONDS
         self.background = original.background if original else False
         self.approval = self.name in results.undecided

@@ -50,7 +50,15 @@ def lint(toolbox: Toolbox) -> list[LintWarning]:
 
 def estimate_toolbox_tokens(toolbox: Toolbox) -> int:
     """Return about how many tokens these functions add to every request."""
-    return sum(estimate_tokens(json.dumps(tool.as_param(), ensure_ascii=False)) for tool in toolbox.values())
+    return sum(map(estimate_tool_tokens, toolbox.values()))
+
+
+def estimate_tool_tokens(tool: Tool[..., Any]) -> int:
+    """Return about how many tokens a function adds to every request; the model reads no parameters before a search."""
+    param = tool.as_param()
+    if tool.offer.load_when_needed:
+        param = {"name": tool.name, "description": tool.description}
+    return estimate_tokens(json.dumps(param, ensure_ascii=False))
 
 
 def _warnings(tool: Tool[..., Any]) -> Iterator[LintWarning]:
@@ -66,6 +74,15 @@ def _warnings(tool: Tool[..., Any]) -> Iterator[LintWarning]:
             count=len(tool.description),
         )
         yield LintWarning(tool.name, problem, N_("Shorten it, or move details to the parameters."))
+    if tool.offer.programs and not tool.output_schema:
+        problem = N_("Programs may call it, but they do not know what it returns.")
+        yield LintWarning(tool.name, problem, N_("Add a return type, such as list[dict[str, int]]."))
+    if tool.offer.programs and tool.approval:
+        problem = N_("A program that calls it waits for the user's approval.")
+        yield LintWarning(tool.name, problem, N_("Let only the model call it, without programs=True."))
+    if tool.offer.namespace and not tool.offer.load_when_needed:
+        problem = N_("It is in a namespace, but it is sent with every request.")
+        yield LintWarning(tool.name, problem, N_("Add load_when_needed=True."))
     properties: Json = tool.parameters.get("properties", {})
     if undescribed := [name for name, schema in properties.items() if not schema.get("description")]:
         problem = N_("No description: {parameters}.", parameters=", ".join(undescribed))

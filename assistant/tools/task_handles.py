@@ -4,13 +4,14 @@ The function that waits is ours; there is one wherever a background function is 
 """
 
 import json
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Container, Mapping
 
 from assistant.events import ToolCall, ToolResult
 from assistant.json_values import Json, get, parse_json
 from assistant.threads import Thread
+from assistant.tools.offer import Feature
 from assistant.tools.results import error_output
-from assistant.tools.toolbox import TASK_HANDLE, Tool, Toolbox
+from assistant.tools.toolbox import TASK_HANDLE, Tool
 
 WAIT_NAME = "wait_for_tasks"
 
@@ -19,7 +20,7 @@ _HANDLE: Json = {
     "description": "A short name of your choice for this task, unique in the conversation.",
 }
 
-_WAIT: Json = {
+WAIT: Json = {
     "type": "function",
     "name": WAIT_NAME,
     "description": "Wait until background tasks are done. Their results are then in the conversation. "
@@ -40,17 +41,12 @@ _WAIT: Json = {
 }
 
 
-def function_params(toolbox: Toolbox, *, background: bool) -> list[Json]:
-    """Return the functions as tools of a request; those in the background only if the server has these."""
-    has_background = background and any(tool.background for tool in toolbox.values())
-    params = [_background_param(tool) if background else tool.as_param() for tool in toolbox.values()]
-    return [*params, _WAIT] if has_background and WAIT_NAME not in toolbox else params
-
-
 def without_background(tools: list[Json]) -> list[Json]:
     """Return the tools of a request for a server that knows no background functions."""
     plain = []
     for tool in tools:
+        if tool.get("type") == "namespace":
+            tool = {**tool, "tools": without_background(tool["tools"])}
         if tool.get("async"):
             tool = {name: value for name, value in tool.items() if name != "async"}
             parameters = dict(tool["parameters"])
@@ -59,13 +55,14 @@ def without_background(tools: list[Json]) -> list[Json]:
             }
             parameters["required"] = [name for name in parameters["required"] if name != TASK_HANDLE]
             tool["parameters"] = parameters
-        if tool is not _WAIT:
+        if tool is not WAIT:
             plain.append(tool)
     return plain
 
 
-def _background_param(tool: Tool[..., object]) -> Json:
-    param = tool.as_param()
+def background_param(tool: Tool[..., object], without: Collection[Feature] = ()) -> Json:
+    """Return a function as a tool of a request to a server that has background functions."""
+    param = tool.as_param(without)
     if not tool.background:
         return param
     parameters: Json = {**param["parameters"]}

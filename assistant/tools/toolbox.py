@@ -21,7 +21,7 @@ import inspect
 import json
 import pkgutil
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import update_wrapper
 from types import ModuleType
 from typing import Any, Generic, ParamSpec, TypeVar, overload
@@ -32,6 +32,7 @@ from assistant.errors import FunctionError
 from assistant.json_values import Json, get, parse_json
 from assistant.locale import N_, Sentence
 from assistant.texts import one_line
+from assistant.tools.offer import Feature, Offer, output_schema
 from assistant.tools.schema import arguments_model, json_schema, strict_schema, summary, without_nulls
 
 P = ParamSpec("P")
@@ -44,6 +45,9 @@ BACKGROUND_SECONDS = 600.0
 """Time limit of a background function that sets none."""
 
 MAX_STATUS_ARGUMENT_CHARS = 40  # maximum length of one argument in a status text
+
+TEXT_ARGUMENT = "input"
+"""The argument under which free text stands where the name of the parameter is not known."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # Chat Completions have the shortest limit of all protocols
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -62,7 +66,14 @@ class Tool(Generic[P, R]):
         approval: Whether the user has to allow each call.
         background: Whether the model goes on while the function runs, where the server can do that.
         status: The text shown while the function runs, such as "Checking the forecast for {city}".
+        offer: How the function is offered to a model.
+        text_parameter: The parameter that takes free text; "" for a function that takes JSON arguments.
+        output_schema: The JSON schema of the result, for programs; None if there is none.
     """
+
+    offer = Offer()
+    text_parameter = ""
+    output_schema: Json | None = None
 
     def __init__(
         self,
@@ -72,6 +83,7 @@ class Tool(Generic[P, R]):
         approval: bool = False,
         background: bool = False,
         status: str = "",
+        offer: Offer = offer,
     ) -> None:
         if inspect.isclass(function) or not hasattr(function, "__name__"):
             raise FunctionError(f"{function!r} is not a function; write one with 'def'.")
@@ -99,6 +111,10 @@ class Tool(Generic[P, R]):
         for name in _PLACEHOLDER.findall(status):
             if name not in self._schema.get("properties", {}):
                 raise FunctionError(f"{where}: there is no parameter '{name}' for {{{name}}} in 'status'.")
+        offer.check(where, self._schema, background=background)
+        self.offer = offer
+        self.text_parameter = next(iter(self._schema["properties"])) if offer.takes_text else ""
+        self.output_schema = output_schema(function) if offer.programs else None
         strict = strict_schema(self._schema)
         self.strict = strict is not None
         self.parameters: Json = strict if strict is not None else self._schema
@@ -110,15 +126,37 @@ class Tool(Generic[P, R]):
     def __repr__(self) -> str:
         return f"<Tool {self.name}{inspect.signature(self.function)}>"
 
-    def as_param(self) -> Json:
-        """Return the function as a tool of a request to the Responses API."""
-        return {
-            "type": "function",
-            "name": self.name,
-            "description": self.description,
-            "parameters": self.parameters,
-            "strict": self.strict,
-        }
+    def as_param(self, without: Collection[Feature] = ()) -> Json:
+        """Return the function as a tool of a request to the Responses API.
+
+        A server that lacks the features ``without`` is offered as much of it as it knows.
+        """
+        param: Json = {"type": "function", "name": self.name, "description": self.description}
+        if self.text_parameter and "custom" not in without:
+            text: str = self.parameters["properties"][self.text_parameter].get("description", "")
+            param |= {"type": "custom", "format": self.offer.text_format()}
+            param["description"] = "\n\n".join(filter(None, [self.description, text]))
+        else:
+            param |= {"parameters": self.parameters, "strict": self.strict}
+        if self.offer.programs and "programs" not in without:
+            param["allowed_callers"] = ["direct", "programmatic"]
+            if self.output_schema and param["type"] == "function":
+                param["output_schema"] = self.output_schema
+        if self.offer.load_when_needed and "tool_search" not in without:
+            param["defer_loading"] = True
+        return param
+
+    def text_of(self, arguments: str) -> str | None:
+        """Return the free text in a call's arguments (JSON text); None if the function does not take any."""
+        value = parse_json(arguments) if self.text_parameter else None
+        if not isinstance(value, dict) or len(value) != 1:
+            return None
+        text = value.get(self.text_parameter, value.get(TEXT_ARGUMENT))
+        return text if isinstance(text, str) else None
+
+    def with_text(self, text: str) -> str:
+        """Return the arguments (JSON text) of a call with this free text."""
+        return json.dumps({self.text_parameter: text}, ensure_ascii=False)
 
     def bind(self, arguments: Any) -> dict[str, Any]:
         """Return the keyword arguments for the function from the JSON value that a model wrote.
@@ -128,6 +166,8 @@ class Tool(Generic[P, R]):
         """
         if self.background and isinstance(arguments, dict):
             arguments = {name: value for name, value in arguments.items() if name != TASK_HANDLE}
+        if self.text_parameter and isinstance(arguments, dict) and list(arguments) == [TEXT_ARGUMENT]:
+            arguments = {self.text_parameter: arguments[TEXT_ARGUMENT]}
         # Validate JSON rather than Python values: a strict ``date`` accepts a string in JSON only.
         model = self._model.model_validate_json(json.dumps(without_nulls(arguments, self._schema)))
         return {
@@ -169,7 +209,16 @@ async def _wait_for(awaitable: Any) -> Any:
 def tool(function: Callable[P, R], /) -> Tool[P, R]: ...
 @overload
 def tool(
-    *, timeout: float | None = None, approval: bool = False, background: bool = False, status: str = ""
+    *,
+    timeout: float | None = None,
+    approval: bool = False,
+    background: bool = False,
+    status: str = "",
+    free_text: bool = False,
+    grammar: str | re.Pattern[str] = "",
+    programs: bool = False,
+    load_when_needed: bool = False,
+    namespace: str = "",
 ) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
 def tool(
     function: Callable[P, R] | None = None,
@@ -179,6 +228,11 @@ def tool(
     approval: bool = False,
     background: bool = False,
     status: str = "",
+    free_text: bool = False,
+    grammar: str | re.Pattern[str] = "",
+    programs: bool = False,
+    load_when_needed: bool = False,
+    namespace: str = "",
 ) -> Any:
     """Turn a function into a ``Tool`` that a model can call: ``@tool``, or ``@tool(timeout=120)``.
 
@@ -189,15 +243,22 @@ def tool(
         background: Whether the model goes on while the function runs; for slow functions. A server or model
             that cannot do that waits for the result, as for any function.
         status: The text shown while the function runs, such as "Checking the forecast for {city}".
+        free_text: The model writes the only argument, a string, as free text: code, a query, a document.
+        grammar: The grammar that this text keeps to: a Lark grammar, or ``re.compile(…)``.
+        programs: Programs that the model writes may call the function, too.
+        load_when_needed: The model searches for the function before it reads its parameters.
+        namespace: The group in which the model finds the function.
 
     Raises:
-        FunctionError: The signature has no JSON schema; the text names the parameter.
+        FunctionError: The signature has no JSON schema; the text names the parameter. Or the function cannot be
+            offered in the way that the arguments ask for.
     """
     options: dict[str, Any] = {
         "timeout": timeout,
         "approval": approval,
         "background": background,
         "status": status,
+        "offer": Offer(free_text, grammar, programs, load_when_needed, namespace),
     }
     return Tool(function, **options) if function else lambda decorated: Tool(decorated, **options)
 

@@ -60,6 +60,8 @@ EXAMPLES = {
     "get_weather",
     "get_forecast",
     "hotel_prices",
+    "query_trips",
+    "convert_currency",
 }
 
 

@@ -75,6 +75,8 @@ HOSTILE: list[Any] = [
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "calculate": {"expression": "1 + 1"},
     "get_current_time": {"time_zone": "UTC"},
+    "query_trips": {"sql": "SELECT name FROM city"},
+    "convert_currency": {"amount": 5, "from_currency": "EUR", "to_currency": "JPY"},
     "find_events": {"city": "Oslo", "first_day": None, "days": 7, "category": None},
     "find_hotels": {"city": "Oslo", "max_price": None, "min_stars": None},
     "book_hotel": {"hotel_id": 21, "guest": "Ada", "check_in": "2026-12-24", "nights": 1},

@@ -25,6 +25,7 @@ from assistant.backends.json_access import JsonObject
 from assistant.backends.requests import Request, ServerBackend, with_retries
 from assistant.backends.responses.api import MAX_INPUT_ITEMS, ResponsesApi
 from assistant.backends.responses.exchange import Exchange
+from assistant.backends.responses.features import function_tools, missing_features
 from assistant.backends.responses.files import THREAD_FILES, ThreadFiles, download
 from assistant.backends.responses.resumed import skip_shown
 from assistant.backends.responses.state import ResponsesState
@@ -36,7 +37,7 @@ from assistant.parts import Commentary
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
 from assistant.tools.hosted import HostedTool, request_fields
-from assistant.tools.task_handles import function_params
+from assistant.tools.offer import Feature
 from assistant.tools.toolbox import Toolbox
 
 _RUNNING = ("queued", "in_progress")
@@ -48,7 +49,8 @@ class Responses(ServerBackend):
     ``context`` is the model's context window in tokens, for servers that truncate silently; with 0,
     everything is sent until the server refuses it. ``effort`` is the reasoning effort, if one was chosen.
     ``hosted`` are the server's own tools to request; one that the server refuses is left out.
-    ``max_output`` is the maximum size of a response in tokens; 0 means the server's own.
+    ``max_output`` is the maximum size of a response in tokens; 0 means the server's own. ``lacks`` are the features
+    that the server is known to lack, by default all where it is not known.
 
     With ``background``, responses continue at the server when the connection is lost, and are followed again
     from where they were; the server must offer that (OpenAI's guide to background mode).
@@ -67,6 +69,7 @@ class Responses(ServerBackend):
         effort: str = "",
         hosted: Iterable[HostedTool] = (),
         max_output: int = 0,
+        lacks: Iterable[Feature] | None = None,
     ) -> None:
         super().__init__(client)
         self._model = model
@@ -76,7 +79,8 @@ class Responses(ServerBackend):
         self._effort = effort
         self._hosted = tuple(hosted)
         self._max_output = max_output
-        self._refused_parameters: set[str] = set()
+        missing = missing_features(client) if lacks is None else lacks
+        self._refused_parameters = {f"tools.{feature}" for feature in missing}
         self._api = ResponsesApi(client, request_fields(self._hosted)[1])
 
     # --- one response, from top to bottom -----------------------------------------------------------
@@ -94,6 +98,7 @@ class Responses(ServerBackend):
             files,
             self._parameters(toolbox, files),
             self._refused_parameters,
+            toolbox,
         )
         respond = partial(self._respond, exchange)
         while True:
@@ -114,7 +119,7 @@ class Responses(ServerBackend):
         )
         parameters: JsonObject = {
             "model": self._model,
-            "tools": function_params(toolbox, background="async" not in self._refused_parameters) + tools,
+            "tools": function_tools(toolbox, self._refused_parameters) + tools,
             "stream": True,
         }
         if self._instructions:
@@ -166,8 +171,11 @@ class Responses(ServerBackend):
         else:
             body["input"] = (state.full_history() + sent)[state.left_out :]
         wire_events = self._api.events(body, state, exchange.request)
+        text_parameters = {
+            tool.name: tool.text_parameter for tool in exchange.toolbox.values() if tool.text_parameter
+        }
         with require_final_event(self._client), closing(wire_events):
-            return (yield from read(wire_events))
+            return (yield from read(wire_events, text_parameters))
 
     # --- background responses -----------------------------------------------------------------------
 

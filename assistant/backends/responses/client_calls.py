@@ -1,14 +1,18 @@
-"""Calls of tools that an application would have to offer, and this one does not; and items without a form here.
+"""Calls of tools that an application has to offer, beside functions; and items without a form here.
 
-Such a call comes from a tool that was declared at the server. It gets a result that says so: no server continues a
-conversation with an open call.
+Of these tools, this application offers custom tools: functions that take free text. A call of another one comes from
+a tool that was declared at the server. It gets a result that says so: no server continues a conversation with an open
+call.
 """
 
 import json
 
 from assistant.backends.json_access import JsonObject, text_at
+from assistant.backends.responses.server_steps import caller_of, program_of
 from assistant.events import Note, ToolCall, ToolResult
 from assistant.locale import N_
+from assistant.texts import replace_surrogates
+from assistant.tools.toolbox import TEXT_ARGUMENT
 
 _INPUTS = {
     "custom_tool_call": "input",
@@ -29,11 +33,7 @@ _BLANK_IMAGE = (
 """A computer's output is always an image; there is none here."""
 
 _NOTES = {
-    "program": N_("The model wrote a program that ran on the server."),
-    "program_output": N_("The model wrote a program that ran on the server."),
     "shell_call_output": N_("The model ran commands on the server."),
-    "tool_search_call": N_("The model searched for functions on the server."),
-    "tool_search_output": N_("The model searched for functions on the server."),
     "additional_tools": N_("The server made more functions available to the model."),
     "compaction": N_("The server shortened the earlier conversation for the model."),
     "configuration_update": N_("The server changed the configuration of this conversation."),
@@ -56,6 +56,12 @@ def client_call(item: JsonObject) -> ToolCall:
     )
 
 
+def text_call(item: JsonObject, parameter: str = TEXT_ARGUMENT) -> ToolCall:
+    """Return the call of a custom tool, as one of a function whose ``parameter`` takes the text."""
+    arguments = json.dumps({parameter: text_at(item, "input")}, ensure_ascii=False)
+    return ToolCall(call_id_of(item), text_at(item, "name"), arguments, program=program_of(item))
+
+
 def call_id_of(item: JsonObject) -> str:
     """Return the id that the output of such a call names."""
     return text_at(item, "call_id") or text_at(item, "id")
@@ -67,8 +73,8 @@ def is_client_output(item: JsonObject) -> bool:
 
 
 def client_output(item: JsonObject, result: ToolResult) -> JsonObject:
-    """Return the output of such a call, which says only that nothing ran."""
-    kind, answer = text_at(item, "type"), {"call_id": result.call_id}
+    """Return the output of such a call; only a custom tool can have run here."""
+    kind, answer = text_at(item, "type"), {"call_id": result.call_id, **caller_of(item)}
     output: JsonObject = {"type": f"{kind}_output", **answer}
     match kind:
         case "apply_patch_call":
@@ -88,7 +94,7 @@ def client_output(item: JsonObject, result: ToolResult) -> JsonObject:
                 "status": "completed",
                 "tools": [],
             }
-    return {**output, "output": result.output}
+    return {**output, "output": replace_surrogates(result.output)}
 
 
 def client_note(item: JsonObject) -> Note:

@@ -17,6 +17,7 @@ from assistant.backends.parameters import (
 )
 from assistant.backends.requests import Request
 from assistant.backends.responses.api import MAX_INPUT_ITEMS, ResponsesApi
+from assistant.backends.responses.features import without_refused_feature
 from assistant.backends.responses.files import ThreadFiles
 from assistant.backends.responses.hosted import without_refused_tool
 from assistant.backends.responses.state import ResponsesState
@@ -25,6 +26,7 @@ from assistant.backends.sync_state import RESTARTED
 from assistant.errors import BackendError, RequestRefused, ServerFailed
 from assistant.events import Event, ThreadOpened
 from assistant.threads import unguessable_id
+from assistant.tools.toolbox import Toolbox
 
 LOCK_DELAYS = (0.5, 1.0, 2.0, 4.0)
 """Seconds before each new attempt on a conversation in which another response is still being written."""
@@ -43,6 +45,7 @@ class Exchange:
     files: ThreadFiles | None
     parameters: JsonObject
     refused_parameters: set[str]  # what this server has refused, for later requests; it grows
+    toolbox: Toolbox
     lock_delays: Iterator[float] = field(default_factory=lambda: iter(LOCK_DELAYS))
     rebuilt: bool = False
     shortened: bool = False
@@ -83,7 +86,11 @@ class Exchange:
         if self.files and (renewed := (yield from self.files.renew(refusal, self.request, parameters))):
             self.parameters = renewed
             return
-        reduced = without_refused_parameter(parameters, refusal) or without_refused_tool(parameters, refusal)
+        reduced = (
+            without_refused_parameter(parameters, refusal)
+            or without_refused_feature(parameters, refusal, self.toolbox, self.refused_parameters)
+            or without_refused_tool(parameters, refusal)
+        )
         if reduced is None:
             yield from self._recover_conversation(refusal)
             return

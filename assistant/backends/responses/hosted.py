@@ -13,6 +13,7 @@ from typing import Any, Literal
 import openai
 
 from assistant.backends.json_access import JsonObject, SurrogateBuffer, objects_at, text_at
+from assistant.backends.responses.server_steps import is_step, step_call
 from assistant.errors import RequestRefused
 from assistant.events import Citation, Event, HostedCall, HostedDelta, HostedKind, Note, ToolCall, View
 from assistant.locale import N_
@@ -44,11 +45,16 @@ class HostedReader:
         self._newest: HostedCall | None = None
         self._count = 0
         self._buffer = SurrogateBuffer()
+        self._search = ""  # the id of the newest search for functions
+        self._newest_step: HostedCall | None = None
 
     def feed(self, event: JsonObject) -> Iterator[Event]:
         """Yield the events of the run for an event of the response."""
         item = event.get("item")
         match event.get("type"):
+            case "response.output_item.added" if isinstance(item, dict) and is_step(item):
+                if item["type"] in ("program", "tool_search_call"):  # an output is shown when it is done
+                    yield from self._step(item)
             case "response.output_item.added" if isinstance(item, dict):
                 yield from self._show(item, "running", event)
             case "response.output_item.done" if isinstance(item, dict):
@@ -65,8 +71,18 @@ class HostedReader:
 
     def finish(self, item: JsonObject, event: JsonObject | None = None) -> Iterator[Event]:
         """Yield the call of a finished item."""
-        if state := final_state(item):
+        if is_step(item):
+            yield from self._step(item)
+        elif state := final_state(item):
             yield from self._show(item, state, event or {})
+
+    def _step(self, item: JsonObject) -> Iterator[HostedCall]:
+        call = step_call(item, self._search)
+        if call.kind == "tool_search":
+            self._search = call.call_id
+        if call != self._newest_step:
+            yield call
+        self._newest_step = call
 
     def _show(self, item: JsonObject, state: Any, event: JsonObject) -> Iterator[HostedCall]:
         kind = text_at(item, "type")

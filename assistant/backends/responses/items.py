@@ -14,6 +14,7 @@ from assistant.backends.responses.client_calls import (
     is_client_call,
     is_client_output,
     item_note,
+    text_call,
 )
 from assistant.backends.responses.hosted import (
     HOSTED_KINDS,
@@ -23,6 +24,7 @@ from assistant.backends.responses.hosted import (
     is_approval_request,
     parse_citation,
 )
+from assistant.backends.responses.server_steps import caller_of, is_step, program_of, step_call
 from assistant.backends.responses.written_calls import sendable_name
 from assistant.events import HostedCall, Outcome, RunCompleted, RunPaused, ToolCall, ToolResult
 from assistant.messages import Message
@@ -85,12 +87,13 @@ def dedupe_call_ids(items: list[JsonObject]) -> list[JsonObject]:
     return unique
 
 
-def output_item(result: ToolResult) -> JsonObject:
-    """Return the output of a function call as an item."""
+def output_item(result: ToolResult, call: JsonObject | None = None) -> JsonObject:
+    """Return the output of a function call as an item, for the caller that the item of the call names."""
     return {
         "type": "function_call_output",
         "call_id": result.call_id,
         "output": replace_surrogates(result.output),
+        **caller_of(call or {}),
     }
 
 
@@ -158,6 +161,7 @@ def parse_messages(items: list[JsonObject]) -> list[Message]:
     messages: list[Message] = []
     round_number, answered = 0, True
     known_calls: list[object] = []
+    newest_search = ""
     for item in items:
         kind, role = item.get("type"), item.get("role")
         if kind == "message" and role == "user":
@@ -168,6 +172,10 @@ def parse_messages(items: list[JsonObject]) -> list[Message]:
             continue
         call_id, is_answer = pending_id(item), answered_id(item) in known_calls
         parts = [] if call_id or is_answer else _parts(item, round_number + answered)
+        if is_step(item):
+            step = step_call(item, newest_search)
+            newest_search = step.call_id if step.kind == "tool_search" else newest_search
+            parts = [step]
         if not (call_id or is_answer or parts or kind == "message"):
             continue
         if not messages or messages[-1].role == "user":
@@ -180,24 +188,40 @@ def parse_messages(items: list[JsonObject]) -> list[Message]:
         elif is_answer:
             answered = True
             messages[-1].add_result(_result(item))
-        messages[-1].parts += parts
+        for part in parts:
+            if isinstance(part, HostedCall):
+                messages[-1].add_hosted(part)
+            else:
+                messages[-1].parts.append(part)
     if messages and messages[-1].undecided_calls:
         messages[-1].ending = RunPaused()
     return messages
 
 
 def _call(item: JsonObject, round_number: int) -> Call:
-    if call := client_call(item) if is_client_call(item) else approval_call(item):
-        return Call(call.call_id, call.name, call.arguments, round_number, server=call.server)
-    name, arguments = str(item.get("name")), str(item.get("arguments") or "")
-    return Call(item["call_id"], name, arguments, round_number, background=item.get("async") is True)
+    if item.get("type") == "custom_tool_call":
+        call: ToolCall | None = text_call(item)
+    else:
+        call = client_call(item) if is_client_call(item) else approval_call(item)
+    if call is None:
+        arguments = str(item.get("arguments") or "")
+        call = ToolCall(item["call_id"], str(item.get("name")), arguments, program=program_of(item))
+    return Call(
+        call.call_id,
+        call.name,
+        call.arguments,
+        round_number,
+        server=call.server,
+        background=item.get("async") is True,
+        program=call.program,
+    )
 
 
 def _result(item: JsonObject) -> ToolResult:
     if item.get("type") == "mcp_approval_response":
         call_id = str(item.get("approval_request_id"))
         return ToolResult(call_id, ALLOWED_OUTPUT) if item.get("approve") else denied_result(call_id)
-    if is_client_output(item):
+    if is_client_output(item) and item.get("type") != "custom_tool_call_output":
         return ToolResult(str(answered_id(item)), text_at(item, "output"), "unknown")
     output = content_text(item.get("output"))
     outcome: Outcome = "failed" if is_error_output(output) else "done"

@@ -100,8 +100,8 @@ class ResponsesState(SyncState):
             return approval_item(result)
         if is_call(item) and call_id not in results and (wrapped := wrapped_calls(call_in(item))):
             outputs = [results.get(call.call_id) or stopped_result(call.call_id) for call in wrapped]
-            return output_item(joint_result(call_in(item), outputs))
-        return output_item(result)
+            return output_item(joint_result(call_in(item), outputs), item)
+        return output_item(result, item)
 
     def names_file(self, container_id: str, file_id: str) -> bool:
         """Return whether a response named this file. What is sent has no annotations, so it names none."""

@@ -6,7 +6,7 @@ field is relied on.
 """
 
 import json
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from assistant.backends.json_access import (
@@ -26,6 +26,7 @@ from assistant.backends.responses.client_calls import (
     is_client_call,
     is_client_output,
     item_note,
+    text_call,
 )
 from assistant.backends.responses.hosted import (
     MAX_CITATIONS,
@@ -33,6 +34,7 @@ from assistant.backends.responses.hosted import (
     approval_call,
     parse_citation,
 )
+from assistant.backends.responses.server_steps import program_of
 from assistant.backends.responses.written_calls import (
     expand_call,
     function_name,
@@ -96,15 +98,19 @@ class CompletedResponse:
     calls: list[ToolCall] = field(default_factory=list)
 
 
-def read(events: Iterable[object]) -> Generator[Event, None, CompletedResponse]:
+def read(
+    events: Iterable[object], text_parameters: Mapping[str, str] | None = None
+) -> Generator[Event, None, CompletedResponse]:
     """Yield the events of a response, and return its items and calls.
+
+    ``text_parameters`` are the functions that take free text, each with the name of its parameter.
 
     Raises:
         StreamError: The server sent ``error`` or ``response.failed``.
         Incomplete: The server sent ``response.incomplete``.
         MissingFinalEvent: The stream ended before the response did.
     """
-    reader = _Reader()
+    reader = _Reader(text_parameters or {})
     for event in events:
         if isinstance(event, dict):
             yield from reader.feed(event)
@@ -116,15 +122,15 @@ def read(events: Iterable[object]) -> Generator[Event, None, CompletedResponse]:
 class _Reader:
     """The state of one response while its events arrive."""
 
-    def __init__(self) -> None:
+    def __init__(self, text_parameters: Mapping[str, str]) -> None:
         self.response = CompletedResponse()
+        self._text_parameters = text_parameters
         self.has_ended = False
         self._block: object = None  # the text block of the last text
         self._block_texts: list[str] = []  # the texts of that block so far
         self._shown: set[object] = set()  # the blocks, items and types of items that were yielded
-        self._drafts: dict[
-            object, tuple[str, str]
-        ] = {}  # item key -> (call id, name) of a call being written
+        # item key -> (call id, name) of a call being written; None for a program's, which no model writes
+        self._drafts: dict[object, tuple[str, str] | None] = {}
         self._newest_draft: tuple[str, str] | None = None
         self._call_ids: set[str] = set()
         self._commentary: set[object] = set()  # the keys of messages that are not the answer
@@ -149,7 +155,7 @@ class _Reader:
             case "response.output_item.added":
                 yield from self._added(event, object_at(event, "item"))
                 yield from self._hosted.feed(event)
-            case "response.function_call_arguments.delta":
+            case "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta":
                 drafts = (self._drafts[key] for key in _item_keys(event) if key in self._drafts)
                 draft = next(drafts, self._newest_draft)
                 if draft is not None and (text := self._buffer.feed(draft, event.get("delta"))):
@@ -247,14 +253,17 @@ class _Reader:
             self._note_phase(item, event)
         if item.get("type") == "message" and self._block is not None:
             self._block = "new message"  # also if the server gives it the index of the one before
-        if item.get("type") == "function_call" and not is_wrapper(text_at(item, "name")):
+        is_text = item.get("type") == "custom_tool_call" and text_at(item, "name") in self._text_parameters
+        if is_text or (item.get("type") == "function_call" and not is_wrapper(text_at(item, "name"))):
             # Arguments in this event may be repeated as deltas; those of the finished item are used.
             call_id = text_at(item, "call_id") or text_at(item, "id") or f"draft_{len(self._drafts)}"
-            self._newest_draft = (call_id, function_name(text_at(item, "name")))
+            name = function_name(text_at(item, "name"))
+            self._newest_draft = None if program_of(item) else (call_id, name)
             for key in (*_item_keys(event), item.get("id"), item.get("call_id")):
                 if isinstance(key, str | int):
                     self._drafts[key] = self._newest_draft
-            yield ToolCallDelta(*self._newest_draft, "")
+            if self._newest_draft:
+                yield ToolCallDelta(*self._newest_draft, "")
 
     def _background_call(self, item: JsonObject) -> Generator[Event, None, None]:
         """Yield a complete call in the background at once: it does not wait for the end of the response."""
@@ -315,6 +324,10 @@ class _Reader:
                 self._call_ids |= {call.call_id for call in calls}
                 self.response.calls += calls
                 yield from calls
+            elif item.get("type") == "custom_tool_call" and text_at(item, "name") in self._text_parameters:
+                call = text_call(item, self._text_parameters[text_at(item, "name")])
+                self.response.calls.append(call)
+                yield call
             elif is_client_call(item) and call_id_of(item) not in outputs:
                 self.response.calls.append(client_call(item))
                 yield client_note(item)
@@ -335,7 +348,7 @@ def _call(item: JsonObject, used_ids: set[str]) -> ToolCall:
     name = text_at(item, "name")
     item["call_id"], item["arguments"] = call_id, valid_arguments(arguments)
     item["name"] = sendable_name(name)
-    return ToolCall(call_id, name, arguments)
+    return ToolCall(call_id, name, arguments, program=program_of(item))
 
 
 def _stream_error(error: object) -> StreamError:

@@ -31,7 +31,12 @@ def wrapped_calls(call: ToolCall) -> list[ToolCall]:
     if not all(names):
         return []
     return [
-        ToolCall(f"{call.call_id}_{number}", name, arguments_of({"arguments": use.get("parameters")}))
+        ToolCall(
+            f"{call.call_id}_{number}",
+            name,
+            arguments_of({"arguments": use.get("parameters")}),
+            program=call.program,
+        )
         for number, (name, use) in enumerate(zip(names, uses, strict=True), 1)
     ]
 

@@ -35,7 +35,8 @@ def next_reply(
         earlier: The user's messages before.
     """
     language = "ja" if vocabulary.JAPANESE.search(message) else "en"
-    functions = {tool["name"]: Function.from_tool(tool) for tool in tools if tool.get("type") == "function"}
+    callable_tools = (tool for tool in tools if tool.get("type") in ("function", "custom"))
+    functions = {tool["name"]: Function.from_tool(tool) for tool in callable_tools}
     result = plan_written_calls(message, functions, language) or plan_question(message, functions, language)
     plan = result if isinstance(result, Plan) else Plan()
     planned = 0

@@ -18,6 +18,9 @@ from assistant.demo.replies import phrases, vocabulary
 CHOSEN = "?"
 """Placeholder for a city or hotel that the results of earlier calls decide."""
 
+TEXT = "input"
+"""The argument of a custom tool."""
+
 MAX_CALLS = 20
 """Maximum number of calls in a round."""
 
@@ -81,7 +84,10 @@ class Function:
 
     @classmethod
     def from_tool(cls, tool: Mapping[str, Any]) -> "Function":
-        """Read a function tool of a request."""
+        """Read a function or a custom tool of a request; free text is the one argument of the latter."""
+        if tool["type"] == "custom":
+            text = Parameter(["string"], [], required=True)
+            return cls(tool["name"], str(tool.get("description") or ""), {TEXT: text}, strict=False)
         schema = tool.get("parameters") or {}
         required = schema.get("required") or ()
         properties = schema.get("properties") or {}

@@ -43,6 +43,11 @@ SENTENCES = {
         "prices": "Hotels in {city} cost from {low} ({cheapest}) to {high} ({dearest}) a night. The chart and the "
         "table are above.",
         "everywhere": "all cities",
+        "converted": "{amount} {unit} are **{result} {target}** ({rates}).",
+        "program": "The program looked in {count} cities. The cheapest hotel is **{hotel}** in {city}, {price} a night.",
+        "no program result": "The program found no hotel.",
+        "functions": "These functions are loaded now: {names}.",
+        "no function": "There is no function for that.",
     },
     "ja": {
         "preface": "調べてみます。",
@@ -84,6 +89,11 @@ SENTENCES = {
         "prices": "{city}のホテルの料金は、1泊{low}（{cheapest}）から{high}（{dearest}）までです。グラフと表は上に"
         "表示されています。",
         "everywhere": "全都市",
+        "converted": "{amount} {unit}は **{result} {target}** です（{rates}）。",
+        "program": "プログラムで{count}都市を調べました。いちばん安いのは{city}の **{hotel}**、1泊{price}です。",
+        "no program result": "プログラムでホテルは見つかりませんでした。",
+        "functions": "次の関数を読み込みました：{names}。",
+        "no function": "該当する関数はありません。",
     },
 }
 
@@ -97,6 +107,8 @@ TITLES = {
     "hotel_prices": {"en": "Hotel prices", "ja": "ホテルの料金"},
     "book_hotel": {"en": "Booking for {guest}", "ja": "{guest}様の予約"},
     "calculate": {"en": "`{expression}`", "ja": "`{expression}`"},
+    "query_trips": {"en": "Query result", "ja": "検索結果"},
+    "convert_currency": {"en": "Conversion", "ja": "換算"},
 }
 
 # The columns of the tables: the key in the result, and the heading.

@@ -15,6 +15,12 @@ from assistant.demo.replies.calls import CHOSEN, MAX_CALLS, Call, Function, Plan
 MAX_QUESTION_CHARS = 2_000
 """The part of a message that is read as a question."""
 
+SAMPLE_QUERY = (
+    "SELECT city.name, COUNT(*) AS hotels, MIN(price_per_night_eur) AS cheapest FROM hotel "
+    "JOIN city ON city.id = hotel.city_id GROUP BY city.name ORDER BY cheapest LIMIT 5"
+)
+"""What the demo asks the database if the user writes no SQL."""
+
 Functions = Mapping[str, Function]
 
 _DAYS = {"today": 0, "tomorrow": 1}
@@ -33,6 +39,11 @@ def plan_question(text: str, functions: Functions, language: str) -> Plan | str 
     """Return the plan for a question, a question about a missing city, or None."""
     text = text[:MAX_QUESTION_CHARS].translate(vocabulary.TO_ASCII)
     sentences = phrases.SENTENCES[language]
+    query = functions.get("query_trips")
+    if query and vocabulary.QUERY.search(text):
+        written = vocabulary.SELECT.search(text)
+        sql = written[0].strip() if written else SAMPLE_QUERY
+        return Plan([[query.call(dict.fromkeys(query.parameters, sql))]], sentences["preface"])
     rounds: list[list[Call]] = []
     earlier: Sequence[str] = ()
     for part in vocabulary.THEN.split(text):

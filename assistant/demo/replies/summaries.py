@@ -217,12 +217,30 @@ def _sum(question: str, call: Call, value: Any, language: str) -> str:
     return f"`{call.arguments['expression']}` = **{value:,}**" if isinstance(value, int | float) else ""
 
 
+def _conversion(question: str, call: Call, value: Any, language: str) -> str:
+    rates = str(value["rates"])
+    if language == "ja":
+        rates = "サンプルのレート"
+    return phrases.SENTENCES[language]["converted"].format(
+        amount=_amount(call.arguments["amount"]),
+        unit=call.arguments["from_currency"],
+        result=_amount(value["amount"]),
+        target=cell(value["currency"]),
+        rates=cell(rates),
+    )
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.2f}".removesuffix(".00")
+
+
 _SENTENCES: Mapping[str, Callable[[str, Call, Any, str], str]] = {
     "get_weather": _weather,
     "get_current_time": _time,
     "book_hotel": _booking,
     "hotel_prices": _prices,
     "calculate": _sum,
+    "convert_currency": _conversion,
 }
 
 

@@ -40,9 +40,25 @@ INTENTS = {
     "hotel_prices": _pattern(r"\bprices\b|\bcharts?\b|\bgraph\b|料金|値段|価格|グラフ"),
     "find_events": _pattern(r"\bevents?\b|\bconcerts?\b|\bthings to do\b|\bwhat's on\b|イベント|催し"),
     "book_hotel": _pattern(r"\bbook\b|\breserve\b|予約"),
+    "convert_currency": _pattern(r"\bconvert\b|\bexchange rate\b|\bcurrency\b|両替|換算|為替"),
     "calculate": _pattern(
         r"\bcalculate\b|\bcompute\b|\bwhat(?: is|'s)\b|\bhow much is\b|計算|いくつ|^[ \d.()+*/%=-]+$"
     ),
+}
+QUERY = _pattern(r"\bsql\b|\bquery the database\b|\bselect .{1,400}? from\b|データベース")
+SELECT = _pattern(r"\bselect .{1,400}? from\b[^;`。？！]{1,400}")
+PROGRAM = _pattern(r"\b(?:with|use|write|run|in) a program\b|プログラム[でを]")
+FIND_FUNCTION = _pattern(
+    r"\b(?:find|search for|look for) (?:a )?functions? (?:for|to|that) ([^.?!\n]{1,80})"
+    r"|([^。、？！\n]{1,40}?)(?:の|する|できる)関数を(?:探|検索)"
+)
+CURRENCIES = {
+    "EUR": "euros?|EUR|ユーロ",
+    "USD": "(?:US )?dollars?|USD|ドル",
+    "JPY": "yen|JPY|円",
+    "GBP": "pounds?|GBP|ポンド",
+    "NOK": "Norwegian kroner?|NOK|クローネ",
+    "AUD": "Australian dollars?|AUD|豪ドル",
 }
 DAYS_AHEAD = _pattern(r"\bforecast|\bdays?\b|\btomorrow\b|\bweek\b|予報|明日|日間|週間")
 THEN = _pattern(r"\b(?:then|after that|afterwards)\b|それから|その後|そのあと|次に|→|->")
@@ -73,6 +89,14 @@ DETAILS = (
     ("hotel_id", _pattern(r"\bbook #?(\d{1,9}) for\b"), ""),
     ("guest", re.compile(r"\bfor ([A-Z][\w'’-]*(?: [A-Z][\w'’-]*){0,4})"), ""),
     ("guest", re.compile(r"([^\s、。の]{1,20}?)(?:様|さん|の名前)"), ""),
+    ("amount", _pattern(r"(\d{1,9})"), ""),
+    *(("from_currency", _pattern(rf"\d ?(?:{words})"), code) for code, words in CURRENCIES.items()),
+    *(
+        ("to_currency", _pattern(rf"\b(?:to|in|into) (?:{words})|(?:{words})[にでへ]"), code)
+        for code, words in CURRENCIES.items()
+    ),
+    ("from_currency", _pattern(""), "EUR"),
+    ("to_currency", _pattern(""), "USD"),
     ("time_zone", re.compile(r"\b([A-Z][a-z]+/[A-Z][A-Za-z_]+)\b"), ""),
     ("check_in", _pattern(""), "tomorrow"),
     ("nights", _pattern(""), "1"),

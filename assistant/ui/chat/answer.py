@@ -200,9 +200,8 @@ class _AnswerView:
                 return None
             case ToolCallDelta(call_id, name, text):
                 return partial(self._write_arguments, call_id, name, text)
-            case ToolCall(call_id, name, arguments, server):
-                label = f"{server}: {name}" if server else name
-                return partial(self._start_call, call_id, label, arguments, bool(server))
+            case ToolCall():
+                return partial(self._start_call, event)
             case CallApproved() | CallDenied() | CallAnswered():
                 return partial(self._decide, event)
             case ToolProgress(call_id):
@@ -272,12 +271,13 @@ class _AnswerView:
                 self._calls[call_id].show_time(seconds(call_id))
             self._hosted.show_times(seconds)
 
-    def _call(self, call_id: str, name: str, arguments: str = "") -> ToolCallView:
+    def _call(self, call_id: str, name: str, arguments: str = "", program: str = "") -> ToolCallView:
         if call_id not in self._calls:
             self._has_output = False
-            if self._row is None:
-                self._row = st.container(gap="xxsmall")
-            with self._row:
+            place = self._hosted.place_of_calls(program)
+            if place is None:
+                place = self._row = self._row or st.container(gap="xxsmall")
+            with place:
                 key = f"step-{self._place.position}-{self._round}-{call_id}"
                 call = ToolCallView(name, key, arguments, self._place.session)
             self._calls[call_id] = call
@@ -289,9 +289,13 @@ class _AnswerView:
         self._call(call_id, name).write(text)
         self._status, self._share = _("Preparing {function}", function=name), None
 
-    def _start_call(self, call_id: str, name: str, arguments: str, remote: bool) -> None:
-        self._call(call_id, name, arguments).start(arguments, remote)
-        self._running[call_id] = self._status_of(name, arguments)
+    def _start_call(self, call: ToolCall) -> None:
+        name = f"{call.server}: {call.name}" if call.server else call.name
+        view = self._call(call.call_id, name, call.arguments, call.program)
+        view.start(call.arguments, bool(call.server))
+        if call.program and not self._hosted.place_of_calls(call.program):
+            view.add_remark(_("from an unknown program"))
+        self._running[call.call_id] = self._status_of(name, call.arguments)
         self._set_status_of_calls()
 
     def _decide(self, decision: Decision) -> None:

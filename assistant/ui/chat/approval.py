@@ -114,16 +114,17 @@ def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox
         st.caption(_("There is no function with this name. Provide a result, or deny the call."))
     elif tool.description:
         st.caption(escape_markdown(tool.description.split("\n\n")[0]))
-    shown = _format_arguments(call.arguments)
+    is_text = tool is not None and tool.text_of(call.arguments) is not None
+    shown = _shown_arguments(call, toolbox)
     text = st.text_area(
-        _("Arguments"),
+        _("Input") if is_text else _("Arguments"),
         shown,
         height="content" if shown.count("\n") < MAX_ARGUMENT_LINES else 25 * MAX_ARGUMENT_LINES,
         key=f"{key}-arguments",
         disabled=tool is None,
         persist_state="session",
     )
-    changed = changed_arguments(call.arguments, text or "")
+    changed = _changed_arguments(call, text or "", toolbox)
     problem = _problem(call.name, changed or call.arguments, toolbox)
     if problem:
         remedy = "" if changed else _("Fix them here, or allow the call and let the model see the error.")
@@ -170,7 +171,8 @@ def _approval(call: Call, key: str, toolbox: Toolbox) -> CallApproved | None:
     """Return the approval of a call with its arguments as edited; None if it cannot run with them."""
     if call.server:
         return CallApproved(call.call_id)
-    changed = changed_arguments(call.arguments, st.session_state.get(f"{key}-arguments") or "")
+    edited = st.session_state.get(f"{key}-arguments") or ""
+    changed = _changed_arguments(call, edited, toolbox)
     if call.name not in toolbox or (changed and _problem(call.name, changed, toolbox)):
         return None
     return CallApproved(call.call_id, changed)
@@ -193,6 +195,21 @@ def _problem(name: str, arguments: str, toolbox: Toolbox) -> str:
         except InvalidArguments as error:
             return translate(error.text)
     return ""
+
+
+def _shown_arguments(call: Call, toolbox: Toolbox) -> str:
+    """Return the arguments as the user edits them: free text as it is, others as JSON."""
+    tool = toolbox.get(call.name)
+    text = tool.text_of(call.arguments) if tool else None
+    return _format_arguments(call.arguments) if text is None else text
+
+
+def _changed_arguments(call: Call, edited: str, toolbox: Toolbox) -> str:
+    """Return the arguments as the user edited them, as JSON; "" if nothing was changed."""
+    tool = toolbox.get(call.name)
+    if tool is None or (text := tool.text_of(call.arguments)) is None:
+        return changed_arguments(call.arguments, edited)
+    return "" if edited == text else tool.with_text(edited)
 
 
 def _format_arguments(arguments: str) -> str:

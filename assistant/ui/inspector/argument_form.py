@@ -32,7 +32,10 @@ def draw_argument_form(tool: Tool[..., Any]) -> str | None:
         is_optional = nullable or name not in required
         key = keys.runner_argument(tool.name, name)
         try:
-            value = _draw_input(name, part, schema, is_optional, key)
+            if name == tool.text_parameter:
+                value = st.text_area(escape_markdown(name), key=key, help=part["description"] or None) or ""
+            else:
+                value = _draw_input(name, part, schema, is_optional, key)
         except ValueError as error:
             st.error(escape_markdown(f"{name}: {error}"), icon=":material/error:")
             is_valid = False

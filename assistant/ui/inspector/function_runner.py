@@ -1,6 +1,5 @@
 """Run a function without a model: a form for its arguments, and exactly the result that a model would get."""
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +10,7 @@ from assistant.markdown.escape import escape_markdown
 from assistant.texts import estimate_tokens
 from assistant.tools.lint import (
     LintWarning,
+    estimate_tool_tokens,
     estimate_toolbox_tokens,
     lint,
 )
@@ -49,6 +49,8 @@ def draw_function_runner(toolbox: Toolbox, time_limit: float) -> None:
     st.markdown(escape_markdown(tool.description).replace("\n", "  \n") or _("*No description.*"))
     if tool.approval:
         st.caption(_("A model's calls of this function need approval. Here it runs at once."))
+    for text in _offer_texts(tool):
+        st.caption(text)
     _draw_warnings([warning for warning in warnings if warning.function in (name, "")])
     arguments = _draw_arguments(tool)
     state = state_of(RunnerState)
@@ -57,6 +59,20 @@ def draw_function_runner(toolbox: Toolbox, time_limit: float) -> None:
     if state.function == name and state.result:
         _draw_result(state.result)
     _draw_schema(tool, toolbox)
+
+
+def _offer_texts(tool: Tool[..., Any]) -> list[str]:
+    """Return sentences on how the function is offered to a model."""
+    texts: list[str] = []
+    if tool.offer.grammar:
+        texts.append(_("A model writes its input as text that keeps to a grammar."))
+    elif tool.text_parameter:
+        texts.append(_("A model writes its input as free text."))
+    if tool.offer.programs:
+        texts.append(_("Programs that a model writes may call it."))
+    if tool.offer.load_when_needed:
+        texts.append(_("A model searches for it before it can call it."))
+    return texts
 
 
 def _label(name: str, warnings: list[LintWarning]) -> str:
@@ -117,7 +133,7 @@ def _draw_schema(tool: Tool[..., Any], toolbox: Toolbox) -> None:
     st.caption(
         _(
             "Adds about {tokens} tokens per request ({all} for all {count})",
-            tokens=f"{estimate_tokens(json.dumps(schema, ensure_ascii=False)):,}",
+            tokens=f"{estimate_tool_tokens(tool):,}",
             all=f"{estimate_toolbox_tokens(toolbox):,}",
             count=len(toolbox),
         )

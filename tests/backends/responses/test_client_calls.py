@@ -93,10 +93,6 @@ def test_a_shell_that_ran_at_the_server_needs_no_result(server: ModelServer, ass
 @pytest.mark.parametrize(
     "item",
     [
-        item_of("program", code="1", fingerprint="f"),
-        item_of("program_output", result="1", status="completed"),
-        item_of("tool_search_call", execution="server", arguments={}, status="completed"),
-        item_of("tool_search_output", execution="server", tools=[], status="completed"),
         item_of("additional_tools", role="developer", tools=[]),
         item_of("compaction", encrypted_content="x"),
         item_of("configuration_update"),

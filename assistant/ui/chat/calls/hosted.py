@@ -6,8 +6,10 @@ Text from a server or a model is shown as data, and nothing is loaded from a URL
 import base64
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from assistant.events import HostedCall, HostedDelta, HostedKind
 from assistant.json_values import parse_json
@@ -27,7 +29,11 @@ from assistant.ui.images import draw_image
 from assistant.ui.language import _
 from assistant.ui.streamlit_private import Expander, ExpanderState
 
-_LANGUAGES: dict[HostedKind, str | None] = {"code_interpreter": "python", "mcp": "json"}
+_LANGUAGES: dict[HostedKind, str | None] = {
+    "code_interpreter": "python",
+    "mcp": "json",
+    "program": "javascript",
+}
 _STATES: dict[str, ExpanderState] = {"running": "running", "done": "complete", "failed": "error"}
 
 
@@ -38,6 +44,7 @@ class HostedCallViews:
         self._key = key
         self._count = 0
         self._running: dict[str, HostedCallView] = {}  # by call id
+        self._programs: dict[str, HostedCallView] = {}
 
     def show(self, call: HostedCall) -> None:
         """Draw a call, or update it in place."""
@@ -47,7 +54,14 @@ class HostedCallViews:
             view = HostedCallView(f"{self._key}-{self._count}", call)
         if call.state == "running":
             self._running[call.call_id] = view
+        if call.kind == "program":
+            self._programs[call.call_id] = view
         view.show(call)
+
+    def place_of_calls(self, program: str) -> DeltaGenerator | None:
+        """Return the place of the calls that this program makes; None if there is no such program."""
+        view = self._programs.get(program)
+        return view.calls if view else None
 
     def write(self, delta: HostedDelta) -> None:
         """Show more of a call's input while the model writes it."""
@@ -67,7 +81,10 @@ class HostedCallViews:
 
 
 class HostedCallView:
-    """The expander of one hosted call and the images below it, drawn in the current container."""
+    """The expander of one hosted call and what is below it, drawn in the current container.
+
+    ``calls`` is the place of the calls that a program makes.
+    """
 
     def __init__(self, key: str, call: HostedCall) -> None:
         self._key = key
@@ -76,12 +93,13 @@ class HostedCallView:
         with st.container(key=f"call-{key}", gap=None):
             self._expander = Expander(key, _label(call), "step")
             self._images = st.empty()
+            self.calls = st.container(key=f"program-{key}", gap="xxsmall") if call.kind == "program" else None
         self._input = self._expander.body.empty()
         self._output = self._expander.body.empty()
 
     def show(self, call: HostedCall) -> None:
-        self._call = call
-        label = _label(call) + (f" · {_('failed')}" if call.state == "failed" else "")
+        call = self._call = replace(call, input=call.input or self._call.input)
+        label = _label(call) + (f" · {_outcome(call)}" if _outcome(call) else "")
         self._expander.update(label, _STATES[call.state])
         self._input_text = call.input
         if call.input:
@@ -109,12 +127,20 @@ class HostedCallView:
             self._expander.update(f"{_label(self._call)} · {text}", "running")
 
     def abandon(self) -> None:
-        self._expander.update(f"{_label(self._call)} · {_('stopped')}", "error")
+        text = _("not finished") if self._call.kind == "program" else _("stopped")
+        self._expander.update(f"{_label(self._call)} · {text}", "error")
 
 
 def status_of(call: HostedCall) -> str:
     """Return what happens now, for the status line; after a call has ended, the model thinks."""
     return _title(call) if call.state == "running" else _("Thinking")
+
+
+def _outcome(call: HostedCall) -> str:
+    """Return what is said about how a call ended; "" if it is done."""
+    if call.kind == "tool_search" and call.state == "done" and not call.output:
+        return _("no function found")
+    return _("failed") if call.state == "failed" else ""
 
 
 def _title(call: HostedCall) -> str:
@@ -133,6 +159,10 @@ def _title(call: HostedCall) -> str:
             return _("Writing and running code") if running else _("Ran code")
         case "image_generation", _:
             return _("Generating an image") if running else _("Generated an image")
+        case "program", _:
+            return _("Running a program") if running else _("Ran a program")
+        case "tool_search", _:
+            return _("Searching for functions") if running else _("Searched for functions")
     return _("Calling {server}", server=call.name) if running else call.name
 
 
@@ -141,7 +171,7 @@ def _label(call: HostedCall) -> str:
     if call.kind == "mcp" and call.state != "running" and call.input:
         return call_label(call.name, call.input)
     query = ""
-    if call.kind not in ("code_interpreter", "mcp") and call.name != "open_page":
+    if call.kind not in ("code_interpreter", "mcp", "program") and call.name != "open_page":
         query = label_text(call.input)
     return f"**{escape_markdown(_title(call))}**" + (f" {escape_markdown(query)}" if query else "")
 

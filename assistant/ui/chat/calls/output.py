@@ -112,6 +112,11 @@ def call_label(name: str, arguments: str) -> str:
     if isinstance(value, dict):
         present = {key: item for key, item in value.items() if item is not None}
         text = ", ".join(f"{key}={json.dumps(item, ensure_ascii=False)}" for key, item in present.items())
+    return text_call_label(name, text)
+
+
+def text_call_label(name: str, text: str) -> str:
+    """Return ``name(text)`` in escaped Markdown."""
     return f"**{escape_markdown(name)}**{escape_markdown(f'({label_text(text)})')}"
 
 

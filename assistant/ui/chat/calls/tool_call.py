@@ -1,11 +1,14 @@
 """A function call: one step with its arguments and result, and what the function shows below it."""
 
+from typing import Any
+
 import streamlit as st
 
 from assistant.events import CallAnswered, CallApproved, Decision, Outcome, ToolResult
 from assistant.json_values import parse_json
 from assistant.locale import N_
 from assistant.session import ChatSession
+from assistant.tools.toolbox import Tool
 from assistant.ui import keys
 from assistant.ui.chat.calls.output import (
     MAX_SHOWN_CHARS,
@@ -14,6 +17,7 @@ from assistant.ui.chat.calls.output import (
     draw_output,
     format_json,
     latest_part,
+    text_call_label,
 )
 from assistant.ui.chat.calls.rerun_tool import draw_rerun
 from assistant.ui.chat.calls.views import draw_views
@@ -33,12 +37,16 @@ _OUTCOMES: dict[Outcome, str] = {
     "skipped": N_("skipped: you sent a new message"),
 }
 
+_TEXT_LANGUAGES = frozenset({"css", "html", "javascript", "python", "sql", "xml", "yaml"})
+
 
 class ToolCallView:
     """The step of one call, drawn in the current container and updated in place."""
 
     def __init__(self, name: str, key: str, arguments: str, session: ChatSession) -> None:
         self._name = name
+        self._tool = session.connection.toolbox.get(name)
+        self._language = text_language(self._tool)  # of the arguments
         self._session = session
         self._key = key
         self._arguments = ""
@@ -47,17 +55,17 @@ class ToolCallView:
         self._is_running = False
         self._result: ToolResult | None = None
         with st.container(key=f"call-{key}", gap=None):
-            self._expander = Expander(key, call_label(name, arguments), "step")
+            self._expander = Expander(key, self._label(arguments), "step")
             self._views = st.empty()
         with self._expander.body:
-            st.caption(_("Arguments"))
+            st.caption(_("Input") if self._tool and self._tool.text_parameter else _("Arguments"))
             self._arguments_code = st.empty()
 
     def write(self, text: str) -> None:
         """Show more of the arguments while the model writes them; of long ones, the latest part."""
         self._arguments += text
         if text:
-            self._arguments_code.code(latest_part(self._arguments), language="json", wrap_lines=True)
+            self._arguments_code.code(latest_part(self._arguments), language=self._language, wrap_lines=True)
 
     def start(self, arguments: str, remote: bool = False) -> None:
         """Show the complete arguments and that the call is running.
@@ -66,12 +74,18 @@ class ToolCallView:
         """
         self._arguments, self._remote, self._is_running = arguments, remote, True
         self._update("running")
-        if isinstance(value := parse_json(arguments), dict) and value:
-            arguments = format_json(value)
-        arguments = arguments.strip() or "{}"
-        self._arguments_code.code(arguments[:MAX_SHOWN_CHARS], language="json", wrap_lines=True)
+        text, language = self._tool.text_of(arguments) if self._tool else None, self._language
+        if text is None:
+            value = parse_json(arguments)
+            text = format_json(value) if isinstance(value, dict) and value else arguments.strip() or "{}"
+            language = "json"
+        self._arguments_code.code(text[:MAX_SHOWN_CHARS], language=language, wrap_lines=True)
         with self._expander.body:
-            draw_full_text(arguments, f"{self._name} arguments", f"{self._key}-arguments", "json")
+            draw_full_text(text, f"{self._name} arguments", f"{self._key}-arguments", language)
+
+    def add_remark(self, text: str) -> None:
+        """Show a remark with the result."""
+        self._decision_text = text
 
     def show_time(self, seconds: float) -> None:
         """Show for how long the call has been running, in whole seconds."""
@@ -124,7 +138,7 @@ class ToolCallView:
         """
         if not (self._result and self._result.outcome in ("failed", "timeout")):
             return
-        if tool := self._session.connection.toolbox.get(self._name):
+        if tool := self._tool:
             with self._rerun_place.container():
                 key = f"rerun-{self._session.thread.id}-{self._key}"
                 draw_rerun(self._session, tool, self._arguments, key)
@@ -134,9 +148,20 @@ class ToolCallView:
         self._is_running = False
         self._update("error", _("stopped"))
 
+    def _label(self, arguments: str) -> str:
+        text = self._tool.text_of(arguments) if self._tool else None
+        return call_label(self._name, arguments) if text is None else text_call_label(self._name, text)
+
     def _update(self, state: ExpanderState, *texts: str) -> None:
-        label = call_label(self._name, self._arguments)
+        label = self._label(self._arguments)
         self._expander.update(" · ".join([label, *filter(None, texts)]), state)
+
+
+def text_language(tool: Tool[..., Any] | None) -> str | None:
+    """Return the language in which a call's arguments are highlighted; that of free text is its parameter's name."""
+    if tool is None or not tool.text_parameter:
+        return "json"
+    return tool.text_parameter if tool.text_parameter in _TEXT_LANGUAGES else None
 
 
 def _show_events(call_id: str) -> None:
