@@ -157,6 +157,7 @@ class _AnswerView:
         self._drawn_status: tuple[str, float | None] = "", None
         self._round = 0
         self._row: DeltaGenerator | None = None  # holds the calls of this round
+        self._rows = 0
         self._calls: dict[str, ToolCallView] = {}  # the calls of this round by id
         self._all_calls: list[ToolCallView] = []
         self._running: dict[str, str] = {}  # status texts of the calls without a result, by id
@@ -276,7 +277,7 @@ class _AnswerView:
             self._has_output = False
             place = self._hosted.place_of_calls(program)
             if place is None:
-                place = self._row = self._row or st.container(gap="xxsmall")
+                place = self._row = self._row or self._new_row()
             with place:
                 key = f"step-{self._place.position}-{self._round}-{call_id}"
                 call = ToolCallView(name, key, arguments, self._place.session)
@@ -284,6 +285,10 @@ class _AnswerView:
             self._all_calls.append(call)
             self._running[call_id] = self._status_of(name, "")
         return self._calls[call_id]
+
+    def _new_row(self) -> DeltaGenerator:
+        self._rows += 1
+        return st.container(key=f"steps-{self._place.position}-{self._rows}", gap="xxsmall")
 
     def _write_arguments(self, call_id: str, name: str, text: str) -> None:
         self._call(call_id, name).write(text)
