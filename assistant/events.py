@@ -251,12 +251,16 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The tokens of one response, as the server counted them."""
+    """The tokens of one response, as the server counted them.
+
+    ``cached`` and ``cache_written`` are parts of ``input``, ``reasoning`` is part of ``output``.
+    """
 
     input: int = 0
     cached: int = 0
     output: int = 0
     reasoning: int = 0
+    cache_written: int = 0
 
     @property
     def total(self) -> int:

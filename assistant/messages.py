@@ -67,6 +67,7 @@ class RunStats:
                 before.cached + usage.cached,
                 before.output + usage.output,
                 before.reasoning + usage.reasoning,
+                before.cache_written + usage.cache_written,
             )
         return replace(self, model=model or self.model, rounds=self.rounds + 1, usage=usage or before)
 

@@ -12,6 +12,7 @@ from typing import Any
 from assistant.events import Ending, RunPaused, ToolResult
 from assistant.messages import Message
 from assistant.parts import Call
+from assistant.request_options import RequestOptions
 
 
 def unguessable_id(kind: str = "thread") -> str:
@@ -48,6 +49,7 @@ class Thread:
         branches: The branches that are not open.
         dirty_from: The first position of a branch or switch since the last save; for the store.
         owner: The id of the user whose thread it is; empty without sign-in.
+        options: What this thread's requests change of the settings, in all branches.
     """
 
     id: str = ""
@@ -58,6 +60,7 @@ class Thread:
     branches: Branches = field(default_factory=dict)
     dirty_from: int | None = None
     owner: str = ""
+    options: RequestOptions = field(default_factory=RequestOptions)
 
     @property
     def cursor(self) -> list[int]:

@@ -34,7 +34,7 @@ from tests.source_tree import (
 # What each part may import. A part is a folder, or a module beside the folders.
 CORE = {
     *("events", "errors", "messages", "parts", "threads", "settings", "locale"),
-    *("json_values", "tagged_union", "texts"),
+    *("json_values", "request_options", "tagged_union", "texts"),
 }
 MAY_IMPORT: dict[str, set[str]] = {
     "locale": set(),
@@ -45,7 +45,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tagged_union": set(),
     "parts": {"events", "tagged_union"},
     "messages": {"events", "parts", "tagged_union", "texts"},
-    "threads": {"events", "messages", "parts"},
+    "request_options": {"json_values", "locale", "texts"},
+    "threads": {"events", "messages", "parts", "request_options"},
     # Settings are checked by the modules that know what they mean.
     "settings": {"access", "errors", "locale", "recordings", "setting_parsers"},
     "setting_parsers": {"access", "errors", "locale", "recordings", "tools", "transports"},

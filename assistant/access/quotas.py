@@ -91,7 +91,13 @@ class QuotaGuard:
         dollars = 0.0
         if self.model:
             costs = (
-                cost_of(name, input=usage.input, cached=usage.cached, output=usage.output)
+                cost_of(
+                    name,
+                    input=usage.input,
+                    cached=usage.cached,
+                    written=usage.cache_written,
+                    output=usage.output,
+                )
                 for name in (model, self.model)
             )
             dollars = next((cost for cost in costs if cost is not None), 0.0)

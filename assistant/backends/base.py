@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 from assistant.errors import UnknownThread
 from assistant.events import Event, ToolCall
 from assistant.locale import N_
+from assistant.request_options import RequestOptions
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
 from assistant.tools.toolbox import Toolbox
@@ -20,6 +21,9 @@ PROTOCOL_LABELS: dict[ProtocolName, str] = {
 """The protocols as the page names them; "auto" while the protocol is not known yet."""
 
 
+SETTINGS_ONLY = RequestOptions()
+"""The options of a request that is as the settings say."""
+
 ResponseEvents = Generator[Event, None, list[ToolCall]]
 """The events of one response; it returns the calls, except those in the background, which run already."""
 
@@ -27,9 +31,12 @@ ResponseEvents = Generator[Event, None, list[ToolCall]]
 class Backend(Protocol):
     """What the loop needs of a backend."""
 
-    def stream(self, thread: Thread, toolbox: Toolbox) -> ResponseEvents:
+    def stream(
+        self, thread: Thread, toolbox: Toolbox, options: RequestOptions = SETTINGS_ONLY
+    ) -> ResponseEvents:
         """Request one response to the thread as it stands, yield its events and return its calls.
 
+        ``options`` are what this request changes of the settings; what the protocol does not have is left out.
         The backend finds the input that the server lacks in ``thread.messages``. A background call without a
         result is still running: its result goes into a later request, and no request waits for it. It changes
         ``thread.backend_state`` only after a response ended well, and right after yielding an event.
@@ -61,6 +68,10 @@ class RemoteBackend(Backend, Protocol):
     def detect_again(self) -> None:
         """Forget a protocol that was detected; the next request finds it out again."""
         return
+
+    def refusals(self, toolbox: Toolbox, options: RequestOptions) -> dict[str, str]:
+        """Return why the server refuses some of these options, by their names, as far as it has said so."""
+        return {}
 
     def load_thread(self, thread_id: str) -> Thread:
         """Return the thread with this id from the server, with its history.

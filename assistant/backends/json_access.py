@@ -54,6 +54,7 @@ def usage_of(usage: JsonObject) -> Usage | None:
     return Usage(
         input=count_at(usage, f"{sent}_tokens"),
         cached=count_at(details, "cached_tokens"),
+        cache_written=count_at(details, "cache_write_tokens"),
         output=count_at(usage, f"{received}_tokens"),
         reasoning=count_at(object_at(usage, f"{received}_tokens_details"), "reasoning_tokens"),
     )

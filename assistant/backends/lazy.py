@@ -3,8 +3,9 @@
 import threading
 from collections.abc import Callable
 
-from assistant.backends.base import RemoteBackend, RemoteThread, ResponseEvents
+from assistant.backends.base import SETTINGS_ONLY, RemoteBackend, RemoteThread, ResponseEvents
 from assistant.backends.requests import call_with_retries
+from assistant.request_options import RequestOptions
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
 from assistant.tools.toolbox import Toolbox
@@ -30,8 +31,13 @@ class LazyBackend(RemoteBackend):
         if self._backend:
             self._backend.detect_again()
 
-    def stream(self, thread: Thread, toolbox: Toolbox) -> ResponseEvents:
-        return (yield from self.backend().stream(thread, toolbox))
+    def stream(
+        self, thread: Thread, toolbox: Toolbox, options: RequestOptions = SETTINGS_ONLY
+    ) -> ResponseEvents:
+        return (yield from self.backend().stream(thread, toolbox, options))
+
+    def refusals(self, toolbox: Toolbox, options: RequestOptions) -> dict[str, str]:
+        return self._backend.refusals(toolbox, options) if self._backend else {}
 
     def cancel(self, thread: Thread) -> None:
         if self._backend:

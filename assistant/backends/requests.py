@@ -24,11 +24,12 @@ from random import uniform
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakKeyDictionary
 
-from assistant.backends.base import RemoteBackend, ResponseEvents
+from assistant.backends.base import SETTINGS_ONLY, RemoteBackend, ResponseEvents
 from assistant.backends.stream_errors import NO_SUCH_ENDPOINT, status_of
 from assistant.errors import BackendError, Interrupted
 from assistant.events import Event, RetryScheduled, ToolCall
 from assistant.locale import N_
+from assistant.request_options import RequestOptions
 from assistant.threads import Thread
 from assistant.tools.toolbox import Toolbox
 from assistant.transports.cancellation import Cancellation
@@ -55,12 +56,14 @@ _QUOTA_CODES = (
 class Request(Cancellation):
     """The requests for one response, which another thread may cancel at any moment.
 
+    ``options`` are what the response's request changes of the settings.
     ``on_cancel``, where it is set, runs in a thread of its own when the request is cancelled: it asks the
     server to end what no reader is there to end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, options: RequestOptions = SETTINGS_ONLY) -> None:
         super().__init__()
+        self.options = options
         self.on_cancel: Callable[[], None] | None = None
 
     def cancel(self) -> None:
@@ -114,9 +117,9 @@ class RequestRegistry:
     def __init__(self) -> None:
         self._requests: WeakKeyDictionary[Thread, Request] = WeakKeyDictionary()
 
-    def open(self, thread: Thread) -> Request:
+    def open(self, thread: Thread, options: RequestOptions = SETTINGS_ONLY) -> Request:
         """Return a new request that answers this thread; it is cancelled if the answer has ended already."""
-        request = self._requests[thread] = Request()
+        request = self._requests[thread] = Request(options)
         if thread.messages and thread.messages[-1].role == "assistant" and thread.messages[-1].ending:
             request.cancel()  # it was stopped a moment before there was a request to cancel
         return request
@@ -138,8 +141,10 @@ class ServerBackend(RemoteBackend):
         self._client = client
         self._requests = RequestRegistry()
 
-    def stream(self, thread: Thread, toolbox: Toolbox) -> ResponseEvents:
-        request = self._requests.open(thread)
+    def stream(
+        self, thread: Thread, toolbox: Toolbox, options: RequestOptions = SETTINGS_ONLY
+    ) -> ResponseEvents:
+        request = self._requests.open(thread, options)
         return (yield from request.run(self.respond(thread, toolbox, request)))
 
     @abstractmethod

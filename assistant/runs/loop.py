@@ -6,7 +6,7 @@ clocks here: ``worker`` drains a run, ``assistant.tools`` runs functions, and a 
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -100,7 +100,8 @@ class Assistant:
     """A model behind a backend, and the functions that it may call.
 
     A run pauses for the user's decision on calls of functions with ``approval``; with ``approve_all`` it
-    pauses on every call, including calls of functions that do not exist.
+    pauses on every call, including calls of functions that do not exist. ``fixed_options`` are the names of
+    the ``RequestOptions`` that a thread may not change.
     """
 
     def __init__(
@@ -111,12 +112,14 @@ class Assistant:
         max_rounds: int = 10,
         tool_timeout: float = 30.0,
         approve_all: bool = False,
+        fixed_options: Collection[str] = (),
     ) -> None:
         self.backend = backend
         self.toolbox = toolbox
         self.max_rounds = max_rounds
         self.tool_timeout = tool_timeout
         self.approve_all = approve_all
+        self.fixed_options = fixed_options
 
     def run(self, thread: Thread, text: str, attachments: Iterable[Attachment] = ()) -> Run:
         """Append the user's message to the thread and return the run that answers it."""
@@ -245,8 +248,11 @@ class Assistant:
             yield from jobs.collect()
             jobs.news.clear()
             yield RoundStarted(number, resumed and number == rounds_before + 1)
-            response = self.backend.stream(thread, self.toolbox)
-            calls = yield from jobs.interleave(response, thread, self.toolbox, self.needs_approval)
+            options = thread.options.without(self.fixed_options)
+            # Not every server keeps to the functions that it was allowed.
+            allowed = self.toolbox.only(options.functions)
+            response = self.backend.stream(thread, self.toolbox, options)
+            calls = yield from jobs.interleave(response, thread, allowed, self.needs_approval)
             if not calls:
                 if not (jobs.news or (yield from jobs.wait())):
                     yield RunCompleted()
@@ -263,9 +269,7 @@ class Assistant:
                 return
             automatic = [call for call in calls if not (call.server or self.needs_approval(call.name))]
             waits = [call for call in automatic if call.name == WAIT_NAME and WAIT_NAME not in self.toolbox]
-            yield from execute(
-                [call for call in automatic if call not in waits], self.toolbox, self.tool_timeout
-            )
+            yield from execute([call for call in automatic if call not in waits], allowed, self.tool_timeout)
             is_released = not (yield from jobs.answer_waits(waits, thread))
             if message.undecided_calls:
                 yield RunPaused()

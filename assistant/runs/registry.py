@@ -162,3 +162,4 @@ def _update(thread: Thread, newer: Thread) -> None:
         thread.messages[:], thread.backend_state = newer.messages, newer.backend_state
         thread.branches, thread.dirty_from = newer.branches, None
         thread.title, thread.version = newer.title, newer.version
+        thread.options = newer.options

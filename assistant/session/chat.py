@@ -27,6 +27,7 @@ from assistant.observability.logs import hash_thread
 from assistant.parts import Attachment
 from assistant.recordings.recording import NOT_LIVE, Recording
 from assistant.recordings.requests import prompt_of
+from assistant.request_options import RequestOptions, check_options
 from assistant.runs.loop import Events, Run
 from assistant.runs.replay import replay_assistant
 from assistant.runs.worker import LiveRun
@@ -323,6 +324,17 @@ class ChatSession:
         for position, other in enumerate(self.thread.messages):
             if other is message:
                 self.app.autosaver.save(self.thread, position, backend_state=False)
+
+    def change_options(self, options: RequestOptions) -> None:
+        """Change the parameters of this chat's requests, from the next request on.
+
+        Raises:
+            ValueError: They cannot be sent; nothing changes.
+        """
+        check_options(options)
+        self.thread.options = options
+        if self.thread.version:  # it is saved with its first message; a replay never is
+            self.app.autosaver.save(self.thread, len(self.thread.messages), backend_state=False)
 
     def fetch_file(self, container_id: str, file_id: str) -> bytes:
         """Return a file that the server's code created in the open thread. It counts as a message.

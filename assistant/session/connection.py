@@ -15,6 +15,7 @@ from assistant.backends.connection.override import ConnectionOverride
 from assistant.backends.transcription import transcribe, transcription_model
 from assistant.errors import LimitExceeded
 from assistant.observability.audit import Visitor
+from assistant.request_options import RequestOptions
 from assistant.runs.loop import Assistant
 from assistant.settings import INSTRUCTIONS, OPENAI_URL, Settings
 from assistant.threads import Thread, unguessable_id
@@ -40,6 +41,7 @@ class Connection:
         toolbox: The functions, with faults injected.
         backend, assistant: What answers.
         quota: The guard of the user's limits; None without limits.
+        fixed_options: The names of the request options that a chat may not change, because the owner pays.
     """
 
     def __init__(self, app: Application, user: User, visitor: Visitor) -> None:
@@ -67,14 +69,16 @@ class Connection:
         self.toolbox: Toolbox = toolbox
         is_private = self.override or self.settings.faults or enabled != default_tools(self.connected)
         self.backend = self._private_backend() if is_private else self._app.backend(self.settings)
+        self.quota: QuotaGuard | None = self._app.quota(self.settings, self.user_id, self._audit_limit)
+        self.fixed_options: frozenset[str] = self._fixed_options()
         self.assistant = Assistant(
             self.backend,
             toolbox,
             max_rounds=self.settings.max_rounds,
             tool_timeout=self.settings.tool_timeout,
             approve_all=self.approve_all,
+            fixed_options=self.fixed_options,
         )
-        self.quota: QuotaGuard | None = self._app.quota(self.settings, self.user_id, self._audit_limit)
 
     @property
     def connected(self) -> Settings:
@@ -117,8 +121,30 @@ class Connection:
         """Return what counts the next run of a thread; None without limits."""
         if self.quota is None:
             return None
-        schemas = json.dumps([tool.as_param() for tool in self.toolbox.values()])
-        return Meter(self.quota, thread, self.settings.instructions + schemas)
+        options = self.options_of(thread)
+        schemas = json.dumps([tool.as_param() for tool in self.toolbox.values()]) + options.schema
+        return Meter(self.quota, thread, (options.instructions or "") + schemas)
+
+    def options_of(self, thread: Thread) -> RequestOptions:
+        """Return the parameters of the thread's next request: its own, over the settings'."""
+        settings = self.settings
+        return thread.options.without(self.fixed_options).over(
+            RequestOptions(
+                model=settings.requested_model,
+                effort=settings.effort,
+                max_output_tokens=settings.output_limit,
+                instructions=settings.instructions,
+            )
+        )
+
+    def _fixed_options(self) -> frozenset[str]:
+        """Return what only the owner may change: what decides the price, and what the page is for."""
+        own, used = self.configured, self.settings
+        if used.demo or (used.base_url, used.api_key) != (own.base_url, own.api_key):
+            return frozenset()
+        if not self.is_localhost:
+            return frozenset({"model", "effort", "service_tier", "instructions"})
+        return frozenset({"service_tier"}) if self.quota else frozenset()  # its price is not counted
 
     def transcribe(self, audio: bytes) -> str:
         """Return the text of an audio file; raises ``BackendError`` or ``QuotaError``."""

@@ -12,11 +12,14 @@ from assistant.json_values import is_too_deep
 from assistant.locale import N_
 from assistant.messages import Message
 from assistant.parts import Call
+from assistant.request_options import RequestOptions
 from assistant.storage.serialization import (
     branches_as_json,
     branches_from_json,
     message_as_json,
     message_from_json,
+    options_as_json,
+    options_from_json,
 )
 from assistant.threads import Branches, Thread
 from assistant.uploads import is_valid_attachment
@@ -34,6 +37,7 @@ def export_json(thread: Thread, title: str) -> str:
     version        1; readers refuse a higher one
     title          the thread's title
     messages       the open branch, oldest first (``serialization.py``)
+    options        what the chat's requests change of the settings; left out where that is nothing
     branches       the closed branches; left out where there are none
     backend_state  the backend's data, for inspection: it is not imported; left out where it is nested too deeply
     """
@@ -44,6 +48,8 @@ def export_json(thread: Thread, title: str) -> str:
         f'"title": {_line(title)}',
         f'"messages": [\n{messages}\n]',
     ]
+    if options := options_as_json(thread.options):
+        lines.append(f'"options": {_line(options)}')
     if thread.branches:
         values = ({**value, "backend_state": {}} for value in branches_as_json(thread.branches))
         branches = ",\n".join(map(_line, values))
@@ -90,6 +96,7 @@ def import_json(text: str) -> tuple[Thread, str]:
     if not isinstance(messages, list):
         raise ThreadImportError(N_("This chat is damaged: its messages are missing."))
     thread = Thread(messages=[_message(message, number) for number, message in enumerate(messages, 1)])
+    thread.options = _options(value.get("options") or {})
     thread.branches = _branches(value.get("branches") or [], len(thread.messages))
     return thread, title
 
@@ -102,6 +109,14 @@ def _message(value: Any, number: int) -> Message:
     if not _is_consistent(message):
         raise _damaged(number)
     return message
+
+
+def _options(value: Any) -> RequestOptions:
+    try:
+        return options_from_json(value)
+    except ValueError as error:
+        text = N_("This chat is damaged: the parameters of its requests cannot be read.")
+        raise ThreadImportError(text) from error
 
 
 def _damaged(number: int) -> ThreadImportError:

@@ -3,7 +3,8 @@
     schema_version  one row: the number of this schema
     thread          one row per thread: title, ``title_search`` (the title in the form that searches compare),
                     times in seconds since 1970, ``version`` (how often it was saved), ``backend_state``
-                    (JSON), ``owner`` (the user's id; empty where users do not sign in), and its lease:
+                    (JSON), ``options`` (what its requests change of the settings, JSON), ``owner`` (the
+                    user's id; empty where users do not sign in), and its lease:
                     ``lease_holder`` (the process that answers it; empty: none), ``lease_until`` (seconds
                     since 1970 by the database's clock) and ``stop_requested`` (1: the holder is to stop)
     message         one row per message of the open branch, by thread and position: ``body`` is the message
@@ -39,6 +40,7 @@ THREADS = sql.Table(
     sql.Column("updated_at", sql.Float, nullable=False),
     sql.Column("version", sql.Integer, nullable=False),
     sql.Column("backend_state", sql.Text, nullable=False),
+    sql.Column("options", sql.Text, nullable=False),
     sql.Column("lease_holder", sql.String(32), nullable=False, default=""),
     sql.Column("lease_until", sql.Float, nullable=False, default=0.0),
     sql.Column("stop_requested", sql.Integer, nullable=False, default=0),

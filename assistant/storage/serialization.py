@@ -12,6 +12,7 @@ from pydantic_core import CoreConfig, SchemaValidator
 
 from assistant.json_values import Json
 from assistant.messages import Message
+from assistant.request_options import RequestOptions, check_options
 from assistant.threads import Branch, Branches
 
 _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
@@ -34,6 +35,23 @@ def message_from_json(value: Json) -> Message:
     """
     message: Message = _load(Message, [value], "message")[0]
     return message
+
+
+def options_as_json(options: RequestOptions) -> Json:
+    """Return a thread's request options as a JSON object."""
+    values: list[Json] = _adapter(RequestOptions).dump_python([options], mode="json", exclude_defaults=True)
+    return values[0]
+
+
+def options_from_json(value: Json) -> RequestOptions:
+    """Return the request options that ``options_as_json`` converted.
+
+    Raises:
+        ValueError: The value is not one of this version, or it cannot be sent.
+    """
+    options: RequestOptions = _load(RequestOptions, [value], "request")[0]
+    check_options(options)
+    return options
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ from assistant.storage.serialization import (
     branches_from_json,
     message_as_json,
     message_from_json,
+    options_as_json,
+    options_from_json,
 )
 from assistant.texts import is_sendable, replace_unsendable, shorten
 from assistant.threads import Thread
@@ -89,6 +91,7 @@ class Store:
         if dirty_from is not None:
             since, backend_state = min(since, dirty_from), True
         values: dict[str, Any] = {"updated_at": time.time(), "version": THREADS.c.version + 1}
+        values["options"] = json.dumps(options_as_json(thread.options))
         if backend_state:
             values["backend_state"] = json.dumps(thread.backend_state)
         where = is_thread(thread.id, thread.owner)
@@ -114,6 +117,7 @@ class Store:
         title = thread.title or (thread.messages[0].text if thread.messages else "")
         values = {"id": thread.id, "owner": thread.owner, "version": 1, "created_at": now, "updated_at": now}
         values |= _title_values(title) | {"backend_state": json.dumps(thread.backend_state)}
+        values["options"] = json.dumps(options_as_json(thread.options))
         if self.leases.is_held_here(thread):
             values |= self.leases.values
         connection.execute(sql.insert(THREADS).values(values))
@@ -125,7 +129,7 @@ class Store:
         """
         if not is_sendable(thread_id):
             return None
-        columns = sql.select(THREADS.c.backend_state, THREADS.c.title, THREADS.c.version)
+        columns = sql.select(THREADS.c.backend_state, THREADS.c.options, THREADS.c.title, THREADS.c.version)
         messages = sql.select(MESSAGES.c.body).where(MESSAGES.c.thread_id == thread_id)
         branches = sql.select(BRANCHES.c.body).where(BRANCHES.c.thread_id == thread_id)
         with self.database.reading() as connection:
@@ -141,6 +145,7 @@ class Store:
                 [json.loads(body) for body in branch_bodies], len(thread.messages)
             )
             thread.backend_state = json.loads(row.backend_state)
+            thread.options = options_from_json(json.loads(row.options))
         except ValueError as error:
             text = N_(
                 "A thread in {database} cannot be read: {reason}",

@@ -4,5 +4,6 @@ For the rest of the package: ``toolbox`` (``@tool`` and ``Toolbox``), ``argument
 ``execution`` (run the calls of a round), ``background`` (run calls while the model goes on) with
 ``task_handles`` (their names), ``results`` (outputs and results), ``progress``, ``views`` (charts,
 maps, files … that a function returns) with ``view_checks``, ``offer`` (what a model may do with a function),
-``hosted`` (tools that the server runs), ``lint`` (warnings about descriptions) and ``fault_injection``.
+``hosted`` (tools that the server runs), ``lint`` (warnings about descriptions), ``schema`` (strict mode) and
+``fault_injection``.
 """

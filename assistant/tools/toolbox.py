@@ -21,7 +21,7 @@ import inspect
 import json
 import pkgutil
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterator, Mapping
 from functools import update_wrapper
 from types import ModuleType
 from typing import Any, Generic, ParamSpec, TypeVar, overload
@@ -296,6 +296,10 @@ class Toolbox(Mapping[str, Tool[..., Any]]):
                 if isinstance(value, Tool) and value.function.__module__ == module.__name__
             ]
         return cls(*dict.fromkeys(found))  # a tool can have two names in a module
+
+    def only(self, names: Container[str] | None) -> "Toolbox":
+        """Return the functions with these names; all of them for None."""
+        return self if names is None else Toolbox(*(self[name] for name in self if name in names))
 
     def __getitem__(self, name: str) -> Tool[..., Any]:
         return self._tools[name]

@@ -15,6 +15,7 @@ from functools import partial
 import pytest
 
 from assistant import Assistant, Thread, Toolbox, tool
+from assistant.backends.base import SETTINGS_ONLY
 from assistant.errors import BackendError, ThreadBusy
 from assistant.events import (
     Event,
@@ -33,6 +34,7 @@ from assistant.events import (
 )
 from assistant.messages import Message
 from assistant.parts import Call, Text
+from assistant.request_options import RequestOptions
 from assistant.runs import log as log_module
 from assistant.runs import worker
 from assistant.runs.log import EVENT_CHARS
@@ -75,7 +77,9 @@ class Script:
     def cancel(self, thread: Thread) -> None:
         self.cancelled.append(thread)
 
-    def stream(self, thread: Thread, toolbox: Toolbox) -> Generator[Event, None, list[ToolCall]]:
+    def stream(
+        self, thread: Thread, toolbox: Toolbox, options: RequestOptions = SETTINGS_ONLY
+    ) -> Generator[Event, None, list[ToolCall]]:
         calls = []
         try:
             for step in self.rounds.pop(0):

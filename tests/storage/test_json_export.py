@@ -13,6 +13,7 @@ from assistant.errors import ThreadImportError
 from assistant.events import RunCompleted, RunFailed, RunPaused, RunStopped, ToolResult
 from assistant.messages import Message
 from assistant.parts import Call, Reasoning, Refusal, Remark, Text
+from assistant.request_options import RequestOptions
 from assistant.storage.json_export import MAX_IMPORT_CHARS, export_json, import_json
 from assistant.storage.markdown_export import export_markdown
 from tests.conftest import Connect
@@ -43,6 +44,40 @@ def test_an_exported_thread_is_imported_as_a_new_one() -> None:
     thread, title = import_json("\ufeff" + written)
     assert (thread.id, thread.messages, thread.backend_state, title) == ("", THREAD.messages, {}, "Kyoto")
     assert import_json(export_json(Thread(), ""))[0].messages == []
+
+
+def test_what_a_chat_changes_of_its_requests_is_exported_and_imported() -> None:
+    options = RequestOptions(model="m", functions=("add",), parallel_calls=False, instructions="")
+    written = export_json(Thread(messages=THREAD.messages, options=options), "")
+    assert json.loads(written)["options"] == {
+        "model": "m",
+        "functions": ["add"],
+        "parallel_calls": False,
+        "instructions": "",
+    }
+    assert import_json(written)[0].options == options
+    assert "options" not in json.loads(export_json(THREAD, ""))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"verbosity": "loud"},
+        {"verbosity": 1},
+        {"unknown": 1},
+        {"max_output_tokens": -1},
+        {"schema": "{"},
+        {"instructions": "x" * 1_000_000},
+        {"functions": "add"},
+        [1],
+        "low",
+    ],
+    ids=["value", "type", "field", "number", "schema", "1 MB", "functions", "list", "text"],
+)
+def test_a_chat_whose_request_cannot_be_sent_is_not_imported(options: Any) -> None:
+    written = json.dumps({**json.loads(export_json(THREAD, "")), "options": options})
+    with pytest.raises(ThreadImportError, match="the parameters of its requests cannot be read"):
+        import_json(written)
 
 
 def test_hostile_and_huge_texts_are_imported_unchanged() -> None:

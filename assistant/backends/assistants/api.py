@@ -40,9 +40,8 @@ _UNKNOWN_ASSISTANT = re.compile("no assistant|assistant .*(not found|not exist)"
 class AssistantsApi:
     """The threads, messages and runs of one assistant's server."""
 
-    def __init__(self, client: OpenAI, assistant_id: str, max_output: int = 0) -> None:
+    def __init__(self, client: OpenAI, assistant_id: str) -> None:
         self._client = client
-        self._max_output = max_output
         self._assistant_id = assistant_id
 
     def create_thread(self, items: list[JsonObject]) -> str:
@@ -136,14 +135,10 @@ class AssistantsApi:
             self._json("post", path, {}, timeout=CANCEL_SECONDS)
 
     def start_run(
-        self, thread_id: str, instructions: str, progress: RunProgress, request: Request
+        self, thread_id: str, fields: JsonObject, progress: RunProgress, request: Request
     ) -> Generator[tuple[str, JsonObject], None, None]:
-        """Start a run and yield its named events; empty ``instructions`` leave the assistant's own."""
-        body: JsonObject = {"assistant_id": self._assistant_id, "stream": True}
-        if instructions:
-            body["instructions"] = instructions
-        if self._max_output:
-            body["max_completion_tokens"] = self._max_output
+        """Start a run and yield its named events; ``fields`` are more of its body."""
+        body: JsonObject = {"assistant_id": self._assistant_id, "stream": True} | fields
         return self._events(thread_id, ["runs"], body, progress, request)
 
     def submit_outputs(

@@ -20,11 +20,14 @@ from assistant.backends.base import ResponseEvents
 from assistant.backends.client import address
 from assistant.backends.error_translation import require_final_event, translate_lookup_errors, validate_id
 from assistant.backends.json_access import JsonObject, text_at
+from assistant.backends.options.fields import assistants_fields
+from assistant.backends.options.refused import RefusedOptions
 from assistant.backends.requests import Request, ServerBackend, with_retries
 from assistant.backends.stream_errors import status_of
 from assistant.errors import BackendError, RequestRefused
 from assistant.events import Note, ThreadOpened
 from assistant.locale import N_
+from assistant.request_options import RequestOptions
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
 from assistant.tools.toolbox import Toolbox
@@ -62,8 +65,9 @@ class Assistants(ServerBackend):
         self, client: OpenAI, *, assistant_id: str, instructions: str = "", max_output: int = 0
     ) -> None:
         super().__init__(client)
-        self._api = AssistantsApi(client, assistant_id, max_output)
-        self._instructions = instructions
+        self._api = AssistantsApi(client, assistant_id)
+        self._settings = RequestOptions(instructions=instructions, max_output_tokens=max_output)
+        self._refused = RefusedOptions()
 
     def respond(self, thread: Thread, toolbox: Toolbox, request: Request) -> ResponseEvents:
         state = self._state(thread)
@@ -89,8 +93,24 @@ class Assistants(ServerBackend):
                     yield REWRITTEN
                 elif _UNEXPECTED_STATE.search(str(refusal)) and (delay := next(delays, None)) is not None:
                     request.wait(delay)
+                elif note := self._leave_out(request.options, refusal):
+                    yield note
                 else:
                     raise self._api.explained(refusal) from refusal.__cause__
+
+    def refusals(self, toolbox: Toolbox, options: RequestOptions) -> dict[str, str]:
+        return self._refused.reasons(assistants_fields(options.over(self._settings)))
+
+    def _fields(self, options: RequestOptions) -> JsonObject:
+        """Return the fields of a run, without what the server has refused before."""
+        fields = assistants_fields(options.over(self._settings))
+        return self._refused.leave_out(fields, lambda: assistants_fields(self._settings))
+
+    def _leave_out(self, options: RequestOptions, refusal: RequestRefused) -> Note | None:
+        """Leave out the option that was refused from now on, and return a note; None if it was none."""
+        fields = self._fields(options)
+        changed = self._refused.without_parameter(fields, lambda: assistants_fields(self._settings), refusal)
+        return changed[1] if changed and self._fields(options) != fields else None
 
     def load_thread(self, thread_id: str) -> Thread:
         validate_id(thread_id)
@@ -157,7 +177,7 @@ class Assistants(ServerBackend):
         else:
             for item, cursor in state.pending_items():
                 state.record_posted(self._api.post_message(thread_id, item), cursor)
-            events = self._api.start_run(thread_id, self._instructions, progress, request)
+            events = self._api.start_run(thread_id, self._fields(request.options), progress, request)
         request.check()
         try:
             with require_final_event(self._client), closing(events), request.cancelled_on_interrupt():

@@ -16,10 +16,12 @@ from assistant.backends.client import address
 from assistant.backends.context import SHORTENED, count_tokens
 from assistant.backends.error_translation import refuse_web_page, require_final_event, translate_errors
 from assistant.backends.json_access import JsonObject
-from assistant.backends.parameters import without_refused_parameter
+from assistant.backends.options.fields import chat_fields
+from assistant.backends.options.refused import RefusedOptions
 from assistant.backends.requests import Request, ServerBackend, with_retries
 from assistant.errors import RequestRefused, ServerFailed
 from assistant.events import ThreadOpened
+from assistant.request_options import RequestOptions
 from assistant.settings import ProtocolName
 from assistant.threads import Thread, unguessable_id
 from assistant.tools.toolbox import Toolbox
@@ -46,17 +48,19 @@ class ChatCompletions(ServerBackend):
         max_output: int = 0,
     ) -> None:
         super().__init__(client)
-        self._model = model
-        self._instructions = instructions
+        self._settings = RequestOptions(
+            model=model, instructions=instructions, effort=effort, max_output_tokens=max_output
+        )
         self._context = context
-        self._effort = effort
-        self._max_output = max_output
+        self._refused = RefusedOptions()
 
     def respond(self, thread: Thread, toolbox: Toolbox, request: Request) -> ResponseEvents:
         if not thread.id:
             yield ThreadOpened(unguessable_id())
-        state = ChatState(thread, f"{address(self._client)} {self._model}")
-        parameters = self._parameters(toolbox)
+        options = request.options.over(self._settings)
+        state = ChatState(thread, f"{address(self._client)} {options.model}")
+        settings = partial(self._parameters, toolbox, self._settings)
+        parameters = self._refused.leave_out(self._parameters(toolbox, options), settings)
         was_shortened = False
         if self._context and state.shorten(self._context - count_tokens([parameters])):
             was_shortened = True
@@ -64,7 +68,7 @@ class ChatCompletions(ServerBackend):
         while True:
             cursor = thread.cursor
             try:
-                complete = partial(self._complete, parameters, state.messages())
+                complete = partial(self._complete, parameters, options.instructions, state.messages())
                 return (yield from with_retries(complete, thread, request))
             except (RequestRefused, ServerFailed) as refusal:
                 if thread.cursor == cursor and (note := state.name_attachments(refusal)):
@@ -75,30 +79,32 @@ class ChatCompletions(ServerBackend):
                     if not was_shortened:
                         was_shortened = True
                         yield SHORTENED
-                elif changed := without_refused_parameter(parameters, refusal):
+                elif changed := self._refused.without_parameter(parameters, settings, refusal):
                     parameters, note = changed
                     yield note
                 else:
                     raise
 
-    def _parameters(self, toolbox: Toolbox) -> JsonObject:
+    def refusals(self, toolbox: Toolbox, options: RequestOptions) -> dict[str, str]:
+        return self._refused.reasons(self._parameters(toolbox, options.over(self._settings)))
+
+    def _parameters(self, toolbox: Toolbox, options: RequestOptions) -> JsonObject:
         """Return the request's body without the messages."""
         parameters: JsonObject = {
-            "model": self._model,
+            "model": options.model,
             "stream": True,
             "stream_options": {"include_usage": True},
         }
-        if toolbox:
-            parameters["tools"] = chat_tools(toolbox)
-        if self._effort:
-            parameters["reasoning_effort"] = self._effort
-        if self._max_output:
-            parameters["max_completion_tokens"] = self._max_output
-        return parameters
+        tools = chat_tools(toolbox.only(options.functions))
+        if tools:
+            parameters["tools"] = tools
+        return parameters | chat_fields(options, tools)
 
-    def _complete(self, parameters: JsonObject, messages: list[JsonObject]) -> ResponseEvents:
-        if self._instructions:
-            messages = [{"role": "system", "content": self._instructions}, *messages]
+    def _complete(
+        self, parameters: JsonObject, instructions: str | None, messages: list[JsonObject]
+    ) -> ResponseEvents:
+        if instructions:
+            messages = [{"role": "system", "content": instructions}, *messages]
         body = parameters | {"messages": messages}
         with require_final_event(self._client), closing(self._chunks(body)) as chunks:
             return (yield from read_completion(chunks))
@@ -108,7 +114,7 @@ class ChatCompletions(ServerBackend):
         api: Any = self._client.chat.completions.with_streaming_response
         # The SDK validates every value of its own parameters, which gets slow with a long history.
         # So the real body is passed as the extra body.
-        known = {"model": self._model, "messages": [], "stream": True}
+        known = {"model": body["model"], "messages": [], "stream": True}
         with translate_errors(self._client), api.create(**known, extra_body=body) as response:
             refuse_web_page(response.http_response, self._client)
             is_streamed, chunks = read_body(response.http_response)

@@ -15,6 +15,7 @@ from assistant.backends.requests import Request, ServerBackend
 from assistant.backends.responses.backend import Responses
 from assistant.backends.stream_errors import status_of
 from assistant.errors import BackendError
+from assistant.request_options import RequestOptions
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
 from assistant.tools.toolbox import Toolbox
@@ -65,6 +66,9 @@ class AutoBackend(ServerBackend):
             return calls
         self._found = "chat" if found == "auto" else found
         raise missing["chat"]
+
+    def refusals(self, toolbox: Toolbox, options: RequestOptions) -> dict[str, str]:
+        return self._backend.refusals(toolbox, options)
 
     def load_thread(self, thread_id: str) -> Thread:
         return self._backend.load_thread(thread_id)

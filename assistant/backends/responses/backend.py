@@ -22,6 +22,8 @@ from assistant.backends.error_translation import (
     validate_id,
 )
 from assistant.backends.json_access import JsonObject
+from assistant.backends.options.fields import responses_fields
+from assistant.backends.options.refused import RefusedOptions
 from assistant.backends.requests import Request, ServerBackend, with_retries
 from assistant.backends.responses.api import MAX_INPUT_ITEMS, ResponsesApi
 from assistant.backends.responses.exchange import Exchange
@@ -34,6 +36,7 @@ from assistant.errors import BackendError, RequestRefused, ServerFailed
 from assistant.events import CommentaryDelta, Event, RoundEnded, TextBreak, TextDelta
 from assistant.locale import N_
 from assistant.parts import Commentary
+from assistant.request_options import RequestOptions
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
 from assistant.tools.hosted import HostedTool, request_fields
@@ -72,15 +75,15 @@ class Responses(ServerBackend):
         lacks: Iterable[Feature] | None = None,
     ) -> None:
         super().__init__(client)
-        self._model = model
-        self._instructions = instructions
+        self._settings = RequestOptions(
+            model=model, instructions=instructions, effort=effort, max_output_tokens=max_output
+        )
         self._background = background
         self._context = context
-        self._effort = effort
         self._hosted = tuple(hosted)
-        self._max_output = max_output
         missing = missing_features(client) if lacks is None else lacks
         self._refused_parameters = {f"tools.{feature}" for feature in missing}
+        self._refused_options = RefusedOptions()
         self._api = ResponsesApi(client, request_fields(self._hosted)[1])
 
     # --- one response, from top to bottom -----------------------------------------------------------
@@ -90,13 +93,17 @@ class Responses(ServerBackend):
         files = ThreadFiles(self._client, state) if THREAD_FILES in self._hosted else None
         if files:
             yield from files.upload(request)
+        settings = partial(self._parameters, toolbox, files, RequestOptions())
+        parameters = self._parameters(toolbox, files, request.options, state.last_response)
         exchange = Exchange(
             self._client,
             self._api,
             state,
             request,
             files,
-            self._parameters(toolbox, files),
+            self._refused_options.leave_out(parameters, settings),
+            settings,
+            self._refused_options,
             self._refused_parameters,
             toolbox,
         )
@@ -109,30 +116,25 @@ class Responses(ServerBackend):
             except (RequestRefused, ServerFailed) as refusal:
                 yield from exchange.recover(refusal, said_nothing=thread.cursor == cursor)
 
-    def _parameters(self, toolbox: Toolbox, files: ThreadFiles | None) -> JsonObject:
+    def refusals(self, toolbox: Toolbox, options: RequestOptions) -> dict[str, str]:
+        return self._refused_options.reasons(self._parameters(toolbox, None, options, "the one before"))
+
+    def _parameters(
+        self, toolbox: Toolbox, files: ThreadFiles | None, options: RequestOptions, last_response: str = ""
+    ) -> JsonObject:
         """Return the request without its input."""
+        options = options.over(self._settings)
         store = files.searchable_store if files else ""
-        tools, include = request_fields(
+        hosted, include = request_fields(
             replace(tool, where=store) if tool == THREAD_FILES else tool
             for tool in self._hosted
             if store or tool != THREAD_FILES
         )
-        parameters: JsonObject = {
-            "model": self._model,
-            "tools": function_tools(toolbox, self._refused_parameters) + tools,
-            "stream": True,
-        }
-        if self._instructions:
-            parameters["instructions"] = self._instructions
+        tools = function_tools(toolbox, self._refused_parameters) + hosted
+        parameters: JsonObject = {"model": options.model, "tools": tools, "stream": True}
+        parameters |= responses_fields(options, tools, last_response)
         if include:
             parameters["include"] = include
-        if self._max_output:
-            parameters["max_output_tokens"] = self._max_output
-        reasoning = {"effort": self._effort} if self._effort else {}
-        if self._effort != "none" and "reasoning.summary" not in self._refused_parameters:
-            reasoning["summary"] = "auto"  # OpenAI shows nothing of the reasoning unless it is asked for
-        if reasoning:
-            parameters["reasoning"] = reasoning
         if self._background:
             parameters["background"] = True
         return parameters

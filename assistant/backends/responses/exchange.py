@@ -10,11 +10,7 @@ from assistant.backends.attachments import strip_files
 from assistant.backends.context import SHORTENED
 from assistant.backends.error_translation import translate_errors
 from assistant.backends.json_access import JsonObject
-from assistant.backends.parameters import (
-    without_refused_async,
-    without_refused_parameter,
-    without_refused_summary,
-)
+from assistant.backends.options.refused import Body, RefusedOptions, without_refused_async
 from assistant.backends.requests import Request
 from assistant.backends.responses.api import MAX_INPUT_ITEMS, ResponsesApi
 from assistant.backends.responses.features import without_refused_feature
@@ -44,6 +40,8 @@ class Exchange:
     request: Request
     files: ThreadFiles | None
     parameters: JsonObject
+    settings: Body  # ``parameters`` without the chat's options
+    refused_options: RefusedOptions  # for later requests; it grows
     refused_parameters: set[str]  # what this server has refused, for later requests; it grows
     toolbox: Toolbox
     lock_delays: Iterator[float] = field(default_factory=lambda: iter(LOCK_DELAYS))
@@ -69,8 +67,7 @@ class Exchange:
             if self.has_written_history:
                 self._discard_conversation()
             return
-        if without_summary := without_refused_summary(parameters, refusal):
-            self.refused_parameters.add("reasoning.summary")
+        if without_summary := self.refused_options.without_summary(parameters, self.settings, refusal):
             self.parameters, note = without_summary
             yield note
             return
@@ -87,7 +84,7 @@ class Exchange:
             self.parameters = renewed
             return
         reduced = (
-            without_refused_parameter(parameters, refusal)
+            self.refused_options.without_parameter(parameters, self.settings, refusal)
             or without_refused_feature(parameters, refusal, self.toolbox, self.refused_parameters)
             or without_refused_tool(parameters, refusal)
         )

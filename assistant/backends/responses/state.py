@@ -45,6 +45,7 @@ class ResponsesState(SyncState):
     stateless = Stored[bool](bool)  # the server has no conversations: every request carries the full history
     items = Stored[list[JsonObject]](list)  # all that was sent and received, without the bytes of files
     running = Stored[str | None](lambda: None)  # the id of a background response that is still running
+    last_response = Stored[str](str)  # the id of the newest response that ended well
     running_question = Stored[int](int)  # ``question_count`` when the running response was requested
     named_only = Stored[list[str]](list)  # the digests of the attachments that are sent by name only
     # How many of the oldest items are no longer sent; with a conversation 1: the server chooses which.
@@ -125,7 +126,7 @@ class ResponsesState(SyncState):
         """Record that a response ended well, and what was sent for it."""
         pending = self._pending_after(sent) + pending_ids(response.items)
         self.items += strip_files(sent + response.items)
-        self.running = None
+        self.running, self.last_response = None, response.id
         self.commit(response.calls)
         self.pending_calls = pending  # with those in the background; and a call may stand for several
 

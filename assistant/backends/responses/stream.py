@@ -92,10 +92,11 @@ def whole_response(body: object) -> Iterator[JsonObject]:
 
 @dataclass(slots=True)
 class CompletedResponse:
-    """A response that ended well: its items as they came, and the calls among them but those in the background."""
+    """A response that ended well: its items as they came, the calls but those in the background, and its id."""
 
     items: list[JsonObject] = field(default_factory=list)
     calls: list[ToolCall] = field(default_factory=list)
+    id: str = ""
 
 
 def read(
@@ -335,7 +336,7 @@ class _Reader:
             elif waiting := approval_call(item):
                 self.response.calls.append(waiting)
                 yield waiting
-        self.has_ended = True
+        self.has_ended, self.response.id = True, text_at(response, "id")
         yield RoundEnded(text_at(response, "model"), usage_of(object_at(response, "usage")))
 
 
