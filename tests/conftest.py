@@ -78,6 +78,14 @@ def retry_at_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def fares_at_once() -> Iterator[None]:
+    """The agencies of ``search_fares`` answer at once: outside the tests each takes two seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("assistant.functions.fares.AGENCY_SECONDS", 0.0)
+        yield
+
+
 @pytest.fixture
 def no_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """What fails is not tried again."""

@@ -56,7 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "transports": {"events", "json_values", "locale", "recordings"},
     "demo": set(),
     "tools": CORE | {"uploads", "recordings", "transports"},
-    "functions": {"ToolError", "tool"},
+    "functions": {"ToolError", "progress", "tool"},
     "backends": CORE | {"demo", "recordings", "tools", "transports"},
     "storage": CORE | {"uploads", "tools"},
     "access": CORE | {"recordings", "storage"},

@@ -3,14 +3,16 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
-from assistant.demo.replies.answers import Reply, next_reply
-from assistant.demo.replies.calls import TEXT, Call
+from assistant.demo.replies.answers import Reply, language_of, next_reply
+from assistant.demo.replies.calls import TASK_HANDLE, TEXT, Call
 from assistant.demo.replies.hosted import hosted_items
 from assistant.demo.replies.programs import flatten_tools, loading_items, program_items, search_items
 from assistant.demo.replies.samples import sample_value
-from assistant.demo.replies.summaries import parse_output
+from assistant.demo.replies.summaries import parse_output, summarize
 from assistant.demo.requests import CALL_TYPES, OUTPUT_TYPES, Json, new_id
 
 _TEXT_FIELDS = ("content", "arguments", "input", "code", "output", "result")
@@ -24,34 +26,37 @@ def output_items(response: Json, items: Sequence[Json]) -> list[Json]:
     last = messages[-1] if messages else -1
     texts = [item_text(items[index]) for index in messages]
     tools = flatten_tools(_allowed_tools(response))
-    if messages and (hosted := hosted_items(texts[-1], items[last + 1 :], tools)) is not None:
+    late, is_all_new = _late_outputs(items)
+    news = summarize(texts[-1], late, language_of(texts[-1]), None) if texts and late else ""
+    if is_all_new:
+        reply = Reply(news)
+    elif messages and (hosted := hosted_items(texts[-1], items[last + 1 :], tools)) is not None:
         return hosted
-    if messages and (steps := _program_or_search(texts[-1], items[last + 1 :], tools)) is not None:
+    elif messages and (steps := _program_or_search(texts[-1], items[last + 1 :], tools)) is not None:
         return steps
-    outputs = {item["call_id"]: item_text(item) for item in items if item["type"] in OUTPUT_TYPES}
-    done = []
-    for item in items[last + 1 :]:
-        if item["type"] == "function_call":
-            arguments = parse_output(item["arguments"])
-            call = Call(item["name"], arguments if isinstance(arguments, dict) else {})
-            done.append((call, outputs[item["call_id"]]))
-        elif item["type"] == "custom_tool_call":
-            done.append((Call(item["name"], {TEXT: item["input"]}), outputs[item["call_id"]]))
-    reply = next_reply(texts[-1] if texts else "", done, tools, texts[:-1])
-    if not reply.calls and (functions := _required_functions(response, tools)):
+    else:
+        calls = [item for item in items[last + 1 :] if item["type"] in ("function_call", "custom_tool_call")]
+        outputs = _outputs(items)
+        done = [(_call(item), outputs[item["call_id"]]) for item in calls if not item.get("async")]
+        started = [item["name"] for item in calls if item.get("async")]
+        reply = next_reply(texts[-1] if texts else "", done, tools, texts[:-1], started)
+        reply = replace(reply, text="\n\n".join(filter(None, [news, reply.text])))
+    has_calls = reply.calls or reply.background
+    if not has_calls and (functions := _required_functions(response, tools)):
         arguments = sample_value(functions[0]["parameters"] or {"type": "object"})
         reply = Reply("", (Call(functions[0]["name"], arguments),))
     if not reply.calls:
-        reply = Reply(_formatted(reply.text, response["text"]["format"]))
-    output: list[Json] = []
+        reply = replace(reply, text=_formatted(reply.text, response["text"]["format"]))
+    number = sum(bool(item.get("async")) for item in items) + 1
+    output = [_background_item(call, tools, each) for each, call in enumerate(reply.background, number)]
     if reply.text:
         part = {"type": "output_text", "text": reply.text, "annotations": [], "logprobs": []}
         phase = "commentary" if reply.calls else "final_answer"
         message_item = {"id": new_id("msg"), "type": "message", "status": "completed", "role": "assistant"}
         output.append(message_item | {"phase": phase, "content": [part]})
-    calls = reply.calls if response["parallel_tool_calls"] else reply.calls[:1]
-    output += loading_items([call.name for call in calls], tools, items)
-    return output + [_call_item(call, tools) for call in calls]
+    parallel = reply.calls if response["parallel_tool_calls"] else reply.calls[:1]
+    output += loading_items([call.name for call in parallel], tools, items)
+    return output + [_call_item(call, tools) for call in parallel]
 
 
 def _program_or_search(question: str, since: Sequence[Json], tools: Sequence[Json]) -> list[Json] | None:
@@ -68,6 +73,34 @@ def _call_item(call: Call, tools: Sequence[Json]) -> Json:
     if tool.get("namespace"):
         item["namespace"] = tool["namespace"]
     return item | {"arguments": json.dumps(call.arguments, ensure_ascii=False)}
+
+
+def _background_item(call: Call, tools: Sequence[Json], number: int) -> Json:
+    handle = {TASK_HANDLE: f"{call.name}_{number}"}
+    return _call_item(Call(call.name, call.arguments | handle), tools) | {"async": True}
+
+
+def _outputs(items: Sequence[Json]) -> dict[str, str]:
+    """Return the outputs of the calls by their ids."""
+    return {item["call_id"]: item_text(item) for item in items if item["type"] in OUTPUT_TYPES}
+
+
+def _late_outputs(items: Sequence[Json]) -> tuple[list[tuple[Call, str]], bool]:
+    """Return the background calls whose outputs are new in this request, and whether nothing else is new."""
+    new = list(
+        takewhile(lambda item: item.get("role") == "user" or item["type"] in OUTPUT_TYPES, items[::-1])
+    )
+    outputs = _outputs(new)
+    late = [item for item in items if item.get("async") and item["call_id"] in outputs]
+    return [(_call(item), outputs[item["call_id"]]) for item in late], 0 < len(late) == len(new)
+
+
+def _call(item: Json) -> Call:
+    if item["type"] == "custom_tool_call":
+        return Call(item["name"], {TEXT: item["input"]})
+    arguments = parse_output(item["arguments"])
+    arguments = arguments if isinstance(arguments, dict) else {}
+    return Call(item["name"], {name: value for name, value in arguments.items() if name != TASK_HANDLE})
 
 
 def limit_tokens(output: Sequence[Json], limit: int) -> tuple[list[Json], bool]:

@@ -128,14 +128,17 @@ def _parse_parts(fields: Json, name: str, param: str) -> list[Json]:
 
 
 def check_calls(items: Sequence[Json]) -> None:
-    """Reject a history in which a call lacks its output or an output its call."""
+    """Reject a history in which a call lacks its output or an output its call.
+
+    The output of a call in the background may come at any later time.
+    """
     calls = {item["call_id"]: item for item in items if item["type"] in CALL_TYPES}
     outputs = {item["call_id"]: item for item in items if item["type"] in OUTPUT_TYPES}
     for call_id in outputs:
         if call_id not in calls:
             raise Rejection(f"No tool call found for function call output with call_id {call_id}.", "input")
-    for call_id in calls:
-        if call_id not in outputs:
+    for call_id, call in calls.items():
+        if call_id not in outputs and not call.get("async"):
             raise Rejection(f"No tool output found for function call {call_id}.", "input")
     for call_id, output in outputs.items():
         caller, expected = output.get("caller"), calls[call_id].get("caller")

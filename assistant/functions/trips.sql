@@ -45,6 +45,19 @@ CREATE TABLE booking (
     price_eur INTEGER NOT NULL
 );
 
+-- The usual price of a return flight to a city, and what each agency asks of it.
+CREATE TABLE fare (
+    city_id INTEGER PRIMARY KEY REFERENCES city,
+    price_eur INTEGER NOT NULL CHECK (price_eur > 0)
+);
+
+CREATE TABLE agency (
+    name TEXT PRIMARY KEY,
+    airline TEXT NOT NULL,
+    stops INTEGER NOT NULL CHECK (stops >= 0),
+    percent INTEGER NOT NULL CHECK (percent > 0)
+);
+
 CREATE INDEX booking_of_hotel ON booking (hotel_id, check_in);
 
 INSERT INTO city (id, name, time_zone) VALUES
@@ -58,6 +71,16 @@ INSERT INTO city (id, name, time_zone) VALUES
     (8, 'Lisbon', 'Europe/Lisbon'),
     (9, 'Berlin', 'Europe/Berlin'),
     (10, 'Sydney', 'Australia/Sydney');
+
+INSERT INTO fare (city_id, price_eur) VALUES
+    (1, 780), (2, 810), (3, 790), (4, 140), (5, 120), (6, 160), (7, 540), (8, 190), (9, 110), (10, 1090);
+
+INSERT INTO agency (name, airline, stops, percent) VALUES
+    ('Farewell Fares', 'Heron Air', 1, 88),
+    ('Gate Seventeen', 'Tern & Gull', 0, 121),
+    ('Kite Travel', 'Heron Air', 0, 104),
+    ('Lark Flights', 'Skylark', 1, 93),
+    ('Window Seat', 'Skylark', 0, 112);
 
 INSERT INTO city_name (city_id, name) VALUES
     (1, 'Tokyo'), (1, 'Tōkyō'), (1, 'Tokio'), (1, '東京'), (1, '東京都'), (1, 'とうきょう'), (1, 'トーキョー'),

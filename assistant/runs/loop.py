@@ -245,20 +245,18 @@ class Assistant:
         repeats = Counter((name, arguments) for _, name, arguments in earlier)
         rounds_before = max((number for number, _, _ in earlier), default=0)
         for number in range(rounds_before + 1, self.max_rounds + 1):
-            yield from jobs.collect()
-            jobs.news.clear()
             yield RoundStarted(number, resumed and number == rounds_before + 1)
             options = thread.options.without(self.fixed_options)
             # Not every server keeps to the functions that it was allowed.
             allowed = self.toolbox.only(options.functions)
             response = self.backend.stream(thread, self.toolbox, options)
             calls = yield from jobs.interleave(response, thread, allowed, self.needs_approval)
-            if not calls:
-                if not (jobs.news or (yield from jobs.wait())):
-                    yield RunCompleted()
-                    return
+            if not calls and (jobs.news or (yield from jobs.wait())):
                 yield _continued_with(jobs.news)
                 continue
+            if not calls:
+                yield RunCompleted()
+                return
             repeats.update({(call.name, call.arguments) for call in calls})
             (name, _), times = repeats.most_common(1)[0]
             if times > MAX_REPEATS:
@@ -267,18 +265,25 @@ class Assistant:
                 )
                 yield RunStopped("repeated_call", text)
                 return
-            automatic = [call for call in calls if not (call.server or self.needs_approval(call.name))]
-            waits = [call for call in automatic if call.name == WAIT_NAME and WAIT_NAME not in self.toolbox]
-            yield from execute([call for call in automatic if call not in waits], allowed, self.tool_timeout)
-            is_released = not (yield from jobs.answer_waits(waits, thread))
+            was_released = yield from self._run_calls(calls, thread, allowed)
             if message.undecided_calls:
                 yield RunPaused()
                 return
-            if is_released:
+            if was_released:
                 yield RunCompleted()
                 return
         text = N_("Stopped after {count} rounds of function calls.", count=self.max_rounds)
         yield RunStopped("max_rounds", text)
+
+    def _run_calls(
+        self, calls: Sequence[ToolCall], thread: Thread, allowed: Toolbox
+    ) -> Generator[Event, None, bool]:
+        """Run the calls that need no decision; return whether the user ended a wait for background calls."""
+        automatic = [call for call in calls if not (call.server or self.needs_approval(call.name))]
+        waits = [call for call in automatic if call.name == WAIT_NAME and WAIT_NAME not in self.toolbox]
+        others = [call for call in automatic if call not in waits]
+        yield from execute(others, allowed, self.tool_timeout)
+        return (yield from background_jobs(thread).answer_waits(waits, thread))
 
 
 def _close_calls(thread: Thread) -> None:

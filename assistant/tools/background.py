@@ -107,11 +107,14 @@ class BackgroundJobs:
     ) -> Generator[Event, None, list[ToolCall]]:
         """Yield a response's events with the jobs' reports in between, and return its ordinary calls.
 
+        The request carries the results that are there, so ``news`` names only what comes after it.
         A background call is started when it arrives, unless the message has it already: a response that is
         read again repeats its calls. One that needs approval becomes an ordinary call.
         """
         started = {call.call_id for call in thread.messages[-1].calls if call.background}
         undecided = list[ToolCall]()
+        yield from self.collect()
+        self.news.clear()
         with closing(response):
             while True:
                 try:
@@ -162,7 +165,7 @@ class BackgroundJobs:
     def answer_waits(self, calls: Iterable[ToolCall], thread: Thread) -> Generator[Event, None, bool]:
         """Yield reports until the tasks that these calls of ``wait_for_tasks`` name have results, then theirs.
 
-        Return False if ``release`` ended a wait.
+        Return whether ``release`` ended a wait.
         """
         is_released = False
         for call in calls:
@@ -171,7 +174,7 @@ class BackgroundJobs:
             if running and not is_released:
                 is_released = not (yield from self.wait(running))
             yield wait_result(call, tasks, self)
-        return not is_released
+        return is_released
 
     def release(self) -> bool:
         """End the run's wait: the jobs go on without it. Return False if it does not wait."""

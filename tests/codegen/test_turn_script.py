@@ -290,7 +290,7 @@ def test_self_contained_example_functions_are_copied() -> None:
     compile(script, "turn.py", "exec")
     stubs = re.findall(r"# The source of (\w+) is not", script)
     hotels = ["find_hotels", "book_hotel", "hotel_prices"]
-    assert stubs == ["find_events", *hotels, "query_trips", "get_weather", "get_forecast"]
+    assert stubs == ["find_events", "search_fares", *hotels, "query_trips", "get_weather", "get_forecast"]
 
 
 @pytest.mark.parametrize("tools", [(), (add,)], ids=["text", "functions"])

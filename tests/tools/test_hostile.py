@@ -81,6 +81,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "find_hotels": {"city": "Oslo", "max_price": None, "min_stars": None},
     "book_hotel": {"hotel_id": 21, "guest": "Ada", "check_in": "2026-12-24", "nights": 1},
     "hotel_prices": {"city": "Oslo"},
+    "search_fares": {"city": "Oslo"},
     "get_weather": {"city": "Oslo", "unit": "celsius"},
     "get_forecast": {"city": "Oslo", "days": 3, "unit": "celsius"},
 }

@@ -4,8 +4,9 @@ A reply depends only on the last message, the calls since and the functions of t
 the demo recalls the user's name.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from assistant.demo.replies import phrases, vocabulary
@@ -21,24 +22,43 @@ class Reply:
 
     text: str
     calls: tuple[Call, ...] = ()
+    background: tuple[Call, ...] = ()
+    """Calls before the text, which goes on while they run."""
+
+
+def language_of(message: str) -> str:
+    """Return the language of an answer to a message."""
+    return "ja" if vocabulary.JAPANESE.search(message) else "en"
 
 
 def next_reply(
-    message: str, done: CallOutputs, tools: Sequence[Mapping[str, Any]], earlier: Sequence[str] = ()
+    message: str,
+    done: CallOutputs,
+    tools: Sequence[Mapping[str, Any]],
+    earlier: Sequence[str] = (),
+    started: Collection[str] = (),
 ) -> Reply:
     """Return the next round of calls, or the final answer.
 
     Args:
         message: The user's last message.
-        done: The calls since the message.
+        done: The calls since the message that have outputs.
         tools: The request's tools; the demo calls only functions among them.
         earlier: The user's messages before.
+        started: The functions that were called in the background since the message.
     """
-    language = "ja" if vocabulary.JAPANESE.search(message) else "en"
+    language = language_of(message)
     callable_tools = (tool for tool in tools if tool.get("type") in ("function", "custom"))
     functions = {tool["name"]: Function.from_tool(tool) for tool in callable_tools}
     result = plan_written_calls(message, functions, language) or plan_question(message, functions, language)
     plan = result if isinstance(result, Plan) else Plan()
+    slow = [call for step in plan.rounds for call in step if functions[call.name].background]
+    if slow and not started:
+        wants_list = vocabulary.PACK.search(message)
+        text = phrases.PACKING_LIST[language] if wants_list else phrases.SENTENCES[language]["meanwhile"]
+        others = [call for step in plan.rounds[:1] for call in step if call not in slow]
+        return Reply("" if others else text, tuple(others), tuple(slow))
+    plan = replace(plan, rounds=[step for step in map(partial(_without, slow), plan.rounds) if step])
     planned = 0
     for step in plan.rounds:
         planned += len(step)
@@ -53,9 +73,15 @@ def next_reply(
         return Reply(summarize(message, done, language, plan.warmer))
     if isinstance(result, str):
         return Reply(result)
+    if vocabulary.PACK.search(message):
+        return Reply(phrases.PACKING_LIST[language].partition("\n\n")[2])
     if vocabulary.ASK_NAME.search(message):
         return Reply(_recall_name(earlier, language))
     return Reply(_small_talk(message, functions, language))
+
+
+def _without(some: Sequence[Call], step: Sequence[Call]) -> list[Call]:
+    return [call for call in step if call not in some]
 
 
 def _with_city(call: Call, plan: Plan, done: CallOutputs) -> Call:

@@ -21,6 +21,9 @@ CHOSEN = "?"
 TEXT = "input"
 """The argument of a custom tool."""
 
+TASK_HANDLE = "task_handle"
+"""The argument by which a model names a call in the background."""
+
 MAX_CALLS = 20
 """Maximum number of calls in a round."""
 
@@ -81,6 +84,7 @@ class Function:
     description: str
     parameters: Mapping[str, Parameter]
     strict: bool
+    background: bool = False
 
     @classmethod
     def from_tool(cls, tool: Mapping[str, Any]) -> "Function":
@@ -92,9 +96,12 @@ class Function:
         required = schema.get("required") or ()
         properties = schema.get("properties") or {}
         parameters = {
-            name: Parameter.from_schema(item, name in required) for name, item in properties.items()
+            name: Parameter.from_schema(item, name in required)
+            for name, item in properties.items()
+            if name != TASK_HANDLE
         }
-        return cls(tool["name"], str(tool.get("description") or ""), parameters, bool(tool.get("strict")))
+        description, background = str(tool.get("description") or ""), bool(tool.get("async"))
+        return cls(tool["name"], description, parameters, bool(tool.get("strict")), background)
 
     def call(self, arguments: Mapping[str, Any]) -> Call:
         """Return a call with the arguments in the schema's order; strict mode adds nullable ones as null."""

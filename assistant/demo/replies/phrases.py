@@ -48,6 +48,7 @@ SENTENCES = {
         "no program result": "The program found no hotel.",
         "functions": "These functions are loaded now: {names}.",
         "no function": "There is no function for that.",
+        "meanwhile": "I'm searching, which takes about ten seconds. Ask me something else meanwhile, or wait.",
     },
     "ja": {
         "preface": "調べてみます。",
@@ -94,7 +95,61 @@ SENTENCES = {
         "no program result": "プログラムでホテルは見つかりませんでした。",
         "functions": "次の関数を読み込みました：{names}。",
         "no function": "該当する関数はありません。",
+        "meanwhile": "検索しています。10秒ほどかかりますので、その間に別の質問をしてもかまいません。",
     },
+}
+
+PACKING_LIST = {
+    "en": """\
+While the fares are being searched, here is your packing list.
+
+**To wear**
+
+- A rain jacket, and a sweater for cool evenings
+- Shoes that have already walked a long way
+- One outfit for every two days, and socks for each
+- Something smart for a dinner or a concert
+
+**To carry**
+
+- Passport, insurance card, and a copy of both
+- A payment card that works abroad, and some cash
+- Charger, plug adapter, and a power bank for long days
+- A water bottle, a pen, and a bag that folds
+
+**Small things that are missed most**
+
+- Medicine for a week, plasters, sunscreen
+- Toothbrush, and a comb
+- Earplugs and an eye mask for the night train
+- A book, for when the battery is empty
+
+Leave a third of the bag empty: you will bring something back.""",
+    "ja": """\
+航空券を検索している間に、持ち物リストをまとめました。
+
+**着るもの**
+
+- レインジャケット、肌寒い夜のためのセーター
+- 履き慣れた歩きやすい靴
+- 2日に1組の着替えと、日数分の靴下
+- 食事やコンサートに着ていける一着
+
+**手元に置くもの**
+
+- パスポート、保険証券、それぞれのコピー
+- 海外で使えるカードと少しの現金
+- 充電器、変換プラグ、モバイルバッテリー
+- 水筒、ペン、折りたたみバッグ
+
+**忘れがちなもの**
+
+- 1週間分の薬、絆創膏、日焼け止め
+- 歯ブラシ、くし
+- 夜行列車のための耳栓とアイマスク
+- 電池が切れたときのための本
+
+帰りの荷物のために、かばんの3分の1は空けておきましょう。""",
 }
 
 # What each function of the trip planner is about.
@@ -103,6 +158,7 @@ TITLES = {
     "get_forecast": {"en": "Forecast for {city}", "ja": "{city}の予報"},
     "get_current_time": {"en": "Time in {time_zone}", "ja": "{time_zone} の時刻"},
     "find_hotels": {"en": "Hotels in {city}", "ja": "{city}のホテル"},
+    "search_fares": {"en": "Fares to {city}", "ja": "{city}行きの航空券"},
     "find_events": {"en": "Events in {city}", "ja": "{city}のイベント"},
     "hotel_prices": {"en": "Hotel prices", "ja": "ホテルの料金"},
     "book_hotel": {"en": "Booking for {guest}", "ja": "{guest}様の予約"},
@@ -125,6 +181,12 @@ COLUMNS = {
         "stars": {"en": "Stars", "ja": "星"},
         "price_per_night_eur": {"en": "Per night", "ja": "1泊"},
         "hotel_id": {"en": "No.", "ja": "番号"},
+    },
+    "search_fares": {
+        "agency": {"en": "Agency", "ja": "代理店"},
+        "airline": {"en": "Airline", "ja": "航空会社"},
+        "stops": {"en": "Stops", "ja": "乗り継ぎ"},
+        "price_eur": {"en": "Return", "ja": "往復"},
     },
     "find_events": {
         "date": {"en": "Day", "ja": "日付"},
@@ -180,12 +242,14 @@ _CHAIN = {"get_weather", "find_hotels"}
 EXAMPLES = {
     "en": (
         (_CHAIN, "What's the weather in Tokyo and Paris? Then find me a hotel in the warmer one."),
+        ({"search_fares"}, "Search fares to Oslo and write me a packing list meanwhile"),
         ({"get_forecast"}, "Forecast for Kyoto for 5 days"),
         ({"find_events"}, "What's on in Lisbon?"),
         ({"calculate"}, "What is 12*7+3?"),
     ),
     "ja": (
         (_CHAIN, "東京とパリの天気を教えて。それから暖かい方のホテルを探して"),
+        ({"search_fares"}, "オスロ行きの航空券を探して、その間に持ち物リストを書いて"),
         ({"get_forecast"}, "京都の5日間の予報"),
         ({"find_events"}, "リスボンのイベントは？"),
         ({"calculate"}, "12*7+3 を計算して"),

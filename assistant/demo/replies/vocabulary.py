@@ -36,6 +36,7 @@ INTENTS = {
         r"\bweather\b|\btemperatures?\b|\bwarm\b|\bcold\b|\bforecast|天気|気温|天候|予報"
     ),
     "get_current_time": _pattern(r"\btime\b|o'clock|時間|時刻|何時"),
+    "search_fares": _pattern(r"\bflights?\b|\bfares?\b|\bfly\b|航空券|フライト|飛行機"),
     "find_hotels": _pattern(r"\bhotels?\b|\brooms?\b|\bplace to stay\b|ホテル|宿|旅館"),
     "hotel_prices": _pattern(r"\bprices\b|\bcharts?\b|\bgraph\b|料金|値段|価格|グラフ"),
     "find_events": _pattern(r"\bevents?\b|\bconcerts?\b|\bthings to do\b|\bwhat's on\b|イベント|催し"),
@@ -130,6 +131,8 @@ ASK_LIBRARY = _pattern(
     r"|図書館[でに]([^。、？！\n]{1,40}?)(?:の本|について|を)"
     r"|([^。、？！\n]{1,40}?)について図書館[でに]"
 )
+
+PACK = _pattern(r"\bpack(?:ing)?\b|持ち物|荷物")
 
 # The user's name: who asks for it, and who tells it.
 ASK_NAME = _pattern(r"\bwhat(?:'s|’s| is) my name\b|(?:私|僕|わたし)の名前(?:は何|は[?？]|を覚え|が分か)")
