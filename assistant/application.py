@@ -173,14 +173,20 @@ class Application:
     def quota(
         self, settings: Settings, user_id: str, on_limit: Callable[[LimitExceeded], None]
     ) -> QuotaGuard | None:
-        """Return the guard of a connection; None unless it is the owner's and has limits."""
+        """Return the guard of a connection; None unless it is the owner's and has limits.
+
+        The budget is that of the owner's key, at whatever address it is used.
+        """
         owner = self.settings
-        is_owners = (settings.base_url, settings.api_key) == (owner.base_url, owner.api_key)
-        if settings.demo or not is_owners or not (owner.limit_user or owner.limit_all):
+        is_owners_server = (settings.base_url, settings.api_key) == (owner.base_url, owner.api_key)
+        is_owners = is_owners_server or (owner.budget and settings.api_key == owner.api_key != "")
+        if settings.demo or not is_owners or not (owner.limit_user or owner.limit_all or owner.budget):
             return None
         model = owner.model if owner.has_price else ""
+        if owner.budget:
+            model = settings.model if is_owners_server and settings.has_price else ""
         usage = UsageStore(self._database) if self._database else None
-        limits = owner.limit_user, owner.limit_all
+        limits = owner.limit_user, owner.limit_all + owner.budget
         return QuotaGuard(user_id, *limits, model, usage, owner.output_limit, on_limit)
 
     def start_run(

@@ -13,8 +13,8 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TextIO
@@ -24,7 +24,7 @@ from dotenv import dotenv_values
 from assistant import functions
 from assistant.access.sessions import EVERYONE, end_sessions, parse_entries
 from assistant.backends import open_backend
-from assistant.errors import FunctionError, SettingsError, StoreError
+from assistant.errors import FunctionError, QuotaError, SettingsError, StoreError
 from assistant.events import (
     Citation,
     CommentaryDelta,
@@ -46,7 +46,7 @@ from assistant.events import (
 from assistant.observability.audit import AuditLog, Visitor
 from assistant.recordings.recording import Recording, RecordingError
 from assistant.recordings.requests import prompt_of
-from assistant.runs.loop import STOPPED, Assistant
+from assistant.runs.loop import STOPPED, Assistant, Run
 from assistant.runs.replay import replay_assistant
 from assistant.settings import Settings
 from assistant.storage.database import Database, default_url, existing_url
@@ -86,7 +86,8 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     try:
         replayed = Recording.from_lines(options.replay.read_text("utf-8")) if options.replay else None
         prompt = _prompt(options.prompt, replayed)
-        assistant = replay_assistant(replayed, speed=math.inf) if replayed else _assistant(environment)
+        settings = Settings() if replayed else _settings(environment)
+        assistant = replay_assistant(replayed, speed=math.inf) if replayed else _assistant(settings)
         file = options.record.open("w", encoding="utf-8") if options.record else None
     except (SettingsError, FunctionError, _UsageError) as error:
         return _usage_error(str(error))
@@ -99,7 +100,11 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     thread, recording = Thread(), LiveRecording()
     show = _print_json if options.json else _Printer(sys.stdout, thread).show
     try:
-        return _show_run(record_run(assistant.run(thread, prompt), recording), show)
+        with _within_budget(settings, assistant.run(thread, prompt), assistant.toolbox) as run:
+            return _show_run(record_run(run, recording), show)
+    except (QuotaError, StoreError) as error:
+        print(_one_line(str(error)), file=sys.stderr)
+        return STOPPED_EARLY
     finally:
         if file:
             with file:
@@ -188,9 +193,32 @@ def _prompt(argument: str | None, replayed: Recording | None) -> str:
     return prompt.strip()
 
 
-def _assistant(environment: Mapping[str, str]) -> Assistant:
-    """Return the assistant for the settings in the environment and ``.env``."""
-    settings = Settings.load(environment, dotenv_values(ROOT / ".env"))
+@contextmanager
+def _within_budget(settings: Settings, run: Run, toolbox: Toolbox) -> Iterator[Run]:
+    """Yield the run, which is counted in the page's database and ends at the budget, where there is one.
+
+    Raises:
+        QuotaError: The budget does not allow it.
+        StoreError: The database cannot be used.
+    """
+    if settings.demo or not settings.budget:
+        yield run
+        return
+    from assistant.access.metering import Meter  # not loaded otherwise
+    from assistant.access.quotas import QuotaGuard
+    from assistant.access.usage_store import UsageStore
+
+    with closing(Database(settings.database_url or default_url(ROOT))) as database:
+        usage, limit = UsageStore(database), settings.output_limit
+        quota = QuotaGuard("terminal", (), settings.budget, settings.model, usage, limit)
+        schemas = json.dumps([tool.as_param() for tool in toolbox.values()])
+        meter = Meter(quota, run.thread, settings.instructions + schemas)
+        meter.admit()
+        yield run.through(meter.measure)
+
+
+def _assistant(settings: Settings) -> Assistant:
+    """Return the assistant for these settings."""
     toolbox = Toolbox.from_package(functions)
     try:
         toolbox = with_faults(toolbox, parse_faults(settings.faults))

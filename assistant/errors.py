@@ -8,6 +8,7 @@
     │   └── TooManyAnswers     the user, or all users together, have as many runs as there may be at once
     ├── QuotaError             the owner's account may not be used now
     │   ├── LimitExceeded      a usage limit was reached
+    │   ├── BudgetError        a request never fits into the budget
     │   └── UsageUnavailable   usage cannot be counted
     ├── SessionEnded           the browser session is over: the user has to log in again
     ├── StoreError             the database cannot be used
@@ -56,8 +57,8 @@ class ThreadBusy(AssistantError):
     """The thread already has a run; a thread has one run at a time."""
 
 
-LimitScope = Literal["user", "everyone"]
-"""Whether a limit applies to each user or to all of them together."""
+LimitScope = Literal["user", "everyone", "budget"]
+"""Whether a limit applies to each user or to all of them together, or is the owner's budget."""
 
 
 class TooManyAnswers(ThreadBusy):
@@ -85,6 +86,10 @@ class LimitExceeded(QuotaError):
         self.scope: LimitScope = scope
         self.resets_at = resets_at
         self.wait_seconds = wait_seconds
+
+
+class BudgetError(QuotaError):
+    """A request can never be sent within the owner's budget; the text says why."""
 
 
 class UsageUnavailable(QuotaError):

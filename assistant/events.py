@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from assistant.locale import UserText
+from assistant.locale import N_, UserText
 
 Outcome = Literal["done", "failed", "timeout", "invalid", "unknown", "stopped", "denied", "skipped"]
 """How a call ended: ``done``; ``failed``: the function raised; ``timeout``; ``invalid``: the arguments do not
@@ -46,6 +46,10 @@ class RoundStarted:
 
     number: int
     resumed: bool = False
+
+
+CONNECTION_LOST = N_("The connection was lost.")
+"""The reason of a retry whose first request may have arrived."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
-from assistant.access.limits import Limit, parse_limits
+from assistant.access.limits import Limit, parse_budget, parse_limits
 from assistant.access.local import OFF
 from assistant.errors import SettingsError
 from assistant.locale import N_
-from assistant.recordings.costs import has_price
+from assistant.recordings.costs import costs_tokens_only, has_price
 from assistant.recordings.redaction import secrets_of
 from assistant.setting_parsers import (
     Parser,
@@ -176,6 +176,12 @@ class Settings:
         (),
         parse_limits,
     )
+    budget: tuple[Limit, ...] = _setting(
+        "ASSISTANT_BUDGET",
+        "What your key may cost at most, yourself included, such as 20 USD/month or 2 USD/day (none).",
+        (),
+        parse_budget,
+    )
     max_output_tokens: int = _setting(
         "ASSISTANT_MAX_OUTPUT_TOKENS",
         "Maximum size of a response in tokens, reasoning included (16384 where tokens or USD are limited).",
@@ -253,6 +259,19 @@ class Settings:
                 model=self.model,
             )
             raise SettingsError(text)
+        if self.budget and not (self.has_price and costs_tokens_only(self.model)):
+            text = N_(
+                "ASSISTANT_BUDGET is set, but the price of {model} is unknown, so nothing could be sent. Set "
+                "OPENAI_MODEL to a model with a list price at OpenAI, or remove ASSISTANT_BUDGET.",
+                model=self.model,
+            )
+            raise SettingsError(text)
+        if self.budget and self.hosted_tools:
+            text = N_(
+                "ASSISTANT_BUDGET and ASSISTANT_HOSTED_TOOLS are set, but what these tools cost is not known in "
+                "advance. Remove one of them."
+            )
+            raise SettingsError(text)
 
     def restricted(self, is_localhost: bool) -> "Settings":
         """Return the settings for a visitor, without the owner's connection if nothing says who may use it.
@@ -272,7 +291,8 @@ class Settings:
     @property
     def output_limit(self) -> int:
         """The maximum size of a response in tokens; 0 for the server's own."""
-        is_limited = any(limit.unit != "messages" for limit in self.limit_user + self.limit_all)
+        limits = self.limit_user + self.limit_all + self.budget
+        is_limited = any(limit.unit != "messages" for limit in limits)
         return self.max_output_tokens or (DEFAULT_MAX_OUTPUT_TOKENS if is_limited else 0)
 
     @property

@@ -9,6 +9,12 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 FILE_TOKENS = 1500
 """The tokens of an image or a PDF file, whatever its size: about those of a large image."""
 
+MAX_IMAGE_TOKENS = 50_000
+"""More tokens than any model counts for an image, whatever its size."""
+
+MAX_INPUT_TOKENS = 2_000_000
+"""More tokens than any model reads."""
+
 
 def is_sendable(text: str) -> bool:
     """Return whether servers and databases accept every character."""
@@ -33,6 +39,11 @@ def shorten(text: str, max_chars: int) -> str:
 def one_line(text: object, max_chars: int) -> str:
     """Return a text without line breaks and control characters, cut to this length."""
     return shorten(" ".join(_UNPRINTABLE.sub(" ", str(text)).split()), max_chars)
+
+
+def max_tokens(text: str) -> int:
+    """Return the most tokens that a text can have: its bytes, of which each token stands for at least one."""
+    return len(text.encode("utf-8", "replace"))
 
 
 def estimate_tokens(text: str, *, cautious: bool = False) -> int:

@@ -62,6 +62,7 @@ def test_every_variable_sets_its_setting() -> None:
         "ASSISTANT_LOCAL_TOKEN": "a-token-of-the-owner",
         "ASSISTANT_LIMIT_USER": "9 messages/minute",
         "ASSISTANT_LIMIT_ALL": "500000 tokens/day",
+        "ASSISTANT_BUDGET": " ",  # not set: it fits neither this server nor its tools
         "ASSISTANT_MAX_OUTPUT_TOKENS": "4000",
         "ASSISTANT_MAX_ANSWERS": "50",
         "ASSISTANT_LOG": "JSON",

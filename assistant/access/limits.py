@@ -1,32 +1,39 @@
-"""Usage limits: how they are written, and which of them is exceeded.
+"""Usage limits and budgets: how they are written, and which of them is exceeded.
 
-A limit is checked before each request. What a response may use is counted when it is requested, so the
-responses in progress together exceed a limit by at most one of them.
+Both are checked before each request, and what a response may use is counted when it is requested. A limit lets
+a request through while something is left, so the responses in progress together exceed it by at most one of
+them. A budget lets it through only if the most that its response may cost is left, so nothing exceeds it.
 """
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal, cast
 
-from assistant.errors import LimitExceeded, LimitScope
+from assistant.errors import BudgetError, LimitExceeded, LimitScope
 from assistant.locale import N_
 
 Unit = Literal["messages", "tokens", "USD"]
-Period = Literal["minute", "day"]
+Period = Literal["minute", "day", "month"]
 
-PERIODS: tuple[Period, ...] = ("minute", "day")
-_SECONDS: dict[Period, int] = {"minute": 60, "day": 86_400}
+PERIODS: tuple[Period, ...] = ("minute", "day", "month")
+"""All periods, the shortest first."""
+
+_KEY_FORMATS: dict[Period, str] = {"minute": "%Y-%m-%dT%H:%M", "day": "%Y-%m-%d", "month": "%Y-%m"}
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """An amount of one unit per minute or per day; periods start and end in UTC."""
+    """An amount of one unit per period; periods start and end in UTC.
+
+    ``is_budget`` says that no response may be requested that could exceed it.
+    """
 
     amount: float
     unit: Unit
     period: Period
+    is_budget: bool = False
 
     def __str__(self) -> str:
         return f"{self.amount:.15g} {self.unit}/{self.period}"
@@ -66,28 +73,83 @@ def parse_limits(text: str) -> tuple[Limit, ...]:
     return tuple(limits)
 
 
-_LIMIT = re.compile(
-    r"([0-9]{1,12}(?:\.[0-9]{1,6})?) *(messages?|tokens?|usd) */ *(minute|day)", re.IGNORECASE
-)
+def parse_budget(text: str) -> tuple[Limit, ...]:
+    """Return the budgets in a text such as ``20 USD/month`` or ``2 USD/day, 20 USD/month``.
+
+    Raises:
+        ValueError: The text is not a list of budgets; the message shows the format.
+    """
+    budgets = []
+    for item in filter(None, map(str.strip, text.split(","))):
+        match = _BUDGET.fullmatch(item)
+        if match is None or not (amount := float(match[1])):
+            raise ValueError(N_("Set an amount of USD per day or month, such as 20 USD/month."))
+        budgets.append(Limit(amount, "USD", cast("Period", match[2].lower()), is_budget=True))
+    return tuple(budgets)
+
+
+_AMOUNT = r"([0-9]{1,12}(?:\.[0-9]{1,6})?)"
+_LIMIT = re.compile(_AMOUNT + r" *(messages?|tokens?|usd) */ *(minute|day)", re.IGNORECASE)
+_BUDGET = re.compile(_AMOUNT + r" *usd */ *(day|month)", re.IGNORECASE)
 
 
 def period_key(period: Period, moment: float) -> str:
-    """Return the key of a moment's minute or day, such as ``2026-11-23``; keys of one kind sort by time."""
-    pattern = "%Y-%m-%d" if period == "day" else "%Y-%m-%dT%H:%M"
-    return datetime.fromtimestamp(moment, UTC).strftime(pattern)
+    """Return the key of a moment's period, such as ``2026-11-23``; keys of one kind sort by time."""
+    return datetime.fromtimestamp(moment, UTC).strftime(_KEY_FORMATS[period])
+
+
+def period_end(period: Period, moment: float) -> float:
+    """Return when a moment's period ends and the next one begins."""
+    start = datetime.strptime(period_key(period, moment), _KEY_FORMATS[period]).replace(tzinfo=UTC)
+    match period:
+        case "minute":
+            end = start + timedelta(minutes=1)
+        case "day":
+            end = start + timedelta(days=1)
+        case "month":
+            end = (start + timedelta(days=31)).replace(day=1)
+    return end.timestamp()
 
 
 def check_limits(
-    limits: Iterable[Limit], totals: Mapping[Period, UsageTotals], moment: float, *, scope: LimitScope
+    limits: Iterable[Limit],
+    totals: Mapping[Period, UsageTotals],
+    moment: float,
+    *,
+    scope: LimitScope,
+    planned: UsageTotals | None = None,
 ) -> None:
-    """Check that one more request fits within the limits.
+    """Check that one more request fits within the limits; ``planned`` is the most that it may use.
 
     Raises:
         LimitExceeded: It does not. If several limits are exceeded, the error names the last one to reset.
+        BudgetError: It would not even fit if nothing had been used.
     """
-    exceeded = [limit for limit in limits if totals[limit.period].amount(limit.unit) >= limit.amount]
+    planned = planned or UsageTotals()
+    exceeded = []
+    for limit in limits:
+        used, new = totals[limit.period].amount(limit.unit), planned.amount(limit.unit)
+        if limit.is_budget and new > limit.amount:
+            raise _too_expensive(new, limit)
+        if used + new > limit.amount if limit.is_budget else used >= limit.amount:
+            exceeded.append(limit)
     if exceeded:
-        last = max(exceeded, key=lambda limit: _SECONDS[limit.period])
-        seconds = _SECONDS[last.period]
-        resets_at = (moment // seconds + 1) * seconds
-        raise LimitExceeded(str(last), scope, resets_at=resets_at, wait_seconds=resets_at - moment)
+        last = max(exceeded, key=lambda limit: PERIODS.index(limit.period))
+        resets_at = period_end(last.period, moment)
+        raise LimitExceeded(
+            str(last),
+            "budget" if last.is_budget else scope,
+            resets_at=resets_at,
+            wait_seconds=resets_at - moment,
+        )
+
+
+def _too_expensive(dollars: float, budget: Limit) -> BudgetError:
+    return BudgetError(
+        N_(
+            "An answer may cost up to {cost} USD here, more than the whole budget of {budget}. "
+            "Send less at once, or start a new chat.",
+            cost=f"{dollars:.3g}",
+            budget=str(budget),
+        )
+    )

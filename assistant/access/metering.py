@@ -2,19 +2,24 @@
 
 What is reserved stays counted if the server does not say what it used, because the answer was stopped or cut
 off: the server may charge for all of it. Only a request that was refused, or never arrived, is free.
+
+Limits are on an estimate that is rather too high than too low. With a budget, it is the most that is possible.
 """
 
 from collections.abc import Generator, Iterable
 from contextlib import closing
 
 from assistant.access.quotas import QuotaGuard, Reservation
-from assistant.errors import LimitExceeded, QuotaError
+from assistant.errors import BudgetError, LimitExceeded, QuotaError
 from assistant.events import (
+    CONNECTION_LOST,
     CommentaryDelta,
     Event,
     EventStream,
+    HostedCall,
     ReasoningDelta,
     RefusalDelta,
+    RetryScheduled,
     RoundEnded,
     RoundStarted,
     RunCompleted,
@@ -28,7 +33,7 @@ from assistant.events import (
 from assistant.locale import N_
 from assistant.messages import Message
 from assistant.parts import Attachment, Call, Commentary, Reasoning, Refusal, Text
-from assistant.texts import FILE_TOKENS, estimate_tokens
+from assistant.texts import FILE_TOKENS, MAX_IMAGE_TOKENS, MAX_INPUT_TOKENS, estimate_tokens, max_tokens
 from assistant.threads import Thread
 
 FILE_CHARS_PER_TOKEN = 4
@@ -43,8 +48,7 @@ class Meter:
     """
 
     def __init__(self, quota: QuotaGuard, thread: Thread, preamble: str) -> None:
-        self._quota, self._thread = quota, thread
-        self._fixed_tokens = estimate_tokens(preamble, cautious=True)
+        self._quota, self._thread, self._preamble = quota, thread, preamble
         self._reserved: Reservation | None = None
 
     def admit(self, message: Message | None = None) -> None:
@@ -69,7 +73,13 @@ class Meter:
                 match event:
                     case RoundStarted(_, resumed):
                         output, is_requested = [], True
-                        if refusal := self._reserve_response(resumed=resumed):
+                        # With a budget also if it is resumed: it may have to be requested anew.
+                        if not (resumed and not self._quota.has_budget) and (refusal := self._reserve()):
+                            yield refusal
+                            return
+                    case RetryScheduled(reason=reason) if reason == CONNECTION_LOST and self._reserved:
+                        self._reserved = None  # the server may charge for what it could not send
+                        if refusal := self._reserve():
                             yield refusal
                             return
                     case (
@@ -82,7 +92,9 @@ class Meter:
                         output.append(text)
                     case RoundEnded(model, usage):
                         is_reported = usage and usage.total
-                        self._settle(usage if usage and is_reported else self._estimate(output), model)
+                        if is_reported or not self._quota.has_budget:
+                            self._settle(usage if usage and is_reported else self._estimate(output), model)
+                        self._reserved = None
                     case RunFailed() if not output and _was_refused(event):
                         self._settle(Usage())
                     case RunCompleted() | RunPaused() | RunStopped() | RunFailed() if not is_requested:
@@ -91,17 +103,16 @@ class Meter:
                         pass
                 yield event
 
-    def _reserve_response(self, *, resumed: bool) -> RunStopped | None:
-        """Reserve one more response, unless ``admit`` has; return the run's ending if it is not allowed.
-
-        A response that is ``resumed`` was counted when it was requested.
-        """
-        if self._reserved or resumed:
+    def _reserve(self) -> RunStopped | None:
+        """Reserve one more response, unless ``admit`` has; return the run's ending if it is not allowed."""
+        if self._reserved:
             return None
         try:
             self._reserved = self._quota.reserve(self._largest(self._thread.messages))
         except LimitExceeded:
             return RunStopped("usage_limit", N_("Stopped: the usage limit is reached."))
+        except BudgetError as error:
+            return RunStopped("usage_limit", error.text)
         except QuotaError:
             return RunStopped("usage_limit", N_("Stopped: usage cannot be counted right now."))
         return None
@@ -113,12 +124,19 @@ class Meter:
 
     def _largest(self, messages: Iterable[Message]) -> Usage:
         """Return the most that a response to these messages may use."""
-        return Usage(input=self._fixed_tokens + _tokens(messages), output=self._quota.max_output)
+        if self._quota.has_budget:
+            tokens = max_tokens(self._preamble) + _max_tokens(messages, self._quota.max_output)
+            tokens = min(tokens, MAX_INPUT_TOKENS)
+            return Usage(input=tokens, cache_written=tokens, output=self._quota.max_output)
+        return Usage(input=self._input(messages), output=self._quota.max_output)
 
     def _estimate(self, output: list[str]) -> Usage:
         """Return the usage of a response to the whole thread, which the server does not report."""
-        tokens = self._fixed_tokens + _tokens(self._thread.messages)
+        tokens = self._input(self._thread.messages)
         return Usage(input=tokens, output=estimate_tokens("".join(output), cautious=True))
+
+    def _input(self, messages: Iterable[Message]) -> int:
+        return estimate_tokens(self._preamble, cautious=True) + _tokens(messages)
 
 
 def _was_refused(failure: RunFailed) -> bool:
@@ -145,3 +163,38 @@ def _tokens(messages: Iterable[Message]) -> int:
                 case Attachment():
                     file_tokens += FILE_TOKENS
     return estimate_tokens("".join(texts), cautious=True) + file_tokens
+
+
+OVERHEAD_TOKENS = 2_000
+"""More tokens than a server adds to a request."""
+
+PART_OVERHEAD_TOKENS = 50
+"""More tokens than a server adds to a part of a message: its kind, its role, its ids."""
+
+
+def _max_tokens(messages: Iterable[Message], max_output: int) -> int:
+    """Return the most tokens that these messages can have at the server, which may know more of them than we do.
+
+    It has the reasoning behind its answers, and of an answer that did not end well perhaps as much as it could say.
+    """
+    tokens = OVERHEAD_TOKENS
+    for message in messages:
+        if message.role == "assistant":
+            usage = message.stats.usage
+            tokens += usage.output if usage else max_output
+            is_whole = isinstance(message.ending, RunCompleted | RunPaused)
+            tokens += (message.stats.retries + (not is_whole)) * max_output
+        for part in message.parts:
+            tokens += PART_OVERHEAD_TOKENS
+            match part:
+                case Text(text) | Refusal(text) | Commentary(text) | Reasoning(text):
+                    tokens += max_tokens(text)
+                case Call(call_id, name, arguments, result=result):
+                    tokens += max_tokens(call_id + name + arguments + (result.output if result else ""))
+                case Attachment() if part.is_text:
+                    tokens += max_tokens(part.name) + len(part.content)
+                case Attachment() if part.is_image:
+                    tokens += MAX_IMAGE_TOKENS
+                case Attachment() | HostedCall():  # a small file may have a long text
+                    tokens += MAX_INPUT_TOKENS
+    return tokens

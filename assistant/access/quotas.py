@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from assistant.access.limits import Limit, UsageTotals
 from assistant.access.usage_store import UsageStore
-from assistant.errors import LimitExceeded, StoreError, UsageUnavailable
+from assistant.errors import BudgetError, LimitExceeded, StoreError, UsageUnavailable
 from assistant.events import Usage
 from assistant.locale import N_
-from assistant.recordings.costs import cost_of
+from assistant.recordings.costs import cost_of, costs_tokens_only
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +31,9 @@ class QuotaGuard:
     Attributes:
         user_id: The signed-in user's id; where users do not sign in, an id of the browser session.
         user_limits: Limits on each user.
-        total_limits: Limits on all users together.
+        total_limits: Limits on all users together, and the owner's budgets.
         model: The model whose price applies to models without a known price; empty if costs are not counted.
+            With a budget, it is the model that is requested.
         store: None while the database cannot be used.
         max_output: The maximum number of tokens that a response may have, as requests demand it; 0 if they
             demand none.
@@ -47,13 +48,25 @@ class QuotaGuard:
     max_output: int = 0
     on_limit: Callable[[LimitExceeded], None] = lambda _: None
 
+    @property
+    def has_budget(self) -> bool:
+        """Whether what is counted is never less than what the server charges."""
+        return any(limit.is_budget for limit in self.total_limits)
+
     def reserve(self, usage: Usage, *, messages: int = 0) -> Reservation:
         """Count what a response may use, and ``messages`` of the user.
 
         Raises:
             LimitExceeded: A limit is reached; nothing is counted.
+            BudgetError: The response can never fit into the budget, or its price is unknown.
             UsageUnavailable: The database cannot be used.
         """
+        if self.has_budget and not costs_tokens_only(self.model):
+            raise BudgetError(
+                N_(
+                    "The price of this model is not known, so the budget does not allow it. Choose another model."
+                )
+            )
         totals = self._totals(usage, messages=messages)
         try:
             if self.store is None:
@@ -83,22 +96,25 @@ class QuotaGuard:
         """Count a transcription as a message, and as tokens by the length of the audio.
 
         Raises:
-            QuotaError: See ``reserve``.
+            QuotaError: See ``reserve``; and with a budget, because what it costs is not known before.
         """
+        if self.has_budget:
+            raise BudgetError(
+                N_("This page has a budget, and what voice messages cost is not known in advance.")
+            )
         self.reserve(Usage(input=len(audio) // AUDIO_BYTES_PER_TOKEN), messages=1)
 
     def _totals(self, usage: Usage, model: str = "", *, messages: int) -> UsageTotals:
         dollars = 0.0
         if self.model:
-            costs = (
-                cost_of(
-                    name,
-                    input=usage.input,
-                    cached=usage.cached,
-                    written=usage.cache_written,
-                    output=usage.output,
-                )
-                for name in (model, self.model)
-            )
+            costs = (self._cost(name, usage) for name in (model, self.model))
             dollars = next((cost for cost in costs if cost is not None), 0.0)
         return UsageTotals(messages, usage.input + usage.output, dollars)
+
+    def _cost(self, model: str, usage: Usage) -> float | None:
+        """Return what a response costs; with a budget, no less than without a price for writing to the cache."""
+        costs = [
+            cost_of(model, input=usage.input, cached=usage.cached, written=written, output=usage.output)
+            for written in (usage.cache_written, 0)
+        ]
+        return max(filter(None, costs), default=costs[0]) if self.has_budget else costs[0]

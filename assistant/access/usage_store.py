@@ -1,4 +1,4 @@
-"""Count the usage of each user, and of everyone together, per minute and day.
+"""Count the usage of each user, and of everyone together, per minute and day; a month is the sum of its days.
 
 A check and its count are one exclusive transaction, so a limit holds across all threads and processes that
 share the database.
@@ -9,14 +9,17 @@ from dataclasses import asdict
 
 import sqlalchemy as sql
 
-from assistant.access.limits import PERIODS, Limit, Period, UsageTotals, check_limits, period_key
+from assistant.access.limits import Limit, Period, UsageTotals, check_limits, period_key
 from assistant.storage.database import Database
 from assistant.storage.schema import USAGE
 
 EVERYONE = ""  # the user id under which the sum of all users is counted
 
 _LOCK = 7_263_415_909
-_RETENTION_SECONDS = 31 * 86_400  # of the counts per day, for the owner to look at
+COUNT_SECONDS = 31 * 86_400
+"""How long the counts per day stay: a month is their sum."""
+
+_COUNTED_PERIODS: tuple[Period, ...] = ("minute", "day")
 
 
 class UsageStore:
@@ -39,11 +42,12 @@ class UsageStore:
         """Count what a user is about to use; return the moment at which it is counted.
 
         Raises:
-            LimitExceeded: A limit is reached; nothing is counted.
+            LimitExceeded, BudgetError: See ``check_limits``; nothing is counted.
         """
         with self._database.exclusive(_LOCK) as connection:
             moment = self._moment(connection)
-            check_limits(total_limits, _totals(connection, EVERYONE, moment), moment, scope="everyone")
+            everyone = _totals(connection, EVERYONE, moment)
+            check_limits(total_limits, everyone, moment, scope="everyone", planned=usage)
             check_limits(user_limits, _totals(connection, user_id, moment), moment, scope="user")
             for row in _rows(user_id, moment):
                 if not _add(connection, row, usage):
@@ -67,9 +71,13 @@ class UsageStore:
 def _totals(connection: sql.Connection, user_id: str, moment: float) -> dict[Period, UsageTotals]:
     columns = sql.select(USAGE.c.messages, USAGE.c.tokens, USAGE.c.dollars)
     totals: dict[Period, UsageTotals] = {}
-    for period in PERIODS:
+    for period in _COUNTED_PERIODS:
         row = connection.execute(columns.where(_is_row(user_id, period, moment))).first()
         totals[period] = UsageTotals(*row) if row else UsageTotals()
+    sums = (sql.func.coalesce(sql.func.sum(column), 0.0) for column in columns.selected_columns)
+    is_day = (USAGE.c.user_id == user_id) & (sql.func.length(USAGE.c.period) == len("2026-11-23"))
+    month = USAGE.c.period.startswith(period_key("month", moment) + "-")
+    totals["month"] = UsageTotals(*connection.execute(sql.select(*sums).where(is_day, month)).one())
     return totals
 
 
@@ -78,7 +86,7 @@ def _rows(user_id: str, moment: float) -> list[dict[str, str]]:
     return [
         {"user_id": counted_id, "period": period_key(period, moment)}
         for counted_id in (user_id, EVERYONE)
-        for period in PERIODS
+        for period in _COUNTED_PERIODS
     ]
 
 
@@ -93,7 +101,7 @@ def _delete_expired(connection: sql.Connection, moment: float) -> None:
     """Delete past minutes and expired days; the key of a minute is longer than that of a day."""
     is_minute = sql.func.length(USAGE.c.period) > len(period_key("day", moment))
     past_minute = is_minute & (USAGE.c.period < period_key("minute", moment))
-    expired_day = USAGE.c.period < period_key("day", moment - _RETENTION_SECONDS)
+    expired_day = USAGE.c.period < period_key("day", moment - COUNT_SECONDS)
     connection.execute(sql.delete(USAGE).where(past_minute | expired_day))
 
 

@@ -49,6 +49,7 @@ def _responses(client: OpenAI, settings: Settings) -> Responses:
         effort=settings.effort,
         hosted=parse_hosted_tools(settings.hosted_tools),
         max_output=settings.output_limit,
+        tier=_tier(settings),
     )
 
 
@@ -60,4 +61,10 @@ def _chat_completions(client: OpenAI, settings: Settings) -> ChatCompletions:
         context=settings.context,
         effort=settings.effort,
         max_output=settings.output_limit,
+        tier=_tier(settings),
     )
+
+
+def _tier(settings: Settings) -> str:
+    """Return the processing tier that requests name: with a budget the standard one, whose prices are known."""
+    return "default" if settings.budget else ""

@@ -27,7 +27,7 @@ from weakref import WeakKeyDictionary
 from assistant.backends.base import SETTINGS_ONLY, RemoteBackend, ResponseEvents
 from assistant.backends.stream_errors import NO_SUCH_ENDPOINT, status_of
 from assistant.errors import BackendError, Interrupted
-from assistant.events import Event, RetryScheduled, ToolCall
+from assistant.events import CONNECTION_LOST, Event, RetryScheduled, ToolCall
 from assistant.locale import N_
 from assistant.request_options import RequestOptions
 from assistant.threads import Thread
@@ -223,4 +223,4 @@ def _reason(error: BackendError) -> str:
         return N_("The server answered with HTTP status {status}.", status=status)
     if error.code == "unreachable":
         return N_("The server cannot be reached.")
-    return N_("The connection was lost.")
+    return CONNECTION_LOST

@@ -57,6 +57,15 @@ def has_price(model: str) -> bool:
     return cost_of(model) is not None
 
 
+def costs_tokens_only(model: str) -> bool:
+    """Return whether the price of a model is known, and no response costs more than its tokens."""
+    return has_price(model) and not _EXTRA_COSTS.search(model)
+
+
+_EXTRA_COSTS = re.compile("search|research|audio|realtime|image|transcribe|tts")
+"""Parts of the names of models that search, or hear or make what is not text, at prices of their own."""
+
+
 @dataclass(frozen=True, slots=True)
 class ResponseTokens:
     """The tokens of one response, its round, and its cost in USD where that is known."""

@@ -14,6 +14,7 @@ from assistant.backends.connection.hosted_tools import connection_tools, default
 from assistant.backends.connection.override import ConnectionOverride
 from assistant.backends.transcription import transcribe, transcription_model
 from assistant.errors import LimitExceeded
+from assistant.events import Usage
 from assistant.observability.audit import Visitor
 from assistant.request_options import RequestOptions
 from assistant.runs.loop import Assistant
@@ -23,6 +24,9 @@ from assistant.tools.fault_injection import with_faults
 from assistant.tools.hosted import HostedTool, format_hosted_tools
 from assistant.tools.toolbox import Toolbox
 from assistant.transports.fault_spec import parse_faults
+
+TEST_USAGE = Usage(input=30_000, output=1_000)
+"""More than the few small requests of a test use, whatever the processing tier."""
 
 
 class Connection:
@@ -105,7 +109,7 @@ class Connection:
     @property
     def can_transcribe(self) -> bool:
         """Whether this connection turns audio into text."""
-        return bool(transcription_model(self.settings))
+        return bool(transcription_model(self.settings)) and not (self.quota and self.quota.has_budget)
 
     @property
     def enabled_tools(self) -> tuple[HostedTool, ...]:
@@ -123,7 +127,10 @@ class Connection:
             return None
         options = self.options_of(thread)
         schemas = json.dumps([tool.as_param() for tool in self.toolbox.values()]) + options.schema
-        return Meter(self.quota, thread, (options.instructions or "") + schemas)
+        quota = self.quota
+        if quota.has_budget and quota.model:
+            quota = replace(quota, model=options.model)
+        return Meter(quota, thread, (options.instructions or "") + schemas)
 
     def options_of(self, thread: Thread) -> RequestOptions:
         """Return the parameters of the thread's next request: its own, over the settings'."""
@@ -145,6 +152,16 @@ class Connection:
         if not self.is_localhost:
             return frozenset({"model", "effort", "service_tier", "instructions"})
         return frozenset({"service_tier"}) if self.quota else frozenset()  # its price is not counted
+
+    def reserve_test(self, tested: ConnectionOverride) -> None:
+        """Count a test of a connection with the owner's key where there is a budget.
+
+        Raises:
+            QuotaError: The budget does not allow it.
+        """
+        quota = self._app.quota(tested.settings(self.configured), self.user_id, self._audit_limit)
+        if quota and quota.has_budget:
+            quota.reserve(TEST_USAGE)
 
     def transcribe(self, audio: bytes) -> str:
         """Return the text of an audio file; raises ``BackendError`` or ``QuotaError``."""

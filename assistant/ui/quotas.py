@@ -5,9 +5,11 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from assistant.errors import LimitExceeded, QuotaError
+from assistant.errors import BudgetError, LimitExceeded, QuotaError
 from assistant.markdown.escape import escape_markdown
-from assistant.ui.language import _
+from assistant.ui.language import _, translate
+
+MINUTES_PER_DAY = 24 * 60
 
 
 def draw_demo_notice() -> None:
@@ -29,12 +31,26 @@ def draw_limit_notice(error: QuotaError) -> None:
 
 def limit_text(error: QuotaError) -> str:
     """Return why a request was not sent, and when to try again in the user's time zone."""
+    if isinstance(error, BudgetError):
+        return translate(error.text)
     if not isinstance(error, LimitExceeded):
         return _("Usage cannot be counted right now, so nothing was sent. Try again in a minute.")
     resets = datetime.fromtimestamp(error.resets_at, ZoneInfo(st.context.timezone or "UTC"))
     minutes = max(1, round(error.wait_seconds / 60))
-    wait = _("{minutes} min", minutes=minutes) if minutes < 90 else _("{hours} h", hours=round(minutes / 60))
-    clock = resets.strftime("%H:%M")
+    if minutes < 90:
+        wait = _("{minutes} min", minutes=minutes)
+    elif minutes < MINUTES_PER_DAY:
+        wait = _("{hours} h", hours=round(minutes / 60))
+    else:
+        wait = _("{days} d", days=round(minutes / MINUTES_PER_DAY))
+    clock = resets.strftime("%H:%M" if minutes <= MINUTES_PER_DAY else "%Y-%m-%d %H:%M")
+    if error.scope == "budget":
+        return _(
+            "This page's budget does not allow another answer right now. Try again when other answers have "
+            "ended, or at {time}, in {wait}.",
+            time=clock,
+            wait=wait,
+        )
     if error.scope == "everyone":
         return _(
             "This page has reached its usage limit. Try again at {time}, in {wait}.", time=clock, wait=wait

@@ -32,7 +32,8 @@ class ChatCompletions(ServerBackend):
 
     ``context`` is the model's context size in tokens, for servers that truncate silently; with 0, the history
     is shortened only after the server refuses it. ``effort`` is the reasoning effort; empty means the
-    default. ``max_output`` is the maximum size of a response in tokens; 0 means the server's own.
+    default. ``max_output`` is the maximum size of a response in tokens; 0 means the server's own. ``tier`` is
+    the processing tier, if one is demanded.
     """
 
     protocol: ProtocolName = "chat"
@@ -46,10 +47,15 @@ class ChatCompletions(ServerBackend):
         context: int = 0,
         effort: str = "",
         max_output: int = 0,
+        tier: str = "",
     ) -> None:
         super().__init__(client)
         self._settings = RequestOptions(
-            model=model, instructions=instructions, effort=effort, max_output_tokens=max_output
+            model=model,
+            instructions=instructions,
+            effort=effort,
+            max_output_tokens=max_output,
+            service_tier=tier,
         )
         self._context = context
         self._refused = RefusedOptions()

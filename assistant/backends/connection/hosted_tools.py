@@ -19,7 +19,7 @@ def connection_tools(settings: Settings) -> tuple[HostedTool, ...]:
     )
     if settings.demo:
         return DEMO_TOOLS if settings.protocol != "chat" else ()
-    if not has_responses:
+    if not has_responses or settings.budget:  # what they cost beyond tokens is not known in advance
         return ()
     # What they cost beyond tokens is not counted: with limits, the owner lists the tools that are offered.
     has_limits = bool(settings.limit_user or settings.limit_all)

@@ -25,6 +25,7 @@ _SERVER_SETTINGS = (
     "hosted_tools",
     "limit_user",
     "limit_all",
+    "budget",
     "max_output_tokens",
 )
 """The settings that belong to one server and are reset when the server changes."""

@@ -53,7 +53,8 @@ class Responses(ServerBackend):
     everything is sent until the server refuses it. ``effort`` is the reasoning effort, if one was chosen.
     ``hosted`` are the server's own tools to request; one that the server refuses is left out.
     ``max_output`` is the maximum size of a response in tokens; 0 means the server's own. ``lacks`` are the features
-    that the server is known to lack, by default all where it is not known.
+    that the server is known to lack, by default all where it is not known. ``tier`` is the processing tier, if
+    one is demanded.
 
     With ``background``, responses continue at the server when the connection is lost, and are followed again
     from where they were; the server must offer that (OpenAI's guide to background mode).
@@ -73,10 +74,15 @@ class Responses(ServerBackend):
         hosted: Iterable[HostedTool] = (),
         max_output: int = 0,
         lacks: Iterable[Feature] | None = None,
+        tier: str = "",
     ) -> None:
         super().__init__(client)
         self._settings = RequestOptions(
-            model=model, instructions=instructions, effort=effort, max_output_tokens=max_output
+            model=model,
+            instructions=instructions,
+            effort=effort,
+            max_output_tokens=max_output,
+            service_tier=tier,
         )
         self._background = background
         self._context = context

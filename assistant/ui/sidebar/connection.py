@@ -12,12 +12,14 @@ from streamlit.delta_generator import DeltaGenerator
 from assistant.backends import protocol_of
 from assistant.backends.connection.local_servers import LocalServer, find_local_servers
 from assistant.backends.connection.override import INVALID_ADDRESS, ConnectionOverride, display_host
+from assistant.errors import QuotaError
 from assistant.locale import N_
 from assistant.markdown.escape import escape_markdown
 from assistant.session.connection import Connection
 from assistant.settings import Settings
 from assistant.ui import keys
 from assistant.ui.language import _, translate
+from assistant.ui.quotas import draw_limit_notice
 from assistant.ui.sidebar.connection_test import draw_last_test, run_test
 from assistant.ui.sidebar.model_choice import (
     ModelList,
@@ -148,7 +150,12 @@ def _draw_inputs(provider: str, connection: Connection, results: DeltaGenerator)
         if problem and (tested or used):
             st.error(f":small[{escape_markdown(translate(problem))}]", icon=":material/error:")
         elif tested:
-            run_test(chosen, configured)
+            try:
+                connection.reserve_test(chosen)
+            except QuotaError as error:
+                draw_limit_notice(error)
+            else:
+                run_test(chosen, configured)
         elif used and is_clear:
             return chosen
         elif not draw_last_test(chosen):
