@@ -1,16 +1,19 @@
 # The page in a container:  docker build -t assistant .  &&  docker run -p 8501:8501 -v threads:/data assistant
-FROM python:3.12-slim
+FROM python:3.12-slim-trixie@sha256:57cd7c3a7a273101a6485ba99423ee568157882804b1124b4dd04266317710de
 
 # Does not run as root, and the user it runs as cannot change the application.
 RUN useradd --system --uid 10001 assistant && install -d -o assistant /data
 WORKDIR /app
 
-# Installed first, so that a change of the application does not reinstall packages. pytest is left out.
-COPY requirements.txt ./
-RUN grep -v '^pytest' requirements.txt > /tmp/needed && pip install --no-cache-dir -r /tmp/needed && rm /tmp/needed
+# Installed first, so that a change of the application does not reinstall packages: exactly the files of the lock, by their
+# hashes. It is made, with uv from PyPI and --upgrade for newer versions, by
+#   grep -v '^pytest' requirements.txt | uv pip compile - --generate-hashes --no-header --no-annotate \
+#     --python-version 3.12 --python-platform linux -o deploy/requirements.lock
+COPY deploy/requirements.lock deploy/
+RUN pip install --no-cache-dir --require-hashes --only-binary :all: -r deploy/requirements.lock
 
 COPY .streamlit/config.toml .streamlit/
-COPY deploy/health.py deploy/
+COPY deploy/health.py deploy/serve.py deploy/
 COPY assistant assistant
 COPY streamlit_app.py ./
 RUN python -m compileall -q assistant
@@ -26,4 +29,4 @@ ENV HOME=/data \
 VOLUME /data
 EXPOSE 8501
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["python", "deploy/health.py"]
-CMD ["streamlit", "run", "streamlit_app.py"]
+CMD ["python", "deploy/serve.py"]

@@ -31,12 +31,11 @@ def is_direct(headers: Mapping[str, str], address: str | None) -> bool:
 
     ``address`` is the peer's, None for the usual loopback addresses, as Streamlit has it. A client can send
     any ``Host``, so the connection must be local as well. A local proxy may use a local ``Host`` of its own,
-    but it passes on the browser's ``Origin``.
+    but it passes on the browser's ``Origin``; so does the page of another local port, to which the browser
+    sends the same cookies.
     """
-    hosts = [headers.get("Host") or ""]
-    if (origin := headers.get("Origin")) is not None:
-        hosts.append(origin.partition("//")[2])
-    if any(_PORT.sub("", host) not in _LOCAL_HOSTS for host in hosts):
+    host, origin = headers.get("Host") or "", headers.get("Origin")
+    if _PORT.sub("", host) not in _LOCAL_HOSTS or (origin is not None and origin.partition("//")[2] != host):
         return False
     return not any(name.lower().startswith(_PROXY_HEADERS) for name in headers) and _is_loopback(address)
 

@@ -12,6 +12,7 @@ from assistant.application import Application
 from assistant.errors import FunctionError, SettingsError
 from assistant.markdown.escape import escape_markdown
 from assistant.ui.language import translate
+from assistant.ui.streamlit_private import harden_server
 
 
 def application() -> Application:
@@ -38,6 +39,7 @@ def _is_current(app: Application) -> bool:
 
 @st.cache_resource(show_spinner=False, validate=_is_current, on_release=lambda app: app.close())
 def _application(folder: Path) -> Application:
+    harden_server()
     return Application(folder)
 
 

@@ -12,9 +12,10 @@ from functools import cache
 from typing import Any, Literal
 
 import streamlit as st
-from streamlit import runtime
+from streamlit import net_util, runtime
 from streamlit.elements.lib import agent_spec
 from streamlit.proto.Block_pb2 import Block
+from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
 from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
@@ -120,6 +121,24 @@ class Expander:
                 "expander", key=self._key, label=label, icon=_ICONS[state], type=self._type
             )
         return agent_spec.block("status", key=self._key, label=label, state=state, type=self._type)
+
+
+# --- the server -------------------------------------------------------------------------------------
+
+
+def harden_server() -> None:
+    """Switch off what Streamlit does for every client that connects, whatever the page has drawn.
+
+    No option does: these are for developers, and for a server that knows its visitors.
+    """
+    # A page of another origin is refused only after a lookup of this machine's own address on the internet. It runs on
+    # the event loop, which serves all sessions: where egress is blocked, each such connection stops the server for
+    # seconds. Who opens the page by that address needs no lookup: the browser sends it as ``Host``, too.
+    net_util.get_external_ip = lambda: None
+    # Any client may clear the caches of all sessions (and with them what this process shares: running answers, the
+    # counts of wrong passwords), and read the names of changed files in the folder.
+    for request in ("clear_cache", "git_information"):
+        setattr(AppSession, f"_handle_{request}_request", lambda _: None)
 
 
 # --- sessions ---------------------------------------------------------------------------------------

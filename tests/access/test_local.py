@@ -45,6 +45,8 @@ Visit = Callable[..., None]
         # Some proxies send a local host and add no header (nginx by default).
         ("localhost:8501", None, {"Origin": "https://chat.example"}, False),
         ("localhost:8501", None, {"Origin": "null"}, False),
+        ("localhost:8501", None, {"Origin": "http://localhost:3000"}, False),  # the page of another program
+        ("localhost:8501", None, {"Origin": "http://127.0.0.1:8501"}, False),
         ("localhost:8501", None, {"Origin": "https://localhost.example"}, False),
         ("localhost:8501@chat.example", None, {}, False),
         ("[::ffff:203.0.113.9]:8501", None, {}, False),

@@ -6,9 +6,7 @@ The files, the environment and the commands are those of the image.
 import fnmatch
 import json
 import os
-import re
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,20 +18,13 @@ import pytest
 
 from assistant.settings import VARIABLES
 from assistant.storage.store import Store
+from tests.deploy.deployments import copy_image, dockerfile, image_command, image_environment
 from tests.deploy.test_process import Page, found
 from tests.paths import ROOT
 
 pytestmark = pytest.mark.exhaustive
 
 PATIENCE = 30.0
-
-
-def steps() -> list[tuple[str, str]]:
-    """Return the instructions of the Dockerfile and their arguments."""
-    text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE).replace("\\\n", " ")
-    return [
-        (line.partition(" ")[0], line.partition(" ")[2].strip()) for line in text.splitlines() if line.strip()
-    ]
 
 
 def let_in() -> list[str]:
@@ -44,7 +35,7 @@ def let_in() -> list[str]:
 
 
 def test_the_image_contains_exactly_the_copied_files() -> None:
-    copied = [shlex.split(about)[:-1] for name, about in steps() if name == "COPY"]
+    copied = [shlex.split(about)[:-1] for name, about in dockerfile() if name == "COPY"]
     assert sorted(path for paths in copied for path in paths) == sorted(let_in())
     assert all((ROOT / path).exists() for path in let_in())
     for secret in (".env", ".streamlit/secrets.toml", "threads.sqlite", ".git/config"):
@@ -53,16 +44,7 @@ def test_the_image_contains_exactly_the_copied_files() -> None:
 
 def test_the_container_starts_answers_and_ends(tmp_path: Path) -> None:
     app, data = tmp_path / "app", tmp_path / "data"
-    for name, about in steps():
-        if name == "COPY":
-            *paths, target = shlex.split(about)
-            for path in paths:
-                place = app / target
-                if (ROOT / path).is_dir():
-                    shutil.copytree(ROOT / path, place, ignore=shutil.ignore_patterns("__pycache__"))
-                else:
-                    place.mkdir(parents=True, exist_ok=True)
-                    shutil.copy(ROOT / path, place)
+    copy_image(app)
     data.mkdir()
 
     def files() -> list[Path]:
@@ -71,15 +53,13 @@ def test_the_container_starts_answers_and_ends(tmp_path: Path) -> None:
     before = files()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    set_there = dict(
-        pair.split("=", 1) for name, about in steps() if name == "ENV" for pair in shlex.split(about)
-    )
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
-    environment |= {name: value.replace("/data", str(data)) for name, value in set_there.items()}
+    environment |= image_environment(data)
     environment |= {"STREAMLIT_SERVER_PORT": str(port), "STREAMLIT_SERVER_ADDRESS": "127.0.0.1"}
     environment |= {"STREAMLIT_SERVER_ENABLE_AGENT_API": "true"}  # to use the page in this test
-    [command] = [json.loads(about) for name, about in steps() if name == "CMD"]
-    [check] = [json.loads(about.partition("CMD ")[2]) for name, about in steps() if name == "HEALTHCHECK"]
+    [check] = [
+        json.loads(about.partition("CMD ")[2]) for name, about in dockerfile() if name == "HEALTHCHECK"
+    ]
 
     def healthy() -> bool:
         run = subprocess.run([sys.executable, *check[1:]], cwd=app, env=environment, check=False)
@@ -87,7 +67,7 @@ def test_the_container_starts_answers_and_ends(tmp_path: Path) -> None:
 
     assert not healthy(), "nobody is there yet"
     with (tmp_path / "log").open("wb") as log, subprocess.Popen(
-        [sys.executable, "-m", *command], cwd=app, env=environment, stdout=log, stderr=log
+        image_command(), cwd=app, env=environment, stdout=log, stderr=log
     ) as process:  # fmt: skip
         try:
             deadline = time.monotonic() + PATIENCE

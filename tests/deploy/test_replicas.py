@@ -101,11 +101,13 @@ def deployed(server: ModelServer, databases: Callable[[], str], tmp_path: Path) 
             [str(haproxy), "-db", "-f", str(ROOT / "deploy/haproxy.cfg")],
             PORT=str(port),
             PREFIX=PREFIX,
+            TRUSTED_PROXY="127.0.0.1",
             **proxied,
         )
         deployment = Deployment(port, tmp_path / "proxy", database, replicas)
 
         def both_answer() -> bool:
+            time.sleep(0.1)  # the proxy bounds the requests of a visitor
             with suppress(OSError):
                 found = [cookies(deployment.get(f"{PREFIX}/_stcore/health")) for _ in range(4)]
                 return all(any(f"replica={name};" in each for each in found) for name in replicas)
@@ -138,6 +140,23 @@ def test_the_proxy_serves_the_page_and_nothing_else(deployed: Deployment) -> Non
     assert {each: deployed.get(f"{PREFIX}/", Origin=each).status for each in origins} == origins
     until(lambda: f" GET {PREFIX}/ " in deployed.log.read_text(), "nothing is in the proxy's log")
     assert "canary" not in deployed.log.read_text(), "a thread's address is its only key"
+
+
+def test_the_proxy_bounds_what_a_visitor_requests_and_sends(deployed: Deployment) -> None:
+    path = f"{PREFIX}/_stcore/health"
+    bodies = {"Content-Length": "60000000"}, {"Transfer-Encoding": "chunked"}
+    assert [deployed.get(path, **headers).status for headers in bodies] == [413, 411]
+    one, other = {"X-Forwarded-For": "198.51.100.1"}, {"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}
+    with closing(HTTPConnection("127.0.0.1", deployed.port, timeout=10)) as connection:
+        statuses = []
+        for _ in range(700):
+            connection.request("GET", "/", headers=one)
+            with connection.getresponse() as answer:
+                answer.read()
+            statuses.append(answer.status)
+    assert statuses[:500] == [302] * 500
+    assert statuses[-50:] == [429] * 50
+    assert deployed.get(path, **other).status == 200, "another visitor behind the same proxy"
 
 
 def test_a_session_stays_with_its_replica(deployed: Deployment) -> None:

@@ -16,6 +16,7 @@ from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 from streamlit.testing.v1 import AppTest
+from websockets.sync.client import ClientConnection
 
 from tests.browser.driver import serve
 from tests.deploy.test_process import found
@@ -86,6 +87,24 @@ def other():
 
 part()
 other()
+"""
+SERVER_APP = """
+import sys
+import time
+
+import streamlit as st
+
+from assistant.ui.streamlit_private import harden_server
+
+
+@st.cache_resource
+def shared():
+    return time.time_ns()
+
+
+if "hardened" in sys.argv:
+    harden_server()
+st.text(f"shared {shared()}")
 """
 SECONDS = 20
 
@@ -287,6 +306,35 @@ def test_a_running_fragment_can_see_that_a_rerun_waits(fragment_address: str) ->
         click("elsewhere")
         read_until("other 2, part 5")
         read_until("page 1, part 6")  # it ran again, after the other fragment
+
+
+# --- the server -----------------------------------------------------------------------------------
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("flags", [["--", "hardened"], []], ids=["hardened", "as it is"])
+def test_a_client_cannot_clear_the_caches_of_all_sessions(tmp_path: Path, flags: list[str]) -> None:
+    (tmp_path / "app.py").write_text(SERVER_APP)
+
+    def shared(page: ClientConnection) -> str:
+        while True:
+            message = ForwardMsg.FromString(page.recv(SECONDS, decode=False))
+            assert message.WhichOneof("type") != "git_info_changed"
+            if text := message.delta.new_element.text.body:
+                return str(text)
+
+    for url in serve(tmp_path, tmp_path / "app.py", flags, PYTHONPATH=str(ROOT)):
+        address = url.partition("//")[2].rstrip("/")
+        with line(address) as own, line(address) as attacker:
+            session(own)
+            before = shared(own)
+            session(attacker)
+            attacker.send(BackMsg(load_git_info=True).SerializeToString())
+            attacker.send(BackMsg(clear_cache=True).SerializeToString())
+            attacker.send(BackMsg(rerun_script=ClientState()).SerializeToString())
+            shared(attacker)
+            session(own)
+            assert (shared(own) == before) is bool(flags)
 
 
 # --- sessions -----------------------------------------------------------------------------
