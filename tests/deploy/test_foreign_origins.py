@@ -29,9 +29,9 @@ class Blackhole:
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self.taken: list[socket.socket] = []
         self._listener = listener
-        threading.Thread(target=self._take, daemon=True).start()
+        threading.Thread(target=self._accept, daemon=True).start()
 
-    def _take(self) -> None:
+    def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 self.taken.append(self._listener.accept()[0])
