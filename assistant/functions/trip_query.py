@@ -53,6 +53,8 @@ def query_trips(sql: str) -> list[dict[str, str | int | float | None]]:
     Raises:
         ToolError: It is not a statement that can be run here; the text says why.
     """
+    if not sql.strip():
+        raise ToolError("There is nothing to run; write a SELECT statement.")
     steps = count()
     with closing(sqlite3.connect(build())) as database:
         database.row_factory = sqlite3.Row
@@ -61,18 +63,19 @@ def query_trips(sql: str) -> list[dict[str, str | int | float | None]]:
         database.set_progress_handler(lambda: next(steps) >= MAX_STEPS, 1_000)
         try:
             rows = database.execute(sql).fetchmany(MAX_ROWS + 1)
-        except sqlite3.OperationalError as error:
-            if str(error) == "interrupted":
-                raise ToolError("The query takes too long. Add a condition or a LIMIT.") from None
-            raise ToolError(f"The query cannot be run: {error}.") from None
-        except sqlite3.DatabaseError as error:
-            tables = ", ".join(TABLES)
-            raise ToolError(f"The query is not allowed: {error}. Read these tables: {tables}.") from None
         except (sqlite3.Error, sqlite3.Warning) as error:
-            raise ToolError(f"The query cannot be run: {error}.") from None
+            raise ToolError(_reason(str(error).rstrip("."))) from None
     if len(rows) > MAX_ROWS:
         raise ToolError(f"The query returns more than {MAX_ROWS} rows. Add a condition or a LIMIT.")
     return [dict(row) for row in rows]
+
+
+def _reason(error: str) -> str:
+    if error == "interrupted":
+        return "The query takes too long. Add a condition or a LIMIT."
+    if "prohibited" in error or "not authorized" in error:
+        return f"The query is not allowed: {error}. Only read these tables: {', '.join(TABLES)}."
+    return f"The query cannot be run: {error}."
 
 
 def _authorize(action: int, name: str | None, detail: str | None, *_: str | None) -> int:

@@ -23,8 +23,10 @@ from assistant.functions import calculator, database
 from assistant.functions import open_meteo as service
 from assistant.functions.calculator import calculate
 from assistant.functions.clock import get_current_time
+from assistant.functions.currency import convert_currency
 from assistant.functions.events import find_events
 from assistant.functions.hotels import book_hotel, find_hotels
+from assistant.functions.trip_query import GRAMMAR, TABLES, query_trips
 from assistant.functions.weather import get_forecast, get_weather
 from tests.servers.loopback import LoopbackServer, QuietHandler
 
@@ -657,3 +659,51 @@ def test_an_unreachable_service_is_tried_again_after_a_while(
     assert open_meteo.requests == [], "the network is not tried for every call"
     offline[0] += service.OFFLINE_SECONDS
     assert "source" not in get_weather("Tokyo")
+
+
+# --- queries ------------------------------------------------------------------------------------------
+
+
+def test_a_query_reads_the_database() -> None:
+    rows = query_trips("SELECT name, stars FROM hotel WHERE city_id = 4 ORDER BY stars DESC LIMIT 1")
+    assert rows == [{"name": "Le Palais Imaginaire", "stars": 5}]
+    assert query_trips("SELECT COUNT(*) AS cities FROM city") == [{"cities": 10}]
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("SELECT * FROM booking", "access to booking.id is prohibited"),
+        ("DELETE FROM hotel", "not authorized"),
+        ("PRAGMA query_only = OFF", "not authorized"),
+        ("ATTACH 'x' AS y", "not authorized"),
+        ("SELECT load_extension('x')", "not authorized"),
+        ("SELECT name FROM sqlite_master", "prohibited"),
+        ("SELECT 1; SELECT 2", "cannot be run"),
+        ("SELECT name FROM nowhere", "no such table"),
+        ("SELEC", "syntax error"),
+        ("", "nothing to run"),
+        ("SELECT a.id FROM event a, event b", "returns more than 100 rows"),
+        ("SELECT COUNT(*) FROM event a, event b, event c, event d, event e", "takes too long"),
+    ],
+)
+def test_a_query_that_is_not_for_reading_is_refused(sql: str, reason: str) -> None:
+    assert reason in refusal(query_trips, sql)
+
+
+def test_every_table_of_the_grammar_can_be_read() -> None:
+    for table in TABLES:
+        assert f'"{table}"' in GRAMMAR
+        assert query_trips(f"SELECT id FROM {table} LIMIT 1")
+
+
+# --- currencies ---------------------------------------------------------------------------------------
+
+
+def test_an_amount_is_converted_by_the_sample_rates() -> None:
+    assert convert_currency(100, "EUR", "JPY") == {
+        "amount": 17_850.0,
+        "currency": "JPY",
+        "rates": "sample rates of 2 Nov 2026",
+    }
+    assert convert_currency(5, "USD", "USD")["amount"] == 5

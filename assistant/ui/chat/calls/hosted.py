@@ -13,6 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from assistant.events import HostedCall, HostedDelta, HostedKind
 from assistant.json_values import parse_json
+from assistant.locale import N_
 from assistant.markdown.escape import escape_markdown
 from assistant.markdown.links import url_host
 from assistant.tools.view_checks import ViewError
@@ -26,7 +27,7 @@ from assistant.ui.chat.calls.output import (
 from assistant.ui.chat.calls.views import draw_view
 from assistant.ui.chat.messages.stats import format_duration
 from assistant.ui.images import draw_image
-from assistant.ui.language import _
+from assistant.ui.language import _, ngettext
 from assistant.ui.streamlit_private import Expander, ExpanderState
 
 _LANGUAGES: dict[HostedKind, str | None] = {
@@ -34,6 +35,11 @@ _LANGUAGES: dict[HostedKind, str | None] = {
     "mcp": "json",
     "program": "javascript",
 }
+_TITLES: dict[HostedKind, tuple[str, str]] = {
+    "program": (N_("Program"), N_("Output")),
+    "tool_search": (N_("Searched for"), N_("Loaded")),
+}
+"""What stands above the input and the output."""
 _STATES: dict[str, ExpanderState] = {"running": "running", "done": "complete", "failed": "error"}
 
 
@@ -102,10 +108,14 @@ class HostedCallView:
         label = _label(call) + (f" · {_outcome(call)}" if _outcome(call) else "")
         self._expander.update(label, _STATES[call.state])
         self._input_text = call.input
+        titles = _TITLES.get(call.kind, ("", ""))
         if call.input:
-            self._input.code(_format_input(call), language=_LANGUAGES.get(call.kind), wrap_lines=True)
+            with self._input.container():
+                _draw_title(titles[0])
+                st.code(_format_input(call), language=_LANGUAGES.get(call.kind), wrap_lines=True)
         if call.output:
             with self._output.container():
+                _draw_title(titles[1])
                 _draw_output(call)
         if call.views:
             with self._images.container():
@@ -138,8 +148,13 @@ def status_of(call: HostedCall) -> str:
 
 def _outcome(call: HostedCall) -> str:
     """Return what is said about how a call ended; "" if it is done."""
-    if call.kind == "tool_search" and call.state == "done" and not call.output:
-        return _("no function found")
+    if call.kind == "tool_search" and call.state == "done":
+        count = len(call.output.splitlines())
+        return (
+            ngettext("{count} function loaded", "{count} functions loaded", count)
+            if count
+            else _("no function found")
+        )
     return _("failed") if call.state == "failed" else ""
 
 
@@ -174,6 +189,11 @@ def _label(call: HostedCall) -> str:
     if call.kind not in ("code_interpreter", "mcp", "program") and call.name != "open_page":
         query = label_text(call.input)
     return f"**{escape_markdown(_title(call))}**" + (f" {escape_markdown(query)}" if query else "")
+
+
+def _draw_title(title: str) -> None:
+    if title:
+        st.caption(_(title))
 
 
 def _format_input(call: HostedCall) -> str:
