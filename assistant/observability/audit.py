@@ -27,14 +27,14 @@ AuditEvent = Literal[
     "logged_out",
     "session_ended",
     "sessions_ended",
-    "chat_imported",
     "chat_exported",
+    "recording_exported",
+    "chat_imported",
     "chat_deleted",
     "chat_not_found",
-    "recording_exported",
     "limit_reached",
 ]
-"""``docs/access-details.md`` has a table of them with their fields."""
+"""``docs/sessions.md`` has a table of them with their fields."""
 
 REPEATABLE: frozenset[AuditEvent] = frozenset(
     {"login_failed", "login_refused", "chat_not_found", "limit_reached"}
