@@ -55,7 +55,7 @@ def entry(event: str, *, user: str = "", user_id: str = "", client: str = "", **
 
 
 def configured(**facts: Any) -> Any:
-    usual = {
+    usual: dict[str, Any] = {
         "login": "none",
         "allowed": 0,
         "owner_key": "none",

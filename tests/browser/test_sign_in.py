@@ -1,6 +1,7 @@
 """Users sign in with a real provider on the real page, in a real browser."""
 
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 pytest.importorskip("authlib", reason="needs Authlib; see .ci/run")
 
 from tests.browser.driver import INPUT, serve
+from tests.browser.test_sessions import end_sessions
 from tests.servers.identity import CLIENT, SECRET, IdentityServer
 from tests.servers.responses import ModelServer, text
 
@@ -39,6 +41,7 @@ server_metadata_url = "{url}/.well-known/openid-configuration"
 class App:
     url: str
     model: ModelServer
+    folder: Path
 
 
 @pytest.fixture
@@ -51,7 +54,7 @@ def app(tmp_path: Path) -> Iterator[App]:
         flags = [f"--server.port={port}", f"--secrets.files={secrets}"]
         allowed = "ada@example.org, @example.com"
         for url in serve(tmp_path, flags=flags, OPENAI_BASE_URL=model.url, ASSISTANT_ALLOWED=allowed):
-            yield App(url, model)
+            yield App(url, model, tmp_path)
 
 
 def sign_in(browser: "Browser", url: str, name: str) -> "Page":
@@ -100,3 +103,31 @@ def test_unlisted_and_unverified_users_are_refused(browser: "Browser", app: App)
         assert page.locator(INPUT).count() == 0
         page.get_by_role("button", name="Sign out").click()
         page.get_by_role("button", name="Sign in").wait_for()
+
+
+def test_one_user_has_to_sign_in_again_and_the_other_stays(browser: "Browser", app: App) -> None:
+    ada, bob = sign_in(browser, app.url, "ada"), sign_in(browser, app.url, "bob")
+    for page in (ada, bob):
+        page.wait_for_selector(INPUT)
+    time.sleep(1.1)  # the provider's time is in whole seconds
+    end_sessions(app.folder, "ada@example.org")
+    for _ in range(2):  # the open page, and again with the same cookie
+        ada.get_by_text("Your session has ended. Log in again.").wait_for()
+        assert ada.locator(INPUT).count() == 0
+        ada.reload()
+    assert bob.locator(INPUT).count() == 1
+    time.sleep(1.1)
+    ada.get_by_role("button", name="Sign in").click()
+    ada.get_by_role("link", name="ada").click()
+    ada.wait_for_selector(INPUT)
+
+
+def test_another_secret_of_the_cookies_sends_open_pages_to_sign_in(browser: "Browser", app: App) -> None:
+    page = sign_in(browser, app.url, "ada")
+    page.wait_for_selector(INPUT)
+    secrets = app.folder / "secrets.toml"
+    secrets.write_text(secrets.read_text().replace("canary-0123456789abcdef", "canary-of-another-secret"))
+    page.get_by_text("Your session has ended. Log in again.").wait_for()
+    assert page.locator(INPUT).count() == 0
+    page.reload()
+    page.get_by_role("button", name="Sign in").wait_for()
