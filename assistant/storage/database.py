@@ -172,6 +172,10 @@ def create_engine(address: sql.URL) -> sql.Engine:
     if engine.dialect.name == "sqlite":
         sql.event.listen(engine, "connect", _configure_sqlite)
         sql.event.listen(engine, "begin", _begin_sqlite)
+    else:
+        from assistant.storage.postgresql import Connector  # loads psycopg
+
+        sql.event.listen(engine, "do_connect", Connector().connect)
     return engine
 
 

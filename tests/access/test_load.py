@@ -8,8 +8,9 @@ import psycopg
 import pytest
 
 from tests.access.visitors import Visitor, crowd, served
+from tests.servers.postgresql import frozen
 from tests.servers.responses import ModelServer, text
-from tests.waiting import at_once
+from tests.waiting import at_once, until
 
 pytestmark = pytest.mark.exhaustive
 
@@ -67,6 +68,21 @@ def test_while_another_process_counts_pages_open_and_messages_come_back(
                 visitor.wait(lambda visitor=visitor: visitor.uncaught or visitor.draft)  # type: ignore[misc]
                 assert (visitor.uncaught, visitor.draft) == (False, f"Hello {index}")
         assert server.requests == []
+
+
+def test_while_the_database_is_frozen_messages_come_back_and_pages_open(
+    server: ModelServer, tmp_path: Path, databases: Callable[[], str]
+) -> None:
+    database = databases()
+    with visited(tmp_path, MORE_THAN_CONNECTIONS, server.url, database) as (address, visitors):
+        with frozen(database):
+            assert send_all(visitors) == ["returned"] * MORE_THAN_CONNECTIONS
+            with Visitor(address):
+                pass  # the page is complete
+        server.plays(*[text("A short answer.") for _ in visitors])
+        first, others = visitors[:1], visitors[1:]
+        until(lambda: send_all(first) == ["answered"], "the database is used again", 60)
+        assert send_all(others) == ["answered"] * len(others)
 
 
 def test_when_the_database_is_gone_messages_come_back(

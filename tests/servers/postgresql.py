@@ -2,12 +2,15 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psycopg
 
 PLACES = (*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), *Path("/usr/local").glob("*/bin"))
 """Where packages put the server's programs, which are not among the commands."""
@@ -57,3 +60,22 @@ def running(programs: Path) -> Iterator[str]:
             yield f"postgresql://me:secret@127.0.0.1:{port}/"
         finally:
             subprocess.run([*control, "-m", "immediate", "stop"], cwd=home, user=user, check=True)
+
+
+@contextmanager
+def frozen(url: str) -> Iterator[None]:
+    """Freeze the server of this database within a ``with`` block; its host still answers for it, as if a disk hung."""
+    with psycopg.connect(url) as connection:
+        [(child,)] = connection.execute("SELECT pg_backend_pid()")
+        server = int(Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[1])
+    os.kill(server, signal.SIGSTOP)  # first, so that it starts no more processes
+    children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    processes = [server, *map(int, children)]
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGCONT)
