@@ -8,7 +8,6 @@ Each use is one function or class that says why the documented interface is not 
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache
 from typing import Any, Literal
 
 import streamlit as st
@@ -155,7 +154,8 @@ def is_connected(session_id: str) -> bool:
 
     No documented function tells a Stop, after which the browser is still there, from a lost connection.
     """
-    return not runtime.exists() or runtime.get_instance().is_active_session(session_id)
+    # Not by the method of the runtime, which ``_Uploads`` replaces.
+    return not runtime.exists() or runtime.get_instance()._session_mgr.is_active_session(session_id)
 
 
 def rerun_session(session_id: str) -> None:
@@ -171,19 +171,36 @@ def rerun_session(session_id: str) -> None:
 MAX_UPLOADED_BYTES = 100_000_000
 """Maximum size of the files that Streamlit keeps for one session."""
 
+MAX_UPLOADED_BYTES_OF_ALL = 200_000_000
+"""Maximum size of the files that it keeps for all sessions."""
+
 
 class _Uploads:
-    """Keeps files only of sessions that were accepted, and only ``MAX_UPLOADED_BYTES`` of each."""
+    """Takes files only of sessions that were accepted, and keeps only so many bytes.
 
-    def __init__(self, manager: Any) -> None:
+    Streamlit asks before it reads a file whether there is such a session; nothing else in it asks that.
+    """
+
+    def __init__(self, manager: Any, host: Any) -> None:
         self._manager, self._add, self._remove = manager, manager.add_file, manager.remove_session_files
+        self._is_connected = host.is_active_session
         self.accepted: set[str] = set()
         manager.add_file, manager.remove_session_files = self._add_file, self._remove_session
+        host.is_active_session = self._is_active
+
+    def _is_active(self, session_id: str) -> bool:
+        return self._has_room(session_id, 1) and self._is_connected(session_id)
+
+    def _has_room(self, session_id: str, size: int) -> bool:
+        files = self._manager.get_files(session_id, list(self._manager.file_storage.get(session_id, ())))
+        return (
+            session_id in self.accepted
+            and sum(len(file.data) for file in files) + size <= MAX_UPLOADED_BYTES
+            and self._manager._total_bytes + size <= MAX_UPLOADED_BYTES_OF_ALL
+        )
 
     def _add_file(self, session_id: str, file: Any) -> None:
-        files = self._manager.get_files(session_id, list(self._manager.file_storage.get(session_id, ())))
-        size = sum(len(other.data) for other in files) + len(file.data)
-        if session_id in self.accepted and size <= MAX_UPLOADED_BYTES:
+        if self._has_room(session_id, len(file.data)):
             self._add(session_id=session_id, file=file)
 
     def _remove_session(self, session_id: str) -> None:
@@ -194,21 +211,18 @@ class _Uploads:
 _uploads_lock = threading.Lock()
 
 
-@cache
-def _uploads(manager: Any) -> _Uploads:
-    return _Uploads(manager)
-
-
 def accept_uploads(accepted: bool) -> None:
-    """Say whether files of this session are kept; from the first call on, those of all others are dropped.
+    """Say whether files of this session are taken; from the first call on, those of all others are refused.
 
     Streamlit takes files from every open page, whatever its script has drawn, and keeps them in memory.
     """
     context = get_script_run_ctx()
     if context is not None and runtime.exists():
         manager: Any = context.uploaded_file_mgr
-        with _uploads_lock:  # the manager is wrapped once
-            sessions = _uploads(manager).accepted
+        with _uploads_lock:  # the manager is wrapped once, also if this module is loaded again
+            if not hasattr(manager, "uploads"):
+                manager.uploads = _Uploads(manager, runtime.get_instance())
+            sessions = manager.uploads.accepted
         (sessions.add if accepted else sessions.discard)(context.session_id)
 
 
