@@ -5,11 +5,12 @@ import logging
 import os
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from dotenv import dotenv_values
 
@@ -33,6 +34,7 @@ from assistant.errors import FunctionError, LimitExceeded, SettingsError
 from assistant.locale import N_
 from assistant.observability.audit import AuditLog, Visitor
 from assistant.observability.logs import configure_logging, observe_run
+from assistant.recordings.recording import Recording, RecordingError
 from assistant.runs.autosave import Autosaver
 from assistant.runs.loop import Events, Run
 from assistant.runs.queue import MessageQueue
@@ -57,6 +59,9 @@ MAX_BACKENDS = 8
 
 MAX_REPLAYS = 10
 """Maximum number of replays that run at once; each holds threads for as long as its recording says."""
+
+MAX_OPENED_BYTES = 20_000_000
+"""Maximum size of all recordings from files that the sessions have open; in memory they are several times as large."""
 
 FREEZE_SECONDS = 60.0
 """Minimum interval between two calls of ``gc.freeze``."""
@@ -91,7 +96,8 @@ class Application:
         self.runs = RunRegistry()
         self.queue = MessageQueue()
         self.recordings = RecordingStore()
-        self._replays: deque[LiveRun] = deque()
+        self._opened: WeakSet[Recording] = WeakSet()
+        self._replays: list[tuple[str, LiveRun]] = []
         self.metrics: Metrics | None = None
 
     def configure(self, secrets: Mapping[str, Any]) -> None:
@@ -224,13 +230,27 @@ class Application:
         )
         return recording
 
-    def add_replay(self, replay: LiveRun) -> None:
-        """Count a replay that has started; the oldest one ends if there are more than ``MAX_REPLAYS``."""
+    def add_replay(self, visitor: str, replay: LiveRun) -> None:
+        """Count a replay that a visitor has started; with too many, the oldest of the visitor with the most ends."""
         with self._lock:
-            self._replays = deque(each for each in (*self._replays, replay) if not each.ended)
-            oldest = self._replays.popleft() if len(self._replays) > MAX_REPLAYS else None
-        if oldest:
-            oldest.stop()
+            started = (*self._replays, (visitor, replay))
+            self._replays = replays = [(name, run) for name, run in started if not run.ended]
+        if len(replays) > MAX_REPLAYS:
+            [(most, _)] = Counter(name for name, _ in replays).most_common(1)
+            next(run for name, run in replays if name == most).stop()
+
+    def count_opened(self, recording: Recording) -> None:
+        """Count a recording from a file for as long as a session has it open.
+
+        Raises:
+            RecordingError: The sessions have too many open.
+        """
+        with self._lock:
+            if sum(each.size() for each in self._opened) + recording.size() > MAX_OPENED_BYTES:
+                raise RecordingError(
+                    N_("Too many recordings are open on this page. Try again in a few minutes.")
+                )
+            self._opened.add(recording)
 
     def load_sdk(self) -> None:
         """Load the SDK in the background, once: the first answer needs it and the first page does not."""

@@ -6,7 +6,7 @@ Functions are not run again unless requested; they return the recorded results.
 import json
 import math
 import threading
-from collections import defaultdict
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -27,6 +27,9 @@ from assistant.transports.replay import ReplayTransport
 
 MAX_ROUNDS = 100  # maximum that the settings allow for a run, and so for a recording
 MAX_FUNCTION_SECONDS = 3600.0  # maximum that the settings allow for a function, and so for a recorded one
+
+MAX_WAITING_CALLS = 20
+"""Maximum number of calls of a replay that wait at once, each on a thread; further ones return without a wait."""
 
 MAX_SHOWN_CHARS = 200
 
@@ -148,41 +151,43 @@ class _RecordedResults:
 
     def __init__(self, recording: Recording) -> None:
         self._lock = threading.Lock()
-        self._unused: dict[str, list[tuple[str, ToolResult]]] = defaultdict(list)
+        self._unused: dict[str, OrderedDict[int, ToolResult]] = defaultdict(
+            OrderedDict
+        )  # by function and number
+        self._numbers: dict[tuple[str, str], deque[int]] = defaultdict(deque)  # by function and arguments
+        self.waiting = threading.Semaphore(MAX_WAITING_CALLS)
         self.undecided: set[str] = set()
         """The functions for which the recorded run waits for the user's decision."""
+        self._known: set[str] = set()
         events = recording.run_events()
         is_paused = bool(events) and isinstance(events[-1], RunPaused)
-        results = [event for event in events if isinstance(event, ToolResult)]
-        for call in events:
+        results: dict[str, deque[ToolResult]] = defaultdict(deque)  # a later round may use an id again
+        for event in events:
+            if isinstance(event, ToolResult):
+                results[event.call_id].append(event)
+        for number, call in enumerate(events):
             if not isinstance(call, ToolCall):
                 continue
-            result = next((result for result in results if result.call_id == call.call_id), None)
-            if result is not None:
-                results.remove(result)  # a later round may use the id again
-                self._unused[call.name].append((_canonical(call.arguments), result))
+            if of_call := results[call.call_id]:
+                result = of_call.popleft()
+                self._unused[call.name][number] = result
+                self._numbers[call.name, _canonical(call.arguments)].append(number)
+                self._known |= {call.name} if result.outcome != "unknown" else set()
             elif is_paused:
                 self.undecided.add(call.name)
 
     def names(self) -> list[str]:
         """Return the functions that were called and existed when the run was recorded."""
-        known = [
-            name
-            for name, results in self._unused.items()
-            if any(result.outcome != "unknown" for _, result in results)
-        ]
-        return [*known, *self.undecided]
+        return [*(name for name in self._unused if name in self._known), *self.undecided]
 
     def next_result(self, name: str, arguments: Any) -> ToolResult | None:
         """Return the result of the function's next call with these arguments, else of its next call."""
         with self._lock:
-            unused = self._unused[name]
-            expected = json.dumps(arguments, sort_keys=True)
-            found = next((item for item in unused if item[0] == expected), unused[0] if unused else None)
-            if found is None:
-                return None
-            unused.remove(found)
-            return found[1]
+            unused, numbers = self._unused[name], self._numbers[name, json.dumps(arguments, sort_keys=True)]
+            while numbers:
+                if (number := numbers.popleft()) in unused:
+                    return unused.pop(number)
+            return unused.popitem(last=False)[1] if unused else None
 
 
 class _ReplayedTool(Tool[..., Any]):
@@ -218,8 +223,10 @@ class _ReplayedTool(Tool[..., Any]):
         result: ToolResult | None = arguments["result"]
         if result is None:
             raise ToolError(f"The recording has no result of '{self.name}' here.")
-        if result.seconds is not None and result.seconds > 0:
-            self._waits.pause(min(result.seconds, MAX_FUNCTION_SECONDS) / self._speed)
+        seconds = min(result.seconds or 0.0, MAX_FUNCTION_SECONDS) / self._speed
+        if seconds > 0 and self._results.waiting.acquire(blocking=False):
+            self._waits.pause(seconds)
+            self._results.waiting.release()
         return ToolResult("", result.output, result.outcome, result.detail)
 
 

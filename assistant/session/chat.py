@@ -479,7 +479,7 @@ class ChatSession:
         if self._replay:
             self._replay.stop()
         self._replay = self.app.runs.start(thread, prepare, lambda _: replayer.cancel(replayed))
-        self.app.add_replay(self._replay)
+        self.app.add_replay(self.user.id or self.visitor.client or self.connection.user_id, self._replay)
         self._show(self.app.runs.register(thread))
         self.recording, self.replayed = copy, recording if run_functions else None
 

@@ -4,11 +4,12 @@ An imported thread is complete and valid, or it is refused with one sentence.
 """
 
 import json
+import sys
 from contextlib import suppress
 from typing import Any
 
 from assistant.errors import ThreadImportError
-from assistant.json_values import is_too_deep
+from assistant.json_values import count_values, is_too_deep
 from assistant.locale import N_
 from assistant.messages import Message
 from assistant.parts import Call
@@ -27,7 +28,13 @@ from assistant.uploads import is_valid_attachment
 FORMAT = "assistant-thread"
 VERSION = 1
 
-MAX_IMPORT_CHARS = 50_000_000
+MAX_IMPORT_BYTES = 50_000_000
+"""Maximum size of a chat to import, in memory: a single emoji makes a text four times as large there."""
+
+MAX_IMPORT_VALUES = 2_000_000
+"""Maximum number of JSON values, and of commas in texts, in a chat to import."""
+
+MAX_IMPORT_MESSAGES = 10_000
 
 
 def export_json(thread: Thread, title: str) -> str:
@@ -76,8 +83,10 @@ def import_json(text: str) -> tuple[Thread, str]:
     Raises:
         ThreadImportError: The text is not an exported thread of this version.
     """
-    if len(text) > MAX_IMPORT_CHARS:
+    if sys.getsizeof(text) > MAX_IMPORT_BYTES:
         raise ThreadImportError(N_("This file is too large. A chat to import may have up to 50 MB."))
+    if count_values(text) > MAX_IMPORT_VALUES:
+        raise ThreadImportError(N_("This file has too many values to be imported as a chat."))
     try:
         value = json.loads(text.removeprefix("\ufeff"))
     except ValueError as error:
@@ -95,6 +104,13 @@ def import_json(text: str) -> tuple[Thread, str]:
         raise ThreadImportError(N_("This chat is damaged: its version or its title is missing."))
     if not isinstance(messages, list):
         raise ThreadImportError(N_("This chat is damaged: its messages are missing."))
+    if len(messages) > MAX_IMPORT_MESSAGES:
+        raise ThreadImportError(
+            N_(
+                "This chat is too long. A chat to import may have up to {max:,} messages.",
+                max=MAX_IMPORT_MESSAGES,
+            )
+        )
     thread = Thread(messages=[_message(message, number) for number, message in enumerate(messages, 1)])
     thread.options = _options(value.get("options") or {})
     thread.branches = _branches(value.get("branches") or [], len(thread.messages))

@@ -48,6 +48,7 @@ send_edited = "save_{}".format
 cancel_edit = "cancel_{}".format
 regenerate = "regenerate_{}".format
 branch = "branch_{}_{}".format
+more_calls = "more_calls_{}".format
 thumbs = "thumbs_{}".format
 comment = "comment_{}".format
 waiting = "waiting-{}".format

@@ -154,8 +154,8 @@ def is_connected(session_id: str) -> bool:
 
     No documented function tells a Stop, after which the browser is still there, from a lost connection.
     """
-    # Not by the method of the runtime, which ``_Uploads`` replaces.
-    return not runtime.exists() or runtime.get_instance()._session_mgr.is_active_session(session_id)
+    # Not by ``is_active_session``, which ``_Uploads`` replaces.
+    return not runtime.exists() or runtime.get_instance().get_client(session_id) is not None
 
 
 def rerun_session(session_id: str) -> None:

@@ -2,13 +2,17 @@
 
 import json
 import threading
+import time
+from gc import collect, freeze, unfreeze
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from assistant.application import MAX_REPLAYS
+from assistant.observability.audit import Visitor
 from assistant.recordings.recording import Recording
+from assistant.runs.replay import MAX_WAITING_CALLS, replay_assistant
 from assistant.tools.execution import MAX_CALLS
 from tests.forged import HOUR
 from tests.servers.responses import ModelServer, call, calls, text
@@ -55,13 +59,12 @@ def test_a_replay_of_a_thousand_calls_that_take_an_hour_holds_few_threads_until_
 ) -> None:
     chat, recording = open_chat(), Recording.from_lines(recording_of_calls(1_000, HOUR))
     chat.replay(recording)
-    until(lambda: functions_running() >= MAX_CALLS, "the functions run")
-    assert functions_running() == MAX_CALLS
+    until(lambda: functions_running() == MAX_WAITING_CALLS, "only some of the calls wait")
     first = chat.live_run
     chat.replay(recording)  # another replay ends it
     assert first is not None
     assert first.ended
-    until(lambda: functions_running() == MAX_CALLS, "the first ones have ended")
+    until(lambda: functions_running() == MAX_WAITING_CALLS, "the first ones have ended")
     chat.stop()
     until(lambda: functions_running() == 0, "Stop has woken all")
 
@@ -76,6 +79,29 @@ def test_many_visitors_hold_a_bounded_number_of_replays(open_chat: OpenChat) -> 
     for chat in chats:
         chat.stop()
     until(lambda: functions_running() == 0, "all have ended")
+
+
+def test_one_visitor_ends_none_of_anothers_replays(open_chat: OpenChat) -> None:
+    recording = Recording.from_lines(recording_of_calls(1, HOUR))
+    [other, *attacker] = [open_chat() for _ in range(MAX_REPLAYS + 5)]
+    for chat in attacker:
+        chat.visitor = Visitor(client="203.0.113.9")
+    for chat in (attacker[0], other, *attacker[1:]):
+        chat.replay(recording)
+    assert other.live_run is not None
+    assert sum(chat.live_run is not None for chat in attacker) == MAX_REPLAYS - 1
+    for chat in (other, *attacker):
+        chat.stop()
+    until(lambda: functions_running() == 0, "all have ended")
+
+
+def test_the_results_of_a_recording_are_found_in_linear_time() -> None:
+    lines = recording_of_calls(3_000, 0.0).splitlines(keepends=True)
+    results = [line for line in lines if '"ToolResult"' in line]
+    others = [line for line in lines if '"ToolResult"' not in line]
+    started = time.process_time()
+    replay_assistant(Recording.from_lines("".join([*others, *reversed(results)])))
+    assert time.process_time() - started < 5, "a search for each result takes half a minute"
 
 
 @pytest.mark.exhaustive
@@ -112,6 +138,34 @@ def test_a_recording_that_is_nested_too_deeply_is_refused(open_page: Open, depth
     assert "Nothing recorded yet" in " ".join(each.value for each in page.caption)
 
 
+def test_a_recording_of_too_many_values_is_not_read(open_page: Open) -> None:
+    page = open_page()
+    page.toggle(key="inspector").set_value(True).run()
+    line = f'{{"at": 0, "kind": "body", "exchange": 1, "body": [{"[]," * 400_000}[]]}}'
+    open_recording(page, f"{json.dumps(HEADER)}\n{line}\n".encode())
+    assert "too many values" in page.toast[0].value
+
+
+@pytest.mark.exhaustive
+def test_all_sessions_together_have_only_so_many_bytes_of_recordings_open(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.application.MAX_OPENED_BYTES", 3_000_000)
+    line = json.dumps({"at": 0, "kind": "body", "exchange": 1, "body": "x" * 2_000_000})
+    pages = [open_page(), open_page()]
+    for page in pages:
+        page.toggle(key="inspector").set_value(True).run()
+        open_recording(page, f"{json.dumps(HEADER)}\n{line}\n".encode())
+    assert [len(page.toast) for page in pages] == [0, 1]
+    assert "Too many recordings are open" in pages[1].toast[0].value
+    del pages[0], page  # as at the end of the session
+    unfreeze()  # the page has excluded what there was from garbage collection; it does this once a minute
+    collect()
+    freeze()
+    open_recording(pages[0], f"{json.dumps(HEADER)}\n{line} \n".encode())
+    assert not pages[0].toast
+
+
 def test_a_recording_that_is_too_large_is_not_read(open_page: Open) -> None:
     page = open_page()
     page.toggle(key="inspector").set_value(True).run()
@@ -138,3 +192,18 @@ def test_a_chat_that_is_nested_too_deeply_is_not_imported(
     page.file_uploader(key="import").upload("thread.json", content.encode()).run()
     assert not page.exception
     assert "nested too deeply" in page.toast[0].value
+
+
+@pytest.mark.parametrize(
+    ("messages", "problem"),
+    [("[]," * 2_000_000 + "[]", "too many values"), ("{}," * 10_000 + "{}", "up to 10,000 messages")],
+)
+def test_a_chat_of_too_many_parts_is_not_imported(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch, messages: str, problem: str
+) -> None:
+    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
+    page = open_page()
+    content = f'{{"format": "assistant-thread", "version": 1, "title": "", "messages": [{messages}]}}'
+    page.file_uploader(key="import").upload("thread.json", content.encode()).run()
+    assert not page.exception
+    assert problem in page.toast[0].value

@@ -44,6 +44,7 @@ from assistant.markdown.escape import escape_markdown
 from assistant.markdown.sanitizer import MarkdownSanitizer
 from assistant.session import ChatSession
 from assistant.ui.chat.calls.hosted import HostedCallViews, status_of
+from assistant.ui.chat.calls.shown_calls import ShownCalls
 from assistant.ui.chat.calls.tool_call import ToolCallView
 from assistant.ui.chat.citations import Marks, Sources
 from assistant.ui.chat.failure import draw_failure
@@ -160,6 +161,7 @@ class _AnswerView:
         self._rows = 0
         self._calls: dict[str, ToolCallView] = {}  # the calls of this round by id
         self._all_calls: list[ToolCallView] = []
+        self._shown_calls = ShownCalls(session.thread.id, position)
         self._running: dict[str, str] = {}  # status texts of the calls without a result, by id
         self._progress: dict[str, ToolProgress] = {}
         self._reasoning_blocks = 0
@@ -179,6 +181,8 @@ class _AnswerView:
 
     def draw(self, event: Event) -> Callable[[], None] | None:
         """Return what draws an event in the flow of the answer; None if nothing is drawn there."""
+        if not self._shown_calls.shows(event):
+            return None
         if not isinstance(event, ReasoningDelta):
             self._end_reasoning(event.seconds if isinstance(event, ReasoningEnded) else None)
         if not isinstance(event, CommentaryDelta):
@@ -229,22 +233,22 @@ class _AnswerView:
             case RunCompleted():
                 self._end("" if self._has_output else _("The model ended its answer without any text."))
                 self._offer_reruns()
-                return self.sources.draw
+                return self._draw_end
             case RunPaused():
                 for call_id in self._running:
                     self._calls[call_id].wait()
                 self._running = {}
                 self._end(_("Waiting for your approval."))
-                return self.sources.draw
+                return self._draw_end
             case RunStopped(_, text):
                 self._end(f":material/stop_circle: {escape_markdown(translate(text))}")
                 self._offer_reruns()
-                return self.sources.draw
+                return self._draw_end
             case RunFailed():
                 self._end()
                 self._offer_reruns()
                 self._draw_failure(event)
-                return self.sources.draw
+                return self._draw_end
             case _:
                 assert_never(event)
         return None
@@ -338,6 +342,10 @@ class _AnswerView:
         if text:
             self._drawn_status = "", None
             self._place.below.caption(text)
+
+    def _draw_end(self) -> None:
+        self._shown_calls.draw_more()
+        self.sources.draw()
 
     def _offer_reruns(self) -> None:
         if self._place.is_newest and not self._place.session.runs_elsewhere:

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
+from assistant.json_values import READING, count_values
 from assistant.locale import N_
 from assistant.markdown.escape import escape_markdown
 from assistant.recordings.recording import Recording, RecordingError, sample_files, sample_title
@@ -29,7 +31,10 @@ TABS = {
 
 
 MAX_OPENED_BYTES = 5_000_000
-"""Maximum size of all recordings that a session has opened from files; in memory they are up to forty times as large."""
+"""Maximum size of all recordings that a session has opened from files."""
+
+MAX_OPENED_VALUES = 400_000
+"""Maximum number of JSON values in a recording to open; one of 5 MB of a real run has half as many."""
 
 
 def draw_inspector(session: ChatSession) -> Callable[[], None] | None:
@@ -130,6 +135,7 @@ def _draw_open_recording(session: ChatSession) -> None:
             "jsonl",
             key=keys.RECORDING_FILE,
             on_change=_open_recording,
+            args=[session],
             max_upload_size=MAX_OPENED_BYTES // 1_000_000,
         )
         st.toggle(
@@ -148,19 +154,28 @@ def _replay_sample(session: ChatSession, name: str) -> None:
     _replay(session, Recording.from_lines(sample_files()[name].read_text("utf-8")), 1.0)
 
 
-def _open_recording() -> None:
+def _open_recording(session: ChatSession) -> None:
     """Add the uploaded recording to those of the thread; the oldest opened ones make room for it."""
     file = st.session_state[keys.RECORDING_FILE]
     if file is None:
         return
+    opened = page_state().opened_recordings
     try:
-        if file.size > MAX_OPENED_BYTES:
-            raise RecordingError(N_("This file is too large. A recording to open may have up to 5 MB."))
-        recording = Recording.from_lines(file.getvalue().decode("utf-8", "replace"))
+        with READING:
+            recording = _read_recording(file)
+            session.app.count_opened(recording)
     except RecordingError as error:
         st.toast(escape_markdown(translate(error.args[0])), icon=":material/error:")
         return
-    opened = page_state().opened_recordings
     opened.append(recording)
     while sum(each.size() for each in opened) > MAX_OPENED_BYTES:
         del opened[0]
+
+
+def _read_recording(file: Any) -> Recording:
+    if file.size > MAX_OPENED_BYTES:
+        raise RecordingError(N_("This file is too large. A recording to open may have up to 5 MB."))
+    text = file.getvalue().decode("utf-8", "replace")
+    if count_values(text) > MAX_OPENED_VALUES:
+        raise RecordingError(N_("This file has too many values to be opened as a recording."))
+    return Recording.from_lines(text)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from assistant.codegen.script import thread_script
 from assistant.errors import StoreError, ThreadImportError
+from assistant.json_values import READING
 from assistant.locale import N_
 from assistant.markdown.escape import escape_markdown
 from assistant.session import ChatSession
@@ -171,8 +172,9 @@ def _import(session: ChatSession) -> None:
     if file is None:
         return
     try:
-        thread, title = import_json(file.getvalue().decode("utf-8", "replace"))
-        thread.title = title
-        session.import_thread(thread)
+        with READING:
+            thread, title = import_json(file.getvalue().decode("utf-8", "replace"))
+            thread.title = title
+            session.import_thread(thread)
     except (ThreadImportError, StoreError) as error:
         st.toast(escape_markdown(translate(error.text)), icon=":material/error:")
