@@ -18,6 +18,9 @@ from assistant.tools.toolbox import Toolbox
 from assistant.ui.chat.calls.output import MAX_SHOWN_CHARS, format_json
 from assistant.ui.language import _, translate
 
+MAX_CARDS = 50
+"""Maximum number of calls without a decision that have a card; the next ones get theirs when these are decided on."""
+
 MAX_ARGUMENT_LINES = 15
 """Lines of arguments that are shown without scrolling."""
 
@@ -25,13 +28,16 @@ MAX_ARGUMENT_LINES = 15
 def draw_approval(
     thread: Thread, number: int, decide: Callable[[list[Decision]], None], toolbox: Toolbox
 ) -> None:
-    """Draw a card for each open call of the message with this number.
+    """Draw a card for each open call of the message with this number, or for the first ones of very many.
 
     ``decide`` is called once, with a decision on every call, after the user's last decision.
     """
     calls = thread.messages[number].undecided_calls
     # A call id is not enough: some servers repeat ids in each round and in each thread.
     keys = [f"approve-{thread.id}-{number}-{call.round}-{call.call_id}" for call in calls]
+    undecided = [index for index, key in enumerate(keys) if not _decision(key)]
+    end = undecided[MAX_CARDS] if len(undecided) > MAX_CARDS else len(keys)
+    shown = list(zip(calls, keys, strict=True))[:end]
 
     def settle(call: Call, key: str, decision: Decision) -> None:
         st.session_state[f"{key}-decision"] = decision
@@ -39,7 +45,7 @@ def draw_approval(
             finish()
 
     def allow_all() -> None:
-        for call, key in zip(calls, keys, strict=True):
+        for call, key in shown:
             if not _decision(key) and (approval := _approval(call, key, toolbox)):
                 st.session_state[f"{key}-decision"] = approval
         finish()
@@ -54,7 +60,7 @@ def draw_approval(
             st.session_state.pop(f"{key}-decision", None)
         decide(ready)
 
-    for call, key in zip(calls, keys, strict=True):
+    for call, key in shown:
         with st.container(border=True, key=key):
             if decision := _decision(key):
                 _draw_decided(call, key, decision)
@@ -63,9 +69,8 @@ def draw_approval(
             else:
                 _draw_open(call, key, partial(settle, call, key), toolbox)
     if len(calls) > 1:
-        left = sum(_decision(key) is None for key in keys)
         with st.container(horizontal=True, vertical_alignment="center"):
-            text = _("{left} of {count} calls need your decision", left=left, count=len(calls))
+            text = _("{left} of {count} calls need your decision", left=len(undecided), count=len(calls))
             st.caption(text, width="content")
             key = f"approve-all-{thread.id}-{number}-{calls[0].round}"
             st.button(_("Allow all"), key=key, icon=":material/done_all:", on_click=allow_all)

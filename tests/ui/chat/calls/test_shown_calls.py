@@ -48,7 +48,7 @@ def test_of_the_calls_that_need_approval_the_first_ones_have_cards(
     server: ModelServer, page: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(approval, "MAX_CARDS", 2)
-    booking = {"hotel_id": 1, "check_in": "2027-01-01", "nights": 1}
+    booking: dict[str, Any] = {"hotel_id": 1, "check_in": "2027-01-01", "nights": 1}
     guests = ["Ada", "Bo", "Cy", "Di"]
     server.plays(calls(*(call("book_hotel", guest=guest, **booking) for guest in guests)), text("Booked."))
     ask(page, "Go")
