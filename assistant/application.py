@@ -230,6 +230,11 @@ class Application:
         )
         return recording
 
+    def is_steered(self, thread: Thread) -> bool:
+        """Return whether a message waits to be sent now, and a page is there to send it."""
+        run = self.runs.get(thread)
+        return run is not None and run.is_followed and bool(self.queue.steering(thread))
+
     def add_replay(self, visitor: str, replay: LiveRun) -> None:
         """Count a replay that a visitor has started; with too many, the oldest of the visitor with the most ends."""
         with self._lock:

@@ -246,7 +246,7 @@ def _show_run(run: Generator[Event, None, None], show: ShowEvent) -> int:
                 match event:
                     case RunFailed():
                         status = FAILED
-                    case RunStopped():
+                    case RunStopped() if not event.is_steered:
                         status = STOPPED_EARLY
                     case RunPaused():
                         status = PAUSED

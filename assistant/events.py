@@ -25,9 +25,10 @@ StopReason = Literal[
     "repeated_call",
     "usage_limit",
     "session_ended",
+    "steered",
     "unknown",
 ]
-"""Why an answer ended early."""
+"""Why an answer ended early. ``steered``: a message of the user goes with its last results, and continues it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +305,11 @@ class RunStopped:
     reason: StopReason
     text: UserText
 
+    @property
+    def is_steered(self) -> bool:
+        """Whether the user's next message continues the answer."""
+        return self.reason == "steered"
+
 
 @dataclass(frozen=True, slots=True)
 class ServerError:
@@ -334,6 +340,12 @@ class RunFailed:
 
 
 Ending = RunCompleted | RunPaused | RunStopped | RunFailed
+
+def ended_well(ending: Ending | None) -> bool:
+    """Return whether nothing of the answer is missing: it is complete, or the next message continues it."""
+    return isinstance(ending, RunCompleted) or (isinstance(ending, RunStopped) and ending.is_steered)
+
+
 Delta = TextDelta | RefusalDelta | CommentaryDelta | ReasoningDelta | ToolCallDelta
 Milestone = (
     ThreadOpened

@@ -9,7 +9,7 @@ from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from assistant.events import Ending, RunPaused, ToolResult
+from assistant.events import Ending, RunPaused, ToolResult, ended_well
 from assistant.messages import Message
 from assistant.parts import Call
 from assistant.request_options import RequestOptions
@@ -76,6 +76,11 @@ class Thread:
     def ending(self) -> Ending | None:
         """How the last answer ended; None if it has no ending, and in an empty thread."""
         return self.messages[-1].ending if self.messages else None
+
+    @property
+    def has_ended_well(self) -> bool:
+        """Whether the last answer is complete, or the user's next message continues it."""
+        return ended_well(self.ending)
 
     @property
     def is_paused(self) -> bool:

@@ -17,7 +17,8 @@ from assistant.events import CallApproved, RunCompleted, RunFailed, TextDelta
 from assistant.locale import N_
 from assistant.messages import Feedback, Message
 from assistant.parts import Attachment, Text
-from assistant.runs.loop import INTERRUPTED, STOPPED
+from assistant.recordings.check import check
+from assistant.runs.loop import INTERRUPTED, STEERED, STOPPED
 from assistant.runs.registry import MAX_RUNS_PER_USER
 from assistant.runs.replay import replay_assistant
 from assistant.session import ChatSession, Draft
@@ -213,6 +214,98 @@ def test_a_waiting_message_returns_to_the_input_on_request_and_after_a_stop(answ
     assert draft is not None
     assert (draft.text, chat.waiting, chat.composer.take_draft()) == ("Third", [], None)
     gate.set()
+
+
+def test_a_message_sent_now_goes_with_the_results_of_the_round_that_ends_next(
+    server: ModelServer, open_chat: Open
+) -> None:
+    gate = threading.Event()
+    first = calls(call("calculate", expression="1+1"), gate=gate)
+    server.plays(first, text("In euros: 2."), text("Later."))
+    chat = open_chat()
+    chat.submit("Add")
+    assert first.reached.wait(SECONDS)
+    for words in ("Then more", "In euros", "Please"):
+        chat.submit(words)
+    for words in ("In euros", "Please"):
+        chat.send_now(words)
+    assert (chat.steering, chat.waiting) == (["In euros", "Please"], ["In euros", "Please", "Then more"])
+    gate.set()
+    assert finished(chat).history[-1].ending == STEERED
+    chat.return_queued()
+    assert chat.composer.draft is None
+    chat.send_next()
+    assert texts(finished(chat)) == ["Add", "", "In euros\n\nPlease", "In euros: 2."]
+    assert [(item["type"], item.get("output")) for item in server.requests[1]["input"][:1]] == [
+        ("function_call_output", "2")
+    ]
+    assert server.requests[1]["input"][1]["content"] == "In euros\n\nPlease"
+    assert server.received.count("POST /v1/conversations") == 1, "nothing was repaired"
+    chat.send_next()
+    assert texts(finished(chat))[-2:] == ["Then more", "Later."]
+    assert chat.store is not None
+    stored = chat.store.load(chat.thread.id)
+    assert stored is not None
+    assert stored.messages == list(chat.history)
+
+
+def test_a_message_sent_now_during_the_last_round_is_the_next_one(answering: Answering) -> None:
+    chat, gate = answering
+    for words in ("Second", "Third"):
+        chat.submit(words)
+    chat.send_now("Third")
+    gate.set()
+    assert finished(chat).history[-1].ending == RunCompleted()
+    assert chat.waiting == ["Third", "Second"]
+
+
+def test_a_message_sent_now_returns_to_the_input_on_request_and_after_a_stop(answering: Answering) -> None:
+    chat, gate = answering
+    for words in ("Second", "Third"):
+        chat.submit(words)
+        chat.send_now(words)
+    chat.unqueue("Second")
+    assert (chat.composer.take_draft(), chat.steering) == (Draft("Second", ""), ["Third"])
+    chat.stop()
+    chat.return_queued()
+    draft = chat.composer.take_draft()
+    assert draft is not None
+    assert (draft.text, chat.waiting) == ("Third", [])
+    gate.set()
+
+
+def test_a_run_goes_on_while_no_page_is_there_to_send_the_message(
+    server: ModelServer, open_chat: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.runs.log.RETURN_SECONDS", 0.0)
+    gate = threading.Event()
+    first = calls(call("calculate", expression="1+1"), gate=gate)
+    server.plays(first, text("2."))
+    chat = open_chat()
+    chat.submit("Add")
+    assert first.reached.wait(SECONDS)
+    chat.submit("In euros")
+    chat.send_now("In euros")
+    gate.set()
+    assert (texts(finished(chat)), chat.waiting) == (["Add", "2."], ["In euros"])
+
+
+def test_a_steered_answer_is_replayed_as_it_was(server: ModelServer, open_chat: Open) -> None:
+    gate = threading.Event()
+    first = calls(call("calculate", expression="1+1"), gate=gate)
+    server.plays(first)
+    chat = open_chat()
+    chat.submit("Add")
+    assert first.reached.wait(SECONDS)
+    chat.submit("In euros")
+    chat.send_now("In euros")
+    gate.set()
+    finished(chat)
+    assert chat.recording is not None
+    assert check(chat.recording) == []
+    replayed = Thread()
+    list(replay_assistant(chat.recording, speed=math.inf).run(replayed, "Add"))
+    assert replayed.messages == list(chat.history)
 
 
 def test_files_cannot_be_queued_and_stay_with_the_text(answering: Answering) -> None:

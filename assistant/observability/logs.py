@@ -98,7 +98,7 @@ class _RunObserver:
             case RunPaused():
                 self._ending, self._reason = "paused", ""
             case RunStopped(reason):
-                self._ending, self._reason = "stopped", reason
+                self._ending, self._reason = "completed" if event.is_steered else "stopped", reason
             case RunFailed(code):
                 self._ending, self._reason = "failed", _label(code)
 

@@ -208,6 +208,8 @@ class _DiagramBuilder:
                 self._add_arrow("App-->>User", "the answer")
             case RunPaused():
                 self._add_arrow("App-->>User", "asks for a decision")
+            case RunStopped("steered"):
+                self._add_arrow("App-->>User", "continues with the next message")
             case RunStopped() | RunFailed():
                 self._add_arrow("App--xUser", event.text or "stopped")
             case RunClosed():

@@ -31,6 +31,9 @@ BATCH_SECONDS = 0.048
 IDLE_SECONDS = 1.0
 """Interval at which a run without followers reads text, and a disconnected follower checks again."""
 
+RETURN_SECONDS = 1.0
+"""Time in which a page that left a run, for another click, follows it again."""
+
 MAX_CHARS = 20_000_000
 """Maximum size of a log; each event counts its text and ``EVENT_CHARS``. A longer run is ended."""
 
@@ -53,7 +56,7 @@ class RunLog:
         self._chars = 0
         self._started = self._reasoning_since = self._last_event = time.monotonic()
         self._reasoning = self._is_answering = False
-        self._followers = 0
+        self._followers, self._last_followed = 0, time.monotonic()  # a page has just started it
         self._call_times: dict[str, float] = {}
         # One lock, and a condition for each thing to wait for, so that no thread wakes up for another.
         lock = threading.RLock()
@@ -119,6 +122,11 @@ class RunLog:
         """How long ago the last event of a response came; 0 between responses."""
         return time.monotonic() - self._last_event if self._is_answering else 0.0
 
+    @property
+    def is_followed(self) -> bool:
+        """Whether there are followers; one that left may come back within ``RETURN_SECONDS``."""
+        return bool(self._followers) or time.monotonic() - self._last_followed < RETURN_SECONDS
+
     def wait_for_follower(self, seconds: float) -> None:
         """Wait until the log has a follower or has ended, for ``seconds`` at most."""
         with self._when_followed:
@@ -168,3 +176,4 @@ class RunLog:
         finally:
             with self._when_followed:
                 self._followers -= 1
+                self._last_followed = time.monotonic()

@@ -15,6 +15,7 @@ from assistant.errors import BackendError, Incomplete
 from assistant.events import (
     CallApproved,
     Decision,
+    Ending,
     Event,
     Note,
     RoundStarted,
@@ -43,6 +44,9 @@ Events = Generator[Event, None, None]
 
 MAX_REPEATS = 3  # maximum number of rounds in which one run may make the very same call
 STOPPED = RunStopped("user", N_("Stopped."))  # the ending of a run that the user stopped
+
+STEERED = RunStopped("steered", N_("Continued below, with your message."))
+"""The ending of a run whose last results go to the model with the user's next message."""
 
 INTERRUPTED = RunFailed(
     "interrupted", N_("This answer was interrupted because the application stopped."), retry=True
@@ -102,6 +106,9 @@ class Assistant:
     A run pauses for the user's decision on calls of functions with ``approval``; with ``approve_all`` it
     pauses on every call, including calls of functions that do not exist. ``fixed_options`` are the names of
     the ``RequestOptions`` that a thread may not change.
+
+    Between two rounds, a run ends with ``STEERED`` if ``is_steered`` tells of its thread that a message of the
+    user waits to be sent with the results.
     """
 
     def __init__(
@@ -113,6 +120,7 @@ class Assistant:
         tool_timeout: float = 30.0,
         approve_all: bool = False,
         fixed_options: Collection[str] = (),
+        is_steered: Callable[[Thread], bool] = lambda thread: False,
     ) -> None:
         self.backend = backend
         self.toolbox = toolbox
@@ -120,6 +128,7 @@ class Assistant:
         self.tool_timeout = tool_timeout
         self.approve_all = approve_all
         self.fixed_options = fixed_options
+        self.is_steered = is_steered
 
     def run(self, thread: Thread, text: str, attachments: Iterable[Attachment] = ()) -> Run:
         """Append the user's message to the thread and return the run that answers it."""
@@ -236,8 +245,8 @@ class Assistant:
         yield from _lost_results(thread)
         yield from (decision for _, decision in decided)
         yield from apply_decisions(decided, self.toolbox, self.tool_timeout)
-        if message.undecided_calls:
-            yield RunPaused()
+        if ending := self._ending_between_rounds(thread, message):
+            yield ending
             return
         # A response that is resumed goes on in its round, which its background calls do not end.
         calls_before = [call for call in message.calls if not (resumed and call.background)]
@@ -251,7 +260,7 @@ class Assistant:
             allowed = self.toolbox.only(options.functions)
             response = self.backend.stream(thread, self.toolbox, options)
             calls = yield from jobs.interleave(response, thread, allowed, self.needs_approval)
-            if not calls and (jobs.news or (yield from jobs.wait())):
+            if not calls and (jobs.news or (yield from jobs.wait())) and not self.is_steered(thread):
                 yield _continued_with(jobs.news)
                 continue
             if not calls:
@@ -266,14 +275,21 @@ class Assistant:
                 yield RunStopped("repeated_call", text)
                 return
             was_released = yield from self._run_calls(calls, thread, allowed)
-            if message.undecided_calls:
-                yield RunPaused()
-                return
-            if was_released:
-                yield RunCompleted()
+            if ending := self._ending_between_rounds(thread, message, was_released):
+                yield ending
                 return
         text = N_("Stopped after {count} rounds of function calls.", count=self.max_rounds)
         yield RunStopped("max_rounds", text)
+
+    def _ending_between_rounds(
+        self, thread: Thread, message: Message, was_released: bool = False
+    ) -> Ending | None:
+        """Return the ending of a run that does not send the results of its calls by itself."""
+        if message.undecided_calls:
+            return RunPaused()
+        if message.calls and self.is_steered(thread):
+            return STEERED
+        return RunCompleted() if was_released else None
 
     def _run_calls(
         self, calls: Sequence[ToolCall], thread: Thread, allowed: Toolbox

@@ -2,16 +2,29 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary, WeakSet
 
-from assistant.events import RunCompleted, RunFailed, RunStopped
+from assistant.events import RunFailed, RunStopped
 from assistant.threads import Thread
 
 MAX_MESSAGES = 20  # maximum number of messages that may wait in one thread
 
 
+@dataclass(slots=True)
+class _Waiting:
+    """The messages of one thread, each group oldest first."""
+
+    steering: list[str] = field(default_factory=list)  # to be sent with the next results of functions
+    queued: list[str] = field(default_factory=list)  # to be sent one by one after complete answers
+
+    @property
+    def texts(self) -> list[str]:
+        return self.steering + self.queued
+
+
 class MessageQueue:
-    """The waiting messages of each thread, oldest first; safe to use from any worker thread.
+    """The waiting messages of each thread, in the order of sending; safe to use from any worker thread.
 
     A message is sent once, by the first page that sees that the answer ended well. After any other ending,
     all of them return to the input, because the user may want to change them.
@@ -19,48 +32,66 @@ class MessageQueue:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: WeakKeyDictionary[Thread, list[str]] = WeakKeyDictionary()
+        self._waiting: WeakKeyDictionary[Thread, _Waiting] = WeakKeyDictionary()
         self._sending: WeakSet[Thread] = WeakSet()  # a page is starting the run for its next message
 
     def waiting(self, thread: Thread) -> list[str]:
+        """Return the waiting messages; those to be sent now come first."""
         with self._lock:
-            return list(self._waiting.get(thread, ()))
+            return self._of(thread).texts
+
+    def steering(self, thread: Thread) -> list[str]:
+        """Return the messages to be sent now: together, with the next results of functions."""
+        with self._lock:
+            return self._of(thread).steering.copy()
 
     def add(self, thread: Thread, text: str) -> bool:
         """Append a message. Return False if the queue is full."""
         with self._lock:
-            texts = self._waiting.setdefault(thread, [])
-            if len(texts) >= MAX_MESSAGES:
+            waiting = self._of(thread)
+            if len(waiting.texts) >= MAX_MESSAGES:
                 return False
-            texts.append(text)
+            waiting.queued.append(text)
             return True
+
+    def send_now(self, thread: Thread, text: str) -> None:
+        """Let a queued message be sent now, after those to be sent now already."""
+        with self._lock:
+            waiting = self._of(thread)
+            if text in waiting.queued:
+                waiting.queued.remove(text)
+                waiting.steering.append(text)
 
     def remove(self, thread: Thread, text: str) -> str:
         """Remove a message and return it; return an empty text if it no longer waits."""
         with self._lock:
-            texts = self._waiting.get(thread, [])
-            if text not in texts:
-                return ""
-            texts.remove(text)
-            return text
+            waiting = self._of(thread)
+            for group in (waiting.queued, waiting.steering):
+                if text in group:
+                    group.remove(text)
+                    return text
+            return ""
 
     def send_next(self, thread: Thread, start: Callable[[str], object]) -> bool:
         """Call ``start`` with the next message if the newest answer ended well. Return whether it was called.
 
-        If ``start`` raises an exception, the message returns to the head of the queue.
+        Messages to be sent now are one message, in their order. If ``start`` raises an exception, all return to
+        their places.
         """
         with self._lock:
-            texts = self._waiting.get(thread, [])
-            if not texts or thread in self._sending or not isinstance(thread.ending, RunCompleted):
+            waiting = self._of(thread)
+            if not waiting.texts or thread in self._sending or not thread.has_ended_well:
                 return False
             self._sending.add(thread)
-            text = texts.pop(0)
+            steering, waiting.steering = waiting.steering, []
+            queued = [] if steering else [waiting.queued.pop(0)]
         try:
-            start(text)
+            start(_joined(steering + queued))
             return True
         except BaseException:
             with self._lock:
-                self._waiting.setdefault(thread, []).insert(0, text)
+                waiting = self._of(thread)
+                waiting.steering[:0], waiting.queued[:0] = steering, queued
             raise
         finally:
             with self._lock:
@@ -68,9 +99,17 @@ class MessageQueue:
 
     def clear_after_failure(self, thread: Thread) -> str:
         """Remove all messages and return them as one text if the newest answer was stopped or failed."""
-        return self.clear(thread) if isinstance(thread.ending, RunStopped | RunFailed) else ""
+        failed = isinstance(thread.ending, RunStopped | RunFailed) and not thread.has_ended_well
+        return self.clear(thread) if failed else ""
 
     def clear(self, thread: Thread) -> str:
         """Remove all messages and return them as one text."""
         with self._lock:
-            return "\n\n".join(self._waiting.pop(thread, []))
+            return _joined(self._waiting.pop(thread, _Waiting()).texts)
+
+    def _of(self, thread: Thread) -> _Waiting:
+        return self._waiting.setdefault(thread, _Waiting())
+
+
+def _joined(texts: list[str]) -> str:
+    return "\n\n".join(texts)

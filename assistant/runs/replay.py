@@ -48,14 +48,23 @@ def replay_assistant(
         ValueError: The speed is not above 0.
     """
     functions, waits = toolbox or Toolbox(), Cancellation()
-    max_rounds, events = MAX_ROUNDS, recording.run_events()
-    if events and isinstance(events[-1], RunStopped) and events[-1].reason == "max_rounds":
-        max_rounds = sum(isinstance(event, RoundStarted) for event in events)
+    max_rounds, steered_rounds, events = MAX_ROUNDS, MAX_ROUNDS, recording.run_events()
+    rounds = sum(isinstance(event, RoundStarted) for event in events)
+    match events[-1:]:
+        case [RunStopped("max_rounds")]:
+            max_rounds = rounds
+        case [RunStopped("steered")]:
+            steered_rounds = rounds
     if not run_functions:
         functions = replayed_toolbox(recording, functions, speed, waits)
     timeout = 30.0 if run_functions else 2 * MAX_FUNCTION_SECONDS
     return _Replayer(
-        _backend(recording, speed), functions, waits, max_rounds=max_rounds, tool_timeout=timeout
+        _backend(recording, speed),
+        functions,
+        waits,
+        max_rounds=max_rounds,
+        tool_timeout=timeout,
+        is_steered=lambda thread: thread.messages[-1].stats.rounds >= steered_rounds,
     )
 
 

@@ -70,6 +70,11 @@ class LiveRun:
         """End a run that only waits for background calls, which go on; return False if it does more than wait."""
         return background_jobs(self.thread).release() and self.join(END_SECONDS)
 
+    @property
+    def is_followed(self) -> bool:
+        """Whether a page follows the run, or did so a moment ago."""
+        return self._log.is_followed
+
     def stop(self) -> None:
         """End the run now, even while it waits for a silent server or a slow function.
 

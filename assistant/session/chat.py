@@ -136,6 +136,11 @@ class ChatSession:
         """The messages that wait until the answer has ended."""
         return self.app.queue.waiting(self.thread)
 
+    @property
+    def steering(self) -> list[str]:
+        """Those of the waiting messages, the first ones, that go with the next results of functions."""
+        return self.app.queue.steering(self.thread)
+
     def take_limit(self) -> QuotaError | None:
         """Return the limit that stopped the last message, once."""
         limit, self.limit = self.limit, None
@@ -270,6 +275,10 @@ class ChatSession:
         if text := self.app.queue.clear_after_failure(self.thread):
             reason = N_("The answer did not finish. Your queued message is back in the input.")
             self.composer.restore(text, reason)
+
+    def send_now(self, text: str) -> None:
+        """Let a waiting message go with the next results of functions, instead of after the answer."""
+        self.app.queue.send_now(self.thread, text)
 
     def unqueue(self, text: str) -> None:
         """Return a waiting message to the input."""

@@ -82,6 +82,7 @@ class Connection:
             tool_timeout=self.settings.tool_timeout,
             approve_all=self.approve_all,
             fixed_options=self.fixed_options,
+            is_steered=self._app.is_steered,
         )
 
     @property

@@ -63,6 +63,8 @@ def _message_blocks(message: Message) -> Iterator[str]:
             case Citation(_, title, url):
                 yield _quoted(f"**Source:** {_escape(title)}{f' {_code(url)}' if url else ''}")
     match message.ending:
+        case RunStopped("steered", text):
+            yield _quoted(text)
         case RunStopped(_, text):
             yield _quoted(f"**Ended early:** {text}")
         case RunFailed(code, text):

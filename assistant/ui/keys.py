@@ -52,6 +52,7 @@ more_calls = "more_calls_{}".format
 thumbs = "thumbs_{}".format
 comment = "comment_{}".format
 waiting = "waiting-{}".format
+send_now = "send_now_{}".format
 unqueue = "take_back_{}".format
 
 # --- composer ---------------------------------------------------------------------------------------

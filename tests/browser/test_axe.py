@@ -69,6 +69,24 @@ def test_streaming(model: ModelServer, page: "Page", check: Check) -> None:
     wait_for(page, "four")
 
 
+def test_waiting_messages(model: ModelServer, page: "Page", check: Check) -> None:
+    gate = threading.Event()
+    first = calls(message("Adding."), call("calculate", expression="1+1"), gate=gate, gate_after=8)
+    model.plays(first, text("Two euros."), text("The last."))
+    say(page, "Add")
+    wait_for(page, "Adding.")
+    for words in ("In euros", "And last?"):
+        say(page, words)
+        page.wait_for_selector(f".stBottom :text-is('{words}')")
+    page.locator(".st-key-send_now_0 button:visible").click()
+    page.get_by_text("Goes with the next function results").wait_for()
+    check(page)
+    gate.set()
+    wait_for(page, "The last.")
+    page.wait_for_selector(IDLE)
+    check(page)
+
+
 def test_answered_with_all_steps_open(model: ModelServer, page: "Page", check: Check) -> None:
     model.plays(
         calls(

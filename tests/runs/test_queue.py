@@ -10,7 +10,7 @@ from assistant import Thread
 from assistant.errors import ThreadBusy
 from assistant.events import Ending, RunCompleted, RunFailed, RunPaused
 from assistant.messages import Message
-from assistant.runs.loop import INTERRUPTED, STOPPED
+from assistant.runs.loop import INTERRUPTED, STEERED, STOPPED
 from assistant.runs.queue import MAX_MESSAGES, MessageQueue
 from tests.waiting import at_once
 
@@ -154,3 +154,43 @@ def test_a_thread_without_a_message_sends_nothing() -> None:
     queue, thread = MessageQueue(), Thread()
     queue.add(thread, "one")
     assert sent(queue, thread) == ""
+
+
+def test_messages_to_be_sent_now_go_first_and_together_in_their_order() -> None:
+    queue, thread = MessageQueue(), ended(STEERED)
+    for text in ("one", "two", "three", "four"):
+        queue.add(thread, text)
+    for text in ("three", "one", "three", "never"):
+        queue.send_now(thread, text)
+    assert queue.steering(thread) == ["three", "one"]
+    assert queue.waiting(thread) == ["three", "one", "two", "four"]
+    assert queue.clear_after_failure(thread) == "", "the answer goes on with the next message"
+    assert [sent(queue, thread) for _ in range(4)] == ["three\n\none", "two", "four", ""]
+
+
+@pytest.mark.parametrize("how", [STOPPED, INTERRUPTED])
+def test_messages_to_be_sent_now_are_returned_with_the_others(how: Ending) -> None:
+    queue, thread = MessageQueue(), ended(how)
+    for text in ("one", "two", "three"):
+        queue.add(thread, text)
+    queue.send_now(thread, "two")
+    assert queue.remove(thread, "three") == "three"
+    assert queue.clear_after_failure(thread) == "two\n\none"
+    assert (queue.waiting(thread), queue.steering(thread)) == ([], [])
+
+
+def test_messages_to_be_sent_now_that_cannot_be_sent_keep_their_places() -> None:
+    queue, thread = MessageQueue(), ended(RunCompleted())
+    for text in ("one", "two", "three"):
+        queue.add(thread, text)
+    for text in ("three", "two"):
+        queue.send_now(thread, text)
+
+    def start(text: str) -> None:
+        raise ThreadBusy(text)
+
+    with pytest.raises(ThreadBusy, match="three\n\ntwo"):
+        queue.send_next(thread, start)
+    assert (queue.waiting(thread), queue.steering(thread)) == (["three", "two", "one"], ["three", "two"])
+    assert queue.remove(thread, "three") == "three"
+    assert queue.steering(thread) == ["two"]

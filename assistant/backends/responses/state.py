@@ -30,7 +30,7 @@ from assistant.backends.responses.stream import CompletedResponse
 from assistant.backends.responses.written_calls import joint_result, wrapped_calls
 from assistant.backends.sync_state import Stored, SyncState
 from assistant.errors import BackendError
-from assistant.events import Note, RunCompleted
+from assistant.events import Note, ended_well
 from assistant.messages import Message
 from assistant.parts import Commentary, Text
 from assistant.tools.results import stopped_result
@@ -67,7 +67,7 @@ class ResponsesState(SyncState):
     def needs_reconciling(self) -> bool:
         """Whether the server may keep something of a request that did not end well."""
         later = self.thread.messages[max(0, self.cursor[0] - 1) :]
-        failed = any(not isinstance(message.ending, RunCompleted | None) for message in later)
+        failed = any(message.ending and not ended_well(message.ending) for message in later)
         return self.uncertain or failed
 
     @property

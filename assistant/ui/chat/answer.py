@@ -241,7 +241,8 @@ class _AnswerView:
                 self._end(_("Waiting for your approval."))
                 return self._draw_end
             case RunStopped(_, text):
-                self._end(f":material/stop_circle: {escape_markdown(translate(text))}")
+                icon = "arrow_downward" if event.is_steered else "stop_circle"
+                self._end(f":material/{icon}: {escape_markdown(translate(text))}")
                 self._offer_reruns()
                 return self._draw_end
             case RunFailed():

@@ -62,7 +62,8 @@ window.conversation ??= (() => {
   })
   listen("click", ({target}) => {
     if (target.closest("summary")) follows = false  // the reader wants to see what is inside
-    if (target.closest(".st-key-stop")) focusPrompt()
+    // These buttons are about to disappear, or to stand for another message.
+    if (target.closest(".st-key-stop, [class*=st-key-send_now_], [class*=st-key-take_back_]")) focusPrompt()
   })
   // Everything else that moves the page: the scrollbar, a text that was searched for, a focused element.
   listen("scroll", ({target}) => {
