@@ -341,6 +341,7 @@ class RunFailed:
 
 Ending = RunCompleted | RunPaused | RunStopped | RunFailed
 
+
 def ended_well(ending: Ending | None) -> bool:
     """Return whether nothing of the answer is missing: it is complete, or the next message continues it."""
     return isinstance(ending, RunCompleted) or (isinstance(ending, RunStopped) and ending.is_steered)

@@ -14,7 +14,9 @@ def draw_queue(session: ChatSession) -> None:
     """Draw each waiting message with buttons that send it now, or return it to the input."""
     steering = len(session.steering)
     for number, text in enumerate(session.waiting):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small", key=keys.waiting(number)):
+        with st.container(
+            horizontal=True, vertical_alignment="center", gap="small", key=keys.waiting(number)
+        ):
             st.text(shorten(text, MAX_SHOWN_CHARS), width="stretch")
             with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
                 _draw_state(session, number, text, is_queued=number >= steering)
