@@ -83,9 +83,9 @@ def test_a_message_waits_for_the_users_decision_and_goes_with_its_result(
     server.plays(calls(call("book", city="Oslo"), call("add", a=1, b=2)), text("Booked."))
     assistant, thread = steered(create_assistant), Thread()
     list(assistant.run(thread, "Book"))
-    assert thread.messages[-1].ending == RunPaused()
+    paused = thread.messages[-1].ending
     list(assistant.decide(thread, [CallApproved(each.call_id) for each in thread.open_calls()]))
-    assert thread.messages[-1].ending == STEERED
+    assert (paused, thread.messages[-1].ending) == (RunPaused(), STEERED)
     list(assistant.run(thread, "With breakfast"))
     assert thread.messages[-1] == Message("assistant", [Text("Booked.")], RunCompleted())
     assert server.refused == []
