@@ -38,17 +38,17 @@ class MessageQueue:
     def waiting(self, thread: Thread) -> list[str]:
         """Return the waiting messages; those to be sent now come first."""
         with self._lock:
-            return self._of(thread).texts
+            return self._entry(thread).texts
 
     def steering(self, thread: Thread) -> list[str]:
         """Return the messages to be sent now: together, with the next results of functions."""
         with self._lock:
-            return self._of(thread).steering.copy()
+            return self._entry(thread).steering.copy()
 
     def add(self, thread: Thread, text: str) -> bool:
         """Append a message. Return False if the queue is full."""
         with self._lock:
-            waiting = self._of(thread)
+            waiting = self._entry(thread)
             if len(waiting.texts) >= MAX_MESSAGES:
                 return False
             waiting.queued.append(text)
@@ -57,7 +57,7 @@ class MessageQueue:
     def send_now(self, thread: Thread, text: str) -> None:
         """Let a queued message be sent now, after those to be sent now already."""
         with self._lock:
-            waiting = self._of(thread)
+            waiting = self._entry(thread)
             if text in waiting.queued:
                 waiting.queued.remove(text)
                 waiting.steering.append(text)
@@ -65,7 +65,7 @@ class MessageQueue:
     def remove(self, thread: Thread, text: str) -> str:
         """Remove a message and return it; return an empty text if it no longer waits."""
         with self._lock:
-            waiting = self._of(thread)
+            waiting = self._entry(thread)
             for group in (waiting.queued, waiting.steering):
                 if text in group:
                     group.remove(text)
@@ -79,7 +79,7 @@ class MessageQueue:
         their places.
         """
         with self._lock:
-            waiting = self._of(thread)
+            waiting = self._entry(thread)
             if not waiting.texts or thread in self._sending or not thread.has_ended_well:
                 return False
             self._sending.add(thread)
@@ -90,7 +90,7 @@ class MessageQueue:
             return True
         except BaseException:
             with self._lock:
-                waiting = self._of(thread)
+                waiting = self._entry(thread)
                 waiting.steering[:0], waiting.queued[:0] = steering, queued
             raise
         finally:
@@ -107,7 +107,7 @@ class MessageQueue:
         with self._lock:
             return _joined(self._waiting.pop(thread, _Waiting()).texts)
 
-    def _of(self, thread: Thread) -> _Waiting:
+    def _entry(self, thread: Thread) -> _Waiting:
         return self._waiting.setdefault(thread, _Waiting())
 
 
