@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +15,7 @@ from assistant.application import Application
 from assistant.backends.connection.override import ConnectionOverride
 from assistant.errors import LimitExceeded, ThreadBusy
 from assistant.events import CallApproved, RunCompleted, RunFailed, TextDelta
+from assistant.functions import fares
 from assistant.locale import N_
 from assistant.messages import Feedback, Message
 from assistant.parts import Attachment, Text
@@ -24,8 +26,9 @@ from assistant.runs.replay import replay_assistant
 from assistant.session import ChatSession, Draft
 from assistant.settings import VARIABLES
 from assistant.storage.store import Store
-from tests.servers.responses import ModelServer, call, calls, cut, error, text
+from tests.servers.responses import ModelServer, background_call, call, calls, cut, error, message, text
 from tests.stored import load_stored
+from tests.waiting import until
 
 Open = Callable[..., ChatSession]
 SECONDS = 10.0
@@ -516,3 +519,46 @@ def test_a_process_has_a_limited_number_of_answers_in_progress(server: ModelServ
     server.plays(text("Two."))
     second.submit("Hello")  # the refused one was not counted
     assert isinstance(finished(second).history[-1].ending, RunCompleted)
+
+
+@pytest.fixture
+def slow_fares(
+    server: ModelServer, open_chat: Open, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ChatSession]:
+    """A chat whose run only waits for a search of fares, which takes as long as the test."""
+    gate = threading.Event()
+    monkeypatch.setattr(fares, "time", SimpleNamespace(sleep=lambda _: gate.wait(SECONDS)))
+    server.plays(calls(background_call("search_fares", "oslo", city="Oslo"), message("Pack.")))
+    chat = open_chat()
+    chat.submit("Fares to Oslo")
+    until(lambda: chat.history[-1].stats.rounds == 1)
+    yield chat
+    gate.set()
+
+
+def test_a_message_is_sent_at_once_while_a_run_only_waits_for_a_background_call(
+    server: ModelServer, slow_fares: ChatSession
+) -> None:
+    server.plays(text("Hello."))
+    until(lambda: _sent(slow_fares, "Hi"))
+    assert slow_fares.waiting == []
+    until(lambda: slow_fares.history[-1].stats.rounds == 1)
+    assert texts(slow_fares) == ["Fares to Oslo", "Pack.", "Hi", "Hello."]
+    assert [call.name for call in slow_fares.thread.open_calls()] == ["search_fares"]
+    slow_fares.stop()
+    assert [call.name for call in slow_fares.thread.open_calls()] == []
+
+
+def _sent(chat: ChatSession, words: str) -> bool:
+    """Send a message unless the run is still about to wait."""
+    if (run := chat.live_run) and run.end_wait():
+        chat.submit(words)
+        return True
+    return False
+
+
+def test_a_chat_is_deleted_while_a_background_call_runs(slow_fares: ChatSession) -> None:
+    deleted = slow_fares.thread
+    slow_fares.delete(deleted.id)
+    assert slow_fares.notices == []
+    assert deleted.open_calls() == []

@@ -28,7 +28,7 @@ from assistant.parts import Attachment
 from assistant.recordings.recording import NOT_LIVE, Recording
 from assistant.recordings.requests import prompt_of
 from assistant.request_options import RequestOptions, check_options
-from assistant.runs.loop import Events, Run
+from assistant.runs.loop import Events, Run, stop_background_calls
 from assistant.runs.replay import replay_assistant
 from assistant.runs.worker import LiveRun
 from assistant.session.composer import Composer
@@ -239,10 +239,13 @@ class ChatSession:
     # --- the conversation -----------------------------------------------------------------------------
 
     def submit(self, text: str, attachments: Sequence[Attachment] = ()) -> None:
-        """Send a message, or queue it while an answer is being written."""
+        """Send a message, or queue it while an answer is being written.
+
+        A run that only waits for background calls ends, and they go on.
+        """
         self.user_turns += 1
         self.limit = None
-        if self.live_run:
+        if (run := self.live_run) and not run.end_wait():
             self._enqueue(text, attachments)
             return
         try:
@@ -267,6 +270,11 @@ class ChatSession:
             pass  # it keeps waiting
         except QuotaError as error:
             self._restore(self.app.queue.clear(self.thread), error)
+
+    def send_waiting(self) -> None:
+        """End a run that only waits for background calls if a message waits; the page then sends it."""
+        if self.waiting and (run := self.live_run):
+            run.end_wait()
 
     def return_queued(self) -> None:
         """Return the waiting messages to the input if the answer before them was stopped or failed."""
@@ -303,7 +311,11 @@ class ChatSession:
     def switch(self, position: int, number: int) -> None:
         """Open another branch at this position; raises ``ThreadBusy``."""
         self.require_open()
-        change = partial(self.thread.switch, position, number)
+
+        def change() -> None:
+            stop_background_calls(self.thread, position)
+            self.thread.switch(position, number)
+
         self.app.runs.change(self.thread, change, self.app.autosaver)
 
     def retry(self) -> None:
@@ -437,6 +449,7 @@ class ChatSession:
             if run := self.app.runs.get(thread):
                 run.stop()
                 run.join(1)
+            stop_background_calls(thread)
             self.store.delete(thread_id)
             self.app.runs.unregister(thread)
             self.audit("chat_deleted", thread_id)

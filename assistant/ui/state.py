@@ -32,6 +32,7 @@ class PageState:
         found: What a search found in the open thread, to show next.
         editing: The thread id and position of the message that is being edited.
         inspector_open: Whether the inspector is shown beside the chat.
+        background_calls: The ids of calls that were drawn as going on after their answer.
         inspected_call: The id of a call whose events the inspector shows next.
         opened_recordings: Recordings from files.
         states: What the page's modules remember by themselves, by class.
@@ -45,6 +46,7 @@ class PageState:
         self.found: Hit | None = None
         self.editing: tuple[str, int] | None = None
         self.inspector_open = False
+        self.background_calls: set[str] = set()
         self.inspected_call = ""
         self.opened_recordings: list[Recording] = []
         self.states: dict[type[Any], Any] = {}

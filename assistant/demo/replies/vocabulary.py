@@ -106,7 +106,9 @@ DETAILS = (
 
 # Other cities: after "in" or a comma, or before a Japanese particle.
 _NAME = r"[A-ZÀ-ÖØ-Þ][\w'’-]*"
-PLACE = re.compile(rf"(?:\b(?:[Ii]n|[Ff]or|[Nn]ear)|,) ({_NAME}(?: {_NAME}){{0,3}})")
+PLACE = re.compile(
+    rf"(?:\b(?:[Ii]n|[Ff]or|[Nn]ear|[Ff]ares? to|[Ff]lights? to|[Ff]ly to)|,) ({_NAME}(?: {_NAME}){{0,3}})"
+)
 JAPANESE_PLACE = re.compile("([ァ-ヴー]{2,12}|[一-龠]{2,4})(?=[のはでとや、])")
 LOWERCASE_PLACE = re.compile(r"\bin ([a-z]{3,30})\b")
 PLACES = (KNOWN_CITY, PLACE, JAPANESE_PLACE, LOWERCASE_PLACE)

@@ -43,6 +43,7 @@ from assistant.markdown.block_splitter import BlockSplitter
 from assistant.markdown.escape import escape_markdown
 from assistant.markdown.sanitizer import MarkdownSanitizer
 from assistant.session import ChatSession
+from assistant.tools.background import background_jobs
 from assistant.ui.chat.calls.hosted import HostedCallViews, status_of
 from assistant.ui.chat.calls.shown_calls import ShownCalls
 from assistant.ui.chat.calls.tool_call import ToolCallView
@@ -52,6 +53,7 @@ from assistant.ui.chat.reasoning import GrowingText, ReasoningBlock
 from assistant.ui.language import _, translate
 from assistant.ui.page.accessibility import announce
 from assistant.ui.page.thread_url import set_thread_url
+from assistant.ui.state import page_state
 from assistant.ui.streamlit_private import Chunk, end_text_block
 
 MAX_NAMED_CALLS = 3
@@ -96,8 +98,10 @@ def answer_chunks(batches: Iterable[list[Event]], place: AnswerPlace) -> Iterato
                     current, text = kind, _TextBlocks(view.sources, is_markdown=kind is TextDelta)
                 yield from text.feed(pieces)
                 continue
+            if view.report(reports := list(events)):
+                continue
             yield from text.flush()
-            for event in events:
+            for event in reports:
                 if (draw := view.draw(event)) is not None:
                     current = None
                     yield draw
@@ -163,6 +167,8 @@ class _AnswerView:
         self._all_calls: list[ToolCallView] = []
         self._shown_calls = ShownCalls(session.thread.id, position)
         self._running: dict[str, str] = {}  # status texts of the calls without a result, by id
+        self._background: dict[str, ToolCallView] = {}  # the calls that run beside the text, by id
+        self._is_answering = False  # whether a response is being written
         self._progress: dict[str, ToolProgress] = {}
         self._reasoning_blocks = 0
         self._reasoning: ReasoningBlock | None = None
@@ -174,10 +180,28 @@ class _AnswerView:
     def start_text(self, pieces: list[Event]) -> None:
         """Clear the status, because these pieces of text follow."""
         self._status = ""
+        if self._background:
+            self._row = None  # what the model calls after this text is drawn below it
         is_text = (isinstance(piece, TextDelta | RefusalDelta) and piece.text.strip() for piece in pieces)
         self._has_output = self._has_output or any(is_text)
         self._end_reasoning()
         self._end_commentary()
+
+    def report(self, events: Iterable[Event]) -> bool:
+        """Update background calls beside the text; return False if the events are not all about such calls."""
+        reports = [event for event in events if isinstance(event, ToolProgress | ToolResult)]
+        if not reports or any(event.call_id not in self._background for event in reports):
+            return False
+        for event in reports:
+            if isinstance(event, ToolProgress):
+                self._progress[event.call_id] = event
+                self._background[event.call_id].show_progress(event.text)
+            elif view := self._background.pop(event.call_id, None):
+                del self._running[event.call_id]
+                view.finish(event)
+        if not self._is_answering:
+            self._set_status_of_calls()
+        return True
 
     def draw(self, event: Event) -> Callable[[], None] | None:
         """Return what draws an event in the flow of the answer; None if nothing is drawn there."""
@@ -219,8 +243,9 @@ class _AnswerView:
             case ThreadOpened():
                 set_thread_url(self._place.session)
             case RoundStarted(number):
-                self._round, self._row, self._calls, self._running = number, None, {}, {}
-                self._status, self._share, self._progress = _("Thinking"), None, {}
+                self._round, self._row, self._calls = number, None, dict(self._background)
+                self._running = {call_id: self._running[call_id] for call_id in self._background}
+                self._status, self._share, self._is_answering = _("Thinking"), None, True
             case RetryScheduled(number, max_number, reason=reason):
                 self._status = _(
                     "{reason} Trying again ({number} of {count})",
@@ -229,6 +254,7 @@ class _AnswerView:
                     count=max_number,
                 )
             case RoundEnded():
+                self._is_answering = False
                 self._set_status_of_calls()
             case RunCompleted():
                 self._end("" if self._has_output else _("The model ended its answer without any text."))
@@ -306,7 +332,12 @@ class _AnswerView:
         if call.program and not self._hosted.place_of_calls(call.program):
             view.add_remark(_("from an unknown program"))
         self._running[call.call_id] = self._status_of(name, call.arguments)
-        self._set_status_of_calls()
+        self._progress.pop(call.call_id, None)
+        if call.background:
+            self._background[call.call_id] = view
+            self._status = self._status and _("Thinking")
+        else:
+            self._set_status_of_calls()
 
     def _decide(self, decision: Decision) -> None:
         if decision.call_id in self._running:
@@ -332,11 +363,24 @@ class _AnswerView:
                 self._share = progress.share
         if (more := len(self._running) - len(texts)) > 0:
             texts.append(_("and {count} more", count=more))
+        if not texts and not self._is_answering and (names := self._earlier_calls()):
+            texts.append(_("Waiting for {functions}", functions=names))
         self._status = _(", ").join([*texts[:1], *(text[:1].lower() + text[1:] for text in texts[1:])])
 
+    def _earlier_calls(self) -> str:
+        """Return the names of the functions of earlier answers that still run in the background."""
+        earlier = self._place.session.history[: self._place.position]
+        calls = (call.name for message in earlier for call in message.open_calls if call.background)
+        return _(", ").join(dict.fromkeys(calls))
+
     def _end(self, text: str = "") -> None:
+        jobs = background_jobs(self._place.session.thread)
         for call_id in self._running:
-            self._calls[call_id].abandon()
+            if call_id in jobs:
+                self._calls[call_id].go_on()
+                page_state().background_calls.add(call_id)
+            else:
+                self._calls[call_id].abandon()
         self._hosted.abandon()
         self._running = {}
         self._status = ""

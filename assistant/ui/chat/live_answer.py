@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from assistant.events import Event
+from assistant.events import Event, ToolResult
 from assistant.runs.worker import LiveRun
 from assistant.session import ChatSession
 from assistant.ui.chat.answer import AnswerPlace, answer_chunks
@@ -16,6 +16,7 @@ from assistant.ui.chat.silence import SilenceNotice
 from assistant.ui.page.accessibility import announce_ending
 from assistant.ui.page.login import require_open
 from assistant.ui.sidebar.thread_list import is_list_due
+from assistant.ui.state import page_state
 from assistant.ui.streamlit_private import (
     Chunks,
     current_session_id,
@@ -60,6 +61,7 @@ def follow_answer(session: ChatSession, run: LiveRun, watch: Watch | None, end: 
     def update() -> None:
         require_open(session)
         silence.update()
+        session.send_waiting()
         if watch:
             watch()
         if time.monotonic() > list_due and is_list_due(session):
@@ -91,6 +93,10 @@ def _interruptible(batches: Iterator[list[Event]], watch: Watch) -> Iterator[lis
         if fragment_rerun_waits():
             return
         yield batch
+        results = {event.call_id for event in batch if isinstance(event, ToolResult)}
+        if results & page_state().background_calls:
+            page_state().background_calls -= results
+            st.rerun()  # an earlier message has got its result
         if time.monotonic() >= due:
             watch()
             due = time.monotonic() + WATCH_SECONDS

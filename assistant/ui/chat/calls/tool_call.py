@@ -7,6 +7,7 @@ import streamlit as st
 from assistant.events import CallAnswered, CallApproved, Decision, Outcome, ToolResult
 from assistant.json_values import parse_json
 from assistant.locale import N_
+from assistant.markdown.escape import escape_markdown
 from assistant.session import ChatSession
 from assistant.tools.toolbox import Tool
 from assistant.ui import keys
@@ -53,6 +54,7 @@ class ToolCallView:
         self._decision_text = ""
         self._remote = False
         self._is_running = False
+        self._time = self._progress = ""
         self._result: ToolResult | None = None
         with st.container(key=f"call-{key}", gap=None):
             self._expander = Expander(key, self._label(arguments), "step")
@@ -90,7 +92,13 @@ class ToolCallView:
     def show_time(self, seconds: float) -> None:
         """Show for how long the call has been running, in whole seconds."""
         if self._is_running and seconds >= 1:
-            self._update("running", format_duration(int(seconds), tenths=False))
+            self._time = format_duration(int(seconds), tenths=False)
+            self._update("running", self._time, escape_markdown(self._progress))
+
+    def show_progress(self, text: str) -> None:
+        """Show how far the call has come, in the function's own words."""
+        self._progress = text
+        self._update("running", self._time, escape_markdown(text))
 
     def wait(self) -> None:
         """Show that the call needs approval."""
@@ -151,6 +159,10 @@ class ToolCallView:
     def _label(self, arguments: str) -> str:
         text = self._tool.text_of(arguments) if self._tool else None
         return call_label(self._name, arguments) if text is None else text_call_label(self._name, text)
+
+    def go_on(self) -> None:
+        """Show that the call goes on after the answer has ended."""
+        self._update("running", _("in the background"))
 
     def _update(self, state: ExpanderState, *texts: str) -> None:
         label = self._label(self._arguments)
