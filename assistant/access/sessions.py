@@ -70,7 +70,7 @@ class Login:
     method: Literal["none", "password", "sign_in"] = "none"
     since: float = 0.0
     secret_hash: str = field(default="", repr=False)
-    claims: Mapping[str, Any] = field(default_factory=dict)
+    claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def address(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from assistant.access.auth import User
 from assistant.access.metering import Meter
-from assistant.access.sessions import Login
+from assistant.access.sessions import Login, stop_when_ended
 from assistant.application import Application
 from assistant.errors import (
     AssistantError,
@@ -492,7 +492,8 @@ class ChatSession:
 
         def observe(events: Events) -> Events:
             yield Note(NOT_LIVE)
-            yield from record_run(events, copy)
+            allowed = stop_when_ended(events, lambda: self.app.end_reason(self.login))
+            yield from record_run(allowed, copy)
 
         def prepare() -> Run:
             run = replayer.run(replayed, prompt_of(recording)).through(observe)

@@ -39,9 +39,10 @@ class Visitor:
     Attributes:
         seen: The bytes received since the last message was sent.
         draft: The text that the page has put back into the input.
+        fragments: The ids of the parts of the page that run alone.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, password: str = "") -> None:
         self._connection = connect(
             "ws://chat.example/_stcore/stream",
             sock=socket.create_connection(("127.0.0.1", urlsplit(address).port or 80)),
@@ -60,19 +61,25 @@ class Visitor:
         self._uncaught = False
         self.seen, self.draft = b"", ""
         self.finished = False
+        self.fragments: set[str] = set()
+        self._password, self._password_input = password, ""
 
     def __enter__(self) -> Self:
         self._run()
+        if self._password:
+            self.wait(lambda: self.finished and self._password_input)
+            password = WidgetState(id=self._password_input, string_value=self._password)
+            self._run([password, WidgetState(id=self._buttons["log_in"], trigger_value=True)])
         self.wait(lambda: self.finished and self._input)
         return self
 
     def __exit__(self, *error: Any) -> None:
         self._connection.__exit__(*error)
 
-    def say(self, words: str) -> None:
-        """Send a message."""
+    def say(self, words: str, fragment: str = "") -> None:
+        """Send a message, to one fragment or to the whole page."""
         self.seen, self.draft, self.finished = b"", "", False
-        self._run([WidgetState(id=self._input, chat_input_value=ChatInputValue(data=words))])
+        self._run([WidgetState(id=self._input, chat_input_value=ChatInputValue(data=words))], fragment)
 
     def press(self, key: str) -> None:
         """Press the button with this key."""
@@ -88,22 +95,32 @@ class Visitor:
         """Return whether the page has shown these words since the last message was sent."""
         return words.encode() in self.seen
 
+    def settle(self) -> None:
+        """Receive what is under way, until nothing comes for a second."""
+        with suppress(TimeoutError):
+            while True:
+                self._receive(1.0)
+
     def wait(self, happens: Callable[[], object]) -> None:
         """Receive until this is true."""
         deadline = time.monotonic() + PATIENCE
         while not happens():
             assert time.monotonic() < deadline, self.seen[-2000:]
             with suppress(TimeoutError):
-                data = self._socket.recv(timeout=0.5)
-                assert isinstance(data, bytes)
-                self.seen += data
-                self._handle(ForwardMsg.FromString(data))
+                self._receive(0.5)
 
-    def _run(self, widgets: list[WidgetState] | None = None) -> None:
+    def _receive(self, seconds: float) -> None:
+        data = self._socket.recv(timeout=seconds)
+        assert isinstance(data, bytes)
+        self.seen += data
+        self._handle(ForwardMsg.FromString(data))
+
+    def _run(self, widgets: list[WidgetState] | None = None, fragment: str = "") -> None:
         state = ClientState(
             query_string=self._query,
             page_script_hash=self._page,
             widget_states=WidgetStates(widgets=widgets or []),
+            fragment_id=fragment,
         )
         self._socket.send(BackMsg(rerun_script=state).SerializeToString())
 
@@ -116,6 +133,7 @@ class Visitor:
             case "script_finished":
                 self.finished = True
             case "delta":
+                self.fragments |= {message.delta.fragment_id} - {""}
                 element = message.delta.new_element
                 match element.WhichOneof("type"):
                     case "chat_input":
@@ -125,5 +143,7 @@ class Visitor:
                     case "button":
                         key = element.button.id.rpartition("-")[2]
                         self._buttons[key] = element.button.id
+                    case "text_input":
+                        self._password_input = element.text_input.id
                     case "exception":
                         self._uncaught = True
