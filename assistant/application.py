@@ -39,9 +39,11 @@ from assistant.runs.autosave import Autosaver
 from assistant.runs.loop import Events, Run
 from assistant.runs.queue import MessageQueue
 from assistant.runs.registry import RunRegistry
+from assistant.runs.retention import Retention
 from assistant.runs.worker import LiveRun
 from assistant.settings import Settings
 from assistant.storage.database import Database, default_url
+from assistant.storage.store import Store
 from assistant.threads import Thread
 from assistant.tools.toolbox import Toolbox
 from assistant.transports.live_recording import LiveRecording
@@ -98,6 +100,7 @@ class Application:
         self.recordings = RecordingStore()
         self._opened: WeakSet[Recording] = WeakSet()
         self._replays: list[tuple[str, LiveRun]] = []
+        self._retention: Retention | None = None
         self.metrics: Metrics | None = None
 
     def configure(self, secrets: Mapping[str, Any]) -> None:
@@ -129,7 +132,36 @@ class Application:
                 if self._database_url:
                     self.autosaver.close()
                 self.autosaver, self._database_url = Autosaver(url), url
+            before = self._configured.retention if self._configured else 0.0
             self.settings = self._configured = settings
+            if settings.retention != before:
+                self._start_retention(settings.retention)
+
+    def _start_retention(self, seconds: float) -> None:
+        """Delete chats that have not changed for so many seconds from now on; none with 0."""
+        if self._retention:
+            self._retention.stop()
+        self._retention = None
+        if seconds:
+            self._retention = Retention(
+                seconds,
+                lambda: self.autosaver.store,
+                lambda: self.backend(self.settings),
+                self.forget,
+                self._clean_up,
+            )
+            self._retention.start()
+
+    def _clean_up(self, store: Store, seconds: float) -> None:
+        """Delete what is stored apart from chats, if it is older."""
+        self.recordings.forget_before(time.time() - seconds)
+        UsageStore(store.database).delete_users(seconds)
+
+    def forget(self, thread: Thread) -> None:
+        """Remove a thread that was deleted from the memory of this process, also from the pages that have it open."""
+        self.queue.clear(thread)
+        self.recordings.forget(thread.id)
+        self.runs.forget(self.runs.find(thread.id, thread.owner) or thread)
 
     def refresh(self, secrets: Callable[[], Mapping[str, Any]]) -> None:
         """Read settings again as ``configure`` does, at most once per ``CHECK_SECONDS``; ignore invalid ones."""
@@ -286,6 +318,7 @@ class Application:
         for backend in self._backends.values():
             backend.close()
         self._serve_metrics(0)
+        self._start_retention(0.0)
         if self._database_url:
             self.autosaver.close()
 

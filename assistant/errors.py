@@ -61,6 +61,13 @@ LimitScope = Literal["user", "everyone", "budget"]
 """Whether a limit applies to each user or to all of them together, or is the owner's budget."""
 
 
+class ThreadDeleted(ThreadBusy):
+    """The thread was deleted while it was open, so nothing of it is saved or sent any more."""
+
+    def __init__(self) -> None:
+        super().__init__(N_("This chat was deleted."))
+
+
 class TooManyAnswers(ThreadBusy):
     """As many answers are being written as there may be at once, for this user or for everyone."""
 

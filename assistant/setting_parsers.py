@@ -102,6 +102,14 @@ def seconds_up_to(high: int) -> Parser:
     return parse
 
 
+def parse_duration(text: str) -> float:
+    """Return the seconds of a text such as ``30 days``."""
+    match = re.fullmatch(r"([1-9][0-9]{0,4}) *(hour|day)s?", text, re.IGNORECASE)
+    if match is None:
+        raise ValueError(N_("Set a number of days or hours, such as 30 days, or leave it out."))
+    return int(match[1]) * (86_400.0 if match[2].lower() == "day" else 3600.0)
+
+
 def parse_allowed_users(text: str) -> tuple[str, ...]:
     try:
         return parse_allowed(text)

@@ -19,6 +19,7 @@ from assistant.setting_parsers import (
     choice_of,
     integer_between,
     parse_allowed_users,
+    parse_duration,
     parse_flag,
     parse_key,
     parse_local_token,
@@ -122,6 +123,12 @@ class Settings:
         "ASSISTANT_DATABASE_URL",
         "URL of the database that stores chats (a SQLite file beside the page).",
         secret=True,
+    )
+    retention: float = _setting(
+        "ASSISTANT_RETENTION",
+        "How long chats stay after their last change, such as 30 days or 12 hours (until they are deleted).",
+        0.0,
+        parse_duration,
     )
     faults: str = _setting(
         "ASSISTANT_FAULTS",

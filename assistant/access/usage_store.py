@@ -61,6 +61,18 @@ class UsageStore:
             for row in _rows(user_id, moment):
                 _add(connection, row, difference)
 
+    def delete_users(self, seconds: float) -> None:
+        """Delete what single users have used longer ago; what all have used together stays for a month.
+
+        The current day stays: limits are on it.
+        """
+        with self._database.writing() as connection:
+            moment = self._moment(connection)
+            day = period_key("day", moment - min(seconds, COUNT_SECONDS))
+            of_user = (USAGE.c.user_id != EVERYONE) & (USAGE.c.period < day)
+            connection.execute(sql.delete(USAGE).where(of_user))
+            _delete_expired(connection, moment)
+
     def _moment(self, connection: sql.Connection) -> float:
         if self._clock:
             return self._clock()

@@ -1,5 +1,5 @@
 """Runs: the loop that answers a message, the log that pages follow, and the registry of them.
 
 The rest of the package imports ``loop`` (``Assistant``), ``registry`` (the runs of this process), ``worker``
-(a live run), ``queue`` (messages that wait), ``autosave`` and ``replay``.
+(a live run), ``queue`` (messages that wait), ``autosave``, ``replay`` and ``retention`` (deletes expired chats).
 """

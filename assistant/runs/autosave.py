@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from weakref import WeakSet
 
-from assistant.errors import StoreError, ThreadBusy
+from assistant.errors import StoreError, ThreadBusy, ThreadDeleted
 from assistant.storage.leases import LEASE_SECONDS
 from assistant.storage.store import Store
 from assistant.threads import Thread
@@ -85,6 +85,8 @@ class Autosaver:
             store.save(thread, 0 if incomplete else since, backend_state=backend_state or incomplete)
             self._incomplete.discard(thread)
             self.error = ""
+        except ThreadDeleted:
+            pass  # a page that still shows it finds out by itself
         except ThreadBusy:
             # The log does not contain the id, because it gives access to the thread.
             log.warning("a thread was taken over by another process")

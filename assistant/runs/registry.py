@@ -132,9 +132,12 @@ class RunRegistry:
             found = self.find(thread.id, thread.owner)
             return self._threads.setdefault((thread.owner, thread.id), found or thread)
 
-    def unregister(self, thread: Thread) -> None:
-        """Let nothing find the thread any more, because it was deleted."""
+    def forget(self, thread: Thread) -> None:
+        """Empty a thread that was deleted, for all pages that have it open, and let nothing find it any more."""
         with self._lock:
+            # New objects: a page may be drawing the old ones.
+            thread.messages, thread.branches, thread.backend_state = [], {}, {}
+            thread.title, thread.dirty_from = "", None
             self._threads.pop((thread.owner, thread.id), None)
 
     def _stop(self, thread: Thread) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from copy import copy
 from functools import partial
 from typing import Any, TypeVar
 
@@ -210,6 +211,9 @@ class ChatSession:
         if self.live_run:
             return
         with suppress(StoreError):
+            if self.store and self.store.is_deleted(self.thread):
+                self._leave_deleted()
+                return
             if self.store and (newer := self.store.load_newer(self.thread)):
                 self.app.runs.update(self.thread, newer)
             if self.store and self.store.leases.is_held_elsewhere(self.thread):
@@ -221,11 +225,19 @@ class ChatSession:
             with suppress(ThreadBusy):
                 self._start(assistant.resume if can_resume else assistant.mark_interrupted)
 
+    def _leave_deleted(self) -> None:
+        """Open a new thread in place of one that was deleted elsewhere."""
+        self.app.forget(self.thread)
+        self.recording = None
+        self.new()
+        self.thread_missing = True
+
     @property
     def is_outdated(self) -> bool:
-        """Whether another process has saved more of the thread."""
+        """Whether the thread was deleted, or another process has saved more of it."""
         with suppress(StoreError):
-            return bool(self.store and self.store.load_newer(self.thread))
+            store, thread = self.store, self.thread
+            return bool(store and (store.is_deleted(thread) or store.load_newer(thread)))
         return False
 
     def changed_elsewhere(self) -> bool:
@@ -451,12 +463,13 @@ class ChatSession:
                 run.join(1)
             stop_background_calls(thread)
             self.store.delete(thread_id)
-            self.app.runs.unregister(thread)
             self.audit("chat_deleted", thread_id)
         except (ThreadBusy, StoreError) as error:
             self.notices.append(N_("The chat was not deleted. {why}", why=error.text))
             return
-        for branch in thread.all_branches():
+        branches = [copy(branch) for branch in thread.all_branches()]
+        self.app.forget(thread)
+        for branch in branches:
             try:
                 self.connection.backend.delete_thread(branch)
             except BackendError as error:
@@ -464,6 +477,7 @@ class ChatSession:
                     N_("The chat was deleted here, but not on the server. {why}", why=error.text)
                 )
         if thread_id == self.thread.id:
+            self.recording = None
             self.new()
 
     def import_thread(self, thread: Thread) -> None:

@@ -93,6 +93,22 @@ class Database:
                 connection.execute(sql.select(sql.func.pg_advisory_xact_lock(lock)))
             yield connection
 
+    def erase_deleted(self) -> bool:
+        """Remove from the files what was deleted; return whether nothing of it is left.
+
+        SQLite overwrites what is deleted, but older copies of its pages stay in the write-ahead log until that
+        is emptied, which waits for those who read. PostgreSQL reuses the space by itself (autovacuum).
+
+        Raises:
+            StoreError: The database cannot be used.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return True
+        engine = self._engine.execution_options(no_transaction=True)
+        with self._translate_errors(), self._turn(), engine.connect() as connection:
+            is_busy: int = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one()
+        return not is_busy
+
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """Wait for this thread's turn, always before a connection: those that wait would leave none to others."""
@@ -191,10 +207,11 @@ def _configure_sqlite(connection: Any, _: object) -> None:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
-    for setting in ("synchronous=NORMAL", "foreign_keys=ON"):
+    for setting in ("synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {setting}")
 
 
 def _begin_sqlite(connection: sql.Connection) -> None:
-    exclusive = connection.get_execution_options().get("exclusive")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if exclusive else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.get("no_transaction"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("exclusive") else "BEGIN")

@@ -11,7 +11,7 @@ from weakref import WeakSet
 
 import sqlalchemy as sql
 
-from assistant.errors import ThreadBusy
+from assistant.errors import ThreadBusy, ThreadDeleted
 from assistant.locale import N_
 from assistant.storage.database import Database
 from assistant.storage.schema import THREADS
@@ -41,9 +41,11 @@ class Leases:
 
         Raises:
             ThreadBusy: Another process is answering the thread.
+            ThreadDeleted: The thread was saved, and deleted since then.
         """
         with self._database.writing() as connection:
-            self.reserve(connection, thread.id, thread.owner)
+            if not self.reserve(connection, thread.id, thread.owner) and thread.version:
+                raise ThreadDeleted
         self._held.add(thread)
 
     def reserve(self, connection: sql.Connection, thread_id: str, owner: str) -> bool:

@@ -5,15 +5,15 @@ messages, also after a crash, and no process overwrites what another one wrote.
 """
 
 import json
-import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from copy import copy
 from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sql
 
-from assistant.errors import StoreError, ThreadBusy
+from assistant.errors import StoreError, ThreadBusy, ThreadDeleted
 from assistant.locale import N_
 from assistant.storage.database import Database
 from assistant.storage.leases import ANSWERED_ELSEWHERE, LEASE_SECONDS, Leases, exists, is_thread
@@ -74,6 +74,7 @@ class Store:
 
         Raises:
             ThreadBusy: Another process is answering the thread, so its version counts.
+            ThreadDeleted: The thread was saved, and deleted since then.
         """
         if not thread.id:
             return
@@ -90,7 +91,7 @@ class Store:
     def _save(self, thread: Thread, since: int, backend_state: bool, dirty_from: int | None) -> None:
         if dirty_from is not None:
             since, backend_state = min(since, dirty_from), True
-        values: dict[str, Any] = {"updated_at": time.time(), "version": THREADS.c.version + 1}
+        values: dict[str, Any] = {"updated_at": self.database.now, "version": THREADS.c.version + 1}
         values["options"] = json.dumps(options_as_json(thread.options))
         if backend_state:
             values["backend_state"] = json.dumps(thread.backend_state)
@@ -113,7 +114,9 @@ class Store:
     def _insert_thread(self, connection: sql.Connection, thread: Thread) -> None:
         if exists(connection, THREADS.c.id == thread.id):
             raise ThreadBusy(ANSWERED_ELSEWHERE)
-        now = time.time()
+        if thread.version:
+            raise ThreadDeleted
+        now = self.database.now
         title = thread.title or (thread.messages[0].text if thread.messages else "")
         values = {"id": thread.id, "owner": thread.owner, "version": 1, "created_at": now, "updated_at": now}
         values |= _title_values(title) | {"backend_state": json.dumps(thread.backend_state)}
@@ -155,6 +158,13 @@ class Store:
             raise StoreError(text) from error
         return thread
 
+    def is_deleted(self, thread: Thread) -> bool:
+        """Return whether a thread that was saved is there no more."""
+        if not thread.version:
+            return False
+        with self.database.reading() as connection:
+            return not exists(connection, is_thread(thread.id, thread.owner))
+
     def load_newer(self, thread: Thread) -> Thread | None:
         """Return the thread as another process has saved it since it was saved or loaded here, or None."""
         if not thread.id:
@@ -183,15 +193,55 @@ class Store:
             connection.execute(renamed)
 
     def delete(self, thread_id: str) -> None:
-        """Delete a thread with its messages and branches.
+        """Delete a thread with its messages and branches, so that nothing of it is left in the database's files.
 
         Raises:
             ThreadBusy: Another process is answering the thread.
         """
         with self.database.writing() as connection:
             if self.leases.reserve(connection, thread_id, self.owner):
-                for column in (MESSAGES.c.thread_id, BRANCHES.c.thread_id, THREADS.c.id):
-                    connection.execute(sql.delete(column.table).where(column == thread_id))
+                _delete_rows(connection, thread_id)
+        self.database.erase_deleted()
+
+    def claim_expired(self, seconds: float, skipped: Collection[str] = ()) -> Thread | None:
+        """Return a thread of any owner that has not changed for this long, or None.
+
+        This process has its lease, so that no other one deletes or answers it at the same time. Threads with an id
+        in ``skipped`` are not returned.
+        """
+        expired = sql.select(THREADS.c.id, THREADS.c.owner).where(
+            self._is_expired(seconds), self.leases.is_free, THREADS.c.id.not_in(skipped)
+        )
+        while True:
+            with self.database.reading() as connection:
+                row = connection.execute(expired.order_by(THREADS.c.updated_at).limit(1)).first()
+            if row is None:
+                return None
+            with suppress(ThreadBusy), self.database.writing() as connection:
+                if not self.leases.reserve(connection, row.id, row.owner):
+                    continue
+            thread = None
+            with suppress(StoreError):  # one that cannot be read is deleted as well
+                thread = self.for_owner(row.owner).load(row.id)
+            return thread or Thread(row.id, owner=row.owner)
+
+    def delete_expired(self, thread: Thread, seconds: float) -> bool:
+        """Delete a thread that was claimed, unless it has changed since then; return whether it was deleted.
+
+        ``erase_deleted`` of the database removes what is left of it in the files.
+        """
+        is_expired = is_thread(thread.id, thread.owner) & self._is_expired(seconds) & self.leases.is_free
+        with self.database.writing() as connection:
+            # First an update, so that nobody else changes the row until the commit.
+            found = connection.execute(
+                sql.update(THREADS).where(is_expired).values(self.leases.values)
+            ).rowcount
+            if found:
+                _delete_rows(connection, thread.id)
+        return bool(found)
+
+    def _is_expired(self, seconds: float) -> sql.ColumnElement[bool]:
+        return THREADS.c.updated_at < self.database.now - seconds
 
     def list_threads(
         self, search: str = "", limit: int = 50, *, with_hits: bool = True
@@ -206,6 +256,11 @@ class Store:
             if with_hits and search.strip():
                 threads = [replace(each, hit=find_hit(connection, each.id, search)) for each in threads]
         return threads
+
+
+def _delete_rows(connection: sql.Connection, thread_id: str) -> None:
+    for column in (MESSAGES.c.thread_id, BRANCHES.c.thread_id, THREADS.c.id):
+        connection.execute(sql.delete(column.table).where(column == thread_id))
 
 
 def _has_server_id(server_id: str) -> sql.ColumnElement[bool]:

@@ -28,6 +28,17 @@ class RecordingStore:
             self._recordings.append((key, recording := LiveRecording(key, hidden)))
             return recording
 
+    def forget(self, key: str) -> None:
+        """Drop the recordings of a thread."""
+        forgotten = self.for_thread(key)
+        with self._lock:
+            self._recordings = [each for each in self._recordings if each[1] not in forgotten]
+
+    def forget_before(self, moment: float) -> None:
+        """Drop the recordings that began before this moment, in seconds since 1970."""
+        with self._lock:
+            self._recordings = [each for each in self._recordings if each[1].began >= moment]
+
     def for_thread(self, key: str) -> list[LiveRecording]:
         """Return a thread's recordings, oldest first, by its id or by the key they were started with."""
         with self._lock:

@@ -133,7 +133,7 @@ def test_an_open_thread_is_shared_only_with_its_owner() -> None:
     assert [runs.find("conv_2", each) for each in ("ada", "bob", "")] == [running, None, None]
     go_on.set()
     assert live.join(10)
-    runs.unregister(bobs)
+    runs.forget(bobs)
     assert [runs.find("conv_1", each) for each in ("ada", "bob")] == [adas, None]
 
 
