@@ -37,7 +37,7 @@ AuditEvent = Literal[
 """``docs/sessions.md`` has a table of them with their fields."""
 
 REPEATABLE: frozenset[AuditEvent] = frozenset(
-    {"login_failed", "login_refused", "chat_not_found", "limit_reached"}
+    {"login_failed", "login_refused", "recording_exported", "chat_not_found", "limit_reached"}
 )
 """What any visitor can cause any number of times; of these, only some are written."""
 
