@@ -43,6 +43,9 @@ INSTRUCTIONS = (
 
 ProtocolName = Literal["auto", "responses", "chat", "agents", "assistants"]
 
+ResponsesTransport = Literal["http", "websocket"]
+"""How responses of the Responses API are requested."""
+
 # --- settings ---------------------------------------------------------------------------------------
 
 
@@ -138,6 +141,12 @@ class Settings:
     )
     transcribe_model: str = _setting(
         "ASSISTANT_TRANSCRIBE_MODEL", "Model that transcribes speech (gpt-transcribe at OpenAI)."
+    )
+    responses_transport: ResponsesTransport = _setting(  # noqa: RUF009
+        "ASSISTANT_RESPONSES_TRANSPORT",
+        "http, or websocket: responses over a connection that stays open, where the server has it (http).",
+        "http",
+        choice_of(*get_args(ResponsesTransport)),
     )
     background: bool = _setting(
         "ASSISTANT_BACKGROUND",

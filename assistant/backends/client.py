@@ -3,7 +3,7 @@
 import os
 import ssl
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 
 import httpx2
 from openai import OpenAI
@@ -15,6 +15,7 @@ from assistant.transports.fault_transport import FaultTransport
 from assistant.transports.network import CancellableNetwork
 from assistant.transports.recorder import RecordTransport
 from assistant.transports.throttle import ThrottleTransport
+from assistant.transports.websocket import WebSocketTransport
 
 TIMEOUT = httpx2.Timeout(600.0, connect=10.0)
 """The read limit is the longest silence within an answer: reasoning can be silent for minutes."""
@@ -74,19 +75,19 @@ def connect(settings: Settings, transport: httpx2.BaseTransport | None = None) -
     url = DEMO_URL if settings.demo else settings.base_url or OPENAI_URL
     faults = [fault for fault in parse_faults(settings.faults) if not fault.is_of_functions]
     # Wrapped afterwards, because a client with a transport of its own ignores the environment's proxies.
-    client._transport = _wrap(client._transport, faults)
-    client._mounts = {
-        pattern: mounted and _wrap(mounted, faults) for pattern, mounted in client._mounts.items()
-    }
+    wrap = partial(_wrap, faults=faults, websocket=settings.responses_transport == "websocket")
+    client._transport = wrap(client._transport)
+    client._mounts = {pattern: mounted and wrap(mounted) for pattern, mounted in client._mounts.items()}
     return OpenAI(
         api_key=key, base_url=url, http_client=client, max_retries=0
     )  # ``requests`` decides what is tried again
 
 
-def _wrap(transport: httpx2.BaseTransport, faults: list[Fault]) -> RecordTransport:
+def _wrap(transport: httpx2.BaseTransport, faults: list[Fault], websocket: bool) -> RecordTransport:
     """Return a recording transport; faults are recorded as if the server had caused them."""
     if isinstance(transport, httpx2.HTTPTransport):
         transport._pool._network_backend = CancellableNetwork()  # HTTPTransport has no parameter for it
+        transport = WebSocketTransport(transport) if websocket else transport
     throttled = ThrottleTransport(transport)
     return RecordTransport(FaultTransport(throttled, faults) if faults else throttled)
 

@@ -30,6 +30,7 @@ from assistant.events import ServerError
 from assistant.locale import N_, N_plural, Sentence
 from assistant.recordings.redaction import secrets_of
 from assistant.transports.sse import events
+from assistant.transports.websocket import NO_WEBSOCKET
 
 
 @contextmanager
@@ -158,6 +159,12 @@ _MEANINGS = {
     "invalid_prompt": _POLICY,
     "bio_policy": _POLICY,
     "misalignment_policy_violation": _POLICY,
+    NO_WEBSOCKET: _Meaning(
+        N_(
+            "{host} does not open a WebSocket connection. Choose HTTP in the connection settings, or set "
+            "{transport_setting} to http."
+        )
+    ),
     "conversation_locked": _Meaning(
         N_("Another answer is still being written in this conversation."), retry=True
     ),
@@ -166,6 +173,7 @@ SETTING_NAMES = {
     "key_setting": "OPENAI_API_KEY",
     "url_setting": "OPENAI_BASE_URL",
     "model_setting": "OPENAI_MODEL",
+    "transport_setting": "ASSISTANT_RESPONSES_TRANSPORT",
 }
 _BY_STATUS = {
     401: ("invalid_api_key", _KEY),

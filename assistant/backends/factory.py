@@ -45,6 +45,7 @@ def _responses(client: OpenAI, settings: Settings) -> Responses:
         model=settings.requested_model,
         instructions=settings.instructions,
         background=settings.background,
+        chained=settings.responses_transport == "websocket",
         context=settings.context,
         effort=settings.effort,
         hosted=parse_hosted_tools(settings.hosted_tools),

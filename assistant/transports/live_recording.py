@@ -35,7 +35,7 @@ MAX_BYTES = 32_000_000
 
 NESTED_TOO_DEEPLY = "[nested too deeply]"
 
-_RECORDED_HEADER = re.compile("^(retry-after.*|x-request-id|openai-processing-ms|x-should-retry)$")
+_RECORDED_HEADER = re.compile("^(retry-after.*|x-request-id|openai-processing-ms|x-should-retry|upgrade)$")
 
 
 @dataclass(slots=True)  # not frozen: it is created for every chunk

@@ -298,6 +298,9 @@ class ModelServer:
         self.refused: list[str] = []  # the messages of refusals
         self.conversations: dict[str, Conversation] = {}
         self.running: dict[str, Running] = {}  # the responses in background mode, by id
+        self.stored: dict[
+            str, list[Json]
+        ] = {}  # what each complete response can be continued from, by its id
         self.has_conversations = conversations
         self.not_found = "Conversation with id '{}' not found."
         self.max_input = 0  # refuse a response with more items in its input, as OGX does
@@ -390,9 +393,19 @@ class ModelServer:
             return error(400, "missing_required_parameter", "Missing required parameter: 'input'.")
         if 0 < self.max_input < len(request["input"]):
             return error(400, None, f"List should have at most {self.max_input} items after validation.")
-        items = (conversation.items if conversation else []) + as_items(request["input"])
+        previous = request.get("previous_response_id")
+        if previous and previous not in self.stored:
+            words = f"Previous response with id '{previous}' not found."
+            return error(400, "previous_response_not_found", words)
+        earlier = self.stored[previous] if previous else conversation.items if conversation else []
+        items = earlier + as_items(request["input"])
         words = what_is_wrong(items)
         return error(400, None, words) if words else None
+
+    def store(self, response_id: str, play: Play, request: Json) -> None:
+        """Store a complete response without a conversation: its items and all before them."""
+        earlier = self.stored.get(request.get("previous_response_id") or "", [])
+        self.stored[response_id] = [*earlier, *as_items(request["input"]), *map(dict, play.items)]
 
     def finish(self, play: Play, conversation: Conversation | None, request: Json, whole: bool) -> None:
         """End the response: unlock the conversation and store its items."""

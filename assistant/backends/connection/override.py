@@ -11,7 +11,7 @@ import httpx2
 
 from assistant.errors import BackendError, SettingsError
 from assistant.locale import N_, Sentence
-from assistant.settings import OPENAI_URL, Settings
+from assistant.settings import OPENAI_URL, ResponsesTransport, Settings
 
 _SERVER_SETTINGS = (
     "organization",
@@ -42,10 +42,15 @@ class ConnectionOverride:
     model: str = ""
     effort: str = ""
     demo: bool = False
+    transport: ResponsesTransport = field(default="http", repr=False)
 
     def settings(self, base: Settings) -> Settings:
         """Return ``base`` with this connection; settings that belong to another server are reset."""
-        changes: dict[str, Any] = {"model": self.model or base.model, "effort": self.effort}
+        changes: dict[str, Any] = {
+            "model": self.model or base.model,
+            "effort": self.effort,
+            "responses_transport": self.transport,
+        }
         if not self.has_same_server(base):
             defaults = Settings()
             changes |= {"base_url": self.base_url, "api_key": self.api_key}

@@ -33,12 +33,12 @@ from assistant.backends.responses.resumed import skip_shown
 from assistant.backends.responses.state import ResponsesState
 from assistant.backends.responses.stream import CompletedResponse, read
 from assistant.errors import BackendError, RequestRefused, ServerFailed
-from assistant.events import CommentaryDelta, Event, RoundEnded, TextBreak, TextDelta
+from assistant.events import CommentaryDelta, Event, RoundEnded, TextBreak, TextDelta, ThreadOpened
 from assistant.locale import N_
 from assistant.parts import Commentary
 from assistant.request_options import RequestOptions
 from assistant.settings import ProtocolName
-from assistant.threads import Thread
+from assistant.threads import Thread, unguessable_id
 from assistant.tools.hosted import HostedTool, request_fields
 from assistant.tools.offer import Feature
 from assistant.tools.toolbox import Toolbox
@@ -55,6 +55,9 @@ class Responses(ServerBackend):
     ``max_output`` is the maximum size of a response in tokens; 0 means the server's own. ``lacks`` are the features
     that the server is known to lack, by default all where it is not known. ``tier`` is the processing tier, if
     one is demanded.
+
+    With ``chained``, new threads get no conversation: each response continues from the one before it, which is
+    what connections that stay open are made for (OpenAI's guide to WebSocket mode).
 
     With ``background``, responses continue at the server when the connection is lost, and are followed again
     from where they were; the server must offer that (OpenAI's guide to background mode).
@@ -75,6 +78,7 @@ class Responses(ServerBackend):
         max_output: int = 0,
         lacks: Iterable[Feature] | None = None,
         tier: str = "",
+        chained: bool = False,
     ) -> None:
         super().__init__(client)
         self._settings = RequestOptions(
@@ -90,6 +94,7 @@ class Responses(ServerBackend):
         missing = missing_features(client) if lacks is None else lacks
         self._refused_parameters = {f"tools.{feature}" for feature in missing}
         self._refused_options = RefusedOptions()
+        self._chained = chained
         self._api = ResponsesApi(client, request_fields(self._hosted)[1])
 
     # --- one response, from top to bottom -----------------------------------------------------------
@@ -148,7 +153,10 @@ class Responses(ServerBackend):
     def _respond(self, exchange: Exchange) -> ResponseEvents:
         """Bring the state up to date with the server, and request what comes next."""
         state = exchange.state
-        if state.is_new:
+        if state.is_new and self._chained:
+            yield ThreadOpened(unguessable_id())
+            state.stateless = True
+        elif state.is_new:
             yield from exchange.open_conversation()
         if state.running and state.is_superseded:
             self._api.cancel_response(state.running)
@@ -164,7 +172,7 @@ class Responses(ServerBackend):
         state.uncertain = True
         shown = state.thread.messages[-1].unfinished_parts if state.running else []
         response = yield from skip_shown(shown, self._read(exchange, sent))
-        state.commit_response(sent, response)
+        state.commit_response(sent, response, chained=self._chained)
         return response.calls
 
     def _read(self, exchange: Exchange, sent: list[JsonObject]) -> Generator[Event, None, CompletedResponse]:
@@ -176,6 +184,8 @@ class Responses(ServerBackend):
             body |= {"conversation": state.conversation, "input": sent[-MAX_INPUT_ITEMS:]}
             if state.left_out:
                 body["truncation"] = "auto"
+        elif self._chained and state.previous_response:
+            body |= {"previous_response_id": state.previous_response, "input": sent}
         else:
             body["input"] = (state.full_history() + sent)[state.left_out :]
         wire_events = self._api.events(body, state, exchange.request)

@@ -78,6 +78,11 @@ class Exchange:
             self.parameters, note = without_async
             yield note
             return
+        if state.previous_response and (
+            refusal.code == "previous_response_not_found" or _is_out_of_step(refusal)
+        ):
+            state.previous_response = ""  # the server gets the full history instead
+            return
         if refusal.code == "context_length_exceeded" and (yield from self.shorten(state.pending_input())):
             return
         if self.files and (renewed := (yield from self.files.renew(refusal, self.request, parameters))):
@@ -110,8 +115,7 @@ class Exchange:
             raise refusal
         # The wording differs from server to server, and it may be the model that is unknown: so look.
         is_gone = status_of(refusal) == 404 and not self.api.has_conversation(self.state.conversation)
-        is_out_of_step = any(phrase in str(refusal) for phrase in _OUT_OF_STEP)
-        if not is_gone and refusal.code != "conversation_locked" and not is_out_of_step:
+        if not is_gone and refusal.code != "conversation_locked" and not _is_out_of_step(refusal):
             raise refusal
         delay = next(self.lock_delays, None)
         if delay is not None and not is_gone:
@@ -151,3 +155,8 @@ class Exchange:
         conversation = self.api.create_conversation(self.state.restart_items())
         with translate_errors(self.client):
             return conversation, strip_files(list(self.api.items(conversation, "asc")))
+
+
+def _is_out_of_step(refusal: BackendError) -> bool:
+    """Return whether the server's copy lacks a call or an output, or has one twice."""
+    return any(phrase in str(refusal) for phrase in _OUT_OF_STEP)

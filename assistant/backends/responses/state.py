@@ -42,7 +42,11 @@ class ResponsesState(SyncState):
     protocol = "responses"
 
     conversation = Stored[str | None](lambda: None)  # the id of the server's conversation
-    stateless = Stored[bool](bool)  # the server has no conversations: every request carries the full history
+    stateless = Stored[bool](
+        bool
+    )  # there is no conversation: every request carries the full history, or else
+    # continues from the response with this id.
+    previous_response = Stored[str](str)
     items = Stored[list[JsonObject]](list)  # all that was sent and received, without the bytes of files
     running = Stored[str | None](lambda: None)  # the id of a background response that is still running
     last_response = Stored[str](str)  # the id of the newest response that ended well
@@ -122,11 +126,14 @@ class ResponsesState(SyncState):
         """Record that this background response answers the user's last message."""
         self.running, self.running_question = response_id, self.question_count
 
-    def commit_response(self, sent: list[JsonObject], response: CompletedResponse) -> None:
-        """Record that a response ended well, and what was sent for it."""
+    def commit_response(
+        self, sent: list[JsonObject], response: CompletedResponse, *, chained: bool = False
+    ) -> None:
+        """Record that a response ended well, and what was sent for it; ``chained``: the next continues from it."""
         pending = self._pending_after(sent) + pending_ids(response.items)
         self.items += strip_files(sent + response.items)
         self.running, self.last_response = None, response.id
+        self.previous_response = response.id if chained else ""
         self.commit(response.calls)
         self.pending_calls = pending  # with those in the background; and a call may stand for several
 
@@ -136,9 +143,12 @@ class ResponsesState(SyncState):
         ``can_rewrite``: the conversation can be written anew.
         """
         resends_history = can_rewrite or self.conversation is None
-        return name_refused_attachments(
+        note = name_refused_attachments(
             self.thread, self.named_only, refusal, resends_history=resends_history
         )
+        if note:
+            self.previous_response = ""
+        return note
 
     def shorten(self, sent: list[JsonObject], max_tokens: int | None = None) -> bool:
         """Leave out the oldest turns from now on; return whether that was possible."""
@@ -147,6 +157,8 @@ class ResponsesState(SyncState):
             self.left_out = items_to_leave_out(self.items + sent, before, max_tokens)
         elif self.items and max_tokens is None:
             self.left_out = 1
+        if self.left_out > before:
+            self.previous_response = ""
         return self.left_out > before
 
     def new_items(self, newest_first: Iterable[JsonObject]) -> list[JsonObject]:
@@ -209,6 +221,7 @@ class ResponsesState(SyncState):
             for item in message_items(message.role, message.parts, (), self.named_only, self.searchable)
         ]
         self.items, self.left_out, self.running = [], 0, None
+        self.previous_response = ""
         items = dedupe_call_ids(items)
         self.pending_calls = pending_ids(items)  # those in the background that still run
         return items

@@ -17,7 +17,15 @@ from assistant.ui.language import _, ngettext, translate
 from assistant.ui.sidebar.connection import open_connection_dialog
 
 CONNECTION_CODES = frozenset(
-    {"invalid_api_key", "forbidden", "not_found", "model_not_found", "not_the_api", "unreachable"}
+    {
+        "invalid_api_key",
+        "forbidden",
+        "not_found",
+        "model_not_found",
+        "no_websocket",
+        "not_the_api",
+        "unreachable",
+    }
 )
 """Errors that other settings of the connection may mend: among them those with HTTP status 401, 403 and 404."""
 

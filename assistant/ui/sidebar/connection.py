@@ -24,6 +24,7 @@ from assistant.ui.sidebar.connection_test import draw_last_test, run_test
 from assistant.ui.sidebar.model_choice import (
     ModelList,
     draw_model,
+    draw_transport,
     fetch_model_list,
     forget_choice,
     forget_failure,
@@ -123,7 +124,12 @@ def _draw_inputs(provider: str, connection: Connection, results: DeltaGenerator)
     is_owners = provider == "configured" and not configured.demo and not connection.is_localhost
     models, is_clear = ModelList(server, []), True
     if provider == "configured" and (is_owners or configured.demo):
-        chosen = replace(server, model=configured.model, effort=configured.effort)
+        chosen = replace(
+            server,
+            model=configured.model,
+            effort=configured.effort,
+            transport=configured.responses_transport,
+        )
     elif not server.demo:
         is_new = not problem and known_models(server) is None
         typed = bool(st.session_state.get(keys.CONNECTION_MODEL))
@@ -134,6 +140,8 @@ def _draw_inputs(provider: str, connection: Connection, results: DeltaGenerator)
         is_clear = not is_new or (not models.error and (typed or len(models.models) == 1))
         default = Settings().model if provider == "openai" else ""
         chosen = draw_model(server, connection.connected, models, default)
+        if provider != "local" and protocol_of(chosen.settings(configured)) in ("auto", "responses"):
+            chosen = draw_transport(chosen, connection.connected)
     with st.container(horizontal=True):
         used = st.form_submit_button(_("Use this connection"), key=keys.CONNECTION_USE, type="primary")
         tested = st.form_submit_button(

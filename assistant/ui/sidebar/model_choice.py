@@ -1,13 +1,14 @@
-"""The choice of a model and its reasoning effort, from the list of a server's models."""
+"""The choice of a model from the list of a server's models, of its reasoning effort and of the transport."""
 
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import streamlit as st
 
 from assistant.backends.connection.models import ListedModel, reasoning_efforts
 from assistant.backends.connection.override import ConnectionOverride, form_text
 from assistant.errors import BackendError
-from assistant.settings import Settings
+from assistant.settings import ResponsesTransport, Settings
 from assistant.ui import keys
 from assistant.ui.language import _
 from assistant.ui.state import state_of
@@ -67,6 +68,25 @@ def draw_model(
     return replace(server, model=model, effort=effort)
 
 
+def draw_transport(chosen: ConnectionOverride, connected: Settings) -> ConnectionOverride:
+    """Draw how responses are requested, and return the connection with it."""
+    is_same_server = chosen.has_same_server(connected) and not connected.demo
+    st.session_state.setdefault(
+        keys.CONNECTION_TRANSPORT, connected.responses_transport if is_same_server else "http"
+    )
+    transport: ResponsesTransport = st.selectbox(
+        _("Responses over"),
+        get_args(ResponsesTransport),
+        key=keys.CONNECTION_TRANSPORT,
+        format_func=lambda name: {"http": "HTTP", "websocket": "WebSocket"}[name],
+        help=_(
+            "Only for the Responses API. A WebSocket connection stays open, and each request sends only what is "
+            "new. Not every server has it."
+        ),
+    )
+    return replace(chosen, transport=transport)
+
+
 def _suggest_model(
     server: ConnectionOverride, listed: list[str], connected: Settings, is_same_server: bool
 ) -> str | None:
@@ -87,6 +107,7 @@ def _suggest_model(
 def forget_choice() -> None:
     """Let a model be suggested again, for another provider."""
     st.session_state.pop(keys.CONNECTION_MODEL, None)
+    st.session_state.pop(keys.CONNECTION_TRANSPORT, None)
 
 
 def known_models(server: ConnectionOverride) -> ModelList | None:
