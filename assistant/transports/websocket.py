@@ -75,7 +75,7 @@ class WebSocketTransport(httpx2.BaseTransport):
             return self.inner.handle_request(request)
         message = json.dumps({"type": "response.create", **body})
         try:
-            connection = self._take(request, body.get("previous_response_id"))
+            connection = self._acquire(request, body.get("previous_response_id"))
             first = self._exchange(connection, request, message)
             if _error_code(first) == TOO_OLD:
                 connection.close()
@@ -110,7 +110,7 @@ class WebSocketTransport(httpx2.BaseTransport):
             connection.close()
             raise
 
-    def _take(self, request: httpx2.Request, previous: object) -> "_Connection":
+    def _acquire(self, request: httpx2.Request, previous: object) -> "_Connection":
         """Return an open connection, if possible the one that has the previous response in its memory."""
         while True:
             with self._lock:
@@ -143,9 +143,9 @@ class WebSocketTransport(httpx2.BaseTransport):
     def _open(self, request: httpx2.Request) -> "_Connection":
         """Open a connection with the headers of a request, through the network that it would take."""
         key = base64.b64encode(secrets.token_bytes(16)).decode()
-        kept = [item for item in request.headers.multi_items() if item[0].lower() not in _OMITTED_HEADERS]
+        headers = [item for item in request.headers.multi_items() if item[0].lower() not in _OMITTED_HEADERS]
         upgrade = {"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-version": "13"}
-        headers = [*kept, *upgrade.items(), ("sec-websocket-key", key)]
+        headers += [*upgrade.items(), ("sec-websocket-key", key)]
         answer = self.inner.handle_request(
             httpx2.Request("GET", request.url, headers=headers, extensions=request.extensions)
         )

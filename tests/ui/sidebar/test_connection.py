@@ -173,6 +173,20 @@ def test_a_custom_url_is_chosen_with_a_listed_model(server: ListingServer, panel
     assert choice_of(page) == ConnectionOverride(server.url, KEY, "gpt-4o")
 
 
+def test_a_websocket_connection_is_chosen_for_one_server(server: ListingServer, panel: Panel) -> None:
+    page = choose(panel(Settings(api_key="sk-owner", model="gpt-6-luna")), "url")
+    press(enter(page, url=server.url), "use")
+    transport = page.selectbox(key="connection_transport")
+    assert (transport.options, transport.value) == (["HTTP", "WebSocket"], "http")
+    transport.set_value("websocket")
+    press(page, "use")
+    assert choice_of(page) == ConnectionOverride(server.url, "", "gpt-6-luna", transport="websocket")
+    open_again(page)
+    assert page.selectbox(key="connection_transport").value == "websocket"
+    choose(page, "openai")
+    assert page.selectbox(key="connection_transport").value == "http"
+
+
 def test_the_owners_key_is_sent_to_no_other_address(server: ListingServer, panel: Panel) -> None:
     server.plays(text("Hello."), text("No."))
     page = choose(panel(Settings(api_key=KEY, model="gpt-6-luna")), "url")
