@@ -2,8 +2,8 @@
 
 Standard output has the answer's text and nothing else, so that it can be piped; calls and notes go to
 standard error. With ``--json`` standard output has every event, one JSON object per line. The thread is not
-stored; ``--record`` writes a recording of the run. ``demo`` as the first argument serves the demo instead, and
-``end-sessions`` ends sessions of the page.
+stored; ``--record`` writes a recording of the run. ``demo`` as the first argument serves the demo instead,
+``end-sessions`` ends sessions of the page, and ``backup`` copies its database.
 """
 
 import argparse
@@ -49,6 +49,7 @@ from assistant.recordings.requests import prompt_of
 from assistant.runs.loop import STOPPED, Assistant, Run
 from assistant.runs.replay import replay_assistant
 from assistant.settings import Settings
+from assistant.storage.backup import back_up
 from assistant.storage.database import Database, default_url, existing_url
 from assistant.threads import Thread
 from assistant.tools.fault_injection import with_faults
@@ -82,6 +83,8 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         return server.main(arguments[1:])
     if arguments[:1] == ["end-sessions"]:
         return _end_sessions(arguments[1:], environment)
+    if arguments[:1] == ["backup"]:
+        return _back_up(arguments[1:], environment)
     options = _parser().parse_args(arguments)
     try:
         replayed = Recording.from_lines(options.replay.read_text("utf-8")) if options.replay else None
@@ -117,8 +120,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Send one message and print the answer as it streams in. Settings are as on the page.",
         epilog=f"Exit status: {COMPLETED} completed, {FAILED} failed, {USAGE} wrong usage or settings, "
         f"{STOPPED_EARLY} stopped by a limit, {PAUSED} paused for approval, {INTERRUPTED} interrupted. "
-        "python -m assistant demo serves the built-in demo over HTTP, and python -m assistant end-sessions ends "
-        "sessions of the page; see their --help.",
+        "python -m assistant demo serves the built-in demo over HTTP, python -m assistant end-sessions ends sessions "
+        "of the page, and python -m assistant backup copies its database; see their --help.",
     )
     parser.add_argument("prompt", nargs="?", help="the message; - or nothing reads it from standard input")
     parser.add_argument("--json", action="store_true", help="print every event, one JSON object per line")
@@ -164,6 +167,23 @@ def _end_sessions(arguments: Sequence[str], environment: Mapping[str, str]) -> i
         )
     except OSError as error:
         print(f"The audit log cannot be written: {error.strerror}.", file=sys.stderr)
+    return COMPLETED
+
+
+def _back_up(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Copy the database of the page to a file, and return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m assistant backup",
+        description="Copy the SQLite database of the page to a new file, also while the page runs.",
+    )
+    parser.add_argument("file", type=Path)
+    options = parser.parse_args(arguments)
+    try:
+        settings = _settings(environment)
+        back_up(settings.database_url or default_url(ROOT), options.file)
+    except (SettingsError, StoreError) as error:
+        return _usage_error(str(error))
+    print(f"Backed up to {options.file}.")
     return COMPLETED
 
 

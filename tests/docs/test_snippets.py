@@ -56,6 +56,8 @@ def test_a_command_runs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     subprocess.run(["bash", "-n"], input=snippet.code, text=True, check=True, timeout=10)
+    if snippet.heading == "Backup and restore":
+        return  # tests/deploy/test_backup.py runs it with a database
     monkeypatch.setattr(cli, "dotenv_values", lambda path: {})  # who develops may have a key in it
     for line in snippet.code.splitlines():
         arguments = shlex.split(line)
