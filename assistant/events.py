@@ -54,6 +54,13 @@ CONNECTION_LOST = N_("The connection was lost.")
 
 
 @dataclass(frozen=True, slots=True)
+class FormatRequested:
+    """The answer was requested as JSON; ``schema`` is the text of its JSON schema, "" for any JSON object."""
+
+    schema: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RetryScheduled:
     """A request failed and is sent again in this many ``seconds``, which are ignored in comparisons.
 
@@ -351,6 +358,7 @@ Delta = TextDelta | RefusalDelta | CommentaryDelta | ReasoningDelta | ToolCallDe
 Milestone = (
     ThreadOpened
     | RoundStarted
+    | FormatRequested
     | RetryScheduled
     | TextBreak
     | ReasoningEnded

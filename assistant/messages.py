@@ -17,6 +17,7 @@ from assistant.events import (
     CommentaryDelta,
     Ending,
     Event,
+    FormatRequested,
     HostedCall,
     HostedDelta,
     Note,
@@ -88,6 +89,7 @@ class Feedback:
 class Message:
     """A message of the user, or an answer with the parts of all its rounds.
 
+    ``format`` is the format that was requested of an answer, if it is not plain text.
     Comparisons ignore ``stats`` and ``feedback``, which are about the message.
     """
 
@@ -96,6 +98,7 @@ class Message:
     ending: Annotated[Ending, TaggedUnion] | None = None
     stats: RunStats = field(default=RunStats(), compare=False)
     feedback: Feedback | None = field(default=None, compare=False)
+    format: FormatRequested | None = None
     _round: int = field(default=0, repr=False, compare=False)
     _break: bool = field(default=False, repr=False, compare=False)
 
@@ -188,6 +191,8 @@ class Message:
                 self.parts.append(event)
             case RoundStarted(number, resumed):
                 self._round, self._break = number, not resumed
+            case FormatRequested():
+                self.format = event
             case RoundEnded(model, usage):
                 self.stats = self.stats.with_response(model, usage)
                 # A draft that is not among the round's complete calls was abandoned by the model.
@@ -219,6 +224,8 @@ class Message:
         """Yield events from which this message could have been folded."""
         before: Part | None = None
         round_number = 0
+        if self.format is not None:
+            yield self.format
         for index, part in enumerate(self.parts):
             if isinstance(part, Citation):
                 continue  # yielded with the text before it

@@ -13,6 +13,7 @@ from assistant.events import (
     CallApproved,
     CallDenied,
     Citation,
+    FormatRequested,
     HostedCall,
     HostedDelta,
     Note,
@@ -214,7 +215,15 @@ class _DiagramBuilder:
                 self._add_arrow("App--xUser", event.text or "stopped")
             case RunClosed():
                 self._add_arrow("App--xUser", "stopped")
-            case ThreadOpened() | RoundEnded() | TextBreak() | ReasoningEnded() | Citation() | Note():
+            case (
+                ThreadOpened()
+                | FormatRequested()
+                | RoundEnded()
+                | TextBreak()
+                | ReasoningEnded()
+                | Citation()
+                | Note()
+            ):
                 pass
             case ToolProgress() | HostedCall() | HostedDelta() | RecordingFull():
                 pass

@@ -17,6 +17,7 @@ from assistant.events import (
     Decision,
     Ending,
     Event,
+    FormatRequested,
     Note,
     RoundStarted,
     RunCompleted,
@@ -30,6 +31,7 @@ from assistant.events import (
 from assistant.locale import N_
 from assistant.messages import Message
 from assistant.parts import Attachment
+from assistant.request_options import RequestOptions
 from assistant.threads import Thread
 from assistant.tools.arguments import changed_arguments
 from assistant.tools.background import background_jobs
@@ -256,6 +258,8 @@ class Assistant:
         for number in range(rounds_before + 1, self.max_rounds + 1):
             yield RoundStarted(number, resumed and number == rounds_before + 1)
             options = thread.options.without(self.fixed_options)
+            if (wanted := _requested_format(options)) and wanted != message.format:
+                yield wanted
             # Not every server keeps to the functions that it was allowed.
             allowed = self.toolbox.only(options.functions)
             response = self.backend.stream(thread, self.toolbox, options)
@@ -300,6 +304,13 @@ class Assistant:
         others = [call for call in automatic if call not in waits]
         yield from execute(others, allowed, self.tool_timeout)
         return (yield from background_jobs(thread).answer_waits(waits, thread))
+
+
+def _requested_format(options: RequestOptions) -> FormatRequested | None:
+    """Return the format of the answer that these options request; None for plain text."""
+    if not options.text_format:
+        return None
+    return FormatRequested(options.schema if options.text_format == "json_schema" else "")
 
 
 def _close_calls(thread: Thread) -> None:

@@ -12,12 +12,14 @@ from typing import Any
 
 from assistant.backends import Backend, open_backend
 from assistant.errors import ToolError
-from assistant.events import Event, RoundStarted, RunPaused, RunStopped, ToolCall, ToolResult
+from assistant.events import Event, FormatRequested, RoundStarted, RunPaused, RunStopped, ToolCall, ToolResult
 from assistant.json_values import get
 from assistant.locale import N_, Sentence
+from assistant.parts import Attachment
 from assistant.recordings.recording import Recording
 from assistant.recordings.requests import answer_request_of, protocol_of, replay_url_of
-from assistant.runs.loop import Assistant
+from assistant.request_options import RequestOptions
+from assistant.runs.loop import Assistant, Run
 from assistant.settings import Settings
 from assistant.threads import Thread
 from assistant.tools.arguments import parse_arguments
@@ -62,6 +64,7 @@ def replay_assistant(
         _backend(recording, speed),
         functions,
         waits,
+        _request_options(recording),
         max_rounds=max_rounds,
         tool_timeout=timeout,
         is_steered=lambda thread: thread.messages[-1].stats.rounds >= steered_rounds,
@@ -71,9 +74,20 @@ def replay_assistant(
 class _Replayer(Assistant):
     """An assistant whose ``cancel`` also wakes the functions that wait."""
 
-    def __init__(self, backend: Backend, toolbox: Toolbox, waits: Cancellation, **options: Any) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        toolbox: Toolbox,
+        waits: Cancellation,
+        request_options: RequestOptions,
+        **options: Any,
+    ) -> None:
         super().__init__(backend, toolbox, **options)
-        self._waits = waits
+        self._waits, self._request_options = waits, request_options
+
+    def run(self, thread: Thread, text: str, attachments: Iterable[Attachment] = ()) -> Run:
+        thread.options = self._request_options
+        return super().run(thread, text, attachments)
 
     def cancel(self, thread: Thread) -> None:
         self._waits.cancel()
@@ -138,6 +152,15 @@ def _difference(name: str, earlier: ToolResult | None, now: ToolResult | None) -
             outcome=now.outcome,
         )
     ]
+
+
+def _request_options(recording: Recording) -> RequestOptions:
+    """Return the format of the answer that was requested."""
+    formats = (event for event in recording.run_events() if isinstance(event, FormatRequested))
+    if (requested := next(formats, None)) is None:
+        return RequestOptions()
+    kind = "json_schema" if requested.schema else "json_object"
+    return RequestOptions(text_format=kind, schema=requested.schema)
 
 
 def _backend(recording: Recording, speed: float) -> Backend:

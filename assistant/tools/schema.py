@@ -30,6 +30,9 @@ _NEVER_STRICT = frozenset(
 _STRICT_FORMATS = frozenset(
     {"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"}
 )
+MAX_REFERENCES = 100
+"""Maximum number of references that lead to one part of a schema."""
+
 _TYPES = frozenset({"object", "array", "string", "number", "integer", "boolean", "null"})
 # Other keywords (such as "title", "default", "maxLength") are dropped; ``Tool.bind`` still validates them.
 _STRICT_KEYWORDS = frozenset(
@@ -286,8 +289,12 @@ def without_nulls(value: Any, schema: Json, root: Json | None = None) -> Any:
 
 def _resolve(value: Any, schema: Json, root: Json) -> Json:
     """Follow references, and unions to the first branch that the value can belong to."""
-    while "$ref" in schema:
+    for _ in range(MAX_REFERENCES):
+        if "$ref" not in schema:
+            break
         schema = _target(schema, root)
+    else:
+        raise RecursionError("references of a schema that lead in a circle")
     branches: list[Json] = schema.get("anyOf") or schema.get("oneOf") or []
     for branch in branches:
         candidate = _resolve(value, branch, root)

@@ -17,6 +17,7 @@ from assistant.events import (
     CommentaryDelta,
     Decision,
     Event,
+    FormatRequested,
     HostedCall,
     HostedDelta,
     Note,
@@ -49,6 +50,7 @@ from assistant.ui.chat.calls.shown_calls import ShownCalls
 from assistant.ui.chat.calls.tool_call import ToolCallView
 from assistant.ui.chat.citations import Marks, Sources
 from assistant.ui.chat.failure import draw_failure
+from assistant.ui.chat.json_answer import JsonAnswer
 from assistant.ui.chat.reasoning import GrowingText, ReasoningBlock
 from assistant.ui.language import _, translate
 from assistant.ui.page.accessibility import announce
@@ -92,6 +94,11 @@ def answer_chunks(batches: Iterable[list[Event]], place: AnswerPlace) -> Iterato
             if kind is TextDelta or kind is RefusalDelta:
                 pieces = list(events)
                 view.start_text(pieces)
+                if kind is TextDelta and view.json_answer is not None:
+                    yield from text.flush()
+                    current = None
+                    yield partial(view.json_answer.add, pieces)
+                    continue
                 if kind is not current:
                     yield from text.flush()
                     yield end_text_block
@@ -175,6 +182,7 @@ class _AnswerView:
         self._commentary: GrowingText | None = None
         self._has_output = False  # anything to read since the last call of a function
         self._hosted = HostedCallViews(f"hosted-{position}")
+        self.json_answer: JsonAnswer | None = None  # draws the text of an answer that was requested as JSON
         self.sources = Sources(f"sources-{position}", session.fetch_file)
 
     def start_text(self, pieces: list[Event]) -> None:
@@ -211,6 +219,8 @@ class _AnswerView:
             self._end_reasoning(event.seconds if isinstance(event, ReasoningEnded) else None)
         if not isinstance(event, CommentaryDelta):
             self._end_commentary()
+        if self.json_answer is not None:
+            self.json_answer.end()
         match event:
             case TextDelta() | RefusalDelta() | TextBreak() | Citation():
                 return end_text_block
@@ -246,6 +256,8 @@ class _AnswerView:
                 self._round, self._row, self._calls = number, None, dict(self._background)
                 self._running = {call_id: self._running[call_id] for call_id in self._background}
                 self._status, self._share, self._is_answering = _("Thinking"), None, True
+            case FormatRequested(schema):
+                self.json_answer = JsonAnswer(schema, f"json-{self._place.position}")
             case RetryScheduled(number, max_number, reason=reason):
                 self._status = _(
                     "{reason} Trying again ({number} of {count})",
