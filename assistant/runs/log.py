@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from assistant.events import (
@@ -85,6 +85,12 @@ class RunLog:
                 self._when_followed.notify_all()
             self._when_appended.notify_all()
             return not self.ended
+
+    def end(self, last: Callable[[], Iterable[Event]]) -> None:
+        """Append the events that ``last`` yields, the ending among them; meanwhile nothing else is appended."""
+        with self._when_appended:
+            for event in last():
+                self.append(event)
 
     def follow(self, is_connected: Callable[[], bool] = lambda: True) -> Iterator[list[Event]]:
         """Yield all events from the first, in batches; the last batch ends with the ending.

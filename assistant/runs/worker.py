@@ -16,6 +16,7 @@ from assistant.runs.log import DELTAS, IDLE_SECONDS, RunLog
 from assistant.runs.loop import STOPPED, Run
 from assistant.threads import Thread
 from assistant.tools.background import background_jobs
+from assistant.tools.results import stopped_result
 
 log = logging.getLogger(__name__)
 
@@ -82,10 +83,16 @@ class LiveRun:
         """
         if self.ended:
             return
-        self._log.append(STOPPED)
+        self._log.end(self._stop_calls)
         self._cancel(self.thread)
         if self._saver:
             self._saver.finish()
+
+    def _stop_calls(self) -> Iterator[Event]:
+        """Stop the background calls; yield their results, and the ending."""
+        calls = [call.call_id for call in self.thread.open_calls()]
+        yield from map(stopped_result, background_jobs(self.thread).stop(calls))
+        yield STOPPED
 
     def join(self, seconds: float) -> bool:
         """Wait up to ``seconds`` for the worker, and return whether it has ended."""
