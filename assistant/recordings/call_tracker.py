@@ -34,6 +34,7 @@ class AnswerOutcome:
     protocol: Protocol = ""
     ended_well: set[int] = field(default_factory=set)  # where it, or a part of it, ended well
     calls: dict[str, int] = field(default_factory=dict)  # call id -> where it was requested
+    background: set[str] = field(default_factory=set)  # the ids of calls after which the model went on
 
 
 class CallTracker:
@@ -46,6 +47,7 @@ class CallTracker:
         self._report = report
         self._reader = WireReader()
         self._known: set[str] = set()  # every call that was seen
+        self._background: set[str] = set()
         self._open: set[str] = set()  # calls of finished responses that wait for their output
         self._sent: dict[int, list[str]] = {}  # exchange -> the outputs that it carries as news
         self._accepted: set[str] = set()  # the outputs that the server has accepted
@@ -69,6 +71,8 @@ class CallTracker:
                     self._accept_outputs(entry.exchange)
             case RunEntry():
                 self._add_event(position, entry.event)
+        self._background |= outcome.background
+        self._known |= outcome.background
         if position in outcome.ended_well:
             self._has_finished = True
             self._accept_outputs(entry.exchange)
@@ -121,7 +125,10 @@ class CallTracker:
 
     def _add_event(self, position: int, event: RecordedEvent) -> None:
         match event:
-            case ToolCall(call_id=call_id) | ToolResult(call_id=call_id):
+            case ToolCall(call_id, background=True):
+                self._background.add(call_id)
+                self._known.add(call_id)
+            case ToolCall(call_id=call_id) | ToolResult(call_id=call_id) if call_id not in self._background:
                 latest = self._latest
                 ended_well = any(earlier < position for earlier in latest.ended_well)
                 is_listed = latest.protocol == "agents" and call_id in self._known

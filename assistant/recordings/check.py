@@ -14,6 +14,7 @@ from assistant.recordings.entries import BodyEntry, Entry, EventEntry
 from assistant.recordings.recording import Exchange, Recording
 from assistant.recordings.redaction import REMOVED
 from assistant.recordings.wire_events import (
+    BackgroundCall,
     CallRequested,
     Ended,
     EventSummary,
@@ -26,7 +27,7 @@ from assistant.recordings.wire_reader import WireReader
 Rule = Literal["one ending", "after the end", "sequence", "deltas", "answered", "orphan", "functions"]
 """An answer has one ending; nothing follows it; sequence numbers rise by one; the pieces of a text make the
 whole; each call of a finished response is answered once; no other call is answered; functions run only after
-their round ended well."""
+their round ended well. A call in the background may be answered at any later time, and runs at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ class _AnswerChecker:
     def _collect_calls(self, entry: EventEntry, event: EventSummary) -> None:
         """A call is valid from the end of its response on; in the Agents API at once."""
         position = self._positions[id(entry)]
+        self._outcome.background |= {part.call_id for part in event.parts if isinstance(part, BackgroundCall)}
         calls = [part.call_id for part in event.parts if isinstance(part, CallRequested) and part.call_id]
         has_ended = any(isinstance(part, Ended) for part in event.parts)
         # An ending repeats the calls of the response, except in Chat Completions.

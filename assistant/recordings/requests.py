@@ -155,8 +155,13 @@ def summarize_request(request: RequestEntry) -> RequestSummary:
 
 
 def function_call_ids(items: Any) -> list[str]:
-    """Return the ids of the calls of functions among items."""
-    return _call_ids(items, "")
+    """Return the ids of the calls of functions among items, except those in the background."""
+    return _call_ids([item for item in objects(items) if item.get("async") is not True], "")
+
+
+def background_call_ids(items: Any) -> list[str]:
+    """Return the ids of the calls in the background among items: any later request may answer them."""
+    return _call_ids([item for item in objects(items) if item.get("async") is True], "")
 
 
 def _add_items(summary: RequestSummary, items: Any) -> None:

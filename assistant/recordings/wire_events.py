@@ -60,6 +60,13 @@ class CallRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class BackgroundCall:
+    """The model calls a function and goes on; any later request may answer it."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallListed:
     """The server lists a call that it knows, in a body."""
 
@@ -113,7 +120,9 @@ class AgentModel:
 
 
 SpeechPart = ItemStarted | TextPiece | TextDone | ItemDone
-WirePart = SpeechPart | CallRequested | CallListed | Ended | Failed | TokensCounted | AgentModel
+WirePart = (
+    SpeechPart | CallRequested | BackgroundCall | CallListed | Ended | Failed | TokensCounted | AgentModel
+)
 
 
 @dataclass(frozen=True, slots=True)

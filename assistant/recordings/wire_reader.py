@@ -9,8 +9,9 @@ from typing import Any
 from assistant.json_values import Json, get, objects, text
 from assistant.recordings.costs import token_parts
 from assistant.recordings.entries import BodyEntry, Entry, EventEntry, RequestEntry
-from assistant.recordings.requests import CALL_KINDS, Protocol, function_call_ids
+from assistant.recordings.requests import CALL_KINDS, Protocol, background_call_ids, function_call_ids
 from assistant.recordings.wire_events import (
+    BackgroundCall,
     CallListed,
     CallRequested,
     Ended,
@@ -241,6 +242,7 @@ def _item_parts(last: str, data: Json, prefix: str) -> Iterator[WirePart]:
         return
     if kind in CALL_KINDS:
         yield from map(CallRequested, function_call_ids([item]))
+        yield from map(BackgroundCall, background_call_ids([item]))
         field = "input" if kind == "custom_tool_call" else "arguments"
         if isinstance(whole := get(item, field), str):
             yield TextDone((f"{prefix}{kind}_{field}", place, ""), None, place, whole)
@@ -273,7 +275,8 @@ def _message_texts(message: Any, content: Any) -> Iterator[tuple[tuple[str, str]
 
 def _body_parts(body: Any) -> Iterator[WirePart]:
     for name in ("data", "output", "required_actions"):
-        yield from map(CallListed, function_call_ids(get(body, name)))
+        calls = get(body, name)
+        yield from map(CallListed, function_call_ids(calls) + background_call_ids(calls))
     if get(body, "object") == "response" and get(body, "status") == "completed":
         yield Ended(True)
         yield from map(CallRequested, function_call_ids(get(body, "output")))

@@ -23,7 +23,18 @@ from tests.backends.kinds import KINDS, Kind
 from tests.backends.test_contract import fail
 from tests.conftest import add
 from tests.servers.chat_completions import chunk, chunks
-from tests.servers.responses import Play, call, calls, cut, error, message, reasoning, refusal, text
+from tests.servers.responses import (
+    Play,
+    background_call,
+    call,
+    calls,
+    cut,
+    error,
+    message,
+    reasoning,
+    refusal,
+    text,
+)
 from tests.variants import quick_first
 
 STOPPED = "The answer stopped without its last event."
@@ -52,6 +63,10 @@ GOOD: dict[str, Callable[[], list[Play]]] = {
     "two texts": lambda: [text("One.", "Two.")],
     "an empty text": lambda: [text("")],
     "a call": lambda: [calls(call("add", a=1, b=2)), text("Three.")],
+    "a background call": lambda: [
+        calls(background_call("later", "a"), message("Meanwhile."), pieces=1),
+        text("Done."),
+    ],
     "calls side by side": lambda: [
         calls(call("add", a=1, b=2), call("fail", why="so"), call("add", a=3, b=4)),
         text("Done."),
