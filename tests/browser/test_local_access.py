@@ -7,8 +7,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
 
 from tests.browser.driver import INPUT, LOCAL_TOKEN, serve
+from tests.servers.loopback import LoopbackServer, QuietHandler
 from tests.servers.responses import ModelServer
 
 if TYPE_CHECKING:
@@ -73,4 +76,41 @@ def test_the_link_with_the_token_is_opened_once(browser: "Browser", keyed_app: s
     assert LOCAL_TOKEN not in page.url
     page.goto(keyed_app)
     page.wait_for_selector(MODEL)
+    page.context.close()
+
+
+LISTEN = """([address, message]) => new Promise(done => {
+    const socket = new WebSocket(address, ["streamlit", "none"])
+    let seen = ""
+    socket.binaryType = "arraybuffer"
+    socket.onopen = () => socket.send(new Uint8Array(message))
+    socket.onclose = () => done(seen)
+    setTimeout(() => socket.close(), 15000)
+    socket.onmessage = event => {
+        seen += new TextDecoder().decode(event.data)
+        if (seen.includes("demo answers here") || seen.includes("Answers by")) socket.close()
+    }
+})"""
+
+
+class Nothing(QuietHandler):
+    """An empty page."""
+
+    def do_GET(self) -> None:
+        self._send(200, b"", (("content-type", "text/html"),))
+
+
+def test_the_page_of_another_program_on_this_machine_is_not_local(browser: "Browser", keyed_app: str) -> None:
+    """Browsers send the cookies of one port to all ports."""
+    page = browser.new_context().new_page()
+    page.goto(f"{keyed_app}?token={LOCAL_TOKEN}")
+    page.wait_for_function("document.cookie.includes('assistant_token_')")
+    with LoopbackServer(Nothing) as other:
+        page.goto(other.url)
+        assert "assistant_token_" in page.evaluate("document.cookie")
+        address = f"ws{keyed_app.removeprefix('http').rstrip('/')}/_stcore/stream"
+        message = BackMsg(rerun_script=ClientState()).SerializeToString()
+        seen = page.evaluate(LISTEN, [address, list(message)])
+    assert "demo answers here" in seen
+    assert "Answers by" not in seen
     page.context.close()

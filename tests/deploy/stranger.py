@@ -74,13 +74,17 @@ class Stranger:
 
         The type of a value says the kind of widget; ``...`` presses a button.
         """
+        self.begin(query, **widgets)
+        self.wait()
+
+    def begin(self, query: Any = None, **widgets: Any) -> None:
+        """Set widgets and run the page, without waiting."""
         states = [self._state(self.ids.get(key, key), value) for key, value in widgets.items()]
         self.query = self.query if query is None else query
         state = ClientState(
             query_string=self.query, page_script_hash=self._page, widget_states=WidgetStates(widgets=states)
         )
         self.send(BackMsg(rerun_script=state))
-        self.wait()
 
     def say(self, words: str) -> None:
         self.use(prompt=ChatInputValue(data=words))
