@@ -34,11 +34,13 @@ def parse_options(body: Json) -> Json:
     if options["background"] and not options["store"]:
         raise Rejection("Background mode requires 'store' to be true.", "store", "invalid_value")
     tools = parse_tools(body)
+    if cache := _parse_object(body, "prompt_cache_options"):
+        options["prompt_cache_options"] = {"mode": "implicit", "ttl": "30m", **cache}
     return options | {
         "metadata": parse_metadata(body),
         "reasoning": {"effort": None, "summary": None} | _parse_object(body, "reasoning"),
-        "service_tier": "default",
-        "text": {"format": _parse_format(_parse_object(body, "text")), "verbosity": "medium"},
+        "service_tier": _parse_tier(body),
+        "text": _parse_text(_parse_object(body, "text")),
         "tool_choice": _parse_tool_choice(body, tools),
         "tools": tools,
         "truncation": _parse_choice(body, "truncation", ("disabled", "auto")),
@@ -109,6 +111,24 @@ def _parse_choice(body: Json, name: str, choices: Sequence[str]) -> str:
     if value not in choices:
         raise invalid_value(name, f"one of {', '.join(choices)}")
     return str(value)
+
+
+def _parse_tier(body: Json) -> str:
+    """Return the tier that answers. Only some accounts have the fastest one; the demo is none of them."""
+    tier = _parse_choice(
+        body, "service_tier", ("auto", "default", "flex", "scale", "priority", "fast", "ultrafast")
+    )
+    if tier == "ultrafast":
+        message = "The service tier 'ultrafast' is not available for this model."
+        raise Rejection(message, "service_tier", "unsupported_value")
+    return {"auto": "default", "fast": "priority"}.get(tier, tier)
+
+
+def _parse_text(text: Json) -> Json:
+    verbosity = text.get("verbosity") or "medium"
+    if verbosity not in ("low", "medium", "high"):
+        raise invalid_value("text.verbosity", "one of low, medium, high")
+    return {"format": _parse_format(text), "verbosity": verbosity}
 
 
 def _parse_format(text: Json) -> Json:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import takewhile
 from typing import Any
 
+from assistant.demo.replies import phrases
 from assistant.demo.replies.answers import Reply, language_of, next_reply
 from assistant.demo.replies.calls import TASK_HANDLE, TEXT, Call
 from assistant.demo.replies.hosted import hosted_items
@@ -46,7 +47,8 @@ def output_items(response: Json, items: Sequence[Json]) -> list[Json]:
         arguments = sample_value(functions[0]["parameters"] or {"type": "object"})
         reply = Reply("", (Call(functions[0]["name"], arguments),))
     if not reply.calls:
-        reply = replace(reply, text=_formatted(reply.text, response["text"]["format"]))
+        text = _as_long_as(response["text"]["verbosity"], reply.text)
+        reply = replace(reply, text=_formatted(text, response["text"]["format"]))
     number = sum(bool(item.get("async")) for item in items) + 1
     output = [_background_item(call, tools, each) for each, call in enumerate(reply.background, number)]
     if reply.text:
@@ -154,6 +156,17 @@ def _required_functions(response: Json, tools: Sequence[Json]) -> list[Json]:
         case "required" | {"type": "function"} | {"mode": "required"}:
             return [tool for tool in tools if tool.get("type") == "function" and "parameters" in tool]
     return []
+
+
+def _as_long_as(verbosity: str, text: str) -> str:
+    """Return a text that is shortened to its first paragraph, or says in more words what it is."""
+    match verbosity:
+        case "low":
+            return text.partition("\n\n")[0]
+        case "high":
+            language = language_of(text)
+            return f"{text}\n\n{phrases.SENTENCES[language]['long']}"
+    return text
 
 
 def _formatted(text: str, text_format: Json) -> str:

@@ -7,16 +7,31 @@ from collections.abc import Sequence
 
 from assistant.demo.options import parse_options
 from assistant.demo.output import item_text, limit_tokens, output_items, split_tokens
+from assistant.demo.prompt_cache import CacheUse
 from assistant.demo.requests import Json, Rejection, new_id, require
 
 MODEL_NAME = "Demo"
-"""The model of every response, whichever the request names."""
+"""The model of a response, whichever the request names except ``PLAIN_MODEL_NAME``."""
+
+PLAIN_MODEL_NAME = "Demo mini"
+"""A model without reasoning, verbosity, JSON and processing tiers."""
+
+_NOT_IN_PLAIN_MODEL = (
+    ("reasoning", "effort"),
+    ("reasoning", "summary"),
+    ("text", "verbosity"),
+    ("text", "format"),
+)
+
+NO_CACHE = CacheUse()
 
 
 def new_response(body: Json, items: Sequence[Json], conversation_id: str | None) -> Json:
     """Return the response object for a request and its items, in progress."""
-    require(body, "model")
+    model = PLAIN_MODEL_NAME if require(body, "model") == PLAIN_MODEL_NAME else MODEL_NAME
     options = parse_options(body)
+    if model == PLAIN_MODEL_NAME:
+        _check_plain(body)
     prompt = prompt_text(options["instructions"], items)
     if options["text"]["format"]["type"] == "json_object" and "json" not in prompt.lower():
         message = (
@@ -28,7 +43,7 @@ def new_response(body: Json, items: Sequence[Json], conversation_id: str | None)
         "object": "response",
         "created_at": int(time.time()),
         "status": "in_progress",
-        "model": MODEL_NAME,
+        "model": model,
         "output": [],
         "conversation": {"id": conversation_id} if conversation_id else None,
         **options,
@@ -36,11 +51,18 @@ def new_response(body: Json, items: Sequence[Json], conversation_id: str | None)
     }
 
 
-def complete(response: Json, items: Sequence[Json], cached_chars: int, generate: bool) -> Json:
+def _check_plain(body: Json) -> None:
+    """Refuse the options that the plain model does not have."""
+    named = [f"{holder}.{name}" for holder, name in _NOT_IN_PLAIN_MODEL if (body.get(holder) or {}).get(name)]
+    for param in [*named, *(["service_tier"] if body.get("service_tier") else [])]:
+        message = f"Unsupported parameter: '{param}' is not supported with this model."
+        raise Rejection(message, param, "unsupported_parameter")
+
+
+def complete(response: Json, items: Sequence[Json], cache: CacheUse, generate: bool) -> Json:
     """Return the response to these items with its output, up to the limit of the request.
 
-    ``cached_chars`` is how much of the prompt the server has read before. Without ``generate`` the output is empty:
-    the request only prepares the next one.
+    Without ``generate`` the output is empty: the request only prepares the next one.
     """
     output, is_cut_off = output_items(response, items) if generate else [], False
     if limit := response["max_output_tokens"]:
@@ -48,8 +70,8 @@ def complete(response: Json, items: Sequence[Json], cached_chars: int, generate:
     ending: Json = {"status": "completed", "completed_at": int(time.time())}
     if is_cut_off:
         ending = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
-    tokens = count_tokens(prompt_text(response["instructions"], items))
-    return response | ending | {"output": output, "usage": _usage(tokens, output, cached_chars // 4)}
+    tokens = count_tokens(whole_prompt(response, items))
+    return response | ending | {"output": output, "usage": _usage(tokens, output, cache)}
 
 
 def compact(body: Json, items: Sequence[Json]) -> Json:
@@ -70,17 +92,23 @@ def prompt_text(instructions: object, items: Sequence[Json]) -> str:
     )
 
 
+def whole_prompt(options: Json, items: Sequence[Json]) -> str:
+    """Return what a model would read: the tools, the instructions and the items."""
+    tools = json.dumps(options["tools"], ensure_ascii=False) if options["tools"] else ""
+    return tools + prompt_text(options["instructions"], items)
+
+
 def count_tokens(prompt: str) -> int:
     """Return an estimate of the tokens: four characters each."""
     return len(prompt) // 4 + 1
 
 
-def _usage(input_tokens: int, output: Sequence[Json], cached_tokens: int = 0) -> Json:
+def _usage(input_tokens: int, output: Sequence[Json], cache: CacheUse = NO_CACHE) -> Json:
     """Return the usage; the tokens of the output are the streamed pieces."""
     output_tokens = sum(len(split_tokens(item_text(item))) for item in output)
     return {
         "input_tokens": input_tokens,
-        "input_tokens_details": {"cached_tokens": cached_tokens, "cache_write_tokens": 0},
+        "input_tokens_details": {"cached_tokens": cache.read // 4, "cache_write_tokens": cache.written // 4},
         "output_tokens": output_tokens,
         "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": input_tokens + output_tokens,

@@ -13,8 +13,8 @@ import httpx2
 from assistant.demo import requests, responses
 from assistant.demo.conversations import Conversation, item_page
 from assistant.demo.generation import EventStream, Generation
-from assistant.demo.options import parse_metadata
-from assistant.demo.prompt_cache import PromptCache
+from assistant.demo.options import parse_metadata, parse_tools
+from assistant.demo.prompt_cache import PromptCache, diagnose
 from assistant.demo.requests import Json, Rejection, invalid_value, new_id
 from assistant.demo.responses import MODEL_NAME
 
@@ -76,7 +76,8 @@ class DemoTransport(httpx2.BaseTransport):
             case ["POST", "responses", "compact"]:
                 return responses.compact(body, self._parse_input({"input": [], **body})[1])
             case ["POST", "responses", "input_tokens"]:
-                prompt = responses.prompt_text(body.get("instructions"), self._parse_input(body)[1])
+                options = {"tools": parse_tools(body), "instructions": body.get("instructions")}
+                prompt = responses.whole_prompt(options, self._parse_input(body)[1])
                 return {"object": "response.input_tokens", "input_tokens": responses.count_tokens(prompt)}
             case ["GET", "responses", response_id] if query.get("stream") == "true":
                 after = query.get("starting_after", "-1")
@@ -134,8 +135,17 @@ class DemoTransport(httpx2.BaseTransport):
             _store(self._responses if started["store"] else unstored, started["id"], generation)
 
         pace = SECONDS_PER_TOKEN if self._pace is None else self._pace
-        cached = self._cache.read(responses.prompt_text(started["instructions"], items))
-        completed = responses.complete(started, items, cached, generate=body.get("generate") is not False)
+        prompt = responses.whole_prompt(started, items)
+        cache = self._cache.use(started, prompt)
+        completed = responses.complete(started, items, cache, generate=body.get("generate") is not False)
+        if compared := started.get("prompt_cache_options", {}).get("comparison_response_id"):
+            earlier = self._responses.get(str(compared)) or unstored.get(str(compared))
+            completed["prompt_cache_diagnostics"] = diagnose(
+                started,
+                prompt,
+                earlier.response if earlier else None,
+                responses.whole_prompt(earlier.response, earlier.items) if earlier else "",
+            )
         generation = Generation(completed, items, pace, store)
         if conversation:
             conversation.generation = generation

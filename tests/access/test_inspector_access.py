@@ -51,7 +51,7 @@ def open_tab(page: AppTest, tab: str) -> AppTest:
 def test_a_stranger_sees_no_source_no_instructions_and_no_address(public: Open, server: ModelServer) -> None:
     page = open_tab(public(), "run")
     assert server.requests[0]["instructions"] == INSTRUCTIONS
-    assert page.segmented_control(key="inspector_tab").options == ["Run log", "Functions"]
+    assert page.segmented_control(key="inspector_tab").options == ["Run log", "Request", "Functions"]
     seen = sent(page)
     for position in range(len(recording_of(page).entries())):
         page.session_state["inspector_tab"] = "run"

@@ -202,3 +202,85 @@ def test_input_tokens_and_input_items_can_be_asked_for(client: OpenAI) -> None:
     assert count.input_tokens == response.usage.input_tokens
     [item] = client.responses.input_items.list(response.id)
     assert item.to_dict()["content"] == [{"type": "input_text", "text": "hello there"}]
+
+
+# --- what the request panel shows ---------------------------------------------------------------------
+
+
+def test_a_text_is_as_long_as_the_verbosity_says(client: OpenAI) -> None:
+    low, medium, high = (
+        respond(client, "hi", text={"verbosity": verbosity}, tools=[WEATHER]).output_text
+        for verbosity in ("low", "medium", "high")
+    )
+    assert medium.startswith(low + "\n\n")
+    assert high.startswith(medium + "\n\nYou asked for a long answer.")
+
+
+@pytest.mark.parametrize(("requested", "used"), [("auto", "default"), ("flex", "flex"), ("fast", "priority")])
+def test_a_response_says_which_tier_answered(client: OpenAI, requested: str, used: str) -> None:
+    assert respond(client, "hi", service_tier=requested).service_tier == used
+
+
+def test_the_fastest_tier_is_refused(client: OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError) as refused:
+        respond(client, "hi", service_tier="ultrafast")
+    assert refused.value.param == "service_tier"
+
+
+@pytest.mark.parametrize(
+    ("option", "param"),
+    [
+        ({"reasoning": {"effort": "low"}}, "reasoning.effort"),
+        ({"reasoning": {"summary": "auto"}}, "reasoning.summary"),
+        ({"text": {"verbosity": "low"}}, "text.verbosity"),
+        ({"service_tier": "flex"}, "service_tier"),
+    ],
+)
+def test_the_plain_model_refuses_what_it_does_not_have(client: OpenAI, option: Json, param: str) -> None:
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.responses.create(model="Demo mini", input="hi", **option)
+    assert refused.value.param == param
+    assert client.responses.create(model="Demo mini", input="hi").model == "Demo mini"
+
+
+LONG = "All about Oslo. " * 100
+
+
+def test_what_is_written_to_the_cache_is_counted(client: OpenAI) -> None:
+    first, second = (respond(client, LONG).usage for _ in range(2))
+    assert first
+    assert second
+    details = [each.input_tokens_details for each in (first, second)]
+    assert [(each.cached_tokens, each.cache_write_tokens) for each in details] == [(0, 384), (384, 0)]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"tools": []}, "tools_changed"),
+        ({"text": {"verbosity": "low"}}, "verbosity_changed"),
+        ({"text": {"format": {"type": "json_schema", "name": "a", "schema": {}}}}, "text_format_changed"),
+        ({"reasoning": {"effort": "high"}}, "reasoning_effort_changed"),
+        ({"service_tier": "flex"}, "service_tier_changed"),
+        ({"model": "Demo mini"}, "model_changed"),
+        ({"instructions": "Be rude."}, "input_changed"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_missed_cache_has_a_reason(client: OpenAI, change: Json, reason: str) -> None:
+    request: Json = {"model": "Demo", "instructions": "Be brief.", "input": LONG, "tools": [WEATHER]}
+    first = client.responses.create(**request)
+    compared = {"prompt_cache_options": {"comparison_response_id": first.id}}
+    second = client.responses.create(**request, **compared)
+    assert second.to_dict()["prompt_cache_diagnostics"] == {"type": "cache_hit"}
+    changed = client.responses.create(**{**request, **compared, **change})
+    diagnostics = changed.to_dict()["prompt_cache_diagnostics"]
+    assert (diagnostics["type"], diagnostics["reason"]) == ("cache_miss", reason)
+    assert changed.usage is not None
+    assert changed.usage.input_tokens_details.cached_tokens == 0
+
+
+def test_a_comparison_with_an_unknown_response_says_so(client: OpenAI) -> None:
+    options = {"comparison_response_id": "resp_0"}
+    response = respond(client, "hi", prompt_cache_options=options)
+    assert response.to_dict()["prompt_cache_diagnostics"] == {"type": "comparison_response_not_found"}

@@ -96,9 +96,10 @@ class RefusedOptions:
             if (value := _value(body, path)) is not None and re.search(pattern, message):
                 if path.startswith("max_") and _limit(settings()) == value:
                     return None  # it is the owner's limit
-                self._remember(body, path, refusal)
+                is_remembered = self._remember(body, path, refusal)
                 fallback = self._fallback(body, path, settings)
-                return _with(body, path, fallback), _note(path, fallback)
+                note = _note(path, fallback) if is_remembered else _note_once(path, refusal)
+                return _with(body, path, fallback), note
         if re.search(r"\bstrict\b", message) and any(tool.get("strict") for tool in body.get("tools", [])):
             tools = [{**tool, "strict": False} for tool in body["tools"]]
             return body | {"tools": tools}, _note("strict", None)
@@ -120,13 +121,15 @@ class RefusedOptions:
         text = N_("The server does not summarize the model's reasoning: {why}", why=message)
         return _with(body, path, self._fallback(body, path, settings)), Note(text)
 
-    def _remember(self, body: JsonObject, path: str, refusal: RequestRefused | ServerFailed) -> None:
-        # What the words of one message rule out, such as JSON mode without the word "json", is tried again.
+    def _remember(self, body: JsonObject, path: str, refusal: RequestRefused | ServerFailed) -> bool:
+        """Remember what was refused, unless only the words of this message rule it out; return whether it was."""
+        # Such as JSON mode without the word "json".
         if getattr(refusal.__cause__, "param", None) == "input":
-            return
+            return False
         path = "reasoning.effort" if path == "reasoning" else path
         reason = refusal.details.message if refusal.details else ""
         self._reasons[_key(body, path)] = reason or refusal.text
+        return True
 
     def _fallback(self, body: JsonObject, path: str, settings: Body) -> Any:
         """Return what the settings send in place of a refused value; None for nothing."""
@@ -188,6 +191,11 @@ def _words(refusal: RequestRefused | ServerFailed) -> str:
     """Return the parameter that a refusal names and its message, without the types of items ("reasoning")."""
     message = refusal.details.message if refusal.details else ""
     return re.sub(r"\bof type '\w+'", "", f"{getattr(refusal.__cause__, 'param', '')} {message}")
+
+
+def _note_once(name: str, refusal: RequestRefused) -> Note:
+    why = refusal.details.message if refusal.details else ""
+    return Note(N_("The server did not accept {name} for this message: {why}", name=name, why=why))
 
 
 def _note(name: str, value: object) -> Note:

@@ -49,6 +49,8 @@ SENTENCES = {
         "functions": "These functions are loaded now: {names}.",
         "no function": "There is no function for that.",
         "meanwhile": "I'm searching, which takes about ten seconds. Ask me something else meanwhile, or wait.",
+        "long": "You asked for a long answer. So the demo adds that it has no model: it chooses its calls by rules, "
+        "runs your functions for real, and puts what they return into sentences that were written in advance.",
     },
     "ja": {
         "preface": "調べてみます。",
@@ -96,6 +98,8 @@ SENTENCES = {
         "functions": "次の関数を読み込みました：{names}。",
         "no function": "該当する関数はありません。",
         "meanwhile": "検索しています。10秒ほどかかりますので、その間に別の質問をしてもかまいません。",
+        "long": "長めの回答をご希望なので補足します。このデモはモデルを使わず、規則に従って呼び出す関数を選び、"
+        "実際に関数を実行して、その結果をあらかじめ用意した文にまとめています。",
     },
 }
 

@@ -1,4 +1,4 @@
-"""The panel beside the chat and its four tabs. What is set here holds for this browser session only."""
+"""The panel beside the chat and its tabs. What is set here holds for this browser session only."""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +17,7 @@ from assistant.ui.inspector.code import draw_code
 from assistant.ui.inspector.event_table import draw_live_events
 from assistant.ui.inspector.faults import draw_faults
 from assistant.ui.inspector.function_runner import draw_function_runner
+from assistant.ui.inspector.request_panel import draw_request_panel
 from assistant.ui.inspector.run_log import draw_run_log
 from assistant.ui.language import _, translate
 from assistant.ui.page.sheet import draw_sheet_top
@@ -24,6 +25,7 @@ from assistant.ui.state import page_state
 
 TABS = {
     "run": N_("Run log"),
+    "request": N_("Request"),
     "functions": N_("Functions"),
     "code": N_("Code"),
     "faults": N_("Faults"),
@@ -75,6 +77,8 @@ def _draw_tabs(tabs: list[str]) -> str:
 
 def _draw_tab(tab: str, session: ChatSession) -> Callable[[], None] | None:
     match tab:
+        case "request":
+            draw_request_panel(session)
         case "functions":
             _draw_approve_all(session)
             draw_function_runner(session.connection.toolbox, session.connection.settings.tool_timeout)

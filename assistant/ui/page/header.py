@@ -79,7 +79,9 @@ def _draw_model(session: ChatSession) -> None:
         else:
             _draw_demo()
     else:
-        model, protocol = escape_markdown(describe_model(settings)), session.connection.protocol_label
+        options = session.thread.options.without(session.connection.fixed_options)
+        model = escape_markdown(options.model or describe_model(settings))
+        protocol = session.connection.protocol_label
         by = _("{model} over {protocol}", model=model, protocol=protocol) if protocol else model
         st.caption(f"{about} {_('Answers by {by}.', by=by)}")
 

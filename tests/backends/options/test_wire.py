@@ -330,7 +330,8 @@ def test_what_only_this_message_rules_out_is_tried_again(server: ModelServer, cl
     message = "Input messages must contain the word 'json' to use 'text.format' of type 'json_object'."
     server.plays(refusal("input", message), text("Hello."), text("{}"))
     assistant = responses_to(server, clients)
-    ask(assistant, RequestOptions(text_format="json_object"))
+    events = ask(assistant, RequestOptions(text_format="json_object"))
+    assert notes(events) == [f"The server did not accept text.format for this message: {message}"]
     ask(assistant, RequestOptions(text_format="json_object"))
     assert ["text" in body for body in server.requests] == [True, False, True]
 

@@ -185,7 +185,7 @@ def test_the_kinds_of_the_active_faults_are_selected(
 
 def test_only_local_users_can_inject_faults_and_see_the_code(open_page: Open) -> None:
     page = with_inspector(open_page())
-    assert page.segmented_control(key="inspector_tab").options == ["Run log", "Functions"]
+    assert page.segmented_control(key="inspector_tab").options == ["Run log", "Request", "Functions"]
 
 
 def test_an_unknown_fault_is_reported_and_not_injected(
