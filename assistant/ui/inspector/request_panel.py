@@ -1,6 +1,6 @@
 """The parameters of this chat's requests: what differs from the settings, and what the server refuses of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -163,7 +163,7 @@ class _Drawing:
         st.selectbox(options=["", *CHOICES[name]], format_func=lambda value: value or default, **widget)
 
     def _draw_segments(
-        self, name: str, choices: dict[str, str], current: str, convert: Callable[[Any], Any] = str
+        self, name: str, choices: Mapping[str, str], current: str, convert: Callable[[Any], Any] = str
     ) -> None:
         widget = self._widget(name, current, convert)
         texts = {value: translate(text) for value, text in choices.items()}
