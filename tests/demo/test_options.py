@@ -238,9 +238,15 @@ def test_the_fastest_tier_is_refused(client: OpenAI) -> None:
 )
 def test_the_plain_model_refuses_what_it_does_not_have(client: OpenAI, option: Json, param: str) -> None:
     with pytest.raises(openai.BadRequestError) as refused:
-        client.responses.create(model="Demo mini", input="hi", **option)
+        create_with(client, model="Demo mini", input="hi", **option)
     assert refused.value.param == param
     assert client.responses.create(model="Demo mini", input="hi").model == "Demo mini"
+
+
+def create_with(client: OpenAI, **request: Any) -> Response:
+    create: Any = client.responses.create
+    response: Response = create(**request)
+    return response
 
 
 LONG = "All about Oslo. " * 100
@@ -269,11 +275,11 @@ def test_what_is_written_to_the_cache_is_counted(client: OpenAI) -> None:
 )
 def test_a_missed_cache_has_a_reason(client: OpenAI, change: Json, reason: str) -> None:
     request: Json = {"model": "Demo", "instructions": "Be brief.", "input": LONG, "tools": [WEATHER]}
-    first = client.responses.create(**request)
+    first = create_with(client, **request)
     compared = {"prompt_cache_options": {"comparison_response_id": first.id}}
-    second = client.responses.create(**request, **compared)
+    second = create_with(client, **request, **compared)
     assert second.to_dict()["prompt_cache_diagnostics"] == {"type": "cache_hit"}
-    changed = client.responses.create(**{**request, **compared, **change})
+    changed = create_with(client, **{**request, **compared, **change})
     diagnostics = changed.to_dict()["prompt_cache_diagnostics"]
     assert (diagnostics["type"], diagnostics["reason"]) == ("cache_miss", reason)
     assert changed.usage is not None
