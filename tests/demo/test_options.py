@@ -280,7 +280,7 @@ def test_a_missed_cache_has_a_reason(client: OpenAI, change: Json, reason: str) 
     second = create_with(client, **request, **compared)
     assert second.to_dict()["prompt_cache_diagnostics"] == {"type": "cache_hit"}
     changed = create_with(client, **{**request, **compared, **change})
-    diagnostics = changed.to_dict()["prompt_cache_diagnostics"]
+    diagnostics: Any = changed.to_dict()["prompt_cache_diagnostics"]
     assert (diagnostics["type"], diagnostics["reason"]) == ("cache_miss", reason)
     assert changed.usage is not None
     assert changed.usage.input_tokens_details.cached_tokens == 0
