@@ -136,15 +136,15 @@ class BackgroundJobs:
                 if isinstance(event, Delta | ToolCall | RoundEnded):
                     yield from self.collect()
 
-    def wait(self, call_ids: Iterable[str] = ()) -> Generator[Event, None, bool]:
+    def wait(
+        self, call_ids: Iterable[str] = (), *, can_be_released: bool = True
+    ) -> Generator[ToolProgress | ToolResult, None, bool]:
         """Yield reports until a job, or each of these calls, has its result.
 
-        Return False if there is nothing to wait for, or if ``release`` ended the wait.
+        Return False if there is nothing to wait for, or if ``release`` or ``stop`` ended the wait.
         """
         awaited = set(call_ids)
-        if not self._jobs:
-            return False
-        self._is_waiting, self._is_released = True, False
+        self._is_waiting, self._is_released = can_be_released and bool(self._jobs), False
         try:
             while True:
                 reports = self.collect()
@@ -156,11 +156,19 @@ class BackgroundJobs:
                     if not awaited & self._jobs.keys() if awaited else has_result:
                         self._is_waiting = False
                         return True
+                    if not self._jobs:
+                        return False
                     if not any(job.result for job in self._jobs.values()):
                         due = min(job.deadline for job in self._jobs.values()) - time.monotonic()
                         self._changed.wait(min(max(0.0, due), PROGRESS_INTERVAL_SECONDS))
         finally:
             self._is_waiting = False
+
+    def wait_for_all(self) -> Iterator[ToolProgress | ToolResult]:
+        """Yield reports until every job has its result, for a server that takes none in a later request."""
+        if self._jobs:
+            yield from self.wait(list(self._jobs), can_be_released=False)
+            self.news.clear()
 
     def answer_waits(self, calls: Iterable[ToolCall], thread: Thread) -> Generator[Event, None, bool]:
         """Yield reports until the tasks that these calls of ``wait_for_tasks`` name have results, then theirs.

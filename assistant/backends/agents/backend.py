@@ -21,6 +21,7 @@ from assistant.backends.requests import Request, ServerBackend
 from assistant.errors import BackendError
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
+from assistant.tools.background import background_jobs
 from assistant.tools.toolbox import Toolbox
 
 
@@ -39,6 +40,7 @@ class Agents(ServerBackend):
         self._instructions = instructions
 
     def respond(self, thread: Thread, toolbox: Toolbox, request: Request) -> ResponseEvents:
+        yield from background_jobs(thread).wait_for_all()
         state, message = self._state(thread), thread.messages[-1]
         exchange = Exchange(self._client, self._api, self._instructions, state, toolbox, request)
         try:

@@ -30,6 +30,7 @@ from assistant.locale import N_
 from assistant.request_options import RequestOptions
 from assistant.settings import ProtocolName
 from assistant.threads import Thread
+from assistant.tools.background import background_jobs
 from assistant.tools.toolbox import Toolbox
 
 LOCK_DELAYS = (0.1, 0.5, 1.0, 2.0)
@@ -70,6 +71,7 @@ class Assistants(ServerBackend):
         self._refused = RefusedOptions()
 
     def respond(self, thread: Thread, toolbox: Toolbox, request: Request) -> ResponseEvents:
+        yield from background_jobs(thread).wait_for_all()
         state = self._state(thread)
         if not state.server_thread:
             thread_id = self._create_thread(state)
