@@ -226,6 +226,12 @@ class Settings:
         "",
         choice_of("all", "off"),
     )
+    map_tiles: bool = _setting(
+        "ASSISTANT_MAP_TILES",
+        "1: maps show streets, which the browser of each visitor loads from CARTO (0: a grid of degrees).",
+        False,
+        parse_flag,
+    )
     metrics_port: int = _setting(
         "ASSISTANT_METRICS_PORT",
         "Port that serves the metrics of the runs to Prometheus, at /metrics (none).",

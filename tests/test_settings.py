@@ -70,6 +70,7 @@ def test_every_variable_sets_its_setting() -> None:
         "ASSISTANT_LOG": "JSON",
         "ASSISTANT_AUDIT_LOG": "stderr",
         "ASSISTANT_INSPECTOR": "Off",
+        "ASSISTANT_MAP_TILES": "1",
         "ASSISTANT_METRICS_PORT": "9100",
     }
     assert list(variables) == list(VARIABLES)
@@ -106,6 +107,7 @@ def test_every_variable_sets_its_setting() -> None:
         log="json",
         audit_log="stderr",
         inspector="off",
+        map_tiles=True,
         metrics_port=9100,
     )
 

@@ -465,7 +465,7 @@ class ChatSession:
             self.store.delete(thread_id)
             self.audit("chat_deleted", thread_id)
         except (ThreadBusy, StoreError) as error:
-            self.notices.append(N_("The chat was not deleted. {why}", why=error.text))
+            self.notices.append(N_("The chat was not deleted. {why}", why=self.connection.error_text(error)))
             return
         branches = [copy(branch) for branch in thread.all_branches()]
         self.app.forget(thread)

@@ -13,8 +13,9 @@ from assistant.backends.base import PROTOCOL_LABELS
 from assistant.backends.connection.hosted_tools import connection_tools, default_tools
 from assistant.backends.connection.override import ConnectionOverride
 from assistant.backends.transcription import transcribe, transcription_model
-from assistant.errors import LimitExceeded
+from assistant.errors import AssistantError, LimitExceeded, StoreError
 from assistant.events import Usage
+from assistant.locale import N_, UserText
 from assistant.observability.audit import Visitor
 from assistant.request_options import RequestOptions
 from assistant.runs.loop import Assistant
@@ -24,6 +25,9 @@ from assistant.tools.fault_injection import with_faults
 from assistant.tools.hosted import HostedTool, format_hosted_tools
 from assistant.tools.toolbox import Toolbox
 from assistant.transports.fault_spec import parse_faults
+
+DATABASE_UNUSABLE = N_("The database cannot be used right now.")
+"""What visitors read of an error of the database."""
 
 TEST_USAGE = Usage(input=30_000, output=1_000)
 """More than the few small requests of a test use, whatever the processing tier."""
@@ -99,6 +103,12 @@ class Connection:
     def shows_source(self) -> bool:
         """Whether the user may see the functions' source, the owner's instructions and the server's address."""
         return self.is_localhost or self._app.settings.inspector == "all"
+
+    def error_text(self, error: AssistantError) -> UserText:
+        """Return what this user may read of an error: where the database is and what it has are the owner's."""
+        if isinstance(error, StoreError) and not self.is_localhost:
+            return DATABASE_UNUSABLE
+        return error.text
 
     @property
     def hidden_texts(self) -> frozenset[str]:

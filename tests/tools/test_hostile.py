@@ -323,12 +323,18 @@ def diagram() -> Diagram:
 
 
 @tool
+def places() -> Map:
+    """A map."""
+    return Map([(59.91, 10.75), (48.85, 2.35)])
+
+
+@tool
 def file() -> File:
     """A file."""
     return File(OUTPUT[:60], b"<svg xmlns='http://www.w3.org/2000/svg'><image href='http://{EVIL}/n'/></svg>")
 '''
 
-NAMES = ("words", "refuse", "fail", "table", "diagram", "file")
+NAMES = ("words", "refuse", "fail", "table", "diagram", "file", "places")
 STRANGE = """() => ({
     evil: window.evil,
     images: [...document.querySelectorAll("img, iframe, script[src], image, link")]

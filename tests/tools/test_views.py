@@ -18,7 +18,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from assistant import Thread, Toolbox, functions, tool
-from assistant.events import ToolCall, ToolResult, View
+from assistant.events import RunCompleted, ToolCall, ToolResult, View
 from assistant.messages import Message
 from assistant.parts import Call
 from assistant.storage.json_export import export_json, import_json
@@ -32,7 +32,7 @@ from tests.conftest import Connect
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, call, calls, text
 from tests.stored import load_stored
-from tests.ui.page import Open
+from tests.ui.page import Open, session_of
 
 LINE: dict[str, Any] = {
     "title": "Growth",
@@ -386,7 +386,7 @@ def test_each_view_is_drawn_below_the_step_and_the_models_text_in_it() -> None:
     assert drawn(page) == [
         "dataframe",
         "vega_lite_chart",
-        "deck_gl_json_chart",
+        "vega_lite_chart",  # the map: on a grid, because streets would be loaded from elsewhere
         "image",
         "download_button",
         "image",
@@ -459,3 +459,18 @@ def test_pandas_and_altair_are_loaded_only_by_a_function_that_uses_them() -> Non
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_map_shows_streets_only_where_a_setting_asks_for_it(
+    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [view] = result_of(Map([(59.9, 10.7), (48.9, 2.3)])).views
+    page = open_page(OPENAI_BASE_URL=server.url)
+    thread = session_of(page).thread
+    thread.id, thread.messages = "conv_1", [Message.from_user("Where?"), answer_with((view,))]
+    thread.messages[1].ending = RunCompleted()
+    page.run()
+    assert (len(page.get("vega_lite_chart")), len(page.get("deck_gl_json_chart"))) == (1, 0)
+    monkeypatch.setenv("ASSISTANT_MAP_TILES", "1")
+    page.run()
+    assert (len(page.get("vega_lite_chart")), len(page.get("deck_gl_json_chart"))) == (0, 1)

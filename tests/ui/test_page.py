@@ -42,6 +42,7 @@ from tests.ui.page import (
     open_threads,
     rows,
     seen,
+    sent,
     session_of,
     shown,
     walk,
@@ -487,9 +488,14 @@ def test_the_partial_answer_of_a_killed_process_is_shown(
 
 
 def test_an_unusable_database_is_reported_and_the_page_works_without_it(
-    server: ModelServer, open_page: Open, tmp_path: Path
+    server: ModelServer, open_page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "broken.sqlite").write_text("This is no database. " * 100)
+    url = f"sqlite:///{tmp_path}/broken.sqlite"
+    page = open_page({"thread": "conv_1"}, OPENAI_BASE_URL=server.url, ASSISTANT_DATABASE_URL=url)
+    assert page.warning[0].value == "Chats are not being saved. The database cannot be used right now\\."
+    assert "broken.sqlite" not in sent(page), "where it is is only for the owner"
+    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
     page = open_page(OPENAI_BASE_URL=server.url, ASSISTANT_DATABASE_URL=f"sqlite:///{tmp_path}/broken.sqlite")
     assert page.warning[0].value.startswith("Chats are not being saved.")
     assert "file is not a database" in page.warning[0].value

@@ -6,6 +6,7 @@ import streamlit as st
 
 from assistant.markdown.escape import escape_markdown
 from assistant.session import ChatSession
+from assistant.session.connection import DATABASE_UNUSABLE
 from assistant.settings import Settings
 from assistant.ui import keys
 from assistant.ui.language import _, translate
@@ -53,7 +54,8 @@ def draw_header(session: ChatSession) -> None:
         text = _("Active fault: {faults}", faults=escape_markdown(session.connection.settings.faults))
         st.warning(text, icon=":material/bug_report:")
     if error := session.app.autosaver.error:
-        text = _("Chats are not being saved. {why}", why=escape_markdown(translate(error)))
+        why = translate(error if session.connection.is_localhost else DATABASE_UNUSABLE)
+        text = _("Chats are not being saved. {why}", why=escape_markdown(why))
         st.warning(text, icon=":material/database_off:")
     if session.thread_missing:
         st.info(_("That chat doesn't exist. Started a new one."))
@@ -62,7 +64,8 @@ def draw_header(session: ChatSession) -> None:
 def draw_open_error(session: ChatSession) -> None:
     """Draw why the thread in the address cannot be opened, and stop the script, if so."""
     if session.open_error is not None:
-        st.error(escape_markdown(translate(session.open_error.text)), icon=":material/error:")
+        text = session.connection.error_text(session.open_error)
+        st.error(escape_markdown(translate(text)), icon=":material/error:")
         st.button(_("Retry"), key=keys.RETRY, icon=":material/refresh:")
         st.stop()
 

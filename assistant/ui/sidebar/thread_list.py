@@ -77,7 +77,7 @@ def draw_threads(session: ChatSession, store: Store) -> None:
         threads, has_more = _find_threads(store, thread_list)
     except StoreError as error:
         thread_list.drawn = None
-        st.caption(escape_markdown(translate(error.text)))
+        st.caption(escape_markdown(translate(session.connection.error_text(error))))
         return
     thread_list.drawn, thread_list.drawn_at = _drawn(session, threads), time.monotonic()
     with st.container(key=keys.THREADS, gap="xxsmall"):

@@ -96,7 +96,7 @@ def _rename(session: ChatSession, thread_id: str) -> None:
     try:
         session.rename(thread_id, st.session_state[keys.title(thread_id)])
     except StoreError as error:
-        session.notices.append(error.text)
+        session.notices.append(session.connection.error_text(error))
     _finish_dialog()
 
 
@@ -177,4 +177,5 @@ def _import(session: ChatSession) -> None:
             thread.title = title
             session.import_thread(thread)
     except (ThreadImportError, StoreError) as error:
-        st.toast(escape_markdown(translate(error.text)), icon=":material/error:")
+        text = session.connection.error_text(error)
+        st.toast(escape_markdown(translate(text)), icon=":material/error:")

@@ -1,7 +1,7 @@
 """Draw the views of a result: tables, charts, maps, images, files and diagrams.
 
 A view may come from an imported file, so it is validated again before it is drawn. It loads nothing from a
-URL, except for the background of a map, which comes from Streamlit's provider.
+URL; only where a setting asks for it, the browser loads the streets of a map from Streamlit's provider.
 """
 
 import base64
@@ -21,6 +21,7 @@ from assistant.tools.view_checks import ViewError, validate_diagram, validate_sp
 from assistant.ui.chat.calls.view_texts import translate_chart, translate_text
 from assistant.ui.images import draw_image
 from assistant.ui.language import _
+from assistant.ui.state import page_state
 
 log = logging.getLogger(__name__)
 
@@ -80,8 +81,31 @@ def draw_download(data: bytes, name: str, key: str) -> None:
 
 
 def _draw_map(latitudes: Sequence[float], longitudes: Sequence[float]) -> None:
-    points = {"latitude": latitudes, "longitude": longitudes}
-    st.map(points, zoom=_zoom(latitudes, longitudes), height=MAP_HEIGHT_PIXELS, alt=_("A map of points"))
+    session, alt = page_state().session, _("A map of points")
+    if session and session.app.settings.map_tiles:
+        points = {"latitude": latitudes, "longitude": longitudes}
+        st.map(points, zoom=_zoom(latitudes, longitudes), height=MAP_HEIGHT_PIXELS, alt=alt)
+    else:
+        st.vega_lite_chart(None, _grid_spec(latitudes, longitudes), width="stretch", alt=alt)
+
+
+def _grid_spec(latitudes: Sequence[float], longitudes: Sequence[float]) -> dict[str, Any]:
+    """Return the chart of points on a grid of degrees, which loads nothing."""
+
+    def axis(name: str, title: str, values: Sequence[float]) -> dict[str, Any]:
+        margin = max(0.15 * (max(values) - min(values)), MIN_MAP_MARGIN_DEGREES)
+        scale = {"domain": [min(values) - margin, max(values) + margin]}
+        return {"field": name, "type": "quantitative", "title": title, "scale": scale}
+
+    longitude = axis("longitude", _("Longitude"), longitudes)
+    latitude = axis("latitude", _("Latitude"), latitudes)
+    points = zip(latitudes, longitudes, strict=True)
+    return {
+        "data": {"values": [{"latitude": north, "longitude": east} for north, east in points]},
+        "height": MAP_HEIGHT_PIXELS,
+        "mark": {"type": "circle", "size": 90, "opacity": 0.8},
+        "encoding": {"x": longitude, "y": latitude, "tooltip": [latitude, longitude]},
+    }
 
 
 _KINDS: dict[ViewKind, str] = {
@@ -94,6 +118,8 @@ _KINDS: dict[ViewKind, str] = {
 }
 
 MAP_HEIGHT_PIXELS = 300
+
+MIN_MAP_MARGIN_DEGREES = 0.01
 
 
 def _zoom(latitudes: Sequence[float], longitudes: Sequence[float]) -> int:
