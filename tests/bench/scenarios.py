@@ -5,15 +5,18 @@ Each scenario starts what it needs and leaves nothing running.
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 
 from playwright.sync_api import Browser, ViewportSize
 
-from assistant import Toolbox, tool
-from assistant.events import ToolCall
+from assistant import Thread, Toolbox, tool
+from assistant.events import Event, TextDelta, ToolCall
+from assistant.messages import Message
+from assistant.tools.background import background_jobs
 from assistant.tools.execution import execute
 from tests.bench import browser as chromium
 from tests.bench import peers, stream
@@ -228,6 +231,28 @@ def sleep(number: int) -> int:
     return number
 
 
+ADDING = '{"a":1,"b":2}'
+TEXTS = 2_000
+
+
+def _background_seconds(toolbox: Toolbox, calls: list[ToolCall], texts: int = 0) -> float:
+    """Return the time of a response with these calls and pieces of text, and of the results if there is no text."""
+
+    def response() -> Generator[Event, None, list[ToolCall]]:
+        yield from (replace(call, background=True) for call in calls)
+        yield from (TextDelta("word ") for _ in range(texts))
+        return []
+
+    thread = Thread("", [Message("assistant")])
+    jobs = background_jobs(thread)
+    began = time.perf_counter()
+    for _ in jobs.interleave(response(), thread, toolbox, lambda name: False):
+        pass
+    while not texts and any(True for _ in jobs.wait()):
+        pass
+    return time.perf_counter() - began
+
+
 def calls(times: int, quick: bool) -> Iterator[Row]:
     toolbox = Toolbox(add, sleep)
 
@@ -237,13 +262,25 @@ def calls(times: int, quick: bool) -> Iterator[Row]:
         return time.perf_counter() - began
 
     def one() -> float:
-        return median(seconds(ToolCall("call_1", "add", '{"a":1,"b":2}')) for _ in range(500))
+        return median(seconds(ToolCall("call_1", "add", ADDING)) for _ in range(500))
 
     def ten() -> float:
         return seconds(*(ToolCall(f"call_{n}", "sleep", f'{{"number":{n}}}') for n in range(10)))
 
+    def background() -> float:
+        return median(_background_seconds(toolbox, [ToolCall("call_1", "add", ADDING)]) for _ in range(500))
+
+    def beside() -> float:
+        slow = [ToolCall(f"call_{n}", "sleep", f'{{"number":{n}}}') for n in range(20)]
+        return (_background_seconds(toolbox, slow, TEXTS) - _background_seconds(toolbox, [], TEXTS)) / TEXTS
+
     single, parallel = quietly("one call", one), median(quietly("ten calls", ten) for _ in range(times))
     yield Row("One function call that does nothing", "ms", single * 1000, goal="≤ 1 ms", met=single <= 1e-3)
+    single = quietly("one background call", background)
+    yield Row("The same in the background", "ms", single * 1000, goal="≤ 1 ms", met=single <= 1e-3)
+    added = median(quietly("text beside background calls", beside) for _ in range(times))
+    what = "What 20 background calls add to each piece of text"
+    yield Row(what, "ms", added * 1000, goal="≤ 0.05 ms", met=added <= 5e-5)
     yield Row(
         "Ten functions of 0.1 s each, side by side", "s", parallel, goal="≤ 0.15 s", met=parallel <= 0.15
     )
