@@ -118,7 +118,7 @@ class Settings:
     )
     context: int = _setting(
         "ASSISTANT_CONTEXT_TOKENS",
-        "Context size of the model in tokens, for servers that truncate silently (0: unlimited).",
+        "Context size of the model in tokens: longer chats are compacted by OpenAI, or cut (0: unlimited).",
         0,
         integer_between(0, 100_000_000),
     )

@@ -10,6 +10,7 @@ _NUMBER = (int, float)
 # The types and the default of each option.
 _OPTIONS: dict[str, tuple[tuple[type, ...], Any]] = {
     "background": ((bool,), False),
+    "context_management": ((list,), None),
     "frequency_penalty": (_NUMBER, 0.0),
     "instructions": ((str, list), None),
     "max_output_tokens": ((int,), None),

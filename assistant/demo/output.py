@@ -14,6 +14,7 @@ from assistant.demo.replies.hosted import hosted_items
 from assistant.demo.replies.programs import flatten_tools, loading_items, program_items, search_items
 from assistant.demo.replies.samples import sample_value
 from assistant.demo.replies.summaries import parse_output, summarize
+from assistant.demo.replies.thoughts import reasoning_items, refusal_items
 from assistant.demo.requests import CALL_TYPES, OUTPUT_TYPES, Json, new_id
 
 _TEXT_FIELDS = ("content", "arguments", "input", "code", "output", "result")
@@ -27,6 +28,9 @@ def output_items(response: Json, items: Sequence[Json]) -> list[Json]:
     last = messages[-1] if messages else -1
     texts = [item_text(items[index]) for index in messages]
     tools = flatten_tools(_allowed_tools(response))
+    if messages and (refused := refusal_items(texts[-1])) is not None:
+        return refused
+    thoughts = reasoning_items(texts[-1], items[last + 1 :], response) if messages else []
     late, is_all_new = _late_outputs(items)
     news = summarize(texts[-1], late, language_of(texts[-1]), None) if texts and late else ""
     if is_all_new:
@@ -50,7 +54,9 @@ def output_items(response: Json, items: Sequence[Json]) -> list[Json]:
         text = _as_long_as(response["text"]["verbosity"], reply.text)
         reply = replace(reply, text=_formatted(text, response["text"]["format"]))
     number = sum(bool(item.get("async")) for item in items) + 1
-    output = [_background_item(call, tools, each) for each, call in enumerate(reply.background, number)]
+    output = thoughts + [
+        _background_item(call, tools, each) for each, call in enumerate(reply.background, number)
+    ]
     if reply.text:
         part = {"type": "output_text", "text": reply.text, "annotations": [], "logprobs": []}
         phase = "commentary" if reply.calls else "final_answer"
@@ -129,7 +135,8 @@ def item_text(item: Json) -> str:
         return content
     if isinstance(content, dict):
         return json.dumps(content, ensure_ascii=False)
-    return "\n".join(str(part["text"]) for part in content if part.get("text"))
+    texts = (part.get("text") or part.get("refusal") for part in content)
+    return "\n".join(str(text) for text in texts if text)
 
 
 def _allowed_tools(response: Json) -> list[Json]:
@@ -185,6 +192,8 @@ def _cut_off(item: Json, text: str) -> Json:
     if item["type"] != "message":
         return item
     [part] = item["content"]
+    if part["type"] == "refusal":
+        return item | {"content": [part | {"refusal": text}], "status": "incomplete"}
     annotations = [each for each in part["annotations"] if each["end_index"] <= len(text)]
     part = part | {"text": text, "annotations": annotations}
     return item | {"content": [part], "status": "incomplete"}

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from assistant.demo.options import parse_options
 from assistant.demo.output import item_text, limit_tokens, output_items, split_tokens
 from assistant.demo.prompt_cache import CacheUse
+from assistant.demo.replies.thoughts import compaction_items, restore_compacted, since_compaction
 from assistant.demo.requests import Json, Rejection, new_id, require
 
 MODEL_NAME = "Demo"
@@ -64,13 +65,15 @@ def complete(response: Json, items: Sequence[Json], cache: CacheUse, generate: b
 
     Without ``generate`` the output is empty: the request only prepares the next one.
     """
+    tokens = count_tokens(whole_prompt(response, since_compaction(items)))
+    items = restore_compacted(items)
     output, is_cut_off = output_items(response, items) if generate else [], False
+    output = compaction_items(response, items, tokens) + output if generate else output
     if limit := response["max_output_tokens"]:
         output, is_cut_off = limit_tokens(output, limit)
     ending: Json = {"status": "completed", "completed_at": int(time.time())}
     if is_cut_off:
         ending = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
-    tokens = count_tokens(whole_prompt(response, items))
     return response | ending | {"output": output, "usage": _usage(tokens, output, cache)}
 
 

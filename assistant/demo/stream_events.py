@@ -18,6 +18,9 @@ def stream_events(started: Json, completed: Json) -> Iterator[Json]:
         yield {"type": "response.created", "response": started}
     yield {"type": "response.in_progress", "response": started}
     for index, item in enumerate(completed["output"]):
+        if item["type"] == "reasoning":
+            yield from _reasoning_events(item, index)
+            continue
         if item["type"] not in ("message", *CALL_TYPES):
             yield from _hosted_tool_events(item, index)
             continue
@@ -28,6 +31,10 @@ def stream_events(started: Json, completed: Json) -> Iterator[Json]:
         where = {"item_id": item["id"], "output_index": index}
         if is_message:
             part, where = item["content"][0], where | {"content_index": 0}
+            if part["type"] == "refusal":
+                yield from _refusal_events(part, where)
+                yield {"type": "response.output_item.done", "output_index": index, "item": item}
+                continue
             empty = {"text": "", "annotations": []}
             yield {"type": "response.content_part.added", **where, "part": part | empty}
             sent, annotations = 0, list(enumerate(part["annotations"]))
@@ -49,6 +56,28 @@ def stream_events(started: Json, completed: Json) -> Iterator[Json]:
             yield {"type": f"{kind}.done", **where, **name, field: item[field]}
         yield {"type": "response.output_item.done", "output_index": index, "item": item}
     yield {"type": f"response.{completed['status']}", "response": completed}
+
+
+def _refusal_events(part: Json, where: Json) -> Iterator[Json]:
+    yield {"type": "response.content_part.added", **where, "part": part | {"refusal": ""}}
+    for token in split_tokens(part["refusal"]):
+        yield {"type": "response.refusal.delta", **where, "delta": token}
+    yield {"type": "response.refusal.done", **where, "refusal": part["refusal"]}
+    yield {"type": "response.content_part.done", **where, "part": part}
+
+
+def _reasoning_events(item: Json, index: int) -> Iterator[Json]:
+    where = {"item_id": item["id"], "output_index": index}
+    yield {"type": "response.output_item.added", "output_index": index, "item": item | {"summary": []}}
+    kind = "response.reasoning_summary"
+    for number, part in enumerate(item["summary"]):
+        place = where | {"summary_index": number}
+        yield {"type": f"{kind}_part.added", **place, "part": part | {"text": ""}}
+        for token in split_tokens(part["text"]):
+            yield {"type": f"{kind}_text.delta", **place, "delta": token}
+        yield {"type": f"{kind}_text.done", **place, "text": part["text"]}
+        yield {"type": f"{kind}_part.done", **place, "part": part}
+    yield {"type": "response.output_item.done", "output_index": index, "item": item}
 
 
 def _hosted_tool_events(item: Json, index: int) -> Iterator[Json]:

@@ -27,7 +27,7 @@ from assistant.backends.options.refused import RefusedOptions
 from assistant.backends.requests import Request, ServerBackend, with_retries
 from assistant.backends.responses.api import MAX_INPUT_ITEMS, ResponsesApi
 from assistant.backends.responses.exchange import Exchange
-from assistant.backends.responses.features import function_tools, missing_features
+from assistant.backends.responses.features import COMPACTION, compaction, function_tools, missing_features
 from assistant.backends.responses.files import THREAD_FILES, ThreadFiles, download
 from assistant.backends.responses.resumed import skip_shown
 from assistant.backends.responses.state import ResponsesState
@@ -93,6 +93,8 @@ class Responses(ServerBackend):
         self._hosted = tuple(hosted)
         missing = missing_features(client) if lacks is None else lacks
         self._refused_parameters = {f"tools.{feature}" for feature in missing}
+        if missing:
+            self._refused_parameters.add(COMPACTION)
         self._refused_options = RefusedOptions()
         self._chained = chained
         self._api = ResponsesApi(client, request_fields(self._hosted)[1])
@@ -144,6 +146,8 @@ class Responses(ServerBackend):
         tools = function_tools(toolbox, self._refused_parameters) + hosted
         parameters: JsonObject = {"model": options.model, "tools": tools, "stream": True}
         parameters |= responses_fields(options, tools, last_response)
+        if not self._chained:  # a chain that is compacted cannot be steered
+            parameters |= compaction(self._context, self._refused_parameters)
         if include:
             parameters["include"] = include
         if self._background:
@@ -167,7 +171,7 @@ class Responses(ServerBackend):
         sent = state.pending_input()
         if state.conversation and not sent:
             return (yield from _adopt_answer(state))
-        if self._context:
+        if self._context and COMPACTION not in exchange.parameters:
             yield from exchange.shorten(sent, self._context - count_tokens([exchange.parameters]))
         state.uncertain = True
         shown = state.thread.messages[-1].unfinished_parts if state.running else []
@@ -187,7 +191,7 @@ class Responses(ServerBackend):
         elif self._chained and state.previous_response:
             body |= {"previous_response_id": state.previous_response, "input": sent}
         else:
-            body["input"] = (state.full_history() + sent)[state.left_out :]
+            body["input"] = (state.full_history() + sent)[max(state.left_out, state.compacted(sent)) :]
         wire_events = self._api.events(body, state, exchange.request)
         text_parameters = {
             tool.name: tool.text_parameter for tool in exchange.toolbox.values() if tool.text_parameter

@@ -13,7 +13,7 @@ from assistant.backends.json_access import JsonObject
 from assistant.backends.options.refused import Body, RefusedOptions, without_refused_async
 from assistant.backends.requests import Request
 from assistant.backends.responses.api import MAX_INPUT_ITEMS, ResponsesApi
-from assistant.backends.responses.features import without_refused_feature
+from assistant.backends.responses.features import without_refused_compaction, without_refused_feature
 from assistant.backends.responses.files import ThreadFiles
 from assistant.backends.responses.hosted import without_refused_tool
 from assistant.backends.responses.state import ResponsesState
@@ -91,6 +91,7 @@ class Exchange:
         reduced = (
             self.refused_options.without_parameter(parameters, self.settings, refusal)
             or without_refused_feature(parameters, refusal, self.toolbox, self.refused_parameters)
+            or without_refused_compaction(parameters, refusal, self.refused_parameters)
             or without_refused_tool(parameters, refusal)
         )
         if reduced is None:

@@ -19,6 +19,8 @@ from assistant.tools.toolbox import Toolbox
 MAX_NAMESPACE_CHARS = 1_000
 """Maximum length of a namespace's description."""
 
+COMPACTION = "context_management"
+
 _HOSTS = frozenset(url.split("/")[2] for url in (OPENAI_URL, DEMO_URL))
 
 _WORDS: dict[Feature, str] = {
@@ -49,6 +51,28 @@ def missing_features(client: OpenAI) -> tuple[Feature, ...]:
     """
     host = client.base_url.host
     return () if host in _HOSTS or host.endswith(".openai.azure.com") else FEATURES
+
+
+def compaction(context: int, refused_parameters: set[str]) -> JsonObject:
+    """Return the field of a request that lets the server compact a conversation before it fills ``context`` tokens."""
+    if not context or COMPACTION in refused_parameters:
+        return {}
+    return {COMPACTION: [{"type": "compaction", "compact_threshold": context * 3 // 4}]}
+
+
+def without_refused_compaction(
+    body: JsonObject, refusal: RequestRefused, refused_parameters: set[str]
+) -> tuple[JsonObject, Note] | None:
+    """Return the request's body without compaction, and a note; None if the refusal is about another parameter."""
+    message = (
+        f"{getattr(refusal.__cause__, 'param', '')} {refusal.details.message if refusal.details else ''}"
+    )
+    if COMPACTION not in body or not re.search(r"context_management|\bcompact", message):
+        return None
+    refused_parameters.add(COMPACTION)
+    others = {name: value for name, value in body.items() if name != COMPACTION}
+    text = N_("The model does not compact long chats, so their oldest part is left out. {refusal}")
+    return others, Note(text.with_params(refusal=refusal.text))
 
 
 def function_tools(toolbox: Toolbox, refused_parameters: set[str]) -> list[JsonObject]:

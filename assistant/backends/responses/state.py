@@ -122,6 +122,13 @@ class ResponsesState(SyncState):
         """Return all items so far, as a server without conversations is sent them again."""
         return restore_files(self.items, self.thread, self.named_only)
 
+    def compacted(self, sent: list[JsonObject]) -> int:
+        """Return how many of the oldest items the newest compaction stands for; 0 if a later output needs one."""
+        starts = [index for index, item in enumerate(self.items) if item.get("type") == "compaction"]
+        start = starts[-1] if starts else 0
+        answered = {answered_id(item) for item in self.items[start:] + sent} - {None}
+        return 0 if answered & set(map(pending_id, self.items[:start])) else start
+
     def set_running(self, response_id: str) -> None:
         """Record that this background response answers the user's last message."""
         self.running, self.running_question = response_id, self.question_count

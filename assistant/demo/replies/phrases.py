@@ -43,6 +43,10 @@ SENTENCES = {
         "prices": "Hotels in {city} cost from {low} ({cheapest}) to {high} ({dearest}) a night. The chart and the "
         "table are above.",
         "everywhere": "all cities",
+        "reasoning": "**Reading the question**\n\nThe user asks: “{question}” I look for cities, dates and numbers in it, "
+        "and for words that belong to one of the {count} tools of this request. What I find decides which functions I "
+        "call, and in which order.",
+        "refusal": "I'm sorry, but I can't help with that. I can help you plan a trip.",
         "converted": "{amount} {unit} are **{result} {target}** ({rates}).",
         "program": "The program looked in {count} cities. The cheapest hotel is **{hotel}** in {city}, {price} a night.",
         "no program result": "The program found no hotel.",
@@ -92,6 +96,9 @@ SENTENCES = {
         "prices": "{city}のホテルの料金は、1泊{low}（{cheapest}）から{high}（{dearest}）までです。グラフと表は上に"
         "表示されています。",
         "everywhere": "全都市",
+        "reasoning": "**質問を読む**\n\n質問は「{question}」です。都市、日付、数を探し、このリクエストの"
+        "{count}個のツールに関わる言葉を探します。見つかったものによって、どの関数をどの順に呼び出すかを決めます。",
+        "refusal": "申し訳ありませんが、それはお手伝いできません。旅行の計画ならお手伝いできます。",
         "converted": "{amount} {unit}は **{result} {target}** です（{rates}）。",
         "program": "プログラムで{count}都市を調べました。いちばん安いのは{city}の **{hotel}**、1泊{price}です。",
         "no program result": "プログラムでホテルは見つかりませんでした。",

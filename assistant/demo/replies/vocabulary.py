@@ -46,6 +46,10 @@ INTENTS = {
         r"\bcalculate\b|\bcompute\b|\bwhat(?: is|'s)\b|\bhow much is\b|計算|いくつ|^[ \d.()+*/%=-]+$"
     ),
 }
+THINK = _pattern(r"\bthink\b|\breason\b|よく考えて|考えて")
+REFUSED = _pattern(
+    r"\b(?:fake|forge) (?:an? )?(?:passport|id|visa)\b|\bpick (?:a|the) lock\b|パスポートを偽造|鍵をこじ開け"
+)
 QUERY = _pattern(r"\bsql\b|\bquery the database\b|\bselect .{1,400}? from\b|データベース")
 SELECT = _pattern(r"\bselect .{1,400}? from\b[^;`。？！]{1,400}")
 PROGRAM = _pattern(r"\b(?:with|use|write|run|in) a program\b|プログラム[でを]")
