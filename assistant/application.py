@@ -62,8 +62,8 @@ MAX_BACKENDS = 8
 MAX_REPLAYS = 10
 """Maximum number of replays that run at once; each holds threads for as long as its recording says."""
 
-MAX_OPENED_BYTES = 20_000_000
-"""Maximum size of all recordings from files that the sessions have open; in memory they are several times as large."""
+MAX_OPENED_BYTES = 10_000_000
+"""Maximum size of all recordings from files that the sessions have open; in memory they are up to 25 times as large."""
 
 FREEZE_SECONDS = 60.0
 """Minimum interval between two calls of ``gc.freeze``."""

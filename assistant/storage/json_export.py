@@ -4,7 +4,6 @@ An imported thread is complete and valid, or it is refused with one sentence.
 """
 
 import json
-import sys
 from contextlib import suppress
 from typing import Any
 
@@ -28,8 +27,7 @@ from assistant.uploads import is_valid_attachment
 FORMAT = "assistant-thread"
 VERSION = 1
 
-MAX_IMPORT_BYTES = 50_000_000
-"""Maximum size of a chat to import, in memory: a single emoji makes a text four times as large there."""
+MAX_IMPORT_CHARS = 50_000_000
 
 MAX_IMPORT_VALUES = 2_000_000
 """Maximum number of JSON values, and of commas in texts, in a chat to import."""
@@ -83,7 +81,7 @@ def import_json(text: str) -> tuple[Thread, str]:
     Raises:
         ThreadImportError: The text is not an exported thread of this version.
     """
-    if sys.getsizeof(text) > MAX_IMPORT_BYTES:
+    if len(text) > MAX_IMPORT_CHARS:
         raise ThreadImportError(N_("This file is too large. A chat to import may have up to 50 MB."))
     if count_values(text) > MAX_IMPORT_VALUES:
         raise ThreadImportError(N_("This file has too many values to be imported as a chat."))

@@ -5,6 +5,7 @@ Each use is one function or class that says why the documented interface is not 
 ``streamlit.runtime``, ``streamlit.proto`` or ``streamlit.elements``, or calls a private method.
 """
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -171,8 +172,8 @@ def rerun_session(session_id: str) -> None:
 MAX_UPLOADED_BYTES = 100_000_000
 """Maximum size of the files that Streamlit keeps for one session."""
 
-MAX_UPLOADED_BYTES_OF_ALL = 200_000_000
-"""Maximum size of the files that it keeps for all sessions."""
+MAX_UPLOADED_BYTES_OF_ALL = 250_000_000
+"""Maximum size of the files of all sessions, with those that arrive, each of which counts as the largest one."""
 
 
 class _Uploads:
@@ -184,19 +185,25 @@ class _Uploads:
     def __init__(self, manager: Any, host: Any) -> None:
         self._manager, self._add, self._remove = manager, manager.add_file, manager.remove_session_files
         self._is_connected = host.is_active_session
+        self._arriving: set[asyncio.Task[Any]] = set()
         self.accepted: set[str] = set()
         manager.add_file, manager.remove_session_files = self._add_file, self._remove_session
         host.is_active_session = self._is_active
 
     def _is_active(self, session_id: str) -> bool:
-        return self._has_room(session_id, 1) and self._is_connected(session_id)
+        arriving = (len(self._arriving) + 1) * st.get_option("server.maxUploadSize") * 2**20
+        is_active = self._has_room(session_id, 0, arriving) and self._is_connected(session_id)
+        if is_active and (request := asyncio.current_task()):
+            self._arriving.add(request)
+            request.add_done_callback(self._arriving.discard)
+        return is_active
 
-    def _has_room(self, session_id: str, size: int) -> bool:
+    def _has_room(self, session_id: str, size: int, arriving: int = 0) -> bool:
         files = self._manager.get_files(session_id, list(self._manager.file_storage.get(session_id, ())))
         return (
             session_id in self.accepted
             and sum(len(file.data) for file in files) + size <= MAX_UPLOADED_BYTES
-            and self._manager._total_bytes + size <= MAX_UPLOADED_BYTES_OF_ALL
+            and self._manager._total_bytes + size + arriving <= MAX_UPLOADED_BYTES_OF_ALL
         )
 
     def _add_file(self, session_id: str, file: Any) -> None:

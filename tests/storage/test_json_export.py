@@ -14,7 +14,7 @@ from assistant.events import RunCompleted, RunFailed, RunPaused, RunStopped, Too
 from assistant.messages import Message
 from assistant.parts import Call, Reasoning, Refusal, Remark, Text
 from assistant.request_options import RequestOptions
-from assistant.storage.json_export import MAX_IMPORT_BYTES, export_json, import_json
+from assistant.storage.json_export import MAX_IMPORT_CHARS, export_json, import_json
 from assistant.storage.markdown_export import export_markdown
 from tests.conftest import Connect
 from tests.servers.responses import ModelServer, text
@@ -216,7 +216,7 @@ OTHERS = {"call_id": "c2", "output": ""}
         ("[" * 100_000, DEEP),
         (with_message().replace("[]", "[" * 600 + "]" * 600), DEEP),
         (with_message().replace("[]", "[" * 90 + "]" * 90), DAMAGED.replace("2", "1")),
-        (" " * (MAX_IMPORT_BYTES + 1), "This file is too large. A chat to import may have up to 50 MB."),
+        (" " * (MAX_IMPORT_CHARS + 1), "This file is too large. A chat to import may have up to 50 MB."),
     ],
     ids=lambda value: str(value)[:40],
 )  # fmt: skip

@@ -96,12 +96,12 @@ def test_nothing_is_uploaded_without_the_pages_own_token_or_beyond_the_limit(add
         path = f"/_stcore/upload_file/{session(page).initialize.session_id}/f1"
         assert upload(path, {}, 10) == 403
         assert upload(path, token, 10) == 204
-        assert upload(path, token, 55 * MEGABYTE) == 413
+        assert upload(path, token, 25 * MEGABYTE) == 413
 
 
 def test_a_message_beyond_the_limit_ends_its_connection(address: str) -> None:
     with line(address) as page, pytest.raises(ConnectionClosed):
-        session(page, 51 * MEGABYTE)
+        session(page, 17 * MEGABYTE)
 
 
 def test_no_statistics_are_sent(address: str) -> None:
@@ -132,5 +132,5 @@ def test_every_option_exists_in_streamlit(tmp_path: Path) -> None:
     )
     assert "not a valid config option" not in shown.stdout + shown.stderr
     for line in ('showErrorDetails = "type"', "enableCORS = true", "enableXsrfProtection = true",
-                 "maxUploadSize = 50", "maxMessageSize = 50"):  # fmt: skip
+                 "maxUploadSize = 20", "maxMessageSize = 16"):  # fmt: skip
         assert f"\n{line}\n" in shown.stdout
