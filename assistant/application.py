@@ -33,7 +33,7 @@ from assistant.backends import LazyBackend, load_sdk, open_backend
 from assistant.errors import FunctionError, LimitExceeded, SettingsError
 from assistant.locale import N_
 from assistant.observability.audit import AuditLog, Visitor
-from assistant.observability.logs import configure_logging, observe_run
+from assistant.observability.logs import configure_logging, hash_thread, observe_run
 from assistant.recordings.recording import Recording, RecordingError
 from assistant.runs.autosave import Autosaver
 from assistant.runs.loop import Events, Run
@@ -147,7 +147,7 @@ class Application:
                 seconds,
                 lambda: self.autosaver.store,
                 lambda: self.backend(self.settings),
-                self.forget,
+                self._forget_expired,
                 self._clean_up,
             )
             self._retention.start()
@@ -156,6 +156,10 @@ class Application:
         """Delete what is stored apart from chats, if it is older."""
         self.recordings.forget_before(time.time() - seconds)
         UsageStore(store.database).delete_users(seconds)
+
+    def _forget_expired(self, thread: Thread) -> None:
+        self.forget(thread)
+        self.audit.write("chat_expired", Visitor(), thread=hash_thread(thread.id))
 
     def forget(self, thread: Thread) -> None:
         """Remove a thread that was deleted from the memory of this process, also from the pages that have it open."""

@@ -31,6 +31,7 @@ AuditEvent = Literal[
     "recording_exported",
     "chat_imported",
     "chat_deleted",
+    "chat_expired",
     "chat_not_found",
     "limit_reached",
 ]

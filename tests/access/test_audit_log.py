@@ -12,13 +12,19 @@ from assistant.access import sessions
 from assistant.access.auth import FREE_ATTEMPTS, User, authorize
 from assistant.access.sessions import EVERYONE, end_sessions
 from assistant.errors import SessionEnded
+from assistant.events import RunCompleted
+from assistant.messages import Message
 from assistant.observability.logs import hash_thread
 from assistant.storage.database import Database
 from assistant.storage.json_export import export_json, import_json
+from assistant.storage.store import Store
+from assistant.threads import Thread
 from tests.access.test_sessions import ADA, AUTH, PASSWORD, log_in
 from tests.conftest import need
+from tests.runs.test_retention import make_older
 from tests.servers.responses import ModelServer, call, calls, text
 from tests.ui.page import Open, address, ask, session_of
+from tests.waiting import until
 
 SECRETS = (PASSWORD, "Hush", "canary", AUTH["cookie_secret"], AUTH["client_secret"])
 
@@ -181,6 +187,27 @@ def test_a_local_visitor_and_a_guess(
     monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
     open_page({"token": token}, **settings).run()
     assert entries() == [entry("login_succeeded", method="local_token")]
+
+
+def test_chats_that_have_expired(
+    open_page: Open, path: Path, entries: Callable[[], list[Any]], tmp_path: Path
+) -> None:
+    store = Store(f"sqlite:///{tmp_path}/threads.sqlite")
+    store.save(Thread("conv_1", [Message.from_user("Hush"), Message("assistant", [], RunCompleted())]))
+    make_older(store.database, "conv_1", 7200)
+    store.close()
+    open_page(ASSISTANT_RETENTION="1 hour", ASSISTANT_AUDIT_LOG=str(path))
+    found: list[Any] = []
+
+    def expired() -> bool:
+        found.extend(entries())
+        return len(found) == 2
+
+    until(expired)
+    assert {each["event"]: each for each in found} == {
+        "access_configured": configured(),
+        "chat_expired": entry("chat_expired", thread=hash_thread("conv_1")),
+    }
 
 
 def test_an_ended_session_exports_nothing(
