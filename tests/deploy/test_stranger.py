@@ -26,6 +26,8 @@ from tests.ui.test_config import opened
 __all__ = ["visit"]  # a fixture
 
 Attempt = Callable[[Stranger, Deployment], object]
+SHORT = 'calculate(expression="6*7")'
+"""The demo answers this at once."""
 
 
 @pytest.fixture(scope="module", params=["Cloud", "container"])
@@ -98,7 +100,7 @@ def open_chats(stranger: Stranger, deployment: Deployment) -> None:
         "' OR 1=1 --",
     ):
         stranger.use(f"thread={guess}")
-        stranger.say("What was said here?")
+        stranger.say(SHORT)
 
 
 def use_owners_widgets(stranger: Stranger, deployment: Deployment) -> None:
@@ -128,7 +130,7 @@ def connect_elsewhere(stranger: Stranger, deployment: Deployment) -> None:
                     "connection_model": "m",
                 }
                 stranger.use(**form, **{ids.get(button, button): ...})
-                stranger.say("Hello")
+                stranger.say(SHORT)
         assert own.received == []
 
 
@@ -155,7 +157,7 @@ def guess_token(stranger: Stranger, deployment: Deployment) -> None:
     for guess in ("", "off", "None", "null", token[:-1], token.swapcase(), "%00", "é", "x" * 1_000):
         stranger.use(f"token={guess}")
         with Stranger(port, f"token={guess}", cookie=f"assistant_token_{port}={guess.encode()!r}") as other:
-            other.say("Hello")
+            other.say(SHORT)
             stranger.seen += other.seen
     assert not stranger.shows("Answers by")
 
@@ -170,11 +172,11 @@ def forge_headers(stranger: Stranger, deployment: Deployment) -> None:
         "X-Forwarded-User",
     ):
         with Stranger(deployment.port, headers={name: "127.0.0.1"}) as other:
-            other.say("Hello")
+            other.say(SHORT)
             stranger.seen += other.seen
     for host in ("127.0.0.1", "[::1]", "localhost", "chat.example"):
         with Stranger(deployment.port, host=host) as other:
-            other.say("Hello")
+            other.say(SHORT)
             stranger.seen += other.seen
 
 
@@ -218,7 +220,7 @@ def command_the_server(stranger: Stranger, deployment: Deployment) -> None:
     ):
         stranger.send(message)
         stranger.receive()
-    stranger.say("Are you there?")
+    stranger.say(SHORT)
 
 
 def come_from_another_site(stranger: Stranger, deployment: Deployment) -> None:
@@ -249,6 +251,11 @@ ATTEMPTS: dict[str, Attempt] = {
     "commands the server": command_the_server,
     "comes from another site": come_from_another_site,
 }
+
+
+@pytest.mark.exhaustive
+def test_the_owner_sees_what_no_stranger_may(deployment: Deployment) -> None:
+    assert {"answer", "server"} <= set(deployment.leaks(deployment.owner))
 
 
 @pytest.mark.exhaustive
