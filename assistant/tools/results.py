@@ -51,8 +51,9 @@ def stopped_result(call_id: str) -> ToolResult:
 
 
 def lost_result(call_id: str) -> ToolResult:
-    """Return the result of a background call whose process is gone."""
-    output = error_output("The application restarted while this function was running, so its result is lost.")
+    """Return the result of a background call that no longer runs here."""
+    text = "The result of this function was lost, because the application restarted or the chat was closed."
+    output = error_output(text)
     return ToolResult(call_id, output, "stopped")
 
 

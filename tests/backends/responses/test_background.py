@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import pytest
 
-from assistant import Assistant, Thread, Toolbox
+from assistant import Assistant, Thread, Toolbox, tool
 from assistant.backends.client import connect
 from assistant.backends.responses import api
 from assistant.backends.responses.backend import Responses
@@ -18,8 +18,19 @@ from assistant.parts import Call, Reasoning, Text
 from assistant.runs.registry import RunRegistry
 from assistant.settings import Settings
 from assistant.storage.serialization import message_as_json, message_from_json
+from assistant.tools.results import lost_result
 from tests.conftest import add
-from tests.servers.responses import ModelServer, Play, call, calls, cut, message, reasoning, text
+from tests.servers.responses import (
+    ModelServer,
+    Play,
+    background_call,
+    call,
+    calls,
+    cut,
+    message,
+    reasoning,
+    text,
+)
 from tests.silence import SilenceTransport
 
 How = Literal["close", "reset", "half", "silence"]
@@ -107,6 +118,39 @@ def test_another_process_continues_the_first_answer_of_a_thread(
         Message.from_user("Count"),
         Message("assistant", [Text("One two three four")], RunCompleted()),
     ]
+    run.close()
+
+
+def test_a_background_call_of_a_running_answer_is_not_run_again(
+    server: ModelServer, assistant: Assistant
+) -> None:
+    gate, ran = threading.Event(), list[str]()
+
+    @tool(background=True)
+    def search(city: str) -> None:
+        """Search.
+
+        Args:
+            city: Where.
+        """
+        ran.append(city)
+        gate.wait(5)
+
+    item = background_call("search", "a", city="Oslo")
+    server.plays(calls(item, message("One two three four"), gate=gate, gate_after=13), text("Fine."))
+    thread, assistant = Thread(), Assistant(assistant.backend, Toolbox(search))
+    run = assistant.run(thread, "Count")
+    while not thread.messages[-1].text.startswith("One"):
+        next(run)
+    stored = copied(thread)  # and the process is killed
+    gate.set()
+    assert list(assistant.resume(stored))[-1] == RunCompleted()
+    assert stored.messages[1].text == "One two three four"
+    assert [call.result for call in stored.messages[1].calls] == [lost_result(item["call_id"])]
+    assert list(assistant.run(stored, "And now?"))[-1] == RunCompleted()
+    assert server.requests[-1]["input"][0]["output"] == lost_result(item["call_id"]).output
+    assert ran == ["Oslo"]
+    assert server.refused == []
     run.close()
 
 

@@ -11,6 +11,7 @@ from assistant.json_values import parse_json
 from assistant.markdown.escape import escape_markdown
 from assistant.texts import shorten
 from assistant.tools.results import is_error_output
+from assistant.tools.toolbox import TASK_HANDLE
 from assistant.ui.chat.calls.views import table_name
 from assistant.ui.language import _
 
@@ -110,7 +111,7 @@ def call_label(name: str, arguments: str) -> str:
     value = parse_json(arguments)
     text = "…" if not arguments else ""
     if isinstance(value, dict):
-        present = {key: item for key, item in value.items() if item is not None}
+        present = {key: item for key, item in value.items() if item is not None and key != TASK_HANDLE}
         text = ", ".join(f"{key}={json.dumps(item, ensure_ascii=False)}" for key, item in present.items())
     return text_call_label(name, text)
 
