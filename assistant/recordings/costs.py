@@ -7,7 +7,8 @@ unknown and never guessed; hosted tools are not included.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from importlib.metadata import version
 from typing import Any
 
 from assistant.json_values import Json, get, number, text
@@ -15,11 +16,13 @@ from assistant.locale import N_, Sentence
 from assistant.recordings.wire_events import AgentModel, Tokens, TokensCounted
 
 _OWN_PRICES = {"gpt-6.2-astra": (8.00, 0.40, 40.00), "gpt-6.2-sol": (2.00, 0.10, 10.00)}
-"""Input, cached input and output in USD per million tokens, as of 2026-11-23.
+"""Input, cached input and output in USD per million tokens, on the day below.
 
 From https://developers.openai.com/api/docs/pricing and, for the cached input of gpt-6.2-astra,
 https://github.com/BerriAI/litellm/discussions/52347.
 """
+
+OWN_PRICES_DATE = "2026-11-23"
 
 _LONG_INPUT_TOKENS = 272_000
 """A request with more input tokens costs twice as much for its input and 1.5 times for its output."""
@@ -40,7 +43,7 @@ def cost_of(
     """
     cached = min(cached, input)
     written = min(written, input - cached)
-    own = _OWN_PRICES.get(re.sub(r"-\d{4}-\d{2}-\d{2}$", "", model))
+    own = _own_price(model)
     if own is None:
         return _library_cost(model, input, cached, written, output, tier)
     if tier not in _DEFAULT_TIERS:
@@ -50,6 +53,13 @@ def cost_of(
     input_cost = fresh * input_price + cached * cached_price + written * input_price * 1.25
     input_factor, output_factor = (2.0, 1.5) if input > _LONG_INPUT_TOKENS else (1.0, 1.0)
     return (input_cost * input_factor + output * output_price * output_factor) / 1_000_000
+
+
+def price_source(model: str) -> Sentence:
+    """Return where the price of a model is from, with its date or version."""
+    if _own_price(model):
+        return N_("OpenAI's list prices of {date}.", date=OWN_PRICES_DATE)
+    return N_("OpenAI's list prices in genai-prices {version}.", version=version("genai-prices"))
 
 
 def has_price(model: str) -> bool:
@@ -68,12 +78,13 @@ _EXTRA_COSTS = re.compile("search|research|audio|realtime|image|transcribe|tts")
 
 @dataclass(frozen=True, slots=True)
 class ResponseTokens:
-    """The tokens of one response, its round, and its cost in USD where that is known."""
+    """The tokens of one response, its round, its cost in USD where that is known, and the number of its request."""
 
     round: int
     model: str
     tokens: Tokens
     cost: float | None = None
+    exchange: int = field(default=0, compare=False)
 
 
 def total(tokens: Iterable[Tokens]) -> Tokens:
@@ -123,7 +134,7 @@ class TokenCounter:
         key = part.response_id or str(exchange)
         if key in self._responses:
             round = self._responses[key][0].round
-        self._responses[key] = ResponseTokens(round, model, part.tokens, cost), note
+        self._responses[key] = ResponseTokens(round, model, part.tokens, cost, exchange), note
 
     def responses(self) -> tuple[ResponseTokens, ...]:
         """Return the responses whose tokens were counted, in order."""
@@ -135,6 +146,10 @@ class TokenCounter:
             return N_("The server has counted no tokens.")
         notes = (note for _, note in self._responses.values() if note)
         return next(notes, N_("By OpenAI's list prices, for tokens alone."))
+
+
+def _own_price(model: str) -> tuple[float, float, float] | None:
+    return _OWN_PRICES.get(re.sub(r"-\d{4}-\d{2}-\d{2}$", "", model))
 
 
 def _library_cost(model: str, input: int, cached: int, written: int, output: int, tier: str) -> float | None:

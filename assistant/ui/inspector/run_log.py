@@ -21,17 +21,19 @@ from assistant.recordings.recording import NOT_LIVE, Recording
 from assistant.recordings.timeline import Measurement
 from assistant.texts import replace_surrogates
 from assistant.ui import keys
+from assistant.ui.inspector.costs import draw_costs
 from assistant.ui.inspector.event_table import draw_events, select_event
 from assistant.ui.inspector.recording_list import RecordingList, RecordingView
 from assistant.ui.inspector.timing import draw_timing
 from assistant.ui.language import _, ngettext, translate
 from assistant.ui.state import page_state, state_of
 
-View = Literal["Events", "Timing", "Sequence", "Check", "Recording"]
+View = Literal["Events", "Timing", "Cost", "Sequence", "Check", "Recording"]
 
 VIEWS: dict[View, str] = {
     "Events": N_("Events"),
     "Timing": N_("Timing"),
+    "Cost": N_("Cost"),
     "Sequence": N_("Sequence"),
     "Check": N_("Check"),
     "Recording": N_("Recording"),
@@ -67,6 +69,8 @@ def draw_run_log(recordings: Sequence[Recording], replay: Replay, *, call_id: st
         case "Timing":
             measurement = selected.compute(Measurement, len(entries))
             draw_timing(measurement.spans(), measurement.figures())
+        case "Cost":
+            draw_costs(selected, recordings, len(entries))
         case "Sequence":
             _draw_sequence(selected, len(entries))
         case "Check":
