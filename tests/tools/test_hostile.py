@@ -372,6 +372,7 @@ def test_no_output_makes_a_browser_contact_another_host(
             page.wait_for_selector("[data-test-script-state=notRunning]")
             for summary in page.locator("[data-testid=stExpander] summary").all():
                 summary.click()
+            page.wait_for_selector("[data-testid=stVegaLiteChart]")  # the map
             page.wait_for_load_state("networkidle")  # whatever loads, loads now
             strange = page.evaluate(STRANGE)
             assert (strange.get("evil"), strange["images"]) == (None, [])
