@@ -1,5 +1,6 @@
 """What ends a session: a command of the owner, and a change of the settings that let it in."""
 
+import ast
 import time
 from collections.abc import Callable, Generator
 from importlib.util import find_spec
@@ -29,6 +30,7 @@ from assistant.events import Event, RunCompleted, RunStopped, TextDelta
 from assistant.storage.database import Database
 from tests.conftest import need
 from tests.servers.responses import ModelServer, text
+from tests.source_tree import modules, relative, tree
 from tests.ui.page import Open, ask, listed, session_of
 
 PASSWORD = "canary sésame 🔑"
@@ -322,6 +324,25 @@ def test_another_local_token_ends_the_sessions_with_the_old_one(
     assert (session_of(page) is session, session_of(page).connection.is_localhost) == (False, False)
     assert "connection_key" not in page.session_state
     st.cache_resource.clear()
+
+
+def runs_alone(function: ast.FunctionDef) -> bool:
+    """Return whether a part of the page runs without the page, which checks the login: a fragment or a dialog."""
+    return function.name == "_draw_dialog" or any(
+        ast.unparse(each).startswith("st.fragment") for each in function.decorator_list
+    )
+
+
+def test_each_part_of_the_page_that_runs_alone_checks_the_session_first() -> None:
+    parts = {
+        f"{relative(path)}: {function.name}": [ast.unparse(each) for each in function.body[:2]]
+        for path in modules()
+        for function in ast.walk(tree(path))
+        if isinstance(function, ast.FunctionDef) and runs_alone(function)
+    }
+    harmless = {"assistant/ui/chat/failure.py: _count_down"}  # draws a number, and then runs the page
+    assert len(parts) > 6
+    assert {name for name, first in parts.items() if "require_open(session)" not in first} == harmless
 
 
 # --- the command ------------------------------------------------------------------------------------

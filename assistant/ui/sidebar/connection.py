@@ -15,10 +15,12 @@ from assistant.backends.connection.override import INVALID_ADDRESS, ConnectionOv
 from assistant.errors import QuotaError
 from assistant.locale import N_
 from assistant.markdown.escape import escape_markdown
+from assistant.session import ChatSession
 from assistant.session.connection import Connection
 from assistant.settings import Settings
 from assistant.ui import keys
 from assistant.ui.language import _, translate
+from assistant.ui.page.login import require_open
 from assistant.ui.quotas import draw_limit_notice
 from assistant.ui.sidebar.connection_test import draw_last_test, run_test
 from assistant.ui.sidebar.model_choice import (
@@ -55,8 +57,9 @@ def open_connection_dialog() -> None:
     st.rerun()  # the page, also for a button in a fragment
 
 
-def draw_connection(connection: Connection) -> None:
+def draw_connection(session: ChatSession) -> None:
     """Draw what is connected, and the dialog while it is open."""
+    connection = session.connection
     st.button(
         _("Connection"),
         key=keys.CONNECTION_OPEN,
@@ -67,7 +70,7 @@ def draw_connection(connection: Connection) -> None:
     texts = [_describe(connection.connected), connection.protocol_label]
     st.caption(escape_markdown(" · ".join(filter(None, texts))))
     if state_of(ConnectionDialog).is_open:  # a rerun of the page would close it otherwise
-        st.dialog(_("Connection"), on_dismiss=_close)(_draw_dialog)(connection)
+        st.dialog(_("Connection"), on_dismiss=_close)(_draw_dialog)(session)
 
 
 def _close() -> None:
@@ -91,7 +94,9 @@ def describe_model(settings: Settings) -> str:
     return settings.model
 
 
-def _draw_dialog(connection: Connection) -> None:
+def _draw_dialog(session: ChatSession) -> None:
+    require_open(session)
+    connection = session.connection
     provider = _draw_provider(connection)
     if provider == "local" and not _local_servers():
         st.caption(_("No local server found on the default ports of Ollama, LM Studio, llama.cpp and vLLM."))

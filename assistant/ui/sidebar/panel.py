@@ -23,7 +23,7 @@ def draw_sidebar(session: ChatSession) -> None:
             width="stretch",
             on_click=session.new,
         )
-        draw_connection(session.connection)
+        draw_connection(session)
         _draw_chats(session)
         draw_language()
         draw_user(session)

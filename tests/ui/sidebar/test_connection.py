@@ -36,7 +36,7 @@ def _app() -> None:
         st.session_state["localhost"],
     )
     with st.sidebar:
-        draw_connection(chat.connection)
+        draw_connection(chat)
 
 
 Panel = Callable[..., AppTest]
@@ -48,6 +48,7 @@ def panel(monkeypatch: pytest.MonkeyPatch) -> Panel:
 
     def opened(settings: Settings, localhost: bool = True, **ports: int) -> AppTest:
         monkeypatch.setattr(connection, "find_local_servers", lambda: find_local_servers(5, ports))
+        monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: localhost)
         page = AppTest.from_function(_app, default_timeout=20)
         page.session_state["settings"] = settings
         page.session_state["localhost"] = localhost
@@ -104,6 +105,7 @@ def test_local_servers_are_searched_only_while_the_dialog_is_open(monkeypatch: p
         return []
 
     monkeypatch.setattr(connection, "find_local_servers", look)
+    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
     page = AppTest.from_function(_app)
     page.session_state["settings"] = Settings()
     page.session_state["localhost"] = True
