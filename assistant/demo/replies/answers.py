@@ -128,7 +128,7 @@ def _small_talk(message: str, functions: Mapping[str, Function], language: str) 
     if not functions:
         return f"{sentences[topic]}\n\n{sentences['nothing']}"
     examples = [text for names, text in phrases.EXAMPLES[language] if names <= functions.keys()]
-    lines = [f"- {text}" for text in examples[:3]]
+    lines = [f"- {text}" for text in (examples if topic == "help" else examples[:3])]
     function = functions.get("get_weather") or next(iter(functions.values()))
     write = sentences["write"].format(example=function.example(), names=list_names(functions))
     return "\n\n".join([sentences[topic], *([sentences["try"], "\n".join(lines)] if lines else []), write])

@@ -257,6 +257,10 @@ EXAMPLES = {
         ({"get_forecast"}, "Forecast for Kyoto for 5 days"),
         ({"find_events"}, "What's on in Lisbon?"),
         ({"calculate"}, "What is 12*7+3?"),
+        ({"query_trips"}, "Query the database with SQL"),
+        ({"query_trips", "find_hotels"}, "With a program, find the cheapest hotel in Paris, Oslo and Tokyo"),
+        ({"convert_currency"}, "Convert 100 euros to yen"),
+        ({"query_trips", "get_weather"}, "Think: is it warmer in Oslo or Paris?"),
     ),
     "ja": (
         (_CHAIN, "東京とパリの天気を教えて。それから暖かい方のホテルを探して"),
@@ -264,6 +268,10 @@ EXAMPLES = {
         ({"get_forecast"}, "京都の5日間の予報"),
         ({"find_events"}, "リスボンのイベントは？"),
         ({"calculate"}, "12*7+3 を計算して"),
+        ({"query_trips"}, "データベースをSQLで検索して"),
+        ({"query_trips", "find_hotels"}, "パリとオスロと東京の安いホテルをプログラムで探して"),
+        ({"convert_currency"}, "100ユーロを円に換算して"),
+        ({"query_trips", "get_weather"}, "オスロとパリの天気をよく考えて教えて"),
     ),
 }
 

@@ -84,7 +84,8 @@ def _start(question: str, function: Json) -> list[Json]:
 
 
 def _finish(program: Json, outputs: Sequence[str], question: str) -> list[Json]:
-    sentences = phrases.SENTENCES["ja" if vocabulary.JAPANESE.search(question) else "en"]
+    language = "ja" if vocabulary.JAPANESE.search(question) else "en"
+    sentences = phrases.SENTENCES[language]
     found = [value for value in map(parse_output, outputs) if isinstance(value, list) and value]
     cheapest = [row[0] for row in found if isinstance(row[0], dict) and "price_per_night_eur" in row[0]]
     cheapest.sort(key=lambda row: row["price_per_night_eur"])
@@ -93,9 +94,9 @@ def _finish(program: Json, outputs: Sequence[str], question: str) -> list[Json]:
     text = sentences["no program result"]
     if cheapest and {"name", "city"} <= cheapest[0].keys():
         price = sentences["price"].format(price=cheapest[0]["price_per_night_eur"])
-        text = sentences["program"].format(
-            count=len(outputs), hotel=cell(cheapest[0]["name"]), city=cell(cheapest[0]["city"]), price=price
-        )
+        city = phrases.localize_city(language, cell(cheapest[0]["city"]))
+        hotel = cell(cheapest[0]["name"])
+        text = sentences["program"].format(count=len(outputs), hotel=hotel, city=city, price=price)
     return [ended | {"result": result, "status": "completed"}, message_item(text)]
 
 
