@@ -557,6 +557,28 @@ def _sent(chat: ChatSession, words: str) -> bool:
     return False
 
 
+def test_a_result_that_comes_after_its_answer_has_failed_is_saved(
+    server: ModelServer, open_chat: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = threading.Event()
+    monkeypatch.setattr(fares, "time", SimpleNamespace(sleep=lambda _: gate.wait(SECONDS)))
+    item = background_call("search_fares", "oslo", city="Oslo")
+    server.plays(cut(calls(item, message("Pack.")), 12, "close"))
+    chat = ask(open_chat(), "Fares to Oslo")
+    assert isinstance(chat.thread.ending, RunFailed)
+    assert not chat.collect_results()
+    gate.set()
+    until(chat.collect_results)
+    with closing(Store(f"sqlite:///{tmp_path}/threads.sqlite")) as store:
+        saved = load_stored(store, chat.thread.id)
+    assert saved.open_calls() == []
+    assert saved.messages == chat.thread.messages
+    server.plays(text("It costs €140."))
+    ask(chat, "So?")
+    output = {"type": "function_call_output", "call_id": item["call_id"]}
+    assert any(output.items() <= each.items() for each in server.requests[-1]["input"])
+
+
 def test_a_chat_is_deleted_while_a_background_call_runs(slow_fares: ChatSession) -> None:
     deleted = slow_fares.thread
     slow_fares.delete(deleted.id)

@@ -67,8 +67,17 @@ class RunRegistry:
             text = N_("This page is answering too many users. Try again in a minute.")
             raise TooManyAnswers(text, scope="everyone")
 
-    def change(self, thread: Thread, change: Callable[[], None], autosaver: Autosaver | None = None) -> None:
+    def change(
+        self,
+        thread: Thread,
+        change: Callable[[], None],
+        autosaver: Autosaver | None = None,
+        *,
+        since: int | None = None,
+    ) -> None:
         """Call ``change`` while the thread has no run and can get none, and save the result.
+
+        It changes branches, or the messages from position ``since`` on.
 
         Raises:
             ThreadBusy: The thread has a run that has not ended; ``change`` was not called.
@@ -77,7 +86,8 @@ class RunRegistry:
             with self._lock:
                 change()
             if autosaver:
-                autosaver.save(thread, len(thread.messages), backend_state=True)
+                first = len(thread.messages) if since is None else since
+                autosaver.save(thread, first, backend_state=True)
                 autosaver.release(thread)
 
     @contextmanager

@@ -20,7 +20,7 @@ from assistant.errors import (
     TooManyAnswers,
     UnknownThread,
 )
-from assistant.events import CallAnswered, Decision, Note, Usage
+from assistant.events import CallAnswered, Decision, Note, ToolResult, Usage
 from assistant.locale import N_
 from assistant.messages import Feedback, Message
 from assistant.observability.audit import AuditEvent, Visitor
@@ -36,6 +36,7 @@ from assistant.session.composer import Composer
 from assistant.session.connection import Connection
 from assistant.storage.store import Store
 from assistant.threads import Thread, unguessable_id
+from assistant.tools.background import background_jobs
 from assistant.transports.live_recording import LiveRecording
 from assistant.transports.recorder import record_run
 
@@ -287,6 +288,23 @@ class ChatSession:
         """End a run that only waits for background calls if a message waits; the page then sends it."""
         if self.waiting and (run := self.live_run):
             run.end_wait()
+
+    def collect_results(self) -> bool:
+        """Add results of background calls that came while no run could take them; return whether there are any."""
+        jobs = background_jobs(self.thread)
+        if self.live_run or not jobs.has_results:
+            return False
+
+        def collect() -> None:
+            for report in jobs.collect():
+                if isinstance(report, ToolResult):
+                    self.thread.add_result(report)
+
+        since = next((at for at, message in enumerate(self.history) if message.open_calls), None)
+        with suppress(ThreadBusy):
+            self.app.runs.change(self.thread, collect, self.app.autosaver, since=since)
+            return True
+        return False
 
     def return_queued(self) -> None:
         """Return the waiting messages to the input if the answer before them was stopped or failed."""

@@ -57,6 +57,13 @@ class BackgroundJobs:
         """Return whether the call runs, or its result waits to be collected."""
         return call_id in self._jobs
 
+    @property
+    def has_results(self) -> bool:
+        """Whether ``collect`` would return a result."""
+        now = time.monotonic()
+        with self._changed:
+            return any(job.result or now >= job.deadline for job in self._jobs.values())
+
     def _start(self, call: ToolCall, thread: Thread, toolbox: Toolbox) -> Iterator[ToolResult]:
         """Start a call of the thread's last message; yield its result at once if it cannot be started."""
         problem, handle = "", handle_of(call.arguments)

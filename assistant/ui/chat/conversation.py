@@ -175,6 +175,7 @@ def _wait_for_changes(session: ChatSession, cursor: list[int]) -> None:
     require_open(session)
     if (
         session.live_run
+        or session.collect_results()
         or session.thread.cursor != cursor
         or is_list_outdated(session)
         or session.is_outdated
