@@ -318,6 +318,11 @@ class Settings:
         return self.max_output_tokens or (DEFAULT_MAX_OUTPUT_TOKENS if is_limited else 0)
 
     @property
+    def uses_websocket(self) -> bool:
+        """Whether responses arrive over a WebSocket; not with a budget, for a message could make one cost more."""
+        return self.responses_transport == "websocket" and not self.budget
+
+    @property
     def demo(self) -> bool:
         """Whether no server is configured, so that the built-in demo answers."""
         return not self.api_key and not self.base_url

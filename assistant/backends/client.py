@@ -75,7 +75,7 @@ def connect(settings: Settings, transport: httpx2.BaseTransport | None = None) -
     url = DEMO_URL if settings.demo else settings.base_url or OPENAI_URL
     faults = [fault for fault in parse_faults(settings.faults) if not fault.is_of_functions]
     # Wrapped afterwards, because a client with a transport of its own ignores the environment's proxies.
-    wrap = partial(_wrap, faults=faults, websocket=settings.responses_transport == "websocket")
+    wrap = partial(_wrap, faults=faults, websocket=settings.uses_websocket)
     client._transport = wrap(client._transport)
     client._mounts = {pattern: mounted and wrap(mounted) for pattern, mounted in client._mounts.items()}
     return OpenAI(

@@ -45,12 +45,12 @@ def _responses(client: OpenAI, settings: Settings) -> Responses:
         model=settings.requested_model,
         instructions=settings.instructions,
         background=settings.background,
-        chained=settings.responses_transport == "websocket",
+        chained=settings.uses_websocket,
         context=settings.context,
         effort=settings.effort,
         hosted=parse_hosted_tools(settings.hosted_tools),
         max_output=settings.output_limit,
-        tier=_tier(settings),
+        bounded=bool(settings.budget),
     )
 
 
@@ -62,10 +62,5 @@ def _chat_completions(client: OpenAI, settings: Settings) -> ChatCompletions:
         context=settings.context,
         effort=settings.effort,
         max_output=settings.output_limit,
-        tier=_tier(settings),
+        bounded=bool(settings.budget),
     )
-
-
-def _tier(settings: Settings) -> str:
-    """Return the processing tier that requests name: with a budget the standard one, whose prices are known."""
-    return "default" if settings.budget else ""

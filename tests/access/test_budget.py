@@ -15,13 +15,15 @@ from typing import Any
 import pytest
 
 import assistant.settings
-from assistant import Thread
+from assistant import Assistant, Thread, Toolbox, functions
 from assistant.access.limits import Limit, UsageTotals, parse_budget, parse_limits
 from assistant.access.metering import Meter
 from assistant.access.quotas import QuotaGuard
 from assistant.access.usage_store import UsageStore
 from assistant.application import Application
+from assistant.backends.client import connect
 from assistant.backends.connection.override import ConnectionOverride
+from assistant.backends.responses.backend import Responses
 from assistant.errors import BudgetError, LimitExceeded, SettingsError
 from assistant.events import (
     CONNECTION_LOST,
@@ -304,6 +306,21 @@ def test_a_test_of_the_owners_connection_is_counted(at_list_prices: ModelServer,
     connection.reserve_test(ConnectionOverride(url, "sk-of-a-visitor", LUNA))
     with pytest.raises(LimitExceeded):
         connection.reserve_test(ConnectionOverride(url, KEY, LUNA))
+
+
+def test_requests_leave_out_what_makes_their_cost_uncertain(server: ModelServer) -> None:
+    settings = Settings(budget=parse_budget("1 USD/day"), responses_transport="websocket")
+    assert not settings.uses_websocket
+    server.plays(text("A."), text("B."))
+    with connect(Settings(api_key=KEY, base_url=server.url)) as client:
+        for bounded in (False, True):
+            backend = Responses(client, model=LUNA, context=50_000, lacks=(), bounded=bounded)
+            list(Assistant(backend, Toolbox.from_package(functions)).run(Thread(), "Hi"))
+    free, bounded_request = server.requests
+    assert "context_management" in free
+    assert "context_management" not in bounded_request
+    assert bounded_request["service_tier"] == "default"
+    assert {tool["type"] for tool in bounded_request["tools"]} <= {"function", "custom"}
 
 
 def test_limits_let_a_response_through_that_a_budget_would_not(opened: Database) -> None:

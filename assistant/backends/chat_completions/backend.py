@@ -32,8 +32,8 @@ class ChatCompletions(ServerBackend):
 
     ``context`` is the model's context size in tokens, for servers that truncate silently; with 0, the history
     is shortened only after the server refuses it. ``effort`` is the reasoning effort; empty means the
-    default. ``max_output`` is the maximum size of a response in tokens; 0 means the server's own. ``tier`` is
-    the processing tier, if one is demanded.
+    default. ``max_output`` is the maximum size of a response in tokens; 0 means the server's own. With
+    ``bounded``, requests name the standard processing tier, whose prices are known.
     """
 
     protocol: ProtocolName = "chat"
@@ -47,7 +47,7 @@ class ChatCompletions(ServerBackend):
         context: int = 0,
         effort: str = "",
         max_output: int = 0,
-        tier: str = "",
+        bounded: bool = False,
     ) -> None:
         super().__init__(client)
         self._settings = RequestOptions(
@@ -55,7 +55,7 @@ class ChatCompletions(ServerBackend):
             instructions=instructions,
             effort=effort,
             max_output_tokens=max_output,
-            service_tier=tier,
+            service_tier="default" if bounded else "",
         )
         self._context = context
         self._refused = RefusedOptions()

@@ -27,7 +27,13 @@ from assistant.backends.options.refused import RefusedOptions
 from assistant.backends.requests import Request, ServerBackend, with_retries
 from assistant.backends.responses.api import MAX_INPUT_ITEMS, ResponsesApi
 from assistant.backends.responses.exchange import Exchange
-from assistant.backends.responses.features import COMPACTION, compaction, function_tools, missing_features
+from assistant.backends.responses.features import (
+    COMPACTION,
+    RUN_BY_SERVER,
+    compaction,
+    function_tools,
+    missing_features,
+)
 from assistant.backends.responses.files import THREAD_FILES, ThreadFiles, download
 from assistant.backends.responses.resumed import skip_shown
 from assistant.backends.responses.state import ResponsesState
@@ -53,8 +59,9 @@ class Responses(ServerBackend):
     everything is sent until the server refuses it. ``effort`` is the reasoning effort, if one was chosen.
     ``hosted`` are the server's own tools to request; one that the server refuses is left out.
     ``max_output`` is the maximum size of a response in tokens; 0 means the server's own. ``lacks`` are the features
-    that the server is known to lack, by default all where it is not known. ``tier`` is the processing tier, if
-    one is demanded.
+    that the server is known to lack, by default all where it is not known. With
+    ``bounded``, the most that a request can cost is known in advance: it names the standard processing tier, and
+    leaves out what makes the server read its input again, or run something.
 
     With ``chained``, new threads get no conversation: each response continues from the one before it, which is
     what connections that stay open are made for (OpenAI's guide to WebSocket mode).
@@ -77,7 +84,7 @@ class Responses(ServerBackend):
         hosted: Iterable[HostedTool] = (),
         max_output: int = 0,
         lacks: Iterable[Feature] | None = None,
-        tier: str = "",
+        bounded: bool = False,
         chained: bool = False,
     ) -> None:
         super().__init__(client)
@@ -86,12 +93,15 @@ class Responses(ServerBackend):
             instructions=instructions,
             effort=effort,
             max_output_tokens=max_output,
-            service_tier=tier,
+            service_tier="default" if bounded else "",
         )
         self._background = background
         self._context = context
         self._hosted = tuple(hosted)
-        missing = missing_features(client) if lacks is None else lacks
+        missing = {
+            *(missing_features(client) if lacks is None else lacks),
+            *(RUN_BY_SERVER if bounded else ()),
+        }
         self._refused_parameters = {f"tools.{feature}" for feature in missing}
         if missing:
             self._refused_parameters.add(COMPACTION)

@@ -21,6 +21,9 @@ MAX_NAMESPACE_CHARS = 1_000
 
 COMPACTION = "context_management"
 
+RUN_BY_SERVER: tuple[Feature, ...] = ("programs", "tool_search")
+"""The features with which the server runs something between two passes of the model."""
+
 _HOSTS = frozenset(url.split("/")[2] for url in (OPENAI_URL, DEMO_URL))
 
 _WORDS: dict[Feature, str] = {
