@@ -23,6 +23,17 @@ from tests.waiting import until
 KEY = "sk-canary-of-the-owner"
 QUESTION = "canary question of the owner"
 ANSWER = "canary answer of the model"
+SOURCE = '''
+from assistant import tool
+
+TOKEN = "canary-constant-of-a-module"
+
+
+@tool
+def canary_price() -> str:
+    """Return a price."""
+    return "12" if TOKEN else ""
+'''
 PATIENCE = 60.0
 
 
@@ -111,6 +122,7 @@ def deployed(kind: str, folder: Path) -> Iterator[Deployment]:
             (app / ".streamlit/secrets.toml").write_text(secrets)
             environment |= {"HOME": str(data), "STREAMLIT_SERVER_HEADLESS": "true"}
             command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
+        (app / "assistant/functions/canary.py").write_text(SOURCE)
         environment |= {"STREAMLIT_SERVER_PORT": str(port), "STREAMLIT_SERVER_ADDRESS": "127.0.0.1"}
         with log.open("wb") as output, subprocess.Popen(
             command, cwd=app, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
@@ -155,6 +167,7 @@ def opened_by_its_owner(port: int, model: ModelServer, log: Path) -> Iterator[De
             "answer": ANSWER,
             "thread": thread,
             "database": "threads.sqlite",
+            "source": "canary-constant-of-a-module",
         }
         assert all(secrets.values())
         yield Deployment(port, model, log, secrets, owner)

@@ -199,10 +199,11 @@ def request_paths(stranger: Stranger, deployment: Deployment) -> None:
 
 def read_what_runs(stranger: Stranger, deployment: Deployment) -> None:
     """Look for the source, the instructions and the server's address in the inspector."""
-    stranger.say("What is 6*7?")
+    stranger.say("canary_price()")
     stranger.use(inspector=True)
     for tab in ("Code", "Faults", "code", "Functions", "Run log"):
         stranger.use(inspector_tab=[tab])
+    assert stranger.shows("canary_price"), "the function was called"
     stranger.use(inspector_view=["Recording"])
     for key in ("fault_stream", "fault_functions"):
         stranger.use(**{deployment.owner.ids.get(key, key): "function.huge"})
@@ -285,5 +286,7 @@ def test_the_demo_answers_a_stranger_who_seems_to_be_local(
 def test_after_all_attempts_the_owner_goes_on(deployment: Deployment, stranger: Stranger) -> None:
     for attempt in (command_the_server, use_owners_widgets):
         attempt(stranger, deployment)
+    deployment.owner.seen = b""
     deployment.owner.use()
     assert deployment.owner.shows(QUESTION)
+    assert deployment.owner.shows("Answers by")
