@@ -1,17 +1,18 @@
 """Users sign in with a real provider on the real page, in a real browser."""
 
+import json
 import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 pytest.importorskip("authlib", reason="needs Authlib; see .ci/run")
 
-from tests.browser.driver import INPUT, serve
+from tests.browser.driver import INPUT, answer, serve
 from tests.browser.test_sessions import end_sessions
 from tests.servers.identity import CLIENT, SECRET, IdentityServer
 from tests.servers.responses import ModelServer, text
@@ -53,7 +54,12 @@ def app(tmp_path: Path) -> Iterator[App]:
         free.close()
         flags = [f"--server.port={port}", f"--secrets.files={secrets}"]
         allowed = "ada@example.org, @example.com"
-        for url in serve(tmp_path, flags=flags, OPENAI_BASE_URL=model.url, ASSISTANT_ALLOWED=allowed):
+        settings: dict[str, Any] = {
+            "OPENAI_BASE_URL": model.url,
+            "ASSISTANT_ALLOWED": allowed,
+            "ASSISTANT_AUDIT_LOG": str(tmp_path / "audit.jsonl"),
+        }
+        for url in serve(tmp_path, flags=flags, **settings):
             yield App(url, model, tmp_path)
 
 
@@ -120,6 +126,33 @@ def test_one_user_has_to_sign_in_again_and_the_other_stays(browser: "Browser", a
     ada.get_by_role("button", name="Sign in").click()
     ada.get_by_role("link", name="ada").click()
     ada.wait_for_selector(INPUT)
+
+
+def test_an_export_is_in_the_audit_log_and_a_dialog_ends_with_its_session(
+    browser: "Browser", app: App
+) -> None:
+    app.model.plays(text("Canary of the answer."))
+    page = sign_in(browser, app.url, "ada")
+    page.wait_for_selector(INPUT)
+    answer(page, "Hush", "Canary of the answer.")
+    page.get_by_role("button", name="Options for Hush").click()
+    page.get_by_role("option", name="Export").or_(page.get_by_text("Export", exact=True)).first.click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Markdown").click()
+    assert "Canary of the answer." in download.value.path().read_text()
+    time.sleep(1.1)
+    end_sessions(app.folder, "@example.org")
+    page.get_by_text("Your session has ended. Log in again.").wait_for()
+    assert page.get_by_role("dialog").count() == 0
+    entries = [json.loads(line) for line in (app.folder / "audit.jsonl").read_text().splitlines()]
+    assert [(each["event"], each["user"], each["client"]) for each in entries] == [
+        ("access_configured", "", ""),
+        ("login_succeeded", "Ada@Example.org", "127.0.0.1"),
+        ("chat_exported", "Ada@Example.org", "127.0.0.1"),
+        ("sessions_ended", "command line", ""),
+        ("session_ended", "Ada@Example.org", "127.0.0.1"),
+    ]
+    assert "Canary" not in repr(entries)
 
 
 def test_another_secret_of_the_cookies_sends_open_pages_to_sign_in(browser: "Browser", app: App) -> None:
