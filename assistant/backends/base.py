@@ -73,6 +73,16 @@ class RemoteBackend(Backend, Protocol):
         """Return why the server refuses some of these options, by their names, as far as it has said so."""
         return {}
 
+    def count_input(self, thread: Thread, toolbox: Toolbox, options: RequestOptions) -> int | None:
+        """Return how many tokens the request for the next response would have; None if the server cannot count.
+
+        Nothing is generated. ``thread`` is a copy: what is noted of it is lost.
+
+        Raises:
+            BackendError: The server was unreachable, or refused.
+        """
+        return None
+
     def load_thread(self, thread_id: str) -> Thread:
         """Return the thread with this id from the server, with its history.
 

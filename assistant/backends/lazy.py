@@ -39,6 +39,9 @@ class LazyBackend(RemoteBackend):
     def refusals(self, toolbox: Toolbox, options: RequestOptions) -> dict[str, str]:
         return self._backend.refusals(toolbox, options) if self._backend else {}
 
+    def count_input(self, thread: Thread, toolbox: Toolbox, options: RequestOptions) -> int | None:
+        return call_with_retries(lambda: self.backend().count_input(thread, toolbox, options))
+
     def cancel(self, thread: Thread) -> None:
         if self._backend:
             self._backend.cancel(thread)

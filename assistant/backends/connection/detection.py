@@ -70,6 +70,9 @@ class AutoBackend(ServerBackend):
     def refusals(self, toolbox: Toolbox, options: RequestOptions) -> dict[str, str]:
         return self._backend.refusals(toolbox, options)
 
+    def count_input(self, thread: Thread, toolbox: Toolbox, options: RequestOptions) -> int | None:
+        return self._backend.count_input(thread, toolbox, options)
+
     def load_thread(self, thread_id: str) -> Thread:
         return self._backend.load_thread(thread_id)
 

@@ -18,11 +18,11 @@ from assistant.backends.error_translation import (
     translate_errors,
     wrong_api_error,
 )
-from assistant.backends.json_access import JsonObject
+from assistant.backends.json_access import JsonObject, count_at
 from assistant.backends.requests import Request
 from assistant.backends.responses.state import ResponsesState
 from assistant.backends.responses.stream import is_final, whole_response
-from assistant.backends.stream_errors import status_of
+from assistant.backends.stream_errors import NO_SUCH_ENDPOINT, status_of
 from assistant.errors import BackendError, Interrupted, RequestRefused
 from assistant.transports.cancellation import not_cancelled
 
@@ -149,6 +149,17 @@ class ResponsesApi:
         if state.conversation:
             with suppress(BackendError), translate_errors(self._client):
                 self._client.conversations.update(state.conversation, metadata={RUNNING_KEY: response["id"]})
+
+    def count_input(self, body: JsonObject) -> int | None:
+        """Return how many tokens the input of a response has; None if the server does not count."""
+        try:
+            with translate_errors(self._client):
+                counted = self._client.post("/responses/input_tokens", cast_to=object, body=body)
+        except BackendError as error:
+            if status_of(error) in NO_SUCH_ENDPOINT:
+                return None
+            raise
+        return count_at(counted, "input_tokens") or None if isinstance(counted, dict) else None
 
     def response_status(self, response_id: str) -> str:
         """Return the status of a background response; "" if the server does not answer."""

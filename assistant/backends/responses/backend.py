@@ -51,6 +51,9 @@ from assistant.tools.toolbox import Toolbox
 
 _RUNNING = ("queued", "in_progress")
 
+_COUNTED = ("model", "tools", "instructions", "reasoning", "text", "tool_choice", "parallel_tool_calls")
+"""The fields of a request that may be sent to have its tokens counted."""
+
 
 class Responses(ServerBackend):
     """The backend for servers that speak the Responses API.
@@ -141,6 +144,18 @@ class Responses(ServerBackend):
 
     def refusals(self, toolbox: Toolbox, options: RequestOptions) -> dict[str, str]:
         return self._refused_options.reasons(self._parameters(toolbox, None, options, "the one before"))
+
+    def count_input(self, thread: Thread, toolbox: Toolbox, options: RequestOptions) -> int | None:
+        state = self._state(thread)
+        settings = partial(self._parameters, toolbox, None, RequestOptions())
+        parameters = self._refused_options.leave_out(self._parameters(toolbox, None, options), settings)
+        body = {name: parameters[name] for name in _COUNTED if name in parameters}
+        sent = state.pending_input()
+        if state.conversation:
+            body["conversation"] = state.conversation
+        else:
+            sent = (state.full_history() + sent)[state.left_out :]
+        return self._api.count_input(body | ({"input": sent} if sent else {}))
 
     def _parameters(
         self, toolbox: Toolbox, files: ThreadFiles | None, options: RequestOptions, last_response: str = ""

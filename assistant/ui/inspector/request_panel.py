@@ -14,6 +14,7 @@ from assistant.session import ChatSession
 from assistant.texts import replace_surrogates
 from assistant.threads import Thread
 from assistant.ui import keys
+from assistant.ui.inspector.token_count import draw_next_request
 from assistant.ui.language import _, ngettext, translate
 from assistant.ui.state import state_of
 
@@ -77,6 +78,7 @@ def draw_request_panel(session: ChatSession) -> None:
         for column, name in zip(st.columns(len(names)) if names else (), names, strict=True):
             with column:
                 drawing.draw(name)
+    draw_next_request(session)
 
 
 def _draw_summary(session: ChatSession, panel: RequestPanel) -> None:

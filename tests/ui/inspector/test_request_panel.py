@@ -147,3 +147,25 @@ def test_the_header_names_the_model_that_answers_this_chat(
     page = open_panel(open_page(OPENAI_API_KEY="sk-test-key"))
     widget(page, "model").set_value("gpt-6-sol").run()
     assert any("Answers by gpt-6-sol over Responses" in each for each in words(page.caption))
+
+
+# --- what the next request holds ---------------------------------------------------------------------
+
+
+def about(page: AppTest) -> int:
+    [found] = [each for each in words(page.markdown) if each.startswith("**Next request**")]
+    return int(found.partition("about ")[2].partition(" tokens (estimate)")[0].replace(",", ""))
+
+
+def test_the_next_request_is_estimated_by_its_parts_and_counted_on_demand(panel: AppTest) -> None:
+    before = about(panel)
+    panel.text_input(key=keys.REQUEST_MESSAGE).set_value("What is the weather in Oslo? " * 100).run()
+    assert 600 < about(panel) - before < 800
+    assert not any("The server counts" in each for each in words(panel.caption))
+    panel.button(key=keys.REQUEST_COUNT).click().run()
+    [counted] = [each for each in words(panel.caption) if "The server counts" in each]
+    tokens = int(counted.removeprefix("The server counts ").removesuffix(" tokens.").replace(",", ""))
+    assert 0.7 < tokens / about(panel) < 1.4
+    assert session_of(panel).history == []
+    panel.text_input(key=keys.REQUEST_MESSAGE).set_value("Hello").run()
+    assert not any("The server counts" in each for each in words(panel.caption))

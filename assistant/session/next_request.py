@@ -1,0 +1,87 @@
+"""What a chat's next request will hold, in tokens: estimated here, or counted by the server."""
+
+import json
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import astuple, dataclass
+
+from assistant.backends.base import RemoteBackend
+from assistant.messages import Message
+from assistant.parts import Call, Commentary, Reasoning, Refusal, Text
+from assistant.request_options import RequestOptions
+from assistant.texts import FILE_TOKENS, estimate_tokens
+from assistant.threads import Thread
+from assistant.tools.toolbox import Toolbox
+
+FILE_CHARS_PER_TOKEN = 4
+"""How much of a file in base64 is estimated as a token."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextRequest:
+    """About how many tokens each part of the next request has; ``history`` and ``message`` are without files."""
+
+    instructions: int
+    functions: int
+    history: int
+    attachments: int
+    message: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(astuple(self))
+
+
+def estimate_request(
+    thread: Thread, message: Message, options: RequestOptions, toolbox: Toolbox
+) -> NextRequest:
+    """Return what the request that sends this message will hold; ``options`` are those over the settings'."""
+    schemas = [tool.as_param() for tool in toolbox.values()]
+    return NextRequest(
+        instructions=estimate_tokens((options.instructions or "") + options.schema),
+        functions=estimate_tokens(json.dumps(schemas, ensure_ascii=False)) if schemas else 0,
+        history=_text_tokens(thread.messages),
+        attachments=_file_tokens([*thread.messages, message]),
+        message=_text_tokens([message]),
+    )
+
+
+def count_request(
+    backend: RemoteBackend, thread: Thread, message: Message, options: RequestOptions, toolbox: Toolbox
+) -> int | None:
+    """Return how many tokens the server counts in the request that sends this message; None if it cannot count.
+
+    Nothing is generated, and the thread stays as it is.
+
+    Raises:
+        BackendError: The server was unreachable, or refused.
+    """
+    parts = message.parts if message.text or message.attachments else []
+    messages = [*thread.messages, *([message] if parts else [])]
+    copy = Thread(thread.id, messages, deepcopy(thread.backend_state))
+    return backend.count_input(copy, toolbox, options)
+
+
+def _text_tokens(messages: Iterable[Message]) -> int:
+    texts: list[str] = []
+    for message in messages:
+        for part in message.parts:
+            match part:
+                case Text(text) | Refusal(text) | Commentary(text) | Reasoning(text):
+                    texts.append(text)
+                case Call(_, name, arguments, result=result):
+                    texts += [name, arguments, result.output if result else ""]
+    return estimate_tokens("".join(texts))
+
+
+def _file_tokens(messages: Iterable[Message]) -> int:
+    tokens = 0
+    for file in (file for message in messages for file in message.attachments):
+        if file.is_text:
+            tokens += estimate_tokens(file.content.decode("utf-8", "replace"))
+        elif file.is_image:
+            tokens += FILE_TOKENS
+        else:
+            tokens += max(FILE_TOKENS, len(file.data) // FILE_CHARS_PER_TOKEN)
+    return tokens
