@@ -1,4 +1,4 @@
-"""The lock of the container: it satisfies requirements.txt, is complete, and every file of it has a hash."""
+"""What the container is made of: images by their digests, and packages by a lock that is complete."""
 
 import os
 import re
@@ -33,6 +33,13 @@ def required() -> list[Requirement]:
     lines = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
     listed = [Requirement(line) for line in lines if line and not line.startswith("#")]
     return [each for each in listed if each.name != "pytest"]
+
+
+def test_every_image_is_named_by_its_digest() -> None:
+    files = (ROOT / "Dockerfile").read_text("utf-8") + (ROOT / "deploy/compose.yaml").read_text("utf-8")
+    images = re.findall(r"^(?:FROM| +image:) (.*)$", files, re.MULTILINE)
+    assert len(images) == 3
+    assert all(re.fullmatch(r"\w+:[\w.-]+@sha256:[0-9a-f]{64}", image) for image in images), images
 
 
 def test_the_lock_satisfies_the_requirements() -> None:

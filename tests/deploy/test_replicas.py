@@ -147,15 +147,24 @@ def test_the_proxy_bounds_what_a_visitor_requests_and_sends(deployed: Deployment
     bodies = {"Content-Length": "60000000"}, {"Transfer-Encoding": "chunked"}
     assert [deployed.get(path, **headers).status for headers in bodies] == [413, 411]
     one, other = {"X-Forwarded-For": "198.51.100.1"}, {"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}
-    with closing(HTTPConnection("127.0.0.1", deployed.port, timeout=10)) as connection:
-        statuses = []
-        for _ in range(700):
-            connection.request("GET", "/", headers=one)
-            with connection.getresponse() as answer:
-                answer.read()
-            statuses.append(answer.status)
-    assert statuses[:500] == [302] * 500
-    assert statuses[-50:] == [429] * 50
+
+    def statuses(source: str, headers: Callable[[int], dict[str, str]]) -> list[int]:
+        found = []
+        address = ("127.0.0.1", deployed.port)
+        with closing(HTTPConnection(*address, timeout=10, source_address=(source, 0))) as connection:
+            for number in range(700):
+                connection.request("GET", "/", headers=headers(number))
+                with connection.getresponse() as answer:
+                    answer.read()
+                found.append(answer.status)
+        return found
+
+    bounded = [302] * 500, [429] * 50
+    found = statuses("127.0.0.1", lambda _: one)
+    assert (found[:500], found[-50:]) == bounded
+    # Who is not the trusted proxy does not become another visitor by a header.
+    found = statuses("127.0.0.2", lambda number: {"X-Forwarded-For": f"198.51.100.{number % 250}"})
+    assert (found[:500], found[-50:]) == bounded
     assert deployed.get(path, **other).status == 200, "another visitor behind the same proxy"
 
 
