@@ -10,7 +10,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from assistant.application import MAX_REPLAYS
+from assistant.events import ToolCall, ToolResult
 from assistant.observability.audit import Visitor
+from assistant.recordings.entries import RunEntry
 from assistant.recordings.recording import Recording
 from assistant.runs.replay import MAX_WAITING_CALLS, replay_assistant
 from assistant.tools.execution import MAX_CALLS
@@ -95,13 +97,13 @@ def test_one_visitor_ends_none_of_anothers_replays(open_chat: OpenChat) -> None:
     until(lambda: functions_running() == 0, "all have ended")
 
 
+@pytest.mark.exhaustive
 def test_the_results_of_a_recording_are_found_in_linear_time() -> None:
-    lines = recording_of_calls(3_000, 0.0).splitlines(keepends=True)
-    results = [line for line in lines if '"ToolResult"' in line]
-    others = [line for line in lines if '"ToolResult"' not in line]
+    calls = [RunEntry(0.0, ToolCall(f"c{number}", "f", "{}")) for number in range(10_000)]
+    results = [RunEntry(0.0, ToolResult(f"c{number}", "1")) for number in reversed(range(10_000))]
     started = time.process_time()
-    replay_assistant(Recording.from_lines("".join([*others, *reversed(results)])))
-    assert time.process_time() - started < 5, "a search for each result takes half a minute"
+    replay_assistant(Recording(entries=[*calls, *results]))
+    assert time.process_time() - started < 5, "a search for each result takes twenty seconds"
 
 
 @pytest.mark.exhaustive
@@ -144,6 +146,18 @@ def test_a_recording_of_too_many_values_is_not_read(open_page: Open) -> None:
     line = f'{{"at": 0, "kind": "body", "exchange": 1, "body": [{"[]," * 400_000}[]]}}'
     open_recording(page, f"{json.dumps(HEADER)}\n{line}\n".encode())
     assert "too many values" in page.toast[0].value
+
+
+@pytest.mark.exhaustive
+def test_a_recording_of_too_many_calls_is_not_opened(open_page: Open) -> None:
+    page = open_page()
+    page.toggle(key="inspector").set_value(True).run()
+    lines = recording_of_calls(1_600, 0.0).splitlines(keepends=True)
+    left_out = ('"kind": "run"', "output_item.added", "function_call_arguments")
+    content = "".join(line for line in lines if not any(each in line for each in left_out)).encode()
+    assert len(content) < 5_000_000
+    open_recording(page, content)
+    assert "too many calls" in page.toast[0].value
 
 
 @pytest.mark.exhaustive

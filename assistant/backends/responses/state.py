@@ -1,6 +1,6 @@
 """What a server that implements the Responses API knows of a thread. Pure: no requests."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from assistant.backends.attachments import (
     name_refused_attachments,
@@ -30,7 +30,7 @@ from assistant.backends.responses.stream import CompletedResponse
 from assistant.backends.responses.written_calls import joint_result, wrapped_calls
 from assistant.backends.sync_state import Stored, SyncState
 from assistant.errors import BackendError
-from assistant.events import Note, ended_well
+from assistant.events import Note, ToolResult, ended_well
 from assistant.messages import Message
 from assistant.parts import Commentary, Text
 from assistant.tools.results import stopped_result
@@ -93,20 +93,8 @@ class ResponsesState(SyncState):
         if not due:
             return []
         items = {pending_id(item): item for item in self.items}
-        return [self._answer(call_id, items.get(call_id, {})) for call_id in due]
-
-    def _answer(self, call_id: str, item: JsonObject) -> JsonObject:
-        """Return the item that answers the call in an item."""
         results = self.results()
-        result = results.get(call_id) or stopped_result(call_id)
-        if is_client_call(item):
-            return client_output(item, result)
-        if is_approval_request(item):
-            return approval_item(result)
-        if is_call(item) and call_id not in results and (wrapped := wrapped_calls(call_in(item))):
-            outputs = [results.get(call.call_id) or stopped_result(call.call_id) for call in wrapped]
-            return output_item(joint_result(call_in(item), outputs), item)
-        return output_item(result, item)
+        return [_answer(call_id, items.get(call_id, {}), results) for call_id in due]
 
     def names_file(self, container_id: str, file_id: str) -> bool:
         """Return whether a response named this file. What is sent has no annotations, so it names none."""
@@ -264,3 +252,16 @@ class ResponsesState(SyncState):
     def _text_at_server(self, message: Message) -> str:
         """Return the text of a user's message as the server has it: with the attached text files."""
         return content_text(responses_content(message.parts, self.named_only, self.searchable))
+
+
+def _answer(call_id: str, item: JsonObject, results: Mapping[str, ToolResult | None]) -> JsonObject:
+    """Return the item that answers the call in an item."""
+    result = results.get(call_id) or stopped_result(call_id)
+    if is_client_call(item):
+        return client_output(item, result)
+    if is_approval_request(item):
+        return approval_item(result)
+    if is_call(item) and call_id not in results and (wrapped := wrapped_calls(call_in(item))):
+        outputs = [results.get(call.call_id) or stopped_result(call.call_id) for call in wrapped]
+        return output_item(joint_result(call_in(item), outputs), item)
+    return output_item(result, item)

@@ -134,6 +134,7 @@ class _Reader:
         self._drafts: dict[object, tuple[str, str] | None] = {}
         self._newest_draft: tuple[str, str] | None = None
         self._call_ids: set[str] = set()
+        self._added_items: set[tuple[str, str, str]] = set()  # by type, and by which id they are known
         self._commentary: set[object] = set()  # the keys of messages that are not the answer
         self._buffer = SurrogateBuffer()
         self._hosted = HostedReader()
@@ -282,17 +283,21 @@ class _Reader:
 
     def _add_item(self, item: JsonObject) -> bool:
         """Add a finished item, in a form that can be sent back; return False if it was added already."""
-        call_id, own_id = text_at(item, "call_id"), text_at(item, "id")
+        kind, call_id, own_id = (text_at(item, name) for name in ("type", "call_id", "id"))
+        # By its call; by its own id only where one of the two has no call id.
+        own_key = (kind, "without a call" if call_id else "id", own_id)
+        if (call_id and (kind, "call", call_id) in self._added_items) or (
+            own_id and own_key in self._added_items
+        ):
+            return False
         # Some fields may not be sent back as null.
         sendable = {name: value for name, value in item.items() if value is not None}
-        for known in self.response.items:
-            if known.get("type") == item.get("type"):
-                if call_id and call_id == text_at(known, "call_id"):
-                    return False
-                if own_id and own_id == text_at(known, "id") and not (call_id and text_at(known, "call_id")):
-                    return False
-            if own_id and own_id == text_at(known, "id"):
-                sendable.pop("id", None)  # two items with one id would be refused
+        self._added_items.add((kind, "call", call_id))
+        if ("", "id", own_id) in self._added_items:
+            sendable.pop("id", None)  # two items with one id would be refused
+        elif own_id:
+            self._added_items |= {("", "id", own_id), (kind, "id", own_id)}
+            self._added_items |= set() if call_id else {(kind, "without a call", own_id)}
         self.response.items.append(_valid_json(sendable))
         return True
 

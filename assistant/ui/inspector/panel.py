@@ -10,6 +10,8 @@ from assistant.json_values import READING, count_values
 from assistant.locale import N_
 from assistant.markdown.escape import escape_markdown
 from assistant.recordings.recording import Recording, RecordingError, sample_files, sample_title
+from assistant.recordings.wire_events import CallRequested
+from assistant.recordings.wire_reader import WireReader
 from assistant.runs.replay import differences
 from assistant.session import ChatSession
 from assistant.ui import keys
@@ -37,6 +39,9 @@ MAX_OPENED_BYTES = 5_000_000
 
 MAX_OPENED_VALUES = 400_000
 """Maximum number of JSON values in a recording to open; one of 5 MB of a real run has half as many."""
+
+MAX_OPENED_CALLS = 3_000
+"""Maximum number of calls in a recording to open, with those that a response lists again: to replay them takes a second."""
 
 
 def draw_inspector(session: ChatSession) -> Callable[[], None] | None:
@@ -182,4 +187,8 @@ def _read_recording(file: Any) -> Recording:
     text = file.getvalue().decode("utf-8", "replace")
     if count_values(text) > MAX_OPENED_VALUES:
         raise RecordingError(N_("This file has too many values to be opened as a recording."))
-    return Recording.from_lines(text)
+    recording, reader = Recording.from_lines(text), WireReader()
+    parts = (part for entry in recording.entries() for part in reader.read(entry).parts)
+    if sum(isinstance(part, CallRequested) for part in parts) > MAX_OPENED_CALLS:
+        raise RecordingError(N_("This recording has too many calls to be opened."))
+    return recording
