@@ -307,10 +307,13 @@ class Assistant:
 
 
 def _requested_format(options: RequestOptions) -> FormatRequested | None:
-    """Return the format of the answer that these options request; None for plain text."""
-    if not options.text_format:
-        return None
-    return FormatRequested(options.schema if options.text_format == "json_schema" else "")
+    """Return the format of the answer that these options request; None for text, also while the schema is missing."""
+    match options.text_format:
+        case "json_object":
+            return FormatRequested()
+        case "json_schema" if options.schema:
+            return FormatRequested(options.schema)
+    return None
 
 
 def _close_calls(thread: Thread) -> None:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -167,3 +167,18 @@ def test_thread_menu(model: ModelServer, page: "Page", check: Check) -> None:
     page.wait_for_selector(IDLE)
     page.locator("[data-testid=stSidebar] [class*=st-key-menu_] button").first.click()
     check(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_free_text_programs_and_searches(
+    browser: "Browser", demo_app: str, check: Check, scheme: Literal["light", "dark"]
+) -> None:
+    page = open_page(browser, demo_app, color_scheme=scheme, viewport={"width": 1280, "height": 900})
+    answer(page, "With a program, find the cheapest hotel in Paris and Oslo", "The program looked")
+    answer(page, "Query the database with SQL", "Osaka")
+    answer(page, "Convert 100 euros to yen", "17,850")
+    answer(page, "Think: is it warmer in Oslo or Paris?", "is warmer")
+    for summary in page.locator(f"{MESSAGE} details > summary").all():
+        summary.evaluate("summary => summary.click()")
+    check(page)
+    page.close()

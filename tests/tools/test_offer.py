@@ -5,6 +5,7 @@ import re
 import pytest
 
 from assistant import Toolbox, tool
+from assistant.backends.chat_completions.items import chat_tools
 from assistant.backends.responses.features import request_tools
 from assistant.errors import FunctionError
 from assistant.events import ToolCall
@@ -73,6 +74,12 @@ def test_a_server_that_lacks_a_feature_is_offered_an_ordinary_function() -> None
     assert (without["type"], list(without["parameters"]["properties"])) == ("function", ["python"])
     assert {param["type"] for param in request_tools(ALL, FEATURES)} == {"function"}
     assert not any("defer_loading" in param for param in request_tools(ALL, FEATURES))
+
+
+def test_other_protocols_get_a_function_with_one_string() -> None:
+    [tool] = chat_tools(Toolbox(run_code))
+    assert tool["type"] == "function"
+    assert list(tool["function"]["parameters"]["properties"]) == ["python"]
 
 
 def test_functions_of_a_namespace_are_offered_together_with_a_search() -> None:

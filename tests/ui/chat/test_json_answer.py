@@ -78,6 +78,12 @@ def test_the_demo_answers_in_json_and_a_replay_looks_alike(open_page: Open) -> N
     assert marks(page) == [GOOD + "Fits the schema]"]
 
 
+def test_a_format_without_its_schema_is_text(server: ModelServer, open_page: Open) -> None:
+    server.plays(text("Hello."))
+    page = ask(requested(open_page(OPENAI_BASE_URL=server.url), None), "Hi")
+    assert (marks(page), session_of(page).history[-1].format) == ([], None)
+
+
 @pytest.mark.exhaustive
 def test_any_json_object_is_valid_without_a_schema(server: ModelServer, open_page: Open) -> None:
     server.plays(text("[1, 2]"))

@@ -24,8 +24,11 @@ MAX_GROWING_CHARS = 1_000
 """Characters shown of arguments that are being written; all of them are sent again with every delta."""
 
 
-def draw_output(result: ToolResult, name: str, key: str) -> None:
-    """Draw a result, except its views. ``name`` names the file with its full text, ``key`` its widgets."""
+def draw_output(result: ToolResult, name: str, key: str, call: str = "") -> None:
+    """Draw a result, except its views. ``name`` names the file with its full text, ``key`` its widgets.
+
+    ``call`` tells a table from those of other calls, for screen readers.
+    """
     text = result.detail or result.output
     if result.views:
         st.caption(_("Result sent to the model"))
@@ -41,7 +44,7 @@ def draw_output(result: ToolResult, name: str, key: str) -> None:
         else:
             text = result.detail or message  # the detail contains a long message in full
     elif rows := _table(parse_json(result.output)):
-        st.dataframe(rows, hide_index=True, alt=table_name(rows[0]))
+        st.dataframe(rows, hide_index=True, alt=f"{table_name(rows[0])} {call}".rstrip())
         _draw_raw(result.output, name, key)
         return
     value = parse_json(text)

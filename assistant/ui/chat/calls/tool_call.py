@@ -17,6 +17,7 @@ from assistant.ui.chat.calls.output import (
     draw_full_text,
     draw_output,
     format_json,
+    label_text,
     latest_part,
     text_call_label,
 )
@@ -124,7 +125,8 @@ class ToolCallView:
         self._update(state, self._decision_text, _(_OUTCOMES[result.outcome]), _duration(result.seconds))
         with self._expander.body:
             if not allowed:  # the result of a remote call arrives later, as a hosted call
-                draw_output(result, f"{self._name} output", f"{self._key}-output")
+                call = f"{self._name}({label_text(self._arguments)})"
+                draw_output(result, f"{self._name} output", f"{self._key}-output", call)
             self._rerun_place = st.empty()
             if page_state().inspector_open:
                 st.button(
