@@ -15,7 +15,6 @@ EXAMPLES = {
     N_("Parallel calls"): N_("Compare the weather in Tokyo and Paris, then find a hotel in the warmer city"),
     N_("Approval"): N_("Book the cheapest hotel in Kyoto for Ada Lovelace, 2 nights from tomorrow"),
     N_("Chart"): N_("Show me a chart of the hotel prices in Lisbon"),
-    N_("In the background"): N_("Search fares to Oslo and write me a packing list meanwhile"),
     N_("A failure"): N_("Find hotels in Atlantis and in Oslo"),
 }
 """The questions, by what their answers show."""
@@ -26,7 +25,7 @@ def draw_examples(session: ChatSession) -> str:
     question = ""
     cards = list(enumerate(EXAMPLES.items()))
     # The height is about that of the cards, until they and the styles are loaded.
-    with st.container(key=keys.EXAMPLES, gap="small", height=300, border=False):
+    with st.container(key=keys.EXAMPLES, gap="small", height=200, border=False):
         for row in (
             cards[:2],
             cards[2:4],
