@@ -1,4 +1,4 @@
-"""Take the pictures of the READMEs from the real page: ``python .github/pictures.py`` at the root.
+"""Take the pictures of the READMEs and of docs/function-calling.md from the real page: ``python .github/pictures.py`` at the root.
 
 It needs what the browser tests need (``.ci/requirements.txt``, Debian's chromium, fonts-noto-cjk). The demo
 answers. A local server replaces Open-Meteo, so that the pictures do not change with the weather.
@@ -169,6 +169,55 @@ def save_animation(page: Page, name: str) -> None:
     print(f"{len(frames_drawn)} pictures in {sum(durations) / 1000:.1f} s")
 
 
+STEPS = {
+    "call": "What time is it in Oslo?",
+    "parallel": QUESTION,
+    "approval": "Book the cheapest hotel in Kyoto for Ada Lovelace, 2 nights from tomorrow",
+    "background": "Search fares to Oslo and write me a packing list meanwhile",
+    "send-now": QUESTION,
+    "free-text": "Query the database with SQL",
+    "program": "Find the cheapest hotel in Paris and Oslo with a program",
+    "tool-search": "Convert 100 euros to yen",
+}
+"""The steps of docs/function-calling.md and what the user asks in each."""
+
+OPENED = ("call", "free-text", "program", "tool-search")
+"""The pictures in which the first call is opened."""
+
+LIVE = ("background", "send-now")
+"""The pictures that are taken while the answer is being written."""
+
+STEPS_FOLDER = HERE.parent / "docs" / "pictures"
+
+
+def save_step(page: Page, name: str, question: str) -> None:
+    """Ask, and save a picture of the exchange without what stands around it."""
+    page.fill(INPUT, question)
+    page.keyboard.press("Enter")
+    if name == "background":
+        page.get_by_text("To carry").wait_for()
+    elif name == "send-now":
+        page.locator(".st-key-stop").wait_for()
+        page.fill(INPUT, "Only hotels with a pool")
+        page.keyboard.press("Enter")
+        page.get_by_text("Send now").first.wait_for()
+    elif name == "approval":
+        page.locator("[class*=st-key-call-]").first.wait_for()
+        page.get_by_text("Waiting for your approval").first.wait_for()
+        page.wait_for_timeout(800)
+    else:
+        wait_for_answer(page)
+    if name in OPENED:
+        page.locator("[data-testid=stExpander] summary").first.click()
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(300 if name in LIVE else 700)
+    top = page.locator(MESSAGE).first
+    if name not in LIVE:
+        top.evaluate("message => { message.style.scrollMarginTop = '4.5rem'; message.scrollIntoView() }")
+        page.wait_for_timeout(500)
+    save_screenshot(page, f"../docs/pictures/{name}.png", 64)
+
+
 def main() -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -190,8 +239,13 @@ def main() -> None:
             page = open_page(browser, url, 1120, 800, device_scale_factor=1.5, locale="ja-JP")
             send(page, IN_JAPANESE)
             save_screenshot(page, "chat.ja.png")
+        STEPS_FOLDER.mkdir(exist_ok=True)
+        for name, question in STEPS.items():
+            with serve_page() as url:
+                height = 640 if name in LIVE else 900
+                save_step(open_page(browser, url, 760, height), name, question)
         browser.close()
-    for path in sorted(HERE.glob("*.[gp][in][fg]")):
+    for path in (*sorted(HERE.glob("*.[gp][in][fg]")), *sorted(STEPS_FOLDER.glob("*.png"))):
         print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
 
 

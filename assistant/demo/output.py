@@ -77,7 +77,8 @@ def _call_item(call: Call, tools: Sequence[Json]) -> Json:
     item = {"type": "function_call", "id": new_id("fc"), "status": "completed", "call_id": new_id("call")}
     item["name"] = call.name
     if tool.get("type") == "custom":
-        return item | {"id": new_id("ctc"), "type": "custom_tool_call", "input": str(call.arguments[TEXT])}
+        text = str(next(iter(call.arguments.values()), ""))  # a call that the user wrote names the parameter
+        return item | {"id": new_id("ctc"), "type": "custom_tool_call", "input": text}
     if tool.get("namespace"):
         item["namespace"] = tool["namespace"]
     return item | {"arguments": json.dumps(call.arguments, ensure_ascii=False)}
