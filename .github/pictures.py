@@ -1,4 +1,6 @@
-"""Take the pictures of the READMEs and of docs/function-calling.md from the real page: ``python .github/pictures.py`` at the root.
+"""Take the pictures of the READMEs and of docs/function-calling.md from the real page.
+
+Run ``python .github/pictures.py`` at the root.
 
 It needs what the browser tests need (``.ci/requirements.txt``, Debian's chromium, fonts-noto-cjk). The demo
 answers. A local server replaces Open-Meteo, so that the pictures do not change with the weather.
