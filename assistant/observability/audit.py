@@ -6,6 +6,7 @@
 An entry is one line of ASCII, whatever a name contains. It is written when the thing has happened, or been refused.
 """
 
+import errno
 import json
 import logging
 import os
@@ -78,6 +79,7 @@ class AuditLog:
         self._left, self._refilled_at = float(MAX_REPEATED), clock()
         self._omitted = 0
         self._is_failing = False
+        self._is_cut = False  # the disk was full in the middle of the last line
         if target and target != STDERR:
             os.close(self._open())
 
@@ -121,16 +123,24 @@ class AuditLog:
                 sys.stderr.write(line)
                 sys.stderr.flush()
             else:
-                file = self._open()
-                try:
-                    os.write(file, line.encode("ascii"))
-                finally:
-                    os.close(file)
+                self._append_to_file(line.encode("ascii"))
             self._is_failing = False
         except (OSError, ValueError) as error:  # ValueError: standard error is closed
             if not self._is_failing:
                 log.warning("the audit log cannot be written: %s", getattr(error, "strerror", None) or error)
             self._is_failing = True
+
+    def _append_to_file(self, line: bytes) -> None:
+        """Write the line at once, so that lines of other processes are not mixed with it."""
+        data = b"\n" * self._is_cut + line
+        file = self._open()
+        try:
+            written = os.write(file, data)
+        finally:
+            os.close(file)
+        self._is_cut = 0 < written < len(data)
+        if written < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _open(self) -> int:
         """Open the file for one entry; one that is new can be read by its owner only."""

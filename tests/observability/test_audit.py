@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import resource
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -134,6 +135,22 @@ def test_a_full_disk_is_reported_once_and_stops_nothing(caplog: pytest.LogCaptur
     assert [each.getMessage() for each in caplog.records] == [
         "the audit log cannot be written: No space left on device"
     ]
+
+
+def test_a_line_that_was_cut_off_does_not_spoil_the_next_one(path: Path) -> None:
+    audit, size = AuditLog(str(path)), 50_000_000
+    os.truncate(path, size)  # larger than all other files that are written meanwhile
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, limits[1]))
+    try:
+        audit.write("logged_out", ADA)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    audit.write("chat_deleted", ADA, thread="9ad1c0de")
+    with path.open("rb") as file:
+        file.seek(size)
+        cut, line = file.read().splitlines()
+    assert (len(cut), json.loads(line)["event"]) == (10, "chat_deleted")
 
 
 def test_the_documentation_has_each_event() -> None:
