@@ -77,7 +77,7 @@ class DemoTransport(httpx2.BaseTransport):
                 return responses.compact(body, self._parse_input({"input": [], **body})[1])
             case ["POST", "responses", "input_tokens"]:
                 options = {"tools": parse_tools(body), "instructions": body.get("instructions")}
-                prompt = responses.whole_prompt(options, self._parse_input(body)[1])
+                prompt = responses.whole_prompt(options, self._parse_input({"input": [], **body})[1])
                 return {"object": "response.input_tokens", "input_tokens": responses.count_tokens(prompt)}
             case ["GET", "responses", response_id] if query.get("stream") == "true":
                 after = query.get("starting_after", "-1")
