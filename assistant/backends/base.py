@@ -1,6 +1,6 @@
 """The interfaces of a backend: what the loop needs, and what only some servers can do."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import NamedTuple, Protocol
 
 from assistant.errors import UnknownThread
@@ -119,6 +119,15 @@ class RemoteBackend(Backend, Protocol):
             BackendError: The file is not available.
         """
         raise UnknownThread(N_("This server keeps no such files."), code="not_found")
+
+    def steer(self, thread: Thread, text: str, on_failed: Callable[[], None]) -> bool:
+        """Send a message of the user for the response to this thread that arrives; return False if none can be.
+
+        The response then ends as ``steered``, or with calls, and the server expects the message as the next one of
+        the thread. It calls ``on_failed``, on any thread, if it will not answer the message after all. Called from
+        another thread.
+        """
+        return False
 
     def close(self) -> None:
         """Close the connections."""

@@ -61,6 +61,9 @@ class LazyBackend(RemoteBackend):
     def fetch_file(self, thread: Thread, container_id: str, file_id: str) -> bytes:
         return call_with_retries(lambda: self.backend().fetch_file(thread, container_id, file_id))
 
+    def steer(self, thread: Thread, text: str, on_failed: Callable[[], None]) -> bool:
+        return bool(self._backend and self._backend.steer(thread, text, on_failed))
+
     def close(self) -> None:
         if self._backend:
             self._backend.close()

@@ -53,6 +53,11 @@ _QUOTA_CODES = (
 )
 
 
+Steer = Callable[[str, Callable[[], None]], bool]
+"""Sends a message for a response that arrives, and returns whether that was possible; calls the function later if
+the server will not answer it."""
+
+
 class Request(Cancellation):
     """The requests for one response, which another thread may cancel at any moment.
 
@@ -65,6 +70,7 @@ class Request(Cancellation):
         super().__init__()
         self.options = options
         self.on_cancel: Callable[[], None] | None = None
+        self.steer: Steer | None = None  # of the response that arrives, where it can be steered
 
     def cancel(self) -> None:
         """Cancel the requests: the user no longer waits for the answer."""
@@ -124,6 +130,11 @@ class RequestRegistry:
             request.cancel()  # it was stopped a moment before there was a request to cancel
         return request
 
+    def steer(self, thread: Thread, text: str, on_failed: Callable[[], None]) -> bool:
+        """Send a message for the response to this thread; see ``RemoteBackend.steer``."""
+        request = self._requests.get(thread)
+        return bool(request and request.steer and request.steer(text, on_failed))
+
     def close(self, thread: Thread) -> None:
         """Remove the thread's request: there is nothing left to cancel."""
         self._requests.pop(thread, None)
@@ -153,6 +164,9 @@ class ServerBackend(RemoteBackend):
 
     def cancel(self, thread: Thread) -> None:
         self._requests.cancel(thread)
+
+    def steer(self, thread: Thread, text: str, on_failed: Callable[[], None]) -> bool:
+        return self._requests.steer(thread, text, on_failed)
 
     def close(self) -> None:
         self._client.close()

@@ -17,6 +17,7 @@ class _Waiting:
 
     steering: list[str] = field(default_factory=list)  # to be sent with the next results of functions
     queued: list[str] = field(default_factory=list)  # to be sent one by one after complete answers
+    sent: set[str] = field(default_factory=set)  # those to be sent now that the server has already
 
     @property
     def texts(self) -> list[str]:
@@ -62,12 +63,26 @@ class MessageQueue:
                 waiting.queued.remove(text)
                 waiting.steering.append(text)
 
+    def sent(self, thread: Thread) -> set[str]:
+        """Return those of the messages to be sent now that the server has already; they cannot be removed."""
+        with self._lock:
+            return self._entry(thread).sent & set(self._entry(thread).steering)
+
+    def set_sent(self, thread: Thread, text: str, is_sent: bool) -> None:
+        """Note whether the server has a message to be sent now."""
+        with self._lock:
+            sent = self._entry(thread).sent
+            if is_sent:
+                sent.add(text)
+            else:
+                sent.discard(text)
+
     def remove(self, thread: Thread, text: str) -> str:
         """Remove a message and return it; return an empty text if it no longer waits."""
         with self._lock:
             waiting = self._entry(thread)
             for group in (waiting.queued, waiting.steering):
-                if text in group:
+                if text in group and not (group is waiting.steering and text in waiting.sent):
                     group.remove(text)
                     return text
             return ""
@@ -83,7 +98,7 @@ class MessageQueue:
             if not waiting.texts or thread in self._sending or not thread.has_ended_well:
                 return False
             self._sending.add(thread)
-            steering, waiting.steering = waiting.steering, []
+            steering, waiting.steering, waiting.sent = waiting.steering, [], set()
             queued = [] if steering else [waiting.queued.pop(0)]
         try:
             start(_joined(steering + queued))

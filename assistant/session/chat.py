@@ -35,6 +35,7 @@ from assistant.runs.worker import LiveRun
 from assistant.session.composer import Composer
 from assistant.session.connection import Connection
 from assistant.storage.store import Store
+from assistant.texts import replace_unsendable
 from assistant.threads import Thread, unguessable_id
 from assistant.tools.background import background_jobs
 from assistant.transports.live_recording import LiveRecording
@@ -142,6 +143,11 @@ class ChatSession:
     def steering(self) -> list[str]:
         """Those of the waiting messages, the first ones, that go with the next results of functions."""
         return self.app.queue.steering(self.thread)
+
+    @property
+    def sent(self) -> set[str]:
+        """Those of the waiting messages that the model's server has already."""
+        return self.app.queue.sent(self.thread)
 
     def take_limit(self) -> QuotaError | None:
         """Return the limit that stopped the last message, once."""
@@ -315,8 +321,16 @@ class ChatSession:
             self.composer.restore(text, reason)
 
     def send_now(self, text: str) -> None:
-        """Let a waiting message go with the next results of functions, instead of after the answer."""
-        self.app.queue.send_now(self.thread, text)
+        """Let a waiting message go with the next results of functions, instead of after the answer.
+
+        Where the response can be steered, the server gets it at once.
+        """
+        queue, thread = self.app.queue, self.thread
+        queue.send_now(thread, text)
+        queue.set_sent(thread, text, True)  # before the server can refuse it
+        sendable = replace_unsendable(text)
+        if not self.connection.backend.steer(thread, sendable, partial(queue.set_sent, thread, text, False)):
+            queue.set_sent(thread, text, False)
 
     def unqueue(self, text: str) -> None:
         """Return a waiting message to the input."""

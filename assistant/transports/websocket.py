@@ -10,41 +10,26 @@ application's recorder, faults and Stop, and waits for a silent server without a
 
 import base64
 import hashlib
-import json
 import secrets
 import threading
-import time
-from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from typing import Any
 
-import httpcore2
 import httpx2
 
 from assistant.json_values import get, parse_json
 from assistant.recordings.requests import api_path
 from assistant.transports import sse
-
-MAX_AGE_SECONDS = 55 * 60.0
-"""Age at which a connection is no longer used; the service closes it after 60 minutes."""
-
-MAX_IDLE_SECONDS = 5 * 60.0
-"""Time between two responses after which a connection is no longer used."""
+from assistant.transports.websocket_connection import Outdated, WebSocketConnection
 
 MAX_IDLE = 20
 """Maximum number of connections that stay open between two responses."""
-
-MAX_MESSAGE_BYTES = 32_000_000
-"""Maximum size of a message; images are the largest."""
 
 NO_WEBSOCKET = "no_websocket"
 """The code of the error for a server that opens no WebSocket connection."""
 
 TOO_OLD = "websocket_connection_limit_reached"
 """The code of the server's error for a connection that is too old; the request goes to a new one."""
-
-MAX_DATA_OPCODE = 7  # frames above it are closes, pings and pongs (RFC 6455, section 5.2)
 
 _FINAL_TYPES = ("response.completed", "response.incomplete", "response.failed", "error")
 _KEY_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
@@ -65,7 +50,7 @@ class WebSocketTransport(httpx2.BaseTransport):
     def __init__(self, inner: httpx2.BaseTransport) -> None:
         self.inner = inner
         self._lock = threading.Lock()
-        self._idle: list[_Connection] = []
+        self._idle: list[WebSocketConnection] = []
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         if request.method != "POST" or api_path(request.url.path) != "/responses":
@@ -73,14 +58,16 @@ class WebSocketTransport(httpx2.BaseTransport):
         body = parse_json(request.read())
         if not isinstance(body, dict) or not body.pop("stream", False) or body.get("background"):
             return self.inner.handle_request(request)
-        message = json.dumps({"type": "response.create", **body})
         try:
             connection = self._acquire(request, body.get("previous_response_id"))
-            first = self._exchange(connection, request, message)
-            if _error_code(first) == TOO_OLD:
+            try:
+                first = self._exchange(connection, request, body)
+            except Outdated:
+                first = None
+            if first is None or _error_code(first) == TOO_OLD:
                 connection.close()
                 connection = self._open(request)
-                first = self._exchange(connection, request, message)
+                first = self._exchange(connection, request, body)
         except _NotOpened as refused:
             return refused.response
         if (status := _error_status(first)) is not None:
@@ -90,7 +77,7 @@ class WebSocketTransport(httpx2.BaseTransport):
             200,
             headers={"content-type": "text/event-stream", "upgrade": "websocket"},
             stream=_EventStream(self, connection, first),
-            extensions={"network_stream": connection.stream},
+            extensions={"network_stream": connection.stream, "steer": connection.steer},
         )
 
     def close(self) -> None:
@@ -100,21 +87,28 @@ class WebSocketTransport(httpx2.BaseTransport):
             connection.close()
         self.inner.close()
 
-    def _exchange(self, connection: "_Connection", request: httpx2.Request, message: str) -> bytes:
+    def _exchange(
+        self, connection: WebSocketConnection, request: httpx2.Request, body: dict[str, Any]
+    ) -> bytes:
         """Send a request and return the first message of its response."""
         try:
-            connection.begin(request)
-            connection.send(message)
-            return connection.receive()
+            return connection.request(request, body)
         except BaseException:
             connection.close()
             raise
 
-    def _acquire(self, request: httpx2.Request, previous: object) -> "_Connection":
-        """Return an open connection, if possible the one that has the previous response in its memory."""
+    def _acquire(self, request: httpx2.Request, previous: object) -> WebSocketConnection:
+        """Return an open connection, if possible the one that has the previous response in its memory.
+
+        One with a steered message serves only the request that continues the steered response.
+        """
         while True:
             with self._lock:
-                usable = [each for each in self._idle if each.url == request.url]
+                usable = [
+                    each
+                    for each in self._idle
+                    if each.url == request.url and (each.response_id == previous or not each.steers)
+                ]
                 if not usable:
                     break
                 connection = next((each for each in usable if each.response_id == previous), usable[-1])
@@ -124,23 +118,23 @@ class WebSocketTransport(httpx2.BaseTransport):
             connection.close()
         return self._open(request)
 
-    def _release(self, connection: "_Connection") -> None:
+    def _release(self, connection: WebSocketConnection) -> None:
         """Keep a connection for the next response."""
-        connection.used_at = time.monotonic()
+        connection.end_response()
         with self._lock:
             self._idle.append(connection)
             oldest = self._idle.pop(0) if len(self._idle) > MAX_IDLE else None
         if oldest:
             oldest.close()
 
-    def end(self, connection: "_Connection", *, is_complete: bool) -> None:
+    def end(self, connection: WebSocketConnection, *, is_complete: bool) -> None:
         """Keep the connection of a complete response; hanging up ends any other."""
         if is_complete:
             self._release(connection)
         else:
             connection.close()
 
-    def _open(self, request: httpx2.Request) -> "_Connection":
+    def _open(self, request: httpx2.Request) -> WebSocketConnection:
         """Open a connection with the headers of a request, through the network that it would take."""
         key = base64.b64encode(secrets.token_bytes(16)).decode()
         headers = [item for item in request.headers.multi_items() if item[0].lower() not in _OMITTED_HEADERS]
@@ -152,7 +146,7 @@ class WebSocketTransport(httpx2.BaseTransport):
         digest = hashlib.sha1(f"{key}{_KEY_SUFFIX}".encode(), usedforsecurity=False).digest()
         is_accepted = answer.headers.get("sec-websocket-accept") == base64.b64encode(digest).decode()
         if answer.status_code == 101 and is_accepted:
-            return _Connection(request.url, answer)
+            return WebSocketConnection(request.url, answer)
         if answer.status_code in (401, 403, 429) or (answer.status_code >= 500 and answer.status_code != 501):
             raise _NotOpened(answer)  # what is wrong is not that it is a WebSocket
         answer.close()
@@ -160,100 +154,10 @@ class WebSocketTransport(httpx2.BaseTransport):
         raise _NotOpened(httpx2.Response(426, json={"error": error}))
 
 
-class _Connection:
-    """One open WebSocket connection."""
-
-    def __init__(self, url: httpx2.URL, opened: httpx2.Response) -> None:
-        # Part of Streamlit. Loaded late, because most pages use no WebSocket to the model's server.
-        from websockets.protocol import Protocol, Side
-
-        self.url = url
-        self.response_id: object = None  # of the newest response, which the server has in its memory
-        self.opened_at = self.used_at = time.monotonic()
-        self.stream = opened.extensions["network_stream"]
-        self._opened = opened  # holds the connection
-        self._protocol = Protocol(Side.CLIENT, max_size=MAX_MESSAGE_BYTES)
-        self._frames: deque[Any] = deque()
-        self._request: httpx2.Request | None = None
-        self._timeouts: dict[str, float | None] = {}
-
-    def begin(self, request: httpx2.Request) -> None:
-        """Serve this request from now on: its time limits hold."""
-        self._request, self._timeouts = request, request.extensions.get("timeout") or {}
-
-    def send(self, message: str) -> None:
-        self._protocol.send_text(message.encode())
-        self._flush()
-
-    def receive(self) -> bytes:
-        """Return the next message.
-
-        Raises:
-            httpx2.TransportError: The connection ended, or nothing came until the time limit.
-        """
-        parts = []
-        while True:
-            while self._frames:
-                frame = self._frames.popleft()
-                parts.append(frame.data)
-                if frame.fin:
-                    return b"".join(parts)
-            self._read()
-
-    def is_usable(self) -> bool:
-        """Return whether the connection can serve another response."""
-        now = time.monotonic()
-        if now - self.opened_at > MAX_AGE_SECONDS or now - self.used_at > MAX_IDLE_SECONDS:
-            return False
-        try:
-            while self.stream.get_extra_info("is_readable"):
-                self._read()  # a ping, or the end
-        except httpx2.TransportError:
-            return False
-        return not self._frames
-
-    def close(self) -> None:
-        with suppress(Exception):  # it may be closed already
-            self._opened.close()
-
-    def _read(self) -> None:
-        with self._translated_errors():
-            data = self.stream.read(65_536, self._timeouts.get("read"))
-        if data:
-            self._protocol.receive_data(data)
-            frames: list[Any] = self._protocol.events_received()
-            self._frames += [frame for frame in frames if frame.opcode <= MAX_DATA_OPCODE]
-            self._flush()  # answers to pings
-        if not data or (self._protocol.state.name != "OPEN" and not self._frames):
-            code, reason = self._protocol.close_code, self._protocol.close_reason or "no reason"
-            raise httpx2.ReadError(
-                f"The WebSocket connection ended ({code}, {reason}).", request=self._request
-            )
-
-    def _flush(self) -> None:
-        with self._translated_errors():
-            for data in self._protocol.data_to_send():
-                if data:
-                    self.stream.write(data, self._timeouts.get("write"))
-
-    @contextmanager
-    def _translated_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except httpcore2.ReadTimeout as error:
-            raise httpx2.ReadTimeout(str(error), request=self._request) from error
-        except httpcore2.TimeoutException as error:
-            raise httpx2.WriteTimeout(str(error), request=self._request) from error
-        except httpcore2.WriteError as error:
-            raise httpx2.WriteError(str(error), request=self._request) from error
-        except httpcore2.NetworkError as error:
-            raise httpx2.ReadError(str(error), request=self._request) from error
-
-
 class _EventStream(httpx2.SyncByteStream):
     """The messages of one response as server-sent events."""
 
-    def __init__(self, transport: WebSocketTransport, connection: _Connection, first: bytes) -> None:
+    def __init__(self, transport: WebSocketTransport, connection: WebSocketConnection, first: bytes) -> None:
         self._transport, self._connection, self._first = transport, connection, first
         self._is_complete = self._has_ended = False
 
@@ -262,9 +166,9 @@ class _EventStream(httpx2.SyncByteStream):
         while True:
             event = parse_json(message)
             kind = get(event, "type")
-            if kind in _FINAL_TYPES:
-                self._is_complete = True
-                self._connection.response_id = get(get(event, "response"), "id")
+            self._is_complete = kind in _FINAL_TYPES
+            if message is not self._first:
+                self._connection.observe(event)
             yield sse.encode(kind if isinstance(kind, str) else "", message.decode("utf-8", "replace"))
             if self._is_complete:
                 return

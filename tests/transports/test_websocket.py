@@ -187,7 +187,7 @@ def test_a_connection_that_is_too_old_is_replaced(
     assistant, thread = connect(), Thread()
     for words in ("1", "2"):
         ask(assistant, thread, words)
-    monkeypatch.setattr("assistant.transports.websocket.MAX_AGE_SECONDS", 0.0)
+    monkeypatch.setattr("assistant.transports.websocket_connection.MAX_AGE_SECONDS", 0.0)
     ask(assistant, thread, "3")
     assert thread.messages[3::2] == complete("Two.", "Three.")
     assert server.connections == 3

@@ -111,6 +111,7 @@ class ResponsesApi:
                     try:
                         with translate_errors(self._client), self._connect(body, state, position) as response:
                             refuse_web_page(response.http_response, self._client)
+                            request.steer = response.http_response.extensions.get("steer")
                             is_streamed, events = read_body(response.http_response)
                             for event in events if is_streamed else whole_response(next(events)):
                                 if body.get("background") and isinstance(event, dict):
@@ -128,6 +129,7 @@ class ResponsesApi:
                         return
                     request.wait(delay)
         finally:
+            request.steer = None
             if is_running and request.cancelled and state.running:
                 self.cancel_response(state.running)
 

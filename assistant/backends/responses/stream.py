@@ -42,7 +42,13 @@ from assistant.backends.responses.written_calls import (
     is_wrapper,
     sendable_name,
 )
-from assistant.backends.stream_errors import MissingFinalEvent, StreamError, UnknownEndpoint, incomplete
+from assistant.backends.stream_errors import (
+    STEERED,
+    MissingFinalEvent,
+    StreamError,
+    UnknownEndpoint,
+    incomplete,
+)
 from assistant.events import (
     Citation,
     CommentaryDelta,
@@ -97,6 +103,7 @@ class CompletedResponse:
     items: list[JsonObject] = field(default_factory=list)
     calls: list[ToolCall] = field(default_factory=list)
     id: str = ""
+    is_steered: bool = False  # it ended early, because the user's next message continues it
 
 
 def read(
@@ -320,7 +327,10 @@ class _Reader:
         if kind == "response.failed" or status == "failed":
             raise _stream_error(object_at(response, "error"))
         if kind == "response.incomplete" or status in ("incomplete", "cancelled"):
-            raise incomplete(text_at(object_at(response, "incomplete_details"), "reason"))
+            reason = text_at(object_at(response, "incomplete_details"), "reason")
+            if reason != STEERED:
+                raise incomplete(reason)
+            self.response.is_steered = True
         outputs = {call_id_of(item) for item in self.response.items if is_client_output(item)}
         for item in self.response.items:
             if is_background_call(item):

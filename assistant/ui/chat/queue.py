@@ -19,6 +19,9 @@ def draw_queue(session: ChatSession) -> None:
         ):
             st.text(shorten(text, MAX_SHOWN_CHARS), width="stretch")
             with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+                if text in session.sent:
+                    st.caption(f":material/done_all: {_('Sent to the model')}", width="content")
+                    continue
                 _draw_state(session, number, text, is_queued=number >= steering)
                 st.button(
                     "",
