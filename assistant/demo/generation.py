@@ -72,6 +72,12 @@ class Generation:
             self.is_complete = True
             self._store()
 
+    def interrupt(self, items: int) -> None:
+        """End the response early, after so many output items, because the user steers it; store it."""
+        ending = {"status": "incomplete", "incomplete_details": {"reason": "steered"}, "completed_at": None}
+        self.response = self.response | ending | {"output": self.response["output"][:items]}
+        self.complete()
+
     def complete_if_due(self) -> None:
         """Complete a response in background mode, which needs no reader, when its time has come."""
         if self.is_running and max(due for due, _ in self.events()) <= time.monotonic():
@@ -89,6 +95,17 @@ class EventStream(httpx2.SyncByteStream):
             yield f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
             if event["type"] in _FINAL:
                 yield b"data: [DONE]\n\n"
+
+    @property
+    def response(self) -> Json:
+        """The response object, as it is at its end."""
+        return self._generation.response
+
+    def interrupt(self, items: int) -> Json:
+        """End the response early, after so many output items, and return it; its last event is not sent."""
+        with self._lock:
+            self._generation.interrupt(items)
+        return self._generation.response
 
     def events(self) -> Iterator[Json]:
         """Yield each event when it is due; the last one completes the response."""

@@ -5,7 +5,8 @@ message, and each message of the server comes back as one server-sent event. So 
 and translated in the same places (OpenAI's guide to WebSocket mode). Other requests pass unchanged.
 
 The SDK's ``responses.connect`` would go around all this: it opens connections of its own, without this
-application's recorder, faults and Stop, and waits for a silent server without a limit.
+application's recorder, faults and Stop, waits for a silent server without a limit, and supports no version of
+``websockets`` (17, with Streamlit) above 15. Here only that library's parser is used.
 """
 
 import base64

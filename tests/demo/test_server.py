@@ -12,6 +12,11 @@ import httpx2
 import openai
 import pytest
 from openai import OpenAI
+from openai.types.responses import (
+    ResponseSteerAcceptedEvent,
+    ResponseSteerFailedEvent,
+    ResponseSteerPendingEvent,
+)
 from websockets.sync.client import ClientConnection, connect
 
 from assistant.demo import server
@@ -126,6 +131,98 @@ def test_a_message_that_is_no_request_is_answered_with_an_error(
     event = json.loads(websocket.recv(timeout=10))
     assert (event["type"], event["status"], event["error"]["type"]) == ("error", 400, "invalid_request_error")
     assert answers(websocket, input="hi")[-1]["type"] == "response.completed"
+
+
+STEERING: Any = {
+    "response.steer.accepted": ResponseSteerAcceptedEvent,
+    "response.steer.pending": ResponseSteerPendingEvent,
+    "response.steer.failed": ResponseSteerFailedEvent,
+}
+"""The SDK's types of the events about steering."""
+
+
+@pytest.fixture
+def slow_websocket() -> Iterator[ClientConnection]:
+    with demo.running(pace=0.01) as url, connect(f"{url.replace('http', 'ws')}/responses") as connection:
+        yield connection
+
+
+def events_of(websocket: ClientConnection) -> Iterator[Json]:
+    while True:
+        event = json.loads(websocket.recv(timeout=10))
+        if event["type"] in STEERING:
+            STEERING[event["type"]].model_validate(event, strict=True)
+        yield event
+
+
+def steer(websocket: ClientConnection, response: Json, words: Any = "My name is Ada.") -> None:
+    event = {"type": "response.steer", "previous_response_id": response["id"], "input": words}
+    websocket.send(json.dumps(event))
+
+
+def steered(websocket: ClientConnection, **request: Any) -> Iterator[Json]:
+    """Request a response, steer it when it has begun, and yield the events."""
+    websocket.send(json.dumps({"type": "response.create", "model": "demo", **request}))
+    is_steered = False
+    for event in events_of(websocket):
+        if event["type"] == "response.created" and not is_steered:
+            is_steered = True
+            steer(websocket, event["response"])
+        yield event
+
+
+def first(events: Iterator[Json], kind: str) -> Json:
+    return next(event for event in events if event["type"] == kind)
+
+
+def test_a_steered_response_is_continued_with_the_message(slow_websocket: ClientConnection) -> None:
+    events = steered(slow_websocket, input="thanks")
+    accepted = first(events, "response.steer.accepted")
+    response = first(events, "response.completed")["response"]
+    assert accepted["steer"]["previous_response_id"] == response["id"]
+    assert next(events)["sequence_number"] == 0
+    successor = first(events, "response.completed")["response"]
+    assert successor["previous_response_id"] == response["id"]
+
+
+def test_a_response_with_several_items_ends_early_when_it_is_steered(
+    slow_websocket: ClientConnection,
+) -> None:
+    tools = [{"type": "web_search"}]
+    events = steered(slow_websocket, input="Search the web for Kyoto", tools=tools)
+    interrupted = first(events, "response.incomplete")["response"]
+    assert interrupted["incomplete_details"] == {"reason": "steered"}
+    assert [item["type"] for item in interrupted["output"]] == ["web_search_call"]
+    successor = first(events, "response.completed")["response"]
+    assert successor["previous_response_id"] == interrupted["id"]
+
+
+def test_a_steered_message_waits_for_outputs_and_goes_with_them(slow_websocket: ClientConnection) -> None:
+    parameters = {"type": "object", "properties": {"city": {"type": "string"}}}
+    tool = {"type": "function", "name": "add", "parameters": parameters, "strict": False}
+    events = steered(slow_websocket, input="Add", tools=[tool], tool_choice="required")
+    response = first(events, "response.completed")["response"]
+    pending = first(events, "response.steer.pending")
+    [required] = pending["required_input"]
+    output = {"type": required["type"], "call_id": required["call_id"], "output": "3"}
+    again = {"previous_response_id": response["id"], "input": [output]}
+    request = {"type": "response.create", "model": "demo", "tools": [tool], "tool_choice": "none"}
+    slow_websocket.send(json.dumps(request | again))
+    successor = first(events, "response.completed")["response"]
+    assert (required["name"], successor["previous_response_id"]) == ("add", response["id"])
+
+
+@pytest.mark.parametrize("how", ["another", "empty", "late"])
+def test_input_that_cannot_steer_is_given_back(slow_websocket: ClientConnection, how: str) -> None:
+    slow_websocket.send(json.dumps({"type": "response.create", "model": "demo", "input": "hi"}))
+    events = events_of(slow_websocket)
+    response = first(events, "response.completed" if how == "late" else "response.created")["response"]
+    target = {"id": "resp_other"} if how == "another" else response
+    steer(slow_websocket, target, [] if how == "empty" else "Stop")
+    failed = first(events, "response.steer.failed")
+    codes = {"another": ["response_not_found"], "empty": ["invalid_input"]}
+    assert failed["error"]["code"] in codes.get(how, ["response_not_active", "response_already_completed"])
+    assert failed["steer"]["input"] == ([] if how == "empty" else "Stop")
 
 
 @pytest.mark.exhaustive

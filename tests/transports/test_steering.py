@@ -156,6 +156,7 @@ def test_a_message_that_the_server_will_not_answer_is_sent_as_over_http(
     assert texts(finished(chat))[2:] == ["In French", "Un."]
     assert [item["content"] for item in server.messages[-1]["input"]] == ["In French"]
     assert server.connections == 1
+    assert [check(recording) for recording in chat.recordings] == [[], []]
 
 
 def test_a_message_returns_to_the_input_when_the_connection_dies(

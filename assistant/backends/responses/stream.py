@@ -179,6 +179,8 @@ class _Reader:
                     yield from self._background_call(self.response.items[-1])
             case "response.completed" | "response.done" | "response.incomplete" | "response.failed":
                 yield from self._end(str(event["type"]), object_at(event, "response"))
+            case "response.steer.failed":
+                pass  # the error is not the response's: the message is sent again
             case "error":
                 raise _stream_error(event.get("error") or event)
             case _ if event.get("error"):
