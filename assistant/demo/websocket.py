@@ -152,8 +152,8 @@ def _is_steer(event: Json) -> bool:
 
 def _user_messages(steer: Json) -> list[Json]:
     """Return the user's messages in an event that steers a response; none if it contains anything else."""
-    given = steer.get("input")
-    items = [{"role": "user", "content": given}] if isinstance(given, str) and given else given
+    value = steer.get("input")
+    items = [{"role": "user", "content": value}] if isinstance(value, str) and value else value
     if not isinstance(items, list):
         return []
     fields = {"type", "role", "content"}

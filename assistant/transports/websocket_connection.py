@@ -80,9 +80,9 @@ class WebSocketConnection:
         """
         self._request, self._timeouts = request, request.extensions.get("timeout") or {}
         self._settle_steers()
-        rest = _input_without(self.steers, body.get("input"))
-        if rest or not self.steers:
-            self._send({"type": "response.create", **body, **({"input": rest} if self.steers else {})})
+        missing = _input_without(self.steers, body.get("input"))
+        if missing or not self.steers:
+            self._send({"type": "response.create", **body, **({"input": missing} if self.steers else {})})
         first = self._first_message()
         if first is None:  # what was accepted was refused after all
             self._send({"type": "response.create", **body})
@@ -259,5 +259,5 @@ def _input_without(steers: list[Steer], items: Any) -> list[Any]:
     last = items[-1] if isinstance(items, list) and items else None
     if get(last, "role") != "user" or get(last, "content") != "\n\n".join(steer.text for steer in steers):
         raise Outdated
-    rest: list[Any] = items[:-1]
-    return rest
+    missing: list[Any] = items[:-1]
+    return missing
