@@ -23,9 +23,6 @@ class MissingFinalEvent(Exception):
     """The stream ended without the event that ends a response."""
 
 
-STEERED = "steered"
-"""The reason for the early end of a response that a message of the user continues."""
-
 NO_SUCH_ENDPOINT = (404, 405, 501)  # HTTP statuses of a server that does not have an endpoint
 
 
@@ -37,8 +34,6 @@ def status_of(error: BackendError) -> int:
 def incomplete(reason: str) -> Incomplete:
     """Return the error for a response that its server ended early; ``reason`` is the server's."""
     match reason:
-        case "steered":
-            return Incomplete(N_("Continued below, with your message."), reason="steered")
         case "max_output_tokens" | "max_completion_tokens" | "length":
             text = N_("The answer was cut off: it reached the limit of output tokens.")
             return Incomplete(text, reason="max_output_tokens")

@@ -38,8 +38,7 @@ from assistant.backends.responses.files import THREAD_FILES, ThreadFiles, downlo
 from assistant.backends.responses.resumed import skip_shown
 from assistant.backends.responses.state import ResponsesState
 from assistant.backends.responses.stream import CompletedResponse, read
-from assistant.backends.stream_errors import STEERED, incomplete
-from assistant.errors import BackendError, RequestRefused, ServerFailed
+from assistant.errors import BackendError, Incomplete, RequestRefused, ServerFailed
 from assistant.events import CommentaryDelta, Event, RoundEnded, TextBreak, TextDelta, ThreadOpened
 from assistant.locale import N_
 from assistant.parts import Commentary
@@ -203,8 +202,8 @@ class Responses(ServerBackend):
         shown = state.thread.messages[-1].unfinished_parts if state.running else []
         response = yield from skip_shown(shown, self._read(exchange, sent))
         state.commit_response(sent, response, chained=self._chained)
-        if response.is_steered and not response.calls:
-            raise incomplete(STEERED)
+        if response.is_steered:
+            raise Incomplete(N_("Continued below, with your message."), reason="steered")
         return response.calls
 
     def _read(self, exchange: Exchange, sent: list[JsonObject]) -> Generator[Event, None, CompletedResponse]:

@@ -42,13 +42,7 @@ from assistant.backends.responses.written_calls import (
     is_wrapper,
     sendable_name,
 )
-from assistant.backends.stream_errors import (
-    STEERED,
-    MissingFinalEvent,
-    StreamError,
-    UnknownEndpoint,
-    incomplete,
-)
+from assistant.backends.stream_errors import MissingFinalEvent, StreamError, UnknownEndpoint, incomplete
 from assistant.events import (
     Citation,
     CommentaryDelta,
@@ -330,7 +324,8 @@ class _Reader:
             raise _stream_error(object_at(response, "error"))
         if kind == "response.incomplete" or status in ("incomplete", "cancelled"):
             reason = text_at(object_at(response, "incomplete_details"), "reason")
-            if reason != STEERED:
+            # A steered response ends between two items; a call in it was cut off, or would have come first.
+            if reason != "steered" or any(_is_open_call(item) for item in self.response.items):
                 raise incomplete(reason)
             self.response.is_steered = True
         outputs = {call_id_of(item) for item in self.response.items if is_client_output(item)}
@@ -355,6 +350,10 @@ class _Reader:
                 yield waiting
         self.has_ended, self.response.id = True, text_at(response, "id")
         yield RoundEnded(text_at(response, "model"), usage_of(object_at(response, "usage")))
+
+
+def _is_open_call(item: JsonObject) -> bool:
+    return item.get("type") == "function_call" or is_client_call(item) or approval_call(item) is not None
 
 
 def _call(item: JsonObject, used_ids: set[str]) -> ToolCall:
