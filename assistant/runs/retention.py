@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from assistant.backends.base import RemoteBackend
 from assistant.errors import BackendError, StoreError
-from assistant.storage.store import Store
+from assistant.storage.store import LEFT_IN_LOG, Store
 from assistant.threads import Thread
 
 log = logging.getLogger(__name__)
@@ -71,8 +71,8 @@ class Retention:
                 waiting.add(thread.id)
                 store.leases.release(thread)
         self._clean_up(store, self._seconds)
-        if deleted and not store.database.erase_deleted():
-            log.warning("what was deleted is still in the database's write-ahead log")
+        if not store.database.erase_deleted():
+            log.warning(LEFT_IN_LOG)
         return deleted
 
     def _delete_on_server(self, thread: Thread) -> bool:

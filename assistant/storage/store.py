@@ -5,6 +5,7 @@ messages, also after a crash, and no process overwrites what another one wrote.
 """
 
 import json
+import logging
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from copy import copy
@@ -36,6 +37,11 @@ _ROWS_PER_STATEMENT = 500
 
 _SERVER_IDS = ("conversation", "session_id", "server_thread")
 """The fields of the backends' data with the id of a conversation on the server."""
+
+
+LEFT_IN_LOG = "what was deleted stays in the database's write-ahead log until the next deletion or start"
+
+log = logging.getLogger(__name__)
 
 
 class Store:
@@ -201,7 +207,8 @@ class Store:
         with self.database.writing() as connection:
             if self.leases.reserve(connection, thread_id, self.owner):
                 _delete_rows(connection, thread_id)
-        self.database.erase_deleted()
+        if not self.database.erase_deleted():
+            log.warning(LEFT_IN_LOG)
 
     def claim_expired(self, seconds: float, skipped: Collection[str] = ()) -> Thread | None:
         """Return a thread of any owner that has not changed for this long, or None.

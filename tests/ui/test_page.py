@@ -487,6 +487,22 @@ def test_the_partial_answer_of_a_killed_process_is_shown(
     store.close()
 
 
+def test_what_a_damaged_chat_has_stored_is_only_for_the_owner(
+    open_page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(Store(f"sqlite:///{tmp_path}/threads.sqlite")) as store:
+        store.save(Thread("conv_1", [Message.from_user("Hello")]))
+        with store.database.writing() as connection:
+            connection.exec_driver_sql('UPDATE message SET body = \'{"role": "canary"}\'')
+    page = open_page({"thread": "conv_1"})
+    assert page.error[0].value == "The database cannot be used right now\\."
+    assert "canary" not in sent(page)
+    assert "threads.sqlite" not in sent(page)
+    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
+    page.button(key="retry").click().run()  # the address still names the chat
+    assert "threads.sqlite" in page.error[0].value.replace("\\", "")
+
+
 def test_an_unusable_database_is_reported_and_the_page_works_without_it(
     server: ModelServer, open_page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

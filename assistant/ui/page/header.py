@@ -30,7 +30,8 @@ def configure_page(settings: Settings) -> None:
 def draw_header(session: ChatSession) -> None:
     """Draw the title, the inspector's switch, New chat (on a phone), what answers, and notices."""
     page = page_state()
-    set_thread_url(session)
+    if session.open_error is None:  # else the address still names what could not be opened
+        set_thread_url(session)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(translate(session.connection.settings.name), anchor=False)
         if session.app.settings.inspector != "off":
