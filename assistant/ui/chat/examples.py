@@ -26,11 +26,7 @@ def draw_examples(session: ChatSession) -> str:
     cards = list(enumerate(EXAMPLES.items()))
     # The height is about that of the cards, until they and the styles are loaded.
     with st.container(key=keys.EXAMPLES, gap="small", height=200, border=False):
-        for row in (
-            cards[:2],
-            cards[2:4],
-            cards[4:],
-        ):  # not with styles, which come too late: the cards would jump
+        for row in (cards[:2], cards[2:]):  # not with styles, which come too late: the cards would jump
             with st.container(horizontal=True, wrap=False, gap="small"):
                 for number, (title, example) in row:
                     # The styles put the title on a line of its own.
