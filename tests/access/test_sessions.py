@@ -337,7 +337,8 @@ def test_each_part_of_the_page_that_runs_alone_checks_the_session_first() -> Non
     parts = {
         f"{relative(path)}: {function.name}": [ast.unparse(each) for each in function.body[:2]]
         for path in modules()
-        for function in ast.walk(tree(path))
+        if "/ui/" in path.as_posix()
+        for function in tree(path).body
         if isinstance(function, ast.FunctionDef) and runs_alone(function)
     }
     harmless = {"assistant/ui/chat/failure.py: _count_down"}  # draws a number, and then runs the page
