@@ -33,12 +33,37 @@ from assistant.runs.registry import RunRegistry
 from tests.conftest import Connect
 from tests.counting import count_call, count_later_call, counting, counting_later, wait_for_background
 from tests.servers import hosted
-from tests.servers.responses import ModelServer, Play, call, calls, message, reasoning, refusal, text
+from tests.servers.responses import (
+    Json,
+    ModelServer,
+    Play,
+    call,
+    calls,
+    message,
+    new_id,
+    reasoning,
+    refusal,
+    text,
+)
 from tests.silence import SilenceTransport
 from tests.stored import load_stored
 
 Way = Literal["close", "reset", "half", "silence", "stop", "kill"]
 Keeps = Literal["nothing", "all", "late"]
+
+
+def program_plays() -> list[Play]:
+    """Return a program whose call is answered, and a search for functions after it."""
+    program: Json = {"id": new_id("prg"), "type": "program", "call_id": new_id("call")}
+    program |= {"code": "await tools.count({name: 'a'})", "fingerprint": "f"}
+    called = count_call("a") | {"caller": {"type": "program", "caller_id": program["call_id"]}}
+    output = {"id": new_id("prgo"), "type": "program_output", "call_id": program["call_id"]}
+    output |= {"result": "1", "status": "completed"}
+    search: Json = {"execution": "server", "call_id": None, "status": "completed"}
+    started = {"id": new_id("tsc"), "type": "tool_search_call", "arguments": {"query": "maps"}} | search
+    found = {"id": new_id("tso"), "type": "tool_search_output", "tools": []} | search
+    return [calls(program, called, pieces=1), calls(output, started, found, message("Done."), pieces=1)]
+
 
 SCENARIOS: dict[str, Callable[[], list[Play]]] = {
     "text": lambda: [text("Hello, world.", pieces=2)],
@@ -76,6 +101,7 @@ SCENARIOS: dict[str, Callable[[], list[Play]]] = {
         calls(count_later_call("a"), call("wait_for_tasks", task_handles=["task a"]), pieces=1),
         text("Done.", pieces=1),
     ],
+    "a program and a search": program_plays,
     "a refusal": lambda: [refusal("I will not.", pieces=2)],
 }
 
@@ -229,7 +255,13 @@ def _is_beginning(some: list[Part], more: list[Part]) -> bool:
     """Return whether these parts were a state of those at some earlier moment."""
     if not some:
         return True
-    *whole, last = some
+    *whole, last = (
+        # A program runs on beside the calls that it makes, which are later parts.
+        replace(then, output=now.output, state=now.state)
+        if isinstance(then, HostedCall) and isinstance(now, HostedCall) and then.state == "running"
+        else then
+        for then, now in zip(some, [*more, *some[len(more) :]], strict=False)
+    )
     later = more[len(whole)] if len(whole) < len(more) else None
     if isinstance(last, Call | HostedCall | Citation | Attachment):
         same = type(last) is type(later) and not isinstance(last, Attachment)
