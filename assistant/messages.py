@@ -239,7 +239,8 @@ class Message:
                 yield RoundStarted(round_number)
             match part:
                 case Text(text):
-                    yield from _text_events(text, self.parts[index + 1 :])
+                    next_parts = (self.parts[later] for later in range(index + 1, len(self.parts)))
+                    yield from _text_events(text, next_parts)
                 case Refusal(text):
                     yield RefusalDelta(text)
                 case Commentary(text):
@@ -311,7 +312,7 @@ class Message:
         self.parts.append(call)
 
 
-def _text_events(text: str, next_parts: list[Part]) -> Iterator[Event]:
+def _text_events(text: str, next_parts: Iterable[Part]) -> Iterator[Event]:
     """Yield a text with its sources, the citations at the start of ``next_parts``, at their positions."""
     position = 0
     citations = list(takewhile(lambda part: isinstance(part, Citation), next_parts))

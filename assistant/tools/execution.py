@@ -41,7 +41,10 @@ from assistant.tools.views import split_result
 log = logging.getLogger(__name__)
 
 MAX_CALLS = 200  # maximum number of functions that one round runs, each on a thread
+MAX_FUNCTIONS = 600  # maximum number of functions that run in this process at once, abandoned ones included
 PROGRESS_INTERVAL_SECONDS = 0.1  # minimum time between two progress events of one call
+
+_slots = threading.BoundedSemaphore(MAX_FUNCTIONS)
 
 
 def execute(
@@ -51,14 +54,14 @@ def execute(
 
     A function that exceeds its time limit (its own, or ``timeout``; in seconds) gets the outcome
     ``timeout`` and is abandoned on its thread, because Python cannot stop a thread. Closing the generator
-    abandons all of them. Calls after the first ``MAX_CALLS`` are not run.
+    abandons all of them. Calls after the first ``MAX_CALLS`` are not run, and none while ``MAX_FUNCTIONS`` run.
     """
     for call in calls[MAX_CALLS:]:
         text = f"Not run: at most {MAX_CALLS} functions run at once. Call it again in the next round."
         yield ToolResult(call.call_id, error_output(text), "failed")
     calls = calls[:MAX_CALLS]
     completed: SimpleQueue[tuple[int, ToolResult]] = SimpleQueue()
-    limits: list[float] = []
+    limits: dict[int, float] = {}
     deadlines: dict[int, float] = {}  # by position: a faulty server can send the same id twice
     latest: dict[int, ToolProgress] = {}
 
@@ -66,12 +69,19 @@ def execute(
         def on_progress(text: str, share: float | None) -> None:
             latest[index] = ToolProgress(call.call_id, text, share)
 
-        with progress_listener(on_progress):
-            completed.put((index, run_tool(call, toolbox)))
+        try:
+            with progress_listener(on_progress):
+                completed.put((index, run_tool(call, toolbox)))
+        finally:
+            _slots.release()
 
     for index, call in enumerate(calls):
+        if not _slots.acquire(blocking=False):
+            text = "Not run: too many functions are running in this application. Call it again later."
+            yield ToolResult(call.call_id, error_output(text), "failed")
+            continue
         tool = toolbox.get(call.name)
-        limits.append(timeout if tool is None or tool.timeout is None else tool.timeout)
+        limits[index] = timeout if tool is None or tool.timeout is None else tool.timeout
         deadlines[index] = time.monotonic() + limits[index]
         # Daemon threads: a function that never returns must not keep the process alive.
         threading.Thread(target=run, args=[index, call], name=f"function {call.name}", daemon=True).start()
