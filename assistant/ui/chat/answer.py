@@ -214,7 +214,7 @@ class _AnswerView:
     def draw(self, event: Event) -> Callable[[], None] | None:
         """Return what draws an event in the flow of the answer; None if nothing is drawn there."""
         if not self._shown_calls.shows(event):
-            return None
+            return self._shown_calls.reserve_place
         if not isinstance(event, ReasoningDelta):
             self._end_reasoning(event.seconds if isinstance(event, ReasoningEnded) else None)
         if not isinstance(event, CommentaryDelta):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from assistant.events import (
     CallAnswered,
@@ -41,6 +42,7 @@ class ShownCalls:
         self._shown: set[str] = set()  # the ids of this round's calls
         self._hidden: set[str] = set()
         self._count = 0  # of all hidden calls
+        self._place: DeltaGenerator | None = None  # where the first hidden call would be
 
     def shows(self, event: Event) -> bool:
         """Return whether to draw an event; ask once for each event, in order."""
@@ -70,12 +72,16 @@ class ShownCalls:
         self._count += not is_shown
         return is_shown
 
+    def reserve_place(self) -> None:
+        """Keep a place for the button that adds calls, where the first hidden call would be."""
+        self._place = self._place or st.empty()
+
     def draw_more(self) -> None:
         """Draw the button that adds calls, if some are hidden."""
-        if not self._count:
+        if self._place is None:
             return
         count = min(self._count, SHOWN_CALLS)
-        st.button(
+        self._place.button(
             ngettext("Show {count} more call", "Show {count} more calls", count),
             key=keys.more_calls(self._answer[1]),
             type="tertiary",
