@@ -15,11 +15,12 @@ from assistant.backends.assistants.backend import Assistants
 from assistant.backends.chat_completions.backend import ChatCompletions
 from assistant.backends.client import connect
 from assistant.backends.responses.backend import Responses
-from assistant.settings import Settings
+from assistant.settings import ResponsesTransport, Settings
 from tests.servers.agents import AgentsServer
 from tests.servers.assistants import AssistantsServer
 from tests.servers.chat_completions import ChatServer
 from tests.servers.responses import ModelServer
+from tests.servers.websocket import WebSocketServer
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Kind:
 
     server: Callable[[], Any]
     backend: Callable[[OpenAI], RemoteBackend]
+    transport: ResponsesTransport = "http"
 
 
 KINDS = {
@@ -68,9 +70,15 @@ EVERY_KIND = [
 """For the parameters of a test. The quick suite runs each protocol once."""
 
 
-@pytest.fixture(params=EVERY_KIND)
+WEBSOCKET = Kind(
+    WebSocketServer, lambda client: Responses(client, model="m", chained=True), transport="websocket"
+)
+"""Not a protocol of its own, but another way of one."""
+
+
+@pytest.fixture(params=[*EVERY_KIND, pytest.param("Responses over WebSocket", marks=pytest.mark.exhaustive)])
 def kind(request: pytest.FixtureRequest) -> Kind:
-    return KINDS[request.param]
+    return KINDS.get(request.param, WEBSOCKET)
 
 
 @pytest.fixture
@@ -79,7 +87,7 @@ def create_assistant(kind: Kind, server: Any) -> Iterator[Callable[..., Assistan
     clients: list[OpenAI] = []
 
     def make(*tools: Tool[..., Any]) -> Assistant:
-        clients.append(connect(Settings(base_url=server.url)))
+        clients.append(connect(Settings(base_url=server.url, responses_transport=kind.transport)))
         return connected(Assistant(kind.backend(clients[-1]), Toolbox(*tools)), clients[-1])
 
     yield make

@@ -187,6 +187,8 @@ def memory(server: Any, thread: Thread) -> Any:
         return server.sessions[notes["session_id"]].items
     if notes.get("server_thread"):
         return server.threads[notes["server_thread"]]
+    if notes.get("previous_response"):
+        return server.stored[notes["previous_response"]]
     return server.requests[-1].get("input") or server.requests[-1]["messages"]
 
 
