@@ -19,6 +19,8 @@ MAX_ROWS = 100
 MAX_STEPS = 1_000
 """Maximum length of a query's work, in thousands of the database's instructions."""
 
+MAX_ERROR_CHARS = 300  # an error quotes the query
+
 GRAMMAR = r"""
 start: "SELECT " columns " FROM " TABLE join* where? group? order? limit?
 columns: "*" | column (", " column)*
@@ -64,7 +66,7 @@ def query_trips(sql: str) -> list[dict[str, str | int | float | None]]:
         try:
             rows = database.execute(sql).fetchmany(MAX_ROWS + 1)
         except (sqlite3.Error, sqlite3.Warning) as error:
-            raise ToolError(_reason(str(error).rstrip("."))) from None
+            raise ToolError(_reason(str(error)[:MAX_ERROR_CHARS].rstrip("."))) from None
     if len(rows) > MAX_ROWS:
         raise ToolError(f"The query returns more than {MAX_ROWS} rows. Add a condition or a LIMIT.")
     return [dict(row) for row in rows]
