@@ -11,6 +11,7 @@ from openai.types.responses import Response, ResponseFunctionToolCall
 
 from assistant.demo.replies.samples import sample_value
 from tests.demo.trip import TEXT, TRIP, WEATHER, WHOLE, Json, function
+from tests.variants import quick_first_row
 
 BOOK = function("book_table", restaurant=TEXT, party_size=WHOLE, outdoor={"type": "boolean"})
 
@@ -262,7 +263,7 @@ def test_what_is_written_to_the_cache_is_counted(client: OpenAI) -> None:
 
 @pytest.mark.parametrize(
     ("change", "reason"),
-    [
+    quick_first_row(
         ({"tools": []}, "tools_changed"),
         ({"text": {"verbosity": "low"}}, "verbosity_changed"),
         ({"text": {"format": {"type": "json_schema", "name": "a", "schema": {}}}}, "text_format_changed"),
@@ -270,7 +271,7 @@ def test_what_is_written_to_the_cache_is_counted(client: OpenAI) -> None:
         ({"service_tier": "flex"}, "service_tier_changed"),
         ({"model": "Demo mini"}, "model_changed"),
         ({"instructions": "Be rude."}, "input_changed"),
-    ],
+    ),
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_missed_cache_has_a_reason(client: OpenAI, change: Json, reason: str) -> None:

@@ -9,7 +9,7 @@ from assistant.session import ChatSession
 from assistant.session.connection import DATABASE_UNUSABLE
 from assistant.settings import Settings
 from assistant.ui import keys
-from assistant.ui.language import _, translate
+from assistant.ui.language import _, ngettext, translate
 from assistant.ui.page.local_access import may_be_localhost
 from assistant.ui.page.thread_url import set_thread_url
 from assistant.ui.quotas import draw_demo_notice
@@ -51,6 +51,7 @@ def draw_header(session: ChatSession) -> None:
             on_click=session.new,
         )
     _draw_model(session)
+    _draw_changed_options(session)
     if session.connection.settings.faults:
         text = _("Active fault: {faults}", faults=escape_markdown(session.connection.settings.faults))
         st.warning(text, icon=":material/bug_report:")
@@ -88,6 +89,17 @@ def _draw_model(session: ChatSession) -> None:
         protocol = session.connection.protocol_label
         by = _("{model} over {protocol}", model=model, protocol=protocol) if protocol else model
         st.caption(f"{about} {_('Answers by {by}.', by=by)}")
+
+
+def _draw_changed_options(session: ChatSession) -> None:
+    """Draw that this chat's requests are not as in the settings; nothing if they are."""
+    if count := len(session.thread.options.without(session.connection.fixed_options).changed):
+        text = ngettext(
+            "{count} request parameter of this chat differs from the settings.",
+            "{count} request parameters of this chat differ from the settings.",
+            count,
+        )
+        st.caption(f":material/tune: {text}")
 
 
 def _draw_demo() -> None:

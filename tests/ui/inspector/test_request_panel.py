@@ -11,6 +11,7 @@ from assistant.ui.inspector.request_panel import LABELS
 from assistant.ui.page import local_access
 from tests.servers.responses import ModelServer
 from tests.ui.page import Open, ask, session_of
+from tests.variants import quick_first_row
 
 
 @pytest.fixture
@@ -62,16 +63,16 @@ def test_the_panel_shows_the_chat_that_is_open(panel: AppTest) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value", "option", "expected"),
-    [
-        ("model", " gpt-6-sol ", "model", "gpt-6-sol"),
+    quick_first_row(
         ("max_output_tokens", 500, "max_output_tokens", 500),
+        ("model", " gpt-6-sol ", "model", "gpt-6-sol"),
         ("parallel_calls", "off", "parallel_calls", False),
         ("functions", ["get_weather"], "functions", ("get_weather",)),
         ("functions", [], "functions", ()),
         ("instructions", "Be rude.", "instructions", "Be rude."),
         ("instructions", "", "instructions", ""),
         ("cache_diagnostics", True, "cache_diagnostics", True),
-    ],
+    ),
 )
 def test_each_widget_changes_its_option_and_back(
     panel: AppTest, name: str, value: Any, option: str, expected: Any
@@ -147,6 +148,10 @@ def test_the_header_names_the_model_that_answers_this_chat(
     page = open_panel(open_page(OPENAI_API_KEY="sk-test-key"))
     widget(page, "model").set_value("gpt-6-sol").run()
     assert any("Answers by gpt-6-sol over Responses" in each for each in words(page.caption))
+    changed = ":material/tune: 1 request parameter of this chat differs from the settings."
+    assert changed in words(page.caption)
+    page.button(key=keys.REQUEST_RESET).click().run()
+    assert changed not in words(page.caption)
 
 
 # --- what the next request holds ---------------------------------------------------------------------
