@@ -13,9 +13,17 @@ def page(open_page: Open) -> AppTest:
     """The demo's page with the inspector's view of costs open."""
     page = open_page()
     page.toggle(key=keys.INSPECTOR).set_value(True).run()
-    ask(page, "Hello")
+    ask_and_wait(page, "Hello")
     page.segmented_control(key=keys.INSPECTOR_VIEW).set_value("Cost").run()
     return page
+
+
+def ask_and_wait(page: AppTest, words: str) -> None:
+    """Send words, and draw the page when the answer is complete: its recording is not live any more."""
+    ask(page, words)
+    if run := session_of(page).live_run:
+        assert run.join(10)
+    page.run()
 
 
 def texts(page: AppTest) -> str:
@@ -31,8 +39,7 @@ def test_the_first_request_shows_its_tokens(page: AppTest) -> None:
 
 def test_a_request_that_continues_the_one_before_says_so(page: AppTest) -> None:
     session_of(page).change_options(RequestOptions(cache_diagnostics=True))
-    ask(page, "Hello again")
-    page.run()
+    ask_and_wait(page, "Hello again")
     assert "It begins with the whole request before it" in texts(page)
     assert "The server says: it found the request before in its cache." in texts(page)
     assert not page.code
@@ -40,8 +47,7 @@ def test_a_request_that_continues_the_one_before_says_so(page: AppTest) -> None:
 
 def test_the_first_difference_is_marked(page: AppTest) -> None:
     session_of(page).change_options(RequestOptions(cache_diagnostics=True, instructions="You are rude."))
-    ask(page, "Hello again")
-    page.run()
+    ask_and_wait(page, "Hello again")
     assert "is in **the instructions**, after" in texts(page)
     assert "From there on, nothing can come from the cache." in texts(page)
     [code] = page.code
