@@ -36,7 +36,7 @@ def test_free_text_is_shown_as_text_and_not_as_json(open_page: Open) -> None:
 def test_the_calls_of_a_program_stand_below_it(open_page: Open) -> None:
     page = ask(open_page(), "With a program, find the cheapest hotel in Paris and Oslo")
     for _ in range(2):
-        assert steps(page) == [
+        assert [step.partition(" · ")[0] for step in steps(page)] == [  # without how long it took
             "**Ran a program**",
             '**find_hotels**(city="Paris")',
             '**find_hotels**(city="Oslo")',
