@@ -143,6 +143,11 @@ def call_in(item: JsonObject) -> ToolCall:
     return ToolCall(item["call_id"], text_at(item, "name"), text_at(item, "arguments"))
 
 
+def item_keys(event: JsonObject) -> list[object]:
+    """Return the keys by which an event names its item."""
+    return [event[name] for name in ("item_id", "output_index") if isinstance(event.get(name), str | int)]
+
+
 def content_text(content: object) -> str:
     """Return the text of a message's content, a string or a list of parts."""
     if isinstance(content, str):

@@ -7,55 +7,22 @@ field is relied on.
 
 import json
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from assistant.backends.json_access import (
     JsonObject,
-    SurrogateBuffer,
-    arguments_of,
     join_surrogates,
     object_at,
     objects_at,
     text_at,
     usage_of,
 )
-from assistant.backends.responses.client_calls import (
-    call_id_of,
-    client_call,
-    client_note,
-    is_client_call,
-    is_client_output,
-    item_note,
-    text_call,
-)
-from assistant.backends.responses.hosted import (
-    MAX_CITATIONS,
-    HostedReader,
-    approval_call,
-    parse_citation,
-)
-from assistant.backends.responses.server_steps import program_of
-from assistant.backends.responses.written_calls import (
-    expand_call,
-    function_name,
-    is_background_call,
-    is_wrapper,
-    sendable_name,
-)
+from assistant.backends.responses.call_reader import CallReader, is_open_call
+from assistant.backends.responses.client_calls import is_client_call, item_note
+from assistant.backends.responses.hosted import HostedReader
+from assistant.backends.responses.text_reader import TextReader
 from assistant.backends.stream_errors import MissingFinalEvent, StreamError, UnknownEndpoint, incomplete
-from assistant.events import (
-    Citation,
-    CommentaryDelta,
-    Event,
-    ReasoningDelta,
-    RefusalDelta,
-    RoundEnded,
-    TextBreak,
-    TextDelta,
-    ToolCall,
-    ToolCallDelta,
-)
-from assistant.tools.arguments import valid_arguments
+from assistant.events import Event, Note, RoundEnded, ToolCall
 
 
 def is_final(event: object) -> bool:
@@ -126,51 +93,33 @@ class _Reader:
 
     def __init__(self, text_parameters: Mapping[str, str]) -> None:
         self.response = CompletedResponse()
-        self._text_parameters = text_parameters
         self.has_ended = False
-        self._block: object = None  # the text block of the last text
-        self._block_texts: list[str] = []  # the texts of that block so far
-        self._shown: set[object] = set()  # the blocks, items and types of items that were yielded
-        # item key -> (call id, name) of a call being written; None for a program's, which no model writes
-        self._drafts: dict[object, tuple[str, str] | None] = {}
-        self._newest_draft: tuple[str, str] | None = None
-        self._call_ids: set[str] = set()
-        self._added_items: set[tuple[str, str, str]] = set()  # by type, and by which id they are known
-        self._commentary: set[object] = set()  # the keys of messages that are not the answer
-        self._buffer = SurrogateBuffer()
+        self._items = _FinishedItems(self.response.items)
+        self._text = TextReader()
+        self._calls = CallReader(text_parameters)
         self._hosted = HostedReader()
-        self._cited: set[tuple[object, str, Citation]] = set()
+        self._notes: set[Note] = set()
 
     def feed(self, event: JsonObject) -> Generator[Event, None, None]:
         match event.get("type"):
             case "response.output_text.delta" | "response.refusal.delta":
-                yield from self._text(event, event.get("delta"))
+                yield from self._text.delta(event, event.get("delta"))
             case "response.output_text.done":
-                yield from self._text_once(event, event.get("text"))
-            case "response.output_text.annotation.added":
-                yield from self._cite(event, [object_at(event, "annotation")])
-            case "response.content_part.done":
-                yield from self._cite(event, objects_at(object_at(event, "part"), "annotations"))
+                yield from self._text.whole_text(event, event.get("text"))
             case "response.refusal.done":
-                yield from self._text_once(event, event.get("refusal"))
+                yield from self._text.whole_text(event, event.get("refusal"))
+            case "response.output_text.annotation.added":
+                yield from self._text.cite(event, [object_at(event, "annotation")])
+            case "response.content_part.done":
+                yield from self._text.cite(event, objects_at(object_at(event, "part"), "annotations"))
             case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta":
-                yield from self._reasoning(event)
-            case "response.output_item.added":
-                yield from self._added(event, object_at(event, "item"))
-                yield from self._hosted.feed(event)
+                yield from self._text.reasoning(event)
             case "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta":
-                drafts = (self._drafts[key] for key in _item_keys(event) if key in self._drafts)
-                draft = next(drafts, self._newest_draft)
-                if draft is not None and (text := self._buffer.feed(draft, event.get("delta"))):
-                    yield ToolCallDelta(*draft, text)
+                yield from self._calls.delta(event)
+            case "response.output_item.added":
+                yield from self._item_added(event, object_at(event, "item"))
             case "response.output_item.done":
-                item = object_at(event, "item")
-                if item and self._add_item(item):
-                    if item.get("type") == "message":
-                        yield from self._message(event, item)
-                    yield from self._hosted.feed(event)
-                    yield from self._note(item)
-                    yield from self._background_call(self.response.items[-1])
+                yield from self._item_done(event, object_at(event, "item"))
             case "response.completed" | "response.done" | "response.incomplete" | "response.failed":
                 yield from self._end(str(event["type"]), object_at(event, "response"))
             case "response.steer.failed":
@@ -182,190 +131,92 @@ class _Reader:
             case _:
                 yield from self._hosted.feed(event)
 
-    def _text(self, event: JsonObject, text: object) -> Generator[Event, None, None]:
-        block = _block(event)
-        if not (delta := self._buffer.feed(block, text)):
-            return
-        if block != self._block:
-            if self._block is not None:
-                yield TextBreak()
-            self._block, self._block_texts = block, []
-        self._block_texts.append(delta)
-        self._shown |= {block, "message", *(("item", key) for key in _item_keys(event) or [None])}
-        if str(event.get("type")).startswith("response.refusal"):
-            yield RefusalDelta(delta)
-        else:
-            is_commentary = self._commentary & set(_item_keys(event) or [None])
-            yield CommentaryDelta(delta) if is_commentary else TextDelta(delta)
-
-    def _note_phase(self, item: JsonObject, event: JsonObject) -> None:
-        """Record whether a message is commentary; one without a key is the newest."""
-        keys = {*_item_keys({"item_id": item.get("id"), **event}), None}
-        if item.get("phase") == "commentary":
-            self._commentary |= keys
-        else:
-            self._commentary -= keys
-
-    def _text_once(self, event: JsonObject, text: object) -> Generator[Event, None, None]:
-        """Yield a whole text, unless its deltas were yielded, whatever item they named."""
-        if isinstance(text, str) and _block(event) not in self._shown and not self._is_current_text(text):
-            yield from self._text(event, text)
-
-    def _cite(self, event: JsonObject, annotations: list[JsonObject]) -> Generator[Event, None, None]:
-        """Yield the sources of the current text, each once."""
-        for annotation in annotations:
-            citation = parse_citation(annotation, sum(map(len, self._block_texts)))
-            if citation is None or self._block != _block(event) or len(self._cited) >= MAX_CITATIONS:
-                continue
-            # A citation that came before its text is repeated with the text, at another position.
-            place = repr((annotation.get("index"), annotation.get("end_index")))
-            keys = {(self._block, "", citation), (self._block, place, replace(citation, at=0))}
-            if not keys & self._cited:
-                yield citation
-            self._cited |= keys
-
-    def _is_current_text(self, text: str) -> bool:
-        return join_surrogates(text) == "".join(self._block_texts)
-
-    def _message(self, event: JsonObject, item: JsonObject) -> Generator[Event, None, None]:
-        """Yield a complete message, unless a part of it was yielded already."""
-        content = item.get("content")
-        parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
-        texts = [text_at(part, "refusal") or text_at(part, "text") for part in parts]
-        place = {"item_id": item.get("id"), "output_index": event.get("output_index")}
-        self._note_phase(item, place)
-        known = {("item", key) for key in (*_item_keys(place), None)}
-        if known & self._shown or self._is_current_text("".join(texts)):
-            for part in parts[-1:]:
-                last = {"content_index": len(parts) - 1, **place}
-                yield from self._cite(last, objects_at(part, "annotations"))
-            return
-        for index, (part, text) in enumerate(zip(parts, texts, strict=True)):
-            kind = "refusal" if part.get("type") == "refusal" else "output_text"
-            done = {"type": f"response.{kind}.done", "content_index": index, **place}
-            yield from self._text(done, text)
-            yield from self._cite(done, objects_at(part, "annotations"))
-
-    def _reasoning(self, event: JsonObject) -> Generator[Event, None, None]:
-        block = ("reasoning", _item_key(event), _index(event, "summary_index"))
-        if text := self._buffer.feed(block, event.get("delta")):
-            known = block in self._shown or "reasoning" not in self._shown
-            self._shown |= {block, "reasoning"}
-            yield ReasoningDelta(text if known else "\n\n" + text)
-
-    def _added(self, event: JsonObject, item: JsonObject) -> Generator[Event, None, None]:
+    def _item_added(self, event: JsonObject, item: JsonObject) -> Generator[Event, None, None]:
         if item.get("type") == "message":
-            self._note_phase(item, event)
-        if item.get("type") == "message" and self._block is not None:
-            self._block = "new message"  # also if the server gives it the index of the one before
-        is_text = item.get("type") == "custom_tool_call" and text_at(item, "name") in self._text_parameters
-        if is_text or (item.get("type") == "function_call" and not is_wrapper(text_at(item, "name"))):
-            # Arguments in this event may be repeated as deltas; those of the finished item are used.
-            call_id = text_at(item, "call_id") or text_at(item, "id") or f"draft_{len(self._drafts)}"
-            name = function_name(text_at(item, "name"))
-            self._newest_draft = None if program_of(item) else (call_id, name)
-            for key in (*_item_keys(event), item.get("id"), item.get("call_id")):
-                if isinstance(key, str | int):
-                    self._drafts[key] = self._newest_draft
-            if self._newest_draft:
-                yield ToolCallDelta(*self._newest_draft, "")
+            self._text.begin_message(event, item)
+        yield from self._calls.begin(event, item)
+        yield from self._hosted.feed(event)
 
-    def _background_call(self, item: JsonObject) -> Generator[Event, None, None]:
-        """Yield a complete call in the background at once: it does not wait for the end of the response."""
-        if is_background_call(item):
-            call = _call(item, self._call_ids)
-            self._call_ids.add(call.call_id)
-            yield replace(call, name=function_name(call.name), background=True)
+    def _item_done(self, event: JsonObject, item: JsonObject) -> Generator[Event, None, None]:
+        if item and (sendable := self._items.add(item)) is not None:
+            if item.get("type") == "message":
+                yield from self._text.message(event, item)
+            yield from self._hosted.feed(event)
+            yield from self._note(item)
+            yield from self._calls.background_call(sendable)
 
     def _note(self, item: JsonObject) -> Generator[Event, None, None]:
         """Yield a note about an item that is not shown otherwise, once for each kind."""
         note = None if is_client_call(item) else item_note(item)
-        if note and note not in self._shown:
-            self._shown.add(note)
+        if note and note not in self._notes:
+            self._notes.add(note)
             yield note
 
-    def _add_item(self, item: JsonObject) -> bool:
-        """Add a finished item, in a form that can be sent back; return False if it was added already."""
-        kind, call_id, own_id = (text_at(item, name) for name in ("type", "call_id", "id"))
-        # By its call; by its own id only where one of the two has no call id.
-        own_key = (kind, "without a call" if call_id else "id", own_id)
-        if (call_id and (kind, "call", call_id) in self._added_items) or (
-            own_id and own_key in self._added_items
-        ):
-            return False
-        # Some fields may not be sent back as null.
-        sendable = {name: value for name, value in item.items() if value is not None}
-        self._added_items.add((kind, "call", call_id))
-        if ("", "id", own_id) in self._added_items:
-            sendable.pop("id", None)  # two items with one id would be refused
-        elif own_id:
-            self._added_items |= {("", "id", own_id), (kind, "id", own_id)}
-            self._added_items |= set() if call_id else {(kind, "without a call", own_id)}
-        self.response.items.append(_valid_json(sendable))
-        return True
-
     def _end(self, kind: str, response: JsonObject) -> Generator[Event, None, None]:
-        # One source for each type of item: some servers use other ids here than in the stream, and some send
-        # a call or a text only here.
+        yield from self._missed_items(response)
+        self._check_ending(kind, response)
+        self.response.calls = yield from self._calls.finish(self.response.items)
+        self.has_ended, self.response.id = True, text_at(response, "id")
+        yield RoundEnded(text_at(response, "model"), usage_of(object_at(response, "usage")))
+
+    def _missed_items(self, response: JsonObject) -> Generator[Event, None, None]:
+        """Add the items that the server sent only in the final event, as some do with a call or a text."""
+        # One source for each type of item: some servers use other ids here than in the stream.
         streamed = [item.get("type") for item in self.response.items]
-        has_streamed_text = "message" in self._shown
+        has_streamed_text = self._text.has_text
         output = response.get("output")
         for index, item in enumerate(output if isinstance(output, list) else []):
-            if not isinstance(item, dict) or item.get("type") in streamed or not self._add_item(item):
+            if not isinstance(item, dict) or item.get("type") in streamed:
+                continue
+            if (sendable := self._items.add(item)) is None:
                 continue
             if item.get("type") == "message" and not has_streamed_text:
-                yield from self._message({"output_index": index}, item)
+                yield from self._text.message({"output_index": index}, item)
             yield from self._hosted.finish(item)
             yield from self._note(item)
-            yield from self._background_call(self.response.items[-1])
-        # Some servers report an early end in the response instead of by the event's type.
+            yield from self._calls.background_call(sendable)
+
+    def _check_ending(self, kind: str, response: JsonObject) -> None:
+        """Raise the error of a response that did not end well.
+
+        Some servers report an early end in the response instead of by the event's type.
+        """
         status = text_at(response, "status")
         if kind == "response.failed" or status == "failed":
             raise _stream_error(object_at(response, "error"))
         if kind == "response.incomplete" or status in ("incomplete", "cancelled"):
             reason = text_at(object_at(response, "incomplete_details"), "reason")
             # A steered response ends between two items; a call in it was cut off, or would have come first.
-            if reason != "steered" or any(_is_open_call(item) for item in self.response.items):
+            if reason != "steered" or any(is_open_call(item) for item in self.response.items):
                 raise incomplete(reason)
             self.response.is_steered = True
-        outputs = {call_id_of(item) for item in self.response.items if is_client_output(item)}
-        for item in self.response.items:
-            if is_background_call(item):
-                continue
-            if item.get("type") == "function_call":
-                calls = expand_call(_call(item, self._call_ids))
-                self._call_ids |= {call.call_id for call in calls}
-                self.response.calls += calls
-                yield from calls
-            elif item.get("type") == "custom_tool_call" and text_at(item, "name") in self._text_parameters:
-                call = text_call(item, self._text_parameters[text_at(item, "name")])
-                self.response.calls.append(call)
-                yield call
-            elif is_client_call(item) and call_id_of(item) not in outputs:
-                self.response.calls.append(client_call(item))
-                yield client_note(item)
-                yield client_call(item)
-            elif waiting := approval_call(item):
-                self.response.calls.append(waiting)
-                yield waiting
-        self.has_ended, self.response.id = True, text_at(response, "id")
-        yield RoundEnded(text_at(response, "model"), usage_of(object_at(response, "usage")))
 
 
-def _is_open_call(item: JsonObject) -> bool:
-    return item.get("type") == "function_call" or is_client_call(item) or approval_call(item) is not None
+class _FinishedItems:
+    """The finished items of one response, each once, in a form that can be sent back."""
 
+    def __init__(self, items: list[JsonObject]) -> None:
+        self._items = items
+        self._known: set[tuple[str, str, str]] = set()  # by type, and by which id they are known
 
-def _call(item: JsonObject, used_ids: set[str]) -> ToolCall:
-    """Return the call of an item, and complete the item where the server left something out."""
-    arguments = arguments_of(item)
-    call_id = text_at(item, "call_id") or text_at(item, "id") or "call"
-    while call_id in used_ids:
-        call_id = f"{call_id}_{len(used_ids)}"
-    name = text_at(item, "name")
-    item["call_id"], item["arguments"] = call_id, valid_arguments(arguments)
-    item["name"] = sendable_name(name)
-    return ToolCall(call_id, name, arguments, program=program_of(item))
+    def add(self, item: JsonObject) -> JsonObject | None:
+        """Add an item, and return its form that can be sent back; None if it was added already."""
+        kind, call_id, own_id = (text_at(item, name) for name in ("type", "call_id", "id"))
+        # By its call; by its own id only where one of the two has no call id.
+        own_key = (kind, "without a call" if call_id else "id", own_id)
+        if (call_id and (kind, "call", call_id) in self._known) or (own_id and own_key in self._known):
+            return None
+        # Some fields may not be sent back as null.
+        sendable = {name: value for name, value in item.items() if value is not None}
+        self._known.add((kind, "call", call_id))
+        if ("", "id", own_id) in self._known:
+            sendable.pop("id", None)  # two items with one id would be refused
+        elif own_id:
+            self._known |= {("", "id", own_id), (kind, "id", own_id)}
+            self._known |= set() if call_id else {(kind, "without a call", own_id)}
+        sendable = _valid_json(sendable)
+        self._items.append(sendable)
+        return sendable
 
 
 def _stream_error(error: object) -> StreamError:
@@ -388,23 +239,3 @@ def _valid_json(item: JsonObject) -> JsonObject:
     except RecursionError as error:
         raise StreamError("", "an item that is nested too deeply") from error
     return item
-
-
-def _item_keys(event: JsonObject) -> list[object]:
-    """Return the keys by which an event names its item."""
-    return [event[name] for name in ("item_id", "output_index") if isinstance(event.get(name), str | int)]
-
-
-def _item_key(event: JsonObject) -> object:
-    """Return the key of an event's item; its index if possible: some servers change the id in every event."""
-    return _item_keys(event)[-1] if _item_keys(event) else None
-
-
-def _index(event: JsonObject, name: str) -> int | None:
-    value = event.get(name)
-    return value if isinstance(value, int) else None
-
-
-def _block(event: JsonObject) -> object:
-    """Return the key of an event's text block."""
-    return "text", _item_key(event), _index(event, "content_index")
