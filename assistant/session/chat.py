@@ -2,46 +2,40 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from copy import copy
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from assistant.access.auth import User
-from assistant.access.metering import Meter
-from assistant.access.sessions import Login, stop_when_ended
 from assistant.application import Application
 from assistant.errors import (
     AssistantError,
     BackendError,
     QuotaError,
-    SessionEnded,
     StoreError,
     ThreadBusy,
     TooManyAnswers,
     UnknownThread,
 )
-from assistant.events import CallAnswered, Decision, Note, ToolResult, Usage
+from assistant.events import CallAnswered, Decision, ToolResult, Usage
 from assistant.locale import N_
 from assistant.messages import Feedback, Message
-from assistant.observability.audit import AuditEvent, Visitor
-from assistant.observability.logs import hash_thread
+from assistant.observability.audit import Visitor
 from assistant.parts import Attachment
-from assistant.recordings.recording import NOT_LIVE, Recording
-from assistant.recordings.requests import prompt_of
+from assistant.recordings.recording import Recording
 from assistant.request_options import RequestOptions, check_options
-from assistant.runs.loop import Events, Run, stop_background_calls
-from assistant.runs.replay import replay_assistant
+from assistant.runs.loop import Run, stop_background_calls
 from assistant.runs.worker import LiveRun
 from assistant.session.composer import Composer
 from assistant.session.connection import Connection
+from assistant.session.replays import Replays
+from assistant.session.run_starter import RunStarter
+from assistant.session.user_threads import UserThreads
+from assistant.session.visit import Visit
 from assistant.storage.store import Store
 from assistant.texts import replace_unsendable
-from assistant.threads import Thread, unguessable_id
+from assistant.threads import Thread
 from assistant.tools.background import background_jobs
 from assistant.transports.live_recording import LiveRecording
-from assistant.transports.recorder import record_run
-
-T = TypeVar("T")
 
 SHOWN_MESSAGES = 8
 """Number of messages of a long thread that are drawn at first; the others come on demand."""
@@ -54,6 +48,7 @@ class ChatSession:
     """The chat that one user has open in one browser session.
 
     Attributes:
+        visit: Who the user is, and how long the session lasts.
         connection: What answers: settings, backend, functions and limits.
         thread: The open thread: its id, and its messages as the history.
         composer: The next message: its attachments, and text that returns to the input.
@@ -69,26 +64,23 @@ class ChatSession:
         user_turns: How often the user has asked for an answer in this session; the page scrolls to each.
         follower: The page script that follows the live run; another script of this session replaces it.
         url_thread_id: The id that the page's address had when it was last written or read.
-        login: How the session was opened; None where nothing ends it.
-        leave: Called when the session has ended, instead of an action of the user.
     """
 
     def __init__(self, app: Application, user: User | None = None, visitor: Visitor | None = None) -> None:
         """``visitor`` is whom the audit log names."""
         self.app = app
-        self.user = user or User()
-        self.visitor = visitor or Visitor()
-        self.login: Login | None = None
-        self.leave: Callable[[], None] = _leave
-        self.connection = Connection(app, self.user, self.visitor)
-        self.thread = Thread(owner=self.user.id)
+        self.visit = Visit(app, user or User(), visitor or Visitor())
+        self.connection = Connection(app, self.visit.user, self.visit.visitor)
+        self._threads = UserThreads(self.visit, self.connection)
+        self._starter = RunStarter(self.visit, self.connection)
+        self._replays = Replays(self.visit, self.connection)
+        self.thread = self._new_thread()
         self.composer = Composer()
         self.open_error: AssistantError | None = None
         self.thread_missing = False
         self.runs_elsewhere = False
         self.recording: LiveRecording | None = None
         self.replayed: Recording | None = None
-        self._replay: LiveRun | None = None
         self.limit: QuotaError | None = None
         self.notices: list[str] = []
         self.shown = SHOWN_MESSAGES
@@ -96,28 +88,10 @@ class ChatSession:
         self.follower: object | None = None
         self.url_thread_id = ""
 
-    def require_open(self) -> None:
-        """Leave the page if the session has ended."""
-        if self.app.end_reason(self.login):
-            self.leave()
-
-    def audit(self, event: AuditEvent, thread_id: str, **facts: str | int) -> None:
-        """Write an entry about a thread to the audit log, which does not contain the id itself."""
-        self.app.audit.write(event, self.visitor, thread=hash_thread(thread_id), **facts)
-
-    def export(self, event: AuditEvent, thread_id: str, format: str, content: Callable[[], T]) -> T:
-        """Return what ``content`` returns, for a file that the user saves; raises ``SessionEnded``."""
-        if self.app.end_reason(self.login):
-            _leave()
-        self.audit(event, thread_id, format=format)
-        return content()
-
     @property
     def store(self) -> Store | None:
         """The user's threads; None while the database cannot be used."""
-        self.require_open()
-        store = self.app.autosaver.store
-        return store.for_owner(self.user.id) if store else None
+        return self.visit.store
 
     @property
     def history(self) -> Sequence[Message]:
@@ -164,12 +138,12 @@ class ChatSession:
         """
         self.follower, self.open_error, self.thread_missing = None, None, False
         if thread_id and thread_id not in (self.thread.id, self.url_thread_id):
-            self._show(Thread(owner=self.user.id))
+            self._show(self._new_thread())
             try:
-                self._show(self._find(thread_id))
+                self._show(self._threads.find(thread_id))
             except UnknownThread:
                 self.thread_missing = True
-                self.audit("chat_not_found", thread_id)
+                self.visit.audit("chat_not_found", thread_id)
             except (BackendError, StoreError) as error:
                 self.open_error = error
                 return
@@ -180,7 +154,7 @@ class ChatSession:
 
     def new(self) -> None:
         """Open a new thread."""
-        self._show(Thread(owner=self.user.id))
+        self._show(self._new_thread())
 
     def show_earlier(self) -> None:
         """Show more of a long thread."""
@@ -189,48 +163,28 @@ class ChatSession:
     def _show(self, thread: Thread) -> None:
         self.thread, self.shown, self.replayed = thread, SHOWN_MESSAGES, None
 
-    def _find(self, thread_id: str) -> Thread:
-        """Return the user's thread with this id, from this process or the database.
-
-        On localhost the id may also be that of a conversation on the server, which is loaded from there if it is not
-        stored. Elsewhere such an id opens nothing: whose conversation it names is unknown, and each lookup is a
-        request with the owner's key.
-        """
-        thread = self._find_stored(thread_id)
-        if thread is None and self.connection.is_localhost:
-            thread = self._find_on_server(thread_id)
-        if thread is None:
-            raise _unknown_thread()
-        return self.app.runs.register(thread)
-
-    def _find_on_server(self, server_id: str) -> Thread | None:
-        if self.store and (known := self.store.known_on_server([server_id])):
-            return self._find_stored(known[server_id])  # None for the thread of another user
-        return None if self.user.id else self.connection.backend.load_thread(server_id)
-
-    def _find_stored(self, thread_id: str) -> Thread | None:
-        found = self.app.runs.find(thread_id, self.user.id)
-        return found or (self.store.load(thread_id) if self.store else None)
+    def _new_thread(self) -> Thread:
+        return Thread(owner=self.visit.user.id)
 
     def _catch_up(self) -> None:
         """Load changes of other processes, and continue or end an answer whose process is gone."""
         self.runs_elsewhere = False
         if self.live_run:
             return
-        with suppress(StoreError):
-            if self.store and self.store.is_deleted(self.thread):
-                self._leave_deleted()
-                return
-            if self.store and (newer := self.store.load_newer(self.thread)):
-                self.app.runs.update(self.thread, newer)
-            if self.store and self.store.leases.is_held_elsewhere(self.thread):
-                self.runs_elsewhere = True
-                return
+        standing = self._threads.refresh(self.thread)
+        if standing == "deleted":
+            self._leave_deleted()
+            return
+        if standing == "answered elsewhere":
+            self.runs_elsewhere = True
+            return
         if self.thread.is_unfinished:
             assistant = self.connection.assistant
             can_resume = self.connection.backend.can_resume(self.thread)
             with suppress(ThreadBusy):
-                self._start(assistant.resume if can_resume else assistant.mark_interrupted)
+                self.recording = self._starter.start(
+                    self.thread, assistant.resume if can_resume else assistant.mark_interrupted
+                )
 
     def _leave_deleted(self) -> None:
         """Open a new thread in place of one that was deleted elsewhere."""
@@ -242,18 +196,11 @@ class ChatSession:
     @property
     def is_outdated(self) -> bool:
         """Whether the thread was deleted, or another process has saved more of it."""
-        with suppress(StoreError):
-            store, thread = self.store, self.thread
-            return bool(store and (store.is_deleted(thread) or store.load_newer(thread)))
-        return False
+        return self._threads.is_outdated(self.thread)
 
     def changed_elsewhere(self) -> bool:
         """Return whether another process has saved more of the thread, or no longer answers it."""
-        with suppress(StoreError):
-            return self.is_outdated or bool(
-                self.store and not self.store.leases.is_held_elsewhere(self.thread)
-            )
-        return False
+        return self._threads.changed_elsewhere(self.thread)
 
     # --- the conversation -----------------------------------------------------------------------------
 
@@ -269,7 +216,7 @@ class ChatSession:
             return
         try:
             message = Message.from_user(text, attachments)
-            self._start_within_limits(self.connection.assistant.run, text, attachments, message=message)
+            self._start(self.connection.assistant.run, text, attachments, message=message)
             self.composer.clear()
         except ThreadBusy as error:
             reason = N_("{why} Your message is back in the input.", why=error.text)
@@ -281,7 +228,7 @@ class ChatSession:
         """Send the next waiting message if the answer before it ended well."""
 
         def start(text: str) -> None:
-            self._start_within_limits(self.connection.assistant.run, text, message=Message.from_user(text))
+            self._start(self.connection.assistant.run, text, message=Message.from_user(text))
 
         try:
             self.app.queue.send_next(self.thread, start)
@@ -345,16 +292,16 @@ class ChatSession:
         """
         self.user_turns += 1
         message = Message.from_user(text)
-        self._start_within_limits(self.connection.assistant.edit, position, text, message=message)
+        self._start(self.connection.assistant.edit, position, text, message=message)
 
     def regenerate(self, position: int) -> None:
         """Answer again, in a new branch; raises as ``edit`` does."""
         self.user_turns += 1
-        self._start_within_limits(self.connection.assistant.regenerate, position)
+        self._start(self.connection.assistant.regenerate, position)
 
     def switch(self, position: int, number: int) -> None:
         """Open another branch at this position; raises ``ThreadBusy``."""
-        self.require_open()
+        self.visit.require_open()
 
         def change() -> None:
             stop_background_calls(self.thread, position)
@@ -375,7 +322,7 @@ class ChatSession:
 
     def stop(self) -> None:
         """End the answer that is being written, here or in another process."""
-        self.require_open()
+        self.visit.require_open()
         if run := self.live_run:
             run.stop()
         elif self.runs_elsewhere and self.store:
@@ -384,7 +331,7 @@ class ChatSession:
 
     def rate(self, message: Message, feedback: Feedback | None) -> None:
         """Save the user's rating of an answer, or remove it."""
-        self.require_open()
+        self.visit.require_open()
         message.feedback = feedback
         for position, other in enumerate(self.thread.messages):
             if other is message:
@@ -408,7 +355,7 @@ class ChatSession:
             BackendError: The file is not available, or no response in this thread named it.
             QuotaError: A limit is reached.
         """
-        self.require_open()
+        self.visit.require_open()
         if self.connection.quota:
             self.connection.quota.reserve(Usage(), messages=1)
         return self.connection.backend.fetch_file(self.thread, container_id, file_id)
@@ -424,7 +371,7 @@ class ChatSession:
         """Continue the answer, unless another page has already continued it."""
         self.user_turns += 1
         try:
-            self._start_within_limits(action, *arguments, message=message)
+            self._start(action, *arguments, message=message)
         except QuotaError as error:
             self.limit = error
         except TooManyAnswers as error:
@@ -436,126 +383,34 @@ class ChatSession:
         self.limit = error
         self.composer.restore(text, N_("Not sent. Your message is back in the input."), attachments)
 
-    def _start_within_limits(
-        self, action: Callable[..., Run], *arguments: Any, message: Message | None = None
-    ) -> None:
-        """Start a run and count it against the user's limits; ``message`` is what it adds to the thread."""
-        meter = self.connection.meter(self.thread)
-        if meter is None:
-            self._start(action, *arguments)
-            return
-        if self.live_run:
-            raise ThreadBusy(N_("An answer is still being written. Wait for it, or stop it."))
-        meter.admit(message)
-        try:
-            self._start(action, *arguments, meter=meter)
-        except BaseException:
-            meter.withdraw()
-            raise
-
-    def _start(self, action: Callable[..., Run], *arguments: Any, meter: Meter | None = None) -> None:
-        """Start a run. The thread has its id, and is saved, before the first request is sent."""
-        self.require_open()
-        if not self.thread.id:
-            self.thread.id = unguessable_id()
-            self.app.runs.register(self.thread)
-        connection, prepare = self.connection, partial(action, self.thread, *arguments)
-        try:
-            self.recording = self.app.start_run(
-                self.thread,
-                prepare,
-                connection.assistant.cancel,
-                connection.toolbox,
-                meter or connection.meter(self.thread),
-                user_id=connection.user_id,
-                login=self.login,
-                hidden=connection.hidden_texts,
-            )
-        except TooManyAnswers as error:
-            self.app.audit.write("limit_reached", self.visitor, scope=error.scope, limit="answers")
-            raise
+    def _start(self, action: Callable[..., Run], *arguments: Any, message: Message | None = None) -> None:
+        self.recording = self._starter.start_within_limits(self.thread, action, *arguments, message=message)
 
     # --- threads --------------------------------------------------------------------------------------
 
     def rename(self, thread_id: str, title: str) -> None:
         """Give a thread a title; raises ``StoreError``."""
-        if self.store:
-            self.store.rename(thread_id, title)
+        self._threads.rename(thread_id, title)
 
     def delete(self, thread_id: str) -> None:
         """Delete a thread with all its branches, here and on the server; open a new one in its place."""
         try:
-            if self.store is None:
-                return
-            thread = self.app.runs.find(thread_id, self.user.id) or self.store.load(thread_id)
-            if thread is None:
-                return
-            if run := self.app.runs.get(thread):
-                run.stop()
-                run.join(1)
-            stop_background_calls(thread)
-            self.store.delete(thread_id)
-            self.audit("chat_deleted", thread_id)
+            branches = self._threads.delete(thread_id)
         except (ThreadBusy, StoreError) as error:
             self.notices.append(N_("The chat was not deleted. {why}", why=self.connection.error_text(error)))
             return
-        branches = [copy(branch) for branch in thread.all_branches()]
-        self.app.forget(thread)
-        for branch in branches:
-            try:
-                self.connection.backend.delete_thread(branch)
-            except BackendError as error:
-                self.notices.append(
-                    N_("The chat was deleted here, but not on the server. {why}", why=error.text)
-                )
-        if thread_id == self.thread.id:
+        self.notices += self._threads.delete_on_server(branches)
+        if branches and thread_id == self.thread.id:
             self.recording = None
             self.new()
 
     def import_thread(self, thread: Thread) -> None:
         """Save an imported thread under a new id and open it; raises ``StoreError``."""
-        if self.store is None:
-            return
-        thread.id, thread.owner = unguessable_id(), self.user.id
-        if thread.is_unfinished:
-            list(self.connection.assistant.mark_interrupted(thread))
-        self.store.save(thread)
-        self.audit("chat_imported", thread.id, messages=len(thread.messages))
-        self._show(self.app.runs.register(thread))
+        if imported := self._threads.import_thread(thread):
+            self._show(imported)
 
     def replay(self, recording: Recording, speed: float = 1.0, *, run_functions: bool = False) -> None:
         """Replay a recording in a new thread, which is not saved. It ends the replay before it."""
-        self.require_open()
-        replayer = replay_assistant(
-            recording, self.connection.toolbox, speed=speed, run_functions=run_functions
-        )
-        thread = Thread(unguessable_id(), owner=self.user.id)
-        # Only the messages are shared. What the backend notes of the recorded server, such as the id of a
-        # conversation, never gets into a thread that a real server answers later, however the replay ends.
-        replayed = Thread(thread.id, thread.messages)
-        copy = self.app.recordings.start(thread.id)
-        copy.is_live = False
-
-        def observe(events: Events) -> Events:
-            yield Note(NOT_LIVE)
-            allowed = stop_when_ended(events, lambda: self.app.end_reason(self.login))
-            yield from record_run(allowed, copy)
-
-        def prepare() -> Run:
-            run = replayer.run(replayed, prompt_of(recording)).through(observe)
-            return Run(thread, run.message, run.events)
-
-        if self._replay:
-            self._replay.stop()
-        self._replay = self.app.runs.start(thread, prepare, lambda _: replayer.cancel(replayed))
-        self.app.add_replay(self.user.id or self.visitor.client or self.connection.user_id, self._replay)
-        self._show(self.app.runs.register(thread))
+        thread, copy = self._replays.start(recording, speed, run_functions=run_functions)
+        self._show(thread)
         self.recording, self.replayed = copy, recording if run_functions else None
-
-
-def _unknown_thread() -> UnknownThread:
-    return UnknownThread(N_("That chat doesn't exist."), code="unknown_thread")
-
-
-def _leave() -> None:
-    raise SessionEnded(N_("Your session has ended. Log in again."))

@@ -75,15 +75,15 @@ def chat_session(app: Application, user: User, login: Login | None = None) -> Ch
     With a ``login``, nothing can be done in it once that has ended.
     """
     session = page_state().session
-    if session is not None and session.user.id != user.id:
+    if session is not None and session.visit.user.id != user.id:
         st.session_state.clear()  # drafts, files, a key, recordings
         session = None
     if session is None or session.app is not app:
         address = login.address if login else ""
         session = ChatSession(app, user, Visitor(address, user.id, visitor_network()))
-        session.leave = st.rerun  # the page, which then draws the login
+        session.visit.leave = st.rerun  # the page, which then draws the login
         page_state().session = session
-    session.login = login
+    session.visit.login = login
     return session
 
 

@@ -98,7 +98,7 @@ def test_what_is_done_with_chats(
     server.plays(text("Hello."))
     page = ask(open_page(OPENAI_BASE_URL=server.url, ASSISTANT_AUDIT_LOG=str(path)), "Hush")
     session, thread_id = session_of(page), address(page)
-    exported = session.export(
+    exported = session.visit.export(
         "chat_exported", thread_id, "json", lambda: export_json(session.thread, title="Hush")
     )
     session.import_thread(import_json(exported)[0])
@@ -218,7 +218,7 @@ def test_an_ended_session_exports_nothing(
     end_sessions(database, [EVERYONE])
     database.close()
     with pytest.raises(SessionEnded):
-        session.export("chat_exported", "conv_1", "json", lambda: "Hush")
+        session.visit.export("chat_exported", "conv_1", "json", lambda: "Hush")
     assert [each["event"] for each in entries()] == ["access_configured", "login_succeeded"]
 
 

@@ -88,7 +88,7 @@ def test_one_visitor_ends_none_of_anothers_replays(open_chat: OpenChat) -> None:
     recording = Recording.from_lines(recording_of_calls(1, HOUR))
     [other, *attacker] = [open_chat() for _ in range(MAX_REPLAYS + 5)]
     for chat in attacker:
-        chat.visitor = Visitor(client="203.0.113.9")
+        chat.visit.visitor = Visitor(client="203.0.113.9")
     for chat in (attacker[0], other, *attacker[1:]):
         chat.replay(recording)
     assert other.live_run is not None

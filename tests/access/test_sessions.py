@@ -214,7 +214,7 @@ def test_an_ended_session_does_nothing_with_its_last_click(
     page = log_in(open_page(OPENAI_BASE_URL=server.url, ASSISTANT_PASSWORD=PASSWORD))
     session, thread_id = session_of(ask(page, "Hi")), session_of(page).thread.id
     end("--all")
-    session.leave = lambda: (_ for _ in ()).throw(KeyboardInterrupt)  # as the page leaves the script
+    session.visit.leave = lambda: (_ for _ in ()).throw(KeyboardInterrupt)  # as the page leaves the script
     for action in (
         lambda: session.delete(thread_id),
         lambda: session.rename(thread_id, "x"),

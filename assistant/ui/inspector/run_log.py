@@ -194,7 +194,7 @@ def _draw_recording(recording: Recording, size: int, replay: Replay) -> None:
 def _exported(recording: Recording, format: str, content: Callable[[], bytes]) -> Callable[[], bytes]:
     session = page_state().session
     return (
-        partial(session.export, "recording_exported", session.thread.id, format, content)
+        partial(session.visit.export, "recording_exported", session.thread.id, format, content)
         if session
         else content
     )

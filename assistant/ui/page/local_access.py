@@ -51,16 +51,16 @@ def configure_local_access(session: ChatSession) -> None:
     settings, shown = session.app.settings, state_of(_Shown)
     is_local = is_localhost(settings)
     if shown.proven and not is_local:
-        session.app.audit.write("session_ended", session.visitor, reason="settings_changed")
+        session.app.audit.write("session_ended", session.visit.visitor, reason="settings_changed")
         st.session_state.clear()
         st.rerun()
     if is_local and not shown.proven and _needs_proof(settings):
         shown.proven = hash_secret(_token(settings))
-        session.app.audit.write("login_succeeded", session.visitor, method="local_token")
+        session.app.audit.write("login_succeeded", session.visit.visitor, method="local_token")
     if shown.token and not is_local and not shown.is_wrong:
         shown.is_wrong = True
         reason = "not_local" if local.is_proven(_token(settings), (shown.token,)) else "wrong_token"
-        session.app.audit.write("login_failed", session.visitor, method="local_token", reason=reason)
+        session.app.audit.write("login_failed", session.visit.visitor, method="local_token", reason=reason)
     session.connection.configure(is_localhost=is_local)
 
 

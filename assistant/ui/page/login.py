@@ -70,8 +70,8 @@ def require_open(session: ChatSession) -> None:
     app = session.app
     refresh(app)
     if session.connection.is_localhost and not local_access.is_localhost(app.settings):
-        session.leave()
-    session.require_open()
+        session.visit.leave()
+    session.visit.require_open()
 
 
 def _leave_ended(app: Application) -> None:
@@ -113,10 +113,10 @@ def _audit(app: Application, event: AuditEvent, login: Login, **facts: str) -> N
 
 def draw_user(session: ChatSession) -> None:
     """Draw who is signed in and the button to sign out; nothing where users do not sign in."""
-    if session.user.id:
+    if session.visit.user.id:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f":material/person: {escape_markdown(session.user.name)}", width="stretch")
-            _draw_sign_out(session.app, session.login or Login(session.user))
+            st.caption(f":material/person: {escape_markdown(session.visit.user.name)}", width="stretch")
+            _draw_sign_out(session.app, session.visit.login or Login(session.visit.user))
 
 
 def _draw_sign_out(app: Application, login: Login) -> None:

@@ -56,7 +56,7 @@ def can_list_threads(session: ChatSession) -> bool:
 
     Without sign-in, the list is for users on this machine only: it shows every chat.
     """
-    return bool(session.user.id) or session.connection.is_localhost
+    return bool(session.visit.user.id) or session.connection.is_localhost
 
 
 @st.fragment
@@ -88,7 +88,7 @@ def draw_threads(session: ChatSession, store: Store) -> None:
         if not threads:
             st.caption(_("No chats found") if search.strip() else _("No chats yet"))
         is_listing = session.connection.backend.protocol == "agents"  # no other server lists threads
-        if is_listing and not session.user.id:
+        if is_listing and not session.visit.user.id:
             _draw_threads_on_server(session, store)
     draw_open_dialog(session, store)
 

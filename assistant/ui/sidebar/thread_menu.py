@@ -147,7 +147,7 @@ def _draw_export(
 
     st.download_button(
         label,
-        partial(session.export, "chat_exported", thread.id, suffix, content),
+        partial(session.visit.export, "chat_exported", thread.id, suffix, content),
         f"{plain_title(thread.title)}.{suffix}",
         key=keys.export(suffix),
         icon=":material/download:",

@@ -109,7 +109,7 @@ def test_a_sample_recording_is_replayed_with_one_click(
     def at_once(*arguments: Any, **options: Any) -> Assistant:
         return replay_assistant(*arguments, **options | {"speed": math.inf})
 
-    monkeypatch.setattr("assistant.session.chat.replay_assistant", at_once)
+    monkeypatch.setattr("assistant.session.replays.replay_assistant", at_once)
     page = open_page()
     page.button(key="example_recording_a_function_that_fails").click().run(timeout=60)
     page.run()
