@@ -428,9 +428,8 @@ def test_arguments_of_the_model_are_shown_as_data(server: ModelServer, open_page
     hostile = "` ![x](https://evil.example/leak) :red[hi] <script>"
     server.plays(calls(call(hostile, note=hostile)), text("Done."))
     page = ask(open_page(OPENAI_BASE_URL=server.url), "Go")
-    assert page.status[0].label == (
-        f"**{escape_markdown(hostile)}**{escape_markdown('(note=' + json.dumps(hostile) + ')')} "
-        "· unknown function · 0 ms"
+    assert page.status[0].label.rpartition(" · ")[0] == (  # without how long it took
+        f"**{escape_markdown(hostile)}**{escape_markdown('(note=' + json.dumps(hostile) + ')')} · unknown function"
     )
 
 

@@ -194,7 +194,7 @@ def test_a_waiting_script_can_be_ended_where_it_yields() -> None:
 
     ended.clear()
     with pytest.raises(RuntimeError, match="timed out"):  # AppTest then presses Stop
-        AppTest.from_function(script, default_timeout=0.1).run()
+        AppTest.from_function(script, default_timeout=0.5).run()  # time for the script to begin
     assert ended.wait(SECONDS)
 
 
