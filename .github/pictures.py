@@ -189,6 +189,9 @@ OPENED = ("call", "free-text", "program", "tool-search")
 LIVE = ("background", "send-now")
 """The pictures that are taken while the answer is being written."""
 
+PANELS = {"request": "Request", "cost": "Run log"}
+"""The pictures of the page with its inspector, and the tab that is open."""
+
 STEPS_FOLDER = HERE.parent / "docs" / "pictures"
 
 
@@ -220,6 +223,21 @@ def save_step(page: Page, name: str, question: str) -> None:
     save_screenshot(page, f"../docs/pictures/{name}.png", 64)
 
 
+def save_panel(page: Page, name: str, tab: str) -> None:
+    """Ask for an answer in JSON, or ask twice and look at the costs; save a picture with the inspector."""
+    page.locator(".st-key-inspector label").first.click()
+    page.locator(".st-key-inspector_tab button", has_text="Request").click()
+    page.locator(".st-key-request_text_format button", has_text="JSON object").click()
+    page.get_by_text("1 parameter differs from the settings").first.wait_for()
+    send(page, "Find hotels in Oslo, as JSON")
+    page.locator(".st-key-inspector_tab button", has_text=tab).click()
+    if name == "cost":
+        page.locator(".st-key-inspector_view button", has_text="Cost").click()
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(1500)
+    save_screenshot(page, f"../docs/pictures/{name}.png", 64)
+
+
 def main() -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -246,6 +264,9 @@ def main() -> None:
             with serve_page() as url:
                 height = 640 if name in LIVE else 900
                 save_step(open_page(browser, url, 760, height), name, question)
+        for name, tab in PANELS.items():
+            with serve_page() as url:
+                save_panel(open_page(browser, url, 1280, 860), name, tab)
         browser.close()
     for path in (*sorted(HERE.glob("*.[gp][in][fg]")), *sorted(STEPS_FOLDER.glob("*.png"))):
         print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
