@@ -48,7 +48,10 @@ READERS = {
 @pytest.mark.parametrize("heading", READERS)
 def test_the_stream_reader_of_a_protocol_handles_the_events_in_its_table(heading: str) -> None:
     page, file, prefix = READERS[heading]
-    source = (ROOT / "assistant" / "backends" / file / "stream.py").read_text("utf-8")
+    folder = ROOT / "assistant" / "backends" / file
+    source = "".join(
+        path.read_text("utf-8") for path in (folder / "stream.py", *sorted(folder.glob("*_reader.py")))
+    )
     ours = {kind.__name__ for kind in get_args(Event)}
     for theirs, becomes in rows(page, heading):
         for name in codes(theirs):
