@@ -203,7 +203,7 @@ def save_step(page: Page, name: str, question: str) -> None:
         page.get_by_text("To carry").wait_for()
     elif name == "send-now":
         page.locator(".st-key-stop").wait_for()
-        page.fill(INPUT, "Only hotels with a pool")
+        page.fill(INPUT, "Only hotels with 4 stars")
         page.keyboard.press("Enter")
         page.get_by_text("Send now").first.wait_for()
     elif name == "approval":

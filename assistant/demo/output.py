@@ -40,11 +40,10 @@ def output_items(response: Json, items: Sequence[Json]) -> list[Json]:
     elif messages and (steps := _program_or_search(texts[-1], items[last + 1 :], tools)) is not None:
         return steps
     else:
-        calls = [item for item in items[last + 1 :] if item["type"] in ("function_call", "custom_tool_call")]
-        outputs = _outputs(items)
-        done = [(_call(item), outputs[item["call_id"]]) for item in calls if not item.get("async")]
-        started = [item["name"] for item in calls if item.get("async")]
-        reply = next_reply(texts[-1] if texts else "", done, tools, texts[:-1], started)
+        reply = _reply(texts[-1] if texts else "", items, last, tools, texts[:-1])
+        if _is_addition(reply, items, last):
+            question = f"{texts[-2]} {texts[-1]}"
+            reply = _reply(question, items, messages[-2], tools, texts[:-2])
         reply = replace(reply, text="\n\n".join(filter(None, [news, reply.text])))
     has_calls = reply.calls or reply.background
     if not has_calls and (functions := _required_functions(response, tools)):
@@ -65,6 +64,23 @@ def output_items(response: Json, items: Sequence[Json]) -> list[Json]:
     parallel = reply.calls if response["parallel_tool_calls"] else reply.calls[:1]
     output += loading_items([call.name for call in parallel], tools, items)
     return output + [_call_item(call, tools) for call in parallel]
+
+
+def _reply(
+    question: str, items: Sequence[Json], position: int, tools: Sequence[Json], earlier: Sequence[str]
+) -> Reply:
+    """Return the next reply to a question, given the calls after its position."""
+    calls = [item for item in items[position + 1 :] if item["type"] in ("function_call", "custom_tool_call")]
+    outputs = _outputs(items)
+    done = [(_call(item), outputs[item["call_id"]]) for item in calls if not item.get("async")]
+    started = [item["name"] for item in calls if item.get("async")]
+    return next_reply(question, done, tools, earlier, started)
+
+
+def _is_addition(reply: Reply, items: Sequence[Json], last: int) -> bool:
+    """Return whether the last message came with results of calls, and makes sense only after the one before it."""
+    asks_back = reply.text in [sentences["city"] for sentences in phrases.SENTENCES.values()]
+    return asks_back and last > 0 and items[last - 1]["type"] in OUTPUT_TYPES
 
 
 def _program_or_search(question: str, since: Sequence[Json], tools: Sequence[Json]) -> list[Json] | None:
