@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 from assistant.access.auth import User
@@ -16,25 +15,25 @@ from assistant.errors import (
     TooManyAnswers,
     UnknownThread,
 )
-from assistant.events import CallAnswered, Decision, ToolResult, Usage
+from assistant.events import CallAnswered, Decision
 from assistant.locale import N_
 from assistant.messages import Feedback, Message
 from assistant.observability.audit import Visitor
 from assistant.parts import Attachment
 from assistant.recordings.recording import Recording
-from assistant.request_options import RequestOptions, check_options
-from assistant.runs.loop import Run, stop_background_calls
+from assistant.request_options import RequestOptions
+from assistant.runs.loop import Run
 from assistant.runs.worker import LiveRun
 from assistant.session.composer import Composer
 from assistant.session.connection import Connection
 from assistant.session.replays import Replays
 from assistant.session.run_starter import RunStarter
+from assistant.session.thread_changes import ThreadChanges
 from assistant.session.user_threads import UserThreads
 from assistant.session.visit import Visit
+from assistant.session.waiting_messages import NOT_SENT, WaitingMessages
 from assistant.storage.store import Store
-from assistant.texts import replace_unsendable
 from assistant.threads import Thread
-from assistant.tools.background import background_jobs
 from assistant.transports.live_recording import LiveRecording
 
 SHOWN_MESSAGES = 8
@@ -71,11 +70,13 @@ class ChatSession:
         self.app = app
         self.visit = Visit(app, user or User(), visitor or Visitor())
         self.connection = Connection(app, self.visit.user, self.visit.visitor)
-        self._threads = UserThreads(self.visit, self.connection)
-        self._starter = RunStarter(self.visit, self.connection)
-        self._replays = Replays(self.visit, self.connection)
         self.thread = self._new_thread()
         self.composer = Composer()
+        self._threads = UserThreads(self.visit, self.connection)
+        self._starter = RunStarter(self.visit, self.connection)
+        self._queue = WaitingMessages(app.queue, self.connection, self.composer)
+        self._changes = ThreadChanges(self.visit)
+        self._replays = Replays(self.visit, self.connection)
         self.open_error: AssistantError | None = None
         self.thread_missing = False
         self.runs_elsewhere = False
@@ -181,10 +182,9 @@ class ChatSession:
         if self.thread.is_unfinished:
             assistant = self.connection.assistant
             can_resume = self.connection.backend.can_resume(self.thread)
+            action = assistant.resume if can_resume else assistant.mark_interrupted
             with suppress(ThreadBusy):
-                self.recording = self._starter.start(
-                    self.thread, assistant.resume if can_resume else assistant.mark_interrupted
-                )
+                self.recording = self._starter.start(self.thread, action)
 
     def _leave_deleted(self) -> None:
         """Open a new thread in place of one that was deleted elsewhere."""
@@ -212,7 +212,7 @@ class ChatSession:
         self.user_turns += 1
         self.limit = None
         if (run := self.live_run) and not run.end_wait():
-            self._enqueue(text, attachments)
+            self._queue.add(self.thread, text, attachments)
             return
         try:
             message = Message.from_user(text, attachments)
@@ -222,7 +222,8 @@ class ChatSession:
             reason = N_("{why} Your message is back in the input.", why=error.text)
             self.composer.restore(text, reason, attachments)
         except QuotaError as error:
-            self._restore(text, error, attachments)
+            self.limit = error
+            self.composer.restore(text, NOT_SENT, attachments)
 
     def send_next(self) -> None:
         """Send the next waiting message if the answer before it ended well."""
@@ -231,11 +232,9 @@ class ChatSession:
             self._start(self.connection.assistant.run, text, message=Message.from_user(text))
 
         try:
-            self.app.queue.send_next(self.thread, start)
-        except ThreadBusy:
-            pass  # it keeps waiting
+            self._queue.send_next(self.thread, start)
         except QuotaError as error:
-            self._restore(self.app.queue.clear(self.thread), error)
+            self.limit = error
 
     def send_waiting(self) -> None:
         """End a run that only waits for background calls if a message waits; the page then sends it."""
@@ -244,45 +243,23 @@ class ChatSession:
 
     def collect_results(self) -> bool:
         """Add results of background calls that came while no run could take them; return whether there are any."""
-        jobs = background_jobs(self.thread)
-        if self.live_run or not jobs.has_results:
-            return False
-
-        def collect() -> None:
-            for report in jobs.collect():
-                if isinstance(report, ToolResult):
-                    self.thread.add_result(report)
-
-        since = next((at for at, message in enumerate(self.history) if message.open_calls), None)
-        with suppress(ThreadBusy):
-            self.app.runs.change(self.thread, collect, self.app.autosaver, since=since)
-            return True
-        return False
+        return self._changes.collect_results(self.thread)
 
     def return_queued(self) -> None:
         """Return the waiting messages to the input if the answer before them was stopped or failed."""
-        if self.live_run or self.runs_elsewhere:
-            return
-        if text := self.app.queue.clear_after_failure(self.thread):
-            reason = N_("The answer did not finish. Your queued message is back in the input.")
-            self.composer.restore(text, reason)
+        if not (self.live_run or self.runs_elsewhere):
+            self._queue.return_after_failure(self.thread)
 
     def send_now(self, text: str) -> None:
         """Let a waiting message go with the next results of functions, instead of after the answer.
 
         Where the response can be steered, the server gets it at once.
         """
-        queue, thread = self.app.queue, self.thread
-        queue.send_now(thread, text)
-        queue.set_sent(thread, text, True)  # before the server can refuse it
-        sendable = replace_unsendable(text)
-        if not self.connection.backend.steer(thread, sendable, partial(queue.set_sent, thread, text, False)):
-            queue.set_sent(thread, text, False)
+        self._queue.send_now(self.thread, text)
 
     def unqueue(self, text: str) -> None:
         """Return a waiting message to the input."""
-        if text := self.app.queue.remove(self.thread, text):
-            self.composer.restore(text)
+        self._queue.remove(self.thread, text)
 
     def edit(self, position: int, text: str) -> None:
         """Replace a message of the user and answer it in a new branch.
@@ -301,13 +278,7 @@ class ChatSession:
 
     def switch(self, position: int, number: int) -> None:
         """Open another branch at this position; raises ``ThreadBusy``."""
-        self.visit.require_open()
-
-        def change() -> None:
-            stop_background_calls(self.thread, position)
-            self.thread.switch(position, number)
-
-        self.app.runs.change(self.thread, change, self.app.autosaver)
+        self._changes.switch(self.thread, position, number)
 
     def retry(self) -> None:
         """Answer the thread as it stands, after a failure."""
@@ -331,41 +302,19 @@ class ChatSession:
 
     def rate(self, message: Message, feedback: Feedback | None) -> None:
         """Save the user's rating of an answer, or remove it."""
-        self.visit.require_open()
-        message.feedback = feedback
-        for position, other in enumerate(self.thread.messages):
-            if other is message:
-                self.app.autosaver.save(self.thread, position, backend_state=False)
+        self._changes.rate(self.thread, message, feedback)
 
     def change_options(self, options: RequestOptions) -> None:
         """Change the parameters of this chat's requests, from the next request on.
 
-        Raises:
-            ValueError: They cannot be sent; nothing changes.
+        ``ValueError`` says that they cannot be sent; then nothing changes.
         """
-        check_options(options)
-        self.thread.options = options
-        if self.thread.version:  # it is saved with its first message; a replay never is
-            self.app.autosaver.save(self.thread, len(self.thread.messages), backend_state=False)
+        self._changes.set_options(self.thread, options)
 
     def fetch_file(self, container_id: str, file_id: str) -> bytes:
-        """Return a file that the server's code created in the open thread. It counts as a message.
-
-        Raises:
-            BackendError: The file is not available, or no response in this thread named it.
-            QuotaError: A limit is reached.
-        """
+        """Return a file that the server's code created in the open thread; see ``Connection.fetch_file``."""
         self.visit.require_open()
-        if self.connection.quota:
-            self.connection.quota.reserve(Usage(), messages=1)
-        return self.connection.backend.fetch_file(self.thread, container_id, file_id)
-
-    def _enqueue(self, text: str, attachments: Sequence[Attachment]) -> None:
-        if attachments:
-            reason = N_("Files can't be queued. Send them when the answer has finished.")
-            self.composer.restore(text, reason, attachments)
-        elif text.strip() and not self.app.queue.add(self.thread, text):
-            self.composer.restore(text, N_("The queue is full. Your message is back in the input."))
+        return self.connection.fetch_file(self.thread, container_id, file_id)
 
     def _continue(self, action: Callable[..., Run], *arguments: Any, message: Message | None = None) -> None:
         """Continue the answer, unless another page has already continued it."""
@@ -378,10 +327,6 @@ class ChatSession:
             self.notices.append(error.text)
         except ThreadBusy:
             pass
-
-    def _restore(self, text: str, error: QuotaError, attachments: Sequence[Attachment] = ()) -> None:
-        self.limit = error
-        self.composer.restore(text, N_("Not sent. Your message is back in the input."), attachments)
 
     def _start(self, action: Callable[..., Run], *arguments: Any, message: Message | None = None) -> None:
         self.recording = self._starter.start_within_limits(self.thread, action, *arguments, message=message)

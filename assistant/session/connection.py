@@ -180,6 +180,17 @@ class Connection:
             self.quota.reserve_audio(audio)
         return transcribe(self.settings, audio)
 
+    def fetch_file(self, thread: Thread, container_id: str, file_id: str) -> bytes:
+        """Return a file that the server's code created in a thread. It counts as a message.
+
+        Raises:
+            BackendError: The file is not available, or no response in the thread named it.
+            QuotaError: A limit is reached.
+        """
+        if self.quota:
+            self.quota.reserve(Usage(), messages=1)
+        return self.backend.fetch_file(thread, container_id, file_id)
+
     def switch_tool(self, tool: HostedTool, on: bool) -> None:
         """Offer one of the server's own tools, or no longer, for the rest of this session."""
         self.tool_choices[str(tool)] = on
