@@ -5,12 +5,10 @@ import logging
 import os
 import threading
 import time
-from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 from dotenv import dotenv_values
 
@@ -29,18 +27,19 @@ from assistant.access.sessions import (
     stop_when_ended,
 )
 from assistant.access.usage_store import UsageStore
-from assistant.backends import LazyBackend, load_sdk, open_backend
+from assistant.backends import load_sdk
+from assistant.backends.shared import SharedBackends
 from assistant.errors import FunctionError, LimitExceeded, SettingsError
 from assistant.locale import N_
 from assistant.observability.audit import AuditLog, Visitor
 from assistant.observability.logs import configure_logging, hash_thread, observe_run
-from assistant.recordings.recording import Recording, RecordingError
+from assistant.recordings.opened import OpenedRecordings
 from assistant.runs.autosave import Autosaver
 from assistant.runs.loop import Events, Run
 from assistant.runs.queue import MessageQueue
 from assistant.runs.registry import RunRegistry
+from assistant.runs.replay_limit import ReplayLimit
 from assistant.runs.retention import Retention
-from assistant.runs.worker import LiveRun
 from assistant.settings import Settings
 from assistant.storage.database import Database, default_url
 from assistant.storage.store import Store
@@ -51,19 +50,9 @@ from assistant.transports.recorder import record_run
 from assistant.transports.recording_store import RecordingStore
 
 if TYPE_CHECKING:
-    from assistant.demo import DemoTransport
     from assistant.observability.metrics import Metrics
 
 log = logging.getLogger(__name__)
-
-MAX_BACKENDS = 8
-"""Maximum number of shared backends; each has a client and a pool of connections."""
-
-MAX_REPLAYS = 10
-"""Maximum number of replays that run at once; each holds threads for as long as its recording says."""
-
-MAX_OPENED_BYTES = 10_000_000
-"""Maximum size of all recordings from files that the sessions have open; in memory they are up to 25 times as large."""
 
 FREEZE_SECONDS = 60.0
 """Minimum interval between two calls of ``gc.freeze``."""
@@ -86,8 +75,6 @@ class Application:
         self._lock = threading.Lock()
         self._database_url = ""
         self._configured: Settings | None = None
-        self._backends: OrderedDict[Settings, LazyBackend] = OrderedDict()
-        self._demo: DemoTransport | None = None
         self._freeze_at = 0.0
         self._sdk_requested = False
         self._refresh_at = 0.0
@@ -98,8 +85,9 @@ class Application:
         self.runs = RunRegistry()
         self.queue = MessageQueue()
         self.recordings = RecordingStore()
-        self._opened: WeakSet[Recording] = WeakSet()
-        self._replays: list[tuple[str, LiveRun]] = []
+        self.opened_recordings = OpenedRecordings()
+        self.replay_limit = ReplayLimit()
+        self.backends = SharedBackends()
         self._retention: Retention | None = None
         self.metrics: Metrics | None = None
 
@@ -146,7 +134,7 @@ class Application:
             self._retention = Retention(
                 seconds,
                 lambda: self.autosaver.store,
-                lambda: self.backend(self.settings),
+                lambda: self.backends.shared(self.settings),
                 self._forget_expired,
                 self._clean_up,
             )
@@ -196,21 +184,6 @@ class Application:
     def _database(self) -> Database | None:
         store = self.autosaver.store
         return store.database if store else None
-
-    def backend(self, settings: Settings) -> LazyBackend:
-        """Return the backend that all sessions with these settings share."""
-        with self._lock:
-            backend = self._backends.pop(settings, None) or self._open(settings)
-            self._backends[settings] = backend  # the newest
-            unused = self._backends.popitem(last=False)[1] if len(self._backends) > MAX_BACKENDS else None
-        if unused:
-            unused.close()
-        return backend
-
-    def private_backend(self, settings: Settings) -> LazyBackend:
-        """Return a new backend for one session; it may hold that visitor's key."""
-        with self._lock:
-            return self._open(settings)
 
     def quota(
         self, settings: Settings, user_id: str, on_limit: Callable[[LimitExceeded], None]
@@ -271,28 +244,6 @@ class Application:
         run = self.runs.get(thread)
         return run is not None and run.is_followed and bool(self.queue.steering(thread))
 
-    def add_replay(self, visitor: str, replay: LiveRun) -> None:
-        """Count a replay that a visitor has started; with too many, the oldest of the visitor with the most ends."""
-        with self._lock:
-            started = (*self._replays, (visitor, replay))
-            self._replays = replays = [(name, run) for name, run in started if not run.ended]
-        if len(replays) > MAX_REPLAYS:
-            [(most, _)] = Counter(name for name, _ in replays).most_common(1)
-            next(run for name, run in replays if name == most).stop()
-
-    def count_opened(self, recording: Recording) -> None:
-        """Count a recording from a file for as long as a session has it open.
-
-        Raises:
-            RecordingError: The sessions have too many open.
-        """
-        with self._lock:
-            if sum(each.size() for each in self._opened) + recording.size() > MAX_OPENED_BYTES:
-                raise RecordingError(
-                    N_("Too many recordings are open on this page. Try again in a few minutes.")
-                )
-            self._opened.add(recording)
-
     def load_sdk(self) -> None:
         """Load the SDK in the background, once: the first answer needs it and the first page does not."""
 
@@ -319,8 +270,7 @@ class Application:
 
     def close(self) -> None:
         """Close connections to servers and to the database."""
-        for backend in self._backends.values():
-            backend.close()
+        self.backends.close()
         self._serve_metrics(0)
         self._start_retention(0.0)
         if self._database_url:
@@ -351,13 +301,6 @@ class Application:
                 self.metrics = metrics
             except (ImportError, OSError):
                 log.warning("The metrics are not served.", exc_info=True)
-
-    def _open(self, settings: Settings) -> LazyBackend:
-        if settings.demo and self._demo is None:
-            from assistant.demo import DemoTransport  # not loaded where a model answers
-
-            self._demo = DemoTransport()
-        return open_backend(settings, self._demo if settings.demo else None)
 
 
 def _access_facts(settings: Settings, method: str) -> dict[str, str | int]:

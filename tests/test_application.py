@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from assistant.application import MAX_BACKENDS, Application
+from assistant.application import Application
+from assistant.backends.shared import MAX_BACKENDS
 from assistant.errors import SettingsError
 from assistant.settings import VARIABLES, Settings
 
@@ -47,16 +48,16 @@ def test_the_database_is_opened_once_for_each_url(tmp_path: Path) -> None:
 def test_sessions_with_the_same_settings_share_a_backend(tmp_path: Path) -> None:
     with closing(Application(tmp_path)) as app:
         settings = Settings(api_key="sk-test-key")
-        assert app.backend(settings) is app.backend(Settings(api_key="sk-test-key"))
-        assert app.private_backend(settings) is not app.backend(settings)
+        assert app.backends.shared(settings) is app.backends.shared(Settings(api_key="sk-test-key"))
+        assert app.backends.private(settings) is not app.backends.shared(settings)
 
 
 def test_the_least_recently_used_backend_is_dropped(tmp_path: Path) -> None:
     with closing(Application(tmp_path)) as app:
         settings = [Settings(api_key="sk-test-key", model=f"m{n}") for n in range(MAX_BACKENDS + 1)]
-        first, second, *_ = backends = [app.backend(each) for each in settings[:-1]]
-        app.backend(settings[0])
-        app.backend(settings[-1])
-        assert app.backend(settings[0]) is first
-        assert app.backend(settings[1]) is not second
+        first, second, *_ = backends = [app.backends.shared(each) for each in settings[:-1]]
+        app.backends.shared(settings[0])
+        app.backends.shared(settings[-1])
+        assert app.backends.shared(settings[0]) is first
+        assert app.backends.shared(settings[1]) is not second
         assert len(set(map(id, backends))) == MAX_BACKENDS

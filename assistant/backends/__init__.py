@@ -3,7 +3,7 @@
 ``open_backend`` returns the backend for some settings, ``protocol_of`` its protocol, and ``load_sdk`` loads the SDK
 ahead of the first request.
 The rest of the package may also import ``base`` (the interfaces), ``attachments`` (the kinds of files that a
-protocol accepts), ``transcription``, and ``client``.
+protocol accepts), ``transcription``, ``client``, and ``shared`` (the backends of one process).
 """
 
 from importlib import import_module

@@ -76,7 +76,7 @@ class Connection:
         self.settings: Settings = replace(self.connected, hosted_tools=format_hosted_tools(enabled))
         self.toolbox: Toolbox = toolbox
         is_private = self.override or self.settings.faults or enabled != default_tools(self.connected)
-        self.backend = self._private_backend() if is_private else self._app.backend(self.settings)
+        self.backend = self._private_backend() if is_private else self._app.backends.shared(self.settings)
         self.quota: QuotaGuard | None = self._app.quota(self.settings, self.user_id, self._audit_limit)
         self.fixed_options: frozenset[str] = self._fixed_options()
         self.assistant = Assistant(
@@ -202,5 +202,5 @@ class Connection:
     def _private_backend(self) -> LazyBackend:
         """Return this session's own backend; an earlier one may still answer, and closes itself later."""
         if self._private is None or self._private[0] != self.settings:
-            self._private = self.settings, self._app.private_backend(self.settings)
+            self._private = self.settings, self._app.backends.private(self.settings)
         return self._private[1]

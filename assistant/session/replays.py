@@ -49,5 +49,5 @@ class Replays:
         if self._newest:
             self._newest.stop()
         self._newest = app.runs.start(thread, prepare, lambda _: replayer.cancel(replayed))
-        app.add_replay(visit.user.id or visit.visitor.client or self._connection.user_id, self._newest)
+        app.replay_limit.add(visit.user.id or visit.visitor.client or self._connection.user_id, self._newest)
         return app.runs.register(thread), copy

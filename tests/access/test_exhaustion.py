@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from assistant.application import MAX_REPLAYS
 from assistant.events import ToolCall, ToolResult
 from assistant.observability.audit import Visitor
 from assistant.recordings.entries import RunEntry
 from assistant.recordings.recording import Recording
 from assistant.runs.replay import MAX_WAITING_CALLS, replay_assistant
+from assistant.runs.replay_limit import MAX_REPLAYS
 from assistant.tools.execution import MAX_CALLS, MAX_FUNCTIONS, execute
 from assistant.tools.toolbox import Tool, Toolbox, tool
 from tests.forged import HOUR
@@ -195,7 +195,7 @@ def test_a_recording_of_too_many_calls_is_not_opened(open_page: Open) -> None:
 def test_all_sessions_together_have_only_so_many_bytes_of_recordings_open(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assistant.application.MAX_OPENED_BYTES", 3_000_000)
+    monkeypatch.setattr("assistant.recordings.opened.MAX_OPENED_BYTES", 3_000_000)
     line = json.dumps({"at": 0, "kind": "body", "exchange": 1, "body": "x" * 2_000_000})
     pages = [open_page(), open_page()]
     for page in pages:

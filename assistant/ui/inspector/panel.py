@@ -172,7 +172,7 @@ def _open_recording(session: ChatSession) -> None:
     try:
         with READING:
             recording = _read_recording(file)
-            session.app.count_opened(recording)
+            session.app.opened_recordings.add(recording)
     except RecordingError as error:
         st.toast(escape_markdown(translate(error.args[0])), icon=":material/error:")
         return
