@@ -158,7 +158,7 @@ def sensible(yielded: list[Event], response: CompletedResponse | None) -> None:
             if isinstance(value, str):
                 value.encode()  # it can be drawn, stored and sent
     for each in tool_calls:
-        assert [type(value) for value in astuple(each)] == [str] * 4
+        assert [type(value) for value in astuple(each)] == [str, str, str, str, bool, str]
     if response is None:
         assert (ended, tool_calls) == ([], [])
     else:

@@ -42,7 +42,7 @@ _NOTES = {
 
 def is_client_call(item: JsonObject) -> bool:
     """Return whether an item is a call that the application should answer; some tools also run at the server."""
-    kind = item.get("type")
+    kind = text_at(item, "type")
     return kind in _INPUTS and (kind != "tool_search_call" or item.get("execution") == "client")
 
 
@@ -69,7 +69,7 @@ def call_id_of(item: JsonObject) -> str:
 
 def is_client_output(item: JsonObject) -> bool:
     """Return whether an item is the output of such a call."""
-    return item.get("type") in _OUTPUTS
+    return text_at(item, "type") in _OUTPUTS
 
 
 def client_output(item: JsonObject, result: ToolResult) -> JsonObject:

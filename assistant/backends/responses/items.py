@@ -237,7 +237,7 @@ def _parts(item: JsonObject, round_number: int) -> list[Part]:
     if item.get("type") == "reasoning":
         text = content_text(item.get("summary"))
         return [Reasoning(text)] if text else []
-    if item.get("type") in HOSTED_KINDS:
+    if text_at(item, "type") in HOSTED_KINDS:
         state = final_state(item)
         return [replace(hosted_call(item), state=state)] if state else []
     if item.get("type") != "message":

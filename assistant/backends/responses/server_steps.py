@@ -17,7 +17,7 @@ STEP_KINDS = frozenset({"program", "program_output", "tool_search_call", "tool_s
 
 def is_step(item: JsonObject) -> bool:
     """Return whether an item is such a step; a search may also be one that the application should do."""
-    return item.get("type") in STEP_KINDS and item.get("execution") != "client"
+    return text_at(item, "type") in STEP_KINDS and item.get("execution") != "client"
 
 
 def step_call(item: JsonObject, newest_search: str) -> HostedCall:

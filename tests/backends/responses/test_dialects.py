@@ -672,6 +672,12 @@ def test_an_unpaired_surrogate_is_never_shown() -> None:
     ]
 
 
+def test_an_item_whose_type_is_no_text_is_kept_and_not_shown() -> None:
+    item = {"id": "x", "type": ["message"]}
+    events, response = read_all(added(item), done(item), completed())
+    assert (events, response) == ([RoundEnded("", None)], CompletedResponse([item]))
+
+
 @pytest.mark.parametrize(
     "odd", [float("nan"), float("inf"), "\ud83d", {"deep": ["\udc00", -float("inf")]}], ids=ascii
 )
