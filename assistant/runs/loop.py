@@ -5,7 +5,6 @@ clocks here: ``worker`` drains a run, ``assistant.tools`` runs functions, and a 
 """
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -32,6 +31,7 @@ from assistant.locale import N_
 from assistant.messages import Message
 from assistant.parts import Attachment
 from assistant.request_options import RequestOptions
+from assistant.runs.rounds import Rounds
 from assistant.threads import Thread
 from assistant.tools.arguments import changed_arguments
 from assistant.tools.background import background_jobs
@@ -44,7 +44,6 @@ log = logging.getLogger(__name__)
 
 Events = Generator[Event, None, None]
 
-MAX_REPEATS = 3  # maximum number of rounds in which one run may make the very same call
 STOPPED = RunStopped("user", N_("Stopped."))  # the ending of a run that the user stopped
 
 STEERED = RunStopped("steered", N_("Continued below, with your message."))
@@ -250,35 +249,23 @@ class Assistant:
         if ending := self._ending_between_rounds(thread, message):
             yield ending
             return
-        # A response that is resumed goes on in its round, which its background calls do not end.
-        calls_before = [call for call in message.calls if not (resumed and call.background)]
-        earlier = {(call.round, call.name, call.arguments) for call in calls_before}
-        repeats = Counter((name, arguments) for _, name, arguments in earlier)
-        rounds_before = max((number for number, _, _ in earlier), default=0)
-        for number in range(rounds_before + 1, self.max_rounds + 1):
-            yield RoundStarted(number, resumed and number == rounds_before + 1)
-            options = thread.options.without(self.fixed_options)
-            if (wanted := _requested_format(options)) and wanted != message.format:
-                yield wanted
-            # Not every server keeps to the functions that it was allowed.
-            allowed = self.toolbox.only(options.functions)
-            response = self.backend.stream(thread, self.toolbox, options)
-            calls = yield from jobs.interleave(response, thread, allowed, self.needs_approval)
+        rounds = Rounds(message, resumed)
+        for number in range(rounds.first, self.max_rounds + 1):
+            yield RoundStarted(number, resumed and number == rounds.first)
+            calls = yield from self._respond(thread, message)
             if not calls and (jobs.news or (yield from jobs.wait())) and not self.is_steered(thread):
                 yield _continued_with(jobs.news)
                 continue
             if not calls:
                 yield RunCompleted()
                 return
-            repeats.update({(call.name, call.arguments) for call in calls})
-            (name, _), times = repeats.most_common(1)[0]
-            if times > MAX_REPEATS:
+            if name := rounds.repeated_function(calls):
                 text = N_(
                     "Stopped: {function} was called again and again with the same arguments.", function=name
                 )
                 yield RunStopped("repeated_call", text)
                 return
-            was_released = yield from self._run_calls(calls, thread, allowed)
+            was_released = yield from self._run_calls(calls, thread)
             if ending := self._ending_between_rounds(thread, message, was_released):
                 yield ending
                 return
@@ -295,15 +282,26 @@ class Assistant:
             return STEERED
         return RunCompleted() if was_released else None
 
-    def _run_calls(
-        self, calls: Sequence[ToolCall], thread: Thread, allowed: Toolbox
-    ) -> Generator[Event, None, bool]:
+    def _respond(self, thread: Thread, message: Message) -> Generator[Event, None, list[ToolCall]]:
+        """Request one response, run its background calls beside it, and return its other calls."""
+        options = thread.options.without(self.fixed_options)
+        if (wanted := _requested_format(options)) and wanted != message.format:
+            yield wanted
+        response = self.backend.stream(thread, self.toolbox, options)
+        jobs = background_jobs(thread)
+        return (yield from jobs.interleave(response, thread, self._allowed(thread), self.needs_approval))
+
+    def _run_calls(self, calls: Sequence[ToolCall], thread: Thread) -> Generator[Event, None, bool]:
         """Run the calls that need no decision; return whether the user ended a wait for background calls."""
         automatic = [call for call in calls if not (call.server or self.needs_approval(call.name))]
         waits = [call for call in automatic if call.name == WAIT_NAME and WAIT_NAME not in self.toolbox]
         others = [call for call in automatic if call not in waits]
-        yield from execute(others, allowed, self.tool_timeout)
+        yield from execute(others, self._allowed(thread), self.tool_timeout)
         return (yield from background_jobs(thread).answer_waits(waits, thread))
+
+    def _allowed(self, thread: Thread) -> Toolbox:
+        """Return the functions that this thread's requests allow; not every server keeps to them."""
+        return self.toolbox.only(thread.options.without(self.fixed_options).functions)
 
 
 def _requested_format(options: RequestOptions) -> FormatRequested | None:
