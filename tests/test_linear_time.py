@@ -289,6 +289,7 @@ def growth(scan: Callable[[str], object], before: str, fragment: str, after: str
     return smallest
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("name", "fragment", "after"),
     [

@@ -71,6 +71,7 @@ def configured(**facts: Any) -> Any:
     return entry("access_configured", **usual | facts)
 
 
+@pytest.mark.exhaustive
 def test_logins_with_a_password(
     open_page: Open, path: Path, entries: Callable[[], list[Any]], tmp_path: Path
 ) -> None:
@@ -92,6 +93,7 @@ def test_logins_with_a_password(
     assert entries()[-1] == entry("login_failed", method="password", reason="too_many_attempts")
 
 
+@pytest.mark.exhaustive
 def test_what_is_done_with_chats(
     open_page: Open, path: Path, entries: Callable[[], list[Any]], server: ModelServer
 ) -> None:

@@ -120,6 +120,7 @@ def test_a_round_of_many_calls_runs_only_the_first_ones(server: ModelServer, ope
     assert sum("Not run" in each for each in outputs) == 300 - MAX_CALLS
 
 
+@pytest.mark.exhaustive
 def test_all_answers_together_run_only_so_many_functions() -> None:
     wait, started, results = threading.Event(), list[None](), list[ToolResult]()
 

@@ -148,6 +148,7 @@ def test_a_file_that_a_forged_citation_names_is_not_fetched(
     assert not any("containers" in path for path in server.received)
 
 
+@pytest.mark.exhaustive
 def test_a_file_of_a_real_response_is_fetched_within_the_limits(server: ModelServer, open_page: Open) -> None:
     server.files["cntr_1", "cfile_1"] = b"a,b"
     named = message("Here it is")
@@ -165,6 +166,7 @@ def test_a_file_of_a_real_response_is_fetched_within_the_limits(server: ModelSer
     assert sum("containers" in path for path in server.received) == 2
 
 
+@pytest.mark.exhaustive
 def test_an_imported_chat_has_nothing_of_the_servers_state(
     server: ModelServer, open_page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,6 +86,7 @@ def test_functions_do_not_carry_an_answer_beyond_a_limit(server: ModelServer, op
     assert server.drop_script() == 1
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [

@@ -65,6 +65,7 @@ def test_a_stranger_sees_no_source_no_instructions_and_no_address(public: Open, 
     assert "canary_price" in seen
 
 
+@pytest.mark.exhaustive
 def test_a_recording_without_instructions_and_address_is_replayed(public: Open) -> None:
     page = open_tab(public(), "run")
     page.segmented_control(key="inspector_view").set_value("Recording").run()
@@ -74,6 +75,7 @@ def test_a_recording_without_instructions_and_address_is_replayed(public: Open) 
     assert session_of(page).history[-1].text == "12 EUR."
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("who", ["localhost", "all"])
 def test_what_the_code_shows_is_for_localhost_or_for_all_if_a_setting_says_so(
     public: Open, server: ModelServer, monkeypatch: pytest.MonkeyPatch, who: str

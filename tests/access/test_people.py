@@ -197,6 +197,7 @@ def test_a_thread_that_only_the_server_has_is_not_opened(
     assert is_new(sign_in(BOB, address(ada), ASSISTANT_DATABASE_URL=elsewhere))
 
 
+@pytest.mark.exhaustive
 def test_sessions_of_an_agent_are_not_listed_for_signed_in_users(sign_in: SignIn) -> None:
     with AgentsServer() as agents:
         agents.plays(text("A."))

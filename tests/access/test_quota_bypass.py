@@ -112,6 +112,7 @@ def test_a_decision_counts_as_a_message(server: ModelServer, public: Open, decis
     assert any(str(each.key).endswith(decision) for each in page.button), "the decision can be repeated"
 
 
+@pytest.mark.exhaustive
 def test_a_pause_in_an_opened_recording_does_not_bypass_the_limit(
     server: ModelServer, public: Open, tmp_path: Path
 ) -> None:

@@ -75,6 +75,7 @@ def test_on_localhost_a_key_is_all_it_needs(
     assert not page.info
 
 
+@pytest.mark.exhaustive
 def test_at_a_limit_the_page_says_so_and_keeps_the_message(server: ModelServer, open_page: Open) -> None:
     limits = {"ASSISTANT_LIMIT_USER": "1 messages/day", "ASSISTANT_LIMIT_ALL": "2 messages/day"}
     server.plays(text("A."), text("B."))

@@ -58,6 +58,7 @@ def server() -> Any:
 TURN = ["reasoning", "function_call", "function_call_output"]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_after_a_refusal_only_the_newest_turns_are_sent(
     server: ModelServer, connect_to: Connect, refusal: Any

@@ -185,6 +185,7 @@ def test_a_steered_response_is_continued_with_the_message(slow_websocket: Client
     assert successor["previous_response_id"] == response["id"]
 
 
+@pytest.mark.exhaustive
 def test_a_response_with_several_items_ends_early_when_it_is_steered(
     slow_websocket: ClientConnection,
 ) -> None:
@@ -197,6 +198,7 @@ def test_a_response_with_several_items_ends_early_when_it_is_steered(
     assert successor["previous_response_id"] == interrupted["id"]
 
 
+@pytest.mark.exhaustive
 def test_a_steered_message_waits_for_outputs_and_goes_with_them(slow_websocket: ClientConnection) -> None:
     parameters = {"type": "object", "properties": {"city": {"type": "string"}}}
     tool = {"type": "function", "name": "add", "parameters": parameters, "strict": False}
@@ -212,6 +214,7 @@ def test_a_steered_message_waits_for_outputs_and_goes_with_them(slow_websocket: 
     assert (required["name"], successor["previous_response_id"]) == ("add", response["id"])
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("how", ["another", "empty", "late"])
 def test_input_that_cannot_steer_is_given_back(slow_websocket: ClientConnection, how: str) -> None:
     slow_websocket.send(json.dumps({"type": "response.create", "model": "demo", "input": "hi"}))

@@ -203,6 +203,7 @@ def everything(thread: Thread) -> Words:
     return words(thread)[:-1]
 
 
+@pytest.mark.exhaustive
 def test_the_model_gets_only_the_open_branch(
     server: Any, create_assistant: Callable[..., Assistant], database: str
 ) -> None:

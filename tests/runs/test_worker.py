@@ -585,6 +585,7 @@ def has_text(thread: Thread) -> bool:
     return len(thread.messages) == 2 and thread.messages[-1].text != ""
 
 
+@pytest.mark.exhaustive
 def test_a_run_without_followers_reads_less_often(count: Count) -> None:
     run, thread = count(0.01)
     until(lambda: has_text(thread))
@@ -610,6 +611,7 @@ def test_a_run_is_stopped_while_it_pauses_reading(count: Count) -> None:
     assert run.join(PATIENCE / 2), "its thread does not pause any longer"
 
 
+@pytest.mark.exhaustive
 def test_a_disconnected_follower_does_not_count_and_continues_on_reconnect(
     count: Count, monkeypatch: pytest.MonkeyPatch
 ) -> None:

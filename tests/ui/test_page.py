@@ -687,6 +687,7 @@ def test_a_file_that_is_not_a_thread_is_refused_with_one_sentence(
     assert not page.exception
 
 
+@pytest.mark.exhaustive
 def test_the_newest_messages_of_a_long_thread_are_drawn(
     open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

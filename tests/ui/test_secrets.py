@@ -72,6 +72,7 @@ def test_the_page_leaks_no_secret(
     assert "Chats are not being saved" in seen[0]["page"]
 
 
+@pytest.mark.exhaustive
 def test_a_typed_key_is_never_sent_back_to_the_browser(
     server: ModelServer,
     open_page: Open,
@@ -108,6 +109,7 @@ AUTH = {
 ADA = {"is_logged_in": True, "iss": "https://id.example", "sub": "1", "email": "ada@example.org"}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("login", quick_first(["password", "sign-in", "half a sign-in"]))
 def test_a_login_leaks_neither_its_secrets_nor_the_keys_of_its_users(
     server: ModelServer,

@@ -178,6 +178,7 @@ def test_write_stream_does_not_load_pandas_for_chunks() -> None:
 ended = threading.Event()
 
 
+@pytest.mark.exhaustive
 def test_a_waiting_script_can_be_ended_where_it_yields() -> None:
     def script() -> None:
         import time

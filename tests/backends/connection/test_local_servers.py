@@ -26,6 +26,7 @@ def test_servers_that_answer_with_a_list_of_models_are_found(server: ListingServ
     assert server.paths == ["/v1/models"]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("trickles", quick_first([False, True]))
 def test_the_search_ends_in_time_although_one_server_never_answers(
     server: ListingServer, trickles: bool

@@ -27,6 +27,7 @@ def stored_questions(server: ModelServer) -> list[str]:
     return [item["content"][0]["text"] for item in conversation.items if item.get("role") == "user"]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("turns", [4, 5, 30])
 def test_a_long_history_is_added_in_pages(server: ModelServer, assistant: Assistant, turns: int) -> None:
     server.max_input = 20

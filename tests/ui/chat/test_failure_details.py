@@ -38,6 +38,7 @@ def test_an_error_shows_what_the_server_answered_without_the_key(
     assert KEY not in json.dumps(message_as_json(session_of(page).history[-1]))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("status", "code", "is_offered"),
     [(401, None, True), (403, None, True), (404, None, True), (400, None, False), (500, None, False)],

@@ -31,6 +31,7 @@ def texts(page: AppTest) -> str:
     return "\n".join(each.value for each in [*page.markdown, *page.caption]).replace("\\", "")
 
 
+@pytest.mark.exhaustive
 def test_the_first_request_shows_its_tokens(page: AppTest) -> None:
     assert "**Request 1** · Demo · free; $0.00" in texts(page)
     assert "nothing to compare it with" in texts(page)
@@ -45,6 +46,7 @@ def test_a_request_that_continues_the_one_before_says_so(page: AppTest) -> None:
     assert not page.code
 
 
+@pytest.mark.exhaustive
 def test_the_first_difference_is_marked(page: AppTest) -> None:
     session_of(page).change_options(RequestOptions(cache_diagnostics=True, instructions="You are rude."))
     ask_and_wait(page, "Hello again")

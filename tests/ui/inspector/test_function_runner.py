@@ -133,6 +133,7 @@ def test_a_function_runs_with_the_arguments_of_the_form_and_shows_what_a_model_g
     assert "Result sent to the model · 2 characters" in [e.value for e in runner.caption]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("how", "shown"),
     [

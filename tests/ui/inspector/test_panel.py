@@ -74,6 +74,7 @@ def test_a_call_leads_to_its_events_with_one_click(server: ModelServer, open_pag
     assert "calculate" in json.dumps(entry_as_json(entry))
 
 
+@pytest.mark.exhaustive
 def test_each_thread_has_its_own_recordings(server: ModelServer, open_page: Open) -> None:
     page = with_inspector(open_page(OPENAI_BASE_URL=server.url))
     server.plays(text("Hello."))
@@ -117,6 +118,7 @@ def test_a_sample_recording_is_replayed_with_one_click(
     assert label(page.status[0]).startswith('**calculate**(expression="1/0") · failed')
 
 
+@pytest.mark.exhaustive
 def test_a_replay_is_marked_at_the_message_and_in_the_inspector(server: ModelServer, open_page: Open) -> None:
     page = with_inspector(open_page(OPENAI_BASE_URL=server.url))
     server.plays(text("Hello."))
@@ -132,6 +134,7 @@ def test_a_replay_is_marked_at_the_message_and_in_the_inspector(server: ModelSer
     assert any("Recording · not live" in each.value for each in page.markdown)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("unreachable", [False, True])
 def test_a_run_whose_first_request_fails_is_recorded(
     server: ModelServer, open_page: Open, unreachable: bool

@@ -54,6 +54,7 @@ def test_what_differs_is_marked_and_reset(panel: AppTest) -> None:
     assert (widget(panel, "verbosity").value, widget(panel, "verbosity").label) == ("", "Verbosity")
 
 
+@pytest.mark.exhaustive
 def test_the_panel_shows_the_chat_that_is_open(panel: AppTest) -> None:
     widget(panel, "verbosity").set_value("low").run()
     ask(panel, "Hello")
@@ -85,6 +86,7 @@ def test_each_widget_changes_its_option_and_back(
     assert options_of(panel) == RequestOptions()
 
 
+@pytest.mark.exhaustive
 def test_what_cannot_be_sent_stays_in_the_field_with_a_word(panel: AppTest) -> None:
     widget(panel, "text_format").set_value("json_schema").run()
     assert "Until there is a schema, the answer is text." in [each.value for each in panel.caption]
@@ -162,6 +164,7 @@ def about(page: AppTest) -> int:
     return int(found.partition("about ")[2].partition(" tokens (estimate)")[0].replace(",", ""))
 
 
+@pytest.mark.exhaustive
 def test_the_next_request_is_estimated_by_its_parts_and_counted_on_demand(panel: AppTest) -> None:
     before = about(panel)
     panel.text_input(key=keys.REQUEST_MESSAGE).set_value("What is the weather in Oslo? " * 100).run()

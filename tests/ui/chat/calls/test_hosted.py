@@ -139,6 +139,7 @@ def test_code_is_shown_with_its_output_images_and_files(server: ModelServer, ope
     ]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("press", "approve"), [("run", True), ("deny", False)])
 def test_a_remote_tool_has_an_approval_card(
     press: str, approve: bool, server: ModelServer, open_page: Open

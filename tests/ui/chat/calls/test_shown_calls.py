@@ -44,6 +44,7 @@ def test_the_text_is_drawn_and_the_calls_after_the_first_ones_on_demand(
     assert not [each for each in page.button if each.key == "more_calls_1"]
 
 
+@pytest.mark.exhaustive
 def test_of_the_calls_that_need_approval_the_first_ones_have_cards(
     server: ModelServer, page: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

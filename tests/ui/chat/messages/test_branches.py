@@ -79,6 +79,7 @@ def test_an_edited_message_continues_the_thread_and_survives_a_reload(
     assert not again.exception
 
 
+@pytest.mark.exhaustive
 def test_a_cancelled_unchanged_or_empty_edit_makes_no_branch(page: AppTest) -> None:
     press(page, "edit_2")
     page.text_area(key="edit_text_2").set_value("Something else").run()
@@ -128,6 +129,7 @@ def test_an_edit_stays_while_another_answer_is_written_and_is_saved_afterwards(
     assert (shown_texts(page), versions(page)) == (["Q1b", "A1b"], ["2/2"])
 
 
+@pytest.mark.exhaustive
 def test_an_edit_in_one_thread_is_not_shown_in_another(page: AppTest) -> None:
     press(page, "edit_0")
     page.text_area(key="edit_text_0").set_value("Q1b").run()
@@ -148,6 +150,7 @@ def test_an_answer_that_waits_for_a_decision_is_not_regenerated(server: ModelSer
     assert keys(page) == ["edit_0"]
 
 
+@pytest.mark.exhaustive
 def test_branches_are_deleted_with_their_thread(
     server: ModelServer, page: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
