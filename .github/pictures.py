@@ -180,11 +180,12 @@ STEPS = {
     "free-text": "Query the database with SQL",
     "program": "Find the cheapest hotel in Paris and Oslo with a program",
     "tool-search": "Convert 100 euros to yen",
+    "reasoning": "Think: which city is warmer, Tokyo or Paris?",
 }
 """The steps of docs/function-calling.md and what the user asks in each."""
 
-OPENED = ("call", "free-text", "program", "tool-search")
-"""The pictures in which the first call is opened."""
+OPENED = ("call", "free-text", "program", "tool-search", "reasoning")
+"""The pictures in which the first expander is opened."""
 
 LIVE = ("background", "send-now")
 """The pictures that are taken while the answer is being written."""
