@@ -158,7 +158,7 @@ def test_json_prints_one_event_per_line(run: Run, server: ModelServer, model: di
     server.plays(calls(item), text("Two."))
     status, printed, errors = run("--json", "How much?", **model)
     name = next(iter(server.conversations))
-    usage = {"input": 10, "cached": 2, "output": 5, "reasoning": 1}
+    usage = {"input": 10, "cached": 2, "output": 5, "reasoning": 1, "cache_written": 0}
     ended = {"event": "RoundEnded", "model": "gpt-6-luna", "usage": usage}
     assert (status, errors) == (0, "")
     assert events(printed) == [
@@ -167,6 +167,8 @@ def test_json_prints_one_event_per_line(run: Run, server: ModelServer, model: di
         {
             "event": "ToolCall",
             "server": "",
+            "background": False,
+            "program": "",
             "call_id": item["call_id"],
             "name": "calculate",
             "arguments": '{"expression": "1+1"}',
