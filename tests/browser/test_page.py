@@ -253,7 +253,7 @@ def test_escape_stops_and_queued_text_returns_to_the_input(model: ModelServer, p
     page.keyboard.press("Escape")
     wait_for(page, "Stopped.")
     page.wait_for_function(f"() => document.querySelector('{INPUT}').value == 'And then?'")
-    assert not page.locator(STOP).count()
+    page.wait_for_selector(STOP, state="detached")
 
 
 def test_enter_that_ends_an_ime_composition_does_not_send(model: ModelServer, page: "Page") -> None:

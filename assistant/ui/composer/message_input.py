@@ -4,6 +4,9 @@ Nothing that was typed, attached or spoken is lost before it is sent: it returns
 it.
 """
 
+import time
+from dataclasses import dataclass
+
 import streamlit as st
 from streamlit.typing import ChatInputValue
 
@@ -16,18 +19,28 @@ from assistant.session import ChatSession, Draft
 from assistant.ui import keys
 from assistant.ui.language import _, translate
 from assistant.ui.quotas import limit_text
+from assistant.ui.state import state_of
 from assistant.uploads import MAX_FILE_BYTES, MEGABYTE, THIS_CONNECTION, attach, file_types
 
 Submission = tuple[str, list[Attachment]]
 """The text and the attachments of a message."""
 
 
+RESTORE_SECONDS = 0.5
+"""For how long text that has returned to the input is put there again whenever the page is drawn."""
+
+
+@dataclass(slots=True)
+class RestoredText:
+    """Text that has just returned to the input, and until when it is put there again."""
+
+    text: str = ""
+    until: float = 0.0
+
+
 def draw_composer(session: ChatSession) -> Submission:
     """Draw the input and return what the user sends; nothing if some of it has to be looked at first."""
-    if draft := session.composer.take_draft():
-        st.session_state[keys.PROMPT] = draft.text
-        if draft.reason:
-            st.toast(translate(draft.reason), icon=":material/edit_note:")
+    _restore_draft(session)
     value = st.chat_input(
         _("Ask anything"),
         key=keys.PROMPT,
@@ -37,6 +50,22 @@ def draw_composer(session: ChatSession) -> Submission:
         accept_audio=session.connection.can_transcribe,
     )
     return read_submission(session, value)
+
+
+def _restore_draft(session: ChatSession) -> None:
+    """Put a draft into the input.
+
+    It is put there again for a moment: of an input that is drawn twice in a row, a browser may get the second
+    version alone.
+    """
+    restored, now = state_of(RestoredText), time.monotonic()
+    if draft := session.composer.take_draft():
+        restored.text, restored.until = draft.text, now + RESTORE_SECONDS
+        if draft.reason:
+            st.toast(translate(draft.reason), icon=":material/edit_note:")
+    elif now >= restored.until or st.session_state.get(keys.PROMPT):
+        return  # nothing has returned just now, or the user sends something
+    st.session_state[keys.PROMPT] = restored.text
 
 
 def read_submission(session: ChatSession, value: ChatInputValue | str | None) -> Submission:
