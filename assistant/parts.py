@@ -110,3 +110,13 @@ class Call:
 
 
 Part = Text | Attachment | Refusal | Commentary | Reasoning | Remark | Call | HostedCall | Citation
+
+
+def model_text(part: Part) -> str:
+    """Return the text of a part that a model reads: what was said, a call with its output; "" for anything else."""
+    match part:
+        case Text(text) | Refusal(text) | Commentary(text) | Reasoning(text):
+            return text
+        case Call(_, name, arguments, result=result):
+            return name + arguments + (result.output if result else "")
+    return ""

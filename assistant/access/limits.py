@@ -6,7 +6,7 @@ them. A budget lets it through only if the most that its response may cost is le
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, cast
@@ -63,14 +63,12 @@ def parse_limits(text: str) -> tuple[Limit, ...]:
     Raises:
         ValueError: The text is not a list of limits; the message shows the format.
     """
-    limits = []
-    for item in filter(None, map(str.strip, text.split(","))):
-        match = _LIMIT.fullmatch(item)
-        if match is None or not (amount := float(match[1])):
-            raise ValueError(N_("Set limits such as 20 messages/minute, 500000 tokens/day, 5 USD/day."))
-        unit = {"message": "messages", "token": "tokens", "usd": "USD"}[match[2].lower().removesuffix("s")]
-        limits.append(Limit(amount, cast("Unit", unit), cast("Period", match[3].lower())))
-    return tuple(limits)
+    error = N_("Set limits such as 20 messages/minute, 500000 tokens/day, 5 USD/day.")
+    units: dict[str, Unit] = {"message": "messages", "token": "tokens", "usd": "USD"}
+    return tuple(
+        Limit(float(item["amount"]), units[item["unit"].lower().removesuffix("s")], _period(item))
+        for item in _items(text, _LIMIT, error)
+    )
 
 
 def parse_budget(text: str) -> tuple[Limit, ...]:
@@ -79,18 +77,29 @@ def parse_budget(text: str) -> tuple[Limit, ...]:
     Raises:
         ValueError: The text is not a list of budgets; the message shows the format.
     """
-    budgets = []
+    error = N_("Set an amount of USD per day or month, such as 20 USD/month.")
+    return tuple(
+        Limit(float(item["amount"]), "USD", _period(item), is_budget=True)
+        for item in _items(text, _BUDGET, error)
+    )
+
+
+def _items(text: str, pattern: re.Pattern[str], error: str) -> Iterator[re.Match[str]]:
+    """Yield the items of a list, which are separated by commas; each has an amount above 0."""
     for item in filter(None, map(str.strip, text.split(","))):
-        match = _BUDGET.fullmatch(item)
-        if match is None or not (amount := float(match[1])):
-            raise ValueError(N_("Set an amount of USD per day or month, such as 20 USD/month."))
-        budgets.append(Limit(amount, "USD", cast("Period", match[2].lower()), is_budget=True))
-    return tuple(budgets)
+        match = pattern.fullmatch(item)
+        if match is None or not float(match["amount"]):
+            raise ValueError(error)
+        yield match
 
 
-_AMOUNT = r"([0-9]{1,12}(?:\.[0-9]{1,6})?)"
-_LIMIT = re.compile(_AMOUNT + r" *(messages?|tokens?|usd) */ *(minute|day)", re.IGNORECASE)
-_BUDGET = re.compile(_AMOUNT + r" *usd */ *(day|month)", re.IGNORECASE)
+def _period(item: re.Match[str]) -> Period:
+    return cast("Period", item["period"].lower())
+
+
+_AMOUNT = r"(?P<amount>[0-9]{1,12}(?:\.[0-9]{1,6})?)"
+_LIMIT = re.compile(_AMOUNT + r" *(?P<unit>messages?|tokens?|usd) */ *(?P<period>minute|day)", re.IGNORECASE)
+_BUDGET = re.compile(_AMOUNT + r" *usd */ *(?P<period>day|month)", re.IGNORECASE)
 
 
 def period_key(period: Period, moment: float) -> str:

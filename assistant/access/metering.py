@@ -32,7 +32,7 @@ from assistant.events import (
 )
 from assistant.locale import N_
 from assistant.messages import Message
-from assistant.parts import Attachment, Call, Commentary, Reasoning, Refusal, Text
+from assistant.parts import Attachment, Call, Commentary, Reasoning, Refusal, Text, model_text
 from assistant.texts import FILE_TOKENS, MAX_IMAGE_TOKENS, MAX_INPUT_TOKENS, estimate_tokens, max_tokens
 from assistant.threads import Thread
 
@@ -152,16 +152,14 @@ def _tokens(messages: Iterable[Message]) -> int:
     for message in messages:
         for part in message.parts:
             match part:
-                case Text(text) | Refusal(text) | Commentary(text) | Reasoning(text):
-                    texts.append(text)
-                case Call(_, name, arguments, result=result):
-                    texts += [name, arguments, result.output if result else ""]
                 case Attachment() if part.is_text:
                     texts.append(part.content.decode("utf-8", "replace"))
                 case Attachment(data=data) if not part.is_image:
                     file_tokens += max(FILE_TOKENS, len(data) // FILE_CHARS_PER_TOKEN)
                 case Attachment():
                     file_tokens += FILE_TOKENS
+                case _:
+                    texts.append(model_text(part))
     return estimate_tokens("".join(texts), cautious=True) + file_tokens
 
 

@@ -75,7 +75,7 @@ def parse_tools(body: Json) -> list[Json]:
 
 
 def _check_grammar(text_format: Json, param: str) -> None:
-    """Reject a grammar that is none; the real API reads all of it."""
+    """Reject an invalid grammar. The real API parses all of it; the demo checks only the basics."""
     definition = text_format.get("definition")
     match text_format.get("type", "text"), text_format.get("syntax"):
         case "text", _:

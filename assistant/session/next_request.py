@@ -7,7 +7,7 @@ from dataclasses import astuple, dataclass
 
 from assistant.backends.base import RemoteBackend
 from assistant.messages import Message
-from assistant.parts import Call, Commentary, Reasoning, Refusal, Text
+from assistant.parts import model_text
 from assistant.request_options import RequestOptions
 from assistant.texts import FILE_TOKENS, estimate_tokens
 from assistant.threads import Thread
@@ -64,15 +64,7 @@ def count_request(
 
 
 def _text_tokens(messages: Iterable[Message]) -> int:
-    texts: list[str] = []
-    for message in messages:
-        for part in message.parts:
-            match part:
-                case Text(text) | Refusal(text) | Commentary(text) | Reasoning(text):
-                    texts.append(text)
-                case Call(_, name, arguments, result=result):
-                    texts += [name, arguments, result.output if result else ""]
-    return estimate_tokens("".join(texts))
+    return estimate_tokens("".join(model_text(part) for message in messages for part in message.parts))
 
 
 def _file_tokens(messages: Iterable[Message]) -> int:

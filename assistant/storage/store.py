@@ -239,7 +239,7 @@ class Store:
         """
         is_expired = is_thread(thread.id, thread.owner) & self._is_expired(seconds) & self.leases.is_free
         with self.database.writing() as connection:
-            # First an update, so that nobody else changes the row until the commit.
+            # The update comes first: it locks the row until the commit.
             found = connection.execute(
                 sql.update(THREADS).where(is_expired).values(self.leases.values)
             ).rowcount

@@ -63,7 +63,7 @@ SIGN_IN_RULES = Rules(allowed=["@example.org"], cookie_secret="cookies")
     ("login", "rules", "ends", "reason"),
     [
         (Login(), Rules(), {}, None),
-        (Login(), Rules(), {EVERYONE: 2000.0}, None),  # nobody has logged in
+        (Login(), Rules(), {EVERYONE: 2000.0}, None),  # no one has logged in
         (Login(), PASSWORD_RULES, {}, "settings_changed"),
         (Login(), SIGN_IN_RULES, {}, "settings_changed"),
         (BY_PASSWORD, PASSWORD_RULES, {}, None),
@@ -303,7 +303,7 @@ def test_a_page_that_gets_a_password_ends_the_open_sessions(open_page: Open) -> 
     assert page.chat_input
     open_page(ASSISTANT_PASSWORD=PASSWORD)
     assert not page.run().chat_input
-    assert not page.info, "nobody had logged in"
+    assert not page.info, "no one had logged in"
 
 
 @pytest.mark.exhaustive

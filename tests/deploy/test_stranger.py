@@ -211,7 +211,7 @@ def read_what_runs(stranger: Stranger, deployment: Deployment) -> None:
 
 
 def command_the_server(stranger: Stranger, deployment: Deployment) -> None:
-    """Send what Streamlit's page sends for developers only, and what is no message at all."""
+    """Send the messages that Streamlit's page sends for developers only, and bytes that are not a message."""
     for message in (
         BackMsg(clear_cache=True),
         BackMsg(load_git_info=True),

@@ -71,30 +71,29 @@ def chat_fields(options: RequestOptions, tools: Sequence[JsonObject]) -> JsonObj
 
     Few of its servers know ``allowed_tools``. So ``tools`` are only those of the allowed functions.
     """
-    fields: JsonObject = {}
-    if options.effort:
-        fields["reasoning_effort"] = options.effort
-    if options.max_output_tokens:
-        fields["max_completion_tokens"] = options.max_output_tokens
-    if options.verbosity:
-        fields["verbosity"] = options.verbosity
-    if options.service_tier:
-        fields["service_tier"] = options.service_tier
+    fields = _set_fields(
+        reasoning_effort=options.effort,
+        max_completion_tokens=options.max_output_tokens,
+        verbosity=options.verbosity,
+        service_tier=options.service_tier,
+    )
     return fields | _nested_format(options) | _choice(options, tools) | _parallel_calls(options, tools)
 
 
 def assistants_fields(options: RequestOptions) -> JsonObject:
     """Return the fields of a run of the Assistants API; without a model the assistant has its own."""
-    fields: JsonObject = {}
-    if options.model:
-        fields["model"] = options.model
-    if options.instructions:
-        fields["instructions"] = options.instructions
-    if options.effort:
-        fields["reasoning_effort"] = options.effort
-    if options.max_output_tokens:
-        fields["max_completion_tokens"] = options.max_output_tokens
+    fields = _set_fields(
+        model=options.model,
+        instructions=options.instructions,
+        reasoning_effort=options.effort,
+        max_completion_tokens=options.max_output_tokens,
+    )
     return fields | _nested_format(options) | _choice(options, [{}]) | _parallel_calls(options, [{}])
+
+
+def _set_fields(**fields: str | int | None) -> JsonObject:
+    """Return the fields that have a value."""
+    return {name: value for name, value in fields.items() if value}
 
 
 def _parallel_calls(options: RequestOptions, tools: Sequence[JsonObject]) -> JsonObject:

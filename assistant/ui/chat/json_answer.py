@@ -97,7 +97,7 @@ def find_problem(value: Any, schema: Any) -> str | None:
         if strict_schema(schema) is not None:  # a model in strict mode writes null for what it leaves out
             value = without_nulls(value, schema)
         error = best_match(validator_class(schema, registry=Registry()).iter_errors(value))
-    except Exception as failure:  # a schema that is none, or refers to another one
+    except Exception as failure:  # an invalid schema, or one that refers to another
         log.info("The schema of an answer cannot be used", exc_info=failure)
         return _("the schema cannot be used ({reason})", reason=type(failure).__name__)
     if error is None:

@@ -45,7 +45,7 @@ def draw_next_request(session: ChatSession) -> None:
                 st.caption(label)
                 st.markdown(f"**≈ {value:,}**")
     st.text_input(_("Message to include"), key=keys.REQUEST_MESSAGE, placeholder=waiting or _("Ask anything"))
-    # The server counts for whoever pays for it; of the owner's account, only the owner has it count.
+    # Each count is a request with an API key; a visitor makes none with the owner's key.
     if connection.backend.protocol not in ("auto", "responses") or "instructions" in connection.fixed_options:
         return
     counted = state_of(TokenCount)
