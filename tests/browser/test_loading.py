@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from assistant.ui import keys
+from assistant.ui.page.browser_script import call_script, read_element
 from tests.browser.driver import IDLE, INPUT
 
 if TYPE_CHECKING:
@@ -31,4 +33,16 @@ def test_what_is_drawn_stays_where_it_is(browser: "Browser", demo_app: str, widt
     page.wait_for_selector(IDLE, state="attached")
     page.wait_for_timeout(1_500)
     assert page.evaluate("window.moved") <= 0.05
+    page.close()
+
+
+def test_a_call_waits_for_the_scripts(browser: "Browser") -> None:
+    """Streamlit loads the code that draws scripts on demand, and may then draw the end of a page before its beginning."""
+    page = browser.new_page()
+    call = call_script("declareRoles", "ja", "")
+    page.set_content(
+        f'<div class="st-key-{keys.ANNOUNCEMENTS}"></div>{call}{read_element("accessibility.js")}'
+    )
+    page.wait_for_function("document.documentElement.lang === 'ja'", timeout=5_000)
+    assert page.locator("[role=status][aria-live=polite]").count() == 1
     page.close()

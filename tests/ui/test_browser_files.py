@@ -35,8 +35,9 @@ def test_the_files_are_scripts_and_styles() -> None:
 
 
 def test_no_text_ends_a_script() -> None:
-    expected = '<script>f(1, "\\u003c/script>", true)</script>'
-    assert call_script("f", 1, "</script>", True) == expected
+    script = call_script("f", 1, "</script>", True)
+    assert script.count("</script>") == 1
+    assert 'window.f(1, "\\u003c/script>", true)' in script
 
 
 def test_the_container_of_the_scripts_is_hidden() -> None:

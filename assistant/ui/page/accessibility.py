@@ -40,7 +40,7 @@ def draw_live_region() -> None:
     container = st.container(key=keys.ANNOUNCEMENTS, height=1, border=False)
     announcements.region = container.empty()
     announce(announcements.text)
-    script = call_script("window.declareRoles", language(), _("Open menus"))
+    script = call_script("declareRoles", language(), _("Open menus"))
     container.html(script, unsafe_allow_javascript=True)
     with container:
         draw_browser_request()

@@ -38,16 +38,21 @@ def read_element(name: str) -> str:
 
 
 def call_script(function: str, *values: object) -> str:
-    """Return a script element that calls a function of the loaded scripts."""
+    """Return a script element that calls a function of the scripts, such as ``requests.run``, when it is loaded.
+
+    The browser draws elements in the order in which they are ready, so a call can be drawn before the scripts.
+    """
     arguments = ", ".join(map(json.dumps, values)).replace("<", "\\u003c")  # no text can end the script
-    return f"<script>{function}({arguments})</script>"
+    is_loaded = f"window.{function.replace('.', '?.')}"
+    call = f"window.{function}({arguments})"
+    return f"<script>(function call() {{ {is_loaded} ? {call} : setTimeout(call, 50) }})()</script>"
 
 
 def draw_conversation_scripts() -> None:
     """Load the scripts that the conversation needs, once for the page: its fragment would send them with each message."""
     with st.container(key=keys.SCRIPTS, height=1, border=False):
         scripts = "".join(map(read_element, CONVERSATION_SCRIPTS))
-        st.html(scripts + call_script("window.copying.setLabel", _("Copied")), unsafe_allow_javascript=True)
+        st.html(scripts + call_script("copying.setLabel", _("Copied")), unsafe_allow_javascript=True)
 
 
 # --- requests -----------------------------------------------------------------------------------------
@@ -87,5 +92,5 @@ def draw_browser_request() -> None:
 
 def _request(action: str, *values: object) -> None:
     request = state_of(BrowserRequest)
-    request.script = call_script("window.requests.run", time.monotonic_ns(), action, *values)
+    request.script = call_script("requests.run", time.monotonic_ns(), action, *values)
     request.until = time.monotonic() + VALID_SECONDS

@@ -36,8 +36,6 @@ def draw_scrolling(session: ChatSession) -> None:
     if not is_same or session.user_turns != turns.user_turns:
         turns.number += 1
     turns.thread, turns.user_turns = thread, session.user_turns
-    script = call_script(
-        "window.conversation.begin", turns.number, not session.history, _("Scroll to bottom")
-    )
+    script = call_script("conversation.begin", turns.number, not session.history, _("Scroll to bottom"))
     with st.container(key=keys.SCROLLING, height=1, border=False):
         st.html(script, unsafe_allow_javascript=True)

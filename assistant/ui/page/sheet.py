@@ -15,7 +15,7 @@ from assistant.ui.page.browser_script import call_script, read_element
 def draw_sheet_top(close: Callable[[], None]) -> None:
     """Draw the title and the Close button of the sheet around the current column."""
     with st.container(key=keys.INSPECTOR_SHEET_TOP, gap=None):
-        script = read_element("sheet.js") + call_script("window.setUpSheet", _("Inspector"))
+        script = read_element("sheet.js") + call_script("setUpSheet", _("Inspector"))
         st.html(script, unsafe_allow_javascript=True)
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(f"**{_('Inspector')}**")
