@@ -23,11 +23,15 @@ AFTER = 1.0  # seconds after the last word in which what a page still does count
 
 @dataclass(frozen=True)
 class Selectors:
-    """Where a page has its input and its answers, and what it has when it is at rest."""
+    """Where a page has its input and its answers, and what it has when it is at rest.
+
+    ``sendable`` is what it has when a text that was typed can be sent, if it is not so from the beginning.
+    """
 
     input: str = "[data-testid=stChatInputTextArea]"
     answer: str = "[data-testid=stChatMessage]"
     idle: str = IDLE
+    sendable: str = ""
 
 
 STREAMLIT = Selectors()
@@ -85,6 +89,9 @@ class Tab:
         self._page.goto(address)
         self._wait_for(selectors.input)
         self._wait_for(selectors.idle)
+        if selectors.sendable:
+            self._page.fill(selectors.input, "a text")
+            self._wait_for(selectors.sendable)
 
     def __enter__(self) -> Self:
         return self

@@ -78,7 +78,7 @@ PEERS = [
     Peer(
         "chainlit==2.12.0",
         ("-m", "chainlit", "run", str(APPS / "chainlit_app.py"), "--headless", "--port", "{port}"),
-        Selectors("#chat-input", ".ai-message", "#chat-input"),
+        Selectors("#chat-input", ".ai-message", "#chat-input", "#chat-submit:not(:disabled)"),
     ),
 ]
 
