@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from assistant.demo.generation import Generation
-from assistant.demo.requests import Json, Rejection, invalid_value, new_id, parse_items, require
+from assistant.demo.items import Json, new_id
+from assistant.demo.requests import Rejection, invalid_value, parse_items, require
 
 MAX_ITEMS = 20
 """Maximum number of items that one request can add to a conversation, as documented."""

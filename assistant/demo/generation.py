@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import httpx2
 
-from assistant.demo.requests import CALL_TYPES, Json
+from assistant.demo.items import CALL_TYPES, Json
 from assistant.demo.stream_events import stream_events
 
 HOSTED_TOOL_TOKENS = 30

@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from assistant.demo.requests import Json, Rejection, invalid_value, require
+from assistant.demo.items import Json
+from assistant.demo.requests import Rejection, invalid_value, require
 
 _NUMBER = (int, float)
 # The types and the default of each option.

@@ -1,76 +1,85 @@
 """The output items of a response: messages and calls, within what the request allows."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
 from typing import Any
 
-from assistant.demo.replies import phrases
-from assistant.demo.replies.answers import Reply, language_of, next_reply
+from assistant.demo.items import CALL_TYPES, OUTPUT_TYPES, Json, item_text, new_call, new_text, split_tokens
+from assistant.demo.replies import phrases, vocabulary
+from assistant.demo.replies.answers import Reply, next_reply
 from assistant.demo.replies.calls import TASK_HANDLE, TEXT, Call
 from assistant.demo.replies.hosted import hosted_items
 from assistant.demo.replies.programs import flatten_tools, loading_items, program_items, search_items
 from assistant.demo.replies.samples import sample_value
 from assistant.demo.replies.summaries import parse_output, summarize
 from assistant.demo.replies.thoughts import reasoning_items, refusal_items
-from assistant.demo.requests import CALL_TYPES, OUTPUT_TYPES, Json, new_id
-
-_TEXT_FIELDS = ("content", "arguments", "input", "code", "output", "result")
-
-TOKEN = re.compile("\\s*(?:[\u3040-\u9fff\uff00-\uffef]{1,2}|[^\\s\u3040-\u9fff\uff00-\uffef]{1,6})|\\s+")
 
 
 def output_items(response: Json, items: Sequence[Json]) -> list[Json]:
     """Return what the demo answers to these items, with the options of the response."""
-    messages = [index for index, item in enumerate(items) if item.get("role") == "user"]
-    last = messages[-1] if messages else -1
-    texts = [item_text(items[index]) for index in messages]
+    questions = [index for index, item in enumerate(items) if item.get("role") == "user"]
+    message = item_text(items[questions[-1]]) if questions else ""
+    question = message[: vocabulary.MAX_QUESTION_CHARS]
+    since = items[questions[-1] + 1 :] if questions else items
     tools = flatten_tools(_allowed_tools(response))
-    if messages and (refused := refusal_items(texts[-1])) is not None:
-        return refused
-    thoughts = reasoning_items(texts[-1], items[last + 1 :], response) if messages else []
+    if refusal := refusal_items(question):
+        return refusal
     late, is_all_new = _late_outputs(items)
-    news = summarize(texts[-1], late, language_of(texts[-1]), None) if texts and late else ""
-    if is_all_new:
-        reply = Reply(news)
-    elif messages and (hosted := hosted_items(texts[-1], items[last + 1 :], tools)) is not None:
-        return hosted
-    elif messages and (steps := _program_or_search(texts[-1], items[last + 1 :], tools)) is not None:
-        return steps
-    else:
-        reply = _reply(texts[-1] if texts else "", items, last, tools, texts[:-1])
-        if _is_addition(reply, items, last):
-            question = f"{texts[-2]} {texts[-1]}"
-            reply = _reply(question, items, messages[-2], tools, texts[:-2])
-        reply = replace(reply, text="\n\n".join(filter(None, [news, reply.text])))
-    has_calls = reply.calls or reply.background
-    if not has_calls and (functions := _required_functions(response, tools)):
+    news = summarize(message, late, vocabulary.language_of(message), None) if questions and late else ""
+    reply = Reply("")
+    if not is_all_new:
+        steps = hosted_items(question, since, tools) or program_items(question, since, tools)
+        if steps := steps or search_items(question, tools):
+            return steps
+        reply = _next_reply(items, questions, tools)
+    reply = replace(reply, text="\n\n".join(filter(None, [news, reply.text])))
+    reply = _as_requested(reply, response, tools)
+    thoughts = reasoning_items(question, since, response)
+    return thoughts + _reply_items(reply, items, tools, is_parallel=response["parallel_tool_calls"])
+
+
+def _next_reply(items: Sequence[Json], questions: Sequence[int], tools: Sequence[Json]) -> Reply:
+    """Return the next reply to the last message, or to the one before if the last one adds to that."""
+    texts = [item_text(items[index]) for index in questions]
+    if not texts:
+        return _reply("", items, -1, tools, [])
+    reply = _reply(texts[-1], items, questions[-1], tools, texts[:-1])
+    if _is_addition(reply, items, questions[-1]):
+        return _reply(f"{texts[-2]} {texts[-1]}", items, questions[-2], tools, texts[:-2])
+    return reply
+
+
+def _as_requested(reply: Reply, response: Json, tools: Sequence[Json]) -> Reply:
+    """Return the reply as the request demands it: with a call, or with a text of some length or format."""
+    if not (reply.calls or reply.background) and (functions := _required_functions(response, tools)):
         arguments = sample_value(functions[0]["parameters"] or {"type": "object"})
-        reply = Reply("", (Call(functions[0]["name"], arguments),))
-    if not reply.calls:
-        text = _as_long_as(response["text"]["verbosity"], reply.text)
-        reply = replace(reply, text=_formatted(text, response["text"]["format"]))
+        return Reply("", (Call(functions[0]["name"], arguments),))
+    if reply.calls:
+        return reply
+    text = _as_long_as(response["text"]["verbosity"], reply.text)
+    return replace(reply, text=_formatted(text, response["text"]["format"]))
+
+
+def _reply_items(
+    reply: Reply, items: Sequence[Json], tools: Sequence[Json], *, is_parallel: bool
+) -> list[Json]:
+    """Return the items of a reply: calls in the background, the text, and calls with what loads them."""
     number = sum(bool(item.get("async")) for item in items) + 1
-    output = thoughts + [
-        _background_item(call, tools, each) for each, call in enumerate(reply.background, number)
-    ]
+    output = [_background_item(call, tools, each) for each, call in enumerate(reply.background, number)]
     if reply.text:
-        part = {"type": "output_text", "text": reply.text, "annotations": [], "logprobs": []}
-        phase = "commentary" if reply.calls else "final_answer"
-        message_item = {"id": new_id("msg"), "type": "message", "status": "completed", "role": "assistant"}
-        output.append(message_item | {"phase": phase, "content": [part]})
-    parallel = reply.calls if response["parallel_tool_calls"] else reply.calls[:1]
-    output += loading_items([call.name for call in parallel], tools, items)
-    return output + [_call_item(call, tools) for call in parallel]
+        output.append(new_text(reply.text, phase="commentary" if reply.calls else "final_answer"))
+    calls = reply.calls if is_parallel else reply.calls[:1]
+    output += loading_items([call.name for call in calls], tools, items)
+    return output + [_call_item(call, tools) for call in calls]
 
 
 def _reply(
     question: str, items: Sequence[Json], position: int, tools: Sequence[Json], earlier: Sequence[str]
 ) -> Reply:
     """Return the next reply to a question, given the calls after its position."""
-    calls = [item for item in items[position + 1 :] if item["type"] in ("function_call", "custom_tool_call")]
+    calls = [item for item in items[position + 1 :] if item["type"] in CALL_TYPES]
     outputs = _outputs(items)
     done = [(_call(item), outputs[item["call_id"]]) for item in calls if not item.get("async")]
     started = [item["name"] for item in calls if item.get("async")]
@@ -83,21 +92,14 @@ def _is_addition(reply: Reply, items: Sequence[Json], last: int) -> bool:
     return asks_back and last > 0 and items[last - 1]["type"] in OUTPUT_TYPES
 
 
-def _program_or_search(question: str, since: Sequence[Json], tools: Sequence[Json]) -> list[Json] | None:
-    program = program_items(question, since, tools)
-    return search_items(question, tools) if program is None else program
-
-
 def _call_item(call: Call, tools: Sequence[Json]) -> Json:
     tool = next((tool for tool in tools if tool.get("name") == call.name), {})
-    item = {"type": "function_call", "id": new_id("fc"), "status": "completed", "call_id": new_id("call")}
-    item["name"] = call.name
     if tool.get("type") == "custom":
         text = str(next(iter(call.arguments.values()), ""))  # a call that the user wrote names the parameter
-        return item | {"id": new_id("ctc"), "type": "custom_tool_call", "input": text}
-    if tool.get("namespace"):
-        item["namespace"] = tool["namespace"]
-    return item | {"arguments": json.dumps(call.arguments, ensure_ascii=False)}
+        return new_call("custom_tool_call", call.name, text)
+    namespace = {"namespace": tool["namespace"]} if tool.get("namespace") else {}
+    arguments = json.dumps(call.arguments, ensure_ascii=False)
+    return new_call("function_call", call.name, arguments) | namespace
 
 
 def _background_item(call: Call, tools: Sequence[Json], number: int) -> Json:
@@ -140,22 +142,6 @@ def limit_tokens(output: Sequence[Json], limit: int) -> tuple[list[Json], bool]:
     return shortened, False
 
 
-def split_tokens(text: str) -> list[str]:
-    """Split a text into pieces of about a token's size."""
-    return TOKEN.findall(text)
-
-
-def item_text(item: Json) -> str:
-    """Return the text, arguments, input, code or output of an item."""
-    content = next((item[name] for name in _TEXT_FIELDS if item.get(name)), "")
-    if isinstance(content, str):
-        return content
-    if isinstance(content, dict):
-        return json.dumps(content, ensure_ascii=False)
-    texts = (part.get("text") or part.get("refusal") for part in content)
-    return "\n".join(str(text) for text in texts if text)
-
-
 def _allowed_tools(response: Json) -> list[Json]:
     """Return the tools that ``tool_choice`` allows."""
     choice, tools = response["tool_choice"], response["tools"]
@@ -188,8 +174,7 @@ def _as_long_as(verbosity: str, text: str) -> str:
         case "low":
             return text.partition("\n\n")[0]
         case "high":
-            language = language_of(text)
-            return f"{text}\n\n{phrases.SENTENCES[language]['long']}"
+            return f"{text}\n\n{phrases.SENTENCES[vocabulary.language_of(text)]['long']}"
     return text
 
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from assistant.demo.requests import Json
+from assistant.demo.items import Json
 
 BLOCK_CHARS = 512
 """Size of a block: the 128 tokens in which the real API counts. It caches prompts of 1,024 tokens or more only."""

@@ -1,34 +1,10 @@
 """Parse and validate requests: body and items. Later code relies on their shape."""
 
 import json
-import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-Json = dict[str, Any]
-
-# The id prefix and the required strings of each type of item.
-ITEM_TYPES = {
-    "message": ("msg", ["role"]),
-    "function_call": ("fc", ["call_id", "name", "arguments"]),
-    "function_call_output": ("fco", ["call_id"]),
-    "reasoning": ("rs", []),
-    "mcp_approval_response": ("mcpr", ["approval_request_id"]),
-    "compaction": ("cmp", ["encrypted_content"]),
-    "code_interpreter_call": ("ci", ["container_id"]),
-    "custom_tool_call": ("ctc", ["call_id", "name", "input"]),
-    "custom_tool_call_output": ("ctco", ["call_id"]),
-    "program": ("prg", ["call_id", "code", "fingerprint"]),
-    "program_output": ("prgo", ["call_id", "result"]),
-    "tool_search_call": ("tsc", []),
-    "tool_search_output": ("tso", []),
-    **dict.fromkeys(("web_search_call", "image_generation_call"), ("ig", [])),
-    **dict.fromkeys(("mcp_approval_request", "mcp_call"), ("mcp", ["name", "arguments", "server_label"])),
-}
-CALL_TYPES = {"function_call": "arguments", "custom_tool_call": "input"}
-"""The types of items that are calls, each with the field that holds what the model wrote."""
-
-OUTPUT_TYPES = ("function_call_output", "custom_tool_call_output")
+from assistant.demo.items import CALL_TYPES, ITEM_TYPES, OUTPUT_TYPES, Json, new_id
 
 PART_TYPES = ("input_text", "output_text", "refusal", "input_image", "input_file")
 
@@ -61,11 +37,6 @@ def require(fields: Mapping[str, Any], name: str, kind: type = str, parent: str 
     if not isinstance(value, kind):
         raise invalid_value(param, {"str": "a string", "list": "an array"}.get(kind.__name__, "an object"))
     return value
-
-
-def new_id(prefix: str) -> str:
-    """Return a random id."""
-    return f"{prefix}_{secrets.token_hex(24)}"
 
 
 def parse_json(text: str | bytes) -> Json:

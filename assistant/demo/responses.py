@@ -1,15 +1,15 @@
 """The response objects of the demo."""
 
-import base64
 import json
 import time
 from collections.abc import Sequence
 
+from assistant.demo.compaction import compaction_item, compaction_items, restore_compacted, since_compaction
+from assistant.demo.items import Json, item_text, new_id, split_tokens
 from assistant.demo.options import parse_options
-from assistant.demo.output import item_text, limit_tokens, output_items, split_tokens
+from assistant.demo.output import limit_tokens, output_items
 from assistant.demo.prompt_cache import CacheUse
-from assistant.demo.replies.thoughts import compaction_items, restore_compacted, since_compaction
-from assistant.demo.requests import Json, Rejection, new_id, require
+from assistant.demo.requests import Rejection, require
 
 MODEL_NAME = "Demo"
 """The model of a response, whichever the request names except ``PLAIN_MODEL_NAME``."""
@@ -81,9 +81,7 @@ def compact(body: Json, items: Sequence[Json]) -> Json:
     """Return the compacted form of these items: the user's messages, and one item for all others."""
     require(body, "model")
     messages = [item for item in items if item.get("role") == "user"]
-    others = json.dumps([item for item in items if item.get("role") != "user"])
-    content = base64.b64encode(others.encode()).decode()  # the real API encrypts it
-    output = [*messages, {"id": new_id("cmp"), "type": "compaction", "encrypted_content": content}]
+    output = [*messages, compaction_item([item for item in items if item.get("role") != "user"])]
     fields = {"id": new_id("resp"), "object": "response.compaction", "created_at": int(time.time())}
     return fields | {"output": output, "usage": _usage(count_tokens(prompt_text(None, items)), [])}
 

@@ -3,9 +3,8 @@
 import base64
 from collections.abc import Iterator
 
-from assistant.demo.output import split_tokens
+from assistant.demo.items import CALL_TYPES, Json, split_tokens
 from assistant.demo.replies.hosted import draw_sea
-from assistant.demo.requests import CALL_TYPES, Json
 
 
 def stream_events(started: Json, completed: Json) -> Iterator[Json]:
@@ -18,81 +17,50 @@ def stream_events(started: Json, completed: Json) -> Iterator[Json]:
         yield {"type": "response.created", "response": started}
     yield {"type": "response.in_progress", "response": started}
     for index, item in enumerate(completed["output"]):
-        if item["type"] == "reasoning":
-            yield from _reasoning_events(item, index)
-            continue
-        if item["type"] not in ("message", *CALL_TYPES):
-            yield from _hosted_tool_events(item, index)
-            continue
-        is_message = item["type"] == "message"
-        empty: Json = {"content": []} if is_message else {CALL_TYPES[item["type"]]: ""}
-        added = item | empty | {"status": "in_progress"}
-        yield {"type": "response.output_item.added", "output_index": index, "item": added}
-        where = {"item_id": item["id"], "output_index": index}
-        if is_message:
-            part, where = item["content"][0], where | {"content_index": 0}
-            if part["type"] == "refusal":
-                yield from _refusal_events(part, where)
-                yield {"type": "response.output_item.done", "output_index": index, "item": item}
-                continue
-            empty = {"text": "", "annotations": []}
-            yield {"type": "response.content_part.added", **where, "part": part | empty}
-            sent, annotations = 0, list(enumerate(part["annotations"]))
-            for token in split_tokens(part["text"]):
-                yield {"type": "response.output_text.delta", **where, "delta": token, "logprobs": []}
-                sent += len(token)
-                while annotations and annotations[0][1]["end_index"] <= sent:
-                    number, annotation = annotations.pop(0)
-                    kind = "response.output_text.annotation.added"
-                    yield {"type": kind, **where, "annotation_index": number, "annotation": annotation}
-            yield {"type": "response.output_text.done", **where, "text": part["text"], "logprobs": []}
-            yield {"type": "response.content_part.done", **where, "part": part}
-        else:
-            field = CALL_TYPES[item["type"]]
-            kind = f"response.{item['type']}_{field}"
-            for token in split_tokens(item[field]):
-                yield {"type": f"{kind}.delta", **where, "delta": token}
-            name = {"name": item["name"]} if field == "arguments" else {}
-            yield {"type": f"{kind}.done", **where, **name, field: item[field]}
+        begun = item | _begun_fields(item)
+        yield {"type": "response.output_item.added", "output_index": index, "item": begun}
+        yield from _content_events(item, {"item_id": item["id"], "output_index": index})
         yield {"type": "response.output_item.done", "output_index": index, "item": item}
     yield {"type": f"response.{completed['status']}", "response": completed}
 
 
-def _refusal_events(part: Json, where: Json) -> Iterator[Json]:
-    yield {"type": "response.content_part.added", **where, "part": part | {"refusal": ""}}
-    for token in split_tokens(part["refusal"]):
-        yield {"type": "response.refusal.delta", **where, "delta": token}
-    yield {"type": "response.refusal.done", **where, "refusal": part["refusal"]}
-    yield {"type": "response.content_part.done", **where, "part": part}
-
-
-def _reasoning_events(item: Json, index: int) -> Iterator[Json]:
-    where = {"item_id": item["id"], "output_index": index}
-    yield {"type": "response.output_item.added", "output_index": index, "item": item | {"summary": []}}
-    kind = "response.reasoning_summary"
-    for number, part in enumerate(item["summary"]):
-        place = where | {"summary_index": number}
-        yield {"type": f"{kind}_part.added", **place, "part": part | {"text": ""}}
-        for token in split_tokens(part["text"]):
-            yield {"type": f"{kind}_text.delta", **place, "delta": token}
-        yield {"type": f"{kind}_text.done", **place, "text": part["text"]}
-        yield {"type": f"{kind}_part.done", **place, "part": part}
-    yield {"type": "response.output_item.done", "output_index": index, "item": item}
-
-
-def _hosted_tool_events(item: Json, index: int) -> Iterator[Json]:
-    """Yield the events of a hosted tool's item."""
-    kind, where = f"response.{item['type']}", {"item_id": item["id"], "output_index": index}
-    added: Json = {"status": "in_progress"} if "status" in item else {}
+def _begun_fields(item: Json) -> Json:
+    """Return the fields of an item that have another value when it begins."""
+    fields: Json = {"status": "in_progress"} if "status" in item else {}
     match item["type"]:
+        case "message":
+            fields["content"] = []
+        case "reasoning":
+            fields["summary"] = []
         case "image_generation_call":
-            added["result"] = None
+            fields["result"] = None
         case "code_interpreter_call":
-            added |= {"code": "", "outputs": None}
+            fields |= {"code": "", "outputs": None}
         case "mcp_call":
-            added |= {"output": None, "arguments": ""}
-    yield {"type": "response.output_item.added", "output_index": index, "item": item | added}
+            fields |= {"output": None, "arguments": ""}
+        case kind if kind in CALL_TYPES:
+            fields[CALL_TYPES[kind]] = ""
+    return fields
+
+
+def _content_events(item: Json, where: Json) -> Iterator[Json]:
+    """Yield the events between the beginning and the end of an item."""
+    kind = f"response.{item['type']}"
     match item["type"]:
+        case "message":
+            yield from _part_events(item["content"][0], where | {"content_index": 0})
+        case "reasoning":
+            for number, part in enumerate(item["summary"]):
+                place = where | {"summary_index": number}
+                yield {"type": f"{kind}_summary_part.added", **place, "part": part | {"text": ""}}
+                yield from _written(f"{kind}_summary_text", place, text=part["text"])
+                yield {"type": f"{kind}_summary_part.done", **place, "part": part}
+        case "function_call":
+            yield from _written(
+                f"{kind}_arguments", where, {"name": item["name"]}, arguments=item["arguments"]
+            )
+        case "custom_tool_call":
+            yield from _written(f"{kind}_input", where, input=item["input"])
         case "web_search_call":
             yield {"type": f"{kind}.in_progress", **where}
             yield {"type": f"{kind}.searching", **where}
@@ -107,15 +75,44 @@ def _hosted_tool_events(item: Json, index: int) -> Iterator[Json]:
             yield {"type": f"{kind}.completed", **where}
         case "code_interpreter_call":
             yield {"type": f"{kind}.in_progress", **where}
-            for token in split_tokens(item["code"]):
-                yield {"type": f"{kind}_code.delta", **where, "delta": token}
-            yield {"type": f"{kind}_code.done", **where, "code": item["code"]}
+            yield from _written(f"{kind}_code", where, code=item["code"])
             yield {"type": f"{kind}.interpreting", **where}
             yield {"type": f"{kind}.completed", **where}
         case "mcp_call":
             yield {"type": f"{kind}.in_progress", **where}
-            for token in split_tokens(item["arguments"]):
-                yield {"type": f"{kind}_arguments.delta", **where, "delta": token}
-            yield {"type": f"{kind}_arguments.done", **where, "arguments": item["arguments"]}
+            yield from _written(f"{kind}_arguments", where, arguments=item["arguments"])
             yield {"type": f"{kind}.completed", **where}
-    yield {"type": "response.output_item.done", "output_index": index, "item": item}
+
+
+def _part_events(part: Json, where: Json) -> Iterator[Json]:
+    """Yield the events of a message's text or refusal."""
+    is_refusal = part["type"] == "refusal"
+    empty = {"refusal": ""} if is_refusal else {"text": "", "annotations": []}
+    yield {"type": "response.content_part.added", **where, "part": part | empty}
+    if is_refusal:
+        yield from _written("response.refusal", where, refusal=part["refusal"])
+    else:
+        yield from _text_events(part, where)
+    yield {"type": "response.content_part.done", **where, "part": part}
+
+
+def _text_events(part: Json, where: Json) -> Iterator[Json]:
+    """Yield the events of a text, with each annotation as soon as its place is written."""
+    kind = "response.output_text"
+    sent, annotations = 0, list(enumerate(part["annotations"]))
+    for token in split_tokens(part["text"]):
+        yield {"type": f"{kind}.delta", **where, "delta": token, "logprobs": []}
+        sent += len(token)
+        while annotations and annotations[0][1]["end_index"] <= sent:
+            number, annotation = annotations.pop(0)
+            named = {"annotation_index": number, "annotation": annotation}
+            yield {"type": f"{kind}.annotation.added", **where, **named}
+    yield {"type": f"{kind}.done", **where, "text": part["text"], "logprobs": []}
+
+
+def _written(kind: str, where: Json, done: Json | None = None, **whole: str) -> Iterator[Json]:
+    """Yield the pieces of what the model writes, and then the whole, by the name of its field."""
+    [text] = whole.values()
+    for token in split_tokens(text):
+        yield {"type": f"{kind}.delta", **where, "delta": token}
+    yield {"type": f"{kind}.done", **where, **(done or {}), **whole}

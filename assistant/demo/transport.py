@@ -13,9 +13,10 @@ import httpx2
 from assistant.demo import requests, responses
 from assistant.demo.conversations import Conversation, item_page
 from assistant.demo.generation import EventStream, Generation
+from assistant.demo.items import Json, new_id
 from assistant.demo.options import parse_metadata, parse_tools
 from assistant.demo.prompt_cache import PromptCache, diagnose
-from assistant.demo.requests import Json, Rejection, invalid_value, new_id
+from assistant.demo.requests import Rejection, invalid_value
 from assistant.demo.responses import MODEL_NAME
 
 T = TypeVar("T")

@@ -14,7 +14,8 @@ from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from assistant.demo.generation import EventStream, Generation
-from assistant.demo.requests import Json, Rejection, invalid_value, new_id, parse_json
+from assistant.demo.items import Json, new_id
+from assistant.demo.requests import Rejection, invalid_value, parse_json
 from assistant.demo.transport import DemoTransport
 
 
@@ -36,14 +37,10 @@ class _Socket:
     def __init__(self, websocket: WebSocket, transport: DemoTransport) -> None:
         self._websocket, self._transport = websocket, transport
         self._messages: asyncio.Queue[str | None] = asyncio.Queue()
-        self._steers: list[
-            Json
-        ] = []  # the events that steer the response which is being sent, not looked at yet
-        self._active = ""  # the id of that response
+        self._active = ""  # the id of the response that is being sent
+        self._steers: list[Json] = []  # events that steer it, not handled yet
+        self._pending: dict[str, list[Json]] = {}  # its steered messages that wait for outputs, by its id
         self._unstored: dict[str, Generation] = {}
-        self._pending: dict[
-            str, list[Json]
-        ] = {}  # the steered messages that wait for outputs, by the response
 
     async def receive(self) -> None:
         """Sort the client's messages until it hangs up."""

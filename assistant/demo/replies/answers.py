@@ -26,11 +26,6 @@ class Reply:
     """Calls before the text, which goes on while they run."""
 
 
-def language_of(message: str) -> str:
-    """Return the language of an answer to a message."""
-    return "ja" if vocabulary.JAPANESE.search(message) else "en"
-
-
 def next_reply(
     message: str,
     done: CallOutputs,
@@ -47,7 +42,7 @@ def next_reply(
         earlier: The user's messages before.
         started: The functions that were called in the background since the message.
     """
-    language = language_of(message)
+    language = vocabulary.language_of(message)
     callable_tools = (tool for tool in tools if tool.get("type") in ("function", "custom"))
     functions = {tool["name"]: Function.from_tool(tool) for tool in callable_tools}
     result = plan_written_calls(message, functions, language) or plan_question(message, functions, language)
@@ -94,11 +89,10 @@ def _with_city(call: Call, plan: Plan, done: CallOutputs) -> Call:
 
 def _with_hotel(calls: Sequence[Call], hotel: Mapping[str, Any], language: str) -> Reply:
     """Return the calls with the hotel that was found, and a sentence about it."""
-    sentences = phrases.SENTENCES[language]
     text = ""
     if {"name", "price_per_night_eur"} <= hotel.keys():
-        price = sentences["price"].format(price=hotel["price_per_night_eur"])
-        text = sentences["choice"].format(name=cell(hotel["name"]), price=price)
+        price = f"€{hotel['price_per_night_eur']}"
+        text = phrases.SENTENCES[language]["choice"].format(name=cell(hotel["name"]), price=price)
     chosen = {"hotel_id": hotel["hotel_id"]}
     return Reply(text, tuple(Call(call.name, call.arguments | chosen) for call in calls))
 
@@ -112,7 +106,8 @@ def _cheapest_hotel(done: CallOutputs) -> Mapping[str, Any] | None:
 
 def _recall_name(earlier: Sequence[str], language: str) -> str:
     """Return the name that the user gave last."""
-    names = [found for message in earlier for found in vocabulary.TELL_NAME.findall(message[:2_000])]
+    beginnings = (message[: vocabulary.MAX_QUESTION_CHARS] for message in earlier)
+    names = [found for text in beginnings for found in vocabulary.TELL_NAME.findall(text)]
     if not names:
         return phrases.SENTENCES[language]["no name"]
     return phrases.SENTENCES[language]["name"].format(name="".join(names[-1]))

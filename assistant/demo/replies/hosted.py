@@ -11,8 +11,8 @@ import zlib
 from collections.abc import Mapping, Sequence
 from functools import cache
 
+from assistant.demo.items import Json, new_id, new_item, new_text
 from assistant.demo.replies import vocabulary
-from assistant.demo.requests import Json, new_id
 
 Sentences = Mapping[str, str]
 
@@ -43,7 +43,6 @@ SENTENCES: Mapping[str, Sentences] = {
     },
 }
 
-
 PROGRAM = """\
 primes = [n for n in range(2, 100) if all(n % d for d in range(2, n))]
 print(len(primes), "primes, the largest is", primes[-1])
@@ -51,8 +50,8 @@ print(len(primes), "primes, the largest is", primes[-1])
 PRINTED = "25 primes, the largest is 97\n"
 
 
-def hosted_items(question: str, since: Sequence[Json], tools: Sequence[Json]) -> list[Json] | None:
-    """Return the items that answer a question with a hosted tool, or None if the question needs none.
+def hosted_items(question: str, since: Sequence[Json], tools: Sequence[Json]) -> list[Json]:
+    """Return the items that answer a question with a hosted tool; [] if the question needs none.
 
     Args:
         question: The user's last message.
@@ -60,23 +59,24 @@ def hosted_items(question: str, since: Sequence[Json], tools: Sequence[Json]) ->
         tools: The request's tools.
     """
     kinds = {tool.get("type"): tool for tool in tools}
-    sentences = SENTENCES["ja" if vocabulary.JAPANESE.search(question) else "en"]
-    question = question[:2_000]
+    sentences = SENTENCES[vocabulary.language_of(question)]
     if "web_search" in kinds and (found := vocabulary.SEARCH.search(question)):
         return _web_search(_topic(found.groups()), sentences)
     if "code_interpreter" in kinds and vocabulary.RUN_CODE.search(question):
-        call = _item(
-            "code_interpreter_call", "ci", status="completed", container_id=new_id("cntr"), code=PROGRAM
-        )
-        return [call | {"outputs": [{"type": "logs", "logs": PRINTED}]}, _message(sentences["code"])]
+        run = {
+            "container_id": new_id("cntr"),
+            "code": PROGRAM,
+            "outputs": [{"type": "logs", "logs": PRINTED}],
+        }
+        return [new_item("code_interpreter_call", status="completed", **run), new_text(sentences["code"])]
     if "image_generation" in kinds and vocabulary.DRAW.search(question):
-        call = _item("image_generation_call", "ig", status="completed", revised_prompt=question[:200])
-        image = base64.b64encode(draw_sea(480, 320)).decode()
-        return [call | {"result": image, "output_format": "png"}, _message(sentences["image"])]
+        image = {"result": base64.b64encode(draw_sea(480, 320)).decode(), "output_format": "png"}
+        call = new_item("image_generation_call", status="completed", revised_prompt=question[:200], **image)
+        return [call, new_text(sentences["image"])]
     if "mcp" in kinds and (found := vocabulary.ASK_LIBRARY.search(question)):
         label = str(kinds["mcp"].get("server_label"))
         return _library(_topic(found.groups()), since, label, sentences)
-    return None
+    return []
 
 
 def _topic(groups: Sequence[str | None]) -> str:
@@ -93,7 +93,7 @@ def _web_search(topic: str, sentences: Sentences) -> list[Json]:
         source = {"title": title, "url": f"https://example.com/page/{number}"}
         annotations.append({"type": "url_citation", "start_index": start, "end_index": len(text), **source})
     action = {"type": "search", "query": topic, "queries": [topic]}
-    return [_item("web_search_call", "ws", status="completed", action=action), _message(text, annotations)]
+    return [new_item("web_search_call", status="completed", action=action), new_text(text, annotations)]
 
 
 def _library(topic: str, since: Sequence[Json], label: str, sentences: Sentences) -> list[Json]:
@@ -102,23 +102,13 @@ def _library(topic: str, since: Sequence[Json], label: str, sentences: Sentences
     call = {"name": "find_books", "server_label": label, "arguments": arguments}
     responses = [item for item in since if item["type"] == "mcp_approval_response"]
     if not responses:
-        return [_item("mcp_approval_request", "mcpr", **call)]
+        return [new_item("mcp_approval_request", **call)]
     if not responses[-1].get("approve"):
-        return [_message(sentences["denied"])]
+        return [new_text(sentences["denied"])]
     output = sentences["books"].format(topic=topic)
     approval = {"approval_request_id": responses[-1]["approval_request_id"], "status": "completed"}
-    item = _item("mcp_call", "mcp", **call, **approval, output=output, error=None)
-    return [item, _message(sentences["library"].format(output=output))]
-
-
-def _item(kind: str, prefix: str, **fields: object) -> Json:
-    return {"id": new_id(prefix), "type": kind, **fields}
-
-
-def _message(text: str, annotations: Sequence[Json] = ()) -> Json:
-    part = {"type": "output_text", "text": text, "annotations": list(annotations), "logprobs": []}
-    fields = {"status": "completed", "role": "assistant", "phase": "final_answer"}
-    return _item("message", "msg", **fields, content=[part])
+    item = new_item("mcp_call", **call, **approval, output=output, error=None)
+    return [item, new_text(sentences["library"].format(output=output))]
 
 
 @cache

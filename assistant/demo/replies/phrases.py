@@ -1,6 +1,7 @@
 """The sentences of the demo in English and Japanese. An answer has the language of the question."""
 
 from assistant.demo.replies import vocabulary
+from assistant.demo.replies.markdown import cell
 
 SENTENCES = {
     "en": {
@@ -31,11 +32,11 @@ SENTENCES = {
         "unclear": "Not all temperatures are known, so I chose {city}, which you named first.",
         "temperature": "{degrees} in {city}",
         "and": " and ",
+        "comma": ", ",
         "humidity": "{value}% humidity",
         "wind": "wind {value} km/h",
         "source": "The weather is {source}.",
         "time": "It's {time} on {day} in {city}.",
-        "price": "€{price}",
         "free": "free",
         "choice": "The cheapest is **{name}**, {price} a night.",
         "booked": "Booked: **{hotel}** in {city} for {guest}, from {check_in} to {check_out}, {price} in total. "
@@ -84,11 +85,11 @@ SENTENCES = {
         "unclear": "気温がすべては分からないので、最初に挙げられた{city}にしました。",
         "temperature": "{city} {degrees}",
         "and": "、",
+        "comma": "、",
         "humidity": "湿度{value}%",
         "wind": "風速{value} km/h",
         "source": "{source}。",
         "time": "{city}は現在、{day} {time}です。",
-        "price": "€{price}",
         "free": "無料",
         "choice": "いちばん安いのは **{name}**、1泊{price}です。",
         "booked": "予約しました：{city}の **{hotel}**、{guest}様、{check_in}から{check_out}まで、合計{price}。"
@@ -276,6 +277,7 @@ EXAMPLES = {
 }
 
 
-def localize_city(language: str, city: str) -> str:
-    """Return a city's name in this language, if it is known."""
-    return vocabulary.CITIES[city][0] if language == "ja" and city in vocabulary.CITIES else city
+def localize_city(language: str, city: object) -> str:
+    """Return a city's name for a table, in this language if it is known."""
+    name = cell(city)
+    return vocabulary.CITIES[name][0] if language == "ja" and name in vocabulary.CITIES else name

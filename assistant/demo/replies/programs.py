@@ -9,11 +9,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from assistant.demo.items import Json, item_text, new_call, new_id, new_item, new_text
 from assistant.demo.replies import phrases, vocabulary
 from assistant.demo.replies.calls import MAX_CALLS
 from assistant.demo.replies.markdown import cell
 from assistant.demo.replies.summaries import parse_output
-from assistant.demo.requests import Json, new_id
 
 FUNCTION = "find_hotels"
 """The function that the program calls."""
@@ -45,8 +45,8 @@ def flatten_tools(tools: Sequence[Json]) -> list[Json]:
 # --- a program --------------------------------------------------------------------------------------
 
 
-def program_items(question: str, since: Sequence[Json], tools: Sequence[Json]) -> list[Json] | None:
-    """Return the items of a program's next step; None if the question asks for none, or there can be none.
+def program_items(question: str, since: Sequence[Json], tools: Sequence[Json]) -> list[Json]:
+    """Return the items of a program's next step; [] if the question asks for none, or there can be none.
 
     Args:
         question: The user's last message.
@@ -56,15 +56,15 @@ def program_items(question: str, since: Sequence[Json], tools: Sequence[Json]) -
     is_available = any(tool.get("type") == "programmatic_tool_calling" for tool in tools)
     function = next((tool for tool in tools if tool.get("name") == FUNCTION), {})
     if not is_available or "programmatic" not in (function.get("allowed_callers") or ()):
-        return None
-    if not vocabulary.PROGRAM.search(question[:2_000]):
-        return None
+        return []
+    if not vocabulary.PROGRAM.search(question):
+        return []
     program = next((item for item in since if item["type"] == "program"), None)
     if program is None:
         return _start(question, function)
-    outputs = {item["call_id"]: item["output"] for item in since if item["type"] == "function_call_output"}
+    outputs = {item["call_id"]: item_text(item) for item in since if item["type"] == "function_call_output"}
     calls = [item for item in since if item["type"] == "function_call" and item["call_id"] in outputs]
-    return _finish(program, [_text(outputs[call["call_id"]]) for call in calls], question)
+    return _finish(program, [outputs[call["call_id"]] for call in calls], question)
 
 
 def _start(question: str, function: Json) -> list[Json]:
@@ -72,42 +72,40 @@ def _start(question: str, function: Json) -> list[Json]:
     names += [vocabulary.ENGLISH_NAMES[name] for _, name in vocabulary.KNOWN_CITY.findall(question) if name]
     cities = list(dict.fromkeys(names))[:MAX_CALLS] or list(DEFAULT_CITIES)
     call_id, code = new_id("call"), CODE.format(cities=json.dumps(cities))
-    program: Json = {"id": new_id("prg"), "type": "program", "call_id": call_id, "code": code}
-    items = [program | {"fingerprint": new_id("fp")}]
+    items = [new_item("program", call_id=call_id, code=code, fingerprint=new_id("fp"))]
     nullable = [name for name in (function["parameters"] or {}).get("properties", {}) if name != "city"]
     for city in cities:
         arguments = {"city": city} | (dict.fromkeys(nullable) if function.get("strict") else {})
-        call = {"id": new_id("fc"), "type": "function_call", "status": "completed", "call_id": new_id("call")}
-        call |= {"name": FUNCTION, "arguments": json.dumps(arguments)}
+        call = new_call("function_call", FUNCTION, json.dumps(arguments))
         items.append(call | {"caller": {"type": "program", "caller_id": call_id}})
     return items
 
 
 def _finish(program: Json, outputs: Sequence[str], question: str) -> list[Json]:
-    language = "ja" if vocabulary.JAPANESE.search(question) else "en"
+    language = vocabulary.language_of(question)
     sentences = phrases.SENTENCES[language]
     found = [value for value in map(parse_output, outputs) if isinstance(value, list) and value]
     cheapest = [row[0] for row in found if isinstance(row[0], dict) and "price_per_night_eur" in row[0]]
     cheapest.sort(key=lambda row: row["price_per_night_eur"])
-    ended = {"id": new_id("prgo"), "type": "program_output", "call_id": program["call_id"]}
     result = json.dumps(cheapest, ensure_ascii=False)
+    ended = new_item("program_output", call_id=program["call_id"], result=result, status="completed")
     text = sentences["no program result"]
     if cheapest and {"name", "city"} <= cheapest[0].keys():
-        price = sentences["price"].format(price=cheapest[0]["price_per_night_eur"])
-        city = phrases.localize_city(language, cell(cheapest[0]["city"]))
+        price = f"€{cheapest[0]['price_per_night_eur']}"
+        city = phrases.localize_city(language, cheapest[0]["city"])
         hotel = cell(cheapest[0]["name"])
         text = sentences["program"].format(count=len(outputs), hotel=hotel, city=city, price=price)
-    return [ended | {"result": result, "status": "completed"}, message_item(text)]
+    return [ended, new_text(text)]
 
 
 # --- a search for functions -------------------------------------------------------------------------
 
 
-def search_items(question: str, tools: Sequence[Json]) -> list[Json] | None:
-    """Return the items of a search for a function that the user asks for; None if there is none."""
-    found = vocabulary.FIND_FUNCTION.search(question[:2_000])
+def search_items(question: str, tools: Sequence[Json]) -> list[Json]:
+    """Return the items of a search for a function that the user asks for; [] if there is none."""
+    found = vocabulary.FIND_FUNCTION.search(question)
     if not found or not any(tool.get("type") == "tool_search" for tool in tools):
-        return None
+        return []
     topic = next(group for group in found.groups() if group).strip()[:60]
     words = re.findall(r"\w{3,}", topic.casefold())
     matching = [
@@ -116,10 +114,10 @@ def search_items(question: str, tools: Sequence[Json]) -> list[Json] | None:
         if tool.get("defer_loading")
         and any(word in f"{tool['name']} {tool.get('description')}".casefold() for word in words)
     ]
-    sentences = phrases.SENTENCES["ja" if vocabulary.JAPANESE.search(question) else "en"]
+    sentences = phrases.SENTENCES[vocabulary.language_of(question)]
     names = ", ".join(f"`{tool['name']}`" for tool in matching)
     text = sentences["functions"].format(names=names) if matching else sentences["no function"]
-    return [*_search({"query": topic}, matching), message_item(text)]
+    return [*_search({"query": topic}, matching), new_text(text)]
 
 
 def loading_items(names: Sequence[str], tools: Sequence[Json], items: Sequence[Json]) -> list[Json]:
@@ -149,17 +147,6 @@ def _search(arguments: Mapping[str, Any], found: Sequence[Json]) -> list[Json]:
             function = {"type": "namespace", "name": namespace, "description": namespace, "tools": [function]}
         loaded.append(function)
     return [
-        {"id": new_id("tsc"), "type": "tool_search_call", **common, "arguments": dict(arguments)},
-        {"id": new_id("tso"), "type": "tool_search_output", **common, "tools": loaded},
+        new_item("tool_search_call", **common, arguments=dict(arguments)),
+        new_item("tool_search_output", **common, tools=loaded),
     ]
-
-
-def message_item(text: str) -> Json:
-    """Return a message of the model that is its answer."""
-    part = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
-    item = {"id": new_id("msg"), "type": "message", "status": "completed", "role": "assistant"}
-    return item | {"phase": "final_answer", "content": [part]}
-
-
-def _text(output: Any) -> str:
-    return output if isinstance(output, str) else "\n".join(str(part.get("text") or "") for part in output)

@@ -12,9 +12,6 @@ from typing import Any
 from assistant.demo.replies import phrases, vocabulary
 from assistant.demo.replies.calls import CHOSEN, MAX_CALLS, Call, Function, Plan
 
-MAX_QUESTION_CHARS = 2_000
-"""The part of a message that is read as a question."""
-
 SAMPLE_QUERY = (
     "SELECT city.name, COUNT(*) AS hotels, MIN(price_per_night_eur) AS cheapest FROM hotel "
     "JOIN city ON city.id = hotel.city_id GROUP BY city.name ORDER BY cheapest LIMIT 5"
@@ -37,7 +34,7 @@ class Intent:
 
 def plan_question(text: str, functions: Functions, language: str) -> Plan | str | None:
     """Return the plan for a question, a question about a missing city, or None."""
-    text = text[:MAX_QUESTION_CHARS].translate(vocabulary.TO_ASCII)
+    text = text[: vocabulary.MAX_QUESTION_CHARS].translate(vocabulary.TO_ASCII)
     sentences = phrases.SENTENCES[language]
     query = functions.get("query_trips")
     if query and vocabulary.QUERY.search(text):

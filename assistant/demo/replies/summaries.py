@@ -75,7 +75,7 @@ def parse_output(output: str) -> Any:
 def _comparison(done: CallOutputs, language: str, warmer: bool) -> str:
     sentences = phrases.SENTENCES[language]
     chosen, reason = choose_city(done, warmer)
-    name = phrases.localize_city(language, cell(chosen))
+    name = phrases.localize_city(language, chosen)
     if reason not in ("warmer", "colder"):
         return sentences[reason].format(city=name)
     degrees = {
@@ -84,7 +84,7 @@ def _comparison(done: CallOutputs, language: str, warmer: bool) -> str:
         if number is not None
     }
     others = sentences["and"].join(
-        sentences["temperature"].format(city=phrases.localize_city(language, cell(city)), degrees=text)
+        sentences["temperature"].format(city=phrases.localize_city(language, city), degrees=text)
         for city, text in degrees.items()
         if city != chosen
     )
@@ -102,8 +102,7 @@ def _weather(question: str, call: Call, value: Any, language: str) -> str:
     for name, key in (("humidity_percent", "humidity"), ("wind_kmh", "wind")):
         if (number := _number(value.get(name))) is not None:
             parts.append(sentences[key].format(value=f"{number:.0f}"))
-    weather = ("、" if language == "ja" else ", ").join(parts)
-    return sentences["result"].format(title=_title(call, language), result=weather)
+    return sentences["result"].format(title=_title(call, language), result=sentences["comma"].join(parts))
 
 
 def _temperature(number: float, unit: object, language: str) -> str:
@@ -154,7 +153,7 @@ def _title(call: Call, language: str) -> str:
     """Return a title for a trip planner's function, and the call for any other."""
     arguments = {name: value for name, value in call.arguments.items() if value is not None}
     try:
-        values = {name: phrases.localize_city(language, cell(value)) for name, value in arguments.items()}
+        values = {name: phrases.localize_city(language, value) for name, value in arguments.items()}
         return f"**{phrases.TITLES[call.name][language].format_map(values)}**"
     except KeyError:  # another function, or the title's argument is missing
         written = (f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in arguments.items())
@@ -168,8 +167,8 @@ def _error(error: str, language: str) -> str:
     if not (found := re.search(r"Available cities: ([^.]{1,400})", error)):
         return text
     cities = [phrases.localize_city(language, city) for city in found[1].split(", ")]
-    listed = ("、" if language == "ja" else ", ").join(cities)
-    return phrases.SENTENCES[language]["cities"].format(error=text, cities=listed)
+    sentences = phrases.SENTENCES[language]
+    return sentences["cities"].format(error=text, cities=sentences["comma"].join(cities))
 
 
 def _time(question: str, call: Call, value: Any, language: str) -> str:
@@ -191,8 +190,8 @@ def _booking(question: str, call: Call, value: Any, language: str) -> str:
         name: _day(date.fromisoformat(value[name]), language, year=True) for name in ("check_in", "check_out")
     }
     names = {name: cell(value[name]) for name in ("hotel", "guest", "confirmation")}
-    city = phrases.localize_city(language, cell(value["city"]))
-    price = sentences["price"].format(price=value["total_price_eur"])
+    city = phrases.localize_city(language, value["city"])
+    price = f"€{value['total_price_eur']}"
     return sentences["booked"].format(city=city, price=price, **days, **names)
 
 
@@ -205,9 +204,9 @@ def _prices(question: str, call: Call, value: Any, language: str) -> str:
     cheapest, dearest = rows[0], rows[-1]
     city = call.arguments.get("city")
     return sentences["prices"].format(
-        city=phrases.localize_city(language, cell(city)) if city else sentences["everywhere"],
-        low=sentences["price"].format(price=int(cheapest["EUR per night"])),
-        high=sentences["price"].format(price=int(dearest["EUR per night"])),
+        city=phrases.localize_city(language, city) if city else sentences["everywhere"],
+        low=f"€{int(cheapest['EUR per night'])}",
+        high=f"€{int(dearest['EUR per night'])}",
         cheapest=cell(cheapest["Hotel"]),
         dearest=cell(dearest["Hotel"]),
     )
@@ -257,7 +256,7 @@ def _known_table(call: Call, rows: Sequence[Mapping[str, Any]], language: str) -
 
 def _value(name: str, row: Mapping[str, Any], language: str) -> object:
     """Return a value of a row with its unit."""
-    value, sentences = row.get(name), phrases.SENTENCES[language]
+    value = row.get(name)
     number = _number(value)
     match name:
         case "date":
@@ -274,9 +273,9 @@ def _value(name: str, row: Mapping[str, Any], language: str) -> object:
         case "precipitation_mm" if number is not None:
             return f"{number:g} mm"
         case "price_eur" if number == 0:
-            return sentences["free"]
+            return phrases.SENTENCES[language]["free"]
         case "price_eur" | "price_per_night_eur" if number is not None:
-            return sentences["price"].format(price=value)
+            return f"€{value}"
     return value
 
 

@@ -5,13 +5,16 @@ Every pattern runs in linear time on any text.
 
 import re
 
+MAX_QUESTION_CHARS = 2_000
+"""The part of a message that is searched for what the user asks."""
+
 
 def _pattern(pattern: str) -> re.Pattern[str]:
     # With ASCII, an English word ends where a Japanese one begins.
     return re.compile(pattern, re.IGNORECASE | re.ASCII)
 
 
-JAPANESE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uff66-\uff9f]")
+_JAPANESE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uff66-\uff9f]")
 TO_ASCII = str.maketrans("０１２３４５６７８９（）＋－＊／×÷−", "0123456789()+-*/*/-")
 
 # The Japanese name and time zone of each city.
@@ -156,3 +159,8 @@ SMALL_TALK = {
         r"^\s*(?:hi|hello|hey|good (?:morning|evening|day))\b|こんにちは|こんばんは|おはよう|はじめまして"
     ),
 }
+
+
+def language_of(message: str) -> str:
+    """Return the language of an answer to a message."""
+    return "ja" if _JAPANESE.search(message) else "en"
