@@ -78,9 +78,8 @@ def connect(settings: Settings, transport: httpx2.BaseTransport | None = None) -
     wrap = partial(_wrap, faults=faults, websocket=settings.uses_websocket)
     client._transport = wrap(client._transport)
     client._mounts = {pattern: mounted and wrap(mounted) for pattern, mounted in client._mounts.items()}
-    return OpenAI(
-        api_key=key, base_url=url, http_client=client, max_retries=0
-    )  # ``requests`` decides what is tried again
+    # Without retries of the SDK: ``requests`` decides what is tried again.
+    return OpenAI(api_key=key, base_url=url, http_client=client, max_retries=0)
 
 
 def _wrap(transport: httpx2.BaseTransport, faults: list[Fault], websocket: bool) -> RecordTransport:

@@ -43,6 +43,17 @@ def arguments_of(call: JsonObject) -> str:
     return "" if value is None else join_surrogates(text)
 
 
+def stream_error(error: object) -> StreamError:
+    """Return the error that an event reports; its type stands for a code that it lacks."""
+    if not isinstance(error, dict):
+        return StreamError("", str(error))
+    kind = text_at(error, "type")
+    code = text_at(error, "code") or (
+        "" if kind == "error" else kind
+    )  # "error" is the type of the event itself
+    return StreamError(code, text_at(error, "message"))
+
+
 def usage_of(usage: JsonObject) -> Usage | None:
     """Return the tokens of a response, by the names of any protocol; None if they are not reported."""
     if not usage:

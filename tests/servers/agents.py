@@ -11,12 +11,11 @@ A turn continues without a listener. ``Play.keeps`` defines how a turn ends whos
 fails (``nothing``), is completed at once (``all``), or as soon as the session has been retrieved (``late``).
 """
 
-import json
 import threading
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from tests.servers.agents_turn import USAGE, turn_events
 from tests.servers.responses import Handler, Json, ModelServer, Play, error, new_id, sse_event
@@ -321,8 +320,7 @@ class _Agents(Handler):
         if self.model.pages:
             super().do_GET()
             return
-        parts = urlsplit(self.path)
-        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        query = self._query()
         match self._place("GET"):
             case []:
                 with self.model.lock:
@@ -352,7 +350,7 @@ class _Agents(Handler):
         if self.model.pages:
             super().do_POST()
             return
-        body = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))) or b"{}")
+        body = self._json()
         assert self.headers["OpenAI-Beta"] == "agents=v1"
         match self._place("POST"):
             case []:

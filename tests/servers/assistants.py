@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from tests.servers.responses import Handler, Json, ModelServer, Play, error, new_id, split_text
 from tests.waiting import until
@@ -228,9 +228,8 @@ class AssistantsHandler(Handler):
     model: AssistantsServer
 
     def do_GET(self) -> None:
-        parts = urlsplit(self.path)
-        query = {key: value[0] for key, value in parse_qs(parts.query).items()}
-        match self._place(parts.path):
+        query = self._query()
+        match self._place(urlsplit(self.path).path):
             case ["threads", thread]:
                 self._send(200, _thread_object(thread))
             case ["threads", thread, "messages"]:
@@ -246,7 +245,7 @@ class AssistantsHandler(Handler):
                 self._send(200, {"object": "list", "data": []})
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))) or b"{}")
+        body = self._json()
         match self._place(urlsplit(self.path).path):
             case ["threads"]:
                 self._create(body.get("messages") or [])
@@ -280,7 +279,7 @@ class AssistantsHandler(Handler):
         if self.headers.get("openai-beta") != "assistants=v2":
             self.model.problems.append(f"no OpenAI-Beta header: {path}")
         if self.model.pages:
-            self._send(200, b"<!doctype html><title>Welcome</title>", (("content-type", "text/html"),))
+            self._send_web_page()
         elif not self.model.speaks:
             self._send(404, {"error": {"message": f"Invalid URL ({self.command} {path})", "code": None}})
         elif len(place) > 1 and place[1] not in self.model.threads:

@@ -33,9 +33,9 @@ class ChatHandler(Handler):
     model: ChatServer
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))) or b"{}")
+        body = self._json()
         if urlsplit(self.path).path != "/v1/chat/completions" or self.model.pages:
-            self._send(404, {"error": {"message": "Not found", "code": None}})
+            self._send_not_found()
             return
         play = self.model.next_completion(body)
         if play.status != 200 or play.body is not None:

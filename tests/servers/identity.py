@@ -53,7 +53,7 @@ class _Handler(QuietHandler):
 
     def do_GET(self) -> None:
         address = urlsplit(self.path)
-        fields = {name: values[0] for name, values in parse_qs(address.query).items()}
+        fields = self._query()
         url = self.provider.url
         match address.path:
             case "/.well-known/openid-configuration":

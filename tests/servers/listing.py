@@ -61,11 +61,11 @@ class _Listing(Handler):
         if not self._is_allowed():
             return
         if self.path == "/v1/chat/completions" and server.chat:
-            server.completions.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            server.completions.append(self._json())
             self._complete(server.chat.pop(0))
         elif self.path == "/v1/responses" and not server.has_responses:
-            self.rfile.read(int(self.headers["content-length"]))
-            self._send(404, {"error": {"message": "Not found", "code": None}})
+            self._json()
+            self._send_not_found()
         else:
             super().do_POST()
 

@@ -5,6 +5,7 @@ import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
 
 
 class LoopbackServer(ThreadingHTTPServer):
@@ -54,6 +55,14 @@ class QuietHandler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+    def _json(self) -> Any:
+        """Return the body of the request; ``{}`` if it has none."""
+        return json.loads(self.rfile.read(int(self.headers.get("content-length", 0))) or b"{}")
+
+    def _query(self) -> dict[str, str]:
+        """Return the query of the request; of a name that occurs again, the first value."""
+        return {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
 
     def _send(self, status: int, body: Any, headers: tuple[tuple[str, str], ...] = ()) -> None:
         """Send a response; a body that is not bytes is sent as JSON."""

@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, Literal, Self
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from tests.servers import hosted as wire_hosted
 from tests.servers.loopback import LoopbackServer, QuietHandler
@@ -298,9 +298,7 @@ class ModelServer:
         self.refused: list[str] = []  # the messages of refusals
         self.conversations: dict[str, Conversation] = {}
         self.running: dict[str, Running] = {}  # the responses in background mode, by id
-        self.stored: dict[
-            str, list[Json]
-        ] = {}  # what each complete response can be continued from, by its id
+        self.stored: dict[str, list[Json]] = {}  # what each complete response continues with, by its id
         self.has_conversations = conversations
         self.not_found = "Conversation with id '{}' not found."
         self.max_input = 0  # refuse a response with more items in its input, as OGX does
@@ -516,24 +514,23 @@ class Handler(QuietHandler):
         return parsed
 
     def do_GET(self) -> None:
-        parts = urlsplit(self.path)
+        query = self._query()
         if self.model.pages:
-            self._send(200, b"<!doctype html><title>Welcome</title>", (("content-type", "text/html"),))
+            self._send_web_page()
             return
-        match parts.path.removeprefix("/v1/").split("/"):
+        match urlsplit(self.path).path.removeprefix("/v1/").split("/"):
             case ["conversations", name, "items"] if self.model.has_conversations:
-                self._list(unquote(name), {key: value[0] for key, value in parse_qs(parts.query).items()})
+                self._list(unquote(name), query)
             case ["conversations", name] if name in self.model.conversations:
                 self._send(200, self._conversation(name))
             case ["responses", name] if name in self.model.running:
                 running = self.model.running[name]
-                if "stream" not in parts.query:
+                if "stream" not in query:
                     body = response_object(name, {"model": "test-model"}, running.status, [])
                     self._send(200, body)
                     return
-                after = parse_qs(parts.query).get("starting_after", ["-1"])[0]
                 self._begin_stream()
-                for event in running.follow(int(after) + 1):
+                for event in running.follow(int(query.get("starting_after", -1)) + 1):
                     self._chunk(sse_event(event))
                 self._chunk(b"")
             case ["responses", name, "input_items"] if name in self.model.running:
@@ -548,12 +545,12 @@ class Handler(QuietHandler):
                 listed = [{"id": each, "object": "model"} for each in self.model.models]
                 self._send(200, {"object": "list", "data": listed})
             case _:
-                self._send(404, {"error": {"message": "Not found", "code": None}})
+                self._send_not_found()
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))) or b"{}")
+        body = self._json()
         if self.model.pages:
-            self._send(200, b"<!doctype html><title>Welcome</title>", (("content-type", "text/html"),))
+            self._send_web_page()
             return
         match urlsplit(self.path).path.removeprefix("/v1/").split("/"):
             case ["responses"]:
@@ -577,7 +574,7 @@ class Handler(QuietHandler):
                 body = response_object(name, {"model": "test-model"}, "cancelled", [])
                 self._send(200, body)
             case _:
-                self._send(404, {"error": {"message": "Not found", "code": None}})
+                self._send_not_found()
 
     def do_DELETE(self) -> None:
         match [unquote(each) for each in urlsplit(self.path).path.removeprefix("/v1/").split("/")]:
@@ -589,7 +586,13 @@ class Handler(QuietHandler):
                 assert not self.model.conversations.pop(name).items, "its items would stay for ever"
                 self._send(200, {"id": name, "object": "conversation.deleted", "deleted": True})
             case _:
-                self._send(404, {"error": {"message": "Not found", "code": None}})
+                self._send_not_found()
+
+    def _send_not_found(self) -> None:
+        self._send(404, {"error": {"message": "Not found", "code": None}})
+
+    def _send_web_page(self) -> None:
+        self._send(200, b"<!doctype html><title>Welcome</title>", (("content-type", "text/html"),))
 
     def _list(self, name: str, query: dict[str, str]) -> None:
         conversation = self.model.conversations.get(name)

@@ -55,7 +55,7 @@ class _Handler(Handler):
             super().do_GET()
             return
         if not self.model.opens_websockets:
-            self._send(404, {"error": {"message": "Not found", "code": None}})
+            self._send_not_found()
             return
         digest = hashlib.sha1(f"{self.headers['sec-websocket-key']}{KEY_SUFFIX}".encode()).digest()
         self.send_response(101)

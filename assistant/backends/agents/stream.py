@@ -13,6 +13,7 @@ from assistant.backends.json_access import (
     arguments_of,
     object_at,
     objects_at,
+    stream_error,
     text_at,
     usage_of,
 )
@@ -45,9 +46,7 @@ class SessionRound:
     known_items: list[str] = field(default_factory=list)  # ids of its items
     answered_calls: set[str] = field(default_factory=set)  # ids of the turn's calls that have their results
     calls: list[ToolCall] = field(default_factory=list)
-    declared_functions: list[str] = field(
-        default_factory=list
-    )  # names of the functions that the agent may call
+    declared_functions: list[str] = field(default_factory=list)  # the functions that the agent may call
     model: str = ""
     usage: Usage | None = None
 
@@ -126,8 +125,7 @@ class SessionReader:
             case "failed":
                 raise StreamError("server_error", text_at(session, "error"))
             case "error":
-                error = object_at(event, "error")
-                raise StreamError(text_at(error, "code"), text_at(error, "message"))
+                raise stream_error(object_at(event, "error"))
 
     def catch_up(self, items: Iterable[JsonObject]) -> Generator[Event, None, None]:
         """Translate the finished items of our turn from before the events, oldest first."""

@@ -30,18 +30,13 @@ def message_text(parts: Iterable[Part]) -> str:
             case Call(_, name, arguments, complete=True, result=result, server=""):
                 output = result.output if result is not None else "nothing"
                 texts.append(f"(Function {name} was called with {arguments or '{}'} and gave: {output})")
-    return sendable("\n\n".join(text for text in texts if text.strip())).strip()[:MAX_MESSAGE_CHARS]
+    return replace_unsendable("\n\n".join(text for text in texts if text.strip())).strip()[:MAX_MESSAGE_CHARS]
 
 
 def message_items(messages: Iterable[Message]) -> list[JsonObject]:
     """Return the messages that have any text, in the server's form."""
     texts = ((message.role, message_text(message.parts)) for message in messages)
     return [{"role": role, "content": text} for role, text in texts if text]
-
-
-def sendable(text: str) -> str:
-    """Replace the characters that the server refuses."""
-    return replace_unsendable(text)
 
 
 def item_text(item: JsonObject) -> str:

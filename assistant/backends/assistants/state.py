@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 
-from assistant.backends.assistants.items import answers_of, item_text, message_text, sendable, transcript_of
+from assistant.backends.assistants.items import answers_of, item_text, message_text, transcript_of
 from assistant.backends.assistants.stream import RunProgress
 from assistant.backends.json_access import JsonObject, text_at
 from assistant.backends.sync_state import Stored, SyncState
 from assistant.events import ToolCall
 from assistant.messages import Message
 from assistant.parts import Part, Text
+from assistant.texts import replace_unsendable
 from assistant.threads import Thread
 
 
@@ -105,7 +106,7 @@ class AssistantsState(SyncState):
         results = self.results()
         found = ((call_id, results.get(call_id)) for call_id in call_ids)
         return [
-            {"tool_call_id": call_id, "output": sendable(result.output)}
+            {"tool_call_id": call_id, "output": replace_unsendable(result.output)}
             for call_id, result in found
             if result is not None
         ]

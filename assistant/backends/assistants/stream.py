@@ -14,6 +14,7 @@ from assistant.backends.json_access import (
     arguments_of,
     object_at,
     objects_at,
+    stream_error,
     text_at,
     usage_of,
 )
@@ -106,12 +107,12 @@ class _RunReader:
                 raise incomplete("content_filter" if self._is_filtered else reason)
             case "run.failed":
                 self._progress.has_ended = True
-                raise _stream_error(object_at(data, "last_error"))
+                raise stream_error(object_at(data, "last_error"))
             case "run.expired" | "run.cancelled":
                 self._progress.has_ended = True
                 raise RunEnded(name.removeprefix("thread.run."))
             case "error":
-                raise _stream_error(object_at(data, "error") or data)
+                raise stream_error(object_at(data, "error") or data)
 
     def _text(self, message: JsonObject, content: list[JsonObject]) -> Generator[Event, None, None]:
         message_id = text_at(message, "id")
@@ -180,7 +181,3 @@ def calls_of(run: JsonObject) -> list[ToolCall]:
 def _required_calls(run: JsonObject) -> list[JsonObject]:
     action = object_at(run, "required_action")
     return objects_at(object_at(action, "submit_tool_outputs"), "tool_calls")
-
-
-def _stream_error(error: JsonObject) -> StreamError:
-    return StreamError(text_at(error, "code"), text_at(error, "message"))

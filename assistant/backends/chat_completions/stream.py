@@ -16,6 +16,7 @@ from assistant.backends.json_access import (
     arguments_of,
     object_at,
     objects_at,
+    stream_error,
     text_at,
     usage_of,
 )
@@ -90,7 +91,7 @@ class _CompletionReader:
     def feed(self, chunk: JsonObject) -> Generator[Event, None, None]:
         """Yield the events of one chunk."""
         if chunk.get("error"):
-            raise _stream_error(chunk["error"])
+            raise stream_error(chunk["error"])
         self.model = text_at(chunk, "model") or self.model
         self.usage = usage_of(object_at(chunk, "usage")) or self.usage
         choices = chunk.get("choices")
@@ -223,12 +224,6 @@ class _ThinkTagSplitter:
 
     def _in_answer(self, text: str) -> Generator[Event, None, None]:
         yield TextDelta(text)
-
-
-def _stream_error(error: object) -> StreamError:
-    if not isinstance(error, dict):
-        return StreamError("", str(error))
-    return StreamError(text_at(error, "code") or text_at(error, "type"), text_at(error, "message"))
 
 
 def _thinking(content: object) -> str:

@@ -79,19 +79,15 @@ class RefusedOptions:
         """Return the request's body without the refused parameter, and a note; None if the refusal names none."""
         if refusal.details is None or refusal.details.status not in _REFUSED:
             return None
-        message = _words(refusal)
+        message = refusal_words(refusal)
         # OpenAI's newest models accept functions in Chat Completions only without reasoning.
         if re.search(r"function tools? with reasoning", message, re.IGNORECASE):
             if body.get("reasoning_effort") == "none":
                 return None
             return body | {"reasoning_effort": "none"}, _note("reasoning", None)
-        if (
-            "max_completion_tokens" in body and "max_completion_tokens" in message
-        ):  # the older name of the limit
-            others = {key: value for key, value in body.items() if key != "max_completion_tokens"}
-            return others | {"max_tokens": body["max_completion_tokens"]}, _note(
-                "max_completion_tokens", None
-            )
+        if (limit := "max_completion_tokens") in body and limit in message:
+            others = {key: value for key, value in body.items() if key != limit}
+            return others | {"max_tokens": body[limit]}, _note(limit, None)  # the limit's older name
         for path, pattern in _PATTERNS.items():
             if (value := _value(body, path)) is not None and re.search(pattern, message):
                 if path.startswith("max_") and _limit(settings()) == value:
@@ -114,7 +110,9 @@ class RefusedOptions:
         know.
         """
         path = "reasoning.summary"
-        if _value(body, path) is None or not re.search(r"\breasoning(?!\.effort)|summar", _words(refusal)):
+        if _value(body, path) is None or not re.search(
+            r"\breasoning(?!\.effort)|summar", refusal_words(refusal)
+        ):
             return None
         self._remember(body, path, refusal)
         message = refusal.details.message if refusal.details else ""
@@ -145,7 +143,7 @@ def without_refused_async(body: JsonObject, refusal: RequestRefused) -> tuple[Js
     """Return the request's body with ordinary functions only, and a note; None if the refusal is about another."""
     is_offered = any(tool.get("async") for tool in body["tools"])
     is_refusal = refusal.details is not None and refusal.details.status in _REFUSED
-    if not (is_offered and is_refusal and re.search(r"\basync\b", _words(refusal))):
+    if not (is_offered and is_refusal and re.search(r"\basync\b", refusal_words(refusal))):
         return None
     note = Note(N_("The model cannot go on while a function runs, so it waits for each result."))
     return body | {"tools": without_background(body["tools"])}, note
@@ -187,7 +185,7 @@ def _with(body: JsonObject, path: str, value: Any) -> JsonObject:
     return _with(body, holder, fields or None)
 
 
-def _words(refusal: RequestRefused | ServerFailed) -> str:
+def refusal_words(refusal: RequestRefused | ServerFailed) -> str:
     """Return the parameter that a refusal names and its message, without the types of items ("reasoning")."""
     message = refusal.details.message if refusal.details else ""
     return re.sub(r"\bof type '\w+'", "", f"{getattr(refusal.__cause__, 'param', '')} {message}")

@@ -13,9 +13,12 @@ from assistant.backends.json_access import JsonObject
 from assistant.backends.options.refused import Body, RefusedOptions, without_refused_async
 from assistant.backends.requests import Request
 from assistant.backends.responses.api import MAX_INPUT_ITEMS, ResponsesApi
-from assistant.backends.responses.features import without_refused_compaction, without_refused_feature
+from assistant.backends.responses.features import (
+    without_refused_compaction,
+    without_refused_feature,
+    without_refused_tool,
+)
 from assistant.backends.responses.files import ThreadFiles
-from assistant.backends.responses.hosted import without_refused_tool
 from assistant.backends.responses.state import ResponsesState
 from assistant.backends.stream_errors import NO_SUCH_ENDPOINT, status_of
 from assistant.backends.sync_state import RESTARTED

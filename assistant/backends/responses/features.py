@@ -1,4 +1,4 @@
-"""Functions as the tools of a request: what a server may lack of it, and what is requested instead."""
+"""The tools of a request: what a server may lack or refuse of them, and what is requested instead."""
 
 import re
 from collections.abc import Collection
@@ -8,6 +8,8 @@ from openai import OpenAI
 
 from assistant.backends.client import DEMO_URL
 from assistant.backends.json_access import JsonObject
+from assistant.backends.options.refused import refusal_words
+from assistant.backends.stream_errors import status_of
 from assistant.errors import RequestRefused
 from assistant.events import Note
 from assistant.locale import N_, Sentence
@@ -67,10 +69,7 @@ def without_refused_compaction(
     body: JsonObject, refusal: RequestRefused, refused_parameters: set[str]
 ) -> tuple[JsonObject, Note] | None:
     """Return the request's body without compaction, and a note; None if the refusal is about another parameter."""
-    message = (
-        f"{getattr(refusal.__cause__, 'param', '')} {refusal.details.message if refusal.details else ''}"
-    )
-    if COMPACTION not in body or not re.search(r"context_management|\bcompact", message):
+    if COMPACTION not in body or not re.search(r"context_management|\bcompact", refusal_words(refusal)):
         return None
     refused_parameters.add(COMPACTION)
     others = {name: value for name, value in body.items() if name != COMPACTION}
@@ -133,10 +132,9 @@ def without_refused_feature(
 def _refused_feature(
     tools: list[JsonObject], refusal: RequestRefused, offered: list[JsonObject]
 ) -> Feature | None:
-    cause = refusal.__cause__
-    if not isinstance(cause, openai.APIStatusError) or cause.status_code not in (400, 422):
+    if status_of(refusal) not in (400, 422):
         return None
-    message = f"{cause.param or ''} {cause.message}"
+    message = _whole_message(refusal)
     requested = {_TYPES[tool["type"]] for tool in offered if tool["type"] in _TYPES}
     position = re.search(r"\btools(?:\[|\.)(\d+)", message)
     if position and int(position[1]) < len(tools):
@@ -145,3 +143,34 @@ def _refused_feature(
             return kind
     named = (feature for feature in FEATURES if re.search(_WORDS[feature], message))
     return next((feature for feature in named if feature in requested), None)
+
+
+def without_refused_tool(body: JsonObject, refusal: RequestRefused) -> tuple[JsonObject, Note] | None:
+    """Return the request's body without the refused tool, and a note; None if the refusal names none."""
+    message = _whole_message(refusal)
+    position = re.search(r"\btools\[(\d+)\]", message)
+    for index, tool in enumerate(body["tools"]):
+        if tool["type"] == "function":
+            continue
+        names = [tool["type"], tool.get("server_label"), *tool.get("vector_store_ids", [])]
+        is_named = any(name and re.search(rf"(?<![\w-]){re.escape(name)}", message) for name in names)
+        if int(position[1]) != index if position else not is_named:
+            continue
+        reduced = {**body, "tools": [other for other in body["tools"] if other is not tool]}
+        include = [field for field in reduced.pop("include", []) if not field.startswith(tool["type"])]
+        if include:
+            reduced["include"] = include
+        return reduced, Note(
+            N_(
+                "The server rejected the tool {what}. The request was sent without it. {refusal}",
+                what=tool.get("server_label") or tool["type"],
+                refusal=refusal.text,
+            )
+        )
+    return None
+
+
+def _whole_message(refusal: RequestRefused) -> str:
+    """Return the parameter that a server's response names and its body; "" if there was no response."""
+    cause = refusal.__cause__
+    return f"{cause.param or ''} {cause.message}" if isinstance(cause, openai.APIStatusError) else ""

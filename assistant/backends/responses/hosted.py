@@ -10,13 +10,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
-import openai
-
 from assistant.backends.json_access import JsonObject, SurrogateBuffer, objects_at, text_at
 from assistant.backends.responses.server_steps import is_step, step_call
-from assistant.errors import RequestRefused
-from assistant.events import Citation, Event, HostedCall, HostedDelta, HostedKind, Note, ToolCall, View
-from assistant.locale import N_
+from assistant.events import Citation, Event, HostedCall, HostedDelta, HostedKind, ToolCall, View
 from assistant.texts import shorten
 from assistant.tools.arguments import valid_arguments
 from assistant.tools.results import truncate_output
@@ -183,34 +179,6 @@ def parse_citation(annotation: JsonObject, text_length: int) -> Citation | None:
             return Citation(at, title, file_id=file_id)
         case "container_file_citation" if file_id and (container := text_at(annotation, "container_id")):
             return Citation(at, title, file_id=file_id, container=container)
-    return None
-
-
-def without_refused_tool(body: JsonObject, refusal: RequestRefused) -> tuple[JsonObject, Note] | None:
-    """Return the request's body without the refused tool, and a note; None if the refusal names none."""
-    cause = refusal.__cause__
-    if not isinstance(cause, openai.APIStatusError):
-        return None
-    message = f"{cause.param or ''} {cause.message}"
-    position = re.search(r"\btools\[(\d+)\]", message)
-    for index, tool in enumerate(body["tools"]):
-        if tool["type"] == "function":
-            continue
-        names = [tool["type"], tool.get("server_label"), *tool.get("vector_store_ids", [])]
-        is_named = any(name and re.search(rf"(?<![\w-]){re.escape(name)}", message) for name in names)
-        if int(position[1]) != index if position else not is_named:
-            continue
-        reduced = {**body, "tools": [other for other in body["tools"] if other is not tool]}
-        include = [field for field in reduced.pop("include", []) if not field.startswith(tool["type"])]
-        if include:
-            reduced["include"] = include
-        return reduced, Note(
-            N_(
-                "The server rejected the tool {what}. The request was sent without it. {refusal}",
-                what=tool.get("server_label") or tool["type"],
-                refusal=refusal.text,
-            )
-        )
     return None
 
 

@@ -42,11 +42,9 @@ class ResponsesState(SyncState):
     protocol = "responses"
 
     conversation = Stored[str | None](lambda: None)  # the id of the server's conversation
-    stateless = Stored[bool](
-        bool
-    )  # there is no conversation: every request carries the full history, or else
-    # continues from the response with this id.
-    previous_response = Stored[str](str)
+    # Without a conversation, a request continues from the previous response, or carries the full history.
+    stateless = Stored[bool](bool)
+    previous_response = Stored[str](str)  # the id of the response that the next one continues from
     items = Stored[list[JsonObject]](list)  # all that was sent and received, without the bytes of files
     running = Stored[str | None](lambda: None)  # the id of a background response that is still running
     last_response = Stored[str](str)  # the id of the newest response that ended well

@@ -14,6 +14,7 @@ from assistant.backends.json_access import (
     join_surrogates,
     object_at,
     objects_at,
+    stream_error,
     text_at,
     usage_of,
 )
@@ -125,9 +126,9 @@ class _Reader:
             case "response.steer.failed":
                 pass  # the error is not the response's: the message is sent again
             case "error":
-                raise _stream_error(event.get("error") or event)
+                raise stream_error(event.get("error") or event)
             case _ if event.get("error"):
-                raise _stream_error(event["error"])
+                raise stream_error(event["error"])
             case _:
                 yield from self._hosted.feed(event)
 
@@ -183,7 +184,7 @@ class _Reader:
         """
         status = text_at(response, "status")
         if kind == "response.failed" or status == "failed":
-            raise _stream_error(object_at(response, "error"))
+            raise stream_error(object_at(response, "error"))
         if kind == "response.incomplete" or status in ("incomplete", "cancelled"):
             reason = text_at(object_at(response, "incomplete_details"), "reason")
             # A steered response ends between two items; a call in it was cut off, or would have come first.
@@ -217,13 +218,6 @@ class _FinishedItems:
         sendable = _valid_json(sendable)
         self._items.append(sendable)
         return sendable
-
-
-def _stream_error(error: object) -> StreamError:
-    if not isinstance(error, dict):
-        return StreamError("", str(error))
-    kind = text_at(error, "type")
-    return StreamError(text_at(error, "code") or ("" if kind == "error" else kind), text_at(error, "message"))
 
 
 def _valid_json(item: JsonObject) -> JsonObject:

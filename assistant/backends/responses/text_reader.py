@@ -27,9 +27,7 @@ class TextReader:
         self._block: object = None  # the text block of the last text
         self._block_texts: list[str] = []  # the texts of that block so far
         self._shown_blocks: set[object] = set()
-        self._shown_items: set[object] = (
-            set()
-        )  # the keys of the messages of these blocks; None for one without
+        self._shown_items: set[object] = set()  # the keys of their messages; None for one without
         self._reasoning_blocks: set[object] = set()
         self._commentary: set[object] = set()  # the keys of messages that are not the answer
         self._buffer = SurrogateBuffer()
