@@ -1,7 +1,7 @@
 """An assistant that streams its answers and runs function calls, with every step visible."""
 
 from assistant.errors import AssistantError, SettingsError, ToolError
-from assistant.runs.loop import Assistant
+from assistant.runs.assistant import Assistant
 from assistant.threads import Thread
 from assistant.tools.progress import progress
 from assistant.tools.toolbox import Tool, Toolbox, tool

@@ -35,11 +35,11 @@ from assistant.observability.audit import AuditLog, Visitor
 from assistant.observability.logs import configure_logging, hash_thread, observe_run
 from assistant.recordings.opened import OpenedRecordings
 from assistant.runs.autosave import Autosaver
-from assistant.runs.loop import Events, Run
 from assistant.runs.queue import MessageQueue
 from assistant.runs.registry import RunRegistry
 from assistant.runs.replay_limit import ReplayLimit
 from assistant.runs.retention import Retention
+from assistant.runs.run import Events, Run
 from assistant.settings import Settings
 from assistant.storage.database import Database, default_url
 from assistant.storage.store import Store

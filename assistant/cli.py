@@ -46,8 +46,9 @@ from assistant.events import (
 from assistant.observability.audit import AuditLog, Visitor
 from assistant.recordings.recording import Recording, RecordingError
 from assistant.recordings.requests import prompt_of
-from assistant.runs.loop import STOPPED, Assistant, Run
+from assistant.runs.assistant import Assistant
 from assistant.runs.replay import replay_assistant
+from assistant.runs.run import STOPPED, Run
 from assistant.settings import Settings
 from assistant.storage.backup import back_up
 from assistant.storage.database import Database, default_url, existing_url

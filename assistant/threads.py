@@ -5,7 +5,7 @@ state of its own, so that one branch never adds to the server's copy of another.
 """
 
 import secrets
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,14 +94,6 @@ class Thread:
         found for function call …".
         """
         return [call for message in self.messages for call in message.open_calls]
-
-    def close_open_calls(
-        self, result: Callable[[str], ToolResult], running: Container[str] = frozenset()
-    ) -> None:
-        """Add a result to every open call but the ``running`` ones: what ``result`` returns for its id."""
-        for call in self.open_calls():
-            if call.call_id not in running:
-                self.add_result(result(call.call_id))
 
     def add_result(self, result: ToolResult) -> None:
         """Add the result of an open call, in whichever message it is."""

@@ -334,13 +334,18 @@ def _interrupted() -> Thread:
     return Thread("t1", [Message.from_user("Hi"), first, Message.from_user("Go on"), second])
 
 
+def close_calls(thread: Thread) -> None:
+    for call in thread.open_calls():
+        thread.add_result(stopped_result(call.call_id))
+
+
 def test_open_calls_are_final_and_have_no_result() -> None:
     assert _interrupted().open_calls() == [Call("c2", "find", "{}", 1), Call("c3", "look", "", 1)]
 
 
 def test_open_calls_are_closed_and_nothing_else_changes() -> None:
     thread = _interrupted()
-    thread.close_open_calls(stopped_result)
+    close_calls(thread)
     assert thread.open_calls() == []
     assert [message.parts for message in thread.messages] == [
         [Text("Hi")],
@@ -356,9 +361,11 @@ def test_open_calls_are_closed_and_nothing_else_changes() -> None:
 
 def test_an_id_open_in_two_answers_is_closed_in_both() -> None:
     thread = Thread(messages=[fold([CALL, DONE]), fold([CALL, DONE])])
-    thread.close_open_calls(stopped_result)
+    close_calls(thread)
     assert thread.open_calls() == []
 
 
 def test_a_thread_without_open_calls_is_not_changed() -> None:
-    Thread(messages=[Message.from_user("Hi")]).close_open_calls(lambda call_id: pytest.fail(call_id))
+    thread = Thread(messages=[Message.from_user("Hi")])
+    close_calls(thread)
+    assert thread.messages == [Message.from_user("Hi")]

@@ -20,9 +20,9 @@ from assistant.locale import N_
 from assistant.messages import Feedback, Message
 from assistant.parts import Attachment, Text
 from assistant.recordings.check import check
-from assistant.runs.loop import INTERRUPTED, STEERED, STOPPED
 from assistant.runs.registry import MAX_RUNS_PER_USER
 from assistant.runs.replay import replay_assistant
+from assistant.runs.run import INTERRUPTED, STEERED, STOPPED
 from assistant.session import ChatSession, Draft
 from assistant.settings import VARIABLES
 from assistant.storage.store import Store

@@ -23,7 +23,7 @@ from assistant.events import (
     ToolResult,
 )
 from assistant.locale import N_
-from assistant.runs.loop import Run
+from assistant.runs.run import Run
 
 BATCH_SECONDS = 0.048
 """Interval between two batches while text streams; deltas that arrive meanwhile form one batch."""

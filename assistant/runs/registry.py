@@ -8,7 +8,7 @@ from weakref import WeakSet, WeakValueDictionary
 from assistant.errors import ThreadBusy, TooManyAnswers
 from assistant.locale import N_
 from assistant.runs.autosave import Autosaver, Saver
-from assistant.runs.loop import Run
+from assistant.runs.run import Run
 from assistant.runs.worker import LiveRun
 from assistant.threads import Thread
 

@@ -19,7 +19,8 @@ from assistant.parts import Attachment
 from assistant.recordings.recording import Recording
 from assistant.recordings.requests import answer_request_of, protocol_of, replay_url_of
 from assistant.request_options import RequestOptions
-from assistant.runs.loop import Assistant, Run
+from assistant.runs.assistant import Assistant
+from assistant.runs.run import Run
 from assistant.settings import Settings
 from assistant.threads import Thread
 from assistant.tools.arguments import parse_arguments

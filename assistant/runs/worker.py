@@ -13,7 +13,7 @@ from assistant.events import Event, RoundEnded, RoundStarted, RunFailed, ThreadO
 from assistant.locale import N_
 from assistant.runs.autosave import Saver
 from assistant.runs.log import DELTAS, IDLE_SECONDS, RunLog
-from assistant.runs.loop import STOPPED, Run
+from assistant.runs.run import STOPPED, Run
 from assistant.threads import Thread
 from assistant.tools.background import background_jobs
 from assistant.tools.results import stopped_result

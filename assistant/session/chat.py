@@ -22,7 +22,7 @@ from assistant.observability.audit import Visitor
 from assistant.parts import Attachment
 from assistant.recordings.recording import Recording
 from assistant.request_options import RequestOptions
-from assistant.runs.loop import Run
+from assistant.runs.run import Run
 from assistant.runs.worker import LiveRun
 from assistant.session.composer import Composer
 from assistant.session.connection import Connection

@@ -18,7 +18,7 @@ from assistant.events import Usage
 from assistant.locale import N_, UserText
 from assistant.observability.audit import Visitor
 from assistant.request_options import RequestOptions
-from assistant.runs.loop import Assistant
+from assistant.runs.assistant import Assistant
 from assistant.settings import INSTRUCTIONS, OPENAI_URL, Settings
 from assistant.threads import Thread, unguessable_id
 from assistant.tools.fault_injection import with_faults

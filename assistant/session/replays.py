@@ -4,8 +4,8 @@ from assistant.access.sessions import stop_when_ended
 from assistant.events import Note
 from assistant.recordings.recording import NOT_LIVE, Recording
 from assistant.recordings.requests import prompt_of
-from assistant.runs.loop import Events, Run
 from assistant.runs.replay import replay_assistant
+from assistant.runs.run import Events, Run
 from assistant.runs.worker import LiveRun
 from assistant.session.connection import Connection
 from assistant.session.visit import Visit

@@ -8,7 +8,7 @@ from assistant.access.metering import Meter
 from assistant.errors import ThreadBusy, TooManyAnswers
 from assistant.locale import N_
 from assistant.messages import Message
-from assistant.runs.loop import Run
+from assistant.runs.run import Run
 from assistant.session.connection import Connection
 from assistant.session.visit import Visit
 from assistant.threads import Thread, unguessable_id

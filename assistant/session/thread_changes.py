@@ -6,10 +6,9 @@ from assistant.errors import ThreadBusy
 from assistant.events import ToolResult
 from assistant.messages import Feedback, Message
 from assistant.request_options import RequestOptions, check_options
-from assistant.runs.loop import stop_background_calls
 from assistant.session.visit import Visit
 from assistant.threads import Thread
-from assistant.tools.background import background_jobs
+from assistant.tools.background import background_jobs, stop_background_calls
 
 
 class ThreadChanges:

@@ -7,10 +7,10 @@ from typing import Literal
 
 from assistant.errors import BackendError, StoreError, UnknownThread
 from assistant.locale import N_
-from assistant.runs.loop import stop_background_calls
 from assistant.session.connection import Connection
 from assistant.session.visit import Visit
 from assistant.threads import Thread, unguessable_id
+from assistant.tools.background import stop_background_calls
 
 Standing = Literal["current", "deleted", "answered elsewhere"]
 """How a thread of this process stands to the other processes."""

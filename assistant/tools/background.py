@@ -10,11 +10,11 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
-from assistant.events import Delta, Event, RoundEnded, ToolCall, ToolProgress, ToolResult
+from assistant.events import Delta, Event, RoundEnded, RunStopped, ToolCall, ToolProgress, ToolResult
 from assistant.threads import Thread
 from assistant.tools.execution import PROGRESS_INTERVAL_SECONDS, run_tool
 from assistant.tools.progress import progress_listener
-from assistant.tools.results import error_output, timeout_result
+from assistant.tools.results import error_output, lost_result, stopped_result, timeout_result
 from assistant.tools.task_handles import find_tasks, handle_of, parse_handles, wait_result
 from assistant.tools.toolbox import BACKGROUND_SECONDS, Toolbox
 
@@ -228,3 +228,20 @@ def background_jobs(thread: Thread) -> BackgroundJobs:
     """Return the jobs of a thread, wherever in this process they were started."""
     with _lock:
         return _jobs.setdefault(thread, BackgroundJobs())
+
+
+def stop_background_calls(thread: Thread, position: int = 0) -> None:
+    """Stop the background calls of the messages from this position on; each gets a result."""
+    calls = [call.call_id for message in thread.messages[position:] for call in message.open_calls]
+    for call_id in background_jobs(thread).stop(calls):
+        thread.add_result(stopped_result(call_id))
+
+
+def lost_results(thread: Thread) -> Iterator[ToolResult]:
+    """Yield a result for each open background call that no longer runs."""
+    jobs = background_jobs(thread)
+    for message in thread.messages:
+        for call in message.open_calls:
+            if call.background and call.call_id not in jobs:
+                was_stopped = isinstance(message.ending, RunStopped)
+                yield (stopped_result if was_stopped else lost_result)(call.call_id)

@@ -19,8 +19,8 @@ from assistant.messages import Message
 from assistant.parts import Attachment, Text
 from assistant.recordings.recording import Recording
 from assistant.runs.autosave import Autosaver
-from assistant.runs.loop import Run
 from assistant.runs.registry import RunRegistry
+from assistant.runs.run import Run
 from assistant.storage.json_export import export_json
 from assistant.storage.search import ThreadSummary
 from assistant.storage.store import Store

@@ -11,7 +11,7 @@ from assistant.events import CallApproved, RunCompleted, RunPaused
 from assistant.messages import Message
 from assistant.parts import Text
 from assistant.recordings.check import check
-from assistant.runs.loop import STEERED
+from assistant.runs.run import STEERED
 from assistant.transports.live_recording import LiveRecording
 from assistant.transports.recorder import record_run
 from tests.backends.kinds import Kind

@@ -12,8 +12,8 @@ import pytest
 from assistant import Assistant, Thread, Toolbox, tool
 from assistant.backends.client import connect
 from assistant.events import RunCompleted
-from assistant.runs.loop import STOPPED
 from assistant.runs.registry import RunRegistry
+from assistant.runs.run import STOPPED
 from assistant.runs.worker import LiveRun
 from assistant.settings import Settings
 from tests.backends.kinds import KINDS

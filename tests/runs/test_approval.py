@@ -29,8 +29,8 @@ from assistant.events import (
 from assistant.messages import Message
 from assistant.parts import Call, Text
 from assistant.runs.autosave import Autosaver
-from assistant.runs.loop import INTERRUPTED, STOPPED
 from assistant.runs.registry import RunRegistry
+from assistant.runs.run import INTERRUPTED, STOPPED
 from assistant.settings import Settings
 from assistant.storage.serialization import message_as_json, message_from_json
 from assistant.storage.store import Store

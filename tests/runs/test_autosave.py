@@ -16,8 +16,8 @@ from assistant.messages import Message
 from assistant.parts import Text
 from assistant.runs import autosave as module
 from assistant.runs.autosave import Autosaver
-from assistant.runs.loop import Run
 from assistant.runs.registry import RunRegistry
+from assistant.runs.run import Run
 from assistant.storage.store import Store
 from tests.conftest import Connect, add
 from tests.servers.responses import ModelServer, text

@@ -23,8 +23,8 @@ from assistant.events import (
 )
 from assistant.locale import N_
 from assistant.messages import Message
-from assistant.runs.loop import STOPPED
 from assistant.runs.registry import RunRegistry
+from assistant.runs.run import STOPPED
 from assistant.runs.worker import LiveRun
 from assistant.tools import background
 from assistant.tools.results import lost_result, stopped_result

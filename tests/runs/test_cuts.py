@@ -28,8 +28,8 @@ from assistant.parts import Attachment, Call, Part
 from assistant.runs import log as log_module
 from assistant.runs import worker
 from assistant.runs.autosave import Autosaver
-from assistant.runs.loop import INTERRUPTED
 from assistant.runs.registry import RunRegistry
+from assistant.runs.run import INTERRUPTED
 from tests.conftest import Connect
 from tests.counting import count_call, count_later_call, counting, counting_later, wait_for_background
 from tests.servers import hosted

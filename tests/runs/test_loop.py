@@ -30,8 +30,8 @@ from assistant.events import (
 )
 from assistant.messages import Message
 from assistant.parts import Call, Text
-from assistant.runs.loop import STOPPED
 from assistant.runs.registry import RunRegistry
+from assistant.runs.run import STOPPED
 from assistant.tools.results import stopped_result
 from tests.backends.kinds import state_of
 from tests.conftest import Connect, add

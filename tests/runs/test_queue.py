@@ -10,8 +10,8 @@ from assistant import Thread
 from assistant.errors import ThreadBusy
 from assistant.events import Ending, RunCompleted, RunFailed, RunPaused
 from assistant.messages import Message
-from assistant.runs.loop import INTERRUPTED, STEERED, STOPPED
 from assistant.runs.queue import MAX_MESSAGES, MessageQueue
+from assistant.runs.run import INTERRUPTED, STEERED, STOPPED
 from tests.waiting import at_once
 
 

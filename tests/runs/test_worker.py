@@ -38,8 +38,8 @@ from assistant.request_options import RequestOptions
 from assistant.runs import log as log_module
 from assistant.runs import worker
 from assistant.runs.log import EVENT_CHARS
-from assistant.runs.loop import STOPPED, Run
 from assistant.runs.registry import RunRegistry
+from assistant.runs.run import STOPPED, Run
 from assistant.runs.worker import LiveRun
 from tests.servers.responses import ModelServer, text
 from tests.waiting import at_once, until

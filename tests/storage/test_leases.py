@@ -16,8 +16,8 @@ from assistant.events import RunCompleted, RunStopped
 from assistant.messages import Message
 from assistant.parts import Text
 from assistant.runs.autosave import Autosaver
-from assistant.runs.loop import STOPPED
 from assistant.runs.registry import RunRegistry
+from assistant.runs.run import STOPPED
 from assistant.storage.leases import ANSWERED_ELSEWHERE
 from assistant.storage.store import Store
 from tests.conftest import Connect, add

@@ -12,7 +12,7 @@ from assistant.events import RunCompleted, RunFailed
 from assistant.messages import Message
 from assistant.parts import Text
 from assistant.recordings.check import check
-from assistant.runs.loop import STEERED
+from assistant.runs.run import STEERED
 from assistant.session import ChatSession
 from assistant.settings import VARIABLES
 from tests.servers.responses import Play, call, calls, message, text

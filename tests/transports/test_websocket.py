@@ -16,9 +16,9 @@ from assistant.events import RetryScheduled, RunCompleted, RunFailed
 from assistant.messages import Message
 from assistant.parts import Text
 from assistant.recordings.check import check
-from assistant.runs.loop import STOPPED
 from assistant.runs.registry import RunRegistry
 from assistant.runs.replay import replay_assistant
+from assistant.runs.run import STOPPED
 from assistant.settings import Settings
 from assistant.transports.live_recording import LiveRecording
 from assistant.transports.recorder import record_run

@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 from assistant.events import Ending, RunCompleted, RunFailed, RunPaused
 from assistant.messages import Message
 from assistant.parts import Text
-from assistant.runs.loop import STOPPED
+from assistant.runs.run import STOPPED
 from assistant.ui.page.accessibility import MAX_SUMMARY_CHARS, first_sentence
 
 

@@ -20,7 +20,7 @@ from assistant.functions.calculator import calculate
 from assistant.markdown.escape import escape_markdown
 from assistant.messages import Message
 from assistant.parts import Text
-from assistant.runs.loop import INTERRUPTED
+from assistant.runs.run import INTERRUPTED
 from assistant.settings import Settings
 from assistant.storage.json_export import export_json
 from assistant.storage.store import Store

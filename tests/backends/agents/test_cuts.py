@@ -21,8 +21,8 @@ from assistant.events import (
     TextDelta,
     ToolCallDelta,
 )
-from assistant.runs.loop import INTERRUPTED
 from assistant.runs.registry import RunRegistry
+from assistant.runs.run import INTERRUPTED
 from assistant.storage.store import Store
 from tests.backends.agents.conftest import Create, ask, sent_texts
 from tests.counting import count_call, counting

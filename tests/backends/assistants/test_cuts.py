@@ -8,8 +8,8 @@ import pytest
 
 from assistant import Assistant, Thread
 from assistant.events import RunCompleted
-from assistant.runs.loop import INTERRUPTED
 from assistant.runs.registry import RunRegistry
+from assistant.runs.run import INTERRUPTED
 from assistant.storage.store import Store
 from tests.backends.assistants.conftest import Connect, ask
 from tests.counting import count_call, counting

@@ -18,8 +18,8 @@ from assistant.events import (
 )
 from assistant.messages import Message
 from assistant.parts import Text
-from assistant.runs.loop import INTERRUPTED, STOPPED
 from assistant.runs.registry import RunRegistry
+from assistant.runs.run import INTERRUPTED, STOPPED
 from tests.backends.assistants.conftest import CALLED, ENDED, Connect, ask, backend_of, without_deltas
 from tests.servers.assistants import AssistantsServer, Run, message_object
 from tests.servers.responses import call, calls, cut, message, text

@@ -12,7 +12,7 @@ from assistant.demo import DemoTransport
 from assistant.errors import ServerFailed
 from assistant.messages import Message
 from assistant.request_options import RequestOptions
-from assistant.runs.loop import Assistant
+from assistant.runs.assistant import Assistant
 from assistant.session.next_request import count_request, estimate_request
 from assistant.settings import Settings
 from tests.backends.kinds import KINDS

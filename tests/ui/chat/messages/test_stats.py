@@ -24,8 +24,8 @@ from assistant.events import (
 )
 from assistant.messages import Feedback, Message, RunStats
 from assistant.parts import Reasoning, Text
-from assistant.runs.loop import Run
 from assistant.runs.registry import RunRegistry
+from assistant.runs.run import Run
 from assistant.storage.json_export import export_json, import_json
 from assistant.storage.serialization import message_as_json, message_from_json
 from assistant.storage.store import Store
