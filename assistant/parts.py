@@ -7,6 +7,7 @@ from typing import Annotated
 
 from assistant.events import Citation, Decision, HostedCall, ToolResult
 from assistant.tagged_union import TaggedUnion
+from assistant.texts import FILE_TOKENS
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +113,27 @@ class Call:
 Part = Text | Attachment | Refusal | Commentary | Reasoning | Remark | Call | HostedCall | Citation
 
 
+FILE_CHARS_PER_TOKEN = 4
+"""How much of a PDF file, in base64, counts as a token: its text is compressed, its pictures are not."""
+
+
 def model_text(part: Part) -> str:
-    """Return the text of a part that a model reads: what was said, a call with its output; "" for anything else."""
+    """Return the text of a part that a model reads: what was said, a text file, a call with its output; else ""."""
     match part:
+        case Attachment() if part.is_text:
+            return part.content.decode("utf-8", "replace")
         case Text(text) | Refusal(text) | Commentary(text) | Reasoning(text):
             return text
         case Call(_, name, arguments, result=result):
             return name + arguments + (result.output if result else "")
     return ""
+
+
+def file_tokens(part: Part) -> int:
+    """Return about how many tokens an image or a PDF file has; 0 for a part whose text is counted."""
+    match part:
+        case Attachment() if part.is_image:
+            return FILE_TOKENS
+        case Attachment(data=data) if not part.is_text:
+            return max(FILE_TOKENS, len(data) // FILE_CHARS_PER_TOKEN)
+    return 0

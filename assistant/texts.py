@@ -7,7 +7,7 @@ _UNSENDABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 FILE_TOKENS = 1500
-"""The tokens of an image or a PDF file, whatever its size: about those of a large image."""
+"""The tokens of an image, and at least those of a PDF file: about those of a large image."""
 
 MAX_IMAGE_TOKENS = 50_000
 """More tokens than any model counts for an image, whatever its size."""

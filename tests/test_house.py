@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "texts": set(),
     "errors": {"events", "locale"},
     "tagged_union": set(),
-    "parts": {"events", "tagged_union"},
+    "parts": {"events", "tagged_union", "texts"},
     "messages": {"events", "parts", "tagged_union", "texts"},
     "request_options": {"json_values", "locale", "texts"},
     "threads": {"events", "messages", "parts", "request_options"},

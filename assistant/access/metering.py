@@ -32,13 +32,9 @@ from assistant.events import (
 )
 from assistant.locale import N_
 from assistant.messages import Message
-from assistant.parts import Attachment, Call, Commentary, Reasoning, Refusal, Text, model_text
-from assistant.texts import FILE_TOKENS, MAX_IMAGE_TOKENS, MAX_INPUT_TOKENS, estimate_tokens, max_tokens
+from assistant.parts import Attachment, Call, file_tokens, model_text
+from assistant.texts import MAX_IMAGE_TOKENS, MAX_INPUT_TOKENS, estimate_tokens, max_tokens
 from assistant.threads import Thread
-
-FILE_CHARS_PER_TOKEN = 4
-"""How much of a PDF file, in base64, is counted as a token: its text is compressed, its pictures are not."""
-
 
 class Meter:
     """Reserves what each response of one run may use, and settles it when the response has ended.
@@ -147,20 +143,9 @@ def _was_refused(failure: RunFailed) -> bool:
 
 def _tokens(messages: Iterable[Message]) -> int:
     """Return about how many tokens these messages have, rather too many than too few."""
-    texts: list[str] = []
-    file_tokens = 0
-    for message in messages:
-        for part in message.parts:
-            match part:
-                case Attachment() if part.is_text:
-                    texts.append(part.content.decode("utf-8", "replace"))
-                case Attachment(data=data) if not part.is_image:
-                    file_tokens += max(FILE_TOKENS, len(data) // FILE_CHARS_PER_TOKEN)
-                case Attachment():
-                    file_tokens += FILE_TOKENS
-                case _:
-                    texts.append(model_text(part))
-    return estimate_tokens("".join(texts), cautious=True) + file_tokens
+    parts = [part for message in messages for part in message.parts]
+    text = "".join(map(model_text, parts))
+    return estimate_tokens(text, cautious=True) + sum(map(file_tokens, parts))
 
 
 OVERHEAD_TOKENS = 2_000
@@ -171,9 +156,9 @@ PART_OVERHEAD_TOKENS = 50
 
 
 def _max_tokens(messages: Iterable[Message], max_output: int) -> int:
-    """Return the most tokens that these messages can have at the server, which may know more of them than we do.
+    """Return the most tokens that these messages can have at the server.
 
-    It has the reasoning behind its answers, and of an answer that did not end well perhaps as much as it could say.
+    The server may have more of an answer than arrived here: its reasoning, and the rest of one that was cut off.
     """
     tokens = OVERHEAD_TOKENS
     for message in messages:
@@ -185,14 +170,14 @@ def _max_tokens(messages: Iterable[Message], max_output: int) -> int:
         for part in message.parts:
             tokens += PART_OVERHEAD_TOKENS
             match part:
-                case Text(text) | Refusal(text) | Commentary(text) | Reasoning(text):
-                    tokens += max_tokens(text)
-                case Call(call_id, name, arguments, result=result):
-                    tokens += max_tokens(call_id + name + arguments + (result.output if result else ""))
                 case Attachment() if part.is_text:
                     tokens += max_tokens(part.name) + len(part.content)
                 case Attachment() if part.is_image:
                     tokens += MAX_IMAGE_TOKENS
                 case Attachment() | HostedCall():  # a small file may have a long text
                     tokens += MAX_INPUT_TOKENS
+                case Call():
+                    tokens += max_tokens(part.call_id + model_text(part))
+                case _:
+                    tokens += max_tokens(model_text(part))
     return tokens

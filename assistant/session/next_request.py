@@ -7,14 +7,11 @@ from dataclasses import astuple, dataclass
 
 from assistant.backends.base import RemoteBackend
 from assistant.messages import Message
-from assistant.parts import model_text
+from assistant.parts import Attachment, file_tokens, model_text
 from assistant.request_options import RequestOptions
-from assistant.texts import FILE_TOKENS, estimate_tokens
+from assistant.texts import estimate_tokens
 from assistant.threads import Thread
 from assistant.tools.toolbox import Toolbox
-
-FILE_CHARS_PER_TOKEN = 4
-"""How much of a file in base64 is estimated as a token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,7 @@ def estimate_request(
         instructions=estimate_tokens((options.instructions or "") + options.schema),
         functions=estimate_tokens(json.dumps(schemas, ensure_ascii=False)) if schemas else 0,
         history=_text_tokens(thread.messages),
-        attachments=_file_tokens([*thread.messages, message]),
+        attachments=_attachment_tokens([*thread.messages, message]),
         message=_text_tokens([message]),
     )
 
@@ -64,16 +61,10 @@ def count_request(
 
 
 def _text_tokens(messages: Iterable[Message]) -> int:
-    return estimate_tokens("".join(model_text(part) for message in messages for part in message.parts))
+    parts = (part for message in messages for part in message.parts if not isinstance(part, Attachment))
+    return estimate_tokens("".join(map(model_text, parts)))
 
 
-def _file_tokens(messages: Iterable[Message]) -> int:
-    tokens = 0
-    for file in (file for message in messages for file in message.attachments):
-        if file.is_text:
-            tokens += estimate_tokens(file.content.decode("utf-8", "replace"))
-        elif file.is_image:
-            tokens += FILE_TOKENS
-        else:
-            tokens += max(FILE_TOKENS, len(file.data) // FILE_CHARS_PER_TOKEN)
-    return tokens
+def _attachment_tokens(messages: Iterable[Message]) -> int:
+    files = [file for message in messages for file in message.attachments]
+    return sum(file_tokens(file) + estimate_tokens(model_text(file)) for file in files)
