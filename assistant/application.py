@@ -111,18 +111,19 @@ class Application:
         with self._lock:
             if settings == self._configured:
                 return
+            before = self._configured or Settings()
             configure_logging(settings.log, settings.secrets)
-            self._open_audit_log(settings)
-            if settings.metrics_port != (self._configured.metrics_port if self._configured else 0):
+            if settings.audit_log != before.audit_log:
+                self._open_audit_log(settings.audit_log)
+            if settings.metrics_port != before.metrics_port:
                 self._serve_metrics(settings.metrics_port)
             url = settings.database_url or default_url(self._folder)
             if url != self._database_url:
                 if self._database_url:
                     self.autosaver.close()
                 self.autosaver, self._database_url = Autosaver(url), url
-            before = self._configured.retention if self._configured else 0.0
             self.settings = self._configured = settings
-            if settings.retention != before:
+            if settings.retention != before.retention:
                 self._start_retention(settings.retention)
 
     def _start_retention(self, seconds: float) -> None:
@@ -276,12 +277,10 @@ class Application:
         if self._database_url:
             self.autosaver.close()
 
-    def _open_audit_log(self, settings: Settings) -> None:
+    def _open_audit_log(self, target: str) -> None:
         """Open the log that the settings name; the page does not run without it."""
-        if settings.audit_log == (self._configured.audit_log if self._configured else ""):
-            return
         try:
-            self.audit, self._audited_facts = AuditLog(settings.audit_log), {}
+            self.audit, self._audited_facts = AuditLog(target), {}
         except OSError as error:  # the path itself is not shown to visitors
             raise SettingsError(
                 N_("ASSISTANT_AUDIT_LOG cannot be written: {reason}.", reason=error.strerror or "")

@@ -353,9 +353,3 @@ class Settings:
         """Whether the cost of an answer is known: an OpenAI model at OpenAI, chosen here."""
         is_chosen_here = not self.agent_id and not self.assistant_id
         return has_price(self.model) and is_chosen_here and self.base_url in ("", OPENAI_URL)
-
-
-VARIABLES: dict[str, str] = {
-    item.metadata["variable"]: item.metadata["explanation"] for item in fields(Settings)
-}
-"""All variables with their explanations."""

@@ -8,13 +8,13 @@ import pytest
 from assistant.application import Application
 from assistant.backends.shared import MAX_BACKENDS
 from assistant.errors import SettingsError
-from assistant.settings import VARIABLES, Settings
+from assistant.settings import Settings
+from tests.environment import remove_settings
 
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
+    remove_settings(monkeypatch)
 
 
 def test_a_changed_env_file_applies_to_the_next_configuration(tmp_path: Path) -> None:

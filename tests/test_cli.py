@@ -1,7 +1,6 @@
 """The command line in real processes: its output, recordings and exit statuses."""
 
 import json
-import os
 import re
 import runpy
 import signal
@@ -16,7 +15,7 @@ import pytest
 from assistant.cli import DEMO_NOTICE
 from assistant.recordings.entries import RunClosed
 from assistant.recordings.recording import Recording
-from assistant.settings import VARIABLES
+from tests.environment import without_settings
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, Play, call, calls, error, text
 
@@ -57,7 +56,7 @@ def draw() -> int:
 def started(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     """Start the command line with the given settings only, in a folder without ``.env``."""
     (tmp_path / "assistant").symlink_to(ROOT / "assistant")
-    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    environment = without_settings()
 
     def start(*arguments: str, **settings: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

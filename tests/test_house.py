@@ -301,7 +301,7 @@ def test_the_public_names_are_these() -> None:
 
 
 def test_the_readme_names_every_setting() -> None:
-    from assistant.settings import VARIABLES
+    from tests.environment import VARIABLES
 
     table = re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert table == list(VARIABLES)

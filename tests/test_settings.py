@@ -8,7 +8,8 @@ import pytest
 
 from assistant.access.limits import Limit
 from assistant.errors import SettingsError
-from assistant.settings import INSTRUCTIONS, VARIABLES, Settings
+from assistant.settings import INSTRUCTIONS, Settings
+from tests.environment import VARIABLES
 from tests.paths import ROOT
 
 

@@ -36,6 +36,7 @@ from assistant.parts import Attachment, Call, file_tokens, model_text
 from assistant.texts import MAX_IMAGE_TOKENS, MAX_INPUT_TOKENS, estimate_tokens, max_tokens
 from assistant.threads import Thread
 
+
 class Meter:
     """Reserves what each response of one run may use, and settles it when the response has ended.
 

@@ -39,10 +39,11 @@ from assistant.messages import Message
 from assistant.parts import Attachment
 from assistant.recordings.costs import cost_of
 from assistant.session import ChatSession
-from assistant.settings import VARIABLES, Settings
+from assistant.settings import Settings
 from assistant.storage.database import Database
 from assistant.texts import MAX_INPUT_TOKENS
 from tests.access.test_usage_store import totals
+from tests.environment import remove_settings
 from tests.paths import ROOT
 from tests.servers.loopback import LoopbackServer, QuietHandler
 from tests.servers.responses import ModelServer, call, calls, sse_event, text
@@ -405,8 +406,7 @@ def send_and_stop(folder: str, url: str, database: str) -> None:
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(assistant.settings, "OPENAI_URL", url)
-        for name in VARIABLES:
-            patch.delenv(name, raising=False)
+        remove_settings(patch)
         patch.setenv("OPENAI_BASE_URL", url)
         patch.setenv("OPENAI_API_KEY", KEY)
         patch.setenv("ASSISTANT_BUDGET", f"{BUDGET} USD/day")

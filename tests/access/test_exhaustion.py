@@ -19,8 +19,8 @@ from assistant.tools.execution import MAX_CALLS, MAX_FUNCTIONS, execute
 from assistant.tools.toolbox import Tool, Toolbox, tool
 from tests.forged import HOUR
 from tests.servers.responses import ModelServer, call, calls, text
-from tests.test_session import Open as OpenChat
-from tests.test_session import open_chat
+from tests.session.conftest import Open as OpenChat
+from tests.session.conftest import open_chat
 from tests.ui.page import Open
 from tests.waiting import until
 

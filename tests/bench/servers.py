@@ -4,7 +4,6 @@ Each is ended by the code that started it. If one does not start, the error cont
 """
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
 
-from assistant.settings import VARIABLES
+from tests.environment import without_settings
 
 ROOT = Path(__file__).parent.parent.parent
 APPS = Path(__file__).with_name("apps")
@@ -120,7 +119,7 @@ def _started(
     python: str = sys.executable,
     in_project: bool = True,
 ) -> Iterator[tuple[subprocess.Popen[str], float]]:
-    surroundings = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    surroundings = without_settings()
     with TemporaryDirectory() as home, (Path(home) / "log").open("w+") as log:
         began = time.monotonic()
         process = subprocess.Popen(

@@ -1,6 +1,5 @@
 """Start the page as a user does, and use it in a browser."""
 
-import os
 import subprocess
 import sys
 import threading
@@ -8,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.settings import VARIABLES
+from tests.environment import without_settings
 from tests.paths import ROOT
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def serve(
     folder: Path, app: Path = ROOT / "streamlit_app.py", flags: Sequence[str] = (), **settings: str
 ) -> Iterator[str]:
     """Start ``streamlit run`` as a user does, with more flags, and return its address."""
-    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    environment = without_settings()
     environment["ASSISTANT_DATABASE_URL"] = f"sqlite:///{folder}/threads.sqlite"
     environment["ASSISTANT_LOCAL_TOKEN"] = LOCAL_TOKEN
     command = [sys.executable, "-m", "streamlit", "run", str(app), "--server.port=0"]

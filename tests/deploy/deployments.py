@@ -1,7 +1,6 @@
 """The page as Streamlit Community Cloud and as the container start it, with a key of the owner and nothing else set."""
 
 import json
-import os
 import re
 import shlex
 import shutil
@@ -13,8 +12,8 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 
-from assistant.settings import VARIABLES
 from tests.deploy.stranger import Stranger
+from tests.environment import without_settings
 from tests.paths import ROOT
 from tests.ports import free_port
 from tests.servers.responses import ModelServer, text
@@ -101,7 +100,7 @@ def deployed(kind: str, folder: Path) -> Iterator[Deployment]:
     """Start the page as ``Cloud`` or ``container``; its owner opens the link of the log and has a chat."""
     (app := folder / "app").mkdir()
     (data := folder / "data").mkdir()
-    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    environment = without_settings()
     port, log = free_port(), folder / "log"
     with ModelServer() as model:
         key = {

@@ -16,10 +16,10 @@ from assistant.errors import StoreError
 from assistant.events import RunCompleted
 from assistant.messages import Feedback, Message
 from assistant.parts import Attachment, Text
-from assistant.settings import VARIABLES
 from assistant.storage.backup import back_up
 from assistant.storage.store import Store
 from tests.docs.pages import snippets
+from tests.environment import without_settings
 from tests.paths import ROOT
 from tests.servers import postgresql
 from tests.stored import load_stored
@@ -58,7 +58,7 @@ def loaded(url: str) -> list[dict[str, Any]]:
 
 def run(command: str, folder: Path, **settings: str) -> None:
     """Run a command of the page in a deployment's folder."""
-    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    environment = without_settings()
     programs = [str(Path(sys.executable).parent), str(postgresql.programs() or ""), environment["PATH"]]
     environment |= {"PATH": os.pathsep.join(programs), **settings}
     subprocess.run(["bash", "-euc", command], cwd=folder, env=environment, check=True, timeout=60)

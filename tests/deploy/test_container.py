@@ -5,7 +5,6 @@ The files, the environment and the commands are those of the image.
 
 import fnmatch
 import json
-import os
 import shlex
 import signal
 import socket
@@ -16,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from assistant.settings import VARIABLES
 from assistant.storage.store import Store
 from tests.deploy.deployments import copy_image, dockerfile, image_command, image_environment
 from tests.deploy.test_process import Page, found
+from tests.environment import without_settings
 from tests.paths import ROOT
 
 pytestmark = pytest.mark.exhaustive
@@ -53,7 +52,7 @@ def test_the_container_starts_answers_and_ends(tmp_path: Path) -> None:
     before = files()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    environment = without_settings()
     environment |= image_environment(data)
     environment |= {"STREAMLIT_SERVER_PORT": str(port), "STREAMLIT_SERVER_ADDRESS": "127.0.0.1"}
     environment |= {"STREAMLIT_SERVER_ENABLE_AGENT_API": "true"}  # to use the page in this test

@@ -1,7 +1,6 @@
 """Real processes: the page is served and answers, and no hanging function keeps a process from ending."""
 
 import json
-import os
 import shutil
 import signal
 import socket
@@ -16,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from assistant.settings import VARIABLES
+from tests.environment import without_settings
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, call, calls, text
 
@@ -34,7 +33,7 @@ Start = Callable[..., subprocess.Popen[bytes]]
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Start Python in an empty home, with its output in ``log``; kill it at the end if it still runs."""
-    surroundings = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    surroundings = without_settings()
     with ExitStack() as processes:
 
         def started(*arguments: str, path: Path = ROOT, **settings: str) -> subprocess.Popen[bytes]:

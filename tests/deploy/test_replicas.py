@@ -1,6 +1,5 @@
 """Two replicas of the page with one PostgreSQL database, behind the proxy of ``deploy/``, under a path."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -16,11 +15,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from assistant.settings import VARIABLES
 from assistant.storage.store import Store
 from tests.browser.conftest import browser
 from tests.browser.driver import INPUT, MESSAGE, say, wait_for
 from tests.conftest import need
+from tests.environment import without_settings
 from tests.paths import ROOT
 from tests.ports import free_port
 from tests.servers.responses import ModelServer, call, calls, text
@@ -67,7 +66,7 @@ def deployed(server: ModelServer, databases: Callable[[], str], tmp_path: Path) 
     haproxy = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
     need(haproxy, "Debian's haproxy")
     database = databases()
-    surroundings = {name: value for name, value in os.environ.items() if name not in VARIABLES} | {
+    surroundings = without_settings() | {
         "OPENAI_BASE_URL": server.url,
         "ASSISTANT_DATABASE_URL": database,
         "ASSISTANT_LOG": "json",

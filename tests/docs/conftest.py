@@ -11,8 +11,8 @@ import pytest
 
 from assistant import Assistant
 from assistant.demo import transport as demo
-from assistant.settings import VARIABLES
 from tests.docs.pages import Snippet
+from tests.environment import remove_settings
 from tests.servers.agents import AgentsServer
 from tests.servers.assistants import AssistantsServer
 from tests.servers.chat_completions import ChatServer
@@ -22,8 +22,7 @@ from tests.servers.responses import ModelServer
 @pytest.fixture
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Unset all settings and enter an empty folder: the demo answers, without delays."""
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
+    remove_settings(monkeypatch)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(demo, "SECONDS_PER_TOKEN", 0)
 

@@ -10,8 +10,8 @@ import pytest
 
 from assistant import Tool, Toolbox
 from assistant.demo import transport as demo
-from assistant.settings import VARIABLES
 from assistant.tools.lint import lint
+from tests.environment import VARIABLES, remove_settings
 from tests.paths import ROOT
 
 ENGLISH, JAPANESE = ((ROOT / name).read_text("utf-8") for name in ("README.md", "README.ja.md"))
@@ -45,8 +45,7 @@ def python(holds: str) -> str:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
     """Return a function that runs code as a module, with nothing configured."""
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
+    remove_settings(monkeypatch)
     monkeypatch.setattr(demo, "SECONDS_PER_TOKEN", 0)
 
     def run_module(code: str) -> ModuleType:

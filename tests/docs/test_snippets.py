@@ -13,9 +13,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from assistant import cli
-from assistant.settings import VARIABLES, Settings
+from assistant.settings import Settings
 from assistant.ui import keys
 from tests.docs.pages import PAGES, Snippet, snippets, snippets_in
+from tests.environment import VARIABLES
 from tests.paths import ROOT
 
 NEED_A_SERVER = (

@@ -23,7 +23,7 @@ from assistant.storage.schema import BRANCHES, MESSAGES, THREADS, USAGE
 from assistant.storage.store import Store
 from tests.access.test_usage_store import totals
 from tests.servers.responses import ModelServer, call, calls, text
-from tests.test_session import Open, ask, finished, open_chat
+from tests.session.conftest import Open, ask, finished, open_chat
 from tests.ui.page import Open as OpenPage
 from tests.ui.page import ask as ask_page
 from tests.ui.page import session_of, shown

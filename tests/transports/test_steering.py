@@ -2,24 +2,21 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 
-from assistant.application import Application
 from assistant.events import RunCompleted, RunFailed
 from assistant.messages import Message
 from assistant.parts import Text
 from assistant.recordings.check import check
 from assistant.runs.run import STEERED
 from assistant.session import ChatSession
-from assistant.settings import VARIABLES
 from tests.servers.responses import Play, call, calls, message, text
 from tests.servers.websocket import WebSocketServer
+from tests.session.conftest import Open, finished, open_chat, texts
 from tests.waiting import until
 
-SECONDS = 10.0
+__all__ = ["open_chat"]  # a fixture
 
 
 @pytest.fixture
@@ -29,17 +26,8 @@ def server() -> Iterator[WebSocketServer]:
 
 
 @pytest.fixture
-def chat(server: WebSocketServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatSession]:
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-    monkeypatch.setenv("ASSISTANT_RESPONSES_TRANSPORT", "websocket")
-    app = Application(tmp_path)
-    with closing(app):
-        app.configure({})
-        chat = ChatSession(app)
-        chat.connection.configure(is_localhost=True)
-        yield chat
+def chat(open_chat: Open) -> ChatSession:
+    return open_chat(ASSISTANT_RESPONSES_TRANSPORT="websocket")
 
 
 Begin = Callable[[Play], threading.Event]
@@ -59,21 +47,11 @@ def begin(server: WebSocketServer, chat: ChatSession) -> Begin:
     return begun
 
 
-def finished(chat: ChatSession) -> ChatSession:
-    if run := chat.live_run:
-        assert run.join(SECONDS)
-    return chat
-
-
 def steer(server: WebSocketServer, chat: ChatSession, words: str) -> None:
     """Send words now, and wait until the server has them."""
     chat.submit(words)
     chat.send_now(words)
     until(lambda: any(each.get("input") == words for each in server.messages), "the server has the message")
-
-
-def texts(chat: ChatSession) -> list[str]:
-    return [message.text for message in chat.history]
 
 
 def gated(*words: str) -> Play:

@@ -22,8 +22,8 @@ from assistant.demo import transport as demo
 from assistant.messages import Message
 from assistant.recordings.recording import Recording
 from assistant.session import ChatSession
-from assistant.settings import VARIABLES
 from assistant.ui import keys
+from tests.environment import remove_settings
 from tests.paths import ROOT
 
 PAGE = ROOT / "streamlit_app.py"
@@ -46,8 +46,7 @@ def component_manifests() -> Iterator[None]:
 def open_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     """Open a copy of the page, so that no ``.env`` is found, with only the given settings."""
     copy = shutil.copy(PAGE, tmp_path)
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
+    remove_settings(monkeypatch)
     monkeypatch.setattr(gc, "collect", lambda: 0)  # a tenth of a second for each page
     monkeypatch.setattr(demo, "SECONDS_PER_TOKEN", 0)
 
@@ -78,8 +77,7 @@ def ask(page: AppTest, words: str) -> AppTest:
 def chat_of(messages: list[Message], url: str = "sqlite://") -> ChatSession:
     """Return a chat with these messages, for a test that draws only a part of the page."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in VARIABLES:
-            patch.delenv(name, raising=False)
+        remove_settings(patch)
         patch.setenv("ASSISTANT_DATABASE_URL", url)
         app = Application(Path("/nowhere"))
         app.configure({})

@@ -1,6 +1,5 @@
 """The settings of ``.streamlit/config.toml`` on a real server: allowed connections and size limits."""
 
-import os
 import shutil
 import socket
 import subprocess
@@ -19,8 +18,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
-from assistant.settings import VARIABLES
 from tests.browser.driver import serve
+from tests.environment import without_settings
 from tests.paths import ROOT
 
 pytestmark = pytest.mark.exhaustive
@@ -121,7 +120,7 @@ def test_allowed_host_names_can_be_set_for_a_container(tmp_path: Path) -> None:
 
 def test_every_option_exists_in_streamlit(tmp_path: Path) -> None:
     shutil.copytree(ROOT / ".streamlit", tmp_path / ".streamlit")
-    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    environment = without_settings()
     shown = subprocess.run(
         [sys.executable, "-m", "streamlit", "config", "show"],
         cwd=tmp_path,

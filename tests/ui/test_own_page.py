@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from assistant.demo import transport as demo
-from assistant.settings import VARIABLES
+from tests.environment import remove_settings
 from tests.ui.page import ask, shown
 
 OWN_PAGE = """
@@ -24,8 +24,7 @@ conversation(session)
 
 
 def test_a_page_of_ten_lines_has_the_same_chat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
+    remove_settings(monkeypatch)
     monkeypatch.setattr(demo, "SECONDS_PER_TOKEN", 0)
     script = tmp_path / "own_page.py"
     script.write_text(OWN_PAGE)

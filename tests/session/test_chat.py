@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,8 +10,6 @@ from types import SimpleNamespace
 import pytest
 
 from assistant import Thread
-from assistant.access.auth import User
-from assistant.application import Application
 from assistant.backends.connection.override import ConnectionOverride
 from assistant.errors import LimitExceeded, ThreadBusy
 from assistant.events import CallApproved, RunCompleted, RunFailed, TextDelta
@@ -24,37 +22,13 @@ from assistant.runs.registry import MAX_RUNS_PER_USER
 from assistant.runs.replay import replay_assistant
 from assistant.runs.run import INTERRUPTED, STEERED, STOPPED
 from assistant.session import ChatSession, Draft
-from assistant.settings import VARIABLES
 from assistant.storage.store import Store
 from tests.servers.responses import ModelServer, background_call, call, calls, cut, error, message, text
+from tests.session.conftest import SECONDS, Open, ask, finished, other_process, texts
 from tests.stored import load_stored
 from tests.waiting import until
 
-Open = Callable[..., ChatSession]
-SECONDS = 10.0
-
 Answering = tuple[ChatSession, threading.Event]  # and the gate that its answer waits for
-
-
-@pytest.fixture
-def open_chat(server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
-    """Open chats of one process that are connected to the model server."""
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-key")
-    app = Application(tmp_path)
-
-    def opened(user: str = "", **settings: str) -> ChatSession:
-        for name, value in settings.items():
-            monkeypatch.setenv(name, value)
-        app.configure({})
-        chat = ChatSession(app, User(user))
-        chat.connection.configure(is_localhost=True)
-        return chat
-
-    with closing(app):
-        yield opened
 
 
 @pytest.fixture
@@ -67,22 +41,6 @@ def answering(server: ModelServer, open_chat: Open) -> Answering:
     chat.submit("First")
     assert play.reached.wait(SECONDS)
     return chat, gate
-
-
-def finished(chat: ChatSession) -> ChatSession:
-    """Return the chat when its answer has ended and is saved."""
-    if run := chat.live_run:
-        assert run.join(SECONDS)
-    return chat
-
-
-def ask(chat: ChatSession, words: str) -> ChatSession:
-    chat.submit(words)
-    return finished(chat)
-
-
-def texts(chat: ChatSession) -> list[str]:
-    return [message.text for message in chat.history]
 
 
 def test_a_message_is_answered_and_the_chat_has_its_id_and_history(
@@ -103,11 +61,7 @@ def test_a_chat_is_opened_again_by_its_id_from_the_process_and_from_the_database
     second = open_chat()
     second.open(first.thread.id)
     assert second.thread is first.thread
-    app = Application(tmp_path)
-    app.configure({})
-    with closing(app):
-        other = ChatSession(app)
-        other.connection.configure(is_localhost=True)
+    with other_process(tmp_path) as other:
         other.open(first.thread.id)
         assert other.thread is not first.thread
         assert other.history == first.history
@@ -180,11 +134,7 @@ def test_a_chat_is_saved_with_its_id_before_the_first_request_is_sent(
 
 def test_a_first_message_that_fails_is_found_again(open_chat: Open, tmp_path: Path) -> None:
     chat = ask(open_chat(OPENAI_BASE_URL="http://127.0.0.1:1/v1"), "Hello")
-    app = Application(tmp_path)
-    app.configure({})
-    with closing(app):
-        other = ChatSession(app)
-        other.connection.configure(is_localhost=True)
+    with other_process(tmp_path) as other:
         other.open(chat.thread.id)
         assert other.history == chat.history
         assert [message.text for message in other.history] == ["Hello", ""]

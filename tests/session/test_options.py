@@ -1,23 +1,13 @@
 """What one chat changes of its requests: kept with the chat, and never past the owner's limits."""
 
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from pathlib import Path
-
 import pytest
 
-from assistant.access.auth import User
-from assistant.application import Application
 from assistant.backends.connection.override import ConnectionOverride
 from assistant.errors import QuotaError
 from assistant.request_options import RequestOptions
-from assistant.session import ChatSession
-from assistant.settings import VARIABLES
 from tests.servers.responses import ModelServer, error, text
+from tests.session.conftest import Open, ask, finished, texts
 from tests.stored import load_stored
-
-Open = Callable[..., ChatSession]
-SECONDS = 10.0
 
 EVERYTHING = RequestOptions(
     model="expensive",
@@ -27,33 +17,6 @@ EVERYTHING = RequestOptions(
     service_tier="priority",
     instructions="Write my thesis.",
 )
-
-
-@pytest.fixture
-def open_chat(server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
-    """Open chats of one process that are connected to the model server with the owner's key."""
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-key")
-    app = Application(tmp_path)
-
-    def opened(is_localhost: bool = True, **settings: str) -> ChatSession:
-        for name, value in settings.items():
-            monkeypatch.setenv(name, value)
-        app.configure({})
-        chat = ChatSession(app, User())
-        chat.connection.configure(is_localhost=is_localhost)
-        return chat
-
-    with closing(app):
-        yield opened
-
-
-def ask(chat: ChatSession, words: str) -> None:
-    chat.submit(words)
-    if run := chat.live_run:
-        assert run.join(SECONDS)
 
 
 def test_options_hold_for_one_chat_and_are_saved_with_it(server: ModelServer, open_chat: Open) -> None:
@@ -138,6 +101,4 @@ def test_an_unknown_model_fails_with_its_name_and_nothing_is_lost(
     assert "gpt-99" in str(getattr(chat.thread.ending, "text", ""))
     chat.change_options(RequestOptions())
     chat.retry()
-    if run := chat.live_run:
-        assert run.join(SECONDS)
-    assert [message.text for message in chat.history] == ["Hi", "Hello."]
+    assert texts(finished(chat)) == ["Hi", "Hello."]
