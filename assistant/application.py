@@ -127,7 +127,7 @@ class Application:
                 self._start_retention(settings.retention)
 
     def _start_retention(self, seconds: float) -> None:
-        """Delete chats that have not changed for so many seconds from now on; none with 0."""
+        """Start deleting chats that have not changed for this long; with 0, no chat is deleted."""
         if self._retention:
             self._retention.stop()
         self._retention = None
@@ -142,7 +142,7 @@ class Application:
             self._retention.start()
 
     def _clean_up(self, store: Store, seconds: float) -> None:
-        """Delete what is stored apart from chats, if it is older."""
+        """Delete older recordings and usage counts."""
         self.recordings.forget_before(time.time() - seconds)
         UsageStore(store.database).delete_users(seconds)
 
@@ -163,12 +163,12 @@ class Application:
             if is_due:
                 self._refresh_at = time.monotonic() + CHECK_SECONDS
         if is_due:
-            with suppress(SettingsError, FunctionError):  # with its next run, the page says what is wrong
+            with suppress(SettingsError, FunctionError):  # the page shows the error when it runs next
                 self.configure(secrets())
 
     @property
     def rules(self) -> Rules:
-        """The settings that let visitors in."""
+        """The settings that decide who may use the page."""
         auth = self.secrets.get("auth")
         secret = str(auth.get("cookie_secret") or "") if isinstance(auth, Mapping) else ""
         return Rules(self.settings.password, self.settings.allowed, secret)
@@ -191,7 +191,7 @@ class Application:
     ) -> QuotaGuard | None:
         """Return the guard of a connection; None unless it is the owner's and has limits.
 
-        The budget is that of the owner's key, at whatever address it is used.
+        The budget applies to the owner's key, even at another address.
         """
         owner = self.settings
         is_owners_server = (settings.base_url, settings.api_key) == (owner.base_url, owner.api_key)
@@ -287,7 +287,7 @@ class Application:
             ) from error
 
     def _serve_metrics(self, port: int) -> None:
-        """Count runs and serve the numbers on this port, or on none; where that fails, the page works without."""
+        """Count runs and serve the numbers on this port; with port 0 or after a failure, the page works without."""
         if self.metrics:
             self.metrics.close()
         self.metrics = None

@@ -1,4 +1,4 @@
-"""The events of a run: frozen values, in the order in which things happened.
+"""The events of a run: frozen values, in the order of what happened.
 
 A run yields any number of events and then exactly one ``Ending``, which is its last. Events know nothing of a
 server's protocol or of the page. A new event joins the union ``Event``; mypy then reports every ``match``
@@ -28,7 +28,7 @@ StopReason = Literal[
     "steered",
     "unknown",
 ]
-"""Why an answer ended early. ``steered``: a message of the user goes with its last results, and continues it."""
+"""Why an answer ended early. ``steered``: the user's next message is sent with its last results and continues it."""
 
 
 @dataclass(frozen=True, slots=True)

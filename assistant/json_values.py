@@ -17,7 +17,7 @@ def parse_json(data: str | bytes) -> Any:
 
 
 READING = threading.Lock()
-"""Held while an uploaded file is read: it takes several times its size, and so only one is read at a time."""
+"""Held while an uploaded file is read, so that only one is in memory at a time: it takes several times its size."""
 
 MAX_DEPTH = 100
 """How deeply the JSON of a file may be nested: some functions here and in libraries recurse."""

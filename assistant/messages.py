@@ -221,7 +221,7 @@ class Message:
             self.parts[index] = replace(call, input=call.input or before.input)
 
     def events(self) -> Iterator[Event]:
-        """Yield events from which this message could have been folded."""
+        """Yield events that fold into this message."""
         before: Part | None = None
         round_number = 0
         if self.format is not None:
@@ -232,7 +232,7 @@ class Message:
             if isinstance(part, Text | Refusal | Commentary | Reasoning) and type(part) is type(before):
                 yield TextBreak()
             starts = isinstance(part, Call) and part.round != round_number
-            # The text after a call belongs to its round, unless it says otherwise.
+            # The text after a call belongs to the call's round, unless it has a later one.
             continues = isinstance(part, Text | Refusal | Commentary) and part.round > round_number > 0
             if isinstance(part, Text | Refusal | Commentary | Call) and (starts or continues):
                 round_number = part.round

@@ -31,7 +31,7 @@ CHOICES = {
     "service_tier": ("default", "flex", "priority", "ultrafast"),
     "text_format": ("json_object", "json_schema"),
 }
-"""The values of the options that have a few, besides "" for what the settings say."""
+"""The values of the options that have a fixed set of them; "" leaves the option to the settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class RequestOptions:
         return replace(self, **defaults) if defaults else self
 
     def over(self, settings: "RequestOptions") -> "RequestOptions":
-        """Return the parameters to send: the settings' where this chat changes nothing.
+        """Return the parameters to send: this chat's, and the settings' where it changes nothing.
 
         The settings' limit of the output is never exceeded.
         """

@@ -1,4 +1,4 @@
-"""Text from anywhere: made fit for one line of the page, for a server or for a database, and counted in tokens."""
+"""Clean text for the page, for servers and for databases, and count its tokens."""
 
 import re
 
@@ -42,7 +42,7 @@ def one_line(text: object, max_chars: int) -> str:
 
 
 def max_tokens(text: str) -> int:
-    """Return the most tokens that a text can have: its bytes, of which each token stands for at least one."""
+    """Return the most tokens that a text can have: one per byte of its UTF-8."""
     return len(text.encode("utf-8", "replace"))
 
 
@@ -50,7 +50,7 @@ def estimate_tokens(text: str, *, cautious: bool = False) -> int:
     """Return about how many tokens a text has: one per four ASCII characters, one per other character.
 
     Tokenizers differ; the estimate is within about a third for texts in most languages. With ``cautious``, it
-    counts one per three ASCII characters, and is rather too high than too low.
+    counts one per three ASCII characters, so that it is too high rather than too low.
     """
     ascii_count = len(text) if text.isascii() else len(text.encode("ascii", "ignore"))
     return -(-ascii_count // (3 if cautious else 4)) + len(text) - ascii_count

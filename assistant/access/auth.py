@@ -141,8 +141,8 @@ class _Attempts:
 class LoginThrottle:
     """Verifies passwords so slowly that guessing is hopeless; for use from many threads.
 
-    It counts wrong attempts by client first, so that one who guesses does not lock out the others. It also counts
-    those of all clients together, because an attacker may use many addresses. Users who are logged in stay so.
+    It counts wrong attempts by client, so that one that guesses does not lock out the others, and those of all
+    clients together, because an attacker may use many addresses. Users who are logged in are not affected.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -166,7 +166,7 @@ class LoginThrottle:
                 return "accepted"
             attempts.left -= 1
             self._all.left -= 1
-            # All clients together are throttled, so few are left that have not got back all attempts.
+            # Few clients are left: all of them together are throttled, and the others have all attempts again.
             self._clients = {
                 name: each
                 for name, each in self._clients.items()
@@ -177,7 +177,7 @@ class LoginThrottle:
 
 
 def client_of(address: str | None, forwarded_for: Sequence[str]) -> str:
-    """Return what tells a visitor's network from others.
+    """Return an identifier of a visitor's network.
 
     ``address`` is the peer's, None on this machine; ``forwarded_for`` are the values of ``X-Forwarded-For``. Of these
     only the last one is used, which the nearest proxy wrote, and only if a private address sends it.

@@ -1,8 +1,8 @@
 """Usage limits and budgets: how they are written, and which of them is exceeded.
 
-Both are checked before each request, and what a response may use is counted when it is requested. A limit lets
-a request through while something is left, so the responses in progress together exceed it by at most one of
-them. A budget lets it through only if the most that its response may cost is left, so nothing exceeds it.
+Both are checked before each request, and what a response may use is counted when it is requested. A limit allows a
+request while something is left, so the responses in progress together exceed it by at most one of them. A budget
+allows it only if as much is left as its response can cost at most, so nothing exceeds it.
 """
 
 import re

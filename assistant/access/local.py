@@ -1,7 +1,7 @@
 """Which visitors are on the machine that serves the page.
 
-That a request comes from this machine is not enough: a proxy on it may pass on the requests of strangers and add
-nothing that tells. So a local visitor also proves to see what this machine prints: a token, as in Jupyter.
+A request from this machine is not enough: a proxy on it may pass on the requests of strangers without a trace. So a
+local visitor also shows a token that this machine prints, as in Jupyter.
 """
 
 import hmac

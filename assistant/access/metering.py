@@ -1,9 +1,9 @@
 """Count the tokens of a run: reserve them before each response, and correct them when it has ended.
 
-What is reserved stays counted if the server does not say what it used, because the answer was stopped or cut
-off: the server may charge for all of it. Only a request that was refused, or never arrived, is free.
+A reservation stays counted if the answer was stopped or cut off, because the server may charge for all of it. Only a
+request that was refused, or never arrived, is free.
 
-Limits are on an estimate that is rather too high than too low. With a budget, it is the most that is possible.
+A reservation is an estimate, too high rather than too low. With a budget, it is the most that is possible.
 """
 
 from collections.abc import Generator, Iterable
@@ -70,12 +70,12 @@ class Meter:
                 match event:
                     case RoundStarted(_, resumed):
                         output, is_requested = [], True
-                        # With a budget also if it is resumed: it may have to be requested anew.
+                        # With a budget also a resumed one: it may have to be requested again.
                         if not (resumed and not self._quota.has_budget) and (refusal := self._reserve()):
                             yield refusal
                             return
                     case RetryScheduled(reason=reason) if reason == CONNECTION_LOST and self._reserved:
-                        self._reserved = None  # the server may charge for what it could not send
+                        self._reserved = None  # it stays counted: the server may charge for the lost response
                         if refusal := self._reserve():
                             yield refusal
                             return
@@ -143,7 +143,7 @@ def _was_refused(failure: RunFailed) -> bool:
 
 
 def _tokens(messages: Iterable[Message]) -> int:
-    """Return about how many tokens these messages have, rather too many than too few."""
+    """Return about how many tokens these messages have, too many rather than too few."""
     parts = [part for message in messages for part in message.parts]
     text = "".join(map(model_text, parts))
     return estimate_tokens(text, cautious=True) + sum(map(file_tokens, parts))

@@ -50,7 +50,7 @@ class QuotaGuard:
 
     @property
     def has_budget(self) -> bool:
-        """Whether what is counted is never less than what the server charges."""
+        """Whether the count has to be at least what the server charges."""
         return any(limit.is_budget for limit in self.total_limits)
 
     def reserve(self, usage: Usage, *, messages: int = 0) -> Reservation:
@@ -96,7 +96,7 @@ class QuotaGuard:
         """Count a transcription as a message, and as tokens by the length of the audio.
 
         Raises:
-            QuotaError: See ``reserve``; and with a budget, because what it costs is not known before.
+            QuotaError: See ``reserve``. With a budget always, because the cost is not known in advance.
         """
         if self.has_budget:
             raise BudgetError(
@@ -112,7 +112,7 @@ class QuotaGuard:
         return UsageTotals(messages, usage.input + usage.output, dollars)
 
     def _cost(self, model: str, usage: Usage) -> float | None:
-        """Return what a response costs; with a budget, no less than without a price for writing to the cache."""
+        """Return what a response costs; with a budget, the higher of the costs with and without writing to the cache."""
         costs = [
             cost_of(model, input=usage.input, cached=usage.cached, written=written, output=usage.output)
             for written in (usage.cache_written, 0)

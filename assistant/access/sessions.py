@@ -26,10 +26,10 @@ from assistant.storage.schema import SESSION_ENDS
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 1.0
-"""For how long a process uses what it has read before it reads the settings and the database again."""
+"""Interval at which a process reads the settings and the ends of sessions again."""
 
 RETRY_SECONDS = 15.0
-"""The same after the database could not be read."""
+"""The interval after the database could not be read."""
 
 EVERYONE = ""
 
@@ -41,7 +41,7 @@ _LOCK = 7_263_415_910
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The settings that let visitors in."""
+    """The settings that decide who may use the page."""
 
     password: str = ""
     allowed: Sequence[str] = ()
@@ -63,7 +63,7 @@ class Login:
         method: What let them in.
         since: When they logged in, in seconds since 1970.
         secret_hash: A hash of the password, or of the secret that signs the provider's cookie.
-        claims: What the provider says of the user.
+        claims: The provider's claims about the user.
     """
 
     user: User = field(default_factory=User)
@@ -149,9 +149,9 @@ def current_moment(database: Database | None) -> float:
 
 
 class SessionEnds:
-    """When sessions were ended, as this process knows; for use from many threads.
+    """When sessions were ended, as last read from the database; for use from many threads.
 
-    While the database cannot be used, what was read last stays true.
+    While the database cannot be used, the last values stay.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -197,7 +197,7 @@ def stop_when_ended(run: EventStream, has_ended: Callable[[], object]) -> Genera
 
 
 def _key(entry: str) -> str:
-    """Return the entry as the table has it: addresses are hashed."""
+    """Return the entry as it is stored: addresses are hashed."""
     return entry if entry == EVERYONE or _is_user_id(entry) else hash_secret(entry)
 
 

@@ -56,15 +56,15 @@ class UsageStore:
         return moment
 
     def correct(self, user_id: str, moment: float, difference: UsageTotals) -> None:
-        """Add a difference to what was counted at this moment; of a minute that has passed, nothing is left."""
+        """Add a difference to what was counted at this moment; counts of past minutes no longer exist."""
         with self._database.exclusive(_LOCK) as connection:
             for row in _rows(user_id, moment):
                 _add(connection, row, difference)
 
     def delete_users(self, seconds: float) -> None:
-        """Delete what single users have used longer ago; what all have used together stays for a month.
+        """Delete the counts of single users that are older; the sum of all users stays for a month.
 
-        The current day stays: limits are on it.
+        The current day stays, because limits apply to it.
         """
         with self._database.writing() as connection:
             moment = self._moment(connection)

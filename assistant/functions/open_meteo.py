@@ -126,7 +126,7 @@ def forecast(model: type[Model], place: Place, **parameters: str | int) -> Model
 
 @cache
 def _ssl_context() -> ssl.SSLContext:
-    """Return what every request would create anew, which takes 20 ms: it loads all root certificates."""
+    """Return one context for all requests; creating it takes 20 ms, because it loads all root certificates."""
     return httpx2.create_ssl_context()
 
 

@@ -3,7 +3,7 @@
     {"time": "2026-11-30T10:12:13.123Z", "level": "audit", "event": "chat_exported", "user": "ada@example.org",
      "user_id": "9f86d081…", "client": "203.0.113.7", "thread": "9ad1c0de", "format": "json"}
 
-An entry is one line of ASCII, whatever a name contains. It is written when the thing has happened, or been refused.
+An entry is always one line of ASCII. It is written after the event, or after its refusal.
 """
 
 import errno

@@ -182,7 +182,7 @@ def _escape(control: re.Match[str]) -> str:
 class _TextFormatter(logging.Formatter):
     """``2026-11-23 21:04:05,678 INFO run ended run=5f0c61b2 …``
 
-    Whatever a message or an exception contains, only its first line begins with a time: the others are indented.
+    Only the first line of a message or an exception begins with a time; further lines are indented.
     """
 
     def __init__(self, hidden: Iterable[str] = ()) -> None:

@@ -24,8 +24,8 @@ class Assistant:
     pauses on every call, including calls of functions that do not exist. ``fixed_options`` are the names of
     the ``RequestOptions`` that a thread may not change.
 
-    Between two rounds, a run ends with ``STEERED`` if ``is_steered`` tells of its thread that a message of the
-    user waits to be sent with the results.
+    Between two rounds, a run ends with ``STEERED`` if ``is_steered(thread)`` says that a message of the user waits
+    to be sent with the results.
     """
 
     def __init__(

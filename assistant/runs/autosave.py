@@ -31,7 +31,7 @@ class Autosaver:
         self._on_lost: dict[Thread, Callable[[], None]] = {}  # the threads that are answered here
         self._changed = threading.Condition()
         self._heartbeat: threading.Thread | None = None
-        # Threads of which a save failed: more than the last message may be missing in the database.
+        # Threads with a failed save: the database may lack more than their last message.
         self._incomplete: WeakSet[Thread] = WeakSet()
         self._retry_at = 0.0
         self.error = ""
@@ -86,7 +86,7 @@ class Autosaver:
             self._incomplete.discard(thread)
             self.error = ""
         except ThreadDeleted:
-            pass  # a page that still shows it finds out by itself
+            pass  # a page that still shows it checks for that
         except ThreadBusy:
             # The log does not contain the id, because it gives access to the thread.
             log.warning("a thread was taken over by another process")

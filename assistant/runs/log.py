@@ -32,7 +32,7 @@ IDLE_SECONDS = 1.0
 """Interval at which a run without followers reads text, and a disconnected follower checks again."""
 
 RETURN_SECONDS = 1.0
-"""Time in which a page that left a run, for another click, follows it again."""
+"""Time within which a page follows a run again after a click elsewhere has interrupted it."""
 
 MAX_CHARS = 20_000_000
 """Maximum size of a log; each event counts its text and ``EVENT_CHARS``. A longer run is ended."""
@@ -58,7 +58,7 @@ class RunLog:
         self._reasoning = self._is_answering = False
         self._followers, self._last_followed = 0, time.monotonic()  # a page has just started it
         self._call_times: dict[str, float] = {}
-        # One lock, and a condition for each thing to wait for, so that no thread wakes up for another.
+        # One lock with a condition for each kind of wait, so that a thread wakes up only for what it waits for.
         lock = threading.RLock()
         self._when_appended = threading.Condition(lock)
         self._when_ended = threading.Condition(lock)

@@ -166,6 +166,6 @@ def _requested_format(options: RequestOptions) -> FormatRequested | None:
 
 
 def _continued_with(functions: Sequence[str]) -> Note:
-    """Return the note above what the model says to results that came after its answer."""
+    """Return the note above the model's reply to results that came after its answer."""
     names = ", ".join(dict.fromkeys(functions))
     return Note(N_("Continued with the result of {functions}.", functions=names))

@@ -56,7 +56,7 @@ class MessageQueue:
             return True
 
     def send_now(self, thread: Thread, text: str) -> None:
-        """Let a queued message be sent now, after those to be sent now already."""
+        """Move a queued message to the end of those that are sent now."""
         with self._lock:
             waiting = self._entry(thread)
             if text in waiting.queued:
@@ -64,7 +64,7 @@ class MessageQueue:
                 waiting.steering.append(text)
 
     def sent(self, thread: Thread) -> set[str]:
-        """Return those of the messages to be sent now that the server has already; they cannot be removed."""
+        """Return the messages to be sent now that the server already has; they cannot be removed."""
         with self._lock:
             return self._entry(thread).sent & set(self._entry(thread).steering)
 

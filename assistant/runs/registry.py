@@ -137,13 +137,13 @@ class RunRegistry:
             return own or self._threads.get((owner, thread_id))
 
     def register(self, thread: Thread) -> Thread:
-        """Let others find the thread, which has an id. Return the one that was first registered under it."""
+        """Register a thread that has an id. Return the one that was first registered under this id."""
         with self._lock:
             found = self.find(thread.id, thread.owner)
             return self._threads.setdefault((thread.owner, thread.id), found or thread)
 
     def forget(self, thread: Thread) -> None:
-        """Empty a thread that was deleted, for all pages that have it open, and let nothing find it any more."""
+        """Empty a deleted thread for all pages that have it open, and remove it from the registry."""
         with self._lock:
             # New objects: a page may be drawing the old ones.
             thread.messages, thread.branches, thread.backend_state = [], {}, {}

@@ -44,8 +44,8 @@ def replay_assistant(
 
     Run it on a new thread with ``prompt_of(recording)``.
 
-    ``speed`` is that of ``ReplayTransport``. With ``run_functions`` the toolbox's functions are run, whatever
-    they returned in the recording; ``differences`` compares the results.
+    ``speed`` is that of ``ReplayTransport``. With ``run_functions`` the toolbox's functions are run again;
+    ``differences`` compares their results with the recorded ones.
 
     Raises:
         ValueError: The speed is not above 0.

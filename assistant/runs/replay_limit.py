@@ -1,4 +1,4 @@
-"""Bounds the replays that run at once in a process."""
+"""Limit the replays that run at once in a process."""
 
 import threading
 from collections import Counter
@@ -6,11 +6,11 @@ from collections import Counter
 from assistant.runs.worker import LiveRun
 
 MAX_REPLAYS = 10
-"""Maximum number of replays that run at once; each holds threads for as long as its recording says."""
+"""Maximum number of replays that run at once; each occupies threads for as long as the recorded run took."""
 
 
 class ReplayLimit:
-    """The replays that run; any thread of the process may use it."""
+    """The replays that run; safe to use from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

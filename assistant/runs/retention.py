@@ -1,4 +1,4 @@
-"""Delete chats that have not changed for as long as chats stay: here, at the server, and in memory."""
+"""Delete expired chats: from the database, from the server and from memory."""
 
 import logging
 import threading
@@ -22,7 +22,7 @@ SERVER_GRACE_SECONDS = 86_400.0
 class Retention:
     """Deletes expired chats, at once and then every hour, on a thread of its own.
 
-    Every process does so. A chat is deleted by the one that gets its lease, and its age is by the database's clock.
+    Every process does so, and the one that gets a chat's lease deletes it. Ages are by the database's clock.
     """
 
     def __init__(
@@ -35,8 +35,8 @@ class Retention:
     ) -> None:
         """Chats stay for ``seconds`` after their last change.
 
-        ``forget`` removes a deleted chat from the memory of this process, and ``clean_up`` whatever else may not stay
-        as long. ``backend`` returns what deletes a chat at the server.
+        ``backend`` returns what deletes a chat at the server, ``forget`` removes a deleted chat from the memory of this
+        process, and ``clean_up`` deletes other data of the same age.
         """
         self._seconds = seconds
         self._store, self._backend = store, backend
@@ -44,7 +44,7 @@ class Retention:
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        """Begin on a thread of its own, until ``stop``."""
+        """Start on a thread of its own, until ``stop``."""
         threading.Thread(target=self._run, name="retention", daemon=True).start()
 
     def stop(self) -> None:

@@ -12,7 +12,7 @@ MAX_REPEATS = 3  # maximum number of rounds in which one run may make the very s
 class Rounds:
     """Continues the rounds that an answer already has; ``first`` is the number of the next one.
 
-    A response that is ``resumed`` goes on in its round, which its background calls do not end.
+    A ``resumed`` response continues its round; background calls do not end a round.
     """
 
     def __init__(self, message: Message, resumed: bool) -> None:

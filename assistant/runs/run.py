@@ -1,4 +1,4 @@
-"""A run: the events of one answer, and the endings of those that the model does not end by itself."""
+"""A run: the events of one answer, and the endings that the application gives it."""
 
 from collections.abc import Callable, Generator, Iterator
 

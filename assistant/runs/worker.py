@@ -29,7 +29,7 @@ class LiveRun:
     """A run in progress, and its log after it has ended.
 
     ``cancel`` closes the thread's open request. ``saver``, if there is one, saves the thread and releases it
-    at the end. ``user_id`` is that of the user who has requested it, if that is known.
+    at the end. ``user_id`` is the user who requested it, if known.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class LiveRun:
         return 0.0 if self.ended else self._log.silent_seconds
 
     def end_wait(self) -> bool:
-        """End a run that only waits for background calls, which go on; return False if it does more than wait."""
+        """End a run that only waits for background calls, which continue; return False if it does more than wait."""
         return background_jobs(self.thread).release() and self.join(END_SECONDS)
 
     @property

@@ -47,7 +47,7 @@ class ChatSession:
     """The chat that one user has open in one browser session.
 
     Attributes:
-        visit: Who the user is, and how long the session lasts.
+        visit: The user, and whether the session has ended.
         connection: What answers: settings, backend, functions and limits.
         thread: The open thread: its id, and its messages as the history.
         composer: The next message: its attachments, and text that returns to the input.
@@ -66,7 +66,7 @@ class ChatSession:
     """
 
     def __init__(self, app: Application, user: User | None = None, visitor: Visitor | None = None) -> None:
-        """``visitor`` is whom the audit log names."""
+        """``visitor`` identifies the user in the audit log."""
         self.app = app
         self.visit = Visit(app, user or User(), visitor or Visitor())
         self.connection = Connection(app, self.visit.user, self.visit.visitor)
@@ -116,12 +116,12 @@ class ChatSession:
 
     @property
     def steering(self) -> list[str]:
-        """Those of the waiting messages, the first ones, that go with the next results of functions."""
+        """The first of the waiting messages: those that are sent with the next results of functions."""
         return self.app.queue.steering(self.thread)
 
     @property
     def sent(self) -> set[str]:
-        """Those of the waiting messages that the model's server has already."""
+        """The waiting messages that the model's server already has."""
         return self.app.queue.sent(self.thread)
 
     def take_limit(self) -> QuotaError | None:
@@ -207,7 +207,7 @@ class ChatSession:
     def submit(self, text: str, attachments: Sequence[Attachment] = ()) -> None:
         """Send a message, or queue it while an answer is being written.
 
-        A run that only waits for background calls ends, and they go on.
+        A run that only waits for background calls ends; the calls continue.
         """
         self.user_turns += 1
         self.limit = None
@@ -251,7 +251,7 @@ class ChatSession:
             self._queue.return_after_failure(self.thread)
 
     def send_now(self, text: str) -> None:
-        """Let a waiting message go with the next results of functions, instead of after the answer.
+        """Send a waiting message with the next results of functions, instead of after the answer.
 
         Where the response can be steered, the server gets it at once.
         """

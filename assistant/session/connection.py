@@ -30,7 +30,7 @@ DATABASE_UNUSABLE = N_("The database cannot be used right now.")
 """What visitors read of an error of the database."""
 
 TEST_USAGE = Usage(input=30_000, output=1_000)
-"""More than the few small requests of a test use, whatever the processing tier."""
+"""More than the small requests of a test use at any processing tier."""
 
 
 class Connection:
@@ -53,7 +53,7 @@ class Connection:
     """
 
     def __init__(self, app: Application, user: User, visitor: Visitor) -> None:
-        """``visitor`` is whom the audit log names."""
+        """``visitor`` identifies the user in the audit log."""
         self._app, self._visitor = app, visitor
         self.user_id = user.id or unguessable_id("visitor")
         self._private: tuple[Settings, LazyBackend] | None = None
@@ -105,14 +105,14 @@ class Connection:
         return self.is_localhost or self._app.settings.inspector == "all"
 
     def error_text(self, error: AssistantError) -> UserText:
-        """Return what this user may read of an error: where the database is and what it has are the owner's."""
+        """Return what this user may read of an error; only local users learn where the database is and what is in it."""
         if isinstance(error, StoreError) and not self.is_localhost:
             return DATABASE_UNUSABLE
         return error.text
 
     @property
     def hidden_texts(self) -> frozenset[str]:
-        """The owner's texts that are left out of what is recorded for this user."""
+        """The owner's texts that recordings for this user leave out."""
         owner = self._app.settings
         texts = {owner.instructions, owner.base_url.rstrip("/")} - {INSTRUCTIONS, OPENAI_URL, ""}
         return frozenset() if self.shows_source else frozenset(texts)
@@ -192,7 +192,7 @@ class Connection:
         return self.backend.fetch_file(thread, container_id, file_id)
 
     def switch_tool(self, tool: HostedTool, on: bool) -> None:
-        """Offer one of the server's own tools, or no longer, for the rest of this session."""
+        """Switch one of the server's own tools on or off for the rest of this session."""
         self.tool_choices[str(tool)] = on
         self.configure(is_localhost=self.is_localhost)
 

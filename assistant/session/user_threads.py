@@ -13,7 +13,7 @@ from assistant.threads import Thread, unguessable_id
 from assistant.tools.background import stop_background_calls
 
 Standing = Literal["current", "deleted", "answered elsewhere"]
-"""How a thread of this process stands to the other processes."""
+"""What other processes have done with a thread."""
 
 
 class UserThreads:
@@ -41,7 +41,7 @@ class UserThreads:
         return self._runs.register(thread)
 
     def refresh(self, thread: Thread) -> Standing:
-        """Load what other processes have saved of a thread, and return how it stands to them."""
+        """Load what other processes have saved of a thread, and return whether they deleted it or answer it."""
         with suppress(StoreError):
             store = self._visit.store
             if store and store.is_deleted(thread):

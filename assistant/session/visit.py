@@ -1,4 +1,4 @@
-"""One user's visit to the page: who it is, how long it may last, and what the user reaches in it."""
+"""One user's visit to the page: who the user is, whether the session has ended, and the user's threads."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -16,12 +16,12 @@ T = TypeVar("T")
 
 
 class Visit:
-    """What every action of a user needs to know before it does something.
+    """What every action of a user needs to know.
 
     Attributes:
         app: What the process shares.
         user: The user, whose threads these are.
-        visitor: Whom the audit log names.
+        visitor: The user in the audit log.
         login: How the session was opened; None where nothing ends it.
         leave: Called when the session has ended, instead of an action of the user.
     """

@@ -13,17 +13,17 @@ from assistant.texts import replace_unsendable
 from assistant.threads import Thread
 
 NOT_SENT = N_("Not sent. Your message is back in the input.")
-"""What the user reads beside a message that a limit stopped."""
+"""The reason that the user reads when a limit stopped a message."""
 
 
 class WaitingMessages:
-    """Lets messages wait in the queue of their thread, and sends them; what cannot wait returns to the composer."""
+    """Queues messages of a thread and sends them; a message that cannot be queued returns to the composer."""
 
     def __init__(self, queue: MessageQueue, connection: Connection, composer: Composer) -> None:
         self._queue, self._connection, self._composer = queue, connection, composer
 
     def add(self, thread: Thread, text: str, attachments: Sequence[Attachment]) -> None:
-        """Let a message wait until the answer has ended."""
+        """Queue a message until the answer has ended."""
         if attachments:
             reason = N_("Files can't be queued. Send them when the answer has finished.")
             self._composer.restore(text, reason, attachments)
@@ -44,7 +44,7 @@ class WaitingMessages:
             raise
 
     def send_now(self, thread: Thread, text: str) -> None:
-        """Let a message go with the next results of functions, instead of after the answer.
+        """Send a message with the next results of functions, instead of after the answer.
 
         Where the response can be steered, the server gets it at once.
         """

@@ -96,8 +96,8 @@ class Database:
     def erase_deleted(self) -> bool:
         """Remove from the files what was deleted; return whether nothing of it is left.
 
-        SQLite overwrites what is deleted, but older copies of its pages stay in the write-ahead log until that
-        is emptied, which waits for those who read. PostgreSQL reuses the space by itself (autovacuum).
+        SQLite overwrites what is deleted, but older copies of its pages stay in the write-ahead log until that is
+        emptied, which is possible while nothing reads. PostgreSQL reuses the space by itself (autovacuum).
 
         Raises:
             StoreError: The database cannot be used.
@@ -111,7 +111,7 @@ class Database:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """Wait for this thread's turn, always before a connection: those that wait would leave none to others."""
+        """Wait for this thread's turn, always before taking a connection: waiting threads would use up the pool."""
         if not self._writer.acquire(timeout=TURN_SECONDS):
             raise StoreError(N_("The database {database} is busy.", database=self.name))
         try:
@@ -153,7 +153,7 @@ def parse_url(url: str) -> sql.URL:
 
 
 def existing_url(url: str) -> str:
-    """Return the URL of a database; one in a file has to exist, for it would be created otherwise.
+    """Return the URL of a database that exists; opening one in a missing file would create it.
 
     Raises:
         StoreError: There is no such database.

@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL that does not wait for ever."""
+"""Connections to PostgreSQL that are closed when the server is silent."""
 
 import time
 from typing import Any, TypeVar
@@ -9,17 +9,17 @@ from psycopg.abc import PQGen
 T = TypeVar("T")
 
 SILENCE_SECONDS = 15.0
-"""How long a server may say nothing while it is asked; longer than it waits for a lock."""
+"""Maximum time without anything from a server that is working; longer than it waits for a lock."""
 
 RETRY_SECONDS = 10.0
-"""Time in which a server that did not answer is not connected to: a page that waited each time would stand still."""
+"""Time for which a server that did not answer is not contacted again, so that not every page waits for it."""
 
 
 class Connection(psycopg.Connection[Any]):
     """A connection that is closed when its server has been silent for ``SILENCE_SECONDS``.
 
-    A server that is frozen ends no statement by its own timeouts, and its host still answers for it, so that no
-    timeout of the network ends the connection.
+    A frozen server does not apply its own timeouts, and its host still acknowledges packets, so no timeout of the
+    network ends the connection.
     """
 
     def wait(self, gen: PQGen[T], *args: Any, **options: Any) -> T:
@@ -44,7 +44,7 @@ class Connection(psycopg.Connection[Any]):
 
 
 class Connector:
-    """Opens the connections of one engine; it does not wait again for a server that has just not answered."""
+    """Opens the connections of one engine; after a timeout, further attempts fail at once for a while."""
 
     def __init__(self) -> None:
         self._retry_at = 0.0

@@ -142,7 +142,7 @@ def _adapter(kind: Any) -> TypeAdapter[list[Any]]:
 
 
 def _adapt_to_json(schema: Any) -> None:
-    """Let strict validation accept an object for a dataclass and a list for a tuple, and limit numbers."""
+    """Make strict validation accept an object for a dataclass and a list for a tuple, and limit numbers."""
     if isinstance(schema, dict):
         if schema.get("type") in ("dataclass", "tuple"):
             schema["strict"] = False

@@ -114,7 +114,7 @@ class Store:
             if dirty_from is not None:
                 connection.execute(sql.delete(BRANCHES).where(BRANCHES.c.thread_id == thread.id))
                 _insert(connection, BRANCHES, _branch_rows(thread))
-            # Before the commit, so that no other thread of this process takes it for another process's.
+            # Before the commit: another thread of this process could mistake the save for another process's.
             thread.version = version
 
     def _insert_thread(self, connection: sql.Connection, thread: Thread) -> None:
@@ -165,7 +165,7 @@ class Store:
         return thread
 
     def is_deleted(self, thread: Thread) -> bool:
-        """Return whether a thread that was saved is there no more."""
+        """Return whether a thread was saved here and deleted since then."""
         if not thread.version:
             return False
         with self.database.reading() as connection:
@@ -182,7 +182,7 @@ class Store:
         return self.for_owner(thread.owner).load(thread.id) if is_newer else None
 
     def known_on_server(self, server_ids: Iterable[str]) -> dict[str, str]:
-        """Return, by id of a server's thread, the id of the thread that has it: of this owner, or else of another."""
+        """Return the ids of our threads by their ids on the server; this owner's threads come before others."""
         is_own = sql.case((THREADS.c.owner == self.owner, 0), else_=1)
         known = {}
         with self.database.reading() as connection:
@@ -199,7 +199,7 @@ class Store:
             connection.execute(renamed)
 
     def delete(self, thread_id: str) -> None:
-        """Delete a thread with its messages and branches, so that nothing of it is left in the database's files.
+        """Delete a thread with its messages and branches, also from the unused parts of the database's files.
 
         Raises:
             ThreadBusy: Another process is answering the thread.
@@ -235,7 +235,7 @@ class Store:
     def delete_expired(self, thread: Thread, seconds: float) -> bool:
         """Delete a thread that was claimed, unless it has changed since then; return whether it was deleted.
 
-        ``erase_deleted`` of the database removes what is left of it in the files.
+        ``Database.erase_deleted`` removes the rest from the files.
         """
         is_expired = is_thread(thread.id, thread.owner) & self._is_expired(seconds) & self.leases.is_free
         with self.database.writing() as connection:

@@ -1,4 +1,4 @@
-"""Background calls: each runs on a thread of its own from its complete call on, while the model goes on.
+"""Background calls: each runs on a thread of its own as soon as the call is complete, while the model continues.
 
 The jobs belong to their thread and outlive the run that started them: a later run collects their results.
 """
@@ -192,14 +192,14 @@ class BackgroundJobs:
         return is_released
 
     def release(self) -> bool:
-        """End the run's wait: the jobs go on without it. Return False if it does not wait."""
+        """End the run's wait; the jobs continue. Return False if it does not wait."""
         with self._changed:
             self._is_released = self._is_released or self._is_waiting
             self._changed.notify_all()
             return self._is_waiting
 
     def stop(self, call_ids: Iterable[str]) -> list[str]:
-        """Abandon those of these calls that run, and return their ids; Python cannot stop a thread."""
+        """Abandon the calls that are running, and return their ids; Python cannot stop a thread."""
         with self._changed:
             stopped = [call_id for call_id in call_ids if self._jobs.pop(call_id, None)]
             self._is_released = self._is_released or self._is_waiting
@@ -225,7 +225,7 @@ _lock = threading.Lock()
 
 
 def background_jobs(thread: Thread) -> BackgroundJobs:
-    """Return the jobs of a thread, wherever in this process they were started."""
+    """Return the jobs of a thread; all runs of this process share them."""
     with _lock:
         return _jobs.setdefault(thread, BackgroundJobs())
 

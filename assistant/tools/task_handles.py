@@ -1,6 +1,6 @@
 """Handles: how a model names its background calls, and waits for them with ``wait_for_tasks``.
 
-The function that waits is ours; there is one wherever a background function is offered.
+This application provides ``wait_for_tasks`` wherever a background function is offered.
 """
 
 import json
@@ -42,7 +42,7 @@ WAIT: Json = {
 
 
 def without_background(tools: list[Json]) -> list[Json]:
-    """Return the tools of a request for a server that knows no background functions."""
+    """Return the tools of a request for a server without background functions."""
     plain = []
     for tool in tools:
         if tool.get("type") == "namespace":

@@ -47,7 +47,7 @@ BACKGROUND_SECONDS = 600.0
 MAX_STATUS_ARGUMENT_CHARS = 40  # maximum length of one argument in a status text
 
 TEXT_ARGUMENT = "input"
-"""The argument under which free text stands where the name of the parameter is not known."""
+"""The name of the argument with free text where the name of the parameter is not known."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # Chat Completions have the shortest limit of all protocols
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -129,7 +129,7 @@ class Tool(Generic[P, R]):
     def as_param(self, without: Collection[Feature] = ()) -> Json:
         """Return the function as a tool of a request to the Responses API.
 
-        A server that lacks the features ``without`` is offered as much of it as it knows.
+        For a server that lacks the features ``without``, the function is offered without them.
         """
         param: Json = {"type": "function", "name": self.name, "description": self.description}
         if self.text_parameter and "custom" not in without:

@@ -23,7 +23,7 @@ MAX_COLUMNS = 50
 MAX_TABLE_CHARS = 2_500_000  # maximum length of a table as JSON
 
 MAX_CELL_CHARS, MIN_CELL_CHARS = 1_000, 50
-"""Limits of the length to which cells are cut: the more cells, the shorter they are."""
+"""Range of the length to which cells are cut; tables with more cells get shorter ones."""
 
 MAX_MODEL_ROWS = 20  # maximum number of rows that the model reads
 MAX_MODEL_CELL_CHARS = 200  # maximum length of a cell that the model reads

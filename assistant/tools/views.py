@@ -62,7 +62,7 @@ class Diagram:
 
 @dataclass(frozen=True, slots=True)
 class _Built:
-    """A view, what it is in words, and what else the model reads about it."""
+    """A view, its description in words, and more details for the model."""
 
     view: View
     description: str
