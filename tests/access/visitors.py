@@ -1,8 +1,7 @@
 """Visitors who speak the protocol of Streamlit's page over raw sockets, as a program does that attacks it."""
 
-import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from http.client import HTTPConnection
 from itertools import count
@@ -10,18 +9,13 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.Common_pb2 import ChatInputValue, FileUploaderState, UploadedFileInfo
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
-from websockets.sync.client import connect
-from websockets.typing import Subprotocol
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from tests.browser.driver import serve
+from tests.page_client import PATIENCE, PageClient, open_socket
 from tests.waiting import at_once
-
-PATIENCE = 60.0
 
 _numbers = count()
 
@@ -67,75 +61,59 @@ def upload(address: str, session_id: str, name: str, content: bytes, sent: int |
         return connection.getresponse().status
 
 
-class Visitor:
+class Visitor(PageClient):
     """One remote browser session.
 
     Attributes:
         seen: The bytes received since the last message was sent.
         draft: The text that the page has put back into the input.
         fragments: The ids of the parts of the page that run alone.
+        uncaught: Whether the page has shown an exception of its own.
     """
 
     def __init__(self, address: str, password: str = "") -> None:
-        self._connection = connect(
-            "ws://chat.example/_stcore/stream",
-            sock=socket.create_connection(("127.0.0.1", urlsplit(address).port or 80)),
-            subprotocols=[Subprotocol("streamlit"), Subprotocol("none")],
-            compression=None,
-            ping_interval=None,
-            close_timeout=0.1,
-            max_queue=None,
-            max_size=None,
-            proxy=None,
-        )
-        self._socket = self._connection.__enter__()
-        self._page = self._input = ""
-        self._query = urlsplit(address).query
-        self._address = address.partition("?")[0].rstrip("/")
-        self._ids: dict[str, str] = {}  # of widgets, by key
-        self._values: dict[str, WidgetState] = {}  # of widgets that keep their value
-        self._uncaught = False
-        self.seen, self.draft, self.session_id = b"", "", ""
-        self.finished = False
+        parts = urlsplit(address)
+        super().__init__(open_socket(parts.netloc, "chat.example"), parts.query)
+        self.draft = ""
         self.fragments: set[str] = set()
+        self.uncaught = False
+        self._address = address.partition("?")[0].rstrip("/")
+        self._values: dict[str, WidgetState] = {}  # of widgets that keep their value
         self._password = password
 
     def __enter__(self) -> Self:
-        self._run()
+        self.run()
         if self._password:
-            self.wait(lambda: self.finished and "password" in self._ids)
-            password = WidgetState(id=self._ids["password"], string_value=self._password)
-            self.finished = False
-            self._run([password, WidgetState(id=self._ids["log_in"], trigger_value=True)])
-        last = "" if self._password else "log_in"  # who has no password stays at the login
-        self.wait(lambda: self.finished and (self._input or last in self._ids))
+            self.wait(lambda: self.finished and self.has("password"))
+            password = WidgetState(id=self.ids["password"], string_value=self._password)
+            self.run([password, WidgetState(id=self.ids["log_in"], trigger_value=True)])
+        last = "prompt" if self._password else "log_in"  # who has no password stays at the login
+        self.wait(lambda: self.finished and (self.has("prompt") or self.has(last)))
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        self._connection.__exit__(*error)
+    def run(self, widgets: Iterable[WidgetState] = (), fragment: str = "") -> None:
+        super().run([*self._values.values(), *widgets], fragment)
 
     def say(self, words: str, fragment: str = "") -> None:
         """Send a message, to one fragment or to the whole page."""
-        self.seen, self.draft, self.finished = b"", "", False
-        self._run([WidgetState(id=self._input, chat_input_value=ChatInputValue(data=words))], fragment)
+        self.seen, self.draft = b"", ""
+        self.run([WidgetState(id=self.ids["prompt"], chat_input_value=ChatInputValue(data=words))], fragment)
 
     def press(self, key: str) -> None:
         """Press the button with this key."""
-        self.wait(lambda: key in self._ids)
-        self.finished = False
-        self._run([WidgetState(id=self._ids[key], trigger_value=True)])
+        self.wait(lambda: self.has(key))
+        self.run([WidgetState(id=self.ids[key], trigger_value=True)])
 
     def set(self, key: str, **value: Any) -> None:
         """Change the value of the widget with this key, and wait for the page."""
-        self.wait(lambda: key in self._ids)
-        self._values[key] = WidgetState(id=self._ids[key], **value)
-        self.finished = False
-        self._run()
+        self.wait(lambda: self.has(key))
+        self._values[key] = WidgetState(id=self.ids[key], **value)
+        self.run()
         self.wait(lambda: self.finished)
 
     def has(self, key: str) -> bool:
         """Return whether the page has drawn a widget with this key."""
-        return key in self._ids
+        return key in self.ids
 
     def open_file(self, key: str, content: bytes) -> int:
         """Upload a file to the widget with this key; return the status. The page runs if it was accepted."""
@@ -145,20 +123,11 @@ class Visitor:
             self.set(key, file_uploader_state_value=FileUploaderState(uploaded_file_info=[info]))
         return status
 
-    @property
-    def uncaught(self) -> bool:
-        """Whether the page has shown an exception of its own."""
-        return self._uncaught
-
-    def shows(self, words: str) -> bool:
-        """Return whether the page has shown these words since the last message was sent."""
-        return words.encode() in self.seen
-
     def settle(self) -> None:
         """Receive what is under way, until nothing comes for a second."""
         with suppress(TimeoutError):
             while True:
-                self._receive(1.0)
+                self.receive_message(1.0)
 
     def wait(self, happens: Callable[[], object]) -> None:
         """Receive until this is true."""
@@ -166,42 +135,13 @@ class Visitor:
         while not happens():
             assert time.monotonic() < deadline, self.seen[-2000:]
             with suppress(TimeoutError):
-                self._receive(0.5)
+                self.receive_message(0.5)
 
-    def _receive(self, seconds: float) -> None:
-        data = self._socket.recv(timeout=seconds)
-        assert isinstance(data, bytes)
-        self.seen += data
-        self._handle(ForwardMsg.FromString(data))
-
-    def _run(self, widgets: list[WidgetState] | None = None, fragment: str = "") -> None:
-        state = ClientState(
-            query_string=self._query,
-            page_script_hash=self._page,
-            widget_states=WidgetStates(widgets=[*self._values.values(), *(widgets or [])]),
-            fragment_id=fragment,
-        )
-        self._socket.send(BackMsg(rerun_script=state).SerializeToString())
-
-    def _handle(self, message: ForwardMsg) -> None:
-        match message.WhichOneof("type"):
-            case "new_session":
-                self._page, self.finished = message.new_session.page_script_hash, False
-                self.session_id = message.new_session.initialize.session_id or self.session_id
-            case "page_info_changed":
-                self._query = message.page_info_changed.query_string
-            case "script_finished":
-                self.finished = True
-            case "delta":
-                self.fragments |= {message.delta.fragment_id} - {""}
-                element = message.delta.new_element
-                match element.WhichOneof("type"):
-                    case "chat_input":
-                        self._input = element.chat_input.id
-                        if element.chat_input.set_value:
-                            self.draft = element.chat_input.value
-                    case "button" | "text_input" | "checkbox" | "button_group" | "file_uploader" as kind:
-                        widget_id = getattr(element, kind).id
-                        self._ids[widget_id.rpartition("-")[2]] = widget_id
-                    case "exception":
-                        self._uncaught = True
+    def handle(self, message: ForwardMsg) -> None:
+        super().handle(message)
+        self.fragments |= {message.delta.fragment_id} - {""}
+        match message.delta.new_element.WhichOneof("type"):
+            case "chat_input" if message.delta.new_element.chat_input.set_value:
+                self.draft = message.delta.new_element.chat_input.value
+            case "exception":
+                self.uncaught = True

@@ -1,7 +1,6 @@
 """The settings of ``.streamlit/config.toml`` on a real server: allowed connections and size limits."""
 
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,11 +14,11 @@ from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.NewSession_pb2 import NewSession
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
-from websockets.typing import Origin, Subprotocol
+from websockets.sync.client import ClientConnection
 
 from tests.browser.driver import serve
 from tests.environment import without_settings
+from tests.page_client import open_socket
 from tests.paths import ROOT
 
 pytestmark = pytest.mark.exhaustive
@@ -33,24 +32,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url.partition("//")[2].rstrip("/")
 
 
-def line(address: str, host: str = "", origin: str = "") -> ClientConnection:
-    """Open the page's connection as a browser does."""
-    port = int(address.rpartition(":")[2])
-    return connect(
-        f"ws://{host or address}/_stcore/stream",
-        sock=socket.create_connection(("127.0.0.1", port)),
-        subprotocols=[Subprotocol("streamlit"), Subprotocol("none")],
-        origin=Origin(origin) if origin else None,
-        compression=None,
-        max_size=None,
-        proxy=None,
-    )
-
-
 def opened(address: str, host: str = "", origin: str = "") -> int:
     """Return the status of the response to the connection."""
     try:
-        with line(address, host, origin):
+        with open_socket(address, host, origin):
             return 101
     except InvalidStatus as refusal:
         return refusal.response.status_code
@@ -91,7 +76,7 @@ def test_nothing_is_uploaded_without_the_pages_own_token_or_beyond_the_limit(add
             with connection.getresponse() as answer:
                 return answer.status
 
-    with line(address) as page:
+    with open_socket(address) as page:
         path = f"/_stcore/upload_file/{session(page).initialize.session_id}/f1"
         assert upload(path, {}, 10) == 403
         assert upload(path, token, 10) == 204
@@ -99,12 +84,12 @@ def test_nothing_is_uploaded_without_the_pages_own_token_or_beyond_the_limit(add
 
 
 def test_a_message_beyond_the_limit_ends_its_connection(address: str) -> None:
-    with line(address) as page, pytest.raises(ConnectionClosed):
+    with open_socket(address) as page, pytest.raises(ConnectionClosed):
         session(page, 17 * MEGABYTE)
 
 
 def test_no_statistics_are_sent(address: str) -> None:
-    with line(address) as page:
+    with open_socket(address) as page:
         assert session(page).config.gather_usage_stats is False
 
 

@@ -20,9 +20,10 @@ from websockets.sync.client import ClientConnection
 
 from tests.browser.driver import serve
 from tests.deploy.test_process import found
+from tests.page_client import open_socket
 from tests.paths import ROOT
 from tests.ui.page import seen
-from tests.ui.test_config import line, session
+from tests.ui.test_config import session
 from tests.waiting import until
 
 APP = """
@@ -277,7 +278,7 @@ def test_a_running_fragment_can_see_that_a_rerun_waits(fragment_address: str) ->
     texts: list[str] = []
     ids: dict[str, str] = {}
     fragments: dict[str, str] = {}
-    with line(fragment_address) as page:
+    with open_socket(fragment_address) as page:
         page_hash = session(page).page_script_hash
 
         def read_until(text: str) -> None:
@@ -326,7 +327,7 @@ def test_a_client_cannot_clear_the_caches_of_all_sessions(tmp_path: Path, flags:
 
     for url in serve(tmp_path, tmp_path / "app.py", flags, PYTHONPATH=str(ROOT)):
         address = url.partition("//")[2].rstrip("/")
-        with line(address) as own, line(address) as attacker:
+        with open_socket(address) as own, open_socket(address) as attacker:
             session(own)
             before = shared(own)
             session(attacker)
@@ -348,7 +349,7 @@ def test_a_session_can_be_rerun_from_a_thread_until_its_browser_disconnects(
     (folder / "gone").unlink(missing_ok=True)
     texts: list[str] = []
     expanders: list[Block] = []
-    with line(address) as page:
+    with open_socket(address) as page:
         session(page)
         while True:
             message = ForwardMsg.FromString(page.recv(SECONDS, decode=False))
