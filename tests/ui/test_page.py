@@ -7,6 +7,7 @@ import threading
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -210,7 +211,7 @@ def test_retry_is_enabled_after_the_wait_the_server_requested(
     server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
-    monkeypatch.setattr(failure, "clock", lambda: now)
+    monkeypatch.setattr(failure, "time", SimpleNamespace(monotonic=lambda: now))
     server.plays(
         error(429, "rate_limit_exceeded", retry_after="20", x_should_retry="false"), text("Here I am.")
     )
@@ -250,7 +251,7 @@ def test_each_failure_has_its_own_wait(
     server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
-    monkeypatch.setattr(failure, "clock", lambda: now)
+    monkeypatch.setattr(failure, "time", SimpleNamespace(monotonic=lambda: now))
     waits = [
         error(429, "rate_limit_exceeded", retry_after=wait, x_should_retry="false") for wait in ("5", "600")
     ]

@@ -83,14 +83,13 @@ def _draw_remote(call: Call, key: str, settle: Callable[[Decision], None]) -> No
     st.caption(_("It runs on that server with these arguments. The model reads its result."))
     st.code(_format_arguments(call.arguments)[:MAX_SHOWN_CHARS], language="json", wrap_lines=True)
     with st.container(horizontal=True):
-        st.button(
-            _("Allow"),
-            key=f"{key}-run",
-            type="primary",
-            icon=":material/play_arrow:",
-            on_click=partial(settle, CallApproved(call.call_id)),
-        )
+        _draw_allow(key, partial(settle, CallApproved(call.call_id)))
         _draw_deny(call, key, settle)
+
+
+def _draw_allow(key: str, allow: Callable[[], None], *, disabled: bool = False) -> None:
+    icon = ":material/play_arrow:"
+    st.button(_("Allow"), key=f"{key}-run", type="primary", icon=icon, disabled=disabled, on_click=allow)
 
 
 def _draw_deny(
@@ -135,7 +134,7 @@ def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox
         remedy = "" if changed else _("Fix them here, or allow the call and let the model see the error.")
         st.error(escape_markdown(f"{problem} {remedy}".rstrip()), icon=":material/error:")
 
-    def run() -> None:
+    def allow() -> None:
         if approval := _approval(call, key, toolbox):
             settle(approval)
 
@@ -143,14 +142,7 @@ def _draw_open(call: Call, key: str, settle: Callable[[Decision], None], toolbox
         settle(CallAnswered(call.call_id, st.session_state[f"{key}-output"] or ""))
 
     with st.container(horizontal=True):
-        st.button(
-            _("Allow"),
-            key=f"{key}-run",
-            type="primary",
-            icon=":material/play_arrow:",
-            disabled=tool is None,
-            on_click=run,
-        )
+        _draw_allow(key, allow, disabled=tool is None)
         _draw_deny(call, key, settle, _("optional"))
         with st.popover(_("Provide a result"), icon=":material/edit:", key=f"{key}-answering"):
             st.text_area(_("Result sent to the model"), key=f"{key}-output", persist_state="session")

@@ -28,14 +28,12 @@ class Sources:
 
     def __init__(self, key: str, fetch: Fetch) -> None:
         self._key, self._fetch = key, fetch
-        self._sources: dict[tuple[str, str], Citation] = {}
-        self._numbers: dict[tuple[str, str], int] = {}
+        self._sources: dict[tuple[str, str], tuple[int, Citation]] = {}  # by URL and file id
 
     def mark(self, citation: Citation) -> str:
         """Return the mark of a source in Markdown, to be sanitized with the model's text."""
-        key = (citation.url, citation.file_id)
-        self._sources.setdefault(key, citation)
-        number = self._numbers.setdefault(key, len(self._sources))
+        found = len(self._sources) + 1, citation
+        number, _first = self._sources.setdefault((citation.url, citation.file_id), found)
         url = markdown_url(citation.url)
         # The narrow space keeps the mark apart from a bracket before it, which would make them one link.
         return "\u202f" + (f"[\\[{number}\\]]({url})" if url else f"\\[{number}\\]")
@@ -45,11 +43,11 @@ class Sources:
         if not self._sources:
             return
         with st.container(key=self._key, gap="xsmall"):
-            lines = [f"{number}. {_line(source)}" for number, source in enumerate(self._sources.values(), 1)]
+            lines = [f"{number}. {_line(source)}" for number, source in self._sources.values()]
             st.caption(f"{_('Sources')}\n\n" + "\n".join(lines))
-            files = [source for source in self._sources.values() if source.container]
-            for number, file in enumerate(files):
-                _draw_file(file, f"{self._key}-{number}", self._fetch)
+            files = [source for _number, source in self._sources.values() if source.container]
+            for index, file in enumerate(files):
+                _draw_file(file, f"{self._key}-{index}", self._fetch)
 
 
 def _line(citation: Citation) -> str:

@@ -51,9 +51,7 @@ def _draw_recordings(session: ChatSession) -> None:
 
 
 def _replay(session: ChatSession, path: Path) -> None:
-    is_phone = "Mobi" in st.context.headers.get(
-        "User-Agent", ""
-    )  # there the inspector would cover the answer
+    is_phone = "Mobi" in st.context.headers.get("User-Agent", "")  # the inspector would cover the answer
     page = page_state()
     page.inspector_open, page.outdated = not is_phone, True
     session.replay(Recording.from_lines(path.read_text("utf-8")))

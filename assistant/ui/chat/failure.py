@@ -7,6 +7,7 @@ button waits, too.
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -15,6 +16,7 @@ from assistant.markdown.escape import escape_markdown
 from assistant.ui import keys
 from assistant.ui.language import _, ngettext, translate
 from assistant.ui.sidebar.connection import open_connection_dialog
+from assistant.ui.state import state_of
 
 CONNECTION_CODES = frozenset(
     {
@@ -29,23 +31,26 @@ CONNECTION_CODES = frozenset(
 )
 """Errors that other settings of the connection may mend: among them those with HTTP status 401, 403 and 404."""
 
-clock = time.monotonic
+
+@dataclass(slots=True)
+class RetryWait:
+    """The failure that this session drew last, and when it may be retried."""
+
+    failure: RunFailed | None = None
+    until: float = 0.0
 
 
-def draw_failure(failure: RunFailed, retry: Callable[[], None] | None, retries: int = 0) -> None:
+def draw_failure(failure: RunFailed, retry: Callable[[], None] | None, retries: int) -> None:
     """Draw the error with its details and, unless ``retry`` is None, what the user can do.
 
-    ``retries`` is how often a request was sent again before the run failed.
-
     That is a button that calls ``retry`` once the wait is over, and one that opens the connection's settings if
-    they may be the cause.
+    they may be the cause. ``retries`` is how often a request was sent again before the run failed.
     """
     st.error(escape_markdown(translate(failure.text)), icon=":material/error:")
     if failure.details or retries:
         with st.expander(_("Details"), type="compact"):
-            st.code(
-                _format_details(failure.details or ServerError(), retries), language=None, wrap_lines=True
-            )
+            details = _format_details(failure.details or ServerError(), retries)
+            st.code(details, language=None, wrap_lines=True)
     if retry is None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -97,13 +102,10 @@ def _seconds_left(failure: RunFailed) -> int:
     """Return the remaining wait, counted from when this browser session first drew this failure."""
     if failure.retry_after is None:
         return 0
-    seen: RunFailed | None
-    deadline: float
-    seen, deadline = st.session_state.get("retry_at", (None, 0.0))
-    if seen is not failure:
-        deadline = clock() + failure.retry_after
-        st.session_state.retry_at = failure, deadline
-    return max(0, math.ceil(deadline - clock()))
+    wait = state_of(RetryWait)
+    if wait.failure is not failure:
+        wait.failure, wait.until = failure, time.monotonic() + failure.retry_after
+    return max(0, math.ceil(wait.until - time.monotonic()))
 
 
 def _format_wait(seconds: int) -> str:

@@ -14,6 +14,7 @@ from assistant.recordings.timeline import Measurement
 from assistant.recordings.wire_events import Tokens
 from assistant.settings import Settings
 from assistant.texts import replace_surrogates
+from assistant.ui.inspector.figures import draw_figures
 from assistant.ui.inspector.recording_list import RecordingView
 from assistant.ui.language import _, translate
 
@@ -84,7 +85,7 @@ def _draw_request(count: int, response: ResponseTokens, use: PromptUse) -> None:
     parts = [f"**{title}**", escape_markdown(replace_surrogates(response.model)), _cost(response)]
     st.markdown(" · ".join(filter(None, parts)))
     fresh = max(0, tokens.input - tokens.cached - tokens.written)
-    shown = [
+    counts = [
         (_("Input"), tokens.input, ""),
         (_("From the cache"), tokens.cached, _("Part of the input, at a tenth of its price or less")),
         (_("Written to the cache"), tokens.written, _("Part of the input, at 1.25 times its price")),
@@ -92,11 +93,7 @@ def _draw_request(count: int, response: ResponseTokens, use: PromptUse) -> None:
         (_("Output"), tokens.output, ""),
         (_("Reasoning"), tokens.reasoning, _("Part of the output")),
     ]
-    with st.container(horizontal=True, gap="medium"):
-        for label, value, explanation in shown:
-            with st.container(width="content", gap=None):
-                st.caption(label, help=explanation or None)
-                st.markdown(f"**{value:,}**")
+    draw_figures((name, f"{count:,}", explanation) for name, count, explanation in counts)
     _draw_prompt(use, tokens)
     _draw_diagnostics(use)
 

@@ -11,6 +11,7 @@ from assistant.recordings.timeline import Figures, Kind, Span
 from assistant.texts import replace_surrogates
 from assistant.ui import keys
 from assistant.ui.inspector.event_table import ROW_HEIGHT
+from assistant.ui.inspector.figures import draw_figures
 from assistant.ui.language import _, translate
 
 KINDS: dict[Kind, str] = {
@@ -81,7 +82,6 @@ def _name(span: Span) -> str:
 
 
 def _draw_figures(figures: Figures) -> None:
-    """Draw the most important figures, in one line if there is room."""
     cost = UNKNOWN if figures.cost is None else f"${figures.cost:.6f}"
     speed = UNKNOWN if figures.speed is None else f"{figures.speed:.0f}/s"
     since_start = _("Since the start of the run")
@@ -96,11 +96,7 @@ def _draw_figures(figures: Figures) -> None:
         ),
         (_("Cost"), cost, translate(figures.cost_note)),
     ]
-    with st.container(horizontal=True, gap="medium", key=keys.INSPECTOR_FIGURES):
-        for label, value, explanation in shown:
-            with st.container(width="content", gap=None):
-                st.caption(label, help=escape_markdown(replace_surrogates(explanation)))
-                st.markdown(f"**{escape_markdown(value)}**")
+    draw_figures(shown, keys.INSPECTOR_FIGURES)
 
 
 def _draw_tokens(figures: Figures) -> None:

@@ -11,6 +11,7 @@ from assistant.messages import Message
 from assistant.session import ChatSession
 from assistant.session.next_request import count_request, estimate_request
 from assistant.ui import keys
+from assistant.ui.inspector.figures import draw_figures
 from assistant.ui.language import _, translate
 from assistant.ui.state import state_of
 
@@ -33,17 +34,14 @@ def draw_next_request(session: ChatSession) -> None:
     options = connection.options_of(session.thread)
     estimate = estimate_request(session.thread, message, options, connection.toolbox)
     st.markdown(_("**Next request** · about {count:,} tokens (estimate)", count=estimate.total))
-    with st.container(horizontal=True, gap="medium"):
-        for label, value in (
-            (_("Instructions"), estimate.instructions),
-            (_("Functions"), estimate.functions),
-            (_("History"), estimate.history),
-            (_("Attachments"), estimate.attachments),
-            (_("Message"), estimate.message),
-        ):
-            with st.container(width="content", gap=None):
-                st.caption(label)
-                st.markdown(f"**≈ {value:,}**")
+    parts = {
+        _("Instructions"): estimate.instructions,
+        _("Functions"): estimate.functions,
+        _("History"): estimate.history,
+        _("Attachments"): estimate.attachments,
+        _("Message"): estimate.message,
+    }
+    draw_figures((name, f"≈ {count:,}", "") for name, count in parts.items())
     st.text_input(_("Message to include"), key=keys.REQUEST_MESSAGE, placeholder=waiting or _("Ask anything"))
     # Each count is a request with an API key; a visitor makes none with the owner's key.
     if connection.backend.protocol not in ("auto", "responses") or "instructions" in connection.fixed_options:

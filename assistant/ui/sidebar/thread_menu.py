@@ -125,35 +125,26 @@ def _delete(session: ChatSession, thread_id: str) -> None:
 
 def _draw_exports(session: ChatSession, store: Store, thread: ThreadSummary) -> None:
     st.markdown(f"**{escape_markdown(thread.title or '…')}**")
-    markdown, as_json = partial(export_markdown, title=thread.title), partial(export_json, title=thread.title)
-    script = partial(thread_script, model=session.connection.settings.model)
-    draw = partial(_draw_export, session, store, thread)
-    draw("Markdown", "md", markdown)
-    draw(_("JSON (can be imported)"), "json", as_json)
-    draw(_("Python script"), "py", script)
+    title, model = thread.title, session.connection.settings.model
 
-
-def _draw_export(
-    session: ChatSession,
-    store: Store,
-    thread: ThreadSummary,
-    label: str,
-    suffix: str,
-    export: Callable[[Thread], str],
-) -> None:
-    def content() -> str:
+    def content(export: Callable[[Thread], str]) -> str:
         loaded = store.load(thread.id)
         return export(loaded) if loaded else ""
 
-    st.download_button(
-        label,
-        partial(session.visit.export, "chat_exported", thread.id, suffix, content),
-        f"{plain_title(thread.title)}.{suffix}",
-        key=keys.export(suffix),
-        icon=":material/download:",
-        on_click="ignore",
-        width="stretch",
-    )
+    for label, suffix, export in (
+        ("Markdown", "md", partial(export_markdown, title=title)),
+        (_("JSON (can be imported)"), "json", partial(export_json, title=title)),
+        (_("Python script"), "py", partial(thread_script, model=model)),
+    ):
+        st.download_button(
+            label,
+            partial(session.visit.export, "chat_exported", thread.id, suffix, partial(content, export)),
+            f"{plain_title(title)}.{suffix}",
+            key=keys.export(suffix),
+            icon=":material/download:",
+            on_click="ignore",
+            width="stretch",
+        )
 
 
 def plain_title(title: str) -> str:

@@ -125,7 +125,7 @@ class CallSteps:
         jobs = background_jobs(self._session.thread)
         for call_id in self._running:
             if call_id in jobs:
-                self._views[call_id].go_on()
+                self._views[call_id].show_background()
                 page_state().background_calls.add(call_id)
             else:
                 self._views[call_id].abandon()

@@ -35,6 +35,15 @@ _LANGUAGES: dict[HostedKind, str | None] = {
     "mcp": "json",
     "program": "javascript",
 }
+_ACTIONS: dict[str, tuple[str, str]] = {
+    "web_search": (N_("Searching the web"), N_("Searched the web")),
+    "file_search": (N_("Searching the files"), N_("Searched the files")),
+    "code_interpreter": (N_("Writing and running code"), N_("Ran code")),
+    "image_generation": (N_("Generating an image"), N_("Generated an image")),
+    "program": (N_("Running a program"), N_("Ran a program")),
+    "tool_search": (N_("Searching for functions"), N_("Searched for functions")),
+}
+"""What a call does while it runs, and what it did."""
 _TITLES: dict[HostedKind, tuple[str, str]] = {
     "program": (N_("Program"), N_("Output")),
     "tool_search": (N_("Searched for"), N_("Loaded")),
@@ -105,7 +114,7 @@ class HostedCallView:
 
     def show(self, call: HostedCall) -> None:
         call = self._call = replace(call, input=call.input or self._call.input)
-        label = _label(call) + (f" · {_outcome(call)}" if _outcome(call) else "")
+        label = " · ".join(filter(None, [_label(call), _outcome(call)]))
         self._expander.update(label, _STATES[call.state])
         self._input_text = call.input
         titles = _TITLES.get(call.kind, ("", ""))
@@ -149,12 +158,9 @@ def status_of(call: HostedCall) -> str:
 def _outcome(call: HostedCall) -> str:
     """Return what is said about how a call ended; "" if it is done."""
     if call.kind == "tool_search" and call.state == "done":
-        count = len(call.output.splitlines())
-        return (
-            ngettext("{count} function loaded", "{count} functions loaded", count)
-            if count
-            else _("no function found")
-        )
+        if not (count := len(call.output.splitlines())):
+            return _("no function found")
+        return ngettext("{count} function loaded", "{count} functions loaded", count)
     return _("failed") if call.state == "failed" else ""
 
 
@@ -166,18 +172,9 @@ def _title(call: HostedCall) -> str:
             return _("Opened {host}", host=url_host(call.input) or _("a page"))
         case "web_search", "find_in_page":
             return _("Searched in a page")
-        case "web_search", _:
-            return _("Searching the web") if running else _("Searched the web")
-        case "file_search", _:
-            return _("Searching the files") if running else _("Searched the files")
-        case "code_interpreter", _:
-            return _("Writing and running code") if running else _("Ran code")
-        case "image_generation", _:
-            return _("Generating an image") if running else _("Generated an image")
-        case "program", _:
-            return _("Running a program") if running else _("Ran a program")
-        case "tool_search", _:
-            return _("Searching for functions") if running else _("Searched for functions")
+    if call.kind in _ACTIONS:
+        before, after = _ACTIONS[call.kind]
+        return _(before if running else after)
     return _("Calling {server}", server=call.name) if running else call.name
 
 

@@ -52,7 +52,7 @@ class ToolCallView:
         self._session = session
         self._key = key
         self._arguments = ""
-        self._decision_text = ""
+        self._remark = ""
         self._remote = False
         self._is_running = False
         self._time = self._progress = ""
@@ -88,7 +88,7 @@ class ToolCallView:
 
     def add_remark(self, text: str) -> None:
         """Show a remark with the result."""
-        self._decision_text = text
+        self._remark = text
 
     def show_time(self, seconds: float) -> None:
         """Show for how long the call has been running, in whole seconds."""
@@ -110,19 +110,19 @@ class ToolCallView:
         """Show the user's decision with the result."""
         match decision:
             case CallApproved(_, arguments) if arguments:
-                self._decision_text = _("arguments edited by you")
+                self._remark = _("arguments edited by you")
                 self.start(arguments)
             case CallAnswered():
-                self._decision_text = _("result provided by you")
+                self._remark = _("result provided by you")
 
     def finish(self, result: ToolResult) -> None:
         """Show the result, and below the step what the function shows to the user."""
         self._is_running, self._result = False, result
         allowed = self._remote and result.outcome == "done"
         if allowed:
-            self._decision_text = _("allowed by you")
+            self._remark = _("allowed by you")
         state: ExpanderState = "complete" if result.outcome == "done" else "error"
-        self._update(state, self._decision_text, _(_OUTCOMES[result.outcome]), _duration(result.seconds))
+        self._update(state, self._remark, _(_OUTCOMES[result.outcome]), _duration(result.seconds))
         with self._expander.body:
             if not allowed:  # the result of a remote call arrives later, as a hosted call
                 call = f"{self._name}({label_text(self._arguments)})"
@@ -162,7 +162,7 @@ class ToolCallView:
         text = self._tool.text_of(arguments) if self._tool else None
         return call_label(self._name, arguments) if text is None else text_call_label(self._name, text)
 
-    def go_on(self) -> None:
+    def show_background(self) -> None:
         """Show that the call goes on after the answer has ended."""
         self._update("running", _("in the background"))
 
