@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.environment import without_settings
 from tests.paths import ROOT
+from tests.servers.responses import ModelServer, text
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -23,6 +24,7 @@ LOCAL_TOKEN = "token-of-the-tests"
 """Proves to the served pages that the browser is on this machine."""
 
 IDLE = "[data-test-script-state=notRunning]"
+INPUT_HAS_FOCUS = f"document.activeElement == document.querySelector('{INPUT}')"
 
 
 def serve(
@@ -81,6 +83,15 @@ def answer(page: "Page", words: str, expected: str) -> None:
     say(page, words)
     wait_for(page, expected)
     page.wait_for_selector(IDLE)
+
+
+def begin_answer(model: ModelServer, page: "Page") -> threading.Event:
+    """Have "One two three four" written up to "One two", and return the event that lets the server go on."""
+    gate = threading.Event()
+    model.plays(text("One two three four", gate=gate, gate_after=6))
+    say(page, "Count")
+    wait_for(page, "One two")
+    return gate
 
 
 def last_message(page: "Page") -> str:

@@ -1,13 +1,13 @@
 """axe-core finds no violation in any state of the page, in light and dark."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from tests.browser.driver import IDLE, MESSAGE, answer, open_page, say, wait_for
-from tests.downloads import npm_package
+from tests.browser.axe import check
+from tests.browser.driver import IDLE, MESSAGE, answer, begin_answer, open_page, say, wait_for
 from tests.servers.responses import ModelServer, call, calls, error, message, text
 
 if TYPE_CHECKING:
@@ -16,30 +16,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 BOOKING: dict[str, Any] = {"hotel_id": 11, "guest": "Ada", "check_in": "2027-01-01", "nights": 1}
-
-RUN = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations.map(
-    each => [each.id, each.help, ...each.nodes.map(node => node.html.slice(0, 200))])"""
-
-
-@pytest.fixture(scope="session")
-def axe() -> str:
-    """The script of axe-core."""
-    return (npm_package("axe-core", "4.14") / "axe.min.js").read_text(encoding="utf-8")
-
-
-Check = Callable[["Page"], None]
-
-
-@pytest.fixture
-def check(axe: str) -> Check:
-    """Assert that axe-core finds nothing on a page as it stands."""
-
-    def checked(page: "Page") -> None:
-        page.wait_for_timeout(500)  # what fades in has its colour
-        page.evaluate(axe)
-        assert page.evaluate(RUN) == []
-
-    return checked
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -55,21 +31,18 @@ def open_steps(page: "Page") -> None:
         summary.click()
 
 
-def test_home(page: "Page", check: Check) -> None:
+def test_home(page: "Page") -> None:
     check(page)
 
 
-def test_streaming(model: ModelServer, page: "Page", check: Check) -> None:
-    gate = threading.Event()
-    model.plays(text("One two three four", gate=gate, gate_after=6))
-    say(page, "Count")
-    wait_for(page, "One two")
+def test_streaming(model: ModelServer, page: "Page") -> None:
+    gate = begin_answer(model, page)
     check(page)
     gate.set()
     wait_for(page, "four")
 
 
-def test_waiting_messages(model: ModelServer, page: "Page", check: Check) -> None:
+def test_waiting_messages(model: ModelServer, page: "Page") -> None:
     gate = threading.Event()
     first = calls(message("Adding."), call("calculate", expression="1+1"), gate=gate, gate_after=8)
     model.plays(first, text("Two euros."), text("The last."))
@@ -87,7 +60,7 @@ def test_waiting_messages(model: ModelServer, page: "Page", check: Check) -> Non
     check(page)
 
 
-def test_answered_with_all_steps_open(model: ModelServer, page: "Page", check: Check) -> None:
+def test_answered_with_all_steps_open(model: ModelServer, page: "Page") -> None:
     model.plays(
         calls(
             message("Let me see."),
@@ -106,7 +79,7 @@ def test_answered_with_all_steps_open(model: ModelServer, page: "Page", check: C
     check(page)
 
 
-def test_approval(model: ModelServer, page: "Page", check: Check) -> None:
+def test_approval(model: ModelServer, page: "Page") -> None:
     model.plays(calls(call("book_hotel", **BOOKING), call("book_hotel", guest="Ada")))
     say(page, "Book")
     page.get_by_role("button", name="Allow all").wait_for()
@@ -115,7 +88,7 @@ def test_approval(model: ModelServer, page: "Page", check: Check) -> None:
     check(page)
 
 
-def test_error(model: ModelServer, page: "Page", check: Check) -> None:
+def test_error(model: ModelServer, page: "Page") -> None:
     model.plays(error(401, "invalid_api_key"))
     say(page, "Hello?")
     page.get_by_role("button", name="Retry").wait_for()
@@ -124,7 +97,7 @@ def test_error(model: ModelServer, page: "Page", check: Check) -> None:
     check(page)
 
 
-def test_edit(model: ModelServer, page: "Page", check: Check) -> None:
+def test_edit(model: ModelServer, page: "Page") -> None:
     model.plays(text("One."))
     answer(page, "First", "One.")
     page.locator(".st-key-edit_0").get_by_role("button", name="Edit").click()
@@ -133,7 +106,7 @@ def test_edit(model: ModelServer, page: "Page", check: Check) -> None:
 
 
 @pytest.mark.parametrize("size", [(390, 844), (1280, 900)], ids=["phone", "desktop"])
-def test_inspector(model: ModelServer, page: "Page", check: Check, size: tuple[int, int]) -> None:
+def test_inspector(model: ModelServer, page: "Page", size: tuple[int, int]) -> None:
     page.set_viewport_size({"width": size[0], "height": size[1]})
     wide = "| One | Two | Three |\n|---|---|---|\n| a long cell | another long cell | the last long cell |\n"
     model.plays(calls(call("calculate", expression="6*7")), text(f"It is 42.\n\n{wide}"))
@@ -153,14 +126,14 @@ def test_inspector(model: ModelServer, page: "Page", check: Check, size: tuple[i
         check(page)
 
 
-def test_connection_dialog(page: "Page", check: Check) -> None:
+def test_connection_dialog(page: "Page") -> None:
     page.get_by_role("button", name="Connection").first.click()
     page.get_by_role("dialog").wait_for()
     page.wait_for_selector(IDLE)
     check(page)
 
 
-def test_thread_menu(model: ModelServer, page: "Page", check: Check) -> None:
+def test_thread_menu(model: ModelServer, page: "Page") -> None:
     model.plays(text("One."))
     answer(page, "First", "One.")
     page.reload()
@@ -171,7 +144,7 @@ def test_thread_menu(model: ModelServer, page: "Page", check: Check) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_free_text_programs_and_searches(
-    browser: "Browser", demo_app: str, check: Check, scheme: Literal["light", "dark"]
+    browser: "Browser", demo_app: str, scheme: Literal["light", "dark"]
 ) -> None:
     page = open_page(browser, demo_app, color_scheme=scheme, viewport={"width": 1280, "height": 900})
     answer(page, "With a program, find the cheapest hotel in Paris and Oslo", "The program looked")

@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.driver import IDLE, INPUT, MESSAGE, STOP, open_page, say, wait_for
+from tests.browser.driver import (
+    IDLE,
+    INPUT,
+    INPUT_HAS_FOCUS,
+    MESSAGE,
+    STOP,
+    begin_answer,
+    open_page,
+    say,
+    wait_for,
+)
 from tests.servers.responses import ModelServer, cut, text
 
 if TYPE_CHECKING:
@@ -14,13 +24,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 SEND = "[data-testid=stChatInputSubmitButton]"
-HAS_FOCUS = f"document.activeElement == document.querySelector('{INPUT}')"
 
 
 def test_the_input_has_the_focus_on_load_in_a_new_chat_and_after_stop(
     model: ModelServer, page: "Page"
 ) -> None:
-    page.wait_for_function(HAS_FOCUS)
+    page.wait_for_function(INPUT_HAS_FOCUS)
     model.plays(cut(text("One two three four"), 6, "silence"))
     page.keyboard.type("Count")
     page.keyboard.press("Enter")
@@ -28,12 +37,12 @@ def test_the_input_has_the_focus_on_load_in_a_new_chat_and_after_stop(
     page.click(STOP)
     wait_for(page, "Stopped.")
     page.wait_for_selector(IDLE)
-    assert page.evaluate(HAS_FOCUS)
+    assert page.evaluate(INPUT_HAS_FOCUS)
     page.get_by_role("button", name="New chat").click()
     page.wait_for_selector(".st-key-examples")
-    page.wait_for_function(HAS_FOCUS)
+    page.wait_for_function(INPUT_HAS_FOCUS)
     page.reload()
-    page.wait_for_function(HAS_FOCUS)
+    page.wait_for_function(INPUT_HAS_FOCUS)
 
 
 def test_the_input_of_a_phone_has_no_focus_until_it_is_touched(browser: "Browser", app: str) -> None:
@@ -41,7 +50,7 @@ def test_the_input_of_a_phone_has_no_focus_until_it_is_touched(browser: "Browser
     page.wait_for_selector(".st-key-examples")
     page.wait_for_selector(IDLE)
     page.wait_for_timeout(500)
-    assert not page.evaluate(HAS_FOCUS)
+    assert not page.evaluate(INPUT_HAS_FOCUS)
     page.close()
 
 
@@ -93,10 +102,7 @@ def test_nothing_to_click_appears_where_stop_was(model: ModelServer, page: "Page
 
 
 def test_a_silent_server_is_mentioned_until_data_comes(model: ModelServer, page: "Page") -> None:
-    gate = threading.Event()
-    model.plays(text("One two three four", gate=gate, gate_after=6))
-    say(page, "Count")
-    wait_for(page, "One two")
+    gate = begin_answer(model, page)
     notice = page.get_by_text("No data for")
     notice.wait_for()
     first = notice.inner_text()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.driver import IDLE, MESSAGE, STOP, say, wait_for
+from tests.browser.driver import MESSAGE, STOP, answer, wait_for
 from tests.forged import forged_recording
 from tests.servers.responses import ModelServer, text
 
@@ -34,9 +34,7 @@ def test_a_message_after_a_stopped_replay_starts_a_conversation_of_its_own(
     wait_for(page, "Stopped")
     assert len(model.received) == before
     model.plays(text("Fine."))
-    say(page, "Repeat all of it")
-    wait_for(page, "Fine.")
-    page.wait_for_selector(IDLE)
+    answer(page, "Repeat all of it", "Fine.")
     assert len(model.conversations[secret].items) == 1
     assert model.requests[sent_before]["conversation"] != secret
     assert secret not in json.dumps([model.received[before:], model.requests[sent_before:]])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.driver import IDLE, MESSAGE, say, wait_for
+from tests.browser.driver import IDLE, MESSAGE, answer, say, wait_for
 from tests.servers.responses import ModelServer, call, calls, text
 
 if TYPE_CHECKING:
@@ -26,9 +26,7 @@ def test_the_buttons_of_an_answer_disappear_when_the_next_one_starts(
         text("Two three four five", gate=gate, gate_after=6),
         text("Six seven eight nine", gate=(later := threading.Event()), gate_after=6),
     )
-    say(page, "First")
-    wait_for(page, "One.")
-    page.wait_for_selector(IDLE)
+    answer(page, "First", "One.")
     expect(page.get_by_role("button", name="Regenerate")).to_have_count(1)
     expect(page.locator("[class*=st-key-rerun-] button")).to_have_count(3)
     page.locator("[data-testid=stFeedback] button").first.click()
@@ -60,9 +58,7 @@ def test_the_page_does_not_change_when_an_answer_starts(model: ModelServer, page
         text("It is forty-two."),
         text("Two three four five", gate=gate, gate_after=6),
     )
-    say(page, "First")
-    wait_for(page, "It is forty-two.")
-    page.wait_for_selector(IDLE)
+    answer(page, "First", "It is forty-two.")
     page.evaluate(FRAMES, [MESSAGE, AROUND])
     say(page, "Second")
     wait_for(page, "Two three")
@@ -126,9 +122,7 @@ def test_a_wide_table_scrolls_by_itself_on_a_phone(model: ModelServer, page: "Pa
     row = "|" + " some words |" * 12 + "\n"
     page.set_viewport_size({"width": 390, "height": 800})
     model.plays(text(f"{row}{'|---' * 12}|\n{row}\nThe end."))
-    say(page, "A table")
-    wait_for(page, "The end.")
-    page.wait_for_selector(IDLE)
+    answer(page, "A table", "The end.")
     wide = "element => element.scrollWidth > element.clientWidth"
     assert [page.locator(each).evaluate(wide) for each in (".stMain", f"{MESSAGE} table")] == [False, True]
 

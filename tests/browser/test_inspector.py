@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.driver import IDLE, INPUT, MESSAGE, say, wait_for
+from tests.browser.driver import IDLE, INPUT, MESSAGE, answer, begin_answer, say, wait_for
 from tests.servers.responses import ModelServer, call, calls, text
 
 if TYPE_CHECKING:
@@ -100,10 +100,7 @@ def test_an_answer_is_followed_live_and_a_selected_event_is_shown_below_its_row(
 
 
 def test_escape_in_the_inspector_does_not_stop_the_answer(model: ModelServer, page: "Page") -> None:
-    gate = threading.Event()
-    model.plays(text("One two three four", gate=gate, gate_after=6))
-    say(page, "Count")
-    wait_for(page, "One two")
+    gate = begin_answer(model, page)
     side = open_inspector(page, LAPTOP)
     page.wait_for_function(FOCUS_IN_SIDE)
     page.keyboard.press("Escape")
@@ -126,9 +123,7 @@ def test_a_fault_is_chosen_and_cleared(model: ModelServer, page: "Page", size: t
         side.get_by_role("button", name="Close").click()
         side.wait_for(state="hidden")
     model.plays(text("One two three four"))
-    say(page, "Count")
-    wait_for(page, "lost in the middle")
-    page.wait_for_selector(IDLE)
+    answer(page, "Count", "lost in the middle")
     if size != MONITOR:
         page.locator(".st-key-inspector label").first.click()
     side.get_by_role("button", name="Clear faults").click()
@@ -141,9 +136,7 @@ def test_a_replay_is_marked_in_the_inspector_and_at_its_message(
     model: ModelServer, page: "Page", size: tuple[int, int]
 ) -> None:
     model.plays(text("One two three four"))
-    say(page, "Count")
-    wait_for(page, "One two three four")
-    page.wait_for_selector(IDLE)
+    answer(page, "Count", "One two three four")
     side = open_inspector(page, size)
     side.get_by_text("Recording", exact=True).click()
     address = page.url

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.driver import IDLE, INPUT, MESSAGE, answer, open_page, say, wait_for
+from tests.browser.driver import IDLE, INPUT, MESSAGE, answer, begin_answer, open_page, say, wait_for
 from tests.servers.responses import ModelServer, call, calls, text
 
 if TYPE_CHECKING:
@@ -149,10 +149,7 @@ def test_escape_in_an_editor_only_cancels_the_edit_and_elsewhere_stops_the_answe
 def test_escape_that_ends_the_composition_of_a_word_does_not_stop_the_answer(
     model: ModelServer, page: "Page"
 ) -> None:
-    gate = threading.Event()
-    model.plays(text("One two three four", gate=gate, gate_after=6))
-    say(page, "Count")
-    wait_for(page, "One two")
+    gate = begin_answer(model, page)
     page.locator(INPUT).dispatch_event("keydown", {"key": "Escape", "keyCode": 229, "isComposing": True})
     page.fill("[data-testid=stSidebar] input[type=search]", "x")
     page.keyboard.press("Escape")  # clears the search

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.driver import IDLE, MESSAGE, say, wait_for
+from tests.browser.driver import IDLE, MESSAGE, answer, say, wait_for
 from tests.servers.responses import ModelServer, Play, call, calls, text
 
 if TYPE_CHECKING:
@@ -22,9 +22,7 @@ OLD = f"{MESSAGE} :is([data-testid=stExpander], table, .st-key-actions_1)"
 def answer_at_length(model: ModelServer, page: "Page") -> None:
     """Get an answer with two calls, a table and a footer."""
     model.plays(calls(call("calculate", expression="6*7"), call("calculate", expression="1/0")), text(TABLE))
-    say(page, "Old question")
-    wait_for(page, "The old end.")
-    page.wait_for_selector(IDLE)
+    answer(page, "Old question", "The old end.")
     assert page.locator(f"{MESSAGE} [data-testid=stExpander]").count() == 2
 
 

@@ -13,7 +13,20 @@ from assistant.events import RunCompleted
 from assistant.messages import Message
 from assistant.parts import Text
 from assistant.storage.store import Store
-from tests.browser.driver import IDLE, INPUT, MESSAGE, STOP, last_message, open_page, say, serve, wait_for
+from tests.browser.driver import (
+    IDLE,
+    INPUT,
+    INPUT_HAS_FOCUS,
+    MESSAGE,
+    STOP,
+    answer,
+    begin_answer,
+    last_message,
+    open_page,
+    say,
+    serve,
+    wait_for,
+)
 from tests.paths import ROOT
 from tests.servers.responses import ModelServer, call, calls, cut, message, text
 
@@ -24,10 +37,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_text_appears_while_the_answer_is_still_being_written(model: ModelServer, page: "Page") -> None:
-    gate = threading.Event()
-    model.plays(text("One two three four", gate=gate, gate_after=6))
-    say(page, "Count")
-    wait_for(page, "One two")
+    gate = begin_answer(model, page)
     assert "four" not in last_message(page)
     gate.set()
     wait_for(page, "One two three four")
@@ -93,9 +103,7 @@ def test_separate_blocks_are_laid_out_like_one_block(browser: "Browser", tmp_pat
 
 def test_an_expander_opens_and_shows_arguments_and_output(model: ModelServer, page: "Page") -> None:
     model.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
-    say(page, "6*7?")
-    wait_for(page, "It is 42.")
-    page.wait_for_selector(IDLE)
+    answer(page, "6*7?", "It is 42.")
     step = page.locator(f"{MESSAGE} [data-testid=stExpander]").last
     step.locator("summary").click()
     inside = step.get_by_test_id("stExpanderDetails")
@@ -128,9 +136,7 @@ def test_an_expander_that_was_opened_while_the_call_was_written_stays_open(
     speaking.set()
     wait_for(page, "three four")
     page.wait_for_selector(IDLE)
-    say(page, "More")
-    wait_for(page, "Five.")
-    page.wait_for_selector(IDLE)
+    answer(page, "More", "Five.")
     assert inside.get_by_text("Showing the first 20,000 of 30,023 characters.").is_visible()
 
 
@@ -138,16 +144,12 @@ def test_a_message_from_an_outdated_tab_is_queued(
     model: ModelServer, browser: "Browser", page: "Page"
 ) -> None:
     model.plays(text("Hello."))
-    say(page, "Hi")
-    wait_for(page, "Hello.")
-    page.wait_for_selector(IDLE)
+    answer(page, "Hi", "Hello.")
     second = open_page(browser, page.url)
     wait_for(second, "Hello.")
     second.wait_for_selector(IDLE)
-    gate = threading.Event()
-    model.plays(text("One two three four", gate=gate, gate_after=6), text("Five."))
-    say(page, "Count")
-    wait_for(page, "One two")
+    gate = begin_answer(model, page)
+    model.plays(text("Five."))
     say(second, "And I?")
     second.wait_for_selector(".stBottom :text-is('And I?')")
     wait_for(second, "One two")
@@ -222,10 +224,8 @@ def test_stop_works_before_the_first_event(model: ModelServer, page: "Page") -> 
 
 
 def test_a_message_sent_during_an_answer_is_queued(model: ModelServer, page: "Page") -> None:
-    gate = threading.Event()
-    model.plays(text("One two three four", gate=gate, gate_after=6), text("The second."), text("The third."))
-    say(page, "Count")
-    wait_for(page, "One two")
+    gate = begin_answer(model, page)
+    model.plays(text("The second."), text("The third."))
     for words in ("And then?", "Never mind", "And last?"):
         say(page, words)
         page.wait_for_selector(f".stBottom :text-is('{words}')")
@@ -240,7 +240,7 @@ def test_a_message_sent_during_an_answer_is_queued(model: ModelServer, page: "Pa
         "And then?",
         "And last?",
     ]
-    assert page.evaluate(f"document.activeElement == document.querySelector('{INPUT}')")
+    assert page.evaluate(INPUT_HAS_FOCUS)
 
 
 def test_escape_stops_and_queued_text_returns_to_the_input(model: ModelServer, page: "Page") -> None:
@@ -274,15 +274,11 @@ def test_enter_that_ends_an_ime_composition_does_not_send(model: ModelServer, pa
 
 def test_back_and_forward_navigate_between_threads(model: ModelServer, page: "Page") -> None:
     model.plays(text("One."), text("Two."))
-    say(page, "First")
-    wait_for(page, "One.")
-    page.wait_for_selector(IDLE)
+    answer(page, "First", "One.")
     first = page.url
     page.get_by_role("button", name="New chat").click()
     page.wait_for_selector(".st-key-examples")
-    say(page, "Second")
-    wait_for(page, "Two.")
-    page.wait_for_selector(IDLE)
+    answer(page, "Second", "Two.")
     second = page.url
     page.get_by_role("button", name="First", exact=True).click()
     wait_for(page, "One.")
@@ -361,9 +357,11 @@ def test_an_answer_of_another_process_is_followed_and_can_be_stopped(
 def test_the_demo_answers_without_a_key(browser: "Browser", demo_app: str) -> None:
     page = open_page(browser, demo_app)
     page.wait_for_selector("text=Demo mode: scripted replies")
-    say(page, 'calculate(expression="6*7")\ncalculate(expression="1/0")')
-    wait_for(page, "failed. Division by zero has no result.")
-    page.wait_for_selector(IDLE)
+    answer(
+        page,
+        'calculate(expression="6*7")\ncalculate(expression="1/0")',
+        "failed. Division by zero has no result.",
+    )
     assert page.locator(f"{MESSAGE} [data-testid=stExpander]").count() == 2
     page.close()
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.driver import IDLE, MESSAGE, open_page, say, serve, wait_for
+from tests.browser.driver import IDLE, MESSAGE, answer, open_page, say, serve, wait_for
 from tests.locale import catalogue
 from tests.servers.responses import ModelServer, call, calls, message, reasoning, text
 
@@ -164,9 +164,7 @@ def test_every_state_of_the_page_fits_the_screen(
     wait_for(page, "Then go")
     looks.capture("finished", wait="Book early")
     model.plays(calls(call("calculate", expression="1/0")), text("Nobody can say it."))
-    say(page, "1/0?")
-    wait_for(page, "Nobody can")
-    page.wait_for_selector(IDLE)
+    answer(page, "1/0?", "Nobody can")
     page.locator(f"{MESSAGE} summary").last.click()
     looks.capture("failed", wait="Nobody can")
     booking = call("book_hotel", hotel_id=21, guest="Ada Lovelace", check_in="2026-12-02", nights=2)

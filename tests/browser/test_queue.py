@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.driver import IDLE, INPUT, MESSAGE, last_message, say, wait_for
+from tests.browser.driver import IDLE, INPUT_HAS_FOCUS, MESSAGE, last_message, say, wait_for
 from tests.servers.responses import ModelServer, call, calls, message, text
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def test_a_message_sent_now_goes_with_the_next_function_results(model: ModelServ
     page.keyboard.press("Enter")
     page.get_by_text("Goes with the next function results").wait_for()
     assert page.locator(".stBottom [data-testid=stText]").all_inner_texts() == ["In euros", "And last?"]
-    assert page.evaluate(f"document.activeElement == document.querySelector('{INPUT}')")
+    assert page.evaluate(INPUT_HAS_FOCUS)
     gate.set()
     wait_for(page, "The last.")
     page.wait_for_selector(IDLE)

@@ -4,23 +4,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.browser.axe import check
 from tests.browser.driver import IDLE, answer, open_page
-from tests.browser.test_axe import RUN
-from tests.downloads import npm_package
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.browser
 
 TABS, VIEWS = ".st-key-inspector_tab button", ".st-key-inspector_view button"
-
-
-def check(page: "Page") -> None:
-    """Assert that axe-core finds nothing on the page as it stands."""
-    page.wait_for_timeout(500)
-    page.evaluate((npm_package("axe-core", "4.14") / "axe.min.js").read_text(encoding="utf-8"))
-    assert page.evaluate(RUN) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

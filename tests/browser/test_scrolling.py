@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.driver import FLAGS, IDLE, INPUT, STOP, open_page, say, wait_for
+from tests.browser.driver import FLAGS, IDLE, INPUT, INPUT_HAS_FOCUS, STOP, answer, open_page, say, wait_for
 from tests.servers.responses import ModelServer, Play, call, calls, text
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def test_a_button_leads_back_to_the_end_and_the_page_follows_again(model: ModelS
     assert button.is_hidden()
     page.wait_for_timeout(1_000)
     wait_until_at_end(page)
-    assert page.evaluate(f"document.activeElement == document.querySelector('{INPUT}')")
+    assert page.evaluate(INPUT_HAS_FOCUS)
     page.click(STOP)
     page.wait_for_selector(IDLE)
 
@@ -228,9 +228,7 @@ def test_a_thread_opens_at_its_end_and_an_empty_chat_at_its_top(model: ModelServ
     page.wait_for_timeout(500)
     assert place(page)[0] == 0
     model.plays(text(LINES))
-    say(page, "Lines")
-    wait_for(page, "Line 79.")
-    page.wait_for_selector(IDLE)
+    answer(page, "Lines", "Line 79.")
     page.reload()
     wait_for(page, "Line 79.")
     wait_until_at_end(page)

@@ -12,7 +12,7 @@ from assistant.events import RunCompleted
 from assistant.messages import Message
 from assistant.parts import Text
 from assistant.storage.store import Store
-from tests.browser.driver import IDLE, MESSAGE, open_page, say, wait_for
+from tests.browser.driver import IDLE, MESSAGE, answer, open_page, say, wait_for
 from tests.servers.responses import ModelServer, error, text
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ pytestmark = pytest.mark.browser
 
 def test_a_first_message_that_fails_survives_a_reload(model: ModelServer, page: "Page") -> None:
     model.plays(error(400, None, "No such thing."))
-    say(page, "A lost message")
-    wait_for(page, "No such thing.")
-    page.wait_for_selector(IDLE)
+    answer(page, "A lost message", "No such thing.")
     assert "thread=thread_" in page.url
     page.reload()
     wait_for(page, "No such thing.")
@@ -58,9 +56,7 @@ def test_a_second_tab_shows_the_messages_of_the_first(
     model: ModelServer, browser: "Browser", page: "Page"
 ) -> None:
     model.plays(text("Hello."), text("Again."))
-    say(page, "Hi")
-    wait_for(page, "Hello.")
-    page.wait_for_selector(IDLE)
+    answer(page, "Hi", "Hello.")
     other = open_page(browser, page.url)
     wait_for(other, "Hello.")
     say(page, "More")
@@ -96,9 +92,7 @@ def test_a_search_leads_to_the_message_and_marks_the_text(
 def test_search_rename_and_delete_work_while_an_answer_streams(model: ModelServer, page: "Page") -> None:
     gate = threading.Event()
     model.plays(text("The needle."), text("One two three four", gate=gate, gate_after=6))
-    say(page, "Find me")
-    wait_for(page, "The needle.")
-    page.wait_for_selector(IDLE)
+    answer(page, "Find me", "The needle.")
     page.get_by_role("button", name="New chat").click()
     page.wait_for_selector(MESSAGE, state="detached")
     say(page, "Count")

@@ -1,13 +1,12 @@
 """A response that arrives over a WebSocket connection is steered from the page."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.driver import IDLE, MESSAGE, last_message, say, serve, wait_for
+from tests.browser.driver import IDLE, MESSAGE, begin_answer, last_message, say, serve, wait_for
 from tests.servers.responses import text
 from tests.servers.websocket import WebSocketServer
 
@@ -29,10 +28,8 @@ def app(one_server: WebSocketServer, app_folder: Path) -> Iterator[str]:
 
 
 def test_a_message_sent_now_is_answered_in_the_middle(model: WebSocketServer, page: "Page") -> None:
-    gate = threading.Event()
-    model.plays(text("One two three four", gate=gate, gate_after=6), text("Un deux."))
-    say(page, "Count")
-    wait_for(page, "One two")
+    gate = begin_answer(model, page)
+    model.plays(text("Un deux."))
     say(page, "In French")
     page.locator(".st-key-send_now_0 button:visible").click()
     page.get_by_text("Sent to the model").wait_for()
