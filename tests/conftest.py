@@ -23,11 +23,11 @@ from assistant.settings import Settings
 from tests.backends.kinds import connected, create_assistant, kind
 from tests.servers import postgresql
 from tests.servers.responses import ModelServer
-from tests.ui.page import component_manifests, open_page
+from tests.ui.page import component_manifests, local_visitor, open_page
 
 Connect = Callable[..., Assistant]
 
-__all__ = ["component_manifests", "create_assistant", "kind", "open_page"]  # fixtures
+__all__ = ["component_manifests", "create_assistant", "kind", "local_visitor", "open_page"]  # fixtures
 
 
 def need(condition: object, what: str) -> None:

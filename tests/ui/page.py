@@ -23,6 +23,7 @@ from assistant.messages import Message
 from assistant.recordings.recording import Recording
 from assistant.session import ChatSession
 from assistant.ui import keys
+from assistant.ui.page import local_access
 from tests.environment import remove_settings
 from tests.paths import ROOT
 
@@ -66,6 +67,19 @@ def open_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]
     st.cache_resource.clear()
     yield opened
     st.cache_resource.clear()
+
+
+@pytest.fixture
+def local_visitor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The visitor is on the machine that serves the page, and has proven it."""
+    monkeypatch.setattr(local_access, "is_localhost", lambda _: True)
+
+
+def open_inspector(page: AppTest) -> AppTest:
+    """Open the inspector beside the chat."""
+    page.toggle(key=keys.INSPECTOR).set_value(True).run()
+    assert not page.exception
+    return page
 
 
 def ask(page: AppTest, words: str) -> AppTest:

@@ -128,10 +128,8 @@ def test_each_call_and_its_output_has_an_expander(server: ModelServer, open_page
     ]
 
 
-def test_a_reload_shows_the_thread_unchanged(
-    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
+@pytest.mark.usefixtures("local_visitor")
+def test_a_reload_shows_the_thread_unchanged(server: ModelServer, open_page: Open) -> None:
     server.plays(
         calls(message("Let me see."), call("calculate", expression="6*7")),
         text("It is 42.", "Really."),
@@ -192,10 +190,10 @@ def test_an_error_is_shown_in_the_conversation_and_retry_answers_the_same_messag
     assert shown(page) == [("user", [("text", "Hello?")]), ("assistant", [("markdown", "Here I am.")])]
 
 
+@pytest.mark.usefixtures("local_visitor")
 def test_a_first_message_that_fails_stays_in_the_address_and_in_the_list(
-    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
+    server: ModelServer, open_page: Open
 ) -> None:
-    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
     server.plays(error(400, None, "No."))
     page = ask(open_page(OPENAI_BASE_URL=server.url), "Hello?")
     before = shown(page)
@@ -291,10 +289,10 @@ def test_an_invalid_setting_gives_one_sentence_on_the_page(
     assert not page.exception
 
 
+@pytest.mark.usefixtures("local_visitor")
 def test_settings_come_from_the_environment_then_the_secrets_then_the_file(
-    open_page: Open, tmp_path: Path, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+    open_page: Open, tmp_path: Path, server: ModelServer
 ) -> None:
-    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
     (tmp_path / ".env").write_text(
         "ASSISTANT_NAME=From the file\nOPENAI_MODEL=from-the-file\nOPENAI_API_KEY=sk-x\n"
     )
@@ -442,10 +440,10 @@ def test_the_demo_chains_calls_on_the_page_in_both_languages(open_page: Open) ->
 
 
 @pytest.mark.exhaustive
+@pytest.mark.usefixtures("local_visitor")
 def test_an_answer_another_process_left_running_continues_when_it_is_opened(
-    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
+    server: ModelServer, open_page: Open
 ) -> None:
-    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
     gate = threading.Event()
     play = text("One two three four", gate=gate, gate_after=6)
     server.plays(calls(call("calculate", expression="6*7")), play)
@@ -519,10 +517,10 @@ def test_an_unusable_database_is_reported_and_the_page_works_without_it(
     assert shown(ask(page, "Hi"))[1] == ("assistant", [("markdown", "Hello.")])
 
 
+@pytest.mark.usefixtures("local_visitor")
 def test_the_threads_are_listed_opened_found_renamed_and_deleted(
-    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
+    server: ModelServer, open_page: Open
 ) -> None:
-    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
     server.plays(calls(call("calculate", expression="6*7")), text("It is 42."), text("Hello."))
     page = ask(open_page(OPENAI_BASE_URL=server.url), "6*7?")
     first = address(page)
@@ -557,10 +555,10 @@ def test_the_threads_are_listed_opened_found_renamed_and_deleted(
     assert not page.exception
 
 
+@pytest.mark.usefixtures("local_visitor")
 def test_threads_are_listed_by_age_and_equal_titles_are_distinguished(
-    open_page: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    open_page: Open, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
     page, url = open_page(), f"sqlite:///{tmp_path}/threads.sqlite"
     with closing(Store(url)) as store, closing(sqlite3.connect(tmp_path / "threads.sqlite")) as file:
         for name, title, days in (
@@ -590,10 +588,8 @@ AGES = ["Today", "Yesterday", "Last 7 days", "Last 30 days", "Earlier"]
 
 
 @pytest.mark.exhaustive
-def test_another_thread_than_the_open_one_can_be_deleted(
-    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
+@pytest.mark.usefixtures("local_visitor")
+def test_another_thread_than_the_open_one_can_be_deleted(server: ModelServer, open_page: Open) -> None:
     server.plays(text("One."), text("Two."))
     page = ask(open_page(OPENAI_BASE_URL=server.url), "First")
     first = address(page)
@@ -613,10 +609,10 @@ def test_only_a_local_user_sees_the_list_of_threads(server: ModelServer, open_pa
     assert "search" not in [each.key for each in page.sidebar.text_input]
 
 
+@pytest.mark.usefixtures("local_visitor")
 def test_a_thread_is_exported_imported_and_continued(
-    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    server: ModelServer, open_page: Open, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
     server.plays(calls(call("calculate", expression="6*7")), text("It is 42."), text("Sure."))
     page = ask(open_page(OPENAI_BASE_URL=server.url), "6*7?")
     before = shown(page)
@@ -637,10 +633,8 @@ def test_a_thread_is_exported_imported_and_continued(
 
 
 @pytest.mark.exhaustive
-def test_an_agents_sessions_are_listed_and_can_be_continued(
-    open_page: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
+@pytest.mark.usefixtures("local_visitor")
+def test_an_agents_sessions_are_listed_and_can_be_continued(open_page: Open, tmp_path: Path) -> None:
     with AgentsServer() as server:
         server.plays(calls(call("calculate", expression="6*7")), text("It is 42."), text("Sure."))
         named = {"OPENAI_BASE_URL": server.url, "OPENAI_AGENT_ID": "agent_1"}
@@ -677,10 +671,8 @@ def test_the_assistants_protocol_runs_functions(open_page: Open) -> None:
 @pytest.mark.parametrize(
     "content", quick_first([b'{"format": "assistant-thread", "version": 99}', b"", b"{}", b"\xff\x00"])
 )
-def test_a_file_that_is_not_a_thread_is_refused_with_one_sentence(
-    open_page: Open, monkeypatch: pytest.MonkeyPatch, content: bytes
-) -> None:
-    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
+@pytest.mark.usefixtures("local_visitor")
+def test_a_file_that_is_not_a_thread_is_refused_with_one_sentence(open_page: Open, content: bytes) -> None:
     page = open_page()
     page.file_uploader(key="import").upload("thread.json", content).run()
     assert len(page.toast) == 1

@@ -70,10 +70,10 @@ def test_a_call_that_a_new_message_leaves_undecided_is_skipped_and_not_denied(
     assert "sent a new message instead of deciding" in output["output"]
 
 
+@pytest.mark.usefixtures("local_visitor")
 def test_an_open_call_of_a_conversation_of_the_server_is_offered_for_a_decision(
-    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
+    server: ModelServer, open_page: Open
 ) -> None:
-    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
     booking = call("book_hotel", **ADA)
     question = {"role": "user", "content": "Book it"}
     conversation = server.begin_conversation([question, booking])

@@ -25,10 +25,10 @@ def failed(page: AppTest) -> RunFailed:
     return ending
 
 
+@pytest.mark.usefixtures("local_visitor")
 def test_an_error_shows_what_the_server_answered_without_the_key(
-    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
+    server: ModelServer, open_page: Open
 ) -> None:
-    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
     server.plays(error(401, "invalid_api_key", f"**Bad** key {KEY}.\nSee <b>docs</b>.", x_request_id="req_1"))
     page = ask(open_page(OPENAI_BASE_URL=server.url, OPENAI_API_KEY=KEY), "Hello?")
     [shown] = details(page)

@@ -5,14 +5,13 @@ from streamlit.testing.v1 import AppTest
 
 from assistant.request_options import RequestOptions
 from assistant.ui import keys
-from tests.ui.page import Open, ask, session_of
+from tests.ui.page import Open, ask, open_inspector, session_of
 
 
 @pytest.fixture
 def page(open_page: Open) -> AppTest:
     """The demo's page with the inspector's view of costs open."""
-    page = open_page()
-    page.toggle(key=keys.INSPECTOR).set_value(True).run()
+    page = open_inspector(open_page())
     ask_and_wait(page, "Hello")
     page.segmented_control(key=keys.INSPECTOR_VIEW).set_value("Cost").run()
     return page

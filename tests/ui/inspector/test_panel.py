@@ -14,13 +14,7 @@ from assistant.recordings.entries import entry_as_json
 from assistant.runs.replay import replay_assistant
 from assistant.ui.inspector.event_table import EventSelection
 from tests.servers.responses import ModelServer, call, calls, error, text
-from tests.ui.page import Open, ask, label, recording_of, sent, session_of, shown, state_in
-
-
-def with_inspector(page: AppTest) -> AppTest:
-    page.toggle(key="inspector").set_value(True).run()
-    assert not page.exception
-    return page
+from tests.ui.page import Open, ask, label, open_inspector, recording_of, sent, session_of, shown, state_in
 
 
 def panel(page: AppTest, name: str) -> AppTest:
@@ -36,13 +30,13 @@ def captions(page: AppTest) -> str:
 def test_the_inspector_is_closed_until_the_user_opens_it(open_page: Open) -> None:
     page = open_page()
     assert not [each for each in page.main if each.type == "segmented_control"]
-    with_inspector(page)
+    open_inspector(page)
     assert page.segmented_control(key="inspector_tab").value == "run"
     assert "Nothing recorded yet" in captions(page)
 
 
 def test_a_run_is_recorded_with_its_requests_and_events(server: ModelServer, open_page: Open) -> None:
-    page = with_inspector(open_page(OPENAI_BASE_URL=server.url))
+    page = open_inspector(open_page(OPENAI_BASE_URL=server.url))
     server.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
     ask(page, "6*7?")
     page.run()
@@ -63,7 +57,7 @@ def test_a_run_is_recorded_with_its_requests_and_events(server: ModelServer, ope
 
 @pytest.mark.exhaustive
 def test_a_call_leads_to_its_events_with_one_click(server: ModelServer, open_page: Open) -> None:
-    page = with_inspector(open_page(OPENAI_BASE_URL=server.url))
+    page = open_inspector(open_page(OPENAI_BASE_URL=server.url))
     server.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
     ask(page, "6*7?")
     panel(page, "functions")
@@ -76,7 +70,7 @@ def test_a_call_leads_to_its_events_with_one_click(server: ModelServer, open_pag
 
 @pytest.mark.exhaustive
 def test_each_thread_has_its_own_recordings(server: ModelServer, open_page: Open) -> None:
-    page = with_inspector(open_page(OPENAI_BASE_URL=server.url))
+    page = open_inspector(open_page(OPENAI_BASE_URL=server.url))
     server.plays(text("Hello."))
     ask(page, "Hi")
     page.button(key="new_chat").click().run()
@@ -87,7 +81,7 @@ def test_each_thread_has_its_own_recordings(server: ModelServer, open_page: Open
 def test_a_recording_is_replayed_in_its_own_thread_without_a_server(
     server: ModelServer, open_page: Open
 ) -> None:
-    page = with_inspector(open_page(OPENAI_BASE_URL=server.url))
+    page = open_inspector(open_page(OPENAI_BASE_URL=server.url))
     server.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
     ask(page, "6*7?")
     page.run()
@@ -120,7 +114,7 @@ def test_a_sample_recording_is_replayed_with_one_click(
 
 @pytest.mark.exhaustive
 def test_a_replay_is_marked_at_the_message_and_in_the_inspector(server: ModelServer, open_page: Open) -> None:
-    page = with_inspector(open_page(OPENAI_BASE_URL=server.url))
+    page = open_inspector(open_page(OPENAI_BASE_URL=server.url))
     server.plays(text("Hello."))
     ask(page, "Hi")
     page.run()
@@ -143,18 +137,16 @@ def test_a_run_whose_first_request_fails_is_recorded(
     if not unreachable:
         server.plays(*[error(500, None)] * 3)
     ask(page, "Hi")
-    with_inspector(page)
+    open_inspector(page)
     assert "Nothing recorded yet" not in captions(page)
     types = [each.split(" ")[1] for each in page.dataframe[0].value["type"]]
     assert (types[0], types[1], types[-1]) == ("RoundStarted", "request", "RunFailed")
 
 
 @pytest.mark.exhaustive
-def test_a_fault_is_announced_and_applies_to_this_session_only(
-    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
-    page, other = with_inspector(open_page(OPENAI_BASE_URL=server.url)), open_page()
+@pytest.mark.usefixtures("local_visitor")
+def test_a_fault_is_announced_and_applies_to_this_session_only(server: ModelServer, open_page: Open) -> None:
+    page, other = open_inspector(open_page(OPENAI_BASE_URL=server.url)), open_page()
     panel(page, "faults")
     page.text_input(key="faults").set_value("cut:5").run()
     assert "Expected:" in captions(page)
@@ -170,11 +162,9 @@ def test_a_fault_is_announced_and_applies_to_this_session_only(
     assert ("markdown", "One two three four") in shown(other)[-1][1]
 
 
-def test_the_kinds_of_the_active_faults_are_selected(
-    open_page: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
-    page = panel(with_inspector(open_page()), "faults")
+@pytest.mark.usefixtures("local_visitor")
+def test_the_kinds_of_the_active_faults_are_selected(open_page: Open) -> None:
+    page = panel(open_inspector(open_page()), "faults")
     page.text_input(key="faults").set_value("cut:7, function.raise:calculate").run()
     stream, functions = page.pills(key="fault_stream"), page.pills(key="fault_functions")
     assert (stream.value, functions.value) == (["cut"], ["function.raise"])
@@ -187,15 +177,13 @@ def test_the_kinds_of_the_active_faults_are_selected(
 
 
 def test_only_local_users_can_inject_faults_and_see_the_code(open_page: Open) -> None:
-    page = with_inspector(open_page())
+    page = open_inspector(open_page())
     assert page.segmented_control(key="inspector_tab").options == ["Run log", "Request", "Functions"]
 
 
-def test_an_unknown_fault_is_reported_and_not_injected(
-    open_page: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
-    page = panel(with_inspector(open_page()), "faults")
+@pytest.mark.usefixtures("local_visitor")
+def test_an_unknown_fault_is_reported_and_not_injected(open_page: Open) -> None:
+    page = panel(open_inspector(open_page()), "faults")
     page.text_input(key="faults").set_value("explode").run()
     assert page.error[0].value.startswith("There is no fault")
     page.text_input(key="faults").set_value("function.raise:nobody").run()
@@ -207,7 +195,7 @@ def test_an_unknown_fault_is_reported_and_not_injected(
 def test_every_call_can_wait_for_the_user_who_provides_its_result(
     server: ModelServer, open_page: Open
 ) -> None:
-    page = panel(with_inspector(open_page(OPENAI_BASE_URL=server.url)), "functions")
+    page = panel(open_inspector(open_page(OPENAI_BASE_URL=server.url)), "functions")
     page.toggle(key="approve_all").set_value(True).run()
     panel(page, "run")
     server.plays(calls(call("not_written_yet", city="Oslo")), text("Sunny, then."))
@@ -226,11 +214,9 @@ def test_every_call_can_wait_for_the_user_who_provides_its_result(
 
 
 @pytest.mark.exhaustive
-def test_the_last_message_is_shown_as_code(
-    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
-    page = with_inspector(open_page(OPENAI_BASE_URL=server.url))
+@pytest.mark.usefixtures("local_visitor")
+def test_the_last_message_is_shown_as_code(server: ModelServer, open_page: Open) -> None:
+    page = open_inspector(open_page(OPENAI_BASE_URL=server.url))
     assert "Send a message to see it" in captions(panel(page, "code"))
     server.plays(calls(call("calculate", expression="6*7")), text("It is 42."))
     ask(page, "6*7?")
@@ -242,11 +228,9 @@ def test_the_last_message_is_shown_as_code(
 
 
 @pytest.mark.exhaustive
-def test_a_function_that_the_script_has_only_a_stub_of_is_named(
-    server: ModelServer, open_page: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
-    page = with_inspector(open_page(OPENAI_BASE_URL=server.url))
+@pytest.mark.usefixtures("local_visitor")
+def test_a_function_that_the_script_has_only_a_stub_of_is_named(server: ModelServer, open_page: Open) -> None:
+    page = open_inspector(open_page(OPENAI_BASE_URL=server.url))
     panel(page, "code")
     server.plays(calls(call("find_hotels", city="Oslo")), text("None."))
     ask(page, "Hotels?")
@@ -259,7 +243,7 @@ def test_a_function_that_the_script_has_only_a_stub_of_is_named(
 
 
 def test_a_function_runs_without_a_model(open_page: Open) -> None:
-    page = panel(with_inspector(open_page()), "functions")
+    page = panel(open_inspector(open_page()), "functions")
     page.selectbox(key="runner_function").set_value("calculate").run()
     page.text_input(key="runner_calculate_expression").set_value("6*7").run()
     page.button(key="runner_run").click().run()
@@ -270,7 +254,7 @@ def test_a_function_runs_without_a_model(open_page: Open) -> None:
 def test_a_test_saved_from_a_recording_holds_both(server: ModelServer, open_page: Open) -> None:
     from assistant.codegen.pytest_file import pytest_zip
 
-    page = with_inspector(open_page(OPENAI_BASE_URL=server.url))
+    page = open_inspector(open_page(OPENAI_BASE_URL=server.url))
     server.plays(text("Hello."))
     ask(page, "Hi")
     names = zipfile.ZipFile(io.BytesIO(pytest_zip(recording_of(page)))).namelist()

@@ -8,22 +8,19 @@ from streamlit.testing.v1 import AppTest
 from assistant.request_options import RequestOptions
 from assistant.ui import keys
 from assistant.ui.inspector.request_panel import LABELS
-from assistant.ui.page import local_access
 from tests.servers.responses import ModelServer
-from tests.ui.page import Open, ask, session_of
+from tests.ui.page import Open, ask, open_inspector, session_of
 from tests.variants import quick_first_row
 
 
 @pytest.fixture
-def panel(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+def panel(open_page: Open, local_visitor: None) -> AppTest:
     """The page of a local visitor with the tab open."""
-    monkeypatch.setattr(local_access, "is_localhost", lambda _: True)
     return open_panel(open_page())
 
 
 def open_panel(page: AppTest) -> AppTest:
-    page.toggle(key=keys.INSPECTOR).set_value(True).run()
-    page.segmented_control(key=keys.INSPECTOR_TAB).set_value("request").run()
+    open_inspector(page).segmented_control(key=keys.INSPECTOR_TAB).set_value("request").run()
     assert not page.exception
     return page
 
@@ -120,9 +117,7 @@ def test_a_refusal_stands_at_its_parameter(panel: AppTest) -> None:
     assert not panel.warning
 
 
-def test_a_visitor_sees_what_only_the_owner_changes(
-    open_page: Open, server: ModelServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_visitor_sees_what_only_the_owner_changes(open_page: Open, server: ModelServer) -> None:
     page = open_page(
         OPENAI_BASE_URL=server.url,
         OPENAI_API_KEY="sk-test-key",
@@ -143,10 +138,8 @@ def test_an_agent_has_parameters_of_its_own(panel: AppTest, open_page: Open) -> 
     ]
 
 
-def test_the_header_names_the_model_that_answers_this_chat(
-    open_page: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(local_access, "is_localhost", lambda _: True)
+@pytest.mark.usefixtures("local_visitor")
+def test_the_header_names_the_model_that_answers_this_chat(open_page: Open) -> None:
     page = open_panel(open_page(OPENAI_API_KEY="sk-test-key"))
     widget(page, "model").set_value("gpt-6-sol").run()
     assert any("Answers by gpt-6-sol over Responses" in each for each in words(page.caption))

@@ -10,7 +10,7 @@ from assistant.ui.chat import approval
 from assistant.ui.chat.calls import shown_calls
 from tests.access.test_exhaustion import open_recording, recording_of_calls
 from tests.servers.responses import ModelServer, call, calls, text
-from tests.ui.page import Open, ask
+from tests.ui.page import Open, ask, open_inspector
 
 
 def steps(page: AppTest) -> list[str]:
@@ -69,8 +69,7 @@ def test_of_the_calls_that_need_approval_the_first_ones_have_cards(
 
 @pytest.mark.exhaustive
 def test_a_recording_of_a_thousand_calls_is_drawn_as_quickly_as_one_of_a_hundred(open_page: Open) -> None:
-    page = open_page()
-    page.toggle(key="inspector").set_value(True).run()
+    page = open_inspector(open_page())
     open_recording(page, recording_of_calls(1_000, 0.0).encode())
     page.segmented_control(key="inspector_view").set_value("Recording").run()
     page.segmented_control(key="inspector_speed").set_value("instant").run()

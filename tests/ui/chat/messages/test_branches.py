@@ -151,10 +151,8 @@ def test_an_answer_that_waits_for_a_decision_is_not_regenerated(server: ModelSer
 
 
 @pytest.mark.exhaustive
-def test_branches_are_deleted_with_their_thread(
-    server: ModelServer, page: AppTest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("assistant.ui.page.local_access.is_localhost", lambda _: True)
+@pytest.mark.usefixtures("local_visitor")
+def test_branches_are_deleted_with_their_thread(server: ModelServer, page: AppTest) -> None:
     server.plays(text("A2b"))
     press(page, "regenerate_3")
     assert len(server.conversations) == 2
