@@ -169,6 +169,9 @@ def rerun_session(session_id: str) -> None:
         session._call_soon_on_event_loop(lambda: session.request_rerun(session._client_state))
 
 
+# --- files ------------------------------------------------------------------------------------------
+
+
 MAX_UPLOADED_BYTES = 100_000_000
 """Maximum size of the files that Streamlit keeps for one session."""
 
@@ -231,6 +234,9 @@ def accept_uploads(accepted: bool) -> None:
                 manager.uploads = _Uploads(manager, runtime.get_instance())
             sessions = manager.uploads.accepted
         (sessions.add if accepted else sessions.discard)(context.session_id)
+
+
+# --- fragments --------------------------------------------------------------------------------------
 
 
 def fragment_rerun_waits() -> bool:

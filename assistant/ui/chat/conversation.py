@@ -4,14 +4,12 @@ A message reruns the fragment alone. When an answer has ended and something outs
 date, or the fragment has grown beyond a few turns, one rerun of the page moves the boundary between the two.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from assistant.markdown.escape import escape_markdown
-from assistant.parts import Attachment
 from assistant.session import ChatSession
 from assistant.ui import keys
 from assistant.ui.chat.approval import draw_approval
@@ -20,7 +18,7 @@ from assistant.ui.chat.live_answer import Watch, follow_answer
 from assistant.ui.chat.message_area import HistoryArea, RecentArea
 from assistant.ui.chat.messages.message import draw_message
 from assistant.ui.chat.queue import draw_queue
-from assistant.ui.composer.message_input import draw_composer, draw_unsent
+from assistant.ui.composer.message_input import Submission, draw_composer, draw_unsent
 from assistant.ui.composer.tool_toggles import draw_tool_toggles
 from assistant.ui.language import _, translate
 from assistant.ui.page.accessibility import draw_live_region
@@ -84,7 +82,7 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
     session.return_queued()
     area = _draw_input(session)
     was_running = session.live_run is not None
-    _send(session, *area.message)
+    _send(session, area.message)
     if session.composer.draft:
         rerun_fragment()
     run = session.live_run
@@ -110,8 +108,6 @@ def conversation(session: ChatSession, watch: Watch | None = None) -> None:
         rerun_fragment()
     with end.container():
         _draw_end(session)
-        if not session.runs_elsewhere:
-            _wait_for_changes(session, session.thread.cursor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +118,7 @@ class InputArea:
     queue: DeltaGenerator
     tools: DeltaGenerator
     stop: DeltaGenerator
-    message: tuple[str, Sequence[Attachment]]
+    message: Submission
 
 
 def _draw_input(session: ChatSession) -> InputArea:
@@ -141,8 +137,9 @@ def _draw_input(session: ChatSession) -> InputArea:
     return InputArea(notices, queue, tools, stop, (text, attachments))
 
 
-def _send(session: ChatSession, text: str, attachments: Sequence[Attachment]) -> None:
+def _send(session: ChatSession, message: Submission) -> None:
     """Send the message, if there is one, or else the next one of the queue."""
+    text, attachments = message
     if text.strip() or attachments:
         session.submit(text, attachments)
         set_thread_url(session)
@@ -190,11 +187,13 @@ def _draw_notices(session: ChatSession) -> None:
 
 
 def _draw_end(session: ChatSession) -> None:
-    """Draw the approvals that the newest answer waits for, below it."""
+    """Draw the approvals that the newest answer waits for, below it, and look for changes elsewhere."""
     if session.runs_elsewhere:
         _wait_for_other_process(session)
-    elif session.history and session.thread.is_paused:
+        return
+    if session.history and session.thread.is_paused:
         draw_approval(session.thread, len(session.history) - 1, session.decide, session.connection.toolbox)
+    _wait_for_changes(session, session.thread.cursor)
 
 
 def _is_outside_outdated(session: ChatSession) -> bool:

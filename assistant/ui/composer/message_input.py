@@ -25,7 +25,6 @@ from assistant.uploads import MAX_FILE_BYTES, MEGABYTE, THIS_CONNECTION, attach,
 Submission = tuple[str, list[Attachment]]
 """The text and the attachments of a message."""
 
-
 RESTORE_SECONDS = 0.5
 """For how long text that has returned to the input is put there again whenever the page is drawn."""
 

@@ -129,24 +129,17 @@ def _draw_inputs(provider: str, connection: Connection, results: DeltaGenerator)
     is_owners = provider == "configured" and not configured.demo and not connection.is_localhost
     models, is_clear = ModelList(server, []), True
     if provider == "configured" and (is_owners or configured.demo):
-        chosen = replace(
-            server,
-            model=configured.model,
-            effort=configured.effort,
-            transport=configured.responses_transport,
-        )
+        transport = configured.responses_transport
+        chosen = replace(server, model=configured.model, effort=configured.effort, transport=transport)
     elif not server.demo:
-        is_new = not problem and known_models(server) is None
+        # A server that was entered a moment ago is used at once only if it answers and the model is clear.
+        is_known = bool(problem) or known_models(server) is not None
         typed = bool(st.session_state.get(keys.CONNECTION_MODEL))
         if not problem:
             with results:
                 models = fetch_model_list(server)
-        # A server that was entered a moment ago is used at once only if it answers and the model is clear.
-        is_clear = not is_new or (not models.error and (typed or len(models.models) == 1))
-        default = Settings().model if provider == "openai" else ""
-        chosen = draw_model(server, connection.connected, models, default)
-        if provider != "local" and protocol_of(chosen.settings(configured)) in ("auto", "responses"):
-            chosen = draw_transport(chosen, connection.connected)
+        is_clear = is_known or (not models.error and (typed or len(models.models) == 1))
+        chosen = _draw_model(server, provider, connection, models)
     with st.container(horizontal=True):
         used = st.form_submit_button(_("Use this connection"), key=keys.CONNECTION_USE, type="primary")
         tested = st.form_submit_button(
@@ -174,6 +167,17 @@ def _draw_inputs(provider: str, connection: Connection, results: DeltaGenerator)
         elif not draw_last_test(chosen):
             _draw_remarks(chosen, models)
     return None
+
+
+def _draw_model(
+    server: ConnectionOverride, provider: str, connection: Connection, models: ModelList
+) -> ConnectionOverride:
+    """Draw the choice of one of these models, and of the transport, and return the server with both."""
+    default = Settings().model if provider == "openai" else ""
+    chosen = draw_model(server, connection.connected, models, default)
+    if provider != "local" and protocol_of(chosen.settings(connection.configured)) in ("auto", "responses"):
+        chosen = draw_transport(chosen, connection.connected)
+    return chosen
 
 
 def _look_again(connection: Connection) -> None:

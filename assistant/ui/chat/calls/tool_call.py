@@ -3,6 +3,7 @@
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from assistant.events import CallAnswered, CallApproved, Decision, Outcome, ToolResult
 from assistant.json_values import parse_json
@@ -48,7 +49,7 @@ class ToolCallView:
     def __init__(self, name: str, key: str, arguments: str, session: ChatSession) -> None:
         self._name = name
         self._tool = session.connection.toolbox.get(name)
-        self._language = text_language(self._tool)  # of the arguments
+        self._language = _text_language(self._tool)  # of the arguments
         self._session = session
         self._key = key
         self._arguments = ""
@@ -56,7 +57,8 @@ class ToolCallView:
         self._remote = False
         self._is_running = False
         self._time = self._progress = ""
-        self._result: ToolResult | None = None
+        self._outcome: Outcome | None = None
+        self._rerun_place: DeltaGenerator | None = None
         with st.container(key=f"call-{key}", gap=None):
             self._expander = Expander(key, self._label(arguments), "step")
             self._views = st.empty()
@@ -117,7 +119,7 @@ class ToolCallView:
 
     def finish(self, result: ToolResult) -> None:
         """Show the result, and below the step what the function shows to the user."""
-        self._is_running, self._result = False, result
+        self._is_running, self._outcome = False, result.outcome
         allowed = self._remote and result.outcome == "done"
         if allowed:
             self._remark = _("allowed by you")
@@ -146,33 +148,31 @@ class ToolCallView:
 
         A call with invalid arguments or of an unknown function would fail again.
         """
-        if not (self._result and self._result.outcome in ("failed", "timeout")):
-            return
-        if tool := self._tool:
+        if self._tool and self._rerun_place and self._outcome in ("failed", "timeout"):
             with self._rerun_place.container():
                 key = f"rerun-{self._session.thread.id}-{self._key}"
-                draw_rerun(self._session, tool, self._arguments, key)
+                draw_rerun(self._session, self._tool, self._arguments, key)
 
     def abandon(self) -> None:
         """Show that the call was stopped before it had a result."""
         self._is_running = False
         self._update("error", _("stopped"))
 
-    def _label(self, arguments: str) -> str:
-        text = self._tool.text_of(arguments) if self._tool else None
-        return call_label(self._name, arguments) if text is None else text_call_label(self._name, text)
-
     def show_background(self) -> None:
         """Show that the call goes on after the answer has ended."""
         self._update("running", _("in the background"))
+
+    def _label(self, arguments: str) -> str:
+        text = self._tool.text_of(arguments) if self._tool else None
+        return call_label(self._name, arguments) if text is None else text_call_label(self._name, text)
 
     def _update(self, state: ExpanderState, *texts: str) -> None:
         label = self._label(self._arguments)
         self._expander.update(" · ".join([label, *filter(None, texts)]), state)
 
 
-def text_language(tool: Tool[..., Any] | None) -> str | None:
-    """Return the language in which a call's arguments are highlighted; that of free text is its parameter's name."""
+def _text_language(tool: Tool[..., Any] | None) -> str | None:
+    """Return the language of a call's arguments; that of free text is its parameter's name."""
     if tool is None or not tool.text_parameter:
         return "json"
     return tool.text_parameter if tool.text_parameter in _TEXT_LANGUAGES else None

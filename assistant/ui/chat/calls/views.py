@@ -25,6 +25,25 @@ from assistant.ui.state import page_state
 
 log = logging.getLogger(__name__)
 
+_KINDS: dict[ViewKind, str] = {
+    "table": N_("table"),
+    "chart": N_("chart"),
+    "map": N_("map"),
+    "image": N_("image"),
+    "file": N_("file"),
+    "diagram": N_("diagram"),
+}
+
+MAP_HEIGHT_PIXELS = 300
+
+MIN_MAP_MARGIN_DEGREES = 0.01
+
+_PARSERS: dict[str, Callable[[Any], Any]] = {
+    "date": date.fromisoformat,
+    "datetime": datetime.fromisoformat,
+    "number": lambda cell: float(cell) if isinstance(cell, str) else cell,  # "inf"
+}
+
 
 def draw_views(views: Sequence[View], key: str) -> None:
     """Draw all views of a result, below each other."""
@@ -108,20 +127,6 @@ def _grid_spec(latitudes: Sequence[float], longitudes: Sequence[float]) -> dict[
     }
 
 
-_KINDS: dict[ViewKind, str] = {
-    "table": N_("table"),
-    "chart": N_("chart"),
-    "map": N_("map"),
-    "image": N_("image"),
-    "file": N_("file"),
-    "diagram": N_("diagram"),
-}
-
-MAP_HEIGHT_PIXELS = 300
-
-MIN_MAP_MARGIN_DEGREES = 0.01
-
-
 def _zoom(latitudes: Sequence[float], longitudes: Sequence[float]) -> int:
     """Return the closest zoom level that shows all points; Streamlit's default is for taller maps.
 
@@ -136,13 +141,6 @@ def _zoom(latitudes: Sequence[float], longitudes: Sequence[float]) -> int:
     # On a phone a map is as wide as it is high.
     scale = min(MAP_HEIGHT_PIXELS / max(width, 1e-6), 0.7 * MAP_HEIGHT_PIXELS / max(height, 1e-6))
     return max(0, min(13, math.floor(math.log2(scale))))
-
-
-_PARSERS: dict[str, Callable[[Any], Any]] = {
-    "date": date.fromisoformat,
-    "datetime": datetime.fromisoformat,
-    "number": lambda cell: float(cell) if isinstance(cell, str) else cell,  # "inf"
-}
 
 
 def table_name(columns: Iterable[object]) -> str:
