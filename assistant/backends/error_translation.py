@@ -41,7 +41,7 @@ def translate_errors(client: OpenAI) -> Iterator[None]:
     except openai.APIStatusError as error:
         raise _status_error(error, client) from error
     except openai.APITimeoutError as error:
-        raise _timeout(client) from error
+        raise timeout_error(client) from error
     except openai.APIConnectionError as error:
         raise _connection_error(error, client) from error
     except openai.APIError as error:  # an error in the middle of a stream
@@ -50,7 +50,7 @@ def translate_errors(client: OpenAI) -> Iterator[None]:
         text = N_("The request could not be sent: {message}", message=safe_text(str(error), client))
         raise ServerFailed(text, code="client") from error
     except httpx2.TimeoutException as error:
-        raise _timeout(client) from error
+        raise timeout_error(client) from error
     except httpx2.HTTPError as error:
         raise _interrupted(client) from error
     except (ValueError, RecursionError) as error:  # invalid JSON, or nested too deeply
@@ -70,8 +70,7 @@ def require_final_event(client: OpenAI) -> Iterator[None]:
     except StreamError as error:
         raise error_for_code(error.code, error, client) from error
     except MissingFinalEvent as error:
-        text = N_("{host} stopped in the middle of the answer.", host=host(client))
-        raise Interrupted(text, code="interrupted", retry=True) from error
+        raise unfinished_error(client) from error
 
 
 @contextmanager
@@ -304,7 +303,14 @@ def _connection_error(error: openai.APIConnectionError, client: OpenAI) -> Backe
     return _interrupted(client)
 
 
-def _timeout(client: OpenAI) -> BackendError:
+def unfinished_error(client: OpenAI) -> BackendError:
+    """Return the error for an answer without its end."""
+    text = N_("{host} stopped in the middle of the answer.", host=host(client))
+    return Interrupted(text, code="interrupted", retry=True)
+
+
+def timeout_error(client: OpenAI) -> BackendError:
+    """Return the error for a server that did not answer in time."""
     text = N_("{host} was silent for too long. Try again.", host=host(client))
     return Interrupted(text, code="timeout", retry=True)
 

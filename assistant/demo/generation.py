@@ -31,7 +31,7 @@ class Generation:
         self.items = list(items)
         self.cancelled = threading.Event()
         self.is_complete = False
-        self._started = response | {
+        self._begun = response | {
             "status": "in_progress",
             "output": [],
             **dict.fromkeys(("completed_at", "incomplete_details", "usage")),
@@ -56,12 +56,12 @@ class Generation:
         """Return the response object as it is now."""
         if self.is_complete:
             return self.response
-        return self._started | {"status": "cancelled" if self.cancelled.is_set() else "in_progress"}
+        return self._begun | {"status": "cancelled" if self.cancelled.is_set() else "in_progress"}
 
     def events(self) -> Iterator[tuple[float, Json]]:
         """Yield every event with the time at which it is due."""
         due = self._began
-        for number, event in enumerate(stream_events(self._started, self.response)):
+        for number, event in enumerate(stream_events(self._begun, self.response)):
             if event["type"].endswith(_DELAYED):
                 due += self._pace * (1 if event["type"].endswith(".delta") else HOSTED_TOOL_TOKENS)
             yield due, event | {"sequence_number": number}

@@ -27,14 +27,14 @@ def output_items(response: Json, items: Sequence[Json]) -> list[Json]:
     if refusal := refusal_items(question):
         return refusal
     late, is_all_new = _late_outputs(items)
-    news = summarize(message, late, vocabulary.language_of(message), None) if questions and late else ""
+    late_text = summarize(message, late, vocabulary.language_of(message), None) if questions and late else ""
     reply = Reply("")
     if not is_all_new:
         steps = hosted_items(question, since, tools) or program_items(question, since, tools)
         if steps := steps or search_items(question, tools):
             return steps
         reply = _next_reply(items, questions, tools)
-    reply = replace(reply, text="\n\n".join(filter(None, [news, reply.text])))
+    reply = replace(reply, text="\n\n".join(filter(None, [late_text, reply.text])))
     reply = _as_requested(reply, response, tools)
     thoughts = reasoning_items(question, since, response)
     return thoughts + _reply_items(reply, items, tools, is_parallel=response["parallel_tool_calls"])

@@ -215,17 +215,9 @@ class _DiagramBuilder:
                 self._add_arrow("App--xUser", event.text or "stopped")
             case RunClosed():
                 self._add_arrow("App--xUser", "stopped")
-            case (
-                ThreadOpened()
-                | FormatRequested()
-                | RoundEnded()
-                | TextBreak()
-                | ReasoningEnded()
-                | Citation()
-                | Note()
-            ):
+            case ThreadOpened() | FormatRequested() | RoundEnded() | TextBreak() | ReasoningEnded():
                 pass
-            case ToolProgress() | HostedCall() | HostedDelta() | RecordingFull():
+            case Citation() | Note() | ToolProgress() | HostedCall() | HostedDelta() | RecordingFull():
                 pass
             case _:
                 assert_never(event)

@@ -32,20 +32,20 @@ MAX_SEARCHED_SESSIONS = 100
 """Number of the agent's newest sessions among which a session is searched whose id was never received."""
 
 
-class SessionLost(Exception):
-    """The server does not have the session, or cannot continue it; ``error`` explains that to the user."""
+class _SessionProblem(Exception):
+    """A session is not as expected; ``error`` explains that to the user."""
 
     def __init__(self, error: BackendError) -> None:
         super().__init__(str(error))
         self.error = error
 
 
-class ResultRefused(Exception):
-    """The session does not wait for this result; ``error`` explains that to the user."""
+class SessionLost(_SessionProblem):
+    """The server does not have the session, or cannot continue it."""
 
-    def __init__(self, error: BackendError) -> None:
-        super().__init__(str(error))
-        self.error = error
+
+class ResultRefused(_SessionProblem):
+    """The session does not wait for this result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +173,9 @@ class AgentsApi:
 
     def find_stopped_session(self, state: AgentsState) -> str:
         """Like ``find_session``, after the request was cancelled; empty if the server does not answer soon."""
-        hurried = AgentsApi(self._client.with_options(timeout=CANCEL_SECONDS), self._agent_id)
+        api = AgentsApi(self._client.with_options(timeout=CANCEL_SECONDS), self._agent_id)
         with suppress(BackendError), not_cancelled():
-            return hurried.find_session(state)
+            return api.find_session(state)
         return ""
 
     def wait_until_idle(self, session_id: str) -> None:

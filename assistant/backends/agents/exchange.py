@@ -18,14 +18,13 @@ from assistant.backends.agents.stream import (
     turn_error,
 )
 from assistant.backends.base import ResponseEvents
-from assistant.backends.client import host
+from assistant.backends.error_translation import unfinished_error
 from assistant.backends.json_access import JsonObject, object_at, text_at
 from assistant.backends.requests import Request, with_retries
 from assistant.backends.stream_errors import StreamError
 from assistant.backends.sync_state import RESTARTED
 from assistant.errors import Interrupted, RequestRefused
 from assistant.events import Event, RoundEnded, ThreadOpened, ToolResult
-from assistant.locale import N_
 from assistant.tools.results import stopped_result
 from assistant.tools.toolbox import Toolbox
 
@@ -191,8 +190,7 @@ class Exchange:
             if not reader.is_turn_complete:
                 raise
         if not (reader.has_ended or reader.is_turn_complete):
-            text = N_("{host} stopped in the middle of the answer.", host=host(self.client))
-            raise Interrupted(text, code="interrupted", retry=True)
+            raise unfinished_error(self.client)
         return (yield from self._end_round(reader.round))
 
     def _end_round(self, ended: SessionRound) -> ResponseEvents:

@@ -8,7 +8,8 @@ from typing import TypeVar
 from openai import OpenAI
 
 from assistant.backends.client import host
-from assistant.errors import BackendError, Interrupted, ServerFailed
+from assistant.backends.error_translation import timeout_error
+from assistant.errors import BackendError, ServerFailed
 from assistant.locale import N_
 from assistant.transports.cancellation import Cancellation
 
@@ -40,5 +41,4 @@ def call_with_deadline(seconds: float, client: OpenAI, call: Callable[[OpenAI], 
         return result.result(seconds)
     except TimeoutError:
         cancellation.cancel()
-        text = N_("{host} was silent for too long. Try again.", host=host(client))
-        raise Interrupted(text, code="timeout", retry=True) from None
+        raise timeout_error(client) from None

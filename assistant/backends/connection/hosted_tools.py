@@ -9,7 +9,7 @@ DEMO_TOOLS = (
     HostedTool("image_generation"),
     HostedTool("mcp", "https://demo.invalid/mcp", "library"),
 )
-"""The tools that the demo plays."""
+"""The tools that the demo simulates."""
 
 
 def connection_tools(settings: Settings) -> tuple[HostedTool, ...]:

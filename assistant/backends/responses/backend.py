@@ -140,7 +140,7 @@ class Responses(ServerBackend):
                 request.check()
                 return (yield from with_retries(respond, thread, request))
             except (RequestRefused, ServerFailed) as refusal:
-                yield from exchange.recover(refusal, said_nothing=thread.cursor == cursor)
+                yield from exchange.recover(refusal, nothing_received=thread.cursor == cursor)
 
     def refusals(self, toolbox: Toolbox, options: RequestOptions) -> dict[str, str]:
         return self._refused_options.reasons(self._parameters(toolbox, None, options, "the one before"))

@@ -30,12 +30,12 @@ from assistant.tools.toolbox import Toolbox
 LOCK_DELAYS = (0.5, 1.0, 2.0, 4.0)
 """Seconds before each new attempt on a conversation in which another response is still being written."""
 
-_OUT_OF_STEP = ("No tool output found", "No tool call found", "Duplicate item")
+_OUT_OF_SYNC = ("No tool output found", "No tool call found", "Duplicate item")
 
 
 @dataclass
 class Exchange:
-    """What is sent for one response, and which remedies were already tried."""
+    """What is sent for one response, and what was already tried against a refusal."""
 
     client: OpenAI
     api: ResponsesApi
@@ -61,11 +61,11 @@ class Exchange:
         return shortened
 
     def recover(
-        self, refusal: RequestRefused | ServerFailed, *, said_nothing: bool
+        self, refusal: RequestRefused | ServerFailed, *, nothing_received: bool
     ) -> Generator[Event, None, None]:
         """Change what was refused, so that the request can be repeated; raise the refusal if nothing can."""
         state, parameters = self.state, self.parameters
-        if said_nothing and (note := state.name_attachments(refusal, self.has_written_history)):
+        if nothing_received and (note := state.name_attachments(refusal, self.has_written_history)):
             yield note
             if self.has_written_history:
                 self._discard_conversation()
@@ -82,7 +82,7 @@ class Exchange:
             yield note
             return
         if state.previous_response and (
-            refusal.code == "previous_response_not_found" or _is_out_of_step(refusal)
+            refusal.code == "previous_response_not_found" or _is_out_of_sync(refusal)
         ):
             state.previous_response = ""  # the server gets the full history instead
             return
@@ -114,12 +114,12 @@ class Exchange:
         self.state.conversation = None
 
     def _recover_conversation(self, refusal: RequestRefused) -> Generator[Event, None, None]:
-        """Wait for a conversation that is out of step with the state, then write it anew."""
+        """Wait for a conversation that is out of sync with the state, then write it anew."""
         if self.request.cancelled or not self.state.conversation:
             raise refusal
         # The wording differs from server to server, and it may be the model that is unknown: so look.
         is_gone = status_of(refusal) == 404 and not self.api.has_conversation(self.state.conversation)
-        if not is_gone and refusal.code != "conversation_locked" and not _is_out_of_step(refusal):
+        if not is_gone and refusal.code != "conversation_locked" and not _is_out_of_sync(refusal):
             raise refusal
         delay = next(self.lock_delays, None)
         if delay is not None and not is_gone:
@@ -161,6 +161,6 @@ class Exchange:
             return conversation, strip_files(list(self.api.items(conversation, "asc")))
 
 
-def _is_out_of_step(refusal: BackendError) -> bool:
+def _is_out_of_sync(refusal: BackendError) -> bool:
     """Return whether the server's copy lacks a call or an output, or has one twice."""
-    return any(phrase in str(refusal) for phrase in _OUT_OF_STEP)
+    return any(phrase in str(refusal) for phrase in _OUT_OF_SYNC)

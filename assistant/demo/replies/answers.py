@@ -6,7 +6,6 @@ the demo recalls the user's name.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from assistant.demo.replies import phrases, vocabulary
@@ -49,21 +48,15 @@ def next_reply(
     plan = result if isinstance(result, Plan) else Plan()
     slow = [call for step in plan.rounds for call in step if functions[call.name].background]
     if slow and not started:
-        wants_list = vocabulary.PACK.search(message)
-        text = phrases.PACKING_LIST[language] if wants_list else phrases.SENTENCES[language]["meanwhile"]
-        others = [call for step in plan.rounds[:1] for call in step if call not in slow]
-        return Reply("" if others else text, tuple(others), tuple(slow))
-    plan = replace(plan, rounds=[step for step in map(partial(_without, slow), plan.rounds) if step])
-    planned = 0
-    for step in plan.rounds:
-        planned += len(step)
-        if len(done) < planned:
-            calls = tuple(_with_city(call, plan, done) for call in step[len(done) - planned :])
-            if not any(call.arguments.get("hotel_id") == CHOSEN for call in calls):
-                return Reply("" if done else plan.preface, calls)
-            if hotel := _cheapest_hotel(done):
-                return _with_hotel(calls, hotel, language)
-            break  # nothing was found to book
+        return _begin_slow(message, plan, slow, language)
+    rounds = [[call for call in step if call not in slow] for step in plan.rounds]
+    plan = replace(plan, rounds=rounds)
+    calls = _next_calls(plan, done)
+    needs_hotel = any(call.arguments.get("hotel_id") == CHOSEN for call in calls)
+    if calls and not needs_hotel:
+        return Reply("" if done else plan.preface, calls)
+    if needs_hotel and (hotel := _cheapest_hotel(done)):
+        return _with_hotel(calls, hotel, language)
     if done:
         return Reply(summarize(message, done, language, plan.warmer))
     if isinstance(result, str):
@@ -75,8 +68,22 @@ def next_reply(
     return Reply(_small_talk(message, functions, language))
 
 
-def _without(some: Sequence[Call], step: Sequence[Call]) -> list[Call]:
-    return [call for call in step if call not in some]
+def _begin_slow(message: str, plan: Plan, slow: Sequence[Call], language: str) -> Reply:
+    """Return the calls in the background, with the other calls of the first round or what to read meanwhile."""
+    others = [call for step in plan.rounds[:1] for call in step if call not in slow]
+    wants_list = vocabulary.PACK.search(message)
+    text = phrases.PACKING_LIST[language] if wants_list else phrases.SENTENCES[language]["meanwhile"]
+    return Reply("" if others else text, tuple(others), tuple(slow))
+
+
+def _next_calls(plan: Plan, done: CallOutputs) -> tuple[Call, ...]:
+    """Return the calls of the first round that is not done, without those that are done."""
+    planned = 0
+    for step in plan.rounds:
+        planned += len(step)
+        if len(done) < planned:
+            return tuple(_with_city(call, plan, done) for call in step[len(done) - planned :])
+    return ()
 
 
 def _with_city(call: Call, plan: Plan, done: CallOutputs) -> Call:
