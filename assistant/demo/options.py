@@ -116,7 +116,7 @@ def _parse_choice(body: Json, name: str, choices: Sequence[str]) -> str:
 
 
 def _parse_tier(body: Json) -> str:
-    """Return the tier that answers. Only some accounts have the fastest one; the demo is none of them."""
+    """Return the tier that answers; the fastest one, which only some accounts have, is refused."""
     tier = _parse_choice(
         body, "service_tier", ("auto", "default", "flex", "scale", "priority", "fast", "ultrafast")
     )

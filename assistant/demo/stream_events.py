@@ -1,10 +1,9 @@
 """The events of a response in the documented order."""
 
-import base64
 from collections.abc import Iterator
 
 from assistant.demo.items import CALL_TYPES, Json, split_tokens
-from assistant.demo.replies.hosted import draw_sea
+from assistant.demo.replies.hosted import picture
 
 
 def stream_events(started: Json, completed: Json) -> Iterator[Json]:
@@ -68,10 +67,9 @@ def _content_events(item: Json, where: Json) -> Iterator[Json]:
         case "image_generation_call":
             yield {"type": f"{kind}.in_progress", **where}
             yield {"type": f"{kind}.generating", **where}
-            for number, grain in enumerate((40, 10)):
-                image = base64.b64encode(draw_sea(480, 320, grain)).decode()
-                partial = {"partial_image_index": number, "partial_image_b64": image, "output_format": "png"}
-                yield {"type": f"{kind}.partial_image", **where, **partial}
+            for number in (0, 1):
+                image = {"partial_image_b64": picture(f"sea_partial_{number}"), "output_format": "png"}
+                yield {"type": f"{kind}.partial_image", **where, "partial_image_index": number, **image}
             yield {"type": f"{kind}.completed", **where}
         case "code_interpreter_call":
             yield {"type": f"{kind}.in_progress", **where}

@@ -1,7 +1,7 @@
 """Replay a recording: a transport that answers each request as the recorded server did, at its pace.
 
 A request gets the next recorded response to a request with the same method and path, or an error that says
-there is none. Nothing is invented but the creation of a thread that existed before the recording began.
+there is none. Only the creation of a thread that is older than the recording is made up.
 """
 
 import json

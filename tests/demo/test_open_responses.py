@@ -4,7 +4,6 @@ The cases are those of the specification's compliance suite, by their names ther
 registry. The judge is the package of models that is generated from the specification.
 """
 
-import base64
 import importlib
 import json
 import re
@@ -17,7 +16,7 @@ import httpx2
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from assistant.demo.replies.hosted import draw_sea
+from assistant.demo.replies.hosted import picture
 from tests.demo.trip import Json
 from tests.downloads import wheel
 from tests.servers import demo
@@ -153,7 +152,7 @@ def test_function_call_round_trip(judge: Judge) -> None:
 
 
 def test_image_and_file_input(judge: Judge) -> None:
-    data = base64.b64encode(draw_sea(32, 32)).decode()
+    data = picture("sea")
     image = {"type": "input_image", "image_url": f"data:image/png;base64,{data}"}
     file = {"type": "input_file", "filename": "a.pdf", "file_data": f"data:application/pdf;base64,{data}"}
     for part in (image, file):

@@ -291,3 +291,13 @@ def test_a_comparison_with_an_unknown_response_says_so(client: OpenAI) -> None:
     options = {"comparison_response_id": "resp_0"}
     response = respond(client, "hi", prompt_cache_options=options)
     assert response.to_dict()["prompt_cache_diagnostics"] == {"type": "comparison_response_not_found"}
+
+
+def test_an_invalid_grammar_is_refused(client: OpenAI) -> None:
+    tool = {
+        "type": "custom",
+        "name": "x",
+        "format": {"type": "grammar", "syntax": "regex", "definition": "("},
+    }
+    with pytest.raises(Exception, match="Invalid grammar"):
+        client.responses.create(model="m", input="Hi", tools=[tool])  # type: ignore[list-item]

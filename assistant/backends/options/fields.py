@@ -109,7 +109,7 @@ def _choice(options: RequestOptions, tools: Sequence[JsonObject]) -> JsonObject:
 
 
 def _responses_choice(options: RequestOptions, tools: Sequence[JsonObject]) -> Any:
-    """Return which tools the model may or must use; None for what it does by itself."""
+    """Return which tools the model may or must use; None for its default."""
     if options.tool_choice == "none" or all(_is_allowed(tool, options) for tool in _single(tools)):
         return options.tool_choice if tools else None
     # The tools stay in the request, so that the beginning of the prompt stays in the server's cache.

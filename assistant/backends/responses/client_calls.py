@@ -63,17 +63,17 @@ def text_call(item: JsonObject, parameter: str = TEXT_ARGUMENT) -> ToolCall:
 
 
 def call_id_of(item: JsonObject) -> str:
-    """Return the id that the output of such a call names."""
+    """Return the id by which the output of a call names it."""
     return text_at(item, "call_id") or text_at(item, "id")
 
 
 def is_client_output(item: JsonObject) -> bool:
-    """Return whether an item is the output of such a call."""
+    """Return whether an item answers a call for which ``is_client_call`` holds."""
     return text_at(item, "type") in _OUTPUTS
 
 
 def client_output(item: JsonObject, result: ToolResult) -> JsonObject:
-    """Return the output of such a call; only a custom tool can have run here."""
+    """Return the item that answers a call with this result; only a custom tool can have run here."""
     kind, answer = text_at(item, "type"), {"call_id": result.call_id, **caller_of(item)}
     output: JsonObject = {"type": f"{kind}_output", **answer}
     match kind:
@@ -98,7 +98,7 @@ def client_output(item: JsonObject, result: ToolResult) -> JsonObject:
 
 
 def client_note(item: JsonObject) -> Note:
-    """Return a note about such a call."""
+    """Return a note about a call that cannot be run."""
     what = text_at(item, "name") or text_at(item, "type")
     return Note(N_("The model called {what}, which this application cannot run.", what=what))
 

@@ -16,7 +16,7 @@ STEP_KINDS = frozenset({"program", "program_output", "tool_search_call", "tool_s
 
 
 def is_step(item: JsonObject) -> bool:
-    """Return whether an item is such a step; a search may also be one that the application should do."""
+    """Return whether an item is a step of the server; some searches are for the application to do."""
     return text_at(item, "type") in STEP_KINDS and item.get("execution") != "client"
 
 

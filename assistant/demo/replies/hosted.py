@@ -5,11 +5,9 @@ A tool is used only if the request offers it, and the answer says that its resul
 
 import base64
 import json
-import math
-import struct
-import zlib
 from collections.abc import Mapping, Sequence
 from functools import cache
+from pathlib import Path
 
 from assistant.demo.items import Json, new_id, new_item, new_text
 from assistant.demo.replies import vocabulary
@@ -70,7 +68,7 @@ def hosted_items(question: str, since: Sequence[Json], tools: Sequence[Json]) ->
         }
         return [new_item("code_interpreter_call", status="completed", **run), new_text(sentences["code"])]
     if "image_generation" in kinds and vocabulary.DRAW.search(question):
-        image = {"result": base64.b64encode(draw_sea(480, 320)).decode(), "output_format": "png"}
+        image = {"result": picture("sea"), "output_format": "png"}
         call = new_item("image_generation_call", status="completed", revised_prompt=question[:200], **image)
         return [call, new_text(sentences["image"])]
     if "mcp" in kinds and (found := vocabulary.ASK_LIBRARY.search(question)):
@@ -112,32 +110,6 @@ def _library(topic: str, since: Sequence[Json], label: str, sentences: Sentences
 
 
 @cache
-def draw_sea(width: int, height: int, grain: int = 1) -> bytes:
-    """Return a PNG (https://www.w3.org/TR/png-3/) of a sunset at sea, in squares of ``grain`` pixels."""
-    rows = b""
-    for y in range(0, height, grain):
-        row = _row(y / height, width // grain, height // grain)
-        pixels = (row[index : index + 3] * grain for index in range(0, len(row), 3))
-        rows += (b"\0" + b"".join(pixels)) * grain
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    chunks = (b"IHDR", header), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        for name, data in chunks
-    )
-
-
-def _row(y: float, width: int, height: int) -> bytes:
-    """Return the pixels of a row; ``y`` is 0 at the top and 1 at the bottom."""
-    horizon = 0.62
-    if y < horizon:
-        sky = bytes(int(a + (b - a) * y / horizon) for a, b in ((40, 250), (70, 170), (140, 110)))
-        square = 0.16**2 - (y - 0.5) ** 2  # of half the sun's width at this height
-        half = int(math.sqrt(square) * height) if square > 0 else 0
-        margin = (width - 2 * half) // 2
-        return sky * margin + bytes((255, 225, 140)) * (2 * half) + sky * (width - margin - 2 * half)
-    depth = (y - horizon) / (1 - horizon)
-    water = bytes(int(a + (b - a) * depth) for a, b in ((190, 20), (120, 50), (110, 90)))
-    half = int(width * (0.05 + 0.08 * abs(math.sin(y * 90)))) if depth < 0.8 else 0  # the reflection
-    margin = (width - 2 * half) // 2
-    return water * margin + bytes((250, 190, 120)) * (2 * half) + water * (width - margin - 2 * half)
+def picture(name: str) -> str:
+    """Return the picture of this name, which is a file beside this one, in base64."""
+    return base64.b64encode(Path(__file__).with_name(f"{name}.png").read_bytes()).decode()

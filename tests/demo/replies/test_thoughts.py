@@ -29,13 +29,3 @@ def test_a_refusal_streams_as_one(client: OpenAI, message: str) -> None:
     [done] = [event for event in events if event.type == "response.refusal.done"]
     assert "".join(pieces) == done.refusal
     assert len(pieces) > 5
-
-
-def test_a_grammar_that_is_none_is_refused(client: OpenAI) -> None:
-    tool = {
-        "type": "custom",
-        "name": "x",
-        "format": {"type": "grammar", "syntax": "regex", "definition": "("},
-    }
-    with pytest.raises(Exception, match="Invalid grammar"):
-        client.responses.create(model="m", input="Hi", tools=[tool])  # type: ignore[list-item]
