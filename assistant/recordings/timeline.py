@@ -264,12 +264,12 @@ class Measurement:
 
 
 def _call_name(name: str, arguments: str) -> str:
-    """Return a call in few characters, such as ``get_weather(Paris)``."""
+    """Return a call in few characters, such as ``get_weather(Paris)``; arguments without a value are left out."""
     values = parse_json(arguments)
-    if not isinstance(values, dict) or not values:
+    present = [value for value in values.values() if value is not None] if isinstance(values, dict) else []
+    if not present:
         return name
     shown = ", ".join(
-        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        for value in values.values()
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in present
     )
     return f"{name}({shorten(shown, MAX_ARGUMENT_CHARS)})"

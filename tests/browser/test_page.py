@@ -205,6 +205,8 @@ def test_stop_keeps_the_partial_text_and_the_next_message_works(model: ModelServ
     wait_for(page, "Stopped.")
     assert "One two th stop_circle Stopped." in " ".join(last_message(page).split())
     page.wait_for_selector(IDLE)
+    duration = page.locator("[class*=st-key-actions_] [data-testid=stCaptionContainer] p").last
+    assert duration.evaluate("each => getComputedStyle(each).textAlign") == "end"
     say(page, "Again")
     wait_for(page, "Here again.")
     assert [item.get("content") for item in model.requests[-1]["input"]] == ["Count", "One two th", "Again"]

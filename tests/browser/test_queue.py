@@ -23,6 +23,7 @@ def test_a_message_sent_now_goes_with_the_next_function_results(model: ModelServ
     for words in ("And last?", "In euros"):
         say(page, words)
         page.wait_for_selector(f".stBottom :text-is('{words}')")
+    assert page.get_by_role("button", name="Return to the input").count() == 2
     page.keyboard.press("Shift+Tab")
     page.locator(".st-key-send_now_1 button:visible").focus()
     page.keyboard.press("Enter")

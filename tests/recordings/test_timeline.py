@@ -109,7 +109,7 @@ def test_parallel_calls_of_one_function_are_named_by_their_arguments() -> None:
     long = "x" * 100
     entries = [run(0.0, RoundStarted(number=1)), *request_entries(0.1)]
     for item, arguments in (
-        ("a", '{"city": "Paris"}'),
+        ("a", '{"city": "Paris", "unit": null}'),
         ("b", f'{{"city": "{long}", "days": 2}}'),
         ("c", "{"),
     ):

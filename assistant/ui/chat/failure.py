@@ -47,9 +47,8 @@ def draw_failure(failure: RunFailed, retry: Callable[[], None] | None, retries: 
     they may be the cause. ``retries`` is how often a request was sent again before the run failed.
     """
     st.error(escape_markdown(translate(failure.text)), icon=":material/error:")
-    if failure.details or retries:
+    if details := _format_details(failure.details or ServerError(), retries):
         with st.expander(_("Details"), type="compact"):
-            details = _format_details(failure.details or ServerError(), retries)
             st.code(details, language=None, wrap_lines=True)
     if retry is None:
         return

@@ -35,7 +35,7 @@ def draw_queue(session: ChatSession) -> None:
                     )
                 if not is_sent:
                     unqueue.button(
-                        "",
+                        _("Return to the input"),
                         key=keys.unqueue(number),
                         icon=":material/undo:",
                         type="tertiary",

@@ -9,7 +9,7 @@ from assistant.events import RunFailed, ServerError
 from assistant.messages import Message
 from assistant.storage.serialization import message_as_json, message_from_json
 from tests.backends.test_detect import answering
-from tests.servers.responses import ModelServer, error
+from tests.servers.responses import ModelServer, error, text
 from tests.ui.page import Open, ask, session_of
 
 KEY = "sk-canary-0123456789"
@@ -55,6 +55,13 @@ def test_the_connection_settings_are_offered_where_they_may_help(
         before = len(page.get("dialog"))
         buttons[0].click().run()
         assert len(page.get("dialog")) == before + 1
+
+
+def test_an_error_without_details_has_no_empty_box(server: ModelServer, open_page: Open) -> None:
+    server.plays(text("One two", ending="failed"))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Hello?")
+    assert page.error
+    assert details(page) == []
 
 
 def test_details_are_stored_with_the_answer() -> None:

@@ -110,9 +110,8 @@ def format_json(value: Any) -> str:
 
 
 def call_label(name: str, arguments: str) -> str:
-    """Return ``name(first="argument", …)`` in escaped Markdown."""
-    value = parse_json(arguments)
-    text = "…" if not arguments else ""
+    """Return ``name(first="argument", …)`` in escaped Markdown, and ``name(…)`` for unfinished or invalid arguments."""
+    value, text = parse_json(arguments), "…"
     if isinstance(value, dict):
         present = {key: item for key, item in value.items() if item is not None and key != TASK_HANDLE}
         text = ", ".join(f"{key}={json.dumps(item, ensure_ascii=False)}" for key, item in present.items())

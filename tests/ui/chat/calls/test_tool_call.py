@@ -4,6 +4,7 @@ import json
 
 from streamlit.testing.v1 import AppTest
 
+from tests.servers.responses import ModelServer, call, calls, cut
 from tests.ui.page import Open, ask, label
 
 
@@ -51,6 +52,12 @@ def test_a_json_result_is_indented_and_has_its_raw_text(open_page: Open) -> None
     assert "\n" in result
     assert "\n" not in exact
     assert json.loads(result) == json.loads(exact)
+
+
+def test_unfinished_arguments_do_not_look_like_none(server: ModelServer, open_page: Open) -> None:
+    server.plays(cut(calls(call("calculate", expression="1+2+3+4+5")), 5, "close"))
+    page = ask(open_page(OPENAI_BASE_URL=server.url), "Add")
+    assert [label(step) for step in page.status] == ["**calculate**(…) · stopped"]
 
 
 def test_a_running_call_shows_its_time_in_whole_seconds() -> None:
