@@ -1,4 +1,4 @@
-"""``python -m assistant "a message"``: one answer in a terminal; see ``cli.py``."""
+"""``python -m assistant "a message"``: one answer in a terminal; see ``cli``."""
 
 import os
 import sys

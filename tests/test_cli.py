@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from assistant.cli import DEMO_NOTICE
+from assistant.cli.answer import DEMO_NOTICE
 from assistant.recordings.entries import RunClosed
 from assistant.recordings.recording import Recording
 from tests.environment import without_settings
