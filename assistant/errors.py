@@ -5,6 +5,7 @@
     ├── FunctionError          a Python function cannot be offered to a model; raised at import
     ├── ToolError              raised by a function: its text is for the model
     ├── ThreadBusy             the thread already has a run
+    │   ├── ThreadDeleted      the thread was deleted while it was open
     │   └── TooManyAnswers     the user, or all users together, have as many runs as there may be at once
     ├── QuotaError             the owner's account may not be used now
     │   ├── LimitExceeded      a usage limit was reached
@@ -57,15 +58,15 @@ class ThreadBusy(AssistantError):
     """The thread already has a run; a thread has one run at a time."""
 
 
-LimitScope = Literal["user", "everyone", "budget"]
-"""Whether a limit applies to each user or to all of them together, or is the owner's budget."""
-
-
 class ThreadDeleted(ThreadBusy):
     """The thread was deleted while it was open, so nothing of it is saved or sent any more."""
 
     def __init__(self) -> None:
         super().__init__(N_("This chat was deleted."))
+
+
+LimitScope = Literal["user", "everyone", "budget"]
+"""Whether a limit applies to each user or to all of them together, or is the owner's budget."""
 
 
 class TooManyAnswers(ThreadBusy):

@@ -22,8 +22,9 @@ from assistant.request_options import RequestOptions
 from assistant.runs.assistant import Assistant
 from assistant.runs.run import Run
 from assistant.settings import Settings
+from assistant.texts import shorten
 from assistant.threads import Thread
-from assistant.tools.arguments import parse_arguments
+from assistant.tools.arguments import canonical_arguments
 from assistant.tools.toolbox import Tool, Toolbox
 from assistant.transports.cancellation import Cancellation
 from assistant.transports.replay import ReplayTransport
@@ -123,7 +124,7 @@ def differences(recording: Recording, events: Iterable[Event]) -> list[Sentence]
         elif isinstance(event, ToolResult):
             seen.add(event.call_id)
             call, earlier = calls.get(event.call_id), recorded.get(event.call_id)
-            name = f"{call.name}({_shorten(call.arguments)})" if call else event.call_id
+            name = f"{call.name}({shorten(call.arguments, MAX_SHOWN_CHARS)})" if call else event.call_id
             found += _difference(name, earlier, event)
     for call_id in [call_id for call_id in recorded if call_id not in seen]:
         found += _difference(names.get(call_id, call_id), recorded[call_id], None)
@@ -131,7 +132,7 @@ def differences(recording: Recording, events: Iterable[Event]) -> list[Sentence]
 
 
 def _difference(name: str, earlier: ToolResult | None, now: ToolResult | None) -> list[Sentence]:
-    before, after = (_shorten(result.output) if result else "" for result in (earlier, now))
+    before, after = (shorten(result.output, MAX_SHOWN_CHARS) if result else "" for result in (earlier, now))
     if earlier is None:
         text = N_("{call} has no result in the recording and now returns {output}.", call=name, output=after)
         return [text]
@@ -204,7 +205,7 @@ class _RecordedResults:
             if of_call := results[call.call_id]:
                 result = of_call.popleft()
                 self._unused[call.name][number] = result
-                self._numbers[call.name, _canonical(call.arguments)].append(number)
+                self._numbers[call.name, canonical_arguments(call.arguments)].append(number)
                 self._known |= {call.name} if result.outcome != "unknown" else set()
             elif is_paused:
                 self.undecided.add(call.name)
@@ -261,14 +262,3 @@ class _ReplayedTool(Tool[..., Any]):
             self._waits.pause(seconds)
             self._results.waiting.release()
         return ToolResult("", result.output, result.outcome, result.detail)
-
-
-def _canonical(arguments: str) -> str:
-    try:
-        return json.dumps(parse_arguments(arguments), sort_keys=True)
-    except (ValueError, RecursionError):
-        return arguments
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= MAX_SHOWN_CHARS else f"{text[:MAX_SHOWN_CHARS]} …"

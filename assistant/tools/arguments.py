@@ -49,20 +49,22 @@ def parse_arguments(text: str) -> Any:
     return {} if value is None else value
 
 
+def canonical_arguments(text: str) -> str:
+    """Return arguments in a form in which equal ones are equal texts; a text that is not JSON stays as it is."""
+    try:
+        return json.dumps(parse_arguments(text), sort_keys=True)
+    except ValueError:
+        return text.strip()
+
+
 def changed_arguments(original: str, edited: str) -> str:
     """Return the arguments as the user edited them, or "" if they are equal to the original ones."""
-    if edited.strip() == original.strip():
+    if canonical_arguments(edited) == canonical_arguments(original):
         return ""
     try:
-        value = parse_arguments(edited)
+        return json.dumps(parse_arguments(edited), ensure_ascii=False)
     except ValueError:
         return edited
-    try:
-        if _canonical(parse_arguments(original)) == _canonical(value):
-            return ""
-    except ValueError:
-        pass
-    return json.dumps(value, ensure_ascii=False)
 
 
 def valid_arguments(arguments: str) -> str:
@@ -75,10 +77,6 @@ def valid_arguments(arguments: str) -> str:
     except (ValueError, RecursionError):
         is_object = False
     return replace_surrogates(arguments) if is_object else "{}"
-
-
-def _canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
 
 
 def _describe(error: ValidationError) -> str:
