@@ -13,6 +13,7 @@ from assistant.errors import SettingsError
 from assistant.locale import N_
 from assistant.recordings.costs import costs_tokens_only, has_price
 from assistant.recordings.redaction import secrets_of
+from assistant.request_options import CHOICES, MAX_OUTPUT_TOKENS, MIN_OUTPUT_TOKENS
 from assistant.setting_parsers import (
     Parser,
     check_faults,
@@ -31,6 +32,9 @@ from assistant.setting_parsers import (
 )
 
 OPENAI_URL = "https://api.openai.com/v1"
+
+MAX_ROUNDS = 100
+MAX_TOOL_SECONDS = 3600
 
 DEFAULT_MAX_OUTPUT_TOKENS = 16_384
 """The maximum size of a response where tokens or USD are limited, unless a setting says another."""
@@ -88,7 +92,7 @@ class Settings:
         "OPENAI_REASONING_EFFORT",
         "none, minimal, low, medium, high, xhigh or max, as far as the model supports it.",
         "",
-        choice_of("none", "minimal", "low", "medium", "high", "xhigh", "max"),
+        choice_of(*CHOICES["effort"]),
     )
     agent_id: str = _setting(
         "OPENAI_AGENT_ID", "Agent of the Agents API; its functions are found here by name."
@@ -108,13 +112,13 @@ class Settings:
         "ASSISTANT_MAX_ROUNDS",
         "Maximum number of responses per answer, 1 to 100 (10).",
         10,
-        integer_between(1, 100),
+        integer_between(1, MAX_ROUNDS),
     )
     tool_timeout: float = _setting(
         "ASSISTANT_TOOL_TIMEOUT",
         "Timeout of a function call in seconds, more than 0 and at most 3600 (30).",
         30.0,
-        seconds_up_to(3600),
+        seconds_up_to(MAX_TOOL_SECONDS),
     )
     context: int = _setting(
         "ASSISTANT_CONTEXT_TOKENS",
@@ -202,7 +206,7 @@ class Settings:
         "ASSISTANT_MAX_OUTPUT_TOKENS",
         "Maximum size of a response in tokens, reasoning included (16384 where tokens or USD are limited).",
         0,
-        integer_between(16, 100_000_000),
+        integer_between(MIN_OUTPUT_TOKENS, MAX_OUTPUT_TOKENS),
     )
     max_answers: int = _setting(
         "ASSISTANT_MAX_ANSWERS",

@@ -48,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "request_options": {"json_values", "locale", "texts"},
     "threads": {"events", "messages", "parts", "request_options"},
     # Settings are checked by the modules that know what they mean.
-    "settings": {"access", "errors", "locale", "recordings", "setting_parsers"},
+    "settings": {"access", "errors", "locale", "recordings", "request_options", "setting_parsers"},
     "setting_parsers": {"access", "errors", "locale", "recordings", "tools", "transports"},
     "uploads": {"locale", "parts", "texts"},
     "markdown": set(),

@@ -21,16 +21,13 @@ from assistant.recordings.requests import answer_request_of, protocol_of, replay
 from assistant.request_options import RequestOptions
 from assistant.runs.assistant import Assistant
 from assistant.runs.run import Run
-from assistant.settings import Settings
+from assistant.settings import MAX_ROUNDS, MAX_TOOL_SECONDS, Settings
 from assistant.texts import shorten
 from assistant.threads import Thread
 from assistant.tools.arguments import canonical_arguments
 from assistant.tools.toolbox import Tool, Toolbox
 from assistant.transports.cancellation import Cancellation
 from assistant.transports.replay import ReplayTransport
-
-MAX_ROUNDS = 100  # maximum that the settings allow for a run, and so for a recording
-MAX_FUNCTION_SECONDS = 3600.0  # maximum that the settings allow for a function, and so for a recorded one
 
 MAX_WAITING_CALLS = 20
 """Maximum number of calls of a replay that wait at once, each on a thread; further ones return without a wait."""
@@ -61,7 +58,7 @@ def replay_assistant(
             steered_rounds = rounds
     if not run_functions:
         functions = replayed_toolbox(recording, functions, speed, waits)
-    timeout = 30.0 if run_functions else 2 * MAX_FUNCTION_SECONDS
+    timeout = 30.0 if run_functions else 2 * MAX_TOOL_SECONDS
     return _Replayer(
         _backend(recording, speed),
         functions,
@@ -242,7 +239,7 @@ class _ReplayedTool(Tool[..., Any]):
         if original:
             self.offer, self.text_parameter = original.offer, original.text_parameter
             self.output_schema = original.output_schema
-        self.timeout = 2 * MAX_FUNCTION_SECONDS
+        self.timeout = 2 * MAX_TOOL_SECONDS
         self.background = original.background if original else False
         self.approval = self.name in results.undecided
         self._results, self._speed, self._waits = results, speed, waits
@@ -257,7 +254,7 @@ class _ReplayedTool(Tool[..., Any]):
         result: ToolResult | None = arguments["result"]
         if result is None:
             raise ToolError(f"The recording has no result of '{self.name}' here.")
-        seconds = min(result.seconds or 0.0, MAX_FUNCTION_SECONDS) / self._speed
+        seconds = min(result.seconds or 0.0, MAX_TOOL_SECONDS) / self._speed
         if seconds > 0 and self._results.waiting.acquire(blocking=False):
             self._waits.pause(seconds)
             self._results.waiting.release()

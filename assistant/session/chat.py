@@ -172,11 +172,11 @@ class ChatSession:
         self.runs_elsewhere = False
         if self.live_run:
             return
-        standing = self._threads.refresh(self.thread)
-        if standing == "deleted":
+        status = self._threads.refresh(self.thread)
+        if status == "deleted":
             self._leave_deleted()
             return
-        if standing == "answered elsewhere":
+        if status == "answered elsewhere":
             self.runs_elsewhere = True
             return
         if self.thread.is_unfinished:

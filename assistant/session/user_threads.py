@@ -12,8 +12,8 @@ from assistant.session.visit import Visit
 from assistant.threads import Thread, unguessable_id
 from assistant.tools.background import stop_background_calls
 
-Standing = Literal["current", "deleted", "answered elsewhere"]
-"""What other processes have done with a thread."""
+ThreadStatus = Literal["current", "deleted", "answered elsewhere"]
+"""Whether other processes have deleted a thread, or answer it."""
 
 
 class UserThreads:
@@ -40,7 +40,7 @@ class UserThreads:
             raise UnknownThread(N_("That chat doesn't exist."), code="unknown_thread")
         return self._runs.register(thread)
 
-    def refresh(self, thread: Thread) -> Standing:
+    def refresh(self, thread: Thread) -> ThreadStatus:
         """Load what other processes have saved of a thread, and return whether they deleted it or answer it."""
         with suppress(StoreError):
             store = self._visit.store

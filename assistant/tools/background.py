@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from weakref import WeakKeyDictionary
 
 from assistant.events import Delta, Event, RoundEnded, RunStopped, ToolCall, ToolProgress, ToolResult
 from assistant.threads import Thread
-from assistant.tools.execution import PROGRESS_INTERVAL_SECONDS, run_tool
-from assistant.tools.progress import progress_listener
+from assistant.tools.execution import PROGRESS_INTERVAL_SECONDS, start_call
 from assistant.tools.results import error_output, lost_result, stopped_result, timeout_result
 from assistant.tools.task_handles import find_tasks, handle_of, parse_handles, wait_result
 from assistant.tools.toolbox import BACKGROUND_SECONDS, Toolbox
@@ -82,9 +82,7 @@ class BackgroundJobs:
         tool = toolbox.get(call.name)
         limit = BACKGROUND_SECONDS if tool is None or tool.timeout is None else tool.timeout
         job = self._jobs[call.call_id] = _Job(call, limit, time.monotonic() + limit)
-        threading.Thread(
-            target=self._run, args=[job, toolbox], name=f"function {call.name}", daemon=True
-        ).start()
+        start_call(call, toolbox, self._slots, partial(setattr, job, "progress"), partial(self._finish, job))
 
     def collect(self) -> Reports:
         """Return the results that are there, and the latest progress of the other calls, each once."""
@@ -206,18 +204,10 @@ class BackgroundJobs:
             self._changed.notify_all()
         return stopped
 
-    def _run(self, job: _Job, toolbox: Toolbox) -> None:
-        def on_progress(text: str, share: float | None) -> None:
-            job.progress = ToolProgress(job.call.call_id, text, share)
-
-        try:
-            with progress_listener(on_progress):
-                result = run_tool(job.call, toolbox)
-            with self._changed:
-                job.result = job.result or result
-                self._changed.notify_all()
-        finally:
-            self._slots.release()
+    def _finish(self, job: _Job, result: ToolResult) -> None:
+        with self._changed:
+            job.result = job.result or result
+            self._changed.notify_all()
 
 
 _jobs: WeakKeyDictionary[Thread, BackgroundJobs] = WeakKeyDictionary()

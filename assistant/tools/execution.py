@@ -7,8 +7,9 @@ kept for the log and the user.
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from queue import Empty, SimpleQueue
 from traceback import format_exception_only
 
@@ -65,15 +66,8 @@ def execute(
     deadlines: dict[int, float] = {}  # by position: a faulty server can send the same id twice
     latest: dict[int, ToolProgress] = {}
 
-    def run(index: int, call: ToolCall) -> None:
-        def on_progress(text: str, share: float | None) -> None:
-            latest[index] = ToolProgress(call.call_id, text, share)
-
-        try:
-            with progress_listener(on_progress):
-                completed.put((index, run_tool(call, toolbox)))
-        finally:
-            _slots.release()
+    def on_result(index: int, result: ToolResult) -> None:
+        completed.put((index, result))
 
     for index, call in enumerate(calls):
         if not _slots.acquire(blocking=False):
@@ -83,8 +77,8 @@ def execute(
         tool = toolbox.get(call.name)
         limits[index] = timeout if tool is None or tool.timeout is None else tool.timeout
         deadlines[index] = time.monotonic() + limits[index]
-        # Daemon threads: a function that never returns must not keep the process alive.
-        threading.Thread(target=run, args=[index, call], name=f"function {call.name}", daemon=True).start()
+        on_progress = partial(latest.__setitem__, index)
+        start_call(call, toolbox, _slots, on_progress, partial(on_result, index))
     while deadlines:
         remaining = min(deadlines.values()) - time.monotonic()
         try:
@@ -97,6 +91,29 @@ def execute(
             result = timeout_result(calls[index].call_id, limits[index])
         if deadlines.pop(index, None) is not None:
             yield result
+
+
+def start_call(
+    call: ToolCall,
+    toolbox: Toolbox,
+    slots: threading.Semaphore,
+    on_progress: Callable[[ToolProgress], None],
+    on_result: Callable[[ToolResult], None],
+) -> None:
+    """Run a call on a thread of its own, and then release the slot that the caller has acquired for it."""
+
+    def report(text: str, share: float | None) -> None:
+        on_progress(ToolProgress(call.call_id, text, share))
+
+    def run() -> None:
+        try:
+            with progress_listener(report):
+                on_result(run_tool(call, toolbox))
+        finally:
+            slots.release()
+
+    # A daemon: a function that never returns must not keep the process alive.
+    threading.Thread(target=run, name=f"function {call.name}", daemon=True).start()
 
 
 def apply_decisions(
