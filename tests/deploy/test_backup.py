@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from assistant import Thread, cli
+from assistant.cli.common import USAGE
 from assistant.errors import StoreError
 from assistant.events import RunCompleted
 from assistant.messages import Feedback, Message
@@ -132,13 +133,13 @@ def test_a_backup_is_readable_by_its_owner_alone_and_replaces_no_file(tmp_path: 
 
 def test_what_cannot_be_backed_up_gets_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     missing = {"ASSISTANT_DATABASE_URL": f"sqlite:///{tmp_path}/missing.sqlite"}
-    assert cli.main(["backup", str(tmp_path / "a")], missing) == cli.USAGE
+    assert cli.main(["backup", str(tmp_path / "a")], missing) == USAGE
     server = {"ASSISTANT_DATABASE_URL": "postgresql://me@here/chats"}
-    assert cli.main(["backup", str(tmp_path / "a")], server) == cli.USAGE
+    assert cli.main(["backup", str(tmp_path / "a")], server) == USAGE
     broken = tmp_path / "broken.sqlite"
     broken.write_text("This is not a database. " * 100)
     file = {"ASSISTANT_DATABASE_URL": f"sqlite:///{broken}"}
-    assert cli.main(["backup", str(tmp_path / "a")], file) == cli.USAGE
+    assert cli.main(["backup", str(tmp_path / "a")], file) == USAGE
     errors = capsys.readouterr().err.splitlines()
     assert errors[0].startswith("There is no database")
     assert errors[1] == "The database is PostgreSQL. Back it up with pg_dump."

@@ -13,6 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from assistant import cli
+from assistant.cli import common
 from assistant.settings import Settings
 from assistant.ui import keys
 from tests.docs.pages import PAGES, Snippet, snippets, snippets_in
@@ -59,7 +60,7 @@ def test_a_command_runs(
     subprocess.run(["bash", "-n"], input=snippet.code, text=True, check=True, timeout=10)
     if snippet.heading == "Backup and restore":
         return  # tests/deploy/test_backup.py runs it with a database
-    monkeypatch.setattr(cli, "dotenv_values", lambda path: {})  # who develops may have a key in it
+    monkeypatch.setattr(common, "dotenv_values", lambda path: {})  # who develops may have a key in it
     for line in snippet.code.splitlines():
         arguments = shlex.split(line)
         settings = dict(
@@ -75,7 +76,7 @@ def test_a_command_runs(
         assert arguments[:2] == ["python", "-m"]
         if arguments[2] == "assistant":
             status = cli.main(arguments[3:], settings)
-            assert status == (cli.FAILED if settings else cli.COMPLETED)
+            assert status == (common.FAILED if settings else common.COMPLETED)
             assert settings or capsys.readouterr().out
         else:
             assert (arguments[2], (ROOT / arguments[3]).is_file()) == ("pytest", True)
