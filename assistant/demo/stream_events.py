@@ -52,14 +52,12 @@ def _content_events(item: Json, where: Json) -> Iterator[Json]:
             for number, part in enumerate(item["summary"]):
                 place = where | {"summary_index": number}
                 yield {"type": f"{kind}_summary_part.added", **place, "part": part | {"text": ""}}
-                yield from _written(f"{kind}_summary_text", place, text=part["text"])
+                yield from _written(f"{kind}_summary_text", place, "text", part["text"])
                 yield {"type": f"{kind}_summary_part.done", **place, "part": part}
         case "function_call":
-            yield from _written(
-                f"{kind}_arguments", where, {"name": item["name"]}, arguments=item["arguments"]
-            )
+            yield from _written(f"{kind}_arguments", where, "arguments", item["arguments"], name=item["name"])
         case "custom_tool_call":
-            yield from _written(f"{kind}_input", where, input=item["input"])
+            yield from _written(f"{kind}_input", where, "input", item["input"])
         case "web_search_call":
             yield {"type": f"{kind}.in_progress", **where}
             yield {"type": f"{kind}.searching", **where}
@@ -73,12 +71,12 @@ def _content_events(item: Json, where: Json) -> Iterator[Json]:
             yield {"type": f"{kind}.completed", **where}
         case "code_interpreter_call":
             yield {"type": f"{kind}.in_progress", **where}
-            yield from _written(f"{kind}_code", where, code=item["code"])
+            yield from _written(f"{kind}_code", where, "code", item["code"])
             yield {"type": f"{kind}.interpreting", **where}
             yield {"type": f"{kind}.completed", **where}
         case "mcp_call":
             yield {"type": f"{kind}.in_progress", **where}
-            yield from _written(f"{kind}_arguments", where, arguments=item["arguments"])
+            yield from _written(f"{kind}_arguments", where, "arguments", item["arguments"])
             yield {"type": f"{kind}.completed", **where}
 
 
@@ -88,7 +86,7 @@ def _part_events(part: Json, where: Json) -> Iterator[Json]:
     empty = {"refusal": ""} if is_refusal else {"text": "", "annotations": []}
     yield {"type": "response.content_part.added", **where, "part": part | empty}
     if is_refusal:
-        yield from _written("response.refusal", where, refusal=part["refusal"])
+        yield from _written("response.refusal", where, "refusal", part["refusal"])
     else:
         yield from _text_events(part, where)
     yield {"type": "response.content_part.done", **where, "part": part}
@@ -108,9 +106,8 @@ def _text_events(part: Json, where: Json) -> Iterator[Json]:
     yield {"type": f"{kind}.done", **where, "text": part["text"], "logprobs": []}
 
 
-def _written(kind: str, where: Json, done: Json | None = None, **whole: str) -> Iterator[Json]:
-    """Yield the pieces of what the model writes, and then the whole, by the name of its field."""
-    [text] = whole.values()
+def _written(kind: str, where: Json, field: str, text: str, **more: str) -> Iterator[Json]:
+    """Yield the pieces of a text that the model writes, and the whole of it, which is in this field."""
     for token in split_tokens(text):
         yield {"type": f"{kind}.delta", **where, "delta": token}
-    yield {"type": f"{kind}.done", **where, **(done or {}), **whole}
+    yield {"type": f"{kind}.done", **where, **more, field: text}

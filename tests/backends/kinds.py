@@ -17,7 +17,7 @@ from assistant.backends.client import connect
 from assistant.backends.responses.backend import Responses
 from assistant.settings import ResponsesTransport, Settings
 from tests.servers.agents import AgentsServer
-from tests.servers.assistants import AssistantsServer
+from tests.servers.assistants import ASSISTANT, AssistantsServer
 from tests.servers.chat_completions import ChatServer
 from tests.servers.responses import ModelServer
 from tests.servers.websocket import WebSocketServer
@@ -39,8 +39,20 @@ KINDS = {
     ),
     "Chat Completions": Kind(ChatServer, lambda client: ChatCompletions(client, model="m")),
     "Agents": Kind(AgentsServer, lambda client: Agents(client, agent_id="agent_1")),
-    "Assistants": Kind(AssistantsServer, lambda client: Assistants(client, assistant_id="asst_1")),
+    "Assistants": Kind(AssistantsServer, lambda client: Assistants(client, assistant_id=ASSISTANT)),
 }
+
+
+def backend_for(server: ModelServer, client: OpenAI, **options: Any) -> RemoteBackend:
+    """Return a backend for the protocol of a server; ``options`` are those of a backend that names its model."""
+    match server:
+        case ChatServer():
+            return ChatCompletions(client, model="test-model", **options)
+        case AgentsServer():
+            return Agents(client, agent_id="agent_1")
+        case AssistantsServer():
+            return Assistants(client, assistant_id=ASSISTANT)
+    return Responses(client, model="test-model", **options)
 
 
 _clients: WeakKeyDictionary[object, OpenAI] = WeakKeyDictionary()

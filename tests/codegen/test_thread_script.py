@@ -1,10 +1,7 @@
 """The script of a thread sends the user's messages again and answers calls with the recorded outputs."""
 
 import ast
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +11,7 @@ from assistant.codegen.script import thread_script
 from assistant.events import RunCompleted, ToolResult
 from assistant.messages import Message
 from assistant.parts import Call, Part, Text
-from tests.codegen.conftest import HOSTILE
+from tests.codegen.conftest import HOSTILE, run_script
 from tests.servers.responses import ModelServer, call, calls, text
 
 
@@ -24,22 +21,6 @@ def answer(*parts: Part) -> Message:
 
 def add_call(call_id: str, output: str) -> Call:
     return Call(call_id, "add", '{"a": 1, "b": 2}', 1, result=ToolResult(call_id, output))
-
-
-def run_script(script: str, server: ModelServer, tmp_path: Path) -> tuple[str, str]:
-    """Run the script against this server; return its standard output and error."""
-    (tmp_path / "thread.py").write_text(script, "utf-8")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI")}
-    done = subprocess.run(
-        [sys.executable, "-X", "utf8", "thread.py"],
-        cwd=tmp_path,
-        env=environment | {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "sk-canary"},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
-    return done.stdout, done.stderr
 
 
 @pytest.mark.exhaustive

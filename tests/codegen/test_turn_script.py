@@ -5,8 +5,6 @@ import asyncio
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -21,7 +19,7 @@ from assistant import Tool, Toolbox, ToolError, functions, tool
 from assistant.codegen.curl import curl_command
 from assistant.codegen.script import turn_script
 from assistant.settings import Settings
-from tests.codegen.conftest import HOSTILE
+from tests.codegen.conftest import HOSTILE, run_script
 from tests.conftest import add
 from tests.servers.responses import ModelServer, call, calls, refusal, text
 
@@ -122,20 +120,7 @@ def run(model: ModelServer, protocol: str, tmp_path: Path) -> Script:
     def ran(*tools: Tool[..., Any], prompt: str = "Go", **settings: Any) -> tuple[str, str]:
         chosen = Settings(model="test-model", instructions="Be brief.")
         chosen = replace(chosen, protocol=protocol)  # type: ignore[arg-type]
-        (tmp_path / "turn.py").write_text(turn_script(chosen, Toolbox(*tools), prompt), "utf-8")
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("OPENAI", "PYTHON"))
-        }
-        done = subprocess.run(
-            [sys.executable, "-X", "utf8", "turn.py"],
-            cwd=tmp_path,
-            env=environment | {"OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": "sk-test-key"},
-            capture_output=True,
-            encoding="utf-8",
-            timeout=60,
-            check=False,
-        )
-        return done.stdout, done.stderr
+        return run_script(turn_script(chosen, Toolbox(*tools), prompt), model, tmp_path)
 
     return ran
 

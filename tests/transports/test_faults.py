@@ -2,16 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from openai import OpenAI
 
 from assistant import Assistant, Thread, Toolbox, tool
-from assistant.backends.agents.backend import Agents
-from assistant.backends.assistants.backend import Assistants
-from assistant.backends.chat_completions.backend import ChatCompletions
 from assistant.backends.client import connect
 from assistant.backends.responses.backend import Responses
 from assistant.demo import DemoTransport
@@ -39,9 +35,10 @@ from assistant.transports.fault_spec import FUNCTIONS, STREAM, Fault, parse_faul
 from assistant.transports.fault_transport import ERROR_MESSAGE, FaultTransport
 from assistant.transports.live_recording import LiveRecording
 from assistant.transports.recorder import record_run
+from tests.backends.kinds import backend_for
 from tests.conftest import add
 from tests.servers.agents import AgentsServer
-from tests.servers.assistants import ASSISTANT, AssistantsServer
+from tests.servers.assistants import AssistantsServer
 from tests.servers.chat_completions import ChatServer
 from tests.servers.responses import ModelServer, call, calls, message, text
 
@@ -61,9 +58,8 @@ def breaking() -> Iterator[Break]:
         client = connect(Settings(api_key="sk-test-key", base_url=server.url, faults=faults))
         clients.append(client)
         client.timeout = timeout or client.timeout
-        kind = ChatCompletions if isinstance(server, ChatServer) else Responses
         toolbox = with_faults(Toolbox(*tools), parse_faults(faults))
-        return Assistant(kind(client, model="test-model"), toolbox, **options)
+        return Assistant(backend_for(server, client), toolbox, **options)
 
     yield create
     for client in clients:
@@ -298,17 +294,11 @@ def test_chat_completions_fail_in_their_protocol(breaking: Break, fault: str, en
     ],
 )
 def test_agents_and_assistants_fail_in_their_protocol(
-    kind: type[ModelServer], fault: str, ending: str
+    breaking: Break, kind: type[ModelServer], fault: str, ending: str
 ) -> None:
-    with ExitStack() as stack:
-        server = stack.enter_context(kind())
-        settings = Settings(api_key="sk-test-key", base_url=server.url, faults=fault)
-        client = stack.enter_context(connect(settings))
-        backend: Agents | Assistants = Assistants(client, assistant_id=ASSISTANT)
-        if kind is AgentsServer:
-            backend = Agents(client, agent_id="agent_1")
+    with kind() as server:
         server.plays(text("Hello, world"))
-        last = list(Assistant(backend, Toolbox(add)).run(Thread(), "Hi"))[-1]
+        last = list(breaking(server, fault, add).run(Thread(), "Hi"))[-1]
         assert (getattr(last, "code", "") or getattr(last, "reason", "")) == ending
         server.drop_script()
 

@@ -17,9 +17,6 @@ import pytest
 import assistant.functions as examples
 from assistant import Assistant, Thread, Toolbox, ToolError, tool
 from assistant.backends import open_backend
-from assistant.backends.agents.backend import Agents
-from assistant.backends.assistants.backend import Assistants
-from assistant.backends.chat_completions.backend import ChatCompletions
 from assistant.backends.client import connect
 from assistant.backends.requests import DELAYS
 from assistant.backends.responses.backend import Responses
@@ -53,9 +50,10 @@ from assistant.transports.cancellation import Cancellation
 from assistant.transports.live_recording import LiveRecording
 from assistant.transports.recorder import record_run
 from assistant.transports.replay import ReplayTransport
+from tests.backends.kinds import backend_for
 from tests.conftest import add
 from tests.servers.agents import AgentsServer
-from tests.servers.assistants import ASSISTANT, AssistantsServer
+from tests.servers.assistants import AssistantsServer
 from tests.servers.chat_completions import ChatServer
 from tests.servers.responses import (
     ModelServer,
@@ -155,16 +153,7 @@ def record(
 ) -> tuple[Recording, list[Event]]:
     """Record a run, and return the recording as read from a file, and the run's events."""
     with connect(Settings(api_key="sk-test-key", base_url=server.url), transport) as client:
-        backend: Any
-        match server:
-            case ChatServer():
-                backend = ChatCompletions(client, model="test-model", instructions="Be brief.")
-            case AgentsServer():
-                backend = Agents(client, agent_id="agent_1")
-            case AssistantsServer():
-                backend = Assistants(client, assistant_id=ASSISTANT)
-            case _:
-                backend = Responses(client, model="test-model", instructions="Be brief.")
+        backend = backend_for(server, client, instructions="Be brief.")
         recording, assistant = LiveRecording(), Assistant(backend, toolbox)
         events = list(record_run(assistant.run(Thread() if thread is None else thread, prompt), recording))
     return Recording.from_lines(recording.as_lines()), events
