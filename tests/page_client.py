@@ -54,6 +54,7 @@ class PageClient:
         self._connection = connection
 
     def __enter__(self) -> Self:
+        self._connection.__enter__()
         return self
 
     def __exit__(self, *error: Any) -> None:

@@ -82,6 +82,7 @@ class Visitor(PageClient):
         self._password = password
 
     def __enter__(self) -> Self:
+        super().__enter__()
         self.run()
         if self._password:
             self.wait(lambda: self.finished and self.has("password"))

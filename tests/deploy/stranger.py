@@ -40,6 +40,7 @@ class Stranger(PageClient):
         self.sent = b""
 
     def __enter__(self) -> Self:
+        super().__enter__()
         self.use()
         return self
 
