@@ -308,11 +308,16 @@ def test_a_long_thread_shows_its_newest_part_and_the_rest_on_request(
     wait_for(page, "Answer 99.")
     page.wait_for_selector(IDLE)
     assert page.locator(MESSAGE).count() == 10
+    page.get_by_role("button", name="Show earlier messages (190)").scroll_into_view_if_needed()
+    top = "each => each.getBoundingClientRect().top"
+    before = page.get_by_text("Question 95.").evaluate(top)
     page.get_by_role("button", name="Show earlier messages (190)").click()
     page.get_by_text("Question 70.").wait_for(state="attached")
     page.wait_for_selector(IDLE)
     assert page.locator(MESSAGE).count() == 60
     assert "Question 70." in page.locator(MESSAGE).first.inner_text()
+    after = page.get_by_text("Question 95.").evaluate(top)
+    assert after == pytest.approx(before, abs=5), "the reader's place stays"
     model.plays(text("Fine."))
     say(page, "And now?")
     wait_for(page, "Fine.")

@@ -12,6 +12,7 @@ window.conversation ??= (() => {
   const marker = () => find(".st-key-scrolling")
   let turn          // the last that began
   let follows       // whether the page stays at the end of the conversation
+  let held          // pixels from the upper edge to the end of the page, which stay while earlier messages are drawn above
   let top, height   // where the page stood, and how high it was, at the last scroll event
 
   // Pixels of the conversation below the upper edge of the input.
@@ -25,6 +26,7 @@ window.conversation ??= (() => {
   }
   const grown = () => {
     if (!main()) return
+    if (held) scrollTo(main().scrollHeight - held)
     if (follows && below() > -GAP) scrollTo(main().scrollTop + below() + GAP)
     drawButton()
   }
@@ -39,8 +41,15 @@ window.conversation ??= (() => {
     for (let each = target; each !== main(); each = each.parentElement) if (each.scrollTop > 0) return
     if (main().scrollTop > 0) follows = false
   }
+  const hold = () => {
+    follows = false
+    held = main().scrollHeight - main().scrollTop
+    setTimeout(release, 5000)
+  }
+  const release = () => held = undefined
   const listen = (name, act) => document.addEventListener(name, act, {capture: true, passive: true})
   listen("wheel", event => event.deltaY < 0 && up(event.target))
+  for (const name of ["wheel", "touchmove", "keydown"]) listen(name, release)
   let finger
   listen("touchstart", event => finger = event.touches[0].clientY)
   listen("touchmove", event => {
@@ -62,6 +71,7 @@ window.conversation ??= (() => {
   })
   listen("click", ({target}) => {
     if (target.closest("summary")) follows = false  // the reader wants to see what is inside
+    if (target.closest(".st-key-earlier")) hold()
     // These buttons are about to disappear, or to stand for another message.
     if (target.closest(".st-key-stop, [class*=st-key-send_now_], [class*=st-key-take_back_]")) focusPrompt()
   })
@@ -105,7 +115,8 @@ window.conversation ??= (() => {
     begin(number, empty, label) {
       observer.disconnect()
       const messages = marker()?.parentElement.closest("[data-testid=stVerticalBlock]")
-      for (const each of [messages, main(), bottom()]) if (each) observer.observe(each)
+      const page = find("[data-testid=stMainBlockContainer]")  // the earlier messages, too
+      for (const each of [messages, page, main(), bottom()]) if (each) observer.observe(each)
       button.ariaLabel = button.title = label
       if (number === turn) return
       if (turn === undefined || empty) focusPrompt()
