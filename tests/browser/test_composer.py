@@ -16,7 +16,7 @@ from tests.browser.driver import (
     say,
     wait_for,
 )
-from tests.servers.responses import ModelServer, cut, text
+from tests.servers.responses import ModelServer, call, calls, cut, text
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -43,6 +43,22 @@ def test_the_input_has_the_focus_on_load_in_a_new_chat_and_after_stop(
     page.wait_for_function(INPUT_HAS_FOCUS)
     page.reload()
     page.wait_for_function(INPUT_HAS_FOCUS)
+
+
+def test_the_input_gets_the_focus_of_a_button_that_disappears(model: ModelServer, page: "Page") -> None:
+    booking = call("book_hotel", hotel_id=11, guest="Ada", check_in="2027-01-01", nights=1)
+    model.plays(calls(booking), text("Booked."), text("Again."))
+    page.locator(".st-key-example_1 button").click()
+    allow = page.get_by_role("button", name="Allow", exact=True)
+    allow.wait_for()
+    page.wait_for_selector(IDLE)
+    page.wait_for_function(INPUT_HAS_FOCUS)
+    for button, words in ((allow, "Booked."), (page.get_by_role("button", name="Regenerate"), "Again.")):
+        button.focus()
+        page.keyboard.press("Enter")
+        wait_for(page, words)
+        page.wait_for_selector(IDLE)
+        page.wait_for_function(INPUT_HAS_FOCUS)
 
 
 def test_the_input_of_a_phone_has_no_focus_until_it_is_touched(browser: "Browser", app: str) -> None:

@@ -72,6 +72,7 @@ window.conversation ??= (() => {
   listen("click", ({target}) => {
     if (target.closest("summary")) follows = false  // the reader wants to see what is inside
     if (target.closest(".st-key-earlier")) hold()
+    if (!target.closest("[data-testid=stSidebar]")) followFocus(target.closest("button"))
     // These buttons are about to disappear, or to stand for another message.
     if (target.closest(".st-key-stop, [class*=st-key-send_now_], [class*=st-key-take_back_]")) focusPrompt()
   })
@@ -106,6 +107,13 @@ window.conversation ??= (() => {
     const prompt = find(PROMPT)
     if (prompt) prompt.focus({preventScroll: true})
     else if (tries) setTimeout(focusPrompt, 100, tries - 1)
+  }
+
+  // A button that has been clicked may disappear, and with it the focus.
+  const followFocus = (button, tries = 50) => {
+    if (!button || !tries) return
+    if (button.isConnected) setTimeout(followFocus, 100, button, tries - 1)
+    else if (document.activeElement === document.body) focusPrompt()
   }
 
   const observer = new ResizeObserver(grown)
