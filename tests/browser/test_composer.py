@@ -59,6 +59,12 @@ def test_the_input_gets_the_focus_of_a_button_that_disappears(model: ModelServer
         wait_for(page, words)
         page.wait_for_selector(IDLE)
         page.wait_for_function(INPUT_HAS_FOCUS)
+    page.get_by_role("button", name="New chat").click()
+    page.wait_for_selector(".st-key-examples")
+    page.locator(".st-key-threads [class*=st-key-open_thread_] button").first.focus()
+    page.keyboard.press("Enter")
+    wait_for(page, "Again.")
+    page.wait_for_function(INPUT_HAS_FOCUS)
 
 
 def test_the_input_of_a_phone_has_no_focus_until_it_is_touched(browser: "Browser", app: str) -> None:

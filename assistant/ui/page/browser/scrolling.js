@@ -72,7 +72,7 @@ window.conversation ??= (() => {
   listen("click", ({target}) => {
     if (target.closest("summary")) follows = false  // the reader wants to see what is inside
     if (target.closest(".st-key-earlier")) hold()
-    if (!target.closest("[data-testid=stSidebar]")) followFocus(target.closest("button"))
+    followFocus(target.closest("button"))
     // These buttons are about to disappear, or to stand for another message.
     if (target.closest(".st-key-stop, [class*=st-key-send_now_], [class*=st-key-take_back_]")) focusPrompt()
   })
