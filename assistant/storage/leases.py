@@ -21,7 +21,7 @@ LEASE_SECONDS = 10.0
 """How long a lease lasts unless it is renewed."""
 
 ANSWERED_ELSEWHERE = N_(
-    "Another process of this application is answering this thread. Wait for it, or stop it there."
+    "Another process of this application is answering this chat. Wait for it, or stop it there."
 )
 
 

@@ -157,7 +157,7 @@ class Store:
             thread.options = options_from_json(json.loads(row.options))
         except ValueError as error:
             text = N_(
-                "A thread in {database} cannot be read: {reason}",
+                "A chat in {database} cannot be read: {reason}",
                 database=self.database.name,
                 reason=str(error),
             )

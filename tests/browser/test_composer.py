@@ -11,6 +11,7 @@ from tests.browser.driver import (
     INPUT_HAS_FOCUS,
     MESSAGE,
     STOP,
+    answer,
     begin_answer,
     open_page,
     say,
@@ -73,6 +74,22 @@ def test_the_input_of_a_phone_has_no_focus_until_it_is_touched(browser: "Browser
     page.wait_for_selector(IDLE)
     page.wait_for_timeout(500)
     assert not page.evaluate(INPUT_HAS_FOCUS)
+    page.close()
+
+
+def test_an_editor_on_a_phone_names_no_keys(model: ModelServer, browser: "Browser", app: str) -> None:
+    page = open_page(browser, app, has_touch=True, is_mobile=True)
+    model.plays(text("One."))
+    answer(page, "First", "One.")
+    page.locator(".st-key-edit_0 button:visible").tap()
+    for key in ("save_0", "cancel_0"):
+        page.locator(f".st-key-{key} button:visible").wait_for()
+    words = (
+        page.locator(".st-key-save_0 button, .st-key-cancel_0 button")
+        .locator("visible=true")
+        .all_inner_texts()
+    )
+    assert [each.strip() for each in words] == ["Send", "Cancel"]
     page.close()
 
 

@@ -5,13 +5,44 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.driver import IDLE, INPUT_HAS_FOCUS, MESSAGE, last_message, say, wait_for
+from tests.browser.driver import (
+    IDLE,
+    INPUT,
+    INPUT_HAS_FOCUS,
+    MESSAGE,
+    begin_answer,
+    last_message,
+    open_page,
+    say,
+    wait_for,
+)
 from tests.servers.responses import ModelServer, call, calls, message, text
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
+
+
+def test_a_message_queued_in_one_tab_is_shown_in_another(
+    model: ModelServer, browser: "Browser", page: "Page"
+) -> None:
+    gate = begin_answer(model, page)
+    model.plays(text("The last."))
+    page.wait_for_function("location.search.includes('thread=')")
+    second = open_page(browser, page.url)
+    wait_for(second, "One two")
+    say(page, "And last?")
+    second.wait_for_selector(".stBottom :text-is('And last?')")
+    second.get_by_role("button", name="Return to the input").click()
+    page.wait_for_selector(".stBottom :text-is('And last?')", state="detached")
+    second.wait_for_function(f"document.querySelector('{INPUT}').value === 'And last?'")
+    second.press(INPUT, "Enter")
+    gate.set()
+    for each in (page, second):
+        wait_for(each, "The last.")
+        each.wait_for_selector(IDLE)
+    second.close()
 
 
 def test_a_message_sent_now_goes_with_the_next_function_results(model: ModelServer, page: "Page") -> None:

@@ -22,6 +22,7 @@ from assistant.ui.streamlit_private import (
     current_session_id,
     fragment_rerun_waits,
     is_connected,
+    rerun_fragment,
     rerun_session,
     yield_to_streamlit,
 )
@@ -55,7 +56,7 @@ def follow_answer(session: ChatSession, run: LiveRun, watch: Watch | None, end: 
             run.stop()
             rerun_session(session_id)
 
-    silence = SilenceNotice(run, end)
+    silence, queued = SilenceNotice(run, end), _queued(session)
     list_due = time.monotonic() + WATCH_SECONDS  # the first words are not delayed
 
     def update() -> None:
@@ -64,6 +65,8 @@ def follow_answer(session: ChatSession, run: LiveRun, watch: Watch | None, end: 
         session.send_waiting()
         if watch:
             watch()
+        if _queued(session) != queued:  # in another tab
+            rerun_fragment()
         if time.monotonic() > list_due and is_list_due(session):
             st.rerun()
 
@@ -83,6 +86,10 @@ def follow_answer(session: ChatSession, run: LiveRun, watch: Watch | None, end: 
         timer.daemon = True
         timer.start()
         raise
+
+
+def _queued(session: ChatSession) -> tuple[list[str], list[str], set[str]]:
+    return session.waiting, session.steering, session.sent
 
 
 def _interruptible(batches: Iterator[list[Event]], watch: Watch) -> Iterator[list[Event]]:
