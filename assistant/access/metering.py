@@ -96,8 +96,6 @@ class Meter:
                         self._settle(Usage())
                     case RunCompleted() | RunPaused() | RunStopped() | RunFailed() if not is_requested:
                         self._settle(Usage())
-                    case _:
-                        pass
                 yield event
 
     def _reserve(self) -> RunStopped | None:

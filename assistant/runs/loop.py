@@ -64,10 +64,9 @@ class Loop:
         with closing(self._rounds()) as rounds:
             try:
                 for event in rounds:
-                    if not (
-                        isinstance(event, ThreadOpened) and self._thread.id
-                    ):  # a thread keeps its first id
-                        yield event
+                    if isinstance(event, ThreadOpened) and self._thread.id:
+                        continue  # a thread keeps its first id
+                    yield event
             except GeneratorExit:
                 if self._message.ending is None:  # cancelled, not just done
                     self._jobs.stop([call.call_id for call in self._message.open_calls])
@@ -96,11 +95,7 @@ class Loop:
         for number in range(rounds.first, assistant.max_rounds + 1):
             yield RoundStarted(number, self._resumed and number == rounds.first)
             calls = yield from self._respond()
-            if (
-                not calls
-                and (jobs.news or (yield from jobs.wait()))
-                and not assistant.is_steered(self._thread)
-            ):
+            if not calls and (jobs.news or (yield from jobs.wait())) and not self._is_steered:
                 yield _continued_with(jobs.news)
                 continue
             if not calls:
@@ -123,7 +118,7 @@ class Loop:
         """Return the ending of a run that does not send the results of its calls by itself."""
         if self._message.undecided_calls:
             return RunPaused()
-        if self._message.calls and self._assistant.is_steered(self._thread):
+        if self._message.calls and self._is_steered:
             return STEERED
         return RunCompleted() if was_released else None
 
@@ -143,6 +138,10 @@ class Loop:
         others = [call for call in automatic if call not in waits]
         yield from execute(others, self._allowed, assistant.tool_timeout)
         return (yield from self._jobs.answer_waits(waits, self._thread))
+
+    @property
+    def _is_steered(self) -> bool:
+        return self._assistant.is_steered(self._thread)
 
     @property
     def _options(self) -> RequestOptions:
