@@ -32,6 +32,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 HERE = Path(__file__).parent
 INPUT = "[data-testid=stChatInputTextArea]"
 MESSAGE = "[data-testid=stChatMessage]"
+EXCHANGE = f"{MESSAGE}, [class*=st-key-call-], [data-testid=stBottomBlockContainer] > div > div"
 QUESTION = "Compare the weather in Tokyo and Paris, then find a hotel in the warmer city"
 IN_JAPANESE = "東京とパリの天気を比べて、暖かい方の都市のホテルを探して"
 PLACES = {
@@ -41,6 +42,8 @@ PLACES = {
 }
 PLACES |= {"パリ": ("パリ", "フランス", 48.9)}
 CONDITIONS = {"weather_code": 2, "wind_speed_10m": 9.4, "relative_humidity_2m": 58}
+
+TOKEN = "pictures-of-the-page"
 
 PAGE = """
 import sys
@@ -77,7 +80,7 @@ class WeatherServer(BaseHTTPRequestHandler):
 
 @contextmanager
 def serve_page() -> Iterator[str]:
-    """Run the page without any settings and yield its URL."""
+    """Run the page with the demo and yield its URL, with the token of a local user."""
     with (
         tempfile.TemporaryDirectory() as folder,
         ThreadingHTTPServer(("127.0.0.1", 0), WeatherServer) as weather_server,
@@ -86,6 +89,7 @@ def serve_page() -> Iterator[str]:
         prefixes = ("OPENAI_", "ASSISTANT_")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
         environment |= {"ASSISTANT_DATABASE_URL": f"sqlite:///{folder}/threads.sqlite", "PYTHONPATH": "."}
+        environment |= {"ASSISTANT_LOCAL_TOKEN": TOKEN}
         command = [sys.executable, "-c", PAGE, f"http://127.0.0.1:{weather_server.server_address[1]}", "run"]
         command += [
             "streamlit_app.py",
@@ -99,7 +103,8 @@ def serve_page() -> Iterator[str]:
         ) as process:
             assert process.stdout is not None
             try:
-                yield next(line.split("URL:")[1].strip() for line in process.stdout if "URL:" in line)
+                url = next(line.split("URL:")[1].strip() for line in process.stdout if "URL:" in line)
+                yield f"{url}?token={TOKEN}"
             finally:
                 process.terminate()
                 process.communicate()
@@ -132,10 +137,24 @@ def send(page: Page, text: str) -> None:
     page.wait_for_timeout(500)
 
 
-def save_screenshot(page: Page, name: str, colors: int = 128) -> None:
-    """Save a screenshot with few colours."""
-    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+def save_screenshot(page: Page, name: str, colors: int = 128, *, exchange: bool = False) -> None:
+    """Save a screenshot with few colours, of the whole page or of the messages alone."""
+    picture = Image.open(io.BytesIO(page.screenshot(clip=box_of_exchange(page) if exchange else None)))
+    picture = picture.convert("RGB")
     picture.quantize(colors, dither=Image.Dither.NONE).save(HERE / name, optimize=True)
+
+
+def box_of_exchange(page: Page) -> Any:
+    """Return the part of the page from the first message to the last one, to the cards of its calls or to the queue."""
+    return page.evaluate(
+        """selector => {
+            const boxes = [...document.querySelectorAll(selector)].map(each => each.getBoundingClientRect())
+            const [left, right] = [Math.min(...boxes.map(b => b.left)), Math.max(...boxes.map(b => b.right))]
+            const [top, bottom] = [Math.min(...boxes.map(b => b.top)), Math.max(...boxes.map(b => b.bottom))]
+            return {x: left - 12, y: top - 12, width: right - left + 24, height: bottom - top + 24}
+        }""",
+        EXCHANGE,
+    )
 
 
 def save_animation(page: Page, name: str) -> None:

@@ -356,7 +356,7 @@ def test_each_part_of_the_page_that_runs_alone_checks_the_session_first() -> Non
         (["Ada@example.org", "@x.org"], 0, "Ended in sqlite:///{path}: ada@example.org, @x.org\n"),
         ([], 2, "Say whose sessions end: users, or --all.\n"),
         (["--all", "ada@example.org"], 2, "Say whose sessions end: users, or --all.\n"),
-        (["ada"], 2, "ada is no address, no domain and no id of a user.\n"),
+        (["ada"], 2, "ada is not an address, a domain or the id of a user.\n"),
     ],
 )
 def test_the_command_says_what_it_has_ended(
