@@ -1,6 +1,6 @@
 """Take the pictures of the READMEs and of docs/function-calling.md from the real page.
 
-Run ``python .github/pictures.py`` at the root.
+Run ``python .github/pictures.py`` at the root; names of pictures (``chat request``) take only these.
 
 It needs what the browser tests need (``.ci/requirements.txt``, Debian's chromium, fonts-noto-cjk). The demo
 answers. A local server replaces Open-Meteo, so that the pictures do not change with the weather.
@@ -8,6 +8,7 @@ answers. A local server replaces Open-Meteo, so that the pictures do not change 
 Look at the pictures before you commit them, at the animation frame by frame.
 """
 
+import base64
 import io
 import json
 import os
@@ -32,7 +33,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 HERE = Path(__file__).parent
 INPUT = "[data-testid=stChatInputTextArea]"
 MESSAGE = "[data-testid=stChatMessage]"
-EXCHANGE = f"{MESSAGE}, [class*=st-key-call-], [data-testid=stBottomBlockContainer] > div > div"
+EXCHANGE = f"{MESSAGE}, [class*=st-key-approve-], [class*=st-key-waiting-]"
+SHORT_QUESTION = "Compare the weather in Tokyo and Paris"
 QUESTION = "Compare the weather in Tokyo and Paris, then find a hotel in the warmer city"
 IN_JAPANESE = "東京とパリの天気を比べて、暖かい方の都市のホテルを探して"
 PLACES = {
@@ -97,7 +99,7 @@ def serve_page() -> Iterator[str]:
             "--server.headless=true",
             "--server.address=127.0.0.1",
         ]
-        command += ["--server.fileWatcherType=none", "--client.toolbarMode=minimal"]
+        command += ["--server.fileWatcherType=none"]
         with subprocess.Popen(
             command, cwd=HERE.parent, env=environment, stdout=subprocess.PIPE, text=True
         ) as process:
@@ -130,9 +132,7 @@ def send(page: Page, text: str) -> None:
     page.fill(INPUT, text)
     page.keyboard.press("Enter")
     wait_for_answer(page)
-    page.locator(MESSAGE).first.evaluate(
-        "message => { message.style.scrollMarginTop = '4.5rem'; message.scrollIntoView() }"
-    )
+    page.locator("[data-testid=stMain]").evaluate("main => { main.scrollTop = 0 }")
     page.mouse.move(0, 0)
     page.wait_for_timeout(500)
 
@@ -160,11 +160,14 @@ def box_of_exchange(page: Page) -> Any:
 def save_animation(page: Page, name: str) -> None:
     """Type the question, and save screenshots until the answer is complete as an animation."""
     frames: list[tuple[float, bytes]] = []
+    browser = page.context.new_cdp_session(page)  # faster than ``screenshot``
     page.locator(INPUT).press_sequentially(QUESTION[:-1])
     started, sent = time.monotonic(), False
     ended = float("inf")
     while time.monotonic() < ended:
-        frames.append((time.monotonic() - started, page.screenshot()))
+        at = time.monotonic() - started
+        shot = browser.send("Page.captureScreenshot", {"format": "png", "optimizeForSpeed": True})
+        frames.append((at, base64.b64decode(shot["data"])))
         if not sent and frames[-1][0] > 0.5:
             sent = True
             page.keyboard.type(QUESTION[-1])
@@ -216,7 +219,7 @@ STEPS_FOLDER = HERE.parent / "docs" / "pictures"
 
 
 def save_step(page: Page, name: str, question: str) -> None:
-    """Ask, and save a picture of the exchange without what stands around it."""
+    """Ask, and save a picture of the exchange. The window is so high that nothing has to be scrolled."""
     page.fill(INPUT, question)
     page.keyboard.press("Enter")
     if name == "background":
@@ -236,11 +239,7 @@ def save_step(page: Page, name: str, question: str) -> None:
         page.locator("[data-testid=stExpander] summary").first.click()
     page.mouse.move(0, 0)
     page.wait_for_timeout(300 if name in LIVE else 700)
-    top = page.locator(MESSAGE).first
-    if name not in LIVE:
-        top.evaluate("message => { message.style.scrollMarginTop = '4.5rem'; message.scrollIntoView() }")
-        page.wait_for_timeout(500)
-    save_screenshot(page, f"../docs/pictures/{name}.png", 64)
+    save_screenshot(page, f"../docs/pictures/{name}.png", exchange=True)
 
 
 def save_panel(page: Page, name: str, tab: str) -> None:
@@ -255,7 +254,12 @@ def save_panel(page: Page, name: str, tab: str) -> None:
         page.locator(".st-key-inspector_view button", has_text="Cost").click()
     page.mouse.move(0, 0)
     page.wait_for_timeout(1500)
-    save_screenshot(page, f"../docs/pictures/{name}.png", 64)
+    save_screenshot(page, f"../docs/pictures/{name}.png")
+
+
+def is_wanted(name: str) -> bool:
+    """Return whether to take a picture: it is named on the command line, or none is."""
+    return len(sys.argv) == 1 or name in sys.argv
 
 
 def main() -> None:
@@ -263,30 +267,39 @@ def main() -> None:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
-        with serve_page() as url:
-            page = open_page(browser, url, 720, 690, device_scale_factor=10 / 9)
-            save_animation(page, "answer.gif")
-        with serve_page() as url:
-            page = open_page(browser, url, 1360, 860, device_scale_factor=1.5)
-            page.locator(".st-key-inspector label").first.click()
-            page.locator(".st-key-inspector_side").wait_for()
-            send(page, QUESTION)
-            save_screenshot(page, "chat.png")
-            page = open_page(browser, url, 390, 760, device_scale_factor=2, color_scheme="dark")
-            send(page, QUESTION)
-            save_screenshot(page, "phone.png")
-        with serve_page() as url:
-            page = open_page(browser, url, 1120, 800, device_scale_factor=1.5, locale="ja-JP")
-            send(page, IN_JAPANESE)
-            save_screenshot(page, "chat.ja.png")
+        if is_wanted("answer"):
+            with serve_page() as url:
+                page = open_page(browser, url, 720, 690)
+                save_animation(page, "answer.gif")
+        if is_wanted("chat"):
+            with serve_page() as url:
+                page = open_page(browser, url, 1360, 940, device_scale_factor=1.5)
+                page.locator(".st-key-inspector label").first.click()
+                page.locator(".st-key-inspector_side").wait_for()
+                send(page, SHORT_QUESTION)
+                save_screenshot(page, "chat.png")
+        if is_wanted("phone"):
+            with serve_page() as url:
+                page = open_page(browser, url, 390, 700, device_scale_factor=2, color_scheme="dark")
+                send(page, SHORT_QUESTION)
+                page.locator(MESSAGE).first.evaluate(
+                    "message => { message.style.scrollMarginTop = '4.5rem'; message.scrollIntoView() }"
+                )
+                page.wait_for_timeout(500)
+                save_screenshot(page, "phone.png")
+        if is_wanted("chat.ja"):
+            with serve_page() as url:
+                page = open_page(browser, url, 1120, 1100, device_scale_factor=1.5, locale="ja-JP")
+                send(page, IN_JAPANESE)
+                save_screenshot(page, "chat.ja.png")
         STEPS_FOLDER.mkdir(exist_ok=True)
-        for name, question in STEPS.items():
+        for name in filter(is_wanted, STEPS):
             with serve_page() as url:
-                height = 640 if name in LIVE else 900
-                save_step(open_page(browser, url, 760, height), name, question)
-        for name, tab in PANELS.items():
+                height = 640 if name == "send-now" else 1600
+                save_step(open_page(browser, url, 760, height, device_scale_factor=1.5), name, STEPS[name])
+        for name in filter(is_wanted, PANELS):
             with serve_page() as url:
-                save_panel(open_page(browser, url, 1280, 860), name, tab)
+                save_panel(open_page(browser, url, 1280, 1080, device_scale_factor=1.5), name, PANELS[name])
         browser.close()
     for path in (*sorted(HERE.glob("*.[gp][in][fg]")), *sorted(STEPS_FOLDER.glob("*.png"))):
         print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")

@@ -7,6 +7,7 @@ import pytest
 import streamlit as st
 from streamlit.runtime.context import StreamlitHeaders
 
+from assistant.access import local
 from assistant.access.local import is_direct, random_token
 from assistant.errors import SettingsError
 from assistant.settings import Settings
@@ -101,6 +102,18 @@ def test_a_local_connection_without_the_token_does_not_get_the_owners_key(
         page.query_params["token"] = guess
         page.run()
         assert not session_of(page).connection.is_localhost
+
+
+def test_the_token_stays_when_streamlit_reloads_the_code_after_an_edit(
+    open_page: Open, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit()
+    page = open_page(OPENAI_API_KEY="sk-canary")
+    token = random_token()
+    monkeypatch.setattr(local, "random_token", lambda: "of-the-module-as-it-was-reloaded")
+    page.query_params["token"] = token
+    page.run()
+    assert session_of(page).connection.is_localhost
 
 
 @pytest.mark.exhaustive

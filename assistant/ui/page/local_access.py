@@ -97,7 +97,13 @@ def _has_visitors(settings: Settings) -> bool:
 
 
 def _token(settings: Settings) -> str:
-    return settings.local_token or local.random_token()
+    return settings.local_token or _random_token()
+
+
+@st.cache_resource(show_spinner=False)
+def _random_token() -> str:
+    """Return the token of this process, which stays when Streamlit reloads the package after an edit."""
+    return local.random_token()
 
 
 def _cookie_name() -> str:
