@@ -81,10 +81,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m assistant",
         description="Send one message and print the answer as it streams in. Settings are as on the page.",
-        epilog=f"Exit status: {COMPLETED} completed, {FAILED} failed, {USAGE} wrong usage or settings, "
-        f"{STOPPED_EARLY} stopped by a limit, {PAUSED} paused for approval, {INTERRUPTED} interrupted. "
-        "python -m assistant demo serves the built-in demo over HTTP, python -m assistant end-sessions ends sessions "
-        "of the page, and python -m assistant backup copies its database; see their --help.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"""\
+other commands, each with its own --help:
+  demo          serve the built-in demo, to develop clients against it
+  end-sessions  end sessions of the page
+  backup        copy the page's database
+
+exit status: {COMPLETED} completed, {FAILED} failed, {USAGE} wrong usage or settings, {STOPPED_EARLY} stopped by a limit,
+  {PAUSED} paused for approval, {INTERRUPTED} interrupted""",
     )
     parser.add_argument("prompt", nargs="?", help="the message; - or nothing reads it from standard input")
     parser.add_argument("--json", action="store_true", help="print every event, one JSON object per line")

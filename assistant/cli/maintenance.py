@@ -38,7 +38,7 @@ def end_sessions(arguments: Sequence[str], environment: Mapping[str, str]) -> in
         sessions.end_sessions(database, entries)
         database.close()
     except ValueError as error:
-        return usage_error(f"{error} is no address, no domain and no id of a user.")
+        return usage_error(f"{error} is not an address, a domain or the id of a user.")
     except (SettingsError, StoreError) as error:
         return usage_error(str(error))
     print(f"Ended in {database.name}: {'all sessions' if options.all else ', '.join(entries)}")
@@ -58,7 +58,7 @@ def back_up(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         prog="python -m assistant backup",
         description="Copy the SQLite database of the page to a new file, also while the page runs.",
     )
-    parser.add_argument("file", type=Path)
+    parser.add_argument("file", type=Path, help="the copy; a file with this name must not exist")
     options = parser.parse_args(arguments)
     try:
         settings = load_settings(environment)

@@ -22,7 +22,8 @@ class Assistant:
 
     A run pauses for the user's decision on calls of functions with ``approval``; with ``approve_all`` it
     pauses on every call, including calls of functions that do not exist. ``fixed_options`` are the names of
-    the ``RequestOptions`` that a thread may not change.
+    the ``RequestOptions`` that a thread may not change. A run ends after ``max_rounds`` responses; a function
+    may take ``tool_timeout`` seconds, unless it has a limit of its own.
 
     Between two rounds, a run ends with ``STEERED`` if ``is_steered(thread)`` says that a message of the user waits
     to be sent with the results.
