@@ -233,7 +233,7 @@ def diagram(text: str) -> None:
 
 
 def say(text: str) -> None:
-    plan_written_calls(text, {}, "en")
+    plan_written_calls(text, {})
     for language in ("en", "ja"):
         plan_question(text, {}, language)
 

@@ -27,11 +27,12 @@ def output_items(response: Json, items: Sequence[Json]) -> list[Json]:
     if refusal := refusal_items(question):
         return refusal
     late, is_all_new = _late_outputs(items)
-    late_text = summarize(message, late, vocabulary.language_of(message), None) if questions and late else ""
+    late_text = summarize(message, late) if questions and late else ""
     reply = Reply("")
     if not is_all_new:
         steps = hosted_items(question, since, tools) or program_items(question, since, tools)
-        if steps := steps or search_items(question, tools):
+        steps = steps or search_items(question, tools)
+        if steps:
             return steps
         reply = _next_reply(items, questions, tools)
     reply = replace(reply, text="\n\n".join(filter(None, [late_text, reply.text])))

@@ -44,7 +44,7 @@ def next_reply(
     language = vocabulary.language_of(message)
     callable_tools = (tool for tool in tools if tool.get("type") in ("function", "custom"))
     functions = {tool["name"]: Function.from_tool(tool) for tool in callable_tools}
-    result = plan_written_calls(message, functions, language) or plan_question(message, functions, language)
+    result = plan_written_calls(message, functions) or plan_question(message, functions, language)
     plan = result if isinstance(result, Plan) else Plan()
     slow = [call for step in plan.rounds for call in step if functions[call.name].background]
     if slow and not started:
@@ -58,7 +58,7 @@ def next_reply(
     if needs_hotel and (hotel := _cheapest_hotel(done)):
         return _with_hotel(calls, hotel, language)
     if done:
-        return Reply(summarize(message, done, language, plan.warmer))
+        return Reply(summarize(message, done, plan.warmer))
     if isinstance(result, str):
         return Reply(result)
     if vocabulary.PACK.search(message):

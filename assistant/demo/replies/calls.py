@@ -136,9 +136,9 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def plan_written_calls(text: str, functions: Mapping[str, Function], language: str) -> Plan | str | None:
+def plan_written_calls(text: str, functions: Mapping[str, Function]) -> Plan | str | None:
     """Return the plan of the calls in a text, a sentence if they are invalid, or None if there are none."""
-    sentences = phrases.SENTENCES[language]
+    sentences = phrases.SENTENCES[vocabulary.language_of(text)]
     rounds: list[list[Call]] = [[]]
     end = 0
     for name, arguments, start, stop in islice(_scan(text), MAX_CALLS):

@@ -22,8 +22,9 @@ _DENIED = "The user did not allow this call"
 _SHOWN = "Shown to the user: "
 
 
-def summarize(question: str, done: CallOutputs, language: str, warmer: bool | None) -> str:
+def summarize(question: str, done: CallOutputs, warmer: bool | None = None) -> str:
     """Return the answer to a question from the outputs of all calls; ``warmer`` as in ``Plan``."""
+    language = vocabulary.language_of(question)
     results = [(call, parse_output(output)) for call, output in done]
     names = [call.name for call, _ in results]
     sections: list[str] = []
