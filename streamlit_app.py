@@ -24,8 +24,8 @@ session = chat_session(app, login.user, login)
 configure_local_access(session)
 session.open(st.query_params.get("thread", ""))
 
-# The page around the conversation. A message does not run this part again. The sidebar comes first, because it moves
-# what is beside it.
+# The page around the conversation. A message does not run this part again. The sidebar comes first, because
+# it moves what is beside it.
 draw_sidebar(session)
 with st.container():
     draw_header(session)

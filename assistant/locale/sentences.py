@@ -16,7 +16,7 @@ MAX_NESTING = 5
 
 
 class Sentence(str):
-    """An English sentence that remembers its template, the template of its plural if there is one, and its params.
+    """An English sentence that remembers its template, that of its plural if there is one, and its params.
 
     As a string it is the finished English text. The plural is used unless ``params["count"]`` is 1.
     """

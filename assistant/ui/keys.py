@@ -1,8 +1,8 @@
 """The keys of the page's widgets and styled containers.
 
 A key is an interface: tests and Streamlit's agent API find a widget by it, styles find a container by it, and
-its value is ``st.session_state[key]``. Where there are several widgets of a kind, the key is a function of what
-tells them apart. The widgets of a call have the call's key and a suffix.
+its value is ``st.session_state[key]``. Where there are several widgets of a kind, the key is a function of
+what tells them apart. The widgets of a call have the call's key and a suffix.
 """
 
 PAGE = "page"

@@ -131,12 +131,13 @@ def harden_server() -> None:
 
     No option does: these are for developers, and for a server that knows its visitors.
     """
-    # A page of another origin is refused only after a lookup of this machine's own address on the internet. It runs on
-    # the event loop, which serves all sessions: where egress is blocked, each such connection stops the server for
-    # seconds. Who opens the page by that address needs no lookup: the browser sends it as ``Host``, too.
+    # A page of another origin is refused only after a lookup of this machine's own address on the internet.
+    # It runs on the event loop, which serves all sessions: where egress is blocked, each such connection
+    # stops the server for seconds. Who opens the page by that address needs no lookup: the browser sends it
+    # as ``Host``, too.
     net_util.get_external_ip = lambda: None
-    # Any client may clear the caches of all sessions (and with them what this process shares: running answers, the
-    # counts of wrong passwords), and read the names of changed files in the folder.
+    # Any client may clear the caches of all sessions (and with them what this process shares: running
+    # answers, the counts of wrong passwords), and read the names of changed files in the folder.
     for request in ("clear_cache", "git_information"):
         setattr(AppSession, f"_handle_{request}_request", lambda _: None)
 
@@ -176,7 +177,7 @@ MAX_UPLOADED_BYTES = 100_000_000
 """Maximum size of the files that Streamlit keeps for one session."""
 
 MAX_UPLOADED_BYTES_OF_ALL = 250_000_000
-"""Maximum size of the files of all sessions, with those that arrive, each of which counts as the largest one."""
+"""Maximum size of the files of all sessions; each that is arriving counts as the largest possible one."""
 
 
 class _Uploads:

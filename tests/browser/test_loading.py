@@ -21,7 +21,8 @@ new PerformanceObserver(list => {
 }).observe({type: "layout-shift", buffered: true})
 """
 """Adds up the layout shifts, without that of Streamlit's own frame: the column beside the sidebar is narrowed when the
-sidebar appears together with the first elements. That is 0.234 of every page with a sidebar, also an empty one."""
+sidebar appears together with the first elements. That is 0.234 of every page with a sidebar, also an empty
+one."""
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])

@@ -110,6 +110,14 @@ st.text(f"shared {shared()}")
 SECONDS = 20
 
 
+def serve_with_agent_api(folder: Path, app: str) -> Iterator[str]:
+    """Serve an app with Streamlit's agent API, and yield its address."""
+    (folder / "app.py").write_text(app)
+    flags = ["--server.enableAgentApi=true"]
+    for url in serve(folder, folder / "app.py", flags, PYTHONPATH=str(ROOT)):
+        yield url.partition("//")[2].rstrip("/")
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("app")
@@ -117,21 +125,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(folder: Path) -> Iterator[str]:
-    """The address of a server that runs ``APP``, with Streamlit's agent API."""
-    (folder / "app.py").write_text(APP)
-    flags = ["--server.enableAgentApi=true"]
-    for url in serve(folder, folder / "app.py", flags, PYTHONPATH=str(ROOT)):
-        yield url.partition("//")[2].rstrip("/")
+    """The address of a server that runs ``APP``."""
+    yield from serve_with_agent_api(folder, APP)
 
 
 @pytest.fixture(scope="module")
 def fragment_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server that runs ``FRAGMENT_APP``."""
-    folder = tmp_path_factory.mktemp("fragment")
-    (folder / "app.py").write_text(FRAGMENT_APP)
-    flags = ["--server.enableAgentApi=true"]
-    for url in serve(folder, folder / "app.py", flags, PYTHONPATH=str(ROOT)):
-        yield url.partition("//")[2].rstrip("/")
+    yield from serve_with_agent_api(tmp_path_factory.mktemp("fragment"), FRAGMENT_APP)
 
 
 def get(address: str, method: str, path: str, body: str = "{}") -> str:

@@ -60,8 +60,8 @@ class AnswerPlace:
     """Where an answer is drawn.
 
     ``position`` is that of its message in the thread. ``below`` is the place below its text, for a status or
-    an error. ``is_newest`` offers a retry after a failure. ``running_seconds`` tells for how long the call with
-    an id has been running, in a live answer.
+    an error. ``is_newest`` offers a retry after a failure. ``running_seconds`` tells for how long the call
+    with an id has been running, in a live answer.
     """
 
     session: ChatSession

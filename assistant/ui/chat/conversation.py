@@ -35,7 +35,7 @@ MAX_FRAGMENT_MESSAGES = 8
 """Maximum number of messages in the fragment; above it the boundary moves, to keep reruns fast."""
 
 CHANGES_SECONDS = 3.0
-"""Interval at which a page without a live answer looks for changes by other tabs and processes: 5 ms each time."""
+"""Interval at which a page without a live answer looks for changes elsewhere, which takes 5 ms."""
 
 
 def draw_history(session: ChatSession) -> None:

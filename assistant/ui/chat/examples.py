@@ -1,4 +1,4 @@
-"""What an empty chat offers: a card for each thing that the page shows, and recordings to replay in the demo."""
+"""What an empty chat offers: a card for each thing that the page shows, and in the demo recordings."""
 
 from pathlib import Path
 

@@ -29,7 +29,7 @@ CONNECTION_CODES = frozenset(
         "unreachable",
     }
 )
-"""Errors that other settings of the connection may mend: among them those with HTTP status 401, 403 and 404."""
+"""Errors that other settings of the connection may mend, such as HTTP status 401, 403 and 404."""
 
 
 @dataclass(slots=True)
@@ -43,8 +43,8 @@ class RetryWait:
 def draw_failure(failure: RunFailed, retry: Callable[[], None] | None, retries: int) -> None:
     """Draw the error with its details and, unless ``retry`` is None, what the user can do.
 
-    That is a button that calls ``retry`` once the wait is over, and one that opens the connection's settings if
-    they may be the cause. ``retries`` is how often a request was sent again before the run failed.
+    That is a button that calls ``retry`` once the wait is over, and one that opens the connection's settings
+    if they may be the cause. ``retries`` is how often a request was sent again before the run failed.
     """
     st.error(escape_markdown(translate(failure.text)), icon=":material/error:")
     if details := _format_details(failure.details or ServerError(), retries):

@@ -25,7 +25,7 @@ MAX_PROBLEM_CHARS = 300
 
 
 class JsonAnswer:
-    """The texts of one answer, each drawn in the current container while it grows, and as a tree when it has ended."""
+    """The texts of one answer, each drawn in the current container: while it grows as code, then as a tree."""
 
     def __init__(self, schema: str, key: str) -> None:
         self._schema, self._key = schema, key

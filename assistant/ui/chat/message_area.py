@@ -1,4 +1,4 @@
-"""Where the page draws messages: each of its two lists of messages has two places, so that no ghosts remain."""
+"""Where the page draws messages. Each of its two lists has two places, so that nothing outdated remains."""
 
 from dataclasses import dataclass, field
 
@@ -18,8 +18,8 @@ class MessageArea:
     def draw(self, messages: list[Message]) -> DeltaGenerator:
         """Return the container for these messages; another one unless they begin with those drawn last.
 
-        Until a script ends, the browser keeps what an earlier one drew in a container: parts of another message would
-        stay below a new one for as long as its answer streams.
+        Until a script ends, the browser keeps what an earlier one drew in a container: parts of another
+        message would stay below a new one for as long as its answer streams.
         """
         before = self.messages
         same = len(before) <= len(messages) and all(

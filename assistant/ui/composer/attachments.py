@@ -31,7 +31,7 @@ def draw_attachments(message: Message) -> None:
 
 @st.cache_data(show_spinner=False, max_entries=200)
 def _thumbnail(key: int, _image: Attachment) -> tuple[bytes, int] | None:
-    """Return the image scaled down and its width on the page; None if it is damaged or too large. ``key`` is its hash."""
+    """Return the image scaled down, and its width; None if it is damaged or too large. ``key`` is its hash."""
     from PIL import ImageOps  # uses memory, so it is loaded with the first image
 
     pixels = 2 * THUMBNAIL_PIXELS  # twice, for sharp screens

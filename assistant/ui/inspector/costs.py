@@ -1,4 +1,4 @@
-"""Why a run cost what it did: the tokens of each request, and from where on its prompt could not come from the cache."""
+"""Why a run cost what it did: the tokens of each request, and which part of its prompt was not cached."""
 
 from collections.abc import Sequence
 

@@ -102,7 +102,8 @@ def _draw_table(shown: list[EventRow]) -> None:
 def draw_live_events(recording: Recording) -> Callable[[], None]:
     """Draw places for a growing recording, and return a function that draws its newest events there.
 
-    Each call reads only what is new since the last one. There are no inputs, because it is called where widgets cannot be drawn.
+    Each call reads only what is new since the last one. There are no inputs, because it is called where
+    widgets cannot be drawn.
     """
     rows = EventRows()
     caption, table = st.empty(), st.empty()

@@ -41,7 +41,7 @@ MAX_OPENED_VALUES = 400_000
 """Maximum number of JSON values in a recording to open; one of 5 MB of a real run has half as many."""
 
 MAX_OPENED_CALLS = 3_000
-"""Maximum number of calls in a recording to open, with those that a response lists again: to replay them takes a second."""
+"""Maximum number of calls, also repeated ones, in a recording to open: to replay them takes a second."""
 
 
 def draw_inspector(session: ChatSession) -> Callable[[], None] | None:
@@ -53,8 +53,8 @@ def draw_inspector(session: ChatSession) -> Callable[[], None] | None:
     page = page_state()
     with st.container(key=keys.INSPECTOR_SIDE):
         draw_sheet_top(lambda: setattr(page, "inspector_open", False))
-        # Faults are for local users only: a function that never returns costs the server a thread. The code has the
-        # functions' modules in it, with every constant.
+        # Faults are for local users only: a function that never returns costs the server a thread. The code
+        # has the functions' modules in it, with every constant.
         allowed = {"faults": session.connection.is_localhost, "code": session.connection.shows_source}
         tabs = [tab for tab in TABS if allowed.get(tab, True)]
         selected = _draw_tabs(tabs)

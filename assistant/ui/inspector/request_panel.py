@@ -1,4 +1,4 @@
-"""The parameters of this chat's requests: what differs from the settings, and what the server refuses of it."""
+"""The parameters of this chat's requests: what differs from the settings, and what the server refuses."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

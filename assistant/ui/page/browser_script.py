@@ -1,4 +1,4 @@
-"""What the page does in the browser, and Streamlit cannot: styles, and scripts that focus a field or copy a text.
+"""What Streamlit cannot do in the browser: styles, and scripts that focus a field or copy a text.
 
 The files are in ``browser/``. They name widgets by the classes that Streamlit derives from their keys.
 """
@@ -27,7 +27,7 @@ CONVERSATION_SCRIPTS = (
 )
 
 VALID_SECONDS = 5.0
-"""Time in which a request is drawn again, because the page may run twice in a row, slowly on a busy machine; it acts once."""
+"""Time in which a request, which acts once, is drawn again: the page may run twice in a row."""
 
 
 @cache
@@ -40,7 +40,8 @@ def read_element(name: str) -> str:
 def call_script(function: str, *values: object) -> str:
     """Return a script element that calls a function of the scripts, such as ``requests.run``, when it is loaded.
 
-    The browser draws elements in the order in which they are ready, so a call can be drawn before the scripts.
+    The browser draws elements in the order in which they are ready, so a call can be drawn before the
+    scripts.
     """
     arguments = ", ".join(map(json.dumps, values)).replace("<", "\\u003c")  # no text can end the script
     is_loaded = f"window.{function.replace('.', '?.')}"
@@ -49,7 +50,7 @@ def call_script(function: str, *values: object) -> str:
 
 
 def draw_conversation_scripts() -> None:
-    """Load the scripts that the conversation needs, once for the page: its fragment would send them with each message."""
+    """Load the scripts of the conversation with the page: its fragment would send them with each message."""
     with st.container(key=keys.SCRIPTS, height=1, border=False):
         scripts = "".join(map(read_element, CONVERSATION_SCRIPTS))
         st.html(scripts + call_script("copying.setLabel", _("Copied")), unsafe_allow_javascript=True)
@@ -67,7 +68,7 @@ class BrowserRequest:
 
 
 def focus_field(key: str) -> None:
-    """Move the focus to the text field with this key, behind its text, with the next drawing of the conversation."""
+    """Move the focus behind the text of the field with this key when the conversation is drawn next."""
     _request("focusField", key)
 
 

@@ -1,4 +1,4 @@
-"""Find out whether a visitor is on the machine that serves the page: a token in a link that the terminal shows."""
+"""Find out by a token, in a link that the terminal shows, whether a visitor is on the page's machine."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -31,8 +31,8 @@ class _Shown:
 def is_localhost(settings: Settings) -> bool:
     """Return whether the visitor is on the machine that serves the page, and has proven it if necessary.
 
-    Only there may a visitor use the owner's key without a limit, see all threads, choose a server by its address, and
-    inject faults.
+    Only there may a visitor use the owner's key without a limit, see all threads, choose a server by its
+    address, and inject faults.
     """
     shown = state_of(_Shown)
     shown.token = st.query_params.pop(PARAMETER, "") or shown.token  # it does not stay in the address

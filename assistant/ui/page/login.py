@@ -49,7 +49,7 @@ class LoginState:
 
 
 def require_login(app: Application) -> Login:
-    """Return how this session was opened; for visitors who are not logged in, draw the login page and end the script."""
+    """Return how this session was opened; for visitors without a login, draw its page and end the script."""
     settings, auth = app.settings, app.secrets.get("auth")
     section = auth if isinstance(auth, Mapping) else None if auth is None else {}
     installed = not settings.allowed or find_spec("authlib") is not None

@@ -1,7 +1,8 @@
 """Where the page stands while the conversation grows, and which element has the focus.
 
-Streamlit keeps a page at its end only for an input at the top level of the page, and then ignores a reader who scrolls up
-at the moment in which the text grows. So the input is in a container, and only ``browser/scrolling.js`` scrolls.
+Streamlit keeps a page at its end only for an input at the top level of the page, and then ignores a reader
+who scrolls up at the moment in which the text grows. So the input is in a container, and only
+``browser/scrolling.js`` scrolls.
 """
 
 from dataclasses import dataclass
@@ -28,8 +29,8 @@ class Turns:
 def draw_scrolling(session: ChatSession) -> None:
     """Draw the end of the conversation. The page stays there for as long as the reader does not scroll up.
 
-    An empty chat stands at its top. When the user asks for an answer, the page scrolls to it in any case. This needs
-    ``draw_conversation_scripts`` above it.
+    An empty chat stands at its top. When the user asks for an answer, the page scrolls to it in any case.
+    This needs ``draw_conversation_scripts`` above it.
     """
     turns, thread = state_of(Turns), session.thread
     is_same = thread is turns.thread or bool(turns.thread and thread.id and thread.id == turns.thread.id)

@@ -125,7 +125,8 @@ def _draw_inputs(provider: str, connection: Connection, results: DeltaGenerator)
     problem = server.input_error() if provider != "configured" else ""
     if provider == "url" and not server.base_url:
         problem = INVALID_ADDRESS
-    # Each test costs the owner something, so visitors may not choose a model of the owner's connection or test it.
+    # Each test costs the owner something, so visitors may not choose a model of the owner's connection or
+    # test it.
     is_owners = provider == "configured" and not configured.demo and not connection.is_localhost
     models, is_clear = ModelList(server, []), True
     if provider == "configured" and (is_owners or configured.demo):

@@ -21,7 +21,8 @@ MAX_NAMED_CALLS = 3
 class CallSteps:
     """Draws the calls of the answer at ``position``; calls of programs are drawn inside ``hosted``.
 
-    The calls of a round are drawn in one row. A call in the background keeps its step while later rounds begin.
+    The calls of a round are drawn in one row. A call in the background keeps its step while later rounds
+    begin.
     """
 
     def __init__(self, session: ChatSession, position: int, hosted: HostedCallViews) -> None:

@@ -23,7 +23,7 @@ from assistant.ui.language import ngettext
 from assistant.ui.state import state_of
 
 SHOWN_CALLS = 100
-"""Number of calls of an answer that are drawn at first, and added by a click. Each takes about ten elements."""
+"""Number of calls that are drawn at first, and added by a click. Each takes about ten elements."""
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """The texts of the example functions' charts and tables, in the language of the page.
 
-A function does not know that language, so what it returns is in English. A text that is not listed here stays as it is.
+A function does not know that language, so what it returns is in English. A text that is not listed here stays
+as it is.
 """
 
 import re
@@ -21,7 +22,7 @@ def translate_text(text: str) -> str:
 
 
 def translate_chart(spec: Any) -> Any:
-    """Return a Vega-Lite specification with the titles of the chart, its axes, legends and tooltips translated."""
+    """Return a Vega-Lite specification with all titles translated: of the chart, axes, legends and tooltips."""
     if isinstance(spec, list):
         return [translate_chart(each) for each in spec]
     if not isinstance(spec, dict):

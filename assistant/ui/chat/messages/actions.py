@@ -29,7 +29,8 @@ def draw_user_actions(session: ChatSession, position: int) -> None:
 def draw_answer_actions(session: ChatSession, position: int) -> None:
     """Draw the actions and figures of the answer at this position, if it has ended.
 
-    A failed answer has a retry button instead of Regenerate. Only the newest answer can be regenerated and rated.
+    A failed answer has a retry button instead of Regenerate. Only the newest answer can be regenerated and
+    rated.
     """
     message = session.history[position]
     is_newest = position == len(session.history) - 1
@@ -41,7 +42,8 @@ def draw_answer_actions(session: ChatSession, position: int) -> None:
         st.empty()
         st.empty()
         return
-    # A row that has lost its buttons is drawn in another place: keyed widgets stay in theirs until a script ends.
+    # A row that has lost its buttons is drawn in another place: keyed widgets stay in theirs until a script
+    # ends.
     places = st.empty(), st.empty()
     with places[is_newest].container(gap="xxsmall"):
         with _row(position, "stretch"):

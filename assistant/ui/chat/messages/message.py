@@ -52,8 +52,8 @@ def _draw_answer(session: ChatSession, position: int) -> None:
 def answer_places() -> tuple[DeltaGenerator, DeltaGenerator, Callable[[ChatSession, int], None]]:
     """Return the places of an answer: its content, what stands below it, and a function that draws its end.
 
-    A stored and a live answer have the same places. Each is filled whenever it is drawn, so nothing of an earlier
-    drawing stays in it.
+    A stored and a live answer have the same places. Each is filled whenever it is drawn, so nothing of an
+    earlier drawing stays in it.
     """
     place = st.chat_message("assistant")
     content, below = place.container(), place.empty()
