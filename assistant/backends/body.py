@@ -1,5 +1,6 @@
 """Read what a server answers as plain JSON: one object, a stream of events, or a list that comes page by page."""
 
+import codecs
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -14,6 +15,8 @@ from assistant.transports.sse import Parser
 
 DONE = "[DONE]"  # what some servers send last, in place of an event
 
+_BLANK = codecs.BOM_UTF8 + b" \t\r\n"  # bytes that may stand before a body
+
 
 def read_body(response: httpx2.Response) -> tuple[bool, Iterator[object]]:
     """Return whether a response is a stream, and its JSON values: one for each event, or the whole body.
@@ -21,9 +24,9 @@ def read_body(response: httpx2.Response) -> tuple[bool, Iterator[object]]:
     The first byte decides: some servers label events as JSON, and some answer without streaming.
     """
     chunks, start = response.iter_bytes(), b""
-    while not start.strip() and (chunk := next(chunks, b"")):
+    while not start.strip(_BLANK) and (chunk := next(chunks, b"")):
         start += chunk
-    if start.lstrip()[:1] in (b"{", b"["):
+    if start.lstrip(_BLANK)[:1] in (b"{", b"["):
         return False, iter([json.loads(b"".join([start, *chunks]))])
     return True, parse_events(chain([start], chunks))
 

@@ -4,6 +4,7 @@ Only CR, LF and CRLF end a line (HTML standard, "Parsing an event stream"): a mo
 other line separator.
 """
 
+import codecs
 from collections.abc import Iterable, Iterator
 
 
@@ -23,6 +24,7 @@ class Parser:
 
     def __init__(self) -> None:
         self._unfinished: list[bytes] = []  # the pieces of a line, which may be long
+        self._is_first_line = True
         self._name = ""
         self._data: list[str] = []
 
@@ -46,14 +48,16 @@ class Parser:
         """Yield the event that was not followed by a blank line, if there is one."""
         if self._unfinished:
             yield from self._line(b"".join(self._unfinished))
-        if self._data:
+        if any(map(str.strip, self._data)):
             yield self._name, "\n".join(self._data)
         self._unfinished, self._name, self._data = [], "", []
 
     def _line(self, line: bytes) -> Iterator[tuple[str, str]]:
+        if self._is_first_line:
+            line, self._is_first_line = line.removeprefix(codecs.BOM_UTF8), False
         text = line.rstrip(b"\r\n").decode("utf-8", "replace")
         if not text:
-            if self._data:
+            if any(map(str.strip, self._data)):  # empty data only keeps the connection open
                 yield self._name, "\n".join(self._data)
             self._name, self._data = "", []
             return

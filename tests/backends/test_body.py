@@ -1,5 +1,6 @@
 """A response is read as what its bytes are: a stream of events, or one JSON body."""
 
+import json
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from assistant.events import (
 )
 from assistant.settings import ProtocolName, Settings
 from tests.conftest import add
-from tests.servers.chat_completions import ChatServer
+from tests.servers.chat_completions import ChatServer, chunks, sse
 from tests.servers.responses import ModelServer, Play, call, message, reasoning, response_object, text
 
 SERVERS: dict[ProtocolName, type[ModelServer]] = {"responses": ModelServer, "chat": ChatServer}
@@ -211,3 +212,17 @@ def test_a_refused_parameter_is_left_out_whatever_the_refusal_looks_like(
         assert list(Assistant(backend, Toolbox()).run(Thread(), "Hi"))[-1] == RunCompleted()
         assert [name in request for request in server.requests] == [True] * refusals + [False]
         backend.close()
+
+
+def test_a_byte_order_mark_and_empty_events_change_nothing() -> None:
+    mark, empty = b"\xef\xbb\xbf", b"data:\n\nevent: ping\ndata: \n\n"
+    with ChatServer() as server:
+        pieces = [each if isinstance(each, bytes) else sse(each) for each in chunks(text("Hello"))]
+        server.plays(
+            Play(events=(mark, *(each for piece in pieces for each in (piece, empty)), b"data: [DONE]\n\n"))
+        )
+        assert "".join(each.text for each in run(server, "chat") if isinstance(each, TextDelta)) == "Hello"
+    with ModelServer(conversations=False) as server:
+        body = json.dumps(whole(message("Three.")).body).encode()
+        server.plays(Play(body=mark + body))
+        assert TextDelta("Three.") in run(server, "responses")

@@ -85,24 +85,34 @@ class _CompletionReader:
     think_tags: "_ThinkTagSplitter" = field(default_factory=lambda: _ThinkTagSplitter())
     surrogates: SurrogateBuffer = field(default_factory=SurrogateBuffer)
     text_chars: int = 0
+    has_said_something: bool = False
     annotations: list[JsonObject] = field(default_factory=list)  # that came before the text
+    sources: dict[str, JsonObject] = field(default_factory=dict)  # of the whole answer, by address
     cited: set[Citation] = field(default_factory=set)
 
     def feed(self, chunk: JsonObject) -> Generator[Event, None, None]:
         """Yield the events of one chunk."""
-        if chunk.get("error"):
-            raise stream_error(chunk["error"])
+        if error := chunk.get("error") or (chunk if chunk.get("object") == "error" else None):
+            raise stream_error(error)
         self.model = text_at(chunk, "model") or self.model
-        self.usage = usage_of(object_at(chunk, "usage")) or self.usage
-        choices = chunk.get("choices")
-        choice = choices[0] if isinstance(choices, list) and choices else None
-        if not isinstance(choice, dict):
+        usage = object_at(chunk, "usage") or object_at(object_at(chunk, "x_groq"), "usage")
+        self.usage = usage_of(usage) or self.usage
+        self._add_sources(chunk)
+        choice = next((each for each in objects_at(chunk, "choices") if not each.get("index")), None)
+        if choice is None:
             return
-        # Some servers send a whole message although a stream was requested.
-        delta = object_at(choice, "delta") or object_at(choice, "message")
+        if choice.get("error"):
+            raise stream_error(choice["error"])
+        delta = object_at(choice, "delta")
+        if not self.has_said_something and not any(delta.get(name) for name in _SPEECH):
+            # Some servers send a whole message although a stream was requested; some, beside the deltas.
+            delta = object_at(choice, "message") or delta
+        self.has_said_something |= any(delta.get(name) for name in _SPEECH)
         content = delta.get("content")
         if text := _text(delta.get("reasoning_content") or delta.get("reasoning")) or _thinking(content):
             yield ReasoningDelta(text)
+        if isinstance(content, dict):  # Cloudflare, where JSON was requested
+            content = arguments_of({"arguments": content})
         if text := self.surrogates.feed("text", _text(content)):
             for event in self.think_tags.feed(text):
                 self.text_chars += len(event.text) if isinstance(event, TextDelta) else 0
@@ -126,13 +136,24 @@ class _CompletionReader:
                 self.cited.add(citation)
                 yield citation
 
+    def _add_sources(self, chunk: JsonObject) -> None:
+        """Add the sources that some servers list beside the choices, repeatedly (Perplexity, xAI)."""
+        cited = chunk.get("citations")
+        urls = [{"url": url} for url in cited if isinstance(url, str)] if isinstance(cited, list) else []
+        for source in urls + objects_at(chunk, "search_results"):
+            self.sources[text_at(source, "url")] = {**source, "type": "url_citation"}
+
     def finish(self) -> Generator[Event, None, list[ToolCall]]:
         """Yield the last events and return the calls."""
         yield from self.think_tags.flush()
+        cited = {citation.url for citation in self.cited}
+        yield from self._cite([source for url, source in self.sources.items() if url not in cited])
         match self.finish_reason:
             case "":
                 raise MissingFinalEvent
-            case "length" | "content_filter":
+            case "length" | "model_length":
+                raise incomplete("length")
+            case "content_filter" | "insufficient_system_resource":  # the second one is DeepSeek's
                 raise incomplete(self.finish_reason)
             case "error":
                 raise StreamError("", "It gave no reason.")
@@ -146,11 +167,11 @@ class _CompletionReader:
 
     def _feed_call(self, piece: JsonObject) -> Generator[Event, None, None]:
         """Add a piece of a call: name and id are set once, arguments are appended."""
-        function = object_at(piece, "function")
-        name, server_id = text_at(function, "name"), text_at(piece, "id")
+        function, custom = object_at(piece, "function"), object_at(piece, "custom")  # custom: takes free text
+        name, server_id = text_at(function or custom, "name"), text_at(piece, "id")
         draft = self._draft(piece.get("index"), server_id, name)
         draft.server_id, draft.name = draft.server_id or server_id, draft.name or name
-        text = arguments_of(function)
+        text = arguments_of(function) or text_at(custom, "input")
         if text and text == draft.arguments:
             return  # a repetition of the complete arguments
         draft.arguments += text
@@ -224,6 +245,10 @@ class _ThinkTagSplitter:
 
     def _in_answer(self, text: str) -> Generator[Event, None, None]:
         yield TextDelta(text)
+
+
+_SPEECH = ("content", "tool_calls", "refusal", "reasoning_content", "reasoning")
+"""The fields of a delta, or of a message, with what the model says."""
 
 
 def _thinking(content: object) -> str:

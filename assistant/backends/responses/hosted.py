@@ -165,10 +165,13 @@ def is_approval_request(item: JsonObject) -> bool:
 
 
 def parse_citation(annotation: JsonObject, text_length: int) -> Citation | None:
-    """Return the source that an annotation of a text names; an invalid position counts as the text's end."""
+    """Return the source that an annotation of a text names; an invalid position counts as the text's end.
+
+    So does 0, which some servers send where they know no position: a source is that of the text before it.
+    """
     kind = annotation.get("type")
     end = annotation.get("index" if kind == "file_citation" else "end_index")
-    at = end if isinstance(end, int) and 0 <= end <= text_length else text_length
+    at = end if isinstance(end, int) and 0 < end <= text_length else text_length
     title = " ".join((text_at(annotation, "title") or text_at(annotation, "filename")).split())
     title = shorten(title, MAX_TITLE_CHARS)
     url, file_id = text_at(annotation, "url"), text_at(annotation, "file_id")

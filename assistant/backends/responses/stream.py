@@ -44,11 +44,6 @@ def whole_response(body: object) -> Iterator[JsonObject]:
         status = text_at(body, "status")
         if isinstance(body.get("output"), list) or body.get("object") == "response":
             kind = status if status in ("queued", "in_progress", "incomplete", "failed") else "completed"
-            for index, item in enumerate(objects_at(body, "output")):
-                if item.get("type") == "reasoning":
-                    for number, part in enumerate(objects_at(item, "summary") or objects_at(item, "content")):
-                        place = {"output_index": index, "summary_index": number}
-                        yield {"type": "response.reasoning_text.delta", "delta": part.get("text"), **place}
             yield {"type": f"response.{kind}", "response": body}
             return
         if isinstance(body.get("error"), dict):
@@ -142,6 +137,8 @@ class _Reader:
         if item and (sendable := self._items.add(item)) is not None:
             if item.get("type") == "message":
                 yield from self._text.message(event, item)
+            if item.get("type") == "reasoning":
+                yield from self._text.reasoning_item(event, item)
             yield from self._hosted.feed(event)
             yield from self._note(item)
             yield from self._calls.background_call(sendable)
@@ -164,7 +161,7 @@ class _Reader:
         """Add the items that the server sent only in the final event, as some do with a call or a text."""
         # One source for each type of item: some servers use other ids here than in the stream.
         streamed = [item.get("type") for item in self.response.items]
-        has_streamed_text = self._text.has_text
+        has_streamed_text, has_streamed_reasoning = self._text.has_text, self._text.has_reasoning
         output = response.get("output")
         for index, item in enumerate(output if isinstance(output, list) else []):
             if not isinstance(item, dict) or item.get("type") in streamed:
@@ -173,6 +170,8 @@ class _Reader:
                 continue
             if item.get("type") == "message" and not has_streamed_text:
                 yield from self._text.message({"output_index": index}, item)
+            if item.get("type") == "reasoning" and not has_streamed_reasoning:
+                yield from self._text.reasoning_item({"output_index": index}, item)
             yield from self._hosted.finish(item)
             yield from self._note(item)
             yield from self._calls.background_call(sendable)

@@ -1,6 +1,6 @@
 """Read the texts of one streamed response: its answer, commentary, refusals, sources and reasoning. Pure: no requests.
 
-A text may come in deltas, whole at its end, in the finished message, or in several of these; it is yielded once.
+A text may come in deltas, whole at its end, in the finished item, or in several of these; it is yielded once.
 """
 
 from collections.abc import Generator
@@ -29,6 +29,7 @@ class TextReader:
         self._shown_blocks: set[object] = set()
         self._shown_items: set[object] = set()  # the keys of their messages; None for one without
         self._reasoning_blocks: set[object] = set()
+        self._reasoning_items: set[object] = set()  # the keys of their items; None for one without
         self._commentary: set[object] = set()  # the keys of messages that are not the answer
         self._buffer = SurrogateBuffer()
         self._cited: set[tuple[object, str, Citation]] = set()
@@ -37,6 +38,11 @@ class TextReader:
     def has_text(self) -> bool:
         """Whether a text was yielded."""
         return bool(self._shown_blocks)
+
+    @property
+    def has_reasoning(self) -> bool:
+        """Whether reasoning was yielded."""
+        return bool(self._reasoning_blocks)
 
     def begin_message(self, event: JsonObject, item: JsonObject) -> None:
         """Note that a message begins."""
@@ -63,13 +69,13 @@ class TextReader:
             yield CommentaryDelta(delta) if self._commentary & keys else TextDelta(delta)
 
     def whole_text(self, event: JsonObject, text: object) -> Generator[Event, None, None]:
-        """Yield a whole text, unless its deltas were yielded, whatever item they named."""
-        if (
-            isinstance(text, str)
-            and _block(event) not in self._shown_blocks
-            and not self._is_current_text(text)
-        ):
+        """Yield a whole text, unless its deltas were yielded, whatever item they named; or what they left out."""
+        if not isinstance(text, str):
+            return
+        if _block(event) not in self._shown_blocks and not self._is_current_text(text):
             yield from self.delta(event, text)
+        else:
+            yield from self._rest_of_text(event, text)
 
     def message(self, event: JsonObject, item: JsonObject) -> Generator[Event, None, None]:
         """Yield a complete message, unless a part of it was yielded already."""
@@ -81,7 +87,9 @@ class TextReader:
         is_shown = self._shown_items & {*item_keys(place), None}
         if is_shown or self._is_current_text("".join(texts)):
             for part in parts[-1:]:
-                last = {"content_index": len(parts) - 1, **place}
+                kind = "refusal" if part.get("type") == "refusal" else "output_text"
+                last = {"type": f"response.{kind}.done", "content_index": len(parts) - 1, **place}
+                yield from self._rest_of_text(last, texts[-1])
                 yield from self.cite(last, objects_at(part, "annotations"))
             return
         for index, (part, text) in enumerate(zip(parts, texts, strict=True)):
@@ -109,7 +117,16 @@ class TextReader:
         if text := self._buffer.feed(block, event.get("delta")):
             known = not self._reasoning_blocks or block in self._reasoning_blocks
             self._reasoning_blocks.add(block)
+            self._reasoning_items |= set(item_keys(event) or [None])
             yield ReasoningDelta(text if known else "\n\n" + text)
+
+    def reasoning_item(self, event: JsonObject, item: JsonObject) -> Generator[Event, None, None]:
+        """Yield the reasoning in a finished item, unless a part of it was yielded already."""
+        place = {"item_id": item.get("id"), "output_index": event.get("output_index")}
+        if self._reasoning_items & {*item_keys(place), None}:
+            return
+        for index, part in enumerate(objects_at(item, "summary") or objects_at(item, "content")):
+            yield from self.reasoning({"summary_index": index, "delta": part.get("text"), **place})
 
     def _note_phase(self, item: JsonObject, event: JsonObject) -> None:
         """Record whether a message is commentary; one without a key is the newest."""
@@ -118,6 +135,13 @@ class TextReader:
             self._commentary |= keys
         else:
             self._commentary -= keys
+
+    def _rest_of_text(self, event: JsonObject, text: str) -> Generator[Event, None, None]:
+        """Yield the end of the current text that its deltas left out."""
+        text, streamed = join_surrogates(text), "".join(self._block_texts)
+        if _block(event) == self._block and text.startswith(streamed):
+            self._buffer.discard(self._block)
+            yield from self.delta(event, text[len(streamed) :])
 
     def _is_current_text(self, text: str) -> bool:
         return join_surrogates(text) == "".join(self._block_texts)

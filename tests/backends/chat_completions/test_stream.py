@@ -9,7 +9,16 @@ from assistant.backends.body import DONE
 from assistant.backends.chat_completions.stream import read_completion
 from assistant.backends.stream_errors import MissingFinalEvent, StreamError
 from assistant.errors import Incomplete
-from assistant.events import Citation, Event, ReasoningDelta, RoundEnded, TextDelta, ToolCall, ToolCallDelta
+from assistant.events import (
+    Citation,
+    Event,
+    ReasoningDelta,
+    RoundEnded,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
 from tests.servers.chat_completions import chunk
 from tests.servers.responses import Json
 
@@ -150,10 +159,14 @@ def test_text_is_read_in_every_form(chunks: list[Json], expected: str) -> None:
         ([chunk({"content": "Hi"})], MissingFinalEvent),
         ([chunk({"content": "Hi"}, "length")], Incomplete),
         ([chunk({}, "content_filter")], Incomplete),
+        ([chunk({}, "model_length")], Incomplete),
+        ([chunk({}, "insufficient_system_resource")], Incomplete),
         ([chunk({}, "error")], StreamError),
         ([{"error": {"message": "No.", "code": 500}}], StreamError),
         ([{"error": "No."}], StreamError),
         ([{**STOP, "error": {"message": "No."}}], StreamError),
+        ([{"object": "error", "message": "No.", "code": 400}, STOP], StreamError),
+        ([{"choices": [{"delta": {}, "finish_reason": "stop", "error": {"message": "No."}}]}], StreamError),
     ],
 )
 def test_a_completion_that_did_not_end_well_raises_and_returns_no_calls(
@@ -234,3 +247,54 @@ def test_a_call_that_wraps_several_becomes_those(name: str) -> None:
 def test_a_wrapping_call_that_names_no_function_stays_one_call(arguments: str) -> None:
     _, calls = read(chunk(piece("parallel", arguments, index=0, id="1")), STOP)
     assert names_and_arguments(calls) == [("parallel", arguments)]
+
+
+def test_a_whole_message_is_read_only_if_there_are_no_deltas() -> None:
+    def both(delta: Json, words: str, finish: str | None = None) -> Json:
+        choice = {"delta": delta, "message": {"role": "assistant", "content": words}, "finish_reason": finish}
+        return {"choices": [choice]}
+
+    empty = {"role": "assistant", "content": ""}
+    events, _ = read(both({"content": "Hi"}, "Hi"), both({"content": "!"}, "Hi!"), both(empty, "Hi!", "stop"))
+    assert events[:-1] == [TextDelta("Hi"), TextDelta("!")]
+    events, _ = read(both(empty, "Hi!", "stop"))
+    assert events[:-1] == [TextDelta("Hi!")]
+
+
+def test_perplexity_lists_the_sources_of_the_whole_answer_in_every_chunk() -> None:
+    a, b = "https://a.example", "https://b.example"
+    listed: Json = {"citations": [a, b, 1], "search_results": [{"title": "A", "url": a}, {"title": "None"}]}
+    events, _ = read(
+        chunk({"content": "Oslo "}, **listed), chunk({"content": "[1]."}, **listed), STOP | listed
+    )
+    assert events[:-1] == [TextDelta("Oslo "), TextDelta("[1]."), Citation(9, "A", a), Citation(9, "", b)]
+
+
+def test_a_source_without_a_position_is_that_of_all_the_text_before_it() -> None:
+    source = {"url": "https://a.example", "title": "A", "start_index": 0, "end_index": 0}
+    events, _ = read(chunk({"content": "Oslo.", "annotations": [{"type": "url_citation", **source}]}), STOP)
+    assert events[:-1] == [TextDelta("Oslo."), Citation(5, "A", "https://a.example")]
+
+
+def test_groq_counts_its_tokens_in_a_field_of_its_own() -> None:
+    events, _ = read({**STOP, "x_groq": {"usage": {"prompt_tokens": 3, "completion_tokens": 2}}})
+    assert events == [RoundEnded("test-model", Usage(input=3, output=2))]
+
+
+def test_json_that_comes_as_an_object_is_the_text() -> None:
+    events, _ = read(chunk({"content": {"city": "Malmö"}}), STOP)
+    assert events[:-1] == [TextDelta('{"city": "Malmö"}')]
+
+
+def test_other_choices_are_left_out() -> None:
+    other = {"index": 1, "delta": {"content": "Bye"}, "finish_reason": "stop"}
+    first = chunk({"content": "Hi"})
+    events, _ = read({"choices": [other, *first["choices"]]}, {"choices": [other]}, STOP)
+    assert events[:-1] == [TextDelta("Hi")]
+
+
+def test_a_call_of_a_custom_tool_is_not_lost() -> None:
+    custom = {"index": 0, "id": "1", "type": "custom", "custom": {"name": "f", "input": "4 +"}}
+    rest = {"index": 0, "custom": {"input": " 4"}}
+    _, calls = read(chunk({"tool_calls": [custom]}), chunk({"tool_calls": [rest]}), STOP)
+    assert calls == [ToolCall("1", "f", "4 + 4")]

@@ -693,3 +693,45 @@ def test_an_item_that_is_not_valid_json_is_repaired_before_it_is_sent_back(
         assert list(assistant.run(thread, "Hi"))[-1] == RunCompleted()
         assert list(assistant.run(thread, "Still there?"))[-1] == RunCompleted()
         assert {**server.requests[1]["input"][1], "extra": 0} == {**item, "extra": 0}
+
+
+# --- texts that come whole, or whose deltas stop early ------------------------------------------------
+
+
+@pytest.mark.parametrize("field", ["summary", "content"])
+@pytest.mark.parametrize("in_final_event", [False, True])
+def test_reasoning_that_comes_only_in_its_item_is_shown(field: str, in_final_event: bool) -> None:
+    parts = [{"type": "text", "text": "Hm."}, {"type": "text", "text": "So."}]
+    thought = {"type": "reasoning", "id": "rs_1", "summary": [], field: parts}
+    events = [completed(thought, a_message("Yes."))] if in_final_event else [done(thought), completed()]
+    assert visible_events(*events)[:2] == [ReasoningDelta("Hm."), ReasoningDelta("\n\nSo.")]
+
+
+@pytest.mark.parametrize(
+    "place", [{}, {"item_id": "rs_1"}, {"output_index": 0}, {"item_id": "other", "output_index": 0}]
+)
+def test_reasoning_that_was_streamed_is_shown_once(place: Json) -> None:
+    thought = {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Hm."}]}
+    piece = {"type": "response.reasoning_summary_text.delta", "delta": "Hm.", **place}
+    for rest in ([done(thought, output_index=0), completed(thought)], [completed(thought)]):
+        assert visible_events(piece, *rest) == [ReasoningDelta("Hm.")]
+
+
+@pytest.mark.parametrize("kind", ["output_text", "refusal"])
+def test_the_end_of_a_text_that_its_deltas_left_out_is_shown(kind: str) -> None:
+    field, shown = ("text", TextDelta) if kind == "output_text" else ("refusal", RefusalDelta)
+    place = {"item_id": "m", "output_index": 0, "content_index": 0}
+    piece = {"type": f"response.{kind}.delta", "delta": "The \ud83d", **place}
+    whole = {"type": f"response.{kind}.done", field: "The \ud83d\ude00 end.", **place}
+    item = a_message(id="m", status="completed") | {
+        "content": [{"type": kind, field: "The \ud83d\ude00 end."}]
+    }
+    for rest in ([whole], [done(item, output_index=0)], [whole, done(item, output_index=0)]):
+        assert visible_events(piece, *rest, completed(item)) == [shown("The "), shown("\U0001f600 end.")]
+
+
+def test_a_whole_text_that_differs_from_its_deltas_is_not_shown_again() -> None:
+    place = {"item_id": "m", "output_index": 0, "content_index": 0}
+    whole = {"type": "response.output_text.done", "text": "Hello?", **place}
+    events = visible_events(delta("Hello!", **place), whole, done(a_message("Hi.", id="m")), completed())
+    assert events == [TextDelta("Hello!")]
