@@ -5,7 +5,7 @@ No field is required (the names of the events: ``openai.types.beta.AssistantStre
 """
 
 from collections.abc import Container, Generator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from assistant.backends.agents.missing_functions import missing_function_notes
 from assistant.backends.json_access import (
@@ -18,8 +18,19 @@ from assistant.backends.json_access import (
     text_at,
     usage_of,
 )
+from assistant.backends.responses.hosted import hosted_call, parse_citation
 from assistant.backends.stream_errors import MissingFinalEvent, StreamError, incomplete
-from assistant.events import Event, RefusalDelta, RoundEnded, TextBreak, TextDelta, ToolCall, ToolCallDelta
+from assistant.events import (
+    Event,
+    HostedCall,
+    HostedDelta,
+    RefusalDelta,
+    RoundEnded,
+    TextBreak,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+)
 
 
 class RunEnded(Exception):
@@ -75,6 +86,8 @@ class _RunReader:
         self._block: object = None  # the text block of the last text
         self._streamed: set[str] = set()  # the ids of the messages of which text was streamed
         self._drafts: dict[object, tuple[str, str]] = {}  # place -> (call id, name) of a call being written
+        self._server_calls: dict[object, str] = {}  # place -> id of a call that the server runs
+        self._lengths: dict[object, int] = {}  # the characters of each text block so far
         self._buffer = SurrogateBuffer()
         self._is_filtered = False
 
@@ -90,9 +103,11 @@ class _RunReader:
             case "run.step.delta":
                 details = object_at(object_at(data, "delta"), "step_details")
                 for position, call in enumerate(objects_at(details, "tool_calls")):
-                    yield from self._draft(
-                        (text_at(data, "id"), text_at(call, "index") or str(position)), call
-                    )
+                    place = text_at(data, "id"), text_at(call, "index") or str(position)
+                    yield from self._draft(place, call)
+                    yield from self._server_call(place, call)
+            case "run.step.completed" | "run.step.failed" | "run.step.cancelled" | "run.step.expired":
+                yield from self._finished_calls(data, name.endswith("completed"))
             case "run.created" | "run.queued" | "run.in_progress":
                 self._progress.run_id = text_at(data, "id") or self._progress.run_id
                 yield from self._note_missing(objects_at(data, "tools"))
@@ -127,7 +142,9 @@ class _RunReader:
                 yield TextBreak()
             self._block = block
             self._streamed.add(message_id)
+            self._lengths[block] = self._lengths.get(block, 0) + len(text)
             yield TextDelta(text) if value is not None else RefusalDelta(text)
+            yield from self._cite(self._lengths[block], objects_at(object_at(part, "text"), "annotations"))
 
     def _message(self, message: JsonObject) -> Generator[Event, None, None]:
         """Translate a complete message, unless its text was streamed."""
@@ -147,6 +164,47 @@ class _RunReader:
         text = self._buffer.feed(place, function.get("arguments"))
         if place in self._drafts and (call_id or text):
             yield ToolCallDelta(*self._drafts[place], text)
+
+    def _server_call(self, place: object, call: JsonObject) -> Generator[Event, None, None]:
+        """Yield the beginning of a code interpreter's call, and the pieces of its code."""
+        if call.get("type") != "code_interpreter":
+            return
+        if place not in self._server_calls:
+            self._server_calls[place] = text_at(call, "id") or f"hosted_{len(self._server_calls) + 1}"
+            yield HostedCall(self._server_calls[place], "code_interpreter")
+        if text := self._buffer.feed(place, object_at(call, "code_interpreter").get("input")):
+            yield HostedDelta(self._server_calls[place], text)
+
+    def _finished_calls(self, step: JsonObject, ended_well: bool) -> Generator[Event, None, None]:
+        """Yield what the server's tools did in a step."""
+        for position, call in enumerate(objects_at(object_at(step, "step_details"), "tool_calls")):
+            code, search = object_at(call, "code_interpreter"), object_at(call, "file_search")
+            place = text_at(step, "id"), str(position)
+            call_id = self._server_calls.get(place) or text_at(call, "id")
+            call_id = self._server_calls[place] = call_id or f"hosted_{len(self._server_calls) + 1}"
+            match call.get("type"):
+                case "code_interpreter":
+                    item = {"type": "code_interpreter_call", "code": code.get("input"), **code}
+                case "file_search":
+                    found = [
+                        {"filename": each.get("file_name"), "text": text_at(content, "text")}
+                        for each in objects_at(search, "results")
+                        for content in objects_at(each, "content") or [{}]
+                    ]
+                    item = {"type": "file_search_call", "results": found}
+                case _:
+                    continue
+            yield replace(hosted_call(item), call_id=call_id, state="done" if ended_well else "failed")
+
+    def _cite(self, length: int, annotations: list[JsonObject]) -> Generator[Event, None, None]:
+        """Yield the sources of a text of which so many characters have come."""
+        for annotation in annotations:
+            kind, end = text_at(annotation, "type"), annotation.get("end_index")
+            citation = parse_citation(
+                {**object_at(annotation, kind), "type": kind, "index": end, "end_index": end}, length
+            )
+            if citation:
+                yield citation
 
     def _note_missing(self, tools: list[JsonObject]) -> Iterable[Event]:
         names = [text_at(object_at(tool, "function"), "name") for tool in tools]

@@ -12,7 +12,10 @@ from pydantic import TypeAdapter
 
 from assistant import Assistant, Thread, tool
 from assistant.events import (
+    Citation,
     Event,
+    HostedCall,
+    HostedDelta,
     RefusalDelta,
     RoundEnded,
     RoundStarted,
@@ -107,6 +110,42 @@ def test_malformed_events_are_ignored(server: AssistantsServer, assistant: Assis
     run = _raw("thread.run.completed", {"id": 7, "usage": {"prompt_tokens": "many"}})
     server.plays(Play(events=(*junk, run, b"")))
     assert ask(assistant, "Hi")[2:] == [RoundEnded("", Usage()), RunCompleted()]
+
+
+def test_the_servers_tools_and_sources_are_shown(server: AssistantsServer, assistant: Assistant) -> None:
+    def step(name: str, kind: str, **fields: Any) -> dict[str, Any]:
+        call = {"type": kind, kind: fields}
+        return {"id": name, "step_details": {"type": "tool_calls", "tool_calls": [call]}}
+
+    def piece(code: str, **names: str) -> bytes:
+        call = {"index": 0, "type": "code_interpreter", "code_interpreter": {"input": code}, **names}
+        details = {"type": "tool_calls", "tool_calls": [call]}
+        return _raw("thread.run.step.delta", {"id": "step_1", "delta": {"step_details": details}})
+
+    output = {"type": "logs", "logs": "3"}
+    found = {"file_name": "a.txt", "content": [{"type": "text", "text": "A."}]}
+    source = {"type": "file_citation", "end_index": 4, "file_citation": {"file_id": "file_1"}}
+    text_part = {"index": 0, "type": "text", "text": {"value": "Two [1].", "annotations": [source]}}
+    events = (
+        piece("1 +", id="call_1"),
+        piece(" 2"),
+        _raw(
+            "thread.run.step.completed", step("step_1", "code_interpreter", input="1 + 2", outputs=[output])
+        ),
+        _raw("thread.run.step.failed", step("step_2", "file_search", results=[found])),
+        _raw("thread.message.delta", {"id": "msg_1", "delta": {"content": [text_part]}}),
+        _raw("thread.run.completed", {"id": "run_1", "status": "completed"}),
+    )
+    server.plays(Play(events=events))
+    assert ask(assistant, "Hi")[2:-2] == [
+        HostedCall("call_1", "code_interpreter"),
+        HostedDelta("call_1", "1 +"),
+        HostedDelta("call_1", " 2"),
+        HostedCall("call_1", "code_interpreter", "", "1 + 2", "3", "done"),
+        HostedCall("hosted_2", "file_search", "", "", "a.txt\nA.", "failed"),
+        TextDelta("Two [1]."),
+        Citation(4, "", file_id="file_1"),
+    ]
 
 
 def _raw(name: str, data: Any) -> bytes:

@@ -295,6 +295,6 @@ def test_other_choices_are_left_out() -> None:
 
 def test_a_call_of_a_custom_tool_is_not_lost() -> None:
     custom = {"index": 0, "id": "1", "type": "custom", "custom": {"name": "f", "input": "4 +"}}
-    rest = {"index": 0, "custom": {"input": " 4"}}
-    _, calls = read(chunk({"tool_calls": [custom]}), chunk({"tool_calls": [rest]}), STOP)
+    later = {"index": 0, "custom": {"input": " 4"}}
+    _, calls = read(chunk({"tool_calls": [custom]}), chunk({"tool_calls": [later]}), STOP)
     assert calls == [ToolCall("1", "f", "4 + 4")]

@@ -713,8 +713,8 @@ def test_reasoning_that_comes_only_in_its_item_is_shown(field: str, in_final_eve
 def test_reasoning_that_was_streamed_is_shown_once(place: Json) -> None:
     thought = {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Hm."}]}
     piece = {"type": "response.reasoning_summary_text.delta", "delta": "Hm.", **place}
-    for rest in ([done(thought, output_index=0), completed(thought)], [completed(thought)]):
-        assert visible_events(piece, *rest) == [ReasoningDelta("Hm.")]
+    for later in ([done(thought, output_index=0), completed(thought)], [completed(thought)]):
+        assert visible_events(piece, *later) == [ReasoningDelta("Hm.")]
 
 
 @pytest.mark.parametrize("kind", ["output_text", "refusal"])
@@ -726,8 +726,8 @@ def test_the_end_of_a_text_that_its_deltas_left_out_is_shown(kind: str) -> None:
     item = a_message(id="m", status="completed") | {
         "content": [{"type": kind, field: "The \ud83d\ude00 end."}]
     }
-    for rest in ([whole], [done(item, output_index=0)], [whole, done(item, output_index=0)]):
-        assert visible_events(piece, *rest, completed(item)) == [shown("The "), shown("\U0001f600 end.")]
+    for later in ([whole], [done(item, output_index=0)], [whole, done(item, output_index=0)]):
+        assert visible_events(piece, *later, completed(item)) == [shown("The "), shown("\U0001f600 end.")]
 
 
 def test_a_whole_text_that_differs_from_its_deltas_is_not_shown_again() -> None:
