@@ -15,13 +15,14 @@ MAX_ITEMS = 20
 
 @dataclass(slots=True)
 class Conversation:
-    """The items, oldest first, and the newest response."""
+    """The items, oldest first, and the newest response; ``chars`` is the length of its prompt."""
 
     metadata: Json
     id: str = field(default_factory=lambda: new_id("conv"))
     created_at: int = field(default_factory=lambda: int(time.time()))
     items: list[Json] = field(default_factory=list)
     generation: Generation | None = None
+    chars: int = 0
 
     def add(self, body: Json) -> Json:
         """Add the items of a request body and return them as a list object."""

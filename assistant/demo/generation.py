@@ -31,6 +31,8 @@ class Generation:
         self.items = list(items)
         self.cancelled = threading.Event()
         self.is_complete = False
+        self.chars = 0
+        """The length of the prompt."""
         self._begun = response | {
             "status": "in_progress",
             "output": [],

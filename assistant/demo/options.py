@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from assistant.demo.items import Json
+from assistant.demo.replies.samples import sample_value
 from assistant.demo.requests import Rejection, invalid_value, require
 
 _NUMBER = (int, float)
@@ -142,6 +143,10 @@ def _parse_format(text: Json) -> Json:
         case "json_schema":
             name = require(fields, "name", str, "text.format")
             schema = require(fields, "schema", dict, "text.format")
+            try:
+                sample_value(schema)
+            except ValueError as error:
+                raise invalid_value("text.format.schema", "a small JSON schema") from error
             optional = {"description": fields.get("description"), "strict": fields.get("strict") is True}
             return {"type": "json_schema", "name": name, "schema": schema, **optional}
     raise invalid_value("text.format.type", "one of text, json_object, json_schema")

@@ -19,13 +19,16 @@ from assistant.demo.prompt_cache import PromptCache, diagnose
 from assistant.demo.requests import Rejection, invalid_value
 from assistant.demo.responses import MODEL_NAME
 
-T = TypeVar("T")
+T = TypeVar("T", Conversation, Generation)
 
 SECONDS_PER_TOKEN = 0.028
 """The default pace, slow enough to read along: about 36 tokens per second."""
 
 MAX_STORED = 1_000
 """Maximum number of stored conversations, and of responses; the oldest are deleted first."""
+
+MAX_STORED_CHARS = 20_000_000
+"""Maximum length of the prompts of all stored conversations together, and of all responses."""
 
 MODEL: Json = {"id": MODEL_NAME, "object": "model", "created": 1_767_225_600, "owned_by": "built-in"}
 
@@ -133,6 +136,8 @@ class DemoTransport(httpx2.BaseTransport):
         def store() -> None:
             if conversation:
                 conversation.items += items[len(items) - count :] + generation.kept_output
+                conversation.chars = generation.chars
+                _delete_oldest(self._conversations)
             _store(self._responses if started["store"] else unstored, started["id"], generation)
 
         pace = SECONDS_PER_TOKEN if self._pace is None else self._pace
@@ -148,6 +153,7 @@ class DemoTransport(httpx2.BaseTransport):
                 responses.whole_prompt(earlier.response, earlier.items) if earlier else "",
             )
         generation = Generation(completed, items, pace, store)
+        generation.chars = len(prompt)
         if conversation:
             conversation.generation = generation
         if started["background"]:
@@ -217,7 +223,13 @@ def _lookup(store: Mapping[str, T], key: object, what: str) -> T:
 
 
 def _store(store: dict[str, T], key: str, value: T) -> None:
-    """Add a value, and delete the oldest one if there are too many."""
+    """Add a value, and delete the oldest ones if there are too many."""
     store[key] = value
-    if len(store) > MAX_STORED:
-        del store[next(iter(store))]
+    _delete_oldest(store)
+
+
+def _delete_oldest(store: dict[str, T]) -> None:
+    """Delete the oldest values until the others are few and small enough; the newest one stays."""
+    chars = sum(each.chars for each in store.values())
+    while len(store) > MAX_STORED or (len(store) > 1 and chars > MAX_STORED_CHARS):
+        chars -= store.pop(next(iter(store))).chars

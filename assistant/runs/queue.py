@@ -9,6 +9,7 @@ from assistant.events import RunFailed, RunStopped
 from assistant.threads import Thread
 
 MAX_MESSAGES = 20  # maximum number of messages that may wait in one thread
+MAX_CHARS = 200_000  # maximum length of all of them together
 
 
 @dataclass(slots=True)
@@ -50,7 +51,8 @@ class MessageQueue:
         """Append a message. Return False if the queue is full."""
         with self._lock:
             waiting = self._entry(thread)
-            if len(waiting.texts) >= MAX_MESSAGES:
+            chars = sum(map(len, waiting.texts)) + len(text)
+            if len(waiting.texts) >= MAX_MESSAGES or chars > MAX_CHARS:
                 return False
             waiting.queued.append(text)
             return True

@@ -1,12 +1,13 @@
 """The threads that are open in this process, and the one run that each of them may have."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from weakref import WeakSet, WeakValueDictionary
 
 from assistant.errors import ThreadBusy, TooManyAnswers
 from assistant.locale import N_
+from assistant.messages import Message
 from assistant.runs.autosave import Autosaver, Saver
 from assistant.runs.run import Run
 from assistant.runs.worker import LiveRun
@@ -14,6 +15,12 @@ from assistant.threads import Thread
 
 MAX_RUNS_PER_USER = 10
 """Maximum number of runs that one user may have at once."""
+
+LARGE_CHARS = 10_000
+"""Length from which on a message has to fit beside all open chats."""
+
+MAX_OPEN_CHARS = 40_000_000
+"""Maximum length of all open chats of this process; of files, which are not drawn, a quarter counts."""
 
 
 class RunRegistry:
@@ -66,6 +73,18 @@ class RunRegistry:
         if len(users) >= max_runs:
             text = N_("This page is answering too many users. Try again in a minute.")
             raise TooManyAnswers(text, scope="everyone")
+
+    def check_room(self, message: Message) -> None:
+        """Raise ``TooManyAnswers`` if a large message does not fit beside all open chats."""
+        chars = _chars([message])
+        if chars > LARGE_CHARS:
+            with self._lock:
+                threads = list(self._threads.values())
+            if chars + sum(_chars(branch.messages) for each in threads for branch in each.all_branches()) > (
+                MAX_OPEN_CHARS
+            ):
+                text = N_("This page has too much in its open chats. Send less at once.")
+                raise TooManyAnswers(text, scope="everyone")
 
     def change(
         self,
@@ -168,6 +187,11 @@ def _saver(run: Run, autosaver: Autosaver) -> Saver:
             autosaver.release(thread)
 
     return Saver(write, thread.id)
+
+
+def _chars(messages: Sequence[Message]) -> int:
+    texts = sum(len(getattr(part, "text", "")) for message in messages for part in message.parts)
+    return texts + sum(len(file.data) for message in messages for file in message.attachments) // 4
 
 
 def _update(thread: Thread, newer: Thread) -> None:

@@ -255,6 +255,7 @@ class ChatSession:
 
         Where the response can be steered, the server gets it at once.
         """
+        self.visit.require_open()
         self._queue.send_now(self.thread, text)
 
     def unqueue(self, text: str) -> None:

@@ -33,6 +33,8 @@ class RunStarter:
         Raises:
             ThreadBusy, QuotaError, TooManyAnswers: It cannot be started now.
         """
+        if message:
+            self._visit.app.runs.check_room(message)
         meter = self._connection.meter(thread)
         if meter is None:
             return self.start(thread, action, *arguments)

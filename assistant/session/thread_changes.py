@@ -54,6 +54,7 @@ class ThreadChanges:
 
     def set_options(self, thread: Thread, options: RequestOptions) -> None:
         """Set the parameters of the thread's requests; raises ``ValueError`` if they cannot be sent."""
+        self._visit.require_open()
         check_options(options)
         thread.options = options
         if thread.version:  # it is saved with its first message; a replay never is

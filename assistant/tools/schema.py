@@ -9,7 +9,8 @@ optional parameter becomes nullable, and ``null`` stands for the default.
 import inspect
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
@@ -32,6 +33,9 @@ _STRICT_FORMATS = frozenset(
 )
 MAX_REFERENCES = 100
 """Maximum number of references that lead to one part of a schema."""
+
+MAX_PARTS = 10_000
+"""Maximum number of parts of a schema in strict form, where a definition may stand in many places."""
 
 _TYPES = frozenset({"object", "array", "string", "number", "integer", "boolean", "null"})
 # Other keywords (such as "title", "default", "maxLength") are dropped; ``Tool.bind`` still validates them.
@@ -185,8 +189,10 @@ class NotStrict(Exception):
 def strict_schema(schema: Json) -> Json | None:
     """Return the schema rewritten for strict mode, or None if strict mode cannot express it."""
     try:
-        return _strict(schema, schema)
+        return _strict(schema, schema, count())
     except (NotStrict, RecursionError):  # inlining a recursive reference never ends
+        return None
+    except (AttributeError, KeyError, TypeError):  # a user's own, which need not be a schema
         return None
 
 
@@ -195,7 +201,7 @@ def why_not_strict(part: Json, root: Json) -> NotStrict | None:
     parts, names = [part], set[str]()
     for each in parts:
         try:
-            _strict(each, root)
+            _strict(each, root, count())
         except NotStrict as error:
             return error
         except RecursionError:
@@ -206,7 +212,9 @@ def why_not_strict(part: Json, root: Json) -> NotStrict | None:
     return None
 
 
-def _strict(node: Any, root: Json) -> Json:
+def _strict(node: Any, root: Json, parts: Iterator[int]) -> Json:
+    if next(parts) > MAX_PARTS:
+        raise NotStrict("any")
     if not isinstance(node, dict) or not isinstance(node.get("type", ""), str):
         raise NotStrict("any")  # "true" or a list of types, which only a hand-written schema contains
     if node.get("type", "object") not in _TYPES:
@@ -226,7 +234,7 @@ def _strict(node: Any, root: Json) -> Json:
     if "$ref" in result and len(result) > 1:
         # Strict mode allows no keywords beside a reference, so inline the definition.
         siblings = {key: value for key, value in result.items() if key != "$ref"}
-        return _strict({**_target(node, root), **siblings}, root)
+        return _strict({**_target(node, root), **siblings}, root, parts)
     if node.get("type") == "object":
         if "properties" not in node:
             raise NotStrict("keys")
@@ -236,18 +244,20 @@ def _strict(node: Any, root: Json) -> Json:
         result["properties"] = {
             # A constant, such as the tag of a tagged union, need not be nullable.
             name: strict if name in required or "const" in strict else _nullable(strict)
-            for name, strict in ((name, _strict(child, root)) for name, child in node["properties"].items())
+            for name, strict in (
+                (name, _strict(child, root, parts)) for name, child in node["properties"].items()
+            )
         }
         result["required"] = list(node["properties"])
         result["additionalProperties"] = False
     if node.get("type") == "array":
         if "items" not in node:
             raise NotStrict("any")
-        result["items"] = _strict(node["items"], root)
+        result["items"] = _strict(node["items"], root, parts)
     if "anyOf" in node:
-        result["anyOf"] = [_strict(child, root) for child in node["anyOf"]]
+        result["anyOf"] = [_strict(child, root, parts) for child in node["anyOf"]]
     if "$defs" in node:
-        result["$defs"] = {name: _strict(child, root) for name, child in node["$defs"].items()}
+        result["$defs"] = {name: _strict(child, root, parts) for name, child in node["$defs"].items()}
     return result
 
 
@@ -287,17 +297,21 @@ def without_nulls(value: Any, schema: Json, root: Json | None = None) -> Any:
     }
 
 
-def _resolve(value: Any, schema: Json, root: Json) -> Json:
-    """Follow references, and unions to the first branch that the value can belong to."""
+def _resolve(value: Any, schema: Json, root: Json, tried: set[str] | None = None) -> Json:
+    """Follow references, and unions to the first branch that the value can belong to; no branch is tried twice."""
     for _ in range(MAX_REFERENCES):
         if "$ref" not in schema:
             break
         schema = _target(schema, root)
     else:
         raise RecursionError("references of a schema that lead in a circle")
+    tried = set() if tried is None else tried
     branches: list[Json] = schema.get("anyOf") or schema.get("oneOf") or []
     for branch in branches:
-        candidate = _resolve(value, branch, root)
+        if (reference := branch.get("$ref", "")) in tried:
+            continue
+        tried |= {reference} - {""}
+        candidate = _resolve(value, branch, root, tried)
         if isinstance(value, list) and "items" in candidate:
             return candidate
         if isinstance(value, dict) and _matches(value, candidate):

@@ -1,8 +1,10 @@
-"""The language of the page, and the functions that put a sentence into it.
+"""The language of the page, the functions that put a sentence into it, and the user's time zone.
 
 Mark a sentence that is drawn here with ``_``, and one from elsewhere in the package (``N_``) with
 ``translate``.
 """
+
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
@@ -16,6 +18,14 @@ def language() -> str:
     chosen = str(st.session_state.get(keys.LANGUAGE) or st.context.locale or "en")
     short = chosen.split("-")[0].lower()
     return short if short in LANGUAGES else "en"
+
+
+def time_zone() -> ZoneInfo | None:
+    """Return the browser's time zone; None if it names none that is known here."""
+    try:
+        return ZoneInfo(st.context.timezone or "")
+    except (KeyError, ValueError, OSError):  # any text, also a path
+        return None
 
 
 def _(template: str, /, **params: Param) -> str:

@@ -1,13 +1,12 @@
 """Notices about limits on the owner's account."""
 
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime
 
 import streamlit as st
 
 from assistant.errors import BudgetError, LimitExceeded, QuotaError
 from assistant.markdown.escape import escape_markdown
-from assistant.ui.language import _, translate
+from assistant.ui.language import _, time_zone, translate
 
 MINUTES_PER_DAY = 24 * 60
 
@@ -35,7 +34,7 @@ def limit_text(error: QuotaError) -> str:
         return translate(error.text)
     if not isinstance(error, LimitExceeded):
         return _("Usage cannot be counted right now, so nothing was sent. Try again in a minute.")
-    resets = datetime.fromtimestamp(error.resets_at, ZoneInfo(st.context.timezone or "UTC"))
+    resets = datetime.fromtimestamp(error.resets_at, time_zone() or UTC)
     minutes = max(1, round(error.wait_seconds / 60))
     if minutes < 90:
         wait = _("{minutes} min", minutes=minutes)

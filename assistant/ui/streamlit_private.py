@@ -14,6 +14,7 @@ from typing import Any, Literal
 import streamlit as st
 from streamlit import net_util, runtime
 from streamlit.elements.lib import agent_spec
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Block_pb2 import Block
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -136,10 +137,58 @@ def harden_server() -> None:
     # stops the server for seconds. Who opens the page by that address needs no lookup: the browser sends it
     # as ``Host``, too.
     net_util.get_external_ip = lambda: None
-    # Any client may clear the caches of all sessions (and with them what this process shares: running
-    # answers, the counts of wrong passwords), and read the names of changed files in the folder.
-    for request in ("clear_cache", "git_information"):
-        setattr(AppSession, f"_handle_{request}_request", lambda _: None)
+    handle = AppSession.handle_backmsg
+    handle = getattr(handle, "unbounded", handle)  # hardened already, or this module is loaded again
+
+    def handle_bounded(self: AppSession, msg: BackMsg) -> None:
+        if _is_acceptable(msg):
+            handle(self, msg)
+
+    handle_bounded.unbounded = handle  # type: ignore[attr-defined]
+    AppSession.handle_backmsg = handle_bounded  # type: ignore[method-assign]
+
+
+MAX_FILE_NAMES = 100
+"""Files for which the browser asks where to upload them, at once; a message can have fewer."""
+
+MAX_WIDGETS = 10_000
+"""Widgets of a page, and messages that a browser says it has kept."""
+
+MAX_ADDRESS_CHARS = 10_000
+"""Length of what follows the ? in the page's address."""
+
+MAX_ID_CHARS = 200
+
+
+def _is_acceptable(message: BackMsg) -> bool:
+    """Return whether to handle a message of any client, who may not have logged in.
+
+    Streamlit handles it on the event loop, which serves all sessions. 100 kB on the wire may be millions of
+    names, and an id that is not known is written to the log as it is.
+    """
+    match message.WhichOneof("type"):
+        case "rerun_script":
+            state = message.rerun_script
+            return (
+                _is_id(state.fragment_id)
+                and len(state.query_string) <= MAX_ADDRESS_CHARS
+                and len(state.widget_states.widgets) <= MAX_WIDGETS
+                and len(state.cached_message_hashes) <= MAX_WIDGETS
+            )
+        case "file_urls_request":
+            return len(message.file_urls_request.file_names) <= MAX_FILE_NAMES
+        case "backend_operation_request":
+            operation = message.backend_operation_request
+            return _is_id(operation.request_id) and _is_id(operation.session_id)
+        case "clear_cache" | "load_git_info":
+            # They would clear the caches of all sessions (and with them what this process shares: running
+            # answers, the counts of wrong passwords), and tell the names of changed files in the folder.
+            return False
+    return True
+
+
+def _is_id(text: str) -> bool:
+    return len(text) <= MAX_ID_CHARS and text.isprintable()
 
 
 # --- sessions ---------------------------------------------------------------------------------------
@@ -176,6 +225,9 @@ def rerun_session(session_id: str) -> None:
 MAX_UPLOADED_BYTES = 100_000_000
 """Maximum size of the files that Streamlit keeps for one session."""
 
+MIN_COUNTED_BYTES = 10_000
+"""What an empty file counts, so that there are not too many of them."""
+
 MAX_UPLOADED_BYTES_OF_ALL = 250_000_000
 """Maximum size of the files of all sessions; each that is arriving counts as the largest possible one."""
 
@@ -206,7 +258,7 @@ class _Uploads:
         files = self._manager.get_files(session_id, list(self._manager.file_storage.get(session_id, ())))
         return (
             session_id in self.accepted
-            and sum(len(file.data) for file in files) + size <= MAX_UPLOADED_BYTES
+            and sum(max(len(file.data), MIN_COUNTED_BYTES) for file in files) + size <= MAX_UPLOADED_BYTES
             and self._manager._total_bytes + size + arriving <= MAX_UPLOADED_BYTES_OF_ALL
         )
 

@@ -27,6 +27,7 @@ from assistant.access.sessions import (
 )
 from assistant.cli import main
 from assistant.events import Event, RunCompleted, RunStopped, TextDelta
+from assistant.request_options import RequestOptions
 from assistant.storage.database import Database
 from tests.conftest import need
 from tests.servers.responses import ModelServer, text
@@ -223,6 +224,8 @@ def test_an_ended_session_does_nothing_with_its_last_click(
         lambda: session.import_thread(session.thread),
         lambda: session.rate(session.history[-1], None),
         lambda: session.fetch_file("c", "f"),
+        lambda: session.send_now("Again"),
+        lambda: session.change_options(RequestOptions(effort="low")),
     ):
         with pytest.raises(KeyboardInterrupt):
             action()

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.Common_pb2 import ChatInputValue, StringTriggerValue
-from streamlit.proto.WidgetStates_pb2 import WidgetState
+from streamlit.proto.BackMsg_pb2 import BackendOperationRequest, BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState, ContextInfo
+from streamlit.proto.Common_pb2 import ChatInputValue, FileURLsRequest, StringTriggerValue
+from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 
 from assistant.messages import Message
 from assistant.storage.json_export import export_json
@@ -224,6 +225,43 @@ def command_the_server(stranger: Stranger, deployment: Deployment) -> None:
     stranger.say(SHORT)
 
 
+def overwhelm(stranger: Stranger, deployment: Deployment) -> None:
+    """Send messages that are small on the wire, and large or a lie where they are handled."""
+    many, line = 50_000, "\n2026-11-30 10:00:00,000 INFO forged\x1b[31m"
+    ids = [f"{number}" for number in range(many)]
+    widgets = WidgetStates(widgets=[WidgetState(id=each, trigger_value=True) for each in ids])
+    names, operation = FileURLsRequest(file_names=[""] * many), BackendOperationRequest(request_id=line)
+    for message in (
+        BackMsg(file_urls_request=names),
+        BackMsg(backend_operation_request=operation),
+        BackMsg(rerun_script=ClientState(fragment_id=line)),
+        BackMsg(rerun_script=ClientState(widget_states=widgets)),
+        BackMsg(rerun_script=ClientState(cached_message_hashes=ids)),
+        BackMsg(rerun_script=ClientState(query_string="&".join(ids))),
+    ):
+        before = len(stranger.seen)
+        stranger.send(message)
+        stranger.receive()
+        assert len(stranger.seen) == before, "it is ignored"
+    stranger.send(BackMsg(file_urls_request=FileURLsRequest(file_names=["a.txt"])))
+    stranger.receive()
+    assert stranger.shows("/_stcore/upload_file/")
+    assert "\n2026-11-30 10:00:00,000 INFO forged" not in deployment.log.read_text()
+
+
+def come_from_nowhere(stranger: Stranger, deployment: Deployment) -> None:
+    """Name time zones and languages that there are not."""
+    stranger.say(SHORT)
+    stranger.press("regenerate_1")
+    for zone in ("Mars/Phobos", "../../etc/passwd", "/etc/passwd", "\0", "Europe", "x" * 1_000):
+        place = ContextInfo(timezone=zone, locale=zone, url="javascript:1")
+        state = ClientState(widget_states=WidgetStates(), context_info=place)
+        stranger.send(BackMsg(rerun_script=state))
+        stranger.wait()
+        stranger.use(inspector=True)
+        assert not any(map(stranger.shows, ("ZoneInfo", "ValueError", "OSError", "IsADirectoryError")))
+
+
 def come_from_another_site(stranger: Stranger, deployment: Deployment) -> None:
     address = f"127.0.0.1:{deployment.port}"
     for origin in (
@@ -250,6 +288,8 @@ ATTEMPTS: dict[str, Attempt] = {
     "requests files and metrics": request_paths,
     "reads the inspector": read_what_runs,
     "commands the server": command_the_server,
+    "overwhelms the server": overwhelm,
+    "comes from nowhere": come_from_nowhere,
     "comes from another site": come_from_another_site,
 }
 

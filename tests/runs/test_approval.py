@@ -582,6 +582,15 @@ def test_run_approves_the_call_as_it_is(bookings: Bookings) -> None:
     assert card.decided == [[CallApproved("c1")]]
 
 
+@pytest.mark.parametrize("call_id", ["c1-run", "c1-deny", "c1"])
+def test_no_id_of_a_call_breaks_the_cards(bookings: Bookings, call_id: str) -> None:
+    card = Card(bookings, '{"room": 3}')
+    card.thread.messages[1].parts.append(Call(call_id, "book", '{"room": 4}', 1))
+    card.page.run()
+    assert not card.page.exception
+    card.press("c1", "run")
+
+
 def test_run_approves_the_call_with_the_edited_arguments(bookings: Bookings) -> None:
     card = Card(bookings, '{"room": 3}')
     card.write("c1", "arguments", '{"room":3,"guest":"京"}')

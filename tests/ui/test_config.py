@@ -116,5 +116,5 @@ def test_every_option_exists_in_streamlit(tmp_path: Path) -> None:
     )
     assert "not a valid config option" not in shown.stdout + shown.stderr
     for line in ('showErrorDetails = "type"', "enableCORS = true", "enableXsrfProtection = true",
-                 "maxUploadSize = 20", "maxMessageSize = 16"):  # fmt: skip
+                 "maxUploadSize = 20", "maxMessageSize = 16", "maxWidgetStateSize = 2"):  # fmt: skip
         assert f"\n{line}\n" in shown.stdout

@@ -1,5 +1,6 @@
 """Sample values for a JSON schema, where a request demands JSON or a call that no rule leads to."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,9 @@ Schema = Mapping[str, Any]
 
 MAX_DEPTH = 5
 """Depth from which on optional parts are left out, so that a recursive schema ends."""
+
+MAX_CHARS = 100_000
+"""Maximum length of a sample as JSON: a few references in a schema can ask for any number of values."""
 
 _STRINGS = {
     "date": "2030-01-02",
@@ -22,46 +26,68 @@ _STRINGS = {
 }
 
 
-def sample_value(schema: Any, root: Schema | None = None, depth: int = 0) -> Any:
-    """Return a value that matches the schema, as far as its keywords other than ``pattern`` say."""
-    if not isinstance(schema, Mapping):
-        return None
-    root = schema if root is None else root
-    if depth > 2 * MAX_DEPTH:
-        return None
-    if reference := schema.get("$ref"):
-        return sample_value(_resolve(reference, root), root, depth + 1)
-    if "const" in schema:
-        return schema["const"]
-    if schema.get("enum"):
-        return schema["enum"][0]
-    if branches := schema.get("anyOf") or schema.get("oneOf"):
-        nullable = {"type": "null"} in branches
-        if nullable and depth > MAX_DEPTH:
+def sample_value(schema: Any) -> Any:
+    """Return a value that matches the schema, as far as its keywords other than ``pattern`` say.
+
+    Raises:
+        ValueError: It would be too large, or this is not a schema.
+    """
+    try:
+        return _Sampler(schema).sample(schema)
+    except (ArithmeticError, AttributeError, TypeError) as error:
+        raise ValueError("This is not a JSON schema.") from error
+
+
+class _Sampler:
+    """Builds one sample, of at most ``MAX_CHARS``."""
+
+    def __init__(self, root: Schema) -> None:
+        self._root = root
+        self._chars_left = MAX_CHARS
+
+    def sample(self, schema: Any, depth: int = 0) -> Any:
+        self._spend(2)
+        if not isinstance(schema, Mapping) or depth > 2 * MAX_DEPTH:
             return None
-        return sample_value(
-            next((each for each in branches if each != {"type": "null"}), None), root, depth + 1
-        )
-    match _type(schema):
-        case "object":
-            required = schema.get("required") or ()
-            children = (schema.get("properties") or {}).items()
-            return {
-                name: sample_value(child, root, depth + 1)
-                for name, child in children
-                if name in required or depth < MAX_DEPTH
-            }
-        case "array":
-            length = max(schema.get("minItems", 0), int(depth < MAX_DEPTH))
-            return [sample_value(schema.get("items", {}), root, depth + 1) for _ in range(length)]
-        case "string":
-            text = str(_STRINGS.get(schema.get("format", ""), "sample"))
-            return text.ljust(schema.get("minLength", 0), ".")[: schema.get("maxLength")]
-        case "integer" | "number" as kind:
-            return _number(schema, kind)
-        case "boolean":
-            return True
-    return None
+        if reference := schema.get("$ref"):
+            return self.sample(_resolve(reference, self._root), depth + 1)
+        if "const" in schema or schema.get("enum"):
+            constant = schema["const"] if "const" in schema else schema["enum"][0]
+            self._spend(len(json.dumps(constant)))
+            return constant
+        if branches := schema.get("anyOf") or schema.get("oneOf"):
+            nullable = {"type": "null"} in branches
+            if nullable and depth > MAX_DEPTH:
+                return None
+            return self.sample(next((each for each in branches if each != {"type": "null"}), None), depth + 1)
+        match _type(schema):
+            case "object":
+                return self._object(schema, depth)
+            case "array":
+                length = max(schema.get("minItems", 0), int(depth < MAX_DEPTH))
+                return [self.sample(schema.get("items", {}), depth + 1) for _ in range(length)]
+            case "string":
+                text = str(_STRINGS.get(schema.get("format", ""), "sample"))
+                self._spend(max(len(text), schema.get("minLength", 0)))
+                return text.ljust(schema.get("minLength", 0), ".")[: schema.get("maxLength")]
+            case "integer" | "number" as kind:
+                return _number(schema, kind)
+            case "boolean":
+                return True
+        return None
+
+    def _object(self, schema: Schema, depth: int) -> dict[str, Any]:
+        required, fields = schema.get("required") or (), dict[str, Any]()
+        for name, child in (schema.get("properties") or {}).items():
+            if name in required or depth < MAX_DEPTH:
+                self._spend(len(name))
+                fields[name] = self.sample(child, depth + 1)
+        return fields
+
+    def _spend(self, chars: int) -> None:
+        self._chars_left -= chars
+        if self._chars_left < 0:
+            raise ValueError(f"A sample of it has more than {MAX_CHARS} characters.")
 
 
 def _type(schema: Schema) -> str:

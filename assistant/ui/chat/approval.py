@@ -35,10 +35,11 @@ def draw_approval(
     """
     # A call id is not enough: some servers repeat ids in each round and in each thread.
     message = f"{thread.id}-{number}"
-    cards = [
-        _Card(call, f"approve-{message}-{call.round}-{call.call_id}", toolbox)
+    calls = {
+        f"approve-{message}-{call.round}-{call.call_id}": call
         for call in thread.messages[number].undecided_calls
-    ]
+    }
+    cards = [_Card(call, key, toolbox) for key, call in calls.items()]
     undecided = [index for index, card in enumerate(cards) if not card.decision]
     shown = cards[: undecided[MAX_CARDS]] if len(undecided) > MAX_CARDS else cards
 
@@ -64,7 +65,7 @@ def draw_approval(
         decide(ready)
 
     for card in shown:
-        with st.container(border=True, key=card.key):
+        with st.container(border=True, key=f"{card.key}-card"):  # the id of another call may end with "-run"
             card.draw(partial(settle, card))
     if len(cards) > 1:
         with st.container(horizontal=True, vertical_alignment="center"):

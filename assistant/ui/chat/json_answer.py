@@ -1,7 +1,8 @@
 """An answer that was requested as JSON: a tree, with a mark that says whether it fits the schema."""
 
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import streamlit as st
@@ -11,6 +12,7 @@ from assistant.events import Event, TextDelta
 from assistant.json_values import count_values, is_too_deep, parse_json
 from assistant.markdown.escape import escape_markdown
 from assistant.markdown.sanitizer import MarkdownSanitizer
+from assistant.request_options import MAX_SCHEMA_CHARS
 from assistant.texts import shorten
 from assistant.tools.schema import strict_schema, without_nulls
 from assistant.ui.chat.calls.output import draw_text, format_json, latest_part
@@ -22,6 +24,15 @@ MAX_TREE_VALUES = 5_000
 """Maximum number of values in a tree; a larger answer is shown as text."""
 
 MAX_PROBLEM_CHARS = 300
+
+MAX_CHECKED_CHARS = 1_000_000
+"""Maximum length of an answer that is compared with its schema."""
+
+MAX_SECONDS = 1.0
+"""Time of the processor that this may take: a few references in a schema can lead to millions of comparisons."""
+
+MAX_UNIQUE_ITEMS = 1_000
+"""Maximum length of an array whose items are compared with each other."""
 
 
 class JsonAnswer:
@@ -56,7 +67,7 @@ class JsonAnswer:
                 draw_text(format_json(value), "answer", f"{self._key}-{self._count}", "json")
             else:
                 st.json(value, expanded=2)
-            _draw_verdict(value, self._schema)
+            _draw_verdict(value, text, self._schema)
 
 
 def _sanitize(text: str) -> str:
@@ -64,9 +75,12 @@ def _sanitize(text: str) -> str:
     return sanitizer.feed(text) + sanitizer.flush()
 
 
-def _draw_verdict(value: Any, schema: str) -> None:
+def _draw_verdict(value: Any, text: str, schema: str) -> None:
     if not schema:
         _draw_mark(True, _("Valid JSON"))
+        return
+    if len(text) > MAX_CHECKED_CHARS or len(schema) > MAX_SCHEMA_CHARS:
+        _draw_mark(True, _("Valid JSON. It is too long to be compared with the schema."))
         return
     problem = find_problem(value, parse_json(schema))
     if problem is None:
@@ -85,18 +99,16 @@ def find_problem(value: Any, schema: Any) -> str | None:
 
     Nothing is loaded from a URL, and regular expressions are not tried: one from a stranger may never end.
     """
-    from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # comes with Streamlit
-    from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
-    from jsonschema.validators import extend  # type: ignore[import-untyped]
+    from jsonschema.exceptions import best_match  # type: ignore[import-untyped] # comes with Streamlit
     from referencing import Registry
 
     if not isinstance(schema, dict):
         return _("the schema is not a JSON object")
-    validator_class = extend(Draft202012Validator, dict.fromkeys(("pattern", "patternProperties")))
     try:
         if strict_schema(schema) is not None:  # a model in strict mode writes null for what it leaves out
             value = without_nulls(value, schema)
-        error = best_match(validator_class(schema, registry=Registry()).iter_errors(value))
+        validator = _bounded_validator()(_without_dialects(schema), registry=Registry())
+        error = best_match(validator.iter_errors(value))
     except Exception as failure:  # an invalid schema, or one that refers to another
         log.info("The schema of an answer cannot be used", exc_info=failure)
         return _("the schema cannot be used ({reason})", reason=type(failure).__name__)
@@ -105,3 +117,47 @@ def find_problem(value: Any, schema: Any) -> str | None:
     place = ".".join(map(str, error.absolute_path))
     words = shorten(error.message, MAX_PROBLEM_CHARS)
     return f"{place}: {words}" if place else words
+
+
+def _bounded_validator() -> Any:
+    """Return a class of validators of which each gives up after ``MAX_SECONDS``, and tries no regular expression."""
+    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+    from jsonschema.validators import extend  # type: ignore[import-untyped]
+
+    end = time.thread_time() + MAX_SECONDS
+
+    def bounded(check: Callable[..., Any]) -> Callable[..., Any]:
+        def checked(validator: Any, keyword: Any, value: Any, schema: Any) -> Any:
+            if time.thread_time() > end:
+                raise TimeoutError
+            return check(validator, keyword, value, schema)
+
+        return checked
+
+    def additional_properties(validator: Any, keyword: Any, value: Any, schema: Any) -> Any:
+        is_plain = (
+            "patternProperties" not in schema
+        )  # else which are additional depends on regular expressions
+        return every["additionalProperties"](validator, keyword, value, schema) if is_plain else ()
+
+    def unique_items(validator: Any, keyword: Any, value: Any, schema: Any) -> Any:
+        is_quick = isinstance(value, list) and len(value) <= MAX_UNIQUE_ITEMS  # each is compared with each
+        return every["uniqueItems"](validator, keyword, value, schema) if is_quick else ()
+
+    every = Draft202012Validator.VALIDATORS
+    own = {"additionalProperties": additional_properties, "uniqueItems": unique_items}
+    left_out = ("pattern", "patternProperties", "unevaluatedProperties")
+    checks = {name: bounded(check) for name, check in {**every, **own}.items()}
+    return extend(Draft202012Validator, checks | dict.fromkeys(left_out))
+
+
+def _without_dialects(part: Any) -> Any:
+    """Return a part of a schema without ``$schema``, with which it would be checked by another class of validators."""
+    if isinstance(part, dict):
+        is_dialect = isinstance(part.get("$schema"), str)
+        return {
+            name: _without_dialects(each)
+            for name, each in part.items()
+            if not (name == "$schema" and is_dialect)
+        }
+    return [_without_dialects(each) for each in part] if isinstance(part, list) else part

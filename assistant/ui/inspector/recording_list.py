@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
 import streamlit as st
 
@@ -14,7 +13,7 @@ from assistant.texts import replace_surrogates, shorten
 from assistant.ui import keys
 from assistant.ui.inspector.event_rows import EventRows, mentions
 from assistant.ui.inspector.event_table import select_event
-from assistant.ui.language import _
+from assistant.ui.language import _, time_zone
 
 T = TypeVar("T")
 
@@ -36,8 +35,8 @@ class RecordingView:
         """The number and time of the run, and the user's message."""
         self._prompt = self._prompt or replace_surrogates(" ".join(prompt_of(self.recording).split()))
         prompt = shorten(self._prompt, MAX_LABEL_CHARS)
-        zone = ZoneInfo(st.context.timezone) if st.context.timezone else None
-        return f"{self.number} · {datetime.fromtimestamp(self.recording.began, zone):%H:%M:%S}  {prompt}"
+        began = datetime.fromtimestamp(self.recording.began, time_zone())
+        return f"{self.number} · {began:%H:%M:%S}  {prompt}"
 
     def compute(self, function: Callable[[Recording], T], size: int) -> T:
         """Return the function's value for the recording, computed once for each ``size`` of it."""

@@ -5,9 +5,8 @@ import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby
-from zoneinfo import ZoneInfo
 
 import streamlit as st
 
@@ -18,7 +17,7 @@ from assistant.session import ChatSession
 from assistant.storage.search import Hit, ThreadSummary
 from assistant.storage.store import Store
 from assistant.ui import keys
-from assistant.ui.language import _, translate
+from assistant.ui.language import _, time_zone, translate
 from assistant.ui.page.login import require_open
 from assistant.ui.sidebar.thread_menu import draw_menu, draw_open_dialog
 from assistant.ui.state import page_state, state_of
@@ -213,4 +212,4 @@ def _age_group(thread: ThreadSummary) -> Sentence:
 
 
 def _local_time(at: float) -> datetime:
-    return datetime.fromtimestamp(at, ZoneInfo(st.context.timezone or "UTC"))
+    return datetime.fromtimestamp(at, time_zone() or UTC)
