@@ -21,7 +21,7 @@ from tests.forged import HOUR
 from tests.servers.responses import ModelServer, call, calls, text
 from tests.session.conftest import Open as OpenChat
 from tests.session.conftest import open_chat
-from tests.ui.page import Open
+from tests.ui.page import Open, ask
 from tests.waiting import until
 
 __all__ = ["open_chat"]  # a fixture
@@ -257,3 +257,14 @@ def test_a_chat_of_too_many_parts_is_not_imported(
     page.file_uploader(key="import").upload("thread.json", content.encode()).run()
     assert not page.exception
     assert problem in page.toast[0].value
+
+
+def test_a_large_message_returns_to_the_input_while_the_open_chats_are_full(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.runs.registry.MAX_OPEN_CHARS", 30_000)
+    page = ask(open_page(), "A" * 20_000)
+    page.chat_input(key="prompt").set_value("B" * 20_000).run()
+    assert "too much in its open chats" in page.toast[0].value
+    assert len(page.chat_message) == 2
+    assert len(ask(page, "calculate(expression='6*7')").chat_message) == 4, "a small one is sent"
