@@ -5,10 +5,11 @@ speaks to a server.
 """
 
 import logging
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from assistant.backends.base import Backend
 from assistant.errors import BackendError, Incomplete
 from assistant.events import (
     Decision,
@@ -34,10 +35,20 @@ from assistant.tools.execution import apply_decisions, execute
 from assistant.tools.task_handles import WAIT_NAME
 from assistant.tools.toolbox import Toolbox
 
-if TYPE_CHECKING:
-    from assistant.runs.assistant import Assistant
-
 log = logging.getLogger(__name__)
+
+
+class Setup(Protocol):
+    """What the loop reads of an ``Assistant``, which says what each is."""
+
+    backend: Backend
+    toolbox: Toolbox
+    max_rounds: int
+    tool_timeout: float
+    fixed_options: Collection[str]
+    is_steered: Callable[[Thread], bool]
+
+    def needs_approval(self, name: str) -> bool: ...
 
 
 class Loop:
@@ -49,7 +60,7 @@ class Loop:
 
     def __init__(
         self,
-        assistant: "Assistant",
+        assistant: Setup,
         thread: Thread,
         *,
         resumed: bool = False,

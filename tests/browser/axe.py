@@ -22,4 +22,5 @@ def check(page: "Page") -> None:
     """Assert that axe-core finds nothing on the page as it stands."""
     page.wait_for_timeout(500)  # what fades in has its colour
     page.evaluate(axe())
-    assert page.evaluate(VIOLATIONS) == []
+    found = page.evaluate(VIOLATIONS)
+    assert found == [], found
