@@ -11,7 +11,7 @@ from assistant.messages import Message
 from assistant.parts import Text
 from assistant.request_options import RequestOptions
 from assistant.storage.json_export import export_json, import_json
-from assistant.ui.chat.json_answer import find_problem
+from assistant.ui.chat.schema_check import find_problem
 from tests.servers.responses import ModelServer, text
 from tests.ui.page import Open, address, ask, recording_of, session_of
 from tests.variants import quick_first_row
