@@ -85,7 +85,7 @@ def test_nothing_is_uploaded_without_the_pages_own_token_or_beyond_the_limit(add
 
 def test_a_message_beyond_the_limit_ends_its_connection(address: str) -> None:
     with open_socket(address) as page, pytest.raises(ConnectionClosed):
-        session(page, 17 * MEGABYTE)
+        session(page, 3 * MEGABYTE)
 
 
 def test_no_statistics_are_sent(address: str) -> None:
@@ -116,5 +116,5 @@ def test_every_option_exists_in_streamlit(tmp_path: Path) -> None:
     )
     assert "not a valid config option" not in shown.stdout + shown.stderr
     for line in ('showErrorDetails = "type"', "enableCORS = true", "enableXsrfProtection = true",
-                 "maxUploadSize = 20", "maxMessageSize = 16", "maxWidgetStateSize = 2"):  # fmt: skip
+                 "maxUploadSize = 20", "maxMessageSize = 16"):  # fmt: skip
         assert f"\n{line}\n" in shown.stdout

@@ -62,8 +62,10 @@ def _restore_draft(session: ChatSession) -> None:
         restored.text, restored.until = draft.text, now + RESTORE_SECONDS
         if draft.reason:
             st.toast(translate(draft.reason), icon=":material/edit_note:")
-    elif now >= restored.until or st.session_state.get(keys.PROMPT):
-        return  # nothing has returned just now, or the user sends something
+    elif st.session_state.get(keys.PROMPT):
+        restored.until = 0.0  # the user sends something
+    if now >= restored.until:
+        return
     st.session_state[keys.PROMPT] = restored.text
 
 
