@@ -63,5 +63,5 @@ def test_stop_ends_the_call(browser: "Browser", demo_app: str) -> None:
     wait_for(page, "1 of 5")
     page.click(STOP)
     wait_for(page, "Stopped.")
-    assert "stopped" in step(page)
+    page.locator(STEP, has_text="search_fares").filter(has_text="stopped").wait_for()
     page.close()
