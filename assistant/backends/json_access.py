@@ -48,10 +48,9 @@ def stream_error(error: object) -> StreamError:
     if not isinstance(error, dict):
         return StreamError("", str(error))
     kind = text_at(error, "type")
-    code = text_at(error, "code") or (
-        "" if kind == "error" else kind
-    )  # "error" is the type of the event itself
-    return StreamError(code, text_at(error, "message"))
+    if kind == "error":  # the type of the event itself
+        kind = ""
+    return StreamError(text_at(error, "code") or kind, text_at(error, "message"))
 
 
 def usage_of(usage: JsonObject) -> Usage | None:

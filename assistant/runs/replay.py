@@ -182,9 +182,8 @@ class _RecordedResults:
 
     def __init__(self, recording: Recording) -> None:
         self._lock = threading.Lock()
-        self._unused: dict[str, OrderedDict[int, ToolResult]] = defaultdict(
-            OrderedDict
-        )  # by function and number
+        # By function and number.
+        self._unused: dict[str, OrderedDict[int, ToolResult]] = defaultdict(OrderedDict)
         self._numbers: dict[tuple[str, str], deque[int]] = defaultdict(deque)  # by function and arguments
         self.waiting = threading.Semaphore(MAX_WAITING_CALLS)
         self.undecided: set[str] = set()

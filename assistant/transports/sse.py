@@ -48,18 +48,15 @@ class Parser:
         """Yield the event that was not followed by a blank line, if there is one."""
         if self._unfinished:
             yield from self._line(b"".join(self._unfinished))
-        if any(map(str.strip, self._data)):
-            yield self._name, "\n".join(self._data)
-        self._unfinished, self._name, self._data = [], "", []
+        self._unfinished = []
+        yield from self._event()
 
     def _line(self, line: bytes) -> Iterator[tuple[str, str]]:
         if self._is_first_line:
             line, self._is_first_line = line.removeprefix(codecs.BOM_UTF8), False
         text = line.rstrip(b"\r\n").decode("utf-8", "replace")
         if not text:
-            if any(map(str.strip, self._data)):  # empty data only keeps the connection open
-                yield self._name, "\n".join(self._data)
-            self._name, self._data = "", []
+            yield from self._event()
             return
         field, _, value = text.partition(":")
         value = value.removeprefix(" ")
@@ -67,6 +64,12 @@ class Parser:
             self._data.append(value)
         elif field == "event":
             self._name = value
+
+    def _event(self) -> Iterator[tuple[str, str]]:
+        """Yield the event whose lines have come; empty data only keeps the connection open."""
+        if any(map(str.strip, self._data)):
+            yield self._name, "\n".join(self._data)
+        self._name, self._data = "", []
 
 
 def encode(name: str, data: str) -> bytes:

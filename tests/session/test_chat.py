@@ -23,7 +23,7 @@ from assistant.runs.replay import replay_assistant
 from assistant.runs.run import INTERRUPTED, STEERED, STOPPED
 from assistant.session import ChatSession, Draft
 from assistant.storage.store import Store
-from tests.servers.responses import ModelServer, background_call, call, calls, cut, error, message, text
+from tests.servers.responses import ModelServer, Play, background_call, call, calls, cut, error, message, text
 from tests.session.conftest import SECONDS, Open, ask, finished, other_process, texts
 from tests.stored import load_stored
 from tests.waiting import until
@@ -227,32 +227,30 @@ def test_a_message_sent_now_returns_to_the_input_on_request_and_after_a_stop(ans
     gate.set()
 
 
+def steer(server: ModelServer, chat: ChatSession, *later: Play) -> None:
+    """Ask something, and send another message now, while the model calls a function."""
+    gate = threading.Event()
+    first = calls(call("calculate", expression="1+1"), gate=gate)
+    server.plays(first, *later)
+    chat.submit("Add")
+    assert first.reached.wait(SECONDS)
+    chat.submit("In euros")
+    chat.send_now("In euros")
+    gate.set()
+
+
 def test_a_run_goes_on_while_no_page_is_there_to_send_the_message(
     server: ModelServer, open_chat: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("assistant.runs.log.RETURN_SECONDS", 0.0)
-    gate = threading.Event()
-    first = calls(call("calculate", expression="1+1"), gate=gate)
-    server.plays(first, text("2."))
     chat = open_chat()
-    chat.submit("Add")
-    assert first.reached.wait(SECONDS)
-    chat.submit("In euros")
-    chat.send_now("In euros")
-    gate.set()
+    steer(server, chat, text("2."))
     assert (texts(finished(chat)), chat.waiting) == (["Add", "2."], ["In euros"])
 
 
 def test_a_steered_answer_is_replayed_as_it_was(server: ModelServer, open_chat: Open) -> None:
-    gate = threading.Event()
-    first = calls(call("calculate", expression="1+1"), gate=gate)
-    server.plays(first)
     chat = open_chat()
-    chat.submit("Add")
-    assert first.reached.wait(SECONDS)
-    chat.submit("In euros")
-    chat.send_now("In euros")
-    gate.set()
+    steer(server, chat)
     finished(chat)
     assert chat.recording is not None
     assert check(chat.recording) == []

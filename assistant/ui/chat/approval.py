@@ -87,9 +87,8 @@ class _Card:
     def decision(self) -> Decision | None:
         """The user's decision so far."""
         value = st.session_state.get(f"{self.key}-decision")
-        return (
-            value if isinstance(value, Decision) else None
-        )  # of an old class, after a reload of the package
+        # It is of an old class after a reload of the package.
+        return value if isinstance(value, Decision) else None
 
     def decide(self, decision: Decision) -> None:
         """Keep the user's decision until all calls have one."""
